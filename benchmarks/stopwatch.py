@@ -1,0 +1,78 @@
+"""Time a command and its floor side by side, in turns, and compare their medians."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Ratio", "command", "compare"]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Medians in seconds of ``runs`` turns, and the budget for their quotient."""
+
+    name: str
+    floor: str
+    seconds: float
+    floor_seconds: float
+    budget: float
+    runs: int
+
+    @property
+    def value(self) -> float:
+        """How many times the floor the command takes."""
+        return self.seconds / self.floor_seconds
+
+    @property
+    def kept(self) -> bool:
+        """Whether the budget is kept."""
+        return self.value <= self.budget
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.seconds * 1000:.0f} ms, "
+            f"{self.value:.2f} x the floor ({self.floor}: {self.floor_seconds * 1000:.0f} ms), "
+            f"budget {self.budget} x, {'kept' if self.kept else 'BROKEN'}, "
+            f"medians of {self.runs}"
+        )
+
+
+def command(arguments: Sequence[str], folder: Path) -> Callable[[], None]:
+    """Return a function that runs the command there; it raises if the command fails."""
+
+    def run() -> None:
+        subprocess.run(arguments, cwd=folder, check=True, capture_output=True)
+
+    return run
+
+
+def compare(
+    name: str,
+    measured: Callable[[], None],
+    floor_name: str,
+    floor: Callable[[], None],
+    *,
+    budget: float,
+    runs: int,
+) -> Ratio:
+    """Run both once unmeasured, then ``runs`` times in turns."""
+    seconds: dict[Callable[[], None], list[float]] = {measured: [], floor: []}
+    for turn in range(runs + 1):
+        for function, samples in seconds.items():
+            start = time.perf_counter()
+            function()
+            if turn:
+                samples.append(time.perf_counter() - start)
+    return Ratio(
+        name,
+        floor_name,
+        statistics.median(seconds[measured]),
+        statistics.median(seconds[floor]),
+        budget,
+        runs,
+    )

@@ -1,0 +1,1 @@
+"""finbase: YAML environments → versioned Terraform → a verdict on a real plan."""

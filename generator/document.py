@@ -1,0 +1,299 @@
+"""The text of an environment file → plain values, and where in the text each one stands.
+
+YAML is read strictly. A plain scalar is a boolean only as ``true`` or ``false``, empty only
+as nothing, ``~`` or ``null``, and a number only where writing the number gives the same text
+again: ``16`` and ``1.5`` are numbers; ``no``, ``1.20``, ``1.0.0``, ``12:30:00`` and dates stay
+text. Keys are text and given once. Anchors, aliases, tags, merge keys and second documents
+are refused, and nothing but plain values is ever made.
+
+The parser's events are read rather than its nodes: an alias then has nothing to expand, and
+the depth is bounded before anything is built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from generator import codes, syntax
+from generator.errors import Diagnostic, InputError
+
+__all__ = ["MOST_BYTES", "MOST_DEPTH", "MOST_PROBLEMS", "Document", "Where", "parse", "shown"]
+
+Where = tuple[str | int, ...]
+"""The way to a value: keys of mappings and indexes of lists, from the top."""
+
+Place = tuple[int, int]
+"""A line and a column, both counted from 1."""
+
+MOST_BYTES: Final = 1024 * 1024
+MOST_DEPTH: Final = 32
+MOST_PROBLEMS: Final = 100
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WORDS: Final[Mapping[str, bool | None]] = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "~": None,
+    "": None,
+}
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}")
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
+# Everything YAML does not call printable, line breaks that editors do not count as lines, and
+# characters that change the direction of the text around them.
+_INVISIBLE = re.compile(
+    "\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd"
+    "\U00010000-\U0010ffff]"
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says, as dict, list, str, int, float, bool and None.
+
+    ``problems`` tells what had to be left out to read the rest; one more than
+    ``MOST_PROBLEMS`` stands for any number. A value at ``spoiled`` is only a stand-in for
+    something refused, so nothing more can be said about it.
+    """
+
+    path: str
+    value: Any
+    problems: tuple[Diagnostic, ...]
+    spoiled: frozenset[Where]
+    places: Mapping[Where, tuple[Place, Place]]
+
+    def position(self, where: Where, key: bool = False) -> Place:
+        """The place of a value, or of its key; an item of a list has only the one.
+
+        Of a value that the file does not give, the key that it would stand under.
+        """
+        while where not in self.places:
+            where, key = where[:-1], True
+        at_key, at_value = self.places[where]
+        return at_key if key else at_value
+
+    def problem(
+        self, where: Where, code: str, message: str, hint: str | None = None, *, key: bool = False
+    ) -> Diagnostic:
+        """A diagnostic at the place of a value or of its key."""
+        return Diagnostic(self.path, *self.position(where, key), code, message, hint)
+
+
+def parse(path: str, data: bytes) -> Document:
+    """Read the bytes of a file; ``path`` is what diagnostics show.
+
+    Raises ``InputError`` with one diagnostic where the text cannot be read to its end. What
+    is wrong but can be read past is in ``Document.problems``, for the caller to raise
+    together with what else it finds.
+    """
+    text = _text(path, data)
+    reader = _Reader(path, text)
+    try:
+        value = reader.document()
+    except yaml.MarkedYAMLError as error:
+        raise InputError([syntax.explain(path, text, error)]) from error
+    except yaml.YAMLError as error:
+        raise _failed(path, (1, 1), codes.SYNTAX, f"not YAML: {error}") from error
+    problems, spoiled = tuple(reader.problems), frozenset(reader.spoiled)
+    return Document(path, value, problems, spoiled, reader.places)
+
+
+def shown(text: str, most: int = 60) -> str:
+    """A text as a message shows it: on one line, visible, and not endless."""
+    short = text if len(text) <= most else f"{text[: most - 1]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
+
+
+def _text(path: str, data: bytes) -> str:
+    if len(data) > MOST_BYTES:
+        raise _failed(path, (1, 1), codes.TOO_LARGE, f"larger than {MOST_BYTES // 1024} KiB")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        what = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+        place = _end(data[: error.start].decode("utf-8"))
+        raise _failed(path, place, codes.NOT_UTF8, what, "save the file as UTF-8") from error
+    text = text.removeprefix("\ufeff")
+    if found := _INVISIBLE.search(text):
+        what = f"the character U+{ord(found.group()):04X} cannot be seen and is not allowed"
+        raise _failed(path, _end(text[: found.start()]), codes.CHARACTER, what, "take it out")
+    return text
+
+
+class _Reader:
+    """Builds the values of one document out of the parser's events."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self.problems: list[Diagnostic] = []
+        self.spoiled: set[Where] = set()
+        self.places: dict[Where, tuple[Place, Place]] = {}
+
+    def document(self) -> Any:
+        next(self.events)  # the start of the stream
+        value = None
+        if not isinstance(next(self.events), yaml.StreamEndEvent):
+            first = next(self.events)
+            value = self.node(first, (), _start(first), 1)
+            next(self.events)  # the end of the document
+            if not isinstance(after := next(self.events), yaml.StreamEndEvent):
+                raise _failed(
+                    self.path,
+                    _start(after),
+                    codes.SEVERAL_DOCUMENTS,
+                    "a second YAML document begins here",
+                    "give every environment a file of its own",
+                )
+        if value is None and not self.problems:
+            hint = "begin with `environment: <name>`"
+            raise _failed(self.path, (1, 1), codes.EMPTY, "the file is empty", hint)
+        return value
+
+    def node(self, event: Any, where: Where, at_key: Place, depth: int) -> Any:
+        self.places[where] = (at_key, _start(event))
+        if self.refused(event):
+            self.spoiled.add(where)
+        if isinstance(event, yaml.ScalarEvent):
+            return self.scalar(event, where)
+        if isinstance(event, yaml.AliasEvent):
+            return None
+        if depth > MOST_DEPTH:
+            raise self.too_deep(event)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(where, depth + 1)
+        return self.mapping(where, depth + 1)
+
+    def sequence(self, where: Where, depth: int) -> list[Any]:
+        values: list[Any] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            values.append(self.node(event, (*where, len(values)), _start(event), depth))
+        return values
+
+    def mapping(self, where: Where, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key, at_key = self.key(event), _start(event)
+            value = next(self.events)
+            if key is None:
+                self.skip(value)
+            elif key in values:
+                line, column = self.places[(*where, key)][0]
+                what = f"`{shown(key)}` is given twice, first at {line}:{column}"
+                self.refuse(event, codes.DUPLICATE_KEY, what, "keep one of the two")
+                self.skip(value)
+            else:
+                values[key] = self.node(value, (*where, key), at_key, depth)
+        return values
+
+    def key(self, event: Any) -> str | None:
+        """The text of a key; None where it is refused."""
+        if self.refused(event):
+            self.skip(event)
+            return None
+        if not isinstance(event, yaml.ScalarEvent):
+            self.refuse(event, codes.KEY_NOT_TEXT, "a list or a mapping cannot be a key")
+            self.skip(event)
+            return None
+        text = str(event.value)
+        if event.implicit[0] and text == "<<":
+            hint = "write out the keys that it would bring in"
+            self.refuse(event, codes.MERGE_KEY, "merge keys are not allowed", hint)
+            return None
+        if event.implicit[0] and not isinstance(_resolve(text), str):
+            what = f"the key {shown(text)} is not text" if text else "a key is missing before `:`"
+            hint = f'quote it: "{shown(text)}"' if text else None
+            self.refuse(event, codes.KEY_NOT_TEXT, what, hint)
+            return None
+        return text if self.visible(event) else None
+
+    def scalar(self, event: Any, where: Where) -> Any:
+        text = str(event.value)
+        if not event.implicit[0]:
+            if not self.visible(event):
+                self.spoiled.add(where)
+            return text
+        if event.start_mark.line != event.end_mark.line and text:
+            what = f"this text goes on to line {event.end_mark.line + 1}"
+            hint = "is the next line indented too far? text of several lines needs quotes"
+            self.refuse(event, codes.INDENTATION, what, hint)
+            self.spoiled.add(where)
+        elif _LEADING_ZERO.fullmatch(text):
+            what = f"{shown(text)} is a number with a leading zero"
+            hint = f'quote it if it is text: "{shown(text)}"'
+            self.refuse(event, codes.LEADING_ZERO, what, hint)
+            self.spoiled.add(where)
+        return _resolve(text)
+
+    def visible(self, event: Any) -> bool:
+        """Whether a text has no invisible character, which an escape can bring in."""
+        found = _INVISIBLE.search(event.value)
+        if found:
+            what = f"the text holds U+{ord(found.group()):04X}, which cannot be seen"
+            self.refuse(event, codes.CHARACTER, what, "take the escape out")
+        return found is None
+
+    def refused(self, event: Any) -> bool:
+        """Whether a node has no value of its own: an alias, or a tag that would change it."""
+        alias = isinstance(event, yaml.AliasEvent)
+        if event.anchor is not None:
+            what = f"anchors and aliases are not allowed: {'*' if alias else '&'}{event.anchor}"
+            self.refuse(event, codes.ALIAS, what, "write the value out where it is needed")
+        if alias or event.tag is None:
+            return alias
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!", 1)
+        self.refuse(event, codes.TAG, f"tags are not allowed: {tag}", "write the value without it")
+        return True
+
+    def refuse(self, event: Any, code: str, message: str, hint: str | None = None) -> None:
+        if len(self.problems) <= MOST_PROBLEMS:
+            place = _start(event)
+            self.problems.append(Diagnostic(self.path, *place, code, shown(message, 200), hint))
+
+    def skip(self, event: Any) -> None:
+        """Read past a node without building it."""
+        level = 0
+        while True:
+            if isinstance(event, yaml.CollectionStartEvent):
+                level += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                level -= 1
+            if level == 0:
+                return
+            if level > MOST_DEPTH:
+                raise self.too_deep(event)
+            event = next(self.events)
+
+    def too_deep(self, event: Any) -> InputError:
+        message = f"nested more than {MOST_DEPTH} levels deep"
+        return _failed(self.path, _start(event), codes.TOO_DEEP, message)
+
+
+def _resolve(text: str) -> bool | int | float | str | None:
+    """What a plain scalar means."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text) and str(int(text)) == text:
+        return int(text)
+    if _DECIMAL.fullmatch(text) and repr(float(text)) == text:
+        return float(text)
+    return text
+
+
+def _start(event: Any) -> Place:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _end(text: str) -> Place:
+    """The place behind the text."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
+
+
+def _failed(path: str, place: Place, code: str, what: str, hint: str | None = None) -> InputError:
+    return InputError([Diagnostic(path, *place, code, what, hint)])

@@ -1,0 +1,207 @@
+"""Where Terraform gets the AWS provider from, without asking the user where possible.
+
+In order: what the user configured; the folders that Terraform searches by itself; the
+plugin cache and filesystem mirrors in the usual places, which Terraform does *not* search
+and which are offered to it through a CLI configuration file of our own; the registry.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator.terraform import Terraform
+
+__all__ = ["ADVICE", "HOSTS", "Installation", "Mirror", "find_provider"]
+
+HOSTS = ("registry.terraform.io", "registry.opentofu.org")
+"""Both registries serve the same builds of the provider."""
+
+_PROVIDER = Path("hashicorp", "aws")
+_CONFIGURED = re.compile(r'^\s*"?(provider_installation|plugin_cache_dir)"?\s*[{=:]', re.MULTILINE)
+_ROOTS = (
+    "~/.terraform.d",
+    "~/.local/share",
+    "~/.cache",
+    "/opt",
+    "/usr/local",
+    "/usr/local/share",
+    "/usr/local/lib",
+    "/usr/share",
+    "/usr/lib",
+    "/var/lib",
+    "/var/cache",
+    "/srv",
+)
+_DEPTH = 3
+_FOLDERS_PER_ROOT = 300
+_LIKELY = re.compile(r"terraform|tofu|plugin|provider|mirror|tf", re.IGNORECASE)
+
+ADVICE = (
+    "the AWS provider is needed, but not AWS itself. Either let this machine reach the registry "
+    "({host}), or bring a filesystem mirror: where there is a network, run "
+    "`{command} providers mirror DIR` in the stack's folder, copy DIR here as "
+    "~/.terraform.d/plugins, and try again. The same works with `terraform` and with `tofu`"
+)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A folder that holds the provider, unpacked or zipped, under a registry's name."""
+
+    root: Path
+    host: str
+
+    @property
+    def package(self) -> Path:
+        """The folder of the provider's versions."""
+        return self.root / self.host / _PROVIDER
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What to tell Terraform: nothing where ``mirrors`` is empty.
+
+    ``settings`` is the text of the user's own CLI configuration, to be kept.
+    """
+
+    mirrors: tuple[Mirror, ...] = ()
+    settings: str = ""
+
+    def cli_config(self, host: str, scratch: Path) -> str:
+        """The CLI configuration that offers the mirrors, for the registry ``host``.
+
+        A mirror made under the other registry's name is linked below ``scratch``.
+        """
+        address = f"{host}/{_PROVIDER.as_posix()}"
+        blocks = [
+            f"  filesystem_mirror {{\n    path    = {_quoted(_served(mirror, host, scratch))}\n"
+            f"    include = [{_quoted(address)}]\n  }}\n"
+            for mirror in self.mirrors
+        ]
+        direct = f"  direct {{\n    exclude = [{_quoted(address)}]\n  }}\n"
+        body = "".join([*blocks, direct])
+        return f"{self.settings}\nprovider_installation {{\n{body}}}\n".lstrip()
+
+
+def find_provider(
+    terraform: Terraform,
+    environ: Mapping[str, str] | None = None,
+    roots: Iterable[str] = _ROOTS,
+) -> Installation:
+    """Find out where the provider can be had on this machine; never fails."""
+    environ = os.environ if environ is None else environ
+    settings = "\n".join(_read(path) for path in _config_files(terraform, environ))
+    if _CONFIGURED.search(settings):
+        return Installation()
+    if any(
+        _holds(Mirror(folder, terraform.host), terraform.platform)
+        for folder in _own_folders(environ)
+    ):
+        return Installation()
+    cache = environ.get("TF_PLUGIN_CACHE_DIR")
+    if cache and (mirrors := _mirrors(Path(cache), terraform)):
+        return Installation(mirrors, settings)
+    seen: set[Path] = set()
+    found = [
+        mirror
+        for root in roots
+        for folder in _walk(Path(_expand(root, environ)), seen)
+        for mirror in _mirrors(folder, terraform)
+    ]
+    return Installation(tuple(found), settings)
+
+
+def _mirrors(folder: Path, terraform: Terraform) -> tuple[Mirror, ...]:
+    """The mirror in ``folder`` for the platform, of the product's own registry if it can be."""
+    hosts = sorted(HOSTS, key=lambda host: host != terraform.host)
+    candidates = (Mirror(folder, host) for host in hosts)
+    return tuple([m for m in candidates if _holds(m, terraform.platform)][:1])
+
+
+def _holds(mirror: Mirror, platform: str) -> bool:
+    package = mirror.package
+    try:
+        return any(package.glob(f"*/{platform}")) or any(package.glob(f"*_{platform}.zip"))
+    except OSError:
+        return False
+
+
+def _walk(root: Path, seen: set[Path]) -> Iterator[Path]:
+    """``root`` and folders below it, nearest first and likely names first, within bounds."""
+    queue = deque([(root, 0)])
+    left = _FOLDERS_PER_ROOT
+    while queue and left:
+        folder, depth = queue.popleft()
+        if folder in seen:
+            continue
+        seen.add(folder)
+        left -= 1
+        try:
+            with os.scandir(folder) as entries:
+                names = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+        if any(name in HOSTS for name in names):
+            yield folder
+        elif depth < _DEPTH:
+            names.sort(key=lambda name: (_LIKELY.search(name) is None, name))
+            queue.extend((folder / name, depth + 1) for name in names)
+
+
+def _config_files(terraform: Terraform, environ: Mapping[str, str]) -> list[Path]:
+    """The CLI configuration files that Terraform reads, which need not exist."""
+    explicit = environ.get("TF_CLI_CONFIG_FILE")
+    if explicit and Path(explicit).is_file():
+        return [Path(explicit)]
+    home = Path(_expand("~", environ))
+    first = home / ".terraformrc"
+    if terraform.product == "OpenTofu":
+        xdg = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "opentofu" / "tofurc"
+        first = next((p for p in (home / ".tofurc", first, xdg) if p.is_file()), first)
+    return [first, *sorted((home / ".terraform.d").glob("*.tfrc"))]
+
+
+def _own_folders(environ: Mapping[str, str]) -> Iterator[Path]:
+    """The folders in which Terraform looks for providers when nothing is configured."""
+    home = Path(_expand("~", environ))
+    yield home / ".terraform.d" / "plugins"
+    data = environ.get("XDG_DATA_HOME") or str(home / ".local" / "share")
+    shared = environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    for folder in (data, *shared.split(":")):
+        yield Path(folder) / "terraform" / "plugins"
+    for folder in (home / "Library", Path("/Library")):
+        yield folder / "Application Support" / "io.terraform" / "plugins"
+
+
+def _served(mirror: Mirror, host: str, scratch: Path) -> Path:
+    if mirror.host == host:
+        return mirror.root
+    served = scratch / f"mirror-{abs(hash(mirror.root)):x}"
+    target = served / host / _PROVIDER
+    for found in [*mirror.package.glob("*/*_*"), *mirror.package.glob("*.zip")]:
+        link = target / found.relative_to(mirror.package)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(found)
+    return served
+
+
+def _expand(path: str, environ: Mapping[str, str]) -> str:
+    home = environ.get("HOME") or str(Path.home())
+    return path.replace("~", home, 1) if path.startswith("~") else path
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _quoted(value: str | Path) -> str:
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped.replace("${", "$${").replace("%{", "%%{")}"'

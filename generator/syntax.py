@@ -1,0 +1,110 @@
+"""Why a text is not YAML, said in words for people.
+
+PyYAML's two scanners, in C and in Python, word the same mistake differently and often point
+behind it. Here both come to the same code and, where it helps, to the place of the cause.
+"""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from generator import codes
+from generator.errors import Diagnostic
+
+__all__ = ["explain"]
+
+_TAB_INDENT = re.compile(r" *\t")
+_MISPLACED = re.compile(
+    r"did not find expected (key|<document start>|'-' indicator)"
+    r"|expected (<block end>|'<document start>')"
+    r"|(mapping values|sequence entries) are not allowed"
+)
+
+
+def explain(path: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
+    """The one diagnostic of a text that PyYAML could not read to its end."""
+    problem = error.problem or "unreadable"
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = text.split("\n")
+    row = lines[line] if line < len(lines) else ""
+
+    def at(line: int, column: int, code: str, message: str, hint: str | None = None) -> Diagnostic:
+        return Diagnostic(path, line + 1, column + 1, code, message, hint)
+
+    if tab := _tab(row, column, problem):
+        return at(line, tab - 1, codes.TAB, "a tab where YAML wants spaces", "write spaces")
+    if error.context_mark and _unclosed(error):
+        start, first = error.context_mark.line, error.context_mark.column
+        opened = lines[start][first : first + 1]
+        return at(
+            start,
+            first,
+            codes.SYNTAX,
+            f"the {opened} that opens here is not closed where line {line + 1} needs it",
+            "close it, or put a comma before the next item" if opened in "[{" else "close it",
+        )
+    if "maximum nesting" in problem:
+        return at(line, column, codes.TOO_DEEP, "nested too deep")
+    if "tag" in problem and "handle" in problem:
+        return at(line, column, codes.TAG, "tags are not allowed", "write the value without it")
+    if "escape" in problem:
+        return at(
+            line,
+            column,
+            codes.SYNTAX,
+            "a backslash that begins no known escape",
+            "put the text in single quotes, in which a backslash is itself",
+        )
+    if "cannot start any token" in problem:
+        return at(
+            line,
+            column,
+            codes.SYNTAX,
+            f"a value cannot begin with {row[column : column + 1]}",
+            "put the text in double quotes",
+        )
+    if _MISPLACED.search(problem):
+        if _first_on_line(row, column, problem):
+            return at(
+                line,
+                len(row) - len(row.lstrip(" ")),
+                codes.INDENTATION,
+                "this line is not indented as the lines above it demand",
+                "keys of one mapping begin in the same column, two spaces right of their parent;"
+                " is the line above complete, with a space behind its colon?",
+            )
+        if "mapping values" in problem:
+            return at(
+                line,
+                column,
+                codes.SYNTAX,
+                "a second `: ` on this line",
+                "put text that holds a colon in double quotes",
+            )
+    return at(line, column, codes.SYNTAX, f"not YAML: {problem}")
+
+
+def _tab(row: str, column: int, problem: str) -> int:
+    """The column behind the tab that is to blame; 0 where none is."""
+    if indent := _TAB_INDENT.match(row):
+        return indent.end()
+    if row[column : column + 1] == "\t":
+        return column + 1
+    return column + 1 if "tab character" in problem else 0
+
+
+def _unclosed(error: yaml.MarkedYAMLError) -> bool:
+    context, problem = error.context or "", error.problem or ""
+    flow = "parsing a flow" in context and ("expected ','" in problem)
+    return flow or ("quoted scalar" in context and "end of stream" in problem)
+
+
+def _first_on_line(row: str, column: int, problem: str) -> bool:
+    """Whether the mistake lies in how far the whole line is indented."""
+    before = row[:column]
+    if not before.strip():
+        return True
+    return "mapping values" in problem and ": " not in before and "{" not in before

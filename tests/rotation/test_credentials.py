@@ -1,0 +1,96 @@
+"""Reading the secret's text: what is accepted, and that nothing of it is ever quoted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from credentials import Credentials, SecretError
+from hypothesis import given
+from hypothesis import strategies as st
+from world import CREDENTIALS, FIELDS
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", '"{}"', "1", "[" * 100_000, "\x00"])
+def test_what_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(SecretError, match="the current version of the secret is not a JSON"):
+        Credentials.parse(text, "current")
+
+
+@pytest.mark.parametrize("text", ['{"password": "Hidden"', '{"password": "Hidden"} x'])
+def test_broken_json_does_not_travel_with_the_error(text: str) -> None:
+    with pytest.raises(SecretError) as caught:
+        Credentials.parse(text, "current")
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert "Hidden" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("engine", "mysql"),
+        ("engine", None),
+        ("port", "5432"),
+        ("port", 0),
+        ("port", 65536),
+        ("port", True),
+        ("port", 5432.0),
+        ("host", ""),
+        ("host", ["a"]),
+        ("dbname", "a\nb"),
+        ("username", "a\0b"),
+        ("username", "\ud800"),
+        ("password", ""),
+        ("password", "tab\t"),
+        ("password", "pässword"),
+    ],
+)
+def test_a_field_that_cannot_be_right_is_named_and_not_quoted(name: str, value: object) -> None:
+    with pytest.raises(SecretError, match=rf"^'{name}' in the pending version .* (is|not) "):
+        Credentials.parse(json.dumps(FIELDS | {name: value}), "pending")
+
+
+@pytest.mark.parametrize("name", ["engine", "host", "port", "dbname", "username", "password"])
+def test_a_missing_field_is_named(name: str) -> None:
+    fields = {key: value for key, value in FIELDS.items() if key != name}
+    with pytest.raises(SecretError, match=f"'{name}'"):
+        Credentials.parse(json.dumps(fields), "current")
+
+
+def test_the_password_is_not_shown() -> None:
+    assert "TheFirstPassword" not in f"{CREDENTIALS} {CREDENTIALS!r}"
+
+
+def test_another_password_changes_nothing_else() -> None:
+    other = CREDENTIALS.with_password("Other")
+    assert other.target == CREDENTIALS.target
+    assert json.loads(other.text()) == FIELDS | {"password": "Other"}
+    assert Credentials.parse(other.text(), "other") == other
+
+
+@given(st.dictionaries(st.sampled_from(list(FIELDS)), JSON), st.booleans())
+def test_any_object_is_credentials_or_an_error_that_names_a_field(
+    changes: dict[str, Any], whole: bool
+) -> None:
+    text = json.dumps(FIELDS | changes if whole else changes)
+    try:
+        credentials = Credentials.parse(text, "current")
+    except SecretError as error:
+        assert any(f"'{name}'" in str(error) for name in FIELDS)
+    else:
+        assert json.loads(credentials.text()) == json.loads(text)
+        assert credentials.password.isascii()
+
+
+@given(st.text())
+def test_any_text_is_credentials_or_an_error(text: str) -> None:
+    with pytest.raises(SecretError):
+        Credentials.parse(text, "current")
