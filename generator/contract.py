@@ -22,7 +22,7 @@ import yaml
 
 from generator.errors import Diagnostic, InputError
 
-__all__ = ["Catalogue", "Check", "Contract", "Input", "Output", "Version", "Wire"]
+__all__ = ["Archive", "Catalogue", "Check", "Contract", "Input", "Output", "Version", "Wire"]
 
 Schema = Mapping[str, Any]
 Multiplicity = Literal["one", "optional", "many"]
@@ -121,6 +121,15 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Archive:
+    """A zip that the module ships: of ``folder``, the files that match a glob of ``include``."""
+
+    name: str
+    folder: str
+    include: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Contract:
     """One version of one module's interface."""
 
@@ -135,6 +144,7 @@ class Contract:
     wiring: tuple[Wire, ...]
     checks: tuple[Check, ...]
     outputs: tuple[Output, ...]
+    archives: tuple[Archive, ...]
     path: Path
     source: bytes
 
@@ -278,6 +288,10 @@ def _contract(data: dict[str, Any], path: Path, source: bytes) -> Contract:
                 export=spec.get("export", False),
             )
             for name, spec in (data.get("outputs") or {}).items()
+        ),
+        archives=tuple(
+            Archive(name=name, folder=spec["folder"], include=tuple(spec["include"]))
+            for name, spec in (data.get("archives") or {}).items()
         ),
         path=path,
         source=source,

@@ -19,18 +19,15 @@ from typing import Any, Final
 
 import yaml
 
-from generator import codes, syntax
+from generator import codes
 from generator.errors import Diagnostic, InputError
+from generator.syntax import INVISIBLE, Place, decode, explain, failure
 
-__all__ = ["MOST_BYTES", "MOST_DEPTH", "MOST_PROBLEMS", "Document", "Where", "parse", "shown"]
+__all__ = ["MOST_DEPTH", "MOST_PROBLEMS", "Document", "Where", "parse", "plain", "shown"]
 
 Where = tuple[str | int, ...]
 """The way to a value: keys of mappings and indexes of lists, from the top."""
 
-Place = tuple[int, int]
-"""A line and a column, both counted from 1."""
-
-MOST_BYTES: Final = 1024 * 1024
 MOST_DEPTH: Final = 32
 MOST_PROBLEMS: Final = 100
 
@@ -45,12 +42,6 @@ _WORDS: Final[Mapping[str, bool | None]] = {
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
-# Everything YAML does not call printable, line breaks that editors do not count as lines, and
-# characters that change the direction of the text around them.
-_INVISIBLE = re.compile(
-    "\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd"
-    "\U00010000-\U0010ffff]"
-)
 
 
 @dataclass(frozen=True)
@@ -92,14 +83,14 @@ def parse(path: str, data: bytes) -> Document:
     is wrong but can be read past is in ``Document.problems``, for the caller to raise
     together with what else it finds.
     """
-    text = _text(path, data)
+    text = decode(path, data)
     reader = _Reader(path, text)
     try:
         value = reader.document()
     except yaml.MarkedYAMLError as error:
-        raise InputError([syntax.explain(path, text, error)]) from error
+        raise InputError([explain(path, text, error)]) from error
     except yaml.YAMLError as error:
-        raise _failed(path, (1, 1), codes.SYNTAX, f"not YAML: {error}") from error
+        raise failure(path, (1, 1), codes.SYNTAX, f"not YAML: {error}") from error
     problems, spoiled = tuple(reader.problems), frozenset(reader.spoiled)
     return Document(path, value, problems, spoiled, reader.places)
 
@@ -108,22 +99,6 @@ def shown(text: str, most: int = 60) -> str:
     """A text as a message shows it: on one line, visible, and not endless."""
     short = text if len(text) <= most else f"{text[: most - 1]}…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
-
-
-def _text(path: str, data: bytes) -> str:
-    if len(data) > MOST_BYTES:
-        raise _failed(path, (1, 1), codes.TOO_LARGE, f"larger than {MOST_BYTES // 1024} KiB")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        what = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
-        place = _end(data[: error.start].decode("utf-8"))
-        raise _failed(path, place, codes.NOT_UTF8, what, "save the file as UTF-8") from error
-    text = text.removeprefix("\ufeff")
-    if found := _INVISIBLE.search(text):
-        what = f"the character U+{ord(found.group()):04X} cannot be seen and is not allowed"
-        raise _failed(path, _end(text[: found.start()]), codes.CHARACTER, what, "take it out")
-    return text
 
 
 class _Reader:
@@ -144,7 +119,7 @@ class _Reader:
             value = self.node(first, (), _start(first), 1)
             next(self.events)  # the end of the document
             if not isinstance(after := next(self.events), yaml.StreamEndEvent):
-                raise _failed(
+                raise failure(
                     self.path,
                     _start(after),
                     codes.SEVERAL_DOCUMENTS,
@@ -153,7 +128,7 @@ class _Reader:
                 )
         if value is None and not self.problems:
             hint = "begin with `environment: <name>`"
-            raise _failed(self.path, (1, 1), codes.EMPTY, "the file is empty", hint)
+            raise failure(self.path, (1, 1), codes.EMPTY, "the file is empty", hint)
         return value
 
     def node(self, event: Any, where: Where, at_key: Place, depth: int) -> Any:
@@ -203,10 +178,10 @@ class _Reader:
             return None
         text = str(event.value)
         if event.implicit[0] and text == "<<":
-            hint = "write out the keys that it would bring in"
-            self.refuse(event, codes.MERGE_KEY, "merge keys are not allowed", hint)
+            what = "merge keys are not allowed"
+            self.refuse(event, codes.MERGE_KEY, what, "write out the keys that it would bring in")
             return None
-        if event.implicit[0] and not isinstance(_resolve(text), str):
+        if event.implicit[0] and not isinstance(plain(text), str):
             what = f"the key {shown(text)} is not text" if text else "a key is missing before `:`"
             hint = f'quote it: "{shown(text)}"' if text else None
             self.refuse(event, codes.KEY_NOT_TEXT, what, hint)
@@ -229,11 +204,11 @@ class _Reader:
             hint = f'quote it if it is text: "{shown(text)}"'
             self.refuse(event, codes.LEADING_ZERO, what, hint)
             self.spoiled.add(where)
-        return _resolve(text)
+        return plain(text)
 
     def visible(self, event: Any) -> bool:
         """Whether a text has no invisible character, which an escape can bring in."""
-        found = _INVISIBLE.search(event.value)
+        found = INVISIBLE.search(event.value)
         if found:
             what = f"the text holds U+{ord(found.group()):04X}, which cannot be seen"
             self.refuse(event, codes.CHARACTER, what, "take the escape out")
@@ -272,11 +247,11 @@ class _Reader:
 
     def too_deep(self, event: Any) -> InputError:
         message = f"nested more than {MOST_DEPTH} levels deep"
-        return _failed(self.path, _start(event), codes.TOO_DEEP, message)
+        return failure(self.path, _start(event), codes.TOO_DEEP, message)
 
 
-def _resolve(text: str) -> bool | int | float | str | None:
-    """What a plain scalar means."""
+def plain(text: str) -> bool | int | float | str | None:
+    """What a scalar means that is written without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text) and str(int(text)) == text:
@@ -288,12 +263,3 @@ def _resolve(text: str) -> bool | int | float | str | None:
 
 def _start(event: Any) -> Place:
     return event.start_mark.line + 1, event.start_mark.column + 1
-
-
-def _end(text: str) -> Place:
-    """The place behind the text."""
-    return text.count("\n") + 1, len(text) - text.rfind("\n")
-
-
-def _failed(path: str, place: Place, code: str, what: str, hint: str | None = None) -> InputError:
-    return InputError([Diagnostic(path, *place, code, what, hint)])

@@ -12,17 +12,20 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from generator.terraform import Terraform
 
-__all__ = ["ADVICE", "HOSTS", "Installation", "Mirror", "find_provider"]
+__all__ = ["ADVICE", "HOSTS", "Installation", "Mirror", "find_provider", "quoted"]
 
 HOSTS = ("registry.terraform.io", "registry.opentofu.org")
 """Both registries serve the same builds of the provider."""
 
 _PROVIDER = Path("hashicorp", "aws")
-_CONFIGURED = re.compile(r'^\s*"?(provider_installation|plugin_cache_dir)"?\s*[{=:]', re.MULTILINE)
+_CONFIGURED = re.compile(
+    r'(?:^|[{,])\s*"?(provider_installation|plugin_cache_dir)"?\s*[{=:]', re.MULTILINE
+)
 _ROOTS = (
     "~/.terraform.d",
     "~/.local/share",
@@ -73,17 +76,18 @@ class Installation:
     settings: str = ""
 
     def cli_config(self, host: str, scratch: Path) -> str:
-        """The CLI configuration that offers the mirrors, for the registry ``host``.
+        """Return the CLI configuration that offers the mirrors, for the registry ``host``.
 
         A mirror made under the other registry's name is linked below ``scratch``.
         """
         address = f"{host}/{_PROVIDER.as_posix()}"
+        folders = (scratch / f"mirror-{number}" for number in count())
         blocks = [
-            f"  filesystem_mirror {{\n    path    = {_quoted(_served(mirror, host, scratch))}\n"
-            f"    include = [{_quoted(address)}]\n  }}\n"
-            for mirror in self.mirrors
+            f"  filesystem_mirror {{\n    path    = {quoted(_served(mirror, host, folder))}\n"
+            f"    include = [{quoted(address)}]\n  }}\n"
+            for mirror, folder in zip(self.mirrors, folders, strict=False)
         ]
-        direct = f"  direct {{\n    exclude = [{_quoted(address)}]\n  }}\n"
+        direct = f"  direct {{\n    exclude = [{quoted(address)}]\n  }}\n"
         body = "".join([*blocks, direct])
         return f"{self.settings}\nprovider_installation {{\n{body}}}\n".lstrip()
 
@@ -95,9 +99,11 @@ def find_provider(
 ) -> Installation:
     """Find out where the provider can be had on this machine; never fails."""
     environ = os.environ if environ is None else environ
-    settings = "\n".join(_read(path) for path in _config_files(terraform, environ))
-    if _CONFIGURED.search(settings):
+    texts = [_read(path) for path in _config_files(terraform, environ)]
+    if any(_CONFIGURED.search(text) for text in texts):
         return Installation()
+    # Settings in JSON cannot be joined with blocks; Terraform reads credentials there itself.
+    settings = "\n".join(text for text in texts if not text.lstrip().startswith("{"))
     if any(
         _holds(Mirror(folder, terraform.host), terraform.platform)
         for folder in _own_folders(environ)
@@ -117,7 +123,7 @@ def find_provider(
 
 
 def _mirrors(folder: Path, terraform: Terraform) -> tuple[Mirror, ...]:
-    """The mirror in ``folder`` for the platform, of the product's own registry if it can be."""
+    """Return the mirror in ``folder``, if any, by preference of the product's own registry."""
     hosts = sorted(HOSTS, key=lambda host: host != terraform.host)
     candidates = (Mirror(folder, host) for host in hosts)
     return tuple([m for m in candidates if _holds(m, terraform.platform)][:1])
@@ -154,7 +160,7 @@ def _walk(root: Path, seen: set[Path]) -> Iterator[Path]:
 
 
 def _config_files(terraform: Terraform, environ: Mapping[str, str]) -> list[Path]:
-    """The CLI configuration files that Terraform reads, which need not exist."""
+    """List the CLI configuration files that Terraform reads, which need not exist."""
     explicit = environ.get("TF_CLI_CONFIG_FILE")
     if explicit and Path(explicit).is_file():
         return [Path(explicit)]
@@ -163,31 +169,31 @@ def _config_files(terraform: Terraform, environ: Mapping[str, str]) -> list[Path
     if terraform.product == "OpenTofu":
         xdg = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "opentofu" / "tofurc"
         first = next((p for p in (home / ".tofurc", first, xdg) if p.is_file()), first)
-    return [first, *sorted((home / ".terraform.d").glob("*.tfrc"))]
+    return [first, *sorted((home / ".terraform.d").glob("*.tfrc*"))]
 
 
 def _own_folders(environ: Mapping[str, str]) -> Iterator[Path]:
-    """The folders in which Terraform looks for providers when nothing is configured."""
+    """Yield the folders in which Terraform looks for providers when nothing is configured."""
     home = Path(_expand("~", environ))
     yield home / ".terraform.d" / "plugins"
     data = environ.get("XDG_DATA_HOME") or str(home / ".local" / "share")
     shared = environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
-    for folder in (data, *shared.split(":")):
-        yield Path(folder) / "terraform" / "plugins"
+    for name in (data, *shared.split(":")):
+        yield Path(name) / "terraform" / "plugins"
     for folder in (home / "Library", Path("/Library")):
         yield folder / "Application Support" / "io.terraform" / "plugins"
 
 
-def _served(mirror: Mirror, host: str, scratch: Path) -> Path:
+def _served(mirror: Mirror, host: str, folder: Path) -> Path:
+    """Return the mirror's root, or ``folder`` filled with links that bear the name of ``host``."""
     if mirror.host == host:
         return mirror.root
-    served = scratch / f"mirror-{abs(hash(mirror.root)):x}"
-    target = served / host / _PROVIDER
+    target = folder / host / _PROVIDER
     for found in [*mirror.package.glob("*/*_*"), *mirror.package.glob("*.zip")]:
         link = target / found.relative_to(mirror.package)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(found)
-    return served
+    return folder
 
 
 def _expand(path: str, environ: Mapping[str, str]) -> str:
@@ -202,6 +208,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _quoted(value: str | Path) -> str:
+def quoted(value: str | Path) -> str:
+    """Write a string of the CLI configuration language."""
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped.replace("${", "$${").replace("%{", "%%{")}"'

@@ -1,4 +1,4 @@
-"""Why a text is not YAML, said in words for people.
+"""Bytes → text, and why a text is not YAML, said in words for people.
 
 PyYAML's two scanners, in C and in Python, word the same mistake differently and often point
 behind it. Here both come to the same code and, where it helps, to the place of the cause.
@@ -7,13 +7,26 @@ behind it. Here both come to the same code and, where it helps, to the place of 
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import yaml
 
 from generator import codes
-from generator.errors import Diagnostic
+from generator.errors import Diagnostic, InputError
 
-__all__ = ["explain"]
+__all__ = ["INVISIBLE", "MOST_BYTES", "Place", "decode", "explain", "failure"]
+
+Place = tuple[int, int]
+"""A line and a column, both counted from 1."""
+
+MOST_BYTES: Final = 1024 * 1024
+
+# Everything YAML does not call printable, line breaks that editors do not count as lines, and
+# characters that change the direction of the text around them.
+INVISIBLE: Final = re.compile(
+    "\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd"
+    "\U00010000-\U0010ffff]"
+)
 
 _TAB_INDENT = re.compile(r" *\t")
 _MISPLACED = re.compile(
@@ -21,6 +34,32 @@ _MISPLACED = re.compile(
     r"|expected (<block end>|'<document start>')"
     r"|(mapping values|sequence entries) are not allowed"
 )
+
+
+def failure(path: str, place: Place, code: str, what: str, hint: str | None = None) -> InputError:
+    """An error that ends the reading of a file."""
+    return InputError([Diagnostic(path, *place, code, what, hint)])
+
+
+def decode(path: str, data: bytes) -> str:
+    """The text of a file, without a byte order mark.
+
+    Raises ``InputError`` where the bytes are too many, not UTF-8 or hold something that
+    cannot be seen.
+    """
+    if len(data) > MOST_BYTES:
+        raise failure(path, (1, 1), codes.TOO_LARGE, f"larger than {MOST_BYTES // 1024} KiB")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        what = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+        place = _end(data[: error.start].decode("utf-8"))
+        raise failure(path, place, codes.NOT_UTF8, what, "save the file as UTF-8") from error
+    text = text.removeprefix("\ufeff")
+    if found := INVISIBLE.search(text):
+        what = f"the character U+{ord(found.group()):04X} cannot be seen and is not allowed"
+        raise failure(path, _end(text[: found.start()]), codes.CHARACTER, what, "take it out")
+    return text
 
 
 def explain(path: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
@@ -66,6 +105,10 @@ def explain(path: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
             f"a value cannot begin with {row[column : column + 1]}",
             "put the text in double quotes",
         )
+    if "could not find expected ':'" in problem and error.context_mark:
+        key = error.context_mark
+        what = "a key without `: ` behind it"
+        return at(key.line, key.column, codes.SYNTAX, what, "write `key: value`, with a space")
     if _MISPLACED.search(problem):
         if _first_on_line(row, column, problem):
             return at(
@@ -84,7 +127,8 @@ def explain(path: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
                 "a second `: ` on this line",
                 "put text that holds a colon in double quotes",
             )
-    return at(line, column, codes.SYNTAX, f"not YAML: {problem}")
+    hint = "is a quote above left open?" if row[:column].endswith(('"', "'")) else None
+    return at(line, column, codes.SYNTAX, f"not YAML: {problem}", hint)
 
 
 def _tab(row: str, column: int, problem: str) -> int:
@@ -108,3 +152,8 @@ def _first_on_line(row: str, column: int, problem: str) -> bool:
     if not before.strip():
         return True
     return "mapping values" in problem and ": " not in before and "{" not in before
+
+
+def _end(text: str) -> Place:
+    """The place behind the text."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.errors import TerraformError
-from generator.process import Finished, Processes
+from generator.process import Finished, Processes, ProcessesClosedError
 
 __all__ = ["MINIMUM", "Terraform", "find_terraform", "fmt_check", "isolated_environ"]
 
@@ -74,7 +74,7 @@ class Terraform:
             finished = processes.run(
                 [self.path, *arguments], cwd=cwd, environ=environ, seconds=_SECONDS
             )
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ProcessesClosedError) as error:
             raise TerraformError(f"{step} could not run for {about}: {error}") from error
         if finished.code != 0:
             raise TerraformError(f"{step} failed for {about}:\n{_reason(finished)}")
@@ -91,8 +91,10 @@ def find_terraform(environ: Mapping[str, str] | None = None) -> Terraform:
     names = [chosen] if chosen else ["terraform", "tofu"]
     found = [path for name in names if (path := shutil.which(name, path=environ.get("PATH", "")))]
     if not found:
-        what = f"FINBASE_TERRAFORM names {chosen!r}, which is no program" if chosen else (
-            "neither `terraform` nor `tofu` is on PATH"
+        what = (
+            f"FINBASE_TERRAFORM names {chosen!r}, which is no program"
+            if chosen
+            else ("neither `terraform` nor `tofu` is on PATH")
         )
         raise TerraformError(what, _INSTALL)
     old: list[str] = []
@@ -106,7 +108,7 @@ def find_terraform(environ: Mapping[str, str] | None = None) -> Terraform:
 
 
 def isolated_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The caller's environment without all that could change what Terraform does."""
+    """Return the caller's environment without all that could change what Terraform does."""
     environ = os.environ if environ is None else environ
     kept = {key: value for key, value in environ.items() if not _DROPPED.fullmatch(key)}
     configured = kept.get("TF_CLI_CONFIG_FILE")
@@ -124,17 +126,18 @@ def isolated_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]
     }
 
 
-def fmt_check(paths: Iterable[Path], terraform: Terraform) -> tuple[str, ...]:
-    """The files below ``paths`` that ``terraform fmt`` would change, sorted.
+def fmt_check(paths: Iterable[Path], terraform: Terraform) -> tuple[Path, ...]:
+    """Return the files below ``paths`` that ``terraform fmt`` would change, absolute and sorted.
 
     Raises ``TerraformError`` where one of them cannot be parsed.
     """
-    command = [terraform.path, "fmt", "-check", "-recursive", "-no-color", *paths]
+    command: list[str | Path] = [terraform.path, "fmt", "-check", "-recursive", "-no-color", *paths]
     with Processes() as processes:
         finished = processes.run(command, environ=isolated_environ(), seconds=_SECONDS)
     if finished.code not in (0, 3) or finished.stderr.strip():
         raise TerraformError(f"{terraform.command} fmt failed:\n{_reason(finished)}")
-    return tuple(sorted(finished.stdout.decode().splitlines()))
+    # It names them from the working folder.
+    return tuple(sorted(Path(name).resolve() for name in finished.stdout.decode().splitlines()))
 
 
 def _identify(path: Path, environ: Mapping[str, str]) -> Terraform:

@@ -60,9 +60,12 @@ class Version:
 
 
 class FakeSecretsManager:
-    """One secret. ``calls`` lists the operations; ``before`` maps one to what happens first."""
+    """One secret, listed in short pages.
 
-    page_size = 2
+    ``calls`` has every operation; ``before`` maps one to what another party does just before.
+    """
+
+    page_size = 5
     exceptions = SimpleNamespace(
         ResourceNotFoundException=ResourceNotFoundException,
         ResourceExistsException=ResourceExistsException,
@@ -166,6 +169,7 @@ class FakeSecretsManager:
         *,
         SecretId: str,  # noqa: N803
         IncludeDeprecated: bool = False,  # noqa: N803
+        MaxResults: int = 100,  # noqa: N803
         NextToken: str = "0",  # noqa: N803
     ) -> dict[str, Any]:
         self._called("list_secret_version_ids", SecretId)
@@ -175,7 +179,7 @@ class FakeSecretsManager:
             for version, entry in self.versions.items()
             if entry.labels or IncludeDeprecated
         ]
-        start, end = int(NextToken), int(NextToken) + self.page_size
+        start, end = int(NextToken), int(NextToken) + min(MaxResults, self.page_size)
         page: dict[str, Any] = {"ARN": ARN, "Versions": shown[start:end]}
         return page | ({"NextToken": str(end)} if end < len(shown) else {})
 

@@ -12,7 +12,9 @@ CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 
 # Versions tried at most beside those with one of these labels: each costs a failed login.
 MAX_OTHERS = 10
-_MAX_PAGES = 10
+
+# Secrets Manager keeps about 100 versions without a label, and those of the last day.
+_PAGE, _MAX_PAGES = 100, 20
 
 
 class Store:
@@ -124,7 +126,7 @@ class Store:
         following: dict[str, str] = {}
         for _ in range(_MAX_PAGES):
             page = self._client.list_secret_version_ids(
-                SecretId=self._arn, IncludeDeprecated=True, **following
+                SecretId=self._arn, IncludeDeprecated=True, MaxResults=_PAGE, **following
             )
             versions += page["Versions"]
             if not page.get("NextToken"):

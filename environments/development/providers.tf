@@ -1,0 +1,17 @@
+# Rendered by finbase from environments/development.yaml. Do not edit: change that file and run make render.
+
+provider "aws" {
+  region              = local.region
+  allowed_account_ids = [local.account_id]
+
+  default_tags {
+    tags = {
+      Project            = local.project
+      Environment        = local.environment
+      Owner              = "payments-platform"
+      DataClassification = "internal"
+      CostCentre         = "CC-4712"
+      ManagedBy          = "finbase"
+    }
+  }
+}

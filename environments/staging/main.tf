@@ -1,0 +1,150 @@
+# Rendered by finbase from environments/staging.yaml. Do not edit: change that file and run make render.
+
+locals {
+  name        = "ledger-staging"
+  project     = "ledger"
+  environment = "staging"
+  region      = "eu-west-1"
+  account_id  = "444455556666"
+}
+
+# Customer-managed keys, one for each class of data.
+module "kms" {
+  source = "../../modules/kms/1.0.0"
+
+  name       = local.name
+  region     = local.region
+  account_id = local.account_id
+}
+
+# VPC with public, private and database subnets in every zone.
+module "network" {
+  source = "../../modules/network/1.0.0"
+
+  cidr = "10.30.0.0/16"
+  zones = {
+    "eu-west-1a" = {
+      public_cidr   = "10.30.0.0/24"
+      private_cidr  = "10.30.16.0/20"
+      database_cidr = "10.30.8.0/24"
+    }
+    "eu-west-1b" = {
+      public_cidr   = "10.30.1.0/24"
+      private_cidr  = "10.30.32.0/20"
+      database_cidr = "10.30.9.0/24"
+    }
+  }
+
+  name         = local.name
+  region       = local.region
+  logs_key_arn = module.kms.logs_key_arn
+}
+
+# Serverless Valkey cache with limits, snapshots and a key of its own.
+module "cache" {
+  source = "../../modules/cache/1.0.0"
+
+  name                = local.name
+  vpc_id              = module.network.vpc_id
+  database_subnet_ids = module.network.database_subnet_ids
+  cache_key_arn       = module.kms.cache_key_arn
+}
+
+# PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
+module "database" {
+  source = "../../modules/database/1.0.0"
+
+  engine_version          = "17"
+  instance_class          = "db.r7g.large"
+  database_name           = "ledger"
+  username                = "ledger_owner"
+  allocated_storage       = 100
+  max_allocated_storage   = 500
+  backup_retention_period = 14
+
+  name                = local.name
+  vpc_id              = module.network.vpc_id
+  database_subnet_ids = module.network.database_subnet_ids
+  database_key_arn    = module.kms.database_key_arn
+  secrets_key_arn     = module.kms.secrets_key_arn
+  logs_key_arn        = module.kms.logs_key_arn
+}
+
+# Read replica of the primary, in the same region.
+module "replica_reporting" {
+  source = "../../modules/replica/1.0.0"
+
+  instance_class = "db.r7g.large"
+
+  name                                  = local.name
+  instance                              = "reporting"
+  source_identifier                     = module.database.identifier
+  port                                  = module.database.port
+  max_allocated_storage                 = module.database.max_allocated_storage
+  security_group_id                     = module.database.security_group_id
+  parameter_group_name                  = module.database.parameter_group_name
+  ca_cert_identifier                    = module.database.ca_cert_identifier
+  log_exports                           = module.database.log_exports
+  log_retention_in_days                 = module.database.log_retention_in_days
+  logs_key_arn                          = module.kms.logs_key_arn
+  monitoring_interval                   = module.database.monitoring_interval
+  monitoring_role_arn                   = module.database.monitoring_role_arn
+  performance_insights_retention_period = module.database.performance_insights_retention_period
+  performance_insights_key_arn          = module.kms.database_key_arn
+}
+
+# Connection secret of the database, and the function that rotates it.
+module "secret" {
+  source = "../../modules/secret/1.0.0"
+
+  name                = local.name
+  region              = local.region
+  account_id          = local.account_id
+  vpc_id              = module.network.vpc_id
+  private_subnet_ids  = module.network.private_subnet_ids
+  database_arn        = module.database.arn
+  database_host       = module.database.address
+  database_port       = module.database.port
+  database_name       = module.database.database_name
+  username            = module.database.username
+  initial_password    = module.database.initial_password
+  password_generation = module.database.password_generation
+  secrets_key_arn     = module.kms.secrets_key_arn
+  logs_key_arn        = module.kms.logs_key_arn
+}
+
+# Every allowed flow of the stack, in one file.
+module "access" {
+  source = "../../modules/access/1.0.0"
+
+  name                        = local.name
+  vpc_id                      = module.network.vpc_id
+  endpoints_security_group_id = module.network.endpoints_security_group_id
+  database_security_group_id  = module.database.security_group_id
+  database_port               = module.database.port
+  rotation_security_group_id  = module.secret.rotation_security_group_id
+  cache_security_group_id     = module.cache.security_group_id
+}
+
+# Alarms, database events and a dashboard for every instance, the cache and the rotation.
+module "monitoring" {
+  source = "../../modules/monitoring/1.0.0"
+
+  email_addresses               = ["database-oncall@ledger.example"]
+  freeable_memory_threshold_mib = 1024
+
+  name                       = local.name
+  region                     = local.region
+  account_id                 = local.account_id
+  notifications_key_arn      = module.kms.notifications_key_arn
+  database_identifier        = module.database.identifier
+  database_allocated_storage = module.database.allocated_storage
+  database_log_group_name    = module.database.log_group_name
+  replica_identifiers = {
+    reporting = module.replica_reporting.identifier
+  }
+  cache_name                    = module.cache.name
+  cache_data_storage_maximum_gb = module.cache.data_storage_maximum_gb
+  cache_ecpu_per_second_maximum = module.cache.ecpu_per_second_maximum
+  rotation_function_name        = module.secret.rotation_function_name
+}

@@ -1,0 +1,115 @@
+"""Runs ``features/`` on a plan with terraform-compliance and reads the verdict.
+
+One process per plan, in a scratch folder: terraform-compliance rewrites plan files, keeps
+state between runs, and leaves a cache behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from generator import compliance_runner
+from generator.cucumber import read_cucumber
+from generator.errors import ComplianceError
+from generator.failures import load_failures
+from generator.process import Finished, Processes
+from generator.verdict import FailureRow, Scenario, Verdict
+
+__all__ = ["FailureRow", "Scenario", "Verdict", "run"]
+
+_SECONDS = 600.0
+_SAID = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
+_KEYS = ("format_version", "terraform_version", "planned_values", "configuration")
+
+
+def run(
+    plan_json: Path | bytes,
+    features: Path,
+    *,
+    environment: str = "plan",
+    processes: Processes | None = None,
+) -> Verdict:
+    """Judge a plan, given as JSON or as the path of a JSON file, by the scenarios.
+
+    ``features`` holds the feature files, ``failures.yaml`` and, if any, ``steps``.
+    ``processes`` lets the caller end the run from outside. Raises ``ComplianceError`` where
+    there is no verdict: not a plan, no scenarios, an unknown step, a crash.
+    """
+    plan = _plan(plan_json)
+    features = features.resolve()
+    failures = load_failures(features)
+    if not any(features.rglob("*.feature")):
+        raise ComplianceError(f"{features} holds no feature files, so nothing can be proved")
+    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+        report = Path(scratch, "cucumber.json")
+        with processes or Processes() as owner:
+            finished = _start(plan, features, report, owner)
+        document = _document(report, finished)
+    scenarios = read_cucumber(document, features, failures)
+    return Verdict(environment, scenarios, failures)
+
+
+def _start(plan: bytes, features: Path, report: Path, processes: Processes) -> Finished:
+    copy = report.with_name("plan.json")
+    copy.write_bytes(plan)
+    steps = features / "steps"
+    command = [
+        *(sys.executable, "-P", "-X", "utf8", compliance_runner.__file__),
+        *("-f", str(features), "-p", str(copy), "--no-ansi", f"--cucumber-json={report}"),
+        *(("-b", str(steps)) if steps.is_dir() else ()),
+    ]
+    environ = {**os.environ, "TMPDIR": str(report.parent)}
+    environ.pop("TFC_ERROR", None)  # It would rename failures.
+    try:
+        return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
+    except (OSError, TimeoutError) as error:
+        raise ComplianceError(f"terraform-compliance could not be run: {error}") from error
+
+
+def _document(report: Path, finished: Finished) -> list[dict[str, Any]]:
+    try:
+        document: list[dict[str, Any]] = json.loads(report.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ComplianceError(_no_verdict(finished)) from error
+    states = [
+        step["result"]["status"]
+        for feature in document
+        for element in feature["elements"]
+        for step in element["steps"]
+    ]
+    # After a crash the report exists all the same, with what was not reached as "pending".
+    if finished.code != ("failed" in states) or "pending" in states:
+        raise ComplianceError(_no_verdict(finished))
+    return document
+
+
+def _no_verdict(finished: Finished) -> str:
+    said = _SAID.findall(finished.output)
+    lines = said[:1] or finished.output.splitlines()[-15:] or ["it said nothing"]
+    return "\n    ".join(
+        [f"terraform-compliance gave no verdict (exit code {finished.code}):", *lines]
+    )
+
+
+def _plan(plan_json: Path | bytes) -> bytes:
+    """Return the plan on one line: of any other, terraform-compliance takes the second."""
+    name = "the plan" if isinstance(plan_json, bytes) else str(plan_json)
+    make = "make it with `terraform show -json PLANFILE > plan.json`"
+    try:
+        raw = plan_json if isinstance(plan_json, bytes) else plan_json.read_bytes()
+        plan = json.loads(raw)
+    except OSError as error:
+        raise ComplianceError(f"{name} cannot be read: {error.strerror}", make) from error
+    except ValueError as error:
+        raise ComplianceError(f"{name} is not JSON: {error}", make) from error
+    if not isinstance(plan, dict) or any(key not in plan for key in _KEYS):
+        raise ComplianceError(f"{name} is JSON, but not of a Terraform plan", make)
+    if plan.get("errored"):
+        raise ComplianceError(f"{name} is of a run that failed, so it is not complete")
+    return json.dumps(plan, separators=(",", ":")).encode()

@@ -1,0 +1,173 @@
+"""An environment file → a validated ``Environment``, or every reason why it is none.
+
+The versions that the file pins are settled first. Then each module's section is checked
+against the contract of *its* version, the modules against each other, and the rules on all
+that is not already known to be wrong. Everything found is told at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from generator import codes, rules
+from generator.composition import fitting, in_order, missing, pinned
+from generator.contract import Catalogue, Contract
+from generator.document import MOST_PROBLEMS, Document, Where, parse
+from generator.errors import Diagnostic, InputError
+from generator.model import Environment, Instance, ModuleUse
+from generator.schema import NAME, TOP, environment_schema, part_of
+from generator.sentences import closest, listed
+from generator.syntax import MOST_BYTES, failure
+
+__all__ = ["Environment", "Instance", "ModuleUse", "discover", "environment_schema", "load"]
+
+
+def discover(root: Path) -> tuple[Path, ...]:
+    """Every ``environments/*.yaml`` of a project, sorted."""
+    return tuple(sorted((root / "environments").glob("*.yaml")))
+
+
+def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
+    """Read and validate one environment file of the project at ``root``.
+
+    Raises ``InputError`` with everything that is wrong with it, in the order of the file.
+    """
+    shown, data = _read(path, root)
+    document = parse(shown, data)
+    found = list(document.problems)
+    wrong = set(document.spoiled)
+
+    def check(problems: Iterable[tuple[Where | None, Diagnostic]]) -> None:
+        for where, diagnostic in islice(problems, MOST_PROBLEMS + 1):
+            found.append(diagnostic)
+            if where is not None:
+                wrong.add(where)
+
+    check(TOP.check(document, (), document.value))
+    sections = _mapping(_mapping(document.value).get("modules"))
+    contracts: dict[str, Contract] = {}
+    for result in islice(pinned(document, catalogue, sections), MOST_PROBLEMS + 1):
+        if isinstance(result, Diagnostic):
+            found.append(result)
+        else:
+            contracts[result.name] = result
+            where = ("modules", result.name)
+            check(part_of(result).check(document, where, sections[result.name]))
+    if ("modules",) in document.places and ("modules",) not in wrong:
+        found += missing(document, catalogue, sections)
+    found += fitting(document, catalogue, sections, contracts)
+    order, circle = in_order(contracts)
+    if circle:
+        what = f"modules need each other in a circle: {listed(circle)}"
+        found.append(document.problem(("modules",), codes.CYCLE, what, key=True))
+
+    value = _without(document.value, wrong) if wrong else document.value
+    environment = _assembled(document, value, [contracts[name] for name in order])
+    found += _same_name(environment)
+    # What has been found wrong is not judged by a rule as well.
+    told = {(d.line, d.column) for d in found if d.code != codes.MISSING_KEY}
+    found += [d for d in rules.check(environment) if (d.line, d.column) not in told]
+    if found:
+        raise InputError(_bounded(found))
+    return environment
+
+
+def _assembled(document: Document, value: Any, contracts: Iterable[Contract]) -> Environment:
+    """The environment that the value describes, as far as it does."""
+    top = _mapping(value)
+    sections = _mapping(top.get("modules"))
+    return Environment(
+        path=Path(document.path),
+        name=_text(top.get("environment")),
+        project=_text(top.get("project")),
+        region=_text(top.get("region")),
+        account_id=_text(top.get("account_id")),
+        tags=_mapping(top.get("tags")),
+        state=_mapping(top.get("state")),
+        modules=tuple(ModuleUse(c, _instances(c, _mapping(sections[c.name]))) for c in contracts),
+        document=document,
+    )
+
+
+def _instances(contract: Contract, section: Mapping[str, Any]) -> tuple[Instance, ...]:
+    if contract.multiplicity == "many":
+        given = _mapping(section.get("instances")).items()
+        return tuple(Instance(key, inputs) for key, inputs in given if isinstance(inputs, dict))
+    return (Instance("", {name: v for name, v in section.items() if name != "version"}),)
+
+
+def _same_name(environment: Environment) -> list[Diagnostic]:
+    stem = environment.path.stem
+    if environment.name in ("", stem):
+        return []
+    what = f"`environment` must be {stem}, as the file is called, not {environment.name}"
+    hint = f"write {stem}, or rename the file to {environment.name}.yaml"
+    return [environment.document.problem(("environment",), codes.OTHER_NAME, what, hint)]
+
+
+def _without(value: Any, wrong: set[Where], where: Where = ()) -> Any:
+    """The value with nothing in the place of each thing that is wrong."""
+    if where in wrong:
+        return None
+    if isinstance(value, dict):
+        return {key: _without(v, wrong, (*where, key)) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_without(v, wrong, (*where, index)) for index, v in enumerate(value)]
+    return value
+
+
+def _bounded(found: list[Diagnostic]) -> list[Diagnostic]:
+    if len(found) <= MOST_PROBLEMS:
+        return found
+    first = sorted(found, key=lambda d: (d.line, d.column))[:MOST_PROBLEMS]
+    last = first[-1]
+    what = f"there are more than the {MOST_PROBLEMS} problems that are shown"
+    return [*first, Diagnostic(last.path, last.line, last.column, codes.TOO_MANY, what)]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _read(path: Path, root: Path) -> tuple[str, bytes]:
+    """How the file is called in messages, and what it holds."""
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - a symlink keeps its own name
+    top = Path(os.path.abspath(root))  # noqa: PTH100
+    shown = place.relative_to(top).as_posix() if place.is_relative_to(top) else str(path)
+
+    def failed(code: str, what: str, hint: str | None = None) -> InputError:
+        return failure(shown, (1, 1), code, what, hint)
+
+    try:
+        real = place.resolve(strict=True)
+        kind = real.stat().st_mode
+        if re.fullmatch(NAME, place.stem) is None or not 2 <= len(place.stem) <= 31:
+            hint = "call it by 2 to 31 lowercase letters, digits and single hyphens"
+            raise failed(codes.FILE_NAME, f"{place.stem} is no name for an environment", hint)
+        if place.suffix != ".yaml":
+            raise failed(codes.FILE_NAME, "not called *.yaml", f"rename it to {place.stem}.yaml")
+        if not real.is_relative_to(top.resolve()):
+            hint = "keep the file itself in environments/"
+            raise failed(codes.OUTSIDE, "the file lies outside the project", hint)
+        if not stat.S_ISREG(kind):
+            raise failed(codes.UNREADABLE, "not a regular file")
+        with real.open("rb") as file:
+            return shown, file.read(MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        there = [found.stem for found in discover(root)]
+        hint = f"there are {listed(there)}" if there else "there is none in environments/ yet"
+        hint = f"{near} {hint}" if (near := closest(place.stem, there)) else hint
+        raise failed(codes.MISSING_FILE, "there is no such environment", hint) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise failed(codes.UNREADABLE, f"cannot be read: {reason}") from error

@@ -1,0 +1,210 @@
+"""Python values as HCL, written the way ``terraform fmt`` leaves it.
+
+A fragment of HCL is an ``Hcl``; everything else is data, and ``literal`` quotes it. Fragments
+are made for column 0. Whoever places one further right shifts the lines after the first,
+which is safe because no fragment holds a heredoc or a string that spans lines.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["IDENTIFIER", "Hcl", "attributes", "inline", "literal", "shift", "type_constraint"]
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+_WIDTH = 80
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "bool"}
+_KEYWORDS = frozenset({"else", "endfor", "endif", "false", "for", "if", "in", "null", "true"})
+_TEMPLATE = re.compile(r"[$%](?=\{)")
+_SHORT = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+# Control characters, and those that a reader cannot see or that turn the reading direction.
+# A fixed list: what Python deems printable differs between its versions.
+_UNSEEN = (
+    r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ufff9-\uffff\U000e0000-\U000e007f"
+)
+_ESCAPED = re.compile(rf'[\\"{_UNSEEN}]')
+_ESCAPED_IN_KEY = re.compile(rf'[\\"{_UNSEEN}]|[^\x00-\x7f]')
+
+
+class Hcl(str):
+    """A fragment of HCL that is safe as it stands: never made from data, only from ``literal``
+    and from text that the project's own templates and contracts hold.
+
+    Ordinary operations on it (``+``, slices, ``join``) give a plain ``str``, which is data
+    again and gets quoted.
+    """  # noqa: D205
+
+    __slots__ = ()
+
+
+def literal(value: Any, indent: int = 0) -> Hcl:
+    """Write ``value`` as HCL; an ``Hcl`` stays as it is.
+
+    ``indent`` is the indentation, in columns, of the line on which the value begins; the lines
+    after the first are shifted by it. Mappings take a line for each entry; so do lists, unless
+    they hold scalars only and fit on a line of 80 columns.
+
+    Raises ``TypeError`` for what has no form in HCL (sets too: they have no order), and
+    ``ValueError`` for numbers that are not finite and text that is not Unicode.
+    """
+    return shift(_literal(value, _WIDTH - indent), indent)
+
+
+def inline(value: Any) -> Hcl:
+    """Write ``value`` on one line, however long; errors as for ``literal``."""
+    if isinstance(value, Mapping):
+        entries = [f"{_key(key)} = {inline(entry)}" for key, entry in value.items()]
+        return Hcl(f"{{ {', '.join(entries)} }}" if entries else "{}")
+    if isinstance(value, (list, tuple)):
+        return Hcl(f"[{', '.join(inline(element) for element in value)}]")
+    return Hcl(_scalar(value))
+
+
+def attributes(pairs: Mapping[str, Any] | Iterable[tuple[str, Any]], indent: int = 0) -> Hcl:
+    """Write ``name = value`` lines, aligned, each indented by ``indent`` columns.
+
+    Raises ``ValueError`` for a name that is no identifier; other errors as for ``literal``.
+    """
+    items = pairs.items() if isinstance(pairs, Mapping) else pairs
+    lines = []
+    for name, value in items:
+        if IDENTIFIER.fullmatch(name) is None:
+            raise ValueError(f"{name!r} is not an identifier")
+        lines.append((name, _literal(value, _WIDTH - indent - len(name) - 3)))
+    return Hcl(" " * indent + shift("\n".join(_align(lines)), indent)) if lines else Hcl("")
+
+
+def type_constraint(schema: Mapping[str, Any], *, on_one_line: bool = False) -> Hcl:
+    """Write the Terraform type of the values that a JSON Schema describes.
+
+    An array is a ``set`` where its items are unique, else a ``list``. An object with
+    ``properties`` is an ``object`` whose members may be left out unless ``required``; one with
+    a schema for ``additionalProperties`` is a ``map``. Raises ``ValueError`` for anything else.
+    """
+    kind, members, values = (schema.get(k) for k in ("type", "properties", "additionalProperties"))
+    if isinstance(kind, str) and kind in _SCALARS:
+        return Hcl(_SCALARS[kind])
+    if kind == "array" and isinstance(schema.get("items"), Mapping):
+        collection = "set" if schema.get("uniqueItems") else "list"
+        return Hcl(f"{collection}({type_constraint(schema['items'], on_one_line=on_one_line)})")
+    if kind == "object" and members and not values:
+        required = schema.get("required", ())
+        types = {
+            name: _member(member, name in required, on_one_line) for name, member in members.items()
+        }
+        return Hcl(f"object({inline(types) if on_one_line else literal(types)})")
+    if kind == "object" and isinstance(values, Mapping) and not members:
+        return Hcl(f"map({type_constraint(values, on_one_line=on_one_line)})")
+    raise ValueError(
+        f"no Terraform type for {kind!r}: it needs a known type, and an array needs items, an "
+        "object either properties or a schema for additionalProperties"
+    )
+
+
+def shift(text: str, indent: int) -> Hcl:
+    """Indent every line but the first by ``indent`` more columns."""
+    first, *rest = text.split("\n")
+    return Hcl("\n".join([first, *(" " * indent + line if line else line for line in rest)]))
+
+
+def _member(schema: Mapping[str, Any], required: bool, on_one_line: bool) -> Hcl:
+    constraint = type_constraint(schema, on_one_line=on_one_line)
+    if required:
+        return constraint
+    default = schema.get("default")
+    return Hcl(f"optional({constraint}{'' if default is None else f', {inline(default)}'})")
+
+
+def _literal(value: Any, room: int) -> str:
+    if isinstance(value, Mapping) and value:
+        entries = []
+        for name, entry in value.items():
+            key = _key(name)
+            entries.append((key, _literal(entry, room - 2 - len(key) - 3)))
+        return _enclose("{", _align(entries), "}")
+    if isinstance(value, (list, tuple)) and value:
+        if not any(isinstance(element, (Mapping, list, tuple)) for element in value):
+            text = inline(value)
+            if len(text) <= room and "\n" not in text:
+                return text
+        return _enclose("[", [f"{_literal(element, room - 2)}," for element in value], "]")
+    return inline(value)
+
+
+def _enclose(opening: str, lines: Iterable[str], closing: str) -> str:
+    return "\n".join([opening, *(f"  {shift(line, 2)}" for line in lines), closing])
+
+
+def _align(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """``key = value`` for each pair, the ``=`` of neighbours in one column.
+
+    As in terraform fmt, a value of several lines stands alone and parts its neighbours.
+    """
+    result: list[str] = []
+    group: list[tuple[str, str]] = []
+
+    def close() -> None:
+        width = max((len(key) for key, _ in group), default=0)
+        result.extend(f"{key:<{width}} = {value}" for key, value in group)
+        group.clear()
+
+    for key, value in pairs:
+        if "\n" in value:
+            close()
+            result.append(f"{key} = {value}")
+        else:
+            group.append((key, value))
+    close()
+    return result
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"a key must be text, not {key!r}")
+    if _PLAIN_KEY.fullmatch(key) and key not in _KEYWORDS:
+        return key
+    # ASCII only: terraform fmt aligns by what is seen, and its width would have to be known.
+    return _quote(key, _ESCAPED_IN_KEY)
+
+
+def _scalar(value: Any) -> str:
+    match value:
+        case Hcl():
+            return value
+        case str():
+            return _quote(value, _ESCAPED)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            if not math.isfinite(value):
+                raise ValueError(f"{value} is not a number in HCL")
+            return repr(value + 0.0)  # -0.0 becomes 0.0
+        case _:
+            raise TypeError(f"a {type(value).__name__} has no form in HCL: {value!r}")
+
+
+def _quote(text: str, escaped: re.Pattern[str]) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{text!r} is not Unicode text") from error
+    return f'"{_TEMPLATE.sub(_double, escaped.sub(_escape, text))}"'
+
+
+def _double(match: re.Match[str]) -> str:
+    return match[0] * 2
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return _SHORT.get(match[0]) or (f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")

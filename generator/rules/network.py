@@ -1,0 +1,192 @@
+"""Zones and address ranges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv4Network
+from typing import Any, Final
+
+from generator.document import Where
+from generator.model import Environment
+from generator.rules.rule import Finding, Rule, rule
+
+__all__ = ["RULES"]
+
+_TIERS: Final = ("public_cidr", "private_cidr", "database_cidr")
+_CIDR = re.compile(r"[0-9.]+/[0-9]+")
+_ZONE_ELSEWHERE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+-.+")
+_DOCKER: Final = IPv4Network("172.17.0.0/16")
+_RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"
+_SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
+_ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
+
+
+@rule(
+    "FB201",
+    "a zone lies outside the region",
+    why="AWS refuses the subnet at apply, after the VPC has been made. Local and Wavelength "
+    "Zones have no Multi-AZ database, NAT gateway or cache.",
+    source=_ZONES,
+)
+def zone_in_region(environment: Environment) -> Iterator[Finding]:
+    """A zone's name is its region's and one letter."""
+    region = environment.region
+    for where, zone, _ in _zones(environment) if region else ():
+        if re.fullmatch(f"{re.escape(region)}[a-z]", zone):
+            continue
+        if _ZONE_ELSEWHERE.fullmatch(zone):
+            what = f"{zone} is a Local or Wavelength Zone, which cannot hold the stack"
+        else:
+            what = f"{zone} is no availability zone of {region}"
+        yield Finding(where, what, f"write {region}a, {region}b, …", key=True)
+
+
+@rule(
+    "FB202",
+    "fewer than two zones",
+    why="RDS refuses a subnet group that lies in one zone, and the loss of the zone would be "
+    "the loss of the stack.",
+    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+    "USER_VPC.WorkingWithRDSInstanceinaVPC.html",
+)
+def two_zones(environment: Environment) -> Iterator[Finding]:
+    """A stack lies in two zones or more."""
+    for use, instance in environment.instances("network"):
+        zones = use.value(instance, "zones")
+        if isinstance(zones, dict) and len(zones) < 2:
+            where = use.where(instance, "zones")
+            yield Finding(where, "a stack needs at least two zones", "add a zone", key=True)
+
+
+@rule(
+    "FB203",
+    "a range with host bits",
+    why="AWS silently takes the network that the address lies in for a VPC, and refuses it for a "
+    "subnet; either way the file does not say what is built.",
+    source=_RANGES,
+)
+def no_host_bits(environment: Environment) -> Iterator[Finding]:
+    """A range begins at its network's first address."""
+    subnets = ((where, text) for where, _, text in _subnet_ranges(environment))
+    for where, text in (*_vpc_ranges(environment), *subnets):
+        interface = _interface(text)
+        if interface is None:
+            hint = "write an IPv4 range such as 10.20.0.0/16"
+            yield Finding(where, f"{text} is not an IPv4 range", hint)
+        elif interface.ip != interface.network.network_address:
+            what = f"{text} is an address within a range, not a range"
+            yield Finding(where, what, f"did you mean {interface.network}?")
+
+
+@rule(
+    "FB204",
+    "a subnet lies outside the VPC",
+    why="AWS refuses the subnet at apply (InvalidSubnet.Range); a plan accepts it.",
+    source=_SUBNETS,
+)
+def subnet_in_vpc(environment: Environment) -> Iterator[Finding]:
+    """Every subnet lies within the range of the VPC."""
+    for _, vpc in _vpcs(environment):
+        for subnet in _subnets(environment):
+            if not subnet.network.subnet_of(vpc):
+                what = f"{subnet.network} does not lie within the VPC's {vpc}"
+                yield Finding(subnet.where, what)
+
+
+@rule(
+    "FB205",
+    "two subnets overlap",
+    why="AWS refuses the second subnet at apply (InvalidSubnet.Conflict); a plan accepts it.",
+    source=_SUBNETS,
+)
+def subnets_apart(environment: Environment) -> Iterator[Finding]:
+    """No two subnets share an address."""
+    # Two ranges are apart or one holds the other. So in the order of their first address, the
+    # larger first, a range can only overlap one that is still open.
+    place = environment.document.position
+    around: list[_Subnet] = []
+    for subnet in sorted(_subnets(environment), key=lambda s: s.network):
+        while around and not subnet.network.subnet_of(around[-1].network):
+            around.pop()
+        if around:
+            first, second = sorted((around[-1], subnet), key=lambda s: place(s.where))
+            line, column = place(first.where)
+            what = f"{second.network} overlaps {first.network} of {first.name}, at {line}:{column}"
+            yield Finding(second.where, what)
+        around.append(subnet)
+
+
+@rule(
+    "FB206",
+    "the VPC takes the range of Docker",
+    why="Services such as AWS Cloud9 and any host that runs Docker use 172.17.0.0/16 for "
+    "themselves and cannot reach an address of the VPC in it.",
+    source=_RANGES,
+)
+def not_docker(environment: Environment) -> Iterator[Finding]:
+    """The VPC keeps clear of 172.17.0.0/16."""
+    for where, vpc in _vpcs(environment):
+        if vpc.overlaps(_DOCKER):
+            yield Finding(where, f"{vpc} overlaps {_DOCKER}, which Docker uses", "take another")
+
+
+@dataclass(frozen=True)
+class _Subnet:
+    where: Where
+    name: str
+    network: IPv4Network
+
+
+def _zones(environment: Environment) -> Iterator[tuple[Where, str, Any]]:
+    """Where each zone is, its name, and what is given for it."""
+    for use, instance in environment.instances("network"):
+        zones = use.value(instance, "zones")
+        for zone, ranges in zones.items() if isinstance(zones, dict) else ():
+            yield use.where(instance, "zones", zone), zone, ranges
+
+
+def _vpc_ranges(environment: Environment) -> Iterator[tuple[Where, str]]:
+    for use, instance in environment.instances("network"):
+        if isinstance(text := use.value(instance, "cidr"), str):
+            yield use.where(instance, "cidr"), text
+
+
+def _subnet_ranges(environment: Environment) -> Iterator[tuple[Where, str, str]]:
+    """Where each subnet's range is, the subnet's name, and the range."""
+    for where, zone, ranges in _zones(environment):
+        for tier in _TIERS if isinstance(ranges, dict) else ():
+            if isinstance(text := ranges.get(tier), str):
+                yield (*where, tier), f"{zone}.{tier}", text
+
+
+def _vpcs(environment: Environment) -> Iterator[tuple[Where, IPv4Network]]:
+    for where, text in _vpc_ranges(environment):
+        if interface := _interface(text):
+            yield where, interface.network
+
+
+def _subnets(environment: Environment) -> Iterator[_Subnet]:
+    for where, name, text in _subnet_ranges(environment):
+        if interface := _interface(text):
+            yield _Subnet(where, name, interface.network)
+
+
+def _interface(text: str) -> IPv4Interface | None:
+    if _CIDR.fullmatch(text) is None:
+        return None
+    try:
+        return IPv4Interface(text)
+    except ValueError:
+        return None
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    zone_in_region,
+    two_zones,
+    no_host_bits,
+    subnet_in_vpc,
+    subnets_apart,
+    not_docker,
+)
