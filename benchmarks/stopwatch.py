@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,13 @@ class Ratio:
         )
 
 
-def command(arguments: Sequence[str], folder: Path) -> Callable[[], None]:
+def command(
+    arguments: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None
+) -> Callable[[], None]:
     """Return a function that runs the command there; it raises if the command fails."""
 
     def run() -> None:
-        subprocess.run(arguments, cwd=folder, check=True, capture_output=True)
+        subprocess.run(arguments, cwd=folder, env=environ, check=True, capture_output=True)
 
     return run
 

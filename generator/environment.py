@@ -18,7 +18,7 @@ from typing import Any
 from generator import codes, rules
 from generator.composition import fitting, in_order, missing, pinned
 from generator.contract import Catalogue, Contract
-from generator.document import MOST_PROBLEMS, Document, Where, parse
+from generator.document import MOST_PROBLEMS, Document, Where, parse, shown
 from generator.errors import Diagnostic, InputError
 from generator.model import Environment, Instance, ModuleUse
 from generator.schema import NAME, TOP, environment_schema, part_of
@@ -38,8 +38,7 @@ def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
 
     Raises ``InputError`` with everything that is wrong with it, in the order of the file.
     """
-    shown, data = _read(path, root)
-    document = parse(shown, data)
+    document = parse(*_read(path, root))
     found = list(document.problems)
     wrong = set(document.spoiled)
 
@@ -143,17 +142,20 @@ def _read(path: Path, root: Path) -> tuple[str, bytes]:
     """How the file is called in messages, and what it holds."""
     place = Path(os.path.abspath(path))  # noqa: PTH100 - a symlink keeps its own name
     top = Path(os.path.abspath(root))  # noqa: PTH100
-    shown = place.relative_to(top).as_posix() if place.is_relative_to(top) else str(path)
+    name = place.relative_to(top).as_posix() if place.is_relative_to(top) else str(path)
+    name = shown(name, most=4096)
 
     def failed(code: str, what: str, hint: str | None = None) -> InputError:
-        return failure(shown, (1, 1), code, what, hint)
+        return failure(name, (1, 1), code, what, hint)
 
     try:
         real = place.resolve(strict=True)
         kind = real.stat().st_mode
         if re.fullmatch(NAME, place.stem) is None or not 2 <= len(place.stem) <= 31:
             hint = "call it by 2 to 31 lowercase letters, digits and single hyphens"
-            raise failed(codes.FILE_NAME, f"{place.stem} is no name for an environment", hint)
+            raise failed(
+                codes.FILE_NAME, f"{shown(place.stem)} is no name for an environment", hint
+            )
         if place.suffix != ".yaml":
             raise failed(codes.FILE_NAME, "not called *.yaml", f"rename it to {place.stem}.yaml")
         if not real.is_relative_to(top.resolve()):
@@ -162,7 +164,7 @@ def _read(path: Path, root: Path) -> tuple[str, bytes]:
         if not stat.S_ISREG(kind):
             raise failed(codes.UNREADABLE, "not a regular file")
         with real.open("rb") as file:
-            return shown, file.read(MOST_BYTES + 1)
+            return name, file.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
         there = [found.stem for found in discover(root)]
         hint = f"there are {listed(there)}" if there else "there is none in environments/ yet"

@@ -173,7 +173,7 @@ def test_as_deep_as_it_may_be() -> None:
     assert read("[" * 32 + "]" * 32)
 
 
-@pytest.mark.parametrize("text", ["[" * 200_000, "? " * 200_000, "a: &a [" * 200_000])
+@pytest.mark.parametrize("text", ["[" * 200_000, "? " * 200_000, "a: &a [" * 100_000])
 def test_a_bomb_is_refused_early(text: str) -> None:
     assert problems(text)[-1][2] in (codes.TOO_DEEP, codes.SYNTAX, codes.INDENTATION)
 
@@ -202,8 +202,10 @@ plain_values = st.recursive(
     | st.integers(-(10**17), 10**17)
     | st.floats(-1e6, 1e6).map(lambda number: round(number, 3) + 0.0)
     | st.text(st.characters(exclude_categories=["C", "Z"]), max_size=20),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text("abcxyz_-", min_size=1, max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text("abcxyz_-", min_size=1, max_size=8), inner, max_size=4)
+    ),
     max_leaves=20,
 )
 
@@ -224,7 +226,6 @@ Strict.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
 @given(plain_values)
 def test_what_is_written_is_read(value: object) -> None:
     text = yaml.dump({"a": value}, Dumper=Strict, allow_unicode=True, width=math.inf)
-    # `-0.0` is the one float that does not read back as written in this notation.
     assert read(text).value == {"a": value}
 
 
@@ -232,19 +233,21 @@ def test_what_is_written_is_read(value: object) -> None:
 def test_every_value_has_a_place_within_the_text(value: object, flow: bool) -> None:
     text = yaml.dump({"a": value}, Dumper=Strict, default_flow_style=flow, allow_unicode=True)
     parsed = read(text)
-    lines = [*text.split("\n"), ""]
-
-    def walk(value: object, where: Where) -> Iterator[Where]:
-        yield where
-        children = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore[arg-type, call-overload]
-        if isinstance(value, dict | list):
-            for key, child in children:
-                yield from walk(child, (*where, key))
-
-    for where in walk(parsed.value, ()) if parsed.value else ():
-        for key in (True, False):
-            line, column = parsed.position(where, key)
+    lines = text.split("\n")
+    for places in parsed.places.values():
+        for line, column in places:
             assert 1 <= column <= len(lines[line - 1]) + 1
+
+    def ways(value: object, where: Where) -> Iterator[Where]:
+        yield where
+        if isinstance(value, dict):
+            for key, child in value.items():
+                yield from ways(child, (*where, key))
+        elif isinstance(value, list):
+            for index, child in enumerate(value):
+                yield from ways(child, (*where, index))
+
+    assert set(ways(parsed.value, ())) == parsed.places.keys()
 
 
 @settings(max_examples=300)
@@ -255,21 +258,13 @@ def test_every_value_has_a_place_within_the_text(value: object, flow: bool) -> N
 @example("a: |9\n  b")
 @example("'" * 999)
 def test_no_text_is_more_than_an_input_error(text: str) -> None:
-    try:
-        parsed = parse("x.yaml", text.encode("utf-8", "surrogatepass"))
-    except InputError as error:
-        (problem,) = error.diagnostics
-        assert problem.line >= 1
-        assert problem.column >= 1
-        assert problem.code in codes.TITLES
-    else:
-        assert parsed.value is not None or parsed.problems
+    for line, column, code in problems(text.encode("utf-8", "surrogatepass")):
+        assert line >= 1
+        assert column >= 1
+        assert code in codes.TITLES
 
 
 @settings(max_examples=200)
 @given(st.binary(max_size=200))
 def test_no_bytes_are_more_than_an_input_error(data: bytes) -> None:
-    try:
-        parse("x.yaml", data)
-    except InputError as error:
-        assert error.diagnostics
+    assert isinstance(problems(data), list)

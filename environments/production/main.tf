@@ -149,7 +149,8 @@ module "secret" {
   database_port       = module.database.port
   database_name       = module.database.database_name
   username            = module.database.username
-  initial_password    = module.database.initial_password
+  initial_secret_id   = module.database.initial_secret_id
+  initial_version_id  = module.database.initial_version_id
   password_generation = module.database.password_generation
   secrets_key_arn     = module.kms.secrets_key_arn
   logs_key_arn        = module.kms.logs_key_arn

@@ -33,7 +33,7 @@ def backup_window(environment: Environment) -> Iterator[Finding]:
     for use, instance in environment.instances("database"):
         if text := _text(use, instance, "backup_window"):
             example = "write HH:MM-HH:MM in UTC, such as 03:00-04:00"
-            if what := _too_short(text, daily(text)):
+            if what := _fault(text, daily(text)):
                 yield Finding(use.where(instance, "backup_window"), what, example)
 
 
@@ -50,7 +50,7 @@ def maintenance_window(environment: Environment) -> Iterator[Finding]:
         for use, instance in environment.instances(module):
             if text := _text(use, instance, "maintenance_window"):
                 example = "write ddd:HH:MM-ddd:HH:MM in UTC, such as mon:04:00-mon:05:00"
-                if what := _too_short(text, weekly(text)):
+                if what := _fault(text, weekly(text)):
                     yield Finding(use.where(instance, "maintenance_window"), what, example)
 
 
@@ -65,7 +65,7 @@ def windows_apart(environment: Environment) -> Iterator[Finding]:
     for use, instance in environment.instances("database"):
         backup = _text(use, instance, "backup_window")
         maintenance = _text(use, instance, "maintenance_window")
-        one, other = daily(backup), weekly(maintenance)
+        one, other = _sound(daily(backup)), _sound(weekly(maintenance))
         if one and other and overlap(one, other):
             given = [n for n in ("backup_window", "maintenance_window") if n in instance.inputs]
             where = use.where(instance, *(given[-1:] or ["maintenance_window"]))
@@ -83,10 +83,10 @@ def replica_apart(environment: Environment) -> Iterator[Finding]:
     """No replica has its maintenance while the primary may have its own."""
     for primary, of in environment.instances("database"):
         theirs = _text(primary, of, "maintenance_window")
-        one = weekly(theirs)
+        one = _sound(weekly(theirs))
         for use, instance in environment.instances("replica"):
             ours = _text(use, instance, "maintenance_window")
-            other = weekly(ours)
+            other = _sound(weekly(ours))
             if one and other and overlap(one, other):
                 where = use.where(instance, "maintenance_window")
                 what = f"maintenance in {ours} overlaps that of the primary in {theirs}"
@@ -175,7 +175,7 @@ def _number(use: ModuleUse, instance: Instance, name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _too_short(text: str, window: Window | None) -> str | None:
+def _fault(text: str, window: Window | None) -> str | None:
     """What is wrong with a window by itself, if anything is."""
     if window is None:
         return f"{text} is not a window"
@@ -184,6 +184,11 @@ def _too_short(text: str, window: Window | None) -> str | None:
     if window.length >= DAY:
         return f"{text} is a window of a day or more"
     return None
+
+
+def _sound(window: Window | None) -> Window | None:
+    """The window, unless it breaks a rule by itself and is not worth comparing."""
+    return window if window and LEAST <= window.length < DAY else None
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -90,11 +90,14 @@ output "performance_insights_retention_period" {
   value       = aws_db_instance.primary.performance_insights_retention_period
 }
 
-output "initial_password" {
-  description = "First password of the master user, for the connection secret. Never stored."
-  value       = ephemeral.aws_secretsmanager_secret_version.initial.secret_string
-  sensitive   = true
-  ephemeral   = true
+output "initial_secret_id" {
+  description = "Id of the secret that holds the first password."
+  value       = aws_secretsmanager_secret_version.initial.secret_id
+}
+
+output "initial_version_id" {
+  description = "Id of the version in it."
+  value       = aws_secretsmanager_secret_version.initial.version_id
 }
 
 output "password_generation" {

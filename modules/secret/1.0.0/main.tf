@@ -36,8 +36,16 @@ resource "terraform_data" "connection" {
   }
 }
 
+# The instance got its first password from here too. Read while applying, stored nowhere.
+ephemeral "aws_secretsmanager_secret_version" "initial" {
+  secret_id  = var.initial_secret_id
+  version_id = var.initial_version_id
+}
+
 locals {
-  credentials = merge(terraform_data.connection.input, { password = var.initial_password })
+  credentials = merge(terraform_data.connection.input, {
+    password = ephemeral.aws_secretsmanager_secret_version.initial.secret_string
+  })
 }
 
 resource "aws_secretsmanager_secret_version" "connection" {

@@ -137,12 +137,16 @@ variable "username" {
   nullable    = false
 }
 
-variable "initial_password" {
-  description = "First password of that user."
+variable "initial_secret_id" {
+  description = "Id of the secret that holds the first password of that user."
   type        = string
   nullable    = false
-  sensitive   = true
-  ephemeral   = true
+}
+
+variable "initial_version_id" {
+  description = "Id of the version in it."
+  type        = string
+  nullable    = false
 }
 
 variable "password_generation" {

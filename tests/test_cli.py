@@ -1,0 +1,171 @@
+"""The commands as a person calls them, on a copy of the project."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from generator.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for folder in ("templates", "environments", "modules", "features"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def finbase(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--project", str(project), *arguments])
+
+
+def snapshot(project: Path) -> dict[str, bytes]:
+    files = (path for path in project.rglob("*") if path.is_file())
+    return {path.relative_to(project).as_posix(): path.read_bytes() for path in files}
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_render_writes_everything_and_then_nothing(project: Path) -> None:
+    before = snapshot(project)
+    shutil.rmtree(project / "modules")
+    shutil.rmtree(project / "environments" / "staging")
+    first = finbase(project, "render")
+    assert first.exit_code == 0
+    assert "environments/staging: 5 new" in first.output
+    assert snapshot(project) == before
+    second = finbase(project, "render")
+    assert second.exit_code == 0
+    assert second.output.strip().startswith("3 environments, 8 modules: 0 files new, 0 changed")
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
+def test_render_of_one_environment_leaves_the_others_alone(project: Path) -> None:
+    for name in ("staging", "production"):
+        shutil.rmtree(project / "environments" / name)
+    assert finbase(project, "render", "staging").exit_code == 0
+    assert (project / "environments" / "staging" / "main.tf").is_file()
+    assert not (project / "environments" / "production").exists()
+
+
+def test_a_change_by_hand_is_shown_as_a_diff_and_undone(project: Path) -> None:
+    before = snapshot(project)
+    changed = project / "modules" / "network" / "1.0.0" / "main.tf"
+    replace(changed, "map_public_ip_on_launch = false", "map_public_ip_on_launch = true")
+    orphan = project / "environments" / "production" / "extra.tf"
+    orphan.write_text(f"# {'Rendered by finbase from '}nowhere\n")
+    result = finbase(project, "render", "--check")
+    assert result.exit_code == 1
+    assert "--- a/modules/network/1.0.0/main.tf\n+++ b/modules/network/1.0.0/main.tf" in (
+        result.output
+    )
+    assert "-  map_public_ip_on_launch = true\n+  map_public_ip_on_launch = false" in result.output
+    assert "--- a/environments/production/extra.tf\n+++ /dev/null" in result.output
+    assert finbase(project, "render").exit_code == 0
+    assert snapshot(project) == before
+
+
+def test_every_wrong_value_is_told_at_once_and_nothing_is_written(project: Path) -> None:
+    staging = project / "environments" / "staging.yaml"
+    replace(staging, "allocated_storage: 100", "alocated_storage: 100")
+    replace(staging, "engine_version: \"17\"", "engine_version: 17.4")
+    development = project / "environments" / "development.yaml"
+    replace(development, "region: eu-west-1", "region: eu-west-2")
+    before = snapshot(project)
+    result = finbase(project, "render")
+    assert result.exit_code == 2
+    assert snapshot(project) == before
+    assert "Traceback" not in result.output
+    for told in (
+        "environments/staging.yaml:",
+        "`allocated_storage`",
+        "engine_version",
+        "environments/development.yaml:",
+    ):
+        assert told in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("render", "producton"), "did you mean `production`?"),
+        (("render", "--chek"), "--check"),
+        (("check", "production", "staging", "--plan", str(ROOT / "README.md")), "one plan"),
+        (("check", "--plan", str(ROOT / "README.md")), "is not JSON"),
+        (("check", "--plan", str(ROOT / "nowhere.json")), "does not exist"),
+        (("prove-all",), "No such command"),
+    ],
+)
+def test_wrong_usage_exits_2(project: Path, arguments: tuple[str, ...], told: str) -> None:
+    result = finbase(project, *arguments)
+    assert result.exit_code == 2
+    assert told in result.output
+    assert "Traceback" not in result.output
+
+
+def test_outside_of_a_project_the_way_in_is_told(tmp_path: Path) -> None:
+    result = finbase(tmp_path, "render")
+    assert result.exit_code == 2
+    assert "--project DIR" in result.output
+
+
+def test_without_terraform_the_installation_is_told(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.delenv("FINBASE_TERRAFORM", raising=False)
+    result = finbase(project, "check", "development")
+    assert result.exit_code == 2
+    assert "install Terraform" in result.output
+    assert "OpenTofu" in result.output
+
+
+def test_help_and_render_do_not_load_what_they_do_not_need() -> None:
+    script = (
+        "import sys; from generator.cli import main; main({!r}, standalone_mode=False); "
+        "print(*sys.modules, file=sys.stderr)"
+    )
+
+    def loaded(*arguments: str) -> set[str]:
+        run = [sys.executable, "-c", script.format(list(arguments))]
+        done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
+        return set(done.stderr.split())
+
+    assert loaded("--help") & {"jinja2", "yaml", "jsonschema_rs", "hcl2", "subprocess"} == set()
+    assert loaded("render", "--check") & {"hcl2", "difflib", "radish", "jsonschema"} == set()
+
+
+@pytest.mark.terraform
+def test_check_proves_the_environments_and_finds_a_failure_put_back(project: Path) -> None:
+    report, junit = project / "verdict.json", project / "verdict.xml"
+    files = ("--json", str(report), "--junit", str(junit))
+    good = finbase(project, "check", *files)
+    assert good.exit_code == 0, good.output
+    verdict = json.loads(report.read_text())
+    assert verdict["passed"]
+    names = [environment["name"] for environment in verdict["environments"]]
+    assert names == ["development", "production", "staging"]
+    assert ET.parse(junit).getroot().get("failures") == "0"
+
+    main_tf = project / "modules" / "database" / "1.0.0" / "main.tf"
+    replace(main_tf, 'storage_type          = "gp3"', 'storage_type          = "gp2"')
+    bad = finbase(project, "check", "staging", *files)
+    assert bad.exit_code == 1, bad.output
+    assert "differ from what the YAML and the templates render" in bad.output
+    [environment] = json.loads(report.read_text())["environments"]
+    failed = [row["id"] for row in environment["failures"] if row["status"] == "failed"]
+    assert failed == ["F04b"]
+    assert int(ET.parse(junit).getroot().get("failures", "0")) > 0
