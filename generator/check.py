@@ -21,7 +21,7 @@ def check(
     names: Sequence[str],
     *,
     jobs: int,
-    progress: Callable[[str, str], None] = lambda name, step: None,
+    progress: Callable[[str, str], None],
 ) -> Iterator[Verdict]:
     """Plan ``environments/<name>/`` for each name and judge the plan; verdicts in that order.
 
@@ -41,9 +41,7 @@ def check(
             progress(name, "plan")
             plan = workspace.plan(root / "environments" / name, project=root)
             progress(name, "features")
-            return compliance.run(
-                plan, root / "features", environment=name, processes=processes
-            )
+            return compliance.run(plan, root / "features", environment=name, processes=processes)
 
         futures = [pool.submit(judge, name) for name in names]
         try:

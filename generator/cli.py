@@ -65,12 +65,12 @@ def main(ctx: click.Context, project: Path | None) -> None:
     ctx.obj = project
 
 
-@main.command()
+@main.command(short_help="Write modules and stacks from the YAML files.")
 @click.argument("environments", metavar="[ENV]...", nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing; print the difference and exit 1.")
 @click.pass_obj
 def render(project: Path | None, environments: tuple[str, ...], check: bool) -> None:
-    """Write modules/ and environments/ENV/ from templates/ and environments/ENV.yaml.
+    r"""Write modules/ and environments/ENV/ from templates/ and environments/ENV.yaml.
 
     Without ENV all environments are rendered. Only what differs is written.
 
@@ -96,7 +96,7 @@ def render(project: Path | None, environments: tuple[str, ...], check: bool) -> 
     click.echo(_summary(loaded, changes, "nothing to do" if changes.clean else "written"))
 
 
-@main.command()
+@main.command(short_help="Plan each environment offline and judge the plan.")
 @click.argument("environments", metavar="[ENV]...", nargs=-1)
 @click.option(
     "--plan",
@@ -131,7 +131,7 @@ def check(
     junit_file: BinaryIO | None,
     jobs: int | None,
 ) -> None:
-    """Plan each environment, with no AWS account and no network, and judge the plan.
+    r"""Plan each environment, with no AWS account and no network, and judge the plan.
 
     Exits 0 where no failure of the catalogue is in it, and 1 where one is. A FILE may be `-`
     for standard output; the table then goes to standard error.
@@ -177,9 +177,7 @@ def _judge_plan(
     yield compliance.run(plan_file, find_project(project) / "features", environment=name)
 
 
-def _judge_environments(
-    project: Path | None, names: Sequence[str], jobs: int
-) -> Iterable[Verdict]:
+def _judge_environments(project: Path | None, names: Sequence[str], jobs: int) -> Iterable[Verdict]:
     from generator.check import check as judge
 
     root, loaded, changes = _rendered(project, names)

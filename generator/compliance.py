@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from generator import compliance_runner
 from generator.cucumber import read_cucumber
 from generator.errors import ComplianceError
 from generator.failures import load_failures
-from generator.process import Finished, Processes
+from generator.process import Finished, Processes, ProcessesClosedError
 from generator.verdict import FailureRow, Scenario, Verdict
 
 __all__ = ["FailureRow", "Scenario", "Verdict", "run"]
@@ -38,7 +39,7 @@ def run(
     """Judge a plan, given as JSON or as the path of a JSON file, by the scenarios.
 
     ``features`` holds the feature files, ``failures.yaml`` and, if any, ``steps``.
-    ``processes`` lets the caller end the run from outside. Raises ``ComplianceError`` where
+    ``processes`` lets the caller end the run from another thread. Raises ``ComplianceError`` where
     there is no verdict: not a plan, no scenarios, an unknown step, a crash.
     """
     plan = _plan(plan_json)
@@ -48,7 +49,8 @@ def run(
         raise ComplianceError(f"{features} holds no feature files, so nothing can be proved")
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
         report = Path(scratch, "cucumber.json")
-        with processes or Processes() as owner:
+        # A caller's processes are left open: they may be needed for the next plan.
+        with nullcontext(processes) if processes else Processes() as owner:
             finished = _start(plan, features, report, owner)
         document = _document(report, finished)
     scenarios = read_cucumber(document, features, failures)
@@ -68,7 +70,7 @@ def _start(plan: bytes, features: Path, report: Path, processes: Processes) -> F
     environ.pop("TFC_ERROR", None)  # It would rename failures.
     try:
         return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, ProcessesClosedError) as error:
         raise ComplianceError(f"terraform-compliance could not be run: {error}") from error
 
 

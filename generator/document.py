@@ -73,7 +73,9 @@ class Document:
         self, where: Where, code: str, message: str, hint: str | None = None, *, key: bool = False
     ) -> Diagnostic:
         """A diagnostic at the place of a value or of its key."""
-        return Diagnostic(self.path, *self.position(where, key), code, message, hint)
+        place = self.position(where, key)
+        hint = shown(hint, 500) if hint else None
+        return Diagnostic(self.path, *place, code, shown(message, 500), hint)
 
 
 def parse(path: str, data: bytes) -> Document:

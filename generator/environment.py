@@ -49,7 +49,8 @@ def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
                 wrong.add(where)
 
     check(TOP.check(document, (), document.value))
-    sections = _mapping(_mapping(document.value).get("modules"))
+    unusable = wrong & {(), ("modules",)}
+    sections = {} if unusable else _mapping(_mapping(document.value).get("modules"))
     contracts: dict[str, Contract] = {}
     for result in islice(pinned(document, catalogue, sections), MOST_PROBLEMS + 1):
         if isinstance(result, Diagnostic):
@@ -58,7 +59,7 @@ def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
             contracts[result.name] = result
             where = ("modules", result.name)
             check(part_of(result).check(document, where, sections[result.name]))
-    if ("modules",) in document.places and ("modules",) not in wrong:
+    if ("modules",) in document.places and not unusable:
         found += missing(document, catalogue, sections)
     found += fitting(document, catalogue, sections, contracts)
     order, circle = in_order(contracts)

@@ -59,7 +59,8 @@ def literal(value: Any, indent: int = 0) -> Hcl:
 def inline(value: Any) -> Hcl:
     """Write ``value`` on one line, however long; errors as for ``literal``."""
     if isinstance(value, Mapping):
-        entries = [f"{_key(key)} = {inline(entry)}" for key, entry in value.items()]
+        keys = _keys(value)
+        entries = [f"{keys[key]} = {inline(entry)}" for key, entry in value.items()]
         return Hcl(f"{{ {', '.join(entries)} }}" if entries else "{}")
     if isinstance(value, (list, tuple)):
         return Hcl(f"[{', '.join(inline(element) for element in value)}]")
@@ -123,10 +124,11 @@ def _member(schema: Mapping[str, Any], required: bool, on_one_line: bool) -> Hcl
 
 def _literal(value: Any, room: int) -> str:
     if isinstance(value, Mapping) and value:
-        entries = []
-        for name, entry in value.items():
-            key = _key(name)
-            entries.append((key, _literal(entry, room - 2 - len(key) - 3)))
+        keys = _keys(value)
+        entries = [
+            (keys[key], _literal(entry, room - 2 - len(keys[key]) - 3))
+            for key, entry in value.items()
+        ]
         return _enclose("{", _align(entries), "}")
     if isinstance(value, (list, tuple)) and value:
         if not any(isinstance(element, (Mapping, list, tuple)) for element in value):
@@ -164,13 +166,15 @@ def _align(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return result
 
 
-def _key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"a key must be text, not {key!r}")
-    if _PLAIN_KEY.fullmatch(key) and key not in _KEYWORDS:
-        return key
+def _keys(mapping: Mapping[Any, Any]) -> dict[str, str]:
+    """Write the keys of an object: without quotes where none of them needs any."""
+    for key in mapping:
+        if not isinstance(key, str):
+            raise TypeError(f"a key must be text, not {key!r}")
+    if all(_PLAIN_KEY.fullmatch(key) and key not in _KEYWORDS for key in mapping):
+        return {key: key for key in mapping}
     # ASCII only: terraform fmt aligns by what is seen, and its width would have to be known.
-    return _quote(key, _ESCAPED_IN_KEY)
+    return {key: _quote(key, _ESCAPED_IN_KEY) for key in mapping}
 
 
 def _scalar(value: Any) -> str:

@@ -122,9 +122,11 @@ def _rendered(
     name = file.removesuffix(_TEMPLATE)
     if name.endswith(".md"):
         text = markdown_templates(templates).render(template, context)
-        return {name: f"<!-- {header} -->\n\n{text}".encode()}
-    text = hcl_templates(templates).render(template, context)
-    return {name: (f"# {header}\n\n{text}" if name.endswith(".tf") else text).encode()}
+        header = f"<!-- {header} -->"
+    else:
+        text = hcl_templates(templates).render(template, context)
+        header = f"# {header}" if name.endswith(".tf") else ""
+    return {name: "\n\n".join(filter(None, (header, text))).rstrip("\n").encode() + b"\n"}
 
 
 def _files(folder: Path) -> list[str]:

@@ -51,8 +51,7 @@ class Templates:
             return self.environment.get_template(name).render(context)
         except jinja2.TemplateNotFound as error:
             where, line = self._place(error, name)
-            message = f"there is no template {error.message}"
-            raise _broken(where, line, message) from error
+            raise _broken(where, line, f"there is no template {error.name}") from error
         except jinja2.TemplateSyntaxError as error:
             where = error.filename or str(self.root / name)
             raise _broken(where, error.lineno, f"not a template: {error.message}") from error
@@ -190,7 +189,7 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
         def load_bytecode(self, bucket: Any) -> None:
             try:
                 super().load_bytecode(bucket)
-            except (OSError, EOFError, ValueError, TypeError):
+            except Exception:  # whatever a damaged file makes of itself
                 bucket.reset()
 
         def dump_bytecode(self, bucket: Any) -> None:

@@ -83,16 +83,16 @@ def write(changes: Changes, root: Path) -> None:
     where a file is not finbase's own, a path may not be written to, or the new content of all
     files does not fit beside the old.
     """
+    after = {**changes.created, **{path: new for path, (_, new) in changes.changed.items()}}
+    with _told("reach"):
+        orphans = [_place(root, path) for path in changes.removed]
+        places = {_place(root, path): content for path, content in after.items()}
     if foreign := sorted(_foreign(changes)):
         raise TreeError(
             "not rendered by finbase, so left alone, and nothing was written: "
             + ", ".join(map(str, foreign)),
             hint="move them out of the rendered folders, or delete them, and render again",
         )
-    after = {**changes.created, **{path: new for path, (_, new) in changes.changed.items()}}
-    with _told("reach"):
-        orphans = [_place(root, path) for path in changes.removed]
-        places = {_place(root, path): content for path, content in after.items()}
     staged: dict[Path, Path] = {}
     try:
         with _told("write"):

@@ -23,7 +23,7 @@ _NUMBER = frozenset({"minimum", "maximum", "multipleOf"})
 _SIZES = {
     ("minLength", "maxLength"): ("be", "characters long"),
     ("minItems", "maxItems"): ("have", "elements"),
-    ("minProperties", "maxProperties"): ("have", "entries"),
+    ("minProperties", "maxProperties"): ("have", "keys"),
 }
 _SIZE = frozenset(keyword for pair in _SIZES for keyword in pair)
 _ONLY_ECMA = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\\[1-9])")  # look-around, back references
@@ -42,7 +42,9 @@ def validations(variable: Input, checks: Iterable[Check] = ()) -> list[tuple[Hcl
     blocks: list[tuple[Hcl, str]] = []
     if variable.rule and rules:
         condition = _together([rule.condition for rule in rules])
-        blocks.append((condition, _sentence(variable.name, variable.rule)))
+        blocks.append(
+            (condition, _sentence(variable.name, variable.rule.strip().removesuffix(".")))
+        )
     else:
         blocks += [(Hcl(rule.condition), rule.message(variable.name)) for rule in rules]
     if not variable.required and variable.default is None:
@@ -80,7 +82,7 @@ class _Rule:
 
 
 def _sentence(name: str, text: str) -> str:
-    return f"{name} {text.strip().rstrip('.')}."
+    return f"{name} {text}."
 
 
 def _rules_of(variable: Input) -> Iterator[_Rule]:
@@ -101,7 +103,9 @@ def _rules(schema: Schema, value: str, depth: int = 0, *, wire: bool = False) ->
         low, high = schema.get(least), schema.get(most)
         if low is not None or high is not None:
             condition = _between(f"length({value})", low, high)
-            yield _Rule(condition, f"{verb} {_bounds(low, high)} {unit}")
+            one = (low if high is None else high) == 1
+            units = unit.replace("s", "", 1) if one else unit
+            yield _Rule(condition, f"{verb} {_bounds(low, high)} {units}")
     for keyword, rules_of in _KEYWORDS.items():
         if keyword in schema:
             yield from rules_of(schema, value, depth)

@@ -81,7 +81,7 @@ def test_a_change_by_hand_is_shown_as_a_diff_and_undone(project: Path) -> None:
 def test_every_wrong_value_is_told_at_once_and_nothing_is_written(project: Path) -> None:
     staging = project / "environments" / "staging.yaml"
     replace(staging, "allocated_storage: 100", "alocated_storage: 100")
-    replace(staging, "engine_version: \"17\"", "engine_version: 17.4")
+    replace(staging, 'engine_version: "17"', "engine_version: 17.4")
     development = project / "environments" / "development.yaml"
     replace(development, "region: eu-west-1", "region: eu-west-2")
     before = snapshot(project)

@@ -19,6 +19,7 @@ from generator.compliance import Verdict, run
 from generator.cucumber import example_row, read_cucumber
 from generator.errors import ComplianceError
 from generator.failures import Failure, load_failures
+from generator.process import Processes
 from generator.verdict import Scenario
 
 FIXTURES = Path(__file__).parent / "fixtures" / "compliance"
@@ -224,7 +225,7 @@ def test_an_id_that_is_not_in_the_catalogue_is_refused(features: Path) -> None:
 
 def test_a_severity_against_the_catalogue_is_refused(features: Path) -> None:
     edit(features / "secrets.feature", "@F08 @low", "@F08 @high")
-    with pytest.raises(ComplianceError, match="tagged @high, but failures.yaml says F08 is low"):
+    with pytest.raises(ComplianceError, match=r"tagged @high, but failures\.yaml says F08 is low"):
         run(PLAN, features)
 
 
@@ -257,6 +258,15 @@ def test_a_run_that_stops_half_way_is_no_verdict(features: Path) -> None:
     (features / "steps" / "hook.py").write_text(hook)
     with pytest.raises(ComplianceError, match="gave no verdict"):
         run(PLAN, features)
+
+
+def test_the_callers_processes_stay_usable_until_closed(good: Verdict) -> None:
+    with Processes() as processes:
+        for _ in range(2):
+            again = run(PLAN, FIXTURES / "features", environment="tiny", processes=processes)
+            assert again == good
+    with pytest.raises(ComplianceError, match="could not be run: no process can be started"):
+        run(PLAN, FIXTURES / "features", processes=processes)
 
 
 # --- plans -------------------------------------------------------------------------------
@@ -315,7 +325,8 @@ def stock(plan: bytes, tmp_path: Path) -> tuple[int, list[str]]:
     (tmp_path / "plan.json").write_bytes(plan)
     report = tmp_path / "report.json"
     features = FIXTURES / "features"
-    arguments = ["-f", features, "-b", features / "steps", "-p", tmp_path / "plan.json"]
+    arguments: list[str | Path] = ["-f", features, "-b", features / "steps"]
+    arguments += ["-p", tmp_path / "plan.json"]
     code = subprocess.run(
         [sys.executable, "-m", "terraform_compliance", *arguments, f"--cucumber-json={report}"],
         stdout=subprocess.DEVNULL,
@@ -415,9 +426,10 @@ def test_any_line_can_be_asked_for(lines: list[str], line: int) -> None:
 
 def test_the_projects_catalogue_has_the_nineteen_failures() -> None:
     failures = load_failures(PROJECT / "features")
-    assert [failure.id for failure in failures] == (
+    ids = " ".join(failure.id for failure in failures)
+    assert ids == (
         "F01 F02 F03 F04a F04b F04c F04d F04e F05 F06a F06b F06c F06d F07a F07b F07c F08 F09 F10"
-    ).split()
+    )
     assert {f.id for f in failures if f.severity == "high"} == {"F01", "F03", "F04a", "F10"}
     assert {f.id for f in failures if f.severity == "low"} == {"F06a", "F08", "F09"}
     assert {f.id: f.overlaps for f in failures if f.overlaps} == {"F01": ("F10",), "F10": ("F01",)}
@@ -446,7 +458,7 @@ def test_a_broken_catalogue_is_explained(tmp_path: Path, text: str, message: str
 
 
 def test_a_missing_catalogue_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(ComplianceError, match="failures.yaml is missing"):
+    with pytest.raises(ComplianceError, match=r"failures\.yaml is missing"):
         load_failures(tmp_path)
 
 

@@ -223,12 +223,14 @@ Strict.add_representer(
 Strict.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
 
 
+@settings(deadline=None)
 @given(plain_values)
 def test_what_is_written_is_read(value: object) -> None:
     text = yaml.dump({"a": value}, Dumper=Strict, allow_unicode=True, width=math.inf)
     assert read(text).value == {"a": value}
 
 
+@settings(deadline=None)
 @given(plain_values, st.booleans())
 def test_every_value_has_a_place_within_the_text(value: object, flow: bool) -> None:
     text = yaml.dump({"a": value}, Dumper=Strict, default_flow_style=flow, allow_unicode=True)
@@ -250,7 +252,7 @@ def test_every_value_has_a_place_within_the_text(value: object, flow: bool) -> N
     assert set(ways(parsed.value, ())) == parsed.places.keys()
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(max_size=300) | st.text("ab:-[]{}&*!|>'\"%@`#?, \n\t~<01", max_size=60))
 @example("{}")
 @example("%YAML 2.0\n---\na: 1")
@@ -264,7 +266,7 @@ def test_no_text_is_more_than_an_input_error(text: str) -> None:
         assert code in codes.TITLES
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_are_more_than_an_input_error(data: bytes) -> None:
     assert isinstance(problems(data), list)

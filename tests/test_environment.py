@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from generator import codes, rules
@@ -375,17 +375,20 @@ def survives(root: Path, data: bytes) -> None:
         assert (diagnostic.hint or "").isprintable()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace")))
 def test_any_bytes(scratch: Path, data: bytes) -> None:
     survives(scratch, data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.integers(0, len(GOOD)),
     st.integers(0, 60),
     st.text("ab:-[]{}&*!|>'\"%@`#?, \n\t~<019\x00é", max_size=8),
 )
+@example(0, 0, "!\n")
+@example(GOOD.index("0.20.1.0/24"), 0, "\t")
 def test_a_good_file_with_a_hole(scratch: Path, start: int, length: int, text: str) -> None:
     survives(scratch, (GOOD[:start] + text + GOOD[start + length :]).encode())
 
@@ -393,7 +396,7 @@ def test_a_good_file_with_a_hole(scratch: Path, start: int, length: int, text: s
 LINES = GOOD.splitlines(keepends=True)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(LINES), max_size=40))
 def test_lines_in_any_order(scratch: Path, lines: list[str]) -> None:
     survives(scratch, "".join(lines).encode())
@@ -406,6 +409,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(LINES) - 1), values)
 def test_any_value_of_a_key(scratch: Path, line: int, value: object) -> None:
     key = LINES[line].partition(":")[0]

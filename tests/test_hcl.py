@@ -76,6 +76,7 @@ def terraform(*arguments: str, cwd: Path | None = None, given: str | None = None
         ([{"a": 1}], "[\n  {\n    a = 1\n  },\n]"),
         ({"a": 1}, "{\n  a = 1\n}"),
         ({"for": 1, "a b": 2, "é": 3}, '{\n  "for"    = 1\n  "a b"    = 2\n  "\\u00e9" = 3\n}'),
+        ({"a b": 1, "c": 2}, '{\n  "a b" = 1\n  "c"   = 2\n}'),
         ({"eu-west-1a": 1}, '{\n  "eu-west-1a" = 1\n}'),
     ],
 )

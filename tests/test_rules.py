@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator import codes, rules
@@ -153,6 +153,7 @@ networks = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(networks, max_size=9))
 def test_overlaps_are_those_of_every_pair(ranges: list[IPv4Network]) -> None:
     given = {
@@ -185,6 +186,7 @@ def test_windows_are_minutes_of_a_week() -> None:
 minutes = st.integers(0, 1439)
 
 
+@settings(deadline=None)
 @given(minutes, st.integers(1, 1439), st.integers(0, 6), minutes, st.integers(1, 10079))
 def test_overlap_is_a_shared_minute(
     start: int, lasting: int, day: int, begin: int, length: int
@@ -320,6 +322,7 @@ names = [
 ]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([use.name for use in GOOD.modules]),
     st.dictionaries(st.sampled_from(names), anything),

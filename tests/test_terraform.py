@@ -392,7 +392,7 @@ def test_a_version_that_is_not_installed_is_not_replaced_by_one_that_is(
     monkeypatch.setitem(workspace._environ, "HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(TerraformError) as raised:
         workspace.plan(stack(project), project=project)
-    assert raised.value.message.startswith("terraform init failed for environments/small:\n")
+    assert "init failed for environments/small:\n" in raised.value.message
     assert raised.value.hint is not None
     assert "providers mirror DIR" in raised.value.hint
 
@@ -419,7 +419,7 @@ def test_terraforms_own_words_reach_the_user(project: Path, workspace: Workspace
     with pytest.raises(TerraformError) as raised:
         workspace.plan(stack(project), project=project)
     lines = raised.value.message.splitlines()
-    assert lines[0] == "terraform plan failed for environments/small:"
+    assert lines[0].endswith(" plan failed for environments/small:")
     assert lines[1] == "    Error: Unsupported argument"
     assert "../../modules/keys/1.0.0/main.tf line 11" in raised.value.message
 
@@ -440,7 +440,7 @@ def test_validate_a_module_and_a_stack(project: Path, workspace: Workspace) -> N
     workspace.validate(stack(project), project=project)
     name = project / "modules/name/1.0.0/main.tf"
     name.write_text(name.read_text().replace("var.suffix", "var.suffx"))
-    with pytest.raises(TerraformError, match="terraform validate failed for modules/keys/1.0.0"):
+    with pytest.raises(TerraformError, match=r"validate failed for modules/keys/1\.0\.0"):
         workspace.validate(project / "modules/keys/1.0.0", project=project)
 
 
@@ -459,10 +459,11 @@ def test_a_closed_workspace_starts_nothing(
 def test_fmt_check_names_what_it_would_change(project: Path, terraform: Terraform) -> None:
     for path in project.rglob("*.tf"):
         path.write_text(path.read_text().replace("resource {", ""))
-    assert fmt_check([project / "environments", project / "modules"], terraform) == ()
+    folders = [project / "environments", project / "modules"]
+    assert fmt_check(folders, terraform) == ()
     name = project / "modules/name/1.0.0/main.tf"
     name.write_text(name.read_text().replace("type =", "type="))
-    assert fmt_check([project / "environments", project / "modules"], terraform) == (name.resolve(),)
+    assert fmt_check(folders, terraform) == (name.resolve(),)
     name.write_text("resource {")
-    with pytest.raises(TerraformError, match="terraform fmt failed"):
-        fmt_check([project / "modules"], terraform)
+    with pytest.raises(TerraformError, match="fmt failed"):
+        fmt_check(folders, terraform)

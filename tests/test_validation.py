@@ -49,9 +49,9 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "integer", "enum": [1, 2]}, "contains([1, 2], var.x)", "must be 1 or 2"),
     ({"type": "boolean", "const": True}, "var.x == true", "must be true"),
     (
-        {"type": "string", "pattern": r"^\d+ \"${a}$"},
-        r'can(regex("^\\d+ \\\"$${a}$", var.x))',
-        r"must match the pattern ^\d+ \"${a}$",
+        {"type": "string", "pattern": r'^\d+ "%{1}\\$'},
+        r'can(regex("^\\d+ \"%%{1}\\\\$", var.x))',
+        r'must match the pattern ^\d+ "%{1}\\$',
     ),
     (
         {"type": "string", "minLength": 1, "maxLength": 9},
@@ -88,7 +88,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"type": "array", "items": {"type": "string"}, "minItems": 1},
         "length(var.x) >= 1",
-        "must have at least 1 elements",
+        "must have at least 1 element",
     ),
     (
         {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}},
@@ -134,7 +134,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
             "maxProperties": 2,
         },
         "length(var.x) <= 2",
-        "must have at most 2 entries",
+        "must have at most 2 keys",
     ),
     (
         {"type": "string", "not": {"anyOf": [{"enum": ["a"]}, {"pattern": "^p_"}]}},
@@ -222,7 +222,20 @@ def test_an_escaped_backslash_is_no_back_reference() -> None:
 
 
 VALUES: dict[str, list[Any]] = {
-    "string": ["", "a", "b", "p_", "10.", "10.1", "123", "1234567890", "é" * 9, '1 "${a}', "\n"],
+    "string": [
+        "",
+        "a",
+        "b",
+        "p_",
+        "10.",
+        "10.1",
+        "123",
+        "1234567890",
+        "é" * 9,
+        '1 "%\\',
+        '1 "%%\\',
+        "\n",
+    ],
     "integer": [-1, 0, 1, 2, 3, 4, 5, 7, 9, 12, 31, 32, 62, 713, 731, 744],
     "number": [-1, 0, 0.25, 0.5, 1, 3, 3.5, 4.5],
     "boolean": [True, False],

@@ -22,8 +22,8 @@ _HEADINGS = ("id", "severity", "requirement", "what was seen", "")
 _PLAIN: dict[str, Any] = {}
 _SEVERITY = {"high": {"fg": "red"}, "medium": {"fg": "yellow"}, "low": {"fg": "cyan"}}
 _VERDICT = {"PASS": {"fg": "green", "bold": True}, "FAIL": {"fg": "red", "bold": True}}
-# A plan's strings must not move the cursor.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# A plan's strings must neither move the cursor nor be impossible to encode.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Style = Callable[..., str]
 

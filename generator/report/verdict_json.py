@@ -26,8 +26,8 @@ def document(verdicts: Iterable[Verdict]) -> dict[str, Any]:
 
 
 def render(verdicts: Iterable[Verdict]) -> str:
-    """Return the document as text: two spaces, keys in a fixed order, a newline at the end."""
-    return json.dumps(document(verdicts), indent=2, ensure_ascii=False) + "\n"
+    """Return the document as text, ASCII only, with a newline at its end."""
+    return json.dumps(document(verdicts), indent=2) + "\n"
 
 
 def _environment(verdict: Verdict) -> dict[str, Any]:

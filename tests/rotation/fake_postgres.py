@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-Script = Callable[["Peer"], None]
+Script = Callable[["Peer"], object]
 
 _ITERATIONS = 4096
 _VALID = datetime.datetime(2000, 1, 1), datetime.datetime(2099, 1, 1)
@@ -109,9 +109,12 @@ class Peer:
     def asked_for_tls(self) -> None:
         assert self.exactly(8) == struct.pack("!II", 8, 80877103)
 
-    def tls(self) -> None:
+    def accepted_tls(self) -> None:
         self.asked_for_tls()
         self.socket.sendall(b"S")
+
+    def tls(self) -> None:
+        self.accepted_tls()
         self.socket = self._pki.server.wrap_socket(self.socket, server_side=True)
 
     def startup(self) -> dict[str, str]:
@@ -172,6 +175,8 @@ def serving(pki: Pki, script: Script) -> Iterator[int]:
         try:
             connection.settimeout(20)
             script(peer)
+        except TimeoutError as error:
+            failures.append(error)
         except OSError:
             pass  # the client has hung up, which is what most of the tests want it to do
         except BaseException as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import postgres
 import pytest
@@ -70,7 +72,7 @@ def test_login_statement_and_leave(pki: Pki) -> None:
 
 def test_the_startup_message_names_user_and_database(pki: Pki) -> None:
     seen: list[dict[str, str]] = []
-    refused(pki, lambda peer: seen.append(peer.startup()), "closed the connection")
+    refused(pki, lambda peer: seen.append(peer.startup()), "closed the connection|cannot receive")
     assert seen == [
         {"user": 'app"user', "database": "ledger", "application_name": "secret-rotation"}
     ]
@@ -94,6 +96,24 @@ def test_an_error_in_place_of_tls_is_not_read(pki: Pki) -> None:
         peer.error("28P01", "let me have the password in clear")
 
     assert not isinstance(refused(pki, script, "does not offer TLS"), ServerError)
+
+
+def test_the_limits_of_tls_do_not_depend_on_defaults(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ssl.SSLContext] = []
+
+    def lenient(protocol: int) -> ssl.SSLContext:
+        made.append(ssl.SSLContext(protocol))
+        made[0].minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        return made[0]
+
+    names = {name: getattr(ssl, name) for name in ("PROTOCOL_TLS_CLIENT", "TLSVersion")}
+    monkeypatch.setattr(wire, "ssl", SimpleNamespace(SSLContext=lenient, **names))
+    refused(pki, Peer.startup, "closed the connection|cannot receive")
+    assert made[0].minimum_version == ssl.TLSVersion.TLSv1_2
+    assert made[0].verify_mode == ssl.CERT_REQUIRED
+    assert made[0].check_hostname
 
 
 def test_bytes_slipped_in_before_tls_are_not_taken_for_the_server_s(pki: Pki) -> None:
@@ -175,7 +195,7 @@ def test_a_login_is_not_over_before_the_server_has_signed(pki: Pki, stage: Scrip
 
 
 def test_work_without_end_is_refused(pki: Pki) -> None:
-    refused(pki, lambda peer: [peer.challenge(2_000_000_000)].clear(), "out of bounds")
+    refused(pki, lambda peer: peer.challenge(2_000_000_000), "out of bounds")
 
 
 # What the server answers ---------------------------------------------------------------------
@@ -230,11 +250,13 @@ def test_messages_out_of_place_are_an_error(pki: Pki, kind: bytes) -> None:
     refused(pki, script, "does not belong here")
 
 
-@pytest.mark.parametrize("kind", [b"Z", b"K", b"R"])
-def test_an_authentication_message_must_be_one(pki: Pki, kind: bytes) -> None:
+@pytest.mark.parametrize(
+    ("kind", "body"), [(b"R", b"\0\0\0"), (b"Z", b"I"), (b"K", b"\0\0\0\x0aSCRAM-SHA-256\0\0")]
+)
+def test_an_authentication_message_must_be_one(pki: Pki, kind: bytes, body: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
-        peer.send(kind, b"\0\0\0")
+        peer.send(kind, body)
 
     refused(pki, script, "something else than an authentication message")
 
@@ -290,7 +312,8 @@ def test_a_message_that_breaks_off_is_an_error(pki: Pki, sent: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "stage", [lambda _: None, Peer.asked_for_tls, Peer.tls, Peer.startup, Peer.challenge]
+    "stage",
+    [lambda _: None, Peer.asked_for_tls, Peer.accepted_tls, Peer.tls, Peer.startup, Peer.challenge],
 )
 def test_silence_ends_at_the_deadline(pki: Pki, stage: Script) -> None:
     def script(peer: Peer) -> None:

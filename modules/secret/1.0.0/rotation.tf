@@ -133,6 +133,13 @@ resource "aws_lambda_function" "rotation" {
     aws_cloudwatch_log_group.rotation,
     aws_iam_role_policy_attachment.rotation,
   ]
+
+  lifecycle {
+    precondition {
+      condition     = fileexists("${path.module}/rotation/ca/${var.region}.pem")
+      error_message = "The rotation function has no CA roots for this region: add them as rotation/ca/README.md says, and release the module."
+    }
+  }
 }
 
 resource "aws_lambda_permission" "rotation" {

@@ -8,10 +8,10 @@ failure, so each can be repeated at any time and takes up what an earlier attemp
     testSecret      log in with it
     finishSecret    label it AWSCURRENT
 
-From setSecret to finishSecret the password that applications read is not the role's: sessions
+From setSecret to finishSecret the password that applications read is not the role's: connections
 live on, and an application whose login is refused (SQLSTATE 28P01) reads the secret again.
 
-No value of the secret is ever logged or part of an error.
+No password, verifier or text of the secret is ever logged or part of an error.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class RotationError(Exception):
     """The rotation cannot go on; the text says what to do."""
 
 
-class Session(Protocol):
+class LoggedIn(Protocol):
     """What a step needs of a logged-in connection."""
 
     def execute(self, sql: str) -> None:
         """Run statements."""
 
 
-Login = Callable[[Credentials], AbstractContextManager[Session]]
+Login = Callable[[Credentials], AbstractContextManager[LoggedIn]]
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
@@ -96,8 +96,8 @@ def set_secret(store: Store, login: Login) -> str:
         pass
     for known in chain([current], store.older(current.username)):
         try:
-            with login(current.with_password(known.password)) as session:
-                session.execute(postgres.change_password(pending.username, pending.password))
+            with login(current.with_password(known.password)) as connection:
+                connection.execute(postgres.change_password(pending.username, pending.password))
                 return "password changed"
         except postgres.LoginError:
             continue
@@ -115,8 +115,8 @@ def test_secret(store: Store, login: Login) -> str:
     a rotation proper cannot get here with one, and ``finish_secret`` refuses it.
     """
     credentials = store.pending() or store.current()
-    with login(credentials) as session:
-        session.execute("SELECT 1")
+    with login(credentials) as connection:
+        connection.execute("SELECT 1")
     return "login tested"
 
 

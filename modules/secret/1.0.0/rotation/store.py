@@ -80,7 +80,7 @@ class Store:
                 VersionStages=[PENDING],
             )
         except self._client.exceptions.ResourceExistsException:
-            failure = "" if self.pending() else "it exists, and has no value"
+            pass  # another attempt was faster: its value is the one that the next steps read
         except Exception as error:
             response = getattr(error, "response", {})
             failure = response.get("Error", {}).get("Code") or type(error).__name__
