@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from generator import compliance
-from generator.process import Processes
 from generator.terraform import find_terraform
 from generator.verdict import Verdict
 from generator.workspace import Workspace
@@ -33,7 +32,6 @@ def check(
     with (
         tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
         ThreadPoolExecutor(max_workers=jobs) as pool,
-        Processes() as processes,
         Workspace(terraform, Path(scratch)) as workspace,
     ):
 
@@ -41,7 +39,9 @@ def check(
             progress(name, "plan")
             plan = workspace.plan(root / "environments" / name, project=root)
             progress(name, "features")
-            return compliance.run(plan, root / "features", environment=name, processes=processes)
+            return compliance.run(
+                plan, root / "features", environment=name, processes=workspace.processes
+            )
 
         futures = [pool.submit(judge, name) for name in names]
         try:

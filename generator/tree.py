@@ -22,6 +22,7 @@ from generator.render import MARK, Tree
 __all__ = ["Changes", "Tree", "compare", "diff", "write"]
 
 _MARKED = (".tf", ".md")
+_MARKS = (f"# {MARK}".encode(), f"<!-- {MARK}".encode())
 _OWNED_DEPTH = {"environments": 2, "modules": 3}
 # What Terraform makes, and what it does not read: hidden files and the copies of editors.
 _IGNORED = re.compile(r"\..*|.*~|#.*#|__pycache__|.*\.tfstate(\..*)?|.*\.tfplan")
@@ -120,7 +121,7 @@ def _stage(place: Path, content: bytes) -> Path:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         temporary.chmod(0o644)
-    except OSError:
+    except BaseException:
         temporary.unlink()
         raise
     return temporary
@@ -137,7 +138,7 @@ def _foreign(changes: Changes) -> Iterator[PurePosixPath]:
 
 
 def _marked(path: PurePosixPath, content: bytes) -> bool:
-    return path.suffix in _MARKED and MARK.encode() in content.partition(b"\n")[0]
+    return path.suffix in _MARKED and content.startswith(_MARKS)
 
 
 def _place(root: Path, path: PurePosixPath) -> Path:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema_rs
@@ -14,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from generator import codes, rules
+from generator.composition import in_order
 from generator.contract import Catalogue, Version
 from generator.document import MOST_PROBLEMS
 from generator.environment import discover, environment_schema, load
@@ -127,6 +129,23 @@ def test_modules_come_after_what_they_need_and_otherwise_by_name(project: Path) 
     assert [use.name for use in environment.modules] == [
         *("cache", "kms", "network", "database", "replica", "alarms")
     ]
+
+
+@settings(deadline=None)
+@given(st.permutations("abcdef"), st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5))))
+def test_the_order_of_modules(names: list[str], edges: set[tuple[int, int]]) -> None:
+    needs = {name: {names[a] for a, b in edges if b == i and a < b} for i, name in enumerate(names)}
+    base = Catalogue(SMALL).current("kms")
+    (wire,) = base.wiring
+    contracts = {
+        name: replace(base, wiring=tuple(replace(wire, source=f"{n}.x") for n in sorted(of)))
+        for name, of in needs.items()
+    }
+    expected: list[str] = []
+    while len(expected) < len(names):
+        done = set(expected)
+        expected.append(min(name for name in needs.keys() - done if needs[name] <= done))
+    assert in_order(contracts) == (expected, [])
 
 
 def test_a_circle_of_modules(project: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -24,8 +23,6 @@ ROOT = Path(__file__).parents[1]
 SMALL = Path(__file__).parent / "fixtures" / "small"
 CATALOGUE = Catalogue(SMALL)
 GOOD = load(SMALL / "environments" / "production.yaml", CATALOGUE, SMALL)
-
-Change = Callable[[str, dict[str, object]], Environment]
 
 
 def change(module: str, **inputs: object) -> Environment:
