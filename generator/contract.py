@@ -164,9 +164,7 @@ class Contract:
         return {
             "type": "object",
             "additionalProperties": False,
-            "properties": {
-                i.name: {**i.schema, "description": i.description} for i in self.inputs
-            },
+            "properties": {i.name: {**i.schema, "description": i.description} for i in self.inputs},
             "required": [i.name for i in self.inputs if i.required],
         }
 

@@ -6,13 +6,14 @@ the place of the project: the same sources give the same bytes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from generator import archive, stack
-from generator.contract import Archive, Catalogue, Contract, Input, Wire
+from generator.contract import Archive, Catalogue, Contract, Input, Output, Wire
 from generator.errors import Diagnostic, InputError
 from generator.hcl import Hcl, attributes, inline, type_constraint
 from generator.model import Environment
@@ -104,6 +105,7 @@ def render_stack(environment: Environment, templates: Path) -> dict[PurePosixPat
         "environment": environment,
         "pins": _pins(templates / "stack" / "stack.yaml"),
         "locals": stack.local_values(environment),
+        "default_tags": stack.default_tags(environment),
         "blocks": list(stack.blocks(environment)),
         "exports": list(stack.exports(environment)),
     }
@@ -131,12 +133,12 @@ def _rendered(
 
 def _files(folder: Path) -> list[str]:
     """List the files below a folder, sorted; nothing hidden and nothing compiled."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        path.as_posix()
-        for path in paths
-        if not any(part.startswith(".") or part == "__pycache__" for part in path.parts)
-    )
+    files = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] != "." and name != "__pycache__"]
+        home = PurePosixPath(Path(parent).relative_to(folder).as_posix())
+        files += [str(home / name) for name in names if name[0] != "."]
+    return sorted(files)
 
 
 def _packed(spec: Archive, home: Path, contract: Contract) -> dict[str, bytes]:
@@ -166,7 +168,7 @@ def _interface(contract: Contract) -> dict[str, Any]:
 
 
 def _variable(variable: Input, contract: Contract) -> Variable:
-    declaration = {"description": variable.description}
+    declaration: dict[str, Any] = {"description": variable.description.strip()}
     try:
         declaration["type"] = type_constraint(variable.schema)
         blocks = validations(variable, contract.checks)
@@ -197,8 +199,8 @@ def _nature(variable: Input) -> dict[str, Any]:
     return nature | {kind: True for kind in ("sensitive", "ephemeral") if getattr(variable, kind)}
 
 
-def _output(output: Any) -> dict[str, Any]:
-    declaration = {"description": output.description, "value": Hcl(output.value.strip())}
+def _output(output: Output) -> dict[str, Any]:
+    declaration = {"description": output.description.strip(), "value": Hcl(output.value.strip())}
     return declaration | {k: True for k in ("sensitive", "ephemeral") if getattr(output, k)}
 
 

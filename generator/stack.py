@@ -14,7 +14,7 @@ from generator.contract import Output, Wire
 from generator.hcl import Hcl
 from generator.model import Environment, Instance, ModuleUse
 
-__all__ = ["Block", "blocks", "exports", "local_values"]
+__all__ = ["Block", "blocks", "default_tags", "exports", "local_values"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,20 @@ def local_values(environment: Environment) -> dict[str, str]:
         "environment": environment.name,
         "region": environment.region,
         "account_id": environment.account_id,
+    }
+
+
+def default_tags(environment: Environment) -> dict[str, Any]:
+    """List the tags of every resource: ``cost_centre`` of the file becomes ``CostCentre``."""
+    given = {
+        "".join(part.capitalize() for part in name.split("_")): value
+        for name, value in environment.tags.items()
+    }
+    return {
+        "Project": Hcl("local.project"),
+        "Environment": Hcl("local.environment"),
+        **given,
+        "ManagedBy": "finbase",
     }
 
 
@@ -75,7 +89,7 @@ def exports(environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _export(use: ModuleUse, output: Output) -> dict[str, Any]:
-    description = output.description
+    description = output.description.strip()
     if use.contract.multiplicity == "many":
         description = f"{description.rstrip('.')}, keyed by instance."
     export = {"description": description, "value": _value(use, output.name)}

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -53,18 +53,20 @@ def compare(tree: Tree, root: Path) -> Changes:
     created: dict[PurePosixPath, bytes] = {}
     changed: dict[PurePosixPath, tuple[bytes, bytes]] = {}
     unchanged = []
+    ground = _Ground(root)
     with _told("read"):
         for path, after in sorted(tree.items()):
-            place = _place(root, path)
-            before = place.read_bytes() if place.is_file() else None
-            if before is None:
+            try:
+                before = ground.place(path).read_bytes()
+            except FileNotFoundError:
                 created[path] = after
-            elif before == after:
+                continue
+            if before == after:
                 unchanged.append(path)
             else:
                 changed[path] = (before, after)
         present = sorted(file for folder in _owned(tree) for file in _walk(root, folder))
-        removed = {path: _place(root, path).read_bytes() for path in present if path not in tree}
+        removed = {path: ground.place(path).read_bytes() for path in present if path not in tree}
     return Changes(created, changed, removed, tuple(unchanged))
 
 
@@ -85,9 +87,10 @@ def write(changes: Changes, root: Path) -> None:
     files does not fit beside the old.
     """
     after = {**changes.created, **{path: new for path, (_, new) in changes.changed.items()}}
+    ground = _Ground(root)
     with _told("reach"):
-        orphans = [_place(root, path) for path in changes.removed]
-        places = {_place(root, path): content for path, content in after.items()}
+        orphans = [ground.place(path) for path in changes.removed]
+        places = {ground.place(path): content for path, content in after.items()}
     if foreign := sorted(_foreign(changes)):
         raise TreeError(
             "not rendered by finbase, so left alone, and nothing was written: "
@@ -141,30 +144,36 @@ def _marked(path: PurePosixPath, content: bytes) -> bool:
     return path.suffix in _MARKED and content.startswith(_MARKS)
 
 
-def _place(root: Path, path: PurePosixPath) -> Path:
-    """Give the file's place below ``root``, after a look at all that leads there."""
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise TreeError(f"{path} leaves the project")
-    place = root
-    for part in path.parts:
-        place = place / part
+class _Ground:
+    """The project's folder, and a look at all that leads to a file in it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._sound: set[PurePosixPath] = {PurePosixPath()}
+
+    def place(self, path: PurePosixPath) -> Path:
+        """Give the place of a file, which may not be there yet."""
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise TreeError(f"{path} leaves the project")
+        if path.parent not in self._sound:
+            for folder in reversed(path.parents[:-1]):
+                self._check(folder, "folder", stat.S_ISDIR)
+            self._sound.add(path.parent)
+        self._check(path, "file", stat.S_ISREG)
+        return self._root / path
+
+    def _check(self, path: PurePosixPath, kind: str, is_kind: Callable[[int], bool]) -> None:
         try:
-            mode = place.lstat().st_mode
+            mode = os.lstat(self._root / path).st_mode
         except FileNotFoundError:
-            return root / path
-        shown = place.relative_to(root).as_posix()
+            return
         if stat.S_ISLNK(mode):
             raise TreeError(
-                f"{shown} is a symbolic link, and finbase reads and writes through none",
+                f"{path} is a symbolic link, and finbase reads and writes through none",
                 hint="put the real folder or file there, or remove the link",
             )
-        last = shown == str(path)
-        if not (stat.S_ISREG(mode) if last else stat.S_ISDIR(mode)):
-            raise TreeError(
-                f"{shown} is not a {'file' if last else 'folder'}, but has to be one",
-                hint="move it away",
-            )
-    return place
+        if not is_kind(mode):
+            raise TreeError(f"{path} is not a {kind}, but has to be one", hint="move it away")
 
 
 def _owned(paths: Iterable[PurePosixPath]) -> set[PurePosixPath]:

@@ -235,7 +235,11 @@ class Stack:
         call = (self._configuration(parent) or {}).get("module_calls", {}).get(label, {})
         given = call.get("expressions", {}).get(name)
         if given is None:
-            return (Origin(f"the default of {_prefix(module)}var.{name}", literal=declared.get("default")),)
+            return (
+                Origin(
+                    f"the default of {_prefix(module)}var.{name}", literal=declared.get("default")
+                ),
+            )
         return self._ends(parent, given, _Each(key, call.get("for_each_expression")))
 
     def _output(

@@ -1,9 +1,5 @@
 # Rendered by finbase from templates/modules/database/main.tf.j2 (database 1.0.0). Do not edit: change the template and release.
 
-locals {
-  major_version = split(".", var.engine_version)[0]
-}
-
 resource "aws_db_subnet_group" "main" {
   name        = var.name
   description = "Database subnets of ${var.name}"

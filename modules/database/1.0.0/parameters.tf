@@ -2,8 +2,8 @@
 
 resource "aws_db_parameter_group" "main" {
   # A prefix, so that a new major version can have its group before the old one goes.
-  name_prefix = "${var.name}-postgres${local.major_version}-"
-  family      = "postgres${local.major_version}"
+  name_prefix = "${var.name}-postgres${var.engine_version}-"
+  family      = "postgres${var.engine_version}"
   description = "Forced TLS and audit trail of ${var.name}"
 
   # Connections without TLS are refused.

@@ -143,26 +143,26 @@ variable "backup_retention_period" {
 }
 
 variable "backup_window" {
-  description = "Daily window of the backup, in UTC."
+  description = "Daily window of the backup, in UTC, of at least 30 minutes and apart from the maintenance window."
   type        = string
   default     = "03:00-04:00"
   nullable    = false
 
   validation {
     condition     = can(regex("^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$", var.backup_window))
-    error_message = "backup_window must be a daily window in UTC such as 03:00-04:00, of at least 30 minutes and apart from the maintenance window."
+    error_message = "backup_window must be a daily window in UTC such as 03:00-04:00."
   }
 }
 
 variable "maintenance_window" {
-  description = "Weekly window of maintenance, in UTC."
+  description = "Weekly window of maintenance, in UTC, of at least 30 minutes and apart from the backup window."
   type        = string
   default     = "mon:04:00-mon:05:00"
   nullable    = false
 
   validation {
     condition     = can(regex("^(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$", var.maintenance_window))
-    error_message = "maintenance_window must be a weekly window in UTC such as mon:04:00-mon:05:00, of at least 30 minutes and apart from the backup window."
+    error_message = "maintenance_window must be a weekly window in UTC such as mon:04:00-mon:05:00."
   }
 }
 

@@ -11,6 +11,11 @@ variable "cidr" {
     condition     = can(regex("^(10(\\.[0-9]{1,3}){3}|172\\.(1[6-9]|2[0-9]|3[01])(\\.[0-9]{1,3}){2}|192\\.168(\\.[0-9]{1,3}){2}|100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])(\\.[0-9]{1,3}){2})/(1[6-9]|2[0-4])$", var.cidr))
     error_message = "cidr must be a private IPv4 range (10/8, 172.16/12, 192.168/16 or 100.64/10) of size /16 to /24."
   }
+
+  validation {
+    condition     = try(cidrhost(var.cidr, 0), "") == split("/", var.cidr)[0]
+    error_message = "cidr must begin with the first address of its range, such as 10.20.0.0/16."
+  }
 }
 
 variable "zones" {
@@ -31,6 +36,13 @@ variable "zones" {
       alltrue([for value in values(var.zones) : can(regex("^[0-9]{1,3}(\\.[0-9]{1,3}){3}/(1[6-9]|2[0-8])$", value.database_cidr))]),
     ])
     error_message = "zones must give 2 to 6 zones such as eu-west-1a, each with three IPv4 ranges of size /16 to /28."
+  }
+
+  validation {
+    condition = alltrue([
+      for range in flatten([for zone in var.zones : values(zone)]) : try(cidrhost(range, 0), "") == split("/", range)[0]
+    ])
+    error_message = "zones must give each range by its first address, such as 10.20.16.0/20."
   }
 }
 

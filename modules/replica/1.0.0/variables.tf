@@ -14,14 +14,14 @@ variable "instance_class" {
 }
 
 variable "maintenance_window" {
-  description = "Weekly window of maintenance, in UTC, apart from the primary's."
+  description = "Weekly window of maintenance, in UTC, of at least 30 minutes and apart from the primary's."
   type        = string
   default     = "tue:04:00-tue:05:00"
   nullable    = false
 
   validation {
     condition     = can(regex("^(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$", var.maintenance_window))
-    error_message = "maintenance_window must be a weekly window in UTC such as tue:04:00-tue:05:00, of at least 30 minutes."
+    error_message = "maintenance_window must be a weekly window in UTC such as tue:04:00-tue:05:00."
   }
 }
 

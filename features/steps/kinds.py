@@ -1,0 +1,42 @@
+"""The words of the sentences: primary, replica and instance, tiers and zones of subnets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stack_graph import Resource, Stack
+
+PUBLIC, ISOLATED = "public", "database"
+"""Tiers, as the resources of the subnets are named. Every other subnet is private."""
+
+
+def of_kind(stack: Stack, kind: str) -> tuple[Resource, ...]:
+    """Return the primaries, the replicas, all database instances, or all of a type."""
+    if kind not in ("primary", "replica", "instance"):
+        return stack.all(kind)
+    return tuple(
+        each
+        for each in stack.all("aws_db_instance")
+        if kind == "instance" or stack.is_set(each, "replicate_source_db") == (kind == "replica")
+    )
+
+
+def is_private(subnet: Resource) -> bool:
+    """Whether a subnet is one for workloads: neither public nor cut off from the internet."""
+    return subnet.name not in (PUBLIC, ISOLATED)
+
+
+def zone(subnet: Resource) -> str:
+    """Return the availability zone of a subnet."""
+    return str(subnet.planned("availability_zone"))
+
+
+def origins(stack: Stack, resource: Resource, path: str) -> str:
+    """Tell what an argument is taken from, for a message."""
+    return listed(each.text for each in stack.trace(resource, path)) or "nothing"
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Join texts to ``a, b and c``."""
+    *first, last = list(texts) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
