@@ -244,4 +244,4 @@ def _count(things: Sized, noun: str) -> str:
 def _width() -> int:
     import shutil
 
-    return min(shutil.get_terminal_size((100, 24)).columns, 140)
+    return min(shutil.get_terminal_size((120, 24)).columns, 140)

@@ -1,6 +1,5 @@
 """Steps about security groups and the rules that stand beside them."""
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import sys
@@ -41,7 +40,7 @@ def separate_rules(stack: Stack) -> Iterator[Finding]:
         else:
             subjects[group.address].append(rule.address)
     for address, rules in subjects.items():
-        yield Finding(bool(rules), f"{address}: {len(rules)} rules")
+        yield Finding(bool(rules), f"{address}, rules: {len(rules)}")
     for rule in stack.all(_OLD_RULE):
         yield Finding(False, f"{rule.address}: {_OLD_RULE} mixes flows; write one rule for each")
 
@@ -62,11 +61,11 @@ def both_ends(stack: Stack) -> Iterator[Finding]:
     into = {rule.address: _flow(stack, rule, outward=False) for rule in stack.all(_INGRESS)}
     for ours, theirs, end in ((out, into, "ingress"), (into, out, "egress")):
         for address, flow in ours.items():
-            if flow is None:
-                continue
-            text = f"{flow.source} → {flow.target}, {flow.protocol} {flow.ports}"
-            lacks = f"{address}: no {end} rule for {text}"
-            yield Finding(True, text) if flow in theirs.values() else Finding(False, lacks)
+            if flow and flow not in theirs.values():
+                yield Finding(False, f"{address}: no {end} rule for {_arrow(flow)}")
+    for flow in dict.fromkeys(out.values()):
+        if flow:
+            yield Finding(True, _arrow(flow))
 
 
 class _Flow(NamedTuple):
@@ -76,6 +75,10 @@ class _Flow(NamedTuple):
     target: str
     protocol: Any
     ports: str
+
+
+def _arrow(flow: _Flow) -> str:
+    return f"{flow.source} → {flow.target}, {flow.protocol} {flow.ports}"
 
 
 def _flow(stack: Stack, rule: Resource, *, outward: bool) -> _Flow | None:
@@ -97,7 +100,7 @@ def _rules(stack: Stack) -> tuple[Resource, ...]:
 
 
 def _has_inline(group: Resource, side: str) -> bool:
-    if side in group.configuration.get("expressions", {}):
+    if group.writes(side):
         return True
     # A dynamic block is missing in the configuration. In a new group its rules are planned;
     # in one that exists, the separate rules are to be seen there as well.

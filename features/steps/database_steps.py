@@ -1,6 +1,5 @@
 """Steps about the parameters, windows and logs of the database instances."""
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import re
@@ -46,7 +45,7 @@ def exports(stack: Stack, kind: str, names: str) -> Iterator[Finding]:
         yield Finding(fine, f"{instance.address}: exports {listed(exported) or 'no log'}")
 
 
-@check("the backup and the maintenance window of every primary are set and apart")
+@check("the backup and the maintenance window of every primary are apart")
 def windows_apart(stack: Stack) -> Iterator[Finding]:
     """RDS refuses windows that overlap, but at apply only."""
     for primary in of_kind(stack, "primary"):

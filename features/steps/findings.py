@@ -15,10 +15,13 @@ folder on ``sys.path`` first, and a file that others import registers no steps.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+
+sys.path.append(str(Path(__file__).parent))
 
 from radish import then, world
 from stack_graph import Stack

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
 
 from stack_graph import Resource, Stack
 

@@ -1,6 +1,5 @@
 """Steps about the way from a subnet to the internet, zone by zone."""
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import sys

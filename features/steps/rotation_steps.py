@@ -1,34 +1,30 @@
-"""Steps about the rotation of the connection secret, from the secret to the role."""
+"""Steps about the rotation of the connection secret: schedule, function, permission."""
 
-# ruff: noqa: E402
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
 
 from findings import Finding, check
-from kinds import is_private, listed, of_kind, origins
-from stack_graph import UNKNOWN, Resource, Stack
+from kinds import is_private, listed, origins
+from stack_graph import Stack
+from wiring import FUNCTION, ROLE, SECRET, attachments, permissions, rotations, wired
 
-_SECRET, _NAME = "aws_secretsmanager_secret", "connection"
-_FUNCTION = "aws_lambda_function"
-_INVOKER = "secretsmanager.amazonaws.com"
+_CALLER = ("secretsmanager.amazonaws.com", "lambda:InvokeFunction")
 
 
 @check("the connection secret is rotated by a function at least every {days:d} days")
 def rotated(stack: Stack, days: int) -> Iterator[Finding]:
     """One rotation of this secret, by a function of this stack, on a schedule."""
-    for secret in stack.all(_SECRET, _NAME):
-        rotations = _rotations(stack, secret)
-        if len(rotations) != 1:
-            yield Finding(False, f"{secret.address}: {len(rotations)} rotations, not one")
-        for rotation in rotations:
-            function = stack.one(rotation, "rotation_lambda_arn", _FUNCTION)
+    for secret in stack.all(SECRET, "connection"):
+        found = rotations(stack, secret)
+        if len(found) != 1:
+            yield Finding(False, f"{secret.address}: {len(found)} rotations, not one")
+        for rotation in found:
+            function = stack.one(rotation, "rotation_lambda_arn", FUNCTION)
             by = function.address if function else origins(stack, rotation, "rotation_lambda_arn")
             every = rotation.planned("rotation_rules.0.automatically_after_days")
             fine = function is not None and isinstance(every, int) and 1 <= every <= days
@@ -37,60 +33,41 @@ def rotated(stack: Stack, days: int) -> Iterator[Finding]:
 
 @check("the rotation function runs in private subnets with a security group of its own")
 def in_private_subnets(stack: Stack) -> Iterator[Finding]:
-    """Where the database and the endpoints can be reached, and nobody reaches it."""
-    for function in _functions(stack):
+    """Where it reaches the database and AWS, and nobody reaches it."""
+    for _, _, function in wired(stack):
         subnets = stack.some(function, "vpc_config.0.subnet_ids", "aws_subnet")
         group = stack.one(function, "vpc_config.0.security_group_ids", "aws_security_group")
-        fine = bool(subnets) and all(map(is_private, subnets)) and group is not None
         places = listed(each.address for each in subnets)
-        now = places or origins(stack, function, "vpc_config.0.subnet_ids")
+        now = places or origins(stack, function, "vpc_config.0.subnet_ids") or "no subnet"
         own = group.address if group else "no security group of this stack"
-        yield Finding(fine, f"{function.address}: {now}; {own}")
+        fine = bool(subnets) and all(map(is_private, subnets)) and group is not None
+        yield Finding(fine, f"{function.address}: {own}; {now}")
 
 
-@check("Secrets Manager alone may call the rotation function, and for this secret alone")
+@check("Secrets Manager alone may call the rotation function, for the connection secret alone")
 def permission(stack: Stack) -> Iterator[Finding]:
-    """Each permission names service, account and secret, and the rotation waits for it."""
-    for secret, rotation, function in _wired(stack):
-        permissions = [
-            each
-            for each in stack.all("aws_lambda_permission")
-            if stack.one(each, "function_name", _FUNCTION) == function
-        ]
-        if not permissions:
+    """Each permission names service, account and secret; anything less opens the function."""
+    for secret, _, function in wired(stack):
+        found = permissions(stack, function)
+        if not found:
             yield Finding(False, f"{function.address}: nobody may call it")
-        for each in permissions:
-            principal, account = each.planned("principal"), each.planned("source_account")
-            source = stack.one(each, "source_arn", _SECRET)
-            waits = f"{each.type}.{each.name}" in rotation.depends_on
-            fine = (
-                (principal, each.planned("action")) == (_INVOKER, "lambda:InvokeFunction")
-                and isinstance(account, str)
-                and source == secret
-                and waits
-            )
-            what = source.address if source else origins(stack, each, "source_arn")
-            yield Finding(
-                fine,
-                f"{each.address}: {principal} of account {account} for {what}"
-                + ("" if waits else "; the rotation does not wait for it"),
-            )
+        for each in found:
+            principal, action = each.planned("principal"), each.planned("action")
+            account, source = each.planned("source_account"), stack.one(each, "source_arn", SECRET)
+            fine = (principal, action) == _CALLER and isinstance(account, str) and source == secret
+            what = source.address if source else origins(stack, each, "source_arn") or "anything"
+            text = f"{each.address}: {principal} of account {account} may {action} for {what}"
+            yield Finding(fine, text)
 
 
-@check("the rotation function runs under a role that Lambda alone may assume")
-def role(stack: Stack) -> Iterator[Finding]:
-    """The trust policy allows one service, and nobody else."""
-    for function in _functions(stack):
-        found = stack.one(function, "role", "aws_iam_role")
-        if found is None:
-            now = origins(stack, function, "role")
-            yield Finding(False, f"{function.address}: its role comes from {now}")
-            continue
-        trusted = _trusted(found.planned("assume_role_policy"))
-        text = f"{function.address}: {found.address}, assumed by {listed(trusted) or 'nobody'}"
-        yield Finding(trusted == ["Service: lambda.amazonaws.com"], text)
-
-
-@check("that role may do what the rotation needs, to this secret, its key and its instance alone")
-def policies(stack: Stack) -> Iterator[Finding]:
-    ...
+@check("the rotation waits until its function may be called and may act")
+def rotation_waits(stack: Stack) -> Iterator[Finding]:
+    """AWS tries the function as soon as the rotation exists."""
+    for _, rotation, function in wired(stack):
+        role = stack.one(function, "role", ROLE)
+        needed = permissions(stack, function) + (attachments(stack, role) if role else [])
+        for each in needed:
+            name = f"{each.type}.{each.name}"
+            waits = name in rotation.depends_on
+            verb = "depends" if waits else "does not depend"
+            yield Finding(waits, f"{rotation.address}: {verb} on {name}")

@@ -6,7 +6,6 @@ These steps follow that trail: the expression that is written must be that local
 else, and so must the expressions of the outputs.
 """
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import re
@@ -18,7 +17,7 @@ sys.path.append(str(Path(__file__).parent))
 
 from findings import Finding, check
 from kinds import listed, of_kind, origins
-from stack_graph import UNKNOWN, Resource, Stack
+from stack_graph import UNKNOWN, Stack
 
 _VERSION = "aws_secretsmanager_secret_version"
 _ROTATION = "aws_secretsmanager_secret_rotation"

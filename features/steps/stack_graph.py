@@ -15,15 +15,15 @@ such as ``aws_x.y[replace(each.key, "a", "b")]``, looks like ``aws_x.y[each.key]
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-Key = str | int | None
-ModulePath = tuple[tuple[str, Key], ...]
+sys.path.append(str(Path(__file__).parent))
 
-_CALL = re.compile(r'module\.([\w-]+)(?:\[(?:"((?:[^"\\]|\\.)*)"|(\d+))\])?')
-_TOKEN = re.compile(r'([\w-]+)|\[(?:"((?:[^"\\]|\\.)*)"|(\d+))\]')
+from addresses import Key, ModulePath, dotted, module_path, prefix, tokens, whole
+
 _SAME_KEY = ("each.key", "count.index")
 
 
@@ -66,6 +66,17 @@ class Resource(NamedTuple):
         for part in path.split("."):
             found = _item(found, part)
         return found if isinstance(found, Mapping) else None
+
+    def writes(self, argument: str) -> bool:
+        """Whether the configuration writes an argument, or a block of that name."""
+        return argument in self.configuration.get("expressions", {})
+
+    def paths(self, under: str) -> Iterator[str]:
+        """Every path at and below ``under`` for which the configuration writes something."""
+        found: Any = self.configuration.get("expressions", {})
+        for part in under.split("."):
+            found = _item(found, part)
+        yield from _leaves(found, under)
 
     @property
     def depends_on(self) -> tuple[str, ...]:
@@ -142,8 +153,13 @@ class Stack:
             value = values.get(name, {}).get("value", UNKNOWN)
             yield name, value, self._ends((), output.get("expression"), _Each())
 
+    def providers(self) -> Iterator[tuple[str, str]]:
+        """The providers that the stack configures, each with its version constraint."""
+        for each in self._plan["configuration"].get("provider_config", {}).values():
+            yield each.get("full_name", each["name"]), each.get("version_constraint", "")
+
     def _planned(self, module: Mapping[str, Any], unknown: Mapping[str, Any]) -> Iterator[Resource]:
-        path = _module_path(module.get("address", ""))
+        path = module_path(module.get("address", ""))
         configured = {
             (each["mode"], each["type"], each["name"]): each
             for each in (self._configuration(path) or {}).get("resources", ())
@@ -179,7 +195,7 @@ class Stack:
             value = expression["constant_value"]
             return (Origin(f"the literal {value!r}", literal=value),)
         origins: dict[str, Origin] = {}
-        references = list(_whole(expression.get("references", ())))
+        references = list(whole(expression.get("references", ())))
         while references:
             found = self._resolve(module, references.pop(0), each)
             if references and references[0] in _SAME_KEY and (same := _of_key(found, each.key)):
@@ -189,7 +205,7 @@ class Stack:
         return tuple(origins.values()) or (Origin("an expression without references"),)
 
     def _resolve(self, module: ModulePath, reference: str, each: _Each) -> tuple[Origin, ...]:
-        parts = _tokens(reference)
+        parts = tokens(reference)
         match parts:
             case ["var", str(name), *_]:
                 return self._variable(module, name)
@@ -201,14 +217,14 @@ class Stack:
             case ["each", "value", *rest] if each.collection is not None:
                 found = _of_key(self._ends(module, each.collection, _Each()), each.key)
                 if found:
-                    return tuple(o._replace(attribute=_dotted(rest)) for o in found)
+                    return tuple(o._replace(attribute=dotted(rest)) for o in found)
             case ["data", str(type_), str(name), *rest]:
                 return self._instances(module, ("data", type_, name), rest, reference)
             case [("each" | "count" | "local" | "path" | "terraform" | "ephemeral"), *_]:
                 pass
             case [str(type_), str(name), *rest]:
                 return self._instances(module, ("managed", type_, name), rest, reference)
-        return (Origin(f"{_prefix(module)}{reference}"),)
+        return (Origin(f"{prefix(module)}{reference}"),)
 
     def _instances(
         self,
@@ -221,7 +237,7 @@ class Stack:
         if rest and not isinstance(rest[0], str):
             key = rest[0] if isinstance(rest[0], int) else rest[0][0]
             found, rest = [r for r in found if r.key == key], rest[1:]
-        return (Origin(f"{_prefix(module)}{reference}", tuple(found), _dotted(rest)),)
+        return (Origin(f"{prefix(module)}{reference}", tuple(found), dotted(rest)),)
 
     def _variable(self, module: ModulePath, name: str) -> tuple[Origin, ...]:
         """Follow a variable to the call of its module, else to its value or its default."""
@@ -237,7 +253,7 @@ class Stack:
         if given is None:
             return (
                 Origin(
-                    f"the default of {_prefix(module)}var.{name}", literal=declared.get("default")
+                    f"the default of {prefix(module)}var.{name}", literal=declared.get("default")
                 ),
             )
         return self._ends(parent, given, _Each(key, call.get("for_each_expression")))
@@ -255,16 +271,7 @@ class Stack:
             child = (*module, (name, key))
             declared = (self._configuration(child) or {}).get("outputs", {}).get(output, {})
             origins += self._ends(child, declared.get("expression"), _Each())
-        return tuple(origins) or (Origin(f"{_prefix(module)}module.{name}.{output}"),)
-
-
-def _whole(references: Iterable[str]) -> Iterator[str]:
-    """Yield the references of an expression without the shorter forms that follow each."""
-    last = ""
-    for reference in references:
-        if not (last.startswith((f"{reference}.", f"{reference}["))):
-            yield reference
-        last = reference
+        return tuple(origins) or (Origin(f"{prefix(module)}module.{name}.{output}"),)
 
 
 def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:
@@ -278,30 +285,13 @@ def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:
     return tuple(narrowed)
 
 
-def _tokens(reference: str) -> list[Any]:
-    """Split ``a.b["c"].d[0]`` into ``["a", "b", ("c",), "d", 0]``."""
-    return [
-        name or ((text,) if not number else int(number))
-        for name, text, number in _TOKEN.findall(reference)
-    ]
-
-
-def _dotted(tokens: Iterable[Any]) -> str:
-    return ".".join(str(each[0] if isinstance(each, tuple) else each) for each in tokens)
-
-
-def _module_path(address: str) -> ModulePath:
-    return tuple(
-        (name, int(number) if number else (text or None))
-        for name, text, number in _CALL.findall(address)
-    )
-
-
-def _prefix(module: ModulePath) -> str:
-    def index(key: Key) -> str:
-        return "" if key is None else f'["{key}"]' if isinstance(key, str) else f"[{key}]"
-
-    return "".join(f"module.{name}{index(key)}." for name, key in module)
+def _leaves(written: Any, path: str) -> Iterator[str]:
+    if isinstance(written, Mapping) and written.keys() <= {"references", "constant_value"}:
+        yield path
+        return
+    blocks = enumerate(written) if isinstance(written, list) else (written or {}).items()
+    for name, each in blocks:
+        yield from _leaves(each, f"{path}.{name}")
 
 
 def _item(value: Any, part: str) -> Any:

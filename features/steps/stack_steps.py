@@ -1,6 +1,5 @@
 """Steps about what any resource is set to, and about what a setting is taken from."""
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import re
@@ -18,7 +17,7 @@ from stack_graph import Resource, Stack
 from terraform_compliance.common.bdd_tags import look_for_bdd_tags
 
 
-@given("the planned stack")
+@given("the planned stack")  # type: ignore[untyped-decorator]
 def the_planned_stack(step: Any) -> None:
     """Prepare what the stock steps prepare too, so that tags and hooks work alike."""
     look_for_bdd_tags(step)
@@ -41,11 +40,11 @@ def sets(stack: Stack, kind: str, argument: str, values: str) -> Iterator[Findin
     return _each(stack, kind, lambda each: _setting(stack, each, argument, fits, values))
 
 
-@check("every {kind:PROPERTY} sets {argument:PROPERTY} to at least {least:d}")
-def sets_at_least(stack: Stack, kind: str, argument: str, least: int) -> Iterator[Finding]:
+@check("every {kind:PROPERTY} has {argument:PROPERTY} of {least:d} or more")
+def has_at_least(stack: Stack, kind: str, argument: str, least: int) -> Iterator[Finding]:
     """Each writes the argument, and with a number that is not too small."""
     fits = lambda planned: isinstance(planned, int | float) and planned >= least  # noqa: E731
-    wanted = f"at least {least}"
+    wanted = f"{least} or more"
     return _each(stack, kind, lambda each: _setting(stack, each, argument, fits, wanted))
 
 

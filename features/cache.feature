@@ -1,0 +1,37 @@
+Feature: The cache is limited, described, encrypted and backed up
+
+  @F07a @medium @pci-2.2.1 @noskip
+  Scenario Outline: The cache has a limit of <limit>
+    Given I have aws_elasticache_serverless_cache defined
+    Then it must contain cache_usage_limits
+    And it must contain <limit>
+    And it must contain maximum
+    And its value must be greater than 0
+
+    Examples:
+      | limit           |
+      | data_storage    |
+      | ecpu_per_second |
+
+  @F07b @medium @pci-3.5.1 @pci-6.3.3 @noskip
+  Scenario: The cache says what it is, in which version and under which key
+    Given the planned stack
+    Then every aws_elasticache_serverless_cache sets description
+    And every aws_elasticache_serverless_cache sets major_engine_version
+    And every aws_elasticache_serverless_cache takes kms_key_id from aws_kms_key.cache
+
+  @F07b @medium @pci-3.2.1 @noskip
+  Scenario: The cache is backed up every day, and no snapshot is kept for ever
+    Given the planned stack
+    Then every aws_elasticache_serverless_cache sets daily_snapshot_time
+    And every aws_elasticache_serverless_cache has snapshot_retention_limit of 1 or more
+
+  @F07c @medium @pci-2.2.4
+  Scenario: No subnet group for a cache that would not use it
+    Given I have aws_elasticache_subnet_group defined
+    Then the scenario should fail
+
+  @F07c @medium @pci-2.2.4 @noskip
+  Scenario: The cache takes its subnets directly
+    Given the planned stack
+    Then every aws_elasticache_serverless_cache takes subnet_ids from aws_subnet.database

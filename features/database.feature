@@ -1,0 +1,71 @@
+Feature: The database forces TLS, keeps an audit trail and is looked after
+
+  @F03 @high @pci-2.2.7 @pci-8.3.2 @noskip
+  Scenario: Connections without TLS are refused
+    Given the planned stack
+    Then every instance uses a parameter group that sets rds.force_ssl to 1
+
+  @F03 @high @pci-10.2.1 @noskip
+  Scenario Outline: The audit trail has <parameter>
+    Given the planned stack
+    Then every instance uses a parameter group that sets <parameter> to <value>
+
+    Examples:
+      | parameter          | value           |
+      | log_connections    | 1               |
+      | log_disconnections | 1               |
+      | log_statement      | ddl, mod or all |
+      | log_duration       | 1               |
+
+  @F04a @high @pci-3.5.1 @noskip
+  Scenario: Performance Insights watches the primary
+    Given the planned stack
+    Then every primary sets performance_insights_enabled to true
+    And every primary has performance_insights_retention_period of 7 or more
+    And every primary takes performance_insights_kms_key_id from aws_kms_key.database
+
+  @F04b @medium @pci-2.2.1 @noskip
+  Scenario: The storage type is chosen
+    Given the planned stack
+    Then every primary sets storage_type to gp3
+
+  @F04c @medium @pci-6.3.3 @noskip
+  Scenario: Backup and maintenance have their time
+    Given the planned stack
+    Then every primary sets backup_window
+    And every primary sets maintenance_window
+    And the backup and the maintenance window of every primary are apart
+
+  @F04c @medium @pci-6.3.3 @noskip
+  Scenario: Backup and maintenance disturb no business
+    Given the planned stack
+    Then no window of any instance lies within business hours
+      | region         | hours in UTC |
+      | eu-            | 06:00-18:00  |
+      | us-east-       | 12:00-23:00  |
+      | ca-central-    | 12:00-23:00  |
+      | us-west-       | 15:00-02:00  |
+      | sa-east-       | 11:00-21:00  |
+      | ap-south-1     | 02:30-12:30  |
+      | ap-southeast-1 | 00:00-10:00  |
+      | ap-northeast-1 | 23:00-09:00  |
+      | ap-southeast-2 | 21:00-08:00  |
+
+  @F04d @medium @pci-10.2.1 @noskip
+  Scenario: The server log and the upgrade log are exported
+    Given the planned stack
+    Then every instance exports the logs postgresql and upgrade
+
+  @F04e @medium @pci-6.3.3 @pci-12.5.1 @noskip
+  Scenario: Nothing that matters is left to a default
+    Given the planned stack
+    Then every primary sets db_name
+    And every primary sets copy_tags_to_snapshot to true
+    And every primary sets auto_minor_version_upgrade to true
+
+  @F05 @medium @pci-3.5.1 @noskip
+  Scenario: Performance Insights watches every replica as it does the primary
+    Given the planned stack
+    Then every replica sets performance_insights_enabled to true
+    And every replica keeps Performance Insights as long as its primary
+    And every replica takes performance_insights_kms_key_id from aws_kms_key.database
