@@ -56,12 +56,20 @@ def _grid(rows: Sequence[FailureRow], style: Style, width: int) -> Iterator[str]
         cells = (
             row.id,
             row.severity,
-            "\n".join([row.requirement, ", ".join(row.requirements)]),
+            "\n".join([row.requirement, _listed(row.requirements)]),
             _shortened(row.evidence, widths[3]),
             outcome,
         )
         styles = [_PLAIN, _SEVERITY[row.severity], _PLAIN, _PLAIN, _VERDICT[outcome]]
         yield from _line(cells, widths, styles, style)
+
+
+def _listed(requirements: Sequence[str]) -> str:
+    """``PCI DSS 1.3.2, 1.4.5``: the standard is named once."""
+    return ", ".join(
+        requirement if not index else requirement.removeprefix("PCI DSS ")
+        for index, requirement in enumerate(requirements)
+    )
 
 
 def _line(
