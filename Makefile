@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check test lint format benchmark lock clean
+.PHONY: help render check test soak lint format benchmark lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ check: .venv/ready ## Plan every environment (or ENV=name) offline and run the f
 
 test: .venv/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
+	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/test_interruption.py
 
 lint: .venv/ready ## Check style and types
 	@$(BIN)/ruff check .

@@ -1,17 +1,10 @@
 Feature: The cache is limited, described, encrypted and backed up
 
   @F07a @medium @pci-2.2.1 @noskip
-  Scenario Outline: The cache has a limit of <limit>
-    Given I have aws_elasticache_serverless_cache defined
-    Then it must contain cache_usage_limits
-    And it must contain <limit>
-    And it must contain maximum
-    And its value must be greater than 0
-
-    Examples:
-      | limit           |
-      | data_storage    |
-      | ecpu_per_second |
+  Scenario: Data and requests are limited, each in a block of its own
+    Given the planned stack
+    Then every cache has a maximum of data_storage
+    And every cache has a maximum of ecpu_per_second
 
   @F07b @medium @pci-3.5.1 @pci-6.3.3 @noskip
   Scenario: The cache says what it is, in which version and under which key

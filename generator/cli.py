@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence, Sized
+    from collections.abc import Iterable, Sequence
 
     from generator.model import Environment
     from generator.tree import Changes
@@ -25,12 +25,17 @@ FOUND = 1
 WRONG = 2
 INTERRUPTED = 130
 
+_PENDING = (
+    "note: a render is writing here at this moment, or one was interrupted; "
+    "if so, the next `finbase render` undoes what that one began"
+)
+
 
 class Finbase(click.Group):
     """The group of all commands; turns every known error into a message and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a ``FinbaseError`` is told on stderr and exits with 2."""
+        """Run the command; what goes wrong with input or files is told and exits with 2."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -39,9 +44,12 @@ class Finbase(click.Group):
         except Exception as error:
             from generator.errors import FinbaseError
 
-            if not isinstance(error, FinbaseError):
+            if isinstance(error, OSError) and error.filename:
+                click.echo(f"{error.filename}: {error.strerror}", err=True)
+            elif isinstance(error, FinbaseError):
+                click.echo(str(error), err=True)
+            else:
                 raise
-            click.echo(str(error), err=True)
             ctx.exit(WRONG)
 
 
@@ -68,11 +76,15 @@ def main(ctx: click.Context, project: Path | None) -> None:
 @main.command(short_help="Write modules and stacks from the YAML files.")
 @click.argument("environments", metavar="[ENV]...", nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing; print the difference and exit 1.")
+@click.option(
+    "--force", is_flag=True, help="Write over and delete files there that finbase did not render."
+)
 @click.pass_obj
-def render(project: Path | None, environments: tuple[str, ...], check: bool) -> None:
+def render(project: Path | None, environments: tuple[str, ...], check: bool, force: bool) -> None:
     r"""Write modules/ and environments/ENV/ from templates/ and environments/ENV.yaml.
 
-    Without ENV all environments are rendered. Only what differs is written.
+    Without ENV all environments are rendered, and a stack whose YAML file is gone is removed.
+    Only what differs is written: all of it, or nothing where anything fails.
 
     \b
     Examples:
@@ -80,20 +92,33 @@ def render(project: Path | None, environments: tuple[str, ...], check: bool) -> 
       finbase render production
       finbase render --check
     """
-    from generator import tree
+    from generator import journal, tree
+    from generator.project import find_project
+    from generator.report import changes as words
 
-    root, loaded, changes = _rendered(project, environments)
+    root = find_project(project)
     if check:
+        loaded, changes = _rendered(root, environments)
+        if journal.is_pending(root):
+            click.echo(_PENDING, err=True)
         if changes.clean:
-            click.echo(_summary(loaded, changes, "all as rendered"))
+            click.echo(words.summary(loaded, changes, "all as rendered"))
             return
         click.echo(tree.diff(changes), nl=False)
-        click.echo(_summary(loaded, changes, "not as rendered: run `finbase render`"), err=True)
+        outcome = "not as rendered: run `finbase render`"
+        click.echo(words.summary(loaded, changes, outcome), err=True)
         sys.exit(FOUND)
-    tree.write(changes, root)
-    for folder, counts in _by_folder(changes).items():
+    with journal.hold(root, _wait) as held:
+        if held.undone:
+            click.echo(f"note: {words.undone(held.undone)}", err=True)
+        loaded, changes = _rendered(root, environments)
+        tree.write(changes, held, force=force)
+    for stack, kept in changes.abandoned.items():
+        click.echo(f"note: {words.abandoned(stack, kept)}", err=True)
+    for folder, counts in words.by_folder(changes).items():
         click.echo(f"  {folder}: {counts}")
-    click.echo(_summary(loaded, changes, "nothing to do" if changes.clean else "written"))
+    outcome = "nothing to do" if changes.clean else "written"
+    click.echo(words.summary(loaded, changes, outcome))
 
 
 @main.command(short_help="Plan each environment offline and judge the plan.")
@@ -165,6 +190,97 @@ def check(
         sys.exit(FOUND)
 
 
+@main.command(short_help="Put each failure back and see it caught.")
+@click.argument("names", metavar="[ID]...", nargs=-1)
+@click.option(
+    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the matrix as JSON."
+)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Plans at a time; default: one for each processor, at most 4.",
+)
+@click.pass_obj
+def prove(
+    project: Path | None, names: tuple[str, ...], json_file: BinaryIO | None, jobs: int | None
+) -> None:
+    r"""Put each failure back, one at a time, and see it caught by its own scenarios.
+
+    ID is a failure (F04a) or a mutation of features/mutations.yaml; without one all are put
+    back, into a scratch copy of the rendered tree. Exits 1 where a mutation is missed, or falls
+    to an id that has nothing to do with it.
+
+    \b
+    Examples:
+      finbase prove
+      finbase prove F01 F10
+      finbase prove nat-gateway-single --json matrix.json
+    """
+    from generator.project import find_project
+    from generator.prove import prove as run
+    from generator.prove import select
+    from generator.report import matrix
+    from generator.report.progress import Progress
+
+    root = find_project(project)
+    try:
+        mutations = select(root, names)
+    except KeyError as error:
+        raise click.UsageError(
+            f"no failure and no mutation is called {', '.join(error.args)}; "
+            "features/failures.yaml and features/mutations.yaml list them"
+        ) from None
+    piped = json_file is not None and json_file.name == "<stdout>"
+    stream = sys.stderr if piped else sys.stdout
+    progress = Progress(len(mutations), terminal=sys.stderr.isatty())
+    outcomes = run(
+        root,
+        mutations,
+        jobs=jobs or min(4, os.cpu_count() or 1),
+        progress=lambda outcome: click.echo(
+            progress.step(matrix.line(outcome)), nl=not progress.terminal, err=True
+        ),
+    )
+    click.echo(progress.end(), nl=False, err=True)
+    colour = stream.isatty() and "NO_COLOR" not in os.environ
+    click.echo(matrix.matrix(outcomes, colour), file=stream, color=colour)
+    if json_file:
+        json_file.write(matrix.render_json(outcomes).encode())
+    if not all(outcome.proved for outcome in outcomes):
+        sys.exit(FOUND)
+
+
+@main.command("rules", short_help="List what an environment file is held to.")
+@click.pass_obj
+def list_rules(project: Path | None) -> None:
+    """List every rule, bound and note with its code, and what it is about."""
+    from generator.contract import Catalogue
+    from generator.project import find_project
+    from generator.report import rules_text
+
+    click.echo(rules_text.listing(Catalogue(find_project(project)), _width()))
+
+
+@main.command(short_help="Tell why a code or an input is held to what it is.")
+@click.argument("code", metavar="CODE|INPUT")
+@click.pass_obj
+def explain(project: Path | None, code: str) -> None:
+    r"""Tell what a code or an input demands, why, where that can be read, and an example.
+
+    \b
+    Examples:
+      finbase explain FB207
+      finbase explain database.port
+    """
+    from generator.contract import Catalogue
+    from generator.project import find_project
+    from generator.report import rules_text
+
+    click.echo(rules_text.explain(code, Catalogue(find_project(project)), _width()))
+
+
 def _judge_plan(
     project: Path | None, plan_file: Path, environments: Sequence[str]
 ) -> Iterable[Verdict]:
@@ -179,8 +295,13 @@ def _judge_plan(
 
 def _judge_environments(project: Path | None, names: Sequence[str], jobs: int) -> Iterable[Verdict]:
     from generator.check import check as judge
+    from generator.journal import is_pending
+    from generator.project import find_project
 
-    root, loaded, changes = _rendered(project, names)
+    root = find_project(project)
+    loaded, changes = _rendered(root, names)
+    if is_pending(root):
+        click.echo(_PENDING, err=True)
     if not changes.clean:
         click.echo(
             "note: modules/ or environments/ differ from what the YAML and the templates render "
@@ -195,50 +316,23 @@ def _judge_environments(project: Path | None, names: Sequence[str], jobs: int) -
     return judge(root, [each.name for each in loaded], jobs=jobs, progress=progress)
 
 
-def _rendered(
-    project: Path | None, names: Sequence[str]
-) -> tuple[Path, tuple[Environment, ...], Changes]:
-    """Load and render in memory, and compare with what lies in the project."""
+def _rendered(root: Path, names: Sequence[str]) -> tuple[tuple[Environment, ...], Changes]:
+    """Load and render in memory, and compare with what lies in the project; notes are told."""
     from generator import tree
     from generator.contract import Catalogue
-    from generator.project import find_project, load_environments
+    from generator.project import load_environments
     from generator.render import render_project
 
-    root = find_project(project)
     catalogue = Catalogue(root)
     loaded = load_environments(root, catalogue, names)
-    return root, loaded, tree.compare(render_project(loaded, catalogue, root), root)
+    for note in (note for environment in loaded for note in environment.notes):
+        click.echo(str(note), err=True)
+    rendered = render_project(loaded, catalogue, root)
+    return loaded, tree.compare(rendered, root, whole=not names)
 
 
-def _by_folder(changes: Changes) -> dict[str, str]:
-    """What happens in each module version and each stack, in words."""
-    counted: dict[str, dict[str, int]] = {}
-    for kind, paths in (
-        ("new", changes.created),
-        ("changed", changes.changed),
-        ("removed", changes.removed),
-    ):
-        for path in paths:
-            folder = "/".join(path.parts[: 3 if path.parts[0] == "modules" else 2])
-            counts = counted.setdefault(folder, {})
-            counts[kind] = counts.get(kind, 0) + 1
-    return {
-        folder: ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        for folder, counts in sorted(counted.items())
-    }
-
-
-def _summary(environments: Sequence[Environment], changes: Changes, outcome: str) -> str:
-    modules = {(use.name, use.version) for each in environments for use in each.modules}
-    return (
-        f"{_count(environments, 'environment')}, {_count(modules, 'module')}: "
-        f"{len(changes.created)} files new, {len(changes.changed)} changed, "
-        f"{len(changes.removed)} removed, {len(changes.unchanged)} unchanged; {outcome}"
-    )
-
-
-def _count(things: Sized, noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+def _wait(seconds: float) -> None:
+    click.echo(f"another render is at work here; waiting for it, at most {seconds:g} s …", err=True)
 
 
 def _width() -> int:

@@ -1,8 +1,8 @@
 """The codes of everything that can be wrong with an environment file, and what they mean.
 
-``FB1xx`` are found by reading and by the schema; ``FB2xx`` belong to the rules of
-``generator.rules``, which carry their own titles. A code never changes its meaning and is
-never used again for something else.
+``FB1xx`` are found by reading and by the schema; ``FB2xx`` and the notes, ``FB3xx``, belong to
+the rules of ``generator.rules``, which carry their own titles. A code never changes its meaning
+and is never used again for something else.
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ MISSING_SOURCE: Final = "FB143"
 MISSING_OUTPUT: Final = "FB144"
 CYCLE: Final = "FB145"
 
+# What a project says beside its environments.
+NOT_KNOWN_DATA: Final = "FB150"
+
 TITLES: Final[Mapping[str, str]] = {
     NOT_UTF8: "the file is not UTF-8",
     CHARACTER: "a character that cannot be seen",
@@ -91,4 +94,5 @@ TITLES: Final[Mapping[str, str]] = {
     MISSING_SOURCE: "a module needs another one that is missing",
     MISSING_OUTPUT: "two versions of modules do not fit together",
     CYCLE: "modules need each other in a circle",
+    NOT_KNOWN_DATA: "known.yaml is not what it should be",
 }

@@ -70,12 +70,19 @@ class Document:
         return at_key if key else at_value
 
     def problem(
-        self, where: Where, code: str, message: str, hint: str | None = None, *, key: bool = False
+        self,
+        where: Where,
+        code: str,
+        message: str,
+        hint: str | None = None,
+        *,
+        key: bool = False,
+        note: bool = False,
     ) -> Diagnostic:
         """A diagnostic at the place of a value or of its key."""
         place = self.position(where, key)
         hint = shown(hint, 500) if hint else None
-        return Diagnostic(self.path, *place, code, shown(message, 500), hint)
+        return Diagnostic(self.path, *place, code, shown(message, 500), hint, note)
 
 
 def parse(path: str, data: bytes) -> Document:
@@ -175,7 +182,8 @@ class _Reader:
             self.skip(event)
             return None
         if not isinstance(event, yaml.ScalarEvent):
-            self.refuse(event, codes.KEY_NOT_TEXT, "a list or a mapping cannot be a key")
+            what = "a list or a mapping cannot be a key"
+            self.refuse(event, codes.KEY_NOT_TEXT, what, "write a name before the colon")
             self.skip(event)
             return None
         text = str(event.value)
@@ -249,7 +257,8 @@ class _Reader:
 
     def too_deep(self, event: Any) -> InputError:
         message = f"nested more than {MOST_DEPTH} levels deep"
-        return failure(self.path, _start(event), codes.TOO_DEEP, message)
+        hint = "an environment has about five; is a bracket opened too often?"
+        return failure(self.path, _start(event), codes.TOO_DEEP, message, hint)
 
 
 def plain(text: str) -> bool | int | float | str | None:

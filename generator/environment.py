@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from generator.composition import fitting, in_order, missing, pinned
 from generator.contract import Catalogue, Contract
 from generator.document import MOST_PROBLEMS, Document, Where, parse, shown
 from generator.errors import Diagnostic, InputError
+from generator.known import Known
 from generator.model import Environment, Instance, ModuleUse
 from generator.schema import NAME, TOP, environment_schema, part_of
 from generator.sentences import closest, listed
@@ -36,7 +38,8 @@ def discover(root: Path) -> tuple[Path, ...]:
 def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
     """Read and validate one environment file of the project at ``root``.
 
-    Raises ``InputError`` with everything that is wrong with it, in the order of the file.
+    What can only be noted is in the ``notes`` of the result. Raises ``InputError`` with
+    everything that is wrong with it, in the order of the file.
     """
     document = parse(*_read(path, root))
     found = list(document.problems)
@@ -68,17 +71,21 @@ def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
         found.append(document.problem(("modules",), codes.CYCLE, what, key=True))
 
     value = _without(document.value, wrong) if wrong else document.value
-    environment = _assembled(document, value, [contracts[name] for name in order])
+    uses = [contracts[name] for name in order]
+    environment = _assembled(document, value, uses, Known(root))
     found += _same_name(environment)
     # What has been found wrong is not judged by a rule as well.
     told = {(d.line, d.column) for d in found if d.code != codes.MISSING_KEY}
-    found += [d for d in rules.check(environment) if (d.line, d.column) not in told]
+    judged = [d for d in rules.check(environment) if (d.line, d.column) not in told]
+    found += [d for d in judged if not d.note]
     if found:
         raise InputError(_bounded(found))
-    return environment
+    return replace(environment, notes=tuple(judged))
 
 
-def _assembled(document: Document, value: Any, contracts: Iterable[Contract]) -> Environment:
+def _assembled(
+    document: Document, value: Any, contracts: Iterable[Contract], known: Known
+) -> Environment:
     """The environment that the value describes, as far as it does."""
     top = _mapping(value)
     sections = _mapping(top.get("modules"))
@@ -92,6 +99,7 @@ def _assembled(document: Document, value: Any, contracts: Iterable[Contract]) ->
         state=_mapping(top.get("state")),
         modules=tuple(ModuleUse(c, _instances(c, _mapping(sections[c.name]))) for c in contracts),
         document=document,
+        known=known,
     )
 
 

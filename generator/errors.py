@@ -29,7 +29,8 @@ class Diagnostic:
     """One thing wrong at one place.
 
     ``path`` is shown as given, relative to the project where it lies inside.
-    ``line`` and ``column`` count from 1. ``code`` is stable (``FB101``).
+    ``line`` and ``column`` count from 1. ``code`` is stable (``FB101``). A ``note`` refuses
+    nothing: it tells of something that cannot be judged here.
     """
 
     path: str
@@ -38,9 +39,11 @@ class Diagnostic:
     code: str
     message: str
     hint: str | None = None
+    note: bool = False
 
     def __str__(self) -> str:
-        text = f"{self.path}:{self.line}:{self.column}: {self.message} [{self.code}]"
+        what = f"note: {self.message}" if self.note else self.message
+        text = f"{self.path}:{self.line}:{self.column}: {what} [{self.code}]"
         return f"{text}\n    hint: {self.hint}" if self.hint else text
 
 

@@ -17,6 +17,7 @@ __all__ = ["IDENTIFIER", "Hcl", "attributes", "inline", "literal", "shift", "typ
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _WIDTH = 80
+_MANY = 16
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "bool"}
 _KEYWORDS = frozenset({"else", "endfor", "endif", "false", "for", "if", "in", "null", "true"})
@@ -48,7 +49,7 @@ def literal(value: Any, indent: int = 0) -> Hcl:
 
     ``indent`` is the indentation, in columns, of the line on which the value begins; the lines
     after the first are shifted by it. Mappings take a line for each entry; so do lists, unless
-    they hold scalars only and fit on a line of 80 columns.
+    they hold scalars only and fit on a line of 80 columns. More than 16 scalars fill the lines.
 
     Raises ``TypeError`` for what has no form in HCL (sets too: they have no order), and
     ``ValueError`` for numbers that are not finite and text that is not Unicode.
@@ -135,8 +136,22 @@ def _literal(value: Any, room: int) -> str:
             text = inline(value)
             if len(text) <= room and "\n" not in text:
                 return text
+            if len(value) > _MANY and "\n" not in text:
+                return _enclose("[", _filled(value, room - 2), "]")
         return _enclose("[", [f"{_literal(element, room - 2)}," for element in value], "]")
     return inline(value)
+
+
+def _filled(scalars: Iterable[Any], room: int) -> list[str]:
+    """As many elements on each line as fit."""
+    lines = [""]
+    for text in (f"{inline(scalar)}," for scalar in scalars):
+        longer = f"{lines[-1]} {text}".lstrip()
+        if lines[-1] and len(longer) > room:
+            lines.append(text)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _enclose(opening: str, lines: Iterable[str], closing: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from generator.contract import Contract, Version
 from generator.document import Document, Where
+from generator.errors import Diagnostic
+from generator.known import Known
 
 __all__ = ["Environment", "Instance", "ModuleUse"]
 
@@ -58,7 +60,10 @@ class ModuleUse:
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment; ``modules`` are in the order in which they depend on each other."""
+    """One environment; ``modules`` are in the order in which they depend on each other.
+
+    ``notes`` tell what in the file could not be judged.
+    """
 
     path: Path
     name: str
@@ -69,6 +74,8 @@ class Environment:
     state: Mapping[str, str]
     modules: tuple[ModuleUse, ...]
     document: Document
+    known: Known = field(default_factory=Known)
+    notes: tuple[Diagnostic, ...] = ()
 
     @property
     def stack_name(self) -> str:

@@ -63,12 +63,14 @@ class Mutation:
 class Outcome:
     """Which failures a verdict found after a mutation, in the order of the catalogue.
 
-    ``may_fall`` holds the ids that overlap with the mutation's own by nature.
+    ``may_fall`` holds the ids that overlap with the mutation's own by nature. ``refused`` is
+    why there was no verdict: Terraform's own message, or that of the features.
     """
 
     mutation: Mutation
     fell: tuple[str, ...]
     may_fall: frozenset[str]
+    refused: str = ""
 
     @property
     def missed(self) -> bool:

@@ -27,7 +27,9 @@ _NAME_RULE: Final = (
 _TAG: Final = {
     "type": "string",
     "pattern": r"^[A-Za-z0-9 _.:/=+@-]{1,256}$",
-    "rule": "must be 1 to 256 letters, digits, spaces and any of _.:/=+@-",
+    "not": {"pattern": "^(aws|rds):"},
+    "rule": "must be 1 to 256 letters, digits, spaces and any of _.:/=+@-, "
+    "not beginning with aws: or rds:",
 }
 _KEY_ID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
 
@@ -78,13 +80,21 @@ _FIELDS: Final = (
         "Tags of every resource, beside the project's and the environment's.",
         type="object",
         properties={
-            "owner": {**_TAG, "description": "Team that answers for the stack."},
+            "owner": {
+                **_TAG,
+                "description": "Team that answers for the stack.",
+                "examples": ["payments-platform"],
+            },
             "data_classification": {
                 "type": "string",
                 "enum": ["public", "internal", "confidential", "restricted"],
                 "description": "Class of the most sensitive data in the stack.",
             },
-            "cost_centre": {**_TAG, "description": "Cost centre that pays for the stack."},
+            "cost_centre": {
+                **_TAG,
+                "description": "Cost centre that pays for the stack.",
+                "examples": ["CC-4711"],
+            },
         },
         required=["owner", "data_classification", "cost_centre"],
         propertyNames={
@@ -93,8 +103,8 @@ _FIELDS: Final = (
         },
         additionalProperties=_TAG,
         maxProperties=40,
-        rule="must name tags in lowercase letters, digits and underscores, and not project, "
-        "environment, name or managed_by, which every resource has anyway",
+        rule="must name at most 40 tags, in lowercase letters, digits and underscores, and not "
+        "project, environment, name or managed_by, which every resource has anyway",
     ),
     _field(
         "state",
@@ -106,6 +116,7 @@ _FIELDS: Final = (
                 "pattern": "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
                 "description": "Bucket of S3.",
                 "rule": "must be 3 to 63 lowercase letters, digits and hyphens",
+                "examples": ["ledger-production-terraform-state"],
             },
             "kms_key_id": {
                 "type": "string",
@@ -113,6 +124,7 @@ _FIELDS: Final = (
                 r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9/_-]+)$",
                 "description": "Key that encrypts the state.",
                 "rule": "must be a KMS key's alias, id or ARN, such as alias/terraform-state",
+                "examples": ["alias/terraform-state"],
             },
         },
         required=["bucket", "kms_key_id"],

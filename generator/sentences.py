@@ -7,7 +7,6 @@ that is sensitive is never shown.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +16,7 @@ from generator.contract import Input
 from generator.document import Document, Where, plain, shown
 from generator.errors import Diagnostic
 
-__all__ = ["Refusal", "closest", "explain", "listed", "named"]
+__all__ = ["Refusal", "closest", "code_of", "explain", "listed", "named"]
 
 _CODES: Final[Mapping[str, str]] = {
     "type": codes.WRONG_TYPE,
@@ -35,6 +34,11 @@ _CODES: Final[Mapping[str, str]] = {
     "maxItems": codes.LENGTH,
     "minProperties": codes.LENGTH,
     "maxProperties": codes.LENGTH,
+    "propertyNames": codes.KEY_FORM,
+    "anyOf": codes.CONSTRAINT,
+    "contains": codes.CONSTRAINT,
+    "not": codes.CONSTRAINT,
+    "uniqueItems": codes.CONSTRAINT,
 }
 _TYPES: Final[Mapping[str, str]] = {
     "string": "text",
@@ -47,7 +51,6 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 _NEGATIVE: Final = frozenset({"not", "uniqueItems"})
 _SWITCHES: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
-_NUMBER_LIKE = re.compile(r"[-+]?[0-9][0-9_.,]*([eE][-+]?[0-9]+)?")
 _INSTANCE_HINT: Final = (
     "at most 20 lowercase letters, digits and single hyphens, beginning with a letter"
 )
@@ -97,6 +100,11 @@ def explain(refusal: Refusal, kind: Any) -> Iterator[Diagnostic]:
             yield _wrong_type(refusal, [name for name in _TYPES if name in kind.types])
         case name:
             yield _refused(refusal, name)
+
+
+def code_of(keyword: str) -> str:
+    """The code that a breach of a keyword is told with; empty for one that demands nothing."""
+    return _CODES.get(keyword, "")
 
 
 def named(where: Where) -> str:
@@ -169,14 +177,13 @@ def _type_hint(wanted: Sequence[str], refusal: Refusal) -> str | None:
         return f'quote it: "{_scalar(value)}"'
     if "boolean" in wanted and isinstance(value, str) and value.lower() in _SWITCHES:
         return "write true or false"
-    if isinstance(value, str) and _NUMBER_LIKE.fullmatch(value):
-        if "integer" in wanted:
-            return "write it in plain digits, without quotes"
-        if "number" in wanted:
-            return "write it as a plain decimal number such as 1.5, without quotes"
+    if isinstance(value, str) and "integer" in wanted:
+        return "write it in plain digits, without quotes"
+    if isinstance(value, str) and "number" in wanted:
+        return "write it as a plain decimal number such as 1.5, without quotes"
     if "array" in wanted and not isinstance(value, dict | list):
         return f"write a list: [{shown(_scalar(value))}]"
-    return None
+    return "write `key: value` below it, in lines of their own" if "object" in wanted else None
 
 
 def _refused(refusal: Refusal, kind: str) -> Diagnostic:
@@ -194,9 +201,11 @@ def _refused(refusal: Refusal, kind: str) -> Diagnostic:
         if hint is None and rule:
             hint = f"one of {listed(node['enum'])}"
     if hint is None and given:
-        hint = _example(given.schema if refusal.whole else node)
-    if hint is None and given and given.rule and not rule:
-        hint = f"`{given.name}` {given.rule}"
+        hint = _example(given.schema if refusal.whole else node) or _nearest(kind, node)
+    if hint is None:
+        hint = _CURES.get(kind)
+    if hint is None and given and not rule:
+        hint = f"`{given.name}` {given.rule}" if given.rule else given.description
     return refusal.say(_CODES.get(kind, codes.CONSTRAINT), message, hint)
 
 
@@ -205,6 +214,11 @@ def _example(schema: Mapping[str, Any]) -> str | None:
         return f"for example {_scalar(examples[0])}"
     default = schema.get("default")
     return None if default in (None, [], {}) else f"the default is {_scalar(default)}"
+
+
+def _nearest(kind: str, node: Mapping[str, Any]) -> str | None:
+    more = {"minimum": "more", "maximum": "less"}.get(kind)
+    return f"write {node[kind]} or {more}" if more else None
 
 
 def _found(refusal: Refusal) -> str:
@@ -242,6 +256,11 @@ def _barred(node: Mapping[str, Any]) -> str:
     return f"must be none of {listed(words)}" if words else "must be something else"
 
 
+_CURES: Final[Mapping[str, str]] = {
+    "maxLength": "shorten it",
+    "maxItems": "take some out",
+    "maxProperties": "take some out",
+}
 _NUMBERS = _span("minimum", "maximum", "be {}")
 _CHARACTERS = _span("minLength", "maxLength", "have {} characters")
 _ITEMS = _span("minItems", "maxItems", "have {} items")

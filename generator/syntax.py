@@ -21,11 +21,12 @@ Place = tuple[int, int]
 
 MOST_BYTES: Final = 1024 * 1024
 
-# Everything YAML does not call printable, line breaks that editors do not count as lines, and
-# characters that change the direction of the text around them.
+# Everything YAML does not call printable, line breaks that editors do not count as lines, what
+# has no width, and characters that change the direction of the text around them.
 INVISIBLE: Final = re.compile(
-    "\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd"
-    "\U00010000-\U0010ffff]"
+    "\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
 )
 
 _TAB_INDENT = re.compile(r" *\t")

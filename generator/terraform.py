@@ -34,6 +34,10 @@ _INSTALL = (
     "`tofu` is on PATH, or set FINBASE_TERRAFORM to the program's path"
 )
 _LINES = 40
+# How a plan gets its provider is our doing, and nothing that whoever reads the error can change.
+_OVERRIDES = re.compile(
+    r"Warning: Provider development overrides are in effect\n(?:.+\n?)*?.*releases\.\n?"
+)
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,7 @@ def _identify(path: Path, environ: Mapping[str, str]) -> Terraform:
 def _reason(finished: Finished) -> str:
     """Terraform's own words from the first error on, indented, cut where they get long."""
     text = re.sub(r"\n{2,}", "\n", finished.output)
+    text = _OVERRIDES.sub("", text)
     start = text.find("Error: ")
     lines = text[max(start, 0) :].splitlines() or [f"exit code {finished.code}, nothing said"]
     if len(lines) > _LINES:

@@ -2,28 +2,27 @@
 
 A render owns the folder of every module version and every stack that it holds a file of. In
 there, what it does not hold is an orphan and goes; but nothing is written over or deleted
-that does not say that finbase rendered it, and nothing is reached through a symbolic link.
+that does not say that finbase rendered it, unless that is forced, and nothing is reached
+through a symbolic link.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import stat
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from generator.errors import TreeError
+from generator.ground import Ground, owner, told
+from generator.journal import Journal
 from generator.render import MARK, Tree
 
 __all__ = ["Changes", "Tree", "compare", "diff", "write"]
 
 _MARKED = (".tf", ".md")
 _MARKS = (f"# {MARK}".encode(), f"<!-- {MARK}".encode())
-_OWNED_DEPTH = {"environments": 2, "modules": 3}
 # What Terraform makes, and what it does not read: hidden files and the copies of editors.
 _IGNORED = re.compile(r"\..*|.*~|#.*#|__pycache__|.*\.tfstate(\..*)?|.*\.tfplan")
 
@@ -37,6 +36,8 @@ class Changes:
     """Content before and after."""
     removed: Mapping[PurePosixPath, bytes]
     unchanged: tuple[PurePosixPath, ...]
+    abandoned: Mapping[PurePosixPath, tuple[str, ...]] = field(default_factory=dict)
+    """Stack whose environment is gone → names of what is Terraform's there, and stays."""
 
     @property
     def clean(self) -> bool:
@@ -44,17 +45,18 @@ class Changes:
         return not (self.created or self.changed or self.removed)
 
 
-def compare(tree: Tree, root: Path) -> Changes:
+def compare(tree: Tree, root: Path, *, whole: bool = False) -> Changes:
     """Compare a tree with the files below ``root``; nothing is written.
 
-    Raises ``TreeError`` for a path that leaves ``root``, leads through a symbolic link or is
-    in the way, and for a file that cannot be read.
+    A ``whole`` tree holds every environment, so a rendered stack that it does not hold is
+    abandoned. Raises ``TreeError`` for a path that leaves ``root``, leads through a symbolic
+    link or is in the way, and for a file that cannot be read.
     """
     created: dict[PurePosixPath, bytes] = {}
     changed: dict[PurePosixPath, tuple[bytes, bytes]] = {}
     unchanged = []
-    ground = _Ground(root)
-    with _told("read"):
+    ground = Ground(root)
+    with told("read"):
         for path, after in sorted(tree.items()):
             try:
                 before = ground.place(path).read_bytes()
@@ -65,9 +67,13 @@ def compare(tree: Tree, root: Path) -> Changes:
                 unchanged.append(path)
             else:
                 changed[path] = (before, after)
-        present = sorted(file for folder in _owned(tree) for file in _walk(root, folder))
+        owned = {folder for folder in map(owner, tree) if folder}
+        abandoned = dict(_abandoned(ground, owned) if whole else ())
+        present = sorted(
+            file for folder in owned | abandoned.keys() for file in _walk(root, folder)
+        )
         removed = {path: ground.place(path).read_bytes() for path in present if path not in tree}
-    return Changes(created, changed, removed, tuple(unchanged))
+    return Changes(created, changed, removed, tuple(unchanged), abandoned)
 
 
 def diff(changes: Changes) -> str:
@@ -79,64 +85,53 @@ def diff(changes: Changes) -> str:
     return "".join(_entry(*entry) for entry in sorted(entries, key=lambda entry: entry[0]))
 
 
-def write(changes: Changes, root: Path) -> None:
-    """Write what differs, each file at once or not at all, then delete the orphans.
+def write(changes: Changes, journal: Journal, *, force: bool = False) -> None:
+    """Write what differs and delete the orphans: all of it, or nothing where anything fails.
 
-    Files that do not change are not touched. Raises ``TreeError``, before anything changes,
-    where a file is not finbase's own, a path may not be written to, or the new content of all
-    files does not fit beside the old.
+    Files that do not change are not touched. Raises ``TreeError`` for a place that may not be
+    written to, for whatever the system says, and, without ``force``, where a file would be
+    lost that finbase did not render.
     """
-    after = {**changes.created, **{path: new for path, (_, new) in changes.changed.items()}}
-    ground = _Ground(root)
-    with _told("reach"):
+    steps = {
+        **{path: (None, after) for path, after in changes.created.items()},
+        **changes.changed,
+        **{path: (before, None) for path, before in changes.removed.items()},
+    }
+    ground = journal.ground
+    with told("reach"):
         orphans = [ground.place(path) for path in changes.removed]
-        places = {ground.place(path): content for path, content in after.items()}
-    if foreign := sorted(_foreign(changes)):
+        places = {ground.place(path): new for path, (_, new) in steps.items() if new is not None}
+    if not force and (foreign := sorted(_foreign(changes))):
         raise TreeError(
             "not rendered by finbase, so left alone, and nothing was written: "
             + ", ".join(map(str, foreign)),
-            hint="move them out of the rendered folders, or delete them, and render again",
+            hint="move them out of the rendered folders and render again; or, if they can go, "
+            "`finbase render --force` writes over them and deletes them",
         )
-    staged: dict[Path, Path] = {}
-    try:
-        with _told("write"):
-            for place, content in places.items():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                staged[place] = _stage(place, content)
-            for place, temporary in staged.items():
-                temporary.replace(place)
-            for orphan in orphans:
-                orphan.unlink()
-    finally:
-        for temporary in staged.values():
-            temporary.unlink(missing_ok=True)
-    for orphan in orphans:
-        with contextlib.suppress(OSError):  # the first folder that still holds something
-            for folder in orphan.parents:
-                folder.rmdir()
-
-
-def _stage(place: Path, content: bytes) -> Path:
-    """Write the content beside its place, under a name that Terraform does not read."""
-    handle, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix="~", dir=place.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(0o644)
-    except BaseException:
-        temporary.unlink()
-        raise
-    return temporary
+    if changes.clean:
+        return
+    with told("write", "nothing was changed"), journal.all_or_nothing(steps):
+        staged = {place: ground.stage(place, content) for place, content in places.items()}
+        for place, temporary in staged.items():
+            temporary.replace(place)
+        for orphan in orphans:
+            orphan.unlink()
+            ground.prune(orphan)
 
 
 def _foreign(changes: Changes) -> Iterator[PurePosixPath]:
-    """Yield the files that finbase cannot have written."""
-    for path, before in changes.removed.items():
-        if not _marked(path, before):
-            yield path
-    for path, (before, after) in changes.changed.items():
-        if _marked(path, after) and not _marked(path, before):
+    """Yield the files that finbase cannot be known to have written.
+
+    A file that bears no mark even as rendered is taken for finbase's own where it has to be
+    written, in a folder that finbase has rendered before; as an orphan nobody can tell.
+    """
+    before = {path: old for path, (old, _) in changes.changed.items()} | {**changes.removed}
+    marked = {path for path, content in before.items() if _marked(path, content)}
+    marked |= {path for path in changes.unchanged if path.suffix in _MARKED}
+    rendered = {owner(path) for path in marked}
+    for path in before.keys() - marked:
+        after = changes.changed.get(path, (b"", None))[1]
+        if after is None or _marked(path, after) or owner(path) not in rendered:
             yield path
 
 
@@ -144,42 +139,19 @@ def _marked(path: PurePosixPath, content: bytes) -> bool:
     return path.suffix in _MARKED and content.startswith(_MARKS)
 
 
-class _Ground:
-    """The project's folder, and a look at all that leads to a file in it."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._sound: set[PurePosixPath] = {PurePosixPath()}
-
-    def place(self, path: PurePosixPath) -> Path:
-        """Give the place of a file, which may not be there yet."""
-        if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise TreeError(f"{path} leaves the project")
-        if path.parent not in self._sound:
-            for folder in reversed(path.parents[:-1]):
-                self._check(folder, "folder", stat.S_ISDIR)
-            self._sound.add(path.parent)
-        self._check(path, "file", stat.S_ISREG)
-        return self._root / path
-
-    def _check(self, path: PurePosixPath, kind: str, is_kind: Callable[[int], bool]) -> None:
-        try:
-            mode = os.lstat(self._root / path).st_mode
-        except FileNotFoundError:
-            return
-        if stat.S_ISLNK(mode):
-            raise TreeError(
-                f"{path} is a symbolic link, and finbase reads and writes through none",
-                hint="put the real folder or file there, or remove the link",
-            )
-        if not is_kind(mode):
-            raise TreeError(f"{path} is not a {kind}, but has to be one", hint="move it away")
-
-
-def _owned(paths: Iterable[PurePosixPath]) -> set[PurePosixPath]:
-    """Give the folders of the module versions and stacks that the paths lie in."""
-    depths = ((path, _OWNED_DEPTH.get(path.parts[0], 0)) for path in paths)
-    return {PurePosixPath(*path.parts[:n]) for path, n in depths if 0 < n < len(path.parts)}
+def _abandoned(
+    ground: Ground, owned: Set[PurePosixPath]
+) -> Iterator[tuple[PurePosixPath, tuple[str, ...]]]:
+    """Yield each stack that was rendered, but no more, with the names of what is not rendered."""
+    home = PurePosixPath("environments")
+    for entry in sorted(os.scandir(ground.root / home), key=lambda entry: entry.name):
+        folder = home / entry.name
+        if folder in owned or not entry.is_dir(follow_symlinks=False):
+            continue
+        files = (path for path in _walk(ground.root, folder) if path.suffix in _MARKED)
+        if any(_marked(path, ground.place(path).read_bytes()) for path in files):
+            inside = sorted(each.name for each in os.scandir(entry))
+            yield folder, tuple(name for name in inside if _IGNORED.fullmatch(name))
 
 
 def _walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
@@ -194,16 +166,6 @@ def _walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
             yield from _walk(root, path)
         else:
             yield path
-
-
-@contextlib.contextmanager
-def _told(verb: str) -> Iterator[None]:
-    """Tell what the system says about a file."""
-    try:
-        yield
-    except OSError as error:
-        name = error.filename2 or error.filename
-        raise TreeError(f"cannot {verb} {name}: {error.strerror or error}") from error
 
 
 def _entry(path: PurePosixPath, before: bytes | None, after: bytes | None) -> str:

@@ -78,6 +78,54 @@ def test_a_change_by_hand_is_shown_as_a_diff_and_undone(project: Path) -> None:
     assert snapshot(project) == before
 
 
+def test_a_foreign_file_goes_by_force_only(project: Path) -> None:
+    before = snapshot(project)
+    extra = project / "environments" / "staging" / "extra.tf"
+    extra.write_text("locals {}\n")
+    refused = finbase(project, "render")
+    assert refused.exit_code == 2
+    assert "environments/staging/extra.tf" in refused.output
+    assert "finbase render --force" in refused.output
+    assert extra.exists()
+    forced = finbase(project, "render", "--force")
+    assert forced.exit_code == 0
+    assert "environments/staging: 1 removed" in forced.output
+    assert snapshot(project) == before
+
+
+def test_a_stack_whose_file_is_gone_is_removed_and_told(project: Path) -> None:
+    (project / "environments" / "staging.yaml").unlink()
+    stack = project / "environments" / "staging"
+    (stack / ".terraform.lock.hcl").touch()
+    assert finbase(project, "render", "production").exit_code == 0
+    shown = finbase(project, "render", "--check")
+    assert shown.exit_code == 1
+    assert "--- a/environments/staging/main.tf\n+++ /dev/null" in shown.output
+    done = finbase(project, "render")
+    assert done.exit_code == 0
+    assert "environments/staging: 5 removed" in done.output
+    assert "environments/staging.yaml is gone" in done.output
+    assert "what was applied of it stays, and of Terraform's own files there" in done.output
+    assert [path.name for path in stack.iterdir()] == [".terraform.lock.hcl"]
+    again = finbase(project, "render")
+    assert "is gone" not in again.output
+    assert again.output.strip().endswith("nothing to do")
+
+
+def test_a_file_that_cannot_be_read_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.read_bytes
+
+    def refuse(self: Path) -> bytes:
+        if self.name == "stack.yaml":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    result = finbase(project, "render")
+    assert result.exit_code == 2
+    assert "templates/stack/stack.yaml: Permission denied" in result.output
+
+
 def test_every_wrong_value_is_told_at_once_and_nothing_is_written(project: Path) -> None:
     staging = project / "environments" / "staging.yaml"
     replace(staging, "allocated_storage: 100", "alocated_storage: 100")

@@ -84,6 +84,13 @@ def test_a_literal_is_written_as_terraform_fmt_would(value: Any, expected: str) 
     assert literal(value) == expected
 
 
+def test_many_scalars_fill_the_lines() -> None:
+    lines = literal([f"word{n}" for n in range(17)]).splitlines()
+    assert lines[1] == "  " + ", ".join(f'"word{n}"' for n in range(8)) + ","
+    assert [len(line) <= 80 for line in lines] == [True] * 5
+    assert len(literal([f"{n}" * 30 for n in range(10, 26)]).splitlines()) == 18
+
+
 def test_a_list_of_scalars_stays_on_one_line_up_to_80_columns() -> None:
     fits = ["x" * 37, "y" * 35]  # 80 columns with quotes, comma and brackets
     assert len(literal(fits)) == 80

@@ -44,7 +44,11 @@ def change(module: str, **inputs: object) -> Environment:
 
 
 def broken(environment: Environment) -> list[str]:
-    return [diagnostic.code for diagnostic in rules.check(environment)]
+    return [diagnostic.code for diagnostic in rules.check(environment) if not diagnostic.note]
+
+
+def noted(environment: Environment) -> list[str]:
+    return [diagnostic.code for diagnostic in rules.check(environment) if diagnostic.note]
 
 
 def zones(**ranges: str) -> dict[str, dict[str, str]]:
@@ -62,11 +66,12 @@ def zones(**ranges: str) -> dict[str, dict[str, str]]:
 def test_rules_can_be_listed_and_explained() -> None:
     assert len({rule.code for rule in rules.RULES}) == len(rules.RULES)
     for rule in rules.RULES:
-        assert re.fullmatch("FB2[0-9][0-9]", rule.code)
+        assert re.fullmatch("FB3[0-9][0-9]" if rule.note else "FB2[0-9][0-9]", rule.code)
         assert rule.title
         assert rule.why.endswith(".")
         assert rule.source.startswith("https://docs.aws.amazon.com/")
-        assert rule.find.__doc__
+        assert rule.demand.endswith(".")
+        assert rule.accepted.keys() == rule.refused.keys()
         assert rules.TITLES[rule.code] == rule.title
     assert [rule.code for rule in rules.RULES] == sorted(rule.code for rule in rules.RULES)
 

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator import tree as product
 from generator.errors import TreeError
+from generator.ground import Ground
+from generator.journal import hold
 from generator.render import MARK
-from generator.tree import Changes, compare, diff, write
+from generator.tree import Changes, compare, diff
 
 MAIN = PurePosixPath("environments/test/main.tf")
 MODULE = PurePosixPath("modules/store/1.0.0/main.tf")
@@ -33,6 +36,11 @@ def put(root: Path, path: str | PurePosixPath, content: bytes) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
     return place
+
+
+def write(changes: Changes, root: Path, *, force: bool = False) -> None:
+    with hold(root, lambda _: pytest.fail("another render is at work")) as journal:
+        product.write(changes, journal, force=force)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -172,12 +180,69 @@ def test_a_foreign_file_is_an_orphan_but_is_never_deleted(
 
 def test_a_foreign_file_is_never_written_over(tmp_path: Path) -> None:
     put(tmp_path, MAIN, b'provider "aws" {}\n')
-    put(tmp_path, ZIP, b"another build of it")
+    put(tmp_path, ZIP, b"not ours")
     before = files(tmp_path)
     with pytest.raises(TreeError, match=r"environments/test/main\.tf") as caught:
         write(compare(TREE, tmp_path), tmp_path)
-    assert "function.zip" not in caught.value.message
+    assert str(ZIP) in caught.value.message
     assert files(tmp_path) == before
+
+
+def test_a_file_that_bears_no_mark_is_ours_in_a_folder_that_is(root: Path) -> None:
+    (root / ZIP).write_bytes(b"an older build of it")
+    write(compare(TREE, root), root)
+    assert compare(TREE, root).clean
+    (root / MODULE).write_bytes(b"somebody's\n")
+    (root / ZIP).write_bytes(b"somebody's")
+    with pytest.raises(TreeError, match=f"{ZIP}, {MODULE}"):
+        write(compare(TREE, root), root)
+
+
+def test_foreign_files_go_by_force(root: Path) -> None:
+    put(root, "environments/test/extra.tf", b'resource "x" "y" {}\n')
+    put(root, "modules/store/1.0.0/rotation/old.py", b"import this\n")
+    (root / MAIN).write_bytes(b"somebody's\n")
+    with pytest.raises(TreeError) as caught:
+        write(compare(TREE, root), root)
+    assert "render --force" in (caught.value.hint or "")
+    write(compare(TREE, root), root, force=True)
+    assert files(root) == {str(path): content for path, content in TREE.items()}
+    assert not (root / "modules/store/1.0.0/rotation").exists()
+
+
+def test_a_link_does_not_go_by_force(root: Path, tmp_path: Path) -> None:
+    (root / MAIN).rename(tmp_path / "elsewhere.tf")
+    (root / MAIN).symlink_to(tmp_path / "elsewhere.tf")
+    changed = Changes({}, {MAIN: (TREE[MAIN], marked("new"))}, {}, ())
+    with pytest.raises(TreeError, match="is a symbolic link"):
+        write(changed, root, force=True)
+
+
+def test_a_stack_whose_environment_is_gone_goes_with_a_whole_render(root: Path) -> None:
+    put(root, "environments/old/main.tf", marked())
+    put(root, "environments/old/outputs.tf", marked())
+    put(root, "environments/old/.terraform.lock.hcl", b"")
+    put(root, "environments/old/.terraform/modules/modules.json", b"{}")
+    put(root, "environments/notes/README.md", b"# Notes of a person\n")
+    assert compare(TREE, root).clean
+    changes = compare(TREE, root, whole=True)
+    old = PurePosixPath("environments/old")
+    assert list(changes.removed) == [old / "main.tf", old / "outputs.tf"]
+    assert changes.abandoned == {old: (".terraform", ".terraform.lock.hcl")}
+    write(changes, root)
+    assert {path.name for path in (root / old).iterdir()} == {".terraform", ".terraform.lock.hcl"}
+    assert compare(TREE, root, whole=True) == compare(TREE, root)
+
+
+def test_an_abandoned_stack_with_a_foreign_file_stays(root: Path) -> None:
+    put(root, "environments/old/main.tf", marked())
+    put(root, "environments/old/terraform.tfvars", b"a = 1\n")
+    before = files(root)
+    with pytest.raises(TreeError, match=r"environments/old/terraform\.tfvars"):
+        write(compare(TREE, root, whole=True), root)
+    assert files(root) == before
+    write(compare(TREE, root, whole=True), root, force=True)
+    assert not (root / "environments/old").exists()
 
 
 @pytest.mark.parametrize("path", ["../out.tf", "/etc/out.tf", "environments/../../out.tf", "."])
@@ -236,54 +301,47 @@ def test_a_pipe_is_not_read(root: Path) -> None:
         compare(TREE, root)
 
 
-def test_a_failure_before_the_last_file_is_ready_changes_nothing(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("step", "call"), [("stage", 3), ("replace", 2), ("unlink", 6)])
+def test_a_failure_at_any_step_changes_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, step: str, call: int
 ) -> None:
     put(root, "environments/test/old.tf", marked())
+    put(root, "modules/store/1.0.0/old.tf", marked())
     new = {path: marked("new") if path.suffix == ".tf" else b"new" for path in TREE}
-    before, real = files(root), tempfile.mkstemp
-    made: list[tuple[int, str]] = []
-
-    def full(**options: Any) -> tuple[int, str]:
-        if len(made) == 2:
-            raise OSError(28, "No space left on device", "there")
-        made.append(real(**options))
-        return made[-1]
-
-    monkeypatch.setattr(tempfile, "mkstemp", full)
-    with pytest.raises(TreeError, match="cannot write there: No space left on device"):
-        write(compare(new, root), root)
-    assert len(made) == 2
-    assert files(root) == before
-
-
-def test_a_failure_while_a_file_is_written_leaves_nothing_behind(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    new[PurePosixPath("modules/store/2.0.0/main.tf")] = marked("new")
     before = files(root)
+    owner = Ground if step == "stage" else Path
+    real, calls = getattr(owner, step), []
 
-    def fail(self: Path, _mode: int) -> None:
-        raise OSError(5, "Input/output error", str(self))
+    def fail(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == call:  # a file is unlinked before it is staged, an orphan at the end
+            raise OSError(28, "No space left on device", "there")
+        return real(*arguments, **options)
 
-    monkeypatch.setattr(Path, "chmod", fail)
-    with pytest.raises(TreeError, match="Input/output error"):
-        write(compare({**TREE, MAIN: marked("new")}, root), root)
+    changes = compare(new, root)
+    monkeypatch.setattr(owner, step, fail)
+    with pytest.raises(TreeError, match="cannot write there: No space left on device") as caught:
+        write(changes, root)
+    assert caught.value.hint == "nothing was changed"
     assert files(root) == before
+    assert not (root / "modules/store/2.0.0").exists()
 
 
-def test_orphans_are_deleted_after_everything_is_written(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(root, "environments/test/old.tf", marked())
+def test_ctrl_c_changes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real = files(root), Path.replace
 
-    def fail(self: Path, target: Path) -> None:
-        raise OSError(13, "Permission denied", str(self), None, str(target))
+    def interrupt(self: Path, target: Path) -> Path:
+        if target == root / MODULE:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return real(self, target)
 
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(TreeError, match=r"cannot write .*main\.tf: Permission denied"):
-        write(compare({**TREE, MAIN: marked("new")}, root), root)
-    assert (root / "environments/test/old.tf").exists()
-    assert not list(root.rglob("*~"))
+    changes = compare({**TREE, MAIN: marked("new"), MODULE: marked("new")}, root)
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(changes, root)
+    assert files(root) == before
 
 
 def test_the_diff_shows_lines_binary_files_and_orphans(root: Path) -> None:

@@ -79,6 +79,7 @@ module "replica_reporting" {
   name                                  = local.name
   instance                              = "reporting"
   source_identifier                     = module.database.identifier
+  primary_maintenance_window            = module.database.maintenance_window
   port                                  = module.database.port
   max_allocated_storage                 = module.database.max_allocated_storage
   security_group_id                     = module.database.security_group_id

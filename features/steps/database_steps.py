@@ -63,7 +63,7 @@ def windows_at_night(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[
     """The table gives the hours, in UTC, of the regions that begin with a prefix."""
     zones = sorted({zone(each) for each in stack.all("aws_subnet")})
     hours = {r["hours in UTC"] for z in zones for r in table if z.startswith(r["region"])}
-    if len(hours) != 1:
+    if len(hours) != 1:  # none, or regions that do not fit together
         yield Finding(False, f"{listed(zones)}: the table gives no business hours for them")
         return
     (busy,) = hours

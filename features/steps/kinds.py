@@ -31,8 +31,9 @@ def is_private(subnet: Resource) -> bool:
 
 
 def zone(subnet: Resource) -> str:
-    """Return the availability zone of a subnet."""
-    return str(subnet.planned("availability_zone"))
+    """Return the availability zone of a subnet; for one without, what no other subnet has."""
+    planned = subnet.planned("availability_zone")
+    return planned if isinstance(planned, str) else f"the unknown zone of {subnet.address}"
 
 
 def origins(stack: Stack, resource: Resource, path: str) -> str:

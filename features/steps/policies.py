@@ -18,17 +18,19 @@ sys.path.append(str(Path(__file__).parent))
 from stack_graph import Resource, Stack
 
 _DOCUMENT = ("data", "aws_iam_policy_document")
+_MERGED = ("source_policy_documents", "override_policy_documents")
 _EXCLUSIONS = ("NotAction", "NotResource", "NotPrincipal")
 
 
 class Statement(NamedTuple):
-    """What one statement allows. A resource that is not known yet is None.
+    """What one statement allows.
 
+    ``resources`` are ARNs and patterns, and addresses of resources whose ARN is not known yet.
     What a statement says by exclusion stands among its actions, as ``NotAction`` and so on.
     """
 
     actions: tuple[str, ...]
-    resources: tuple[str | None, ...]
+    resources: tuple[str, ...]
     principals: tuple[str, ...]
 
 
@@ -37,28 +39,33 @@ def allowed(stack: Stack, holder: Resource, path: str) -> list[Statement] | None
     text = holder.planned(path)
     if isinstance(text, str):
         return list(_statements(json.loads(text)))
-    blocks: list[Any] = [each.planned("statement") for each in _documents(stack, holder, path)]
-    if not blocks or not all(isinstance(each, list) for each in blocks):
+    documents = _documents(stack, holder, path)
+    if not documents or not all(isinstance(d.planned("statement"), list) for d in documents):
         return None
-    return list(_statements({"Statement": [_as_json(each) for each in chain(*blocks)]}))
+    return list(chain(*(_statements(_as_json(stack, document)) for document in documents)))
 
 
 def named(stack: Stack, holder: Resource, path: str) -> dict[str, Resource]:
     """Return every planned resource whose ARN the policy in an argument names, by address."""
-    holders = [(each, "statement") for each in _documents(stack, holder, path)] or [(holder, path)]
+    documents = [(each, "statement") for each in _documents(stack, holder, path)]
     return {
         each.address: each
-        for at, under in holders
+        for at, under in documents or [(holder, path)]
         for leaf in at.paths(under)
-        for origin in stack.trace(at, leaf)
-        for each in origin.resources
-        if each.mode == "managed"
+        for each in _named(stack, at, leaf)
     }
 
 
+def _named(stack: Stack, holder: Resource, path: str) -> Iterator[Resource]:
+    for origin in stack.trace(holder, path):
+        yield from (each for each in origin.resources if each.mode == "managed")
+
+
 def _documents(stack: Stack, holder: Resource, path: str) -> list[Resource]:
+    """Return the documents that a policy is made of, those that they are made of included."""
     ends = [each for origin in stack.trace(holder, path) for each in origin.resources]
-    return [each for each in ends if (each.mode, each.type) == _DOCUMENT]
+    found = [each for each in ends if (each.mode, each.type) == _DOCUMENT]
+    return found + [d for each in found for p in _MERGED for d in _documents(stack, each, p)]
 
 
 def _statements(policy: Mapping[str, Any]) -> Iterator[Statement]:
@@ -72,16 +79,27 @@ def _statements(policy: Mapping[str, Any]) -> Iterator[Statement]:
             )
 
 
-def _as_json(block: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the block of a policy document as the statement that it stands for."""
+def _as_json(stack: Stack, document: Resource) -> dict[str, Any]:
+    """Write the planned blocks of a policy document as the policy that they stand for."""
+    blocks: list[dict[str, Any]] = document.planned("statement")
     return {
-        "Effect": block.get("effect") or "Allow",
-        "Action": block.get("actions"),
-        "NotAction": block.get("not_actions"),
-        "Resource": block.get("resources"),
-        "NotResource": block.get("not_resources"),
-        "NotPrincipal": block.get("not_principals"),
-        "Principal": {each["type"]: each["identifiers"] for each in block.get("principals") or ()},
+        "Statement": [
+            {
+                "Effect": block.get("effect") or "Allow",
+                "Action": block.get("actions"),
+                "NotAction": block.get("not_actions"),
+                "Resource": [
+                    *(each for each in block.get("resources") or () if each is not None),
+                    *(each.address for each in _named(stack, document, f"statement.{n}.resources")),
+                ],
+                "NotResource": block.get("not_resources"),
+                "NotPrincipal": block.get("not_principals"),
+                "Principal": {
+                    each["type"]: each["identifiers"] for each in block.get("principals") or ()
+                },
+            }
+            for n, block in enumerate(blocks)
+        ]
     }
 
 

@@ -12,9 +12,8 @@ from findings import Finding, check
 from kinds import listed, of_kind, origins
 from policies import allowed, named
 from stack_graph import Resource, Stack
-from wiring import ROLE, attachments, wired
+from wiring import ROLE, attachments, inline_policies, wired
 
-_ATTACHED, _INLINE = "aws_iam_policy", "aws_iam_role_policy"
 _LOG = "aws_cloudwatch_log_group"
 
 
@@ -51,19 +50,46 @@ def reach(stack: Stack) -> Iterator[Finding]:
 @check("as far as their text is planned, they allow these actions and no others")
 def actions(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """A text that names what does not exist yet is known after apply, and says so here."""
-    listed_actions = {row["action"]: row["on"] for row in table}
-    for _, role in _acting(stack):
+    rows = {row["action"]: row["on"] for row in table}
+    for secret, role in _acting(stack):
+        places = _places(stack, secret)
+        hidden, seen = False, set[str]()
         for policy in _policies(stack, role)[0]:
             statements = allowed(stack, policy, "policy")
             if statements is None:
+                hidden = True
                 yield Finding(True, f"{policy.address}: its text is known after apply only")
             for each in statements or ():
-                known = set(each.actions) <= listed_actions.keys()
-                narrow = "*" not in each.resources or all(
-                    listed_actions.get(action) == "anything" for action in each.actions
+                seen.update(each.actions)
+                fine = bool(each.resources) and all(
+                    action in rows and (rows[action] == "anything" or on in places[rows[action]])
+                    for action in each.actions
+                    for on in each.resources
                 )
-                on = listed(str(r or "what is known after apply") for r in each.resources)
-                yield Finding(known and narrow, f"{policy.address}: {listed(each.actions)} on {on}")
+                text = f"{policy.address}: {listed(each.actions)} on {listed(each.resources)}"
+                yield Finding(fine, text)
+        if not hidden and (lacking := rows.keys() - seen):
+            yield Finding(False, f"{role.address}: may not {listed(sorted(lacking))}")
+
+
+def _places(stack: Stack, secret: Resource) -> dict[str, set[str]]:
+    """Return the names that a policy may use for what the table calls the secret and so on."""
+    key = stack.one(secret, "kms_key_id", "aws_kms_key")
+    found = {
+        "the secret": [secret],
+        "its key": [key] if key else [],
+        "its instance": of_kind(stack, "primary"),
+        "its log": stack.all(_LOG),
+    }
+    return {
+        place: {
+            name
+            for each in resources
+            for arn in [each.planned("arn")]
+            for name in (each.address, str(arn), f"{arn}:*")
+        }
+        for place, resources in found.items()
+    }
 
 
 def _acting(stack: Stack) -> Iterator[tuple[Resource, Resource]]:
@@ -75,10 +101,10 @@ def _acting(stack: Stack) -> Iterator[tuple[Resource, Resource]]:
 
 def _policies(stack: Stack, role: Resource) -> tuple[list[Resource], list[str]]:
     """Return the policies of a role, and where others come from that are not of this stack."""
-    found = [each for each in stack.all(_INLINE) if stack.one(each, "role", ROLE) == role]
+    found = inline_policies(stack, role)
     foreign = [name for name in ("inline_policy", "managed_policy_arns") if role.writes(name)]
     for each in attachments(stack, role):
-        policy = stack.one(each, "policy_arn", _ATTACHED)
+        policy = stack.one(each, "policy_arn", "aws_iam_policy")
         if policy:
             found.append(policy)
         else:

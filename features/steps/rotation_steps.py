@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).parent))
 from findings import Finding, check
 from kinds import is_private, listed, origins
 from stack_graph import Stack
-from wiring import FUNCTION, ROLE, SECRET, attachments, permissions, rotations, wired
+from wiring import CONNECTION, FUNCTION, ROLE, SECRET, attachments, permissions, rotations, wired
 
 _CALLER = ("secretsmanager.amazonaws.com", "lambda:InvokeFunction")
 
@@ -19,7 +19,7 @@ _CALLER = ("secretsmanager.amazonaws.com", "lambda:InvokeFunction")
 @check("the connection secret is rotated by a function at least every {days:d} days")
 def rotated(stack: Stack, days: int) -> Iterator[Finding]:
     """One rotation of this secret, by a function of this stack, on a schedule."""
-    for secret in stack.all(SECRET, "connection"):
+    for secret in stack.all(SECRET, CONNECTION):
         found = rotations(stack, secret)
         if len(found) != 1:
             yield Finding(False, f"{secret.address}: {len(found)} rotations, not one")

@@ -3,7 +3,8 @@
 No plan shows what is written to a secret. This stack therefore writes a local, whose public
 part is planned as ``terraform_data`` and whose field names and host are outputs of the stack.
 These steps follow that trail: the expression that is written must be that local and nothing
-else, and so must the expressions of the outputs.
+else, and so must the expressions of the outputs. What they cannot see is a field other than
+the host that the local overwrites with another text.
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
 
+from addresses import prefix
 from findings import Finding, check
 from kinds import listed, of_kind, origins
-from stack_graph import UNKNOWN, Stack
+from stack_graph import UNKNOWN, Resource, Stack
+from wiring import CONNECTION, SECRET, rotations
 
 _VERSION = "aws_secretsmanager_secret_version"
-_ROTATION = "aws_secretsmanager_secret_rotation"
-_NAME = "connection"
+_PUBLIC = "terraform_data"
 
 
 @check("the connection secret has the fields {names:ANY} and no others")
 def fields(stack: Stack, names: str) -> Iterator[Finding]:
     """An output lists the fields of the local that is written."""
-    for version in stack.all(_VERSION, _NAME):
+    for version in stack.all(_VERSION, CONNECTION):
         written = origins(stack, version, "secret_string_wo")
         shown = [
             (name, [str(each) for each in value])
@@ -44,7 +46,7 @@ def fields(stack: Stack, names: str) -> Iterator[Finding]:
 @check("the public part of the connection secret names the engine {engine:PROPERTY}")
 def engine(stack: Stack, engine: str) -> Iterator[Finding]:
     """The field ``engine`` tells clients which driver to use."""
-    for public in stack.all("terraform_data", _NAME):
+    for public in stack.all(_PUBLIC, CONNECTION):
         planned = public.planned("input.engine")
         yield Finding(planned == engine, f"{public.address}: engine = {planned}")
 
@@ -52,55 +54,69 @@ def engine(stack: Stack, engine: str) -> Iterator[Finding]:
 @check("the public part of the connection secret agrees with the primary")
 def agreement(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Each field of the table has the value of an argument of the primary."""
-    for public in stack.all("terraform_data", _NAME):
+    for public in stack.all(_PUBLIC, CONNECTION):
+        taken = _ends(stack, public)
         for primary in of_kind(stack, "primary"):
             for row in table:
                 ours = public.planned(f"input.{row['field']}")
                 theirs = primary.planned(row["argument"])
+                same = ours == theirs is not None
+                fine = same and (theirs is not UNKNOWN or (primary, row["argument"]) in taken)
                 text = f"{public.address}: {row['field']} = {ours}, {primary.address}: {theirs}"
-                yield Finding(ours == theirs and ours not in (None, UNKNOWN), text)
+                yield Finding(fine, text)
 
 
 @check("the host in the connection secret is the address of the primary")
 def host(stack: Stack) -> Iterator[Finding]:
-    """By reference; so it stays unknown until the instance exists, and no text stands for it."""
-    for public in stack.all("terraform_data", _NAME):
+    """By reference; and nothing else that is known after apply can stand there instead."""
+    for public in stack.all(_PUBLIC, CONNECTION):
         planned = public.planned("input.host")
-        open_ends = {
-            f"{each.address}.{origin.attribute}"
-            for origin in stack.trace(public, "input")
-            for each in origin.resources
-            if each.planned(origin.attribute) is UNKNOWN or origin.attribute == "address"
-        }
+        unknown = public.unknown.get("input", {})
+        others = [name for name in unknown if name != "host"]
         for primary in of_kind(stack, "primary"):
-            theirs = primary.planned("address")
-            fine = open_ends == {f"{primary.address}.address"} and planned == theirs
-            source = listed(sorted(open_ends)) or "no attribute of a resource"
-            yield Finding(fine, f"{public.address}: host = {planned}, from {source}")
+            own = (primary, "address")
+            ends = [e for e in _ends(stack, public) if e == own or e[0].planned(e[1]) is UNKNOWN]
+            known = planned == primary.planned("address")
+            fine = known and own in ends and len(ends) - 1 <= len(others)
+            source = listed(f"{resource.address}.{attribute}" for resource, attribute in ends)
+            yield Finding(fine, f"{public.address}: host = {planned}, from {source or 'a literal'}")
 
 
 @check("the host is not known before the primary is")
 def host_is_shown(stack: Stack) -> Iterator[Finding]:
-    """An output shows the host of the local that is written."""
-    for version in stack.all(_VERSION, _NAME):
-        written = origins(stack, version, "secret_string_wo")
+    """An output shows the host of the local, which no text overwrites."""
+    addresses = {primary.planned("address") for primary in of_kind(stack, "primary")}
+    for version in stack.all(_VERSION, CONNECTION):
+        local = re.compile(re.escape(prefix(version.module)) + r"local\.[\w-]+\.host")
         shown = [
-            (name, value)
+            (name, value, found[0].text)
             for name, value, found in stack.outputs()
-            if [origin.text for origin in found] == [f"{written}.host"]
+            if len(found) == 1 and local.fullmatch(found[0].text)
         ]
         if not shown:
-            yield Finding(False, f"{version.address}: no output shows the host of {written}")
-        known = {primary.planned("address") for primary in of_kind(stack, "primary")}
-        for name, value in shown:
-            text = f"{version.address}: {written}.host = {value} (output {name})"
-            yield Finding({value} == known, text)
+            yield Finding(False, f"{version.address}: no output shows the host that is written")
+        for name, value, source in shown:
+            text = f"{version.address}: {source} = {value} (output {name})"
+            yield Finding({value} == addresses, text)
 
 
 @check("the rotation of the connection secret waits for its first version")
 def rotation_waits(stack: Stack) -> Iterator[Finding]:
-    """Otherwise the rotation could begin with an empty secret."""
-    for rotation in stack.all(_ROTATION, _NAME):
-        first = f"{_VERSION}.{_NAME}"
-        text = f"{rotation.address}: depends on {listed(rotation.depends_on) or 'nothing'}"
-        yield Finding(first in rotation.depends_on, text)
+    """Otherwise the function could find an empty secret."""
+    first = f"{_VERSION}.{CONNECTION}"
+    for secret in stack.all(SECRET, CONNECTION):
+        found = rotations(stack, secret)
+        if not found:
+            yield Finding(True, f"{secret.address}: no rotation that could come too early")
+        for each in found:
+            text = f"{each.address}: depends on {listed(each.depends_on) or 'nothing'}"
+            yield Finding(first in each.depends_on, text)
+
+
+def _ends(stack: Stack, public: Resource) -> list[tuple[Resource, str]]:
+    """Return every attribute that the public part takes a value from."""
+    return [
+        (resource, origin.attribute)
+        for origin in stack.trace(public, "input")
+        for resource in origin.resources
+    ]

@@ -9,7 +9,7 @@ the same key.
 What a plan does not hold, nobody can read from it: locals, and the functions and conditions
 around a reference. So an argument *proves* an instance only if that is the only one that its
 expression can mean (``Stack.one``). What cannot be followed is an origin without resources,
-and proves nothing. One thing stays open: an index that is computed from ``each.key`` alone,
+and proves nothing. One thing stays open: an index that literals and ``each.key`` alone decide,
 such as ``aws_x.y[replace(each.key, "a", "b")]``, looks like ``aws_x.y[each.key]``.
 """
 
@@ -134,9 +134,9 @@ class Stack:
 
     def some(self, resource: Resource, path: str, type: str) -> tuple[Resource, ...]:  # noqa: A002
         """Return the instances that an argument refers to; none if it may be anything else."""
-        origins = self.trace(resource, path)
+        origins, planned = self.trace(resource, path), resource.planned(path)
         found = {each.address: each for origin in origins for each in origin.resources}
-        fits = all(origin.resources for origin in origins)
+        fits = all(_can_be(planned, origin) for origin in origins)
         if not fits or any((r.mode, r.type) != ("managed", type) for r in found.values()):
             return ()
         return tuple(found.values())
@@ -162,7 +162,7 @@ class Stack:
         path = module_path(module.get("address", ""))
         configured = {
             (each["mode"], each["type"], each["name"]): each
-            for each in (self._configuration(path) or {}).get("resources", ())
+            for each in self._configuration(path).get("resources", ())
         }
         for each in module.get("resources", ()):
             mode, type_, name = each["mode"], each["type"], each["name"]
@@ -180,7 +180,7 @@ class Stack:
         for child in module.get("child_modules", ()):
             yield from self._planned(child, unknown)
 
-    def _configuration(self, path: ModulePath) -> Mapping[str, Any] | None:
+    def _configuration(self, path: ModulePath) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._root
         for name, _ in path:
             found = found.get("module_calls", {}).get(name, {}).get("module", {})
@@ -241,21 +241,18 @@ class Stack:
 
     def _variable(self, module: ModulePath, name: str) -> tuple[Origin, ...]:
         """Follow a variable to the call of its module, else to its value or its default."""
-        declared = (self._configuration(module) or {}).get("variables", {}).get(name, {})
+        declared = self._configuration(module).get("variables", {}).get(name, {})
         if not module:
             given = self._plan.get("variables", {}).get(name, declared)
             value = given.get("value", given.get("default", UNKNOWN))
             return (Origin(f"var.{name}", literal=value),)
         *above, (label, key) = module
         parent = tuple(above)
-        call = (self._configuration(parent) or {}).get("module_calls", {}).get(label, {})
+        call = self._configuration(parent).get("module_calls", {}).get(label, {})
         given = call.get("expressions", {}).get(name)
         if given is None:
-            return (
-                Origin(
-                    f"the default of {prefix(module)}var.{name}", literal=declared.get("default")
-                ),
-            )
+            text = f"the default of {prefix(module)}var.{name}"
+            return (Origin(text, literal=declared.get("default")),)
         return self._ends(parent, given, _Each(key, call.get("for_each_expression")))
 
     def _output(
@@ -269,7 +266,7 @@ class Stack:
         origins: list[Origin] = []
         for key in keys or (None,):
             child = (*module, (name, key))
-            declared = (self._configuration(child) or {}).get("outputs", {}).get(output, {})
+            declared = self._configuration(child).get("outputs", {}).get(output, {})
             origins += self._ends(child, declared.get("expression"), _Each())
         return tuple(origins) or (Origin(f"{prefix(module)}module.{name}.{output}"),)
 
@@ -283,6 +280,15 @@ def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:
             return ()
         narrowed.append(origin._replace(text=found[0].address, resources=found))
     return tuple(narrowed)
+
+
+def _can_be(planned: Any, origin: Origin) -> bool:
+    """Whether a planned value can be that of a reference, and not a literal beside it."""
+    if planned is UNKNOWN or isinstance(planned, list):
+        return bool(origin.resources)
+    if origin.attribute:
+        return any(each.planned(origin.attribute) == planned for each in origin.resources)
+    return any(planned in each.values.values() for each in origin.resources)
 
 
 def _leaves(written: Any, path: str) -> Iterator[str]:

@@ -29,23 +29,24 @@ def the_planned_stack(step: Any) -> None:
 @check("every {kind:PROPERTY} sets {argument:PROPERTY}")
 def sets_something(stack: Stack, kind: str, argument: str) -> Iterator[Finding]:
     """Each writes the argument, and neither null nor something empty."""
-    fits = lambda planned: planned not in (None, "", [])  # noqa: E731
-    return _each(stack, kind, lambda each: _setting(stack, each, argument, fits, "something"))
+    return _setting(stack, kind, argument, "something", lambda each: each not in (None, "", []))
 
 
 @check("every {kind:PROPERTY} sets {argument:PROPERTY} to {values:ANY}")
 def sets(stack: Stack, kind: str, argument: str, values: str) -> Iterator[Finding]:
     """Each writes the argument, and with one of the values: ``a``, or ``a, b or c``."""
-    fits = lambda planned: _text(planned) in re.split(r", | or ", values)  # noqa: E731
-    return _each(stack, kind, lambda each: _setting(stack, each, argument, fits, values))
+    wanted = re.split(r", | or ", values)
+    return _setting(stack, kind, argument, values, lambda each: _text(each) in wanted)
 
 
 @check("every {kind:PROPERTY} has {argument:PROPERTY} of {least:d} or more")
 def has_at_least(stack: Stack, kind: str, argument: str, least: int) -> Iterator[Finding]:
     """Each writes the argument, and with a number that is not too small."""
-    fits = lambda planned: isinstance(planned, int | float) and planned >= least  # noqa: E731
-    wanted = f"{least} or more"
-    return _each(stack, kind, lambda each: _setting(stack, each, argument, fits, wanted))
+
+    def fits(planned: Any) -> bool:
+        return isinstance(planned, int | float) and planned >= least
+
+    return _setting(stack, kind, argument, f"{least} or more", fits)
 
 
 @check("every {kind:PROPERTY} takes {argument:PROPERTY} from {target:PROPERTY}")
@@ -72,17 +73,18 @@ def _each(stack: Stack, kind: str, look: Callable[[Resource], Finding]) -> Itera
 
 
 def _setting(
-    stack: Stack, resource: Resource, argument: str, fits: Callable[[Any], bool], wanted: str
-) -> Finding:
-    planned = resource.planned(argument)
-    if not stack.is_set(resource, argument):
-        return Finding(False, f"{resource.address}: {argument} is not set; it must be {wanted}")
-    if not fits(planned):
-        now = _text(planned)
-        return Finding(False, f"{resource.address}: {argument} is {now}; it must be {wanted}")
-    return Finding(True, f"{resource.address}: {argument} = {_text(planned)}")
+    stack: Stack, kind: str, argument: str, wanted: str, fits: Callable[[Any], bool]
+) -> Iterator[Finding]:
+    def look(resource: Resource) -> Finding:
+        planned = resource.planned(argument)
+        now = f"is {_text(planned)}" if stack.is_set(resource, argument) else "is not set"
+        if now == "is not set" or not fits(planned):
+            return Finding(False, f"{resource.address}: {argument} {now}; it must be {wanted}")
+        return Finding(True, f"{resource.address}: {argument} = {_text(planned)}")
+
+    return _each(stack, kind, look)
 
 
 def _text(value: Any) -> str:
     """Write a planned value as a sentence does."""
-    return str(value).lower() if isinstance(value, bool) else repr(value).strip("'")
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from generator.document import Where
 from generator.model import Environment
+from generator.rules.examples import network, zones
 from generator.rules.rule import Finding, Rule, rule
 
 __all__ = ["RULES"]
@@ -18,6 +19,7 @@ _TIERS: Final = ("public_cidr", "private_cidr", "database_cidr")
 _CIDR = re.compile(r"[0-9.]+/[0-9]+")
 _ZONE_ELSEWHERE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+-.+")
 _DOCKER: Final = IPv4Network("172.17.0.0/16")
+_SMALLEST: Final = 26
 _RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"
 _SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
 _ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
@@ -26,9 +28,13 @@ _ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-avai
 @rule(
     "FB201",
     "a zone lies outside the region",
+    "region",
+    "network.zones",
     why="AWS refuses the subnet at apply, after the VPC has been made. Local and Wavelength "
     "Zones have no Multi-AZ database, NAT gateway or cache.",
     source=_ZONES,
+    accepted={"network.zones": zones("eu-west-1a", "eu-west-1f")},
+    refused={"network.zones": zones("eu-west-1a", "eu-west-2a")},
 )
 def zone_in_region(environment: Environment) -> Iterator[Finding]:
     """A zone's name is its region's and one letter."""
@@ -46,16 +52,19 @@ def zone_in_region(environment: Environment) -> Iterator[Finding]:
 @rule(
     "FB202",
     "fewer than two zones",
+    "network.zones",
     why="RDS refuses a subnet group that lies in one zone, and the loss of the zone would be "
     "the loss of the stack.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
     "USER_VPC.WorkingWithRDSInstanceinaVPC.html",
+    accepted={"network.zones": zones("eu-west-1a", "eu-west-1b")},
+    refused={"network.zones": zones("eu-west-1a")},
 )
 def two_zones(environment: Environment) -> Iterator[Finding]:
     """A stack lies in two zones or more."""
     for use, instance in environment.instances("network"):
-        zones = use.value(instance, "zones")
-        if isinstance(zones, dict) and len(zones) < 2:
+        given = use.value(instance, "zones")
+        if isinstance(given, dict) and len(given) < 2:
             where = use.where(instance, "zones")
             yield Finding(where, "a stack needs at least two zones", "add a zone", key=True)
 
@@ -63,14 +72,19 @@ def two_zones(environment: Environment) -> Iterator[Finding]:
 @rule(
     "FB203",
     "a range with host bits",
+    "network.cidr",
+    "network.zones",
+    "access.internet_cidrs",
     why="AWS silently takes the network that the address lies in for a VPC, and refuses it for a "
     "subnet; either way the file does not say what is built.",
     source=_RANGES,
+    accepted={"network.zones.eu-west-1a.private_cidr": "10.20.16.0/20"},
+    refused={"network.zones.eu-west-1a.private_cidr": "10.20.16.1/20"},
 )
 def no_host_bits(environment: Environment) -> Iterator[Finding]:
     """A range begins at its network's first address."""
     subnets = ((where, text) for where, _, text in _subnet_ranges(environment))
-    for where, text in (*_vpc_ranges(environment), *subnets):
+    for where, text in (*_vpc_ranges(environment), *subnets, *_outside(environment)):
         interface = _interface(text)
         if interface is None:
             hint = "write an IPv4 range such as 10.20.0.0/16"
@@ -83,8 +97,12 @@ def no_host_bits(environment: Environment) -> Iterator[Finding]:
 @rule(
     "FB204",
     "a subnet lies outside the VPC",
+    "network.cidr",
+    "network.zones",
     why="AWS refuses the subnet at apply (InvalidSubnet.Range); a plan accepts it.",
     source=_SUBNETS,
+    accepted={"network.zones.eu-west-1a.public_cidr": "10.20.255.0/24"},
+    refused={"network.zones.eu-west-1a.public_cidr": "10.21.0.0/24"},
 )
 def subnet_in_vpc(environment: Environment) -> Iterator[Finding]:
     """Every subnet lies within the range of the VPC."""
@@ -92,14 +110,17 @@ def subnet_in_vpc(environment: Environment) -> Iterator[Finding]:
         for subnet in _subnets(environment):
             if not subnet.network.subnet_of(vpc):
                 what = f"{subnet.network} does not lie within the VPC's {vpc}"
-                yield Finding(subnet.where, what)
+                yield Finding(subnet.where, what, f"take a range within {vpc}")
 
 
 @rule(
     "FB205",
     "two subnets overlap",
+    "network.zones",
     why="AWS refuses the second subnet at apply (InvalidSubnet.Conflict); a plan accepts it.",
     source=_SUBNETS,
+    accepted={"network.zones.eu-west-1a.public_cidr": "10.20.0.0/24"},
+    refused={"network.zones.eu-west-1a.public_cidr": "10.20.0.0/23"},
 )
 def subnets_apart(environment: Environment) -> Iterator[Finding]:
     """No two subnets share an address."""
@@ -114,22 +135,44 @@ def subnets_apart(environment: Environment) -> Iterator[Finding]:
             first, second = sorted((around[-1], subnet), key=lambda s: place(s.where))
             line, column = place(first.where)
             what = f"{second.network} overlaps {first.network} of {first.name}, at {line}:{column}"
-            yield Finding(second.where, what)
+            yield Finding(second.where, what, "give each subnet addresses of its own")
         around.append(subnet)
 
 
 @rule(
     "FB206",
     "the VPC takes the range of Docker",
+    "network.cidr",
     why="Services such as AWS Cloud9 and any host that runs Docker use 172.17.0.0/16 for "
     "themselves and cannot reach an address of the VPC in it.",
     source=_RANGES,
+    accepted=network("172.18"),
+    refused=network("172.17"),
 )
 def not_docker(environment: Environment) -> Iterator[Finding]:
     """The VPC keeps clear of 172.17.0.0/16."""
     for where, vpc in _vpcs(environment):
         if vpc.overlaps(_DOCKER):
-            yield Finding(where, f"{vpc} overlaps {_DOCKER}, which Docker uses", "take another")
+            what = f"{vpc} overlaps {_DOCKER}, which Docker uses"
+            yield Finding(where, what, "take another private range, such as 10.20.0.0/16")
+
+
+@rule(
+    "FB207",
+    "a subnet is too small for its tier",
+    "network.zones",
+    why="AWS keeps five addresses of each subnet. Functions, endpoints, standbys, replicas and "
+    "the cache take more as they grow and fail over, and a subnet cannot be enlarged.",
+    source=_SUBNETS,
+    accepted={"network.zones.eu-west-1a.database_cidr": "10.20.8.0/26"},
+    refused={"network.zones.eu-west-1a.database_cidr": "10.20.8.0/27"},
+)
+def room_in_subnet(environment: Environment) -> Iterator[Finding]:
+    """Private and database subnets are /26 or larger."""
+    for subnet in _subnets(environment):
+        if not subnet.public and subnet.network.prefixlen > _SMALLEST:
+            what = f"{subnet.network} has {subnet.network.num_addresses - 5} usable addresses"
+            yield Finding(subnet.where, what, f"make it /{_SMALLEST} or larger")
 
 
 @dataclass(frozen=True)
@@ -138,12 +181,16 @@ class _Subnet:
     name: str
     network: IPv4Network
 
+    @property
+    def public(self) -> bool:
+        return self.where[-1] == "public_cidr"
+
 
 def _zones(environment: Environment) -> Iterator[tuple[Where, str, Any]]:
     """Where each zone is, its name, and what is given for it."""
     for use, instance in environment.instances("network"):
-        zones = use.value(instance, "zones")
-        for zone, ranges in zones.items() if isinstance(zones, dict) else ():
+        given = use.value(instance, "zones")
+        for zone, ranges in given.items() if isinstance(given, dict) else ():
             yield use.where(instance, "zones", zone), zone, ranges
 
 
@@ -159,6 +206,15 @@ def _subnet_ranges(environment: Environment) -> Iterator[tuple[Where, str, str]]
         for tier in _TIERS if isinstance(ranges, dict) else ():
             if isinstance(text := ranges.get(tier), str):
                 yield (*where, tier), f"{zone}.{tier}", text
+
+
+def _outside(environment: Environment) -> Iterator[tuple[Where, str]]:
+    """Where each range outside of the VPC is that applications may reach, and the range."""
+    for use, instance in environment.instances("access"):
+        ranges = use.value(instance, "internet_cidrs")
+        for index, text in enumerate(ranges if isinstance(ranges, list) else ()):
+            if isinstance(text, str):
+                yield (*use.where(instance, "internet_cidrs"), index), text
 
 
 def _vpcs(environment: Environment) -> Iterator[tuple[Where, IPv4Network]]:
@@ -189,4 +245,5 @@ RULES: Final[tuple[Rule, ...]] = (
     subnet_in_vpc,
     subnets_apart,
     not_docker,
+    room_in_subnet,
 )

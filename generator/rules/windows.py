@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DAY", "LEAST", "Window", "daily", "overlap", "weekly"]
+__all__ = ["DAY", "LEAST", "Window", "business", "daily", "overlap", "weekly"]
 
 DAY: Final = 24 * 60
 WEEK: Final = 7 * DAY
 LEAST: Final = 30
 
+_EVENING: Final = 18 * 60
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME: Final = "([01][0-9]|2[0-3]):([0-5][0-9])"
 _DAILY = re.compile(f"{_TIME}-{_TIME}")
@@ -46,6 +47,18 @@ def weekly(text: str) -> Window | None:
         for day, hour, minute in (match.groups()[:3], match.groups()[3:])
     )
     return Window(start, (end - start) % WEEK, WEEK)
+
+
+def business(text: str) -> tuple[Window, ...]:
+    """Read ``06:00-18:00`` as Monday to Friday; nothing for anything else.
+
+    Hours that begin in the evening of UTC are those of the next day, east of it.
+    """
+    hours = daily(text)
+    if hours is None:
+        return ()
+    first = hours.start - (DAY if hours.start >= _EVENING else 0)
+    return tuple(Window((first + day * DAY) % WEEK, hours.length, WEEK) for day in range(5))
 
 
 def overlap(one: Window, other: Window) -> bool:

@@ -12,6 +12,13 @@ variable "internet_cidrs" {
     condition     = alltrue([for item in var.internet_cidrs : can(regex("^[0-9]{1,3}(\\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])$", item))])
     error_message = "internet_cidrs must be IPv4 ranges such as 198.51.100.0/24."
   }
+
+  validation {
+    condition = alltrue([
+      for range in var.internet_cidrs : try(cidrhost(range, 0), "") == split("/", range)[0]
+    ])
+    error_message = "internet_cidrs must give each range by its first address, such as 198.51.100.0/24."
+  }
 }
 
 # Wiring: the stack and other modules fill it.
@@ -24,9 +31,10 @@ variable "name" {
   validation {
     condition = alltrue([
       length(var.name) <= 40,
-      can(regex("^[a-z][a-z0-9-]*$", var.name)),
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)),
+      !can(regex("^sg-", var.name)),
     ])
-    error_message = "name must be at most 40 lowercase letters, digits and hyphens, beginning with a letter."
+    error_message = "name must be at most 40 lowercase letters, digits and single hyphens, beginning with a letter and not with sg-."
   }
 }
 

@@ -1,5 +1,10 @@
 # Rendered by finbase from templates/modules/database/contract.yaml (database 1.0.0). Do not edit: change the template and release.
 
+output "maintenance_window" {
+  description = "Weekly window of maintenance, in UTC; no replica has its own then."
+  value       = var.maintenance_window
+}
+
 output "identifier" {
   description = "Identifier of the instance."
   value       = aws_db_instance.primary.identifier

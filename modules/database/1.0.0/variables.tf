@@ -32,9 +32,25 @@ variable "database_name" {
   validation {
     condition = alltrue([
       can(regex("^[a-z_][a-z0-9_]{0,62}$", var.database_name)),
-      !contains(["postgres", "rdsadmin", "template0", "template1"], var.database_name),
+      !contains([
+        "postgres", "rdsadmin", "template0", "template1", "all", "analyse", "analyze",
+        "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
+        "both", "case", "cast", "check", "collate", "collation", "column",
+        "concurrently", "constraint", "create", "cross", "current_catalog",
+        "current_date", "current_role", "current_schema", "current_time",
+        "current_timestamp", "current_user", "default", "deferrable", "desc",
+        "distinct", "do", "else", "end", "except", "false", "fetch", "for", "foreign",
+        "freeze", "from", "full", "grant", "group", "having", "ilike", "in",
+        "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral",
+        "leading", "left", "like", "limit", "localtime", "localtimestamp", "natural",
+        "not", "notnull", "null", "offset", "on", "only", "or", "order", "outer",
+        "overlaps", "placing", "primary", "references", "returning", "right",
+        "select", "session_user", "similar", "some", "symmetric", "system_user",
+        "table", "tablesample", "then", "to", "trailing", "true", "union", "unique",
+        "user", "using", "variadic", "verbose", "when", "where", "window", "with",
+      ], var.database_name),
     ])
-    error_message = "database_name must be 1 to 63 lowercase letters, digits and underscores, not beginning with a digit, and not postgres, rdsadmin, template0 or template1."
+    error_message = "database_name must be 1 to 63 lowercase letters, digits and underscores, not beginning with a digit, and neither a reserved word of PostgreSQL nor postgres, rdsadmin, template0 or template1."
   }
 }
 
@@ -46,9 +62,25 @@ variable "username" {
   validation {
     condition = alltrue([
       can(regex("^[a-z][a-z0-9_]{0,62}$", var.username)),
-      !(contains(["admin", "postgres", "public", "user"], var.username) || can(regex("^(rds|pg_)", var.username))),
+      !(contains([
+        "admin", "postgres", "public", "all", "analyse", "analyze", "and", "any",
+        "array", "as", "asc", "asymmetric", "authorization", "binary", "both", "case",
+        "cast", "check", "collate", "collation", "column", "concurrently",
+        "constraint", "create", "cross", "current_catalog", "current_date",
+        "current_role", "current_schema", "current_time", "current_timestamp",
+        "current_user", "default", "deferrable", "desc", "distinct", "do", "else",
+        "end", "except", "false", "fetch", "for", "foreign", "freeze", "from", "full",
+        "grant", "group", "having", "ilike", "in", "initially", "inner", "intersect",
+        "into", "is", "isnull", "join", "lateral", "leading", "left", "like", "limit",
+        "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset",
+        "on", "only", "or", "order", "outer", "overlaps", "placing", "primary",
+        "references", "returning", "right", "select", "session_user", "similar",
+        "some", "symmetric", "system_user", "table", "tablesample", "then", "to",
+        "trailing", "true", "union", "unique", "user", "using", "variadic", "verbose",
+        "when", "where", "window", "with",
+      ], var.username) || can(regex("^(rds|pg_)", var.username))),
     ])
-    error_message = "username must be 1 to 63 lowercase letters, digits and underscores, beginning with a letter, and not admin, postgres, public, user, or begin with rds or pg_."
+    error_message = "username must be 1 to 63 lowercase letters, digits and underscores, beginning with a letter, and neither a reserved word of PostgreSQL nor admin, postgres or public, nor begin with rds or pg_."
   }
 }
 
@@ -86,7 +118,7 @@ variable "max_allocated_storage" {
   }
 
   validation {
-    condition     = var.max_allocated_storage >= ceil(var.allocated_storage * 1.1)
+    condition     = 10 * var.max_allocated_storage >= 11 * var.allocated_storage
     error_message = "max_allocated_storage must be at least 10 percent above allocated_storage."
   }
 }
@@ -152,6 +184,19 @@ variable "backup_window" {
     condition     = can(regex("^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$", var.backup_window))
     error_message = "backup_window must be a daily window in UTC such as 03:00-04:00."
   }
+
+  validation {
+    condition = alltrue([
+      for minute in [
+        [
+          for time in regexall("([0-9]+):([0-9]+)", var.backup_window) :
+          60 * time[0] + time[1]
+        ],
+      ] :
+      try((minute[1] - minute[0] + 1440) % 1440 >= 30, true)
+    ])
+    error_message = "backup_window must be at least 30 minutes long."
+  }
 }
 
 variable "maintenance_window" {
@@ -163,6 +208,40 @@ variable "maintenance_window" {
   validation {
     condition     = can(regex("^(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$", var.maintenance_window))
     error_message = "maintenance_window must be a weekly window in UTC such as mon:04:00-mon:05:00."
+  }
+
+  validation {
+    condition = alltrue([
+      for minute in [
+        [
+          for time in regexall("([a-z]+):([0-9]+):([0-9]+)", var.maintenance_window) :
+          1440 * try(index(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], time[0]), 0) + 60 * time[1] + time[2]
+        ],
+      ] :
+      try(
+        (minute[1] - minute[0] + 10080) % 10080 >= 30 && (minute[1] - minute[0] + 10080) % 10080 < 1440,
+        true
+      )
+    ])
+    error_message = "maintenance_window must be at least 30 minutes long and shorter than a day."
+  }
+
+  validation {
+    condition = alltrue([
+      for minute in [
+        [
+          for time in regexall("([0-9]+):([0-9]+)", "${var.backup_window} ${var.maintenance_window}") :
+          60 * time[0] + time[1]
+        ],
+      ] :
+      try(
+        # On any day, each of the two ends before the other begins.
+        (minute[1] - minute[0] + 1440) % 1440 <= (minute[2] - minute[0] + 1440) % 1440 &&
+        (minute[3] - minute[2] + 1440) % 1440 <= (minute[0] - minute[2] + 1440) % 1440,
+        true
+      )
+    ])
+    error_message = "maintenance_window must not overlap backup_window on any day."
   }
 }
 
@@ -237,19 +316,22 @@ variable "parameters" {
   nullable    = false
 
   validation {
-    condition = alltrue([for key in keys(var.parameters) : !contains([
-      "rds.force_ssl",
-      "log_statement",
-      "log_connections",
-      "log_disconnections",
-      "log_duration",
-      "log_parameter_max_length",
-      "log_parameter_max_length_on_error",
-      "shared_preload_libraries",
-      "pgaudit.log",
-      "pgaudit.log_parameter",
-    ], key)])
-    error_message = "parameters must not name a parameter of TLS or of the audit trail; this module sets those."
+    condition = alltrue([
+      alltrue([for key in keys(var.parameters) : can(regex("^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)?$", key))]),
+      alltrue([for key in keys(var.parameters) : !(can(regex("^ssl", key)) || contains([
+        "rds.force_ssl",
+        "log_statement",
+        "log_connections",
+        "log_disconnections",
+        "log_duration",
+        "log_parameter_max_length",
+        "log_parameter_max_length_on_error",
+        "shared_preload_libraries",
+        "pgaudit.log",
+        "pgaudit.log_parameter",
+      ], key))]),
+    ])
+    error_message = "parameters must be named in lowercase, and not name a parameter of TLS or of the audit trail, which this module sets."
   }
 }
 
@@ -301,9 +383,10 @@ variable "name" {
   validation {
     condition = alltrue([
       length(var.name) <= 40,
-      can(regex("^[a-z][a-z0-9-]*$", var.name)),
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)),
+      !can(regex("^sg-", var.name)),
     ])
-    error_message = "name must be at most 40 lowercase letters, digits and hyphens, beginning with a letter."
+    error_message = "name must be at most 40 lowercase letters, digits and single hyphens, beginning with a letter and not with sg-."
   }
 }
 

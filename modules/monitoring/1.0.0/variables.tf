@@ -9,8 +9,11 @@ variable "email_addresses" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for item in var.email_addresses : can(regex("^[^@\\s]+@[^@\\s]+\\.[a-zA-Z]{2,}$", item))])
-    error_message = "email_addresses must be e-mail addresses."
+    condition = alltrue([
+      alltrue([for item in var.email_addresses : length(item) <= 254]),
+      alltrue([for item in var.email_addresses : can(regex("^[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+)*@([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\\.)+[a-zA-Z]{2,}$", item))]),
+    ])
+    error_message = "email_addresses must be e-mail addresses such as oncall@ledger.example."
   }
 }
 
@@ -96,9 +99,9 @@ variable "name" {
   validation {
     condition = alltrue([
       length(var.name) <= 40,
-      can(regex("^[a-z][a-z0-9-]*$", var.name)),
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)),
     ])
-    error_message = "name must be at most 40 lowercase letters, digits and hyphens, beginning with a letter."
+    error_message = "name must be at most 40 lowercase letters, digits and single hyphens, beginning with a letter."
   }
 }
 
@@ -148,6 +151,11 @@ variable "replica_identifiers" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = length(var.replica_identifiers) <= 15
+    error_message = "replica_identifiers must have at most 15 keys."
+  }
 }
 
 variable "cache_name" {

@@ -16,6 +16,11 @@ variable "cidr" {
     condition     = try(cidrhost(var.cidr, 0), "") == split("/", var.cidr)[0]
     error_message = "cidr must begin with the first address of its range, such as 10.20.0.0/16."
   }
+
+  validation {
+    condition     = !startswith(var.cidr, "172.17.")
+    error_message = "cidr must lie outside of 172.17.0.0/16, which Docker uses."
+  }
 }
 
 variable "zones" {
@@ -29,13 +34,23 @@ variable "zones" {
 
   validation {
     condition = alltrue([
-      length(var.zones) >= 2 && length(var.zones) <= 6,
+      length(var.zones) <= 6,
       alltrue([for key in keys(var.zones) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$", key))]),
       alltrue([for value in values(var.zones) : can(regex("^[0-9]{1,3}(\\.[0-9]{1,3}){3}/(1[6-9]|2[0-8])$", value.public_cidr))]),
       alltrue([for value in values(var.zones) : can(regex("^[0-9]{1,3}(\\.[0-9]{1,3}){3}/(1[6-9]|2[0-8])$", value.private_cidr))]),
       alltrue([for value in values(var.zones) : can(regex("^[0-9]{1,3}(\\.[0-9]{1,3}){3}/(1[6-9]|2[0-8])$", value.database_cidr))]),
     ])
-    error_message = "zones must give 2 to 6 zones such as eu-west-1a, each with three IPv4 ranges of size /16 to /28."
+    error_message = "zones must give at most 6 zones such as eu-west-1a, each with three IPv4 ranges of size /16 to /28."
+  }
+
+  validation {
+    condition     = length(var.zones) >= 2
+    error_message = "zones must give two zones or more."
+  }
+
+  validation {
+    condition     = alltrue([for zone in keys(var.zones) : can(regex("^${var.region}[a-z]$", zone))])
+    error_message = "zones must be availability zones of the region, such as its name with an a behind it."
   }
 
   validation {
@@ -43,6 +58,39 @@ variable "zones" {
       for range in flatten([for zone in var.zones : values(zone)]) : try(cidrhost(range, 0), "") == split("/", range)[0]
     ])
     error_message = "zones must give each range by its first address, such as 10.20.16.0/20."
+  }
+
+  validation {
+    condition = alltrue([
+      for range in flatten([for zone in var.zones : values(zone)]) : try(
+        cidrhost("${split("/", range)[0]}/${split("/", var.cidr)[1]}", 0) == cidrhost(var.cidr, 0) &&
+        tonumber(split("/", range)[1]) >= tonumber(split("/", var.cidr)[1]),
+        true
+      )
+    ])
+    error_message = "zones must give ranges within cidr."
+  }
+
+  validation {
+    condition = alltrue([
+      for range in flatten([for zone in var.zones : [zone.private_cidr, zone.database_cidr]]) :
+      try(tonumber(split("/", range)[1]) <= 26, true)
+    ])
+    error_message = "zones must give private and database subnets of /26 or larger."
+  }
+
+  validation {
+    condition = alltrue([
+      for one in flatten([for zone in var.zones : values(zone)]) : 1 >= length([
+        for other in flatten([for zone in var.zones : values(zone)]) : other
+        if try(
+          cidrhost("${split("/", one)[0]}/${min(split("/", one)[1], split("/", other)[1])}", 0) ==
+          cidrhost("${split("/", other)[0]}/${min(split("/", one)[1], split("/", other)[1])}", 0),
+          false
+        )
+      ])
+    ])
+    error_message = "zones must give ranges that do not overlap."
   }
 }
 
@@ -83,9 +131,10 @@ variable "name" {
   validation {
     condition = alltrue([
       length(var.name) <= 40,
-      can(regex("^[a-z][a-z0-9-]*$", var.name)),
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)),
+      !can(regex("^sg-", var.name)),
     ])
-    error_message = "name must be at most 40 lowercase letters, digits and hyphens, beginning with a letter."
+    error_message = "name must be at most 40 lowercase letters, digits and single hyphens, beginning with a letter and not with sg-."
   }
 }
 

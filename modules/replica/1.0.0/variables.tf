@@ -23,6 +23,40 @@ variable "maintenance_window" {
     condition     = can(regex("^(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$", var.maintenance_window))
     error_message = "maintenance_window must be a weekly window in UTC such as tue:04:00-tue:05:00."
   }
+
+  validation {
+    condition = alltrue([
+      for minute in [
+        [
+          for time in regexall("([a-z]+):([0-9]+):([0-9]+)", var.maintenance_window) :
+          1440 * try(index(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], time[0]), 0) + 60 * time[1] + time[2]
+        ],
+      ] :
+      try(
+        (minute[1] - minute[0] + 10080) % 10080 >= 30 && (minute[1] - minute[0] + 10080) % 10080 < 1440,
+        true
+      )
+    ])
+    error_message = "maintenance_window must be at least 30 minutes long and shorter than a day."
+  }
+
+  validation {
+    condition = alltrue([
+      for minute in [
+        [
+          for time in regexall("([a-z]+):([0-9]+):([0-9]+)", "${var.maintenance_window} ${var.primary_maintenance_window}") :
+          1440 * try(index(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], time[0]), 0) + 60 * time[1] + time[2]
+        ],
+      ] :
+      try(
+        # In any week, each of the two ends before the other begins.
+        (minute[1] - minute[0] + 10080) % 10080 <= (minute[2] - minute[0] + 10080) % 10080 &&
+        (minute[3] - minute[2] + 10080) % 10080 <= (minute[0] - minute[2] + 10080) % 10080,
+        true
+      )
+    ])
+    error_message = "maintenance_window must not overlap that of the primary."
+  }
 }
 
 variable "deletion_protection" {
@@ -42,9 +76,9 @@ variable "name" {
   validation {
     condition = alltrue([
       length(var.name) <= 40,
-      can(regex("^[a-z][a-z0-9-]*$", var.name)),
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)),
     ])
-    error_message = "name must be at most 40 lowercase letters, digits and hyphens, beginning with a letter."
+    error_message = "name must be at most 40 lowercase letters, digits and single hyphens, beginning with a letter."
   }
 }
 
@@ -64,6 +98,12 @@ variable "instance" {
 
 variable "source_identifier" {
   description = "Identifier of the primary."
+  type        = string
+  nullable    = false
+}
+
+variable "primary_maintenance_window" {
+  description = "Weekly window of maintenance of the primary, in UTC."
   type        = string
   nullable    = false
 }

@@ -72,9 +72,10 @@ variable "name" {
   validation {
     condition = alltrue([
       length(var.name) <= 40,
-      can(regex("^[a-z][a-z0-9-]*$", var.name)),
+      can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)),
+      !can(regex("^sg-", var.name)),
     ])
-    error_message = "name must be at most 40 lowercase letters, digits and hyphens, beginning with a letter."
+    error_message = "name must be at most 40 lowercase letters, digits and single hyphens, beginning with a letter and not with sg-."
   }
 }
 

@@ -1,0 +1,85 @@
+"""One valid environment of this project's modules, and changes of it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from generator.rules.examples import zones
+from generator.rules.rule import Change
+
+ROOT = Path(__file__).resolve().parent.parent
+_TOP = ("environment", "project", "region", "account_id", "tags", "state")
+
+SAMPLE: dict[str, Any] = {
+    "environment": "production",
+    "project": "ledger",
+    "region": "eu-west-1",
+    "account_id": "111122223333",
+    "tags": {
+        "owner": "payments-platform",
+        "data_classification": "restricted",
+        "cost_centre": "CC-4711",
+    },
+    "state": {"bucket": "ledger-production-state", "kms_key_id": "alias/terraform-state"},
+    "modules": {
+        "kms": {"version": "1.0.0"},
+        "network": {
+            "version": "1.0.0",
+            "cidr": "10.20.0.0/16",
+            "zones": zones("eu-west-1a", "eu-west-1b"),
+        },
+        "database": {
+            "version": "1.0.0",
+            "engine_version": "17",
+            "instance_class": "db.r7g.large",
+            "database_name": "ledger",
+            "username": "ledger_owner",
+            "allocated_storage": 400,
+            "max_allocated_storage": 1000,
+        },
+        "replica": {
+            "version": "1.0.0",
+            "instances": {"reporting": {"instance_class": "db.r7g.large"}},
+        },
+        "secret": {"version": "1.0.0"},
+        "cache": {"version": "1.0.0"},
+        "access": {"version": "1.0.0"},
+        "monitoring": {"version": "1.0.0"},
+    },
+}
+
+
+def changed(change: Change, of: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The sample with other values; where the region alone is another, its zones follow."""
+    result: dict[str, Any] = copy.deepcopy(SAMPLE if of is None else of)
+    for way, value in change.items():
+        _put(result, _steps(way), value)
+    if change.keys() == {"region"}:
+        places = result["modules"]["network"]["zones"]
+        moved = {f"{change['region']}{zone[-1]}": ranges for zone, ranges in places.items()}
+        result["modules"]["network"]["zones"] = moved
+    return result
+
+
+def write(root: Path, environment: dict[str, Any], name: str | None = None) -> Path:
+    """The environment as a file of the project at ``root``, called as it calls itself."""
+    path = root / "environments" / f"{name or environment['environment']}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(environment, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def _steps(way: str) -> list[str]:
+    """The keys on a way: a key that holds a dot is always the last one."""
+    most = 5 if ".instances." in way else 4 if ".zones." in way else 2
+    steps = way.split(".", most - 1)
+    return steps if steps[0] in _TOP else ["modules", *steps]
+
+
+def _put(tree: dict[str, Any], steps: list[str], value: Any) -> None:
+    for step in steps[:-1]:
+        tree = tree.setdefault(step, {})
+    tree[steps[-1]] = value

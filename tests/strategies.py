@@ -1,0 +1,247 @@
+"""Valid environments, drawn from the contracts of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+from hypothesis import strategies as st
+
+from generator.contract import Catalogue, Contract
+from generator.known import Known
+from generator.rules import windows
+
+ROOT = Path(__file__).resolve().parent.parent
+KNOWN = Known()
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+# All that a file may hold in quotes, with everything that means something to Jinja, HCL or YAML.
+free_text = st.lists(
+    st.sampled_from([*"${}%\"'\\#:|>&*!<\n\t -", "${", "%{", "{{", "}}", "$${", "${{ "])
+    | st.characters(codec="utf-8", categories=["L", "N", "P", "S"]),
+    min_size=1,
+    max_size=40,
+).map(lambda parts: "".join(parts)[:255])
+
+tag_text = st.text("abcXYZ019 _.:/=+@-", min_size=1, max_size=40).filter(
+    lambda text: not text.startswith(("aws:", "rds:"))
+)
+
+
+def covered_regions(catalogue: Catalogue) -> list[str]:
+    """The regions whose business hours are known and whose databases can be verified."""
+    folder = catalogue.templates / "secret" / "rotation" / "ca"
+    return sorted({path.stem for path in folder.glob("*.pem")} & {*KNOWN.regions()})
+
+
+def _clock(minute: int) -> str:
+    return f"{minute % 1440 // 60:02}:{minute % 60:02}"
+
+
+def _weekly(minute: int, length: int) -> str:
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    ends = (minute % windows.WEEK, (minute + length) % windows.WEEK)
+    return "-".join(f"{days[end // 1440]}:{_clock(end)}" for end in ends)
+
+
+@st.composite
+def schedules(draw: Draw, region: str, replicas: int) -> tuple[str, str, list[str]]:
+    """A backup window, a maintenance window and one for each replica, all at night."""
+    hours = windows.daily(KNOWN.business_hours(region) or "00:00-00:00")
+    assert hours
+    evening, night = hours.start + hours.length, 1440 - hours.length
+    backup = draw(st.integers(30, 120))
+    wait = draw(st.integers(0, night - backup - 30))
+    lasting = draw(st.integers(30, night - backup - wait))
+    first, *others = draw(st.permutations(range(7)))
+    own = [
+        _weekly(draw(st.sampled_from(others)) * 1440 + evening + draw(st.integers(0, 60)), minutes)
+        for minutes in draw(
+            st.lists(st.integers(30, night - 60), min_size=replicas, max_size=replicas)
+        )
+    ]
+    return (
+        f"{_clock(evening)}-{_clock(evening + backup)}",
+        _weekly(first * 1440 + evening + backup + wait, lasting),
+        own,
+    )
+
+
+@st.composite
+def networks(draw: Draw, region: str) -> dict[str, Any]:
+    """A VPC, and ranges for two to four zones, as large and as near to each other as they come."""
+    size = draw(st.integers(16, 22))
+    space = draw(
+        st.sampled_from(["10.0.0.0/8", "172.18.0.0/15", "192.168.0.0/16", "100.64.0.0/10"])
+    )
+    start = int(IPv4Network(space).network_address)
+    steps = max(1 << size - IPv4Network(space).prefixlen, 1)
+    vpc = IPv4Network((start + (draw(st.integers(0, steps - 1)) << 32 - size), size))
+    letters = draw(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=4, unique=True))
+    wanted = sorted(
+        (draw(st.integers(size + 4, least)), zone, tier)
+        for zone in letters
+        for tier, least in (("public_cidr", 28), ("private_cidr", 26), ("database_cidr", 26))
+    )
+    zones: dict[str, dict[str, str]] = {f"{region}{letter}": {} for letter in letters}
+    at = int(vpc.network_address)
+    for bits, letter, tier in wanted:
+        zones[f"{region}{letter}"][tier] = str(IPv4Network((at, bits)))
+        at += 1 << 32 - bits
+    return {"cidr": str(vpc), "zones": zones}
+
+
+@st.composite
+def volumes(draw: Draw) -> dict[str, int]:
+    size = draw(st.integers(20, 2000) | st.sampled_from([20, 399, 400, 59578]))
+    least = -(-11 * size // 10)
+    volume = {
+        "allocated_storage": size,
+        "max_allocated_storage": draw(st.integers(least, 65536) | st.just(least)),
+    }
+    if size >= 400 and draw(st.booleans()):
+        volume["iops"] = draw(st.integers(12000, 64000))
+    if size >= 400 and draw(st.booleans()):
+        most = min(volume.get("iops", 12000) // 4, 4000)
+        volume["storage_throughput"] = draw(st.integers(500, most))
+    return volume
+
+
+def settable(catalogue: Catalogue) -> list[str]:
+    """The parameters that the database module does not set itself."""
+    given = {i.name: i for i in catalogue.current("database").inputs}["parameters"]
+    names = jsonschema_rs.Draft202012Validator(given.schema["propertyNames"])
+    return [name for name in KNOWN.parameters() if names.is_valid(name)]
+
+
+def special(catalogue: Catalogue) -> Mapping[str, st.SearchStrategy[Any]]:
+    """Strategies of inputs for which their schema says less than AWS does."""
+    classes = [f"{f}.{size}" for f, sizes in KNOWN.instance_classes().items() for size in sizes]
+    addresses = st.integers(1 << 24, (224 << 24) - 1)
+    return {
+        "instance_class": st.sampled_from(classes),
+        "engine_version": st.sampled_from(KNOWN.versions("postgres")),
+        "major_engine_version": st.sampled_from(KNOWN.versions("valkey")),
+        "parameters": st.dictionaries(st.sampled_from(settable(catalogue)), free_text, max_size=3),
+        "description": free_text,
+        "interface_endpoints": st.sets(st.sampled_from(KNOWN.endpoints()), max_size=6).map(
+            lambda names: sorted({*names, "secretsmanager"})
+        ),
+        "internet_cidrs": st.lists(
+            st.builds(
+                lambda address, bits: str(IPv4Network((address, bits), strict=False)),
+                addresses,
+                st.integers(8, 32),
+            ),
+            max_size=3,
+            unique=True,
+        ),
+        "email_addresses": st.lists(
+            st.from_regex(r"[a-z]{1,9}(\.[a-z${}'+]{1,9})?@[a-z]{1,9}\.[a-z]{2,3}", fullmatch=True),
+            max_size=3,
+            unique=True,
+        ),
+    }
+
+
+def from_schema(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    """Values of a schema, so far as the contracts need it."""
+    kept = {key: value for key, value in schema.items() if key not in ("default", "description")}
+    validator = jsonschema_rs.Draft202012Validator(kept)
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if "anyOf" in schema:
+        return st.one_of([from_schema({"type": schema["type"], **b}) for b in schema["anyOf"]])
+    match schema["type"]:
+        case "boolean":
+            return st.booleans()
+        case "integer":
+            step = schema.get("multipleOf", 1)
+            low, high = schema["minimum"], schema.get("maximum", schema["minimum"] + 9)
+            ends = st.sampled_from([low, high])
+            return ends | st.integers(low // step, high // step).map(lambda n: n * step)
+        case "string":
+            return st.from_regex(schema["pattern"], fullmatch=True).filter(validator.is_valid)
+        case "array":
+            wanted = [part["contains"]["const"] for part in schema.get("allOf", ())]
+            return st.sets(from_schema(schema["items"])).map(lambda s: sorted({*s, *wanted}))
+    raise AssertionError(f"no strategy for {schema}")
+
+
+@st.composite
+def inputs(
+    draw: Draw, contract: Contract, catalogue: Catalogue, fixed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The inputs of one instance: those that are fixed, all that must be, and some others."""
+    strategies = special(catalogue)
+    drawn: dict[str, Any] = {}
+    for given in contract.inputs:
+        if given.name in fixed:
+            drawn[given.name] = fixed[given.name]
+        elif given.name not in ("iops", "storage_throughput") and (
+            given.required or draw(st.integers(0, 2)) == 0
+        ):
+            drawn[given.name] = draw(
+                strategies[given.name] if given.name in strategies else from_schema(given.schema)
+            )
+    return drawn
+
+
+@st.composite
+def environments(draw: Draw, catalogue: Catalogue, name: str = "drawn") -> dict[str, Any]:
+    """A whole environment file, as a value; JSON is how to write it."""
+    region = draw(st.sampled_from(covered_regions(catalogue)))
+    names = draw(
+        st.lists(
+            st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,5}){0,2}", fullmatch=True),
+            max_size=5,
+            unique=True,
+        )
+    )
+    backup, maintenance, own = draw(schedules(region, len(names)))
+    fixed = {
+        "network": draw(networks(region)),
+        "database": {
+            **draw(volumes()),
+            "backup_window": backup,
+            "maintenance_window": maintenance,
+        },
+    }
+    modules: dict[str, Any] = {}
+    for module in draw(st.permutations(catalogue.names)):
+        contract = catalogue.current(module)
+        section: dict[str, Any] = {"version": str(contract.version)}
+        if contract.multiplicity != "many":
+            section |= draw(inputs(contract, catalogue, fixed.get(module, {})))
+        elif names:
+            section["instances"] = {
+                key: draw(inputs(contract, catalogue, {"maintenance_window": window}))
+                for key, window in zip(names, own, strict=True)
+            }
+        else:
+            continue
+        modules[module] = section
+    project = st.from_regex(r"[a-z][a-z0-9]{1,9}(-[a-z0-9]{1,9}){0,1}", fullmatch=True)
+    return {
+        "environment": name,
+        "project": draw(project.filter(lambda text: not f"{text}-".startswith("sg-"))),
+        "region": region,
+        "account_id": draw(st.from_regex("[0-9]{12}", fullmatch=True)),
+        "tags": {
+            "owner": draw(tag_text),
+            "data_classification": draw(
+                st.sampled_from(["public", "internal", "confidential", "restricted"])
+            ),
+            "cost_centre": draw(tag_text),
+            **draw(st.dictionaries(st.from_regex("t_[a-z0-9_]{0,9}", fullmatch=True), tag_text)),
+        },
+        "state": {
+            "bucket": draw(st.from_regex("[a-z0-9][a-z0-9-]{1,30}[a-z0-9]", fullmatch=True)),
+            "kms_key_id": draw(st.from_regex("alias/[a-zA-Z0-9/_-]{1,30}", fullmatch=True)),
+        },
+        "modules": modules,
+    }
