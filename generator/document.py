@@ -7,13 +7,13 @@ text. Keys are text and given once. Anchors, aliases, tags, merge keys and secon
 are refused, and nothing but plain values is ever made.
 
 The parser's events are read rather than its nodes: an alias then has nothing to expand, and
-the depth is bounded before anything is built.
+the depth and the size of everything are bounded while it is built.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ Where = tuple[str | int, ...]
 """The way to a value: keys of mappings and indexes of lists, from the top."""
 
 MOST_DEPTH: Final = 32
+MOST_ENTRIES: Final = 400
+MOST_VALUES: Final = 2000
 MOST_PROBLEMS: Final = 100
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -142,6 +144,8 @@ class _Reader:
 
     def node(self, event: Any, where: Where, at_key: Place, depth: int) -> Any:
         self.places[where] = (at_key, _start(event))
+        if len(self.places) > MOST_VALUES:
+            raise self.too_large(event, f"more than {MOST_VALUES} values in one file")
         if self.refused(event):
             self.spoiled.add(where)
         if isinstance(event, yaml.ScalarEvent):
@@ -158,6 +162,7 @@ class _Reader:
         values: list[Any] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             values.append(self.node(event, (*where, len(values)), _start(event), depth))
+            self.bounded(values, event)
         return values
 
     def mapping(self, where: Where, depth: int) -> dict[str, Any]:
@@ -174,6 +179,7 @@ class _Reader:
                 self.skip(value)
             else:
                 values[key] = self.node(value, (*where, key), at_key, depth)
+                self.bounded(values, event)
         return values
 
     def key(self, event: Any) -> str | None:
@@ -241,6 +247,11 @@ class _Reader:
             place = _start(event)
             self.problems.append(Diagnostic(self.path, *place, code, shown(message, 200), hint))
 
+    def bounded(self, values: Sized, event: Any) -> None:
+        """Stop where a collection grows out of hand: judging it takes the square of its size."""
+        if len(values) > MOST_ENTRIES:
+            raise self.too_large(event, f"more than {MOST_ENTRIES} entries in one list or mapping")
+
     def skip(self, event: Any) -> None:
         """Read past a node without building it."""
         level = 0
@@ -254,6 +265,10 @@ class _Reader:
             if level > MOST_DEPTH:
                 raise self.too_deep(event)
             event = next(self.events)
+
+    def too_large(self, event: Any, message: str) -> InputError:
+        hint = "an environment has some hundred values"
+        return failure(self.path, _start(event), codes.TOO_LARGE, message, hint)
 
     def too_deep(self, event: Any) -> InputError:
         message = f"nested more than {MOST_DEPTH} levels deep"

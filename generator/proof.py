@@ -46,8 +46,7 @@ class Edit:
 class Mutation:
     """One way to put the failure ``failure`` back: ``what`` it does, and ``why`` it matters.
 
-    ``environment`` is the one whose stack is changed and planned. ``suite`` is set for the
-    mutations that every run of the tests plans; the others are for a longer proof.
+    ``environment`` is the one whose stack is changed and planned.
     """
 
     id: str
@@ -56,7 +55,6 @@ class Mutation:
     why: str
     edits: tuple[Edit, ...]
     environment: str
-    suite: bool
 
 
 @dataclass(frozen=True)
@@ -169,7 +167,6 @@ def _mutation(entry: dict[str, Any]) -> Mutation:
         why=entry["why"],
         edits=tuple(map(_edit, (entry, *entry.get("further", ())))),
         environment=entry.get("environment", "production"),
-        suite=entry.get("suite", False),
     )
 
 

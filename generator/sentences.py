@@ -194,6 +194,8 @@ def _refused(refusal: Refusal, kind: str) -> Diagnostic:
     demand = rule or (_DEMANDS[kind](node) if kind in _DEMANDS else f"must keep to its {kind}")
     joint = "; found" if kind in _NEGATIVE and not rule else ", not"
     message = f"{named(refusal.where)} {demand}{joint} {_found(refusal)}"
+    if kind == "pattern" and not rule and given and given.rule:  # The hint says it in words.
+        message = f"{named(refusal.where)} cannot be {_found(refusal)}"
     hint = None
     if kind == "enum":
         if isinstance(refusal.value, str):
@@ -204,8 +206,8 @@ def _refused(refusal: Refusal, kind: str) -> Diagnostic:
         hint = _example(given.schema if refusal.whole else node) or _nearest(kind, node)
     if hint is None:
         hint = _CURES.get(kind)
-    if hint is None and given and not rule:
-        hint = f"`{given.name}` {given.rule}" if given.rule else given.description
+    if hint is None and given and rule != given.rule:
+        hint = f"`{given.name}` {given.rule}" if given.rule else given.description.rstrip(".")
     return refusal.say(_CODES.get(kind, codes.CONSTRAINT), message, hint)
 
 

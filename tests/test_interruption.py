@@ -6,6 +6,7 @@ read-only folders always run, and some two hundred of each with ``make soak``.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -72,15 +73,23 @@ def environ() -> dict[str, str]:
     return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": os.devnull}
 
 
-def start(kind: str, number: int, project: Path, *arguments: str) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def start(
+    kind: str, number: int, project: Path, *arguments: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Start ``fault.py``; no child outlives the block, not even one that is stopped."""
     command = [sys.executable, str(ROOT / "tests" / "fault.py"), kind, str(number), str(project)]
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*command, *arguments],
         env=environ(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def run(kind: str, number: int, project: Path, *arguments: str) -> Done:
@@ -381,12 +390,17 @@ def test_renders_at_once_end_in_the_tree_of_one(
 ) -> None:
     case = steps["update"]
     shutil.copytree(case.before, project)
-    children = [start("kill", 0, project, "render")]
-    time.sleep(random.Random(f"{SEED}/once/{number}").uniform(0, 0.3))
-    own_by(project, "somebody-else")
-    children += [start("kill", 0, project, "render") for _ in range(3)]
-    for child in children:
-        _, stderr = child.communicate(timeout=60)
-        assert child.returncode == 0, stderr
+    with contextlib.ExitStack() as stack:
+
+        def begin_one() -> subprocess.Popen[str]:
+            return stack.enter_context(start("kill", 0, project, "render"))
+
+        children = [begin_one()]
+        time.sleep(random.Random(f"{SEED}/once/{number}").uniform(0, 0.3))
+        own_by(project, "somebody-else")
+        children += [begin_one() for _ in range(3)]
+        for child in children:
+            _, stderr = child.communicate(timeout=60)
+            assert child.returncode == 0, stderr
     assert run("kill", 0, project, "render", "--check").code == 0
     assert JOURNAL not in snapshot(project)

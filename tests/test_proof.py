@@ -42,7 +42,7 @@ SMALL = {
 
 def mutation(**given: Any) -> Mutation:
     edit = Edit("modules/keys/*/main.tf", "rotate = true", "rotate = false", 2)
-    usual = Mutation("keys-not-rotated", "F08", "what", "why", (edit,), "production", suite=True)
+    usual = Mutation("keys-not-rotated", "F08", "what", "why", (edit,), "production")
     return replace(usual, **given)
 
 
@@ -52,10 +52,6 @@ def mutation(**given: Any) -> Mutation:
 def test_each_failure_is_put_back_in_at_least_two_ways() -> None:
     ways = [each.failure for each in MUTATIONS]
     assert {each.id for each in FAILURES if ways.count(each.id) < 2} == set()
-
-
-def test_each_failure_is_put_back_in_every_run_of_the_tests() -> None:
-    assert {each.failure for each in MUTATIONS if each.suite} == {each.id for each in FAILURES}
 
 
 @pytest.mark.parametrize("each", MUTATIONS, ids=lambda each: each.id)
@@ -168,7 +164,7 @@ def test_what_is_not_given_has_its_usual_value(
     more = {"file": "g", "find": "z", "replace": "", "count": 3}
     (only,) = read([ENTRY | {"further": [more]}])
     assert only.edits == (Edit("f", "x", "y", 1), Edit("g", "z", "", 3))
-    assert (only.environment, only.suite) == ("production", False)
+    assert only.environment == "production"
 
 
 @pytest.mark.parametrize(
@@ -209,13 +205,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize(
-    "each",
-    [
-        pytest.param(each, id=each.id, marks=[] if each.suite else [pytest.mark.soak])
-        for each in MUTATIONS
-    ],
-)
+@pytest.mark.parametrize("each", MUTATIONS, ids=lambda each: each.id)
 def test_a_failure_put_back_is_caught_alone(
     each: Mutation, workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ _WORDS = {"caught": "green", "MISSED": "red", "STRAY": "red", "REFUSED": "red"}
 
 
 def word(outcome: Outcome) -> str:
-    """``caught``; ``MISSED`` by its own id; ``STRAY``, since another fell; ``REFUSED`` as a plan."""
+    """``caught``; ``MISSED`` by its own id; ``STRAY``: another fell; ``REFUSED`` as a plan."""
     if outcome.refused:
         return "REFUSED"
     if outcome.missed:

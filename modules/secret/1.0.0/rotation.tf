@@ -30,76 +30,82 @@ resource "aws_iam_role" "rotation" {
   })
 }
 
+# A document and not jsonencode: a plan then shows its actions, though it cannot show the ARNs.
+data "aws_iam_policy_document" "rotation" {
+  statement {
+    sid = "RotateThisSecret"
+    actions = [
+      "secretsmanager:DescribeSecret",
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:ListSecretVersionIds",
+      "secretsmanager:PutSecretValue",
+      "secretsmanager:UpdateSecretVersionStage",
+    ]
+    resources = [aws_secretsmanager_secret.connection.arn]
+  }
+
+  statement {
+    sid       = "UseTheKeyForThisSecret"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.secrets_key_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:EncryptionContext:SecretARN"
+      values   = [aws_secretsmanager_secret.connection.arn]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["secretsmanager.${var.region}.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "SeeThisInstance"
+    actions   = ["rds:DescribeDBInstances"]
+    resources = [var.database_arn]
+  }
+
+  statement {
+    sid       = "WriteItsLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.rotation.arn}:*"]
+  }
+
+  # Lambda's own needs inside a VPC. EC2 cannot limit these actions to a resource.
+  statement {
+    sid = "AttachToTheNetwork"
+    actions = [
+      "ec2:AssignPrivateIpAddresses",
+      "ec2:CreateNetworkInterface",
+      "ec2:DeleteNetworkInterface",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:UnassignPrivateIpAddresses",
+    ]
+    resources = ["*"]
+  }
+
+  # The service attaches the function; the function's code may not.
+  statement {
+    sid       = "NotFromTheCodeItself"
+    effect    = "Deny"
+    actions   = ["ec2:*"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "lambda:SourceFunctionArn"
+      values   = ["arn:${data.aws_partition.current.partition}:lambda:${var.region}:${var.account_id}:function:${var.name}-rotation"]
+    }
+  }
+}
+
 resource "aws_iam_policy" "rotation" {
   name        = "${var.name}-rotation"
   description = "What rotating the connection secret of ${var.name} needs, and no more"
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid    = "RotateThisSecret"
-        Effect = "Allow"
-        Action = [
-          "secretsmanager:DescribeSecret",
-          "secretsmanager:GetSecretValue",
-          "secretsmanager:ListSecretVersionIds",
-          "secretsmanager:PutSecretValue",
-          "secretsmanager:UpdateSecretVersionStage",
-        ]
-        Resource = aws_secretsmanager_secret.connection.arn
-      },
-      {
-        Sid      = "UseTheKeyForThisSecret"
-        Effect   = "Allow"
-        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource = var.secrets_key_arn
-        Condition = {
-          StringEquals = {
-            "kms:EncryptionContext:SecretARN" = aws_secretsmanager_secret.connection.arn
-            "kms:ViaService"                  = "secretsmanager.${var.region}.amazonaws.com"
-          }
-        }
-      },
-      {
-        Sid      = "SeeThisInstance"
-        Effect   = "Allow"
-        Action   = "rds:DescribeDBInstances"
-        Resource = var.database_arn
-      },
-      {
-        Sid      = "WriteItsLog"
-        Effect   = "Allow"
-        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = "${aws_cloudwatch_log_group.rotation.arn}:*"
-      },
-      {
-        # Lambda's own needs inside a VPC. EC2 cannot limit these actions to a resource.
-        Sid    = "AttachToTheNetwork"
-        Effect = "Allow"
-        Action = [
-          "ec2:AssignPrivateIpAddresses",
-          "ec2:CreateNetworkInterface",
-          "ec2:DeleteNetworkInterface",
-          "ec2:DescribeNetworkInterfaces",
-          "ec2:UnassignPrivateIpAddresses",
-        ]
-        Resource = "*"
-      },
-      {
-        # The service attaches the function; the function's code may not.
-        Sid      = "NotFromTheCodeItself"
-        Effect   = "Deny"
-        Action   = "ec2:*"
-        Resource = "*"
-        Condition = {
-          ArnEquals = {
-            "lambda:SourceFunctionArn" = "arn:${data.aws_partition.current.partition}:lambda:${var.region}:${var.account_id}:function:${var.name}-rotation"
-          }
-        }
-      },
-    ]
-  })
+  policy      = data.aws_iam_policy_document.rotation.json
 }
 
 resource "aws_iam_role_policy_attachment" "rotation" {

@@ -14,7 +14,7 @@ from generator.contract import Catalogue, Contract
 from generator.known import Known
 from generator.rules import windows
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 KNOWN = Known()
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

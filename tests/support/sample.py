@@ -10,7 +10,7 @@ from typing import Any
 from generator.rules.examples import zones
 from generator.rules.rule import Change
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _TOP = ("environment", "project", "region", "account_id", "tags", "state")
 
 SAMPLE: dict[str, Any] = {

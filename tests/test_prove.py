@@ -1,0 +1,119 @@
+"""``finbase prove``: what it says of mutations that are caught, missed and out of date."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from generator.cli import main
+from generator.proof import Mutation, Outcome
+from generator.report import matrix
+from generator.report.progress import Progress
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for folder in ("templates", "environments", "modules", "features"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def prove(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--project", str(project), "prove", *arguments])
+
+
+def mutation(name: str, failure: str) -> Mutation:
+    return Mutation(name, failure, "turns it off", "it matters", (), "production")
+
+
+CAUGHT = Outcome(mutation("gateway-absent", "F01"), ("F01", "F10"), frozenset({"F10"}))
+MISSED = Outcome(mutation("gp2", "F04b"), (), frozenset())
+STRAY = Outcome(mutation("no-logs", "F04d"), ("F03", "F04d"), frozenset())
+REFUSED = Outcome(mutation("no-key", "F08"), (), frozenset(), refused="plan failed:\n  no key")
+
+
+def test_the_matrix_tells_each_outcome_and_why() -> None:
+    text = matrix.matrix([CAUGHT, MISSED, STRAY, REFUSED], colour=False)
+    assert text.splitlines() == [
+        "F01   gateway-absent  caught  F01 F10",
+        "F04b  gp2             MISSED  none",
+        "F04d  no-logs         STRAY  F03 F04d",
+        "F08   no-key          REFUSED  none",
+        "",
+        "gp2: MISSED, fell: none",
+        "    it turns it off",
+        "",
+        "no-logs: STRAY, fell: F03 F04d",
+        "    it turns it off",
+        "",
+        "no-key: REFUSED, fell: none",
+        "    it turns it off",
+        "    plan failed:",
+        "      no key",
+        "",
+        "1 of 4 mutations of 4 failures caught by their own scenarios and by no others",
+    ]
+
+
+def test_the_matrix_for_machines_says_the_same() -> None:
+    document = json.loads(matrix.render_json([CAUGHT, REFUSED]))
+    assert not document["proved"]
+    first, second = document["mutations"]
+    assert (first["id"], first["outcome"], first["fell"]) == (
+        "gateway-absent",
+        "caught",
+        ["F01", "F10"],
+    )
+    assert (second["outcome"], second["refused"]) == ("refused", "plan failed:\n  no key")
+
+
+def test_progress_is_one_line_on_a_terminal_and_plain_lines_elsewhere() -> None:
+    seconds = iter([0.0, 10.0, 20.0])
+    on_terminal = Progress(4, terminal=True, clock=lambda: next(seconds))
+    assert on_terminal.step("a") == "\r\x1b[K1/4 a, 0:30 left"
+    assert on_terminal.step("b") == "\r\x1b[K2/4 b, 0:20 left"
+    assert on_terminal.end() == "\r\x1b[K"
+    elsewhere = Progress(4, terminal=False)
+    assert (elsewhere.step("a"), elsewhere.end()) == ("1/4 a", "")
+
+
+def test_an_unknown_name_is_wrong_usage(project: Path) -> None:
+    result = prove(project, "F99")
+    assert result.exit_code == 2
+    assert "no failure and no mutation is called F99" in result.output
+
+
+def test_a_mutation_that_matches_nothing_is_an_error_and_never_a_pass(project: Path) -> None:
+    path = project / "modules" / "database" / "1.0.0" / "main.tf"
+    path.write_text(path.read_text().replace('"gp3"', '"io2"'))
+    result = prove(project, "storage-type-old")
+    assert result.exit_code == 2
+    assert "storage-type-old" in result.output
+    assert "0 times" in result.output
+
+
+@pytest.mark.terraform
+def test_a_proof_exits_0_where_all_are_caught_and_1_where_one_is_missed(project: Path) -> None:
+    report = project / "matrix.json"
+    good = prove(project, "storage-type-old", "--json", str(report))
+    assert good.exit_code == 0, good.output
+    assert "1 of 1 mutations of 1 failures caught" in good.output
+    assert json.loads(report.read_text())["proved"]
+
+    mutations = project / "features" / "mutations.yaml"
+    text = mutations.read_text()
+    assert text.count("id: storage-type-old\n  failure: F04b") == 1
+    mutations.write_text(
+        text.replace(
+            "id: storage-type-old\n  failure: F04b", "id: storage-type-old\n  failure: F08"
+        )
+    )
+    bad = prove(project, "storage-type-old", "--jobs", "1")
+    assert bad.exit_code == 1, bad.output
+    assert "storage-type-old: MISSED, fell: F04b" in bad.output
