@@ -1,6 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv, from lock files with hashes.
 PYTHON ?= python3
 ENV ?=
+ID ?=
 
 BIN := .venv/bin
 LOCKS := requirements/build.lock requirements/all.lock
@@ -8,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check test soak lint format benchmark lock clean
+.PHONY: help render check prove test soak lint format benchmark lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +19,9 @@ render: .venv/ready ## Render every environment (or ENV=name) and the modules
 
 check: .venv/ready ## Plan every environment (or ENV=name) offline and run the features on it
 	@$(BIN)/finbase check $(ENV)
+
+prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
+	@$(BIN)/finbase prove $(ID)
 
 test: .venv/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal

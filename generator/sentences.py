@@ -206,7 +206,7 @@ def _refused(refusal: Refusal, kind: str) -> Diagnostic:
         hint = _example(given.schema if refusal.whole else node) or _nearest(kind, node)
     if hint is None:
         hint = _CURES.get(kind)
-    if hint is None and given and rule != given.rule:
+    if hint is None and given and (rule is None or rule != given.rule):
         hint = f"`{given.name}` {given.rule}" if given.rule else given.description.rstrip(".")
     return refusal.say(_CODES.get(kind, codes.CONSTRAINT), message, hint)
 

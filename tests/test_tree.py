@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator import tree as product
@@ -364,6 +364,7 @@ text = st.text(st.sampled_from("ab\n\r\t\x0b\x85\u2028é"), max_size=30).map(
 )
 
 
+@settings(deadline=None)  # git is started, on a machine that may be busy
 @given(before=text, after=text)
 def test_the_diff_can_be_applied(before: bytes, after: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

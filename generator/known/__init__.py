@@ -18,7 +18,7 @@ import yaml
 from generator import codes
 from generator.document import Document, parse, shown
 from generator.errors import InputError
-from generator.syntax import MOST_BYTES
+from generator.syntax import MOST_BYTES, failure
 
 __all__ = ["FILE", "SUBJECTS", "Known"]
 
@@ -84,9 +84,11 @@ class Known:
     @cached_property
     def _added(self) -> Mapping[str, _Entries]:
         """What the project's own file adds, by subject."""
-        path = self.root / FILE if self.root else None
-        if path is None or not path.is_file():
+        if self.root is None or not (path := self.root / FILE).is_file():
             return {}
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            what = "the file lies outside the project"
+            raise failure(FILE, (1, 1), codes.OUTSIDE, what, "keep the file itself in the project")
         with path.open("rb") as file:
             document = parse(FILE, file.read(MOST_BYTES + 1))
         if document.problems:
@@ -123,7 +125,8 @@ def _read(document: Document) -> dict[str, _Entries]:
             entries = _entries(value)
             wrong = [name for name, about in entries.items() if not _sound(subject, about)]
             if wrong:
-                raise ValueError(f"{shown(wrong[0])} needs {_NEEDS[subject]}")
+                needs = _NEEDS.get(subject, "no more than its name")
+                raise ValueError(f"{shown(wrong[0])} needs {needs}")
         except ValueError as error:
             what = f"`{shown(subject)}` cannot be read" if subject else "not a mapping"
             raise InputError(

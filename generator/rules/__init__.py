@@ -14,9 +14,9 @@ from generator import codes
 from generator.errors import Diagnostic
 from generator.model import Environment
 from generator.rules import naming, network, notes, schedule, storage
-from generator.rules.rule import Rule
+from generator.rules.rule import Change, Rule
 
-__all__ = ["RULES", "TITLES", "Rule", "check"]
+__all__ = ["RULES", "TITLES", "Change", "Rule", "check"]
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(

@@ -75,7 +75,8 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
             if value and not least <= value <= most:
                 fine = False
                 what = f"`{name}` must be from {least} to {most}, not {value}"
-                yield Finding(use.where(instance, name), what, f"write {least} or more")
+                nearest = f"{least} or more" if value < least else f"{most} or less"
+                yield Finding(use.where(instance, name), what, f"write {nearest}")
         has = iops or _IOPS[0]
         if fine and throughput and 4 * throughput > has:
             what = f"{throughput} MiB/s needs {4 * throughput} IOPS; the volume has {has}"
