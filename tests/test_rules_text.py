@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -152,3 +153,14 @@ def test_notes_are_told_on_standard_error_and_change_nothing(tmp_path: Path) -> 
             result.stderr
         )
         assert "note" not in result.stdout
+
+
+def test_the_table_of_known_mistakes_names_what_exists() -> None:
+    text = (ROOT / "docs" / "rules-not-applied.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", text, re.M)
+    assert [int(number) for number, _ in rows] == list(range(1, 61))
+    named = {bound.name for bound in bounds(CATALOGUE)}
+    for _, held in rows:
+        known = set(re.findall(r"FB[0-9]{3}", held)) | set(re.findall(r"`([a-z_.]+)`", held))
+        assert known <= rules.TITLES.keys() | named
+        assert known or "not applied" in held

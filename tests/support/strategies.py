@@ -16,6 +16,7 @@ from generator.rules import windows
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = Known()
+CATALOGUE = Catalogue(ROOT)
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -32,9 +33,9 @@ tag_text = st.text("abcXYZ019 _.:/=+@-", min_size=1, max_size=40).filter(
 )
 
 
-def covered_regions(catalogue: Catalogue) -> list[str]:
+def covered_regions() -> list[str]:
     """The regions whose business hours are known and whose databases can be verified."""
-    folder = catalogue.templates / "secret" / "rotation" / "ca"
+    folder = CATALOGUE.templates / "secret" / "rotation" / "ca"
     return sorted({path.stem for path in folder.glob("*.pem")} & {*KNOWN.regions()})
 
 
@@ -111,14 +112,14 @@ def volumes(draw: Draw) -> dict[str, int]:
     return volume
 
 
-def settable(catalogue: Catalogue) -> list[str]:
+def settable() -> list[str]:
     """The parameters that the database module does not set itself."""
-    given = {i.name: i for i in catalogue.current("database").inputs}["parameters"]
+    given = {i.name: i for i in CATALOGUE.current("database").inputs}["parameters"]
     names = jsonschema_rs.Draft202012Validator(given.schema["propertyNames"])
     return [name for name in KNOWN.parameters() if names.is_valid(name)]
 
 
-def special(catalogue: Catalogue) -> Mapping[str, st.SearchStrategy[Any]]:
+def special() -> Mapping[str, st.SearchStrategy[Any]]:
     """Strategies of inputs for which their schema says less than AWS does."""
     classes = [f"{f}.{size}" for f, sizes in KNOWN.instance_classes().items() for size in sizes]
     addresses = st.integers(1 << 24, (224 << 24) - 1)
@@ -126,7 +127,7 @@ def special(catalogue: Catalogue) -> Mapping[str, st.SearchStrategy[Any]]:
         "instance_class": st.sampled_from(classes),
         "engine_version": st.sampled_from(KNOWN.versions("postgres")),
         "major_engine_version": st.sampled_from(KNOWN.versions("valkey")),
-        "parameters": st.dictionaries(st.sampled_from(settable(catalogue)), free_text, max_size=3),
+        "parameters": st.dictionaries(st.sampled_from(settable()), free_text, max_size=3),
         "description": free_text,
         "interface_endpoints": st.sets(st.sampled_from(KNOWN.endpoints()), max_size=6).map(
             lambda names: sorted({*names, "secretsmanager"})
@@ -173,11 +174,9 @@ def from_schema(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def inputs(
-    draw: Draw, contract: Contract, catalogue: Catalogue, fixed: Mapping[str, Any]
-) -> dict[str, Any]:
+def inputs(draw: Draw, contract: Contract, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs of one instance: those that are fixed, all that must be, and some others."""
-    strategies = special(catalogue)
+    strategies = special()
     drawn: dict[str, Any] = {}
     for given in contract.inputs:
         if given.name in fixed:
@@ -192,12 +191,12 @@ def inputs(
 
 
 @st.composite
-def environments(draw: Draw, catalogue: Catalogue, name: str = "drawn") -> dict[str, Any]:
+def environments(draw: Draw, name: str = "drawn") -> dict[str, Any]:
     """A whole environment file, as a value; JSON is how to write it."""
-    region = draw(st.sampled_from(covered_regions(catalogue)))
+    region = draw(st.sampled_from(covered_regions()))
     names = draw(
         st.lists(
-            st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,5}){0,2}", fullmatch=True),
+            st.from_regex(r"[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,5}){0,2}", fullmatch=True),
             max_size=5,
             unique=True,
         )
@@ -212,14 +211,14 @@ def environments(draw: Draw, catalogue: Catalogue, name: str = "drawn") -> dict[
         },
     }
     modules: dict[str, Any] = {}
-    for module in draw(st.permutations(catalogue.names)):
-        contract = catalogue.current(module)
+    for module in draw(st.permutations(CATALOGUE.names)):
+        contract = CATALOGUE.current(module)
         section: dict[str, Any] = {"version": str(contract.version)}
         if contract.multiplicity != "many":
-            section |= draw(inputs(contract, catalogue, fixed.get(module, {})))
+            section |= draw(inputs(contract, fixed.get(module, {})))
         elif names:
             section["instances"] = {
-                key: draw(inputs(contract, catalogue, {"maintenance_window": window}))
+                key: draw(inputs(contract, {"maintenance_window": window}))
                 for key, window in zip(names, own, strict=True)
             }
         else:
