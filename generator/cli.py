@@ -81,7 +81,7 @@ def main(ctx: click.Context, project: Path | None) -> None:
 )
 @click.pass_obj
 def render(project: Path | None, environments: tuple[str, ...], check: bool, force: bool) -> None:
-    r"""Write modules/ and environments/ENV/ from templates/ and environments/ENV.yaml.
+    """Write modules/ and environments/ENV/ from templates/ and environments/ENV.yaml.
 
     Without ENV all environments are rendered, and a stack whose YAML file is gone is removed.
     Only what differs is written: all of it, or nothing where anything fails.
@@ -156,7 +156,7 @@ def check(
     junit_file: BinaryIO | None,
     jobs: int | None,
 ) -> None:
-    r"""Plan each environment, with no AWS account and no network, and judge the plan.
+    """Plan each environment, with no AWS account and no network, and judge the plan.
 
     Exits 0 where no failure of the catalogue is in it, and 1 where one is. A FILE may be `-`
     for standard output; the table then goes to standard error.
@@ -206,7 +206,7 @@ def check(
 def prove(
     project: Path | None, names: tuple[str, ...], json_file: BinaryIO | None, jobs: int | None
 ) -> None:
-    r"""Put each failure back, one at a time, and see it caught by its own scenarios.
+    """Put each failure back, one at a time, and see it caught by its own scenarios.
 
     ID is a failure (F04a) or a mutation of features/mutations.yaml; without one all are put
     back, into a scratch copy of the rendered tree. Exits 1 where a mutation is missed, or falls
@@ -267,7 +267,7 @@ def list_rules(project: Path | None) -> None:
 @click.argument("code", metavar="CODE|INPUT")
 @click.pass_obj
 def explain(project: Path | None, code: str) -> None:
-    r"""Tell what a code or an input demands, why, where that can be read, and an example.
+    """Tell what a code or an input demands, why, where that can be read, and an example.
 
     \b
     Examples:

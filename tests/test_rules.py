@@ -18,6 +18,7 @@ from generator.environment import load
 from generator.errors import InputError
 from generator.model import Environment, Instance
 from generator.rules import windows
+from generator.schema import TOP
 
 ROOT = Path(__file__).parents[1]
 SMALL = Path(__file__).parent / "fixtures" / "small"
@@ -235,6 +236,81 @@ def test_a_default_window_counts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("region", "backup", "maintenance", "expected"),
+    [
+        ("eu-west-1", "05:00-06:00", "mon:04:00-mon:05:00", []),
+        ("eu-west-1", "05:01-06:01", "mon:04:00-mon:05:00", ["FB229"]),
+        ("eu-west-1", "17:59-18:59", "mon:04:00-mon:05:00", ["FB229"]),
+        ("eu-west-1", "18:00-19:00", "mon:04:00-mon:05:00", []),
+        ("eu-west-1", "03:00-04:00", "fri:17:30-fri:18:30", ["FB229"]),
+        ("eu-west-1", "03:00-04:00", "sat:12:00-sat:13:00", []),
+        ("eu-west-1", "03:00-04:00", "sun:23:00-mon:02:00", []),
+        # Of Monday to Friday east of UTC, which begins on Sunday evening there.
+        ("ap-northeast-1", "10:00-11:00", "sun:22:00-sun:22:30", []),
+        ("ap-northeast-1", "10:00-11:00", "sun:22:45-sun:23:15", ["FB229"]),
+        ("ap-northeast-1", "10:00-11:00", "fri:23:30-sat:00:30", []),
+        ("ap-northeast-1", "22:45-23:15", "sat:10:00-sat:11:00", ["FB229"]),
+        # And west of it, where Friday ends on Saturday.
+        ("us-west-2", "03:00-04:00", "sat:01:30-sat:02:30", ["FB229"]),
+        ("us-west-2", "03:00-04:00", "mon:01:00-mon:02:00", []),
+        # Nobody knows the hours there.
+        ("eu-west-9", "12:00-13:00", "mon:14:00-mon:15:00", []),
+    ],
+)
+def test_business_hours(region: str, backup: str, maintenance: str, expected: list[str]) -> None:
+    given = change("database", backup_window=backup, maintenance_window=maintenance)
+    only = replace(
+        given, region=region, modules=tuple(u for u in given.modules if u.name == "database")
+    )
+    assert broken(only) == expected
+
+
+@settings(deadline=None)
+@given(minutes, st.integers(1, 1439))
+def test_business_hours_are_five_days(start: int, length: int) -> None:
+    text = "-".join(f"{m % 1440 // 60:02}:{m % 60:02}" for m in (start, start + length))
+    busy = {(w.start + m) % 10080 for w in windows.business(text) for m in range(w.length)}
+    first = -1 if start >= 18 * 60 else 0
+    assert busy == {
+        ((first + day) * 1440 + start + m) % 10080 for day in range(5) for m in range(length)
+    }
+
+
+@pytest.mark.parametrize(
+    ("tier", "text", "expected"),
+    [
+        ("private_cidr", "10.20.16.0/26", []),
+        ("private_cidr", "10.20.16.0/27", ["FB207"]),
+        ("database_cidr", "10.20.8.0/26", []),
+        ("database_cidr", "10.20.8.0/27", ["FB207"]),
+        ("public_cidr", "10.20.0.0/28", []),
+    ],
+)
+def test_room_in_a_subnet(tier: str, text: str, expected: list[str]) -> None:
+    assert broken(change("network", zones=zones(**{tier: text}))) == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, []), (15, []), (16, ["FB228"])])
+def test_replicas(count: int, expected: list[str]) -> None:
+    (use,) = (use for use in GOOD.modules if use.name == "replica")
+    instances = tuple(Instance(f"r{n}", {}) for n in range(count))
+    more = tuple(replace(u, instances=instances) if u is use else u for u in GOOD.modules)
+    assert broken(replace(GOOD, modules=more)) == expected
+
+
+@pytest.mark.parametrize(
+    ("project", "expected"), [("sg", ["FB242"]), ("sg-a", ["FB242"]), ("sga", []), ("a-sg", [])]
+)
+def test_names_are_no_ids(project: str, expected: list[str]) -> None:
+    assert broken(replace(GOOD, project=project)) == expected
+
+
+def test_notes_are_no_errors() -> None:
+    assert noted(GOOD) == []
+    assert noted(replace(GOOD, region="xx-none-1")) == ["FB301"]
+
+
+@pytest.mark.parametrize(
     ("size", "iops", "throughput", "expected"),
     [
         (399, None, None, []),
@@ -363,6 +439,16 @@ def test_the_rules_read_inputs_that_the_modules_have() -> None:
     }
     for module, inputs in read.items():
         assert inputs <= {i.name for i in catalogue.current(module).inputs}
+
+
+def test_rules_are_about_what_there_is() -> None:
+    catalogue = Catalogue(ROOT)
+    there = {*TOP.inputs, "replica.instances"}
+    for module in catalogue.names:
+        there |= {f"{module}.{given.name}" for given in catalogue.current(module).inputs}
+    for rule in rules.RULES:
+        assert rule.inputs
+        assert set(rule.inputs) <= there
 
 
 def test_a_diagnostic_stands_at_the_value_or_at_the_key_above_it() -> None:
