@@ -1,10 +1,21 @@
-"""Long campaigns: only with ``--soak``, and summed up at the end."""
+"""Property tests without a clock; long campaigns only with ``--soak``, summed up at the end."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast the machine is decides no test. In CI the drawn cases are the same in every run.
+settings.register_profile(
+    "finbase",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("finbase")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
