@@ -97,6 +97,7 @@ def test_every_bound_is_explained(bound: Bound) -> None:
         ("database.prot", "did you mean `database.port`?"),
         ("zebra", "`finbase rules` lists them all"),
         ("", "`finbase rules` lists them all"),
+        ("a\x1b[31m", "`finbase rules` lists them all"),
         ("x" * 10_000, "`finbase rules` lists them all"),
     ],
 )
@@ -104,6 +105,7 @@ def test_what_is_neither_a_code_nor_an_input(name: str, near: str) -> None:
     result = finbase("explain", name)
     assert result.exit_code == 2
     assert near in result.output
+    assert all(line.isprintable() and len(line) < 200 for line in result.output.splitlines())
     with pytest.raises(FinbaseError, match="neither a code nor an input"):
         rules_text.explain(name, CATALOGUE, 100)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from generator import rules
 from generator.contract import Catalogue
+from generator.document import shown
 from generator.errors import FinbaseError
 from generator.rules.handbook import Bound, Reading, bounds, readings
 from generator.rules.rule import Change, Rule
@@ -51,7 +52,7 @@ def explain(name: str, catalogue: Catalogue, width: int) -> str:
     near = closest(name.upper(), rules.TITLES) or closest(name.lower(), held)
     hint = f"{near} " if near else ""
     raise FinbaseError(
-        f"{name} is neither a code nor an input with a bound",
+        f"{shown(name)} is neither a code nor an input with a bound",
         f"{hint}`finbase rules` lists them all",
     )
 
@@ -61,8 +62,8 @@ def page(catalogue: Catalogue) -> str:
     parts = [
         "## Rules\n\nNo schema can say them, and a plan accepts what they refuse.",
         *(_section(rule) for rule in rules.RULES if not rule.note),
-        "## Bounds\n\nWhat single values are held to by the contracts. The modules hold the same "
-        "bounds in `validation` blocks.\n\n"
+        "## Bounds\n\nWhat single values are held to. The modules hold the same bounds in "
+        "`validation` blocks, but for those of the file's top, which goes to the stack.\n\n"
         "| value | demand | why | nearest accepted | nearest refused |\n|---|---|---|---|---|\n"
         + "\n".join(_row(bound) for bound in bounds(catalogue)),
         "## Notes\n\nWhat cannot be known here, or may be meant so. A note is told on standard "
@@ -96,6 +97,8 @@ def _of_bound(bound: Bound, width: int) -> str:
         ("told as", ", ".join(bound.codes)),
         ("source", bound.source),
     ]
+    if related := [rule.code for rule in rules.RULES if bound.name in rule.inputs]:
+        about.append(("see also", ", ".join(related)))
     return _entry(f"{bound.name}: {bound.given.description}", words(bound.given), about, width)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from generator.contract import Catalogue, Contract
@@ -191,6 +192,19 @@ def inputs(draw: Draw, contract: Contract, fixed: Mapping[str, Any]) -> dict[str
 
 
 @st.composite
+def pinned(draw: Draw) -> dict[str, Contract]:
+    """A version of each module, such that each has the outputs that the others take."""
+    contracts = {
+        name: CATALOGUE.get(name, draw(st.sampled_from(CATALOGUE.versions(name))))
+        for name in CATALOGUE.names
+    }
+    outputs = {f"{c.name}.{output.name}" for c in contracts.values() for output in c.outputs}
+    wires = [wire for contract in contracts.values() for wire in contract.wiring]
+    assume(all(wire.source in outputs for wire in wires if wire.module in contracts))
+    return contracts
+
+
+@st.composite
 def environments(draw: Draw, name: str = "drawn") -> dict[str, Any]:
     """A whole environment file, as a value; JSON is how to write it."""
     region = draw(st.sampled_from(covered_regions()))
@@ -211,8 +225,9 @@ def environments(draw: Draw, name: str = "drawn") -> dict[str, Any]:
         },
     }
     modules: dict[str, Any] = {}
+    contracts = draw(pinned())
     for module in draw(st.permutations(CATALOGUE.names)):
-        contract = CATALOGUE.current(module)
+        contract = contracts[module]
         section: dict[str, Any] = {"version": str(contract.version)}
         if contract.multiplicity != "many":
             section |= draw(inputs(contract, fixed.get(module, {})))
