@@ -93,8 +93,10 @@ def test_nothing_starts_after_closing() -> None:
 
 def test_ctrl_c_ends_children_and_removes_the_scratch_folder(tmp_path: Path, pids: Path) -> None:
     script = (
-        "import sys, tempfile\n"
+        "import signal, sys, tempfile\n"
         "from generator.process import Processes\n"
+        # A shell that starts the tests in the background has them ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with tempfile.TemporaryDirectory(dir=sys.argv[1]) as scratch, Processes() as p:\n"
         "    p.run(['sh', '-c', sys.argv[2]], cwd=None, seconds=600)\n"
     )

@@ -89,7 +89,7 @@ module "database" {
 module "replica_reporting" {
   source = "../../modules/replica/1.0.0"
 
-  instance_class = "db.r7g.xlarge"
+  instance_class = "db.r7g.2xlarge"
 
   name                                  = local.name
   instance                              = "reporting"
@@ -113,7 +113,7 @@ module "replica_reporting" {
 module "replica_reconciliation" {
   source = "../../modules/replica/1.0.0"
 
-  instance_class     = "db.r7g.xlarge"
+  instance_class     = "db.r7g.2xlarge"
   maintenance_window = "wed:04:00-wed:05:00"
 
   name                                  = local.name
