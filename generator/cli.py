@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
@@ -28,6 +28,16 @@ INTERRUPTED = 130
 _PENDING = (
     "note: a render is writing here at this moment, or one was interrupted; "
     "if so, the next `finbase render` undoes what that one began"
+)
+
+
+_jobs = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=lambda: min(4, os.cpu_count() or 1),
+    show_default="one for each processor, at most 4",
+    help="Plans at a time.",
 )
 
 
@@ -140,13 +150,7 @@ def render(project: Path | None, environments: tuple[str, ...], check: bool, for
     type=click.File("wb"),
     help="Write the verdict as JUnit XML.",
 )
-@click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=None,
-    help="Environments at a time; default: one for each processor, at most 4.",
-)
+@_jobs
 @click.pass_obj
 def check(
     project: Path | None,
@@ -154,7 +158,7 @@ def check(
     plan_file: Path | None,
     json_file: BinaryIO | None,
     junit_file: BinaryIO | None,
-    jobs: int | None,
+    jobs: int,
 ) -> None:
     """Plan each environment, with no AWS account and no network, and judge the plan.
 
@@ -172,10 +176,8 @@ def check(
     if plan_file:
         verdicts = _judge_plan(project, plan_file, environments)
     else:
-        verdicts = _judge_environments(project, environments, jobs or min(4, os.cpu_count() or 1))
-    piped = any(file is not None and file.name == "<stdout>" for file in (json_file, junit_file))
-    stream = sys.stderr if piped else sys.stdout
-    colour = stream.isatty() and "NO_COLOR" not in os.environ
+        verdicts = _judge_environments(project, environments, jobs)
+    stream, colour = _stream(json_file, junit_file)
     done: list[Verdict] = []
     for verdict in verdicts:
         if done:
@@ -195,16 +197,10 @@ def check(
 @click.option(
     "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the matrix as JSON."
 )
-@click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=None,
-    help="Plans at a time; default: one for each processor, at most 4.",
-)
+@_jobs
 @click.pass_obj
 def prove(
-    project: Path | None, names: tuple[str, ...], json_file: BinaryIO | None, jobs: int | None
+    project: Path | None, names: tuple[str, ...], json_file: BinaryIO | None, jobs: int
 ) -> None:
     """Put each failure back, one at a time, and see it caught by its own scenarios.
 
@@ -232,19 +228,17 @@ def prove(
             f"no failure and no mutation is called {', '.join(error.args)}; "
             "features/failures.yaml and features/mutations.yaml list them"
         ) from None
-    piped = json_file is not None and json_file.name == "<stdout>"
-    stream = sys.stderr if piped else sys.stdout
+    stream, colour = _stream(json_file)
     progress = Progress(len(mutations), terminal=sys.stderr.isatty())
     outcomes = run(
         root,
         mutations,
-        jobs=jobs or min(4, os.cpu_count() or 1),
+        jobs=jobs,
         progress=lambda outcome: click.echo(
             progress.step(matrix.line(outcome)), nl=not progress.terminal, err=True
         ),
     )
     click.echo(progress.end(), nl=False, err=True)
-    colour = stream.isatty() and "NO_COLOR" not in os.environ
     click.echo(matrix.matrix(outcomes, colour), file=stream, color=colour)
     if json_file:
         json_file.write(matrix.render_json(outcomes).encode())
@@ -329,6 +323,13 @@ def _rendered(root: Path, names: Sequence[str]) -> tuple[tuple[Environment, ...]
         click.echo(str(note), err=True)
     rendered = render_project(loaded, catalogue, root)
     return loaded, tree.compare(rendered, root, whole=not names)
+
+
+def _stream(*files: BinaryIO | None) -> tuple[TextIO, bool]:
+    """Where people read on, which is stderr where a file goes to stdout; and whether in colour."""
+    piped = any(file is not None and file.name == "<stdout>" for file in files)
+    stream = sys.stderr if piped else sys.stdout
+    return stream, stream.isatty() and "NO_COLOR" not in os.environ
 
 
 def _wait(seconds: float) -> None:

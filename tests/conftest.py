@@ -1,12 +1,20 @@
-"""Property tests without a clock; long campaigns only with ``--soak``, summed up at the end."""
+"""What tests share. Property tests have no clock; long campaigns run only with ``--soak``."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from generator.terraform import find_terraform
+from generator.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # How fast the machine is decides no test. In CI the drawn cases are the same in every run.
 settings.register_profile(
@@ -16,6 +24,21 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("finbase")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the whole project, to be changed."""
+    for folder in ("templates", "environments", "modules", "features"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """One installed provider for all plans of a test process."""
+    with Workspace(find_terraform(), tmp_path_factory.mktemp("workspace")) as workspace:
+        yield workspace
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

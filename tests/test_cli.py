@@ -17,13 +17,6 @@ from generator.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    for folder in ("templates", "environments", "modules", "features"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    return tmp_path
-
-
 def finbase(project: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--project", str(project), *arguments])
 

@@ -18,7 +18,6 @@ import pytest
 
 from generator import compliance
 from generator.failures import load_failures
-from generator.terraform import find_terraform
 from generator.verdict import Verdict
 from generator.workspace import Workspace
 
@@ -181,16 +180,15 @@ def test_f09_each_module_and_stack_pins_terraform_and_its_providers(folder: Path
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], bytes]]:
+def plan(workspace: Workspace) -> Callable[[str], bytes]:
     made: dict[str, bytes] = {}
-    with Workspace(find_terraform(), tmp_path_factory.mktemp("workspace")) as workspace:
 
-        def plan(name: str) -> bytes:
-            if name not in made:
-                made[name] = workspace.plan(PROJECT / "environments" / name, project=PROJECT)
-            return made[name]
+    def plan(name: str) -> bytes:
+        if name not in made:
+            made[name] = workspace.plan(PROJECT / "environments" / name, project=PROJECT)
+        return made[name]
 
-        yield plan
+    return plan
 
 
 def fallen(verdict: Verdict) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,6 @@ def variables(module: Path) -> dict[str, dict[str, Any]]:
     text = (module / "variables.tf").read_text()
     blocks = hcl2.loads(text, serialization_options=options)["variable"]
     return {name: body for block in blocks for name, body in block.items()}
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with Workspace(find_terraform(), tmp_path_factory.mktemp("workspace")) as workspace:
-        yield workspace
 
 
 def test_there_are_eight_modules_and_three_stacks() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from generator import compliance
 from generator.errors import ComplianceError
 from generator.failures import load_failures
 from generator.proof import Edit, Mutation, caught, load_mutations, mutate
-from generator.terraform import find_terraform
+from generator.prove import rendered_files
 from generator.verdict import Scenario, Verdict
 from generator.workspace import Workspace
 
@@ -23,12 +23,7 @@ FEATURES = PROJECT / "features"
 FAILURES = load_failures(FEATURES)
 MUTATIONS = load_mutations(FEATURES)
 OVERLAPS = {failure.id: failure.overlaps for failure in FAILURES}
-FILES = {
-    PurePosixPath(path.relative_to(PROJECT)): path.read_bytes()
-    for folder in ("modules", "environments")
-    for path in sorted((PROJECT / folder).rglob("*"))
-    if path.is_file() and ".terraform" not in path.parts
-}
+FILES = rendered_files(PROJECT)
 
 MAIN = b'module "keys" {\n  source = "../../modules/keys/1.1.0"\n}\n'
 SMALL = {
@@ -196,12 +191,6 @@ def test_a_missing_list_is_an_error(tmp_path: Path) -> None:
 
 
 # --- the proof, on real plans --------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with Workspace(find_terraform(), tmp_path_factory.mktemp("workspace")) as workspace:
-        yield workspace
 
 
 @pytest.mark.terraform
