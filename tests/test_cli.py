@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -172,6 +173,18 @@ def test_without_terraform_the_installation_is_told(
     assert result.exit_code == 2
     assert "install Terraform" in result.output
     assert "OpenTofu" in result.output
+
+
+def test_every_file_of_a_command_is_in_the_list_and_has_an_example() -> None:
+    files = {path.stem for path in (ROOT / "generator" / "commands").glob("*.py")}
+    context = click.Context(main)
+    assert set(main.list_commands(context)) == files - {"__init__", "shared"}
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        if command.params:
+            assert "Examples:" in (command.help or ""), name
 
 
 def test_help_and_render_do_not_load_what_they_do_not_need() -> None:

@@ -1,0 +1,1 @@
+"""The commands: a file for each, which parses, calls one core function and prints."""

@@ -1,0 +1,121 @@
+"""``finbase check``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from generator.commands.shared import (
+    FOUND,
+    PENDING,
+    jobs_option,
+    load_rendered,
+    output_stream,
+    terminal_width,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from generator.verdict import Verdict
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Judge this plan (from `terraform show -json`) instead of making one.",
+)
+@click.option(
+    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the verdict as JSON."
+)
+@click.option(
+    "--junit",
+    "junit_file",
+    metavar="FILE",
+    type=click.File("wb"),
+    help="Write the verdict as JUnit XML.",
+)
+@jobs_option
+@click.pass_obj
+def check(
+    project: Path | None,
+    environments: tuple[str, ...],
+    plan_file: Path | None,
+    json_file: BinaryIO | None,
+    junit_file: BinaryIO | None,
+    jobs: int,
+) -> None:
+    """Plan each environment, with no AWS account and no network, and judge the plan.
+
+    Exits 0 where no failure of the catalogue is in it, and 1 where one is. A FILE may be `-`
+    for standard output; the table then goes to standard error.
+
+    \b
+    Examples:
+      finbase check
+      finbase check production --junit report.xml
+      finbase check --plan plan.json
+    """
+    from generator.report import junit, terminal, verdict_json
+
+    if plan_file:
+        verdicts = _judge_plan(project, plan_file, environments)
+    else:
+        verdicts = _judge_environments(project, environments, jobs)
+    stream, colour = output_stream(json_file, junit_file)
+    done: list[Verdict] = []
+    for verdict in verdicts:
+        if done:
+            click.echo(file=stream)
+        click.echo(terminal.table(verdict, colour, terminal_width()), file=stream, color=colour)
+        done.append(verdict)
+    if json_file:
+        json_file.write(verdict_json.render(done).encode())
+    if junit_file:
+        junit_file.write(junit.render(done))
+    if not all(verdict.passed for verdict in done):
+        sys.exit(FOUND)
+
+
+def _judge_plan(
+    project: Path | None, plan_file: Path, environments: Sequence[str]
+) -> Iterable[Verdict]:
+    from generator import compliance
+    from generator.project import find_project
+
+    if len(environments) > 1:
+        raise click.UsageError("--plan judges one plan, so it takes one environment at most")
+    name = environments[0] if environments else plan_file.name
+    yield compliance.run(plan_file, find_project(project) / "features", environment=name)
+
+
+def _judge_environments(project: Path | None, names: Sequence[str], jobs: int) -> Iterable[Verdict]:
+    from generator.check import check as judge
+    from generator.journal import is_pending
+    from generator.project import find_project
+
+    root = find_project(project)
+    loaded, changes = load_rendered(root, names)
+    if is_pending(root):
+        click.echo(PENDING, err=True)
+    if not changes.clean:
+        click.echo(
+            "note: modules/ or environments/ differ from what the YAML and the templates render "
+            "(see `finbase render --check`); what is planned is what lies there",
+            err=True,
+        )
+
+    def progress(name: str, step: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"{name}: {step} …", err=True)
+
+    return judge(root, [each.name for each in loaded], jobs=jobs, progress=progress)

@@ -1,0 +1,29 @@
+"""``finbase explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from generator.commands.shared import terminal_width
+
+__all__ = ["explain"]
+
+
+@click.command()
+@click.argument("code", metavar="CODE|INPUT")
+@click.pass_obj
+def explain(project: Path | None, code: str) -> None:
+    """Tell what a code or an input demands, why, where that can be read, and an example.
+
+    \b
+    Examples:
+      finbase explain FB207
+      finbase explain database.port
+    """
+    from generator.contract import Catalogue
+    from generator.project import find_project
+    from generator.report import rules_text
+
+    click.echo(rules_text.explain(code, Catalogue(find_project(project)), terminal_width()))

@@ -1,0 +1,67 @@
+"""``finbase prove``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from generator.commands.shared import FOUND, jobs_option, output_stream
+
+__all__ = ["prove"]
+
+
+@click.command()
+@click.argument("names", metavar="[ID]...", nargs=-1)
+@click.option(
+    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the matrix as JSON."
+)
+@jobs_option
+@click.pass_obj
+def prove(
+    project: Path | None, names: tuple[str, ...], json_file: BinaryIO | None, jobs: int
+) -> None:
+    """Put each failure back, one at a time, and see it caught by its own scenarios.
+
+    ID is a failure (F04a) or a mutation of features/mutations.yaml; without one all are put
+    back, into a scratch copy of the rendered tree. Exits 1 where a mutation is missed, or falls
+    to an id that has nothing to do with it.
+
+    \b
+    Examples:
+      finbase prove
+      finbase prove F01 F10
+      finbase prove nat-gateway-single --json matrix.json
+    """
+    from generator.project import find_project
+    from generator.prove import prove as run
+    from generator.prove import select
+    from generator.report import matrix
+    from generator.report.progress import Progress
+
+    root = find_project(project)
+    try:
+        mutations = select(root, names)
+    except KeyError as error:
+        raise click.UsageError(
+            f"no failure and no mutation is called {', '.join(error.args)}; "
+            "features/failures.yaml and features/mutations.yaml list them"
+        ) from None
+    stream, colour = output_stream(json_file)
+    progress = Progress(len(mutations), terminal=sys.stderr.isatty())
+    outcomes = run(
+        root,
+        mutations,
+        jobs=jobs,
+        progress=lambda outcome: click.echo(
+            progress.step(matrix.line(outcome)), nl=not progress.terminal, err=True
+        ),
+    )
+    click.echo(progress.end(), nl=False, err=True)
+    click.echo(matrix.matrix(outcomes, colour), file=stream, color=colour)
+    if json_file:
+        json_file.write(matrix.render_json(outcomes).encode())
+    if not all(outcome.proved for outcome in outcomes):
+        sys.exit(FOUND)

@@ -1,0 +1,64 @@
+"""``finbase render``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from generator.commands.shared import FOUND, PENDING, load_rendered
+
+__all__ = ["render"]
+
+
+@click.command()
+@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.option("--check", is_flag=True, help="Write nothing; print the difference and exit 1.")
+@click.option(
+    "--force", is_flag=True, help="Write over and delete files there that finbase did not render."
+)
+@click.pass_obj
+def render(project: Path | None, environments: tuple[str, ...], check: bool, force: bool) -> None:
+    """Write modules/ and environments/ENV/ from templates/ and environments/ENV.yaml.
+
+    Without ENV all environments are rendered, and a stack whose YAML file is gone is removed.
+    Only what differs is written: all of it, or nothing where anything fails.
+
+    \b
+    Examples:
+      finbase render
+      finbase render production
+      finbase render --check
+    """
+    from generator import journal, tree
+    from generator.project import find_project
+    from generator.report import changes as words
+
+    root = find_project(project)
+    if check:
+        loaded, changes = load_rendered(root, environments)
+        if journal.is_pending(root):
+            click.echo(PENDING, err=True)
+        if changes.clean:
+            click.echo(words.summary(loaded, changes, "all as rendered"))
+            return
+        click.echo(tree.diff(changes), nl=False)
+        outcome = "not as rendered: run `finbase render`"
+        click.echo(words.summary(loaded, changes, outcome), err=True)
+        sys.exit(FOUND)
+    with journal.hold(root, _wait) as held:
+        if held.undone:
+            click.echo(f"note: {words.undone(held.undone)}", err=True)
+        loaded, changes = load_rendered(root, environments)
+        tree.write(changes, held, force=force)
+    for stack, kept in changes.abandoned.items():
+        click.echo(f"note: {words.abandoned(stack, kept)}", err=True)
+    for folder, counts in words.by_folder(changes).items():
+        click.echo(f"  {folder}: {counts}")
+    outcome = "nothing to do" if changes.clean else "written"
+    click.echo(words.summary(loaded, changes, outcome))
+
+
+def _wait(seconds: float) -> None:
+    click.echo(f"another render is at work here; waiting for it, at most {seconds:g} s …", err=True)
