@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from generator import archive, stack
+from generator import archive, checksums, stack
 from generator.contract import Archive, Catalogue, Contract, Input, Output, Wire
 from generator.errors import Diagnostic, InputError
 from generator.hcl import Hcl, attributes, inline, type_constraint
@@ -90,6 +90,9 @@ def render_module(contract: Contract, templates: Path) -> dict[PurePosixPath, by
     files["contract.yaml"] = contract.source
     for spec in contract.archives:
         files[spec.name] = archive.pack(_packed(spec, templates / home, contract))
+    header = f"# {MARK}templates/{home}/contract.yaml {advice}\n"
+    digests = {name: checksums.digest(content) for name, content in files.items()}
+    files[checksums.FILE_NAME] = (header + checksums.listing(digests)).encode()
     target = PurePosixPath("modules", contract.name, str(contract.version))
     return {target / file: files[file] for file in sorted(files)}
 

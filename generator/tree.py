@@ -2,18 +2,20 @@
 
 A render owns the folder of every module version and every stack that it holds a file of. In
 there, what it does not hold is an orphan and goes; but nothing is written over or deleted
-that does not say that finbase rendered it, unless that is forced, and nothing is reached
+that finbase is not known to have rendered, unless that is forced, and nothing is reached
 through a symbolic link.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from generator import checksums
 from generator.errors import TreeError
 from generator.ground import Ground, owner, told
 from generator.journal import Journal
@@ -21,7 +23,7 @@ from generator.render import MARK, Tree
 
 __all__ = ["Changes", "Tree", "compare", "diff", "write"]
 
-_MARKED = (".tf", ".md")
+_MARKED = (".tf", ".md", ".hcl")
 _MARKS = (f"# {MARK}".encode(), f"<!-- {MARK}".encode())
 # What Terraform makes, and what it does not read: hidden files and the copies of editors.
 _IGNORED = re.compile(r"\..*|.*~|#.*#|__pycache__|.*\.tfstate(\..*)?|.*\.tfplan")
@@ -36,6 +38,8 @@ class Changes:
     """Content before and after."""
     removed: Mapping[PurePosixPath, bytes]
     unchanged: tuple[PurePosixPath, ...]
+    foreign: tuple[PurePosixPath, ...] = ()
+    """What would be lost of it that finbase is not known to have rendered."""
     abandoned: Mapping[PurePosixPath, tuple[str, ...]] = field(default_factory=dict)
     """Stack whose environment is gone → names of what is Terraform's there, and stays."""
 
@@ -73,7 +77,9 @@ def compare(tree: Tree, root: Path, *, whole: bool = False) -> Changes:
             file for folder in owned | abandoned.keys() for file in _walk(root, folder)
         )
         removed = {path: ground.place(path).read_bytes() for path in present if path not in tree}
-    return Changes(created, changed, removed, tuple(unchanged), abandoned)
+        lost = {path: before for path, (before, _) in changed.items()} | removed
+        foreign = tuple(_foreign(ground, lost))
+    return Changes(created, changed, removed, tuple(unchanged), foreign, abandoned)
 
 
 def diff(changes: Changes) -> str:
@@ -101,10 +107,10 @@ def write(changes: Changes, journal: Journal, *, force: bool = False) -> None:
     with told("reach"):
         orphans = [ground.place(path) for path in changes.removed]
         places = {ground.place(path): new for path, (_, new) in steps.items() if new is not None}
-    if not force and (foreign := sorted(_foreign(changes))):
+    if changes.foreign and not force:
         raise TreeError(
             "not rendered by finbase, so left alone, and nothing was written: "
-            + ", ".join(map(str, foreign)),
+            + ", ".join(map(str, changes.foreign)),
             hint="move them out of the rendered folders and render again; or, if they can go, "
             "`finbase render --force` writes over them and deletes them",
         )
@@ -119,24 +125,34 @@ def write(changes: Changes, journal: Journal, *, force: bool = False) -> None:
             ground.prune(orphan)
 
 
-def _foreign(changes: Changes) -> Iterator[PurePosixPath]:
-    """Yield the files that finbase cannot be known to have written.
+def _foreign(ground: Ground, lost: Mapping[PurePosixPath, bytes]) -> Iterator[PurePosixPath]:
+    """Yield those of the files about to be ``lost`` that finbase cannot be known to have written.
 
-    A file that bears no mark even as rendered is taken for finbase's own where it has to be
-    written, in a folder that finbase has rendered before; as an orphan nobody can tell.
+    It wrote what bears its mark, and what a list of checksums with its mark vouches for.
     """
-    before = {path: old for path, (old, _) in changes.changed.items()} | {**changes.removed}
-    marked = {path for path, content in before.items() if _marked(path, content)}
-    marked |= {path for path in changes.unchanged if path.suffix in _MARKED}
-    rendered = {owner(path) for path in marked}
-    for path in before.keys() - marked:
-        after = changes.changed.get(path, (b"", None))[1]
-        if after is None or _marked(path, after) or owner(path) not in rendered:
+    lists: dict[PurePosixPath, Mapping[str, str]] = {}
+    for path, content in sorted(lost.items()):
+        if _marked(path, content):
+            continue
+        folder = owner(path) or path.parent
+        if folder not in lists:
+            lists[folder] = _checksums(folder, ground)
+        if lists[folder].get(str(path.relative_to(folder))) != checksums.digest(content):
             yield path
 
 
+def _checksums(folder: PurePosixPath, ground: Ground) -> Mapping[str, str]:
+    path = folder / checksums.FILE_NAME
+    with contextlib.suppress(FileNotFoundError):
+        content = ground.place(path).read_bytes()
+        if _marked(path, content):
+            return checksums.parse(content)
+    return {}
+
+
 def _marked(path: PurePosixPath, content: bytes) -> bool:
-    return path.suffix in _MARKED and content.startswith(_MARKS)
+    may = path.suffix in _MARKED or path.name == checksums.FILE_NAME
+    return may and content.startswith(_MARKS)
 
 
 def _abandoned(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -109,3 +115,46 @@ def test_a_proof_exits_0_where_all_are_caught_and_1_where_one_is_missed(project:
     bad = prove(project, "storage-type-old", "--jobs", "1")
     assert bad.exit_code == 1, bad.output
     assert "storage-type-old: MISSED, fell: F04b" in bad.output
+
+
+@pytest.mark.terraform
+def test_ctrl_c_leaves_nothing_behind(project: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from generator.cli import main; main(['prove', '--jobs', '2'], prog_name='finbase')"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=project,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not any("provider" in command for command in children_of(scratch)):
+            assert running.poll() is None, "it ended before a provider was started"
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 130
+    assert "interrupted: nothing is left running" in told
+    assert "Traceback" not in told
+    assert list(scratch.iterdir()) == []
+    assert children_of(scratch) == []
+
+
+def children_of(scratch: Path) -> list[str]:
+    """The commands of the processes whose folder for temporary files is ``scratch``."""
+    commands = []
+    mark = f"\0TMPDIR={scratch}\0".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+            if mark in b"\0" + (process / "environ").read_bytes():
+                commands.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return commands

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generator import checksums
 from generator import tree as product
 from generator.errors import TreeError
 from generator.ground import Ground
@@ -22,13 +24,24 @@ from generator.tree import Changes, compare, diff
 MAIN = PurePosixPath("environments/test/main.tf")
 MODULE = PurePosixPath("modules/store/1.0.0/main.tf")
 ZIP = PurePosixPath("modules/store/1.0.0/function.zip")
+SUMS = ZIP.with_name(checksums.FILE_NAME)
 
 
 def marked(text: str = "") -> bytes:
     return f"# {MARK}somewhere.\n{text}".encode()
 
 
-TREE = {MAIN: marked("a\nb\nc\n"), MODULE: marked("x\n"), ZIP: b"\x00\xff\x01"}
+def sums(files: Mapping[PurePosixPath, bytes], mark: str = MARK) -> bytes:
+    digests = {path.name: checksums.digest(content) for path, content in files.items()}
+    return f"# {mark}somewhere.\n{checksums.listing(digests)}".encode()
+
+
+TREE = {
+    MAIN: marked("a\nb\nc\n"),
+    MODULE: marked("x\n"),
+    ZIP: b"\x00\xff\x01",
+    SUMS: sums({ZIP: b"\x00\xff\x01"}),
+}
 
 
 def put(root: Path, path: str | PurePosixPath, content: bytes) -> Path:
@@ -87,7 +100,7 @@ def test_only_what_differs_is_written(root: Path) -> None:
     (root / MAIN).write_bytes(edited)
     changes = compare(TREE, root)
     assert changes.changed == {MAIN: (edited, TREE[MAIN])}
-    assert set(changes.unchanged) == {MODULE, ZIP}
+    assert set(changes.unchanged) == {MODULE, ZIP, SUMS}
     write(changes, root)
     assert (root / MAIN).read_bytes() == TREE[MAIN]
     assert (root / MODULE).stat().st_mtime_ns == 1
@@ -188,14 +201,33 @@ def test_a_foreign_file_is_never_written_over(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
-def test_a_file_that_bears_no_mark_is_ours_in_a_folder_that_is(root: Path) -> None:
-    (root / ZIP).write_bytes(b"an older build of it")
+def test_a_file_that_bears_no_mark_is_ours_where_our_checksums_vouch_for_it(root: Path) -> None:
+    older = b"an older build of it"
+    put(root, ZIP, older)
+    put(root, SUMS, sums({ZIP: older}))
     write(compare(TREE, root), root)
-    assert compare(TREE, root).clean
-    (root / MODULE).write_bytes(b"somebody's\n")
-    (root / ZIP).write_bytes(b"somebody's")
-    with pytest.raises(TreeError, match=f"{ZIP}, {MODULE}"):
+    assert files(root) == {str(path): content for path, content in TREE.items()}
+
+
+@pytest.mark.parametrize(
+    ("listed", "mark"),
+    [
+        (b"an older build of it", ""),  # a list without our mark
+        (b"somebody's file of that name", MARK),  # the hash of something else
+        (None, MARK),  # not in the list
+    ],
+)
+def test_a_file_that_nobody_vouches_for_is_never_written_over(
+    root: Path, listed: bytes | None, mark: str
+) -> None:
+    put(root, ZIP, b"an older build of it")
+    put(root, SUMS, sums({} if listed is None else {ZIP: listed}, mark))
+    before = files(root)
+    with pytest.raises(TreeError, match=str(ZIP)):
         write(compare(TREE, root), root)
+    assert files(root) == before
+    write(compare(TREE, root), root, force=True)
+    assert (root / ZIP).read_bytes() == TREE[ZIP]
 
 
 def test_foreign_files_go_by_force(root: Path) -> None:
