@@ -1,14 +1,18 @@
 """The codes of everything that can be wrong with an environment file, and what they mean.
 
-``FB1xx`` are found by reading and by the schema; ``FB2xx`` and the notes, ``FB3xx``, belong to
-the rules of ``generator.rules``, which carry their own titles. A code never changes its meaning
-and is never used again for something else.
+``FB0xx`` are about what the project itself holds. ``FB1xx`` are found by reading and by the
+schema; ``FB2xx`` and the notes, ``FB3xx``, belong to the rules of ``generator.rules``, which
+carry their own titles. A code never changes its meaning and is never used again for another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+# What whoever maintains the modules has to mend.
+CONTRACT: Final = "FB010"
+LOCK: Final = "FB011"
 
 # The text of the file.
 NOT_UTF8: Final = "FB101"
@@ -58,6 +62,8 @@ CYCLE: Final = "FB145"
 NOT_KNOWN_DATA: Final = "FB150"
 
 TITLES: Final[Mapping[str, str]] = {
+    CONTRACT: "a contract or a template of a module is broken",
+    LOCK: "a line of modules/releases.lock is broken",
     NOT_UTF8: "the file is not UTF-8",
     CHARACTER: "a character that cannot be seen",
     TOO_LARGE: "the file is too large",

@@ -7,9 +7,10 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from generator import codes
-from generator.contract import Catalogue, Contract, Version, Wire
+from generator.contract import Contract, Version, Wire
 from generator.document import Document, shown
 from generator.errors import Diagnostic
+from generator.registry import Registry
 from generator.sentences import closest, listed
 
 __all__ = ["fitting", "in_order", "missing", "pinned"]
@@ -18,7 +19,7 @@ _PSEUDO = ("environment", "instance")
 
 
 def pinned(
-    document: Document, catalogue: Catalogue, sections: Mapping[str, Any]
+    document: Document, registry: Registry, sections: Mapping[str, Any]
 ) -> Iterator[Contract | Diagnostic]:
     """The contract of each section's module at the version that it pins, or why there is none."""
     for name, section in sections.items():
@@ -26,12 +27,12 @@ def pinned(
         at_version = (*where, "version")
         if where in document.spoiled or at_version in document.spoiled:
             continue
-        if name not in catalogue.names:
-            hint = closest(name, catalogue.names) or f"there are {listed(catalogue.names)}"
+        if name not in registry.names:
+            hint = closest(name, registry.names) or f"there are {listed(registry.names)}"
             what = f"unknown module `{shown(name)}`"
             yield document.problem(where, codes.UNKNOWN_MODULE, what, hint, key=True)
             continue
-        newest = catalogue.current(name).version
+        newest = registry.current(name).version
         hint = f"write `version: {newest}` under it"
         if not isinstance(section, dict):
             what = f"`{name}` must be a mapping" + (", but is empty" if section is None else "")
@@ -44,20 +45,20 @@ def pinned(
             yield document.problem(at_version, codes.WRONG_TYPE, what, f"write {newest}")
         else:
             try:
-                yield catalogue.get(name, Version.parse(section["version"]))
+                yield registry.get(name, Version.parse(section["version"]))
             except (KeyError, ValueError):
-                there = listed([str(v) for v in catalogue.versions(name)])
+                there = listed([str(v) for v in registry.versions(name)])
                 what = f"`{name}` has no version {shown(section['version'])}"
                 hint = f"its versions: {there}"
                 yield document.problem(at_version, codes.UNKNOWN_VERSION, what, hint)
 
 
 def missing(
-    document: Document, catalogue: Catalogue, sections: Container[str]
+    document: Document, registry: Registry, sections: Container[str]
 ) -> Iterator[Diagnostic]:
     """Modules that every environment has and this one has not."""
-    for name in catalogue.names:
-        current = catalogue.current(name)
+    for name in registry.names:
+        current = registry.current(name)
         if current.multiplicity == "one" and name not in sections:
             what = f"the module `{name}` is missing"
             hint = f"write `{name}:` with `version: {current.version}` under `modules:`"
@@ -66,7 +67,7 @@ def missing(
 
 def fitting(
     document: Document,
-    catalogue: Catalogue,
+    registry: Registry,
     sections: Container[str],
     contracts: Mapping[str, Contract],
 ) -> Iterator[Diagnostic]:
@@ -84,7 +85,7 @@ def fitting(
                     )
                     hint = f"pin another version of {contract.name} or of {source.name}"
                     yield document.problem(where, codes.MISSING_OUTPUT, what, hint)
-            elif wire.module not in sections and _needed(wire, catalogue):
+            elif wire.module not in sections and _needed(wire, registry):
                 what = f"`{contract.name}` needs the module `{wire.module}`, which is missing"
                 hint = f"write `{wire.module}:` under `modules:`"
                 yield document.problem(where, codes.MISSING_SOURCE, what, hint, key=True)
@@ -110,11 +111,11 @@ def in_order(contracts: Mapping[str, Contract]) -> tuple[list[str], list[str]]:
     return order, sorted(contracts.keys() - set(order))
 
 
-def _needed(wire: Wire, catalogue: Catalogue) -> bool:
+def _needed(wire: Wire, registry: Registry) -> bool:
     """Whether a wire cannot do without its module and nothing else says so.
 
     A ``one`` module that is missing is told of anyway, and a ``many`` one is an empty map.
     """
-    if wire.module not in catalogue.names:
+    if wire.module not in registry.names:
         return True
-    return catalogue.current(wire.module).multiplicity == "optional" and wire.required
+    return registry.current(wire.module).multiplicity == "optional" and wire.required

@@ -20,9 +20,10 @@ from typing import Any, Literal, cast
 
 import yaml
 
+from generator import codes
 from generator.errors import Diagnostic, InputError
 
-__all__ = ["Archive", "Catalogue", "Check", "Contract", "Input", "Output", "Version", "Wire"]
+__all__ = ["Archive", "Check", "Contract", "Input", "Output", "Version", "Wire"]
 
 Schema = Mapping[str, Any]
 Multiplicity = Literal["one", "optional", "many"]
@@ -195,7 +196,11 @@ class Contract:
     @classmethod
     def load(cls, path: Path) -> Contract:
         """Read ``contract.yaml``; raises ``InputError`` where it is not one."""
-        source = path.read_bytes()
+        return cls.parse(path.read_bytes(), path)
+
+    @classmethod
+    def parse(cls, source: bytes, path: Path) -> Contract:
+        """Take ``source`` as the content of the ``contract.yaml`` at ``path``; errors as above."""
         try:
             data = yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
             return _contract(data, path, source)
@@ -208,52 +213,8 @@ class Contract:
             raise _broken(path, f"not a contract: {what}") from error
 
 
-class Catalogue:
-    """Every contract of a project: the ones of the templates, and each released copy."""
-
-    def __init__(self, root: Path) -> None:
-        self.templates = root / "templates" / "modules"
-        self.releases = root / "modules"
-        self._loaded: dict[Path, Contract] = {}
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The modules that have templates, sorted."""
-        return tuple(sorted(p.parent.name for p in self.templates.glob("*/contract.yaml")))
-
-    def current(self, name: str) -> Contract:
-        """The contract that the templates of the module have now."""
-        return self._load(self.templates / name / "contract.yaml")
-
-    def versions(self, name: str) -> tuple[Version, ...]:
-        """Every version that can be pinned, oldest first."""
-        found = {self.current(name).version}
-        for path in (self.releases / name).glob("*/contract.yaml"):
-            found.add(self._load(path).version)
-        return tuple(sorted(found))
-
-    def get(self, name: str, version: Version) -> Contract:
-        """The contract of that version; raises ``KeyError`` where there is none."""
-        current = self.current(name)
-        if current.version == version:
-            return current
-        path = self.releases / name / str(version) / "contract.yaml"
-        if not path.is_file():
-            raise KeyError(f"{name} {version}")
-        return self._load(path)
-
-    def _load(self, path: Path) -> Contract:
-        if path not in self._loaded:
-            contract = Contract.load(path)
-            folder = path.parent if path.is_relative_to(self.templates) else path.parent.parent
-            if contract.name != folder.name:
-                raise _broken(path, f"it names {contract.name!r} but lies in {folder.name!r}")
-            self._loaded[path] = contract
-        return self._loaded[path]
-
-
 def _broken(path: Path, message: str, line: int = 1, column: int = 1) -> InputError:
-    return InputError([Diagnostic(str(path), line, column, "FB010", message)])
+    return InputError([Diagnostic(str(path), line, column, codes.CONTRACT, message)])
 
 
 def _contract(data: dict[str, Any], path: Path, source: bytes) -> Contract:
@@ -321,3 +282,11 @@ def _from(spec: dict[str, Any]) -> str:
     if _SOURCE.fullmatch(source) is None:
         raise ValueError(f"wiring from {source!r} is not <module>.<output>")
     return source
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Catalogue":
+        from generator.registry import Registry
+
+        return Registry
+    raise AttributeError(name)

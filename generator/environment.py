@@ -18,11 +18,12 @@ from typing import Any
 
 from generator import codes, rules
 from generator.composition import fitting, in_order, missing, pinned
-from generator.contract import Catalogue, Contract
+from generator.contract import Contract
 from generator.document import MOST_PROBLEMS, Document, Where, parse, shown
 from generator.errors import Diagnostic, InputError
 from generator.known import Known
 from generator.model import Environment, Instance, ModuleUse
+from generator.registry import Registry
 from generator.schema import NAME, TOP, environment_schema, part_of
 from generator.sentences import closest, listed
 from generator.syntax import MOST_BYTES, failure
@@ -35,7 +36,7 @@ def discover(root: Path) -> tuple[Path, ...]:
     return tuple(sorted((root / "environments").glob("*.yaml")))
 
 
-def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
+def load(path: Path, registry: Registry, root: Path) -> Environment:
     """Read and validate one environment file of the project at ``root``.
 
     What can only be noted is in the ``notes`` of the result. Raises ``InputError`` with
@@ -55,7 +56,7 @@ def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
     unusable = wrong & {(), ("modules",)}
     sections = {} if unusable else _mapping(_mapping(document.value).get("modules"))
     contracts: dict[str, Contract] = {}
-    for result in islice(pinned(document, catalogue, sections), MOST_PROBLEMS + 1):
+    for result in islice(pinned(document, registry, sections), MOST_PROBLEMS + 1):
         if isinstance(result, Diagnostic):
             found.append(result)
         else:
@@ -63,8 +64,8 @@ def load(path: Path, catalogue: Catalogue, root: Path) -> Environment:
             where = ("modules", result.name)
             check(part_of(result).check(document, where, sections[result.name]))
     if ("modules",) in document.places and not unusable:
-        found += missing(document, catalogue, sections)
-    found += fitting(document, catalogue, sections, contracts)
+        found += missing(document, registry, sections)
+    found += fitting(document, registry, sections, contracts)
     order, circle = in_order(contracts)
     if circle:
         what = f"modules need each other in a circle: {listed(circle)}"

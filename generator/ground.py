@@ -8,21 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from generator.errors import TreeError
 
-__all__ = ["Ground", "owner", "told"]
+__all__ = ["Ground", "is_written", "owner", "told"]
 
 _OWNED_DEPTH = {"environments": 2, "modules": 3}
+# What is written beside those: the pins of environments, and what a release adds to.
+_BESIDE = re.compile(
+    r"environments/[^/]+\.yaml|modules/releases\.lock|modules/[^/]+/(CHANGELOG|UPGRADING)\.md"
+    r"|templates/modules/[^/]+/contract\.yaml"
+)
 
 
 def owner(path: PurePosixPath) -> PurePosixPath | None:
     """Give the stack or the module version that a file lies in; None outside of them all."""
     depth = _OWNED_DEPTH.get(path.parts[0], 0) if path.parts else 0
     return PurePosixPath(*path.parts[:depth]) if 0 < depth < len(path.parts) else None
+
+
+def is_written(path: PurePosixPath) -> bool:
+    """Say whether a command of finbase ever writes to a path."""
+    return owner(path) is not None or _BESIDE.fullmatch(str(path)) is not None
 
 
 @contextlib.contextmanager

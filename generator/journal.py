@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from generator.errors import TreeError
-from generator.ground import Ground, owner, told
+from generator.ground import Ground, is_written, told
 
 __all__ = ["Journal", "Undone", "hold", "is_pending"]
 
@@ -113,8 +113,8 @@ class Journal:
         restored, left = [], []
         for path, (before, digest) in steps.items():
             try:
-                if owner(path) is None:  # no journal of finbase's says so
-                    raise TreeError(f"{path} is not rendered")
+                if not is_written(path):  # no journal of finbase's says so
+                    raise TreeError(f"{path} is not finbase's")
                 place = self.ground.place(path)
             except TreeError:
                 left.append(path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from generator.contract import Catalogue
 from generator.environment import discover, load
 from generator.errors import Diagnostic, FinbaseError, InputError
 from generator.model import Environment
+from generator.registry import Registry
 
 __all__ = ["find_project", "load_environments"]
 
@@ -29,7 +29,7 @@ def find_project(given: Path | None) -> Path:
 
 
 def load_environments(
-    root: Path, catalogue: Catalogue, names: Sequence[str]
+    root: Path, registry: Registry, names: Sequence[str]
 ) -> tuple[Environment, ...]:
     """Load the named environments, or all; in the order given, each once.
 
@@ -40,7 +40,7 @@ def load_environments(
     problems: list[Diagnostic] = []
     for path in paths or discover(root):
         try:
-            loaded.append(load(path, catalogue, root))
+            loaded.append(load(path, registry, root))
         except InputError as error:
             problems += error.diagnostics
     if problems:

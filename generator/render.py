@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from generator import archive, checksums, stack
-from generator.contract import Archive, Catalogue, Contract, Input, Output, Wire
+from generator import archive, checksums, codes, stack
+from generator.contract import Archive, Contract, Input, Output, Wire
 from generator.errors import Diagnostic, InputError
 from generator.hcl import Hcl, attributes, inline, type_constraint
 from generator.model import Environment
+from generator.registry import Registry
 from generator.templating import hcl_templates, markdown_templates
 from generator.validation import validations, words
 
@@ -26,7 +27,7 @@ Tree: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 
 MARK = "Rendered by finbase from "
-"""What the first line of every rendered file of Terraform or Markdown says."""
+"""What the first line of every rendered file of HCL or Markdown says."""
 
 _TEMPLATE = ".j2"
 
@@ -50,7 +51,7 @@ class Variable:
 
 
 def render_project(
-    environments: Iterable[Environment], catalogue: Catalogue, root: Path
+    environments: Iterable[Environment], registry: Registry, root: Path
 ) -> dict[PurePosixPath, bytes]:
     """Render every module at the version of its templates, and the stacks of ``environments``.
 
@@ -59,8 +60,8 @@ def render_project(
     """
     templates = root / "templates"
     tree: dict[PurePosixPath, bytes] = {}
-    for name in catalogue.names:
-        tree |= render_module(catalogue.current(name), templates)
+    for name in registry.names:
+        tree |= render_module(registry.current(name), templates)
     for environment in environments:
         tree |= render_stack(environment, templates)
     return tree
@@ -78,13 +79,13 @@ def render_module(contract: Contract, templates: Path) -> dict[PurePosixPath, by
     advice = f"({name_and_version}). Do not edit: change the template and release."
     context = {"contract": contract, **_interface(contract)}
     files: dict[str, bytes] = {}
-    for file in _files(templates / "module"):
-        header = f"{MARK}templates/{home}/contract.yaml {advice}"
+    header = f"{MARK}templates/{home}/contract.yaml {advice}"
+    for file in filter(_renders, _files(templates / "module")):
         files |= _rendered(templates, f"module/{file}", file, context, header)
     for file in _files(templates / home):
         if not file.endswith(_TEMPLATE):
             files[file] = (templates / home / file).read_bytes()
-        elif not PurePosixPath(file).name.startswith("_"):
+        elif _renders(file):
             header = f"{MARK}templates/{home}/{file} {advice}"
             files |= _rendered(templates, f"{home}/{file}", file, {"contract": contract}, header)
     files["contract.yaml"] = contract.source
@@ -130,8 +131,13 @@ def _rendered(
         header = f"<!-- {header} -->"
     else:
         text = hcl_templates(templates).render(template, context)
-        header = f"# {header}" if name.endswith(".tf") else ""
+        header = f"# {header}" if name.endswith((".tf", ".hcl")) else ""
     return {name: "\n\n".join(filter(None, (header, text))).rstrip("\n").encode() + b"\n"}
+
+
+def _renders(file: str) -> bool:
+    """Whether a template gives a file of its own, and is not just included by others."""
+    return not PurePosixPath(file).name.startswith("_")
 
 
 def _files(folder: Path) -> list[str]:
@@ -238,4 +244,4 @@ def _pins(path: Path) -> Any:
 
 
 def _broken(contract: Contract, message: str) -> InputError:
-    return InputError([Diagnostic(str(contract.path), 1, 1, "FB010", message)])
+    return InputError([Diagnostic(str(contract.path), 1, 1, codes.CONTRACT, message)])

@@ -8,9 +8,10 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from generator.contract import Catalogue, Contract, Input
+from generator.contract import Contract, Input
 from generator.document import MOST_PROBLEMS, Document, Where
 from generator.errors import Diagnostic
+from generator.registry import Registry
 from generator.sentences import Refusal, explain
 
 if TYPE_CHECKING:
@@ -201,13 +202,13 @@ def part_of(contract: Contract) -> Part:
     return _PARTS[contract.source]
 
 
-def environment_schema(catalogue: Catalogue) -> dict[str, Any]:
+def environment_schema(registry: Registry) -> dict[str, Any]:
     """The JSON Schema of a whole environment file, for editors.
 
     Each module is described at every version that can be pinned.
     """
-    sections = {name: _any_version(catalogue, name) for name in catalogue.names}
-    required = [n for n in catalogue.names if catalogue.current(n).multiplicity == "one"]
+    sections = {name: _any_version(registry, name) for name in registry.names}
+    required = [n for n in registry.names if registry.current(n).multiplicity == "one"]
     modules = {
         **TOP.schema["properties"]["modules"],
         "properties": sections,
@@ -222,10 +223,10 @@ def environment_schema(catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def _any_version(catalogue: Catalogue, name: str) -> dict[str, Any]:
+def _any_version(registry: Registry, name: str) -> dict[str, Any]:
     """The schema of a module's section, which the version it pins decides."""
-    versions = catalogue.versions(name)
-    contracts = {str(v): catalogue.get(name, v) for v in versions}
+    versions = registry.versions(name)
+    contracts = {str(v): registry.get(name, v) for v in versions}
     version = {
         "enum": list(contracts),
         "description": "The released version of the module.",
@@ -236,7 +237,7 @@ def _any_version(catalogue: Catalogue, name: str) -> dict[str, Any]:
         return {**schema, "properties": {**schema["properties"], "version": version}}
     return {
         "type": "object",
-        "description": catalogue.current(name).summary,
+        "description": registry.current(name).summary,
         "properties": {"version": version},
         "required": ["version"],
         "allOf": [

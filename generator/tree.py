@@ -21,7 +21,7 @@ from generator.ground import Ground, owner, told
 from generator.journal import Journal
 from generator.render import MARK, Tree
 
-__all__ = ["Changes", "Tree", "compare", "diff", "write"]
+__all__ = ["Changes", "Tree", "apply", "compare", "diff", "difference", "walk", "write"]
 
 _MARKED = (".tf", ".md", ".hcl")
 _MARKS = (f"# {MARK}".encode(), f"<!-- {MARK}".encode())
@@ -73,9 +73,7 @@ def compare(tree: Tree, root: Path, *, whole: bool = False) -> Changes:
                 changed[path] = (before, after)
         owned = {folder for folder in map(owner, tree) if folder}
         abandoned = dict(_abandoned(ground, owned) if whole else ())
-        present = sorted(
-            file for folder in owned | abandoned.keys() for file in _walk(root, folder)
-        )
+        present = sorted(file for folder in owned | abandoned.keys() for file in walk(root, folder))
         removed = {path: ground.place(path).read_bytes() for path in present if path not in tree}
         lost = {path: before for path, (before, _) in changed.items()} | removed
         foreign = tuple(_foreign(ground, lost))
@@ -84,29 +82,26 @@ def compare(tree: Tree, root: Path, *, whole: bool = False) -> Changes:
 
 def diff(changes: Changes) -> str:
     """Show the changes as one unified diff, in the order of the paths."""
-    entries: list[tuple[PurePosixPath, bytes | None, bytes | None]]
-    entries = [(path, None, after) for path, after in changes.created.items()]
-    entries += [(path, before, after) for path, (before, after) in changes.changed.items()]
-    entries += [(path, before, None) for path, before in changes.removed.items()]
-    return "".join(_entry(*entry) for entry in sorted(entries, key=lambda entry: entry[0]))
+    before = {path: old for path, (old, _) in changes.changed.items()} | {**changes.removed}
+    after = {path: new for path, (_, new) in changes.changed.items()} | {**changes.created}
+    return difference(before, after)
+
+
+def difference(before: Tree, after: Tree) -> str:
+    """Show what leads from one tree to another as one unified diff, in the order of the paths."""
+    return "".join(
+        _entry(path, before.get(path), after.get(path))
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+    )
 
 
 def write(changes: Changes, journal: Journal, *, force: bool = False) -> None:
     """Write what differs and delete the orphans: all of it, or nothing where anything fails.
 
-    Files that do not change are not touched. Raises ``TreeError`` for a place that may not be
-    written to, for whatever the system says, and, without ``force``, where a file would be
-    lost that finbase did not render.
+    Files that do not change are not touched. Raises ``TreeError`` as ``apply`` does, and,
+    without ``force``, where a file would be lost that finbase did not render.
     """
-    steps = {
-        **{path: (None, after) for path, after in changes.created.items()},
-        **changes.changed,
-        **{path: (before, None) for path, before in changes.removed.items()},
-    }
-    ground = journal.ground
-    with told("reach"):
-        orphans = [ground.place(path) for path in changes.removed]
-        places = {ground.place(path): new for path, (_, new) in steps.items() if new is not None}
     if changes.foreign and not force:
         raise TreeError(
             "not rendered by finbase, so left alone, and nothing was written: "
@@ -114,13 +109,34 @@ def write(changes: Changes, journal: Journal, *, force: bool = False) -> None:
             hint="move them out of the rendered folders and render again; or, if they can go, "
             "`finbase render --force` writes over them and deletes them",
         )
-    if changes.clean:
+    apply(
+        {
+            **{path: (None, after) for path, after in changes.created.items()},
+            **changes.changed,
+            **{path: (before, None) for path, before in changes.removed.items()},
+        },
+        journal,
+    )
+
+
+def apply(
+    steps: Mapping[PurePosixPath, tuple[bytes | None, bytes | None]], journal: Journal
+) -> None:
+    """Take every step, or none: path → content before and after, None where there is no file.
+
+    Raises ``TreeError`` for a place that may not be written to, and for whatever the system
+    says.
+    """
+    ground = journal.ground
+    with told("reach"):
+        places = {ground.place(path): after for path, (_, after) in steps.items()}
+    if not steps:
         return
     with told("write", "nothing was changed"), journal.all_or_nothing(steps):
-        staged = {place: ground.stage(place, content) for place, content in places.items()}
+        staged = {p: ground.stage(p, after) for p, after in places.items() if after is not None}
         for place, temporary in staged.items():
             temporary.replace(place)
-        for orphan in orphans:
+        for orphan in places.keys() - staged.keys():
             orphan.unlink()
             ground.prune(orphan)
 
@@ -164,13 +180,13 @@ def _abandoned(
         folder = home / entry.name
         if folder in owned or not entry.is_dir(follow_symlinks=False):
             continue
-        files = (path for path in _walk(ground.root, folder) if path.suffix in _MARKED)
+        files = (path for path in walk(ground.root, folder) if path.suffix in _MARKED)
         if any(_marked(path, ground.place(path).read_bytes()) for path in files):
             inside = sorted(each.name for each in os.scandir(entry))
             yield folder, tuple(name for name in inside if _IGNORED.fullmatch(name))
 
 
-def _walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+def walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
     """Yield every file and link below a folder, but what is ignored."""
     if not (root / folder).is_dir():
         return
@@ -179,7 +195,7 @@ def _walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
         if _IGNORED.fullmatch(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path)
+            yield from walk(root, path)
         else:
             yield path
 

@@ -14,16 +14,17 @@ import pytest
 from sample import SAMPLE, changed, write
 
 from generator import rules
-from generator.contract import Catalogue, Contract, Input, Version, Wire
+from generator.contract import Contract, Input, Version, Wire
 from generator.environment import load
 from generator.errors import InputError
 from generator.hcl import attributes
+from generator.registry import Registry
 from generator.rules.handbook import bounds
 from generator.rules.rule import Change
 from generator.terraform import find_terraform, isolated_environ
 
 ROOT = Path(__file__).resolve().parent.parent
-CATALOGUE = Catalogue(ROOT)
+REGISTRY = Registry(ROOT)
 _BATCH = 80
 _STUBS: Mapping[str, Any] = {"string": "stub", "integer": 1, "array": [], "object": {}}
 
@@ -44,9 +45,9 @@ def cases() -> Iterator[tuple[str, Case]]:
             own = not rule.yaml_only
             yield f"{rule.code}-accepted", Case(rule.accepted, True, (rule.code,), own)
             yield f"{rule.code}-refused", Case(rule.refused, False, (rule.code,), own)
-    for bound in bounds(CATALOGUE):
+    for bound in bounds(REGISTRY):
         # What stands at the top of a file goes to the stack, which has no variables.
-        own = bound.name.partition(".")[0] in CATALOGUE.names
+        own = bound.name.partition(".")[0] in REGISTRY.names
         for index, change in enumerate(bound.accepted):
             yield f"{bound.name}-accepted-{index}", Case(change, True, bound.codes, own)
         for index, change in enumerate(bound.refused):
@@ -61,10 +62,10 @@ def test_a_file_is_let_through_or_refused(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     path = write(tmp_path, changed(case.change), None if case.accepted else "production")
     if case.accepted:
-        load(path, CATALOGUE, tmp_path)
+        load(path, REGISTRY, tmp_path)
         return
     with pytest.raises(InputError) as caught:
-        load(path, CATALOGUE, tmp_path)
+        load(path, REGISTRY, tmp_path)
     assert {diagnostic.code for diagnostic in caught.value.diagnostics} & set(case.codes)
     assert all(diagnostic.hint for diagnostic in caught.value.diagnostics)
 
@@ -82,9 +83,9 @@ def test_the_modules_say_the_same(name: str, refusals: Mapping[str, list[str]]) 
 def test_every_input_with_a_demand_has_a_bound() -> None:
     from generator.validation import words
 
-    named = {bound.name for bound in bounds(CATALOGUE)}
-    for module in CATALOGUE.names:
-        for given in CATALOGUE.current(module).inputs:
+    named = {bound.name for bound in bounds(REGISTRY)}
+    for module in REGISTRY.names:
+        for given in REGISTRY.current(module).inputs:
             assert (f"{module}.{given.name}" in named) == bool(words(given)), given.name
     assert len(CASES) > 250
 
@@ -92,8 +93,8 @@ def test_every_input_with_a_demand_has_a_bound() -> None:
 def test_every_check_of_a_contract_belongs_to_a_rule() -> None:
     """A rule across inputs that the modules hold, and the YAML file does not, would be missed."""
     about = {name for rule in rules.RULES if not rule.yaml_only for name in rule.inputs}
-    for module in CATALOGUE.names:
-        for check in CATALOGUE.current(module).checks:
+    for module in REGISTRY.names:
+        for check in REGISTRY.current(module).checks:
             assert f"{module}.{check.input}" in about
 
 
@@ -104,8 +105,8 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     Every module of which a case changes a variable is called once, without its resources.
     """
     root = tmp_path_factory.mktemp("agreement")
-    for module in CATALOGUE.names:
-        version = CATALOGUE.current(module).version
+    for module in REGISTRY.names:
+        version = REGISTRY.current(module).version
         source = ROOT / "modules" / module / str(version) / "variables.tf"
         (root / module).mkdir()
         (root / module / "variables.tf").write_bytes(source.read_bytes())
@@ -152,9 +153,9 @@ def planned(root: Path, blocks: list[tuple[str, str]]) -> Iterator[tuple[str, st
 def calls(environment: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Each instance of each module, with the values of its variables as far as they matter."""
     for module, section in environment["modules"].items():
-        if module not in CATALOGUE.names or section["version"] != "1.0.0":
+        if module not in REGISTRY.names or section["version"] != "1.0.0":
             continue
-        contract = CATALOGUE.get(module, Version.parse(section["version"]))
+        contract = REGISTRY.get(module, Version.parse(section["version"]))
         instances = section["instances"] if contract.multiplicity == "many" else {"": section}
         for key, inputs in instances.items():
             values = {n: v for n, v in inputs.items() if n != "version"}
@@ -170,7 +171,7 @@ def wired(wire: Wire, key: str, environment: Mapping[str, Any]) -> Any:
         return {**environment, "name": name}[wire.output]
     if wire.module == "instance":
         return key
-    contract = CATALOGUE.current(wire.module)
+    contract = REGISTRY.current(wire.module)
     section = environment["modules"].get(wire.module, {})
     stub = _STUBS[str(wire.schema["type"])]
     if contract.multiplicity == "many":

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from sample import SAMPLE, changed, write
 
-from generator.contract import Catalogue
 from generator.environment import load
 from generator.errors import InputError
 from generator.hcl import literal
+from generator.registry import Registry
 from generator.render import render_stack
 from generator.schema import environment_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(__file__).parent / "corpus" / "injection"
-CATALOGUE = Catalogue(ROOT)
+REGISTRY = Registry(ROOT)
 SECONDS, MIB = 2.0, 300
 
 PAYLOADS = {
@@ -60,7 +60,7 @@ def test_a_file_that_means_harm_is_refused(name: str, tmp_path: Path) -> None:
     shutil.copy(CORPUS / f"{name}.yaml", path)
     before = snapshot(tmp_path)
     with pytest.raises(InputError) as caught:
-        load(path, CATALOGUE, tmp_path)
+        load(path, REGISTRY, tmp_path)
     found = [f"{d.line}:{d.column} {d.code}" for d in caught.value.diagnostics]
     assert found == (CORPUS / f"{name}.expected").read_text().splitlines()
     assert all(d.hint and d.message.isprintable() for d in caught.value.diagnostics)
@@ -111,7 +111,7 @@ def filled(schema: Mapping[str, Any], value: dict[str, Any]) -> dict[str, Any]:
     return {**given, **value}
 
 
-SCHEMA = environment_schema(CATALOGUE)
+SCHEMA = environment_schema(REGISTRY)
 MODULES = SCHEMA["properties"]["modules"]["properties"]
 WHOLE["modules"] = {name: filled(MODULES[name], s) for name, s in WHOLE["modules"].items()}
 TEXTS = list(texts(SCHEMA, WHOLE, ()))
@@ -155,15 +155,15 @@ def test_a_text_is_refused_or_stays_a_text(
     before = snapshot(tmp_path)
     if (shown(way) in FREE and kind not in UNSEEN) or (shown(way) in TAGS and kind == "path"):
         marker = "m4rk3r"
-        found = render_stack(load(path, CATALOGUE, tmp_path), ROOT / "templates")
+        found = render_stack(load(path, REGISTRY, tmp_path), ROOT / "templates")
         plain = write(tmp_path, injected(way, marker), "production")
-        usual = render_stack(load(plain, CATALOGUE, tmp_path), ROOT / "templates")
+        usual = render_stack(load(plain, REGISTRY, tmp_path), ROOT / "templates")
         assert sum(text.count(f'"{marker}"'.encode()) for text in usual.values()) == 1
         quoted = literal(PAYLOADS[kind]).encode()
         assert found == {f: t.replace(f'"{marker}"'.encode(), quoted) for f, t in usual.items()}
     else:
         with pytest.raises(InputError) as caught:
-            load(path, CATALOGUE, tmp_path)
+            load(path, REGISTRY, tmp_path)
         assert all(d.message.isprintable() for d in caught.value.diagnostics)
         assert snapshot(tmp_path) == before
     assert not (tmp_path / "owned").exists()
@@ -274,13 +274,13 @@ MEASURE = """
 import resource, sys, time
 sys.path[:0] = [sys.argv[1]]
 from pathlib import Path
-from generator.contract import Catalogue
+from generator.registry import Registry
 from generator.environment import load
 from generator.errors import InputError
 root = Path(sys.argv[2])
 start = time.perf_counter()
 try:
-    load(root / "environments" / "production.yaml", Catalogue(Path(sys.argv[1])), root)
+    load(root / "environments" / "production.yaml", Registry(Path(sys.argv[1])), root)
     found = "accepted"
 except InputError as error:
     found = " ".join(sorted({d.code for d in error.diagnostics}))
@@ -339,7 +339,7 @@ def test_a_link_out_of_the_project_is_not_followed(tmp_path: Path, place: str) -
     link = root / "environments" / "production.yaml"
     link.symlink_to(place if place.startswith("/") else root / place)
     with pytest.raises(InputError) as caught:
-        load(link, CATALOGUE, root)
+        load(link, REGISTRY, root)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "FB122"
     assert "hunter2" not in str(diagnostic)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from sample import write
-from strategies import CATALOGUE, ROOT, environments
+from strategies import REGISTRY, ROOT, environments
 
 from generator.check import check
 from generator.environment import load
@@ -34,7 +34,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 @given(environment=environments())
 def test_what_is_drawn_is_valid_and_renders(scratch: Path, environment: dict[str, Any]) -> None:
-    loaded = load(write(scratch, environment), CATALOGUE, scratch)
+    loaded = load(write(scratch, environment), REGISTRY, scratch)
     assert [str(note) for note in loaded.notes] == []
     rendered = render_stack(loaded, ROOT / "templates")
     assert PurePosixPath("environments/drawn/main.tf") in rendered
@@ -64,8 +64,8 @@ def sample(count: int) -> list[dict[str, Any]]:
 def project(root: Path, environments: list[dict[str, Any]]) -> Path:
     """A project of these environments, rendered."""
     shutil.copytree(ROOT / "features", root / "features")
-    loaded = [load(write(root, each), CATALOGUE, root) for each in environments]
-    for path, content in render_project(loaded, CATALOGUE, ROOT).items():
+    loaded = [load(write(root, each), REGISTRY, root) for each in environments]
+    for path, content in render_project(loaded, REGISTRY, ROOT).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
     return root

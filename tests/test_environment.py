@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from generator import codes, rules
 from generator.composition import in_order
-from generator.contract import Catalogue, Version
+from generator.contract import Version
 from generator.document import MOST_PROBLEMS
 from generator.environment import discover, environment_schema, load
 from generator.errors import Diagnostic, InputError
+from generator.registry import Registry
 from generator.syntax import MOST_BYTES
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +44,7 @@ def write(root: Path, text: str | bytes, name: str = "production") -> Path:
 
 def refused(path: Path, root: Path) -> InputError:
     with pytest.raises(InputError) as caught:
-        load(path, Catalogue(root), root)
+        load(path, Registry(root), root)
     assert caught.value.diagnostics
     return caught.value
 
@@ -59,7 +60,7 @@ def snapshot(root: Path) -> dict[Path, bytes]:
 
 def test_a_good_file(project: Path) -> None:
     path = project / "environments" / "production.yaml"
-    environment = load(path, Catalogue(project), project)
+    environment = load(path, Registry(project), project)
     assert environment.path == Path("environments/production.yaml")
     assert environment.name == "production"
     assert environment.stack_name == "ledger-production"
@@ -92,7 +93,7 @@ def test_each_section_is_held_against_its_own_version(project: Path) -> None:
     first = GOOD[: GOOD.index("  database:")] + (
         '  database:\n    version: 1.0.0\n    engine_version: "9.6"\n    storage: 20\n'
     )
-    environment = load(write(project, first), Catalogue(project), project)
+    environment = load(write(project, first), Registry(project), project)
     use = environment.module("database")
     assert use is not None
     assert use.version == Version(1, 0, 0)
@@ -116,7 +117,7 @@ def test_each_section_is_held_against_its_own_version(project: Path) -> None:
     ],
 )
 def test_other_good_files(project: Path, text: str) -> None:
-    load(write(project, text), Catalogue(project), project)
+    load(write(project, text), Registry(project), project)
 
 
 def test_modules_come_after_what_they_need_and_otherwise_by_name(project: Path) -> None:
@@ -125,7 +126,7 @@ def test_modules_come_after_what_they_need_and_otherwise_by_name(project: Path) 
     backwards = "".join(reversed(re.split(r"^(?=  \w)", sections, flags=re.M)))
     text = f"{head}modules:\n{backwards}"
     assert text.index("alarms:") < text.index("kms:")
-    environment = load(write(project, text), Catalogue(project), project)
+    environment = load(write(project, text), Registry(project), project)
     assert [use.name for use in environment.modules] == [
         *("cache", "kms", "network", "database", "replica", "alarms")
     ]
@@ -135,7 +136,7 @@ def test_modules_come_after_what_they_need_and_otherwise_by_name(project: Path) 
 @given(st.permutations("abcdef"), st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5))))
 def test_the_order_of_modules(names: list[str], edges: set[tuple[int, int]]) -> None:
     needs = {name: {names[a] for a, b in edges if b == i and a < b} for i, name in enumerate(names)}
-    base = Catalogue(SMALL).current("kms")
+    base = Registry(SMALL).current("kms")
     (wire,) = base.wiring
     contracts = {
         name: replace(base, wiring=tuple(replace(wire, source=f"{n}.x") for n in sorted(of)))
@@ -195,7 +196,7 @@ def test_a_name_that_cannot_be_shown(project: Path) -> None:
 def test_names_that_an_environment_may_have(project: Path, name: str) -> None:
     text = GOOD.replace("environment: production", f"environment: {name}")
     text = text.replace("project: ledger", "project: l2")
-    assert load(write(project, text, name), Catalogue(project), project).name == name
+    assert load(write(project, text, name), Registry(project), project).name == name
 
 
 def test_another_ending(project: Path) -> None:
@@ -219,13 +220,13 @@ def test_a_link_may_lead_to_a_file_of_the_project(project: Path) -> None:
     path = project / "environments" / "production.yaml"
     path.rename(project / "shared.yaml")
     path.symlink_to(project / "shared.yaml")
-    assert load(path, Catalogue(project), project).document.path == "environments/production.yaml"
+    assert load(path, Registry(project), project).document.path == "environments/production.yaml"
 
 
 def test_a_project_that_is_reached_through_a_link(project: Path, tmp_path: Path) -> None:
     linked = tmp_path / "linked"
     linked.symlink_to(project)
-    load(linked / "environments" / "production.yaml", Catalogue(linked), linked)
+    load(linked / "environments" / "production.yaml", Registry(linked), linked)
 
 
 def test_things_that_are_no_readable_file(project: Path) -> None:
@@ -306,10 +307,11 @@ def test_the_corpus_knows_every_code() -> None:
         for path in CORPUS.glob("*.expected")
         for line in path.read_text().splitlines()
     }
-    # These are about the file itself or its size, or need other contracts; tested above.
+    # These are about the file itself or its size, or the rest of the project; tested above or elsewhere.
     alone = {
         *(codes.TOO_LARGE, codes.MISSING_FILE, codes.UNREADABLE, codes.OUTSIDE),
         *(codes.FILE_NAME, codes.TOO_MANY, codes.CYCLE, codes.NOT_KNOWN_DATA),
+        *(codes.CONTRACT, codes.LOCK),
         *(rule.code for rule in rules.RULES if rule.note),
     }
     assert known | alone == rules.TITLES.keys()
@@ -347,12 +349,12 @@ def test_a_place_points_at_what_the_message_is_about(project: Path) -> None:
 
 
 def test_the_schema_is_one_and_agrees_with_the_check(project: Path) -> None:
-    catalogue = Catalogue(project)
-    schema = environment_schema(catalogue)
+    registry = Registry(project)
+    schema = environment_schema(registry)
     json.dumps(schema)
     assert schema["$schema"].endswith("2020-12/schema")
     validator = jsonschema_rs.Draft202012Validator(schema)
-    good = load(project / "environments/production.yaml", catalogue, project).document.value
+    good = load(project / "environments/production.yaml", registry, project).document.value
     assert validator.is_valid(good)
     modules = good["modules"]
 
@@ -384,7 +386,7 @@ def survives(root: Path, data: bytes) -> None:
     path = write(root, data)
     found: tuple[Diagnostic, ...] = ()
     try:
-        load(path, Catalogue(root), root)
+        load(path, Registry(root), root)
     except InputError as error:
         found = error.diagnostics or pytest.fail("an error that says nothing")
     assert len(found) <= MOST_PROBLEMS + 1
@@ -443,14 +445,14 @@ def test_any_value_of_a_key(scratch: Path, line: int, value: object) -> None:
 
 @pytest.mark.parametrize("path", discover(ROOT), ids=lambda path: path.stem)
 def test_environment_of_this_project(path: Path) -> None:
-    environment = load(path, Catalogue(ROOT), ROOT)
+    environment = load(path, Registry(ROOT), ROOT)
     assert environment.name == path.stem
     assert environment.modules[0].name == "kms"
 
 
 def test_the_project_has_environments_and_a_schema_for_them() -> None:
     assert {path.stem for path in discover(ROOT)} >= {"development", "production", "staging"}
-    catalogue = Catalogue(ROOT)
-    validator = jsonschema_rs.Draft202012Validator(environment_schema(catalogue))
+    registry = Registry(ROOT)
+    validator = jsonschema_rs.Draft202012Validator(environment_schema(registry))
     for path in discover(ROOT):
-        assert validator.is_valid(load(path, catalogue, ROOT).document.value)
+        assert validator.is_valid(load(path, registry, ROOT).document.value)

@@ -9,19 +9,19 @@ import pytest
 from sample import SAMPLE, changed, write
 
 from generator import rules
-from generator.contract import Catalogue
 from generator.environment import load
 from generator.errors import InputError
 from generator.known import SUBJECTS, Known
+from generator.registry import Registry
 from generator.rules import windows
 
 ROOT = Path(__file__).resolve().parent.parent
-CATALOGUE = Catalogue(ROOT)
+REGISTRY = Registry(ROOT)
 NOTES = [rule for rule in rules.RULES if rule.note]
 
 
 def noted(root: Path, change: rules.Change) -> list[str]:
-    environment = load(write(root, changed(change)), CATALOGUE, root)
+    environment = load(write(root, changed(change)), REGISTRY, root)
     assert all(note.note and note.hint for note in environment.notes)
     return [note.code for note in environment.notes]
 
@@ -33,7 +33,7 @@ def test_the_nearest_that_is_noted(rule: rules.Rule, tmp_path: Path) -> None:
 
 
 def test_the_sample_is_not_noted(tmp_path: Path) -> None:
-    assert load(write(tmp_path, SAMPLE), CATALOGUE, tmp_path).notes == ()
+    assert load(write(tmp_path, SAMPLE), REGISTRY, tmp_path).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_note_says_what_was_probably_meant(tmp_path: Path) -> None:
         "database.parameters": {"log_statment": "1"},
         "database.instance_class": "db.r7.large",
     }
-    environment = load(write(tmp_path, changed(change)), CATALOGUE, tmp_path)
+    environment = load(write(tmp_path, changed(change)), REGISTRY, tmp_path)
     texts = [str(note) for note in environment.notes]
     assert "note: log_statment is no parameter" in texts[1]
     assert "did you mean `log_statement_stats`?" in texts[1] or "did you mean `log_stat" in texts[1]
@@ -76,7 +76,7 @@ def test_no_more_notes_of_a_kind_than_anybody_reads(tmp_path: Path) -> None:
 def test_an_error_silences_the_notes(tmp_path: Path) -> None:
     path = write(tmp_path, changed({"region": "eu-west-9", "database.port": 80}))
     with pytest.raises(InputError) as caught:
-        load(path, CATALOGUE, tmp_path)
+        load(path, REGISTRY, tmp_path)
     assert not any(d.note for d in caught.value.diagnostics)
 
 
@@ -112,7 +112,7 @@ def test_a_project_adds_to_what_is_known(tmp_path: Path) -> None:
     late = {"region": "eu-west-9", "database.backup_window": "16:30-17:30"}
     moved = changed({"region": "eu-west-9"})
     with pytest.raises(InputError, match="07:00-17:00 UTC"):
-        load(write(tmp_path, changed(late, moved)), CATALOGUE, tmp_path)
+        load(write(tmp_path, changed(late, moved)), REGISTRY, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_project_s_file_that_is_broken(
 ) -> None:
     (tmp_path / "known.yaml").write_text(text)
     with pytest.raises(InputError) as caught:
-        load(write(tmp_path, SAMPLE), CATALOGUE, tmp_path)
+        load(write(tmp_path, SAMPLE), REGISTRY, tmp_path)
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.path, diagnostic.code) == ("known.yaml", "FB150")
     assert (diagnostic.line, diagnostic.column) == place
@@ -145,7 +145,7 @@ def test_a_project_s_file_that_is_broken(
 def test_a_project_s_file_is_read_as_strictly_as_an_environment(tmp_path: Path) -> None:
     (tmp_path / "known.yaml").write_text("endpoints: &a [sqs]\nparameters: *a\n")
     with pytest.raises(InputError) as caught:
-        load(write(tmp_path, SAMPLE), CATALOGUE, tmp_path)
+        load(write(tmp_path, SAMPLE), REGISTRY, tmp_path)
     assert {d.code for d in caught.value.diagnostics} == {"FB109"}
 
 
@@ -155,7 +155,7 @@ def test_a_project_s_file_may_not_lead_out_of_the_project(tmp_path: Path) -> Non
     (tmp_path / "known.yaml").write_text("endpoints: [hunter2]\n")
     (root / "known.yaml").symlink_to(tmp_path / "known.yaml")
     with pytest.raises(InputError) as caught:
-        load(path, CATALOGUE, root)
+        load(path, REGISTRY, root)
     assert [d.code for d in caught.value.diagnostics] == ["FB122"]
 
 
@@ -187,8 +187,8 @@ def test_every_default_is_known() -> None:
     known = Known()
     inputs = {
         f"{name}.{i.name}": i.default
-        for name in CATALOGUE.names
-        for i in CATALOGUE.current(name).inputs
+        for name in REGISTRY.names
+        for i in REGISTRY.current(name).inputs
     }
     assert set(inputs["network.interface_endpoints"]) <= {*known.endpoints()}
     assert inputs["cache.major_engine_version"] in known.versions("valkey")

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from generator import archive, tree
-from generator.contract import Catalogue, Contract
+from generator.contract import Contract
 from generator.project import load_environments
+from generator.registry import Registry
 from generator.render import render_project
 from generator.terraform import find_terraform, fmt_check
 from generator.workspace import Workspace
@@ -20,7 +21,7 @@ from generator.workspace import Workspace
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path.parent for path in ROOT.glob("modules/*/*/contract.yaml"))
 STACKS = sorted(path.parent for path in ROOT.glob("environments/*/main.tf"))
-CONTROLS = {  # Of the catalogue: what no environment may be able to switch off.
+CONTROLS = {  # Of the registry: what no environment may be able to switch off.
     "auto_minor_version_upgrade",
     "copy_tags_to_snapshot",
     "enable_key_rotation",
@@ -52,8 +53,8 @@ def test_there_are_eight_modules_and_three_stacks() -> None:
 
 
 def test_the_project_is_as_rendered() -> None:
-    catalogue = Catalogue(ROOT)
-    rendered = render_project(load_environments(ROOT, catalogue, ()), catalogue, ROOT)
+    registry = Registry(ROOT)
+    rendered = render_project(load_environments(ROOT, registry, ()), registry, ROOT)
     assert tree.diff(tree.compare(rendered, ROOT)) == ""
 
 

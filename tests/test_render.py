@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import pytest
 
-from generator.contract import Catalogue, Contract
+from generator.contract import Contract
 from generator.document import Document
 from generator.environment import discover, load
 from generator.errors import InputError
 from generator.model import Environment, Instance, ModuleUse
+from generator.registry import Registry
 from generator.render import MARK, render_module, render_project, render_stack
 from generator.terraform import find_terraform, fmt_check
 from generator.workspace import Workspace
@@ -38,10 +39,10 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def uses(catalogue: Catalogue, **instances: dict[str, dict[str, Any]]) -> tuple[ModuleUse, ...]:
+def uses(registry: Registry, **instances: dict[str, dict[str, Any]]) -> tuple[ModuleUse, ...]:
     return tuple(
         ModuleUse(
-            catalogue.current(name),
+            registry.current(name),
             tuple(Instance(key, inputs) for key, inputs in given.items()),
         )
         for name, given in instances.items()
@@ -63,13 +64,13 @@ def environment(modules: tuple[ModuleUse, ...], name: str = "test") -> Environme
 
 
 def rendered(root: Path) -> dict[PurePosixPath, bytes]:
-    catalogue = Catalogue(root)
+    registry = Registry(root)
     readers = {"by-night": {"speed": "fast"}, "reporting": {}}
-    full = uses(catalogue, store={"": STORE}, reader=readers, watch={"": {}})
-    none = uses(catalogue, store={"": STORE}, reader={}, watch={"": {}})
-    least = uses(catalogue, store={"": STORE})
+    full = uses(registry, store={"": STORE}, reader=readers, watch={"": {}})
+    none = uses(registry, store={"": STORE}, reader={}, watch={"": {}})
+    least = uses(registry, store={"": STORE})
     stacks = [environment(full), environment(none, "none"), environment(least, "least")]
-    return render_project(stacks, catalogue, root)
+    return render_project(stacks, registry, root)
 
 
 def test_a_project_is_rendered_as_expected(project: Path) -> None:
@@ -144,7 +145,7 @@ def test_the_contract_is_copied_byte_for_byte(project: Path) -> None:
 
 
 def test_a_pinned_release_is_not_rendered_but_used(project: Path) -> None:
-    catalogue = Catalogue(project)
+    registry = Registry(project)
     folder = project / "modules/reader/0.9.0"
     folder.mkdir(parents=True)
     current = (project / "templates/modules/reader/contract.yaml").read_text()
@@ -152,8 +153,8 @@ def test_a_pinned_release_is_not_rendered_but_used(project: Path) -> None:
         current.replace("1.0.0", "0.9.0").replace("  token:\n    from", "  key:\n    from")
     )
     old = Contract.load(folder / "contract.yaml")
-    modules = (*uses(catalogue, store={"": STORE}), ModuleUse(old, (Instance("a", {}),)))
-    tree = render_project([environment(modules)], catalogue, project)
+    modules = (*uses(registry, store={"": STORE}), ModuleUse(old, (Instance("a", {}),)))
+    tree = render_project([environment(modules)], registry, project)
     main = tree[PurePosixPath("environments/test/main.tf")].decode()
     assert 'source = "../../modules/reader/0.9.0"' in main
     assert "key      = module.store.token" in main
@@ -162,7 +163,7 @@ def test_a_pinned_release_is_not_rendered_but_used(project: Path) -> None:
 
 
 def test_a_wire_without_a_source_is_refused(project: Path) -> None:
-    stack = environment(uses(Catalogue(project), reader={"a": {}}))
+    stack = environment(uses(Registry(project), reader={"a": {}}))
     with pytest.raises(ValueError, match=r"store_id is wired from store\.id, which is not in"):
         render_stack(stack, project / "templates")
 
@@ -201,12 +202,12 @@ def test_a_broken_template_is_named(project: Path) -> None:
     path = project / "templates/modules/store/main.tf.j2"
     path.write_text("\n{{ contract.nothing }}\n")
     with pytest.raises(InputError, match=r"store/main\.tf\.j2:2:1: .*no attribute 'nothing'"):
-        render_module(Catalogue(project).current("store"), project / "templates")
+        render_module(Registry(project).current("store"), project / "templates")
 
 
 def test_hostile_values_stay_values(project: Path) -> None:
     hostile = '"\n}\nprovider "evil" {\n  x = "${file("/etc/passwd")}'
-    stack = environment(uses(Catalogue(project), store={"": {**STORE, "label": hostile}}))
+    stack = environment(uses(Registry(project), store={"": {**STORE, "label": hostile}}))
     stack = replace(
         stack,
         tags=dict.fromkeys(stack.tags, hostile),
@@ -220,16 +221,16 @@ def test_hostile_values_stay_values(project: Path) -> None:
 
 
 def real() -> dict[PurePosixPath, bytes]:
-    catalogue = Catalogue(ROOT)
-    loaded = [load(path, catalogue, ROOT) for path in discover(ROOT)]
-    return render_project(loaded, catalogue, ROOT)
+    registry = Registry(ROOT)
+    loaded = [load(path, registry, ROOT) for path in discover(ROOT)]
+    return render_project(loaded, registry, ROOT)
 
 
 def test_rendering_the_project_again_takes_a_moment() -> None:
-    catalogue = Catalogue(ROOT)
-    loaded = [load(path, catalogue, ROOT) for path in discover(ROOT)]
-    render_project(loaded, catalogue, ROOT)
-    fastest = min(timed(lambda: render_project(loaded, catalogue, ROOT)) for _ in range(5))
+    registry = Registry(ROOT)
+    loaded = [load(path, registry, ROOT) for path in discover(ROOT)]
+    render_project(loaded, registry, ROOT)
+    fastest = min(timed(lambda: render_project(loaded, registry, ROOT)) for _ in range(5))
     assert fastest < 0.1
 
 

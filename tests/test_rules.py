@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator import codes, rules
-from generator.contract import Catalogue
 from generator.document import Document, parse
 from generator.environment import load
 from generator.errors import InputError
 from generator.model import Environment, Instance
+from generator.registry import Registry
 from generator.rules import windows
 from generator.schema import TOP
 
 ROOT = Path(__file__).parents[1]
 SMALL = Path(__file__).parent / "fixtures" / "small"
-CATALOGUE = Catalogue(SMALL)
-GOOD = load(SMALL / "environments" / "production.yaml", CATALOGUE, SMALL)
+REGISTRY = Registry(SMALL)
+GOOD = load(SMALL / "environments" / "production.yaml", REGISTRY, SMALL)
 
 
 def change(module: str, **inputs: object) -> Environment:
@@ -422,13 +422,13 @@ def test_what_is_wrong_already_is_not_judged_by_a_rule(tmp_path: Path) -> None:
         )
     )
     with pytest.raises(InputError) as caught:
-        load(file, CATALOGUE, tmp_path)
+        load(file, REGISTRY, tmp_path)
     assert [d.code for d in caught.value.diagnostics] == [codes.WRONG_TYPE]
 
 
 def test_the_rules_read_inputs_that_the_modules_have() -> None:
     """A rule passes over an input that it does not find, so a misspelt one would never fail."""
-    catalogue = Catalogue(ROOT)
+    registry = Registry(ROOT)
     read = {
         "network": {"cidr", "zones"},
         "database": {
@@ -438,14 +438,14 @@ def test_the_rules_read_inputs_that_the_modules_have() -> None:
         "replica": {"maintenance_window"},
     }
     for module, inputs in read.items():
-        assert inputs <= {i.name for i in catalogue.current(module).inputs}
+        assert inputs <= {i.name for i in registry.current(module).inputs}
 
 
 def test_rules_are_about_what_there_is() -> None:
-    catalogue = Catalogue(ROOT)
+    registry = Registry(ROOT)
     there = {*TOP.inputs, "replica.instances"}
-    for module in catalogue.names:
-        there |= {f"{module}.{given.name}" for given in catalogue.current(module).inputs}
+    for module in registry.names:
+        there |= {f"{module}.{given.name}" for given in registry.current(module).inputs}
     for rule in rules.RULES:
         assert rule.inputs
         assert set(rule.inputs) <= there

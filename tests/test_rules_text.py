@@ -13,15 +13,15 @@ from sample import changed, write
 
 from generator import codes, rules
 from generator.cli import main
-from generator.contract import Catalogue
 from generator.document import parse
 from generator.environment import load
 from generator.errors import FinbaseError, InputError
+from generator.registry import Registry
 from generator.report import rules_text
 from generator.rules.handbook import Bound, Reading, bounds, readings
 
 ROOT = Path(__file__).resolve().parent.parent
-CATALOGUE = Catalogue(ROOT)
+REGISTRY = Registry(ROOT)
 PAGE = ROOT / "docs" / "rules.md"
 MARK = "FINBASE_UPDATE_DOCS=1 pytest tests/test_rules_text.py -->\n\n"
 READINGS = {reading.code: reading for reading in readings()}
@@ -30,6 +30,7 @@ IN_WORDS = {
     *(codes.NOT_UTF8, codes.TOO_LARGE, codes.TOO_DEEP, codes.MISSING_FILE, codes.UNREADABLE),
     *(codes.OUTSIDE, codes.FILE_NAME, codes.OTHER_NAME, codes.TOO_MANY, codes.MISSING_MODULE),
     *(codes.MISSING_SOURCE, codes.MISSING_OUTPUT, codes.CYCLE, codes.NOT_KNOWN_DATA),
+    *(codes.CONTRACT, codes.LOCK),
 }
 
 
@@ -42,8 +43,8 @@ def test_the_page_is_as_rendered() -> None:
     assert text.count(MARK) == 1
     head = text[: text.index(MARK) + len(MARK)]
     if os.environ.get("FINBASE_UPDATE_DOCS"):
-        PAGE.write_text(head + rules_text.page(CATALOGUE))
-    assert PAGE.read_text() == head + rules_text.page(CATALOGUE)
+        PAGE.write_text(head + rules_text.page(REGISTRY))
+    assert PAGE.read_text() == head + rules_text.page(REGISTRY)
 
 
 def test_the_list_names_every_code_and_every_bound() -> None:
@@ -52,7 +53,7 @@ def test_the_list_names_every_code_and_every_bound() -> None:
     for code, title in rules.TITLES.items():
         assert code in result.output
         assert f"  {code}  {title}" in result.output
-    for bound in bounds(CATALOGUE):
+    for bound in bounds(REGISTRY):
         assert f"\n  {bound.name} " in result.output
     (line,) = (line for line in result.output.splitlines() if line.startswith("  FB206"))
     assert line.split("  ")[-1] == "network.cidr"
@@ -60,7 +61,7 @@ def test_the_list_names_every_code_and_every_bound() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_the_list_keeps_to_the_width_where_it_can(width: int) -> None:
-    lines = rules_text.listing(CATALOGUE, width).splitlines()
+    lines = rules_text.listing(REGISTRY, width).splitlines()
     assert max(map(len, lines)) <= max(width, 120)
     assert all(line == line.rstrip() for line in lines)
 
@@ -75,9 +76,9 @@ def test_every_code_is_explained_with_reason_source_and_examples(code: str) -> N
     assert ("  noted " if code.startswith("FB3") else "  refused ") in result.output
 
 
-@pytest.mark.parametrize("bound", bounds(CATALOGUE), ids=lambda bound: bound.name)
+@pytest.mark.parametrize("bound", bounds(REGISTRY), ids=lambda bound: bound.name)
 def test_every_bound_is_explained(bound: Bound) -> None:
-    text = rules_text.explain(bound.name.upper(), CATALOGUE, 100)
+    text = rules_text.explain(bound.name.upper(), REGISTRY, 100)
     assert text.startswith(f"{bound.name}: ")
     assert bound.source in text
     assert "must" in text
@@ -107,11 +108,11 @@ def test_what_is_neither_a_code_nor_an_input(name: str, near: str) -> None:
     assert near in result.output
     assert all(line.isprintable() and len(line) < 200 for line in result.output.splitlines())
     with pytest.raises(FinbaseError, match="neither a code nor an input"):
-        rules_text.explain(name, CATALOGUE, 100)
+        rules_text.explain(name, REGISTRY, 100)
 
 
 def test_a_tab_can_be_seen() -> None:
-    assert "<tab>owner" in rules_text.explain("FB106", CATALOGUE, 100)
+    assert "<tab>owner" in rules_text.explain("FB106", REGISTRY, 100)
 
 
 def test_every_code_of_reading_has_its_reason() -> None:
@@ -129,7 +130,7 @@ def told(example: str | rules.Change, root: Path) -> set[str]:
     try:
         if isinstance(example, str):
             return {d.code for d in parse("x.yaml", example.encode()).problems}
-        load(write(root, changed(example)), CATALOGUE, root)
+        load(write(root, changed(example)), REGISTRY, root)
     except InputError as error:
         return {diagnostic.code for diagnostic in error.diagnostics}
     return set()
@@ -161,7 +162,7 @@ def test_the_table_of_known_mistakes_names_what_exists() -> None:
     text = (ROOT / "docs" / "rules-not-applied.md").read_text()
     rows = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", text, re.M)
     assert [int(number) for number, _ in rows] == list(range(1, 61))
-    named = {bound.name for bound in bounds(CATALOGUE)}
+    named = {bound.name for bound in bounds(REGISTRY)}
     for _, held in rows:
         known = set(re.findall(r"FB[0-9]{3}", held)) | set(re.findall(r"`([a-z_.]+)`", held))
         assert known <= rules.TITLES.keys() | named

@@ -8,8 +8,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from generator.contract import Catalogue, Check, Input, Wire
+from generator.contract import Check, Input, Wire
 from generator.hcl import attributes, type_constraint
+from generator.registry import Registry
 from generator.terraform import find_terraform, isolated_environ
 from generator.validation import validations, words
 
@@ -295,10 +296,10 @@ def test_terraform_refuses_what_json_schema_refuses(tmp_path: Path) -> None:
 
 @pytest.mark.terraform
 def test_every_default_and_example_of_the_catalogue_is_allowed(tmp_path: Path) -> None:
-    catalogue = Catalogue(ROOT)
+    registry = Registry(ROOT)
     declared = []
-    for module in catalogue.names:
-        for given in catalogue.current(module).inputs:
+    for module in registry.names:
+        for given in registry.current(module).inputs:
             values = [given.default, *given.schema.get("examples", [])]
             for index, value in enumerate(values if not given.required else values[1:]):
                 schema = {**given.schema, "default": value}

@@ -14,6 +14,7 @@ from generator.commands.shared import (
     jobs_option,
     load_rendered,
     output_stream,
+    tell_breaches,
     terminal_width,
 )
 
@@ -56,8 +57,9 @@ def check(
 ) -> None:
     """Plan each environment, with no AWS account and no network, and judge the plan.
 
-    Exits 0 where no failure of the catalogue is in it, and 1 where one is. A FILE may be `-`
-    for standard output; the table then goes to standard error.
+    Exits 0 where no failure of the catalogue is in it, and 1 where one is, or where a release
+    is not what was released. A FILE may be `-` for standard output; the table then goes to
+    standard error.
 
     \b
     Examples:
@@ -104,10 +106,13 @@ def _judge_environments(project: Path | None, names: Sequence[str], jobs: int) -
     from generator.project import find_project
 
     root = find_project(project)
-    loaded, changes = load_rendered(root, names)
+    found = load_rendered(root, names)
     if is_pending(root):
         click.echo(PENDING, err=True)
-    if not changes.clean:
+    if found.breaches:
+        tell_breaches(found.breaches, diffs=True)
+        sys.exit(FOUND)
+    if not found.changes.clean:
         click.echo(
             "note: modules/ or environments/ differ from what the YAML and the templates render "
             "(see `finbase render --check`); what is planned is what lies there",
@@ -118,4 +123,4 @@ def _judge_environments(project: Path | None, names: Sequence[str], jobs: int) -
         if sys.stderr.isatty():
             click.echo(f"{name}: {step} …", err=True)
 
-    return judge(root, [each.name for each in loaded], jobs=jobs, progress=progress)
+    return judge(root, [each.name for each in found.loaded], jobs=jobs, progress=progress)

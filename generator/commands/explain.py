@@ -22,8 +22,8 @@ def explain(project: Path | None, code: str) -> None:
       finbase explain FB207
       finbase explain database.port
     """
-    from generator.contract import Catalogue
     from generator.project import find_project
+    from generator.registry import Registry
     from generator.report import rules_text
 
-    click.echo(rules_text.explain(code, Catalogue(find_project(project)), terminal_width()))
+    click.echo(rules_text.explain(code, Registry(find_project(project)), terminal_width()))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import FOUND, PENDING, load_rendered
+from generator.commands.shared import FOUND, PENDING, load_rendered, tell_breaches
 
 __all__ = ["render"]
 
@@ -37,27 +37,36 @@ def render(project: Path | None, environments: tuple[str, ...], check: bool, for
 
     root = find_project(project)
     if check:
-        loaded, changes = load_rendered(root, environments)
+        found = load_rendered(root, environments)
         if journal.is_pending(root):
             click.echo(PENDING, err=True)
-        if changes.clean:
-            click.echo(words.summary(loaded, changes, "all as rendered"))
+        click.echo(tree.diff(found.changes), nl=False)
+        tell_breaches((b for b in found.breaches if not b.restored_by), diffs=True)
+        tell_breaches((b for b in found.breaches if b.restored_by), diffs=False)
+        if found.changes.clean and not found.breaches:
+            click.echo(words.summary(found.loaded, found.changes, "all as rendered"))
             return
-        click.echo(tree.diff(changes), nl=False)
-        outcome = "not as rendered: run `finbase render`"
-        click.echo(words.summary(loaded, changes, outcome), err=True)
+        outcome = "not as rendered"
+        if not found.breaches:
+            outcome += ": run `finbase render`"
+        click.echo(words.summary(found.loaded, found.changes, outcome), err=True)
         sys.exit(FOUND)
+    restores = {"render", "force"} if force else {"render"}
     with journal.hold(root, _wait) as held:
         if held.undone:
             click.echo(f"note: {words.undone(held.undone)}", err=True)
-        loaded, changes = load_rendered(root, environments)
-        tree.write(changes, held, force=force)
-    for stack, kept in changes.abandoned.items():
+        found = load_rendered(root, environments)
+        if lasting := [b for b in found.breaches if b.restored_by not in restores]:
+            tell_breaches(lasting, diffs=True)
+            click.echo(words.summary(found.loaded, found.changes, "nothing was written"), err=True)
+            sys.exit(FOUND)
+        tree.write(found.changes, held, force=force)
+    for stack, kept in found.changes.abandoned.items():
         click.echo(f"note: {words.abandoned(stack, kept)}", err=True)
-    for folder, counts in words.by_folder(changes).items():
+    for folder, counts in words.by_folder(found.changes).items():
         click.echo(f"  {folder}: {counts}")
-    outcome = "nothing to do" if changes.clean else "written"
-    click.echo(words.summary(loaded, changes, outcome))
+    outcome = "nothing to do" if found.changes.clean else "written"
+    click.echo(words.summary(found.loaded, found.changes, outcome))
 
 
 def _wait(seconds: float) -> None:

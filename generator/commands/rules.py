@@ -15,8 +15,8 @@ __all__ = ["rules"]
 @click.pass_obj
 def rules(project: Path | None) -> None:
     """List every rule, bound and note with its code, and what it is about."""
-    from generator.contract import Catalogue
     from generator.project import find_project
+    from generator.registry import Registry
     from generator.report import rules_text
 
-    click.echo(rules_text.listing(Catalogue(find_project(project)), terminal_width()))
+    click.echo(rules_text.listing(Registry(find_project(project)), terminal_width()))

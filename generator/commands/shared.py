@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from generator.integrity import Breach
     from generator.model import Environment
     from generator.tree import Changes
 
 __all__ = [
     "FOUND",
     "PENDING",
+    "Rendered",
     "jobs_option",
     "load_rendered",
     "output_stream",
+    "tell_breaches",
     "terminal_width",
 ]
 
@@ -42,19 +46,42 @@ jobs_option = click.option(
 )
 
 
-def load_rendered(root: Path, names: Sequence[str]) -> tuple[tuple[Environment, ...], Changes]:
-    """Load and render in memory, and compare with what lies in the project; notes are told."""
-    from generator import tree
-    from generator.contract import Catalogue
+@dataclass(frozen=True)
+class Rendered:
+    """What environments are rendered to, against what lies in the project."""
+
+    loaded: tuple[Environment, ...]
+    changes: Changes
+    breaches: tuple[Breach, ...]
+
+
+def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
+    """Load and render in memory, and compare with what lies in the project; notes are told.
+
+    A release that a render would not put back is a breach, and no change.
+    """
+    from generator import integrity, tree
     from generator.project import load_environments
+    from generator.registry import Registry
     from generator.render import render_project
 
-    catalogue = Catalogue(root)
-    loaded = load_environments(root, catalogue, names)
+    registry = Registry(root)
+    loaded = load_environments(root, registry, names)
     for note in (note for environment in loaded for note in environment.notes):
         click.echo(str(note), err=True)
-    rendered = render_project(loaded, catalogue, root)
-    return loaded, tree.compare(rendered, root, whole=not names)
+    rendered = render_project(loaded, registry, root)
+    breaches = integrity.verify(root, registry, rendered)
+    lost = [breach.folder for breach in breaches if not breach.restored_by]
+    kept = {path: c for path, c in rendered.items() if not any(map(path.is_relative_to, lost))}
+    return Rendered(loaded, tree.compare(kept, root, whole=not names), breaches)
+
+
+def tell_breaches(breaches: Iterable[Breach], *, diffs: bool) -> None:
+    """Print each breach on standard error, with the difference where it is wanted."""
+    for breach in breaches:
+        if diffs and breach.diff:
+            click.echo(breach.diff, nl=False)
+        click.echo(f"{breach.what}\n    hint: {breach.way_out}", err=True)
 
 
 def output_stream(*files: BinaryIO | None) -> tuple[TextIO, bool]:

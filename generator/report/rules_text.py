@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from generator import rules
-from generator.contract import Catalogue
 from generator.document import shown
 from generator.errors import FinbaseError
+from generator.registry import Registry
 from generator.rules.handbook import Bound, Reading, bounds, readings
 from generator.rules.rule import Change, Rule
 from generator.sentences import closest
@@ -20,11 +20,11 @@ __all__ = ["explain", "listing", "page"]
 _FEW = 6
 
 
-def listing(catalogue: Catalogue, width: int) -> str:
+def listing(registry: Registry, width: int) -> str:
     """Every rule, bound, note and reason to refuse a file, one on a line of that width."""
     errors = [(r.code, r.title, ", ".join(r.inputs)) for r in rules.RULES if not r.note]
     notes = [(r.code, r.title, ", ".join(r.inputs)) for r in rules.RULES if r.note]
-    held = [(b.name, " ".join(b.codes), words(b.given)) for b in bounds(catalogue)]
+    held = [(b.name, " ".join(b.codes), words(b.given)) for b in bounds(registry)]
     reading = [(r.code, rules.TITLES[r.code], "") for r in readings()]
     parts = (
         ("Rules, which no schema can say", errors),
@@ -35,12 +35,12 @@ def listing(catalogue: Catalogue, width: int) -> str:
     return "\n\n".join(f"{title}\n{_table(rows, width)}" for title, rows in parts)
 
 
-def explain(name: str, catalogue: Catalogue, width: int) -> str:
+def explain(name: str, registry: Registry, width: int) -> str:
     """What a code or an input demands, why, and where that can be read.
 
     Upper and lower case are the same. Raises ``FinbaseError`` for what is neither.
     """
-    held = {bound.name: bound for bound in bounds(catalogue)}
+    held = {bound.name: bound for bound in bounds(registry)}
     for rule in rules.RULES:
         if rule.code == name.upper():
             return _of_rule(rule, width)
@@ -57,7 +57,7 @@ def explain(name: str, catalogue: Catalogue, width: int) -> str:
     )
 
 
-def page(catalogue: Catalogue) -> str:
+def page(registry: Registry) -> str:
     """All of it in Markdown, for ``docs/rules.md``."""
     parts = [
         "## Rules\n\nNo schema can say them, and a plan accepts what they refuse.",
@@ -65,7 +65,7 @@ def page(catalogue: Catalogue) -> str:
         "## Bounds\n\nWhat single values are held to. The modules hold the same bounds in "
         "`validation` blocks, but for those of the file's top, which goes to the stack.\n\n"
         "| value | demand | why | nearest accepted | nearest refused |\n|---|---|---|---|---|\n"
-        + "\n".join(_row(bound) for bound in bounds(catalogue)),
+        + "\n".join(_row(bound) for bound in bounds(registry)),
         "## Notes\n\nWhat cannot be known here, or may be meant so. A note is told on standard "
         "error and changes neither what is rendered nor the exit code.",
         *(_section(rule) for rule in rules.RULES if rule.note),

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import yaml
 
-from generator.contract import Catalogue, Input, Schema
+from generator.contract import Input, Schema
+from generator.registry import Registry
 from generator.rules.rule import Change
 from generator.schema import TOP
 from generator.sentences import code_of
@@ -60,13 +61,13 @@ class Reading:
     refused: str | Change
 
 
-def bounds(catalogue: Catalogue) -> tuple[Bound, ...]:
+def bounds(registry: Registry) -> tuple[Bound, ...]:
     """Every bound of the newest contracts: first those of the file's top, then by module."""
     found: list[Bound] = []
     for name, entry in _data("bounds").items():
-        if given := _input(catalogue, name):
-            at = f"{place(catalogue, name)}.{entry['at']}" if "at" in entry else None
-            way, beside = at or place(catalogue, name), entry.get("with", {})
+        if given := _input(registry, name):
+            at = f"{place(registry, name)}.{entry['at']}" if "at" in entry else None
+            way, beside = at or place(registry, name), entry.get("with", {})
             accepted, refused = (
                 tuple({**beside, way: value} for value in entry[key])
                 for key in ("accepted", "refused")
@@ -83,10 +84,10 @@ def readings() -> tuple[Reading, ...]:
     )
 
 
-def place(catalogue: Catalogue, name: str, instance: str = "reporting") -> str:
+def place(registry: Registry, name: str, instance: str = "reporting") -> str:
     """The way to an input in a file; for a module of many instances, in one of them."""
     module, _, rest = name.partition(".")
-    many = module in catalogue.names and catalogue.current(module).multiplicity == "many"
+    many = module in registry.names and registry.current(module).multiplicity == "many"
     return f"{module}.instances.{instance}.{rest}" if many else name
 
 
@@ -97,7 +98,7 @@ def _data(name: str) -> Mapping[str, Any]:
     return data
 
 
-def _input(catalogue: Catalogue, name: str) -> Input | None:
+def _input(registry: Registry, name: str) -> Input | None:
     """The input of that name, or the field at the top of the file, or a part of one."""
     first, _, rest = name.partition(".")
     if first in TOP.inputs:
@@ -106,9 +107,9 @@ def _input(catalogue: Catalogue, name: str) -> Input | None:
             return field
         part = field.schema["properties"][rest]
         return Input(rest, part, part["description"], part.get("rule"), True, False, False)
-    if first not in catalogue.names:
+    if first not in registry.names:
         return None
-    return next((i for i in catalogue.current(first).inputs if i.name == rest), None)
+    return next((i for i in registry.current(first).inputs if i.name == rest), None)
 
 
 def _codes(schema: Schema) -> Iterator[str]:

@@ -11,13 +11,14 @@ import jsonschema_rs
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from generator.contract import Catalogue, Contract
+from generator.contract import Contract
 from generator.known import Known
+from generator.registry import Registry
 from generator.rules import windows
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = Known()
-CATALOGUE = Catalogue(ROOT)
+REGISTRY = Registry(ROOT)
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -36,7 +37,7 @@ tag_text = st.text("abcXYZ019 _.:/=+@-", min_size=1, max_size=40).filter(
 
 def covered_regions() -> list[str]:
     """The regions whose business hours are known and whose databases can be verified."""
-    folder = CATALOGUE.templates / "secret" / "rotation" / "ca"
+    folder = REGISTRY.templates / "secret" / "rotation" / "ca"
     return sorted({path.stem for path in folder.glob("*.pem")} & {*KNOWN.regions()})
 
 
@@ -115,7 +116,7 @@ def volumes(draw: Draw) -> dict[str, int]:
 
 def settable() -> list[str]:
     """The parameters that the database module does not set itself."""
-    given = {i.name: i for i in CATALOGUE.current("database").inputs}["parameters"]
+    given = {i.name: i for i in REGISTRY.current("database").inputs}["parameters"]
     names = jsonschema_rs.Draft202012Validator(given.schema["propertyNames"])
     return [name for name in KNOWN.parameters() if names.is_valid(name)]
 
@@ -195,8 +196,8 @@ def inputs(draw: Draw, contract: Contract, fixed: Mapping[str, Any]) -> dict[str
 def pinned(draw: Draw) -> dict[str, Contract]:
     """A version of each module, such that each has the outputs that the others take."""
     contracts = {
-        name: CATALOGUE.get(name, draw(st.sampled_from(CATALOGUE.versions(name))))
-        for name in CATALOGUE.names
+        name: REGISTRY.get(name, draw(st.sampled_from(REGISTRY.versions(name))))
+        for name in REGISTRY.names
     }
     outputs = {f"{c.name}.{output.name}" for c in contracts.values() for output in c.outputs}
     wires = [wire for contract in contracts.values() for wire in contract.wiring]
@@ -226,7 +227,7 @@ def environments(draw: Draw, name: str = "drawn") -> dict[str, Any]:
     }
     modules: dict[str, Any] = {}
     contracts = draw(pinned())
-    for module in draw(st.permutations(CATALOGUE.names)):
+    for module in draw(st.permutations(REGISTRY.names)):
         contract = contracts[module]
         section: dict[str, Any] = {"version": str(contract.version)}
         if contract.multiplicity != "many":

@@ -1,0 +1,87 @@
+"""``modules/releases.lock``: which versions of which modules are released, and the hash of each.
+
+A line for each release, sorted, so that two branches that release different modules merge by
+themselves: ``<module> <version> h1:<hash>``. The hash is ``checksums.tree_hash`` of all files of
+``modules/<module>/<version>/``. Who may not change a release need only see this file unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from generator import codes
+from generator.contract import Version
+from generator.errors import Diagnostic, InputError
+
+__all__ = ["PATH", "Lock"]
+
+PATH = PurePosixPath("modules/releases.lock")
+
+_HEADER = """\
+# Released versions never change: a line for each, with the hash of its files.
+# Written by finbase release. Do not edit; on a merge conflict keep the lines of both sides.
+"""
+_LINE = re.compile(r"([a-z][a-z0-9_]*) (\d+\.\d+\.\d+) (h1:[A-Za-z0-9+/]{43}=)")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The released versions: (module, version) → hash."""
+
+    hashes: Mapping[tuple[str, Version], str] = field(default_factory=dict)
+
+    def released(self, module: str) -> tuple[Version, ...]:
+        """Name the released versions of a module, oldest first."""
+        return tuple(sorted(version for name, version in self.hashes if name == module))
+
+    def __contains__(self, release: tuple[str, Version]) -> bool:
+        return release in self.hashes
+
+    def with_release(self, module: str, version: Version, tree_hash: str) -> Lock:
+        """Give the lock with one more release in it."""
+        return Lock({**self.hashes, (module, version): tree_hash})
+
+    def text(self) -> str:
+        """Write the file."""
+        return _HEADER + "".join(
+            f"{name} {version} {self.hashes[name, version]}\n"
+            for name, version in sorted(self.hashes)
+        )
+
+    @classmethod
+    def load(cls, root: Path) -> Lock:
+        """Read the lock of a project; a project without one has released nothing.
+
+        Raises ``InputError`` for each line that is none, and for a release that is named twice.
+        """
+        try:
+            lines = (root / PATH).read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return cls()
+        hashes: dict[tuple[str, Version], str] = {}
+        wrong = []
+        for number, line in enumerate(lines, 1):
+            if not line or line.startswith("#"):
+                continue
+            match = _LINE.fullmatch(line)
+            if match is None:
+                wrong.append(_wrong(number, f"{line[:60]!r} is not <module> <version> <hash>"))
+                continue
+            try:
+                release = (match[1], Version.parse(match[2]))
+            except ValueError as error:
+                wrong.append(_wrong(number, str(error)))
+                continue
+            if hashes.setdefault(release, match[3]) != match[3]:
+                wrong.append(_wrong(number, f"{match[1]} {match[2]} is there with another hash"))
+        if wrong:
+            raise InputError(wrong)
+        return cls(hashes)
+
+
+def _wrong(line: int, what: str) -> Diagnostic:
+    hint = "put the file back as it was committed: git checkout -- modules/releases.lock"
+    return Diagnostic(str(PATH), line, 1, codes.LOCK, what, hint)

@@ -1,0 +1,66 @@
+"""The module registry of a project: every version of every module that can be pinned."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from generator import codes
+from generator.contract import Contract, Version
+from generator.errors import Diagnostic, InputError
+from generator.lock import Lock
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """Every contract of a project: the ones of the templates, and each released copy."""
+
+    def __init__(self, root: Path) -> None:
+        self.templates = root / "templates" / "modules"
+        self.releases = root / "modules"
+        self._loaded: dict[Path, Contract] = {}
+
+    @cached_property
+    def lock(self) -> Lock:
+        """What is released; raises ``InputError`` where that cannot be read."""
+        return Lock.load(self.releases.parent)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The modules that have templates, sorted."""
+        return tuple(sorted(p.parent.name for p in self.templates.glob("*/contract.yaml")))
+
+    def current(self, name: str) -> Contract:
+        """The contract that the templates of the module have now."""
+        return self._load(self.templates / name / "contract.yaml")
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """Every version that can be pinned, oldest first."""
+        found = {self.current(name).version}
+        for path in (self.releases / name).glob("*/contract.yaml"):
+            found.add(self._load(path).version)
+        return tuple(sorted(found))
+
+    def get(self, name: str, version: Version) -> Contract:
+        """The contract of that version; raises ``KeyError`` where there is none.
+
+        A released version has its own, whatever the templates are at.
+        """
+        path = self.releases / name / str(version) / "contract.yaml"
+        current = self.current(name)
+        if current.version == version and not ((name, version) in self.lock and path.is_file()):
+            return current
+        if not path.is_file():
+            raise KeyError(f"{name} {version}")
+        return self._load(path)
+
+    def _load(self, path: Path) -> Contract:
+        if path not in self._loaded:
+            contract = Contract.load(path)
+            folder = path.parent if path.is_relative_to(self.templates) else path.parent.parent
+            if contract.name != folder.name:
+                what = f"it names {contract.name!r} but lies in {folder.name!r}"
+                raise InputError([Diagnostic(str(path), 1, 1, codes.CONTRACT, what)])
+            self._loaded[path] = contract
+        return self._loaded[path]
