@@ -87,14 +87,17 @@ class Workspace:
     ) -> None:
         self.processes.close()
 
-    def plan(self, stack: Path, *, project: Path) -> bytes:
-        """Plan ``stack`` from nothing; the result is the plan as JSON on one line.
+    def plan(self, stack: Path, *, project: Path, state: bytes | None = None) -> bytes:
+        """Plan ``stack`` from nothing, or from a state; the result is JSON on one line.
 
-        ``project`` is the folder that holds the stack and every module it uses. Raises
-        ``TerraformError`` with the failed step and Terraform's message.
+        ``project`` is the folder that holds the stack and every module it uses, ``state`` a
+        file of version 4. Raises ``TerraformError`` with the failed step and Terraform's
+        message.
         """
         tree = self._copy(stack, project)
         isolate_provider(tree.folder)
+        if state is not None:
+            (tree.folder / "terraform.tfstate").write_bytes(state)
         config = self._initialise(tree)
         flags = ("-refresh=false", "-input=false", "-lock=false", "-no-color")
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import FOUND, PENDING, load_rendered, tell_breaches
+from generator.commands.shared import FOUND, PENDING, hold_journal, load_rendered, tell_breaches
 
 __all__ = ["render"]
 
@@ -52,9 +52,7 @@ def render(project: Path | None, environments: tuple[str, ...], check: bool, for
         click.echo(words.summary(found.loaded, found.changes, outcome), err=True)
         sys.exit(FOUND)
     restores = {"render", "force"} if force else {"render"}
-    with journal.hold(root, _wait) as held:
-        if held.undone:
-            click.echo(f"note: {words.undone(held.undone)}", err=True)
+    with hold_journal(root) as held:
         found = load_rendered(root, environments)
         if lasting := [b for b in found.breaches if b.restored_by not in restores]:
             tell_breaches(lasting, diffs=True)
@@ -67,7 +65,3 @@ def render(project: Path | None, environments: tuple[str, ...], check: bool, for
         click.echo(f"  {folder}: {counts}")
     outcome = "nothing to do" if found.changes.clean else "written"
     click.echo(words.summary(found.loaded, found.changes, outcome))
-
-
-def _wait(seconds: float) -> None:
-    click.echo(f"another render is at work here; waiting for it, at most {seconds:g} s …", err=True)

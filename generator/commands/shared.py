@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from generator.integrity import Breach
+    from generator.journal import Journal
     from generator.model import Environment
     from generator.tree import Changes
 
@@ -21,6 +23,7 @@ __all__ = [
     "FOUND",
     "PENDING",
     "Rendered",
+    "hold_journal",
     "jobs_option",
     "load_rendered",
     "output_stream",
@@ -74,6 +77,22 @@ def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
     lost = [breach.folder for breach in breaches if not breach.restored_by]
     kept = {path: c for path, c in rendered.items() if not any(map(path.is_relative_to, lost))}
     return Rendered(loaded, tree.compare(kept, root, whole=not names), breaches)
+
+
+@contextmanager
+def hold_journal(root: Path) -> Iterator[Journal]:
+    """Wait for the right to write in the project; what was undone for it is told."""
+    from generator import journal
+    from generator.report import changes as words
+
+    with journal.hold(root, _wait) as held:
+        if held.undone:
+            click.echo(f"note: {words.undone(held.undone)}", err=True)
+        yield held
+
+
+def _wait(seconds: float) -> None:
+    click.echo(f"another render is at work here; waiting for it, at most {seconds:g} s …", err=True)
 
 
 def tell_breaches(breaches: Iterable[Breach], *, diffs: bool) -> None:

@@ -1,0 +1,272 @@
+"""The interface of a module, read from its rendered ``*.tf`` files: what its users depend on.
+
+It is read from what is shipped, with python-hcl2, and not from contracts or templates: a fault
+of the renderer would be in both. Expressions are kept as text on one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, TypeAlias
+
+__all__ = ["Interface", "Output", "Place", "Resource", "Type", "Variable", "read_interface"]
+
+Tree: TypeAlias = Mapping[PurePosixPath, bytes]
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A line of a file; ``path`` is relative to the project."""
+
+    path: PurePosixPath
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Type:
+    """A type constraint: its name, and what it is made of.
+
+    A collection has its element under ``""``; an object its attributes, a tuple its elements
+    by number. ``optional`` names the attributes that need not be given.
+    """
+
+    name: str
+    parts: Mapping[str, Type]
+    optional: frozenset[str] = frozenset()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An input. ``default`` is None where it must be given."""
+
+    name: str
+    type: Type
+    default: str | None
+    nullable: bool
+    sensitive: bool
+    ephemeral: bool
+    conditions: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output; ``value`` is its expression."""
+
+    name: str
+    value: str
+    sensitive: bool
+    ephemeral: bool
+    place: Place
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A managed resource, and every argument by its way in: ``rotation_rules.duration``."""
+
+    address: str
+    arguments: Mapping[str, str]
+    places: Mapping[str, Place]
+    place: Place
+
+    @property
+    def type(self) -> str:
+        """The type of the resource."""
+        return self.address.partition(".")[0]
+
+    @property
+    def keys(self) -> str:
+        """What makes several instances of it: ``for_each`` or ``count``, or nothing."""
+        return next((name for name in ("for_each", "count") if name in self.arguments), "")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What a version of a module offers and demands, by name or address."""
+
+    variables: Mapping[str, Variable]
+    outputs: Mapping[str, Output]
+    resources: Mapping[str, Resource]
+    moved: Mapping[str, str]
+    """From → to."""
+    requirements: Mapping[str, tuple[str, Place]]
+    """``terraform`` and each provider's source → version constraint."""
+
+
+def read_interface(tree: Tree) -> Interface:
+    """Read the ``*.tf`` files of one module version; those in folders below it are not its own.
+
+    Raises ``ValueError`` with the file's name where one is not HCL.
+    """
+    from hcl2.query import DocumentView
+
+    variables: dict[str, Variable] = {}
+    outputs: dict[str, Output] = {}
+    resources: dict[str, Resource] = {}
+    moved: dict[str, str] = {}
+    requirements: dict[str, tuple[str, Place]] = {}
+    top = min((len(path.parts) for path in tree), default=0)
+    for path, content in sorted(tree.items()):
+        if path.suffix != ".tf" or len(path.parts) != top:
+            continue
+        try:
+            document = DocumentView.parse(content.decode())
+        except Exception as error:  # whatever the parser below python-hcl2 raises
+            raise ValueError(f"{path} is not HCL: {error}") from error
+        block: Any  # python-hcl2 promises less than it gives
+        for block in document.blocks():
+            kind, labels = block.block_type, block.name_labels
+            place = Place(path, block.raw._meta.line)
+            if kind == "variable":
+                variables[labels[0]] = _variable(labels[0], block, place)
+            elif kind == "output":
+                outputs[labels[0]] = _output(labels[0], block, place)
+            elif kind == "resource":
+                resource = _resource(".".join(labels), block, place)
+                resources[resource.address] = resource
+            elif kind == "moved":
+                ends = _texts(block)
+                moved[ends["from"]] = ends["to"]
+            elif kind == "terraform":
+                requirements |= _requirements(block, path)
+    return Interface(variables, outputs, resources, moved, requirements)
+
+
+def _variable(name: str, block: Any, place: Place) -> Variable:
+    texts = _texts(block)
+    kind = block.attribute("type")
+    return Variable(
+        name=name,
+        type=_type(kind.value_node) if kind else Type("any", {}, text="any"),
+        default=texts.get("default"),
+        nullable=texts.get("nullable") != "false",
+        sensitive=texts.get("sensitive") == "true",
+        ephemeral=texts.get("ephemeral") == "true",
+        conditions=tuple(_texts(each)["condition"] for each in block.blocks("validation")),
+        place=place,
+    )
+
+
+def _output(name: str, block: Any, place: Place) -> Output:
+    texts = _texts(block)
+    flags = {flag: texts.get(flag) == "true" for flag in ("sensitive", "ephemeral")}
+    return Output(name, texts["value"], place=place, **flags)
+
+
+def _resource(address: str, block: Any, place: Place) -> Resource:
+    found = list(_arguments(block, place.path, ""))
+    return Resource(
+        address,
+        {name: text for name, text, _ in found},
+        {name: where for name, _, where in found},
+        place,
+    )
+
+
+def _arguments(block: Any, path: PurePosixPath, way: str) -> Iterator[tuple[str, str, Place]]:
+    """Yield every argument of a block and of the blocks in it; the lifecycle is none."""
+    for attribute in block.attributes():
+        place = Place(path, attribute.raw._meta.line)
+        yield f"{way}{attribute.name}", _text(attribute.value), place
+    numbers: dict[str, int] = {}
+    for inner in block.blocks():
+        name = ".".join(inner.labels)
+        if name == "lifecycle":
+            continue
+        number = numbers[name] = numbers.get(name, -1) + 1
+        yield from _arguments(
+            inner.body, path, f"{way}{name}[{number}]." if number else f"{way}{name}."
+        )
+
+
+def _requirements(block: Any, path: PurePosixPath) -> Iterator[tuple[str, tuple[str, Place]]]:
+    if required := block.attribute("required_version"):
+        place = Place(path, required.raw._meta.line)
+        yield "terraform", (_text(required.value).strip('"'), place)
+    for providers in block.blocks("required_providers"):
+        for provider in providers.attributes():
+            entry = {key: _text(value.to_dict()) for key, value in _entries(provider)}
+            source = entry.get("source", provider.name).strip('"')
+            place = Place(path, provider.raw._meta.line)
+            yield source, (entry.get("version", "").strip('"'), place)
+
+
+def _entries(attribute: Any) -> list[tuple[str, Any]]:
+    from hcl2.query import ObjectView
+
+    return next(
+        (
+            view.entries
+            for view in attribute.value_node.walk_semantic()
+            if isinstance(view, ObjectView)
+        ),
+        [],
+    )
+
+
+def _type(node: Any) -> Type:
+    """Read a type constraint; what is none of Terraform's is kept as text."""
+    from hcl2.query import FunctionCallView, ObjectView, TupleView
+
+    text = _text(node.to_dict())
+    call = next((v for v in _unwrapped(node) if isinstance(v, FunctionCallView)), None)
+    if call is None:
+        return Type(text, {}, text=text)
+    inner = next(_unwrapped(call.args[0]), None) if call.args else None
+    views = list(_unwrapped(call.args[0])) if call.args else []
+    object_view = next((v for v in views if isinstance(v, ObjectView)), None)
+    tuple_view = next((v for v in views if isinstance(v, TupleView)), None)
+    if call.name == "object" and object_view is not None:
+        parts, optional = {}, set()
+        for key, value in object_view.entries:
+            wrapped = next((v for v in _unwrapped(value) if isinstance(v, FunctionCallView)), None)
+            if wrapped is not None and wrapped.name == "optional":
+                optional.add(key)
+                value = wrapped.args[0]
+            parts[key] = _type(value)
+        return Type("object", parts, frozenset(optional), text)
+    if call.name == "tuple" and tuple_view is not None:
+        return Type(
+            "tuple", {str(n): _type(v) for n, v in enumerate(tuple_view.elements)}, text=text
+        )
+    if inner is None:
+        return Type(text, {}, text=text)
+    return Type(call.name, {"": _type(call.args[0])}, text=text)
+
+
+def _unwrapped(node: Any) -> Iterator[Any]:
+    """Yield a view and what it does nothing but wrap."""
+    from hcl2.query import NodeView
+
+    while True:
+        yield node
+        if type(node) is not NodeView:
+            return
+        below = [view for view in node.walk_semantic() if view.raw is not node.raw]
+        if not below:
+            return
+        node = below[0]
+
+
+def _texts(block: Any) -> dict[str, str]:
+    return {attribute.name: _text(attribute.value) for attribute in block.attributes()}
+
+
+def _text(value: Any) -> str:
+    """Write a serialized expression on one line, as HCL would."""
+    if isinstance(value, str):
+        whole = value.startswith("${") and value.endswith("}")
+        return value[2:-1] if whole else value
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_text(each)}' for key, each in value.items())}}}"
+    return str(value)

@@ -1,0 +1,49 @@
+"""A release in words."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+
+from generator.integrity import folder_of
+from generator.release import Release
+
+__all__ = ["reasons", "refusal", "summary", "today"]
+
+
+def today() -> date:
+    """The day of a release, in UTC; ``SOURCE_DATE_EPOCH`` overrides the clock.
+
+    See https://reproducible-builds.org/specs/source-date-epoch/. Raises ``ValueError`` where
+    that is no number of seconds.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return (datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)).date()
+
+
+def reasons(release: Release) -> str:
+    """List what changed for users, a line for each: the level that it needs, where, what."""
+    return "".join(f"  {r.level!s:5}  {r.place}: {r.what}\n" for r in release.reasons)
+
+
+def refusal(release: Release) -> str:
+    """Say why a release is refused."""
+    count = len(release.refused)
+    changes = "1 change needs" if count == 1 else f"{count} changes need"
+    return (
+        f"{release.module} {release.version} is not released: {changes} more than a "
+        f"{release.level} release\n    hint: finbase release {release.module} {release.needed} …, "
+        "or change the templates so that it is not needed"
+    )
+
+
+def summary(release: Release, dry_run: bool) -> str:
+    """Sum a release up."""
+    folder = folder_of(release.module, release.version)
+    files = sum(path.is_relative_to(folder) for path in release.steps)
+    after = f"after {release.previous}" if release.previous else "the first"
+    done = "would be released" if dry_run else "is released"
+    return (
+        f"{release.module} {release.version}, {after}, {done}: {folder}/ ({files} files written), "
+        "its hash, changelog and upgrade notes; environments stay at what they pin"
+    )
