@@ -28,7 +28,7 @@ from generator.schema import NAME, TOP, environment_schema, part_of
 from generator.sentences import closest, listed
 from generator.syntax import MOST_BYTES, failure
 
-__all__ = ["Environment", "Instance", "ModuleUse", "discover", "environment_schema", "load"]
+__all__ = ["Environment", "Instance", "ModuleUse", "discover", "environment_schema", "load", "read"]
 
 
 def discover(root: Path) -> tuple[Path, ...]:
@@ -42,7 +42,12 @@ def load(path: Path, registry: Registry, root: Path) -> Environment:
     What can only be noted is in the ``notes`` of the result. Raises ``InputError`` with
     everything that is wrong with it, in the order of the file.
     """
-    document = parse(*_read(path, root))
+    return read(*_read(path, root), registry, root)
+
+
+def read(name: str, data: bytes, registry: Registry, root: Path) -> Environment:
+    """Take ``data`` as the content of the file ``name``, and validate it as ``load`` does."""
+    document = parse(name, data)
     found = list(document.problems)
     wrong = set(document.spoiled)
 

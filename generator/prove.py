@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from generator import compliance
@@ -20,17 +21,19 @@ from generator.workspace import Workspace
 __all__ = ["prove", "rendered_files", "select"]
 
 
-def select(root: Path, names: Sequence[str]) -> tuple[Mutation, ...]:
+def select(root: Path, names: Sequence[str], environment: str = "") -> tuple[Mutation, ...]:
     """The mutations of the project whose id or failure is among ``names``; all where it is empty.
 
-    Raises ``ComplianceError`` where the mutations cannot be read, and ``KeyError`` with the
-    names that fit none.
+    With ``environment`` they are put into its stack instead of their own. Raises
+    ``ComplianceError`` where the mutations cannot be read, and ``KeyError`` with the names
+    that fit none.
     """
     mutations = load_mutations(root / "features")
     unknown = [n for n in names if not any(n in (m.id, m.failure) for m in mutations)]
     if unknown:
         raise KeyError(*unknown)
-    return tuple(m for m in mutations if not names or m.id in names or m.failure in names)
+    chosen = (m for m in mutations if not names or m.id in names or m.failure in names)
+    return tuple(replace(m, environment=environment or m.environment) for m in chosen)
 
 
 def rendered_files(root: Path) -> dict[PurePosixPath, bytes]:

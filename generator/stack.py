@@ -14,7 +14,7 @@ from generator.contract import Output, Wire
 from generator.hcl import Hcl
 from generator.model import Environment, Instance, ModuleUse
 
-__all__ = ["Block", "blocks", "default_tags", "exports", "local_values"]
+__all__ = ["Block", "blocks", "default_tags", "exports", "label", "local_values"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def blocks(environment: Environment) -> Iterator[Block]:
                 if (source := _source(wire, instance, environment)) is not None
             }
             yield Block(
-                label=_label(use, instance),
+                label=label(use, instance),
                 summary=contract.summary,
                 source=f"../../modules/{use.name}/{use.version}",
                 inputs={
@@ -113,10 +113,11 @@ def _source(wire: Wire, instance: Instance, environment: Environment) -> Any:
 def _value(use: ModuleUse, output: str) -> Hcl | dict[str, Hcl]:
     """Refer to an output: of a ``many`` module as a map, keyed by instance."""
     references = {
-        instance.key: Hcl(f"module.{_label(use, instance)}.{output}") for instance in use.instances
+        instance.key: Hcl(f"module.{label(use, instance)}.{output}") for instance in use.instances
     }
     return references if use.contract.multiplicity == "many" else references[""]
 
 
-def _label(use: ModuleUse, instance: Instance) -> str:
+def label(use: ModuleUse, instance: Instance) -> str:
+    """Name the module block of an instance."""
     return f"{use.name}_{instance.key.replace('-', '_')}" if instance.key else use.name

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from generator import checksums
 from generator.errors import TreeError
@@ -21,7 +22,10 @@ from generator.ground import Ground, owner, told
 from generator.journal import Journal
 from generator.render import MARK, Tree
 
-__all__ = ["Changes", "Tree", "apply", "compare", "diff", "difference", "walk", "write"]
+__all__ = ["Changes", "Step", "Tree", "apply", "compare", "diff", "difference", "walk", "write"]
+
+Step: TypeAlias = tuple[bytes | None, bytes | None]
+"""Content of a file before and after; None where there is no file."""
 
 _MARKED = (".tf", ".md", ".hcl")
 _MARKS = (f"# {MARK}".encode(), f"<!-- {MARK}".encode())
@@ -42,6 +46,15 @@ class Changes:
     """What would be lost of it that finbase is not known to have rendered."""
     abandoned: Mapping[PurePosixPath, tuple[str, ...]] = field(default_factory=dict)
     """Stack whose environment is gone → names of what is Terraform's there, and stays."""
+
+    @property
+    def steps(self) -> dict[PurePosixPath, Step]:
+        """What has to be written and deleted, for ``apply``."""
+        return {
+            **{path: (None, after) for path, after in self.created.items()},
+            **self.changed,
+            **{path: (before, None) for path, before in self.removed.items()},
+        }
 
     @property
     def clean(self) -> bool:
@@ -109,20 +122,11 @@ def write(changes: Changes, journal: Journal, *, force: bool = False) -> None:
             hint="move them out of the rendered folders and render again; or, if they can go, "
             "`finbase render --force` writes over them and deletes them",
         )
-    apply(
-        {
-            **{path: (None, after) for path, after in changes.created.items()},
-            **changes.changed,
-            **{path: (before, None) for path, before in changes.removed.items()},
-        },
-        journal,
-    )
+    apply(changes.steps, journal)
 
 
-def apply(
-    steps: Mapping[PurePosixPath, tuple[bytes | None, bytes | None]], journal: Journal
-) -> None:
-    """Take every step, or none: path → content before and after, None where there is no file.
+def apply(steps: Mapping[PurePosixPath, Step], journal: Journal) -> None:
+    """Take every step, or none.
 
     Raises ``TreeError`` for a place that may not be written to, and for whatever the system
     says.

@@ -18,10 +18,20 @@ __all__ = ["prove"]
 @click.option(
     "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the matrix as JSON."
 )
+@click.option(
+    "--environment",
+    metavar="ENV",
+    default="",
+    help="Put them into the stack of ENV, at the versions that it pins.",
+)
 @jobs_option
 @click.pass_obj
 def prove(
-    project: Path | None, names: tuple[str, ...], json_file: BinaryIO | None, jobs: int
+    project: Path | None,
+    names: tuple[str, ...],
+    environment: str,
+    json_file: BinaryIO | None,
+    jobs: int,
 ) -> None:
     """Put each failure back, one at a time, and see it caught by its own scenarios.
 
@@ -34,6 +44,7 @@ def prove(
       finbase prove
       finbase prove F01 F10
       finbase prove nat-gateway-single --json matrix.json
+      finbase prove F07a F07b F07c --environment staging
     """
     from generator.project import find_project
     from generator.prove import prove as run
@@ -43,7 +54,7 @@ def prove(
 
     root = find_project(project)
     try:
-        mutations = select(root, names)
+        mutations = select(root, names, environment)
     except KeyError as error:
         raise click.UsageError(
             f"no failure and no mutation is called {', '.join(error.args)}; "

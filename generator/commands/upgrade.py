@@ -1,0 +1,79 @@
+"""``finbase upgrade``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from generator.commands.shared import FOUND, hold_journal
+
+__all__ = ["upgrade"]
+
+
+@click.command()
+@click.argument("environment", metavar="ENV")
+@click.argument("module", metavar="[MODULE[@VERSION]]", default="")
+@click.option("--write", is_flag=True, help="Put the new pins into the YAML file and render.")
+@click.option(
+    "--accept-data-loss", is_flag=True, help="Write even where data would be lost at the apply."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def upgrade(
+    project: Path | None,
+    environment: str,
+    module: str,
+    write: bool,
+    accept_data_loss: bool,
+    as_json: bool,
+) -> None:
+    """Show what newer releases do to ENV, before anything is written.
+
+    Without MODULE every module moves to its newest release. Both stacks are planned offline;
+    what is applied is not asked. --write changes the pins, keeps all else of the file as it
+    is, and renders. Exits 1 where the file does not fit the new versions, or where data would
+    be lost and --write is not told to accept it.
+
+    \b
+    Examples:
+      finbase upgrade staging
+      finbase upgrade production cache
+      finbase upgrade production database@2.0.0 --write
+    """
+    from generator import tree
+    from generator.contract import Version
+    from generator.pins import newer
+    from generator.project import find_project, load_environments
+    from generator.registry import Registry
+    from generator.report import upgrade_text
+    from generator.terraform import find_terraform
+    from generator.upgrade import preview, steps
+
+    root = find_project(project)
+    name, _, wanted = module.partition("@")
+    try:
+        version = Version.parse(wanted) if "@" in module else None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    registry = Registry(root)
+    (loaded,) = load_environments(root, registry, [environment])
+    pins = newer(loaded, registry, name, version)
+    if not pins:
+        click.echo(f"{environment} has the newest release of {name or 'every module'}")
+        return
+    found = preview(root, registry, loaded, pins, find_terraform())
+    click.echo(upgrade_text.render_json(found) if as_json else upgrade_text.text(found))
+    if found.after is None:
+        sys.exit(FOUND)
+    if not write:
+        if not as_json:
+            click.echo("nothing is written; with --write it would be")
+        return
+    if found.losses and not accept_data_loss:
+        click.echo("data would be lost, so nothing is written: see --accept-data-loss", err=True)
+        sys.exit(FOUND)
+    with hold_journal(root) as journal:
+        tree.apply(steps(found, registry, root), journal)
+    click.echo(f"{loaded.document.path} and its stack are written; see finbase check {environment}")

@@ -1,0 +1,215 @@
+"""What moving the pins of an environment to newer releases does, before anything is written.
+
+The environment is validated and rendered with the old and with the new pins, and both stacks are
+planned offline; nothing of the project is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from generator.contract import Contract, Version
+from generator.effects import Effect, effects
+from generator.environment import read
+from generator.errors import Diagnostic, FinbaseError, InputError
+from generator.integrity import folder_of, verify
+from generator.interface import read_interface
+from generator.model import Environment, ModuleUse
+from generator.notes import UpgradeNote, upgrade_notes
+from generator.pins import with_pins
+from generator.registry import Registry
+from generator.render import Tree, render_module, render_project, render_stack
+from generator.stack import label
+from generator.terraform import Terraform
+from generator.tree import Step, compare, walk
+from generator.workspace import Workspace
+
+__all__ = ["InputChange", "ModuleUpgrade", "Upgrade", "preview", "steps"]
+
+
+@dataclass(frozen=True)
+class InputChange:
+    """An input that is new, gone, or has another default; defaults as JSON, empty for none.
+
+    ``given`` says that the environment gives it, so that its default does not matter.
+    """
+
+    name: str
+    what: str
+    before: str
+    after: str
+    given: bool
+
+
+@dataclass(frozen=True)
+class ModuleUpgrade:
+    """One pin that moves, with the notes of all releases in between."""
+
+    name: str
+    before: Version
+    after: Version
+    inputs: tuple[InputChange, ...]
+    notes: tuple[UpgradeNote, ...]
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """All that an upgrade does.
+
+    ``problems`` are what is wrong with the environment file at the new versions; then there is
+    no ``after`` and nothing was planned. ``text`` is the file with the new pins.
+    """
+
+    before: Environment
+    after: Environment | None
+    text: str
+    modules: tuple[ModuleUpgrade, ...]
+    effects: tuple[Effect, ...]
+    problems: tuple[Diagnostic, ...] = ()
+
+    @property
+    def losses(self) -> tuple[Effect, ...]:
+        """What would be destroyed or replaced with something in it."""
+        return tuple(effect for effect in self.effects if effect.loses)
+
+
+def preview(
+    root: Path,
+    registry: Registry,
+    environment: Environment,
+    pins: Mapping[str, Version],
+    terraform: Terraform,
+) -> Upgrade:
+    """Find out what the new ``pins`` do to an environment; nothing is written to the project.
+
+    Raises ``TerraformError`` where a stack cannot be planned, and ``FinbaseError`` for a
+    version whose files are not there.
+    """
+    path = root / environment.document.path
+    old = path.read_text(encoding="utf-8")
+    text = with_pins(environment.document, old, pins)
+    modules = tuple(
+        _module(root, registry, environment.module(name), version) for name, version in pins.items()
+    )
+    try:
+        after = read(environment.document.path, text.encode(), registry, root)
+    except InputError as error:
+        return Upgrade(environment, None, text, modules, (), error.diagnostics)
+    planned, planned_after = _plans(root, registry, (environment, after), terraform)
+    moved = {
+        f"module.{label(use, instance)}.{one}": f"module.{label(use, instance)}.{other}"
+        for use in after.modules
+        if use.name in pins
+        for one, other in read_interface(_files(root, registry, use.contract)).moved.items()
+        for instance in use.instances
+    }
+    return Upgrade(environment, after, text, modules, effects(planned, planned_after, moved))
+
+
+def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPath, Step]:
+    """Give all that the upgrade writes, for ``tree.apply``: the file, its stack, and drafts.
+
+    Raises ``FinbaseError`` where the file does not fit the new versions, or the project is not
+    as it was rendered and released.
+    """
+    if upgrade.after is None:
+        raise InputError(upgrade.problems)
+    rendered = render_project((upgrade.after,), registry, root)
+    if verify(root, registry, rendered):
+        raise FinbaseError(
+            "a release is not as it was released", "`finbase render --check` names the way out"
+        )
+    changes = compare(rendered, root)
+    if changes.foreign:
+        raise FinbaseError(
+            f"not rendered by finbase: {', '.join(map(str, changes.foreign))}",
+            "move them out of the rendered folders",
+        )
+    path = PurePosixPath(upgrade.before.document.path)
+    before = (root / path).read_bytes()
+    return {**changes.steps, path: (before, upgrade.text.encode())}
+
+
+def _module(
+    root: Path, registry: Registry, use: ModuleUse | None, version: Version
+) -> ModuleUpgrade:
+    if use is None:
+        raise FinbaseError("a pin can only be moved where there is one")
+    return ModuleUpgrade(
+        use.name,
+        use.version,
+        version,
+        tuple(_inputs(use, registry.get(use.name, version))),
+        upgrade_notes(root, use.name, use.version, version),
+    )
+
+
+def _inputs(use: ModuleUse, after: Contract) -> Iterator[InputChange]:
+    old = {each.name: each for each in use.contract.inputs}
+    new = {each.name: each for each in after.inputs}
+    for name in [*new, *(name for name in old if name not in new)]:
+        given = any(name in instance.inputs for instance in use.instances)
+        before, now = (
+            "" if not (found := inputs.get(name)) or found.required else json.dumps(found.default)
+            for inputs in (old, new)
+        )
+        if name not in old:
+            yield InputChange(name, "new" if now else "new, to be given", "", now, given)
+        elif name not in new:
+            yield InputChange(name, "gone", before, "", given)
+        elif before != now:
+            yield InputChange(name, "another default" if now else "to be given", before, now, given)
+
+
+def _plans(
+    root: Path,
+    registry: Registry,
+    environments: tuple[Environment, Environment],
+    terraform: Terraform,
+) -> list[Any]:
+    """Plan both stacks, each in a project of its own that holds only what it needs."""
+    with (
+        tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
+        ThreadPoolExecutor(max_workers=2) as pool,
+    ):
+        projects = []
+        for number, environment in enumerate(environments):
+            project = Path(scratch, str(number))
+            _write(render_stack(environment, root / "templates"), project)
+            for use in environment.modules:
+                _write(_files(root, registry, use.contract), project)
+            projects.append(project / "environments" / environment.name)
+        workspace_folder = Path(scratch, "workspace")
+        workspace_folder.mkdir()
+        with Workspace(terraform, workspace_folder) as workspace:
+            running = [
+                pool.submit(workspace.plan, stack, project=stack.parent.parent)
+                for stack in projects
+            ]
+            return [json.loads(each.result()) for each in running]
+
+
+def _files(root: Path, registry: Registry, contract: Contract) -> Tree:
+    """Read a version of a module as it lies there; a draft is rendered."""
+    if (contract.name, contract.version) not in registry.lock:
+        return render_module(contract, root / "templates")
+    folder = folder_of(contract.name, contract.version)
+    files = {path: (root / path).read_bytes() for path in walk(root, folder)}
+    if not files:
+        raise FinbaseError(
+            f"{folder} is released, and gone", "`finbase render --check` names the way out"
+        )
+    return files
+
+
+def _write(tree: Tree, project: Path) -> None:
+    for path, content in tree.items():
+        place = project / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
