@@ -80,8 +80,8 @@ def test_the_rest_of_the_file_is_as_it_was(
 
 def test_the_newest_release_is_meant_and_a_draft_only_by_name(project: Path) -> None:
     lock = Lock().with_release("cache", Version(1, 0, 0), HASH)
-    for version in (Version(1, 0, 5), Version(1, 2, 0)):
-        lock = lock.with_release("cache", version, HASH)
+    for after in (Version(1, 0, 5), Version(1, 2, 0)):
+        lock = lock.with_release("cache", after, HASH)
     (project / PATH).write_text(lock.text())
     contract = project / "templates" / "modules" / "cache" / "contract.yaml"
     text = contract.read_text()

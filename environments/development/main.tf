@@ -10,7 +10,7 @@ locals {
 
 # Customer-managed keys, one for each class of data.
 module "kms" {
-  source = "../../modules/kms/1.0.0"
+  source = "../../modules/kms/1.0.1"
 
   deletion_window_in_days = 7
 
@@ -45,7 +45,7 @@ module "network" {
 
 # Serverless Valkey cache with limits, snapshots and a key of its own.
 module "cache" {
-  source = "../../modules/cache/1.0.0"
+  source = "../../modules/cache/1.1.0"
 
   data_storage_maximum_gb = 1
   ecpu_per_second_maximum = 1000
@@ -118,7 +118,7 @@ module "access" {
 
 # Alarms, database events and a dashboard for every instance, the cache and the rotation.
 module "monitoring" {
-  source = "../../modules/monitoring/1.0.0"
+  source = "../../modules/monitoring/2.0.0"
 
   connections_threshold         = 100
   freeable_memory_threshold_mib = 256

@@ -10,7 +10,7 @@ locals {
 
 # Customer-managed keys, one for each class of data.
 module "kms" {
-  source = "../../modules/kms/1.0.0"
+  source = "../../modules/kms/1.0.1"
 
   name       = local.name
   region     = local.region
@@ -42,7 +42,7 @@ module "network" {
 
 # Serverless Valkey cache with limits, snapshots and a key of its own.
 module "cache" {
-  source = "../../modules/cache/1.0.0"
+  source = "../../modules/cache/1.1.0"
 
   name                = local.name
   vpc_id              = module.network.vpc_id
@@ -130,7 +130,7 @@ module "access" {
 
 # Alarms, database events and a dashboard for every instance, the cache and the rotation.
 module "monitoring" {
-  source = "../../modules/monitoring/1.0.0"
+  source = "../../modules/monitoring/2.0.0"
 
   email_addresses               = ["database-oncall@ledger.example"]
   freeable_memory_threshold_mib = 1024
