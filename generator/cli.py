@@ -17,11 +17,17 @@ WRONG = 2
 INTERRUPTED = 130
 
 _COMMANDS = {
+    "affected": "Name the environments whose plan a change can change.",
     "check": "Plan each environment offline and judge the plan.",
+    "diff": "Show how two environments differ.",
     "explain": "Tell why a code or an input is held to what it is.",
+    "new": "Begin a module or an environment.",
+    "outdated": "List pins that newer releases have followed.",
     "prove": "Put each failure back and see it caught.",
+    "release": "Make what a module's templates render its next version.",
     "render": "Write modules and stacks from the YAML files.",
     "rules": "List what an environment file is held to.",
+    "upgrade": "Show what newer releases do to an environment, and move its pins.",
 }
 """Command → what the list of commands says of it. Its file in ``generator/commands`` is loaded
 only where it runs."""

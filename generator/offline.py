@@ -15,9 +15,11 @@ from pathlib import Path
 from generator.errors import TerraformError
 from generator.provider import quoted
 
-__all__ = ["copy_stack", "isolate_backend", "isolate_provider", "requirements"]
+__all__ = ["LOCAL_SOURCE", "copy_stack", "isolate_backend", "isolate_provider", "requirements"]
 
-_SOURCE = re.compile(r'(?:^|[{,\s])"?source"?\s*[=:]\s*"(\.{1,2}/[^"]*)"')
+LOCAL_SOURCE = re.compile(r'(?:^|[{,\s])"?source"?\s*[=:]\s*"(\.{1,2}/[^"]*)"')
+"""The ``source`` of a module that lies in the same project, as a path from where it is called."""
+
 _REQUIREMENTS = re.compile(r"^\s*required_providers\s*\{", re.MULTILINE)
 _AWS = re.compile(r'^\s*provider\s+"aws"\s*\{', re.MULTILINE)
 _ALIAS = re.compile(r'^\s*alias\s*=\s*"([^"]+)"', re.MULTILINE)
@@ -59,7 +61,7 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
             target = root / source.relative_to(project)
             shutil.copytree(source, target, ignore=_IGNORED, dirs_exist_ok=True)
             for text in _sources(source):
-                queue += [(source / path).resolve() for path in _SOURCE.findall(text)]
+                queue += [(source / path).resolve() for path in LOCAL_SOURCE.findall(text)]
     except (OSError, shutil.Error) as error:
         raise TerraformError(f"{folder} cannot be copied for a plan: {error}") from error
     return root / folder.relative_to(project)

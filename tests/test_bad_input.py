@@ -79,6 +79,7 @@ WHOLE: dict[str, Any] = changed(
         "tags.team": "ledger",
         "database.parameters": {"work_mem": "65536"},
         "cache.description": "Sessions",
+        "cache.user_group_id": "ledger-applications",
         "monitoring.email_addresses": ["oncall@ledger.example"],
         "replica.instances.reporting.maintenance_window": "tue:04:00-tue:05:00",
     }
@@ -112,7 +113,8 @@ def filled(schema: Mapping[str, Any], value: dict[str, Any]) -> dict[str, Any]:
 
 
 SCHEMA = environment_schema(REGISTRY)
-MODULES = SCHEMA["properties"]["modules"]["properties"]
+MODULES = {name: REGISTRY.current(name).section_schema() for name in REGISTRY.names}
+SCHEMA["properties"]["modules"]["properties"] = MODULES
 WHOLE["modules"] = {name: filled(MODULES[name], s) for name, s in WHOLE["modules"].items()}
 TEXTS = list(texts(SCHEMA, WHOLE, ()))
 

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from generator.cli import main
+from generator.registry import Registry
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,7 +36,8 @@ def replace(path: Path, old: str, new: str) -> None:
 
 def test_render_writes_everything_and_then_nothing(project: Path) -> None:
     before = snapshot(project)
-    shutil.rmtree(project / "modules")
+    newest = project / "modules" / "cache" / str(Registry(project).current("cache").version)
+    shutil.rmtree(newest)
     shutil.rmtree(project / "environments" / "staging")
     first = finbase(project, "render")
     assert first.exit_code == 0
@@ -43,7 +45,7 @@ def test_render_writes_everything_and_then_nothing(project: Path) -> None:
     assert snapshot(project) == before
     second = finbase(project, "render")
     assert second.exit_code == 0
-    assert second.output.strip().startswith("3 environments, 8 modules: 0 files new, 0 changed")
+    assert second.output.strip().startswith("3 environments, 11 modules: 0 files new, 0 changed")
     assert finbase(project, "render", "--check").exit_code == 0
 
 
@@ -57,16 +59,16 @@ def test_render_of_one_environment_leaves_the_others_alone(project: Path) -> Non
 
 def test_a_change_by_hand_is_shown_as_a_diff_and_undone(project: Path) -> None:
     before = snapshot(project)
-    changed = project / "modules" / "network" / "1.0.0" / "main.tf"
-    replace(changed, "map_public_ip_on_launch = false", "map_public_ip_on_launch = true")
+    changed = project / "environments" / "staging" / "main.tf"
+    replace(changed, 'source = "../../modules/access/1.0.0"', 'source = "../../modules/access"')
     orphan = project / "environments" / "production" / "extra.tf"
     orphan.write_text(f"# {'Rendered by finbase from '}nowhere\n")
     result = finbase(project, "render", "--check")
     assert result.exit_code == 1
-    assert "--- a/modules/network/1.0.0/main.tf\n+++ b/modules/network/1.0.0/main.tf" in (
+    assert "--- a/environments/staging/main.tf\n+++ b/environments/staging/main.tf" in result.output
+    assert '-  source = "../../modules/access"\n+  source = "../../modules/access/1.0.0"' in (
         result.output
     )
-    assert "-  map_public_ip_on_launch = true\n+  map_public_ip_on_launch = false" in result.output
     assert "--- a/environments/production/extra.tf\n+++ /dev/null" in result.output
     assert finbase(project, "render").exit_code == 0
     assert snapshot(project) == before

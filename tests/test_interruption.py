@@ -134,6 +134,16 @@ def own_by(project: Path, owner: str) -> None:
         path.write_text(text)
 
 
+def pin_drafts(project: Path) -> None:
+    """Pin what the templates are at: nothing is released here, so everything is rendered."""
+    for contract in (project / "templates" / "modules").glob("*/contract.yaml"):
+        version = re.search(r"(?m)^version: (\S+)", contract.read_text())
+        assert version
+        pin = re.compile(rf"(?m)^(  {contract.parent.name}:\n    version: )\S+")
+        for path in (project / "environments").glob("*.yaml"):
+            path.write_text(pin.sub(rf"\g<1>{version[1]}", path.read_text()))
+
+
 def step(before: Path, sources: Path, scratch: Path) -> Step:
     """Render the sources over a copy, to know what is to come and in how many moments."""
 
@@ -160,6 +170,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Step]:
     for folder in ("templates", "environments"):
         ignored = shutil.ignore_patterns("__pycache__", "production", "staging", "development")
         shutil.copytree(ROOT / folder, bare / folder, ignore=ignored)
+    pin_drafts(bare)
     shutil.copytree(bare, rendered)
     extra = rendered / "templates" / "modules" / "kms" / "extra"
     extra.mkdir()

@@ -7,10 +7,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from generator import rules
+from generator.contract import Input
 from generator.document import shown
 from generator.errors import FinbaseError
 from generator.registry import Registry
-from generator.rules.handbook import Bound, Reading, bounds, readings
+from generator.rules.handbook import Bound, Reading, bounds, find_input, readings
 from generator.rules.rule import Change, Rule
 from generator.sentences import closest
 from generator.validation import words
@@ -49,10 +50,13 @@ def explain(name: str, registry: Registry, width: int) -> str:
             return _of_reading(reading, held.values(), width)
     if bound := held.get(name.lower()):
         return _of_bound(bound, width)
+    module, _, rest = name.lower().partition(".")
+    if module in registry.names and (given := find_input(registry, f"{module}.{rest}")):
+        return _of_input(module, given, width)
     near = closest(name.upper(), rules.TITLES) or closest(name.lower(), held)
     hint = f"{near} " if near else ""
     raise FinbaseError(
-        f"{shown(name)} is neither a code nor an input with a bound",
+        f"{shown(name)} is neither a code nor an input",
         f"{hint}`finbase rules` lists them all",
     )
 
@@ -100,6 +104,16 @@ def _of_bound(bound: Bound, width: int) -> str:
     if related := [rule.code for rule in rules.RULES if bound.name in rule.inputs]:
         about.append(("see also", ", ".join(related)))
     return _entry(f"{bound.name}: {bound.given.description}", words(bound.given), about, width)
+
+
+def _of_input(module: str, given: Input, width: int) -> str:
+    """What the contract says of an input that the handbook says no more about."""
+    default = "none, it must be given" if given.required else _scalar(given.default)
+    about = [("default", default)]
+    name = f"{module}.{given.name}"
+    if related := [rule.code for rule in rules.RULES if name in rule.inputs]:
+        about.append(("see also", ", ".join(related)))
+    return _entry(f"{name}: {given.description}", words(given), about, width)
 
 
 def _of_reading(reading: Reading, held: Iterable[Bound], width: int) -> str:

@@ -20,7 +20,7 @@ from generator.rules.rule import Change
 from generator.schema import TOP
 from generator.sentences import code_of
 
-__all__ = ["Bound", "Reading", "bounds", "place", "readings"]
+__all__ = ["Bound", "Reading", "bounds", "find_input", "place", "readings"]
 
 _HERE: Final = Path(__file__).parent
 _NESTED: Final = ("items", "additionalProperties")
@@ -65,7 +65,7 @@ def bounds(registry: Registry) -> tuple[Bound, ...]:
     """Every bound of the newest contracts: first those of the file's top, then by module."""
     found: list[Bound] = []
     for name, entry in _data("bounds").items():
-        if given := _input(registry, name):
+        if given := find_input(registry, name):
             at = f"{place(registry, name)}.{entry['at']}" if "at" in entry else None
             way, beside = at or place(registry, name), entry.get("with", {})
             accepted, refused = (
@@ -98,7 +98,7 @@ def _data(name: str) -> Mapping[str, Any]:
     return data
 
 
-def _input(registry: Registry, name: str) -> Input | None:
+def find_input(registry: Registry, name: str) -> Input | None:
     """The input of that name, or the field at the top of the file, or a part of one."""
     first, _, rest = name.partition(".")
     if first in TOP.inputs:

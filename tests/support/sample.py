@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from generator.registry import Registry
 from generator.rules.examples import zones
 from generator.rules.rule import Change
 
 ROOT = Path(__file__).resolve().parents[2]
+REGISTRY = Registry(ROOT)
+NEWEST = {name: str(REGISTRY.current(name).version) for name in REGISTRY.names}
 _TOP = ("environment", "project", "region", "account_id", "tags", "state")
 
 SAMPLE: dict[str, Any] = {
@@ -25,14 +28,14 @@ SAMPLE: dict[str, Any] = {
     },
     "state": {"bucket": "ledger-production-state", "kms_key_id": "alias/terraform-state"},
     "modules": {
-        "kms": {"version": "1.0.0"},
+        "kms": {"version": NEWEST["kms"]},
         "network": {
-            "version": "1.0.0",
+            "version": NEWEST["network"],
             "cidr": "10.20.0.0/16",
             "zones": zones("eu-west-1a", "eu-west-1b"),
         },
         "database": {
-            "version": "1.0.0",
+            "version": NEWEST["database"],
             "engine_version": "17",
             "instance_class": "db.r7g.large",
             "database_name": "ledger",
@@ -41,13 +44,13 @@ SAMPLE: dict[str, Any] = {
             "max_allocated_storage": 1000,
         },
         "replica": {
-            "version": "1.0.0",
+            "version": NEWEST["replica"],
             "instances": {"reporting": {"instance_class": "db.r7g.large"}},
         },
-        "secret": {"version": "1.0.0"},
-        "cache": {"version": "1.0.0"},
-        "access": {"version": "1.0.0"},
-        "monitoring": {"version": "1.0.0"},
+        "secret": {"version": NEWEST["secret"]},
+        "cache": {"version": NEWEST["cache"]},
+        "access": {"version": NEWEST["access"]},
+        "monitoring": {"version": NEWEST["monitoring"]},
     },
 }
 

@@ -252,7 +252,12 @@ def environments(draw: Draw, name: str = "drawn") -> dict[str, Any]:
                 st.sampled_from(["public", "internal", "confidential", "restricted"])
             ),
             "cost_centre": draw(tag_text),
-            **draw(st.dictionaries(st.from_regex("t_[a-z0-9_]{0,9}", fullmatch=True), tag_text)),
+            # AWS takes 50 tags; the file, 40 with the three above.
+            **draw(
+                st.dictionaries(
+                    st.from_regex("t_[a-z0-9_]{0,9}", fullmatch=True), tag_text, max_size=37
+                )
+            ),
         },
         "state": {
             "bucket": draw(st.from_regex("[a-z0-9][a-z0-9-]{1,30}[a-z0-9]", fullmatch=True)),

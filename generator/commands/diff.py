@@ -1,0 +1,55 @@
+"""``finbase diff``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from generator.commands.shared import FOUND, output_stream
+
+__all__ = ["diff"]
+
+
+@click.command()
+@click.argument("environment", metavar="ENV")
+@click.argument("other", metavar="OTHER")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.File("wb"),
+    help="Write the differences as JSON.",
+)
+@click.pass_obj
+def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO | None) -> None:
+    """Show how two environments differ, value by value and version by version.
+
+    What holds is compared, not what is written: a value that one file gives and the other
+    leaves to an equal default does not differ. Exits 0 where the two are equal but for the
+    name, and 1 where they are not. FILE may be `-` for standard output; the text then goes to
+    standard error.
+
+    \b
+    Examples:
+      finbase diff staging production
+      finbase diff staging production --json -
+    """
+    from generator.difference import compare
+    from generator.project import find_project, load_environments
+    from generator.registry import Registry
+    from generator.report import difference as words
+
+    root = find_project(project)
+    registry = Registry(root)
+    (left,) = load_environments(root, registry, [environment])
+    (right,) = load_environments(root, registry, [other])
+    differences = compare(left, right)
+    stream, _ = output_stream(json_file)
+    click.echo(words.text(differences, left.name, right.name), file=stream)
+    if json_file:
+        json_file.write(words.render_json(differences, left.name, right.name).encode())
+    if differences:
+        sys.exit(FOUND)

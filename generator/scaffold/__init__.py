@@ -1,0 +1,133 @@
+"""Beginnings: the files of a new module, and of a new environment.
+
+Nothing that is there is written over. What is written is valid at once: the module renders and
+passes ``terraform validate``, the environment renders. ``module/`` beside this file is what a
+module begins as, with ``@NAME@`` for its name.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from generator.document import Document
+from generator.environment import discover, load
+from generator.errors import FinbaseError, InputError
+from generator.registry import Registry
+from generator.scaffold import copying, skeleton
+from generator.schema import NAME
+
+__all__ = ["NewEnvironment", "ToEdit", "new_environment", "new_module"]
+
+_MODULE = re.compile(r"[a-z][a-z0-9_]{0,30}")
+_TAKEN = ("environment", "instance")
+_TEMPLATES = Path(__file__).parent / "module"
+_NAME = "@NAME@"
+
+
+@dataclass(frozen=True)
+class ToEdit:
+    """A value of a new environment that was taken over and may have to be another."""
+
+    line: int
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class NewEnvironment:
+    """What was written; ``origin`` is the environment it was copied from, or empty."""
+
+    path: Path
+    origin: str
+    to_edit: tuple[ToEdit, ...]
+
+
+def new_module(root: Path, name: str) -> tuple[Path, ...]:
+    """Write the templates of a new module; returns the files.
+
+    Raises ``FinbaseError`` for a name that is none or is taken.
+    """
+    if _MODULE.fullmatch(name) is None or not copying.is_text(name):
+        raise FinbaseError(
+            f"{name!r} is no name for a module",
+            "call it by up to 31 lowercase letters, digits and underscores, beginning with a "
+            "letter; not by a word that YAML takes for a value, such as null or yes",
+        )
+    if name in _TAKEN:
+        raise FinbaseError(
+            f"a module cannot be called {name}: wiring takes `{name}.name` from elsewhere",
+            "give it another name",
+        )
+    place = root / "templates" / "modules" / name
+    for folder in (place, root / "modules" / name):
+        _refuse(folder, root, "give the module another name")
+    staged = place.with_name(f".{name}.finbase~")
+    shutil.rmtree(staged, ignore_errors=True)
+    files = [path for path in sorted(_TEMPLATES.rglob("*")) if path.is_file()]
+    written = [PurePath(str(path.relative_to(_TEMPLATES)).replace(_NAME, name)) for path in files]
+    for file, target in zip(files, written, strict=True):
+        (staged / target).parent.mkdir(parents=True, exist_ok=True)
+        text = file.read_text(encoding="utf-8").replace(_NAME, name)
+        (staged / target).write_bytes(text.encode())
+    staged.rename(place)
+    return tuple(place / target for target in written)
+
+
+def new_environment(
+    root: Path, registry: Registry, name: str, origin: str | None = None
+) -> NewEnvironment:
+    """Write ``environments/<name>.yaml``: a copy of another one, or one made of the contracts.
+
+    The copy is of ``origin``, or else of the first environment by name; there, comments and
+    layout stay. Raises ``FinbaseError`` for a name that is none or is taken, and
+    ``InputError`` for an origin that is not valid.
+    """
+    if re.fullmatch(NAME, name) is None or not 2 <= len(name) <= 31:
+        raise FinbaseError(
+            f"{name!r} is no name for an environment",
+            "call it by 2 to 31 lowercase letters, digits and single hyphens, beginning with a "
+            "letter",
+        )
+    path = root / "environments" / f"{name}.yaml"
+    for place in (path, path.with_suffix("")):
+        _refuse(place, root, "give the environment another name, or move that away")
+    if origin is None:
+        origin = next((found.stem for found in discover(root)), "")
+    if origin:
+        source = root / "environments" / f"{origin}.yaml"
+        environment = load(source, registry, root)
+        text = copying.renamed(source.read_bytes().decode("utf-8-sig"), environment.name, name)
+    else:
+        text = skeleton.environment(name, registry)
+    with path.open("xb") as file:
+        file.write(text.encode())
+    try:
+        document = load(path, registry, root).document
+    except InputError as error:
+        path.unlink()
+        raise FinbaseError(f"nothing was written, since it would be wrong:\n{error}") from error
+    return NewEnvironment(path, origin, tuple(sorted(_to_edit(document, text, origin), key=_line)))
+
+
+def _refuse(place: Path, root: Path, hint: str) -> None:
+    if place.exists() or place.is_symlink():
+        raise FinbaseError(f"{place.relative_to(root).as_posix()} is there already", hint)
+
+
+def _line(each: ToEdit) -> int:
+    return each.line
+
+
+def _to_edit(document: Document, text: str, origin: str) -> Iterator[ToEdit]:
+    """Yield what an environment seldom shares with another."""
+    for where, why in copying.particular(document.value):
+        line, _ = document.position(where, key=True)
+        names = where[1:] if where[0] == "modules" else where
+        yield ToEdit(line, ".".join(map(str, names)), why)
+    if origin:
+        for number in copying.mentions(text, origin):
+            yield ToEdit(number, f"“{origin}”", "is still named in this line")
