@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,26 @@ MUTATIONS = load_mutations(FEATURES)
 OVERLAPS = {failure.id: failure.overlaps for failure in FAILURES}
 FILES = rendered_files(PROJECT)
 
+
+def pins(environment: str) -> set[str]:
+    """The module versions that an environment uses."""
+    main = FILES[PurePosixPath("environments", environment, "main.tf")].decode()
+    return set(re.findall(r'source = "\.\./\.\./(modules/[^"]+)"', main))
+
+
+def of_newer_releases() -> list[Mutation]:
+    """The mutations of what staging has in another release than production, for staging."""
+    others = [PurePosixPath(pin) for pin in sorted(pins("staging") - pins("production"))]
+    return [
+        replace(each, environment="staging")
+        for each in MUTATIONS
+        if each.environment == "production"
+        and any(f"modules/{pin.parts[1]}/" in edit.file for edit in each.edits for pin in others)
+    ]
+
+
+NEWER = of_newer_releases()
+
 MAIN = b'module "keys" {\n  source = "../../modules/keys/1.1.0"\n}\n'
 SMALL = {
     PurePosixPath("environments/production/main.tf"): MAIN,
@@ -47,6 +68,11 @@ def mutation(**given: Any) -> Mutation:
 def test_each_failure_is_put_back_in_at_least_two_ways() -> None:
     ways = [each.failure for each in MUTATIONS]
     assert {each.id for each in FAILURES if ways.count(each.id) < 2} == set()
+
+
+def test_newer_releases_are_proved_too() -> None:
+    modules = {edit.file.split("/")[1] for each in NEWER for edit in each.edits}
+    assert {"kms", "cache", "monitoring"} <= modules
 
 
 @pytest.mark.parametrize("each", MUTATIONS, ids=lambda each: each.id)
@@ -194,7 +220,9 @@ def test_a_missing_list_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize("each", MUTATIONS, ids=lambda each: each.id)
+@pytest.mark.parametrize(
+    "each", [*MUTATIONS, *NEWER], ids=lambda each: f"{each.id}-{each.environment}"
+)
 def test_a_failure_put_back_is_caught_alone(
     each: Mutation, workspace: Workspace, tmp_path: Path
 ) -> None:
