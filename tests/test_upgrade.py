@@ -36,7 +36,9 @@ def release(project: Path, *arguments: str) -> None:
 
 def upgraded(project: Path, *arguments: str) -> dict[str, object]:
     done = CliRunner().invoke(
-        main, ["--project", str(project), "upgrade", *arguments, "--json"], catch_exceptions=False
+        main,
+        ["--project", str(project), "upgrade", *arguments, "--json", "-"],
+        catch_exceptions=False,
     )
     assert done.exit_code == 0, done.output
     found: dict[str, object] = json.loads(done.stdout)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, hold_journal
+from generator.commands.shared import FOUND, hold_journal, output_stream
 
 __all__ = ["upgrade"]
 
@@ -19,7 +20,9 @@ __all__ = ["upgrade"]
 @click.option(
     "--accept-data-loss", is_flag=True, help="Write even where data would be lost at the apply."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write it as JSON, too."
+)
 @click.pass_obj
 def upgrade(
     project: Path | None,
@@ -27,14 +30,14 @@ def upgrade(
     module: str,
     write: bool,
     accept_data_loss: bool,
-    as_json: bool,
+    json_file: BinaryIO | None,
 ) -> None:
     """Show what newer releases do to ENV, before anything is written.
 
     Without MODULE every module moves to its newest release. Both stacks are planned offline;
     what is applied is not asked. --write changes the pins, keeps all else of the file as it
     is, and renders. Exits 1 where the file does not fit the new versions, or where data would
-    be lost and --write is not told to accept it.
+    be lost and --write is not told to accept it. FILE may be `-` for standard output.
 
     \b
     Examples:
@@ -64,16 +67,19 @@ def upgrade(
         click.echo(f"{environment} has the newest release of {name or 'every module'}")
         return
     found = preview(root, registry, loaded, pins, find_terraform())
-    click.echo(upgrade_text.render_json(found) if as_json else upgrade_text.text(found))
+    stream, _ = output_stream(json_file)
+    click.echo(upgrade_text.text(found), file=stream)
+    if json_file:
+        json_file.write(upgrade_text.render_json(found).encode())
     if found.after is None:
         sys.exit(FOUND)
     if not write:
-        if not as_json:
-            click.echo("nothing is written; with --write it would be")
+        click.echo("nothing is written; with --write it would be", file=stream)
         return
     if found.losses and not accept_data_loss:
         click.echo("data would be lost, so nothing is written: see --accept-data-loss", err=True)
         sys.exit(FOUND)
     with hold_journal(root) as journal:
         tree.apply(steps(found, registry, root), journal)
-    click.echo(f"{loaded.document.path} and its stack are written; see finbase check {environment}")
+    written = f"{loaded.document.path} and its stack are written; see finbase check {environment}"
+    click.echo(written, file=stream)

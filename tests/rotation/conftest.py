@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,14 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "templates" / "modules" / "secret" / "rotation"
 sys.path[:0] = [str(SOURCE), str(Path(__file__).parent)]
 
+import real_postgres  # noqa: E402
+import stage as stages  # noqa: E402
 from fake_aws import FakeSecretsManager, Fuse  # noqa: E402
 from fake_database import FakeDatabase  # noqa: E402
 from fake_postgres import Pki, make_pki  # noqa: E402
 from world import CREDENTIALS, World  # noqa: E402
+
+from generator.sandbox import secrets_backend  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +45,60 @@ def world(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     made = World(aws, database, fuse, caplog)
     made.install(monkeypatch)
     return made
+
+
+@pytest.fixture(scope="session")
+def server(pki: Pki) -> Iterator[real_postgres.Postgres]:
+    """A real PostgreSQL for all tests of the process; each makes itself a role and a database."""
+    with real_postgres.running(pki.root.with_name("server.pem")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """The address of a local AWS whose Secrets Manager behaves as the service does."""
+    from moto.server import ThreadedMotoServer
+
+    secrets_backend.install()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
+    local = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    local.start()
+    yield "http://{}:{}".format(*local.get_host_and_port())
+    local.stop()
+
+
+@pytest.fixture(scope="module")
+def function(endpoint: str) -> str:
+    """The ARN that a secret's rotation is set up with."""
+    return stages.make_function(endpoint)
+
+
+@pytest.fixture(scope="session")
+def runtime(
+    source: Path, endpoint: str, pki: Pki, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[stages.Runtime]:
+    """What runs the function, whose region has the tests' root in place of its own."""
+    roots = {stages.REGION: pki.root, "xx-other-1": pki.other_root}
+    task = stages.unpack(source, tmp_path_factory.mktemp("task"), roots)
+    with stages.stopping(stages.Runtime(task, endpoint)) as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def make_stage(
+    server: real_postgres.Postgres, endpoint: str, function: str, runtime: stages.Runtime
+) -> Callable[..., stages.Stage]:
+    """Make a role, its database and its secret."""
+    runtime.log = ""
+
+    def make(**options: str) -> stages.Stage:
+        client = stages.client_of("secretsmanager", endpoint)
+        return stages.Stage(server, client, runtime, function, **options)
+
+    return make
+
+
+@pytest.fixture
+def stage(make_stage: Callable[..., stages.Stage]) -> stages.Stage:
+    """The usual one."""
+    return make_stage()

@@ -29,7 +29,11 @@ _VALID = datetime.datetime(2000, 1, 1), datetime.datetime(2099, 1, 1)
 
 @dataclass(frozen=True)
 class Pki:
-    """A root, a certificate of it for ``localhost``, and a root that has nothing to do with it."""
+    """A root, a certificate of it for ``localhost``, and a root that has nothing to do with it.
+
+    Beside the roots lie ``server.pem`` and ``elsewhere.pem``, with keys: the latter has the
+    name of another host.
+    """
 
     root: Path
     other_root: Path
@@ -59,14 +63,13 @@ def make_pki(folder: Path) -> Pki:
     root, other, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
     (folder / "root.pem").write_bytes(certificate("root", root, "root", root))
     (folder / "other.pem").write_bytes(certificate("root", other, "root", other))
-    (folder / "server.pem").write_bytes(
-        certificate("localhost", leaf, "root", root)
-        + leaf.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    key = leaf.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
+    for name, host in (("server.pem", "localhost"), ("elsewhere.pem", "elsewhere.example")):
+        (folder / name).write_bytes(certificate(host, leaf, "root", root) + key)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(folder / "server.pem")
     return Pki(folder / "root.pem", folder / "other.pem", server)
