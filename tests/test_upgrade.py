@@ -35,13 +35,10 @@ def release(project: Path, *arguments: str) -> None:
 
 
 def upgraded(project: Path, *arguments: str) -> dict[str, object]:
-    done = CliRunner().invoke(
-        main,
-        ["--project", str(project), "upgrade", *arguments, "--json", "-"],
-        catch_exceptions=False,
-    )
+    report = project / "upgrade.json"
+    done = finbase(project, "upgrade", *arguments, "--json", str(report))
     assert done.exit_code == 0, done.output
-    found: dict[str, object] = json.loads(done.stdout)
+    found: dict[str, object] = json.loads(report.read_text())
     return found
 
 
