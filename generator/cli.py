@@ -27,6 +27,7 @@ _COMMANDS = {
     "release": "Make what a module's templates render its next version.",
     "render": "Write modules and stacks from the YAML files.",
     "rules": "List what an environment file is held to.",
+    "show": "Show every value of an environment and where it comes from.",
     "upgrade": "Show what newer releases do to an environment, and move its pins.",
 }
 """Command → what the list of commands says of it. Its file in ``generator/commands`` is loaded
