@@ -27,7 +27,7 @@ test: .venv/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
-	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/test_interruption.py tests/test_drawn.py
+	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/test_interruption.py tests/test_drawn.py tests/rotation
 
 lint: .venv/ready ## Check style and types
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def test_render_writes_everything_and_then_nothing(project: Path) -> None:
     assert snapshot(project) == before
     second = finbase(project, "render")
     assert second.exit_code == 0
-    assert second.output.strip().startswith("3 environments, 11 modules: 0 files new, 0 changed")
+    assert re.match(r"3 environments, \d+ modules: 0 files new, 0 changed", second.output.strip())
     assert finbase(project, "render", "--check").exit_code == 0
 
 

@@ -129,7 +129,8 @@ def test_our_own_releases_move_and_change_but_lose_nothing(project: Path) -> Non
     assert 'module.monitoring.aws_cloudwatch_metric_alarm.cpu["primary"]' in moved
     changed = {e["address"]: [a["name"] for a in e["arguments"]] for e in effects if e["arguments"]}
     assert changed == {
-        "module.kms.aws_kms_key.logs": [f"policy.Statement[1].Action[{n}]" for n in (0, 1)]
+        "module.kms.aws_kms_key.logs": [f"policy.Statement[1].Action[{n}]" for n in (0, 1)],
+        "module.secret.aws_lambda_function.rotation": ["filename", "source_code_hash"],
     }
 
     done = finbase(project, "upgrade", "production", "--write")

@@ -81,7 +81,7 @@ module "database" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/1.0.0"
+  source = "../../modules/secret/1.0.1"
 
   recovery_window_in_days = 7
   log_retention_in_days   = 365

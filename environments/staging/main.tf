@@ -96,7 +96,7 @@ module "replica_reporting" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/1.0.0"
+  source = "../../modules/secret/1.0.1"
 
   name                = local.name
   region              = local.region

@@ -194,6 +194,15 @@ def test_a_login_is_not_over_before_the_server_has_signed(pki: Pki, stage: Scrip
     refused(pki, script, "asks for no password where SCRAM-SHA-256 is due")
 
 
+def test_nothing_is_added_to_the_end_of_the_authentication(pki: Pki) -> None:
+    def script(peer: Peer) -> None:
+        peer.authentication(12, peer.signature(PASSWORD))
+        peer.authentication(0, b"and more")
+        peer.send(b"Z", b"I")
+
+    refused(pki, script, "adds data to the end of the authentication")
+
+
 def test_work_without_end_is_refused(pki: Pki) -> None:
     refused(pki, lambda peer: peer.challenge(2_000_000_000), "out of bounds")
 

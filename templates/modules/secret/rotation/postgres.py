@@ -88,7 +88,8 @@ class Connection:
         )
         self._channel.send(b"p", exchange.final(self._authentication(_SASL_CONTINUE)))
         exchange.verify(self._authentication(_SASL_FINAL))
-        self._authentication(_OK)
+        if self._authentication(_OK):
+            raise PostgresError("the server adds data to the end of the authentication; refused")
         self._until_ready(expected=b"K")
 
     def _authentication(self, expected: int) -> bytes:

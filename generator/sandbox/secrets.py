@@ -1,0 +1,71 @@
+"""Rotate a secret as Secrets Manager does: four steps of a function, for one new version.
+
+AWS starts a rotation with RotateSecret and then calls the function by itself. The local Secrets
+Manager of ``secrets_backend`` only does the first, so that whoever drives it decides how the
+function is run, and sees its errors.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from generator.errors import FinbaseError
+
+__all__ = ["STEPS", "Invoke", "RotationIncompleteError", "check", "rotate"]
+
+STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+
+Invoke = Callable[[Mapping[str, str]], None]
+
+
+class RotationIncompleteError(FinbaseError):
+    """All steps went well, and yet the new version is not the current one."""
+
+
+def rotate(client: Any, secret_id: str, invoke: Invoke, *, token: str | None = None) -> str:
+    """Rotate the secret, and return the id of the version that is current now.
+
+    ``client`` is a boto3 client of a Secrets Manager with ``secrets_backend`` in it, and
+    ``secret_id`` a name or an ARN. ``invoke`` calls the function with the event of a step; what
+    it raises ends the rotation and goes through. The new version then stays ``AWSPENDING``,
+    which refuses any other rotation: call again with its id as ``token`` to take it up.
+    """
+    token = token or str(uuid.uuid4())
+    arn = client.rotate_secret(SecretId=secret_id, ClientRequestToken=token)["ARN"]
+    for step in STEPS:
+        invoke(_event(step, arn, token))
+    labels = client.describe_secret(SecretId=arn)["VersionIdsToStages"]
+    if "AWSCURRENT" not in labels.get(token, ()):
+        raise RotationIncompleteError(
+            f"the rotation of {arn} has ended without its version becoming AWSCURRENT",
+            "let the function's finishSecret move that label",
+        )
+    return token
+
+
+def check(client: Any, secret_id: str, invoke: Invoke) -> None:
+    """Test the set-up of a rotation, as RotateSecret does with ``RotateImmediately=false``.
+
+    That is ``testSecret`` alone, on a version that is ``AWSPENDING`` for as long as it takes.
+    """
+    token = str(uuid.uuid4())
+    arn = client.rotate_secret(SecretId=secret_id, ClientRequestToken=token)["ARN"]
+    try:
+        invoke(_event("testSecret", arn, token))
+    finally:
+        with suppress(client.exceptions.InvalidParameterException):  # no longer on that version
+            client.update_secret_version_stage(
+                SecretId=arn, VersionStage="AWSPENDING", RemoveFromVersionId=token
+            )
+
+
+def _event(step: str, arn: str, token: str) -> dict[str, str]:
+    return {
+        "Step": step,
+        "SecretId": arn,
+        "ClientRequestToken": token,
+        "RotationToken": str(uuid.uuid4()),
+    }

@@ -1,0 +1,300 @@
+"""The rotation on a real PostgreSQL, against a Secrets Manager that behaves as AWS's does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import real_postgres
+from fake_postgres import Pki
+from proxy import recording
+from real_postgres import NoPostgresError, Postgres
+from stage import FIRST, FunctionError, FunctionKilledError, Stage
+
+from generator.sandbox import secrets
+
+# Where the function's process dies, in the order in which a rotation comes by.
+DEATHS = [
+    ("createSecret", "before describe_secret"),
+    ("createSecret", "before put_secret_value"),
+    ("createSecret", "after put_secret_value"),
+    ("setSecret", "before the proof"),
+    ("setSecret", "before ALTER ROLE"),
+    ("setSecret", "before COMMIT"),
+    ("setSecret", "before the answer to ALTER ROLE"),
+    ("setSecret", "after ALTER ROLE"),
+    ("testSecret", "before SELECT 1"),
+    ("testSecret", "after SELECT 1"),
+    ("finishSecret", "before update_secret_version_stage"),
+    ("finishSecret", "after update_secret_version_stage"),
+]
+MOVED = ("finishSecret", "after update_secret_version_stage")
+killed_anywhere = pytest.mark.parametrize(
+    ("step", "place"), DEATHS, ids=[f"{step}, {place}" for step, place in DEATHS]
+)
+
+
+# A rotation ----------------------------------------------------------------------------------
+
+
+def test_the_old_password_is_refused_and_the_new_one_works(stage: Stage) -> None:
+    assert stage.accepts(FIRST)
+    token = stage.rotate()
+    stage.assert_rotated(token, FIRST)
+    assert stage.password("AWSPREVIOUS") == FIRST
+    stage.assert_silent()
+
+
+def test_three_rotations_in_a_row(stage: Stage) -> None:
+    for _ in range(3):
+        before = stage.password()
+        stage.assert_rotated(stage.rotate(), before)
+    assert len(stage.passwords()) == 4
+    stage.assert_silent()
+
+
+def test_a_pending_label_that_stays_on_the_current_version_stops_no_rotation(stage: Stage) -> None:
+    """AWS takes the label off with the move of AWSCURRENT, but has been seen not to."""
+    token = stage.rotate()
+    stage.client.update_secret_version_stage(
+        SecretId=stage.secret, VersionStage="AWSPENDING", MoveToVersionId=token
+    )
+    before = stage.password()
+    stage.assert_rotated(stage.rotate(), before)
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        "app'\"user",
+        'a"; DROP ROLE postgres; --',
+        "'; SELECT 1; --",
+        "$1 \\ %s {0}",
+        "Größe ☃",
+        "current_user",
+    ],
+)
+def test_any_role_name_is_a_name(make_stage: Callable[..., Stage], role: str) -> None:
+    stage = make_stage(role=role)
+    stage.assert_rotated(stage.rotate(), FIRST)
+    stage.assert_silent()
+
+
+def test_every_step_twice_is_harmless(stage: Stage) -> None:
+    def twice(event: Mapping[str, str]) -> None:
+        stage.invoke(event)
+        before = stage.state(), stage.labels(), stage.passwords()
+        stage.invoke(event)
+        assert (stage.state(), stage.labels(), stage.passwords()) == before
+
+    token = secrets.rotate(stage.client, stage.secret, twice)
+    stage.assert_rotated(token, FIRST)
+    stage.assert_silent()
+
+
+def test_a_rotation_twice_is_the_rotation_once(stage: Stage) -> None:
+    token = stage.rotate()
+    before = stage.state()
+    assert stage.rotate(token) == token
+    assert stage.state() == before
+
+
+def test_setting_a_rotation_up_tests_the_login_and_changes_nothing(stage: Stage) -> None:
+    before = stage.state(), stage.labels()
+    secrets.check(stage.client, stage.secret, stage.invoke)
+    assert (stage.state(), stage.labels()) == before
+    stage.rewrite(password="Wrong")
+    with pytest.raises(FunctionError, match="28P01"):
+        secrets.check(stage.client, stage.secret, stage.invoke)
+    assert "AWSPENDING" not in stage.labels()
+
+
+# Killed --------------------------------------------------------------------------------------
+
+
+@killed_anywhere
+def test_a_rotation_that_is_killed_heals_when_it_runs_again(
+    stage: Stage, step: str, place: str
+) -> None:
+    token = str(uuid.uuid4())
+    with pytest.raises(FunctionKilledError):
+        stage.rotate(token, at=step, die=place)
+    assert sum(map(stage.accepts, stage.passwords())) == 1
+    stage.rotate(token)
+    stage.assert_rotated(token, FIRST)
+    stage.assert_silent()
+
+
+@killed_anywhere
+def test_a_rotation_that_is_killed_and_abandoned_heals_with_the_next_one(
+    stage: Stage, step: str, place: str
+) -> None:
+    """Somebody takes the label off, as AWS says to do, and another rotation is begun."""
+    with pytest.raises(FunctionKilledError):
+        stage.rotate(at=step, die=place)
+    if (step, place) != MOVED:
+        stage.unlabel("AWSPENDING")
+    before = stage.password()
+    token = stage.rotate()
+    stage.assert_rotated(token, before)
+    assert not any(stage.accepts(old) for old in stage.passwords() - {stage.password()})
+    stage.assert_silent()
+
+
+def test_an_abandoned_version_that_is_still_pending_is_taken_up(stage: Stage) -> None:
+    token = str(uuid.uuid4())
+    with pytest.raises(FunctionKilledError):
+        stage.rotate(token, at="setSecret", die="after ALTER ROLE")
+    with pytest.raises(stage.client.exceptions.InvalidRequestException, match="reattempted"):
+        stage.rotate()
+    stage.rotate(stage.labels()["AWSPENDING"])
+    stage.assert_rotated(token, FIRST)
+
+
+def test_two_abandoned_rotations_heal(stage: Stage) -> None:
+    for _ in range(2):
+        with pytest.raises(FunctionKilledError):
+            stage.rotate(at="testSecret", die="before SELECT 1")
+        stage.unlabel("AWSPENDING")
+    stage.assert_rotated(stage.rotate(), FIRST)
+    assert len(stage.passwords()) == 4
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("abandoned", [False, True], ids=["run again", "abandoned"])
+def test_a_rotation_that_is_killed_between_any_two_events_heals(
+    stage: Stage, abandoned: bool, record_property: Callable[[str, object], None]
+) -> None:
+    """At every call of Secrets Manager and every message to or from PostgreSQL, one by one."""
+    places = 0
+    for step in secrets.STEPS:
+        for place in range(1, 100):
+            token, before = str(uuid.uuid4()), stage.password()
+            try:
+                stage.rotate(token, at=step, die=place)
+            except FunctionKilledError:
+                places += 1
+            else:
+                break  # the step has no more places
+            labels = stage.labels()
+            if abandoned and "AWSPENDING" in labels:
+                stage.unlabel("AWSPENDING")
+                token = str(uuid.uuid4())
+            stage.rotate(token)
+            stage.assert_rotated(token, before)
+        else:
+            raise AssertionError(f"{step} does not end")
+    assert places > 80
+    stage.assert_silent()
+    record_property("seen", f"{places} kills")
+
+
+# Nothing in clear ----------------------------------------------------------------------------
+
+
+def test_no_password_crosses_even_inside_tls(stage: Stage, pki: Pki) -> None:
+    """A proxy that has the server's certificate reads along, both ways."""
+    with recording(pki, stage.server.port) as (port, heard):
+        stage.rewrite(port=port)
+        token = stage.rotate()
+    stage.assert_rotated(token, FIRST)
+    everything = b"".join(heard)
+    assert b"SCRAM-SHA-256$4096:" in everything
+    assert b"SELECT 1" in everything
+    for password in stage.passwords():
+        assert password.encode() not in everything
+
+
+def test_the_server_s_own_log_has_the_verifier_alone(stage: Stage) -> None:
+    stage.rotate()
+    lines = [line for line in stage.server.log().splitlines() if stage.database in line]
+    changes = [line for line in lines if "ALTER ROLE" in line]
+    assert len(changes) == 1
+    assert stage.verifier() in changes[0]
+    assert stage.verifier().startswith("SCRAM-SHA-256$4096:")
+    # The first one is in the log from before, where the test has made the role with it.
+    assert not [secret for secret in stage.passwords() - {FIRST} if secret in stage.server.log()]
+
+
+def test_the_verifier_stays_scram_where_the_server_would_write_md5(stage: Stage) -> None:
+    with stage.server.reconfigured(settings="password_encryption = 'md5'\n"):
+        token = stage.rotate()
+    stage.assert_rotated(token, FIRST)
+    assert stage.verifier().startswith("SCRAM-SHA-256$")
+
+
+# The server of the tests ---------------------------------------------------------------------
+
+
+def test_a_server_ends_with_its_block_also_when_that_fails(pki: Pki) -> None:
+    with pytest.raises(ZeroDivisionError):  # noqa: SIM117, PT012
+        with real_postgres.running(pki.root.with_name("server.pem")) as server:
+            assert server.query("SELECT 1") == "1"
+            assert real_postgres.alive(server.pid)
+            raise ZeroDivisionError
+    assert not real_postgres.alive(server.pid)
+    assert not server.home.exists()
+
+
+def test_a_server_that_does_not_start_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    mkdtemp = tempfile.mkdtemp
+
+    def recorded(**options: Any) -> str:
+        made.append(mkdtemp(**options))
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", recorded)
+    (tmp_path / "server.pem").write_text("no key")
+    with (
+        pytest.raises(NoPostgresError, match="does not start"),
+        real_postgres.running(tmp_path / "server.pem"),
+    ):
+        raise AssertionError("started")
+    assert [Path(folder).exists() for folder in made] == [False]
+
+
+def test_without_postgresql_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
+    with pytest.raises(NoPostgresError, match="install the package postgresql"):
+        real_postgres.find_binaries()
+
+
+def test_the_newest_version_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = []
+    for version in ("9.6", "15", "17"):
+        folder = tmp_path / version / "bin"
+        folder.mkdir(parents=True)
+        found.append(folder)
+        for name in ("initdb", "postgres", "psql"):
+            (folder / name).touch()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(found))
+    assert real_postgres.find_binaries() == tmp_path / "17" / "bin"
+
+
+def test_the_server_takes_scram_over_tls_on_loopback_alone(server: Postgres) -> None:
+    assert server.query("SHOW listen_addresses") == "127.0.0.1"
+    rules = server.query("SELECT type, database, address, auth_method FROM pg_hba_file_rules")
+    assert rules == "hostssl|{all}|127.0.0.1|scram-sha-256"
+    plain = subprocess.run(
+        [server.binaries / "psql", f"host=localhost port={server.port} sslmode=disable"],
+        env={"PGUSER": "postgres", "PGPASSWORD": real_postgres.SUPERUSER_PASSWORD},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "no pg_hba.conf entry" in plain.stderr
+    assert json.loads(server.query("SELECT to_json(current_user)")) == "postgres"
+    assert os.stat(f"/proc/{server.pid}").st_uid != 0  # noqa: PTH116

@@ -1,0 +1,129 @@
+"""Stands in for Lambda: runs the function in a process for each event, which may die anywhere.
+
+Started with the function's folder first on the path. A line of JSON on standard input is an
+invocation, and the line of JSON that answers it says how it ended and all that it has logged. The
+function itself knows nothing of the places to die at: they are put around it here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import postgres
+import rotation
+import wire
+
+
+class Deaths:
+    """Counts and names the places that are passed, and dies at the one that was chosen."""
+
+    def __init__(self, chosen: str | int | None) -> None:
+        self._chosen, self._passed = chosen, 0
+
+    def place(self, name: str) -> None:
+        self._passed += 1
+        if self._chosen in (name, self._passed):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self.place(f"before {name}")
+            result = function(*args, **kwargs)
+            self.place(f"after {name}")
+            return result
+
+        return wrapped
+
+    def lay(self, client: Any) -> None:
+        execute, send, receive = (
+            postgres.Connection.execute,
+            wire.Channel._send,
+            wire.Channel.receive,
+        )
+
+        def executed(connection: postgres.Connection, sql: str) -> None:
+            name = "ALTER ROLE" if "ALTER ROLE" in sql else sql
+            self.place(f"before {name}")
+            if self._chosen == "before COMMIT" and name == "ALTER ROLE":
+                try:
+                    execute(connection, sql.removesuffix("; COMMIT"))
+                except wire.PostgresError as error:
+                    assert "left a transaction open" in str(error)  # noqa: PT017
+                self.place("before COMMIT")
+            execute(connection, sql)
+            self.place(f"after {name}")
+
+        def sent(channel: wire.Channel, data: bytes) -> None:
+            self.place("before a message")
+            send(channel, data)
+            self.place("before the answer to ALTER ROLE" if b"ALTER ROLE" in data else "")
+
+        def received(channel: wire.Channel) -> tuple[bytes, bytes]:
+            answer = receive(channel)
+            self.place("before the proof" if answer[1][:4] == b"\0\0\0\x0b" else "")
+            return answer
+
+        postgres.Connection.execute = executed  # type: ignore[method-assign, assignment]
+        wire.Channel._send = sent  # type: ignore[method-assign, assignment]
+        wire.Channel.receive = received  # type: ignore[method-assign, assignment]
+        for name in (
+            "describe_secret",
+            "get_secret_value",
+            "list_secret_version_ids",
+            "put_secret_value",
+            "update_secret_version_stage",
+        ):
+            setattr(client, name, self.around(name, getattr(client, name)))
+
+
+def run(order: dict[str, Any], log: int, answer: int) -> None:
+    """Run one event, in a process of its own; never returns."""
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    os.environ["AWS_REGION"] = order["region"]
+    ends = time.monotonic() + order["seconds"]
+    context = SimpleNamespace(
+        get_remaining_time_in_millis=lambda: int(1000 * (ends - time.monotonic()))
+    )
+    Deaths(order["die"]).lay(rotation._client())
+    outcome = {}
+    try:
+        rotation.handler(order["event"], context)
+    except BaseException as error:
+        traceback.print_exc()  # as Lambda does
+        outcome = {"error": type(error).__name__, "text": str(error)}
+    sys.stderr.flush()
+    os.write(answer, json.dumps(outcome).encode())
+    os._exit(0)
+
+
+def main() -> None:
+    rotation._client()
+    for line in sys.stdin:
+        with tempfile.TemporaryFile() as log:
+            answer, theirs = os.pipe()
+            child = os.fork()
+            if child == 0:
+                run(json.loads(line), log.fileno(), theirs)
+            os.close(theirs)
+            _, status = os.waitpid(child, 0)
+            outcome = os.read(answer, 65536)
+            os.close(answer)
+            log.seek(0)
+            told = json.loads(outcome) if outcome else {"signal": os.WTERMSIG(status)}
+            print(json.dumps(told | {"log": log.read().decode(errors="replace")}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,498 @@
+"""The local Secrets Manager does what AWS does, where moto by itself does not.
+
+Each test says what AWS returns and where that is documented: "API" is the API Reference of
+Secrets Manager, at the operation that is named; "Guide" is its User Guide.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from generator.archive import pack
+from generator.sandbox import secrets, secrets_backend
+from generator.sandbox.secrets import RotationIncompleteError, check, rotate
+
+RULES = {"AutomaticallyAfterDays": 30, "Duration": "3h"}
+
+
+@dataclass
+class Account:
+    client: Any
+    function: str
+
+    def secret(self, *, rotating: bool = True) -> str:
+        """Make a secret with the value ``one``; returns its name."""
+        name = f"ledger/{uuid.uuid4().hex}"
+        self.client.create_secret(Name=name, SecretString="one")
+        if rotating:
+            self.client.rotate_secret(
+                SecretId=name,
+                RotationLambdaARN=self.function,
+                RotationRules=RULES,
+                RotateImmediately=False,
+            )
+        return name
+
+    def invoke(self, event: Mapping[str, str]) -> None:
+        """Do the two steps of a rotation function that have to do with Secrets Manager."""
+        arn, token = event["SecretId"], event["ClientRequestToken"]
+        if event["Step"] == "createSecret":
+            self.client.put_secret_value(
+                SecretId=arn,
+                ClientRequestToken=token,
+                SecretString=f"value of {token}",
+                VersionStages=["AWSPENDING"],
+            )
+        elif event["Step"] == "finishSecret":
+            self.client.update_secret_version_stage(
+                SecretId=arn,
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=token,
+                RemoveFromVersionId=self.labels(arn)["AWSCURRENT"],
+            )
+
+    def labels(self, secret: str) -> dict[str, str]:
+        stages = self.described(secret)["VersionIdsToStages"]
+        return {label: version for version, labels in stages.items() for label in labels}
+
+    def described(self, secret: str) -> dict[str, Any]:
+        return dict(self.client.describe_secret(SecretId=secret))
+
+    def listed(self, secret: str, **options: Any) -> list[str]:
+        answer = self.client.list_secret_version_ids(SecretId=secret, **options)
+        return [version["VersionId"] for version in answer["Versions"]]
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    from moto.server import ThreadedMotoServer
+
+    secrets_backend.install()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    options: dict[str, Any] = {
+        "endpoint_url": "http://{}:{}".format(*server.get_host_and_port()),
+        "region_name": "eu-west-1",
+        "aws_access_key_id": "local",
+        "aws_secret_access_key": "local",
+    }
+    principal = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
+    role = boto3.client("iam", **options).create_role(
+        RoleName=f"rotation-{uuid.uuid4().hex}",
+        AssumeRolePolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [principal | {"Action": "sts:AssumeRole"}]}
+        ),
+    )
+    function = boto3.client("lambda", **options).create_function(
+        FunctionName=f"rotation-{uuid.uuid4().hex}",
+        Role=role["Role"]["Arn"],
+        Runtime="python3.13",
+        Handler="rotation.handler",
+        Code={"ZipFile": pack({"rotation.py": b""})},
+    )
+    yield Account(boto3.client("secretsmanager", **options), function["FunctionArn"])
+    server.stop()
+
+
+# 1. Who calls the function -------------------------------------------------------------------
+
+
+def test_rotate_secret_begins_with_an_empty_version_and_returns(account: Account) -> None:
+    """API, RotateSecret: "starts the asynchronous process". API, DescribeSecret: AWSPENDING is
+    there before the version has a value; GetSecretValue then finds none."""
+    name = account.secret()
+    before = account.labels(name)["AWSCURRENT"]
+    token = account.client.rotate_secret(SecretId=name)["VersionId"]
+    assert account.labels(name) == {"AWSCURRENT": before, "AWSPENDING": token}
+    with pytest.raises(account.client.exceptions.ResourceNotFoundException):
+        account.client.get_secret_value(SecretId=name, VersionStage="AWSPENDING")
+
+
+def test_the_four_steps_come_in_order_for_one_version(account: Account) -> None:
+    """Guide, "Rotation by Lambda function"."""
+    name, events = account.secret(), list[Mapping[str, str]]()
+
+    def invoke(event: Mapping[str, str]) -> None:
+        events.append(event)
+        account.invoke(event)
+
+    token = rotate(account.client, name, invoke)
+    assert [event["Step"] for event in events] == list(secrets.STEPS)
+    assert {event["ClientRequestToken"] for event in events} == {token}
+    assert account.labels(name)["AWSCURRENT"] == token
+
+
+# 2. A step that fails ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failing", secrets.STEPS)
+def test_the_first_error_ends_the_rotation(account: Account, failing: str) -> None:
+    """Guide, "Troubleshoot rotation": a rotation that fails leaves AWSPENDING on its version.
+    API, RotateSecret: that refuses every later rotation."""
+    name, steps = account.secret(), list[str]()
+    before = account.labels(name)["AWSCURRENT"]
+
+    def invoke(event: Mapping[str, str]) -> None:
+        steps.append(event["Step"])
+        if event["Step"] == failing:
+            raise ZeroDivisionError
+        account.invoke(event)
+
+    with pytest.raises(ZeroDivisionError):
+        rotate(account.client, name, invoke)
+    assert steps == list(secrets.STEPS[: secrets.STEPS.index(failing) + 1])
+    assert account.labels(name)["AWSCURRENT"] == before
+    pending = account.labels(name)["AWSPENDING"]
+    assert rotate(account.client, name, account.invoke, token=pending) == pending
+
+
+def test_a_function_that_does_not_finish_is_told(account: Account) -> None:
+    """API, RotateSecret: a rotation is successful when its version is AWSCURRENT."""
+    name = account.secret()
+    with pytest.raises(RotationIncompleteError, match="without its version becoming AWSCURRENT"):
+        rotate(account.client, name, lambda _: None)
+
+
+# 3. One rotation at a time -------------------------------------------------------------------
+
+
+def test_an_unfinished_rotation_refuses_another(account: Account) -> None:
+    """API, RotateSecret: AWSPENDING on another version than AWSCURRENT is an error."""
+    name = account.secret()
+    token = account.client.rotate_secret(SecretId=name)["VersionId"]
+    for immediately in (True, False):
+        with pytest.raises(account.client.exceptions.InvalidRequestException, match="reattempted"):
+            account.client.rotate_secret(SecretId=name, RotateImmediately=immediately)
+    assert account.labels(name)["AWSPENDING"] == token
+
+
+def test_both_labels_on_one_version_are_a_finished_rotation(account: Account) -> None:
+    """API, RotateSecret: AWSPENDING "might be attached to the same version as the AWSCURRENT"."""
+    name = account.secret()
+    token = rotate(account.client, name, account.invoke)
+    account.client.update_secret_version_stage(
+        SecretId=name, VersionStage="AWSPENDING", MoveToVersionId=token
+    )
+    assert rotate(account.client, name, account.invoke) != token
+
+
+def test_the_same_token_is_the_same_rotation(account: Account) -> None:
+    """API, RotateSecret: ClientRequestToken keeps retries from making a second version."""
+    name, token = account.secret(), str(uuid.uuid4())
+    for _ in range(2):
+        account.client.rotate_secret(SecretId=name, ClientRequestToken=token)
+    rotate(account.client, name, account.invoke, token=token)
+    rotate(account.client, name, account.invoke, token=token)
+    assert account.labels(name)["AWSCURRENT"] == token
+    assert len(account.listed(name, IncludeDeprecated=True)) == 2
+
+
+# 4. Configuration that is not given again ----------------------------------------------------
+
+
+def test_what_is_not_given_stays_as_it_was(account: Account) -> None:
+    """API, RotateSecret: without configuration it "starts a rotation with the values already
+    stored in the secret". AWSCURRENT stays where it is until the function moves it."""
+    name = account.secret()
+    before = account.labels(name)["AWSCURRENT"]
+    account.client.rotate_secret(SecretId=name)
+    described = account.described(name)
+    assert described["RotationLambdaARN"] == account.function
+    assert described["RotationRules"] == RULES
+    assert described["RotationEnabled"] is True
+    assert account.labels(name)["AWSCURRENT"] == before
+    assert account.client.get_secret_value(SecretId=name)["SecretString"] == "one"
+
+
+def test_rotation_needs_a_function_and_one_that_exists(account: Account) -> None:
+    """API, RotateSecret, InvalidRequestException: no ARN configured and none in the call."""
+    name = account.secret(rotating=False)
+    with pytest.raises(account.client.exceptions.InvalidRequestException, match="ARN"):
+        account.client.rotate_secret(SecretId=name, RotationRules=RULES)
+    with pytest.raises(account.client.exceptions.ResourceNotFoundException, match="Lambda"):
+        account.client.rotate_secret(
+            SecretId=name, RotationLambdaARN=f"{account.function}-x", RotationRules=RULES
+        )
+    assert "RotationEnabled" not in account.described(name)
+
+
+# 5. A version's value ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["AWSPENDING", "AWSCURRENT"])
+def test_a_version_never_changes_its_value(account: Account, stage: str) -> None:
+    """API, PutSecretValue: the same data again "succeeds but does nothing"; other data "fails
+    because you can't modify an existing version"."""
+    name, token = account.secret(), str(uuid.uuid4())
+    put = {"SecretId": name, "ClientRequestToken": token, "VersionStages": [stage]}
+    for _ in range(2):
+        assert account.client.put_secret_value(**put, SecretString="two")["VersionId"] == token
+    with pytest.raises(account.client.exceptions.ResourceExistsException, match=token):
+        account.client.put_secret_value(**put, SecretString="three")
+    assert account.client.get_secret_value(SecretId=name, VersionId=token)["SecretString"] == "two"
+
+
+def test_a_label_is_on_one_version_and_moves_by_a_put(account: Account) -> None:
+    """API, PutSecretValue: a label is removed from the version that had it; AWSPREVIOUS goes
+    to the one that AWSCURRENT was removed from; other labels stay."""
+    name = account.secret()
+    first = account.labels(name)["AWSCURRENT"]
+    account.client.update_secret_version_stage(
+        SecretId=name, VersionStage="initial", MoveToVersionId=first
+    )
+    put = account.client.put_secret_value(SecretId=name, SecretString="two")
+    labels = {"initial": first, "AWSPREVIOUS": first, "AWSCURRENT": put["VersionId"]}
+    assert account.labels(name) == labels
+    assert put["VersionStages"] == ["AWSCURRENT"]
+    account.client.update_secret_version_stage(
+        SecretId=name, VersionStage="ours", MoveToVersionId=put["VersionId"]
+    )
+    account.client.update_secret(SecretId=name, SecretString="three")
+    third = account.client.get_secret_value(SecretId=name)["VersionId"]
+    assert account.labels(name) == {
+        "initial": first,
+        "ours": put["VersionId"],
+        "AWSPREVIOUS": put["VersionId"],
+        "AWSCURRENT": third,
+    }
+
+
+def test_the_first_version_is_current_whatever_its_labels(account: Account) -> None:
+    """API, PutSecretValue: the first version gets AWSCURRENT."""
+    name = f"ledger/{uuid.uuid4().hex}"
+    account.client.create_secret(Name=name)
+    token = account.client.put_secret_value(
+        SecretId=name, SecretString="one", VersionStages=["initial"]
+    )["VersionId"]
+    assert account.labels(name) == {"initial": token, "AWSCURRENT": token}
+
+
+# 6. The value without a label ----------------------------------------------------------------
+
+
+def test_without_a_label_it_is_the_current_value(account: Account) -> None:
+    """API, GetSecretValue: by default "the AWSCURRENT version", also when somebody else than
+    RotateSecret has moved that label."""
+    name = account.secret()
+    first = account.labels(name)["AWSCURRENT"]
+    token = rotate(account.client, name, account.invoke)
+    assert account.client.get_secret_value(SecretId=name)["VersionId"] == token
+    account.client.update_secret_version_stage(
+        SecretId=name,
+        VersionStage="AWSCURRENT",
+        MoveToVersionId=first,
+        RemoveFromVersionId=token,
+    )
+    assert account.client.get_secret_value(SecretId=name)["SecretString"] == "one"
+    assert account.labels(name) == {"AWSCURRENT": first, "AWSPREVIOUS": token}
+
+
+# 7. Schedules --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"ScheduleExpression": "cron(0 3 1 * ? *)", "Duration": "2h"},
+        {"ScheduleExpression": "rate(10 days)"},
+        {"AutomaticallyAfterDays": 7, "Duration": "3h"},
+    ],
+)
+def test_a_schedule_turns_rotation_on_and_is_told_as_it_was_given(
+    account: Account, rules: dict[str, object]
+) -> None:
+    """API, RotationRulesType and DescribeSecret."""
+    name = account.secret(rotating=False)
+    account.client.rotate_secret(
+        SecretId=name, RotationLambdaARN=account.function, RotationRules=rules
+    )
+    described = account.described(name)
+    assert described["RotationEnabled"] is True
+    assert described["RotationRules"] == rules
+    assert ("NextRotationDate" in described) == ("AutomaticallyAfterDays" in rules)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"Duration": "3h"},
+        {"AutomaticallyAfterDays": 7, "ScheduleExpression": "rate(7 days)"},
+        {"AutomaticallyAfterDays": 1000, "ScheduleExpression": "rate(7 days)"},
+    ],
+)
+def test_a_schedule_is_in_days_or_an_expression(account: Account, rules: dict[str, object]) -> None:
+    """API, RotationRulesType: "but not both"."""
+    name = account.secret(rotating=False)
+    with pytest.raises(account.client.exceptions.InvalidParameterException):
+        account.client.rotate_secret(
+            SecretId=name, RotationLambdaARN=account.function, RotationRules=rules
+        )
+
+
+def test_cancelling_keeps_the_schedule_and_the_label(account: Account) -> None:
+    """API, CancelRotateSecret: AWSPENDING may be left. API, DescribeSecret: the rules stay, and
+    the dates of rotations are null."""
+    name = account.secret()
+    token = account.client.rotate_secret(SecretId=name)["VersionId"]
+    account.client.cancel_rotate_secret(SecretId=name)
+    described = account.described(name)
+    assert described["RotationEnabled"] is False
+    assert described["RotationRules"] == RULES
+    assert "NextRotationDate" not in described
+    assert account.labels(name)["AWSPENDING"] == token
+
+
+# 8. Names, dead versions, tests of a set-up, lists -------------------------------------------
+
+
+def test_the_event_has_the_arn_also_for_a_name(account: Account) -> None:
+    """Guide, "Rotation by Lambda function", the event: SecretId is the ARN."""
+    name, seen = account.secret(), set[str]()
+
+    def invoke(event: Mapping[str, str]) -> None:
+        seen.add(event["SecretId"])
+        account.invoke(event)
+
+    rotate(account.client, name, invoke)
+    assert seen == {account.described(name)["ARN"]}
+
+
+def test_versions_without_a_label_are_described_no_more(account: Account) -> None:
+    """API, DescribeSecret: the versions "that have staging labels attached"."""
+    name = account.secret()
+    for _ in range(3):
+        rotate(account.client, name, account.invoke)
+    assert sorted(account.described(name)["VersionIdsToStages"].values()) == [
+        ["AWSCURRENT"],
+        ["AWSPREVIOUS"],
+    ]
+
+
+def test_a_set_up_is_tested_and_leaves_nothing(account: Account) -> None:
+    """API, RotateSecret, RotateImmediately: the test "creates an AWSPENDING version of the
+    secret and then removes it", and runs testSecret alone."""
+    name, steps = account.secret(), list[str]()
+    before = account.described(name)["VersionIdsToStages"]
+
+    def invoke(event: Mapping[str, str]) -> None:
+        steps.append(event["Step"])
+        assert account.labels(name)["AWSPENDING"] == event["ClientRequestToken"]
+        if len(steps) == 2:
+            raise ZeroDivisionError
+
+    check(account.client, name, invoke)
+    assert account.described(name)["VersionIdsToStages"] == before
+    with pytest.raises(ZeroDivisionError):
+        check(account.client, name, invoke)
+    assert account.described(name)["VersionIdsToStages"] == before
+    assert steps == ["testSecret", "testSecret"]
+
+
+def test_versions_are_listed_by_what_they_have(account: Account) -> None:
+    """API, ListSecretVersionIds: those with a value; without a label only when asked for, and
+    then without VersionStages; ARN is the ARN."""
+    name = account.secret()
+    first = account.labels(name)["AWSCURRENT"]
+    second, third = (rotate(account.client, name, account.invoke) for _ in range(2))
+    account.client.rotate_secret(SecretId=name)  # empty
+    assert account.listed(name) == [second, third]
+    assert account.listed(name, IncludeDeprecated=True) == [first, second, third]
+    answer = account.client.list_secret_version_ids(SecretId=name, IncludeDeprecated=True)
+    assert answer["ARN"] == account.described(name)["ARN"]
+    assert "NextToken" not in answer
+    assert "VersionStages" not in answer["Versions"][0]
+    dates = [version["CreatedDate"] for version in answer["Versions"]]
+    assert dates == sorted(dates)
+    assert len(set(dates)) == 3
+
+
+def test_versions_are_listed_in_pages(account: Account) -> None:
+    """API, ListSecretVersionIds: MaxResults and NextToken."""
+    name = account.secret()
+    for _ in range(4):
+        rotate(account.client, name, account.invoke)
+    pages, more = list[int](), {"IncludeDeprecated": True, "MaxResults": 2}
+    seen = set[str]()
+    while True:
+        answer = account.client.list_secret_version_ids(SecretId=name, **more)
+        pages.append(len(answer["Versions"]))
+        seen |= {version["VersionId"] for version in answer["Versions"]}
+        if "NextToken" not in answer:
+            break
+        more["NextToken"] = answer["NextToken"]
+    assert pages == [2, 2, 1]
+    assert len(seen) == 5
+
+
+def test_a_password_of_no_characters_is_a_wrong_parameter(account: Account) -> None:
+    """API, GetRandomPassword, errors: InvalidParameterException."""
+    with pytest.raises(account.client.exceptions.InvalidParameterException):
+        account.client.get_random_password(
+            ExcludeNumbers=True,
+            ExcludePunctuation=True,
+            ExcludeUppercase=True,
+            ExcludeLowercase=True,
+        )
+    made = account.client.get_random_password(PasswordLength=20, ExcludePunctuation=True)
+    assert len(made["RandomPassword"]) == 20
+
+
+# Labels --------------------------------------------------------------------------------------
+
+
+def test_the_end_of_a_rotation_moves_three_labels(account: Account) -> None:
+    """API, UpdateSecretVersionStage: AWSPREVIOUS goes to the version that AWSCURRENT was removed
+    from. Guide, "Rotation by Lambda function": AWSPENDING goes with the same call."""
+    name = account.secret()
+    first = account.labels(name)["AWSCURRENT"]
+    token = rotate(account.client, name, account.invoke)
+    assert account.labels(name) == {"AWSCURRENT": token, "AWSPREVIOUS": first}
+    assert "LastRotatedDate" in account.described(name)
+
+
+def test_a_label_moves_only_from_where_the_caller_says_it_is(account: Account) -> None:
+    """API, UpdateSecretVersionStage, RemoveFromVersionId."""
+    name = account.secret()
+    rotate(account.client, name, account.invoke)
+    labels, errors = account.labels(name), account.client.exceptions
+    current, previous = labels["AWSCURRENT"], labels["AWSPREVIOUS"]
+    move = {"SecretId": name, "VersionStage": "AWSCURRENT", "MoveToVersionId": previous}
+    with pytest.raises(errors.InvalidParameterException, match="can't be empty"):
+        account.client.update_secret_version_stage(**move)
+    with pytest.raises(errors.InvalidParameterException, match="not attached"):
+        account.client.update_secret_version_stage(**move, RemoveFromVersionId=previous)
+    with pytest.raises(errors.InvalidParameterException, match="completely removed"):
+        account.client.update_secret_version_stage(
+            SecretId=name, VersionStage="AWSCURRENT", RemoveFromVersionId=current
+        )
+    with pytest.raises(errors.ResourceNotFoundException):
+        account.client.update_secret_version_stage(
+            **move | {"MoveToVersionId": str(uuid.uuid4())}, RemoveFromVersionId=current
+        )
+    assert account.labels(name) == labels
+
+
+def test_a_secret_that_is_to_be_deleted_does_not_change(account: Account) -> None:
+    """API, InvalidRequestException: "The secret is scheduled for deletion"."""
+    name = account.secret()
+    account.client.delete_secret(SecretId=name)
+    with pytest.raises(account.client.exceptions.InvalidRequestException):
+        rotate(account.client, name, account.invoke)
+    with pytest.raises(account.client.exceptions.InvalidRequestException):
+        account.client.put_secret_value(SecretId=name, SecretString="two")
+
+
+def test_installing_twice_is_installing_once(account: Account) -> None:
+    name = account.secret()
+    secrets_backend.install()
+    assert account.client.get_secret_value(SecretId=name)["SecretString"] == "one"
+    rotate(account.client, name, account.invoke)
