@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check prove test soak lint format benchmark lock clean
+.PHONY: help render check prove plan apply test soak lint format benchmark lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ check: .venv/ready ## Plan every environment (or ENV=name) offline and run the f
 
 prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
 	@$(BIN)/finbase prove $(ID)
+
+plan: .venv/ready ## Plan ENV=name on its real account, and save and sum up the plan
+	@$(BIN)/finbase plan $(ENV)
+
+apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
+	@$(BIN)/finbase apply $(ENV)
 
 test: .venv/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal

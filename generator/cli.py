@@ -17,12 +17,14 @@ WRONG = 2
 INTERRUPTED = 130
 
 _COMMANDS = {
+    "apply": "Check a saved plan of an environment, and apply that very plan.",
     "affected": "Name the environments whose plan a change can change.",
     "check": "Plan each environment offline and judge the plan.",
     "diff": "Show how two environments differ.",
     "explain": "Tell why a code or an input is held to what it is.",
     "new": "Begin a module or an environment.",
     "outdated": "List pins that newer releases have followed.",
+    "plan": "Plan an environment on its real account, and sum the plan up.",
     "prove": "Put each failure back and see it caught.",
     "release": "Make what a module's templates render its next version.",
     "render": "Write modules and stacks from the YAML files.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
-from generator.commands.shared import FOUND, hold_journal
+from generator.commands.shared import FOUND, PENDING, hold_journal
 
 __all__ = ["release"]
 
@@ -42,6 +43,8 @@ def release(
     """
     from generator import tree
     from generator.compatibility import Level
+    from generator.journal import is_pending
+    from generator.notes import fault
     from generator.project import find_project
     from generator.registry import Registry
     from generator.release import prepare
@@ -49,16 +52,17 @@ def release(
 
     root = find_project(project)
     for text in (why, *notes):
-        if not text.strip() or "\n" in text:
-            raise click.UsageError("a message or note is one line of text that is not empty")
-    with hold_journal(root) as journal:
-        prepared = prepare(
-            root, Registry(root), module, Level[level.upper()], why, notes, release_text.today()
-        )
+        if wrong := fault(text):
+            raise click.UsageError(f"a message or note is one line of text, but {wrong}")
+    day = release_text.today()
+    with nullcontext() if dry_run else hold_journal(root) as journal:
+        if dry_run and is_pending(root):
+            click.echo(PENDING, err=True)
+        prepared = prepare(root, Registry(root), module, Level[level.upper()], why, notes, day)
         click.echo(release_text.reasons(prepared), nl=False)
         if prepared.refused:
             click.echo(release_text.refusal(prepared), err=True)
             sys.exit(FOUND)
-        if not dry_run:
+        if journal:
             tree.apply(prepared.steps, journal)
     click.echo(release_text.summary(prepared, dry_run))

@@ -27,6 +27,7 @@ __all__ = [
     "jobs_option",
     "load_rendered",
     "output_stream",
+    "rendered_stack",
     "tell_breaches",
     "terminal_width",
 ]
@@ -77,6 +78,23 @@ def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
     lost = [breach.folder for breach in breaches if not breach.restored_by]
     kept = {path: c for path, c in rendered.items() if not any(map(path.is_relative_to, lost))}
     return Rendered(loaded, tree.compare(kept, root, whole=not names), breaches)
+
+
+def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:
+    """Give the project's folder and a stack in it; ends with 1 where it is not as rendered."""
+    from generator.project import find_project
+
+    root = find_project(project)
+    found = load_rendered(root, [environment])
+    if found.breaches or not found.changes.clean:
+        tell_breaches(found.breaches, diffs=False)
+        click.echo(
+            f"{environment} is not as rendered and released, so nothing is done: see "
+            "`finbase render --check`",
+            err=True,
+        )
+        sys.exit(FOUND)
+    return root, root / "environments" / environment
 
 
 @contextmanager
