@@ -15,9 +15,16 @@ from functools import cache
 from pathlib import Path
 
 from generator import conditions
+from generator.constraints import version_range
 from generator.interface import Interface, Output, Place, Resource, Type, Variable
+from generator.references import renamed
 
 __all__ = ["Level", "Reason", "Replacement", "replacements", "required", "what_changed"]
+
+
+_LONGEST = 160
+_TRIGGERS = "lifecycle.replace_triggered_by"
+_IGNORED = "lifecycle.ignore_changes"
 
 
 class Level(IntEnum):
@@ -73,6 +80,7 @@ def what_changed(before: Interface, after: Interface) -> tuple[Reason, ...]:
         *_variables(before.variables, after.variables),
         *_outputs(before.outputs, after.outputs),
         *_resources(before, after),
+        *_preconditions(before, after),
         *_requirements(before, after),
     ]
     return tuple(sorted(found, key=lambda reason: (-reason.level, reason.place)))
@@ -85,6 +93,7 @@ def _variables(before: Mapping[str, Variable], after: Mapping[str, Variable]) ->
         old = before[name]
         same = [n for n in new if _same_but_for_name(old, after[n])]
         if same:
+            new.remove(same[0])
             what = f"input {name} is renamed to {same[0]}"
             todo = f"give {same[0]} instead of {name}"
         else:
@@ -109,30 +118,47 @@ def _variable(old: Variable, new: Variable) -> Iterator[Reason]:
         return Reason(Level.MAJOR, new.place, f"{name} {what}", todo)
 
     if new.default is None and old.default is not None:
-        yield major(f"no longer has a default; it was {old.default}", f"give {new.name}")
+        yield major(f"no longer has a default; it was {_short(old.default)}", f"give {new.name}")
     elif old.default is None and new.default is not None:
-        yield Reason(Level.MINOR, new.place, f"{name} now has a default: {new.default}")
-    elif old.default != new.default:
-        todo = f"give {new.name} = {old.default} where it should stay as it was"
-        yield major(f"has another default: {new.default} instead of {old.default}", todo)
+        what = f"{name} now has a default: {_short(new.default)}"
+        yield Reason(Level.MINOR, new.place, what)
+    elif old.default is not None and new.default is not None and old.default != new.default:
+        todo = f"give {new.name} = {_short(old.default)} where it should stay as it was"
+        what = f"has another default: {_short(new.default)} instead of {_short(old.default)}"
+        yield major(what, todo)
     if not _accepts(new.type, old.type):
         todo = f"check what is given for {new.name}"
-        yield major(f"has a narrower type: {new.type.text} instead of {old.type.text}", todo)
+        new_type, old_type = _short(new.type.text), _short(old.type.text)
+        yield major(f"has a narrower type: {new_type} instead of {old_type}", todo)
     elif new.type != old.type:
-        yield Reason(Level.MINOR, new.place, f"{name} takes more: {new.type.text}")
-    if old.nullable and not new.nullable and old.default is not None:
+        yield Reason(Level.MINOR, new.place, f"{name} takes more: {_short(new.type.text)}")
+    if old.nullable and not new.nullable:
         yield major("no longer takes null", f"leave {new.name} out instead of giving null")
+    if new.nullable and not old.nullable and old.default is not None:
+        yield major("takes null as it is, and no longer as its default")
     if old.ephemeral and not new.ephemeral:
         yield major("no longer takes ephemeral values")
-    terms = [term for condition in old.conditions for term in conditions.terms(condition)]
-    demands = [term for condition in new.conditions for term in conditions.terms(condition)]
-    for term in demands:
-        if not any(conditions.implies(known, term) for known in terms):
-            yield major(f"is held to more: {term}", f"check what is given for {new.name}")
-    if set(demands) != set(terms) and all(
-        any(conditions.implies(known, term) for known in terms) for term in demands
-    ):
+    known = [term for condition in old.conditions for term in conditions.terms(condition)]
+    demanded = [term for condition in new.conditions for term in conditions.terms(condition)]
+    more = _not_implied(known, demanded)
+    for term in more:
+        yield major(f"is held to more: {_short(term)}", f"check what is given for {new.name}")
+    if not more and _not_implied(demanded, known):
         yield Reason(Level.MINOR, new.place, f"{name} is held to less")
+
+
+def _not_implied(known: Sequence[str], demanded: Sequence[str]) -> list[str]:
+    """Name the terms that what is known does not lead to, each once."""
+    return [
+        term
+        for term in dict.fromkeys(demanded)
+        if not any(conditions.implies(one, term) for one in known)
+    ]
+
+
+def _short(text: str) -> str:
+    """Cut what is too long for a line that people read."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _same_but_for_name(old: Variable, new: Variable) -> bool:
@@ -151,10 +177,16 @@ def _accepts(new: Type, old: Type) -> bool:
     if new.name != old.name:
         return False
     if new.name == "object":
-        lost = old.parts.keys() - new.parts.keys()
-        demanded = new.parts.keys() - new.optional - (old.parts.keys() - old.optional)
-        kept = old.parts.keys() & new.parts.keys()
-        return not lost and not demanded and all(_accepts(new.parts[k], old.parts[k]) for k in kept)
+        given = old.parts.keys() - old.optional.keys()
+        demanded = new.parts.keys() - new.optional.keys()
+        return (
+            old.parts.keys() <= new.parts.keys()
+            and demanded <= given
+            and all(
+                new.optional.get(k, left_out) == left_out for k, left_out in old.optional.items()
+            )
+            and all(_accepts(new.parts[k], part) for k, part in old.parts.items())
+        )
     if new.parts.keys() != old.parts.keys() or not new.parts:
         return False
     return all(_accepts(new.parts[key], old.parts[key]) for key in new.parts)
@@ -181,10 +213,12 @@ def _outputs(before: Mapping[str, Output], after: Mapping[str, Output]) -> Itera
 
 def _resources(before: Interface, after: Interface) -> Iterator[Reason]:
     known = replacements()
+    moves = {address: _followed(address, after) for address in before.resources}
+    renames = {old: new for old, new in moves.items() if new and new != old}
     for address, old in before.resources.items():
-        now = _followed(address, after.moved)
+        now = moves[address]
         new = after.resources.get(now)
-        if new is None:
+        if new is None or new.type != old.type:
             lost = f", and with it {known[old.type].loses}" if old.type in known else ""
             what = f"{address} is gone, with no moved block: it would be destroyed{lost}"
             todo = "keep what is needed of it before the upgrade"
@@ -192,35 +226,83 @@ def _resources(before: Interface, after: Interface) -> Iterator[Reason]:
             continue
         if now != address:
             yield Reason(Level.MINOR, new.place, f"{address} is moved to {now}")
-        if old.keys != new.keys or old.arguments.get(old.keys) != new.arguments.get(new.keys):
+        keys = renamed(old.arguments.get(old.keys, ""), renames)
+        if old.keys != new.keys or keys != new.arguments.get(new.keys, ""):
             place = new.places.get(new.keys, new.place)
             what = f"the instances of {address} may have other keys, and so be made anew"
             yield Reason(Level.MAJOR, place, what, "look at the plan before applying it")
         if old.type in known:
-            yield from _replacing(old, new, known[old.type])
+            yield from _replacing(old, new, known[old.type], renames)
     for address, new in after.resources.items():
-        if address not in {_followed(a, after.moved) for a in before.resources}:
+        if address not in moves.values():
             yield Reason(Level.MINOR, new.place, f"{address} is new")
+    for address in before.moved:
+        old_place = before.resources.get(_followed(address, before))
+        new_place = after.resources.get(_followed(address, after))
+        if old_place and not new_place:
+            what = f"{address} no longer has a moved block: who skips a version would lose it"
+            yield Reason(Level.MAJOR, old_place.place, what, "upgrade version by version")
 
 
-def _replacing(old: Resource, new: Resource, known: Replacement) -> Iterator[Reason]:
-    names = dict.fromkeys((*old.arguments, *new.arguments))
-    for name in names:
+def _replacing(
+    old: Resource, new: Resource, known: Replacement, renames: Mapping[str, str]
+) -> Iterator[Reason]:
+    lost = f"{known.loses} would be lost"
+    todo = "keep what is needed of it before the upgrade"
+    for name in dict.fromkeys((*old.arguments, *new.arguments)):
         first = re.split(r"[.\[]", name)[0]
-        if first in known.arguments and old.arguments.get(name) != new.arguments.get(name):
-            what = (
-                f"{new.address} gets another {name}, which replaces it: {known.loses} would be lost"
-            )
-            todo = "keep what is needed of it before the upgrade"
-            yield Reason(Level.MAJOR, new.places.get(name, new.place), what, todo)
+        was = renamed(old.arguments.get(name, ""), renames)
+        now = new.arguments.get(name, "")
+        if was == now:
+            continue
+        place = new.places.get(name, new.place)
+        if first in known.arguments:
+            what = f"{new.address} gets another {name}, which replaces it: {lost}"
+            yield Reason(Level.MAJOR, place, what, todo)
+        elif name == _TRIGGERS and now:
+            what = f"{new.address} is replaced with others (replace_triggered_by): {lost}"
+            yield Reason(Level.MAJOR, place, what, todo)
+        elif name == _IGNORED and (heeded := _heeded(was, now, known.arguments)):
+            what = f"{new.address} no longer ignores changes of {heeded}, which replace it: {lost}"
+            yield Reason(Level.MAJOR, place, what, todo)
 
 
-def _followed(address: str, moved: Mapping[str, str]) -> str:
+def _heeded(was: str, now: str, replacing: frozenset[str]) -> str:
+    """Name the arguments whose changes were ignored and are so no more."""
+    before, after = (frozenset(re.findall(r"\w+", text)) for text in (was, now))
+    if "all" in after:
+        return ""
+    return ", ".join(sorted((replacing if "all" in before else before & replacing) - after))
+
+
+def _followed(address: str, interface: Interface) -> str:
+    """Say where an address is after all moves; nothing where they lead in a circle."""
     seen = set()
-    while address in moved and address not in seen:
+    bases = {_base(old): _base(new) for old, new in interface.moved.items()}
+    while address in interface.moved or (address not in interface.resources and address in bases):
+        if address in seen:
+            return ""
         seen.add(address)
-        address = moved[address]
+        address = bases[address]
     return address
+
+
+def _base(address: str) -> str:
+    """Take off which instance of a resource an address is of."""
+    return re.sub(r"\[[^]]*\]$", "", address)
+
+
+def _preconditions(before: Interface, after: Interface) -> Iterator[Reason]:
+    moves = {address: _followed(address, after) for address in before.resources}
+    known = [
+        term
+        for condition, _ in before.preconditions
+        for term in conditions.terms(renamed(condition, moves))
+    ]
+    for condition, place in after.preconditions:
+        for term in _not_implied(known, list(conditions.terms(condition))):
+            what = f"a precondition demands more: {_short(term)}"
+            yield Reason(Level.MAJOR, place, what, "check that it holds")
 
 
 def _requirements(before: Interface, after: Interface) -> Iterator[Reason]:
@@ -229,27 +311,10 @@ def _requirements(before: Interface, after: Interface) -> Iterator[Reason]:
             yield Reason(Level.MAJOR, place, f"{name} is required", f"require {name} {new}")
             continue
         old, _ = before.requirements[name]
-        if _lower_bound(new) > _lower_bound(old):
+        was, now = version_range(old), version_range(new)
+        if now.low > was.low:
             what = f"{name} has to be {new}; it was {old}"
             yield Reason(Level.MAJOR, place, what, f"upgrade {name}")
-        elif new != old and not _wider(old, new):
+        elif now.high < was.high or now.without - was.without:
             what = f"{name} may only be {new}; it was {old}"
             yield Reason(Level.MAJOR, place, what, f"use a version of {name} that fits")
-
-
-def _lower_bound(constraint: str) -> tuple[int, int, int]:
-    """Give the lowest version that a constraint allows, as numbers."""
-    lowest = (0, 0, 0)
-    for part in constraint.split(","):
-        match = re.fullmatch(r"\s*(>=|>|=|~>)?\s*v?(\d+(?:\.\d+)*)\s*", part)
-        if match:
-            major, minor, patch = (*map(int, match[2].split(".")), 0, 0)[:3]
-            lowest = max(lowest, (major, minor, patch))
-    return lowest
-
-
-def _wider(old: str, new: str) -> bool:
-    """Say whether a constraint has only lost parts, or a part of it a lower bound."""
-    parts = {part.strip() for part in old.split(",")}
-    uppers = {p for p in (p.strip() for p in new.split(",")) if not p.startswith(">")}
-    return uppers <= parts

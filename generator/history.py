@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["Snapshot", "snapshots"]
+__all__ = ["Snapshot", "contents", "snapshots"]
 
 _MOST = 50
 _SECONDS = 20.0
@@ -26,10 +27,9 @@ def snapshots(root: Path, folder: PurePosixPath) -> Iterator[Snapshot]:
 
     Yields nothing where there is no git or no repository: history is a help, not a need.
     """
-    for commit in _git(root, "log", f"-{_MOST}", "--format=%H", "--", str(folder)).split():
-        name = commit.decode()
+    for name in _commits(root, folder):
         listed = _git(root, "ls-tree", "-r", "-z", "--name-only", name, "--", f"{folder}/")
-        paths = [PurePosixPath(path.decode()) for path in listed.split(b"\0") if path]
+        paths = [PurePosixPath(os.fsdecode(path)) for path in listed.split(b"\0") if path]
         yield Snapshot(
             name,
             {
@@ -37,6 +37,17 @@ def snapshots(root: Path, folder: PurePosixPath) -> Iterator[Snapshot]:
                 for path in paths
             },
         )
+
+
+def contents(root: Path, path: PurePosixPath) -> Iterator[tuple[str, bytes]]:
+    """Yield a file as the commits that changed it left it, with their names; as above."""
+    for name in _commits(root, path):
+        yield name, _git(root, "cat-file", "blob", f"{name}:./{path}")
+
+
+def _commits(root: Path, path: PurePosixPath) -> list[str]:
+    listed = _git(root, "rev-list", f"--max-count={_MOST}", "HEAD", "--", str(path))
+    return listed.decode().split()
 
 
 def _git(root: Path, *arguments: str) -> bytes:

@@ -1,17 +1,22 @@
 """The interface of a module, read from its rendered ``*.tf`` files: what its users depend on.
 
 It is read from what is shipped, with python-hcl2, and not from contracts or templates: a fault
-of the renderer would be in both. Expressions are kept as text on one line.
+of the renderer would be in both. Expressions are kept as text on one line, those of resources and
+conditions with locals, and arguments of other resources, put in their place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
+from generator.references import expand
+
 __all__ = ["Interface", "Output", "Place", "Resource", "Type", "Variable", "read_interface"]
+
+_REPLACING = ("ignore_changes", "replace_triggered_by")
 
 Tree: TypeAlias = Mapping[PurePosixPath, bytes]
 
@@ -32,13 +37,14 @@ class Type:
     """A type constraint: its name, and what it is made of.
 
     A collection has its element under ``""``; an object its attributes, a tuple its elements
-    by number. ``optional`` names the attributes that need not be given.
+    by number. ``optional`` has the attributes that need not be given, and what they are then.
+    ``text`` is how it is written, which two types that are the same may differ in.
     """
 
     name: str
     parts: Mapping[str, Type]
-    optional: frozenset[str] = frozenset()
-    text: str = ""
+    optional: Mapping[str, str] = field(default_factory=dict)
+    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Resource:
-    """A managed resource, and every argument by its way in: ``rotation_rules.duration``."""
+    """A managed resource, and every argument by its way in: ``rotation_rules.duration``.
+
+    A dynamic block has the way of the blocks that it makes. Of the lifecycle there is only what
+    decides on replacements.
+    """
 
     address: str
     arguments: Mapping[str, str]
@@ -97,12 +107,14 @@ class Interface:
     """From → to."""
     requirements: Mapping[str, tuple[str, Place]]
     """``terraform`` and each provider's source → version constraint."""
+    preconditions: tuple[tuple[str, Place], ...] = ()
+    """What resources and outputs demand before they are made."""
 
 
 def read_interface(tree: Tree) -> Interface:
     """Read the ``*.tf`` files of one module version; those in folders below it are not its own.
 
-    Raises ``ValueError`` with the file's name where one is not HCL.
+    Raises ``ValueError`` with the file's name where one is not HCL, or lacks what Terraform needs.
     """
     from hcl2.query import DocumentView
 
@@ -111,6 +123,8 @@ def read_interface(tree: Tree) -> Interface:
     resources: dict[str, Resource] = {}
     moved: dict[str, str] = {}
     requirements: dict[str, tuple[str, Place]] = {}
+    preconditions: list[tuple[str, Place]] = []
+    meanings: dict[str, str] = {}
     top = min((len(path.parts) for path in tree), default=0)
     for path, content in sorted(tree.items()):
         if path.suffix != ".tf" or len(path.parts) != top:
@@ -123,19 +137,53 @@ def read_interface(tree: Tree) -> Interface:
         for block in document.blocks():
             kind, labels = block.block_type, block.name_labels
             place = Place(path, block.raw._meta.line)
-            if kind == "variable":
-                variables[labels[0]] = _variable(labels[0], block, place)
-            elif kind == "output":
-                outputs[labels[0]] = _output(labels[0], block, place)
-            elif kind == "resource":
-                resource = _resource(".".join(labels), block, place)
-                resources[resource.address] = resource
-            elif kind == "moved":
-                ends = _texts(block)
-                moved[ends["from"]] = ends["to"]
-            elif kind == "terraform":
-                requirements |= _requirements(block, path)
-    return Interface(variables, outputs, resources, moved, requirements)
+            try:
+                if kind == "variable":
+                    variables[labels[0]] = _variable(labels[0], block, place)
+                elif kind == "output":
+                    outputs[labels[0]] = _output(labels[0], block, place)
+                    preconditions += _preconditions(block, path)
+                elif kind == "resource":
+                    resource = _resource(".".join(labels), block, place)
+                    resources[resource.address] = resource
+                    for lifecycle in block.blocks("lifecycle"):
+                        preconditions += _preconditions(lifecycle.body, path)
+                elif kind == "moved":
+                    ends = _texts(block)
+                    moved[ends["from"]] = ends["to"]
+                elif kind == "terraform":
+                    requirements |= _requirements(block, path)
+                elif kind == "locals":
+                    meanings |= {f"local.{name}": text for name, text in _texts(block).items()}
+            except (KeyError, IndexError) as error:
+                raise ValueError(f"{place}: this {kind} lacks {error}") from error
+    for each in resources.values():
+        if not each.keys:
+            plain = {name: text for name, text in each.arguments.items() if name.isidentifier()}
+            meanings |= {f"{each.address}.{name}": text for name, text in plain.items()}
+    return Interface(
+        {name: _expanded_variable(each, meanings) for name, each in variables.items()},
+        outputs,
+        {name: _expanded_resource(each, meanings) for name, each in resources.items()},
+        moved,
+        requirements,
+        tuple((expand(condition, meanings), place) for condition, place in preconditions),
+    )
+
+
+def _expanded_variable(variable: Variable, meanings: Mapping[str, str]) -> Variable:
+    conditions = tuple(expand(condition, meanings) for condition in variable.conditions)
+    return replace(variable, conditions=conditions)
+
+
+def _expanded_resource(resource: Resource, meanings: Mapping[str, str]) -> Resource:
+    arguments = {name: expand(text, meanings) for name, text in resource.arguments.items()}
+    return replace(resource, arguments=arguments)
+
+
+def _preconditions(block: Any, path: PurePosixPath) -> Iterator[tuple[str, Place]]:
+    for each in block.blocks("precondition"):
+        yield _texts(each)["condition"], Place(path, each.raw._meta.line)
 
 
 def _variable(name: str, block: Any, place: Place) -> Variable:
@@ -170,19 +218,18 @@ def _resource(address: str, block: Any, place: Place) -> Resource:
 
 
 def _arguments(block: Any, path: PurePosixPath, way: str) -> Iterator[tuple[str, str, Place]]:
-    """Yield every argument of a block and of the blocks in it; the lifecycle is none."""
+    """Yield every argument of a block and of the blocks in it."""
     for attribute in block.attributes():
         place = Place(path, attribute.raw._meta.line)
         yield f"{way}{attribute.name}", _text(attribute.value), place
     numbers: dict[str, int] = {}
     for inner in block.blocks():
-        name = ".".join(inner.labels)
-        if name == "lifecycle":
-            continue
+        name = inner.name_labels[0] if inner.block_type == "dynamic" else inner.block_type
         number = numbers[name] = numbers.get(name, -1) + 1
-        yield from _arguments(
-            inner.body, path, f"{way}{name}[{number}]." if number else f"{way}{name}."
-        )
+        inside = f"{way}{name}[{number}]." if number else f"{way}{name}."
+        for found in _arguments(inner.body, path, inside):
+            if name != "lifecycle" or found[0].removeprefix(inside) in _REPLACING:
+                yield found
 
 
 def _requirements(block: Any, path: PurePosixPath) -> Iterator[tuple[str, tuple[str, Place]]]:
@@ -223,14 +270,15 @@ def _type(node: Any) -> Type:
     object_view = next((v for v in views if isinstance(v, ObjectView)), None)
     tuple_view = next((v for v in views if isinstance(v, TupleView)), None)
     if call.name == "object" and object_view is not None:
-        parts, optional = {}, set()
-        for key, value in object_view.entries:
+        parts, optional = {}, {}
+        for written, value in object_view.entries:
+            key = written.strip('"')
             wrapped = next((v for v in _unwrapped(value) if isinstance(v, FunctionCallView)), None)
             if wrapped is not None and wrapped.name == "optional":
-                optional.add(key)
-                value = wrapped.args[0]
+                value, *rest = wrapped.args
+                optional[key] = _text(rest[0].to_dict()) if rest else "null"
             parts[key] = _type(value)
-        return Type("object", parts, frozenset(optional), text)
+        return Type("object", parts, optional, text)
     if call.name == "tuple" and tuple_view is not None:
         return Type(
             "tuple", {str(n): _type(v) for n, v in enumerate(tuple_view.elements)}, text=text
@@ -262,11 +310,12 @@ def _text(value: Any) -> str:
     """Write a serialized expression on one line, as HCL would."""
     if isinstance(value, str):
         whole = value.startswith("${") and value.endswith("}")
-        return value[2:-1] if whole else value
+        return " ".join((value[2:-1] if whole else value).split("\n"))
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key} = {_text(each)}' for key, each in value.items())}}}"
+        entries = sorted((str(key).strip('"'), _text(each)) for key, each in value.items())
+        return f"{{{', '.join(f'{key} = {text}' for key, text in entries)}}}"
     return str(value)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from generator import codes
 from generator.contract import Version
 from generator.errors import Diagnostic, InputError
+from generator.ground import Ground, told
 
 __all__ = ["PATH", "Lock"]
 
@@ -24,7 +25,8 @@ _HEADER = """\
 # Released versions never change: a line for each, with the hash of its files.
 # Written by finbase release. Do not edit; on a merge conflict keep the lines of both sides.
 """
-_LINE = re.compile(r"([a-z][a-z0-9_]*) (\d+\.\d+\.\d+) (h1:[A-Za-z0-9+/]{43}=)")
+_LINE = re.compile(r"([a-z][a-z0-9_]*) (\d+\.\d+\.\d+) (h1:[A-Za-z0-9+/]{43}=)", re.ASCII)
+_CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 
 
 @dataclass(frozen=True)
@@ -44,23 +46,32 @@ class Lock:
         """Give the lock with one more release in it."""
         return Lock({**self.hashes, (module, version): tree_hash})
 
+    def line(self, module: str, version: Version) -> str:
+        """Write the line of a release, without its end."""
+        return f"{module} {version} {self.hashes[module, version]}"
+
     def text(self) -> str:
         """Write the file."""
-        return _HEADER + "".join(
-            f"{name} {version} {self.hashes[name, version]}\n"
-            for name, version in sorted(self.hashes)
-        )
+        return _HEADER + "".join(f"{self.line(*release)}\n" for release in sorted(self.hashes))
 
     @classmethod
     def load(cls, root: Path) -> Lock:
         """Read the lock of a project; a project without one has released nothing.
 
-        Raises ``InputError`` for each line that is none, and for a release that is named twice.
+        Raises ``InputError`` as ``parse`` does, and ``TreeError`` where it cannot be read.
         """
-        try:
-            lines = (root / PATH).read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return cls()
+        with told("read"):
+            place = Ground(root).place(PATH)
+            return cls.parse(place.read_bytes()) if place.exists() else cls()
+
+    @classmethod
+    def parse(cls, content: bytes) -> Lock:
+        """Read the file.
+
+        Raises ``InputError`` for each line that is none, and for a release that is named twice
+        with different hashes.
+        """
+        lines = content.decode(errors="replace").replace("\r\n", "\n").split("\n")
         hashes: dict[tuple[str, Version], str] = {}
         wrong = []
         for number, line in enumerate(lines, 1):
@@ -68,7 +79,12 @@ class Lock:
                 continue
             match = _LINE.fullmatch(line)
             if match is None:
-                wrong.append(_wrong(number, f"{line[:60]!r} is not <module> <version> <hash>"))
+                if line.startswith(_CONFLICT):
+                    hint = "keep the lines of both sides, and delete the markers"
+                    wrong.append(_wrong(number, "a merge conflict", hint))
+                else:
+                    what = f"{line[:60]!r} is not <module> <version> <hash>"
+                    wrong.append(_wrong(number, what))
                 continue
             try:
                 release = (match[1], Version.parse(match[2]))
@@ -82,6 +98,9 @@ class Lock:
         return cls(hashes)
 
 
-def _wrong(line: int, what: str) -> Diagnostic:
-    hint = "put the file back as it was committed: git checkout -- modules/releases.lock"
+def _wrong(
+    line: int,
+    what: str,
+    hint: str = f"put the file back as it was committed: git checkout HEAD -- {PATH}",
+) -> Diagnostic:
     return Diagnostic(str(PATH), line, 1, codes.LOCK, what, hint)

@@ -14,10 +14,19 @@ from pathlib import Path, PurePosixPath
 
 from generator.compatibility import Level, Reason
 from generator.contract import Version
+from generator.errors import FinbaseError
+from generator.ground import Ground, told
+from generator.syntax import INVISIBLE
 
-__all__ = ["UpgradeNote", "upgrade_notes", "with_release"]
+__all__ = ["UpgradeNote", "fault", "released", "upgrade_notes", "with_release"]
 
-_SECTION = re.compile(r"^## From (\d+\.\d+\.\d+) to (\d+\.\d+\.\d+)\n", re.MULTILINE)
+_VERSION = r"((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*))"
+_SECTION = re.compile(rf"^## From {_VERSION} to {_VERSION}[ \t]*\n", re.MULTILINE | re.ASCII)
+_RELEASE = re.compile(rf"^## {_VERSION} \(", re.MULTILINE | re.ASCII)
+_HEADING = re.compile(r"^## ", re.MULTILINE)
+# What makes more of a line of Markdown than a paragraph.
+_BLOCK = re.compile(r"[#>*+~=`|<_\[-]|\d+(?=[.)])", re.ASCII)
+_MOST_LETTERS = 500
 
 
 @dataclass(frozen=True)
@@ -42,41 +51,81 @@ def with_release(
 ) -> dict[PurePosixPath, bytes]:
     """Give both files as they are with the release in them."""
     home = PurePosixPath("modules", module)
+    why = _paragraph(why)
     kind = str(level) if previous else "first release"
     listed = [f"- {reason.what}." for reason in reasons]
     entry = [f"## {version} ({kind}, {day.isoformat()})", why, "\n".join(listed)]
     texts = {home / "CHANGELOG.md": (f"# Changelog of the module {module}", entry)}
     if previous:
         todo = [f"- {reason.todo}: {reason.what}." for reason in reasons if reason.todo]
-        todo += [f"- {hint}" for hint in hints]
+        todo += [f"- {_paragraph(hint)}" for hint in hints]
         what = "\n".join(todo) or "Nothing has to be done."
         note = [f"## From {previous} to {version}", why, what]
         texts[home / "UPGRADING.md"] = (f"# Upgrading the module {module}", note)
-    return {path: _added(root / path, *text).encode() for path, text in texts.items()}
+    return {path: _added(_read(root, path), *text).encode() for path, text in texts.items()}
 
 
 def upgrade_notes(
     root: Path, module: str, before: Version, after: Version
 ) -> tuple[UpgradeNote, ...]:
     """Read the notes on every release after one version and up to another, oldest first."""
-    try:
-        text = (root / "modules" / module / "UPGRADING.md").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ()
+    text = _read(root, PurePosixPath("modules", module, "UPGRADING.md"))
     found = [n for n in _sections(text) if before < n.after <= after]
     return tuple(sorted(found, key=lambda note: note.after))
 
 
+def released(root: Path, module: str) -> frozenset[Version]:
+    """Name the versions that the changelog of a module tells the release of."""
+    text = _read(root, PurePosixPath("modules", module, "CHANGELOG.md"))
+    return frozenset(Version.parse(found) for found in _RELEASE.findall(text))
+
+
+def fault(text: str) -> str:
+    """Say what keeps a text from being a sentence of the notes; nothing where all is well."""
+    if not text.strip():
+        return "it is empty"
+    if "\n" in text or "\r" in text:
+        return "it is more than one line"
+    if found := INVISIBLE.search(text):
+        return f"the character U+{ord(found[0]):04X} cannot be seen"
+    if len(text) > _MOST_LETTERS:
+        return f"it is longer than {_MOST_LETTERS} characters"
+    return ""
+
+
+def _paragraph(text: str) -> str:
+    """Write a line of text such that Markdown makes nothing else of it than a paragraph."""
+    text = text.strip()
+    begins = _BLOCK.match(text)
+    if not begins:
+        return text
+    at = begins.end() if begins[0].isdigit() else 0
+    return f"{text[:at]}\\{text[at:]}"
+
+
+def _read(root: Path, path: PurePosixPath) -> str:
+    """Read one of the files; nothing where there is none."""
+    with told("read"):
+        place = Ground(root).place(path)
+        if not place.exists():
+            return ""
+        try:
+            return place.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise FinbaseError(f"{path} is not UTF-8", "save it as UTF-8") from error
+
+
 def _sections(text: str) -> Iterator[UpgradeNote]:
-    _, *parts = _SECTION.split(text)
-    for at in range(0, len(parts), 3):
-        before, after, body = parts[at : at + 3]
+    for match in _SECTION.finditer(text):
+        end = _HEADING.search(text, match.end())
+        before, after, body = match[1], match[2], text[match.end() : end and end.start()]
         yield UpgradeNote(Version.parse(before), Version.parse(after), body.strip())
 
 
-def _added(path: Path, title: str, section: Sequence[str]) -> str:
+def _added(old: str, title: str, section: Sequence[str]) -> str:
     """Put a section above the ones that are there."""
-    old = path.read_text(encoding="utf-8") if path.exists() else f"{title}\n"
-    head, mark, rest = old.partition("\n## ")
+    old = old if old.strip() else f"{title}\n"
+    first = _HEADING.search(old)
+    head, rest = (old[: first.start()], old[first.start() :]) if first else (old, "")
     new = "\n\n".join(part for part in section if part)
-    return f"{head.rstrip()}\n\n{new}\n" + (f"\n## {rest}" if mark else "")
+    return "\n\n".join(filter(None, (head.rstrip(), f"{new}\n"))) + (f"\n{rest}" if rest else "")

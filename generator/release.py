@@ -17,8 +17,8 @@ from generator.compatibility import Level, Reason, required, what_changed
 from generator.contract import Contract, Version
 from generator.errors import FinbaseError
 from generator.ground import Ground, told
-from generator.integrity import folder_hash, folder_of
-from generator.interface import read_interface
+from generator.integrity import before_the_last, folder_hash, folder_of
+from generator.interface import Interface, read_interface
 from generator.lock import PATH, Lock
 from generator.registry import Registry
 from generator.render import Tree, render_module
@@ -26,7 +26,7 @@ from generator.tree import compare, walk
 
 __all__ = ["Release", "prepare"]
 
-_VERSION = re.compile(rb"^version:[^\n#]*", re.MULTILINE)
+_VERSION = re.compile(rb"^version:[ \t]*[^\s#]+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def prepare(
     ``why`` is a sentence for the changelog and the upgrade notes, ``hints`` are more of them
     for the latter. The first release has the version that the contract says; ``level`` does
     not matter then. Raises ``FinbaseError`` for a module that is not there, or where nothing
-    has changed, or the version before is not as it was released.
+    has changed, or what is released is not as it was released.
     """
     if module not in registry.names:
         raise FinbaseError(
@@ -79,7 +79,10 @@ def prepare(
     contract = registry.current(module)
     released = registry.lock.released(module)
     previous = released[-1] if released else None
+    if previous and contract.version < previous:
+        raise FinbaseError(*before_the_last(module, contract.version, previous))
     version = _next(previous, level) if previous else contract.version
+    _is_free(root, registry.lock, module, version, contract.version)
     contract = _at(contract, version)
     rendered = render_module(contract, root / "templates")
     folder = folder_of(module, version)
@@ -91,7 +94,7 @@ def prepare(
                 f"{module} renders as {previous} did, so there is nothing to release",
                 f"change its templates first: templates/modules/{module}/",
             )
-        reasons = what_changed(read_interface(before), read_interface(rendered))
+        reasons = what_changed(_interface(before), _interface(rendered))
     lock = registry.lock.with_release(module, version, folder_hash(rendered, folder))
     texts = {
         PATH: lock.text().encode(),
@@ -115,7 +118,31 @@ def _at(contract: Contract, version: Version) -> Contract:
     source, count = _VERSION.subn(f"version: {version}".encode(), contract.source, count=1)
     if not count:
         raise FinbaseError(f"{contract.path} has no line that begins with `version:`")
-    return Contract.parse(source, contract.path)
+    placed = Contract.parse(source, contract.path)
+    if placed.version != version:
+        raise FinbaseError(
+            f"{contract.path} has another line before its version that looks like it"
+        )
+    return placed
+
+
+def _interface(tree: Tree) -> Interface:
+    try:
+        return read_interface(tree)
+    except ValueError as error:
+        raise FinbaseError(str(error), "mend the template that renders it") from error
+
+
+def _is_free(root: Path, lock: Lock, module: str, version: Version, current: Version) -> None:
+    """Refuse to give a version out twice."""
+    folder = folder_of(module, version)
+    lost = notes.released(root, module) - {*lock.released(module)}
+    if lost or (version != current and (root / folder).exists()):
+        which = folder_of(module, min(lost)) if lost else folder
+        raise FinbaseError(
+            f"{which} may have been released already, but is in no line of {PATH}",
+            "`finbase render --check` shows the way out",
+        )
 
 
 def _intact(root: Path, lock: Lock, module: str, version: Version) -> Tree:

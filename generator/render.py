@@ -21,7 +21,7 @@ from generator.registry import Registry
 from generator.templating import hcl_templates, markdown_templates
 from generator.validation import validations, words
 
-__all__ = ["MARK", "Tree", "render_module", "render_project", "render_stack"]
+__all__ = ["MARK", "Tree", "render_module", "render_project", "render_stack", "render_stacks"]
 
 Tree: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
@@ -62,8 +62,14 @@ def render_project(
     tree: dict[PurePosixPath, bytes] = {}
     for name in registry.names:
         tree |= render_module(registry.current(name), templates)
+    return tree | render_stacks(environments, root)
+
+
+def render_stacks(environments: Iterable[Environment], root: Path) -> dict[PurePosixPath, bytes]:
+    """Render the stacks of ``environments`` alone; errors as for ``render_project``."""
+    tree: dict[PurePosixPath, bytes] = {}
     for environment in environments:
-        tree |= render_stack(environment, templates)
+        tree |= render_stack(environment, root / "templates")
     return tree
 
 

@@ -217,12 +217,11 @@ def test_check_proves_the_environments_and_finds_a_failure_put_back(project: Pat
     assert names == ["development", "production", "staging"]
     assert ET.parse(junit).getroot().get("failures") == "0"
 
-    main_tf = project / "modules" / "database" / "1.0.0" / "main.tf"
-    replace(main_tf, 'storage_type          = "gp3"', 'storage_type          = "gp2"')
+    replace(project / "environments" / "staging" / "versions.tf", 'version = "= 5.100.0"', "")
     bad = finbase(project, "check", "staging", *files)
     assert bad.exit_code == 1, bad.output
     assert "differ from what the YAML and the templates render" in bad.output
     [environment] = json.loads(report.read_text())["environments"]
     failed = [row["id"] for row in environment["failures"] if row["status"] == "failed"]
-    assert failed == ["F04b"]
+    assert failed == ["F09"]
     assert int(ET.parse(junit).getroot().get("failures", "0")) > 0

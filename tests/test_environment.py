@@ -307,7 +307,7 @@ def test_the_corpus_knows_every_code() -> None:
         for path in CORPUS.glob("*.expected")
         for line in path.read_text().splitlines()
     }
-    # These are about the file itself or its size, or the rest of the project; tested above or elsewhere.
+    # These are about the file itself or its size, or the rest of the project; tested elsewhere.
     alone = {
         *(codes.TOO_LARGE, codes.MISSING_FILE, codes.UNREADABLE, codes.OUTSIDE),
         *(codes.FILE_NAME, codes.TOO_MANY, codes.CYCLE, codes.NOT_KNOWN_DATA),

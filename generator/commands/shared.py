@@ -62,20 +62,31 @@ class Rendered:
 def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
     """Load and render in memory, and compare with what lies in the project; notes are told.
 
-    A release that a render would not put back is a breach, and no change.
+    A release that a render would not put back is a breach, and no change. Ends with 1 where an
+    environment cannot be loaded for such a breach: a release that is gone has no contract.
     """
     from generator import integrity, tree
+    from generator.errors import InputError
     from generator.project import load_environments
     from generator.registry import Registry
-    from generator.render import render_project
+    from generator.render import render_project, render_stacks
 
     registry = Registry(root)
-    loaded = load_environments(root, registry, names)
+    modules = render_project((), registry, root)
+    breaches = integrity.verify(root, registry, modules)
+    lasting = [breach for breach in breaches if not breach.restored_by]
+    try:
+        loaded = load_environments(root, registry, names)
+    except InputError as error:
+        if not lasting:
+            raise
+        tell_breaches(lasting, diffs=True)
+        click.echo(str(error), err=True)
+        sys.exit(FOUND)
     for note in (note for environment in loaded for note in environment.notes):
         click.echo(str(note), err=True)
-    rendered = render_project(loaded, registry, root)
-    breaches = integrity.verify(root, registry, rendered)
-    lost = [breach.folder for breach in breaches if not breach.restored_by]
+    rendered = modules | render_stacks(loaded, root)
+    lost = [breach.folder for breach in lasting]
     kept = {path: c for path, c in rendered.items() if not any(map(path.is_relative_to, lost))}
     return Rendered(loaded, tree.compare(kept, root, whole=not names), breaches)
 
