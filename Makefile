@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check prove plan apply test soak lint format benchmark lock clean
+.PHONY: help render check prove plan apply test browser soak lint format benchmark lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 
 test: .venv/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+browser: .venv/ready ## Look at reports in Chromium, which has to be installed
+	@$(BIN)/python -m pytest --browser tests/test_html_in_browser.py
 
 soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/test_interruption.py tests/test_drawn.py tests/rotation

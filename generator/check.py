@@ -21,10 +21,12 @@ def check(
     *,
     jobs: int,
     progress: Callable[[str, str], None],
+    planned: Callable[[str, bytes], None] = lambda name, plan: None,  # noqa: ARG005
 ) -> Iterator[Verdict]:
     """Plan ``environments/<name>/`` for each name and judge the plan; verdicts in that order.
 
-    ``progress`` is told the name and the step that begins. Raises ``TerraformError`` or
+    ``progress`` is told the name and the step that begins, ``planned`` the name and the plan as
+    JSON, each from the thread that is at work. Raises ``TerraformError`` or
     ``ComplianceError`` for the first environment that gives no verdict. Leaving the iterator
     early, or Ctrl-C, ends all processes and removes the scratch folder.
     """
@@ -38,6 +40,7 @@ def check(
         def judge(name: str) -> Verdict:
             progress(name, "plan")
             plan = workspace.plan(root / "environments" / name, project=root)
+            planned(name, plan)
             progress(name, "features")
             return compliance.run(
                 plan, root / "features", environment=name, processes=workspace.processes

@@ -22,6 +22,7 @@ _COMMANDS = {
     "check": "Plan each environment offline and judge the plan.",
     "diff": "Show how two environments differ.",
     "explain": "Tell why a code or an input is held to what it is.",
+    "graph": "Draw the modules, the network or the flows of a stack.",
     "new": "Begin a module or an environment.",
     "outdated": "List pins that newer releases have followed.",
     "plan": "Plan an environment on its real account, and sum the plan up.",

@@ -19,7 +19,7 @@ from generator.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from generator.verdict import Verdict
 
@@ -45,6 +45,20 @@ __all__ = ["check"]
     type=click.File("wb"),
     help="Write the verdict as JUnit XML.",
 )
+@click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    type=click.File("wb"),
+    help="Write a report for people: evidence, sources, PCI DSS, pictures; one file.",
+)
+@click.option(
+    "--proof",
+    "proof_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Show this proof matrix (from `finbase prove --json`) in the report.",
+)
 @jobs_option
 @click.pass_obj
 def check(
@@ -53,6 +67,8 @@ def check(
     plan_file: Path | None,
     json_file: BinaryIO | None,
     junit_file: BinaryIO | None,
+    html_file: BinaryIO | None,
+    proof_file: BinaryIO | None,
     jobs: int,
 ) -> None:
     """Plan each environment, with no AWS account and no network, and judge the plan.
@@ -66,14 +82,23 @@ def check(
       finbase check
       finbase check production --junit report.xml
       finbase check --plan plan.json
+      finbase check --html report.html --proof matrix.json
     """
     from generator.report import junit, terminal, verdict_json
 
+    if proof_file and not html_file:
+        raise click.UsageError("--proof is shown in a report, so it needs --html")
+    report = None
+    if html_file:
+        from generator.report.html.evidence import Evidence
+
+        report = Evidence.begin(project, html_file, proof_file, given=plan_file is not None)
+    keep = report.keep if report else _forget
     if plan_file:
-        verdicts = _judge_plan(project, plan_file, environments)
+        verdicts = _judge_plan(project, plan_file, environments, keep)
     else:
-        verdicts = _judge_environments(project, environments, jobs)
-    stream, colour = output_stream(json_file, junit_file)
+        verdicts = _judge_environments(project, environments, jobs, keep)
+    stream, colour = output_stream(json_file, junit_file, html_file)
     done: list[Verdict] = []
     for verdict in verdicts:
         if done:
@@ -84,12 +109,21 @@ def check(
         json_file.write(verdict_json.render(done).encode())
     if junit_file:
         junit_file.write(junit.render(done))
+    if report:
+        report.write(done)
     if not all(verdict.passed for verdict in done):
         sys.exit(FOUND)
 
 
+def _forget(name: str, plan: bytes) -> None:
+    """Keep nothing of a plan: only a report needs it once it is judged."""
+
+
 def _judge_plan(
-    project: Path | None, plan_file: Path, environments: Sequence[str]
+    project: Path | None,
+    plan_file: Path,
+    environments: Sequence[str],
+    planned: Callable[[str, bytes], None],
 ) -> Iterable[Verdict]:
     from generator import compliance
     from generator.project import find_project
@@ -97,10 +131,16 @@ def _judge_plan(
     if len(environments) > 1:
         raise click.UsageError("--plan judges one plan, so it takes one environment at most")
     name = environments[0] if environments else plan_file.name
+    planned(name, plan_file.read_bytes())
     yield compliance.run(plan_file, find_project(project) / "features", environment=name)
 
 
-def _judge_environments(project: Path | None, names: Sequence[str], jobs: int) -> Iterable[Verdict]:
+def _judge_environments(
+    project: Path | None,
+    names: Sequence[str],
+    jobs: int,
+    planned: Callable[[str, bytes], None],
+) -> Iterable[Verdict]:
     from generator.check import check as judge
     from generator.journal import is_pending
     from generator.project import find_project
@@ -123,4 +163,5 @@ def _judge_environments(project: Path | None, names: Sequence[str], jobs: int) -
         if sys.stderr.isatty():
             click.echo(f"{name}: {step} …", err=True)
 
-    return judge(root, [each.name for each in found.loaded], jobs=jobs, progress=progress)
+    loaded = [each.name for each in found.loaded]
+    return judge(root, loaded, jobs=jobs, progress=progress, planned=planned)

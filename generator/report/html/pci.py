@@ -1,0 +1,138 @@
+"""PCI DSS v4.0.1: what the requirements of the catalogue are about, and what no plan can show.
+
+The subjects are finbase's own words, short and not the standard's; its text is what binds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["BEYOND", "SUBJECTS", "Beyond", "Subject", "order"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A requirement: what it is about, and what remains to be shown beside the plan."""
+
+    about: str
+    remains: str
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """What a plan has no part in: the requirements, and what they ask of people."""
+
+    numbers: str
+    what: str
+
+
+SUBJECTS: Final[dict[str, Subject]] = {
+    "1.2.5": Subject(
+        "Allowed services, protocols and ports are identified, approved and needed",
+        "The approval and the business need of each flow",
+    ),
+    "1.2.7": Subject(
+        "Rules of network controls are reviewed every six months",
+        "The review itself, by somebody who can judge the need",
+    ),
+    "1.3.2": Subject(
+        "Outbound traffic of the cardholder data environment is restricted to what is needed",
+        "Which hosts applications call: a security group knows addresses and ports, no names",
+    ),
+    "1.4.5": Subject(
+        "Internal addresses and routing are disclosed to nobody without authorisation",
+        "What documents, logs and partners are told",
+    ),
+    "2.2.1": Subject(
+        "Components are configured by a standard that is kept up to date",
+        "The standard as a document, and components outside of this stack",
+    ),
+    "2.2.4": Subject(
+        "Only necessary services, functions and components are there",
+        "What runs in the applications and in other stacks of the account",
+    ),
+    "2.2.7": Subject(
+        "Administrative access over a network is encrypted strongly",
+        "That clients verify the certificate (sslmode=verify-full), and how people get there",
+    ),
+    "3.2.1": Subject(
+        "Stored account data is kept to a minimum and deleted on time",
+        "What the tables hold, and the deletion of rows",
+    ),
+    "3.5.1": Subject(
+        "PAN is unreadable wherever it is stored",
+        "By 3.5.1.2, encryption of disks is not enough for that: card columns need encryption by "
+        "the application, or tokens",
+    ),
+    "3.6.1": Subject(
+        "Keys that protect stored account data are guarded against disclosure and misuse",
+        "Key custodians, their duties and acknowledgements",
+    ),
+    "6.3.3": Subject(
+        "Security patches are installed in time, critical ones within a month",
+        "That a version really runs, and patches that need a new major version",
+    ),
+    "6.5.1": Subject(
+        "Changes follow a procedure: documented, approved, tested, reversible",
+        "Approval, test of the running system, and the way back, for each change",
+    ),
+    "7.2.5": Subject(
+        "Accounts of applications and systems have the least privileges that they need",
+        "Roles and grants within the database, and their periodic review (7.2.5.1)",
+    ),
+    "8.3.2": Subject(
+        "Authentication factors are unreadable in transit and at rest",
+        "What clients do with the password once they have it",
+    ),
+    "8.6.2": Subject(
+        "Passwords of application accounts are not in scripts, files or source",
+        "The applications: that they read the secret and copy it nowhere",
+    ),
+    "8.6.3": Subject(
+        "Passwords of application accounts are strong and changed periodically",
+        "The targeted risk analysis that sets the period (12.3.1)",
+    ),
+    "10.2.1": Subject(
+        "Audit logs are on for all components",
+        "CREATE EXTENSION pgaudit in the database, which Terraform cannot run; until then the "
+        "server logs connections and statements, but pgaudit writes nothing",
+    ),
+    "12.5.1": Subject(
+        "An inventory of components in scope, with what each is for, is kept current",
+        "The inventory itself; tags and descriptions only feed it",
+    ),
+}
+"""Every requirement that a failure or a scenario names."""
+
+BEYOND: Final = (
+    Beyond(
+        "3.5.1.2",
+        "Encrypted storage protects lost disks. Whoever may query the database reads clear text: "
+        "PAN needs protection by the application.",
+    ),
+    Beyond(
+        "4.2.1, 4.2.1.1", "Clients verify certificates; trusted keys and authorities are listed."
+    ),
+    Beyond("7.2.4, 7.2.5.1", "Access of people and systems is reviewed periodically."),
+    Beyond("8.4, 8.5", "Administrators of the AWS account use multi-factor authentication."),
+    Beyond("10.3.1 to 10.3.4", "Who may read and delete log groups is decided in the account."),
+    Beyond("10.4.1, 10.4.1.1", "Somebody, or something, reviews the logs daily."),
+    Beyond(
+        "10.5.1",
+        "Twelve months of logs, three at hand. The modules set a retention, but no scenario of the "
+        "catalogue judges it.",
+    ),
+    Beyond("11.3, 11.4", "Vulnerability scans and penetration tests run against what runs."),
+    Beyond(
+        "11.5.2, 1.2.2",
+        "A plan says what will be built, not what has been changed by hand since. Drift is "
+        "looked for in the account.",
+    ),
+    Beyond("12.3.1, 12.10", "Risk analyses and an incident plan exist and are exercised."),
+)
+
+
+def order(number: str) -> tuple[int, ...]:
+    """Return what requirements are sorted by: ``10.2.1`` comes after ``2.2.7``."""
+    return tuple(int(part) for part in number.split("."))

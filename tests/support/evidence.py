@@ -1,0 +1,95 @@
+"""An evidence report as if all had been run: verdicts, pictures and a proof to make one of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from plans import plan, reference, resource
+
+from generator.failures import load_failures
+from generator.picture import Picture, read_picture
+from generator.plan_graph import read_stack
+from generator.report import html
+from generator.report.html.proof import read_proof
+from generator.verdict import Scenario, Verdict
+
+__all__ = ["FAILURES", "HOSTILE", "MATRIX", "ROOT", "SEEN", "picture", "render", "verdict"]
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = date(2024, 5, 6)
+FAILURES = load_failures(ROOT / "features")
+HOSTILE = """</style></script><script>alert('1')</script><img src=x onerror="x">&amp; " ' \x00"""
+SEEN = {
+    "F01": 'eu-west-1a: module.network.aws_nat_gateway.main["eu-west-1a"] in '
+    'module.network.aws_subnet.public["eu-west-1a"]',
+    "F03": "module.database.aws_db_instance.primary: rds.force_ssl = 1 in "
+    "module.database.aws_db_parameter_group.main",
+    "F04a": "module.database.aws_db_instance.primary: performance_insights_retention_period = 731",
+    "F05": "module.replica_reporting.aws_db_instance.replica: performance_insights_enabled = true",
+    "F06c": "module.secret.terraform_data.connection: host = known after apply, from "
+    "module.database.aws_db_instance.primary.address",
+}
+MATRIX = {
+    "schema_version": 1,
+    "mutations": [
+        {"id": "one", "failure": "F01", "environment": "production", "what": f"removes {HOSTILE}"}
+        | {"fell": ["F01", "F10"], "outcome": "caught"},
+        {"id": "two", "failure": "F04b", "environment": "production", "what": "removes gp3"}
+        | {"fell": [], "outcome": "missed"},
+    ],
+}
+
+
+def scenarios(failing: tuple[str, ...] = (), evidence: str = "") -> Iterator[Scenario]:
+    """The first scenario of each failure, as if it had been run."""
+    for failure in FAILURES:
+        path, line, name = next(
+            (path, number, text.split(": ", 1)[1])
+            for path in sorted((ROOT / "features").glob("*.feature"))
+            for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+            if "Scenario" in text
+            and f"@{failure.id} " in path.read_text(encoding="utf-8").splitlines()[number - 2]
+        )
+        failed = failure.id in failing
+        yield Scenario(
+            feature="A feature",
+            name=name,
+            tags=(failure.id,),
+            failure_ids=(failure.id,),
+            severity=failure.severity,
+            requirements=(),
+            status="failed" if failed else "passed",
+            evidence=evidence or SEEN.get(failure.id, "seen"),
+            location=f"features/{path.name}:{line}",
+            step="Then it fails" if failed else "",
+        )
+
+
+def verdict(name: str, failing: tuple[str, ...] = (), evidence: str = "") -> Verdict:
+    return Verdict(name, tuple(scenarios(failing, evidence)), FAILURES)
+
+
+def picture(text: str = "web") -> Picture:
+    made = plan(
+        resource("aws_vpc.main", {"cidr_block": "10.0.0.0/16"}),
+        resource("aws_subnet.private", {"availability_zone": text, "cidr_block": "10.0.0.0/24"}),
+        resource("aws_security_group.app", {"description": text}),
+        resource(
+            "aws_vpc_security_group_egress_rule.out",
+            {"description": text, "ip_protocol": "tcp", "from_port": 443, "to_port": 443}
+            | {"cidr_ipv4": "0.0.0.0/0"},
+            {"security_group_id": reference("aws_security_group.app")},
+        ),
+    )
+    made["configuration"]["root_module"]["module_calls"] = {
+        "kms": {"source": "../../modules/kms/1.0.0", "module": {}}
+    }
+    return read_picture(made, read_stack(made, ROOT / "features"))
+
+
+def render(*subjects: html.Subject, base: Path = ROOT, proof: object = None) -> str:
+    mutations = read_proof(json.dumps(proof).encode(), "matrix.json") if proof else ()
+    return html.render(ROOT, subjects, base=base, day=DAY, proof=mutations)
