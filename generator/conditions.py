@@ -108,7 +108,7 @@ def _bound(term: str) -> tuple[str, str, float] | None:
 def _choices(term: str) -> tuple[str, frozenset[str]] | None:
     """Read ``contains([…], value)`` and ``value == literal``: the value, what it may be."""
     if (inner := _call(term, "contains")) and len(both := _split(inner, ", ")) == 2:
-        listed, value = both
+        listed, value = map(_bare, both)
         if listed.startswith("["):
             return value, frozenset(_split(listed[1:-1], ", "))
     words = _split(term, " ")

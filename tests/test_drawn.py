@@ -63,7 +63,8 @@ def sample(count: int) -> list[dict[str, Any]]:
 
 def project(root: Path, environments: list[dict[str, Any]]) -> Path:
     """A project of these environments, rendered."""
-    shutil.copytree(ROOT / "features", root / "features")
+    for folder in ("features", "modules"):
+        shutil.copytree(ROOT / folder, root / folder)
     loaded = [load(write(root, each), REGISTRY, root) for each in environments]
     for path, content in render_project(loaded, REGISTRY, ROOT).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
+import shutil
+import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,7 +19,7 @@ from click.testing import CliRunner, Result
 from generator.cli import main
 from generator.contract import Version
 from generator.lock import Lock
-from generator.notes import upgrade_notes
+from generator.notes import released, upgrade_notes
 
 CACHE = Path("templates/modules/cache")
 
@@ -163,19 +170,6 @@ def test_a_message_is_a_line_of_text(project: Path, text: str) -> None:
     assert snapshot(project) == before
 
 
-@pytest.mark.parametrize("text", ["## From 1.0.0 to 9.0.0", "# x", "- a", "1. a", "<b>"])
-def test_a_message_cannot_begin_a_section(project: Path, text: str) -> None:
-    add_input(project)
-    old = newest(project)
-    done = finbase(project, "release", "cache", "minor", "-m", text)
-    if done.exit_code == 0:
-        (note,) = upgrade_notes(project, "cache", old, newest(project))
-        assert note.after == newest(project)
-    else:
-        assert done.exit_code == 2
-        assert newest(project) == old
-
-
 def test_a_nonsense_date_is_told(project: Path) -> None:
     add_input(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.", SOURCE_DATE_EPOCH="soon")
@@ -201,3 +195,269 @@ def test_an_older_version_keeps_its_own_contract(project: Path) -> None:
     main_tf = (project / "environments/development/main.tf").read_text()
     assert f"modules/cache/{old}" in main_tf
     assert re.search(r'description += "Sessions"', main_tf)
+
+
+HOSTILE = [
+    "## From 1.0.0 to 9.0.0",
+    "   ## 9.0.0 (major, 2026-01-01)",
+    "# x",
+    "- a",
+    "1. a",
+    "> a",
+    "<!-- a",
+    "```",
+    "    code",
+    "---",
+    "[x]: y",
+    "a `## From 1.0.0 to 9.0.0` b",
+    "{{ x }} ${y} %{z}",
+    "é 漢 😀",
+    "x" * 500,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_told_is_read_again_as_one_section(project: Path, text: str) -> None:
+    add_input(project)
+    old = newest(project)
+    done = finbase(project, "release", "cache", "minor", "-m", text, "--note", text)
+    assert done.exit_code == 0, done.output
+    new = newest(project)
+    (note,) = upgrade_notes(project, "cache", old, Version(99, 0, 0))
+    assert (note.before, note.after) == (old, new)
+    paragraph, listed = note.text.split("\n\n")
+    assert paragraph.replace("\\", "") == text.strip()
+    assert listed.replace("\\", "") == f"- {text.strip()}"
+    assert re.match(r"[^\s#>*+~=`|<_\[-]", paragraph)
+    assert released(project, "cache") == {*Lock.load(project).released("cache")}
+
+
+@pytest.mark.parametrize(
+    "text", ["a\rb", "a\x00b", "a\x1b[31mb", "a\u202eb", "a\u200bb", "a\u2028b", "x" * 501]
+)
+@pytest.mark.parametrize("option", ["-m", "--note"])
+def test_what_cannot_be_a_sentence_is_refused(project: Path, option: str, text: str) -> None:
+    add_input(project)
+    before = snapshot(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.", option, text)
+    assert done.exit_code == 2
+    assert "a message or note is one line of text, but it" in done.output.replace(
+        "but the character", "but it"
+    )
+    assert snapshot(project) == before
+
+
+def test_what_people_wrote_into_the_notes_stays(project: Path) -> None:
+    old = newest(project)
+    log, upgrading = (project / "modules/cache" / f"{n}.md" for n in ("CHANGELOG", "UPGRADING"))
+    for path in (log, upgrading):
+        path.write_text(f"{path.read_text()}\nA sentence by hand.\n\n## Not a version\n\nMore.\n")
+    intro = "# Upgrading the module cache\n\nRead this first.\n"
+    edit(upgrading, "# Upgrading the module cache\n", intro)
+    parts = [path.read_text().partition("\n## ") for path in (log, upgrading)]
+    add_input(project)
+    assert finbase(project, "release", "cache", "minor", "-m", "Why.").exit_code == 0
+    for path, (head, mark, rest) in zip((log, upgrading), parts, strict=True):
+        text = path.read_text()
+        assert text.startswith(f"{head.rstrip()}\n\n## ")
+        assert text.endswith(mark + rest)
+    (note,) = upgrade_notes(project, "cache", old, newest(project))
+    assert "by hand" not in note.text
+
+
+@pytest.mark.parametrize("content", ["", "\n", "## 1.0.0 (first release, 2026-01-01)\n"])
+def test_notes_without_a_title(project: Path, content: str) -> None:
+    log = project / "modules/cache/CHANGELOG.md"
+    log.write_text(content)
+    add_input(project)
+    assert finbase(project, "release", "cache", "minor", "-m", "Why.").exit_code == 0
+    text = log.read_text()
+    assert text.index(f"## {newest(project)} (") < (
+        text.find("## 1.0.0") if content.strip() else 99
+    )
+    assert text.startswith("# Changelog of the module cache\n" if not content.strip() else "## ")
+
+
+def test_notes_that_are_no_text_are_told(project: Path) -> None:
+    (project / "modules/cache/CHANGELOG.md").write_bytes(b"\xff")
+    add_input(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 2
+    assert "modules/cache/CHANGELOG.md is not UTF-8" in done.output
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("version: {old}", "version: {new}"),
+        ('version: "{old}"', "version: {new}"),
+        ("version:   '{old}'  # by release", "version: {new}  # by release"),
+        ("version: {old} # {old}", "version: {new} # {old}"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_only_the_version_of_a_contract_is_rewritten(
+    project: Path, line: str, after: str, end: str
+) -> None:
+    old = newest(project)
+    add_input(project)
+    path = project / CACHE / "contract.yaml"
+    edit(path, f"version: {old}\n", line.format(old=old) + "\n")
+    before = path.read_bytes().replace(b"\n", end.encode())
+    path.write_bytes(before)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 0, done.output
+    written, expected = (
+        text.format(old=old, new=newest(project)).encode() + end.encode() for text in (line, after)
+    )
+    assert path.read_bytes() == before.replace(written, expected)
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize("key", ['"version": {}', "version : {}", "? version\n: {}"])
+def test_a_version_that_cannot_be_rewritten_is_told(project: Path, key: str) -> None:
+    add_input(project)
+    edit(
+        project / CACHE / "contract.yaml",
+        f"version: {newest(project)}",
+        key.format(newest(project)),
+    )
+    before = snapshot(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 2
+    assert "no line that begins with `version:`" in done.output
+    assert snapshot(project) == before
+
+
+def test_a_template_that_renders_no_hcl_is_told(project: Path) -> None:
+    with (project / CACHE / "main.tf.j2").open("a") as file:
+        file.write('resource "x" {\n')
+    before = snapshot(project)
+    done = finbase(project, "release", "cache", "major", "-m", "Why.")
+    assert done.exit_code == 2
+    assert re.search(r"modules/cache/\S+/main\.tf is not HCL", done.output)
+    assert "mend the template" in done.output
+    assert snapshot(project) == before
+
+
+@pytest.mark.parametrize("epoch", ["-1", "1.5", " 1", "1_0", "٣", "9" * 30, "x" * 99])
+def test_no_nonsense_is_a_date(project: Path, epoch: str) -> None:
+    add_input(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.", SOURCE_DATE_EPOCH=epoch)
+    assert done.exit_code == 2
+    assert "which is no number of seconds since 1970" in done.output
+
+
+def test_a_first_release_has_the_version_of_its_contract(project: Path) -> None:
+    lock = project / "modules/releases.lock"
+    kept = [line for line in lock.read_text().splitlines(True) if not line.startswith("cache ")]
+    lock.write_text("".join(kept))
+    shutil.rmtree(project / "modules/cache")
+    edit(project / CACHE / "contract.yaml", "\nversion: ", "\nversion: 3.2.1 # was ")
+    done = finbase(project, "release", "cache", "patch", "-m", "The first.")
+    assert done.exit_code == 0, done.output
+    assert Lock.load(project).released("cache") == (Version(3, 2, 1),)
+    assert "## 3.2.1 (first release, " in (project / "modules/cache/CHANGELOG.md").read_text()
+    assert not (project / "modules/cache/UPGRADING.md").exists()
+
+
+def test_a_release_goes_on_from_one_that_is_whole_alone(project: Path) -> None:
+    add_input(project)
+    with (project / "modules/cache" / str(newest(project)) / "main.tf").open("a") as file:
+        file.write("# More.\n")
+    before = snapshot(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 2
+    assert "is not as it was released, so nothing can be compared" in done.output
+    assert snapshot(project) == before
+
+
+def test_what_lies_where_the_release_goes_stays(project: Path) -> None:
+    add_input(project)
+    old = newest(project)
+    place = project / f"modules/cache/{old.major}.{old.minor + 1}.0"
+    place.mkdir()
+    (place / "notes.txt").write_text("Mine.\n")
+    before = snapshot(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 2
+    assert "may have been released already" in done.output
+    assert snapshot(project) == before
+
+
+FAULT = Path(__file__).parent / "fault.py"
+
+
+def faulty(project: Path, kind: str, number: int, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(FAULT), kind, str(number), str(project), *arguments],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": os.devnull},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(child: subprocess.Popen[str]) -> tuple[int, str]:
+    _, told = child.communicate(timeout=60)
+    assert "Traceback" not in told
+    return child.returncode, told
+
+
+RELEASE = ("release", "cache", "minor", "-m", "Why.")
+
+
+def test_a_release_that_is_killed_is_undone(project: Path, tmp_path_factory: Any) -> None:
+    add_input(project)
+    before = snapshot(project)
+    other = tmp_path_factory.mktemp("counted") / "project"
+    shutil.copytree(project, other)
+    code, told = ended(faulty(other, "count", 0, *RELEASE))
+    assert code == 0
+    moments = int(told.splitlines()[-1])
+    for moment in random.Random(1).sample(range(3, moments), 6):
+        code, _ = ended(faulty(project, "kill", moment, *RELEASE))
+        assert code == -signal.SIGKILL
+        finbase(project, "release", "kms", "patch", "-m", "Takes the journal.")
+        assert snapshot(project) == before, f"killed at moment {moment} of {moments}"
+    assert finbase(project, *RELEASE).exit_code == 0
+
+
+def test_of_two_releases_at_once_the_second_builds_on_the_first(project: Path) -> None:
+    add_input(project)
+    edit(project / "templates/modules/kms/contract.yaml", "\ninputs:", "\n# Why.\ninputs:")
+    kms = Lock.load(project).released("kms")
+    children = [
+        faulty(project, "kill", 0, *RELEASE),
+        faulty(project, "kill", 0, "release", "kms", "patch", "-m", "Why."),
+        faulty(project, "kill", 0, *RELEASE),
+    ]
+    codes = [ended(child)[0] for child in children]
+    assert codes[1] == 0
+    assert sorted([codes[0], codes[2]]) == [0, 2], "the other has nothing to release any more"
+    assert len(Lock.load(project).released("kms")) == len(kms) + 1
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize("folder", ["modules/cache", "modules", "templates/modules/cache"])
+def test_a_folder_that_cannot_be_written_to_changes_nothing(project: Path, folder: str) -> None:
+    add_input(project)
+    before = snapshot(project)
+    (project / folder).chmod(0o555)
+    try:
+        code, told = ended(faulty(project, "bound", 0, *RELEASE))
+    finally:
+        (project / folder).chmod(0o755)
+    assert code == 2
+    assert "Permission denied" in told
+    assert snapshot(project) == before
+
+
+def test_a_dry_run_needs_no_right_to_write(project: Path) -> None:
+    add_input(project)
+    project.chmod(0o555)
+    try:
+        code, told = ended(faulty(project, "bound", 0, *RELEASE, "--dry-run"))
+    finally:
+        project.chmod(0o755)
+    assert (code, told) == (0, "")

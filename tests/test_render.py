@@ -244,13 +244,15 @@ def timed(run: Any) -> float:
 def test_every_module_and_stack_is_formatted_and_valid(tmp_path: Path) -> None:
     project, scratch = tmp_path / "project", tmp_path / "scratch"
     scratch.mkdir()
+    shutil.copytree(ROOT / "modules", project / "modules")
     for path, content in real().items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_bytes(content)
     terraform = find_terraform()
     assert fmt_check([project], terraform) == ()
-    folders = [*project.glob("modules/*/*"), *project.glob("environments/*")]
-    assert len(folders) == 8 + 3
+    versions = [path for path in project.glob("modules/*/*") if path.is_dir()]
+    assert len(versions) == len(Registry(ROOT).lock.hashes)
+    folders = [*versions, *project.glob("environments/*")]
     with Workspace(terraform, scratch) as workspace:
         for folder in folders:
             workspace.validate(folder, project=project)
