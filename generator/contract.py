@@ -282,11 +282,3 @@ def _from(spec: dict[str, Any]) -> str:
     if _SOURCE.fullmatch(source) is None:
         raise ValueError(f"wiring from {source!r} is not <module>.<output>")
     return source
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Catalogue":
-        from generator.registry import Registry
-
-        return Registry
-    raise AttributeError(name)

@@ -1,17 +1,16 @@
-"""What files were in the commits of the project's git repository; nothing is written there."""
+"""What files were in earlier commits: a help to put something back, and not a need."""
 
 from __future__ import annotations
 
-import os
-import subprocess
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["Snapshot", "contents", "snapshots"]
+from generator.errors import FinbaseError
+from generator.revision import Repository
 
-_MOST = 50
-_SECONDS = 20.0
+__all__ = ["Snapshot", "contents", "snapshots"]
 
 
 @dataclass(frozen=True)
@@ -25,41 +24,21 @@ class Snapshot:
 def snapshots(root: Path, folder: PurePosixPath) -> Iterator[Snapshot]:
     """Yield the folder as the commits that changed it left it, newest first, at most 50.
 
-    Yields nothing where there is no git or no repository: history is a help, not a need.
+    Yields nothing where there is no git or no repository.
     """
-    for name in _commits(root, folder):
-        listed = _git(root, "ls-tree", "-r", "-z", "--name-only", name, "--", f"{folder}/")
-        paths = [PurePosixPath(os.fsdecode(path)) for path in listed.split(b"\0") if path]
-        yield Snapshot(
-            name,
-            {
-                path.relative_to(folder): _git(root, "cat-file", "blob", f"{name}:./{path}")
-                for path in paths
-            },
-        )
+    with contextlib.suppress(FinbaseError):
+        repository = Repository(root)
+        for commit in repository.changes_of(folder):
+            files = repository.at(commit, lambda path: path.is_relative_to(folder))
+            yield Snapshot(commit, {path.relative_to(folder): c for path, c in files.items()})
 
 
 def contents(root: Path, path: PurePosixPath) -> Iterator[tuple[str, bytes]]:
-    """Yield a file as the commits that changed it left it, with their names; as above."""
-    for name in _commits(root, path):
-        yield name, _git(root, "cat-file", "blob", f"{name}:./{path}")
+    """Yield a file as the commits that changed it left it, with their names; as above.
 
-
-def _commits(root: Path, path: PurePosixPath) -> list[str]:
-    listed = _git(root, "rev-list", f"--max-count={_MOST}", "HEAD", "--", str(path))
-    return listed.decode().split()
-
-
-def _git(root: Path, *arguments: str) -> bytes:
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=root,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return b""
-    return done.stdout if done.returncode == 0 else b""
+    A commit that deleted it left it empty.
+    """
+    with contextlib.suppress(FinbaseError):
+        repository = Repository(root)
+        for commit in repository.changes_of(path):
+            yield commit, repository.at(commit, path.__eq__).get(path, b"")

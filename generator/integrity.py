@@ -17,8 +17,7 @@ from pathlib import Path, PurePosixPath
 from generator.checksums import digest, tree_hash
 from generator.contract import Version
 from generator.errors import InputError
-from generator.ground import Ground, told
-from generator.history import contents, snapshots
+from generator.ground import Ground, owner, told
 from generator.lock import PATH, Lock
 from generator.notes import released
 from generator.registry import Registry
@@ -59,13 +58,15 @@ def verify(root: Path, registry: Registry, rendered: Tree) -> tuple[Breach, ...]
     lock = registry.lock
     current = {name: registry.current(name).version for name in registry.names}
     last = {name: max(lock.released(name), default=None) for name in registry.names}
+    folders: dict[PurePosixPath | None, dict[PurePosixPath, bytes]] = {}
+    for path, content in rendered.items():
+        folders.setdefault(owner(path), {})[path] = content
     found: list[Breach] = []
     for name, version in sorted(lock.hashes):
         folder = folder_of(name, version)
         files, link = _read(root, folder)
         if current.get(name) == version == last.get(name):
-            now = {path: c for path, c in rendered.items() if path.is_relative_to(folder)}
-            breach = _of_templates(root, lock, name, version, files, now)
+            breach = _of_templates(root, lock, name, version, files, folders.get(folder, {}))
         else:
             breach = _of_the_past(root, lock, name, version, files)
         if link:
@@ -133,9 +134,9 @@ def _of_templates(
     """Judge a release that its templates still are at the version of."""
     folder, locked = folder_of(module, version), lock.hashes[module, version]
     intact = folder_hash(files, folder) == locked
+    if intact and files == now:
+        return None
     if folder_hash(now, folder) == locked:
-        if intact:
-            return None
         if all(now.get(path) == content for path, content in files.items()):
             what, out, by = f"{folder} is not whole", "finbase render", "render"
         else:
@@ -173,6 +174,8 @@ def _of_the_past(
 
 def _released(root: Path, folder: PurePosixPath, locked: str) -> tuple[str, Tree]:
     """Find the release in the history of the project: a commit, and the files; or nothing."""
+    from generator.history import snapshots  # Only where something is to be put back.
+
     for snapshot in snapshots(root, folder):
         files = {folder / path: content for path, content in snapshot.files.items()}
         if folder_hash(files, folder) == locked:
@@ -190,6 +193,8 @@ def _lock_put_back(
     root: Path, lock: Lock, module: str, version: Version, hashes: set[str] | None = None
 ) -> str:
     """Find the line of a release in the history of the lock; with one of ``hashes``, if given."""
+    from generator.history import contents
+
     release = (module, version)
     for commit, content in contents(root, PATH):
         try:

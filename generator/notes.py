@@ -11,12 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from generator.compatibility import Level, Reason
 from generator.contract import Version
 from generator.errors import FinbaseError
 from generator.ground import Ground, told
 from generator.syntax import INVISIBLE
+
+if TYPE_CHECKING:  # A render reads what is released, and compares nothing.
+    from generator.compatibility import Level, Reason
 
 __all__ = ["UpgradeNote", "fault", "released", "upgrade_notes", "with_release"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class Registry:
         self.templates = root / "templates" / "modules"
         self.releases = root / "modules"
         self._loaded: dict[Path, Contract] = {}
+        self._parsed: dict[bytes, Contract] = {}
 
     @cached_property
     def lock(self) -> Lock:
@@ -57,10 +59,18 @@ class Registry:
 
     def _load(self, path: Path) -> Contract:
         if path not in self._loaded:
-            contract = Contract.load(path)
+            contract = self._parse(path)
             folder = path.parent if path.is_relative_to(self.templates) else path.parent.parent
             if contract.name != folder.name:
                 what = f"it names {contract.name!r} but lies in {folder.name!r}"
                 raise InputError([Diagnostic(str(path), 1, 1, codes.CONTRACT, what)])
             self._loaded[path] = contract
         return self._loaded[path]
+
+    def _parse(self, path: Path) -> Contract:
+        """Read a contract; the copy of the newest release is most often what templates have."""
+        source = path.read_bytes()
+        known = self._parsed.get(source)
+        if known is None:
+            known = self._parsed[source] = Contract.parse(source, path)
+        return replace(known, path=path)

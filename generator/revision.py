@@ -15,7 +15,7 @@ _Wanted = Callable[[PurePosixPath], bool]
 
 _FOLDERS = ("environments", "modules")
 _SECONDS = 120.0
-_LINK = "120000"
+_MOST = 50
 _SUBMODULE = "160000"
 
 
@@ -41,6 +41,11 @@ class Repository:
         arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options")
         name = self._git(*arguments, f"{revision}^{{commit}}", failed=unknown)
         return name.decode().strip()
+
+    def changes_of(self, path: PurePosixPath) -> list[str]:
+        """Name the commits that changed a file or a folder, newest first, at most 50."""
+        listed = self._git("rev-list", f"--max-count={_MOST}", "HEAD", "--", str(path))
+        return listed.decode().split()
 
     def at(self, commit: str, wanted: _Wanted) -> dict[PurePosixPath, bytes]:
         """Read the wanted files of ``environments/`` and ``modules/`` as a commit has them."""
