@@ -11,16 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
-from pathlib import Path
 
 from generator import conditions
 from generator.constraints import version_range
-from generator.interface import Interface, Output, Place, Resource, Type, Variable
-from generator.references import renamed
+from generator.expressions import renamed
+from generator.interface import Interface, Output, Place, Resource, Variable
+from generator.replacements import Replacement, replacements
+from generator.type_constraints import accepts
 
-__all__ = ["Level", "Reason", "Replacement", "replacements", "required", "what_changed"]
-
+__all__ = ["Level", "Reason", "required", "what_changed"]
 
 _LONGEST = 160
 _TRIGGERS = "lifecycle.replace_triggered_by"
@@ -46,27 +45,6 @@ class Reason:
     place: Place
     what: str
     todo: str = ""
-
-
-@dataclass(frozen=True)
-class Replacement:
-    """What is lost with a resource of some type, and the arguments that replace it."""
-
-    loses: str
-    arguments: frozenset[str]
-    source: str
-
-
-@cache
-def replacements() -> Mapping[str, Replacement]:
-    """Resource type → what is lost when one is replaced: reviewed, in ``replacements.yaml``."""
-    import yaml
-
-    data = yaml.safe_load((Path(__file__).parent / "replacements.yaml").read_bytes())
-    return {
-        kind: Replacement(entry["loses"], frozenset(entry["arguments"]), entry["source"])
-        for kind, entry in data.items()
-    }
 
 
 def required(reasons: Sequence[Reason]) -> Level:
@@ -126,7 +104,7 @@ def _variable(old: Variable, new: Variable) -> Iterator[Reason]:
         todo = f"give {new.name} = {_short(old.default)} where it should stay as it was"
         what = f"has another default: {_short(new.default)} instead of {_short(old.default)}"
         yield major(what, todo)
-    if not _accepts(new.type, old.type):
+    if not accepts(new.type, old.type):
         todo = f"check what is given for {new.name}"
         new_type, old_type = _short(new.type.text), _short(old.type.text)
         yield major(f"has a narrower type: {new_type} instead of {old_type}", todo)
@@ -168,28 +146,6 @@ def _same_but_for_name(old: Variable, new: Variable) -> bool:
         return variable.type, variable.default, conditions, variable.sensitive
 
     return shape(old) == shape(new)
-
-
-def _accepts(new: Type, old: Type) -> bool:
-    """Say whether every value of the old type is one of the new."""
-    if new.name == "any" or new == old:
-        return True
-    if new.name != old.name:
-        return False
-    if new.name == "object":
-        given = old.parts.keys() - old.optional.keys()
-        demanded = new.parts.keys() - new.optional.keys()
-        return (
-            old.parts.keys() <= new.parts.keys()
-            and demanded <= given
-            and all(
-                new.optional.get(k, left_out) == left_out for k, left_out in old.optional.items()
-            )
-            and all(_accepts(new.parts[k], part) for k, part in old.parts.items())
-        )
-    if new.parts.keys() != old.parts.keys() or not new.parts:
-        return False
-    return all(_accepts(new.parts[key], old.parts[key]) for key in new.parts)
 
 
 def _outputs(before: Mapping[str, Output], after: Mapping[str, Output]) -> Iterator[Reason]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from generator.compatibility import replacements
+from generator.replacements import replacements
 
 __all__ = ["Argument", "Effect", "Kind", "effects"]
 

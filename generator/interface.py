@@ -8,13 +8,14 @@ conditions with locals, and arguments of other resources, put in their place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
-from generator.references import expand
+from generator.expressions import expand, one_line
+from generator.type_constraints import Type, read_type
 
-__all__ = ["Interface", "Output", "Place", "Resource", "Type", "Variable", "read_interface"]
+__all__ = ["Interface", "Output", "Place", "Resource", "Variable", "read_interface"]
 
 _REPLACING = ("ignore_changes", "replace_triggered_by")
 
@@ -30,21 +31,6 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
-
-
-@dataclass(frozen=True)
-class Type:
-    """A type constraint: its name, and what it is made of.
-
-    A collection has its element under ``""``; an object its attributes, a tuple its elements
-    by number. ``optional`` has the attributes that need not be given, and what they are then.
-    ``text`` is how it is written, which two types that are the same may differ in.
-    """
-
-    name: str
-    parts: Mapping[str, Type]
-    optional: Mapping[str, str] = field(default_factory=dict)
-    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -191,7 +177,7 @@ def _variable(name: str, block: Any, place: Place) -> Variable:
     kind = block.attribute("type")
     return Variable(
         name=name,
-        type=_type(kind.value_node) if kind else Type("any", {}, text="any"),
+        type=read_type(kind.value_node) if kind else Type("any", {}, text="any"),
         default=texts.get("default"),
         nullable=texts.get("nullable") != "false",
         sensitive=texts.get("sensitive") == "true",
@@ -221,7 +207,7 @@ def _arguments(block: Any, path: PurePosixPath, way: str) -> Iterator[tuple[str,
     """Yield every argument of a block and of the blocks in it."""
     for attribute in block.attributes():
         place = Place(path, attribute.raw._meta.line)
-        yield f"{way}{attribute.name}", _text(attribute.value), place
+        yield f"{way}{attribute.name}", one_line(attribute.value), place
     numbers: dict[str, int] = {}
     for inner in block.blocks():
         name = inner.name_labels[0] if inner.block_type == "dynamic" else inner.block_type
@@ -235,10 +221,10 @@ def _arguments(block: Any, path: PurePosixPath, way: str) -> Iterator[tuple[str,
 def _requirements(block: Any, path: PurePosixPath) -> Iterator[tuple[str, tuple[str, Place]]]:
     if required := block.attribute("required_version"):
         place = Place(path, required.raw._meta.line)
-        yield "terraform", (_text(required.value).strip('"'), place)
+        yield "terraform", (one_line(required.value).strip('"'), place)
     for providers in block.blocks("required_providers"):
         for provider in providers.attributes():
-            entry = {key: _text(value.to_dict()) for key, value in _entries(provider)}
+            entry = {key: one_line(value.to_dict()) for key, value in _entries(provider)}
             source = entry.get("source", provider.name).strip('"')
             place = Place(path, provider.raw._meta.line)
             yield source, (entry.get("version", "").strip('"'), place)
@@ -257,65 +243,5 @@ def _entries(attribute: Any) -> list[tuple[str, Any]]:
     )
 
 
-def _type(node: Any) -> Type:
-    """Read a type constraint; what is none of Terraform's is kept as text."""
-    from hcl2.query import FunctionCallView, ObjectView, TupleView
-
-    text = _text(node.to_dict())
-    call = next((v for v in _unwrapped(node) if isinstance(v, FunctionCallView)), None)
-    if call is None:
-        return Type(text, {}, text=text)
-    inner = next(_unwrapped(call.args[0]), None) if call.args else None
-    views = list(_unwrapped(call.args[0])) if call.args else []
-    object_view = next((v for v in views if isinstance(v, ObjectView)), None)
-    tuple_view = next((v for v in views if isinstance(v, TupleView)), None)
-    if call.name == "object" and object_view is not None:
-        parts, optional = {}, {}
-        for written, value in object_view.entries:
-            key = written.strip('"')
-            wrapped = next((v for v in _unwrapped(value) if isinstance(v, FunctionCallView)), None)
-            if wrapped is not None and wrapped.name == "optional":
-                value, *rest = wrapped.args
-                optional[key] = _text(rest[0].to_dict()) if rest else "null"
-            parts[key] = _type(value)
-        return Type("object", parts, optional, text)
-    if call.name == "tuple" and tuple_view is not None:
-        return Type(
-            "tuple", {str(n): _type(v) for n, v in enumerate(tuple_view.elements)}, text=text
-        )
-    if inner is None:
-        return Type(text, {}, text=text)
-    return Type(call.name, {"": _type(call.args[0])}, text=text)
-
-
-def _unwrapped(node: Any) -> Iterator[Any]:
-    """Yield a view and what it does nothing but wrap."""
-    from hcl2.query import NodeView
-
-    while True:
-        yield node
-        if type(node) is not NodeView:
-            return
-        below = [view for view in node.walk_semantic() if view.raw is not node.raw]
-        if not below:
-            return
-        node = below[0]
-
-
 def _texts(block: Any) -> dict[str, str]:
-    return {attribute.name: _text(attribute.value) for attribute in block.attributes()}
-
-
-def _text(value: Any) -> str:
-    """Write a serialized expression on one line, as HCL would."""
-    if isinstance(value, str):
-        whole = value.startswith("${") and value.endswith("}")
-        return " ".join((value[2:-1] if whole else value).split("\n"))
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, list):
-        return f"[{', '.join(map(_text, value))}]"
-    if isinstance(value, dict):
-        entries = sorted((str(key).strip('"'), _text(each)) for key, each in value.items())
-        return f"{{{', '.join(f'{key} = {text}' for key, text in entries)}}}"
-    return str(value)
+    return {attribute.name: one_line(attribute.value) for attribute in block.attributes()}

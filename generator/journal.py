@@ -18,15 +18,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
+from generator import checksums
 from generator.errors import TreeError
 from generator.ground import Ground, is_written, told
 
-__all__ = ["Journal", "Undone", "hold", "is_pending"]
+__all__ = ["Journal", "Step", "Undone", "hold", "is_pending"]
 
 _NAME = ".finbase-journal"
 _PATIENCE = 10.0
 _PAUSE = 0.05
+
+Step: TypeAlias = tuple[bytes | None, bytes | None]
+"""Content of a file before and after; None where there is no file."""
 
 _Steps = Mapping[PurePosixPath, tuple[bytes | None, str | None]]
 """Path → content before and SHA-256 after; None where there is no file."""
@@ -55,9 +60,7 @@ class Journal:
                 self._clear()
 
     @contextlib.contextmanager
-    def all_or_nothing(
-        self, changes: Mapping[PurePosixPath, tuple[bytes | None, bytes | None]]
-    ) -> Iterator[None]:
+    def all_or_nothing(self, changes: Mapping[PurePosixPath, Step]) -> Iterator[None]:
         """Keep what the block does to files, or undo it where the block fails.
 
         ``changes`` are all files that it may write or delete: content before and after, None
@@ -208,6 +211,4 @@ def _is(path: Path, handle: int) -> bool:
 
 
 def _digest(content: bytes | None) -> str | None:
-    import hashlib
-
-    return None if content is None else hashlib.sha256(content).hexdigest()
+    return None if content is None else checksums.digest(content)

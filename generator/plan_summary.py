@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from generator.compatibility import replacements
+from generator.replacements import replacements
 
 __all__ = ["Action", "Step", "Summary", "summarise"]
 

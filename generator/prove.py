@@ -15,6 +15,7 @@ from generator.errors import ComplianceError, TerraformError
 from generator.failures import load_failures
 from generator.proof import Files, Mutation, Outcome, caught, load_mutations, mutate
 from generator.terraform import find_terraform
+from generator.tree import lay_out
 from generator.verdict import Verdict
 from generator.workspace import Workspace
 
@@ -80,7 +81,7 @@ def prove(
         def judge(number: int, mutation: Mutation) -> Verdict:
             project = _folder(scratch, f"mutated-{number}")
             try:
-                _write(trees[mutation], project)
+                lay_out(trees[mutation], project)
                 stack = project / "environments" / mutation.environment
                 plan = workspace.plan(stack, project=project)
             finally:
@@ -119,13 +120,6 @@ def _fingerprint(tree: Files, environment: str) -> str:
         digest.update(f"\0{path}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
-
-
-def _write(tree: Files, folder: Path) -> None:
-    for path, content in tree.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
 
 
 def _folder(scratch: str, name: str) -> Path:

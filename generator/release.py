@@ -22,7 +22,7 @@ from generator.interface import Interface, read_interface
 from generator.lock import PATH, Lock
 from generator.registry import Registry
 from generator.render import Tree, render_module
-from generator.tree import compare, walk
+from generator.tree import Step, compare, read_folder
 
 __all__ = ["Release", "prepare"]
 
@@ -42,7 +42,7 @@ class Release:
     previous: Version | None
     level: Level
     reasons: tuple[Reason, ...]
-    steps: Mapping[PurePosixPath, tuple[bytes | None, bytes | None]]
+    steps: Mapping[PurePosixPath, Step]
 
     @property
     def refused(self) -> tuple[Reason, ...]:
@@ -89,7 +89,7 @@ def prepare(
     reasons: tuple[Reason, ...] = ()
     if previous:
         before = _intact(root, registry.lock, module, previous)
-        if _same(before, render_module(_at(contract, previous), root / "templates")):
+        if before == render_module(_at(contract, previous), root / "templates"):
             raise FinbaseError(
                 f"{module} renders as {previous} did, so there is nothing to release",
                 f"change its templates first: templates/modules/{module}/",
@@ -147,9 +147,7 @@ def _is_free(root: Path, lock: Lock, module: str, version: Version, current: Ver
 
 def _intact(root: Path, lock: Lock, module: str, version: Version) -> Tree:
     folder = folder_of(module, version)
-    ground = Ground(root)
-    with told("read"):
-        files = {path: ground.place(path).read_bytes() for path in walk(root, folder)}
+    files = read_folder(root, folder)
     if folder_hash(files, folder) != lock.hashes[module, version]:
         raise FinbaseError(
             f"{folder} is not as it was released, so nothing can be compared with it",
@@ -158,13 +156,9 @@ def _intact(root: Path, lock: Lock, module: str, version: Version) -> Tree:
     return files
 
 
-def _same(before: Tree, now: Tree) -> bool:
-    return dict(before) == dict(now)
-
-
 def _written(
     root: Path, rendered: Tree, texts: Mapping[PurePosixPath, bytes]
-) -> dict[PurePosixPath, tuple[bytes | None, bytes | None]]:
+) -> dict[PurePosixPath, Step]:
     """List the steps that lead to the files, whatever draft of them is there."""
     changes = compare(rendered, root)
     if changes.foreign:
@@ -172,11 +166,7 @@ def _written(
             f"not rendered by finbase: {', '.join(map(str, changes.foreign))}",
             "move them out of the release's folder",
         )
-    steps: dict[PurePosixPath, tuple[bytes | None, bytes | None]] = {
-        **{path: (None, after) for path, after in changes.created.items()},
-        **changes.changed,
-        **{path: (before, None) for path, before in changes.removed.items()},
-    }
+    steps = changes.steps
     ground = Ground(root)
     with told("read"):
         for path, after in texts.items():
@@ -189,12 +179,10 @@ def _written(
 
 def _draft(
     root: Path, registry: Registry, module: str, version: Version
-) -> dict[PurePosixPath, tuple[bytes | None, bytes | None]]:
+) -> dict[PurePosixPath, Step]:
     """List the files of the draft that the release takes the place of."""
     draft = registry.current(module).version
     if draft == version or (module, draft) in registry.lock:
         return {}
-    ground = Ground(root)
-    with told("read"):
-        paths = walk(root, folder_of(module, draft))
-        return {path: (ground.place(path).read_bytes(), None) for path in paths}
+    files = read_folder(root, folder_of(module, draft))
+    return {path: (content, None) for path, content in files.items()}

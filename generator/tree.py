@@ -14,18 +14,26 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
 
 from generator import checksums
 from generator.errors import TreeError
 from generator.ground import Ground, owner, told
-from generator.journal import Journal
+from generator.journal import Journal, Step
 from generator.render import MARK, Tree
 
-__all__ = ["Changes", "Step", "Tree", "apply", "compare", "diff", "difference", "walk", "write"]
-
-Step: TypeAlias = tuple[bytes | None, bytes | None]
-"""Content of a file before and after; None where there is no file."""
+__all__ = [
+    "Changes",
+    "Step",
+    "Tree",
+    "apply",
+    "compare",
+    "diff",
+    "difference",
+    "lay_out",
+    "read_folder",
+    "walk",
+    "write",
+]
 
 _MARKED = (".tf", ".md", ".hcl")
 _MARKS = (f"# {MARK}".encode(), f"<!-- {MARK}".encode())
@@ -204,6 +212,21 @@ def walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
             yield path
 
 
+def read_folder(root: Path, folder: PurePosixPath) -> dict[PurePosixPath, bytes]:
+    """Read every file below a folder of the project; raises ``TreeError`` as ``compare`` does."""
+    ground = Ground(root)
+    with told("read"):
+        return {path: ground.place(path).read_bytes() for path in walk(root, folder)}
+
+
+def lay_out(tree: Tree, scratch: Path) -> None:
+    """Write a tree below a scratch folder of our own, where nothing has to be kept."""
+    for path, content in tree.items():
+        place = scratch / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
 def _entry(path: PurePosixPath, before: bytes | None, after: bytes | None) -> str:
     from difflib import unified_diff
 
@@ -231,8 +254,6 @@ def _lines(content: bytes | None) -> list[str] | None:
 
 
 def _weight(content: bytes | None) -> str:
-    import hashlib
-
     if content is None:
         return "nothing"
-    return f"{len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}"
+    return f"{len(content)} bytes, SHA-256 {checksums.digest(content)}"

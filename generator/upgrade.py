@@ -27,7 +27,7 @@ from generator.registry import Registry
 from generator.render import Tree, render_module, render_project, render_stack
 from generator.stack import label
 from generator.terraform import Terraform
-from generator.tree import Step, compare, walk
+from generator.tree import Step, compare, lay_out, read_folder
 from generator.workspace import Workspace
 
 __all__ = ["InputChange", "ModuleUpgrade", "Upgrade", "preview", "steps"]
@@ -181,9 +181,9 @@ def _plans(
         projects = []
         for number, environment in enumerate(environments):
             project = Path(scratch, str(number))
-            _write(render_stack(environment, root / "templates"), project)
+            lay_out(render_stack(environment, root / "templates"), project)
             for use in environment.modules:
-                _write(_files(root, registry, use.contract), project)
+                lay_out(_files(root, registry, use.contract), project)
             projects.append(project / "environments" / environment.name)
         workspace_folder = Path(scratch, "workspace")
         workspace_folder.mkdir()
@@ -200,16 +200,9 @@ def _files(root: Path, registry: Registry, contract: Contract) -> Tree:
     if (contract.name, contract.version) not in registry.lock:
         return render_module(contract, root / "templates")
     folder = folder_of(contract.name, contract.version)
-    files = {path: (root / path).read_bytes() for path in walk(root, folder)}
+    files = read_folder(root, folder)
     if not files:
         raise FinbaseError(
             f"{folder} is released, and gone", "`finbase render --check` names the way out"
         )
     return files
-
-
-def _write(tree: Tree, project: Path) -> None:
-    for path, content in tree.items():
-        place = project / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)

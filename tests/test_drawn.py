@@ -18,6 +18,7 @@ from generator.check import check
 from generator.environment import load
 from generator.render import render_project, render_stack
 from generator.terraform import find_terraform, fmt_check
+from generator.tree import lay_out
 from generator.workspace import Workspace
 
 SEED = int(os.environ.get("SOAK_SEED", "20261125"))
@@ -66,9 +67,7 @@ def project(root: Path, environments: list[dict[str, Any]]) -> Path:
     for folder in ("features", "modules"):
         shutil.copytree(ROOT / folder, root / folder)
     loaded = [load(write(root, each), REGISTRY, root) for each in environments]
-    for path, content in render_project(loaded, REGISTRY, ROOT).items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(content)
+    lay_out(render_project(loaded, REGISTRY, ROOT), root)
     return root
 
 

@@ -16,6 +16,7 @@ from generator.errors import ComplianceError
 from generator.failures import load_failures
 from generator.proof import Edit, Mutation, caught, load_mutations, mutate
 from generator.prove import rendered_files
+from generator.tree import lay_out
 from generator.verdict import Scenario, Verdict
 from generator.workspace import Workspace
 
@@ -226,9 +227,7 @@ def test_a_missing_list_is_an_error(tmp_path: Path) -> None:
 def test_a_failure_put_back_is_caught_alone(
     each: Mutation, workspace: Workspace, tmp_path: Path
 ) -> None:
-    for path, content in mutate(FILES, each).items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes(content)
+    lay_out(mutate(FILES, each), tmp_path)
     plan = workspace.plan(tmp_path / "environments" / each.environment, project=tmp_path)
     outcome = caught(compliance.run(plan, FEATURES), each, OVERLAPS)
     assert outcome.proved, f"fell: {outcome.fell}"

@@ -19,6 +19,7 @@ from generator.model import Environment, Instance, ModuleUse
 from generator.registry import Registry
 from generator.render import MARK, render_module, render_project, render_stack
 from generator.terraform import find_terraform, fmt_check
+from generator.tree import lay_out
 from generator.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
@@ -245,9 +246,7 @@ def test_every_module_and_stack_is_formatted_and_valid(tmp_path: Path) -> None:
     project, scratch = tmp_path / "project", tmp_path / "scratch"
     scratch.mkdir()
     shutil.copytree(ROOT / "modules", project / "modules")
-    for path, content in real().items():
-        (project / path).parent.mkdir(parents=True, exist_ok=True)
-        (project / path).write_bytes(content)
+    lay_out(real(), project)
     terraform = find_terraform()
     assert fmt_check([project], terraform) == ()
     versions = [path for path in project.glob("modules/*/*") if path.is_dir()]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from generator.compatibility import replacements
+from generator.replacements import replacements
 from generator.workspace import Workspace
 
 ARN = "arn:aws:{}:eu-west-1:111122223333:{}"

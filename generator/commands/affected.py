@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import load_rendered, output_stream
+from generator.commands.shared import json_option, load_rendered, note_difference, output_stream
 
 __all__ = ["affected"]
 
@@ -17,9 +17,7 @@ __all__ = ["affected"]
     "--since", metavar="REV", required=True, help="The commit before: a branch, a tag or an id."
 )
 @click.option("--until", metavar="REV", help="The commit after; default: the files as they are.")
-@click.option(
-    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the list as JSON."
-)
+@json_option("the list")
 @click.pass_obj
 def affected(
     project: Path | None, since: str, until: str | None, json_file: BinaryIO | None
@@ -49,11 +47,7 @@ def affected(
     if last is None:
         rendered = load_rendered(root, ())
         if rendered.breaches or not rendered.changes.clean:
-            click.echo(
-                "note: modules/ or environments/ differ from what the YAML and the templates "
-                "render (see `finbase render --check`); what is compared is what lies there",
-                err=True,
-            )
+            note_difference("compared")
     after = repository.now(core.is_read) if last is None else repository.at(last, core.is_read)
     found = tuple(core.affected(repository.at(first, core.is_read), after))
     stream, _ = output_stream(json_file)

@@ -12,7 +12,9 @@ from generator.commands.shared import (
     FOUND,
     PENDING,
     jobs_option,
+    json_option,
     load_rendered,
+    note_difference,
     output_stream,
     tell_breaches,
     terminal_width,
@@ -35,9 +37,7 @@ __all__ = ["check"]
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Judge this plan (from `terraform show -json`) instead of making one.",
 )
-@click.option(
-    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the verdict as JSON."
-)
+@json_option("the verdict")
 @click.option(
     "--junit",
     "junit_file",
@@ -153,11 +153,7 @@ def _judge_environments(
         tell_breaches(found.breaches, diffs=True)
         sys.exit(FOUND)
     if not found.changes.clean:
-        click.echo(
-            "note: modules/ or environments/ differ from what the YAML and the templates render "
-            "(see `finbase render --check`); what is planned is what lies there",
-            err=True,
-        )
+        note_difference("planned")
 
     def progress(name: str, step: str) -> None:
         if sys.stderr.isatty():

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, output_stream
+from generator.commands.shared import FOUND, json_option, output_stream
 
 __all__ = ["diff"]
 
@@ -16,13 +16,7 @@ __all__ = ["diff"]
 @click.command()
 @click.argument("environment", metavar="ENV")
 @click.argument("other", metavar="OTHER")
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.File("wb"),
-    help="Write the differences as JSON.",
-)
+@json_option("the differences")
 @click.pass_obj
 def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO | None) -> None:
     """Show how two environments differ, value by value and version by version.

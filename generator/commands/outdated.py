@@ -8,16 +8,14 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, output_stream
+from generator.commands.shared import FOUND, json_option, output_stream
 
 __all__ = ["outdated"]
 
 
 @click.command()
 @click.argument("environments", metavar="[ENV]...", nargs=-1)
-@click.option(
-    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the list as JSON."
-)
+@json_option("the list")
 @click.pass_obj
 def outdated(
     project: Path | None, environments: tuple[str, ...], json_file: BinaryIO | None

@@ -8,16 +8,14 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, jobs_option, output_stream
+from generator.commands.shared import FOUND, jobs_option, json_option, output_stream
 
 __all__ = ["prove"]
 
 
 @click.command()
 @click.argument("names", metavar="[ID]...", nargs=-1)
-@click.option(
-    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write the matrix as JSON."
-)
+@json_option("the matrix")
 @click.option(
     "--environment",
     metavar="ENV",

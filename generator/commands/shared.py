@@ -7,17 +7,19 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from generator.integrity import Breach
     from generator.journal import Journal
     from generator.model import Environment
     from generator.tree import Changes
+
+Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
 
 __all__ = [
     "FOUND",
@@ -25,7 +27,9 @@ __all__ = [
     "Rendered",
     "hold_journal",
     "jobs_option",
+    "json_option",
     "load_rendered",
+    "note_difference",
     "output_stream",
     "rendered_stack",
     "tell_breaches",
@@ -48,6 +52,13 @@ jobs_option = click.option(
     show_default="one for each processor, at most 4",
     help="Plans at a time.",
 )
+
+
+def json_option(what: str) -> Callable[[Command], Command]:
+    """Let a command write what it found as JSON, to a file or to standard output."""
+    return click.option(
+        "--json", "json_file", metavar="FILE", type=click.File("wb"), help=f"Write {what} as JSON."
+    )
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,15 @@ def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
     lost = [breach.folder for breach in lasting]
     kept = {path: c for path, c in rendered.items() if not any(map(path.is_relative_to, lost))}
     return Rendered(loaded, tree.compare(kept, root, whole=not names), breaches)
+
+
+def note_difference(verb: str) -> None:
+    """Say that the files are not what is rendered, and that they are what counts here."""
+    click.echo(
+        "note: modules/ or environments/ differ from what the YAML and the templates render "
+        f"(see `finbase render --check`); what is {verb} is what lies there",
+        err=True,
+    )
 
 
 def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:

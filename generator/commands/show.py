@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import output_stream
+from generator.commands.shared import json_option, output_stream
 
 __all__ = ["show"]
 
@@ -15,7 +15,7 @@ __all__ = ["show"]
 @click.command()
 @click.argument("environment", metavar="ENV")
 @click.argument("module", metavar="[MODULE]", default="")
-@click.option("--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write as JSON.")
+@json_option("the values")
 @click.pass_obj
 def show(project: Path | None, environment: str, module: str, json_file: BinaryIO | None) -> None:
     """Show every value of ENV: given in its file, a default, or wired from another module.

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, hold_journal, output_stream
+from generator.commands.shared import FOUND, hold_journal, json_option, output_stream
 
 __all__ = ["upgrade"]
 
@@ -20,9 +20,7 @@ __all__ = ["upgrade"]
 @click.option(
     "--accept-data-loss", is_flag=True, help="Write even where data would be lost at the apply."
 )
-@click.option(
-    "--json", "json_file", metavar="FILE", type=click.File("wb"), help="Write it as JSON, too."
-)
+@json_option("it")
 @click.pass_obj
 def upgrade(
     project: Path | None,

@@ -1,14 +1,16 @@
-"""What expressions stand for: locals, and arguments of resources beside them, put in their place.
+"""Expressions of HCL as text on one line, and what they stand for.
 
-So a name that is changed where it is defined is seen to change wherever it is used.
+Locals, and arguments of resources beside them, are put in their place, so a name that is changed
+where it is defined is seen to change wherever it is used.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["expand", "renamed"]
+__all__ = ["expand", "one_line", "renamed"]
 
 _REFERENCE = re.compile(r"(?<![\w.-])(?:local\.[\w-]+|(?!data\.)[a-z]\w*\.[\w-]+\.\w+)(?![\w(-])")
 _SIMPLE = re.compile(r'[\w.]+|"[^"]*"')
@@ -39,3 +41,18 @@ def renamed(text: str, moves: Mapping[str, str]) -> str:
         if old in text:
             text = re.sub(rf"(?<![\w.-]){re.escape(old)}(?![\w-])", lambda _: new, text)  # noqa: B023
     return text
+
+
+def one_line(value: Any) -> str:
+    """Write a serialized expression on one line, as HCL would."""
+    if isinstance(value, str):
+        whole = value.startswith("${") and value.endswith("}")
+        return " ".join((value[2:-1] if whole else value).split("\n"))
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(map(one_line, value))}]"
+    if isinstance(value, dict):
+        entries = sorted((str(key).strip('"'), one_line(each)) for key, each in value.items())
+        return f"{{{', '.join(f'{key} = {text}' for key, text in entries)}}}"
+    return str(value)

@@ -1,0 +1,31 @@
+"""What is lost when Terraform replaces or destroys a resource, from ``replacements.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+__all__ = ["Replacement", "replacements"]
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What is lost with a resource of some type, and the arguments that replace it."""
+
+    loses: str
+    arguments: frozenset[str]
+    source: str
+
+
+@cache
+def replacements() -> Mapping[str, Replacement]:
+    """Give what is known, by the type of the resource."""
+    import yaml
+
+    data = yaml.safe_load((Path(__file__).parent / "replacements.yaml").read_bytes())
+    return {
+        kind: Replacement(entry["loses"], frozenset(entry["arguments"]), entry["source"])
+        for kind, entry in data.items()
+    }
