@@ -52,7 +52,7 @@ benchmark: .venv/ready ## Measure the budgets side by side with their floors
 	@$(BIN)/python -m benchmarks
 
 lock: .venv/ready ## Resolve the dependencies anew, with hashes
-	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --output-file requirements/all.lock
+	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --group docs --output-file requirements/all.lock
 	@$(UV_COMPILE) --group build --constraint requirements/all.lock --output-file requirements/build.lock
 
 clean: ## Remove the virtual environment and all caches
