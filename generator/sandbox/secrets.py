@@ -1,8 +1,8 @@
 """Rotate a secret as Secrets Manager does: four steps of a function, for one new version.
 
 AWS starts a rotation with RotateSecret and then calls the function by itself. The local Secrets
-Manager of ``secrets_backend`` only does the first, so that whoever drives it decides how the
-function is run, and sees its errors.
+Manager of ``secrets_backend`` only does the first unless it is given a driver, so that whoever
+calls it decides how the function is run, and sees its errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from generator.errors import FinbaseError
 
-__all__ = ["STEPS", "Invoke", "RotationIncompleteError", "check", "rotate"]
+__all__ = ["STEPS", "Invoke", "RotationIncompleteError", "check", "complete", "event", "rotate"]
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
@@ -35,15 +35,24 @@ def rotate(client: Any, secret_id: str, invoke: Invoke, *, token: str | None = N
     """
     token = token or str(uuid.uuid4())
     arn = client.rotate_secret(SecretId=secret_id, ClientRequestToken=token)["ARN"]
+    complete(client, arn, invoke, token=token)
+    return token
+
+
+def complete(client: Any, arn: str, invoke: Invoke, *, token: str) -> None:
+    """Do the steps of a rotation that RotateSecret has begun for the version ``token``.
+
+    What ``invoke`` raises goes through. Raises ``RotationIncompleteError`` where the steps do not
+    end with that version as the current one.
+    """
     for step in STEPS:
-        invoke(_event(step, arn, token))
+        invoke(event(step, arn, token))
     labels = client.describe_secret(SecretId=arn)["VersionIdsToStages"]
     if "AWSCURRENT" not in labels.get(token, ()):
         raise RotationIncompleteError(
             f"the rotation of {arn} has ended without its version becoming AWSCURRENT",
             "let the function's finishSecret move that label",
         )
-    return token
 
 
 def check(client: Any, secret_id: str, invoke: Invoke) -> None:
@@ -54,7 +63,7 @@ def check(client: Any, secret_id: str, invoke: Invoke) -> None:
     token = str(uuid.uuid4())
     arn = client.rotate_secret(SecretId=secret_id, ClientRequestToken=token)["ARN"]
     try:
-        invoke(_event("testSecret", arn, token))
+        invoke(event("testSecret", arn, token))
     finally:
         with suppress(client.exceptions.InvalidParameterException):  # no longer on that version
             client.update_secret_version_stage(
@@ -62,7 +71,8 @@ def check(client: Any, secret_id: str, invoke: Invoke) -> None:
             )
 
 
-def _event(step: str, arn: str, token: str) -> dict[str, str]:
+def event(step: str, arn: str, token: str) -> dict[str, str]:
+    """Make the event of a step, as the function gets it."""
     return {
         "Step": step,
         "SecretId": arn,

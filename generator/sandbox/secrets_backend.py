@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from moto.awslambda.utils import get_backend
 from moto.secretsmanager import models
@@ -23,75 +22,58 @@ from moto.secretsmanager.exceptions import (
 )
 from moto.secretsmanager.responses import SecretsManagerResponse
 
-__all__ = ["install"]
+from generator.sandbox.backends import replace_backend
+from generator.sandbox.secret import (
+    CURRENT,
+    PENDING,
+    Secret,
+    check_rules,
+    has_value,
+    new_version,
+    next_rotation,
+)
 
-CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
-_DAY = 86_400
+__all__ = ["Backend", "Driver", "install"]
+
 _PAGE = 100
 
 
-def install() -> None:
-    """Put the mended backend in the place of moto's; call it before the first request."""
+class Driver(Protocol):
+    """What runs the function of a secret by itself, once RotateSecret has answered."""
+
+    def allow(self, backend: Backend, function: str) -> None:
+        """Raise where Secrets Manager may not invoke the function."""
+
+    def begin(self, backend: Backend, secret: Secret, token: str, immediately: bool) -> None:
+        """Begin a rotation, or without ``immediately`` the test of its set-up."""
+
+
+def install(driver: Driver | None = None) -> None:
+    """Put the mended backend in the place of moto's; call it before the first request.
+
+    Without a driver, whoever calls RotateSecret also runs the function: see ``secrets.rotate``.
+    """
+    Backend.driver = driver
     models.FakeSecret = Secret  # type: ignore[misc]
-    models.secretsmanager_backends.backend = Backend
-    for account in models.secretsmanager_backends.values():
-        account.backend = Backend
-        for region in [name for name, made in account.items() if not isinstance(made, Backend)]:
-            del account[region]
+    replace_backend(models.secretsmanager_backends, Backend)
     SecretsManagerResponse.list_secret_version_ids = _list  # type: ignore[method-assign]
-
-
-class Secret(models.FakeSecret):
-    """A secret whose labels are each on one version at most."""
-
-    rotation_rules: Mapping[str, Any] = {}
-
-    def labelled(self, label: str) -> str | None:
-        """Return the id of the version with that label."""
-        return next((v for v, e in self.versions.items() if label in e["version_stages"]), None)
-
-    def move(self, label: str, version: str | None) -> None:
-        """Put the label on that version, or on none; ``AWSPREVIOUS`` follows ``AWSCURRENT``.
-
-        The version with ``AWSCURRENT`` is also the one that GetSecretValue takes by default.
-        """
-        holder = self.labelled(label)
-        if holder == version:
-            return
-        if holder is not None:
-            self.versions[holder]["version_stages"].remove(label)
-        if version is not None:
-            self.versions[version]["version_stages"].append(label)
-        if label == CURRENT:
-            self.set_default_version_id(version)
-            if holder is not None:
-                self.move(PREVIOUS, holder)
-
-    def reset_default_version(self, secret_version: dict[str, Any], version_id: str) -> None:
-        """UpdateSecret makes a new current version; labels of others' own stay where they are."""
-        self.versions[version_id] = secret_version | {"version_stages": []}
-        self.move(CURRENT, version_id)
-
-    def to_dict(self) -> dict[str, Any]:
-        """DescribeSecret: versions that have a label, and the rotation rules as they were given.
-
-        The dates of rotations are null while rotation is off.
-        """
-        answer = super().to_dict()
-        for key in ("VersionIdsToStages", "SecretVersionsToStages"):
-            if key in answer:
-                answer[key] = {v: labels for v, labels in answer[key].items() if labels}
-        if self.rotation_requested:
-            answer["RotationRules"] = dict(self.rotation_rules)
-        if not self.rotation_enabled:
-            answer |= {k: None for k in ("NextRotationDate", "LastRotatedDate") if k in answer}
-        return answer
 
 
 class Backend(models.SecretsManagerBackend):
     """The operations that a rotation and its set-up use."""
 
     __module__ = models.__name__  # moto looks for the URLs of the service beside it
+    driver: Driver | None = None
+
+    def create_secret(self, name: str, *given: Any, **named: Any) -> str:
+        """The name of a secret that is to be deleted is taken until it is."""
+        existing = self.secrets.get(name)
+        if existing is not None and existing.is_deleted():
+            raise InvalidRequestException(
+                "You can't create this secret because a secret with this name is already "
+                "scheduled for deletion."
+            )
+        return super().create_secret(name, *given, **named)
 
     def put_secret_value(
         self,
@@ -111,9 +93,9 @@ class Backend(models.SecretsManagerBackend):
         value = {"secret_string": secret_string, "secret_binary": secret_binary}
         given = {key: each for key, each in value.items() if each is not None}
         version = secret.versions.get(token)
-        if version is None or not _has_value(version):
+        if version is None or not has_value(version):
             labels = [*version_stages] if secret.versions else {CURRENT, *version_stages}
-            secret.versions.setdefault(token, _version(token)).update(given)
+            secret.versions.setdefault(token, new_version(token)).update(given)
             for label in labels:
                 secret.move(label, token)
             secret.last_changed_date = int(time.time())
@@ -134,7 +116,7 @@ class Backend(models.SecretsManagerBackend):
         """A label moves only from the version that the caller names; ``AWSCURRENT`` stays on one.
 
         The move of ``AWSCURRENT`` to the version of a rotation takes ``AWSPENDING`` off it and
-        ends the rotation (User Guide, "Rotation by Lambda function", step 4).
+        ends the rotation (User Guide, "Lambda rotation functions", finishSecret).
         """
         secret = self._own(secret_id)
         for version in filter(None, (remove_from_version_id, move_to_version_id)):
@@ -164,7 +146,7 @@ class Backend(models.SecretsManagerBackend):
         if version_stage == CURRENT and secret.labelled(PENDING) == move_to_version_id:
             secret.move(PENDING, None)
             secret.last_rotation_date = int(time.time())
-            secret.next_rotation_date = _next(secret)
+            secret.next_rotation_date = next_rotation(secret)
         return secret.arn, secret.name
 
     def rotate_secret(
@@ -192,8 +174,10 @@ class Backend(models.SecretsManagerBackend):
             )
         if rotation_lambda_arn:
             self._must_exist(rotation_lambda_arn)
+        if self.driver is not None:
+            self.driver.allow(self, arn)
         if rotation_rules:
-            _must_be_valid(rotation_rules)
+            check_rules(rotation_rules)
         pending = secret.labelled(PENDING)
         if pending not in (None, token, secret.labelled(CURRENT)):
             raise InvalidRequestException(
@@ -202,10 +186,12 @@ class Backend(models.SecretsManagerBackend):
         secret.rotation_requested = secret.rotation_enabled = True
         secret.rotation_lambda_arn = arn
         secret.rotation_rules = rotation_rules or secret.rotation_rules
-        secret.next_rotation_date = _next(secret)
+        secret.next_rotation_date = next_rotation(secret)
         if rotate_immediately and token not in secret.versions:
-            secret.versions[token] = _version(token)
+            secret.versions[token] = new_version(token)
             secret.move(PENDING, token)
+        if self.driver is not None:
+            self.driver.begin(self, secret, token, rotate_immediately)
         return json.dumps({"ARN": secret.arn, "Name": secret.name, "VersionId": token})
 
     def list_versions(
@@ -219,7 +205,7 @@ class Backend(models.SecretsManagerBackend):
             {"VersionId": v, "CreatedDate": e["createdate"]}
             | ({"VersionStages": e["version_stages"]} if e["version_stages"] else {})
             for v, e in secret.versions.items()
-            if _has_value(e) and (deprecated or e["version_stages"])
+            if has_value(e) and (deprecated or e["version_stages"])
         ]
         answer = {"ARN": secret.arn, "Name": secret.name, "Versions": shown[start:end]}
         return answer | ({"NextToken": str(end)} if end < len(shown) else {})
@@ -252,33 +238,6 @@ class Backend(models.SecretsManagerBackend):
         except Exception:
             message = f"Secrets Manager can't find the Lambda function {function!r}."
             raise ResourceNotFoundException(message) from None
-
-
-def _version(token: str) -> dict[str, Any]:
-    return {"createdate": time.time(), "version_id": token, "version_stages": []}
-
-
-def _has_value(version: Mapping[str, Any]) -> bool:
-    return "secret_string" in version or "secret_binary" in version
-
-
-def _must_be_valid(rules: Mapping[str, Any]) -> None:
-    """The schedule is a number of days or an expression, but not both."""
-    days, expression = rules.get("AutomaticallyAfterDays"), rules.get("ScheduleExpression")
-    if (days is None) == (expression is None):
-        raise InvalidParameterException(
-            "RotationRules takes either AutomaticallyAfterDays or ScheduleExpression."
-        )
-    if days is not None and not 1 <= days <= 1000:
-        raise InvalidParameterException(
-            "RotationRules.AutomaticallyAfterDays must be within 1-1000."
-        )
-
-
-def _next(secret: Secret) -> int | None:
-    """The date by which a schedule in days comes up; those of expressions are not computed."""
-    days = secret.rotation_rules.get("AutomaticallyAfterDays")
-    return int(time.time()) + int(days) * _DAY if days else None
 
 
 def _list(self: SecretsManagerResponse) -> str:

@@ -1,13 +1,15 @@
 """The local Secrets Manager does what AWS does, where moto by itself does not.
 
 Each test says what AWS returns and where that is documented: "API" is the API Reference of
-Secrets Manager, at the operation that is named; "Guide" is its User Guide.
+Secrets Manager, at the operation that is named; "Guide" is its User Guide; "observed" is what users
+of AWS report, and no page of it tells.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 
 import boto3
 import pytest
+from werkzeug.serving import make_server
 
 from generator.archive import pack
 from generator.sandbox import secrets, secrets_backend
@@ -73,14 +76,16 @@ class Account:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
-    from moto.server import ThreadedMotoServer
+    """Moto by itself, with no driver: the tests run the steps of a rotation."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     secrets_backend.install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     options: dict[str, Any] = {
-        "endpoint_url": "http://{}:{}".format(*server.get_host_and_port()),
+        "endpoint_url": f"http://127.0.0.1:{server.server_port}",
         "region_name": "eu-west-1",
         "aws_access_key_id": "local",
         "aws_secret_access_key": "local",
@@ -100,15 +105,17 @@ def account() -> Iterator[Account]:
         Code={"ZipFile": pack({"rotation.py": b""})},
     )
     yield Account(boto3.client("secretsmanager", **options), function["FunctionArn"])
-    server.stop()
+    server.shutdown()
+    server.server_close()
 
 
 # 1. Who calls the function -------------------------------------------------------------------
 
 
 def test_rotate_secret_begins_with_an_empty_version_and_returns(account: Account) -> None:
-    """API, RotateSecret: "starts the asynchronous process". API, DescribeSecret: AWSPENDING is
-    there before the version has a value; GetSecretValue then finds none."""
+    """API, RotateSecret: "starts the asynchronous process". API, DescribeSecret,
+    VersionIdsToStages: "Secrets Manager creates an AWSPENDING version ID before creating the new
+    secret version. To check if a secret version exists, call GetSecretValue"."""
     name = account.secret()
     before = account.labels(name)["AWSCURRENT"]
     token = account.client.rotate_secret(SecretId=name)["VersionId"]
@@ -136,8 +143,10 @@ def test_the_four_steps_come_in_order_for_one_version(account: Account) -> None:
 
 @pytest.mark.parametrize("failing", secrets.STEPS)
 def test_the_first_error_ends_the_rotation(account: Account, failing: str) -> None:
-    """Guide, "Troubleshoot rotation": a rotation that fails leaves AWSPENDING on its version.
-    API, RotateSecret: that refuses every later rotation."""
+    """API, RotateSecret: "When rotation is unsuccessful, the AWSPENDING staging label might be
+    attached to an empty secret version". That a step which fails is the last is inferred from
+    "If any rotation step fails, Secrets Manager retries the entire rotation process multiple times"
+    (Guide, "Rotation by Lambda function")."""
     name, steps = account.secret(), list[str]()
     before = account.labels(name)["AWSCURRENT"]
 
@@ -156,7 +165,8 @@ def test_the_first_error_ends_the_rotation(account: Account, failing: str) -> No
 
 
 def test_a_function_that_does_not_finish_is_told(account: Account) -> None:
-    """API, RotateSecret: a rotation is successful when its version is AWSCURRENT."""
+    """Inferred from API, RotateSecret: "When rotation is successful, the AWSPENDING staging label
+    might be attached to the same version as the AWSCURRENT version", or to none."""
     name = account.secret()
     with pytest.raises(RotationIncompleteError, match="without its version becoming AWSCURRENT"):
         rotate(account.client, name, lambda _: None)
@@ -166,7 +176,9 @@ def test_a_function_that_does_not_finish_is_told(account: Account) -> None:
 
 
 def test_an_unfinished_rotation_refuses_another(account: Account) -> None:
-    """API, RotateSecret: AWSPENDING on another version than AWSCURRENT is an error."""
+    """API, RotateSecret: "If the AWSPENDING staging label is present but not attached to the same
+    version as AWSCURRENT, then any later invocation of RotateSecret assumes that a previous
+    rotation request is still in progress and returns an error". Its name and text are observed."""
     name = account.secret()
     token = account.client.rotate_secret(SecretId=name)["VersionId"]
     for immediately in (True, False):
@@ -186,7 +198,8 @@ def test_both_labels_on_one_version_are_a_finished_rotation(account: Account) ->
 
 
 def test_the_same_token_is_the_same_rotation(account: Account) -> None:
-    """API, RotateSecret: ClientRequestToken keeps retries from making a second version."""
+    """API, RotateSecret, ClientRequestToken: "to prevent the accidental creation of duplicate
+    versions if there are failures and retries during a rotation"."""
     name, token = account.secret(), str(uuid.uuid4())
     for _ in range(2):
         account.client.rotate_secret(SecretId=name, ClientRequestToken=token)
@@ -214,7 +227,9 @@ def test_what_is_not_given_stays_as_it_was(account: Account) -> None:
 
 
 def test_rotation_needs_a_function_and_one_that_exists(account: Account) -> None:
-    """API, RotateSecret, InvalidRequestException: no ARN configured and none in the call."""
+    """API, InvalidRequestException: "You tried to enable rotation on a secret that doesn't already
+    have a Lambda function ARN configured and you didn't include such an ARN as a parameter in this
+    call". The error for a function that is not there is inferred."""
     name = account.secret(rotating=False)
     with pytest.raises(account.client.exceptions.InvalidRequestException, match="ARN"):
         account.client.rotate_secret(SecretId=name, RotationRules=RULES)
@@ -230,8 +245,8 @@ def test_rotation_needs_a_function_and_one_that_exists(account: Account) -> None
 
 @pytest.mark.parametrize("stage", ["AWSPENDING", "AWSCURRENT"])
 def test_a_version_never_changes_its_value(account: Account, stage: str) -> None:
-    """API, PutSecretValue: the same data again "succeeds but does nothing"; other data "fails
-    because you can't modify an existing version"."""
+    """API, PutSecretValue: the same data again "succeeds but does nothing"; with other data it
+    "fails because you can't modify an existing version"."""
     name, token = account.secret(), str(uuid.uuid4())
     put = {"SecretId": name, "ClientRequestToken": token, "VersionStages": [stage]}
     for _ in range(2):
@@ -242,8 +257,10 @@ def test_a_version_never_changes_its_value(account: Account, stage: str) -> None
 
 
 def test_a_label_is_on_one_version_and_moves_by_a_put(account: Account) -> None:
-    """API, PutSecretValue: a label is removed from the version that had it; AWSPREVIOUS goes
-    to the one that AWSCURRENT was removed from; other labels stay."""
+    """API, PutSecretValue, VersionStages: "Secrets Manager removes the label from the other version
+    and attaches it to this version"; with AWSCURRENT, it "also moves the staging label AWSPREVIOUS
+    to the version that AWSCURRENT was removed from". API, UpdateSecret does that as well. That
+    other labels stay is inferred."""
     name = account.secret()
     first = account.labels(name)["AWSCURRENT"]
     account.client.update_secret_version_stage(
@@ -267,7 +284,8 @@ def test_a_label_is_on_one_version_and_moves_by_a_put(account: Account) -> None:
 
 
 def test_the_first_version_is_current_whatever_its_labels(account: Account) -> None:
-    """API, PutSecretValue: the first version gets AWSCURRENT."""
+    """API, PutSecretValue: "If this operation creates the first version for the secret, then
+    Secrets Manager automatically attaches the staging label AWSCURRENT to it"."""
     name = f"ledger/{uuid.uuid4().hex}"
     account.client.create_secret(Name=name)
     token = account.client.put_secret_value(
@@ -280,8 +298,8 @@ def test_the_first_version_is_current_whatever_its_labels(account: Account) -> N
 
 
 def test_without_a_label_it_is_the_current_value(account: Account) -> None:
-    """API, GetSecretValue: by default "the AWSCURRENT version", also when somebody else than
-    RotateSecret has moved that label."""
+    """API, GetSecretValue, VersionStage: "If you don't specify either a VersionStage or VersionId,
+    Secrets Manager returns the AWSCURRENT version", whoever has moved that label."""
     name = account.secret()
     first = account.labels(name)["AWSCURRENT"]
     token = rotate(account.client, name, account.invoke)
@@ -310,7 +328,9 @@ def test_without_a_label_it_is_the_current_value(account: Account) -> None:
 def test_a_schedule_turns_rotation_on_and_is_told_as_it_was_given(
     account: Account, rules: dict[str, object]
 ) -> None:
-    """API, RotationRulesType and DescribeSecret."""
+    """API, RotationRulesType. API, DescribeSecret, RotationRules. AutomaticallyAfterDays "is
+    calculated from the rotation schedule after every successful rotation" on AWS, and left out for
+    an expression here."""
     name = account.secret(rotating=False)
     account.client.rotate_secret(
         SecretId=name, RotationLambdaARN=account.function, RotationRules=rules
@@ -330,7 +350,9 @@ def test_a_schedule_turns_rotation_on_and_is_told_as_it_was_given(
     ],
 )
 def test_a_schedule_is_in_days_or_an_expression(account: Account, rules: dict[str, object]) -> None:
-    """API, RotationRulesType: "but not both"."""
+    """API, RotationRulesType, AutomaticallyAfterDays: "you can set the rotation schedule in
+    RotationRules with AutomaticallyAfterDays or ScheduleExpression, but not both". That neither is
+    an error is inferred, and so is the error's name."""
     name = account.secret(rotating=False)
     with pytest.raises(account.client.exceptions.InvalidParameterException):
         account.client.rotate_secret(
@@ -339,8 +361,10 @@ def test_a_schedule_is_in_days_or_an_expression(account: Account, rules: dict[st
 
 
 def test_cancelling_keeps_the_schedule_and_the_label(account: Account) -> None:
-    """API, CancelRotateSecret: AWSPENDING may be left. API, DescribeSecret: the rules stay, and
-    the dates of rotations are null."""
+    """API, CancelRotateSecret: "You might need to remove the staging label AWSPENDING". API,
+    DescribeSecret, RotationRules: "this field shows the previous rotation schedule";
+    NextRotationDate: "If the secret isn't configured for rotation or rotation has been disabled,
+    Secrets Manager returns null"."""
     name = account.secret()
     token = account.client.rotate_secret(SecretId=name)["VersionId"]
     account.client.cancel_rotate_secret(SecretId=name)
@@ -355,7 +379,8 @@ def test_cancelling_keeps_the_schedule_and_the_label(account: Account) -> None:
 
 
 def test_the_event_has_the_arn_also_for_a_name(account: Account) -> None:
-    """Guide, "Rotation by Lambda function", the event: SecretId is the ARN."""
+    """Guide, "Lambda rotation functions": the event's SecretId is the ARN, which is observed for a
+    secret that was rotated by its name."""
     name, seen = account.secret(), set[str]()
 
     def invoke(event: Mapping[str, str]) -> None:
@@ -367,7 +392,7 @@ def test_the_event_has_the_arn_also_for_a_name(account: Account) -> None:
 
 
 def test_versions_without_a_label_are_described_no_more(account: Account) -> None:
-    """API, DescribeSecret: the versions "that have staging labels attached"."""
+    """API, DescribeSecret, VersionIdsToStages: the versions "that have staging labels attached"."""
     name = account.secret()
     for _ in range(3):
         rotate(account.client, name, account.invoke)
@@ -398,8 +423,9 @@ def test_a_set_up_is_tested_and_leaves_nothing(account: Account) -> None:
 
 
 def test_versions_are_listed_by_what_they_have(account: Account) -> None:
-    """API, ListSecretVersionIds: those with a value; without a label only when asked for, and
-    then without VersionStages; ARN is the ARN."""
+    """API, ListSecretVersionIds: it "only returns versions that contain a secret value";
+    IncludeDeprecated: "By default, versions without staging labels aren't included"; ARN. That
+    these have no VersionStages is inferred from its least length, 1."""
     name = account.secret()
     first = account.labels(name)["AWSCURRENT"]
     second, third = (rotate(account.client, name, account.invoke) for _ in range(2))
@@ -434,7 +460,7 @@ def test_versions_are_listed_in_pages(account: Account) -> None:
 
 
 def test_a_password_of_no_characters_is_a_wrong_parameter(account: Account) -> None:
-    """API, GetRandomPassword, errors: InvalidParameterException."""
+    """API, GetRandomPassword, errors: InvalidParameterException. That this is one is inferred."""
     with pytest.raises(account.client.exceptions.InvalidParameterException):
         account.client.get_random_password(
             ExcludeNumbers=True,
@@ -450,8 +476,9 @@ def test_a_password_of_no_characters_is_a_wrong_parameter(account: Account) -> N
 
 
 def test_the_end_of_a_rotation_moves_three_labels(account: Account) -> None:
-    """API, UpdateSecretVersionStage: AWSPREVIOUS goes to the version that AWSCURRENT was removed
-    from. Guide, "Rotation by Lambda function": AWSPENDING goes with the same call."""
+    """API, UpdateSecretVersionStage: "Whenever you move AWSCURRENT, Secrets Manager automatically
+    moves the label AWSPREVIOUS to the version that AWSCURRENT was removed from". Guide, "Lambda
+    rotation functions", finishSecret: the same call removes AWSPENDING."""
     name = account.secret()
     first = account.labels(name)["AWSCURRENT"]
     token = rotate(account.client, name, account.invoke)
@@ -460,7 +487,9 @@ def test_the_end_of_a_rotation_moves_three_labels(account: Account) -> None:
 
 
 def test_a_label_moves_only_from_where_the_caller_says_it_is(account: Account) -> None:
-    """API, UpdateSecretVersionStage, RemoveFromVersionId."""
+    """API, UpdateSecretVersionStage, RemoveFromVersionId: "If the label is attached and you either
+    do not specify this parameter, or the version ID does not match, then the operation fails". The
+    errors' names and texts are observed."""
     name = account.secret()
     rotate(account.client, name, account.invoke)
     labels, errors = account.labels(name), account.client.exceptions
@@ -489,6 +518,17 @@ def test_a_secret_that_is_to_be_deleted_does_not_change(account: Account) -> Non
         rotate(account.client, name, account.invoke)
     with pytest.raises(account.client.exceptions.InvalidRequestException):
         account.client.put_secret_value(SecretId=name, SecretString="two")
+
+
+def test_the_name_of_a_secret_that_is_to_be_deleted_is_taken(account: Account) -> None:
+    """API, DeleteSecret: "At the end of the recovery window, Secrets Manager deletes the secret
+    permanently". The error is observed."""
+    name = account.secret(rotating=False)
+    account.client.delete_secret(SecretId=name, RecoveryWindowInDays=7)
+    with pytest.raises(account.client.exceptions.InvalidRequestException, match="scheduled"):
+        account.client.create_secret(Name=name, SecretString="two")
+    account.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    account.client.create_secret(Name=name, SecretString="two")
 
 
 def test_installing_twice_is_installing_once(account: Account) -> None:

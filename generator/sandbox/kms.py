@@ -1,0 +1,63 @@
+"""Moto's KMS, mended where it differs from the service and Terraform would notice.
+
+The source is the API Reference of AWS KMS, at the operation that is named.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.kms.models import Key
+from moto.kms.responses import KmsResponse
+
+__all__ = ["install"]
+
+_DAY = 86_400
+_DEFAULT_DAYS = 365
+_plain_enable = KmsResponse.enable_key_rotation
+
+
+class ValidationException(ServiceException):
+    """A parameter out of its range."""
+
+    code = "ValidationException"
+
+
+def install() -> None:
+    """Put the mended operations in the place of moto's; call it before the first request."""
+    KmsResponse.enable_key_rotation = _enable  # type: ignore[method-assign]
+    KmsResponse.get_key_rotation_status = _status  # type: ignore[method-assign]
+
+
+def _enable(self: KmsResponse) -> str:
+    """EnableKeyRotation: RotationPeriodInDays, from 90 to 2560, is kept; 365 without it."""
+    days = self._get_param("RotationPeriodInDays")
+    if days is not None and not 90 <= int(days) <= 2560:
+        raise ValidationException(
+            f"1 validation error detected: Value '{days}' at 'rotationPeriodInDays' failed to "
+            "satisfy constraint: Member must be between 90 and 2560"
+        )
+    answer = _plain_enable(self)
+    key: Any = _key(self)
+    key.rotation_days = int(days or getattr(key, "rotation_days", _DEFAULT_DAYS))
+    key.rotation_since = time.time()
+    return answer
+
+
+def _status(self: KmsResponse) -> str:
+    """GetKeyRotationStatus: whether it is on, and if it is, how often and when next."""
+    self._validate_cmk_id(self._get_param("KeyId"))
+    key: Any = _key(self)
+    answer: dict[str, Any] = {"KeyId": key.id, "KeyRotationEnabled": key.key_rotation_status}
+    if key.key_rotation_status:
+        answer["RotationPeriodInDays"] = key.rotation_days
+        answer["NextRotationDate"] = key.rotation_since + key.rotation_days * _DAY
+    return json.dumps(answer)
+
+
+def _key(self: KmsResponse) -> Key:
+    backend = self.kms_backend
+    return backend.keys[backend.get_key_id(self._get_param("KeyId"))]

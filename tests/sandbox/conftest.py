@@ -1,0 +1,84 @@
+"""One local AWS for all tests of the folder; each makes its own things in it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from generator.sandbox.server import Sandbox, running
+
+ACCOUNT, REGION = "777788889999", "eu-west-1"
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running(tmp_path_factory.mktemp("aws"), account_id=ACCOUNT, region=REGION) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def client(sandbox: Sandbox) -> Callable[..., Any]:
+    """Make a client of a service; options are those of its ``Config``."""
+
+    @cache
+    def make(service: str, **options: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=sandbox.url,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(retries={"total_max_attempts": 1}, **options),
+        )
+
+    return make
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def role(client: Callable[..., Any]) -> str:
+    """The ARN of a role that Lambda may take."""
+    principal = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
+    trust = {"Version": "2012-10-17", "Statement": [principal | {"Action": "sts:AssumeRole"}]}
+    made = client("iam").create_role(
+        RoleName="functions", AssumeRolePolicyDocument=json.dumps(trust)
+    )
+    return str(made["Role"]["Arn"])
+
+
+@pytest.fixture(scope="session")
+def subnets(client: Callable[..., Any]) -> list[str]:
+    """Two subnets in two zones of a VPC of their own."""
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/24")["Vpc"]["VpcId"]
+    return [
+        ec2.create_subnet(
+            VpcId=vpc, CidrBlock=f"10.9.0.{start}/26", AvailabilityZone=f"{REGION}{zone}"
+        )["Subnet"]["SubnetId"]
+        for start, zone in ((0, "a"), (64, "b"))
+    ]
+
+
+@pytest.fixture(scope="session")
+def vpc(client: Callable[..., Any], subnets: list[str]) -> str:
+    described = client("ec2").describe_subnets(SubnetIds=subnets)
+    return str(described["Subnets"][0]["VpcId"])
+
+
+@pytest.fixture(scope="session")
+def folder(sandbox: Sandbox) -> Path:
+    """The server's own folder."""
+    return sandbox.log.parent

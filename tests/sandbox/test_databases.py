@@ -1,0 +1,100 @@
+"""The databases behind instances, where PostgreSQL is not installed or does not start."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.sandbox import postgres
+from generator.sandbox.databases import Databases
+
+HOST = "ledger.x.eu-west-1.rds.amazonaws.com"
+
+
+def begin(databases: Databases) -> bool:
+    """Start a database, and give what ``ready`` was told."""
+    told: list[bool] = []
+    done = threading.Event()
+
+    def ready(well: bool) -> None:
+        told.append(well)
+        done.set()
+
+    databases.start(
+        HOST,
+        identifier="ledger",
+        port=5432,
+        username="owner",
+        database="ledger",
+        password="the-first-of-two",
+        ready=ready,
+    )
+    assert done.wait(60)
+    return told[0]
+
+
+def fail(*_: Any, **__: Any) -> None:
+    raise postgres.PostgresError("not today")
+
+
+def test_without_postgresql_an_instance_is_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(postgres, "find_postgres", fail)
+    databases = Databases(tmp_path)
+    assert begin(databases)
+    assert "no database behind them: not today" in capfd.readouterr().err
+    databases.set_password(HOST, "the-second-of-two")
+    assert databases.role(HOST) is None
+    databases.rename(HOST, f"old-{HOST}", "old-ledger")
+    databases.rename(HOST, f"other-{HOST}", "nobody")
+    databases.set_password(HOST, "of nobody")
+    assert list(databases.describe()) == [f"old-{HOST}"]
+    described = databases.describe()[f"old-{HOST}"]
+    assert (described["port"], described["password"]) == (None, "the-second-of-two")
+    assert described["identifier"] == "old-ledger"
+    assert databases.reachable() == {}
+    databases.stop(f"old-{HOST}")
+    assert databases.describe() == {}
+
+
+def test_a_database_that_does_not_start_fails_its_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(postgres, "start", fail)
+    databases = Databases(tmp_path)
+    assert not begin(databases)
+    assert "PostgresError: not today" in capfd.readouterr().err
+    assert databases.reachable() == {}
+    assert list(tmp_path.iterdir()) == []
+    databases.close()
+
+
+def test_one_that_comes_up_too_late_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The instance was deleted meanwhile."""
+    deleted, stopped = threading.Event(), threading.Event()
+
+    class Server:
+        def stop(self) -> None:
+            stopped.set()
+
+    def start(*_: Any, **__: Any) -> Server:
+        assert deleted.wait(60)
+        return Server()
+
+    monkeypatch.setattr(postgres, "start", start)
+    databases = Databases(tmp_path)
+    told = threading.Thread(target=begin, args=(databases,))
+    told.start()
+    while HOST not in databases.describe():
+        pass
+    databases.stop(HOST)
+    deleted.set()
+    told.join(60)
+    assert stopped.is_set()
+    assert databases.reachable() == {}

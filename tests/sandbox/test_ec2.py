@@ -1,0 +1,125 @@
+"""The local EC2 does what AWS does, where moto by itself does not.
+
+"API" is the API Reference of Amazon EC2, at the operation or data type that is named; "observed"
+is what users of AWS report, and no page of it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def ec2(client: Callable[..., Any]) -> Any:
+    return client("ec2")
+
+
+@pytest.fixture
+def groups(ec2: Any, vpc: str, name: str) -> list[str]:
+    return [
+        ec2.create_security_group(GroupName=f"{name}-{n}", Description="-", VpcId=vpc)["GroupId"]
+        for n in range(2)
+    ]
+
+
+def permission(text: str, **target: str) -> dict[str, object]:
+    kind = "UserIdGroupPairs" if "GroupId" in target else "IpRanges"
+    return {
+        "IpProtocol": "tcp",
+        "FromPort": 5432,
+        "ToPort": 5432,
+        kind: [target | {"Description": text}],
+    }
+
+
+@pytest.mark.parametrize("direction", ["ingress", "egress"])
+@pytest.mark.parametrize("to_group", [True, False])
+def test_a_rule_keeps_its_description(
+    ec2: Any, groups: list[str], direction: str, to_group: bool
+) -> None:
+    """API, SecurityGroupRule: Description, whatever the rule's source or target is."""
+    target = {"GroupId": groups[1]} if to_group else {"CidrIp": "10.0.0.0/8"}
+    authorise = getattr(ec2, f"authorize_security_group_{direction}")
+    made = authorise(GroupId=groups[0], IpPermissions=[permission("SQL", **target)])
+    (rule,) = made["SecurityGroupRules"]
+    assert rule["Description"] == "SQL"
+    (read,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])[
+        "SecurityGroupRules"
+    ]
+    assert read["Description"] == "SQL"
+    assert read.get("ReferencedGroupInfo", {}).get("GroupId") == target.get("GroupId")
+
+
+def test_rules_that_differ_in_their_description_are_the_same(ec2: Any, groups: list[str]) -> None:
+    """Observed: InvalidPermission.Duplicate tells the rule that is there by its peer, protocol
+    and ports, and by no description."""
+    for text in ("one", "two"):
+        permissions = [permission(text, GroupId=groups[1])]
+        if text == "two":
+            with pytest.raises(ClientError, match=r"InvalidPermission\.Duplicate"):
+                ec2.authorize_security_group_ingress(GroupId=groups[0], IpPermissions=permissions)
+        else:
+            ec2.authorize_security_group_ingress(GroupId=groups[0], IpPermissions=permissions)
+
+
+# What others use -----------------------------------------------------------------------------
+
+
+def test_a_group_that_a_rule_names_stays(ec2: Any, groups: list[str]) -> None:
+    """API, DeleteSecurityGroup: one that "is referenced by another security group in the same VPC
+    … fails with DependencyViolation"."""
+    permissions = [permission("SQL", GroupId=groups[1])]
+    ec2.authorize_security_group_egress(GroupId=groups[0], IpPermissions=permissions)
+    with pytest.raises(ClientError, match=f"DependencyViolation.*{groups[0]}"):
+        ec2.delete_security_group(GroupId=groups[1])
+    ec2.revoke_security_group_egress(GroupId=groups[0], IpPermissions=permissions)
+    ec2.delete_security_group(GroupId=groups[1])
+
+
+def test_a_group_that_refers_to_itself_goes(ec2: Any, groups: list[str]) -> None:
+    permissions = [permission("peers", GroupId=groups[0])]
+    ec2.authorize_security_group_ingress(GroupId=groups[0], IpPermissions=permissions)
+    ec2.delete_security_group(GroupId=groups[0])
+
+
+def test_groups_and_subnets_with_interfaces_stay(
+    client: Callable[..., Any], ec2: Any, groups: list[str], name: str, subnets: list[str]
+) -> None:
+    """API, DeleteSecurityGroup: DependencyViolation for what "is associated with an instance or
+    network interface", as databases, caches, functions and endpoints have them. Observed:
+    DeleteSubnet has that error, too."""
+    elasticache = client("elasticache")
+    elasticache.create_serverless_cache(
+        ServerlessCacheName=name,
+        Engine="valkey",
+        SecurityGroupIds=groups[:1],
+        SubnetIds=subnets,
+    )
+    with pytest.raises(ClientError, match=f"DependencyViolation.*{name}"):
+        ec2.delete_security_group(GroupId=groups[0])
+    with pytest.raises(ClientError, match=f"DependencyViolation.*{name}"):
+        ec2.delete_subnet(SubnetId=subnets[0])
+    elasticache.delete_serverless_cache(ServerlessCacheName=name)
+    ec2.delete_security_group(GroupId=groups[0])
+
+
+def test_an_internet_gateway_outlives_nat_gateways(ec2: Any) -> None:
+    """API, DetachInternetGateway: "The VPC must not contain any running instances with Elastic IP
+    addresses". Observed: a NAT gateway's address counts, and the error is DependencyViolation."""
+    vpc = ec2.create_vpc(CidrBlock="10.8.0.0/24")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.8.0.0/26")["Subnet"]["SubnetId"]
+    internet = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=internet, VpcId=vpc)
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    nat = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]
+    with pytest.raises(ClientError, match=f"DependencyViolation.*{nat['NatGatewayId']}"):
+        ec2.detach_internet_gateway(InternetGatewayId=internet, VpcId=vpc)
+    with pytest.raises(ClientError, match=f"DependencyViolation.*{nat['NatGatewayId']}"):
+        ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_nat_gateway(NatGatewayId=nat["NatGatewayId"])
+    ec2.detach_internet_gateway(InternetGatewayId=internet, VpcId=vpc)
+    ec2.delete_subnet(SubnetId=subnet)

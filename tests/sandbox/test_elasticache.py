@@ -1,0 +1,95 @@
+"""The local ElastiCache has serverless caches, which moto has not.
+
+"API" is the API Reference of Amazon ElastiCache, at the operation or data type that is named;
+"observed" is what users of AWS report, and no page of it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+LIMITS = {
+    "DataStorage": {"Maximum": 1, "Unit": "GB"},
+    "ECPUPerSecond": {"Maximum": 1000},
+}
+
+
+@pytest.fixture
+def elasticache(client: Callable[..., Any]) -> Any:
+    return client("elasticache")
+
+
+def test_a_cache_is_read_as_it_was_made(elasticache: Any, name: str, subnets: list[str]) -> None:
+    """API, ServerlessCache. Observed, in the source of Terraform's provider: the status is in lower
+    case, unlike there. The ports of the endpoints are those that AWS's own tutorial opens for
+    such a cache."""
+    given = {
+        "ServerlessCacheName": name,
+        "Description": "Sessions",
+        "Engine": "valkey",
+        "MajorEngineVersion": "8",
+        "CacheUsageLimits": LIMITS,
+        "KmsKeyId": "arn:aws:kms:eu-west-1:777788889999:key/1",
+        "SecurityGroupIds": ["sg-1"],
+        "SubnetIds": subnets,
+        "SnapshotRetentionLimit": 7,
+        "DailySnapshotTime": "03:00",
+    }
+    made = elasticache.create_serverless_cache(**given, Tags=[{"Key": "a", "Value": "b"}])
+    (read,) = elasticache.describe_serverless_caches(ServerlessCacheName=name)["ServerlessCaches"]
+    assert read == made["ServerlessCache"]
+    assert given.items() <= read.items()
+    assert read["Status"] == "available"
+    assert read["FullEngineVersion"].startswith("8.")
+    assert read["ARN"] == f"arn:aws:elasticache:eu-west-1:777788889999:serverlesscache:{name}"
+    assert read["Endpoint"]["Port"] == 6379
+    assert read["ReaderEndpoint"] == read["Endpoint"] | {"Port": 6380}
+    assert ".serverless.euw1.cache.amazonaws.com" in read["Endpoint"]["Address"]
+    tags = elasticache.list_tags_for_resource(ResourceName=read["ARN"])["TagList"]
+    assert tags == [{"Key": "a", "Value": "b"}]
+
+
+def test_a_change_leaves_what_it_does_not_name(elasticache: Any, name: str) -> None:
+    """API, ModifyServerlessCache: what is not given is "not removed/modified". That this holds for
+    each of the two limits as well is inferred. API, CreateServerlessCache, Description: "if no
+    description is provided then an empty string will be returned"."""
+    made = elasticache.create_serverless_cache(
+        ServerlessCacheName=name, Engine="valkey", CacheUsageLimits=LIMITS, UserGroupId="people"
+    )["ServerlessCache"]
+    assert made["Description"] == ""
+    limit = {"ECPUPerSecond": {"Maximum": 2000}}
+    elasticache.modify_serverless_cache(
+        ServerlessCacheName=name, CacheUsageLimits=limit, RemoveUserGroup=True
+    )
+    (read,) = elasticache.describe_serverless_caches(ServerlessCacheName=name)["ServerlessCaches"]
+    assert read["CacheUsageLimits"] == LIMITS | limit
+    assert "UserGroupId" not in read
+    assert read["Engine"] == "valkey"
+
+
+def test_names_are_unique_and_deleted_caches_are_gone(elasticache: Any, name: str) -> None:
+    """API, CreateServerlessCache, errors: ServerlessCacheAlreadyExistsFault, which is a 400. API,
+    DescribeServerlessCaches, errors: ServerlessCacheNotFoundFault, a 404."""
+    errors = elasticache.exceptions
+    elasticache.create_serverless_cache(ServerlessCacheName=name, Engine="valkey")
+    with pytest.raises(errors.ServerlessCacheAlreadyExistsFault):
+        elasticache.create_serverless_cache(ServerlessCacheName=name, Engine="valkey")
+    deleted = elasticache.delete_serverless_cache(ServerlessCacheName=name)
+    assert deleted["ServerlessCache"]["Status"] == "deleting"
+    with pytest.raises(errors.ServerlessCacheNotFoundFault) as caught:
+        elasticache.describe_serverless_caches(ServerlessCacheName=name)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_cache_has_two_or_three_subnets(elasticache: Any, name: str, count: int) -> None:
+    """Observed; API, ServerlessCache, SubnetIds tells what is chosen where none is given, which is
+    "2 default subnets" or "3 default subnets"."""
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        elasticache.create_serverless_cache(
+            ServerlessCacheName=name, Engine="valkey", SubnetIds=["subnet-1"] * count
+        )

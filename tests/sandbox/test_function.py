@@ -1,0 +1,160 @@
+"""A function from its zip: what it sees, what becomes of its errors, and that it always ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.archive import pack
+from generator.sandbox import function
+from generator.sandbox.function import LOG, Database, FunctionError
+
+HOST = "ledger.abc.eu-west-1.rds.amazonaws.com"
+URL = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    root = tmp_path / "root.pem"
+    root.write_text("the local root\n")
+    return Database(port=5432, local_port=15432, root_certificate=root)
+
+
+def run(
+    body: str,
+    folder: Path,
+    *,
+    timeout: float = 60,
+    files: dict[str, bytes] | None = None,
+    **more: Any,
+) -> object:
+    source = f"import json, os, socket, sys, time\ndef handler(event, context):\n    {body}\n"
+    options: dict[str, Any] = {"event": {}, "databases": {}, "environment": {}, **more}
+    return function.run(
+        pack({"code.py": source.encode(), **(files or {})}),
+        handler="code.handler",
+        endpoint_url=URL,
+        region="eu-west-1",
+        folder=folder,
+        timeout=timeout,
+        **options,
+    )
+
+
+def test_it_gets_the_event_and_gives_the_answer(tmp_path: Path) -> None:
+    assert run("return {'got': event}", tmp_path, event={"a": [1]}) == {"got": {"a": [1]}}
+
+
+def test_it_sees_its_own_variables_and_those_of_the_runtime_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINE", "not the function's")
+    monkeypatch.setenv("AWS_PROFILE", "not the function's")
+    seen = run("return dict(os.environ)", tmp_path, environment={"OWN": "1"})
+    assert isinstance(seen, dict)
+    assert seen["OWN"] == "1"
+    assert seen["AWS_REGION"] == "eu-west-1"
+    assert seen["AWS_ENDPOINT_URL"] == URL
+    assert not {"MINE", "AWS_PROFILE", "PYTHONPATH"} & set(seen)
+
+
+def test_a_database_s_host_leads_to_the_server_behind_it(
+    tmp_path: Path, database: Database
+) -> None:
+    body = f"return socket.getaddrinfo({HOST.upper()!r}, 5432, type=socket.SOCK_STREAM)[0][4]"
+    assert run(body, tmp_path, databases={HOST: database}) == ["127.0.0.1", 15432]
+
+
+@pytest.mark.parametrize("asked", [(HOST, 5433), ("example.com", 443), ("10.0.0.1", 5432)])
+def test_nothing_else_is_reached(
+    tmp_path: Path, database: Database, asked: tuple[str, int]
+) -> None:
+    with pytest.raises(FunctionError, match="the local AWS has nothing at") as caught:
+        run(f"socket.create_connection({asked!r})", tmp_path, databases={HOST: database})
+    assert caught.value.kind == "gaierror"
+
+
+def test_the_roots_of_the_region_are_all_that_is_changed(
+    tmp_path: Path, database: Database
+) -> None:
+    files = {"ca/eu-west-1.pem": b"Amazon's", "ca/eu-west-2.pem": b"Amazon's", "more.txt": b"more"}
+    body = (
+        "return {path: open(path).read() for path in "
+        "('ca/eu-west-1.pem', 'ca/eu-west-2.pem', 'more.txt')}"
+    )
+    assert run(body, tmp_path, files=files, databases={HOST: database}) == {
+        "ca/eu-west-1.pem": "the local root\n",
+        "ca/eu-west-2.pem": "Amazon's",
+        "more.txt": "more",
+    }
+
+
+def test_its_errors_are_told_with_their_kind_and_logged(tmp_path: Path) -> None:
+    with pytest.raises(FunctionError, match="ValueError: no good") as caught:
+        run("print('said'); raise ValueError('no good')", tmp_path)
+    assert caught.value.kind == "ValueError"
+    log = (tmp_path / LOG).read_text()
+    assert "said" in log
+    assert "Traceback" in log
+
+
+def test_one_that_ends_its_process_has_failed(tmp_path: Path) -> None:
+    with pytest.raises(FunctionError, match="ended before it did"):
+        run("os._exit(0)", tmp_path)
+
+
+def test_a_zip_that_is_none_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FunctionError, match="InvalidZip"):
+        function.run(
+            b"no zip",
+            handler="code.handler",
+            environment={},
+            event={},
+            databases={},
+            endpoint_url=URL,
+            region="eu-west-1",
+            folder=tmp_path,
+            timeout=5,
+        )
+
+
+def test_it_never_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(function, "_STARTING", 1.0)
+    with pytest.raises(FunctionError, match="did not come to its end in 2 seconds"):
+        run("time.sleep(1000)", tmp_path, timeout=1)
+    assert [path.name for path in tmp_path.iterdir()] == [LOG]
+
+
+def test_it_knows_how_much_time_it_has_left(tmp_path: Path) -> None:
+    left = run("return context.get_remaining_time_in_millis()", tmp_path, timeout=42)
+    assert isinstance(left, int)
+    assert 30_000 < left <= 42_000
+
+
+def test_it_ends_with_a_caller_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
+        "import test_function\n"
+        "test_function.run(sys.argv[3], pathlib.Path(sys.argv[4]))"
+    )
+    started = tmp_path / "started"
+    body = f"open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(1000)"
+    root = Path(__file__).resolve().parents[2]
+    caller = subprocess.Popen(
+        [sys.executable, "-c", script, root, Path(__file__).parent, body, tmp_path]
+    )
+    end = time.monotonic() + 60
+    while not (started.is_file() and started.read_text()) and time.monotonic() < end:
+        time.sleep(0.05)
+    process = Path("/proc", started.read_text())
+    assert process.exists()
+    caller.kill()
+    caller.wait()
+    while process.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not process.exists()

@@ -1,0 +1,57 @@
+"""The local KMS does what AWS does, where moto by itself does not.
+
+"API" is the API Reference of AWS KMS, at the operation that is named. A number's least and greatest
+values are there, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def kms(client: Callable[..., Any]) -> Any:
+    return client("kms")
+
+
+@pytest.fixture
+def key(kms: Any) -> str:
+    return str(kms.create_key()["KeyMetadata"]["KeyId"])
+
+
+@pytest.mark.parametrize(("given", "days"), [({}, 365), ({"RotationPeriodInDays": 90}, 90)])
+def test_a_rotation_has_a_period(kms: Any, key: str, given: dict[str, int], days: int) -> None:
+    """API, EnableKeyRotation: RotationPeriodInDays, "the default value is 365 days". API,
+    GetKeyRotationStatus: RotationPeriodInDays, and NextRotationDate."""
+    kms.enable_key_rotation(KeyId=key, **given)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert status["KeyRotationEnabled"] is True
+    assert status["RotationPeriodInDays"] == days
+    until = status["NextRotationDate"] - datetime.now(UTC)
+    assert timedelta(days=days - 1) < until <= timedelta(days=days)
+
+
+def test_no_period_without_a_rotation(kms: Any, key: str) -> None:
+    """Inferred: there is no "next date that KMS will automatically rotate the key material" (API,
+    GetKeyRotationStatus, NextRotationDate) where it does not."""
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    kms.disable_key_rotation(KeyId=key)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert not {"RotationPeriodInDays", "NextRotationDate"} & set(status)
+
+
+@pytest.mark.parametrize("days", [89, 2561])
+def test_a_period_out_of_range_is_refused(
+    client: Callable[..., Any], kms: Any, key: str, days: int
+) -> None:
+    """API, EnableKeyRotation, RotationPeriodInDays: 90 to 2560. The error's name is inferred."""
+    careless = client("kms", parameter_validation=False)
+    with pytest.raises(ClientError, match="ValidationException"):
+        careless.enable_key_rotation(KeyId=key, RotationPeriodInDays=days)
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False

@@ -1,0 +1,183 @@
+"""The PostgreSQL behind a local instance: who it lets in, and that it never outlives its caller."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from generator.sandbox import postgres
+from generator.sandbox.certificates import make_certificates
+from generator.sandbox.postgres import Owner, PostgresError, Server
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "ledger-test.abcdefghijkl.eu-west-1.rds.amazonaws.com"
+ROLE, PASSWORD = 'ledger"owner', "First'Password-1"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's user can reach, which pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="finbase-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = postgres.start(
+        tmp_path_factory.mktemp("postgres"),
+        username=ROLE,
+        password=PASSWORD,
+        database="ledger",
+        host_names=[HOST],
+    )
+    yield made
+    made.stop()
+
+
+def accepts(server: Server, password: str, host: str = HOST) -> bool:
+    return postgres.accepts(
+        host,
+        server.port,
+        server.root_certificate,
+        username=ROLE,
+        password=password,
+        database="ledger",
+    )
+
+
+def test_the_master_user_gets_in_with_its_password_and_no_other(server: Server) -> None:
+    assert accepts(server, PASSWORD)
+    assert not accepts(server, PASSWORD.lower())
+
+
+def test_a_new_password_takes_the_place_of_the_old_one(server: Server) -> None:
+    server.set_password(ROLE, "Another$Password")
+    assert accepts(server, "Another$Password")
+    assert not accepts(server, PASSWORD)
+    server.set_password(ROLE, PASSWORD)
+
+
+def test_a_role_that_is_not_there_has_no_password(server: Server) -> None:
+    with pytest.raises(PostgresError, match="cannot be set"):
+        server.set_password("nobody", "A long password")
+
+
+def test_what_is_no_refusal_of_a_password_is_an_error(server: Server) -> None:
+    with pytest.raises(PostgresError, match=r"elsewhere\.example"):  # Not in the certificate.
+        accepts(server, PASSWORD, "elsewhere.example")
+
+
+def test_the_master_user_owns_its_database_and_is_no_superuser(server: Server) -> None:
+    asked = "SELECT rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+    done = server.psql(asked, user=ROLE, password=PASSWORD, database="ledger")
+    assert done.stdout.strip() == "f|t|t"
+    done = server.psql("CREATE SCHEMA mine", user=ROLE, password=PASSWORD, database="ledger")
+    assert done.returncode == 0, done.stderr
+
+
+def test_neither_log_nor_data_holds_a_password(server: Server) -> None:
+    secrets = (PASSWORD.encode(), server._superuser_password.encode())
+    files = [path for path in server.home.rglob("*") if path.is_file()]
+    assert len(files) > 100
+    assert not [path for path in files if any(s in path.read_bytes() for s in secrets)]
+
+
+def test_it_listens_on_loopback_and_talks_tls_alone(server: Server) -> None:
+    assert server.psql("SHOW listen_addresses").stdout.strip() == "127.0.0.1"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
+        body = struct.pack("!I", 3 << 16) + b"user\0x\0\0"
+        plain.sendall(struct.pack("!I", len(body) + 4) + body)
+        assert b"no pg_hba.conf entry" in plain.recv(1000)
+
+
+def test_its_certificate_satisfies_strict_verification(server: Server) -> None:
+    context = ssl.create_default_context(cafile=server.root_certificate)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
+        plain.sendall(struct.pack("!II", 8, 80877103))
+        assert plain.recv(1) == b"S"
+        with context.wrap_socket(plain, server_hostname=HOST) as secured:
+            assert secured.version() == "TLSv1.3"
+
+
+def test_it_does_not_run_as_root(server: Server) -> None:
+    assert Path(f"/proc/{server.pid}").stat().st_uid != 0
+
+
+def test_where_its_user_can_reach_the_folder_the_data_is_in_it(folder: Path) -> None:
+    made = postgres.start(folder, username="u", password="A password", database="postgres")
+    try:
+        assert made.home == folder / "postgres"
+    finally:
+        made.stop()
+    made.stop()  # Twice is harmless.
+    assert sorted(path.name for path in folder.iterdir()) == ["root.pem", "server.pem"]
+    assert not postgres.alive(made.pid)
+
+
+def test_a_server_that_cannot_start_leaves_nothing(folder: Path) -> None:
+    with pytest.raises(PostgresError, match="no_such"):
+        postgres.start(
+            folder, username="u", password="p", database="postgres", settings="no_such = on\n"
+        )
+    assert not (folder / "postgres").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root cannot be PostgreSQL's user")
+def test_root_cannot_hide_the_data_from_the_server(tmp_path: Path, folder: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    assert not Owner.choose().reaches(hidden / "data")
+    assert Owner.choose().reaches(folder / "data")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Signals) -> None:
+    script = (
+        "import pathlib, sys, time; from generator.sandbox import postgres\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "made = postgres.start(folder, username='u', password='p', database='d')\n"
+        "print(made.pid, flush=True); time.sleep(100)"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, folder],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    pid = int(child.stdout.readline())
+    assert postgres.alive(pid)
+    child.send_signal(number)
+    child.communicate()
+    end = time.monotonic() + 30
+    while (postgres.alive(pid) or (folder / "postgres").exists()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not postgres.alive(pid)
+    assert not (folder / "postgres").exists()
+
+
+def test_without_postgresql_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
+    with pytest.raises(PostgresError, match="not installed") as caught:
+        postgres.find_postgres()
+    assert "apt-get install postgresql" in str(caught.value)
+
+
+def test_the_key_of_a_certificate_is_for_its_owner_alone(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path, ["localhost"])
+    assert made.server.stat().st_mode & 0o077 == 0
+    assert "PRIVATE KEY" not in made.root.read_text()

@@ -1,0 +1,465 @@
+"""The local RDS does what AWS does, where moto by itself does not.
+
+"API" is the API Reference of Amazon RDS, at the operation or data type that is named; "Guide" is
+its User Guide; "observed" is what users of AWS report, and no page of it tells.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from generator.sandbox import postgres
+from generator.sandbox.server import Sandbox, databases
+
+FIRST, SECOND = "the-first-of-two", "the-second-of-two"
+
+
+@pytest.fixture
+def rds(client: Callable[..., Any]) -> Any:
+    return client("rds")
+
+
+@pytest.fixture
+def make(rds: Any, name: str) -> Callable[..., dict[str, Any]]:
+    """Make an instance without a database behind it, since MySQL has none here."""
+
+    def make(**options: object) -> dict[str, Any]:
+        given: dict[str, object] = {
+            "DBInstanceIdentifier": name,
+            "DBInstanceClass": "db.t4g.medium",
+            "Engine": "mysql",
+            "MasterUsername": "owner",
+            "MasterUserPassword": FIRST,
+            "AllocatedStorage": 20,
+            "StorageType": "gp3",
+        }
+        return dict(rds.create_db_instance(**given | options)["DBInstance"])
+
+    return make
+
+
+@pytest.fixture(scope="module", autouse=True)
+def primary(client: Callable[..., Any]) -> str:
+    """The name of an instance with a database, which starts while the first tests run.
+
+    API, DBInstance: DBInstanceStatus is ``creating`` first, and then Endpoint "might not be shown".
+    Modifying it is refused: InvalidDBInstanceState.
+    """
+    rds, name = client("rds"), f"t{uuid.uuid4().hex[:12]}"
+    made = rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.t4g.medium",
+        Engine="postgres",
+        EngineVersion="17",
+        MasterUsername="owner",
+        MasterUserPassword=FIRST,
+        DBName="ledger",
+        AllocatedStorage=20,
+        MultiAZ=True,
+        BackupRetentionPeriod=7,
+    )["DBInstance"]
+    assert made["DBInstanceStatus"] == "creating"
+    assert "Endpoint" not in made
+    with pytest.raises(rds.exceptions.InvalidDBInstanceStateFault):
+        rds.modify_db_instance(DBInstanceIdentifier=name, MasterUserPassword=SECOND)
+    return name
+
+
+def described(rds: Any, name: str) -> dict[str, Any]:
+    return dict(rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0])
+
+
+# What an instance is -------------------------------------------------------------------------
+
+
+def test_an_instance_tells_what_it_was_given(make: Callable[..., Any], rds: Any, name: str) -> None:
+    """API, DBInstance: PerformanceInsightsEnabled and its like; DbiResourceId is a "Region-unique,
+    immutable identifier", and one of the filters of API, DescribeDBInstances."""
+    given = {
+        "EnablePerformanceInsights": True,
+        "PerformanceInsightsKMSKeyId": "arn:aws:kms:eu-west-1:777788889999:key/1",
+        "PerformanceInsightsRetentionPeriod": 93,
+    }
+    shown = {
+        "PerformanceInsightsEnabled": True,
+        "PerformanceInsightsKMSKeyId": "arn:aws:kms:eu-west-1:777788889999:key/1",
+        "PerformanceInsightsRetentionPeriod": 93,
+    }
+    made = make(**given)
+    read = described(rds, name)
+    assert shown.items() <= read.items()
+    other = make(DBInstanceIdentifier=f"{name}b")
+    assert made["DbiResourceId"] == read["DbiResourceId"] != other["DbiResourceId"]
+    (found,) = rds.describe_db_instances(
+        Filters=[{"Name": "dbi-resource-id", "Values": [read["DbiResourceId"]]}]
+    )["DBInstances"]
+    assert found["DBInstanceIdentifier"] == name
+
+
+def test_performance_insights_can_be_turned_on_later(
+    make: Callable[..., Any], rds: Any, name: str
+) -> None:
+    """API, ModifyDBInstance: EnablePerformanceInsights."""
+    assert make()["PerformanceInsightsEnabled"] is False
+    rds.modify_db_instance(DBInstanceIdentifier=name, EnablePerformanceInsights=True)
+    assert described(rds, name)["PerformanceInsightsEnabled"] is True
+
+
+def test_the_certificate_is_of_the_default_authority(make: Callable[..., Any]) -> None:
+    """API, DescribeCertificates: there is a "system default CA for the Region". That it is
+    rds-ca-rsa2048-g1 is observed."""
+    assert make()["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["short7!", "x" * 42, "with a space", "with/slash", "with@sign", 'a "quote"', "ütf-8é"],
+)
+def test_a_password_has_only_certain_characters(
+    make: Callable[..., Any], rds: Any, name: str, password: str
+) -> None:
+    """API, CreateDBInstance, MasterUserPassword: "Can include any printable ASCII character except"
+    a slash, a quote and an at sign; "RDS for MySQL - Must contain from 8 to 41 characters".
+    Observed, in the message of the error: except a space as well."""
+    with pytest.raises(ClientError, match="MasterUserPassword"):
+        make(MasterUserPassword=password)
+    make(MasterUserPassword=r"all!#$%&'()*+,-.:;<=>?[\]^_`{|}~")
+    with pytest.raises(ClientError, match="MasterUserPassword"):
+        rds.modify_db_instance(DBInstanceIdentifier=name, MasterUserPassword=password)
+
+
+def test_the_engine_says_how_long_a_password_is(make: Callable[..., Any]) -> None:
+    """API, CreateDBInstance, MasterUserPassword: "RDS for PostgreSQL - Must contain from 8 to 128
+    characters"."""
+    with pytest.raises(ClientError, match="MasterUserPassword"):
+        make(Engine="postgres", MasterUserPassword="x" * 129)
+    make(MasterUserPassword="x" * 41)
+
+
+@pytest.mark.parametrize(
+    ("given", "baseline"),
+    [
+        ({}, (3000, 125)),
+        ({"AllocatedStorage": 400}, (12000, 500)),
+        ({"AllocatedStorage": 400, "Iops": 20000, "StorageThroughput": 700}, (20000, 700)),
+    ],
+)
+def test_gp3_has_a_baseline(
+    make: Callable[..., Any], given: dict[str, int], baseline: tuple[int, int]
+) -> None:
+    """Guide, "Amazon RDS DB instance storage", gp3: 3,000 IOPS and 125 MiB/s; 12,000 and 500 from
+    400 GiB on."""
+    made = make(**given)
+    assert (made["Iops"], made["StorageThroughput"]) == baseline
+
+
+def test_windows_may_touch_but_not_overlap(make: Callable[..., Any], name: str) -> None:
+    """API, CreateDBInstance, PreferredBackupWindow: "Must not conflict with the preferred
+    maintenance window". That one does not that begins when the other ends is inferred."""
+    make(PreferredBackupWindow="03:00-04:00", PreferredMaintenanceWindow="mon:04:00-mon:05:00")
+    with pytest.raises(ClientError, match="must not overlap"):
+        make(
+            DBInstanceIdentifier=f"{name}b",
+            PreferredBackupWindow="03:00-04:01",
+            PreferredMaintenanceWindow="mon:04:00-mon:05:00",
+        )
+
+
+@pytest.mark.parametrize("days", [0, 7])
+def test_backups_are_made_where_they_are_kept(
+    make: Callable[..., Any], rds: Any, name: str, days: int
+) -> None:
+    """API, CreateDBInstance, BackupRetentionPeriod: "Setting this parameter to 0 disables automated
+    backups". Here another instance of the same name may be backed up in the same minute."""
+    for _ in range(2):
+        make(BackupRetentionPeriod=days)
+        backups = rds.describe_db_snapshots(DBInstanceIdentifier=name, SnapshotType="automated")
+        assert len(backups["DBSnapshots"]) == bool(days)
+        rds.delete_db_instance(
+            DBInstanceIdentifier=name, SkipFinalSnapshot=True, DeleteAutomatedBackups=False
+        )
+
+
+def test_exported_logs_are_a_set(make: Callable[..., Any], rds: Any, name: str) -> None:
+    """API, ModifyDBInstance, CloudwatchLogsExportConfiguration; that it says twice what is exported
+    already is inferred to be no error."""
+    make(EnableCloudwatchLogsExports=["error", "general"])
+    rds.modify_db_instance(
+        DBInstanceIdentifier=name,
+        CloudwatchLogsExportConfiguration={
+            "EnableLogTypes": ["error", "slowquery"],
+            "DisableLogTypes": ["general"],
+        },
+    )
+    assert described(rds, name)["EnabledCloudwatchLogsExports"] == ["error", "slowquery"]
+
+
+# Replicas ------------------------------------------------------------------------------------
+
+
+def test_a_replica_is_an_instance_of_its_own(make: Callable[..., Any], rds: Any, name: str) -> None:
+    """API, CreateDBInstanceReadReplica: "RDS creates read replicas with backups disabled. All other
+    attributes … are inherited from the source DB instance or cluster, except as specified". That
+    log exports, Performance Insights and tags are not, each a parameter of its own, is inferred."""
+    source = make(
+        BackupRetentionPeriod=7,
+        EnableCloudwatchLogsExports=["error"],
+        EnablePerformanceInsights=True,
+        StorageEncrypted=True,
+        KmsKeyId="arn:aws:kms:eu-west-1:777788889999:key/1",
+        Tags=[{"Key": "a", "Value": "b"}],
+    )
+    replica = f"{name}-r"
+    rds.create_db_instance_read_replica(
+        DBInstanceIdentifier=replica,
+        SourceDBInstanceIdentifier=name,
+        DBInstanceClass="db.r7g.large",
+    )
+    read = described(rds, replica)
+    assert read["ReadReplicaSourceDBInstanceIdentifier"] == name
+    assert described(rds, name)["ReadReplicaDBInstanceIdentifiers"] == [replica]
+    for field in ("Engine", "EngineVersion", "KmsKeyId", "StorageEncrypted", "MasterUsername"):
+        assert read[field] == source[field]
+    assert read["DbiResourceId"] != source["DbiResourceId"]
+    assert read["DBInstanceClass"] == "db.r7g.large"
+    assert read["BackupRetentionPeriod"] == 0
+    assert read["PerformanceInsightsEnabled"] is False
+    assert not read.get("EnabledCloudwatchLogsExports")
+    assert not read["TagList"]
+    rds.modify_db_instance(
+        DBInstanceIdentifier=replica,
+        CloudwatchLogsExportConfiguration={"EnableLogTypes": ["general"]},
+    )
+    assert described(rds, name)["EnabledCloudwatchLogsExports"] == ["error"]
+    rds.delete_db_instance(DBInstanceIdentifier=replica, SkipFinalSnapshot=True)
+    assert not described(rds, name).get("ReadReplicaDBInstanceIdentifiers")
+
+
+def test_a_replica_needs_a_source_with_backups(
+    make: Callable[..., Any], rds: Any, name: str
+) -> None:
+    """API, CreateDBInstanceReadReplica: the source "must have backup retention enabled". The
+    error's name is inferred."""
+    make(BackupRetentionPeriod=0)
+    with pytest.raises(rds.exceptions.InvalidDBInstanceStateFault, match="backups"):
+        rds.create_db_instance_read_replica(
+            DBInstanceIdentifier=f"{name}-r", SourceDBInstanceIdentifier=name
+        )
+
+
+# Deleting ------------------------------------------------------------------------------------
+
+
+def test_a_protected_instance_stays(make: Callable[..., Any], rds: Any, name: str) -> None:
+    """API, CreateDBInstance, DeletionProtection: "The database can't be deleted when deletion
+    protection is enabled"."""
+    make(DeletionProtection=True)
+    with pytest.raises(ClientError, match="disable deletion protection"):
+        rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False)
+    rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+def test_a_last_snapshot_is_named_or_skipped(make: Callable[..., Any], rds: Any, name: str) -> None:
+    """API, DeleteDBInstance, SkipFinalSnapshot: "If you don't enable this parameter, you must
+    specify the FinalDBSnapshotIdentifier parameter"; FinalDBSnapshotIdentifier: "If you enable this
+    parameter and also enable SkipFinalShapshot, the command results in an error"."""
+    make()
+    for options in ({}, {"SkipFinalSnapshot": True, "FinalDBSnapshotIdentifier": f"{name}-last"}):
+        with pytest.raises(ClientError, match="InvalidParameterCombination"):
+            rds.delete_db_instance(DBInstanceIdentifier=name, **options)
+    rds.delete_db_instance(DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=f"{name}-last")
+    (last,) = rds.describe_db_snapshots(DBSnapshotIdentifier=f"{name}-last")["DBSnapshots"]
+    assert last["DBInstanceIdentifier"] == name
+
+
+def test_groups_in_use_stay(
+    make: Callable[..., Any], rds: Any, name: str, subnets: list[str]
+) -> None:
+    """API, DeleteDBParameterGroup: "can't be associated with any DB instances".
+    API, DeleteDBSubnetGroup: "must not be associated with any DB instances"."""
+    rds.create_db_subnet_group(
+        DBSubnetGroupName=name, DBSubnetGroupDescription="-", SubnetIds=subnets
+    )
+    rds.create_db_parameter_group(
+        DBParameterGroupName=name, DBParameterGroupFamily="mysql8.0", Description="-"
+    )
+    make(DBSubnetGroupName=name, DBParameterGroupName=name)
+    with pytest.raises(rds.exceptions.InvalidDBParameterGroupStateFault):
+        rds.delete_db_parameter_group(DBParameterGroupName=name)
+    with pytest.raises(rds.exceptions.InvalidDBSubnetGroupStateFault):
+        rds.delete_db_subnet_group(DBSubnetGroupName=name)
+    rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    rds.delete_db_parameter_group(DBParameterGroupName=name)
+    rds.delete_db_subnet_group(DBSubnetGroupName=name)
+
+
+# Parameters and subscriptions ----------------------------------------------------------------
+
+
+def test_parameters_tell_who_has_set_them(rds: Any, name: str) -> None:
+    """API, DescribeDBParameters, Source: user, system or engine-default; that the first is what was
+    set is inferred. API, Parameter, ApplyMethod."""
+    rds.create_db_parameter_group(
+        DBParameterGroupName=name, DBParameterGroupFamily="postgres17", Description="-"
+    )
+    given = {"ParameterName": "log_statement", "ParameterValue": "ddl", "ApplyMethod": "immediate"}
+    rds.modify_db_parameter_group(DBParameterGroupName=name, Parameters=[given])
+    (read,) = rds.describe_db_parameters(DBParameterGroupName=name, Source="user")["Parameters"]
+    assert (given | {"Source": "user"}).items() <= read.items()
+    system = rds.describe_db_parameters(DBParameterGroupName=name, Source="system")
+    assert system["Parameters"] == []
+
+
+def test_a_subscription_changes_in_what_is_given(rds: Any, name: str) -> None:
+    """API, ModifyEventSubscription: every parameter but the name is optional."""
+    rds.create_event_subscription(
+        SubscriptionName=name,
+        SnsTopicArn="arn:aws:sns:eu-west-1:777788889999:a",
+        SourceType="db-instance",
+        EventCategories=["failure"],
+        Enabled=True,
+    )
+    rds.modify_event_subscription(SubscriptionName=name, EventCategories=["backup"])
+    (read,) = rds.describe_event_subscriptions(SubscriptionName=name)["EventSubscriptionsList"]
+    assert read["EventCategoriesList"] == ["backup"]
+    assert read["SnsTopicArn"].endswith(":a")
+    with pytest.raises(rds.exceptions.SubscriptionNotFoundFault):
+        rds.modify_event_subscription(SubscriptionName=f"{name}x", Enabled=False)
+
+
+# An instance and its database ----------------------------------------------------------------
+
+
+def ready(rds: Any, name: str) -> str:
+    """Wait for an instance, and give its host name."""
+    end = time.monotonic() + 60
+    while (instance := described(rds, name))["DBInstanceStatus"] == "creating":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert instance["DBInstanceStatus"] == "available"
+    return str(instance["Endpoint"]["Address"])
+
+
+def accepted(host: str, behind: dict[str, Any], *more: str) -> set[str]:
+    return {
+        password
+        for password in (FIRST, SECOND, *more)
+        if postgres.accepts(
+            host,
+            behind["port"],
+            Path(behind["root_certificate"]),
+            username=behind["username"],
+            password=password,
+            database=behind["database"],
+        )
+    }
+
+
+def test_an_instance_has_a_database_and_its_password(
+    rds: Any, sandbox: Sandbox, primary: str
+) -> None:
+    """API, DBInstance: Endpoint. API, ModifyDBInstance, MasterUserPassword: "asynchronously
+    applied as soon as possible"."""
+    host = ready(rds, primary)
+    assert described(rds, primary)["Endpoint"]["Port"] == 5432
+    assert host.startswith(f"{primary}.")
+    assert host.endswith(".eu-west-1.rds.amazonaws.com")
+
+    behind = databases(sandbox.url)[host]
+    known = (behind["identifier"], behind["username"], behind["database"])
+    assert known == (primary, "owner", "ledger")
+    for password in (SECOND, FIRST):
+        rds.modify_db_instance(DBInstanceIdentifier=primary, MasterUserPassword=password)
+        assert databases(sandbox.url)[host]["password"] == password
+        assert accepted(host, behind) == {password}
+
+
+def test_a_snapshot_takes_the_place_of_an_instance(
+    rds: Any, sandbox: Sandbox, primary: str
+) -> None:
+    """API, RestoreDBInstanceFromDBSnapshot: "rename your original DB instance before you call";
+    the new one gets the old name. Guide, "Renaming a DB instance": the endpoint changes, the old
+    name is gone at once, replicas stay, and a name that is taken is refused. The password is what
+    it was in the database at the time of the snapshot, whoever had set it."""
+    host = ready(rds, primary)
+    rotated, renamed, replica = "set-by-a-rotation", f"{primary}-old", f"{primary}-r"
+    before = described(rds, primary)
+    set_by_its_owner(host, databases(sandbox.url)[host], FIRST, rotated)
+    rds.create_db_snapshot(DBInstanceIdentifier=primary, DBSnapshotIdentifier=f"{primary}-s")
+    set_by_its_owner(host, databases(sandbox.url)[host], rotated, FIRST)
+    rds.create_db_instance_read_replica(
+        DBInstanceIdentifier=replica, SourceDBInstanceIdentifier=primary
+    )
+    with pytest.raises(rds.exceptions.DBInstanceAlreadyExistsFault):
+        rds.modify_db_instance(DBInstanceIdentifier=primary, NewDBInstanceIdentifier=replica)
+
+    rds.modify_db_instance(
+        DBInstanceIdentifier=primary, NewDBInstanceIdentifier=renamed, ApplyImmediately=True
+    )
+    with pytest.raises(rds.exceptions.DBInstanceNotFoundFault):
+        described(rds, primary)
+    old = described(rds, renamed)
+    assert old["DbiResourceId"] == before["DbiResourceId"]
+    assert old["ReadReplicaDBInstanceIdentifiers"] == [replica]
+    copy = described(rds, replica)
+    assert copy["ReadReplicaSourceDBInstanceIdentifier"] == renamed
+    assert copy["DBInstanceClass"] == before["DBInstanceClass"]
+    new_host = old["Endpoint"]["Address"]
+    assert new_host == host.replace(primary, renamed)
+    assert host not in databases(sandbox.url)
+    behind = databases(sandbox.url)[new_host]
+    assert behind["identifier"] == renamed
+    assert accepted(new_host, behind) == {FIRST}
+    with pytest.raises(postgres.PostgresError, match="certificate"):
+        accepted(host, behind)
+
+    rds.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier=primary, DBSnapshotIdentifier=f"{primary}-s"
+    )
+    assert ready(rds, primary) == host
+    restored = described(rds, primary)
+    assert restored["DbiResourceId"] != before["DbiResourceId"]
+    assert (before["MultiAZ"], restored["MultiAZ"]) == (True, False)
+    behind = databases(sandbox.url)[host]
+    assert accepted(host, behind, rotated) == {rotated}
+    rds.modify_db_instance(DBInstanceIdentifier=primary, MasterUserPassword=SECOND)
+    assert accepted(host, behind, rotated) == {SECOND}
+    rds.modify_db_instance(DBInstanceIdentifier=renamed, MasterUserPassword=FIRST)
+    assert accepted(new_host, databases(sandbox.url)[new_host]) == {FIRST}
+
+    for name in (replica, renamed):
+        rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    rds.delete_db_instance(DBInstanceIdentifier=primary, SkipFinalSnapshot=True)
+    assert not {host, new_host} & set(databases(sandbox.url))
+    assert not list(sandbox.log.parent.glob(f"database-{primary}*"))
+    with pytest.raises(postgres.PostgresError):
+        accepted(host, behind)
+
+
+def set_by_its_owner(host: str, behind: dict[str, Any], password: str, new: str) -> None:
+    """Change the master user's password in the database, as a rotation does."""
+    subprocess.run(
+        [postgres.find_postgres() / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"],
+        env={
+            "PGHOST": host,
+            "PGHOSTADDR": "127.0.0.1",
+            "PGPORT": str(behind["port"]),
+            "PGUSER": behind["username"],
+            "PGPASSWORD": password,
+            "PGDATABASE": behind["database"],
+            "PGSSLMODE": "verify-full",
+            "PGSSLROOTCERT": behind["root_certificate"],
+        },
+        input=f"ALTER ROLE {behind['username']} PASSWORD '{new}'",
+        text=True,
+        check=True,
+    )

@@ -1,0 +1,171 @@
+"""The server of the local AWS: what it says of its calls, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from generator.sandbox.server import (
+    SERVICES,
+    Sandbox,
+    SandboxError,
+    calls,
+    databases,
+    overrides,
+    running,
+)
+
+FINBASE = "from generator.cli import main; main(prog_name='finbase')"
+PARENT = """
+import sys, time
+from pathlib import Path
+from generator.sandbox.server import running
+with running(Path(sys.argv[1]), account_id="777788889999", region="eu-west-1") as served:
+    print(served.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for temporary files of the server by hand."""
+    return tmp_path_factory.mktemp("by-hand")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def by_hand(temporary: Path) -> Iterator[subprocess.Popen[str]]:
+    """``finbase sandbox``, which starts while the first tests run."""
+    command = [sys.executable, "-c", FINBASE, "sandbox", "--port", "0"]
+    with starting(command, env=os.environ | {"TMPDIR": str(temporary)}) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A process that has a server, which starts while the first tests run."""
+    folder = tmp_path_factory.mktemp("parent")
+    with starting([sys.executable, "-c", PARENT, str(folder)], env=os.environ) as started:
+        yield started
+
+
+@contextmanager
+def starting(command: list[str], *, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True) as started:
+        yield started
+        started.kill()
+
+
+def test_it_is_the_account_that_was_asked_for(client: Callable[..., Any]) -> None:
+    assert client("sts").get_caller_identity()["Account"] == "777788889999"
+
+
+def test_it_has_the_policies_that_aws_manages(client: Callable[..., Any]) -> None:
+    """IAM User Guide, "AWS managed policies"; moto has them only where it is asked to."""
+    arn = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+    assert client("iam").get_policy(PolicyArn=arn)["Policy"]["Arn"] == arn
+
+
+def test_it_listens_on_loopback_alone(sandbox: Sandbox) -> None:
+    port = sandbox.url.rpartition(":")[2]
+    listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    addresses = re.findall(rf": ([0-9A-F]+):{int(port):04X} \S+ 0A ", listening)
+    assert addresses == ["0100007F"]
+
+
+def test_each_call_is_noted(sandbox: Sandbox, client: Callable[..., Any]) -> None:
+    before = len(calls(sandbox.log))
+    client("sns").list_topics()
+    with pytest.raises(ClientError):
+        client("kms").describe_key(KeyId="nothing")
+    noted = calls(sandbox.log, before)
+    assert [(call.service, call.operation, call.status) for call in noted] == [
+        ("sns", "ListTopics", 200),
+        ("kms", "DescribeKey", 400),
+    ]
+    assert all(call.milliseconds > 0 for call in noted)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "given"),
+    [
+        ("elasticache", "describe_events", {}),
+        ("ec2", "describe_fast_snapshot_restores", {}),
+        ("secretsmanager", "stop_replication_to_replica", {"SecretId": "a"}),
+    ],
+)
+def test_what_is_not_there_is_refused_at_once(
+    client: Callable[..., Any], service: str, operation: str, given: dict[str, str]
+) -> None:
+    """In the three protocols; moto's 500 is tried again for minutes by AWS clients."""
+    with pytest.raises(ClientError, match="is not in the local AWS") as caught:
+        getattr(client(service), operation)(**given)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert caught.value.response["Error"]["Code"] == "NotInLocalAWS"
+
+
+def test_a_stack_is_turned_towards_it_with_its_account_checked(sandbox: Sandbox) -> None:
+    text = "\n".join(overrides(sandbox.url).values())
+    assert text.count(f'"{sandbox.url}"') == len(SERVICES)
+    assert 'backend "local"' in text
+    assert "allowed_account_ids" not in text
+    assert "skip_requesting_account_id" not in text
+
+
+def test_a_port_that_is_taken_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+    port = int(sandbox.url.rpartition(":")[2])
+    with (
+        pytest.raises(SandboxError, match=f"port {port} is taken"),
+        running(tmp_path, account_id="777788889999", region="eu-west-1", port=port),
+    ):
+        pass
+
+
+def test_by_hand_it_ends_with_ctrl_c(by_hand: subprocess.Popen[str], temporary: Path) -> None:
+    assert by_hand.stderr is not None
+    ready = by_hand.stderr.readline()
+    url = ready.split()[3].rstrip(",")
+    assert ready.startswith("account 123456789012 at http://127.0.0.1:")
+    assert databases(url) == {}
+    assert len(list(temporary.iterdir())) == 1
+    by_hand.send_signal(signal.SIGINT)
+    said, _ = by_hand.communicate(timeout=60)
+    assert by_hand.returncode == 0
+    assert f"export AWS_ENDPOINT_URL={url}\n" in said
+    assert f'rds            = "{url}"' in said
+    assert list(temporary.iterdir()) == []
+    with pytest.raises(OSError, match="refused"):
+        databases(url)
+
+
+def test_it_dies_with_its_parent(parent: subprocess.Popen[str]) -> None:
+    """Also where the parent has no time to end anything."""
+    assert parent.stdout is not None
+    served = int(parent.stdout.readline())
+    assert alive(served)
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    end = time.monotonic() + 60
+    while alive(served):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state != "Z"
