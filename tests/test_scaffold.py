@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from commands import finbase
 from hypothesis import given
 from hypothesis import strategies as st
 
 from generator import scaffold
 from generator.check import check
-from generator.cli import main
 from generator.environment import load
 from generator.errors import FinbaseError
 from generator.registry import Registry
@@ -23,13 +22,10 @@ from generator.scaffold.copying import mentions, renamed
 from generator.terraform import find_terraform, fmt_check
 from generator.workspace import Workspace
 
+SCHEMA = "# yaml-language-server: $schema=environment.schema.json\n"
 names = st.from_regex(r"[a-z][a-z0-9]{1,8}(-[a-z0-9]{1,4})?", fullmatch=True) | st.sampled_from(
     ["null", "true", "false", "no", "on", "yes", "y", "off"]
 )
-
-
-def finbase(project: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--project", str(project), *arguments])
 
 
 def snapshot(project: Path) -> dict[Path, bytes]:
@@ -47,7 +43,8 @@ def test_a_new_module_renders_at_once(project: Path) -> None:
         assert f"written: templates/modules/audit/{name}\n" in result.output
     assert finbase(project, "render").exit_code == 0
     after = snapshot(project)
-    assert {path: after[path] for path in before} == before
+    schema = project / "environments" / "environment.schema.json"
+    assert {path for path in before if after[path] != before[path]} == {schema}
     new = {path.relative_to(project).as_posix() for path in after.keys() - before.keys()}
     assert {path for path in new if not path.startswith("modules/audit/1.0.0/")} == {
         "templates/modules/audit/contract.yaml",
@@ -132,7 +129,7 @@ def test_a_new_environment_is_a_copy_but_for_its_name(project: Path) -> None:
     result = finbase(project, "new", "environment", "sandbox", "--from", "production")
     assert result.exit_code == 0
     old, new = (
-        (project / "environments" / f"{name}.yaml").read_text().splitlines()
+        (project / "environments" / f"{name}.yaml").read_text().removeprefix(SCHEMA).splitlines()
         for name in ("production", "sandbox")
     )
     assert len(old) == len(new)
@@ -176,7 +173,7 @@ def test_without_another_environment_the_contracts_give_one(project: Path) -> No
     assert result.exit_code == 0, result.output
     assert "from the contracts' examples" in result.output
     path = project / "environments" / "first.yaml"
-    assert path.read_text().startswith("# first: say here what it is for.\n")
+    assert path.read_text().startswith(f"{SCHEMA}# first: say here what it is for.\n")
     assert "bucket: ledger-first-terraform-state" in path.read_text()
     registry = Registry(project)
     environment = load(path, registry, project)

@@ -1,4 +1,4 @@
-"""Beginnings: the files of a new module, and of a new environment.
+"""Beginnings: the files of a new module, of a new environment, and of a pipeline.
 
 Nothing that is there is written over. What is written is valid at once: the module renders and
 passes ``terraform validate``, the environment renders. ``module/`` beside this file is what a
@@ -17,15 +17,17 @@ from generator.document import Document
 from generator.environment import discover, load
 from generator.errors import FinbaseError, InputError
 from generator.registry import Registry
-from generator.scaffold import copying, skeleton
+from generator.render import SCHEMA
+from generator.scaffold import copying, pipeline, skeleton
 from generator.schema import NAME
 
-__all__ = ["NewEnvironment", "ToEdit", "new_environment", "new_module"]
+__all__ = ["NewEnvironment", "ToEdit", "new_environment", "new_module", "new_pipeline"]
 
 _MODULE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _TAKEN = ("environment", "instance")
 _TEMPLATES = Path(__file__).parent / "module"
 _NAME = "@NAME@"
+_SERVER = "# yaml-language-server:"
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,8 @@ def new_environment(
     """Write ``environments/<name>.yaml``: a copy of another one, or one made of the contracts.
 
     The copy is of ``origin``, or else of the first environment by name; there, comments and
-    layout stay. Raises ``FinbaseError`` for a name that is none or is taken, and
-    ``InputError`` for an origin that is not valid.
+    layout stay. The first line names the schema, for editors. Raises ``FinbaseError`` for a
+    name that is none or is taken, and ``InputError`` for an origin that is not valid.
     """
     if re.fullmatch(NAME, name) is None or not 2 <= len(name) <= 31:
         raise FinbaseError(
@@ -103,14 +105,34 @@ def new_environment(
         text = copying.renamed(source.read_bytes().decode("utf-8-sig"), environment.name, name)
     else:
         text = skeleton.environment(name, registry)
+    if not text.startswith(_SERVER):
+        end = "\r\n" if "\r\n" in text else "\n"
+        text = f"{_SERVER} $schema={SCHEMA.name}{end}{text}"
     with path.open("xb") as file:
         file.write(text.encode())
     try:
         document = load(path, registry, root).document
     except InputError as error:
         path.unlink()
-        raise FinbaseError(f"nothing was written, since it would be wrong:\n{error}") from error
+        raise FinbaseError(
+            f"nothing was written, since it would be wrong:\n{error}",
+            "mend that in the environment that is copied, or copy another with --from ENV",
+        ) from error
     return NewEnvironment(path, origin, tuple(sorted(_to_edit(document, text, origin), key=_line)))
+
+
+def new_pipeline(root: Path, system: str) -> Path:
+    """Write the pipeline of a CI, ``github`` or ``gitlab``, for the environments of the project.
+
+    Raises ``FinbaseError`` where there is one.
+    """
+    path = root / pipeline.PLACES[system]
+    _refuse(path, root, "take from a new one what you want: it is written where there is none")
+    content = pipeline.text(system, [found.stem for found in discover(root)]).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        file.write(content)
+    return path
 
 
 def _refuse(place: Path, root: Path, hint: str) -> None:
