@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.meter import without_bytecode_setting
+
 __all__ = ["Ratio", "command", "compare"]
 
 
@@ -45,31 +47,31 @@ class Ratio:
 
 def command(
     arguments: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None
-) -> Callable[[], None]:
+) -> Callable[[], bytes]:
     """Return a function that runs the command there; it raises if the command fails.
 
     Compiled bytecode may be kept, as on any user's machine, whatever this shell says.
     """
-    kept = {**(os.environ if environ is None else environ)}
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    kept = without_bytecode_setting(os.environ if environ is None else environ)
 
-    def run() -> None:
-        subprocess.run(arguments, cwd=folder, env=kept, check=True, capture_output=True)
+    def run() -> bytes:
+        done = subprocess.run(arguments, cwd=folder, env=kept, check=True, capture_output=True)
+        return done.stdout
 
     return run
 
 
 def compare(
     name: str,
-    measured: Callable[[], None],
+    measured: Callable[[], object],
     floor_name: str,
-    floor: Callable[[], None],
+    floor: Callable[[], object],
     *,
     budget: float,
     runs: int,
 ) -> Ratio:
     """Run both once unmeasured, then ``runs`` times in turns."""
-    seconds: dict[Callable[[], None], list[float]] = {measured: [], floor: []}
+    seconds: dict[Callable[[], object], list[float]] = {measured: [], floor: []}
     for turn in range(runs + 1):
         for function, samples in seconds.items():
             start = time.perf_counter()

@@ -1,0 +1,154 @@
+"""``finbase check`` against the bare calls, and where its time goes: ``make benchmark-check``.
+
+One environment against `terraform init`, `plan`, `show` and `terraform-compliance` by hand, ten
+environments that are new, and the same ten when nothing has changed. Exits 1 where an unchanged
+environment takes longer than its budget.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.__main__ import bare_terraform
+from benchmarks.many import add_environments, new_project
+from benchmarks.meter import Cost, measured
+from benchmarks.stopwatch import command
+
+FINBASE = Path(sys.executable).with_name("finbase")
+COMPLIANCE = Path(sys.executable).with_name("terraform-compliance")
+ROOT = Path(__file__).resolve().parent.parent
+COUNT = 10
+RUNS = 3
+UNCHANGED = 0.3
+"""Seconds that an environment may take of which nothing has changed."""
+
+_COUNTED = """#!/bin/sh
+begun=$(date +%s%N)
+"{terraform}" "$@"
+code=$?
+echo "$1 $(( $(date +%s%N) - begun ))" >> "{log}"
+exit $code
+"""
+
+
+def main() -> int:
+    """Print what was measured."""
+    with tempfile.TemporaryDirectory(prefix="finbase-benchmark-") as scratch:
+        return _measure(Path(scratch))
+
+
+def _measure(scratch: Path) -> int:
+    project = scratch / "project"
+    new_project(project)
+    names = add_environments(project, COUNT)
+    log = scratch / "terraform.log"
+    environ = {
+        **os.environ,
+        "FINBASE_TERRAFORM": str(_counting(scratch, log)),
+        "XDG_CACHE_HOME": str(scratch / "cache"),
+        "XDG_STATE_HOME": str(scratch / "state"),
+    }
+    environ.pop("CI", None)
+    environ.pop("FINBASE_CACHE", None)
+
+    def finbase(*arguments: str) -> Cost:
+        log.write_text("")
+        return measured([FINBASE, *arguments], project, environ)
+
+    finbase("render")
+    bare, alone, parts = [], [], []
+    bare_scratch = scratch / "bare"
+    bare_scratch.mkdir()
+    by_hand = _by_hand(bare_scratch)
+    for _ in range(RUNS):
+        bare.append(by_hand())
+        alone.append(finbase("check", names[0], "--no-cache"))
+        parts.append(_parts(log))
+    print(f"by hand, one environment: {_told(bare)}")
+    print(f"finbase check --no-cache, one environment: {_told(alone)}")
+    for step in parts[0]:
+        print(f"  of which terraform {step}: {statistics.median(p[step] for p in parts):.2f} s")
+    rest = statistics.median(
+        cost.seconds - sum(part.values()) for cost, part in zip(alone, parts, strict=True)
+    )
+    print(f"  of which features and all else: {rest:.2f} s", flush=True)
+
+    new = finbase("check")
+    started = log.read_text().split("\n")[:-1]
+    print(
+        f"finbase check, {COUNT} new environments: {new.seconds:.1f} s, {new.processor:.1f} s of "
+        f"processor time on {os.cpu_count()} processors ({new.processor / new.seconds:.2f} at "
+        f"work), {new.memory / 1e6:.0f} MB; Terraform started {len(started)} times, by hand "
+        f"{3 * COUNT} times",
+        flush=True,
+    )
+    known, one = [], []
+    for _ in range(RUNS):
+        known.append(finbase("check"))
+        assert _parts(log).keys() == {"version"}, "an environment was planned anew"
+        one.append(finbase("check", names[0]))
+    print(f"finbase check, {COUNT} unchanged environments: {_told(known)}")
+    print(f"finbase check, one unchanged environment: {_told(one)}")
+    each = (_median(known) - _median(one)) / (COUNT - 1)
+    kept = max(each, _median(known) / COUNT) <= UNCHANGED
+    print(
+        f"each unchanged environment: {_median(known) / COUNT:.3f} s of the whole, "
+        f"{each:.3f} s for a further one, budget {UNCHANGED} s, {'kept' if kept else 'BROKEN'}"
+    )
+    return 0 if kept else 1
+
+
+def _counting(scratch: Path, log: Path) -> Path:
+    """Make a program that runs Terraform, and writes down what it ran and for how long."""
+    from generator.terraform import find_terraform
+
+    program = scratch / "terraform"
+    program.write_text(_COUNTED.format(terraform=find_terraform().path, log=log))
+    program.chmod(0o755)
+    return program
+
+
+def _parts(log: Path) -> Mapping[str, float]:
+    found: dict[str, float] = {}
+    for line in log.read_text().splitlines():
+        step, nanoseconds = line.split()
+        found[step] = found.get(step, 0) + int(nanoseconds) / 1e9
+    return found
+
+
+def _by_hand(scratch: Path) -> Callable[[], Cost]:
+    """All four calls as a person would make them, on a copy of development."""
+    terraform = bare_terraform(scratch, "development")
+    plan = scratch / "plan.json"
+    plan.write_bytes(terraform().strip())
+    features = ROOT / "features"
+    arguments = [str(COMPLIANCE), "-f", str(features), "-p", str(plan), "-b"]
+    compliance = command([*arguments, str(features / "steps")], scratch)
+
+    def run() -> Cost:
+        before = os.times()
+        terraform()
+        compliance()
+        after = os.times()
+        processor = sum(after[2:4]) - sum(before[2:4])  # Of the children that have ended.
+        return Cost(after.elapsed - before.elapsed, processor, 0)
+
+    return run
+
+
+def _median(costs: Sequence[Cost]) -> float:
+    return statistics.median(cost.seconds for cost in costs)
+
+
+def _told(costs: Sequence[Cost]) -> str:
+    processor = statistics.median(cost.processor for cost in costs)
+    return f"{_median(costs):.2f} s, {processor:.2f} s of processor time, medians of {len(costs)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

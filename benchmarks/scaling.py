@@ -1,0 +1,109 @@
+"""``finbase render`` over 1, 10, 100 and 1,000 environments: ``make benchmark-scaling``.
+
+Exits 1 where a budget is broken. Seconds are on the wall; processor time stands beside them,
+since it is what a machine with other work to do tells truly.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.many import add_environments, new_project
+from benchmarks.meter import Cost, measured
+
+FINBASE = Path(sys.executable).with_name("finbase")
+COUNTS = (1, 10, 100, 1000)
+RUNS = 3
+SECONDS, MEGABYTES, AGAIN = 15, 300, 4
+GROWTH = 1.1
+"""How much dearer each of the last 900 environments may be than each of the 90 before."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a number of environments costs: the first render, a second one, ``--check``."""
+
+    count: int
+    first: Cost
+    again: Cost
+    check: Cost
+    changed: Cost
+
+    def __str__(self) -> str:
+        told = (
+            f"{name} {cost.seconds:.2f} s ({cost.processor:.2f} s CPU, {cost.memory / 1e6:.0f} MB)"
+            for name, cost in (
+                ("first", self.first),
+                ("again", self.again),
+                ("--check", self.check),
+                ("one YAML changed", self.changed),
+            )
+        )
+        return f"{self.count} environments: {', '.join(told)}, medians of {RUNS}"
+
+
+def main() -> int:
+    """Print a row for each number of environments, then each budget."""
+    rows = []
+    for count in COUNTS:
+        with tempfile.TemporaryDirectory(prefix="finbase-benchmark-") as scratch:
+            rows.append(_row(Path(scratch, "project"), count))
+        print(rows[-1], flush=True)
+    kept = True
+    for what, value, most in _budgets(rows):
+        kept = kept and value <= most
+        print(f"{what}: {value:.2f}, at most {most}, {'kept' if value <= most else 'BROKEN'}")
+    return 0 if kept else 1
+
+
+def _row(project: Path, count: int) -> Row:
+    new_project(project)
+    names = add_environments(project, count)
+    file = project / "environments" / f"{names[-1]}.yaml"
+    render: list[str | Path] = [FINBASE, "render"]
+    measured(render, project)  # Templates are compiled, and Python is.
+    found: dict[str, list[Cost]] = {"first": [], "again": [], "check": [], "changed": []}
+    for run in range(RUNS):
+        for path in (project / "environments").glob("*/*.tf"):
+            path.unlink()
+        found["first"].append(measured(render, project))
+        found["again"].append(measured(render, project))
+        found["check"].append(measured([*render, "--check"], project))
+        text = file.read_text()
+        file.write_text(
+            text.replace("max_allocated_storage: 5", f"max_allocated_storage: {6 + run}5")
+        )
+        found["changed"].append(measured(render, project))
+        file.write_text(text)
+        measured(render, project)
+    return Row(count, *(_median(found[name]) for name in ("first", "again", "check", "changed")))
+
+
+def _median(costs: list[Cost]) -> Cost:
+    return Cost(
+        statistics.median(each.seconds for each in costs),
+        statistics.median(each.processor for each in costs),
+        max(each.memory for each in costs),
+    )
+
+
+def _budgets(rows: list[Row]) -> Iterator[tuple[str, float, float]]:
+    last = rows[-1]
+    yield f"seconds for {last.count} environments", last.first.seconds, SECONDS
+    yield "seconds for a second run", last.again.seconds, AGAIN
+    yield "seconds for --check", last.check.seconds, AGAIN
+    yield "megabytes at the peak", last.first.memory / 1e6, MEGABYTES
+    late, early = (
+        (more.again.processor - few.again.processor) / (more.count - few.count)
+        for more, few in ((rows[-1], rows[-2]), (rows[-2], rows[-3]))
+    )
+    yield "processor time of a further environment, late against early", late / early, GROWTH
+
+
+if __name__ == "__main__":
+    sys.exit(main())
