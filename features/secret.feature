@@ -63,3 +63,5 @@ Feature: The secret holds the whole connection, and its password changes by itse
       | ec2:DeleteNetworkInterface              | anything     |
       | ec2:DescribeNetworkInterfaces           | anything     |
       | ec2:UnassignPrivateIpAddresses          | anything     |
+      | xray:PutTelemetryRecords                | anything     |
+      | xray:PutTraceSegments                   | anything     |

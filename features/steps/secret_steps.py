@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -71,13 +72,15 @@ def host(stack: Stack) -> Iterator[Finding]:
     """By reference; and nothing else that is known after apply can stand there instead."""
     for public in stack.all(_PUBLIC, CONNECTION):
         planned = public.planned("input.host")
-        unknown = public.unknown.get("input", {})
-        others = [name for name in unknown if name != "host"]
+        unknown: Any = public.unknown.get("input", {})
+        parts = unknown if isinstance(unknown, Mapping) else {}
+        others = [name for name in parts if name != "host"]
         for primary in of_kind(stack, "primary"):
             own = (primary, "address")
             ends = [e for e in _ends(stack, public) if e == own or e[0].planned(e[1]) is UNKNOWN]
             known = planned == primary.planned("address")
-            fine = known and own in ends and len(ends) - 1 <= len(others)
+            shown = known and unknown is not True  # Unknown as a whole, it may hold anything.
+            fine = shown and own in ends and len(ends) - 1 <= len(others)
             source = listed(f"{resource.address}.{attribute}" for resource, attribute in ends)
             yield Finding(fine, f"{public.address}: host = {planned}, from {source or 'a literal'}")
 
@@ -97,7 +100,7 @@ def host_is_shown(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, f"{version.address}: no output shows the host that is written")
         for name, value, source in shown:
             text = f"{version.address}: {source} = {value} (output {name})"
-            yield Finding({value} == addresses, text)
+            yield Finding([value] == [*addresses], text)
 
 
 @check("the rotation of the connection secret waits for its first version")

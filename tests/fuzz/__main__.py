@@ -1,0 +1,52 @@
+"""The fuzz campaigns: ``python tests/fuzz plans --seconds 1200 --seed 1``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+TRACED = [
+    "generator.plan_json",
+    "addresses",
+    "findings",
+    "kinds",
+    "policies",
+    "stack_graph",
+    "wiring",
+]
+
+
+def main() -> int:
+    """Run one campaign, and print what it counted."""
+    parser = ArgumentParser(prog="python tests/fuzz")
+    parser.add_argument("campaign", choices=["yaml", "literals", "plans", "plans-led"])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if given.campaign == "yaml":
+        import fuzz_yaml
+
+        return fuzz_yaml.main(given.seconds, given.seed)
+    if given.campaign == "literals":
+        import fuzz_literals
+
+        return fuzz_literals.main(given.seconds, given.seed)
+    led = given.campaign == "plans-led"
+    if led:
+        import atheris
+
+        with atheris.instrument_imports(include=TRACED):
+            import fast_judge
+            import fuzz_plans
+
+            fast_judge.Judge()
+    import fuzz_plans
+
+    return fuzz_plans.main(given.seconds, given.seed, led=led)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
