@@ -58,7 +58,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/1.0.0"
+  source = "../../modules/database/1.0.1"
 
   engine_version        = "17"
   instance_class        = "db.t4g.medium"
@@ -66,9 +66,7 @@ module "database" {
   username              = "ledger_owner"
   allocated_storage     = 20
   max_allocated_storage = 50
-  multi_az              = false
   log_retention_in_days = 365
-  deletion_protection   = false
   skip_final_snapshot   = true
 
   name                = local.name
@@ -81,7 +79,7 @@ module "database" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/1.0.1"
+  source = "../../modules/secret/1.0.2"
 
   recovery_window_in_days = 7
   log_retention_in_days   = 365
@@ -105,7 +103,7 @@ module "secret" {
 
 # Every allowed flow of the stack, in one file.
 module "access" {
-  source = "../../modules/access/1.0.0"
+  source = "../../modules/access/1.0.1"
 
   name                        = local.name
   vpc_id                      = module.network.vpc_id

@@ -62,7 +62,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/1.0.0"
+  source = "../../modules/database/1.0.1"
 
   engine_version                        = "17"
   instance_class                        = "db.r7g.2xlarge"
@@ -87,7 +87,7 @@ module "database" {
 
 # Read replica of the primary, in the same region.
 module "replica_reporting" {
-  source = "../../modules/replica/1.0.0"
+  source = "../../modules/replica/1.1.0"
 
   instance_class = "db.r7g.2xlarge"
 
@@ -111,7 +111,7 @@ module "replica_reporting" {
 
 # Read replica of the primary, in the same region.
 module "replica_reconciliation" {
-  source = "../../modules/replica/1.0.0"
+  source = "../../modules/replica/1.1.0"
 
   instance_class     = "db.r7g.2xlarge"
   maintenance_window = "wed:04:00-wed:05:00"
@@ -136,7 +136,7 @@ module "replica_reconciliation" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/1.0.0"
+  source = "../../modules/secret/1.0.2"
 
   rotate_after_days     = 30
   log_retention_in_days = 731
@@ -160,7 +160,7 @@ module "secret" {
 
 # Every allowed flow of the stack, in one file.
 module "access" {
-  source = "../../modules/access/1.0.0"
+  source = "../../modules/access/1.0.1"
 
   name                        = local.name
   vpc_id                      = module.network.vpc_id

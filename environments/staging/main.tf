@@ -52,7 +52,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/1.0.0"
+  source = "../../modules/database/1.0.1"
 
   engine_version          = "17"
   instance_class          = "db.r7g.large"
@@ -72,7 +72,7 @@ module "database" {
 
 # Read replica of the primary, in the same region.
 module "replica_reporting" {
-  source = "../../modules/replica/1.0.0"
+  source = "../../modules/replica/1.1.0"
 
   instance_class = "db.r7g.large"
 
@@ -96,7 +96,7 @@ module "replica_reporting" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/1.0.1"
+  source = "../../modules/secret/1.0.2"
 
   name                = local.name
   region              = local.region
@@ -117,7 +117,7 @@ module "secret" {
 
 # Every allowed flow of the stack, in one file.
 module "access" {
-  source = "../../modules/access/1.0.0"
+  source = "../../modules/access/1.0.1"
 
   name                        = local.name
   vpc_id                      = module.network.vpc_id

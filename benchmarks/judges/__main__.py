@@ -1,0 +1,56 @@
+"""Have the project judged by checkov and Trivy: ``make judge``. Exits 1 where it is found out."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.judges.judge import Verdict, judge_plans, judge_sources
+from benchmarks.judges.tools import Judges
+from generator.errors import FinbaseError
+from generator.terraform import find_terraform
+from generator.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = ROOT / ".venv" / "judge"
+
+
+def main() -> int:
+    """Judge modules, stacks and plans, and print what was found."""
+    environments = sorted(path.stem for path in (ROOT / "environments").glob("*.yaml"))
+    with tempfile.TemporaryDirectory(prefix="finbase-judge-") as name:
+        scratch = Path(name)
+        (scratch / "workspace").mkdir()
+        try:
+            judges = Judges(HOME, scratch)
+            print("checkov {}, Trivy {}".format(*judges.versions()), flush=True)
+            sources, explained = judge_sources(ROOT, environments, judges, scratch)
+            _print_hearings(sources)
+            with Workspace(find_terraform(), scratch / "workspace") as workspace:
+                plans = judge_plans(ROOT, explained, judges, workspace, scratch)
+        except FinbaseError as error:
+            print(error, file=sys.stderr)
+            return 2
+    _print_hearings(plans)
+    print(f"{len(sources.comments)} findings taken back, each beside its resource:")
+    for comment in sources.comments:
+        print(f"  {comment}")
+    for text in sources.wrong:
+        print(f"WRONG  {text}")
+    return 0 if sources.clean and plans.clean else 1
+
+
+def _print_hearings(verdict: Verdict) -> None:
+    for each in verdict.hearings:
+        print(
+            f"{each.judge:8} {each.what:22} {each.passed:4} passed, "
+            f"{len(each.failed)} failed, {each.skipped} explained",
+            flush=True,
+        )
+        for finding in each.failed:
+            print(f"  FAILED  {finding}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

