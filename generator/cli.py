@@ -5,11 +5,18 @@ Exit codes: 0 fine, 1 found something, 2 wrong usage or input, 130 interrupted.
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
+
+from generator.commands.console import manners
 
 __all__ = ["main"]
 
@@ -20,16 +27,23 @@ _COMMANDS = {
     "apply": "Check a saved plan of an environment, and apply that very plan.",
     "affected": "Name the environments whose plan a change can change.",
     "check": "Plan each environment offline and judge the plan.",
+    "completion": "Print the script with which a shell completes finbase.",
     "diff": "Show how two environments differ.",
+    "doctor": "Say what is missing, and the command that brings it.",
     "explain": "Tell why a code or an input is held to what it is.",
     "graph": "Draw the modules, the network or the flows of a stack.",
-    "new": "Begin a module or an environment.",
+    "matrix": "Distribute environments over CI jobs.",
+    "new": "Begin a module, an environment or a pipeline.",
     "outdated": "List pins that newer releases have followed.",
     "plan": "Plan an environment on its real account, and sum the plan up.",
     "prove": "Put each failure back and see it caught.",
+    "rehearse": "Apply, rotate and destroy an environment on a local AWS.",
     "release": "Make what a module's templates render its next version.",
     "render": "Write modules and stacks from the YAML files.",
+    "report": "Work on the verdicts of several jobs.",
     "rules": "List what an environment file is held to.",
+    "sandbox": "Serve a local AWS for use by hand.",
+    "schema": "Print the JSON Schema of environment files, for editors.",
     "show": "Show every value of an environment and where it comes from.",
     "upgrade": "Show what newer releases do to an environment, and move its pins.",
 }
@@ -50,33 +64,82 @@ class Finbase(click.Group):
             return None
         command = getattr(import_module(f"generator.commands.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101
-        return command
+        return manners(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without loading one."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, _COMMANDS[name]) for name in self.list_commands(ctx)])
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what goes wrong with input or files is told and exits with 2."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("interrupted: nothing is left running", err=True)
-            ctx.exit(INTERRUPTED)
-        except Exception as error:
-            from generator.errors import FinbaseError
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete options and commands, again without loading one."""
+        commands = [
+            CompletionItem(name, help=_COMMANDS[name])
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
-            if isinstance(error, OSError) and error.filename:
-                click.echo(f"{error.filename}: {error.strerror}", err=True)
-            elif isinstance(error, FinbaseError):
-                click.echo(str(error), err=True)
-            else:
-                raise
-            ctx.exit(WRONG)
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run, and end with the exit code; what goes wrong is told in one voice."""
+        if os.environ.get("_FINBASE_COMPLETE"):
+            import_module("generator.commands.completion")  # It has our own way with bash.
+        run = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        try:
+            code: object = run()
+        except click.Abort:
+            _end("interrupted: nothing is left running", INTERRUPTED)
+        except click.exceptions.NoArgsIsHelpError as error:
+            _end(error.message, WRONG)
+        except click.ClickException as error:
+            _end(_usage(error), WRONG)
+        except Exception as error:
+            _end(_known(error), WRONG)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.ClickException) -> str:
+    """Say what is wrong with a command line, in our voice."""
+    message = error.format_message().rstrip(".").replace(". Did you", "; did you")
+    message = message[:1].lower() + message[1:]
+    ctx = getattr(error, "ctx", None)
+    if isinstance(error, click.FileError):
+        return f"{message}\n    hint: name a file that can be read or written, or - for a stream"
+    if not isinstance(ctx, click.Context):
+        return message
+    usage = ctx.command.get_usage(ctx).removeprefix("Usage: ")
+    where = f"`{ctx.command_path} --help` tells more"
+    return f"{ctx.command_path}: {message}\n    hint: usage: {' '.join(usage.split())}; {where}"
+
+
+def _known(error: Exception) -> str:
+    """Say what went wrong with input or files; what is not known is raised again."""
+    from generator.errors import FinbaseError
+
+    if isinstance(error, FinbaseError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        hint = "it has to be there, and this user has to be allowed to do that"
+        return f"{error.filename}: {error.strerror}\n    hint: {hint}"
+    raise error
+
+
+def _end(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
 
 
 @click.group(
+    "finbase",
     cls=Finbase,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -91,6 +154,9 @@ class Finbase(click.Group):
 def main(ctx: click.Context, project: Path | None) -> None:
     """Turn one YAML file per environment into versioned Terraform, and prove it.
 
-    Begin with `finbase render`, then `finbase check`.
+    Begin with `finbase render`, then `finbase check`; `finbase doctor` says what is missing.
     """
     ctx.obj = project
+
+
+manners(main)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from generator.cli import main
+from generator.errors import FinbaseError
 from generator.plan_summary import Step, Summary, summarise
-from generator.report.plan_text import markdown
+from generator.report.plan import markdown
+from generator.saved_plan import verify
+from generator.terraform import find_terraform, isolated_environ
 from generator.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +67,31 @@ CHANGED = resource(
     "update",
     change={"before": {"a": 1, "b": 1}, "after": {"a": 2, "b": 1}, "after_unknown": {"c": True}},
 )
+
+
+def packed(text: str) -> bytes:
+    data = text.encode()
+    return (bytes([0xA0 | len(data)]) if len(data) < 32 else bytes([0xD9, len(data)])) + data
+
+
+def save(plan: Path, stack: Path, workspace: bytes = b"default", **backend: str) -> None:
+    """Write what Terraform saves as a plan of the stack, so far as it is looked at."""
+    modules = {"": stack}
+    for block in re.finditer(
+        r'^module "(\w+)" \{\n  source = "([^"]+)"', (stack / "main.tf").read_text(), re.MULTILINE
+    ):
+        modules[block[1]] = stack / block[2]
+    manifest = [
+        {"Key": key, "Dir": os.path.relpath(folder, stack)} for key, folder in modules.items()
+    ]
+    settings = dict(re.findall(r'(\w+) += "([^"]+)"', (stack / "backend.tf").read_text())) | backend
+    place = b"".join(packed(name) + packed(value) for name, value in settings.items())
+    with zipfile.ZipFile(plan, "w") as archive:
+        archive.writestr("tfplan", place + b"\x1a" + bytes([len(workspace)]) + workspace)
+        archive.writestr("tfconfig/modules.json", json.dumps(manifest))
+        for key, folder in modules.items():
+            for path in folder.glob("*.tf"):
+                archive.write(path, f"tfconfig/m-{key}/{path.name}")
 
 
 class World:
@@ -151,6 +183,32 @@ def test_a_plan_is_made_in_the_stack_saved_and_summed_up(world: World) -> None:
     assert saved.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("command", ["plan", "apply"])
+@pytest.mark.parametrize("name", ["TF_LOG", "TF_LOG_PROVIDER"])
+def test_no_terraform_runs_where_it_would_log_the_password(
+    command: str, name: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
+    monkeypatch.setenv(name, "trace")
+    done = world.run(command, "staging")
+    assert done.exit_code == 2, done.output
+    assert f"{name} is trace" in done.stderr
+    assert f"unset {name}" in done.stderr
+    assert world.asked() == []
+    monkeypatch.setenv(name, "info")
+    assert world.run("plan", "staging").exit_code == 0
+
+
+def test_no_colour_is_no_colour_of_terraform_s_either(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert world.run("plan", "staging").exit_code == 0
+    assert all("-no-color" in arguments for _, _, *arguments in world.asked())
+
+
 def test_a_plan_that_loses_something_exits_1(world: World) -> None:
     world.shows(KEY)
     done = world.run("plan", "staging", "--out", str(world.home / "x.tfplan"))
@@ -197,7 +255,7 @@ def test_a_plan_with_a_failure_in_it_is_not_applied(good_plan: bytes, world: Wor
     bad = good_plan.replace(b'"multi_region":false', b'"multi_region":true')
     assert bad != good_plan
     (world.home / "plan.json").write_bytes(bad)
-    (world.project / "staging.tfplan").write_text("a saved plan")
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
     done = world.run("apply", "staging")
     assert done.exit_code == 1, done.output
     assert "a failure of the catalogue is in the plan, so nothing is applied" in done.output
@@ -209,7 +267,7 @@ def test_that_very_plan_is_judged_and_applied_unless_something_is_lost(
     good_plan: bytes, world: World
 ) -> None:
     saved = world.project / "staging.tfplan"
-    saved.write_text("a saved plan")
+    save(saved, world.project / "environments" / "staging")
     losing = json.loads(good_plan)
     (key,) = [r for r in losing["resource_changes"] if r["address"] == KEY["address"]]
     key["change"]["actions"] = ["delete", "create"]
@@ -225,6 +283,98 @@ def test_that_very_plan_is_judged_and_applied_unless_something_is_lost(
     assert done.exit_code == 0, done.output
     assert world.asked()[-1][1:] == ["apply", "-input=false", str(saved.resolve())]
     assert not saved.exists()
+
+
+# --- a plan of something else --------------------------------------------------------------------
+
+
+def refused(world: World, plan: Path) -> str:
+    done = world.run("apply", "staging", str(plan))
+    assert done.exit_code == 2, done.output
+    assert "plan staging again: finbase plan staging" in done.output
+    assert world.asked() == []
+    assert plan.exists()
+    return done.output
+
+
+def test_a_plan_of_another_environment_is_refused_by_its_name(world: World) -> None:
+    other = world.home / "other.tfplan"
+    save(other, world.project / "environments" / "production")
+    assert f"{other} is a plan of production, not of staging" in refused(world, other)
+
+
+@pytest.mark.parametrize(
+    "place", ["environments/staging/providers.tf", "modules/network/1.0.0/main.tf"]
+)
+def test_a_plan_of_what_was_there_before_is_refused(world: World, place: str) -> None:
+    plan, file = world.project / "staging.tfplan", world.project / place
+    text = file.read_text()
+    file.write_text(f"{text}\n")
+    save(plan, world.project / "environments" / "staging")
+    file.write_text(text)
+    assert f"made of something else than what lies there: {place} differs" in refused(world, plan)
+
+
+def test_a_file_that_came_or_went_since_the_plan_is_a_difference(world: World) -> None:
+    plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
+    extra = stack / "extra.tf"
+    extra.touch()
+    save(plan, stack)
+    extra.unlink()
+    assert "environments/staging/extra.tf differs" in refused(world, plan)
+    outputs = (stack / "outputs.tf").read_text()
+    (stack / "outputs.tf").unlink()
+    save(plan, stack)
+    (stack / "outputs.tf").write_text(outputs)
+    assert "environments/staging/outputs.tf differs" in refused(world, plan)
+
+
+def test_a_plan_on_another_state_is_refused(world: World) -> None:
+    plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
+    save(plan, stack, key="ledger/staging/other.tfstate")
+    assert "its key is not ledger/staging/terraform.tfstate" in refused(world, plan)
+    save(plan, stack, b"other")
+    assert "made in a workspace" in refused(world, plan)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04", b"\x7fELF" * 99])
+def test_what_is_no_plan_is_told(world: World, content: bytes) -> None:
+    plan = world.home / "plan"
+    plan.write_bytes(content)
+    done = world.run("apply", "staging", str(plan))
+    assert done.exit_code == 2
+    assert "is no saved plan, or one that is encrypted" in done.output
+    assert world.asked() == []
+
+
+@pytest.mark.terraform
+def test_terraform_itself_saves_plans_that_can_be_told_apart(tmp_path: Path) -> None:
+    module = tmp_path / "modules" / "m" / "1.0.0"
+    module.mkdir(parents=True)
+    (module / "main.tf").write_text('resource "terraform_data" "x" {}\n')
+    state = "a-place-that-is-longer-than-thirty-two-bytes/terraform.tfstate"
+    for name in ("staging", "production"):
+        stack = tmp_path / "environments" / name
+        stack.mkdir(parents=True)
+        (stack / "main.tf").write_text(
+            f'locals {{\n  environment = "{name}"\n}}\n\n'
+            'module "m" {\n  source = "../../modules/m/1.0.0"\n}\n'
+        )
+        backend = f'terraform {{\n  backend "local" {{\n    path = "{state}"\n  }}\n}}\n'
+        (stack / "backend.tf").write_text(backend)
+        terraform, environ = find_terraform().path, isolated_environ()
+        for step in (["init"], ["plan", f"-out={tmp_path / name}"]):
+            subprocess.run([terraform, *step], cwd=stack, env=environ, check=True)
+        verify(tmp_path / name, stack)
+    with pytest.raises(FinbaseError, match="is a plan of production, not of staging"):
+        verify(tmp_path / "production", tmp_path / "environments" / "staging")
+    subprocess.run([terraform, "workspace", "new", "w"], cwd=stack, env=environ, check=True)
+    subprocess.run([terraform, "plan", "-out=w"], cwd=stack, env=environ, check=True)
+    with pytest.raises(FinbaseError, match="made in a workspace"):
+        verify(stack / "w", stack)
+    (stack / "backend.tf").write_text(backend.replace(state, "elsewhere"))
+    with pytest.raises(FinbaseError, match=r"backend\.tf differs"):
+        verify(tmp_path / "production", stack)
 
 
 @pytest.fixture(scope="module")

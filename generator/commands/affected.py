@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import json_option, load_rendered, note_difference, output_stream
+from generator.commands.console import echo, output_stream
+from generator.commands.shared import json_option, load_rendered, note_difference
 
 __all__ = ["affected"]
 
@@ -51,6 +52,6 @@ def affected(
     after = repository.now(core.is_read) if last is None else repository.at(last, core.is_read)
     found = tuple(core.affected(repository.at(first, core.is_read), after))
     stream, _ = output_stream(json_file)
-    click.echo(words.text(found), file=stream)
+    echo(words.text(found), file=stream)
     if json_file:
         json_file.write(words.render_json(found, first, last).encode())

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import FOUND, rendered_stack, terminal_width
+from generator.commands import names
+from generator.commands.console import echo, progress, say, terminal_width
+from generator.commands.shared import FOUND, rendered_stack
 
 __all__ = ["apply"]
 
 
 @click.command()
-@click.argument("environment", metavar="ENV")
+@click.argument("environment", metavar="ENV", shell_complete=names.environments)
 @click.argument(
     "plan_file",
     metavar="[PLAN]",
@@ -28,35 +30,53 @@ def apply(
 ) -> None:
     """Check the saved PLAN of ENV, and apply that very plan.
 
-    PLAN is what `finbase plan` saved; default: ENV.tfplan in the project. Nothing is applied,
-    and 1 is the exit code, where a failure of the catalogue is in the plan, or where a
-    database, a key, a secret or the like would be replaced or destroyed.
+    PLAN is what `finbase plan` saved; default: ENV.tfplan in the project. It has to be of ENV as
+    it lies there, file by file, and on its own state. Nothing is applied, and 1 is the exit
+    code, where a failure of the catalogue is in the plan, or where a database, a key, a secret
+    or the like would be replaced or destroyed.
 
     \b
     Examples:
       finbase apply staging
       finbase apply production change-4711.tfplan
     """
-    from generator import account, compliance
+    from generator import account, compliance, saved_plan
+    from generator.errors import FinbaseError
     from generator.plan_summary import summarise
-    from generator.report import plan_text, terminal
+    from generator.report import plan as words
+    from generator.report import terminal
     from generator.terraform import find_terraform
 
     root, stack = rendered_stack(project, environment)
     saved = plan_file or root / f"{environment}.tfplan"
     if not saved.is_file():
-        raise click.UsageError(f"there is no {saved}: run `finbase plan {environment}` first")
+        raise FinbaseError(f"there is no {saved}", f"run `finbase plan {environment}` first")
+    saved_plan.verify(saved, stack)
     terraform = find_terraform()
-    shown = account.show(terraform, stack, saved)
-    verdict = compliance.run(shown, root / "features", environment=environment)
+    with progress() as watch:
+        watch(environment, f"{terraform.command} show")
+        shown = account.show(terraform, stack, saved)
+        watch(environment, "features")
+        verdict = compliance.run(shown, root / "features", environment=environment)
+        watch(environment, "")
     if not verdict.passed:
-        click.echo(terminal.table(verdict, False, terminal_width()), err=True)
-        click.echo("a failure of the catalogue is in the plan, so nothing is applied", err=True)
+        echo(terminal.table(verdict, False, terminal_width()), err=True)
+        echo(
+            "a failure of the catalogue is in the plan, so nothing is applied\n"
+            f"    hint: mend {environment}.yaml or the templates, render, and plan again",
+            err=True,
+        )
         sys.exit(FOUND)
     summary = summarise(json.loads(shown))
-    click.echo(plan_text.markdown(environment, summary))
+    say(words.markdown(environment, summary))
     if summary.losses and not accept_data_loss:
-        click.echo("something would be lost, so nothing is applied: --accept-data-loss", err=True)
+        lost = "\n".join(f"  {step.address}: {step.loses}" for step in summary.losses)
+        echo(
+            f"something would be lost, so nothing is applied:\n{lost}\n"
+            "    hint: where that is meant, apply with --accept-data-loss",
+            err=True,
+        )
         sys.exit(FOUND)
-    account.apply(terraform, stack, saved)
+    with progress(lines=True) as watch:
+        account.apply(terraform, stack, saved, progress=watch)
     saved.unlink()  # It has been applied, and cannot be again.

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from generator.commands import names
+from generator.commands.console import (
+    echo,
+    is_quiet,
+    note,
+    output_stream,
+    progress,
+    terminal_width,
+)
 from generator.commands.shared import (
     FOUND,
     PENDING,
+    OutputFile,
     jobs_option,
     json_option,
     load_rendered,
     note_difference,
-    output_stream,
     tell_breaches,
-    terminal_width,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +38,7 @@ __all__ = ["check"]
 
 
 @click.command()
-@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=names.environments)
 @click.option(
     "--plan",
     "plan_file",
@@ -42,14 +51,21 @@ __all__ = ["check"]
     "--junit",
     "junit_file",
     metavar="FILE",
-    type=click.File("wb"),
+    type=OutputFile(),
     help="Write the verdict as JUnit XML.",
+)
+@click.option(
+    "--sarif",
+    "sarif_file",
+    metavar="FILE",
+    type=OutputFile(),
+    help="Write what is wrong as SARIF, for code scanning.",
 )
 @click.option(
     "--html",
     "html_file",
     metavar="FILE",
-    type=click.File("wb"),
+    type=OutputFile(),
     help="Write a report for people: evidence, sources, PCI DSS, pictures; one file.",
 )
 @click.option(
@@ -60,6 +76,13 @@ __all__ = ["check"]
     help="Show this proof matrix (from `finbase prove --json`) in the report.",
 )
 @jobs_option
+@click.option(
+    "--cache/--no-cache",
+    default=lambda: not os.environ.get("CI"),
+    envvar="FINBASE_CACHE",
+    show_default="--cache, and --no-cache where CI is set",
+    help="Take a verdict that is known from an earlier run on the very same.",
+)
 @click.pass_obj
 def check(
     project: Path | None,
@@ -67,9 +90,11 @@ def check(
     plan_file: Path | None,
     json_file: BinaryIO | None,
     junit_file: BinaryIO | None,
+    sarif_file: BinaryIO | None,
     html_file: BinaryIO | None,
     proof_file: BinaryIO | None,
     jobs: int,
+    cache: bool,
 ) -> None:
     """Plan each environment, with no AWS account and no network, and judge the plan.
 
@@ -97,22 +122,45 @@ def check(
     if plan_file:
         verdicts = _judge_plan(project, plan_file, environments, keep)
     else:
-        verdicts = _judge_environments(project, environments, jobs, keep)
-    stream, colour = output_stream(json_file, junit_file, html_file)
+        verdicts = _judge_environments(project, environments, jobs, keep, cache=cache)
+    stream, colour = output_stream(json_file, junit_file, sarif_file, html_file)
     done: list[Verdict] = []
-    for verdict in verdicts:
-        if done:
-            click.echo(file=stream)
-        click.echo(terminal.table(verdict, colour, terminal_width()), file=stream, color=colour)
+    told = 0
+    for verdict in _told(verdicts, sarif_file):
         done.append(verdict)
+        if verdict.passed and is_quiet():
+            continue
+        told += 1
+        table = terminal.table(verdict, colour, terminal_width())
+        echo(table if told == 1 else f"\n{table}", file=stream, color=colour)
     if json_file:
         json_file.write(verdict_json.render(done).encode())
     if junit_file:
         junit_file.write(junit.render(done))
+    if sarif_file:
+        from generator.project import find_project
+        from generator.report import sarif
+
+        files = sarif.hosted_files(os.environ)
+        sarif_file.write(sarif.render(find_project(project), done, files))
     if report:
         report.write(done)
     if not all(verdict.passed for verdict in done):
         sys.exit(FOUND)
+
+
+def _told(verdicts: Iterable[Verdict], sarif_file: BinaryIO | None) -> Iterable[Verdict]:
+    """Give the verdicts; input that is refused before there is one is told as SARIF, too."""
+    from generator.errors import InputError
+
+    try:
+        yield from verdicts
+    except InputError as error:
+        if sarif_file:
+            from generator.report import sarif
+
+            sarif_file.write(sarif.render_refused(error.diagnostics))
+        raise
 
 
 def _forget(name: str, plan: bytes) -> None:
@@ -137,27 +185,37 @@ def _judge_plan(
 
 def _judge_environments(
     project: Path | None,
-    names: Sequence[str],
+    environments: Sequence[str],
     jobs: int,
     planned: Callable[[str, bytes], None],
+    *,
+    cache: bool,
 ) -> Iterable[Verdict]:
     from generator.check import check as judge
     from generator.journal import is_pending
     from generator.project import find_project
+    from generator.verdict_cache import VerdictCache
 
     root = find_project(project)
-    found = load_rendered(root, names)
+    found = load_rendered(root, environments)
     if is_pending(root):
-        click.echo(PENDING, err=True)
+        note(PENDING)
     if found.breaches:
         tell_breaches(found.breaches, diffs=True)
         sys.exit(FOUND)
     if not found.changes.clean:
         note_difference("planned")
 
-    def progress(name: str, step: str) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"{name}: {step} …", err=True)
-
+    known = VerdictCache.open() if cache else None
+    if isinstance(known, str):
+        note(f"note: no verdict is remembered: {known}")
+        known = None
     loaded = [each.name for each in found.loaded]
-    return judge(root, loaded, jobs=jobs, progress=progress, planned=planned)
+    with progress(len(loaded)) as watch:
+        yield from judge(
+            root, loaded, jobs=jobs, progress=watch, planned=planned, cache=known, note=_note
+        )
+
+
+def _note(what: str) -> None:
+    note(f"note: {what}")

@@ -8,14 +8,16 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, json_option, output_stream
+from generator.commands import names
+from generator.commands.console import echo, output_stream
+from generator.commands.shared import FOUND, json_option
 
 __all__ = ["diff"]
 
 
 @click.command()
-@click.argument("environment", metavar="ENV")
-@click.argument("other", metavar="OTHER")
+@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.argument("other", metavar="OTHER", shell_complete=names.environments)
 @json_option("the differences")
 @click.pass_obj
 def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO | None) -> None:
@@ -42,7 +44,7 @@ def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO
     (right,) = load_environments(root, registry, [other])
     differences = compare(left, right)
     stream, _ = output_stream(json_file)
-    click.echo(words.text(differences, left.name, right.name), file=stream)
+    echo(words.text(differences, left.name, right.name), file=stream)
     if json_file:
         json_file.write(words.render_json(differences, left.name, right.name).encode())
     if differences:

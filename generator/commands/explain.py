@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from generator.commands.shared import terminal_width
+from generator.commands import names
+from generator.commands.console import terminal_width
 
 __all__ = ["explain"]
 
 
 @click.command()
-@click.argument("code", metavar="CODE|INPUT")
+@click.argument("code", metavar="CODE|INPUT", shell_complete=names.codes)
 @click.pass_obj
 def explain(project: Path | None, code: str) -> None:
     """Tell what a code or an input demands, why, where that can be read, and an example.
@@ -24,6 +25,6 @@ def explain(project: Path | None, code: str) -> None:
     """
     from generator.project import find_project
     from generator.registry import Registry
-    from generator.report import rules_text
+    from generator.report import rules as words
 
-    click.echo(rules_text.explain(code, Registry(find_project(project)), terminal_width()))
+    click.echo(words.explain(code, Registry(find_project(project)), terminal_width()))

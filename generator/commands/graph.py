@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from generator.commands import names
+from generator.commands.console import progress
+from generator.commands.shared import OutputFile
+
 if TYPE_CHECKING:
     from generator.report.drawing import Subject
 
@@ -14,7 +18,7 @@ __all__ = ["graph"]
 
 
 @click.command()
-@click.argument("environment", metavar="[ENV]", default="")
+@click.argument("environment", metavar="[ENV]", default="", shell_complete=names.environments)
 @click.option(
     "--format",
     "form",
@@ -41,7 +45,7 @@ __all__ = ["graph"]
 @click.option(
     "--output",
     metavar="FILE",
-    type=click.File("wb"),
+    type=OutputFile(),
     default="-",
     help="Write there instead of to standard output.",
 )
@@ -64,17 +68,19 @@ def graph(
       finbase graph --plan plan.json --of network
     """
     from generator.picture import read_picture
-    from generator.plan_graph import load_plan, read_stack
+    from generator.plan_graph import read_stack
+    from generator.plan_json import read_shape
     from generator.project import find_project
-    from generator.report import drawing, graph_text
+    from generator.report import drawing
+    from generator.report import graph as words
 
     if bool(environment) == bool(plan_file):
         raise click.UsageError("name one environment, or a plan with --plan")
     root = find_project(project)
     data = plan_file.read_bytes() if plan_file else _plan(root, environment)
-    plan = load_plan(data, str(plan_file or environment))
+    plan = read_shape(data, str(plan_file or environment))
     picture = read_picture(plan, read_stack(plan, root / "features"))
-    write = {"mermaid": graph_text.mermaid, "dot": graph_text.dot, "svg": drawing.standalone}
+    write = {"mermaid": words.mermaid, "dot": words.dot, "svg": drawing.standalone}
     output.write(write[form](picture, subject).encode())
 
 
@@ -87,10 +93,8 @@ def _plan(root: Path, environment: str) -> bytes:
     from generator.workspace import plan
 
     load_environments(root, Registry(root), [environment])
-    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
-        return plan(
-            root / "environments" / environment,
-            project=root,
-            scratch=Path(scratch),
-            terraform=find_terraform(),
-        )
+    terraform = find_terraform()
+    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch, progress() as watch:
+        watch(environment, "plan")
+        stack = root / "environments" / environment
+        return plan(stack, project=root, scratch=Path(scratch), terraform=terraform)

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import click
 
+from generator.commands import names
+from generator.commands.console import say
+
 __all__ = ["new"]
 
 
 @click.group()
 def new() -> None:
-    """Begin a module or an environment; nothing that is there is written over.
+    """Begin a module, an environment or a pipeline; nothing that is there is written over.
 
     \b
     Examples:
       finbase new module exports
       finbase new environment sandbox --from staging
+      finbase new pipeline github
     """
 
 
@@ -35,8 +39,8 @@ def module(project: Path | None, name: str) -> None:
 
     root = find_project(project)
     for path in new_module(root, name):
-        click.echo(f"written: {path.relative_to(root).as_posix()}")
-    click.echo(
+        say(f"written: {path.relative_to(root).as_posix()}")
+    say(
         "Its comments tell what goes where. Then:\n"
         f"  finbase render writes modules/{name}/1.0.0/;\n"
         f"  `{name}: {{version: 1.0.0}}` under `modules:` puts it into an environment;\n"
@@ -50,6 +54,7 @@ def module(project: Path | None, name: str) -> None:
     "--from",
     "origin",
     metavar="ENV",
+    shell_complete=names.environments,
     help="Environment to copy; default: the first by name, or one made of the contracts.",
 )
 @click.pass_obj
@@ -72,7 +77,28 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
     made = new_environment(root, Registry(root), name, origin)
     path = made.path.relative_to(root).as_posix()
     source = f"environments/{made.origin}.yaml" if made.origin else "the contracts' examples"
-    click.echo(f"written: {path}, from {source}. Look at:")
+    say(f"written: {path}, from {source}. Look at:")
     for each in made.to_edit:
-        click.echo(f"  {path}:{each.line}: {each.name}: {each.why}")
-    click.echo(f"Then: finbase render {name}")
+        say(f"  {path}:{each.line}: {each.name}: {each.why}")
+    say(f"Then: finbase render {name}")
+
+
+@new.command()
+@click.argument("system", metavar="github|gitlab", type=click.Choice(["github", "gitlab"]))
+@click.pass_obj
+def pipeline(project: Path | None, system: str) -> None:
+    """Write a pipeline for GitHub Actions or GitLab: render, check, plan, apply on approval.
+
+    It is written where the CI looks for it; its comments tell what has to be set up there.
+
+    \b
+    Examples:
+      finbase new pipeline github
+      finbase new pipeline gitlab
+    """
+    from generator.project import find_project
+    from generator.scaffold import new_pipeline
+
+    root = find_project(project)
+    path = new_pipeline(root, system).relative_to(root).as_posix()
+    say(f"written: {path}. Its first comment tells what has to be set up.")

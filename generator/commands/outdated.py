@@ -8,13 +8,15 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, json_option, output_stream
+from generator.commands import names
+from generator.commands.console import echo, output_stream, say
+from generator.commands.shared import FOUND, json_option
 
 __all__ = ["outdated"]
 
 
 @click.command()
-@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=names.environments)
 @json_option("the list")
 @click.pass_obj
 def outdated(
@@ -41,7 +43,10 @@ def outdated(
     registry = Registry(root)
     found = tuple(core.outdated(load_environments(root, registry, environments), registry))
     stream, _ = output_stream(json_file)
-    click.echo(words.table(found) if found else "nothing is outdated", file=stream)
+    if found:
+        echo(words.table(found), file=stream)
+    else:
+        say("nothing is outdated", file=stream)
     if json_file:
         json_file.write(words.render_json(found).encode())
     if found:

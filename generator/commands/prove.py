@@ -8,25 +8,28 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, jobs_option, json_option, output_stream
+from generator.commands import names
+from generator.commands.console import echo, output_stream, progress, say
+from generator.commands.shared import FOUND, jobs_option, json_option
 
 __all__ = ["prove"]
 
 
 @click.command()
-@click.argument("names", metavar="[ID]...", nargs=-1)
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=names.failures)
 @json_option("the matrix")
 @click.option(
     "--environment",
     metavar="ENV",
     default="",
+    shell_complete=names.environments,
     help="Put them into the stack of ENV, at the versions that it pins.",
 )
 @jobs_option
 @click.pass_obj
 def prove(
     project: Path | None,
-    names: tuple[str, ...],
+    ids: tuple[str, ...],
     environment: str,
     json_file: BinaryIO | None,
     jobs: int,
@@ -44,33 +47,27 @@ def prove(
       finbase prove nat-gateway-single --json matrix.json
       finbase prove F07a F07b F07c --environment staging
     """
+    from generator.errors import FinbaseError
     from generator.project import find_project
     from generator.prove import prove as run
     from generator.prove import select
     from generator.report import matrix
-    from generator.report.progress import Progress
 
     root = find_project(project)
     try:
-        mutations = select(root, names, environment)
+        mutations = select(root, ids, environment)
     except KeyError as error:
-        raise click.UsageError(
-            f"no failure and no mutation is called {', '.join(error.args)}; "
-            "features/failures.yaml and features/mutations.yaml list them"
+        raise FinbaseError(
+            f"no failure and no mutation is called {', '.join(error.args)}",
+            "features/failures.yaml and features/mutations.yaml list them",
         ) from None
     stream, colour = output_stream(json_file)
-    progress = Progress(len(mutations), terminal=sys.stderr.isatty())
-    outcomes = run(
-        root,
-        mutations,
-        jobs=jobs,
-        progress=lambda outcome: click.echo(
-            progress.step(matrix.line(outcome)), nl=not progress.terminal, err=True
-        ),
-    )
-    click.echo(progress.end(), nl=False, err=True)
-    click.echo(matrix.matrix(outcomes, colour), file=stream, color=colour)
+    with progress(len(mutations)) as watch:
+        outcomes = run(root, mutations, jobs=jobs, progress=watch)
+    proved = all(outcome.proved for outcome in outcomes)
+    tell = say if proved else echo
+    tell(matrix.matrix(outcomes, colour), file=stream, color=colour)
     if json_file:
         json_file.write(matrix.render_json(outcomes).encode())
-    if not all(outcome.proved for outcome in outcomes):
+    if not proved:
         sys.exit(FOUND)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, PENDING, hold_journal
+from generator.commands import names
+from generator.commands.console import echo, note, output_stream, say
+from generator.commands.shared import FOUND, PENDING, hold_journal, json_option
 
 __all__ = ["release"]
 
 
 @click.command()
-@click.argument("module")
+@click.argument("module", metavar="MODULE", shell_complete=names.modules)
 @click.argument("level", type=click.Choice(["patch", "minor", "major"]))
 @click.option("-m", "--message", "why", required=True, help="Why: a sentence for the changelog.")
 @click.option(
     "--note", "notes", metavar="TEXT", multiple=True, help="What upgraders have to do; repeatable."
 )
 @click.option("--dry-run", is_flag=True, help="Tell what the release would be; write nothing.")
+@json_option("the release and its reasons")
 @click.pass_obj
 def release(
     project: Path | None,
@@ -29,6 +33,7 @@ def release(
     why: str,
     notes: tuple[str, ...],
     dry_run: bool,
+    json_file: BinaryIO | None,
 ) -> None:
     """Release what the templates of MODULE render now, as its next version.
 
@@ -48,21 +53,25 @@ def release(
     from generator.project import find_project
     from generator.registry import Registry
     from generator.release import prepare
-    from generator.report import release_text
+    from generator.report import release as words
 
+    stream, _ = output_stream(json_file)
     root = find_project(project)
     for text in (why, *notes):
         if wrong := fault(text):
             raise click.UsageError(f"a message or note is one line of text, but {wrong}")
-    day = release_text.today()
+    day = words.today()
     with nullcontext() if dry_run else hold_journal(root) as journal:
         if dry_run and is_pending(root):
-            click.echo(PENDING, err=True)
+            note(PENDING)
         prepared = prepare(root, Registry(root), module, Level[level.upper()], why, notes, day)
-        click.echo(release_text.reasons(prepared), nl=False)
+        if json_file:
+            json_file.write(words.render_json(prepared, dry_run).encode())
         if prepared.refused:
-            click.echo(release_text.refusal(prepared), err=True)
+            echo(words.reasons(prepared), nl=False, file=stream)
+            echo(words.refusal(prepared), err=True)
             sys.exit(FOUND)
+        say(words.reasons(prepared), nl=False, file=stream)
         if journal:
             tree.apply(prepared.steps, journal)
-    click.echo(release_text.summary(prepared, dry_run))
+    say(words.summary(prepared, dry_run), file=stream)

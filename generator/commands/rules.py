@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import terminal_width
+from generator.commands.console import echo, output_stream, terminal_width
+from generator.commands.shared import json_option
 
 __all__ = ["rules"]
 
 
 @click.command("rules")
+@json_option("the list")
 @click.pass_obj
-def rules(project: Path | None) -> None:
-    """List every rule, bound and note with its code, and what it is about."""
+def rules(project: Path | None, json_file: BinaryIO | None) -> None:
+    """List every rule, bound and note with its code, and what it is about.
+
+    \b
+    Examples:
+      finbase rules
+      finbase rules --json rules.json
+    """
     from generator.project import find_project
     from generator.registry import Registry
-    from generator.report import rules_text
+    from generator.report import rules as words
 
-    click.echo(rules_text.listing(Registry(find_project(project)), terminal_width()))
+    registry = Registry(find_project(project))
+    stream, _ = output_stream(json_file)
+    echo(words.listing(registry, terminal_width()), file=stream)
+    if json_file:
+        json_file.write(words.render_json(registry).encode())

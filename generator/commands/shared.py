@@ -1,4 +1,4 @@
-"""What several commands share: options, the loading of environments, where to print."""
+"""What several commands share: options, and the loading of what is rendered."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
+
+from generator.commands.console import echo, note, output_stream, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +26,7 @@ Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
 __all__ = [
     "FOUND",
     "PENDING",
+    "OutputFile",
     "Rendered",
     "hold_journal",
     "jobs_option",
@@ -38,26 +41,52 @@ __all__ = [
 
 FOUND = 1
 
+_MEMORY_OF_A_PLAN = 1_000_000_000
+
 PENDING = (
     "note: a render is writing here at this moment, or one was interrupted; "
     "if so, the next `finbase render` undoes what that one began"
 )
 
 
+def _at_once() -> int:
+    """Say how many plans this machine can make at a time: each is a processor's work."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return processors
+    return max(1, min(processors, memory // _MEMORY_OF_A_PLAN))
+
+
 jobs_option = click.option(
     "--jobs",
     metavar="N",
     type=click.IntRange(min=1),
-    default=lambda: min(4, os.cpu_count() or 1),
-    show_default="one for each processor, at most 4",
+    default=_at_once,
+    show_default="one for each processor, where there is 1 GB of memory for each",
     help="Plans at a time.",
 )
+
+
+class OutputFile(click.File):
+    """A file that is opened where it is written at last; where it cannot be is told at once."""
+
+    def __init__(self) -> None:
+        super().__init__("wb")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a file in a folder that is not there."""
+        if isinstance(value, str) and value != "-" and not Path(value).parent.is_dir():
+            self.fail(f"there is no folder {str(Path(value).parent)!r}", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def json_option(what: str) -> Callable[[Command], Command]:
     """Let a command write what it found as JSON, to a file or to standard output."""
     return click.option(
-        "--json", "json_file", metavar="FILE", type=click.File("wb"), help=f"Write {what} as JSON."
+        "--json", "json_file", metavar="FILE", type=OutputFile(), help=f"Write {what} as JSON."
     )
 
 
@@ -92,10 +121,10 @@ def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
         if not lasting:
             raise
         tell_breaches(lasting, diffs=True)
-        click.echo(str(error), err=True)
+        echo(str(error), err=True)
         sys.exit(FOUND)
-    for note in (note for environment in loaded for note in environment.notes):
-        click.echo(str(note), err=True)
+    for each in (each for environment in loaded for each in environment.notes):
+        note(str(each))
     rendered = modules | render_stacks(loaded, root)
     lost = [breach.folder for breach in lasting]
     kept = {path: c for path, c in rendered.items() if not any(map(path.is_relative_to, lost))}
@@ -104,10 +133,9 @@ def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
 
 def note_difference(verb: str) -> None:
     """Say that the files are not what is rendered, and that they are what counts here."""
-    click.echo(
+    note(
         "note: modules/ or environments/ differ from what the YAML and the templates render "
-        f"(see `finbase render --check`); what is {verb} is what lies there",
-        err=True,
+        f"(see `finbase render --check`); what is {verb} is what lies there"
     )
 
 
@@ -119,9 +147,9 @@ def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:
     found = load_rendered(root, [environment])
     if found.breaches or not found.changes.clean:
         tell_breaches(found.breaches, diffs=False)
-        click.echo(
-            f"{environment} is not as rendered and released, so nothing is done: see "
-            "`finbase render --check`",
+        echo(
+            f"{environment} is not as rendered and released, so nothing is done\n"
+            "    hint: `finbase render --check` shows the difference",
             err=True,
         )
         sys.exit(FOUND)
@@ -136,31 +164,17 @@ def hold_journal(root: Path) -> Iterator[Journal]:
 
     with journal.hold(root, _wait) as held:
         if held.undone:
-            click.echo(f"note: {words.undone(held.undone)}", err=True)
+            note(f"note: {words.undone(held.undone)}")
         yield held
 
 
 def _wait(seconds: float) -> None:
-    click.echo(f"another render is at work here; waiting for it, at most {seconds:g} s …", err=True)
+    note(f"another render is at work here; waiting for it, at most {seconds:g} s …")
 
 
-def tell_breaches(breaches: Iterable[Breach], *, diffs: bool) -> None:
-    """Print each breach on standard error, with the difference where it is wanted."""
+def tell_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | None = None) -> None:
+    """Print each breach on standard error, and, where it is wanted, the difference to ``file``."""
     for breach in breaches:
         if diffs and breach.diff:
-            click.echo(breach.diff, nl=False)
-        click.echo(f"{breach.what}\n    hint: {breach.way_out}", err=True)
-
-
-def output_stream(*files: BinaryIO | None) -> tuple[TextIO, bool]:
-    """Where people read on, which is stderr where a file goes to stdout; and whether in colour."""
-    piped = any(file is not None and file.name == "<stdout>" for file in files)
-    stream = sys.stderr if piped else sys.stdout
-    return stream, stream.isatty() and "NO_COLOR" not in os.environ
-
-
-def terminal_width() -> int:
-    """Say how many columns a table may take."""
-    import shutil
-
-    return min(shutil.get_terminal_size((120, 24)).columns, 140)
+            echo(breach.diff, nl=False, file=file)
+        echo(f"{breach.what}\n    hint: {breach.way_out}", err=True)

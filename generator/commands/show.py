@@ -7,14 +7,16 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import json_option, output_stream
+from generator.commands import names
+from generator.commands.console import echo, output_stream
+from generator.commands.shared import json_option
 
 __all__ = ["show"]
 
 
 @click.command()
-@click.argument("environment", metavar="ENV")
-@click.argument("module", metavar="[MODULE]", default="")
+@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.argument("module", metavar="[MODULE]", default="", shell_complete=names.pinned_modules)
 @json_option("the values")
 @click.pass_obj
 def show(project: Path | None, environment: str, module: str, json_file: BinaryIO | None) -> None:
@@ -27,9 +29,10 @@ def show(project: Path | None, environment: str, module: str, json_file: BinaryI
       finbase show production
       finbase show production database
     """
+    from generator.errors import FinbaseError
     from generator.project import find_project, load_environments
     from generator.registry import Registry
-    from generator.report import values_text
+    from generator.report import values as words
     from generator.values import values
 
     root = find_project(project)
@@ -38,8 +41,8 @@ def show(project: Path | None, environment: str, module: str, json_file: BinaryI
         found = list(values(loaded, module))
     except KeyError:
         there = ", ".join(use.name for use in loaded.modules)
-        raise click.UsageError(f"{environment} has no module {module}; it has {there}") from None
+        raise FinbaseError(f"{environment} has no module {module}", f"it has {there}") from None
     stream, _ = output_stream(json_file)
-    click.echo(values_text.table(found), file=stream)
+    echo(words.table(found), file=stream)
     if json_file:
-        json_file.write(values_text.render_json(found).encode())
+        json_file.write(words.render_json(environment, found).encode())

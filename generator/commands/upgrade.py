@@ -8,19 +8,21 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.shared import FOUND, hold_journal, json_option, output_stream
+from generator.commands import names
+from generator.commands.console import echo, output_stream, progress, say
+from generator.commands.shared import FOUND, hold_journal, json_option
 
 __all__ = ["upgrade"]
 
 
 @click.command()
-@click.argument("environment", metavar="ENV")
-@click.argument("module", metavar="[MODULE[@VERSION]]", default="")
+@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.argument("module", metavar="[MODULE[@VERSION]]", default="", shell_complete=names.releases)
 @click.option("--write", is_flag=True, help="Put the new pins into the YAML file and render.")
 @click.option(
     "--accept-data-loss", is_flag=True, help="Write even where data would be lost at the apply."
 )
-@json_option("it")
+@json_option("what it does")
 @click.pass_obj
 def upgrade(
     project: Path | None,
@@ -48,10 +50,11 @@ def upgrade(
     from generator.pins import newer
     from generator.project import find_project, load_environments
     from generator.registry import Registry
-    from generator.report import upgrade_text
+    from generator.report import upgrade as words
     from generator.terraform import find_terraform
     from generator.upgrade import preview, steps
 
+    stream, _ = output_stream(json_file)
     root = find_project(project)
     name, _, wanted = module.partition("@")
     try:
@@ -62,22 +65,28 @@ def upgrade(
     (loaded,) = load_environments(root, registry, [environment])
     pins = newer(loaded, registry, name, version)
     if not pins:
-        click.echo(f"{environment} has the newest release of {name or 'every module'}")
+        say(f"{environment} has the newest release of {name or 'every module'}", file=stream)
+        if json_file:
+            json_file.write(words.render_nothing(environment).encode())
         return
-    found = preview(root, registry, loaded, pins, find_terraform())
-    stream, _ = output_stream(json_file)
-    click.echo(upgrade_text.text(found), file=stream)
+    with progress() as watch:
+        found = preview(root, registry, loaded, pins, find_terraform(), watch)
+    echo(words.text(found), file=stream)
     if json_file:
-        json_file.write(upgrade_text.render_json(found).encode())
+        json_file.write(words.render_json(found).encode())
     if found.after is None:
         sys.exit(FOUND)
     if not write:
-        click.echo("nothing is written; with --write it would be", file=stream)
+        say("nothing is written; with --write it would be", file=stream)
         return
     if found.losses and not accept_data_loss:
-        click.echo("data would be lost, so nothing is written: see --accept-data-loss", err=True)
+        echo(
+            "data would be lost, so nothing is written\n"
+            "    hint: where that is meant, add --accept-data-loss",
+            err=True,
+        )
         sys.exit(FOUND)
     with hold_journal(root) as journal:
         tree.apply(steps(found, registry, root), journal)
     written = f"{loaded.document.path} and its stack are written; see finbase check {environment}"
-    click.echo(written, file=stream)
+    say(written, file=stream)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from generator.affected import Affected
 from generator.ground import owner
+from generator.report import document
 
 __all__ = ["SCHEMA_VERSION", "render_json", "text"]
 
@@ -27,11 +27,11 @@ def render_json(found: Sequence[Affected], since: str, until: str | None) -> str
 
     ``since`` and ``until`` are ids of commits; without ``until`` it is the working tree.
     """
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "since": since,
-        "until": until,
-        "affected": [
+    return document.render(
+        SCHEMA_VERSION,
+        since=since,
+        until=until,
+        affected=[
             {
                 "environment": each.environment,
                 "change": each.change,
@@ -39,8 +39,7 @@ def render_json(found: Sequence[Affected], since: str, until: str | None) -> str
             }
             for each in found
         ],
-    }
-    return json.dumps(document, indent=2) + "\n"
+    )
 
 
 def _lines(each: Affected) -> Iterator[str]:

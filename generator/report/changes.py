@@ -1,4 +1,4 @@
-"""What a render did to the files, in words."""
+"""What a render did to the files, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Sequence, Sized
 from pathlib import PurePosixPath
 
 from generator.ground import owner
+from generator.integrity import Breach
 from generator.journal import Undone
 from generator.model import Environment
+from generator.report import document
 from generator.tree import Changes
 
-__all__ = ["abandoned", "by_folder", "summary", "undone"]
+__all__ = ["SCHEMA_VERSION", "abandoned", "by_folder", "render_json", "summary", "undone"]
+
+SCHEMA_VERSION = 1
 
 
 def summary(environments: Sequence[Environment], changes: Changes, outcome: str) -> str:
@@ -23,8 +27,25 @@ def summary(environments: Sequence[Environment], changes: Changes, outcome: str)
     )
 
 
+def render_json(changes: Changes, breaches: Sequence[Breach], *, written: bool) -> str:
+    """Return the JSON document as text; paths are relative to the project."""
+    return document.render(
+        SCHEMA_VERSION,
+        clean=changes.clean and not breaches,
+        written=written,
+        created=[str(path) for path in changes.created],
+        changed=[str(path) for path in changes.changed],
+        removed=[str(path) for path in changes.removed],
+        unchanged=len(changes.unchanged),
+        breaches=[
+            {"folder": str(breach.folder), "what": breach.what, "way_out": breach.way_out}
+            for breach in breaches
+        ],
+    )
+
+
 def by_folder(changes: Changes) -> dict[str, str]:
-    """Say what happens in each module version and each stack."""
+    """Say what happens in each module version, in each stack, and to what lies in neither."""
     counted: dict[str, dict[str, int]] = {}
     for kind, paths in (
         ("new", changes.created),
@@ -32,7 +53,7 @@ def by_folder(changes: Changes) -> dict[str, str]:
         ("removed", changes.removed),
     ):
         for path in paths:
-            counts = counted.setdefault(str(owner(path)), {})
+            counts = counted.setdefault(str(owner(path) or path), {})
             counts[kind] = counts.get(kind, 0) + 1
     return {
         folder: ", ".join(f"{count} {kind}" for kind, count in counts.items())

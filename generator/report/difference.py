@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from generator.difference import Difference, Side
+from generator.report import document
 
 __all__ = ["SCHEMA_VERSION", "render_json", "text"]
 
@@ -23,16 +24,15 @@ def text(differences: Sequence[Difference], left: str, right: str) -> str:
 
 def render_json(differences: Sequence[Difference], left: str, right: str) -> str:
     """Return the JSON document as text, ASCII only, with a newline at its end."""
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "environments": [left, right],
-        "equal": not differences,
-        "differences": [
+    return document.render(
+        SCHEMA_VERSION,
+        environments=[left, right],
+        equal=not differences,
+        differences=[
             {"name": each.name, "sides": [_document(each.left), _document(each.right)]}
             for each in differences
         ],
-    }
-    return json.dumps(document, indent=2) + "\n"
+    )
 
 
 def _lines(differences: Sequence[Difference], left: str, right: str) -> Iterator[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from generator.proof import Outcome
+from generator.report import document
 
 __all__ = ["SCHEMA_VERSION", "line", "matrix", "render_json", "word"]
 
@@ -57,10 +56,10 @@ def matrix(outcomes: Sequence[Outcome], colour: bool) -> str:
 
 def render_json(outcomes: Sequence[Outcome]) -> str:
     """The same for machines; ``schema_version`` is raised when a key changes its meaning."""
-    document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "proved": all(outcome.proved for outcome in outcomes),
-        "mutations": [
+    return document.render(
+        SCHEMA_VERSION,
+        proved=all(outcome.proved for outcome in outcomes),
+        mutations=[
             {
                 "id": outcome.mutation.id,
                 "failure": outcome.mutation.failure,
@@ -74,5 +73,4 @@ def render_json(outcomes: Sequence[Outcome]) -> str:
             }
             for outcome in outcomes
         ],
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from generator.outdated import Outdated
+from generator.report import document
 
 __all__ = ["SCHEMA_VERSION", "render_json", "table"]
 
@@ -27,9 +27,9 @@ def table(found: Sequence[Outdated]) -> str:
 
 def render_json(found: Sequence[Outdated]) -> str:
     """Return the JSON document as text, ASCII only, with a newline at its end."""
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "outdated": [
+    return document.render(
+        SCHEMA_VERSION,
+        outdated=[
             {
                 "environment": each.environment,
                 "module": each.module,
@@ -41,8 +41,7 @@ def render_json(found: Sequence[Outdated]) -> str:
             }
             for each in found
         ],
-    }
-    return json.dumps(document, indent=2) + "\n"
+    )
 
 
 def _cells(each: Outdated) -> tuple[str, ...]:

@@ -111,6 +111,9 @@ def _summary(
     ]
     look = _VERDICT["PASS" if verdict.passed else "FAIL"]
     yield from (style(line, **look) for line in _wrapped(", ".join(parts), width))
+    if verdict.remembered:
+        told = f"from the cache: reached at {verdict.remembered:%Y-%m-%d %H:%M:%S %Z} on the same"
+        yield from _wrapped(f"{told}; --no-cache reaches it anew", width)
 
 
 def _shortened(evidence: str, width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from importlib import metadata
 from typing import Any
 
 from generator.verdict import FailureRow, Scenario, Verdict
@@ -20,6 +21,7 @@ def document(verdicts: Iterable[Verdict]) -> dict[str, Any]:
     environments = [_environment(verdict) for verdict in verdicts]
     return {
         "schema_version": SCHEMA_VERSION,
+        "finbase_version": metadata.version("finbase"),
         "passed": all(environment["passed"] for environment in environments),
         "environments": environments,
     }
@@ -36,6 +38,7 @@ def _environment(verdict: Verdict) -> dict[str, Any]:
     return {
         "name": verdict.environment,
         "passed": verdict.passed,
+        "from_cache": verdict.remembered.isoformat() if verdict.remembered else None,
         "counts": {
             "failures": len(rows),
             "failures_absent": sum(row.status == "passed" for row in rows),

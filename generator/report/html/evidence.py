@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from generator.picture import Picture, read_picture
-from generator.plan_graph import load_plan, read_stack
+from generator.plan_graph import read_stack
+from generator.plan_json import read_shape
 from generator.project import find_project, load_environments
 from generator.registry import Registry
 from generator.report import html
 from generator.report.html.proof import Mutation, read_proof
-from generator.report.release_text import today
+from generator.report.release import today
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,7 @@ class Evidence:
         self.file.write(text.encode())
 
     def _picture(self, name: str) -> Picture:
-        plan = load_plan(self.plans[name], name)
+        plan = read_shape(self.plans[name], name)
         return read_picture(plan, read_stack(plan, self.root / "features"))
 
     def _environment(self, name: str, registry: Registry) -> Environment | None:

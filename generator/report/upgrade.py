@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 
 from generator.effects import Argument, Effect, Kind
+from generator.report import document
 from generator.upgrade import InputChange, ModuleUpgrade, Upgrade
 
-__all__ = ["render_json", "text"]
+__all__ = ["SCHEMA_VERSION", "render_json", "render_nothing", "text"]
+
+SCHEMA_VERSION = 1
 
 _MARKS: dict[Kind, str] = {
     "added": "+",
@@ -79,33 +81,33 @@ def _short(value: str) -> str:
 
 
 def render_json(upgrade: Upgrade) -> str:
-    """Write an upgrade as one JSON object."""
-    return (
-        json.dumps(
+    """Return the JSON document as text."""
+    return document.render(
+        SCHEMA_VERSION,
+        environment=upgrade.before.name,
+        modules=[
             {
-                "environment": upgrade.before.name,
-                "modules": [
-                    {
-                        "name": module.name,
-                        "before": str(module.before),
-                        "after": str(module.after),
-                        "inputs": [vars(change) for change in module.inputs],
-                        "notes": [
-                            {"before": str(n.before), "after": str(n.after), "text": n.text}
-                            for n in module.notes
-                        ],
-                    }
-                    for module in upgrade.modules
+                "name": module.name,
+                "before": str(module.before),
+                "after": str(module.after),
+                "inputs": [vars(change) for change in module.inputs],
+                "notes": [
+                    {"before": str(n.before), "after": str(n.after), "text": n.text}
+                    for n in module.notes
                 ],
-                "problems": [str(problem) for problem in upgrade.problems],
-                "effects": [
-                    {**vars(effect), "arguments": [vars(each) for each in effect.arguments]}
-                    for effect in upgrade.effects
-                ],
-                "data_loss": bool(upgrade.losses),
-            },
-            indent=2,
-            ensure_ascii=False,
-        )
-        + "\n"
+            }
+            for module in upgrade.modules
+        ],
+        problems=[str(problem) for problem in upgrade.problems],
+        effects=[
+            {**vars(effect), "arguments": [vars(each) for each in effect.arguments]}
+            for effect in upgrade.effects
+        ],
+        data_loss=bool(upgrade.losses),
     )
+
+
+def render_nothing(environment: str) -> str:
+    """Return the same document for an environment that nothing newer is there for."""
+    nothing: dict[str, list[str]] = {"modules": [], "problems": [], "effects": []}
+    return document.render(SCHEMA_VERSION, environment=environment, **nothing, data_loss=False)

@@ -11,13 +11,15 @@ from generator.contract import Input
 from generator.document import shown
 from generator.errors import FinbaseError
 from generator.registry import Registry
+from generator.report import document
 from generator.rules.handbook import Bound, Reading, bounds, find_input, readings
 from generator.rules.rule import Change, Rule
 from generator.sentences import closest
 from generator.validation import words
 
-__all__ = ["explain", "listing", "page"]
+__all__ = ["SCHEMA_VERSION", "explain", "listing", "page", "render_json"]
 
+SCHEMA_VERSION = 1
 _FEW = 6
 
 
@@ -34,6 +36,22 @@ def listing(registry: Registry, width: int) -> str:
         ("Reading the file, and its modules", reading),
     )
     return "\n\n".join(f"{title}\n{_table(rows, width)}" for title, rows in parts)
+
+
+def render_json(registry: Registry) -> str:
+    """Return the JSON document as text: what ``listing`` says."""
+    return document.render(
+        SCHEMA_VERSION,
+        rules=[
+            {"code": r.code, "title": r.title, "inputs": list(r.inputs), "note": bool(r.note)}
+            for r in rules.RULES
+        ],
+        bounds=[
+            {"input": b.name, "codes": list(b.codes), "demand": words(b.given)}
+            for b in bounds(registry)
+        ],
+        readings=[{"code": r.code, "title": rules.TITLES[r.code]} for r in readings()],
+    )
 
 
 def explain(name: str, registry: Registry, width: int) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
+from generator.report import document
 from generator.values import Value
 
-__all__ = ["render_json", "table"]
+__all__ = ["SCHEMA_VERSION", "render_json", "table"]
 
+SCHEMA_VERSION = 1
 _LONGEST = 60
 
 
@@ -22,9 +23,11 @@ def table(values: Sequence[Value]) -> str:
     )
 
 
-def render_json(values: Sequence[Value]) -> str:
-    """Write the values as a JSON list."""
-    return json.dumps([vars(value) for value in values], indent=2, ensure_ascii=False) + "\n"
+def render_json(environment: str, values: Sequence[Value]) -> str:
+    """Return the JSON document as text."""
+    return document.render(
+        SCHEMA_VERSION, environment=environment, values=[vars(value) for value in values]
+    )
 
 
 def _text(value: Value) -> str:

@@ -1,13 +1,15 @@
-"""What a plan does, as Markdown that a reviewer can paste, and that reads well as it is."""
+"""What a plan does: as Markdown that a reviewer can paste and that reads well as it is, as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from generator.plan_summary import Action, Step, Summary
+from generator.report import document
 
-__all__ = ["markdown"]
+__all__ = ["SCHEMA_VERSION", "markdown", "render_json"]
 
+SCHEMA_VERSION = 1
 _ACTIONS: tuple[Action, ...] = ("add", "change", "replace", "destroy", "move", "forget")
 _MARKS: dict[Action, str] = {
     "add": "+",
@@ -22,6 +24,17 @@ _MARKS: dict[Action, str] = {
 def markdown(environment: str, summary: Summary) -> str:
     """Sum a plan up: a heading, a table by module, every step that is no mere addition."""
     return "\n".join(_lines(environment, summary))
+
+
+def render_json(environment: str, summary: Summary) -> str:
+    """Return the JSON document as text."""
+    return document.render(
+        SCHEMA_VERSION,
+        environment=environment,
+        counts={action: summary.count(action) for action in _ACTIONS},
+        steps=[{**vars(step), "arguments": list(step.arguments)} for step in summary.steps],
+        data_loss=bool(summary.losses),
+    )
 
 
 def _lines(environment: str, summary: Summary) -> Iterator[str]:

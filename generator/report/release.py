@@ -1,4 +1,4 @@
-"""A release in words."""
+"""A release in words, and as JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from datetime import UTC, date, datetime
 from generator.errors import FinbaseError
 from generator.integrity import folder_of
 from generator.release import Release
+from generator.report import document
 
-__all__ = ["reasons", "refusal", "summary", "today"]
+__all__ = ["SCHEMA_VERSION", "reasons", "refusal", "render_json", "summary", "today"]
+
+SCHEMA_VERSION = 1
 
 
 def today() -> date:
@@ -57,4 +60,21 @@ def summary(release: Release, dry_run: bool) -> str:
     return (
         f"{release.module} {release.version}, {after}, {done}: {folder}/ ({files} files written), "
         "its hash, changelog and upgrade notes; environments stay at what they pin"
+    )
+
+
+def render_json(release: Release, dry_run: bool) -> str:
+    """Return the JSON document as text."""
+    return document.render(
+        SCHEMA_VERSION,
+        module=release.module,
+        version=str(release.version),
+        previous=str(release.previous) if release.previous else None,
+        level=str(release.level),
+        needed=str(release.needed),
+        released=not (dry_run or release.refused),
+        reasons=[
+            {"level": str(r.level), "place": str(r.place), "what": r.what, "to_do": r.todo or None}
+            for r in release.reasons
+        ],
     )

@@ -1,0 +1,111 @@
+"""What a shell completes: names that lie in the project, found without loading much.
+
+Nothing here fails: outside of a project, or in a broken one, there is nothing to complete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import TypeAlias
+
+import click
+from click.shell_completion import CompletionItem
+
+__all__ = ["codes", "environments", "failures", "modules", "pinned_modules", "releases"]
+
+_Names: TypeAlias = Callable[[Path, click.Context, str], Iterable[str | tuple[str, str]]]
+_Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def _completer(find: _Names) -> _Completer:
+    """Make a completer of a function that gives names, or names with what is said of them."""
+
+    @wraps(find)
+    def complete(
+        ctx: click.Context,
+        parameter: click.Parameter,
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        from generator.project import find_project
+
+        try:
+            names = list(find(find_project(ctx.find_root().params.get("project")), ctx, incomplete))
+        except Exception:  # A shell has no place for any message.
+            return []
+        pairs = [(name, "") if isinstance(name, str) else name for name in names]
+        given = ctx.params.get(parameter.name or "") or ()
+        return [
+            CompletionItem(name, help=said or None)
+            for name, said in pairs
+            if name.startswith(incomplete) and not (parameter.nargs == -1 and name in given)
+        ]
+
+    return complete
+
+
+@_completer
+def environments(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
+    """The environments that have a file."""
+    return sorted(path.stem for path in (root / "environments").glob("*.yaml"))
+
+
+@_completer
+def modules(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
+    """The modules that have templates."""
+    return _modules(root)
+
+
+@_completer
+def pinned_modules(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
+    """The modules that the environment named before has, as they are called in its file."""
+    file = root / "environments" / f"{ctx.params['environment']}.yaml"
+    _, _, section = file.read_text(encoding="utf-8").partition("\nmodules:")
+    return re.findall(r"^  ([a-z][a-z0-9_]*):", section, re.MULTILINE)
+
+
+@_completer
+def releases(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
+    """The modules; after an ``@``, the versions of one, newest first."""
+    name, at, _ = incomplete.partition("@")
+    if not at:
+        return _modules(root)
+    lock = (root / "modules" / "releases.lock").read_text(encoding="utf-8")
+    found = re.findall(rf"^{re.escape(name)} (\d+)\.(\d+)\.(\d+) ", lock, re.MULTILINE)
+    versions = sorted((tuple(map(int, version)) for version in found), reverse=True)
+    return [f"{name}@{'.'.join(map(str, version))}" for version in versions]
+
+
+@_completer
+def codes(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str, str]]:  # noqa: ARG001
+    """The codes of rules, with their titles; after a module's name and a dot, its inputs."""
+    from generator import rules
+
+    module, dot, _ = incomplete.partition(".")
+    if dot:
+        from generator.registry import Registry
+
+        inputs = Registry(root).current(module).inputs
+        return [(f"{module}.{each.name}", "") for each in inputs]
+    names = [(f"{name}.", "an input of the module") for name in _modules(root)]
+    return [*rules.TITLES.items(), *names]
+
+
+@_completer
+def failures(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str, str]]:  # noqa: ARG001
+    """The ids of the failure catalogue, and of the mutations that put its failures back."""
+    found = []
+    for name, key in (("failures", "title"), ("mutations", "failure")):
+        text = (root / "features" / f"{name}.yaml").read_text(encoding="utf-8")
+        for entry in re.split(r"^- ", text, flags=re.MULTILINE)[1:]:
+            fields = dict(re.findall(r"^ *(\w+): *(.+)$", entry, re.MULTILINE))
+            found.append((fields["id"], fields.get(key, "")))
+    return found
+
+
+def _modules(root: Path) -> list[str]:
+    return sorted(
+        path.parent.name for path in (root / "templates" / "modules").glob("*/contract.yaml")
+    )

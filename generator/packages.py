@@ -1,0 +1,69 @@
+"""What is installed here, and how what is missing would be."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
+
+__all__ = ["install", "pip_install", "requirements", "version"]
+
+_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*([^;]*?)\s*(?:;\s*(.*))?")
+_MANAGERS: Mapping[str, str] = {
+    "apt-get": "apt-get install {}",
+    "dnf": "dnf install {}",
+    "zypper": "zypper install {}",
+    "pacman": "pacman -S {}",
+    "apk": "apk add {}",
+    "brew": "brew install {}",
+}
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "git": dict.fromkeys(_MANAGERS, "git"),
+    "postgresql": {
+        **dict.fromkeys(_MANAGERS, "postgresql"),
+        "dnf": "postgresql-server",
+        "zypper": "postgresql-server",
+        "brew": "postgresql@17",
+    },
+    # Debian, Fedora and openSUSE have neither; their makers' own repositories do.
+    "opentofu": dict.fromkeys(("pacman", "apk", "brew"), "opentofu"),
+}
+
+
+def install(program: str, environ: Mapping[str, str] | None = None) -> str:
+    """Give the command that installs a program, or nothing where no known manager has it."""
+    environ = os.environ if environ is None else environ
+    for manager, command in _MANAGERS.items():
+        name = _NAMES[program].get(manager)
+        if name and shutil.which(manager, path=environ.get("PATH", "")):
+            root = manager == "brew" or os.geteuid() == 0
+            return f"{'' if root else 'sudo '}{command.format(name)}"
+    return ""
+
+
+def requirements() -> Iterator[tuple[str, str, str]]:
+    """Name, versions and marker of each package that finbase was installed to need."""
+    try:
+        lines = metadata.requires("finbase") or []
+    except metadata.PackageNotFoundError:
+        return
+    for line in lines:
+        if match := _REQUIREMENT.fullmatch(line):
+            yield match[1], match[2].replace(" ", ""), match[3] or ""
+
+
+def version(name: str) -> str:
+    """Give the version of a Python package that is installed, or nothing."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def pip_install(requirements: Iterable[str]) -> str:
+    """Give the command that installs Python packages where finbase runs."""
+    return shlex.join([sys.executable, "-m", "pip", "install", *requirements])
