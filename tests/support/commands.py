@@ -1,4 +1,4 @@
-"""The command line in a process of its own, with real standard streams."""
+"""The command line: in this process, or in one of its own with real standard streams."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from generator.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 _SCRIPT = "from generator.cli import main; main(prog_name='finbase')"
@@ -28,3 +32,8 @@ def run(
         text=True,
         check=False,
     )
+
+
+def finbase(project: Path, *arguments: str) -> Result:
+    """Run ``finbase`` on the project in this process; its streams are no terminal."""
+    return CliRunner().invoke(main, ["--project", str(project), *arguments])

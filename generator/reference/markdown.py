@@ -1,0 +1,44 @@
+"""Pieces of Markdown: tables, code, headings that can be linked to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+__all__ = ["block", "code", "escaped", "page", "slug", "table"]
+
+
+def page(*parts: str) -> str:
+    """Join parts with an empty line between, and one newline at the end."""
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table; line breaks in cells become spaces, and pipes are escaped."""
+    lines = [_row(head), "|" + "---|" * len(head), *map(_row, rows)]
+    return "\n".join(lines)
+
+
+def code(text: str) -> str:
+    """Write a text as code; nothing where there is none."""
+    return f"`{text}`" if text else ""
+
+
+def block(language: str, text: str) -> str:
+    """Write a block of code."""
+    return f"```{language}\n{text}\n```"
+
+
+def escaped(text: str) -> str:
+    """Write a text in which ``<`` begins no HTML."""
+    return text.replace("<", "\\<")
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that GitHub and MyST give a heading."""
+    words = re.sub(r"[^\w\- ]", "", heading.lower())
+    return words.strip().replace(" ", "-")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,167 @@
+"""The commands that pages show: found in their blocks, run in a copy of the project, compared.
+
+- ```` ```console ````: a line after ``$ `` is a command, a backslash at its end goes on with it;
+  what follows is what it prints. A line that is only ``…`` stands for any lines, and ``…`` within
+  a line for any text.
+- ```` ```sh ````: each line is a command, and must exit with 0.
+- ```` ```diff ````: a change that the reader makes; it is applied.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from commands import ROOT, search_path
+
+__all__ = ["Block", "Scratch", "Step", "blocks", "pattern", "steps"]
+
+_FENCE: Final = re.compile(r"^(`{3,})(.*)$")
+_PROJECT: Final = ("templates", "environments", "modules", "features", "requirements", "tests/node")
+_PAGE_WIDTH: Final = "100"
+_SHIM: Final = """#!/bin/sh
+exec "{python}" -c 'from generator.cli import main; main(prog_name="finbase")' "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page; ``line`` is that of the fence, from 1."""
+
+    page: str
+    line: int
+    language: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command or, where it is none, one change; ``shown`` is None where no output is shown."""
+
+    page: str
+    line: int
+    command: str
+    shown: tuple[str, ...] | None = None
+    patch: str = ""
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Give every fenced block of a page."""
+    name = page.relative_to(ROOT).as_posix()
+    fence, start, language, inside = "", 0, "", list[str]()
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        match = _FENCE.match(line)
+        if fence and line.strip() == fence:
+            yield Block(name, start, language, tuple(inside))
+            fence = ""
+        elif fence:
+            inside.append(line)
+        elif match:
+            fence, start, language, inside = match[1], number, match[2].strip(), []
+    assert not fence, f"{name}:{start}: the block has no end"
+
+
+def steps(page: Path) -> Iterator[Step]:
+    """Give every command and every change of a page, in order."""
+    for block in blocks(page):
+        if block.language == "console":
+            yield from _console(block)
+        elif block.language == "sh":
+            for number, line in enumerate(block.lines, block.line + 1):
+                if line and not line.startswith("#"):
+                    yield Step(block.page, number, line)
+        elif block.language == "diff":
+            yield Step(block.page, block.line, "", patch="\n".join((*block.lines, "")))
+
+
+def _console(block: Block) -> Iterator[Step]:
+    lines = list(enumerate(block.lines, block.line + 1))
+    assert lines[0][1].startswith("$ "), f"{block.page}:{block.line}: begins with no command"
+    while lines:
+        number, command = lines.pop(0)
+        while command.endswith("\\"):
+            command = command[:-1].rstrip() + " " + lines.pop(0)[1].strip()
+        shown = list[str]()
+        while lines and not lines[0][1].startswith("$ "):
+            shown.append(lines.pop(0)[1])
+        while shown and not shown[-1]:
+            shown.pop()
+        yield Step(block.page, number, command.removeprefix("$ "), tuple(shown))
+
+
+def pattern(shown: tuple[str, ...]) -> re.Pattern[str]:
+    """Make what a page shows an expression that matches the whole of what was printed."""
+    parts = [
+        r"(?:.*\n)*?" if line.strip() == "…" else _line(line.rstrip()) + r"[ ]*\n" for line in shown
+    ]
+    return re.compile("".join(parts))
+
+
+def _line(text: str) -> str:
+    return ".*".join(re.escape(part) for part in text.split("…"))
+
+
+@dataclass
+class Scratch:
+    """A copy of the project, as a clone is: committed, set up, and with ``finbase`` on PATH."""
+
+    root: Path
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for folder in _PROJECT:
+            shutil.copytree(
+                ROOT / folder, self.root / folder, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        for file in ("Makefile", "pyproject.toml", ".gitignore"):
+            shutil.copy(ROOT / file, self.root / file)
+        programs = self.root / ".venv" / "bin"
+        programs.mkdir(parents=True)
+        (programs / "finbase").write_text(_SHIM.format(python=sys.executable))
+        (programs / "finbase").chmod(0o755)
+        (programs.parent / "ready").touch()
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": search_path(),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": _PAGE_WIDTH,
+            "NO_COLOR": "1",
+            # A verdict is new, as in a clone.
+            "XDG_CACHE_HOME": str(self.root / ".venv" / "cache"),
+            "LC_ALL": "C.UTF-8",
+            "SOURCE_DATE_EPOCH": "1764028800",
+            **{f"GIT_{who}_NAME": "you" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "you@ledger.example" for who in ("AUTHOR", "COMMITTER")},
+        }
+        for command in ("init --initial-branch main", "add .", "commit --message clone"):
+            subprocess.run(
+                ["git", *command.split()],
+                cwd=self.root,
+                env=self.environment,
+                check=True,
+                capture_output=True,
+            )
+
+    def run(self, step: Step) -> tuple[int, str]:
+        """Run a step; the exit code and what was printed, standard error included."""
+        command = "git apply --whitespace=nowarn -" if step.patch else step.command
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=self.root,
+            env=self.environment,
+            input=step.patch,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+            timeout=600,
+        )
+        return done.returncode, done.stdout
