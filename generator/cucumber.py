@@ -102,7 +102,10 @@ def _outcome(steps: list[dict[str, Any]], location: str) -> tuple[Status, str, s
                 return "passed", "", "absent, as it must be"
             return "skipped", step["name"], "nothing in the plan to check"
         if status != "passed":
-            raise ComplianceError(f"{location}: {step['name']!r} never ran (it is {status})")
+            raise ComplianceError(
+                f"{location}: {step['name']!r} never ran (it is {status})",
+                "write that step in features/steps, or correct its words",
+            )
     seen = [text for step in steps for text in _embedded(step, SEEN)]
     return "passed", "", "\n".join(dict.fromkeys(seen))
 
@@ -123,7 +126,7 @@ def _embedded(step: dict[str, Any], kind: str) -> Iterator[str]:
 def _ids(tags: tuple[str, ...], catalogue: Mapping[str, Failure], location: str) -> tuple[str, ...]:
     for tag in tags:
         if tag.lower() in _LENIENT:
-            raise ComplianceError(f"{location}: @{tag} turns a failure into a skip; remove it")
+            raise ComplianceError(f"{location}: @{tag} turns a failure into a skip", "remove it")
         if _ID.fullmatch(tag) and tag not in catalogue:
             raise ComplianceError(
                 f"{location}: @{tag} is not in the failure catalogue",
@@ -144,7 +147,8 @@ def _severity(
     if tagged and ids and tagged != listed:
         raise ComplianceError(
             f"{location}: tagged {' '.join(f'@{level}' for level in tagged)}, but failures.yaml "
-            f"says {' and '.join(f'{i} is {catalogue[i].severity}' for i in ids)}"
+            f"says {' and '.join(f'{i} is {catalogue[i].severity}' for i in ids)}",
+            "tag it as failures.yaml says, or not at all",
         )
     return next(iter(tagged or listed), None)
 

@@ -24,11 +24,11 @@ from generator.errors import Diagnostic, InputError
 from generator.known import Known
 from generator.model import Environment, Instance, ModuleUse
 from generator.registry import Registry
-from generator.schema import NAME, TOP, environment_schema, part_of
+from generator.schema import NAME, TOP, part_of
 from generator.sentences import closest, listed
 from generator.syntax import MOST_BYTES, failure
 
-__all__ = ["Environment", "Instance", "ModuleUse", "discover", "environment_schema", "load", "read"]
+__all__ = ["Environment", "Instance", "ModuleUse", "discover", "load", "read"]
 
 
 def discover(root: Path) -> tuple[Path, ...]:

@@ -14,6 +14,8 @@ __all__ = ["Failure", "Severity", "load_failures"]
 
 Severity = Literal["high", "medium", "low"]
 
+_FORM = "the head of features/failures.yaml says what an entry holds"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -46,17 +48,18 @@ def load_failures(features: Path) -> tuple[Failure, ...]:
             f"{path} is missing", "it lists the failures that the scenarios prove absent"
         ) from error
     except KeyError as error:
-        raise ComplianceError(f"{path}: an entry has no {error}") from error
+        raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
     except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
-        raise ComplianceError(f"{path} is not a failure catalogue: {error}") from error
+        raise ComplianceError(f"{path} is not a failure catalogue: {error}", _FORM) from error
     ids = [failure.id for failure in failures]
     for failure in failures:
         if ids.count(failure.id) > 1:
-            raise ComplianceError(f"{path}: {failure.id} is listed twice")
+            raise ComplianceError(f"{path}: {failure.id} is listed twice", "give one another id")
         for other in failure.overlaps:
             if other not in ids or failure.id not in failures[ids.index(other)].overlaps:
                 raise ComplianceError(
-                    f"{path}: {failure.id} overlaps {other}, but not the other way round"
+                    f"{path}: {failure.id} overlaps {other}, but not the other way round",
+                    "name each in the `overlaps` of the other",
                 )
     return failures
 

@@ -18,10 +18,10 @@ from generator.errors import TreeError
 __all__ = ["Ground", "is_written", "owner", "told"]
 
 _OWNED_DEPTH = {"environments": 2, "modules": 3}
-# What is written beside those: the pins of environments, and what a release adds to.
+# What is written beside those: pins, the schema for editors, and what a release adds to.
 _BESIDE = re.compile(
-    r"environments/[^/]+\.yaml|modules/releases\.lock|modules/[^/]+/(CHANGELOG|UPGRADING)\.md"
-    r"|templates/modules/[^/]+/contract\.yaml"
+    r"environments/([^/]+\.yaml|environment\.schema\.json)|modules/releases\.lock"
+    r"|modules/[^/]+/(CHANGELOG|UPGRADING)\.md|templates/modules/[^/]+/contract\.yaml"
 )
 
 
@@ -60,7 +60,7 @@ class Ground:
         or is in the way of something else.
         """
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise TreeError(f"{path} leaves the project")
+            raise TreeError(f"{path} leaves the project", "name a path below the project's folder")
         if path.parent not in self._sound:
             for folder in reversed(path.parents[:-1]):
                 self._check(folder, "folder", stat.S_ISDIR)

@@ -30,7 +30,7 @@ _CHANGE_OUT = (
     'release the change: finbase release {module} patch|minor|major -m "why"; or work on it as a '
     "draft: a later version than {version} in templates/modules/{module}/contract.yaml"
 )
-_UNSHOWN = re.compile(r"[^ -~\xa0-\ud7ff\ue000-\U0010ffff]")
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ class Journal:
         for path, (before, digest) in steps.items():
             try:
                 if not is_written(path):  # no journal of finbase's says so
-                    raise TreeError(f"{path} is not finbase's")
+                    raise TreeError(f"{path} is not finbase's", "it is left as it is")
                 place = self.ground.place(path)
             except TreeError:
                 left.append(path)

@@ -7,6 +7,7 @@ static credentials and asks nobody about them.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,15 +16,27 @@ from pathlib import Path
 from generator.errors import TerraformError
 from generator.provider import quoted
 
-__all__ = ["LOCAL_SOURCE", "copy_stack", "isolate_backend", "isolate_provider", "requirements"]
+__all__ = [
+    "IGNORED",
+    "LOCAL_SOURCE",
+    "copy_stack",
+    "isolate_backend",
+    "isolate_provider",
+    "module_calls",
+    "requirements",
+    "used_folders",
+]
 
 LOCAL_SOURCE = re.compile(r'(?:^|[{,\s])"?source"?\s*[=:]\s*"(\.{1,2}/[^"]*)"')
 """The ``source`` of a module that lies in the same project, as a path from where it is called."""
 
+_MODULE = re.compile(r'^\s*module\s+(?:"([\w-]+)"\s*\{)?', re.MULTILINE)
 _REQUIREMENTS = re.compile(r"^\s*required_providers\s*\{", re.MULTILINE)
 _AWS = re.compile(r'^\s*provider\s+"aws"\s*\{', re.MULTILINE)
 _ALIAS = re.compile(r'^\s*alias\s*=\s*"([^"]+)"', re.MULTILINE)
-_IGNORED = shutil.ignore_patterns(".terraform", ".git", "*.tfstate", "*.tfstate.*", "*.tfplan")
+IGNORED = shutil.ignore_patterns(".terraform", ".git", "*.tfstate", "*.tfstate.*", "*.tfplan")
+"""What of a folder is no part of a plan, for ``shutil.copytree``."""
+
 
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 _PROVIDER = """provider "aws" {{
@@ -45,26 +58,39 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
     ``folder`` and ``project`` are resolved paths. The result is the copy of ``folder``.
     Raises ``TerraformError`` where a module lies outside of ``project`` or is not there.
     """
-    found: list[Path] = []
-    queue = [folder]
     try:
-        while queue:
-            source = queue.pop()
-            if source in found:
-                continue
-            found.append(source)
-            if not source.is_relative_to(project):
-                raise TerraformError(
-                    f"{folder} uses {source}, which lies outside of {project}",
-                    "keep stacks and their modules in one project folder",
-                )
+        for source in used_folders(folder, project):
             target = root / source.relative_to(project)
-            shutil.copytree(source, target, ignore=_IGNORED, dirs_exist_ok=True)
-            for text in _sources(source):
-                queue += [(source / path).resolve() for path in LOCAL_SOURCE.findall(text)]
+            shutil.copytree(source, target, ignore=IGNORED, dirs_exist_ok=True)
     except (OSError, shutil.Error) as error:
-        raise TerraformError(f"{folder} cannot be copied for a plan: {error}") from error
+        raise TerraformError(
+            f"{folder} cannot be copied for a plan: {error}",
+            "there has to be room for temporary files; TMPDIR names another place for them",
+        ) from error
     return root / folder.relative_to(project)
+
+
+def used_folders(folder: Path, project: Path) -> tuple[Path, ...]:
+    """Return a stack's or module's folder and those of all local modules it uses, at any depth.
+
+    ``folder`` and ``project`` are resolved paths. Raises ``TerraformError`` where one lies
+    outside of ``project``, and ``OSError`` where one cannot be read.
+    """
+    found: dict[Path, None] = {}
+    queue = [folder]
+    while queue:
+        source = queue.pop()
+        if source in found:
+            continue
+        found[source] = None
+        if not source.is_relative_to(project):
+            raise TerraformError(
+                f"{folder} uses {source}, which lies outside of {project}",
+                "keep stacks and their modules in one project folder",
+            )
+        for text in _sources(source):
+            queue += [(source / path).resolve() for path in LOCAL_SOURCE.findall(text)]
+    return tuple(found)
 
 
 def isolate_backend(folder: Path) -> None:
@@ -99,6 +125,26 @@ def requirements(root: Path, folder: Path) -> frozenset[str]:
         bodies = _bodies(_REQUIREMENTS, path.read_text(encoding="utf-8", errors="replace"))
         found |= {" ".join(body.split()) for body in bodies}
     return frozenset(found | {path.read_text() for path in root.rglob("*.tf.json")})
+
+
+def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]] | None:
+    """Return all that decides which modules ``terraform get`` finds for ``folder``, below ``root``.
+
+    That is where each module block stands, seen from ``folder``, its label and its source. None
+    where that cannot be told from the text: then Terraform has to be asked.
+    """
+    if any(root.rglob("*.tf.json")):
+        return None
+    found: set[tuple[str, ...]] = set()
+    for path in root.rglob("*.tf"):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        place = os.path.relpath(path.parent, folder)
+        for match in _MODULE.finditer(text):
+            sources = LOCAL_SOURCE.findall(next(_bodies(_MODULE, text[match.start() :])))
+            if match[1] is None or len(sources) != 1:
+                return None
+            found.add((place, match[1], *sources))
+    return frozenset(found)
 
 
 def _sources(folder: Path) -> Iterator[str]:

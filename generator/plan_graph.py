@@ -7,7 +7,6 @@ here and not written again; it imports nothing but its neighbour ``addresses``.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,24 +19,7 @@ from generator.errors import ComplianceError
 if TYPE_CHECKING:
     from stack_graph import Stack
 
-__all__ = ["load_plan", "read_stack"]
-
-_KEYS = ("planned_values", "configuration")
-
-
-def load_plan(data: bytes, name: str) -> dict[str, Any]:
-    """Read the JSON of a plan; ``name`` is what messages call it.
-
-    Raises ``ComplianceError`` where it is none.
-    """
-    hint = "make it with `terraform show -json PLANFILE > plan.json`"
-    try:
-        plan = json.loads(data)
-    except ValueError as error:
-        raise ComplianceError(f"{name} is not JSON: {error}", hint) from error
-    if not isinstance(plan, dict) or any(key not in plan for key in _KEYS):
-        raise ComplianceError(f"{name} is JSON, but not of a Terraform plan", hint)
-    return plan
+__all__ = ["read_stack"]
 
 
 def read_stack(plan: Mapping[str, Any], features: Path) -> Stack:

@@ -6,10 +6,13 @@ group, so whatever it started ends with it: on Ctrl-C, on a time-out, on any err
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 
 __all__ = ["Finished", "Processes", "ProcessesClosedError"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,11 @@ class Processes:
         environ: Mapping[str, str] | None = None,
         seconds: float,
     ) -> Finished:
-        """Run to the end; raises ``TimeoutError``, or ``OSError`` if it cannot start."""
+        """Run to the end; raises ``TimeoutError``, or ``OSError`` if it cannot start.
+
+        The command is logged with its arguments, so a secret belongs into ``environ``.
+        """
+        begun = time.monotonic()
         with self._start(command, cwd, environ) as child:
             try:
                 stdout, stderr = child.communicate(timeout=seconds)
@@ -64,6 +73,9 @@ class Processes:
                 _end(child)
                 with self._lock:
                     self._running.discard(child)
+        said = shlex.join(os.fspath(part) for part in command)
+        seconds = time.monotonic() - begun
+        _log.debug("%s  [%.2f s, exit code %d, in %s]", said, seconds, child.returncode, cwd or ".")
         return Finished(child.returncode, stdout, stderr.decode(errors="replace"))
 
     def close(self) -> None:

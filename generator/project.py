@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from generator.environment import discover, load
 from generator.errors import Diagnostic, FinbaseError, InputError
-from generator.model import Environment
-from generator.registry import Registry
+
+if TYPE_CHECKING:
+    from generator.model import Environment
+    from generator.registry import Registry
 
 __all__ = ["find_project", "load_environments"]
 
@@ -35,6 +37,8 @@ def load_environments(
 
     Raises ``InputError`` with what is wrong in any of them.
     """
+    from generator.environment import discover, load
+
     paths = [root / "environments" / f"{name}.yaml" for name in dict.fromkeys(names)]
     loaded: list[Environment] = []
     problems: list[Diagnostic] = []

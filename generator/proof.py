@@ -25,6 +25,7 @@ Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 
 _FILE = "mutations.yaml"
+_FORM = "the head of features/mutations.yaml says what an entry holds"
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./(modules/[^"]+)"', re.MULTILINE)
 
@@ -100,16 +101,18 @@ def load_mutations(features: Path) -> tuple[Mutation, ...]:
         hint = "it says how each failure of the catalogue is put back"
         raise ComplianceError(f"{path} is missing", hint) from error
     except KeyError as error:
-        raise ComplianceError(f"{path}: an entry has no {error}") from error
+        raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
-        raise ComplianceError(f"{path} is not a list of mutations: {error}") from error
+        raise ComplianceError(f"{path} is not a list of mutations: {error}", _FORM) from error
     ids = [mutation.id for mutation in mutations]
     for mutation in mutations:
         if ids.count(mutation.id) > 1:
-            raise ComplianceError(f"{path}: {mutation.id} is listed twice")
+            raise ComplianceError(f"{path}: {mutation.id} is listed twice", "give one another id")
         if mutation.failure not in catalogue:
             unknown = f"{mutation.failure} is not in the failure catalogue"
-            raise ComplianceError(f"{path}: {mutation.id}: {unknown}")
+            raise ComplianceError(
+                f"{path}: {mutation.id}: {unknown}", "add it to failures.yaml, or correct the id"
+            )
     return mutations
 
 
@@ -152,7 +155,8 @@ def _stack(files: Files, mutation: Mutation) -> list[PurePosixPath]:
     main = files.get(home / "main.tf")
     if main is None:
         unknown = f"no environment {mutation.environment} is rendered"
-        raise ComplianceError(f"{_FILE}: {mutation.id}: {unknown}")
+        hint = f"render it: finbase render {mutation.environment}"
+        raise ComplianceError(f"{_FILE}: {mutation.id}: {unknown}", hint)
     folders = {home, *map(PurePosixPath, _SOURCE.findall(main.decode()))}
     return sorted(path for path in files if path.suffix == ".tf" and path.parent in folders)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from generator import compliance
 from generator.errors import ComplianceError, TerraformError
 from generator.failures import load_failures
+from generator.progress import Watch
 from generator.proof import Files, Mutation, Outcome, caught, load_mutations, mutate
 from generator.terraform import find_terraform
 from generator.tree import lay_out
@@ -54,12 +55,12 @@ def prove(
     mutations: Sequence[Mutation],
     *,
     jobs: int,
-    progress: Callable[[Outcome], None],
+    progress: Watch,
 ) -> tuple[Outcome, ...]:
     """Put each mutation back into the rendered tree, plan it, judge the plan.
 
-    ``progress`` is told each outcome when it is there; the result is in the order of
-    ``mutations``. A tree that two mutations lead to is planned once. Raises
+    ``progress`` is told each mutation and its steps; the result is in the order of ``mutations``.
+    A tree that two mutations lead to is planned once. Raises
     ``ComplianceError`` for a mutation that matches nothing, before anything is planned; one
     that gives no plan or no verdict is an outcome that is ``refused``.
     """
@@ -80,12 +81,14 @@ def prove(
 
         def judge(number: int, mutation: Mutation) -> Verdict:
             project = _folder(scratch, f"mutated-{number}")
+            progress(mutation.id, "plan")
             try:
                 lay_out(trees[mutation], project)
                 stack = project / "environments" / mutation.environment
                 plan = workspace.plan(stack, project=project)
             finally:
                 shutil.rmtree(project, ignore_errors=True)
+            progress(mutation.id, "features")
             return compliance.run(
                 plan, root / "features", environment=mutation.id, processes=workspace.processes
             )
@@ -98,7 +101,7 @@ def prove(
             for future in as_completed(futures):
                 for mutation in futures[future]:
                     outcomes[mutation] = _outcome(future, mutation, overlaps)
-                    progress(outcomes[mutation])
+                    progress(mutation.id, "")
         finally:
             for future in futures:
                 future.cancel()

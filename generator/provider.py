@@ -7,25 +7,28 @@ and which are offered to it through a CLI configuration file of our own; the reg
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 from generator.terraform import Terraform
 
-__all__ = ["ADVICE", "HOSTS", "Installation", "Mirror", "find_provider", "quoted"]
+__all__ = ["ADVICE", "HOSTS", "Installation", "Mirror", "find_provider", "origins", "quoted"]
 
 HOSTS = ("registry.terraform.io", "registry.opentofu.org")
 """Both registries serve the same builds of the provider."""
 
+_log = logging.getLogger(__name__)
 _PROVIDER = Path("hashicorp", "aws")
 _CONFIGURED = re.compile(
     r'(?:^|[{,])\s*"?(provider_installation|plugin_cache_dir)"?\s*[{=:]', re.MULTILINE
 )
+_QUOTED_PATH = re.compile(r'"((?:/|~/)[^"]*)"')
 _ROOTS = (
     "~/.terraform.d",
     "~/.local/share",
@@ -64,16 +67,24 @@ class Mirror:
         """The folder of the provider's versions."""
         return self.root / self.host / _PROVIDER
 
+    def versions(self, platform: str) -> frozenset[str]:
+        """The versions that it has for a platform, unpacked or zipped."""
+        unpacked = {path.parent.name for path in self.package.glob(f"*/{platform}")}
+        zipped = {path.name.split("_")[-3] for path in self.package.glob(f"*_{platform}.zip")}
+        return frozenset(unpacked | zipped)
+
 
 @dataclass(frozen=True)
 class Installation:
     """What to tell Terraform: nothing where ``mirrors`` is empty.
 
-    ``settings`` is the text of the user's own CLI configuration, to be kept.
+    ``settings`` is the text of the user's own CLI configuration, to be kept; ``origin`` says, for
+    people, where the provider comes from.
     """
 
     mirrors: tuple[Mirror, ...] = ()
     settings: str = ""
+    origin: str = field(default="", compare=False)
 
     def cli_config(self, host: str, scratch: Path) -> str:
         """Return the CLI configuration that offers the mirrors, for the registry ``host``.
@@ -98,20 +109,25 @@ def find_provider(
     roots: Iterable[str] = _ROOTS,
 ) -> Installation:
     """Find out where the provider can be had on this machine; never fails."""
-    environ = os.environ if environ is None else environ
+    found = _find(terraform, os.environ if environ is None else environ, roots)
+    _log.debug("the AWS provider comes from %s", found.origin)
+    return found
+
+
+def _find(terraform: Terraform, environ: Mapping[str, str], roots: Iterable[str]) -> Installation:
     texts = [_read(path) for path in _config_files(terraform, environ)]
     if any(_CONFIGURED.search(text) for text in texts):
-        return Installation()
+        return Installation(origin=f"where {terraform.command}'s configuration file says")
     # Settings in JSON cannot be joined with blocks; Terraform reads credentials there itself.
     settings = "\n".join(text for text in texts if not text.lstrip().startswith("{"))
     if any(
         _holds(Mirror(folder, terraform.host), terraform.platform)
         for folder in _own_folders(environ)
     ):
-        return Installation()
+        return Installation(origin=f"a plugin folder that {terraform.command} itself searches")
     cache = environ.get("TF_PLUGIN_CACHE_DIR")
     if cache and (mirrors := _mirrors(Path(cache), terraform)):
-        return Installation(mirrors, settings)
+        return Installation(mirrors, settings, f"TF_PLUGIN_CACHE_DIR, {cache}")
     seen: set[Path] = set()
     found = [
         mirror
@@ -119,7 +135,26 @@ def find_provider(
         for folder in _walk(Path(_expand(root, environ)), seen)
         for mirror in _mirrors(folder, terraform)
     ]
-    return Installation(tuple(found), settings)
+    places = ", ".join(str(mirror.root) for mirror in found)
+    return Installation(tuple(found), settings, places or f"the registry, {terraform.host}")
+
+
+def origins(
+    terraform: Terraform, installation: Installation, environ: Mapping[str, str] | None = None
+) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+    """Return all that decides which build of a pinned provider Terraform installs.
+
+    That is the text of each CLI configuration file that there is, and each folder that builds
+    can be taken from, whether it is there or not. A registry is not told: what it serves for a
+    version is signed, and never changes.
+    """
+    environ = os.environ if environ is None else environ
+    texts = [text for path in _config_files(terraform, environ) if (text := _read(path))]
+    named = [Path(_expand(path, environ)) for text in texts for path in _QUOTED_PATH.findall(text)]
+    cache = environ.get("TF_PLUGIN_CACHE_DIR")
+    folders = [*named, *_own_folders(environ), *([Path(cache)] if cache else [])]
+    mirrors = [mirror.package for mirror in installation.mirrors]
+    return tuple(texts), (*mirrors, *(f / host for f in folders for host in HOSTS))
 
 
 def _mirrors(folder: Path, terraform: Terraform) -> tuple[Mirror, ...]:

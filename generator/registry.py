@@ -22,6 +22,8 @@ class Registry:
         self.releases = root / "modules"
         self._loaded: dict[Path, Contract] = {}
         self._parsed: dict[bytes, Contract] = {}
+        self._current: dict[str, Contract] = {}
+        self._pinned: dict[tuple[str, Version], Contract] = {}
 
     @cached_property
     def lock(self) -> Lock:
@@ -35,7 +37,9 @@ class Registry:
 
     def current(self, name: str) -> Contract:
         """The contract that the templates of the module have now."""
-        return self._load(self.templates / name / "contract.yaml")
+        if name not in self._current:
+            self._current[name] = self._load(self.templates / name / "contract.yaml")
+        return self._current[name]
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """Every version that can be pinned, oldest first."""
@@ -49,6 +53,11 @@ class Registry:
 
         A released version has its own, whatever the templates are at.
         """
+        if (name, version) not in self._pinned:
+            self._pinned[name, version] = self._get(name, version)
+        return self._pinned[name, version]
+
+    def _get(self, name: str, version: Version) -> Contract:
         path = self.releases / name / str(version) / "contract.yaml"
         current = self.current(name)
         if current.version == version and not ((name, version) in self.lock and path.is_file()):

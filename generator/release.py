@@ -15,13 +15,14 @@ from pathlib import Path, PurePosixPath
 from generator import notes
 from generator.compatibility import Level, Reason, required, what_changed
 from generator.contract import Contract, Version
+from generator.environment_schema import pinnable
 from generator.errors import FinbaseError
 from generator.ground import Ground, told
 from generator.integrity import before_the_last, folder_hash, folder_of
 from generator.interface import Interface, read_interface
 from generator.lock import PATH, Lock
 from generator.registry import Registry
-from generator.render import Tree, render_module
+from generator.render import SCHEMA, Tree, render_module, render_schema
 from generator.tree import Step, compare, read_folder
 
 __all__ = ["Release", "prepare"]
@@ -95,10 +96,12 @@ def prepare(
                 f"change its templates first: templates/modules/{module}/",
             )
         reasons = what_changed(_interface(before), _interface(rendered))
+    modules = pinnable(registry)
     lock = registry.lock.with_release(module, version, folder_hash(rendered, folder))
     texts = {
         PATH: lock.text().encode(),
         PurePosixPath("templates/modules", module, "contract.yaml"): contract.source,
+        SCHEMA: render_schema({**modules, module: modules[module].with_release(contract)}),
         **notes.with_release(root, module, previous, version, level, reasons, why, hints, day),
     }
     steps = _written(root, rendered, texts) | _draft(root, registry, module, version)
@@ -117,11 +120,15 @@ def _at(contract: Contract, version: Version) -> Contract:
     """Give the contract with another version, in its text too."""
     source, count = _VERSION.subn(f"version: {version}".encode(), contract.source, count=1)
     if not count:
-        raise FinbaseError(f"{contract.path} has no line that begins with `version:`")
+        raise FinbaseError(
+            f"{contract.path} has no line that begins with `version:`",
+            f"write `version: {version}` on a line of its own, at its begin",
+        )
     placed = Contract.parse(source, contract.path)
     if placed.version != version:
         raise FinbaseError(
-            f"{contract.path} has another line before its version that looks like it"
+            f"{contract.path} has another line before its version that looks like it",
+            "put the version before all other lines that begin with `version:`",
         )
     return placed
 

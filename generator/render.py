@@ -6,6 +6,7 @@ the place of the project: the same sources give the same bytes.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 
 from generator import archive, checksums, codes, stack
 from generator.contract import Archive, Contract, Input, Output, Wire
+from generator.environment_schema import Pinnable, environment_schema, pinnable
 from generator.errors import Diagnostic, InputError
 from generator.hcl import Hcl, attributes, inline, type_constraint
 from generator.model import Environment
@@ -21,13 +23,25 @@ from generator.registry import Registry
 from generator.templating import hcl_templates, markdown_templates
 from generator.validation import validations, words
 
-__all__ = ["MARK", "Tree", "render_module", "render_project", "render_stack", "render_stacks"]
+__all__ = [
+    "MARK",
+    "SCHEMA",
+    "Tree",
+    "render_module",
+    "render_project",
+    "render_schema",
+    "render_stack",
+    "render_stacks",
+]
 
 Tree: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 
 MARK = "Rendered by finbase from "
-"""What the first line of every rendered file of HCL or Markdown says."""
+"""What the first line of every rendered file of HCL, Markdown or JSON says."""
+
+SCHEMA = PurePosixPath("environments/environment.schema.json")
+"""The schema that editors hold environment files to."""
 
 _TEMPLATE = ".j2"
 
@@ -53,7 +67,7 @@ class Variable:
 def render_project(
     environments: Iterable[Environment], registry: Registry, root: Path
 ) -> dict[PurePosixPath, bytes]:
-    """Render every module at the version of its templates, and the stacks of ``environments``.
+    """Render modules at the version of their templates, the stacks, and the schema for editors.
 
     An older version that an environment pins is released and stays as it is in ``modules/``.
     Raises ``InputError`` for a contract or a template that is broken.
@@ -62,14 +76,16 @@ def render_project(
     tree: dict[PurePosixPath, bytes] = {}
     for name in registry.names:
         tree |= render_module(registry.current(name), templates)
-    return tree | render_stacks(environments, root)
+    return tree | {SCHEMA: render_schema(pinnable(registry))} | render_stacks(environments, root)
 
 
 def render_stacks(environments: Iterable[Environment], root: Path) -> dict[PurePosixPath, bytes]:
     """Render the stacks of ``environments`` alone; errors as for ``render_project``."""
+    folder = root / "templates" / "stack"
+    pins, files = _pins(folder / "stack.yaml"), _stack_templates(folder)
     tree: dict[PurePosixPath, bytes] = {}
     for environment in environments:
-        tree |= render_stack(environment, root / "templates")
+        tree |= _stack(environment, root / "templates", pins, files)
     return tree
 
 
@@ -109,22 +125,40 @@ def render_stack(environment: Environment, templates: Path) -> dict[PurePosixPat
 
     ``templates`` and errors are as for ``render_module``.
     """
+    folder = templates / "stack"
+    return _stack(environment, templates, _pins(folder / "stack.yaml"), _stack_templates(folder))
+
+
+def _stack(
+    environment: Environment, templates: Path, pins: Any, files: Iterable[str]
+) -> dict[PurePosixPath, bytes]:
+    """Render a stack with what is read once for all of them."""
     source = f"environments/{environment.name}.yaml"
     header = f"{MARK}{source}. Do not edit: change that file and run make render."
     context = {
         "environment": environment,
-        "pins": _pins(templates / "stack" / "stack.yaml"),
+        "pins": pins,
         "locals": stack.local_values(environment),
         "default_tags": stack.default_tags(environment),
         "blocks": list(stack.blocks(environment)),
         "exports": list(stack.exports(environment)),
     }
-    files: dict[str, bytes] = {}
-    for file in _files(templates / "stack"):
-        if file.endswith(_TEMPLATE) and not file.startswith("_"):
-            files |= _rendered(templates, f"stack/{file}", file, context, header)
+    rendered: dict[str, bytes] = {}
+    for file in files:
+        rendered |= _rendered(templates, f"stack/{file}", file, context, header)
     target = PurePosixPath("environments", environment.name)
-    return {target / file: files[file] for file in sorted(files)}
+    return {target / file: rendered[file] for file in sorted(rendered)}
+
+
+def _stack_templates(folder: Path) -> list[str]:
+    return [file for file in _files(folder) if file.endswith(_TEMPLATE) and file[0] != "_"]
+
+
+def render_schema(modules: Mapping[str, Pinnable]) -> bytes:
+    """Render the schema of environment files that are composed of these modules."""
+    header = f"{MARK}templates/modules/*/contract.yaml. Do not edit: run make render."
+    text = json.dumps(environment_schema(modules), indent=2, ensure_ascii=False)
+    return f'{{"$comment": {json.dumps(header)},{text.removeprefix("{")}\n'.encode()
 
 
 def _rendered(

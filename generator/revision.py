@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +13,7 @@ from generator.errors import FinbaseError
 
 __all__ = ["Repository"]
 
+_log = logging.getLogger(__name__)
 _Wanted = Callable[[PurePosixPath], bool]
 
 _FOLDERS = ("environments", "modules")
@@ -76,6 +79,12 @@ class Repository:
                 files[path] = place.read_bytes()
         return files
 
+    def differs(self, commit: str, paths: Sequence[str]) -> bool:
+        """Say whether any of these files and folders is not as a commit has it."""
+        changed = self._git("diff", "--name-only", commit, "--", *paths)
+        new = self._git("ls-files", "--others", "--exclude-standard", "--", *paths)
+        return bool(changed or new)
+
     def _contents(self, blobs: Sequence[str]) -> dict[str, bytes]:
         if not blobs:
             return {}
@@ -86,7 +95,10 @@ class Repository:
             end = output.index(b"\n", start)
             _, kind, size = output[start:end].decode().split(" ")
             if kind != "blob":
-                raise FinbaseError(f"git has {kind} under {blob}, not the content of a file")
+                raise FinbaseError(
+                    f"git has {kind} under {blob}, not the content of a file",
+                    "`git fsck` in the project's folder says whether the repository is sound",
+                )
             start = end + 1 + int(size)
             contents[blob] = output[end + 1 : start]
             start += 1  # a newline ends each
@@ -95,6 +107,7 @@ class Repository:
     def _git(
         self, *arguments: str, stdin: bytes = b"", failed: FinbaseError | None = None
     ) -> bytes:
+        begun = time.monotonic()
         try:
             done = subprocess.run(
                 ["git", *arguments],
@@ -106,13 +119,20 @@ class Repository:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise FinbaseError("git is not on PATH", "install git") from error
+            raise FinbaseError("git is not on PATH", "install the package git") from error
         except subprocess.TimeoutExpired as error:
-            raise FinbaseError(f"git {arguments[0]} did not end within {_SECONDS:g} s") from error
+            raise FinbaseError(
+                f"git {arguments[0]} did not end within {_SECONDS:g} s",
+                "`git fsck` in the project's folder says whether the repository is sound",
+            ) from error
+        seconds = time.monotonic() - begun
+        _log.debug("git %s  [%.2f s, exit code %d]", arguments[0], seconds, done.returncode)
         if done.returncode == 0:
             return done.stdout
         said = done.stderr.decode(errors="replace").strip()
-        raise failed or FinbaseError(f"git {arguments[0]} failed: {said}")
+        raise failed or FinbaseError(
+            f"git {arguments[0]} failed: {said}", f"run git {arguments[0]} in {self.root} yourself"
+        )
 
 
 def _no_repository(root: Path) -> FinbaseError:

@@ -1,4 +1,4 @@
-"""The JSON Schema of an environment file: for the check of one part of it, and for editors."""
+"""The JSON Schema of each part of an environment file, and the check of that part."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from generator.contract import Contract, Input
 from generator.document import MOST_PROBLEMS, Document, Where
 from generator.errors import Diagnostic
-from generator.registry import Registry
 from generator.sentences import Refusal, explain
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
 
-__all__ = ["NAME", "TOP", "Part", "environment_schema", "part_of"]
+__all__ = ["NAME", "TOP", "Part", "part_of"]
 
 NAME: Final = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 """What an environment and a project are called, in 2 to 31 characters."""
@@ -200,51 +199,3 @@ def part_of(contract: Contract) -> Part:
         depth = 2 if contract.multiplicity == "many" else 0
         _PARTS[contract.source] = Part(contract.section_schema(), inputs, filled, depth)
     return _PARTS[contract.source]
-
-
-def environment_schema(registry: Registry) -> dict[str, Any]:
-    """The JSON Schema of a whole environment file, for editors.
-
-    Each module is described at every version that can be pinned.
-    """
-    sections = {name: _any_version(registry, name) for name in registry.names}
-    required = [n for n in registry.names if registry.current(n).multiplicity == "one"]
-    modules = {
-        **TOP.schema["properties"]["modules"],
-        "properties": sections,
-        "required": required,
-        "additionalProperties": False,
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Environment of finbase",
-        **TOP.schema,
-        "properties": {**TOP.schema["properties"], "modules": modules},
-    }
-
-
-def _any_version(registry: Registry, name: str) -> dict[str, Any]:
-    """The schema of a module's section, which the version it pins decides."""
-    versions = registry.versions(name)
-    contracts = {str(v): registry.get(name, v) for v in versions}
-    version = {
-        "enum": list(contracts),
-        "description": "The released version of the module.",
-    }
-    if len(contracts) == 1:
-        (contract,) = contracts.values()
-        schema = contract.section_schema()
-        return {**schema, "properties": {**schema["properties"], "version": version}}
-    return {
-        "type": "object",
-        "description": registry.current(name).summary,
-        "properties": {"version": version},
-        "required": ["version"],
-        "allOf": [
-            {
-                "if": {"properties": {"version": {"const": text}}, "required": ["version"]},
-                "then": contract.section_schema(),
-            }
-            for text, contract in contracts.items()
-        ],
-    }

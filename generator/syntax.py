@@ -24,9 +24,8 @@ MOST_BYTES: Final = 1024 * 1024
 # Everything YAML does not call printable, line breaks that editors do not count as lines, what
 # has no width, and characters that change the direction of the text around them.
 INVISIBLE: Final = re.compile(
-    "\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-    "|[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 
 _TAB_INDENT = re.compile(r" *\t")
@@ -69,7 +68,9 @@ def explain(path: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
-    row = lines[line] if line < len(lines) else ""
+    if line >= len(lines):  # The scanner ends each text with a line break that need not be there.
+        line, column = len(lines) - 1, len(lines[-1])
+    row = lines[line]
 
     def at(line: int, column: int, code: str, message: str, hint: str | None = None) -> Diagnostic:
         return Diagnostic(path, line + 1, column + 1, code, message, hint)

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
-import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generator import hcl
+from generator import codes, hcl
 from generator.errors import Diagnostic, InputError
 from generator.hcl import Hcl
+from generator.private import cache_home, private_folder
 
 if TYPE_CHECKING:
     import jinja2
@@ -126,7 +125,7 @@ def _environment(
 
 
 def _broken(where: str, line: int, message: str) -> InputError:
-    return InputError([Diagnostic(where, line, 1, "FB011", message)])
+    return InputError([Diagnostic(where, line, 1, codes.CONTRACT, message)])
 
 
 def _finalize(value: Any) -> Hcl:
@@ -200,25 +199,7 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
     for module in (Path(__file__), Path(hcl.__file__)):
         key.update(module.read_bytes())
     try:
-        folder = _private_folder(["finbase", "jinja", key.hexdigest()[:16]])
+        folder = private_folder(cache_home(), ["finbase", "jinja", key.hexdigest()[:16]])
     except (OSError, RuntimeError):
         return None
     return Cache(str(folder)) if folder else None
-
-
-def _private_folder(parts: Iterable[str]) -> Path | None:
-    """Make a folder in the user's cache that only this user can write to, or give None.
-
-    What lies there is run as code, so a folder of somebody else's is not used.
-    """
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    folder = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
-    folder.mkdir(parents=True, exist_ok=True)
-    for part in parts:
-        folder /= part
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()
-        own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-        if not own or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o022:
-            return None
-    return folder

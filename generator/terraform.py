@@ -33,6 +33,10 @@ _INSTALL = (
     "OpenTofu 1.11 or newer (https://opentofu.org/docs/intro/install/) so that `terraform` or "
     "`tofu` is on PATH, or set FINBASE_TERRAFORM to the program's path"
 )
+_REFUSED = (
+    "it worked on a copy: mend the environment's YAML file or the templates, and render; --verbose "
+    "shows how it was run"
+)
 _LINES = 40
 # How a plan gets its provider is our doing, and nothing that whoever reads the error can change.
 _OVERRIDES = re.compile(
@@ -79,9 +83,12 @@ class Terraform:
                 [self.path, *arguments], cwd=cwd, environ=environ, seconds=_SECONDS
             )
         except (OSError, TimeoutError, ProcessesClosedError) as error:
-            raise TerraformError(f"{step} could not run for {about}: {error}") from error
+            raise TerraformError(
+                f"{step} could not run for {about}: {error}",
+                "`finbase doctor` looks for what is missing",
+            ) from error
         if finished.code != 0:
-            raise TerraformError(f"{step} failed for {about}:\n{_reason(finished)}")
+            raise TerraformError(f"{step} failed for {about}:\n{_reason(finished)}", _REFUSED)
         return finished.stdout
 
 
@@ -139,7 +146,7 @@ def fmt_check(paths: Iterable[Path], terraform: Terraform) -> tuple[Path, ...]:
     with Processes() as processes:
         finished = processes.run(command, environ=isolated_environ(), seconds=_SECONDS)
     if finished.code not in (0, 3) or finished.stderr.strip():
-        raise TerraformError(f"{terraform.command} fmt failed:\n{_reason(finished)}")
+        raise TerraformError(f"{terraform.command} fmt failed:\n{_reason(finished)}", _REFUSED)
     # It names them from the working folder.
     return tuple(sorted(Path(name).resolve() for name in finished.stdout.decode().splitlines()))
 

@@ -35,8 +35,8 @@ __all__ = [
     "write",
 ]
 
-_MARKED = (".tf", ".md", ".hcl")
-_MARKS = (f"# {MARK}".encode(), f"<!-- {MARK}".encode())
+_MARKED = (".tf", ".md", ".hcl", ".json")
+_MARKS = tuple(f"{start}{MARK}".encode() for start in ("# ", "<!-- ", '{"$comment": "'))
 # What Terraform makes, and what it does not read: hidden files and the copies of editors.
 _IGNORED = re.compile(r"\..*|.*~|#.*#|__pycache__|.*\.tfstate(\..*)?|.*\.tfplan")
 

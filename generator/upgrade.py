@@ -23,6 +23,7 @@ from generator.interface import read_interface
 from generator.model import Environment, ModuleUse
 from generator.notes import UpgradeNote, upgrade_notes
 from generator.pins import with_pins
+from generator.progress import Watch, unwatched
 from generator.registry import Registry
 from generator.render import Tree, render_module, render_project, render_stack
 from generator.stack import label
@@ -85,11 +86,12 @@ def preview(
     environment: Environment,
     pins: Mapping[str, Version],
     terraform: Terraform,
+    progress: Watch = unwatched,
 ) -> Upgrade:
     """Find out what the new ``pins`` do to an environment; nothing is written to the project.
 
-    Raises ``TerraformError`` where a stack cannot be planned, and ``FinbaseError`` for a
-    version whose files are not there.
+    ``progress`` is told of the two plans that are made. Raises ``TerraformError`` where a stack
+    cannot be planned, and ``FinbaseError`` for a version whose files are not there.
     """
     path = root / environment.document.path
     old = path.read_text(encoding="utf-8")
@@ -101,7 +103,7 @@ def preview(
         after = read(environment.document.path, text.encode(), registry, root)
     except InputError as error:
         return Upgrade(environment, None, text, modules, (), error.diagnostics)
-    planned, planned_after = _plans(root, registry, (environment, after), terraform)
+    planned, planned_after = _plans(root, registry, (environment, after), terraform, progress)
     moved = {
         f"module.{label(use, instance)}.{one}": f"module.{label(use, instance)}.{other}"
         for use in after.modules
@@ -140,7 +142,9 @@ def _module(
     root: Path, registry: Registry, use: ModuleUse | None, version: Version
 ) -> ModuleUpgrade:
     if use is None:
-        raise FinbaseError("a pin can only be moved where there is one")
+        raise FinbaseError(
+            "a pin can only be moved where there is one", "put the module into the file first"
+        )
     return ModuleUpgrade(
         use.name,
         use.version,
@@ -172,6 +176,7 @@ def _plans(
     registry: Registry,
     environments: tuple[Environment, Environment],
     terraform: Terraform,
+    progress: Watch,
 ) -> list[Any]:
     """Plan both stacks, each in a project of its own that holds only what it needs."""
     with (
@@ -188,11 +193,15 @@ def _plans(
         workspace_folder = Path(scratch, "workspace")
         workspace_folder.mkdir()
         with Workspace(terraform, workspace_folder) as workspace:
-            running = [
-                pool.submit(workspace.plan, stack, project=stack.parent.parent)
-                for stack in projects
-            ]
-            return [json.loads(each.result()) for each in running]
+
+            def plan(pins: str, stack: Path) -> bytes:
+                progress(pins, "plan")
+                planned = workspace.plan(stack, project=stack.parent.parent)
+                progress(pins, "")
+                return planned
+
+            running = pool.map(plan, ("old pins", "new pins"), projects)
+            return [json.loads(planned) for planned in running]
 
 
 def _files(root: Path, registry: Registry, contract: Contract) -> Tree:

@@ -17,7 +17,7 @@ from generator.hcl import Hcl, inline, literal, shift
 
 __all__ = ["validations", "words"]
 
-_NOTES = frozenset({"$comment", "default", "description", "examples", "title"})
+_NOTES = frozenset({"$comment", "default", "deprecated", "description", "examples", "title"})
 _SHAPE = frozenset({"type", "required", "uniqueItems"})  # the type constraint sees to these
 _NUMBER = frozenset({"minimum", "maximum", "multipleOf"})
 _SIZES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from generator.failures import Failure, Severity
@@ -52,11 +53,15 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one plan. ``failures`` is the catalogue that it is measured by."""
+    """The verdict on one plan. ``failures`` is the catalogue that it is measured by.
+
+    ``remembered`` says when it was reached, where that was in an earlier run on the same.
+    """
 
     environment: str
     scenarios: tuple[Scenario, ...]
     failures: tuple[Failure, ...]
+    remembered: datetime | None = None
 
     @property
     def passed(self) -> bool:

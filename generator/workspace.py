@@ -17,7 +17,13 @@ from pathlib import Path
 from types import TracebackType
 
 from generator.errors import TerraformError
-from generator.offline import copy_stack, isolate_backend, isolate_provider, requirements
+from generator.offline import (
+    copy_stack,
+    isolate_backend,
+    isolate_provider,
+    module_calls,
+    requirements,
+)
 from generator.process import Processes
 from generator.provider import ADVICE, Installation, find_provider, quoted
 from generator.terraform import Terraform, isolated_environ
@@ -75,6 +81,7 @@ class Workspace:
         self._numbers = count(1)
         self._installing = threading.Lock()
         self._installed: dict[frozenset[str], _Installed] = {}
+        self._manifests: dict[frozenset[tuple[str, ...]], bytes] = {}
 
     def __enter__(self) -> Workspace:
         return self
@@ -130,13 +137,27 @@ class Workspace:
             installed = self._installed.get(needed)
             if installed is None:
                 installed = self._installed[needed] = self._install(tree)
+                self._get(tree, installed.config)
                 return installed.config
         for path in installed.files:
             target = tree.folder / path.relative_to(installed.config.parent)
             target.parent.mkdir(exist_ok=True)
             shutil.copy(path, target)
-        self._run(tree, installed.config, "get", "-no-color")
+        self._get(tree, installed.config)
         return installed.config
+
+    def _get(self, tree: _Tree, config: Path) -> None:
+        """Make the modules known: as Terraform wrote for a tree with the very same calls."""
+        calls = module_calls(tree.root, tree.folder)
+        manifest = tree.folder / ".terraform" / "modules" / "modules.json"
+        if calls in self._manifests and not manifest.is_file():
+            manifest.parent.mkdir(parents=True, exist_ok=True)
+            manifest.write_bytes(self._manifests[calls])
+            return
+        if not manifest.is_file():  # ``init`` has written it for the tree that it ran in.
+            self._run(tree, config, "get", "-no-color")
+        if calls is not None and manifest.is_file():
+            self._manifests[calls] = manifest.read_bytes()
 
     def _install(self, tree: _Tree) -> _Installed:
         keep = self._scratch / f"provider-{len(self._installed)}"

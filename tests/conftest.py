@@ -19,6 +19,9 @@ from generator.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# No verdict comes from an earlier run, unless a test wants just that.
+os.environ.setdefault("FINBASE_CACHE", "0")
+
 # How fast the machine is decides no test. In CI the drawn cases are the same in every run.
 settings.register_profile(
     "finbase",
@@ -55,6 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             others = [item for item in items if item.get_closest_marker(name)]
             config.hook.pytest_deselected(items=others)
             items[:] = [item for item in items if item not in others]
+    items.sort(key=lambda item: "killed_twice" not in item.name)  # Minutes of waiting: first.
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

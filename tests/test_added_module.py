@@ -7,13 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from commands import finbase
 
 from generator.check import check
-from generator.cli import main
+from generator.environment_schema import environment_schema, pinnable
 from generator.lock import PATH, Lock
 from generator.registry import Registry
-from generator.schema import environment_schema
 from generator.terraform import find_terraform, fmt_check
 from generator.workspace import Workspace
 
@@ -25,10 +24,6 @@ PIN = """
     version: 1.0.0
     expire_after_days: 30
 """
-
-
-def finbase(project: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--project", str(project), *arguments])
 
 
 @pytest.fixture
@@ -88,7 +83,7 @@ def test_every_other_command_knows_it(added: Path) -> None:
     assert explained.exit_code == 0
     assert "must be a whole number between 1 and 3650" in explained.output
     assert finbase(added, "rules").exit_code == 0
-    schema = environment_schema(Registry(added))
+    schema = environment_schema(pinnable(Registry(added)))
     assert "exports" in schema["properties"]["modules"]["properties"]
     assert "exports" not in schema["properties"]["modules"]["required"]
     differs = finbase(added, "diff", "staging", "production").output

@@ -14,11 +14,11 @@ import pytest
 from sample import SAMPLE, changed, write
 
 from generator.environment import load
+from generator.environment_schema import environment_schema, pinnable
 from generator.errors import InputError
 from generator.hcl import literal
 from generator.registry import Registry
 from generator.render import render_stack
-from generator.schema import environment_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(__file__).parent / "corpus" / "injection"
@@ -112,7 +112,7 @@ def filled(schema: Mapping[str, Any], value: dict[str, Any]) -> dict[str, Any]:
     return {**given, **value}
 
 
-SCHEMA = environment_schema(REGISTRY)
+SCHEMA = environment_schema(pinnable(REGISTRY))
 MODULES = {name: REGISTRY.current(name).section_schema() for name in REGISTRY.names}
 SCHEMA["properties"]["modules"]["properties"] = MODULES
 WHOLE["modules"] = {name: filled(MODULES[name], s) for name, s in WHOLE["modules"].items()}

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from commands import finbase
 
 from generator.cli import main
 from generator.registry import Registry
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def finbase(project: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--project", str(project), *arguments])
 
 
 def snapshot(project: Path) -> dict[str, bytes]:
@@ -151,7 +149,7 @@ def test_every_wrong_value_is_told_at_once_and_nothing_is_written(project: Path)
         (("check", "production", "staging", "--plan", str(ROOT / "README.md")), "one plan"),
         (("check", "--plan", str(ROOT / "README.md")), "is not JSON"),
         (("check", "--plan", str(ROOT / "nowhere.json")), "does not exist"),
-        (("prove-all",), "No such command"),
+        (("prove-all",), "no such command"),
     ],
 )
 def test_wrong_usage_exits_2(project: Path, arguments: tuple[str, ...], told: str) -> None:
@@ -178,16 +176,62 @@ def test_without_terraform_the_installation_is_told(
     assert "OpenTofu" in result.output
 
 
-def test_every_file_of_a_command_is_in_the_list_and_has_an_example() -> None:
-    files = {path.stem for path in (ROOT / "generator" / "commands").glob("*.py")}
-    context = click.Context(main)
-    assert set(main.list_commands(context)) == files - {"__init__", "shared"}
+SHARED = {"__init__", "console", "live", "names", "shared"}
+
+
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(main, info_name="finbase")
     for name in main.list_commands(context):
         command = main.get_command(context, name)
         assert command is not None
         assert command.name == name
-        if command.params:
-            assert "Examples:" in (command.help or ""), name
+        yield name, command
+        if isinstance(command, click.Group):
+            for below in command.commands.values():
+                yield f"{name} {below.name}", below
+
+
+def test_every_file_of_a_command_is_in_the_list() -> None:
+    files = {path.stem for path in (ROOT / "generator" / "commands").glob("*.py")}
+    assert set(main.list_commands(click.Context(main))) == files - SHARED
+
+
+EXAMPLES = [
+    (name, line.strip())
+    for name, command in every_command()
+    for line in (command.help or "").partition("Examples:")[2].splitlines()
+    if line.strip()
+]
+
+
+def test_every_command_has_an_example() -> None:
+    assert {name for name, _ in EXAMPLES} == {name for name, _ in every_command()}
+
+
+@pytest.mark.parametrize(("name", "line"), EXAMPLES, ids=lambda part: part)
+def test_every_example_is_a_call_that_is_understood(
+    name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = re.search(r"finbase ([^|>#)]*)", line)
+    assert found, line
+    arguments = shlex.split(re.sub(r"\$\w+", "2", found[1].rstrip()))
+    assert arguments[: len(name.split())] == name.split()
+    monkeypatch.chdir(tmp_path)
+    for argument in arguments:
+        if re.search(r"\.(json|tfplan)$", argument):
+            (tmp_path / argument).touch()
+    understood: list[str] = []
+    context = main.make_context("finbase", list(arguments))
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        rest = [*context._protected_args, *context.args]
+        below, next_, rest = command.resolve_command(context, rest)
+        assert next_ is not None
+        understood.append(str(below))
+        context = next_.make_context(below, rest, parent=context)
+        command = next_
+    assert " ".join(understood).startswith(name)
+    assert context.args == []
 
 
 def test_help_and_render_do_not_load_what_they_do_not_need() -> None:

@@ -11,17 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from commands import finbase
 
 from generator.checksums import digest
-from generator.cli import main
 from generator.registry import Registry
 
 MAIN = "modules/cache/{}/main.tf"
-
-
-def finbase(project: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--project", str(project), *arguments])
 
 
 def snapshot(project: Path) -> dict[str, bytes]:

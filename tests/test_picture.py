@@ -18,7 +18,7 @@ from generator.flows import Flow
 from generator.network import Gateway, Group, Kind, Member, Network, Route, Subnet
 from generator.picture import Module, Picture, Wire, read_picture
 from generator.plan_graph import read_stack
-from generator.report import drawing, graph_text
+from generator.report import drawing, graph
 from generator.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -336,15 +336,15 @@ def test_a_way_to_the_gateway_of_another_zone_is_seen() -> None:
 def test_no_text_breaks_out_of_a_label(subject: drawing.Subject, text: str) -> None:
     picture, plain = sample(2, text), sample(2)
     for write, shape in (
-        (graph_text.mermaid, r'"[^"]*"'),
-        (graph_text.dot, r'"(?:[^"\\]|\\.)*"'),
+        (graph.mermaid, r'"[^"]*"'),
+        (graph.dot, r'"(?:[^"\\]|\\.)*"'),
     ):
         ours, theirs = (re.sub(shape, '""', write(p, subject)) for p in (picture, plain))
         assert sorted(ours.splitlines()) == sorted(theirs.splitlines())
 
 
 def test_mermaid_says_what_modules_share() -> None:
-    assert graph_text.mermaid(sample(), "modules") == (
+    assert graph.mermaid(sample(), "modules") == (
         "flowchart LR\n"
         '  n0["kms<br>kms 1.0.0, 5 resources"]\n'
         '  n1["database<br>elsewhere, 0 resources"]\n'
@@ -356,7 +356,7 @@ def test_dot_marks_what_is_broken() -> None:
     picture = sample()
     flow = Flow(**{**vars(picture.network.flows[0]), "inward": ""})
     network = Network(**{**vars(picture.network), "flows": (flow,)})
-    lines = graph_text.dot(Picture(network, (), ()), "flows").splitlines()
+    lines = graph.dot(Picture(network, (), ()), "flows").splitlines()
     assert '  n0 -> n1 [label="tcp 5432: SQL", style=dashed];' in lines
 
 

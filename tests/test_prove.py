@@ -17,7 +17,6 @@ from click.testing import CliRunner, Result
 from generator.cli import main
 from generator.proof import Mutation, Outcome
 from generator.report import matrix
-from generator.report.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -69,16 +68,6 @@ def test_the_matrix_for_machines_says_the_same() -> None:
         ["F01", "F10"],
     )
     assert (second["outcome"], second["refused"]) == ("refused", "plan failed:\n  no key")
-
-
-def test_progress_is_one_line_on_a_terminal_and_plain_lines_elsewhere() -> None:
-    seconds = iter([0.0, 10.0, 20.0])
-    on_terminal = Progress(4, terminal=True, clock=lambda: next(seconds))
-    assert on_terminal.step("a") == "\r\x1b[K1/4 a, 0:30 left"
-    assert on_terminal.step("b") == "\r\x1b[K2/4 b, 0:20 left"
-    assert on_terminal.end() == "\r\x1b[K"
-    elsewhere = Progress(4, terminal=False)
-    assert (elsewhere.step("a"), elsewhere.end()) == ("1/4 a", "")
 
 
 def test_an_unknown_name_is_wrong_usage(project: Path) -> None:

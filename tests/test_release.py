@@ -60,6 +60,7 @@ def test_a_patch_is_a_folder_a_hash_and_two_notes(project: Path) -> None:
     home = f"modules/cache/{new}/"
     changed = {p for p, c in snapshot(project).items() if before.get(p) != c}
     assert {p for p in changed if not p.startswith(home)} == {
+        "environments/environment.schema.json",
         "modules/releases.lock",
         "modules/cache/CHANGELOG.md",
         "modules/cache/UPGRADING.md",

@@ -17,7 +17,7 @@ from generator.environment import discover, load
 from generator.errors import InputError
 from generator.model import Environment, Instance, ModuleUse
 from generator.registry import Registry
-from generator.render import MARK, render_module, render_project, render_stack
+from generator.render import MARK, SCHEMA, render_module, render_project, render_stack
 from generator.terraform import find_terraform, fmt_check
 from generator.tree import lay_out
 from generator.workspace import Workspace
@@ -115,6 +115,8 @@ def test_every_rendered_file_says_so_in_its_first_line(project: Path) -> None:
             assert first.startswith(f"# {MARK}")
         if path.suffix == ".md":
             assert first.startswith(f"<!-- {MARK}")
+        if path == SCHEMA:
+            assert first.startswith(f'{{"$comment": "{MARK}')
 
 
 def test_an_archive_holds_what_its_globs_say_and_the_folder_lies_beside(project: Path) -> None:
@@ -251,7 +253,7 @@ def test_every_module_and_stack_is_formatted_and_valid(tmp_path: Path) -> None:
     assert fmt_check([project], terraform) == ()
     versions = [path for path in project.glob("modules/*/*") if path.is_dir()]
     assert len(versions) == len(Registry(ROOT).lock.hashes)
-    folders = [*versions, *project.glob("environments/*")]
+    folders = [*versions, *project.glob("environments/*/")]
     with Workspace(terraform, scratch) as workspace:
         for folder in folders:
             workspace.validate(folder, project=project)

@@ -17,7 +17,7 @@ from generator.document import parse
 from generator.environment import load
 from generator.errors import FinbaseError, InputError
 from generator.registry import Registry
-from generator.report import rules_text
+from generator.report import rules as handbook
 from generator.rules.handbook import Bound, Reading, bounds, readings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,8 +43,8 @@ def test_the_page_is_as_rendered() -> None:
     assert text.count(MARK) == 1
     head = text[: text.index(MARK) + len(MARK)]
     if os.environ.get("FINBASE_UPDATE_DOCS"):
-        PAGE.write_text(head + rules_text.page(REGISTRY))
-    assert PAGE.read_text() == head + rules_text.page(REGISTRY)
+        PAGE.write_text(head + handbook.page(REGISTRY))
+    assert PAGE.read_text() == head + handbook.page(REGISTRY)
 
 
 def test_the_list_names_every_code_and_every_bound() -> None:
@@ -61,7 +61,7 @@ def test_the_list_names_every_code_and_every_bound() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_the_list_keeps_to_the_width_where_it_can(width: int) -> None:
-    lines = rules_text.listing(REGISTRY, width).splitlines()
+    lines = handbook.listing(REGISTRY, width).splitlines()
     assert max(map(len, lines)) <= max(width, 120)
     assert all(line == line.rstrip() for line in lines)
 
@@ -78,7 +78,7 @@ def test_every_code_is_explained_with_reason_source_and_examples(code: str) -> N
 
 @pytest.mark.parametrize("bound", bounds(REGISTRY), ids=lambda bound: bound.name)
 def test_every_bound_is_explained(bound: Bound) -> None:
-    text = rules_text.explain(bound.name.upper(), REGISTRY, 100)
+    text = handbook.explain(bound.name.upper(), REGISTRY, 100)
     assert text.startswith(f"{bound.name}: ")
     assert bound.source in text
     assert "must" in text
@@ -108,11 +108,11 @@ def test_what_is_neither_a_code_nor_an_input(name: str, near: str) -> None:
     assert near in result.output
     assert all(line.isprintable() and len(line) < 200 for line in result.output.splitlines())
     with pytest.raises(FinbaseError, match="neither a code nor an input"):
-        rules_text.explain(name, REGISTRY, 100)
+        handbook.explain(name, REGISTRY, 100)
 
 
 def test_a_tab_can_be_seen() -> None:
-    assert "<tab>owner" in rules_text.explain("FB106", REGISTRY, 100)
+    assert "<tab>owner" in handbook.explain("FB106", REGISTRY, 100)
 
 
 def test_every_code_of_reading_has_its_reason() -> None:

@@ -140,7 +140,7 @@ def test_what_is_wrong_with_a_template_has_its_place(
         render(template, given={}, object=object())
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.path, diagnostic.line) == (str(tmp_path / "x.tf.j2"), line)
-    assert diagnostic.code == "FB011"
+    assert diagnostic.code == "FB010"
     assert says in diagnostic.message
 
 

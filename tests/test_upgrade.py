@@ -8,19 +8,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from commands import finbase
 from fabricated import actions, fabricated
 
-from generator.cli import main
 from generator.lock import Lock
 from generator.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path("templates/modules/cache")
-
-
-def finbase(project: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--project", str(project), *arguments])
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -64,7 +64,9 @@ def test_the_table_and_the_json_say_the_same(tmp_path: Path) -> None:
     report = tmp_path / "values.json"
     done = show("production", "--json", str(report))
     assert done.exit_code == 0, done.output
-    entries = json.loads(report.read_text())
+    document = json.loads(report.read_text())
+    assert (document["schema_version"], document["environment"]) == (1, "production")
+    entries = document["values"]
     lines = done.output.splitlines()
     assert [line.split()[0] for line in lines] == [entry["name"] for entry in entries]
     assert any("wired from network.vpc_id" in line for line in lines)
@@ -77,4 +79,4 @@ def test_one_module_alone() -> None:
     assert all(line.startswith("cache.") for line in done.output.splitlines())
     unknown = show("production", "queue")
     assert unknown.exit_code == 2
-    assert "production has no module queue; it has kms, network" in unknown.output
+    assert "production has no module queue\n    hint: it has kms, network" in unknown.output

@@ -1,0 +1,203 @@
+"""Change our own Python in small ways, one at a time, and see whether a test notices.
+
+``make mutants`` runs it, in a copy of the project. mutmut makes the mutants and runs, for each, the
+tests that reach it, in a fork of a process that has collected them. What is computed while tests
+are collected stays as it was in such a fork, so each survivor is tried again in a process of its
+own, where the mutant is there from the first import on.
+
+A survivor is explained in ``explained.yaml``, beside this file, or the run fails; it also fails
+where fewer than nine of ten mutants of a file fall, and where an explanation fits no survivor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAST = 0.9
+TESTS = {
+    "generator/rules/*.py": ("rules", "rules_text", "known", "agreement"),
+    "generator/hcl.py": ("hcl", "render"),
+    "generator/release.py": ("release", "lock"),
+    "generator/compliance.py": ("compliance", "mutilated_plans"),
+}
+"""The files that are changed → the tests that are to notice, by the middle of their names."""
+COPIED = [
+    *("generator", "templates", "modules", "environments", "features", "tests", "benchmarks"),
+    *("docs", "requirements", "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md"),
+]
+SURVIVED = 0
+PATIENCE = 600  # seconds for one mutant in a process of its own; one that takes longer has fallen
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A small change of one function: ``line`` is the first changed line as it is then."""
+
+    name: str
+    file: str
+    function: str
+    line: str
+
+
+def main() -> int:
+    """Run the campaign; returns what to exit with."""
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("--scratch", type=Path, default=ROOT / "build" / "mutants")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--keep", action="store_true", help="go on with an earlier run's scratch")
+    arguments = parser.parse_args()
+    scratch: Path = arguments.scratch
+    if not arguments.keep:
+        prepare(scratch)
+    # Its exit code says nothing; what it noted of each mutant does.
+    subprocess.run(
+        [sys.executable, "-m", "mutmut", "run", "--max-children", str(arguments.jobs)],
+        cwd=scratch,
+        check=False,
+    )
+    noted = dict(outcomes(scratch))
+    if unknown := [name for name, (_, code) in noted.items() if code is None]:
+        print(f"mutmut has not tried {len(unknown)} of {len(noted)} mutants: it did not end well")
+        return 2
+    survivors = [(name, file) for name, (file, code) in noted.items() if code in (SURVIVED, 33)]
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        alive = pool.map(lambda one: survives(scratch, *one), survivors)
+    left = [describe(scratch, *one) for one, lives in zip(survivors, alive, strict=True) if lives]
+    return tell(Counter(file for file, _ in noted.values()), left)
+
+
+def prepare(scratch: Path) -> None:
+    """Copy the project, with no decorators on rules: mutmut passes over decorated functions."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    leave = shutil.ignore_patterns("__pycache__", "node_modules")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, scratch / name, ignore=leave)
+        else:
+            shutil.copy(source, scratch / name)
+    for path in scratch.glob("generator/rules/*.py"):
+        path.write_text(undecorated(path.read_text()))
+    tests = [f"tests/test_{name}.py" for names in TESTS.values() for name in names]
+    settings = {
+        "source_paths": ["generator"],
+        "only_mutate": list(TESTS),
+        "also_copy": [name for name in COPIED if name != "generator"],
+        "pytest_add_cli_args": ["-m", "not terraform", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        "pytest_add_cli_args_test_selection": tests,
+        "use_git_change_detection": False,
+    }
+    with (scratch / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.mutmut]\n")
+        file.writelines(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+
+
+def undecorated(source: str) -> str:
+    """Write ``@rule(…) def f`` as ``def f``, and then ``f = rule(…)(f)``, which is the same."""
+    lines = source.splitlines(keepends=True)
+    written: list[str] = []
+    done = 0
+    for node in ast.parse(source).body:
+        match node:
+            case ast.FunctionDef(decorator_list=[ast.Call() as call]):
+                written += lines[done : call.lineno - 1]
+                written += lines[node.lineno - 1 : node.end_lineno]
+                first, *more = lines[call.lineno - 1 : call.end_lineno]
+                wrapped = "".join([first.replace("@", f"{node.name} = ", 1), *more]).rstrip("\n")
+                written.append(f"\n\n{wrapped}({node.name})\n")
+                done = node.end_lineno or 0
+    return "".join(written + lines[done:])
+
+
+def outcomes(scratch: Path) -> Iterator[tuple[str, tuple[str, int | None]]]:
+    """Give each mutant's file and the exit code of its tests, None where they have not run."""
+    mutants = scratch / "mutants"
+    for path in sorted(mutants.glob("generator/**/*.meta")):
+        file = path.relative_to(mutants).as_posix().removesuffix(".meta")
+        codes: Mapping[str, int | None] = json.loads(path.read_text())["exit_code_by_key"]
+        for name, code in codes.items():
+            yield name, (file, code)
+
+
+def survives(scratch: Path, name: str, file: str) -> bool:
+    """Try a mutant again, where it is there from the first import on."""
+    names = next(names for pattern, names in TESTS.items() if fnmatch(file, pattern))
+    tests = [f"tests/test_{name}.py" for name in names]
+    options = ["-x", "-q", "-m", "not terraform", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    try:
+        finished = subprocess.run(
+            [sys.executable, "-m", "pytest", *options, *tests],
+            cwd=scratch / "mutants",
+            env=os.environ | {"MUTANT_UNDER_TEST": name, "PY_IGNORE_IMPORTMISMATCH": "1"},
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return finished.returncode == 0
+
+
+def describe(scratch: Path, name: str, file: str) -> Mutant:
+    """Say what a mutant changes."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "mutmut", "show", name],
+        cwd=scratch,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    changed = [line[1:].strip() for line in shown.splitlines() if line.startswith("+")]
+    line = next((line for line in changed if not line.startswith("++")), "")
+    function = name.rpartition(".")[2].rpartition("__mutmut_")[0].removeprefix("x_")
+    return Mutant(name, file, function.replace("ǁ", "."), line)
+
+
+def tell(made: Mapping[str, int], left: Sequence[Mutant]) -> int:
+    """Print a table, and each survivor that nobody has explained."""
+    explained = yaml.safe_load(Path(__file__).with_name("explained.yaml").read_text()) or []
+    fits = {id(one): [m for m in left if _fits(one, m)] for one in explained}
+    known = {mutant.name for mutants in fits.values() for mutant in mutants}
+    lives = Counter(mutant.file for mutant in left)
+    print(f"{'file':34} mutants  survived  killed")
+    for file, count in sorted(made.items()):
+        print(f"{file:34} {count:7}  {lives[file]:8}  {1 - lives[file] / count:6.1%}")
+    total = sum(made.values())
+    print(f"{'all':34} {total:7}  {len(left):8}  {1 - len(left) / total:6.1%}")
+    wrong = [f"{file}: fewer than {LEAST:.0%}" for file in made if _weak(made[file], lives[file])]
+    wrong += [f"{m.file}, {m.function}: survived: {m.line}" for m in left if m.name not in known]
+    wrong += [f"no survivor is like this: {one}" for one in explained if not fits[id(one)]]
+    print("\n".join(wrong) or f"each of the {len(left)} survivors is explained")
+    return 1 if wrong else 0
+
+
+def _weak(made: int, lives: int) -> bool:
+    return lives > made * (1 - LEAST)
+
+
+def _fits(explanation: Mapping[str, str], mutant: Mutant) -> bool:
+    return (
+        mutant.file == explanation["file"]
+        and mutant.function == explanation["function"]
+        and (explanation.get("line") in (None, mutant.line))
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
