@@ -17,14 +17,14 @@ from typing import Any
 
 from generator.progress import Watch
 from generator.rehearsal import Drift, Rehearsal, Search, Step
-from generator.rehearsal_drift import changes, drifts
-from generator.rehearsal_inventory import Thing, client, inventory
-from generator.rehearsal_orphans import IMPORTS, import_blocks, orphans
-from generator.rehearsal_record import EndError, Noted, Record
-from generator.rehearsal_scratch import deaf_afterwards
-from generator.rehearsal_search import search
-from generator.rehearsal_secrets import Secrets
-from generator.rehearsal_terraform import Applied, Stack, Yard, managed
+from generator.rehearsal.drift import changes, drifts
+from generator.rehearsal.inventory import Thing, client, inventory
+from generator.rehearsal.orphans import IMPORTS, import_blocks, orphans
+from generator.rehearsal.record import EndError, Noted, Record
+from generator.rehearsal.scratch import deaf_afterwards
+from generator.rehearsal.search import search
+from generator.rehearsal.secrets import Secrets
+from generator.rehearsal.terraform import Applied, Stack, Yard, managed
 from generator.sandbox import postgres, server
 from generator.terraform import Terraform
 

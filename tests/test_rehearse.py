@@ -27,12 +27,12 @@ from hypothesis import strategies as st
 from rehearsed import differences, normalised, own_temporary_folder, users_of, wait_for_none
 
 from generator.rehearsal import Drift, Rehearsal, Search, Step
-from generator.rehearsal_drift import ALLOWED, Allowed, drifts
-from generator.rehearsal_inventory import Thing
-from generator.rehearsal_orphans import import_blocks, orphans
-from generator.rehearsal_scratch import scratch_folder
-from generator.rehearsal_search import forms, search
-from generator.rehearsal_terraform import Applied, kill_between_writes
+from generator.rehearsal.drift import ALLOWED, Allowed, drifts
+from generator.rehearsal.inventory import Thing
+from generator.rehearsal.orphans import import_blocks, orphans
+from generator.rehearsal.scratch import scratch_folder
+from generator.rehearsal.search import forms, search
+from generator.rehearsal.terraform import Applied, kill_between_writes
 from generator.rehearse import Cuts, rehearse
 from generator.report import rehearsal as report
 from generator.terraform import find_terraform

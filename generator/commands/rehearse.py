@@ -59,7 +59,7 @@ def rehearse(
     """
     from generator.errors import FinbaseError
     from generator.project import find_project
-    from generator.rehearsal_scratch import scratch_folder
+    from generator.rehearsal.scratch import scratch_folder
     from generator.rehearse import Cuts
     from generator.rehearse import rehearse as hold
     from generator.report import rehearsal as report

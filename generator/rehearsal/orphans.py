@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.hcl import literal
-from generator.rehearsal_inventory import Thing
-from generator.rehearsal_terraform import managed
+from generator.rehearsal.inventory import Thing
+from generator.rehearsal.terraform import managed
 
 __all__ = ["IMPORTS", "Orphan", "import_blocks", "orphans"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from generator.errors import FinbaseError
-from generator.rehearsal_inventory import client
-from generator.rehearsal_terraform import managed
+from generator.rehearsal.inventory import client
+from generator.rehearsal.terraform import managed
 from generator.sandbox import postgres, server
 
 __all__ = ["Credentials", "RotationError", "Secrets"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from generator.errors import FinbaseError
 from generator.rehearsal import Step
-from generator.rehearsal_terraform import Applied
+from generator.rehearsal.terraform import Applied
 from generator.sandbox import server
 
 __all__ = ["EndError", "Noted", "Record"]
