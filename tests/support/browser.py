@@ -1,8 +1,9 @@
 """A real Chromium without a window, spoken to over a pipe: no package, no port, no network.
 
 The DevTools protocol over ``--remote-debugging-pipe`` is JSON objects with a zero byte after
-each. The browser is whatever the machine has; where it has none, a test that needs one fails
-and says so, since a page that nobody opened is not tested.
+each. The browser is the one that the set-up has unpacked, on Linux and x86-64, or whatever the
+machine has; where it has none, a test that needs one fails and says so, since a page that nobody
+opened is not tested.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -23,6 +25,7 @@ import pytest
 __all__ = ["Page", "browser"]
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_OWN = Path(sys.prefix) / "node" / "browser"
 _FLAGS = (
     *("--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -119,9 +122,8 @@ class Page:
 @contextmanager
 def browser(profile: Path) -> Iterator[Page]:
     """Start a browser with an empty profile; it ends with the block."""
-    program = os.environ.get("FINBASE_CHROMIUM") or next(
-        filter(None, map(shutil.which, _PROGRAMS)), ""
-    )
+    candidates = (os.environ.get("FINBASE_CHROMIUM"), str(_OWN / "chromium"), *_PROGRAMS)
+    program = next(filter(None, map(shutil.which, filter(None, candidates))), None)
     if not program:
         pytest.fail(
             "no Chromium is here, so nobody has opened the report: install the package `chromium`, "
@@ -136,6 +138,8 @@ def browser(profile: Path) -> Iterator[Page]:
     process = subprocess.Popen(
         ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", program, *flags],
         pass_fds=(theirs_in, theirs_out),
+        # Its own libraries; no other program has use for them.
+        env=os.environ | {"LD_LIBRARY_PATH": str(_OWN / "lib")},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
