@@ -14,7 +14,7 @@ PIP_INSTALL := $(BIN)/python $(INSTALL) --no-build-isolation
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check judge prove plan apply test docs man soak fuzz lint format audit sbom lock clean
+.PHONY: help render check judge prove plan apply test docs man soak fuzz mutants lint format audit sbom lock clean
 .PHONY: benchmark benchmark-scaling benchmark-check benchmark-cdktf
 
 help: ## List the targets
@@ -55,6 +55,9 @@ fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS
 	@build/fuzz/venv/bin/python tests/fuzz yaml --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 	@$(BIN)/python tests/fuzz plans --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 	@build/fuzz/venv/bin/python tests/fuzz plans-led --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+
+mutants: build/mutants/ready ## Change our Python in small ways, and see that a test notices
+	@build/mutants/venv/bin/python tests/mutants
 
 lint: .venv/ready ## Check style and types
 	@$(BIN)/ruff check .
@@ -107,6 +110,15 @@ build/fuzz/ready: requirements/build.lock requirements/fuzz.lock
 	@$(PYTHON) -m venv --clear build/fuzz/venv
 	@build/fuzz/venv/bin/python $(INSTALL) --no-build-isolation --require-hashes --requirement requirements/build.lock
 	@build/fuzz/venv/bin/python $(INSTALL) --no-build-isolation --require-hashes --requirement requirements/fuzz.lock
+	@touch $@
+
+build/mutants/ready: $(LOCKS) requirements/mutants.lock
+	@$(PYTHON) -m venv --clear build/mutants/venv
+	@for lock in build all mutants; do \
+		build/mutants/venv/bin/python $(INSTALL) --no-build-isolation --require-hashes \
+			--requirement requirements/$$lock.lock || exit 1; \
+	done
+	@build/mutants/venv/bin/python $(INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 build/cdktf/ready: requirements/cdktf.lock

@@ -57,7 +57,7 @@ class Mutant:
 def main() -> int:
     """Run the campaign; returns what to exit with."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("--scratch", type=Path, default=ROOT / "build" / "mutants")
+    parser.add_argument("--scratch", type=Path, default=ROOT / "build" / "mutants" / "tree")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", action="store_true", help="go on with an earlier run's scratch")
     arguments = parser.parse_args()
