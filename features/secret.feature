@@ -47,21 +47,21 @@ Feature: The secret holds the whole connection, and its password changes by itse
     Then the rotation function runs under a role that lambda.amazonaws.com alone may assume
     And the policies of that role name the secret, its key and its instance, and no other
     And as far as their text is planned, they allow these actions and no others
-      | action                                  | on           |
-      | secretsmanager:DescribeSecret           | the secret   |
-      | secretsmanager:GetSecretValue           | the secret   |
-      | secretsmanager:ListSecretVersionIds     | the secret   |
-      | secretsmanager:PutSecretValue           | the secret   |
-      | secretsmanager:UpdateSecretVersionStage | the secret   |
-      | kms:Decrypt                             | its key      |
-      | kms:GenerateDataKey                     | its key      |
-      | rds:DescribeDBInstances                 | its instance |
-      | logs:CreateLogStream                    | its log      |
-      | logs:PutLogEvents                       | its log      |
-      | ec2:AssignPrivateIpAddresses            | anything     |
-      | ec2:CreateNetworkInterface              | anything     |
-      | ec2:DeleteNetworkInterface              | anything     |
-      | ec2:DescribeNetworkInterfaces           | anything     |
-      | ec2:UnassignPrivateIpAddresses          | anything     |
-      | xray:PutTelemetryRecords                | anything     |
-      | xray:PutTraceSegments                   | anything     |
+      | action                                  | on           | needed |
+      | secretsmanager:DescribeSecret           | the secret   | yes    |
+      | secretsmanager:GetSecretValue           | the secret   | yes    |
+      | secretsmanager:ListSecretVersionIds     | the secret   | yes    |
+      | secretsmanager:PutSecretValue           | the secret   | yes    |
+      | secretsmanager:UpdateSecretVersionStage | the secret   | yes    |
+      | kms:Decrypt                             | its key      | yes    |
+      | kms:GenerateDataKey                     | its key      | yes    |
+      | rds:DescribeDBInstances                 | its instance | yes    |
+      | logs:CreateLogStream                    | its log      | yes    |
+      | logs:PutLogEvents                       | its log      | yes    |
+      | ec2:AssignPrivateIpAddresses            | anything     | yes    |
+      | ec2:CreateNetworkInterface              | anything     | yes    |
+      | ec2:DeleteNetworkInterface              | anything     | yes    |
+      | ec2:DescribeNetworkInterfaces           | anything     | yes    |
+      | ec2:UnassignPrivateIpAddresses          | anything     | yes    |
+      | xray:PutTelemetryRecords                | anything     | no     |
+      | xray:PutTraceSegments                   | anything     | no     |

@@ -59,13 +59,13 @@ def test_render_of_one_environment_leaves_the_others_alone(project: Path) -> Non
 def test_a_change_by_hand_is_shown_as_a_diff_and_undone(project: Path) -> None:
     before = snapshot(project)
     changed = project / "environments" / "staging" / "main.tf"
-    replace(changed, 'source = "../../modules/access/1.0.0"', 'source = "../../modules/access"')
+    replace(changed, 'source = "../../modules/access/1.0.1"', 'source = "../../modules/access"')
     orphan = project / "environments" / "production" / "extra.tf"
     orphan.write_text(f"# {'Rendered by finbase from '}nowhere\n")
     result = finbase(project, "render", "--check")
     assert result.exit_code == 1
     assert "--- a/environments/staging/main.tf\n+++ b/environments/staging/main.tf" in result.output
-    assert '-  source = "../../modules/access"\n+  source = "../../modules/access/1.0.0"' in (
+    assert '-  source = "../../modules/access"\n+  source = "../../modules/access/1.0.1"' in (
         result.output
     )
     assert "--- a/environments/production/extra.tf\n+++ /dev/null" in result.output

@@ -46,7 +46,7 @@ LINES = [
         "finbase --project {root} diff staging development",
     ),
     ("finbase graph staging --of net", "finbase graph staging --of network"),
-    ("finbase upgrade production database@1.0", "finbase upgrade production database@1.0.0"),
+    ("finbase upgrade production network@1.0", "finbase upgrade production network@1.0.0"),
     ("finbase show staging monit", "finbase show staging monitoring"),
     ("finbase prove nat-gateway-s", "finbase prove nat-gateway-single"),
     ("finbase explain FB24", "finbase explain FB24"),

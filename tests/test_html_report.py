@@ -200,7 +200,7 @@ def test_a_finding_has_what_was_demanded_seen_and_written(whole: str) -> None:
     hrefs = {a["href"].partition("#")[0] for a in shown.all("a")}
     assert hrefs == {
         "features/database.feature",
-        "modules/database/1.0.0/main.tf",
+        "modules/database/1.0.1/main.tf",
         "environments/production.yaml",
     }
 

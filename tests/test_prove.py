@@ -77,7 +77,7 @@ def test_an_unknown_name_is_wrong_usage(project: Path) -> None:
 
 
 def test_a_mutation_that_matches_nothing_is_an_error_and_never_a_pass(project: Path) -> None:
-    path = project / "modules" / "database" / "1.0.0" / "main.tf"
+    path = project / "modules" / "database" / "1.0.1" / "main.tf"
     path.write_text(path.read_text().replace('"gp3"', '"io2"'))
     result = prove(project, "storage-type-old")
     assert result.exit_code == 2

@@ -51,6 +51,7 @@ def reach(stack: Stack) -> Iterator[Finding]:
 def actions(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """A text that names what does not exist yet is known after apply, and says so here."""
     rows = {row["action"]: row["on"] for row in table}
+    needed = {row["action"] for row in table if row["needed"] == "yes"}
     for secret, role in _acting(stack):
         places = _places(stack, secret)
         hidden, seen = False, set[str]()
@@ -68,7 +69,7 @@ def actions(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
                 )
                 text = f"{policy.address}: {listed(each.actions)} on {listed(each.resources)}"
                 yield Finding(fine, text)
-        if not hidden and (lacking := rows.keys() - seen):
+        if not hidden and (lacking := needed - seen):
             yield Finding(False, f"{role.address}: may not {listed(sorted(lacking))}")
 
 

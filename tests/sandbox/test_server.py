@@ -26,7 +26,11 @@ from generator.sandbox.server import (
     running,
 )
 
-FINBASE = "from generator.cli import main; main(prog_name='finbase')"
+# In the background, where tests may well run, shells have programs ignore SIGINT.
+FINBASE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from generator.cli import main; main(prog_name='finbase')"
+)
 PARENT = """
 import sys, time
 from pathlib import Path

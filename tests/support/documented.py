@@ -128,7 +128,12 @@ class Scratch:
         (programs / "finbase").chmod(0o755)
         (programs.parent / "ready").touch()
         self.environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+            # Nobody's repository but this one, and no `make` above that of the page.
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith(("GIT_", "MAKE", "MFLAGS"))
+            },
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": search_path(),
             "PYTHONDONTWRITEBYTECODE": "1",
