@@ -38,7 +38,7 @@ plan: .venv/ready ## Plan ENV=name on its real account, and save and sum up the 
 apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 	@$(BIN)/finbase apply $(ENV)
 
-test: .venv/ready .venv/judge/ready ## Run all tests, those with real Terraform included
+test: .venv/ready .venv/judge/ready build/audit/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 docs: .venv/ready ## Build the pages into build/docs, without a warning
