@@ -12,7 +12,7 @@ A contract is written by whoever writes the module, not by users, so a broken on
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ import yaml
 
 from generator import codes
 from generator.errors import Diagnostic, InputError
+from generator.yaml_cache import load_yaml
 
 __all__ = ["Archive", "Check", "Contract", "Input", "Output", "Version", "Wire"]
 
@@ -199,11 +200,10 @@ class Contract:
         return cls.parse(path.read_bytes(), path)
 
     @classmethod
-    def parse(cls, source: bytes, path: Path) -> Contract:
+    def parse(cls, source: bytes, path: Path, load: Callable[[bytes], Any] = load_yaml) -> Contract:
         """Take ``source`` as the content of the ``contract.yaml`` at ``path``; errors as above."""
         try:
-            data = yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-            return _contract(data, path, source)
+            return _contract(load(source), path, source)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -37,7 +37,10 @@ _ENVIRONMENT = (
     ("CI", "If it is set, no progress is shown, and no verdict is remembered."),
     ("SOURCE_DATE_EPOCH", "The day of a release, in seconds since 1970, in place of today."),
     ("TF_CLI_CONFIG_FILE, TF_PLUGIN_CACHE_DIR", "As in Terraform: where the provider comes from."),
-    ("XDG_CACHE_HOME, XDG_STATE_HOME", "Where compiled templates and verdicts are remembered."),
+    (
+        "XDG_CACHE_HOME, XDG_STATE_HOME",
+        "Where contracts, compiled templates and verdicts are remembered.",
+    ),
 )
 _FILES = (
     ("environments/ENV.yaml", "What people write: an environment."),

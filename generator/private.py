@@ -1,13 +1,28 @@
-"""Folders of the user's own, in which nobody else can have put anything."""
+"""Folders and files of the user's own, in which nobody else can have put anything."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["cache_home", "is_private", "private_folder", "state_home"]
+__all__ = [
+    "NotPrivateError",
+    "cache_home",
+    "is_private",
+    "keep_newest",
+    "private_folder",
+    "read_private",
+    "state_home",
+    "write_private",
+]
+
+
+class NotPrivateError(Exception):
+    """What lies there is no file of this user's alone, or too long to be one that was put there."""
 
 
 def cache_home() -> Path:
@@ -41,6 +56,48 @@ def is_private(status: os.stat_result) -> bool:
     """Whether a file or folder is this user's, and nobody else can write to it."""
     own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     return own and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def read_private(path: Path, most: int) -> bytes:
+    """Read a file of this user's alone, of at most ``most`` bytes.
+
+    Raises ``OSError`` where it cannot be read, and ``NotPrivateError`` for any other file.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or not is_private(status):
+            raise NotPrivateError("not this user's alone")
+        if status.st_size > most:
+            raise NotPrivateError("too long")
+        return file.read(most)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Put a file in place at once, as this user's alone; raises ``OSError`` where it cannot."""
+    number, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def keep_newest(folder: Path, most: int, most_bytes: int) -> None:
+    """Delete the oldest files of a folder, until the others are few and small enough."""
+    found: list[tuple[int, int, str]] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                status = entry.stat(follow_symlinks=False)
+                found.append((status.st_mtime_ns, status.st_size, entry.path))
+    held = 0
+    for number, (_, size, path) in enumerate(sorted(found, reverse=True), 1):
+        held += size
+        if number > most or held > most_bytes:
+            with contextlib.suppress(OSError):
+                Path(path).unlink()
 
 
 def _base(variable: str, usual: str) -> Path:

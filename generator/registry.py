@@ -10,6 +10,7 @@ from generator import codes
 from generator.contract import Contract, Version
 from generator.errors import Diagnostic, InputError
 from generator.lock import Lock
+from generator.yaml_cache import YamlCache
 
 __all__ = ["Registry"]
 
@@ -20,6 +21,7 @@ class Registry:
     def __init__(self, root: Path) -> None:
         self.templates = root / "templates" / "modules"
         self.releases = root / "modules"
+        self._yaml = YamlCache()
         self._loaded: dict[Path, Contract] = {}
         self._parsed: dict[bytes, Contract] = {}
         self._current: dict[str, Contract] = {}
@@ -81,5 +83,5 @@ class Registry:
         source = path.read_bytes()
         known = self._parsed.get(source)
         if known is None:
-            known = self._parsed[source] = Contract.parse(source, path)
+            known = self._parsed[source] = Contract.parse(source, path, self._yaml.load)
         return replace(known, path=path)

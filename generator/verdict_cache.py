@@ -13,7 +13,6 @@ import hmac
 import json
 import os
 import secrets
-import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -23,7 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from generator.failures import Failure
-from generator.private import cache_home, is_private, private_folder, state_home
+from generator.private import (
+    NotPrivateError,
+    cache_home,
+    is_private,
+    keep_newest,
+    private_folder,
+    read_private,
+    state_home,
+    write_private,
+)
 from generator.verdict import Scenario, Verdict
 
 __all__ = ["MOST_BYTES", "MOST_ENTRIES", "Remembered", "VerdictCache"]
@@ -78,13 +86,13 @@ class VerdictCache:
         key = _key(deciders)
         path = self._folder / key
         try:
-            found = self._opened(_read(path), key, deciders)
+            found = self._opened(read_private(path, _MOST_OF_ONE), key, deciders)
         except FileNotFoundError:
             return None
         except OSError as error:
             note(f"a remembered verdict cannot be read ({error.strerror}), so it is reached anew")
             return None
-        except _WrongError as error:
+        except (NotPrivateError, _WrongError) as error:
             note(f"a remembered verdict is {error}, so it is reached anew")
             return None
         with contextlib.suppress(OSError):
@@ -104,22 +112,11 @@ class VerdictCache:
         }
         body = zlib.compress(json.dumps(entry).encode())
         with contextlib.suppress(OSError):
-            _write(self._folder / key, _MAGIC + self._seal(key, body) + body)
+            write_private(self._folder / key, _MAGIC + self._seal(key, body) + body)
 
     def prune(self, most: int = MOST_ENTRIES, most_bytes: int = MOST_BYTES) -> None:
         """Forget the entries that were used least lately, until the others are few enough."""
-        found: list[tuple[int, int, str]] = []
-        with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
-            for entry in entries:
-                with contextlib.suppress(OSError):
-                    status = entry.stat(follow_symlinks=False)
-                    found.append((status.st_mtime_ns, status.st_size, entry.path))
-        held = 0
-        for number, (_, size, path) in enumerate(sorted(found, reverse=True), 1):
-            held += size
-            if number > most or held > most_bytes:
-                with contextlib.suppress(OSError):
-                    Path(path).unlink()
+        keep_newest(self._folder, most, most_bytes)
 
     def _opened(self, content: bytes, key: str, deciders: Mapping[str, str]) -> Remembered:
         magic, seal, body = _parts(content)
@@ -156,29 +153,6 @@ def _verdict(data: dict[str, Any], when: datetime) -> Verdict:
 
 def _fields(data: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
-
-
-def _read(path: Path) -> bytes:
-    """Read a file of this user's own; of any other, raise ``_WrongError``."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or not is_private(status):
-            raise _WrongError("not this user's alone")
-        if status.st_size > _MOST_OF_ONE:
-            raise _WrongError("too long")
-        return file.read(_MOST_OF_ONE)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put a file in place at once, as this user's alone."""
-    number, name = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _secret(path: Path) -> bytes:
