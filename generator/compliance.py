@@ -108,7 +108,7 @@ def _no_verdict(finished: Finished) -> str:
 def _plan(plan_json: Path | bytes) -> bytes:
     """Return the plan on one line: of any other, terraform-compliance takes the second."""
     if isinstance(plan_json, bytes):
-        return json.dumps(read_plan(plan_json, "the plan"), separators=(",", ":")).encode()
+        return json.dumps(read_plan(plan_json, "the plan")).encode()
     try:
         with plan_json.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -117,4 +117,4 @@ def _plan(plan_json: Path | bytes) -> bytes:
         raise ComplianceError(
             what, "name a file that `terraform show -json` has written"
         ) from error
-    return json.dumps(read_plan(data, str(plan_json)), separators=(",", ":")).encode()
+    return json.dumps(read_plan(data, str(plan_json))).encode()

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator import compliance, compliance_runner
 from generator.compliance import Verdict, run
 from generator.cucumber import example_row, read_cucumber
 from generator.errors import ComplianceError
 from generator.failures import Failure, load_failures
-from generator.process import Processes
+from generator.process import Finished, Processes
 from generator.verdict import Scenario
 
 FIXTURES = Path(__file__).parent / "fixtures" / "compliance"
@@ -471,3 +472,170 @@ def test_a_failure_is_one_record(features: Path) -> None:
         pci=("3.6.1",),
         overlaps=(),
     )
+
+
+# --- how it is run, and what is said where it gave no verdict ----------------------------
+
+
+class Stand(Processes):
+    """Takes the place of the process: notes how it would be run, and does as it is told."""
+
+    def __init__(self, finished: Finished, report: str | None = "[]") -> None:
+        super().__init__()
+        self.finished, self.report = finished, report
+        self.command: list[str] = []
+        self.environ: dict[str, str] = {}
+        self.folder = Path()
+        self.files: dict[str, bytes] = {}
+        self.seconds = 0.0
+
+    def run(
+        self,
+        command: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        seconds: float,
+    ) -> Finished:
+        assert cwd is not None
+        self.command, self.environ = [str(part) for part in command], dict(environ or {})
+        self.folder, self.seconds = cwd, seconds
+        self.files = {path.name: path.read_bytes() for path in cwd.iterdir()}
+        if self.report is not None:
+            place = next(part for part in self.command if part.startswith("--cucumber-json="))
+            Path(place.partition("=")[2]).write_text(self.report)
+        return self.finished
+
+
+def test_it_runs_in_a_folder_of_its_own_with_the_plan_on_one_line(
+    features: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFC_ERROR", "WARN")
+    monkeypatch.setenv("OTHER", "as it was")
+    stand = Stand(Finished(0, b"", ""))
+    verdict = run(PLAN, features, processes=stand)
+    assert verdict == Verdict("plan", (), load_failures(features))
+    assert stand.folder.name.startswith("finbase-")
+    assert not stand.folder.exists()
+    plan = stand.folder / "plan.json"
+    assert stand.command == [
+        *(sys.executable, "-P", "-X", "utf8", compliance_runner.__file__),
+        *("-f", str(features), "-p", str(plan), "--no-ansi"),
+        f"--cucumber-json={stand.folder / 'cucumber.json'}",
+        *("-b", str(features / "steps")),
+    ]
+    assert stand.files.keys() == {"plan.json"}
+    assert json.loads(stand.files["plan.json"]) == json.loads(PLAN.read_text())
+    assert stand.files["plan.json"].count(b"\n") == 0
+    assert stand.environ == {
+        **{name: value for name, value in os.environ.items() if name != "TFC_ERROR"},
+        "TMPDIR": str(stand.folder),
+    }
+    assert stand.seconds == 600
+
+
+def test_without_the_variable_and_without_steps(
+    features: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TFC_ERROR", raising=False)
+    shutil.rmtree(features / "steps")
+    stand = Stand(Finished(0, b"", ""))
+    run(PLAN.read_bytes(), features, processes=stand)
+    assert "TFC_ERROR" not in stand.environ
+    assert "-b" not in stand.command
+    assert stand.files["plan.json"].count(b"\n") == 0
+
+
+LONG = "\n".join(f"line {number}" for number in range(1, 21))
+NO_VERDICT = "terraform-compliance gave no verdict (exit code {}):\n    {}"
+MEND = "mend the step or the feature that it names; --verbose shows how it was run"
+
+
+@pytest.mark.parametrize("report", [None, "", "{", "[]"])
+@pytest.mark.parametrize(
+    ("finished", "said"),
+    [
+        (Finished(3, b"", ""), "it said nothing"),
+        (Finished(3, b"one\ntwo", "three"), "three\n    one\n    two"),
+        (Finished(3, LONG.encode(), ""), "\n    ".join(LONG.splitlines()[-15:])),
+        (Finished(3, b"so\n ! ERROR: the first\nError: more", ""), "the first"),
+        (Finished(3, b"FATAL ERROR: it", LONG), "it"),
+    ],
+)
+def test_where_there_is_no_verdict_it_is_told_what_was_said(
+    features: Path, report: str | None, finished: Finished, said: str
+) -> None:
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, processes=Stand(finished, report))
+    assert caught.value.message == NO_VERDICT.format(3, said)
+    assert caught.value.hint == MEND
+
+
+def element(*states: str) -> str:
+    steps = [{"result": {"status": state}} for state in states]
+    return json.dumps([{"elements": [{"steps": steps}]}])
+
+
+@pytest.mark.parametrize(
+    ("code", "states"),
+    [
+        (0, ["passed", "failed"]),
+        (1, ["passed", "skipped"]),
+        (0, ["passed", "pending"]),
+        (1, ["failed", "pending"]),
+        (2, ["failed"]),
+    ],
+)
+def test_a_report_that_does_not_fit_the_exit_code_is_no_verdict(
+    features: Path, code: int, states: list[str]
+) -> None:
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, processes=Stand(Finished(code, b"so", ""), element(*states)))
+    assert caught.value.message == NO_VERDICT.format(code, "so")
+    assert caught.value.hint == MEND
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("gone"), TimeoutError("too long")])
+def test_what_cannot_be_run_is_told(features: Path, error: OSError) -> None:
+    class Broken(Stand):
+        def run(self, *_: object, **__: object) -> Finished:
+            raise error
+
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, processes=Broken(Finished(0, b"", "")))
+    assert caught.value.message == f"terraform-compliance could not be run: {error}"
+    assert caught.value.hint == "`finbase doctor` looks for it"
+
+
+def test_the_way_out_is_told_of_features_and_plans_that_are_not_there(tmp_path: Path) -> None:
+    shutil.copy(FIXTURES / "features" / "failures.yaml", tmp_path)
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, tmp_path)
+    assert caught.value.message == f"{tmp_path} holds no feature files, so nothing can be proved"
+    put_back = "put the features of the project back: git checkout HEAD -- features"
+    assert caught.value.hint == put_back
+    with pytest.raises(ComplianceError) as caught:
+        run(tmp_path / "plan.json", FIXTURES / "features")
+    assert (
+        caught.value.message
+        == f"{tmp_path / 'plan.json'} cannot be read: No such file or directory"
+    )
+    assert caught.value.hint == "name a file that `terraform show -json` has written"
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_plan_in_a_file_may_be_just_as_large(
+    features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """One byte more is refused, by what reads it, and no other byte is read."""
+    monkeypatch.setattr(compliance, "MOST_BYTES", 30_000)
+    monkeypatch.setattr("generator.plan_json.MOST_BYTES", 30_000)
+    text = json.dumps(json.loads(PLAN.read_text()))
+    plan = tmp_path / "plan.json"
+    plan.write_text(text.ljust(30_000 + more))
+    assert len(text) < 30_000
+    if more:
+        with pytest.raises(ComplianceError, match="is larger than"):
+            run(plan, features, processes=Stand(Finished(0, b"", "")))
+    else:
+        run(plan, features, processes=Stand(Finished(0, b"", "")))

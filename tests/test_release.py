@@ -133,8 +133,13 @@ def test_nothing_to_release_and_no_such_module_are_told(project: Path) -> None:
     before = snapshot(project)
     done = finbase(project, "release", "cache", "patch", "-m", "Why.")
     assert done.exit_code == 2
-    assert "there is nothing to release" in done.output
-    assert finbase(project, "release", "queue", "patch", "-m", "Why.").exit_code == 2
+    assert f"cache renders as {newest(project)} did, so there is nothing to release" in done.output
+    assert "hint: change its templates first: templates/modules/cache/\n" in done.output
+    done = finbase(project, "release", "queue", "patch", "-m", "Why.")
+    assert done.exit_code == 2
+    assert "there is no templates/modules/queue/contract.yaml\n" in done.output
+    assert "hint: there are access, cache, " in done.output
+    assert "secret; `finbase new module` begins another\n" in done.output
     assert snapshot(project) == before
 
 
@@ -326,7 +331,26 @@ def test_a_version_that_cannot_be_rewritten_is_told(project: Path, key: str) -> 
     before = snapshot(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
-    assert "no line that begins with `version:`" in done.output
+    assert "contract.yaml has no line that begins with `version:`\n" in done.output
+    old = newest(project)
+    line = f"version: {old.major}.{old.minor + 1}.0"
+    assert f"hint: write `{line}` on a line of its own, at its begin\n" in done.output
+    assert snapshot(project) == before
+
+
+def test_a_line_that_looks_like_the_version_is_told(project: Path) -> None:
+    add_input(project)
+    edit(
+        project / CACHE / "contract.yaml",
+        f"version: {newest(project)}\n",
+        f'words: "one\nversion: of them"\nversion: {newest(project)}\n',
+    )
+    before = snapshot(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 2
+    assert "contract.yaml has another line before its version that looks like it\n" in done.output
+    hint = "put the version before all other lines that begin with `version:`"
+    assert f"hint: {hint}\n" in done.output
     assert snapshot(project) == before
 
 
@@ -337,7 +361,7 @@ def test_a_template_that_renders_no_hcl_is_told(project: Path) -> None:
     done = finbase(project, "release", "cache", "major", "-m", "Why.")
     assert done.exit_code == 2
     assert re.search(r"modules/cache/\S+/main\.tf is not HCL", done.output)
-    assert "mend the template" in done.output
+    assert "hint: mend the template that renders it\n" in done.output
     assert snapshot(project) == before
 
 
@@ -369,7 +393,11 @@ def test_a_release_goes_on_from_one_that_is_whole_alone(project: Path) -> None:
     before = snapshot(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
-    assert "is not as it was released, so nothing can be compared" in done.output
+    folder = f"modules/cache/{newest(project)}"
+    assert (
+        f"{folder} is not as it was released, so nothing can be compared with it\n" in done.output
+    )
+    assert "hint: `finbase render --check` shows the difference and the way out\n" in done.output
     assert snapshot(project) == before
 
 
@@ -382,7 +410,46 @@ def test_what_lies_where_the_release_goes_stays(project: Path) -> None:
     before = snapshot(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
-    assert "may have been released already" in done.output
+    folder = place.relative_to(project)
+    what = f"{folder} may have been released already, but is in no line of modules/releases.lock\n"
+    assert what in done.output
+    assert "hint: `finbase render --check` shows the way out\n" in done.output
+    assert snapshot(project) == before
+
+
+def test_what_the_notes_say_was_released_is_not_given_out_again(project: Path) -> None:
+    old = newest(project)
+    lock = project / "modules/releases.lock"
+    text = lock.read_text()
+    kept = [line for line in text.splitlines(True) if not line.startswith(f"cache {old} ")]
+    assert len(kept) + 1 == len(text.splitlines())
+    lock.write_text("".join(kept))
+    add_input(project)
+    before = snapshot(project)
+    for level in ("minor", "major"):
+        done = finbase(project, "release", "cache", level, "-m", "Why.")
+        assert done.exit_code == 2
+        assert f"modules/cache/{old} may have been released already, but is in no " in done.output
+    assert snapshot(project) == before
+
+
+def test_a_file_of_somebody_elses_in_the_draft_is_not_taken_along(project: Path) -> None:
+    old = newest(project)
+    add_input(project)
+    draft = f"{old.major}.{old.minor + 1}.0"
+    edit(project / CACHE / "contract.yaml", f"version: {old}", f"version: {draft}")
+    assert finbase(project, "render").exit_code == 0
+    folder = project / f"modules/cache/{draft}"
+    if not folder.exists():
+        folder.mkdir()
+    for name in ("mine.txt", "yours.txt"):
+        (folder / name).write_text("Mine.\n")
+    before = snapshot(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 2
+    both = f"modules/cache/{draft}/mine.txt, modules/cache/{draft}/yours.txt"
+    assert f"not rendered by finbase: {both}\n" in done.output
+    assert "hint: move them out of the release's folder\n" in done.output
     assert snapshot(project) == before
 
 

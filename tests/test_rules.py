@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -14,10 +17,13 @@ from hypothesis import strategies as st
 from generator import codes, rules
 from generator.document import Document, parse
 from generator.environment import load
-from generator.errors import InputError
+from generator.errors import Diagnostic, InputError
 from generator.model import Environment, Instance
 from generator.registry import Registry
 from generator.rules import windows
+from generator.rules.rule import Finding, Rule
+from generator.rules.rule import note as note_of
+from generator.rules.rule import rule as rule_of
 from generator.schema import TOP
 
 ROOT = Path(__file__).parents[1]
@@ -75,6 +81,72 @@ def test_rules_can_be_listed_and_explained() -> None:
         assert rule.accepted.keys() == rule.refused.keys()
         assert rules.TITLES[rule.code] == rule.title
     assert [rule.code for rule in rules.RULES] == sorted(rule.code for rule in rules.RULES)
+
+
+def test_a_rule_is_what_it_was_made_of() -> None:
+    def find(_: Environment) -> Iterator[Finding]:
+        """Nothing is too much."""
+        for number in itertools.count():
+            yield Finding(("region",), f"breach {number}", "mend it")
+
+    made = rule_of(
+        *("FB299", "too much", "network.cidr", "network.zones"),
+        why="Because.",
+        source="https://example.com/",
+        accepted={"region": "a"},
+        refused={"region": "b"},
+    )(find)
+    assert made == Rule(
+        code="FB299",
+        title="too much",
+        inputs=("network.cidr", "network.zones"),
+        why="Because.",
+        source="https://example.com/",
+        accepted={"region": "a"},
+        refused={"region": "b"},
+        yaml_only="",
+        note=False,
+        find=find,
+    )
+    assert made.note is False
+    assert made.demand == "Nothing is too much."
+    assert replace(made, find=functools.partial(find)).demand != made.demand
+    only = rule_of(
+        *("FB299", "too much", "region"),
+        why="",
+        source="",
+        accepted={},
+        refused={},
+        yaml_only="for now",
+    )(find)
+    assert only.yaml_only == "for now"
+    told = note_of(
+        *("FB399", "much", "network.cidr"),
+        why="Because.",
+        source="https://example.com/",
+        accepted={"region": "a"},
+        refused={"region": "b"},
+    )(find)
+    assert told == replace(
+        made,
+        code="FB399",
+        title="much",
+        inputs=("network.cidr",),
+        yaml_only="a note refuses nothing",
+        note=True,
+    )
+    # As many as anybody reads; of breaches, one more than are shown, so that this can be said.
+    assert len(list(made(GOOD))) == 101
+    assert len(list(told(GOOD))) == 10
+    place = GOOD.document.position(("region",))
+    assert next(made(GOOD)) == Diagnostic(
+        GOOD.document.path, *place, "FB299", "breach 0", "mend it", note=False
+    )
+    assert next(told(GOOD)).note is True
+
+
+def test_a_rule_without_words_demands_nothing() -> None:
+    assert replace(rules.RULES[0], find=lambda _: iter(())).demand == ""
 
 
 def test_every_code_has_one_name_and_one_title() -> None:

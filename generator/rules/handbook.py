@@ -115,9 +115,7 @@ def find_input(registry: Registry, name: str) -> Input | None:
 def _codes(schema: Schema) -> Iterator[str]:
     """The code that a breach of each keyword is told with."""
     for keyword, value in schema.items():
-        if keyword == "propertyNames":
-            yield code_of(keyword)
-        elif keyword in _NESTED and isinstance(value, Mapping):
+        if keyword in _NESTED and isinstance(value, Mapping):
             yield from _codes(value)
         elif keyword == "properties":
             for part in value.values():

@@ -122,7 +122,7 @@ def outside_business_hours(environment: Environment) -> Iterator[Finding]:
     """No window lies within the business hours of the region, Monday to Friday."""
     hours = environment.known.business_hours(environment.region)
     busy = business(hours) if hours else ()
-    for use, instance, name, text in _windows(environment) if busy else ():
+    for use, instance, name, text in _windows(environment):
         window = _sound(daily(text) if name == "backup_window" else weekly(text))
         if window and any(overlap(window, span) for span in busy):
             of = f"{environment.region}, {hours} UTC from Monday to Friday"
