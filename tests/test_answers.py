@@ -26,6 +26,7 @@ from generator.rules.rule import Change, Finding
 
 ANSWERS = Path(__file__).parent / "fixtures" / "answers.txt"
 LARGE: Final = {"instance_class": "db.r7g.large"}
+ODD: Final = {"database": {"allocated_storage": 20}}
 ZONE: Final = "network.zones.eu-west-1a"
 LATE: Final = {
     "backup_window": "04:30-05:30",
@@ -220,10 +221,10 @@ def test_a_module_of_many_instances_is_answered_at_the_one(title: str, file: Pat
             modules.append(use)
             continue
         (only,) = use.instances
-        two = (Instance("odd", {}), Instance("even", only.inputs))
+        two = (Instance("odd", ODD.get(use.name, {})), Instance("even", only.inputs))
         contract = replace(use.contract, multiplicity="many")
         modules.append(replace(use, contract=contract, instances=two))
-        section = {"odd": {}, "even": data["modules"][use.name]}
+        section = {"odd": ODD.get(use.name, {}), "even": data["modules"][use.name]}
         data["modules"][use.name] = {"instances": section}
     several = replace(single, modules=tuple(modules), document=_document(data))
     moved = {use.name for use in single.modules if use.contract.multiplicity != "many"}
@@ -244,6 +245,16 @@ def _sayings(finding: Finding, moved: AbstractSet[str]) -> tuple[Where, str, str
     if where[0] == "modules" and where[1] in moved:
         where = (*where[:2], "instances", "even", *where[2:])
     return where, re.sub(r", at \d+:\d+$", "", finding.message), finding.hint, finding.key
+
+
+@pytest.mark.parametrize("value", [["work_memory"], "work_memory", 7, True, None])
+@pytest.mark.parametrize(
+    "way", ["database.parameters", "network.interface_endpoints", "access.internet_cidrs"]
+)
+def test_a_value_of_another_kind_is_passed_over(way: str, value: object, file: Path) -> None:
+    if way != "database.parameters" and isinstance(value, list):
+        value = {"work_memory": "1"}
+    assert [d.code for d in rules.check(environment({way: value}, file))] == []
 
 
 def test_a_region_that_is_wrong_already_has_no_roots_to_lack(file: Path) -> None:

@@ -99,6 +99,52 @@ def test_a_list_of_scalars_stays_on_one_line_up_to_80_columns() -> None:
     assert "\n" in attributes({"a": fits})
 
 
+def row(columns: int) -> list[str]:
+    """Give scalars that take so many columns on one line."""
+    scalars = ["x", "y" * (columns - len('["x", ""]'))]
+    assert len(inline(scalars)) == columns
+    return scalars
+
+
+@pytest.mark.parametrize("indent", [0, 2, 6])
+@pytest.mark.parametrize("name", ["a", "subnet_ids"])
+def test_a_row_ends_where_the_line_does(name: str, indent: int) -> None:
+    """Wherever it stands, it may reach the last of 80 columns and not one further."""
+    room = 80 - indent - len(f"{name} = ")
+    fits, wide = row(room), row(room + 1)
+    (line,) = attributes({name: fits}, indent).splitlines()
+    assert len(line) == 80
+    assert len(attributes({name: wide}, indent).splitlines()) == 4
+    within = literal({name: row(room - 2)}, indent).splitlines()
+    assert [len(" " * indent + within[0]), *map(len, within[1:])] == [1 + indent, 80, 1 + indent]
+    assert len(literal({name: row(room - 1)}, indent).splitlines()) == 6
+    if indent == 0:
+        assert attributes({name: fits}) == line
+
+
+def test_a_row_within_a_list_of_rows_ends_before_its_comma() -> None:
+    assert literal([row(78)]).splitlines()[1] == f"  {inline(row(78))},"
+    assert len(literal([row(79)]).splitlines()) == 6
+
+
+def test_sixteen_scalars_stand_below_each_other_and_seventeen_fill_the_lines() -> None:
+    words = [f"word{n:02}" for n in range(17)]
+    assert len(literal(words[:16]).splitlines()) == 18
+    assert len(literal(words).splitlines()) == 5
+
+
+def test_a_fragment_of_several_lines_is_never_put_into_a_row() -> None:
+    call = Hcl("merge(\n  a,\n)")
+    assert literal([call, 1]) == "[\n  merge(\n    a,\n  ),\n  1,\n]"
+    assert literal([call] * 17).splitlines() == ["[", *["  merge(", "    a,", "  ),"] * 17, "]"]
+
+
+def test_keys_beyond_the_first_plane_have_eight_digits() -> None:
+    assert literal({"\uffff": 1}) == '{\n  "\\uffff" = 1\n}'
+    assert literal({"\U00010000": 1}) == '{\n  "\\U00010000" = 1\n}'
+    assert literal({"\U00010001": 1}) == '{\n  "\\U00010001" = 1\n}'
+
+
 def test_the_lines_after_the_first_are_indented() -> None:
     assert literal({"a": {"b": 1}}, indent=4) == "{\n      a = {\n        b = 1\n      }\n    }"
     assert shift("a\n\nb", 2) == "a\n\n  b"
@@ -118,10 +164,20 @@ def test_an_attribute_must_have_a_name(name: str) -> None:
         attributes({name: 1})
 
 
-@pytest.mark.parametrize("value", [{"a"}, b"a", object(), {1: 2}, [{None: 1}]])
-def test_what_has_no_form_in_hcl_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError):
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a"}, "a set has no form in HCL: {'a'}"),
+        (b"a", "a bytes has no form in HCL: b'a'"),
+        (1j, "a complex has no form in HCL: 1j"),
+        ({1: 2}, "a key must be text, not 1"),
+        ([{None: 1}], "a key must be text, not None"),
+    ],
+)
+def test_what_has_no_form_in_hcl_is_refused(value: Any, message: str) -> None:
+    with pytest.raises(TypeError) as caught:
         literal(value)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"\udfff": 1}])
@@ -195,8 +251,30 @@ def test_a_schema_has_a_type(schema: dict[str, Any], expected: str) -> None:
     ],
 )
 def test_a_schema_that_leaves_the_type_open_is_refused(schema: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="no Terraform type"):
+    with pytest.raises(ValueError, match="no Terraform type") as caught:
         type_constraint(schema)
+    assert str(caught.value) == (
+        f"no Terraform type for {schema.get('type')!r}: it needs a known type, and an array needs "
+        "items, an object either properties or a schema for additionalProperties"
+    )
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda schema: {"type": "array", "items": schema},
+        lambda schema: {"type": "object", "additionalProperties": schema},
+        lambda schema: {"type": "object", "properties": {"a": schema}},
+        lambda schema: {"type": "object", "properties": {"a": schema}, "required": ["a"]},
+    ],
+)
+def test_a_type_may_be_on_one_line_however_deep(around: Any) -> None:
+    inner = {"type": "object", "properties": {"b": {"type": "string"}}}
+    written = "object({ b = optional(string) })"
+    whole = type_constraint(around(inner), on_one_line=True)
+    assert written in whole
+    assert "\n" not in whole
+    assert "\n" in type_constraint(around(inner))
 
 
 # python-hcl2 takes `$${` for the escape only where a `}` follows in the same string, so text

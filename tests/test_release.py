@@ -10,16 +10,21 @@ import signal
 import subprocess
 import sys
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from generator.cli import main
+from generator.compatibility import Level
 from generator.contract import Version
+from generator.integrity import before_the_last
 from generator.lock import Lock
 from generator.notes import released, upgrade_notes
+from generator.registry import Registry
+from generator.release import prepare
+from generator.tree import read_folder
 
 CACHE = Path("templates/modules/cache")
 
@@ -166,6 +171,83 @@ def test_a_draft_is_rendered_pinned_and_superseded(project: Path) -> None:
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 0, done.output
     assert not (project / "modules/cache/7.7.7").exists()
+
+
+def test_a_release_of_the_draft_itself_takes_its_place(project: Path) -> None:
+    old = newest(project)
+    draft = Version(old.major, old.minor + 1, 0)
+    add_input(project)
+    edit(project / CACHE / "contract.yaml", f"version: {old}", f"version: {draft}")
+    edit(
+        project / "environments/development.yaml",
+        f"  cache:\n    version: {old}",
+        f"  cache:\n    version: {draft}",
+    )
+    assert finbase(project, "render").exit_code == 0
+    files = read_folder(project, PurePosixPath("modules/cache", str(draft)))
+    assert files
+    assert finbase(project, "release", "cache", "minor", "-m", "Why.").exit_code == 0
+    assert newest(project) == draft
+    assert read_folder(project, PurePosixPath("modules/cache", str(draft))) == files
+
+
+def test_what_is_prepared_says_what_was_there_before(project: Path) -> None:
+    old = newest(project)
+    add_input(project)
+    before = snapshot(project)
+    made = prepare(project, Registry(project), "cache", Level.MAJOR, "Why.", (), date(2026, 1, 2))
+    assert (made.module, made.version, made.previous) == (
+        "cache",
+        Version(old.major + 1, 0, 0),
+        old,
+    )
+    assert (made.level, made.needed, made.refused) == (Level.MAJOR, Level.MINOR, ())
+    assert snapshot(project) == before
+    assert {str(path) for path, (was, _) in made.steps.items() if was is not None} == {
+        "environments/environment.schema.json",
+        "modules/releases.lock",
+        "modules/cache/CHANGELOG.md",
+        "modules/cache/UPGRADING.md",
+        "templates/modules/cache/contract.yaml",
+    }
+    for path, (was, after) in made.steps.items():
+        assert was == before.get(str(path))
+        assert after not in (None, was)
+
+
+def test_a_module_that_ships_an_archive_is_released(project: Path) -> None:
+    with (project / "templates/modules/secret/main.tf.j2").open("a") as file:
+        file.write("\n# More.\n")
+    done = finbase(project, "release", "secret", "patch", "-m", "Why.")
+    assert done.exit_code == 0, done.output
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
+def test_templates_before_the_last_release_release_nothing(project: Path) -> None:
+    old = newest(project)
+    edit(project / CACHE / "contract.yaml", f"version: {old}", "version: 0.9.0")
+    before = snapshot(project)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 2
+    what, out = before_the_last("cache", Version(0, 9, 0), old)
+    assert f"{what}\n    hint: {out}\n" in done.output
+    assert snapshot(project) == before
+
+
+def test_a_file_that_cannot_be_read_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_input(project)
+    schema = project / "environments/environment.schema.json"
+    real = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path == schema:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    done = finbase(project, "release", "cache", "minor", "-m", "Why.")
+    assert done.exit_code == 2
+    assert f"cannot read {schema}: Permission denied\n" in done.output
 
 
 @pytest.mark.parametrize("text", ["", " ", "one\ntwo"])

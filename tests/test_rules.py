@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from generator import codes, rules
@@ -338,6 +338,8 @@ def test_business_hours(region: str, backup: str, maintenance: str, expected: li
 
 
 @settings(deadline=None)
+@example(18 * 60, 60)
+@example(18 * 60 - 1, 60)
 @given(minutes, st.integers(1, 1439))
 def test_business_hours_are_five_days(start: int, length: int) -> None:
     text = "-".join(f"{m % 1440 // 60:02}:{m % 60:02}" for m in (start, start + length))
@@ -400,6 +402,8 @@ def test_notes_are_no_errors() -> None:
         (400, 15999, 4000, ["FB226"]),
         (400, 16000, 4000, []),
         (None, 3000, 9, []),
+        (400, 12000, 4001, ["FB226"]),
+        (400, 11999, 4000, ["FB226"]),
     ],
 )
 def test_storage(
@@ -413,8 +417,16 @@ def test_storage(
         max_allocated_storage=None,
     )
     assert broken(environment) == expected
-    other = change("database", allocated_storage=size, iops=iops, storage_type="io2")
-    assert broken(other) == []
+    for kind, answers in (("gp3", expected), ("io2", [])):
+        other = change(
+            "database",
+            allocated_storage=size,
+            iops=iops,
+            storage_throughput=throughput,
+            max_allocated_storage=None,
+            storage_type=kind,
+        )
+        assert broken(other) == answers
 
 
 @pytest.mark.parametrize(

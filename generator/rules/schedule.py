@@ -76,7 +76,7 @@ def windows_apart(environment: Environment) -> Iterator[Finding]:
         one, other = _sound(daily(backup)), _sound(weekly(maintenance))
         if one and other and overlap(one, other):
             given = [n for n in ("backup_window", "maintenance_window") if n in instance.inputs]
-            where = use.where(instance, *(given[-1:] or ["maintenance_window"]))
+            where = use.where(instance, *given[-1:])
             what = f"maintenance in {maintenance} overlaps the backup in {backup} of every day"
             yield Finding(where, what, "move one of the two windows")
 

@@ -67,18 +67,16 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
             continue
         iops = _number(use, instance, "iops")
         throughput = _number(use, instance, "storage_throughput")
-        fine = True
-        for name, value, (least, most) in (
-            ("iops", iops, _IOPS),
-            ("storage_throughput", throughput, _THROUGHPUT),
-        ):
-            if value and not least <= value <= most:
-                fine = False
-                what = f"`{name}` must be from {least} to {most}, not {value}"
-                nearest = f"{least} or more" if value < least else f"{most} or less"
-                yield Finding(use.where(instance, name), what, f"write {nearest}")
+        given = (("iops", iops, _IOPS), ("storage_throughput", throughput, _THROUGHPUT))
+        wrong = [
+            (name, value, *of) for name, value, of in given if value and not _within(value, of)
+        ]
+        for name, value, least, most in wrong:
+            what = f"`{name}` must be from {least} to {most}, not {value}"
+            nearest = f"{least} or more" if value < least else f"{most} or less"
+            yield Finding(use.where(instance, name), what, f"write {nearest}")
         has = iops or _IOPS[0]
-        if fine and throughput and 4 * throughput > has:
+        if not wrong and throughput and 4 * throughput > has:
             what = f"{throughput} MiB/s needs {4 * throughput} IOPS; the volume has {has}"
             hint = f"raise iops to {4 * throughput}, or lower storage_throughput to {has // 4}"
             yield Finding(use.where(instance, "storage_throughput"), what, hint)
@@ -111,6 +109,11 @@ def _volumes(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, in
         size = _number(use, instance, "allocated_storage")
         if size and use.value(instance, "storage_type") in (None, "gp3"):
             yield use, instance, size
+
+
+def _within(value: int, of: tuple[int, int]) -> bool:
+    least, most = of
+    return least <= value <= most
 
 
 def _number(use: ModuleUse, instance: Instance, name: str) -> int | None:
