@@ -52,12 +52,14 @@ def measured(
         watcher = threading.Thread(target=watch)
         watcher.start()
         assert child.stdout is not None
-        said = child.stdout.read()
-        _, status, used = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-        over.set()
-        watcher.join()
+        try:
+            said = child.stdout.read()
+            _, status, used = os.wait4(child.pid, 0)
+            seconds = time.perf_counter() - start
+            child.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            over.set()
+            watcher.join()
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, list(arguments), said)
     return Cost(seconds, used.ru_utime + used.ru_stime, max(peak, used.ru_maxrss * 1024))

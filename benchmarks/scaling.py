@@ -26,7 +26,7 @@ GROWTH = 1.1
 
 @dataclass(frozen=True)
 class Row:
-    """What a number of environments costs: the first render, a second one, ``--check``."""
+    """What a number of environments costs: at first, again, to check, and after a change."""
 
     count: int
     first: Cost

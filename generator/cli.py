@@ -1,13 +1,16 @@
 """The command line: the table of the commands, and how errors are told.
 
-Exit codes: 0 fine, 1 found something, 2 wrong usage or input, 130 interrupted.
+Exit codes: 0 fine, 1 found something, 2 wrong usage or input, 130 interrupted, 141 left
+by whoever reads a pipe.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -16,12 +19,13 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from generator.commands.console import manners
+from generator.commands.console import leave, manners
 
 __all__ = ["main"]
 
 WRONG = 2
 INTERRUPTED = 130
+UNREAD = 141
 
 _COMMANDS = {
     "apply": "Check a saved plan of an environment, and apply that very plan.",
@@ -30,7 +34,7 @@ _COMMANDS = {
     "completion": "Print the script with which a shell completes finbase.",
     "diff": "Show how two environments differ.",
     "doctor": "Say what is missing, and the command that brings it.",
-    "explain": "Tell why a code or an input is held to what it is.",
+    "explain": "Tell why a code, a failure or an input is held to what it is.",
     "graph": "Draw the modules, the network or the flows of a stack.",
     "matrix": "Distribute environments over CI jobs.",
     "new": "Begin a module, an environment or a pipeline.",
@@ -66,6 +70,16 @@ class Finbase(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101
         return manners(command)
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Read the command line; help is printed on the way."""
+        with _reader_may_leave():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; where nobody reads on, end as others do."""
+        with _reader_may_leave():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without loading one."""
         with formatter.section("Commands"):
@@ -89,6 +103,7 @@ class Finbase(click.Group):
         **extra: Any,
     ) -> Any:
         """Run, and end with the exit code; what goes wrong is told in one voice."""
+        _can_print_anything()
         if os.environ.get("_FINBASE_COMPLETE"):
             import_module("generator.commands.completion")  # It has our own way with bash.
         run = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
@@ -107,6 +122,16 @@ class Finbase(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End as a program that its reader has left, and not as click, which would say 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        leave(sys.stdout)
+        raise click.exceptions.Exit(UNREAD) from None
+
+
 def _usage(error: click.ClickException) -> str:
     """Say what is wrong with a command line, in our voice."""
     message = error.format_message().rstrip(".").replace(". Did you", "; did you")
@@ -121,6 +146,17 @@ def _usage(error: click.ClickException) -> str:
     return f"{ctx.command_path}: {message}\n    hint: usage: {' '.join(usage.split())}; {where}"
 
 
+def _can_print_anything() -> None:
+    """Let no stream be missing, and let what it cannot encode be escaped."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _known(error: Exception) -> str:
     """Say what went wrong with input or files; what is not known is raised again."""
     from generator.errors import FinbaseError
@@ -130,6 +166,9 @@ def _known(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         hint = "it has to be there, and this user has to be allowed to do that"
         return f"{error.filename}: {error.strerror}\n    hint: {hint}"
+    if isinstance(error, OSError) and error.errno:
+        leave(sys.stdout)  # What it still holds would be tried again at the end.
+        return f"{error.strerror}\n    hint: what was to be written or printed is not whole"
     raise error
 
 
@@ -160,3 +199,7 @@ def main(ctx: click.Context, project: Path | None) -> None:
 
 
 manners(main)
+
+
+if __name__ == "__main__":
+    main()

@@ -23,7 +23,7 @@ from generator.plan_json import MOST_BYTES, read_plan
 from generator.process import Finished, Processes, ProcessesClosedError
 from generator.verdict import FailureRow, Scenario, Verdict
 
-__all__ = ["FailureRow", "Scenario", "Verdict", "run"]
+__all__ = ["FailureRow", "Scenario", "Verdict", "read_on_one_line", "run"]
 
 _SECONDS = 600.0
 _UNJUDGED = "mend the step or the feature that it names; --verbose shows how it was run"
@@ -43,7 +43,7 @@ def run(
     ``processes`` lets the caller end the run from another thread. Raises ``ComplianceError`` where
     there is no verdict: not a whole plan, no scenarios, an unknown step, a crash.
     """
-    plan = _plan(plan_json)
+    plan = read_on_one_line(plan_json)
     features = features.resolve()
     failures = load_failures(features)
     if not any(features.rglob("*.feature")):
@@ -105,8 +105,11 @@ def _no_verdict(finished: Finished) -> str:
     )
 
 
-def _plan(plan_json: Path | bytes) -> bytes:
-    """Return the plan on one line: of any other, terraform-compliance takes the second."""
+def read_on_one_line(plan_json: Path | bytes) -> bytes:
+    """Return a plan as terraform-compliance takes it: of more lines, it would take the second.
+
+    Raises ``ComplianceError`` for what cannot be read, or is no whole plan.
+    """
     if isinstance(plan_json, bytes):
         return json.dumps(read_plan(plan_json, "the plan")).encode()
     try:

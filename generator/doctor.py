@@ -84,9 +84,7 @@ def _libraries() -> Finding:
         needed = [f"{name}{spec}" for name, spec, _ in packages.requirements() if name in missing]
         what = f"not installed: {', '.join(missing)}"
         return Finding("libraries", "wrong", what, packages.pip_install(needed))
-    return Finding(
-        "libraries", "fine", ", ".join(f"{name} {packages.version(name)}" for name in wanted)
-    )
+    return Finding("libraries", "fine", _listed(wanted))
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -130,7 +128,8 @@ def _pinned(root: Path) -> dict[Path, str]:
     """The version of the provider that each rendered stack pins, by its folder."""
     found = {}
     for path in sorted((root / "environments").glob("*/versions.tf")):
-        if match := _PINNED.search(path.read_text(encoding="utf-8", errors="replace")):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if match := _PINNED.search(text):
             found[path.parent] = match[1].removeprefix("=").strip()
     return found
 
@@ -172,9 +171,7 @@ def _rehearsal() -> Finding:
         return Finding(
             "local AWS", "missing", what, packages.pip_install(f"{n}{spec}" for n, spec in wanted)
         )
-    return Finding(
-        "local AWS", "fine", ", ".join(f"{name} {packages.version(name)}" for name, _ in wanted)
-    )
+    return Finding("local AWS", "fine", _listed(name for name, _ in wanted))
 
 
 def _cache() -> Finding:
@@ -213,6 +210,7 @@ def _project(root: Path) -> Iterator[Finding]:
     if journal.is_pending(root):
         yield Finding("render", "wrong", "one was interrupted, or is at work now", render)
         return  # Till that is undone, anything may look broken.
+    yield _features(root)
     registry = Registry(root)
     try:
         environments = load_environments(root, registry, ())
@@ -237,3 +235,23 @@ def _project(root: Path) -> Iterator[Finding]:
             files = f"{len(changes.steps)} files are not as rendered"
             hint = f"`{render} --check` shows the difference"
             yield Finding("render", "wrong", files, render, hint)
+
+
+def _features(root: Path) -> Finding:
+    from generator.failures import load_failures
+
+    features = root / "features"
+    found = sorted(features.rglob("*.feature"))
+    for there, what in (
+        ((features / "failures.yaml").is_file(), f"{features / 'failures.yaml'} is missing"),
+        (bool(found), f"{features} holds no feature files"),
+    ):
+        if not there:
+            mend = f"git -C {shlex.quote(str(root))} checkout HEAD -- features"
+            hint = "put the features of the project back: without them no plan is judged"
+            return Finding("features", "wrong", what, mend, hint)
+    try:
+        failures = load_failures(features)
+    except FinbaseError as error:
+        return Finding("features", "wrong", error.message, hint=error.hint or "")
+    return Finding("features", "fine", f"{len(failures)} failures, {len(found)} feature files")

@@ -58,7 +58,6 @@ class Deciders:
 
     @cached_property
     def _common(self) -> dict[str, str]:
-        features = self._root / "features"
         return {
             "finbase": _tree(Path(__file__).parent),
             "python": _hash([sys.version, sys.platform, os.path.realpath(sys.executable)]),
@@ -67,8 +66,7 @@ class Deciders:
             "terraform": _hash([repr(self._terraform), *_stamps(self._terraform.path)]),
             "provider": _hash(self._sources()),
             "templates": _tree(self._root / "templates"),
-            "features": _tree(features, lambda _, names: {"steps"} & set(names)),
-            "steps": _tree(features / "steps"),
+            "features": _tree(self._root / "features"),
         }
 
     def _place(self, folder: Path) -> str:

@@ -28,6 +28,7 @@ _EXIT = (
     ("1", "Something was found: a failure, a difference, a loss, what is outdated or missing."),
     ("2", "Wrong usage or input; or Terraform, git or another program is missing or failed."),
     ("130", "Interrupted; nothing is left running."),
+    ("141", "Whoever read standard output left before its end."),
 )
 _ENVIRONMENT = (
     ("FINBASE_TERRAFORM", "The Terraform or OpenTofu to use, in place of the first on PATH."),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
         for source in used_folders(folder, project):
             target = root / source.relative_to(project)
             shutil.copytree(source, target, ignore=IGNORED, dirs_exist_ok=True)
+            _make_writable(target)
     except (OSError, shutil.Error) as error:
         raise TerraformError(
             f"{folder} cannot be copied for a plan: {error}",
@@ -74,7 +76,7 @@ def used_folders(folder: Path, project: Path) -> tuple[Path, ...]:
     """Return a stack's or module's folder and those of all local modules it uses, at any depth.
 
     ``folder`` and ``project`` are resolved paths. Raises ``TerraformError`` where one lies
-    outside of ``project``, and ``OSError`` where one cannot be read.
+    outside of ``project`` or is not there, and ``OSError`` where one cannot be read.
     """
     found: dict[Path, None] = {}
     queue = [folder]
@@ -87,6 +89,12 @@ def used_folders(folder: Path, project: Path) -> tuple[Path, ...]:
             raise TerraformError(
                 f"{folder} uses {source}, which lies outside of {project}",
                 "keep stacks and their modules in one project folder",
+            )
+        if not source.is_dir():
+            what = f"{folder} uses {source}, which" if source != folder else str(folder)
+            raise TerraformError(
+                f"{what} is not there",
+                "`finbase render` writes the stacks, and the module versions that they pin",
             )
         for text in _sources(source):
             queue += [(source / path).resolve() for path in LOCAL_SOURCE.findall(text)]
@@ -145,6 +153,13 @@ def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]] | None:
                 return None
             found.add((place, match[1], *sources))
     return frozenset(found)
+
+
+def _make_writable(folder: Path) -> None:
+    """Let the owner write to a copy; one of a read-only checkout has its modes."""
+    for path in (folder, *folder.rglob("*")):
+        more = stat.S_IRWXU if path.is_dir() else stat.S_IRUSR | stat.S_IWUSR
+        path.chmod(stat.S_IMODE(path.stat().st_mode) | more)
 
 
 def _sources(folder: Path) -> Iterator[str]:

@@ -34,8 +34,9 @@ class Registry:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The modules that have templates, sorted."""
-        return tuple(sorted(p.parent.name for p in self.templates.glob("*/contract.yaml")))
+        """The modules that have templates, sorted; a hidden folder is none."""
+        found = (path.parent.name for path in self.templates.glob("*/contract.yaml"))
+        return tuple(sorted(name for name in found if not name.startswith(".")))
 
     def current(self, name: str) -> Contract:
         """The contract that the templates of the module have now."""

@@ -18,14 +18,15 @@ from typing import Any
 from generator.progress import Watch
 from generator.rehearsal import Drift, Rehearsal, Search, Step
 from generator.rehearsal.drift import changes, drifts
-from generator.rehearsal.inventory import Thing, client, inventory
+from generator.rehearsal.inventory import Thing, inventory
 from generator.rehearsal.orphans import IMPORTS, import_blocks, orphans
 from generator.rehearsal.record import EndError, Noted, Record
 from generator.rehearsal.scratch import deaf_afterwards
-from generator.rehearsal.search import search
+from generator.rehearsal.search import SHORTEST, search
 from generator.rehearsal.secrets import Secrets
 from generator.rehearsal.terraform import Applied, Stack, Yard, managed
 from generator.sandbox import postgres, server
+from generator.sandbox.client import client
 from generator.terraform import Terraform
 
 __all__ = ["Cuts", "Observe", "rehearse"]
@@ -135,12 +136,15 @@ class _Run:
         """Search the whole scratch folder for every password that there has been."""
         with self._record.step("look for passwords") as step:
             self._secrets.collect()
-            self.searched = search(self._scratch, self._secrets.passwords)
+            self.searched, gaps = search(self._scratch, self._secrets.passwords)
             step.problems += [f"a password is in {place}" for place in self.searched.found]
+            step.problems += [f"not searched: {place}" for place in gaps.unread]
             step.told.append(
                 f"{self.searched.passwords} passwords, {self.searched.files} files, "
                 f"{self.searched.bytes / 1e6:.0f} MB"
             )
+            if gaps.short:
+                step.told.append(f"{gaps.short} left out, of fewer than {SHORTEST} characters")
 
     # The steps -------------------------------------------------------------------------------
 
@@ -272,6 +276,8 @@ class _Run:
     def _take_up(self, step: Noted, before: frozenset[Thing]) -> None:
         """Import each resource that Terraform was killed too early to know of."""
         self._wait_for_quiet()
+        # What an earlier cut wanted to import is lost still, unless it is in the state.
+        (self._stack.folder / IMPORTS).unlink(missing_ok=True)
         _, plan = self._stack.plan("lost")
         lost = orphans(self._inventory() - before, self._stack.state(), plan)
         step.resources = len(lost)

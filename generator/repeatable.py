@@ -6,6 +6,8 @@ that is not hashed. The answer errs on the side of no.
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,16 +18,29 @@ from generator.offline import used_folders
 __all__ = ["why_not"]
 
 _HCL = re.compile(r"\.(tf|tf\.json|tftpl)$")
-_CLOCK = re.compile(r"\b(plantimestamp|abspath|pathexpand)\(|\b(terraform_remote_state)\b")
+# What Terraform lets stand between the name of a function and its arguments.
+_GAP = r"(?:\s|/\*(?s:.*?)\*/|(?:#|//).*\n)*"
+_CLOCK = re.compile(rf"\b(plantimestamp|abspath|pathexpand){_GAP}\(|\b(path{_GAP}\.{_GAP}cwd)\b")
 # A value within the path, such as a region, is one of the sources; it is taken to hold no "..".
 _OWN = r"\"\$\{path\.module\}/(?:(?!\.\.)[^\"$%]|\$\{[a-z_.]+\})*\""
-_READS = re.compile(rf"\b(file\w*|templatefile)\(\s*({_OWN})?")
+_READS = re.compile(rf"\b(file\w*|templatefile){_GAP}\({_GAP}({_OWN})?")
 _OVERRIDES = re.compile(r"\bdev_overrides\b")
-_IMPORTS = re.compile(
-    r"^\s*(?:import|from)\s+((?:os|time|datetime|random|secrets|uuid|socket|ssl|http|urllib"
-    r"|requests|httpx|boto3|subprocess|platform|getpass|importlib|ctypes)\b)",
-    re.MULTILINE,
+_PURE = frozenset(
+    "__future__ collections dataclasses enum functools inspect ipaddress itertools json math "
+    "operator pathlib radish re string sys terraform_compliance typing".split()
 )
+_AT_LARGE = frozenset(
+    "__builtins__ __import__ __loader__ __spec__ breakpoint compile eval exec getattr globals "
+    "input locals open vars".split()
+)
+"""Names by which a step can come at anything."""
+_OUTSIDE = frozenset(
+    "absolute cwd environ exists expanduser glob group home importlib is_dir is_file is_mount "
+    "is_symlink iterdir lstat modules open os owner read_bytes read_text readlink resolve rglob "
+    "samefile stat walk".split()
+)
+"""Attributes by which it can look at files, or come at other modules."""
+_PLAN = "Path(world.config.user_data['plan_file']).read_bytes"
 _EXACT = re.compile(r"=?\s*\d+\.\d+\.\d+")
 _BUILT_IN = "terraform.io/builtin/terraform"
 _AWS = "/hashicorp/aws"
@@ -40,16 +55,18 @@ def why_not(root: Path, environment: str, plan: Mapping[str, Any], settings: str
         return "Terraform's configuration names a provider in development"
     if strange := _unpinned(plan["configuration"].get("provider_config", {}).values()):
         return f"the provider {strange} is not the AWS provider at one exact version"
-    if remote := next(_remote(plan["configuration"].get("root_module", {})), ""):
-        return f"the module {remote} is not one of the project's own"
+    if outside := next(_outside(plan["configuration"].get("root_module", {})), ""):
+        return outside
     stack = (root / "environments" / environment).resolve()
     for folder in used_folders(stack, root.resolve()):
         for path in sorted(folder.rglob("*")):
             if _HCL.search(path.name) and (read := _reads(path)):
                 return f"{path.relative_to(root.resolve())} has {read}"
-    for path in sorted((root / "features" / "steps").rglob("*.py")):
-        if found := _IMPORTS.search(path.read_text(encoding="utf-8", errors="replace")):
-            return f"{path.relative_to(root)} imports {found[1]}"
+    steps = sorted((root / "features").rglob("*.py"))
+    known = _PURE | {path.stem for path in steps}
+    for path in steps:
+        if looks := _looks(path, known):
+            return f"{path.relative_to(root)} {looks}"
     return ""
 
 
@@ -60,21 +77,53 @@ def _unpinned(providers: Iterable[Mapping[str, Any]]) -> str:
     return min((name for name in used if name not in exact or not name.endswith(_AWS)), default="")
 
 
-def _remote(module: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the source of each module that is fetched from elsewhere."""
+def _outside(module: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is fetched from elsewhere: a module, or the state of another stack."""
+    for resource in module.get("resources", ()):
+        if resource["type"] == "terraform_remote_state":
+            yield f"{resource['address']} is the state of another stack"
     for call in module.get("module_calls", {}).values():
         if not call["source"].startswith(("./", "../")):
-            yield call["source"]
-        yield from _remote(call.get("module", {}))
+            yield f"the module {call['source']} is not one of the project's own"
+        yield from _outside(call.get("module", {}))
 
 
 def _reads(path: Path) -> str:
     """Name what in a file of HCL reads a clock, or a file that need not be the module's own."""
     text = path.read_text(encoding="utf-8", errors="replace")
+    if path.name.endswith(".json"):
+        text = json.dumps(json.loads(text), ensure_ascii=False)  # No name is hidden by escapes.
     if clock := _CLOCK.search(text):
-        return clock[1] or clock[2]
+        return clock[1] or "path.cwd"
     for call in _READS.finditer(text):
         own = call[2] or ""
         if not own or (call[1] == "templatefile" and not own.endswith('.tftpl"')):
             return f"{call[1]} of a file that need not be its own"
+    return ""
+
+
+def _looks(path: Path, known: frozenset[str]) -> str:
+    """Say how a step may look at what is not hashed: at a file, a clock, the network."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return "cannot be read"
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names):
+                imported = [alias.name for alias in names]
+            case ast.ImportFrom(module, names):
+                imported = [module or ""]
+                for name in (alias.name for alias in names):
+                    if name in _OUTSIDE or name in _AT_LARGE:
+                        return f"uses {name}"
+            case ast.Name(name) if name in _AT_LARGE:
+                return f"uses {name}"
+            case ast.Attribute(_, name) if name in _OUTSIDE and ast.unparse(node) != _PLAN:
+                return f"uses {name}"
+            case _:
+                continue
+        for name in imported:
+            if name.partition(".")[0] not in known:
+                return f"imports {name}"
     return ""

@@ -26,12 +26,13 @@ _SETTING = re.compile(r'^\s*(\w+)\s*=\s*"([^"]+)"', re.MULTILINE)
 _DEFAULT_WORKSPACE = b"\x1a\x07default"  # Field 3 of the plan's backend.
 
 
-def verify(plan: Path, stack: Path) -> None:
+def verify(plan: Path, stack: Path, called: Path) -> None:
     """Refuse a plan that is not of the stack as it lies there, on its own backend.
 
-    Raises ``FinbaseError`` that names the first difference, and whose plan it is.
+    Raises ``FinbaseError`` that names the first difference, and whose plan it is; ``called`` is
+    how the user knows the plan.
     """
-    members = _members(plan)
+    members = _members(plan, called)
     again = f"plan {stack.name} again: finbase plan {stack.name}"
     planned = dict(_planned(members, stack))
     there = {
@@ -44,26 +45,27 @@ def verify(plan: Path, stack: Path) -> None:
             continue
         whose = _environment(members)
         if whose and whose != stack.name:
-            raise FinbaseError(f"{plan} is a plan of {whose}, not of {stack.name}", again)
+            raise FinbaseError(f"{called} is a plan of {whose}, not of {stack.name}", again)
         place = os.path.relpath(path, stack.parent.parent.resolve())
         raise FinbaseError(
-            f"{plan} was made of something else than what lies there: {place} differs", again
+            f"{called} was made of something else than what lies there: {place} differs", again
         )
     backend = members["tfplan"]
     file = stack / "backend.tf"
     for name, value in _SETTING.findall(file.read_text(encoding="utf-8") if file.is_file() else ""):
         if _packed(value) not in backend:
             raise FinbaseError(
-                f"{plan} was made on another state: its {name} is not {value}, as in {file}", again
+                f"{called} was made on another state: its {name} is not {value}, as in {file}",
+                again,
             )
     if _DEFAULT_WORKSPACE not in backend:
         raise FinbaseError(
-            f"{plan} was made in a workspace, and so on another state than {stack.name} has",
+            f"{called} was made in a workspace, and so on another state than {stack.name} has",
             f"unset TF_WORKSPACE, run `terraform workspace select default` there, and {again}",
         )
 
 
-def _members(plan: Path) -> Mapping[str, bytes]:
+def _members(plan: Path, called: Path) -> Mapping[str, bytes]:
     try:
         with zipfile.ZipFile(plan) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
@@ -71,7 +73,7 @@ def _members(plan: Path) -> Mapping[str, bytes]:
         members["tfplan"]
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise FinbaseError(
-            f"{plan} is no saved plan, or one that is encrypted and so cannot be compared",
+            f"{called} is no saved plan, or one that is encrypted and so cannot be compared",
             "`finbase plan` saves one; `terraform show -json` makes another thing of it",
         ) from error
     return members

@@ -185,6 +185,11 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
     class Cache(jinja2.FileSystemBytecodeCache):
         """Goes without, where a file cannot be read or written."""
 
+        def get_cache_key(self, name: str, filename: str | None = None) -> str:
+            """Hash what Jinja hashes; the path of a template need not be UTF-8."""
+            text = f"{name}|{filename}"
+            return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
         def load_bytecode(self, bucket: Any) -> None:
             try:
                 super().load_bytecode(bucket)

@@ -75,9 +75,10 @@ class Terraform:
         """Run one command and return its output.
 
         ``about`` names what it works on. Raises ``TerraformError`` with the step and
-        Terraform's own message where it does not succeed.
+        Terraform's own message where it does not succeed, and for a ``TMPDIR`` that is none.
         """
         step = f"{self.command} {arguments[0]}"
+        _refuse_temporary(cwd, environ)
         try:
             finished = processes.run(
                 [self.path, *arguments], cwd=cwd, environ=environ, seconds=_SECONDS
@@ -149,6 +150,16 @@ def fmt_check(paths: Iterable[Path], terraform: Terraform) -> tuple[Path, ...]:
         raise TerraformError(f"{terraform.command} fmt failed:\n{_reason(finished)}", _REFUSED)
     # It names them from the working folder.
     return tuple(sorted(Path(name).resolve() for name in finished.stdout.decode().splitlines()))
+
+
+def _refuse_temporary(cwd: Path, environ: Mapping[str, str]) -> None:
+    """Refuse a ``TMPDIR`` that is no folder: Terraform would blame the provider for it."""
+    named = environ.get("TMPDIR")
+    if named and not (cwd / named).is_dir():
+        raise TerraformError(
+            f"TMPDIR names {named!r}, which is no folder, and Terraform writes there",
+            "make that folder, or unset TMPDIR, or let it name another",
+        )
 
 
 def _identify(path: Path, environ: Mapping[str, str]) -> Terraform:

@@ -64,12 +64,14 @@ class Upgrade:
     """All that an upgrade does.
 
     ``problems`` are what is wrong with the environment file at the new versions; then there is
-    no ``after`` and nothing was planned. ``text`` is the file with the new pins.
+    no ``after`` and nothing was planned. ``original`` is the file that all of this is about,
+    ``text`` is that with the new pins.
     """
 
     before: Environment
     after: Environment | None
-    text: str
+    original: bytes
+    text: bytes
     modules: tuple[ModuleUpgrade, ...]
     effects: tuple[Effect, ...]
     problems: tuple[Diagnostic, ...] = ()
@@ -94,15 +96,15 @@ def preview(
     cannot be planned, and ``FinbaseError`` for a version whose files are not there.
     """
     path = root / environment.document.path
-    old = path.read_text(encoding="utf-8")
-    text = with_pins(environment.document, old, pins)
+    original = path.read_bytes()
+    text = with_pins(environment.document, original.decode(), pins).encode()
     modules = tuple(
         _module(root, registry, environment.module(name), version) for name, version in pins.items()
     )
     try:
-        after = read(environment.document.path, text.encode(), registry, root)
+        after = read(environment.document.path, text, registry, root)
     except InputError as error:
-        return Upgrade(environment, None, text, modules, (), error.diagnostics)
+        return Upgrade(environment, None, original, text, modules, (), error.diagnostics)
     planned, planned_after = _plans(root, registry, (environment, after), terraform, progress)
     moved = {
         f"module.{label(use, instance)}.{one}": f"module.{label(use, instance)}.{other}"
@@ -111,14 +113,15 @@ def preview(
         for one, other in read_interface(_files(root, registry, use.contract)).moved.items()
         for instance in use.instances
     }
-    return Upgrade(environment, after, text, modules, effects(planned, planned_after, moved))
+    found = effects(planned, planned_after, moved)
+    return Upgrade(environment, after, original, text, modules, found)
 
 
 def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPath, Step]:
     """Give all that the upgrade writes, for ``tree.apply``: the file, its stack, and drafts.
 
-    Raises ``FinbaseError`` where the file does not fit the new versions, or the project is not
-    as it was rendered and released.
+    Raises ``FinbaseError`` where the file does not fit the new versions or was changed since the
+    preview, or the project is not as it was rendered and released.
     """
     if upgrade.after is None:
         raise InputError(upgrade.problems)
@@ -134,8 +137,11 @@ def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPat
             "move them out of the rendered folders",
         )
     path = PurePosixPath(upgrade.before.document.path)
-    before = (root / path).read_bytes()
-    return {**changes.steps, path: (before, upgrade.text.encode())}
+    if (root / path).read_bytes() != upgrade.original:
+        raise FinbaseError(
+            f"{path} was changed in the meantime, so nothing is written", "upgrade it again"
+        )
+    return {**changes.steps, path: (upgrade.original, upgrade.text)}
 
 
 def _module(

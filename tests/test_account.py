@@ -281,8 +281,34 @@ def test_that_very_plan_is_judged_and_applied_unless_something_is_lost(
     (world.home / "plan.json").write_bytes(good_plan)
     done = world.run("apply", "staging")
     assert done.exit_code == 0, done.output
-    assert world.asked()[-1][1:] == ["apply", "-input=false", str(saved.resolve())]
+    *asked, place = world.asked()[-1][1:]
+    assert asked == ["apply", "-input=false"]
+    assert Path(place).name == saved.name
+    assert not Path(place).exists(), "it was a copy, which nobody else could write to"
     assert not saved.exists()
+
+
+@pytest.mark.terraform
+def test_a_plan_that_takes_its_place_meanwhile_is_not_applied(
+    good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = world.project / "staging.tfplan"
+    save(saved, world.project / "environments" / "staging")
+    judged, applied = saved.read_bytes(), []
+
+    def show(*_: object) -> bytes:
+        saved.write_bytes(b"another plan")
+        return good_plan
+
+    def apply(_: object, __: Path, plan: Path, **___: object) -> None:
+        applied.append(plan.read_bytes())
+
+    monkeypatch.setattr("generator.account.show", show)
+    monkeypatch.setattr("generator.account.apply", apply)
+    done = world.run("apply", "staging")
+    assert done.exit_code == 0, done.output
+    assert applied == [judged]
+    assert saved.read_bytes() == b"another plan", "it has not been applied, and is kept"
 
 
 # --- a plan of something else --------------------------------------------------------------------
@@ -365,16 +391,16 @@ def test_terraform_itself_saves_plans_that_can_be_told_apart(tmp_path: Path) -> 
         terraform, environ = find_terraform().path, isolated_environ()
         for step in (["init"], ["plan", f"-out={tmp_path / name}"]):
             subprocess.run([terraform, *step], cwd=stack, env=environ, check=True)
-        verify(tmp_path / name, stack)
-    with pytest.raises(FinbaseError, match="is a plan of production, not of staging"):
-        verify(tmp_path / "production", tmp_path / "environments" / "staging")
+        verify(tmp_path / name, stack, Path(name))
+    with pytest.raises(FinbaseError, match=r"^p is a plan of production, not of staging"):
+        verify(tmp_path / "production", tmp_path / "environments" / "staging", Path("p"))
     subprocess.run([terraform, "workspace", "new", "w"], cwd=stack, env=environ, check=True)
     subprocess.run([terraform, "plan", "-out=w"], cwd=stack, env=environ, check=True)
     with pytest.raises(FinbaseError, match="made in a workspace"):
-        verify(stack / "w", stack)
+        verify(stack / "w", stack, Path("w"))
     (stack / "backend.tf").write_text(backend.replace(state, "elsewhere"))
     with pytest.raises(FinbaseError, match=r"backend\.tf differs"):
-        verify(tmp_path / "production", stack)
+        verify(tmp_path / "production", stack, Path("p"))
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,14 @@ CASES: Final[dict[str, Change]] = {
     "no room to grow": {"database.allocated_storage": 401, "database.max_allocated_storage": 441},
     "a name of thirty": {"project": "p" * 30},
     "regions that look like one, or like none": {"region": "eu-west-9"},
+    "a region that is mistyped, and every zone in one that is known": {
+        "region": "eu-wst-1",
+        "network.zones": zones("eu-west-1a", "eu-west-1b"),
+    },
+    "a region that is mistyped, and zones in two": {
+        "region": "eu-wst-1",
+        "network.zones": zones("eu-west-1a", "eu-west-2b"),
+    },
     "versions that nobody knows": {
         "database.engine_version": "99",
         "cache.major_engine_version": "99",

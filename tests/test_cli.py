@@ -44,7 +44,9 @@ def test_render_writes_everything_and_then_nothing(project: Path) -> None:
     assert snapshot(project) == before
     second = finbase(project, "render")
     assert second.exit_code == 0
-    assert re.match(r"3 environments, \d+ modules: 0 files new, 0 changed", second.output.strip())
+    assert re.match(
+        r"3 environments, 11 module versions: 0 files new, 0 changed", second.output.strip()
+    )
     assert finbase(project, "render", "--check").exit_code == 0
 
 

@@ -137,7 +137,7 @@ def test_what_is_completed(environ: dict[str, str], line: str, answers: list[str
 
 def test_codes_inputs_and_ids_are_those_that_there_are(environ: dict[str, str]) -> None:
     codes = answered(environ, "finbase explain ")
-    assert set(rules.TITLES) < set(codes)
+    assert {*rules.TITLES, *FAILURES} < set(codes)
     assert "cache." in codes
     inputs = answered(environ, "finbase explain cache.")
     assert inputs == [f"cache.{each.name}" for each in Registry(ROOT).current("cache").inputs]

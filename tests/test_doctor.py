@@ -86,6 +86,7 @@ def test_all_is_fine_in_a_project_that_is_rendered(repository: Path) -> None:
     assert "hashicorp/aws 5.100.0 from" in of(findings, "AWS provider").found
     assert f"click {metadata.version('click')}" in of(findings, "libraries").found
     assert of(findings, "environments").found == "development, production, staging"
+    assert of(findings, "features").found == "19 failures, 7 feature files"
     assert "which the next render makes" in of(findings, "cache").found
     done = finbase(repository, "doctor")
     assert done.exit_code == 0
@@ -233,6 +234,36 @@ def test_what_is_not_as_rendered_is_rendered_by_the_command(repository: Path) ->
     assert (found.state, found.found) == ("wrong", "1 files are not as rendered")
     runs(found.mend)
     assert of(tuple(examine(repository)), "render").state == "fine"
+
+
+@pytest.mark.parametrize("gone", ["features", "features/failures.yaml", "features/*.feature"])
+def test_features_that_are_gone_are_put_back_by_the_command(repository: Path, gone: str) -> None:
+    mine = ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run([*mine, "add", "features"], check=True)
+    subprocess.run([*mine, "commit", "--quiet", "--message=x"], check=True)
+    for path in repository.glob(gone):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    done = finbase(repository, "doctor", "-q")
+    assert done.exit_code == 1
+    found = of(tuple(examine(repository)), "features")
+    assert found.state == "wrong"
+    assert str(repository / "features") in found.found
+    assert "put the features of the project back" in found.hint
+    runs(found.mend)
+    assert of(tuple(examine(repository)), "features").state == "fine"
+
+
+def test_a_catalogue_that_is_none_is_told(repository: Path) -> None:
+    (repository / "features" / "failures.yaml").write_text("- id: F01\n")
+    found = of(tuple(examine(repository)), "features")
+    assert (found.state, found.mend) == ("wrong", "")
+    assert "an entry has no 'severity'" in found.found
+    assert found.hint
+
+
+def test_a_folder_where_a_file_should_be_is_no_stack(repository: Path) -> None:
+    (repository / "environments" / "x" / "versions.tf").mkdir(parents=True)
+    assert "hashicorp/aws 5.100.0" in of(tuple(examine(repository)), "AWS provider").found
 
 
 def test_a_breach_of_a_release(repository: Path) -> None:

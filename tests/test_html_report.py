@@ -32,6 +32,8 @@ from generator.report.html.proof import read_proof
 from generator.sources import Sources, demanded
 from generator.workspace import Workspace
 
+MUTATIONS: list[dict[str, object]] = MATRIX["mutations"]  # type: ignore[assignment]
+
 
 @pytest.fixture(scope="module")
 def production() -> Environment:
@@ -234,6 +236,8 @@ def test_every_requirement_has_a_subject() -> None:
 
 def test_the_proof_is_shown(whole: str) -> None:
     page = Page(whole)
+    assert "2 of 19 failures were put back into the rendered stack, each alone" in page.text
+    assert page.text.count("not put back") == len(FAILURES) - 2
     assert "1 of 2 mutations made exactly its own scenarios fail" in page.text
     assert "F01 F10" in page.text
     assert "missed" in page.text
@@ -253,7 +257,30 @@ def test_the_proof_is_shown(whole: str) -> None:
 )
 def test_what_is_no_matrix_is_refused(data: bytes) -> None:
     with pytest.raises(FinbaseError, match=r"matrix\.json is (not )?a proof matrix"):
-        read_proof(data, "matrix.json")
+        read_proof(data, "matrix.json", {"x"})
+
+
+@pytest.mark.parametrize(
+    ("mutations", "told"),
+    [
+        ([], "holds no mutations, so it proves nothing"),
+        (
+            [*MUTATIONS, MUTATIONS[0] | {"failure": "F99"}],
+            "'F99' is no failure of features/failures.yaml",
+        ),
+    ],
+)
+def test_a_matrix_that_proves_nothing_here_is_refused(
+    mutations: object, told: str, tmp_path: Path
+) -> None:
+    matrix = tmp_path / "matrix.json"
+    matrix.write_text(json.dumps(MATRIX | {"mutations": mutations}), encoding="utf-8")
+    report = tmp_path / "report.html"
+    done = run(ROOT, "check", "--html", str(report), "--proof", str(matrix))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "hint: " in done.stderr
+    assert "finbase prove --json matrix.json" in done.stderr
 
 
 # Escaping

@@ -11,14 +11,13 @@ from benchmarks.judges.ground import keys_made, newest_modules, stacks
 from benchmarks.judges.judge import MOST, judge_plans, judge_sources
 from benchmarks.judges.matrix import Seen, counts, first_of_each, look, row
 from benchmarks.judges.skips import skips, skips_of_templates
-from benchmarks.judges.tools import Judges
+from benchmarks.judges.tools import HOME, Judges
 from generator.errors import FinbaseError
 from generator.proof import Mutation, load_mutations
 from generator.prove import rendered_files, select
 from generator.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".venv" / "judge"
 PAGE = (ROOT / "docs" / "judges.md").read_text(encoding="utf-8")
 ENVIRONMENTS = sorted(path.stem for path in (ROOT / "environments").glob("*.yaml"))
 UNSEEN = ("nat-gateways-absent", "secret-host-empty", "cache-limits-absent")

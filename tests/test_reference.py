@@ -117,3 +117,14 @@ def test_a_feature_is_read_with_its_words_tags_and_steps(tmp_path: Path) -> None
     assert (one.title, one.tags, one.text) == ("One", ("F01", "high"), "Given x\n  | a |")
     assert (two.title, two.tags) == ("Two", ("F02",))
     assert two.text == "Given <y>\n\nExamples:\n  | y |"
+
+
+def test_tags_are_of_the_scenario_that_they_stand_above(tmp_path: Path) -> None:
+    path = tmp_path / "a.feature"
+    path.write_text(
+        "@all\nFeature: A\n\n  @F01 @high\n  @noskip\n  Scenario: One\n    Given x\n\n"
+        "  Scenario: Two\n    Given y\n"
+    )
+    one, two = features.read(path).scenarios
+    assert one.tags == ("F01", "high", "noskip")
+    assert (two.tags, two.text) == ((), "Given y")

@@ -31,7 +31,7 @@ from generator.rehearsal.drift import ALLOWED, Allowed, drifts
 from generator.rehearsal.inventory import Thing
 from generator.rehearsal.orphans import import_blocks, orphans
 from generator.rehearsal.scratch import scratch_folder
-from generator.rehearsal.search import forms, search
+from generator.rehearsal.search import Gaps, forms, search
 from generator.rehearsal.terraform import Applied, kill_between_writes
 from generator.rehearse import Cuts, rehearse
 from generator.report import rehearsal as report
@@ -394,8 +394,8 @@ def test_a_planted_password_is_found(tmp_path: Path, disguise: str) -> None:
     place = tmp_path / "deep" / ".hidden"
     place.parent.mkdir()
     place.write_bytes(DISGUISES[disguise](f"before {SECRET} after".encode()))
-    assert search(tmp_path, ["not in there", SECRET]).found
-    assert not search(tmp_path, ["not in there"]).found
+    assert search(tmp_path, ["not in there", SECRET])[0].found
+    assert search(tmp_path, ["not in there"])[0].found == ()
 
 
 @given(before=st.binary(max_size=9), after=st.binary(max_size=9), urlsafe=st.booleans())
@@ -415,7 +415,8 @@ def test_every_password_has_forms_of_some_length(password: str) -> None:
 
 def test_what_is_found_is_not_told_with_the_password(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(f"password={SECRET}")
-    found = search(tmp_path, [SECRET])
+    found, gaps = search(tmp_path, [SECRET])
+    assert gaps == Gaps()
     assert found == Search(1, 1, (tmp_path / "log").stat().st_size, ("log: as it is",))
 
 
@@ -428,7 +429,8 @@ def test_links_lead_nowhere_and_odd_files_are_passed_over(tmp_path: Path) -> Non
     (inside / "empty").touch()
     (inside / "broken.zip").write_bytes(b"PK\x03\x04 and no more")
     os.mkfifo(inside / "pipe")
-    assert search(inside, [SECRET]) == Search(1, 2, 16, ())
+    gaps = Gaps(("broken.zip: File is not a zip file",))
+    assert search(inside, [SECRET]) == (Search(1, 2, 16, ()), gaps)
 
 
 def test_a_secret_that_would_be_found_anywhere_is_refused() -> None:

@@ -16,6 +16,7 @@ from generator.cli import main
 from generator.document import parse
 from generator.environment import load
 from generator.errors import FinbaseError, InputError
+from generator.failures import Failure, load_failures
 from generator.registry import Registry
 from generator.report import rules as handbook
 from generator.rules.handbook import Bound, Reading, bounds, readings
@@ -23,6 +24,7 @@ from generator.rules.handbook import Bound, Reading, bounds, readings
 ROOT = Path(__file__).resolve().parent.parent
 REGISTRY = Registry(ROOT)
 PAGE = ROOT / "docs" / "rules.md"
+FAILURES = load_failures(ROOT / "features")
 MARK = "FINBASE_UPDATE_DOCS=1 pytest tests/test_rules_text.py -->\n\n"
 READINGS = {reading.code: reading for reading in readings()}
 # These are about the file itself, its size or its neighbours: their examples are in words.
@@ -90,9 +92,47 @@ def test_every_bound_is_explained(bound: Bound) -> None:
     assert bound.refused
 
 
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.id)
+def test_every_failure_of_the_catalogue_is_explained(failure: Failure) -> None:
+    result = finbase("explain", failure.id.swapcase())
+    assert result.exit_code == 0
+    head, empty, *lines = result.output.splitlines()
+    assert (head, empty) == (f"{failure.id}: {failure.title}", "")
+    told = " ".join(" ".join(lines).split())
+    for part in (failure.requirement, failure.severity, ", ".join(failure.pci)):
+        assert part in told
+    assert "docs/explanation/failures.md" in told
+    places = re.findall(r"(features/\w+\.feature):(\d+) ", told)
+    assert places
+    for path, number in places:
+        tags, title = (ROOT / path).read_text().splitlines()[int(number) - 2 : int(number)]
+        assert f"@{failure.id}" in tags.split()
+        assert title.partition(": ")[2] in told
+
+
+def test_a_failure_is_explained_with_what_the_project_has(tmp_path: Path) -> None:
+    for folder in ("templates", "environments", "features"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for path in (tmp_path / "features").glob("*.feature"):
+        path.unlink()
+    (tmp_path / "features" / "a.feature").write_text(
+        "@F01\nFeature: A\n\n  @F02\n  @high\n  Scenario: One\n\n  Scenario: Two\n"
+    )
+    registry = Registry(tmp_path)
+    text = handbook.explain("F02", registry, 100)
+    assert "features/a.feature:6 One" in text
+    assert "Two" not in text
+    assert "docs/" not in text
+    assert "none, so nothing looks for it" in handbook.explain("F01", registry, 100)
+    (tmp_path / "features" / "failures.yaml").unlink()
+    with pytest.raises(FinbaseError, match="neither a code nor an input"):
+        handbook.explain("F01", registry, 100)
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
     [
+        ("F99", "did you mean `F"),
         ("FB2007", "did you mean `FB207`?"),
         ("fb2O7", "did you mean `FB2"),
         ("database.prot", "did you mean `database.port`?"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import re
 import shutil
 from pathlib import Path
@@ -18,6 +21,7 @@ from generator.check import check
 from generator.environment import load
 from generator.errors import FinbaseError
 from generator.registry import Registry
+from generator.scaffold import placing
 from generator.scaffold.copying import mentions, renamed
 from generator.terraform import find_terraform, fmt_check
 from generator.workspace import Workspace
@@ -234,6 +238,78 @@ def test_line_ends_and_a_byte_order_mark_do_no_harm(project: Path) -> None:
     content = made.path.read_bytes()
     assert content.count(b"\r\n") == content.count(b"\n") > 0
     assert b"environment: sandbox\r\n" in content
+
+
+# Nothing is left of what could not be written.
+
+
+def full(monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
+    """Let the disk be full once so many files were written: the next one is left empty."""
+    opened, left = Path.open, [allowed]
+
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def open_(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
+        file = opened(path, mode, *args, **more)
+        left[0] -= mode in ("wb", "xb")
+        if mode not in ("wb", "xb") or left[0] >= 0:
+            return file
+        file.close()
+        return Full()
+
+    monkeypatch.setattr(Path, "open", open_)
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed", "named"),
+    [
+        (("environment", "sandbox"), 0, "environments/sandbox.yaml"),
+        (("module", "audit"), 0, "templates/modules/audit/contract.yaml"),
+        (("module", "audit"), 2, "templates/modules/audit/tests/audit.tftest.hcl.j2"),
+        (("pipeline", "github"), 0, ".github/workflows/finbase.yml"),
+        (("pipeline", "gitlab"), 0, ".gitlab-ci.yml"),
+    ],
+)
+def test_a_full_disk_leaves_nothing_half_written(
+    project: Path,
+    words: tuple[str, ...],
+    allowed: int,
+    named: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = sorted(project.rglob("*"))
+    with monkeypatch.context() as patch:
+        full(patch, allowed)
+        result = finbase(project, "new", *words)
+    assert result.exit_code == 2
+    assert f"cannot write {project / named}: No space left on device" in result.output
+    assert "hint: nothing was written" in result.output
+    assert sorted(project.rglob("*")) == before
+    assert finbase(project, "new", *words).exit_code == 0
+
+
+def test_a_file_is_left_where_its_block_ends_and_is_never_written_over(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "b"
+    with pytest.raises(AssertionError), placing.new_file(place, b"new"):
+        assert place.read_bytes() != b"new"
+    assert list(tmp_path.iterdir()) == []
+    with placing.new_file(place, b"new"):
+        pass
+    with pytest.raises(FinbaseError, match="File exists"), placing.new_file(place, b"other"):
+        pass
+    assert place.read_bytes() == b"new"
+
+
+def test_what_a_killed_command_left_hinders_nobody(project: Path) -> None:
+    left = project / "templates" / "modules" / ".audit.finbase~"
+    left.mkdir()
+    (left / "contract.yaml").touch()
+    assert "audit" not in " ".join(Registry(project).names)
+    assert finbase(project, "render", "--check").exit_code == 0
+    assert finbase(project, "new", "module", "audit").exit_code == 0
+    assert not left.exists()
 
 
 styles = st.sampled_from(["{}", "'{}'", '"{}"'])

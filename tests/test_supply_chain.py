@@ -61,6 +61,15 @@ def test_the_locks_are_those_that_are_known() -> None:
 
 
 @pytest.mark.parametrize("name", LOCKS)
+def test_the_page_names_each_lock_and_the_releases_that_were_held_against_advisories(
+    name: str,
+) -> None:
+    where, counted = (line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
+    assert where.count("|") == 4
+    assert counted.split("|")[2].strip() == str(len(list(entries(REQUIREMENTS / name))))
+
+
+@pytest.mark.parametrize("name", LOCKS)
 def test_every_line_of_a_lock_is_one_version_with_hashes(name: str) -> None:
     found = list(entries(REQUIREMENTS / name))
     assert found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -200,6 +201,16 @@ def test_another_jinja_has_a_folder_of_its_own(
     monkeypatch.setattr(jinja2, "__version__", "9.9")
     opened(tmp_path).render("x.tf.j2", {})
     assert len(list(cache.iterdir())) == 2
+
+
+def test_a_folder_whose_name_is_not_utf_8_holds_templates(tmp_path: Path, cache: Path) -> None:
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfc"))
+    root.mkdir()
+    (root / "x.tf.j2").write_text("{% include 'y.j2' %}")
+    (root / "y.j2").write_text("{{ 1 }}")
+    for _ in range(2):
+        assert opened(root).render("x.tf.j2", {}) == "1"
+        assert len(list(cache.glob("*/*"))) == 2
 
 
 def test_a_damaged_cache_is_harmless(render: Render, tmp_path: Path, cache: Path) -> None:

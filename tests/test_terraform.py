@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -255,6 +256,30 @@ def test_a_long_message_is_cut_to_the_first_error(tmp_path: Path) -> None:
     assert lines[-1] == "    … 61 more lines"
 
 
+def test_a_temporary_folder_that_is_none_is_told_before_anything_is_run(tmp_path: Path) -> None:
+    path = tmp_path / "terraform"
+    path.write_text("#!/bin/sh\necho run\n")
+    path.chmod(0o755)
+    terraform = Terraform(path, "Terraform", (1, 11, 4), "linux_amd64")
+
+    def run(temporary: str) -> bytes:
+        environ = isolated_environ({"TMPDIR": temporary})
+        return terraform.run(
+            "init", cwd=tmp_path, environ=environ, processes=processes, about="small"
+        )
+
+    with Processes() as processes:
+        for none in (str(tmp_path / "none"), str(path), "none"):
+            with pytest.raises(TerraformError) as raised:
+                run(none)
+            assert raised.value.message.splitlines() == [
+                f"TMPDIR names {none!r}, which is no folder, and Terraform writes there"
+            ]
+            assert "unset TMPDIR" in (raised.value.hint or "")
+        for fine in (str(tmp_path), ".", ""):
+            assert run(fine) == b"run\n"
+
+
 # --- copies ------------------------------------------------------------------------------
 
 
@@ -290,7 +315,7 @@ def test_a_module_on_its_own_gets_a_provider(project: Path, tmp_path: Path) -> N
     ("source", "message"),
     [
         ("../../../outside", "lies outside of"),
-        ("../../modules/missing/1.0.0", "cannot be copied for a plan"),
+        ("../../modules/missing/1.0.0", r"uses \S+/modules/missing/1\.0\.0, which is not there"),
     ],
 )
 def test_a_module_that_cannot_be_copied(
@@ -301,6 +326,38 @@ def test_a_module_that_cannot_be_copied(
     write(project, {"environments/small/extra.tf": extra})
     with pytest.raises(TerraformError, match=message):
         copy_stack(stack(project), project, tmp_path / "copy")
+
+
+def test_a_folder_that_is_not_there_is_rendered(project: Path, tmp_path: Path) -> None:
+    shutil.rmtree(project / "modules/name")
+    for folder, message in (
+        (stack(project), "small uses .*name/1.0.0, which is not there"),
+        (project / "environments" / "none", "environments/none is not there"),
+    ):
+        with pytest.raises(TerraformError, match=message) as raised:
+            copy_stack(folder, project, tmp_path / "copy")
+        assert "`finbase render`" in (raised.value.hint or "")
+        assert not (tmp_path / "copy").exists()
+
+
+def test_the_copy_of_a_read_only_checkout_can_be_written_to(project: Path, tmp_path: Path) -> None:
+    script = project / "modules/name/1.0.0/rotate.sh"
+    script.touch()
+    for path in sorted(project.rglob("*"), reverse=True):
+        path.chmod(0o555 if path.is_dir() or path == script else 0o444)
+    try:
+        copy_stack(stack(project), project, tmp_path / "copy")
+        copied = [path for path in (tmp_path / "copy").rglob("*") if path.is_dir()]
+        assert [path for path in copied if path.stat().st_mode & 0o700 != 0o700] == []
+        modes = {
+            path.name: stat.S_IMODE(path.stat().st_mode)
+            for path in (tmp_path / "copy").rglob("*")
+            if path.is_file()
+        }
+        assert modes == {"backend.tf": 0o644, "main.tf": 0o644, "rotate.sh": 0o755}
+    finally:
+        for path in project.rglob("*"):
+            path.chmod(0o755)
 
 
 def test_json_syntax_is_followed_too(project: Path, tmp_path: Path) -> None:

@@ -37,6 +37,45 @@ def upgraded(project: Path, *arguments: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_of_the_file_nothing_changes_but_the_pins(
+    project: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("generator.upgrade._plans", lambda *_: ({}, {}))
+    monkeypatch.setattr("generator.upgrade.effects", lambda *_: ())
+    path = project / "environments" / "production.yaml"
+    before = path.read_bytes().replace(b"\n", end.encode())
+    path.write_bytes(before)
+    assert finbase(project, "render").exit_code == 0
+    done = finbase(project, "upgrade", "production", "kms", "--write")
+    assert done.exit_code == 0, done.output
+    after = path.read_bytes()
+    lines = list(zip(before.split(b"\n"), after.split(b"\n"), strict=True))
+    ((old, new),) = [pair for pair in lines if pair[0] != pair[1]]
+    assert old.replace(b"1.0.0", b"1.0.1") == new
+
+
+def test_a_file_that_changes_meanwhile_is_not_written_over(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project / "environments" / "production.yaml"
+
+    def plans(*_: object) -> tuple[object, object]:
+        with path.open("a") as file:
+            file.write("# Changed meanwhile.\n")
+        return {}, {}
+
+    monkeypatch.setattr("generator.upgrade._plans", plans)
+    monkeypatch.setattr("generator.upgrade.effects", lambda *_: ())
+    before = path.read_text()
+    done = finbase(project, "upgrade", "production", "kms", "--write")
+    assert done.exit_code == 2
+    what = "environments/production.yaml was changed in the meantime, so nothing is written"
+    assert f"{what}\n    hint: upgrade it again\n" in done.output
+    assert path.read_text() == f"{before}# Changed meanwhile.\n"
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
 def test_nothing_to_do_is_told(project: Path) -> None:
     lock = Lock.load(project).text()
     for line in re.findall(r"(?m)^(\w+) (\S+) ", lock):

@@ -212,6 +212,9 @@ CHANGES: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {
     "a feature": lambda m, _: appended(m.project / "features/network.feature"),
     "the catalogue": lambda m, _: appended(m.project / "features/failures.yaml"),
     "a step": lambda m, _: appended(m.project / "features/steps/network_steps.py"),
+    "a feature in a folder called steps": lambda m, _: step(
+        m, "x", "features/network/steps/more.feature"
+    ),
     "a file beside the steps": lambda m, _: (m.project / "features/steps/x").write_text("x"),
     "the stack": lambda m, _: appended(m.project / "environments/production/main.tf"),
     "a file more in the stack": lambda m, _: (
@@ -287,7 +290,44 @@ def test_a_change_during_a_plan_leaves_nothing(machine: Machine) -> None:
     assert entries(machine) == []
 
 
+REMOTE_STATE: dict[str, Any] = {
+    "resources": [
+        {"type": "aws_eip", "address": "aws_eip.x"},
+        {"type": "terraform_remote_state", "address": "data.terraform_remote_state.x"},
+    ]
+}
+
+
+def step(machine: Machine, text: str, name: str = "features/steps/x.py") -> None:
+    path = machine.project / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n")
+
+
+def stepping(text: str) -> Callable[[Machine], object]:
+    return lambda machine: step(machine, text)
+
+
 UNREPEATABLE: dict[str, tuple[str, Callable[[Machine], object]]] = {
+    "blank": ("file of a file", lambda m: hcl(m, 'locals { t = file ("/etc/hostname") }')),
+    "comment": (
+        "file of a file",
+        lambda m: hcl(m, 'locals { t = file /* x\n */ /**/\t("/etc/hostname") }'),
+    ),
+    "lines": (
+        "filesha256 of a file",
+        lambda m: hcl(m, 'locals { t = [filesha256 # x (\n // y\n ("/etc/hostname")] }'),
+    ),
+    "argument": (
+        "filebase64 of a file",
+        lambda m: hcl(m, 'locals { t = filebase64( /* "${path.module}/a" */ "/etc/hostname") }'),
+    ),
+    "escape": (
+        "file of a file",
+        lambda m: hcl(m, '{"locals": {"t": "${f\\u0069le(var.path)}"}}', "more.tf.json"),
+    ),
+    "folder": ("path.cwd", lambda m: hcl(m, "locals { t = path . cwd }")),
+    "gap": ("plantimestamp", lambda m: hcl(m, "locals { t = plantimestamp /**/ () }")),
     "clock": ("plantimestamp", lambda m: hcl(m, "locals { t = plantimestamp() }")),
     "file": ("file of a file", lambda m: hcl(m, 'locals { t = file("/etc/hostname") }')),
     "home": ("file of a file", lambda m: hcl(m, "locals { t = file(var.path) }")),
@@ -297,8 +337,10 @@ UNREPEATABLE: dict[str, tuple[str, Callable[[Machine], object]]] = {
         lambda m: hcl(m, 'locals { t = templatefile("${path.module}/a.txt", {}) }'),
     ),
     "state": (
-        "terraform_remote_state",
-        lambda m: hcl(m, 'data "terraform_remote_state" "x" { backend = "local" }'),
+        "data.terraform_remote_state.x is the state of another stack",
+        lambda m: m.plan["configuration"].update(
+            root_module={"module_calls": {"here": {"source": "../x", "module": REMOTE_STATE}}}
+        ),
     ),
     "loose": ("hashicorp/aws is not", lambda m: provider(m, AWS["full_name"], ">= 5.0")),
     "other": ("hashicorp/http is not", lambda m: provider(m, f"{HOST}/hashicorp/http", "1.0.0")),
@@ -319,15 +361,41 @@ UNREPEATABLE: dict[str, tuple[str, Callable[[Machine], object]]] = {
         "in development",
         lambda m: (m.tmp / ".terraformrc").write_text("provider_installation { dev_overrides {} }"),
     ),
-    "step": (
-        "imports os",
-        lambda m: (m.project / "features/steps/x.py").write_text("import os\n"),
+    **{
+        text: (reason, stepping(text))
+        for text, reason in {
+            "import os": "steps/x.py imports os",
+            "import json, os": "imports os",
+            "from os import path": "imports os",
+            "import os.path as p": "imports os.path",
+            "if 1: import time": "imports time",
+            "from . import time": "imports ",
+            "import numpy": "imports numpy",
+            "x = open('/etc/hostname').read()": "uses open",
+            "f = open": "uses open",
+            "__import__('os')": "uses __import__",
+            "from pathlib import os": "uses os",
+            "import pathlib; pathlib.os.getcwd()": "uses os",
+            "import sys; sys.modules['os']": "uses modules",
+            "from sys import modules as m": "uses modules",
+            "from pathlib import Path; Path('/etc/hostname').read_text()": "uses read_text",
+            "from pathlib import Path; Path('/etc/hostname').read_bytes()": "uses read_bytes",
+            "from pathlib import Path; Path('/x').exists()": "uses exists",
+            "exec('import os')": "uses exec",
+            "getattr(json, 'x')": "uses getattr",
+            "x = (": "cannot be read",
+            "x = '\0'": "cannot be read",
+        }.items()
+    },
+    "below": (
+        "features/network/more/x.py imports os",
+        lambda m: step(m, "import os", "features/network/more/x.py"),
     ),
 }
 
 
-def hcl(machine: Machine, text: str) -> None:
-    (machine.project / "modules/network/1.0.0/more.tf").write_text(text)
+def hcl(machine: Machine, text: str, name: str = "more.tf") -> None:
+    (machine.project / "modules/network/1.0.0" / name).write_text(text)
 
 
 def provider(machine: Machine, name: str, version: str) -> None:
@@ -687,11 +755,10 @@ def test_a_plan_that_is_handed_in_is_always_judged(
 
     monkeypatch.setattr(VerdictCache, "open", refuse)
     monkeypatch.setattr(compliance, "run", run)
-    plan = whole.tmp / "plan.json"
-    plan.write_text("{}")
+    plan = ROOT / "tests" / "fixtures" / "compliance" / "plan.json"
     for _ in range(2):
         assert finbase(whole.project, "check", "--plan", str(plan)).exit_code == 0
-    assert asked == [plan, plan]
+    assert asked == [compliance.read_on_one_line(plan)] * 2
 
 
 @pytest.mark.terraform

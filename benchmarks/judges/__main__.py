@@ -7,13 +7,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.judges.judge import Verdict, judge_plans, judge_sources
-from benchmarks.judges.tools import Judges
+from benchmarks.judges.tools import HOME, Judges
 from generator.errors import FinbaseError
 from generator.terraform import find_terraform
 from generator.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
-HOME = ROOT / ".venv" / "judge"
 
 
 def main() -> int:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.judges.ground import Files, keys_made, place, stacks
-from benchmarks.judges.tools import Judgement, Judges
+from benchmarks.judges.tools import HOME, Judgement, Judges
 from generator.errors import FinbaseError
+from generator.progress import unwatched
 from generator.proof import Mutation, Outcome, mutate
 from generator.prove import prove, rendered_files, select
 from generator.terraform import find_terraform
@@ -58,7 +59,7 @@ def look(
 ) -> Iterator[Seen]:
     """Put each mutation into its stack, judge its sources and its plan, and run the features."""
     files = rendered_files(root)
-    outcomes = prove(root, mutations, jobs=2, progress=_silent)
+    outcomes = prove(root, mutations, jobs=2, progress=unwatched)
     (scratch / "workspace").mkdir()
     with Workspace(find_terraform(), scratch / "workspace") as workspace:
         court = _Court(judges, workspace, scratch)
@@ -111,10 +112,6 @@ class _Court:
         return self._workspace.plan(stack, project=project, state=self._keys[environment])
 
 
-def _silent(*_: object) -> None:
-    """Tell nobody of the progress."""
-
-
 def _seen(
     outcome: Outcome, before: Sequence[Judgement], judged: Mapping[str, Sequence[Judgement]]
 ) -> Seen:
@@ -157,7 +154,7 @@ def main(names: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="finbase-judge-") as folder:
         try:
             scratch = Path(folder)
-            judges = Judges(ROOT / ".venv" / "judge", scratch)
+            judges = Judges(HOME, scratch)
             print("checkov {}, Trivy {}".format(*judges.versions()), flush=True)
             for seen in look(ROOT, select(ROOT, names), judges, scratch):
                 found.append(seen)

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.judges.tools import Finding, Judgement, Judges
+from benchmarks.judges.tools import HOME, Finding, Judgement, Judges
 from generator.errors import FinbaseError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def main(folder: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="finbase-judge-") as name:
         scratch = Path(name).resolve()
         try:
-            judges = Judges(ROOT / ".venv" / "judge", scratch)
+            judges = Judges(HOME, scratch)
             print("checkov {}, Trivy {}".format(*judges.versions()))
             for what in ("stack", *EXAMPLES):
                 ground = scratch / what.replace("/", "-")

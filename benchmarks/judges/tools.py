@@ -18,7 +18,10 @@ from typing import Any
 
 from generator.errors import FinbaseError
 
-__all__ = ["Finding", "Judgement", "Judges"]
+__all__ = ["HOME", "Finding", "Judgement", "Judges"]
+
+HOME = Path(__file__).resolve().parents[2] / ".venv" / "judge"
+"""The virtual environment that `make judge` sets up for them."""
 
 _INSTANCE = re.compile(r"\[[^\]]*\]")
 _UNREAD = re.compile(r"\tERROR\t(.*)")

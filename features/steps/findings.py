@@ -66,10 +66,11 @@ def _stack() -> Stack:
 
     terraform-compliance rewrites the plan that it has parsed, so the file is read anew.
     """
-    path = world.config.user_data["plan_file"]
-    if path not in _STACKS:
-        _STACKS[path] = Stack(json.loads(Path(path).read_bytes()))
-    return _STACKS[path]
+    name = world.config.user_data["plan_file"]
+    if name not in _STACKS:
+        plan = Path(world.config.user_data["plan_file"]).read_bytes()
+        _STACKS[name] = Stack(json.loads(plan))
+    return _STACKS[name]
 
 
 def _tell(step: Any, findings: list[Finding]) -> None:

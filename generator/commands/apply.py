@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -40,22 +43,35 @@ def apply(
       finbase apply staging
       finbase apply production change-4711.tfplan
     """
-    from generator import account, compliance, saved_plan
+    from generator import saved_plan
     from generator.errors import FinbaseError
-    from generator.plan_summary import summarise
-    from generator.report import plan as words
-    from generator.report import terminal
-    from generator.terraform import find_terraform
 
     root, stack = rendered_stack(project, environment)
     saved = plan_file or root / f"{environment}.tfplan"
     if not saved.is_file():
         raise FinbaseError(f"there is no {saved}", f"run `finbase plan {environment}` first")
-    saved_plan.verify(saved, stack)
+    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+        # Whoever plans again meanwhile puts another plan in its place: this one is judged.
+        plan = Path(shutil.copy(saved, scratch))
+        saved_plan.verify(plan, stack, saved)
+        _apply(plan, environment, root, stack, accept_data_loss=accept_data_loss)
+        if filecmp.cmp(plan, saved, shallow=False):
+            saved.unlink()  # It has been applied, and cannot be again.
+
+
+def _apply(
+    plan: Path, environment: str, root: Path, stack: Path, *, accept_data_loss: bool
+) -> None:
+    from generator import account, compliance
+    from generator.plan_summary import summarise
+    from generator.report import plan as words
+    from generator.report import terminal
+    from generator.terraform import find_terraform
+
     terraform = find_terraform()
     with progress() as watch:
         watch(environment, f"{terraform.command} show")
-        shown = account.show(terraform, stack, saved)
+        shown = account.show(terraform, stack, plan)
         watch(environment, "features")
         verdict = compliance.run(shown, root / "features", environment=environment)
         watch(environment, "")
@@ -78,5 +94,4 @@ def apply(
         )
         sys.exit(FOUND)
     with progress(lines=True) as watch:
-        account.apply(terraform, stack, saved, progress=watch)
-    saved.unlink()  # It has been applied, and cannot be again.
+        account.apply(terraform, stack, plan, progress=watch)

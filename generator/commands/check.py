@@ -26,6 +26,7 @@ from generator.commands.shared import (
     json_option,
     load_rendered,
     note_difference,
+    refuse_same,
     tell_breaches,
 )
 
@@ -113,6 +114,7 @@ def check(
 
     if proof_file and not html_file:
         raise click.UsageError("--proof is shown in a report, so it needs --html")
+    refuse_same(json_file, junit_file, sarif_file, html_file)
     report = None
     if html_file:
         from generator.report.html.evidence import Evidence
@@ -179,8 +181,9 @@ def _judge_plan(
     if len(environments) > 1:
         raise click.UsageError("--plan judges one plan, so it takes one environment at most")
     name = environments[0] if environments else plan_file.name
-    planned(name, plan_file.read_bytes())
-    yield compliance.run(plan_file, find_project(project) / "features", environment=name)
+    plan = compliance.read_on_one_line(plan_file)  # Once: it may be a pipe.
+    planned(name, plan)
+    yield compliance.run(plan, find_project(project) / "features", environment=name)
 
 
 def _judge_environments(

@@ -6,6 +6,7 @@ but errors, what is wrong, and answers; ``--verbose`` adds what the core writes 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -24,6 +25,7 @@ __all__ = [
     "coloured",
     "echo",
     "is_quiet",
+    "leave",
     "manners",
     "note",
     "output_stream",
@@ -118,9 +120,23 @@ def _asked(key: str) -> bool:
 
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False, **more: Any) -> None:
-    """Print, as ``click.echo`` does, beside a line of progress."""
+    """Print, as ``click.echo`` does, beside a line of progress.
+
+    A reader who does not wait for the end ends nothing: what is written to files is for others.
+    """
     with live.aside():
-        click.echo(text, nl=nl, err=err, **more)
+        try:
+            click.echo(text, nl=nl, err=err, **more)
+        except BrokenPipeError:
+            leave(more.get("file") or (sys.stderr if err else sys.stdout))
+
+
+def leave(stream: TextIO) -> None:
+    """Let all that is still printed there go nowhere: nobody reads it, or it cannot be written."""
+    with contextlib.suppress(OSError, ValueError):  # ValueError: it has no place of its own.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def say(text: str = "", *, nl: bool = True, **more: Any) -> None:

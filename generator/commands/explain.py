@@ -18,10 +18,13 @@ __all__ = ["explain"]
 def explain(project: Path | None, code: str) -> None:
     """Tell what a code or an input demands, why, where that can be read, and an example.
 
+    A code can also be the id of a failure, as `finbase check` prints it.
+
     \b
     Examples:
       finbase explain FB207
       finbase explain database.port
+      finbase explain F01
     """
     from generator.project import find_project
     from generator.registry import Registry

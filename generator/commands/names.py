@@ -80,7 +80,7 @@ def releases(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]: 
 
 @_completer
 def codes(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str, str]]:  # noqa: ARG001
-    """The codes of rules, with their titles; after a module's name and a dot, its inputs."""
+    """The codes of rules and the failures, with their titles; after a module and a dot, inputs."""
     from generator import rules
 
     module, dot, _ = incomplete.partition(".")
@@ -90,22 +90,24 @@ def codes(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str
         inputs = Registry(root).current(module).inputs
         return [(f"{module}.{each.name}", "") for each in inputs]
     names = [(f"{name}.", "an input of the module") for name in _modules(root)]
-    return [*rules.TITLES.items(), *names]
+    return [*rules.TITLES.items(), *_entries(root, "failures", "title"), *names]
 
 
 @_completer
 def failures(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str, str]]:  # noqa: ARG001
     """The ids of the failure catalogue, and of the mutations that put its failures back."""
-    found = []
-    for name, key in (("failures", "title"), ("mutations", "failure")):
-        text = (root / "features" / f"{name}.yaml").read_text(encoding="utf-8")
-        for entry in re.split(r"^- ", text, flags=re.MULTILINE)[1:]:
-            fields = dict(re.findall(r"^ *(\w+): *(.+)$", entry, re.MULTILINE))
-            found.append((fields["id"], fields.get(key, "")))
-    return found
+    return [*_entries(root, "failures", "title"), *_entries(root, "mutations", "failure")]
+
+
+def _entries(root: Path, name: str, key: str) -> list[tuple[str, str]]:
+    """The ids in a file of ``features/``, with another field of each; none without the file."""
+    file = root / "features" / f"{name}.yaml"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    entries = re.split(r"^- ", text, flags=re.MULTILINE)
+    fields = [dict(re.findall(r"^ *(\w+): *(.+)$", entry, re.MULTILINE)) for entry in entries[1:]]
+    return [(each["id"], each.get(key, "")) for each in fields]
 
 
 def _modules(root: Path) -> list[str]:
-    return sorted(
-        path.parent.name for path in (root / "templates" / "modules").glob("*/contract.yaml")
-    )
+    found = (path.parent.name for path in (root / "templates/modules").glob("*/contract.yaml"))
+    return sorted(name for name in found if not name.startswith("."))

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from generator.commands import names
-from generator.commands.console import echo, note, output_stream, progress, say, terminal_width
+from generator.commands.console import echo, output_stream, progress, say, terminal_width
 from generator.commands.shared import FOUND, json_option, load_rendered, note_difference
 
 __all__ = ["rehearse"]
@@ -67,7 +67,7 @@ def rehearse(
 
     root = find_project(project)
     found = load_rendered(root, [environment])
-    if not found.changes.clean:
+    if found.breaches or not found.changes.clean:
         note_difference("rehearsed")
     [loaded] = found.loaded
     if not (root / "environments" / environment).is_dir():
@@ -75,19 +75,22 @@ def rehearse(
             f"{environment} is not rendered, so there is nothing to rehearse",
             f"run `finbase render {environment}`",
         )
+    terraform = find_terraform()
     with progress() as watch, scratch_folder(keep=keep) as scratch:
-        result = hold(
-            root,
-            environment,
-            account_id=loaded.account_id,
-            region=loaded.region,
-            scratch=scratch,
-            terraform=find_terraform(),
-            progress=watch,
-            cuts=Cuts(_shares(cut_apply), _shares(cut_destroy)),
-        )
-    if keep:
-        note(f"kept: {scratch}")
+        try:
+            result = hold(
+                root,
+                environment,
+                account_id=loaded.account_id,
+                region=loaded.region,
+                scratch=scratch,
+                terraform=terraform,
+                progress=watch,
+                cuts=Cuts(_shares(cut_apply), _shares(cut_destroy)),
+            )
+        finally:
+            if keep:  # Asked for, so told when quiet, too.
+                echo(f"kept: {scratch}", err=True)
     stream, _ = output_stream(json_file)
     tell = say if result.passed else echo
     tell(report.text(result, terminal_width()), file=stream)

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import click
 
-from generator.commands.console import coloured, echo, is_quiet, output_stream, terminal_width
-from generator.commands.shared import FOUND, OutputFile, json_option
+from generator.commands.console import echo, is_quiet, output_stream, terminal_width
+from generator.commands.shared import FOUND, OutputFile, json_option, refuse_same
 
 __all__ = ["report"]
 
@@ -71,14 +71,14 @@ def merge(
 
     if matrix_file and every:
         raise click.UsageError("--matrix and --all both say what is demanded: take one")
+    refuse_same(json_file, junit_file, sarif_file)
     expected = None
     if matrix_file:
         expected = core.read_shards(matrix_file.read(), matrix_file.name)
     elif every:
         expected = tuple(path.stem for path in discover(find_project(project)))
     verdicts = core.merge([core.read_part(f.read(), f.name) for f in files], expected)
-    stream, _ = output_stream(json_file, junit_file, sarif_file)
-    colour = coloured(stream)
+    stream, colour = output_stream(json_file, junit_file, sarif_file)
     for verdict in verdicts:
         if not verdict.passed:
             table = terminal.table(verdict, colour, terminal_width())

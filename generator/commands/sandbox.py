@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -39,20 +38,13 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
       finbase sandbox development
       finbase sandbox --port 0 --quiet
     """
-    import tempfile
-
+    from generator.rehearsal.scratch import scratch_folder
     from generator.sandbox import server
 
     account_id, region = _stands_in_for(project, environment)
-    for end in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(end, lambda *_: sys.exit(0))
-    with tempfile.TemporaryDirectory(prefix="finbase-sandbox-") as folder:
-        # PostgreSQL runs as another user where we are root, and has to get to its folder.
-        Path(folder).chmod(0o711)
+    with scratch_folder("sandbox") as folder:
         try:
-            with server.running(
-                Path(folder), account_id=account_id, region=region, port=port
-            ) as served:
+            with server.running(folder, account_id=account_id, region=region, port=port) as served:
                 for name, value in server.environment(served.url).items():
                     echo(f"export {name}={value}")
                 echo(f"export AWS_DEFAULT_REGION={region}")

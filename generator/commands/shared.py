@@ -7,11 +7,11 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 
 import click
 
-from generator.commands.console import echo, note, output_stream, terminal_width
+from generator.commands.console import echo, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,10 +33,9 @@ __all__ = [
     "json_option",
     "load_rendered",
     "note_difference",
-    "output_stream",
+    "refuse_same",
     "rendered_stack",
     "tell_breaches",
-    "terminal_width",
 ]
 
 FOUND = 1
@@ -77,10 +76,25 @@ class OutputFile(click.File):
         super().__init__("wb")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse a file in a folder that is not there."""
-        if isinstance(value, str) and value != "-" and not Path(value).parent.is_dir():
-            self.fail(f"there is no folder {str(Path(value).parent)!r}", param, ctx)
+        """Refuse a file that cannot be written."""
+        if isinstance(value, str) and value != "-":
+            path = Path(value)
+            if not path.parent.is_dir():
+                self.fail(f"there is no folder {str(path.parent)!r}", param, ctx)
+            if path.is_dir():
+                self.fail(f"{value!r} is a folder", param, ctx)
+            if not os.access(path if path.exists() else path.parent, os.W_OK):
+                self.fail(f"{value!r} may not be written to", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def refuse_same(*files: BinaryIO | None) -> None:
+    """Refuse to write two things to one file, of which the second would take the first's place."""
+    names = [file.name for file in files if file is not None]
+    for name in names:
+        if names.count(name) > 1:
+            shown = "standard output" if name == "<stdout>" else name
+            raise click.UsageError(f"{shown} can hold one of them, so name another file")
 
 
 def json_option(what: str) -> Callable[[Command], Command]:

@@ -52,12 +52,13 @@ def read(path: Path) -> Feature:
     for line in path.read_text(encoding="utf-8").splitlines():
         head = _HEAD.fullmatch(line)
         if line.strip().startswith("@"):
-            tags = [tag.removeprefix("@") for tag in line.split()]
+            tags += [tag.removeprefix("@") for tag in line.split()]
         elif head and head[1] == "Feature":
-            title = head[2]
+            title, tags = head[2], []
         elif head:
             scenarios.append(Scenario(head[2], tuple(tags), ""))
             bodies.append([])
+            tags = []
         else:
             (bodies[-1] if bodies else words).append(line)
     texts = [textwrap.dedent("\n".join(body)).strip("\n") for body in bodies]

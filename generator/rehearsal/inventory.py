@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-__all__ = ["Thing", "client", "inventory"]
+from generator.sandbox.client import client
+
+__all__ = ["Thing", "inventory"]
 
 
 @dataclass(frozen=True)
@@ -144,18 +145,6 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-@cache
-def client(service: str, url: str, region: str) -> Any:
-    """Make a client of the local AWS at ``url``."""
-    return _session().client(
-        service,
-        endpoint_url=url,
-        region_name=region,
-        aws_access_key_id="rehearsal",
-        aws_secret_access_key="rehearsal",  # noqa: S106 - the local AWS asks for any
-    )
-
-
 def inventory(url: str, region: str) -> frozenset[Thing]:
     """List what there is in the account and the region."""
     import jmespath  # type: ignore[import-untyped]
@@ -239,13 +228,6 @@ def _permissions(functions: Any) -> Iterator[Thing]:
                 facts = frozenset({name, statement["Sid"]})
                 identifier = f"{name}/{statement['Sid']}"
                 yield Thing("aws_lambda_permission", identifier, facts, composed=True)
-
-
-@cache
-def _session() -> Any:
-    import boto3
-
-    return boto3.Session()
 
 
 def _pages(service: Any, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,15 +50,24 @@ class Record:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Noted]:
-        """Time a step and count its calls; one that ends the rehearsal is kept, too."""
-        from botocore.exceptions import ClientError
+        """Time a step and count its calls; one that ends the rehearsal is kept, too.
+
+        What the world may do to a step is a problem of it: a refusal, no answer, no time left.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
 
         noted, began, calls = Noted(), time.monotonic(), self.calls()
         self._progress(name)
         try:
             yield noted
-        except (FinbaseError, ClientError) as error:
-            noted.problems.append(str(error))
+        except (
+            FinbaseError,
+            BotoCoreError,
+            ClientError,
+            OSError,
+            subprocess.SubprocessError,
+        ) as error:
+            noted.problems.append(str(error) or type(error).__name__)
             raise EndError from error
         finally:
             seconds, calls = time.monotonic() - began, self.calls() - calls

@@ -1,4 +1,4 @@
-"""The scratch folder of a rehearsal, and the signals that may end it early.
+"""The scratch folder of a rehearsal or a local AWS, and the signals that may end it early.
 
 A rehearsal has a server, databases and Terraform under way, each ended by the block that started
 it. The first signal makes those blocks end; no further one cuts them short.
@@ -22,13 +22,14 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def scratch_folder(*, keep: bool = False) -> Iterator[Path]:
-    """Make a folder for a rehearsal, and remove it afterwards, also where that was interrupted.
+def scratch_folder(purpose: str = "rehearsal", *, keep: bool = False) -> Iterator[Path]:
+    """Make a folder, and remove it afterwards, also where the block was interrupted.
 
+    It is named for its purpose, in the folder for temporary files.
     Within the block SIGTERM and SIGHUP are as Ctrl-C, where it is entered in the main thread.
     """
     with _handlers():
-        folder = Path(tempfile.mkdtemp(prefix="finbase-rehearsal-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"finbase-{purpose}-"))
         _on_signal(_interrupt, signal.SIGTERM, signal.SIGHUP)
         try:
             # Root is not who PostgreSQL runs as.

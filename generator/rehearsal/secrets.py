@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from generator.errors import FinbaseError
-from generator.rehearsal.inventory import client
 from generator.rehearsal.terraform import managed
 from generator.sandbox import postgres, server
+from generator.sandbox.client import client
 
 __all__ = ["Credentials", "RotationError", "Secrets"]
 
@@ -95,7 +94,7 @@ class Secrets:
                 return before, self.current(secret)
             failed = [
                 r["error"]
-                for r in self._rotations()
+                for r in server.rotations(self._url)
                 if (r["version"], r["state"]) == (token, "failed")
             ]
             if failed:
@@ -107,7 +106,8 @@ class Secrets:
         """Wait for the tests that Secrets Manager runs when a rotation is set up."""
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
-            tests = [r for r in self._rotations() if r["test"] and r["secret"] in secrets]
+            begun = server.rotations(self._url)
+            tests = [r for r in begun if r["test"] and r["secret"] in secrets]
             if tests and all(r["state"] != "running" for r in tests):
                 return [f"{r['secret']}: {r['error']}" for r in tests if r["state"] == "failed"]
             time.sleep(0.2)
@@ -123,16 +123,17 @@ class Secrets:
     def _held(self, secret: str) -> Iterator[str]:
         answer = self._client.list_secret_version_ids(SecretId=secret, IncludeDeprecated=True)
         for version in answer["Versions"]:
-            value = self._client.get_secret_value(SecretId=secret, VersionId=version["VersionId"])
-            yield _password(value["SecretString"])
+            try:
+                value = self._client.get_secret_value(
+                    SecretId=secret, VersionId=version["VersionId"]
+                )
+            except self._client.exceptions.ResourceNotFoundException:
+                continue  # It is empty as yet, or has gone meanwhile.
+            if text := value.get("SecretString"):
+                yield _password(text)
 
     def _behind(self, credentials: Credentials) -> dict[str, Any]:
         return server.databases(self._url).get(credentials.host, {})
-
-    def _rotations(self) -> list[dict[str, Any]]:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{self._url}/sandbox/rotations", timeout=60) as answer:
-            return list(json.load(answer))
 
 
 def _password(text: str) -> str:
@@ -141,4 +142,4 @@ def _password(text: str) -> str:
         value = json.loads(text)
     except ValueError:
         return text
-    return str(value["password"]) if isinstance(value, dict) else text
+    return str(value["password"]) if isinstance(value, dict) and "password" in value else text

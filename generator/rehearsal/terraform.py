@@ -183,16 +183,22 @@ class Stack:
         """All that Terraform has said of applies and destroys."""
         return self.folder / "terraform.log"
 
-    def plan(self, name: str, *options: str) -> tuple[bool, dict[str, Any]]:
+    def plan(self, name: str) -> tuple[bool, dict[str, Any]]:
         """Plan into the file ``name``; the result says whether there are changes, and the plan.
 
         The plan as JSON is kept beside it. Raises ``TerraformError``.
         """
         file = self.folder / f"{name}.tfplan"
-        command = ["plan", *_QUIET, "-detailed-exitcode", f"-out={file}", *options]
-        finished = self.processes.run(
-            [self.terraform.path, *command], cwd=self.folder, environ=self.environ, seconds=_SECONDS
-        )
+        command = ["plan", *_QUIET, "-detailed-exitcode", f"-out={file}"]
+        try:
+            finished = self.processes.run(
+                [self.terraform.path, *command],
+                cwd=self.folder,
+                environ=self.environ,
+                seconds=_SECONDS,
+            )
+        except (OSError, TimeoutError) as error:
+            raise TerraformError(f"terraform plan could not run: {error}") from error
         with self.log.open("ab") as log:
             log.write(finished.output.encode())
         if finished.code not in (0, 2):

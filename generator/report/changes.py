@@ -21,7 +21,7 @@ def summary(environments: Sequence[Environment], changes: Changes, outcome: str)
     """Sum a render up in one line that ends with the outcome."""
     modules = {(use.name, use.version) for each in environments for use in each.modules}
     return (
-        f"{_count(environments, 'environment')}, {_count(modules, 'module')}: "
+        f"{_count(environments, 'environment')}, {_count(modules, 'module version')}: "
         f"{len(changes.created)} files new, {len(changes.changed)} changed, "
         f"{len(changes.removed)} removed, {len(changes.unchanged)} unchanged; {outcome}"
     )

@@ -11,7 +11,7 @@ from generator.contract import Input
 from generator.document import shown
 from generator.errors import FinbaseError
 from generator.registry import Registry
-from generator.report import document
+from generator.report import catalogue, document
 from generator.rules.handbook import Bound, Reading, bounds, find_input, readings
 from generator.rules.rule import Change, Rule
 from generator.sentences import closest
@@ -55,9 +55,9 @@ def render_json(registry: Registry) -> str:
 
 
 def explain(name: str, registry: Registry, width: int) -> str:
-    """What a code or an input demands, why, and where that can be read.
+    """What a code, an input or a failure of the catalogue demands, and where that can be read.
 
-    Upper and lower case are the same. Raises ``FinbaseError`` for what is neither.
+    Upper and lower case are the same. Raises ``FinbaseError`` for what is none of them.
     """
     held = {bound.name: bound for bound in bounds(registry)}
     for rule in rules.RULES:
@@ -71,11 +71,17 @@ def explain(name: str, registry: Registry, width: int) -> str:
     module, _, rest = name.lower().partition(".")
     if module in registry.names and (given := find_input(registry, f"{module}.{rest}")):
         return _of_input(module, given, width)
-    near = closest(name.upper(), rules.TITLES) or closest(name.lower(), held)
+    root = registry.releases.parent
+    failures = {failure.id.upper(): failure for failure in catalogue.known(root)}
+    if failure := failures.get(name.upper()):
+        about = list(catalogue.about(failure, root))
+        return _entry(f"{failure.id}: {failure.title}", "", about, width)
+    ids = [failure.id for failure in failures.values()]
+    near = closest(name.upper(), [*rules.TITLES, *ids]) or closest(name.lower(), held)
     hint = f"{near} " if near else ""
     raise FinbaseError(
-        f"{shown(name)} is neither a code nor an input",
-        f"{hint}`finbase rules` lists them all",
+        f"{shown(name)} is neither a code nor an input, nor a failure of the catalogue",
+        f"{hint}`finbase rules` lists them all, and features/failures.yaml the failures",
     )
 
 

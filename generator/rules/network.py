@@ -42,11 +42,13 @@ def zone_in_region(environment: Environment) -> Iterator[Finding]:
     for where, zone, _ in _zones(environment) if region else ():
         if re.fullmatch(f"{re.escape(region)}[a-z]", zone):
             continue
+        meant = _meant(environment)
         if _ZONE_ELSEWHERE.fullmatch(zone):
             what = f"{zone} is a Local or Wavelength Zone, which cannot hold the stack"
         else:
             what = f"{zone} is no availability zone of {region}"
-        yield Finding(where, what, f"write {region}a, {region}b, …", key=True)
+        hint = f"did you mean the region {meant}?" if meant else f"write {region}a, {region}b, …"
+        yield Finding(where, what, hint, key=True)
 
 
 @rule(
@@ -192,6 +194,20 @@ def _zones(environment: Environment) -> Iterator[tuple[Where, str, Any]]:
         given = use.value(instance, "zones")
         for zone, ranges in given.items() if isinstance(given, dict) else ():
             yield use.where(instance, "zones", zone), zone, ranges
+
+
+def _meant(environment: Environment) -> str | None:
+    """The known region that all zones lie in, where the file's own is not known."""
+    known = environment.known.regions()
+    if environment.region in known:
+        return None
+    given = [zone for _, zone, _ in _zones(environment)]
+    inside = (
+        each
+        for each in known
+        if all(re.fullmatch(f"{re.escape(each)}[a-z]", zone) for zone in given)
+    )
+    return next(inside, None)
 
 
 def _vpc_ranges(environment: Environment) -> Iterator[tuple[Where, str]]:

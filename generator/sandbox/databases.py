@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from generator.sandbox.function import Database
 
 if TYPE_CHECKING:
-    from generator.sandbox.postgres import Server
+    from generator.sandbox.postgres_server import Server
 
 __all__ = ["Databases"]
 
@@ -82,8 +82,8 @@ class Databases:
         thread = threading.Thread(target=self._start, args=(host, entry, ready), daemon=True)
         with self._lock:
             self._entries[host] = entry
+            thread.start()  # Within the lock: ``close`` may join only what has been started.
             self._starting.add(thread)
-        thread.start()
 
     def set_password(self, host: str, password: str) -> None:
         """Give the master user another password; harmless where there is no such database.
@@ -196,9 +196,9 @@ class Databases:
 
 
 def _start(folder: Path, host: str, entry: _Entry) -> Server:
-    from generator.sandbox import postgres
+    from generator.sandbox import postgres, postgres_server
 
-    server = postgres.start(
+    server = postgres_server.start(
         folder,
         username=entry.username,
         password=entry.password,

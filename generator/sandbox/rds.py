@@ -53,7 +53,7 @@ _INHERITED = (
 )
 
 
-def install(databases: Databases | None) -> None:
+def install(databases: Databases) -> None:
     """Put the mended backend in the place of moto's; call it before the first request."""
     Backend.behind = databases
     models.DBInstance = DBInstance  # type: ignore[assignment,misc]
@@ -67,7 +67,7 @@ class Backend(models.RDSBackend):
     """The operations of instances, their groups and the subscriptions to their events."""
 
     __module__ = models.__name__  # moto looks for the URLs of the service beside it
-    behind: Databases | None = None
+    behind: Databases  # given by ``install``
 
     def create_db_instance(self, db_kwargs: Any) -> models.DBInstance:
         """The instance is ``creating`` until its database takes connections."""
@@ -76,7 +76,7 @@ class Backend(models.RDSBackend):
         check_password(db_kwargs.get("master_user_password"), str(db_kwargs.get("engine")))
         instance = cast(DBInstance, super().create_db_instance(db_kwargs))
         password = db_kwargs.get("master_user_password")
-        if self.behind is None or not instance.backed or not password:
+        if not instance.backed or not password:
             return instance
         instance.status = "creating"
 
@@ -140,7 +140,7 @@ class Backend(models.RDSBackend):
         changed = super().modify_db_instance(db_instance_identifier, db_kwargs)
         if new:
             follow(self.databases.values(), old, new)
-        if self.behind is not None and instance.backed:
+        if instance.backed:
             if new:
                 self.behind.rename(host, instance.address, new)
             if password:
@@ -164,7 +164,7 @@ class Backend(models.RDSBackend):
             skip_final_snapshot,
             delete_automated_backups,
         )
-        if self.behind is not None and instance.backed:
+        if instance.backed:
             self.behind.stop(instance.address)
         return deleted
 
@@ -218,8 +218,7 @@ class Backend(models.RDSBackend):
         return self.subnet_groups[name]
 
     def _role(self, instance: DBInstance) -> str | None:
-        behind = self.behind if instance.backed else None
-        return behind.role(instance.address) if behind is not None else None
+        return self.behind.role(instance.address) if instance.backed else None
 
     def _must_be_unused(self, attribute: str, name: str, kind: str) -> None:
         users = [i for i, each in self.databases.items() if _group(each, attribute) == name]

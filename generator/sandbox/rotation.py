@@ -15,6 +15,7 @@ from typing import Any
 from moto.secretsmanager.exceptions import SecretsManagerClientError
 
 from generator.sandbox import awslambda, secrets
+from generator.sandbox.client import client
 from generator.sandbox.secret import PENDING, Secret, new_version
 from generator.sandbox.secrets_backend import Backend
 
@@ -67,7 +68,7 @@ class Rotations:
     def _rotate(self, rotation: Rotation, backend: Backend, secret: Secret) -> None:
         try:
             secrets.complete(
-                _client(self._url, backend.region_name),
+                client("secretsmanager", self._url, backend.region_name),
                 rotation.secret,
                 self._invoker(rotation, backend, secret),
                 token=rotation.version,
@@ -104,15 +105,3 @@ class Rotations:
             functions.call(secret.rotation_lambda_arn, dict(event))
 
         return invoke
-
-
-def _client(url: str, region: str) -> Any:
-    import boto3
-
-    return boto3.client(
-        "secretsmanager",
-        endpoint_url=url,
-        region_name=region,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106
-    )

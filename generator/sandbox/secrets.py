@@ -1,20 +1,18 @@
-"""Rotate a secret as Secrets Manager does: four steps of a function, for one new version.
+"""What Secrets Manager does after RotateSecret: four steps of a function, for one new version.
 
-AWS starts a rotation with RotateSecret and then calls the function by itself. The local Secrets
-Manager of ``secrets_backend`` only does the first unless it is given a driver, so that whoever
-calls it decides how the function is run, and sees its errors.
+The local Secrets Manager of ``secrets_backend`` does not do them unless it is given a driver, so
+that whoever rotates decides how the function is run, and sees its errors.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from generator.errors import FinbaseError
 
-__all__ = ["STEPS", "Invoke", "RotationIncompleteError", "check", "complete", "event", "rotate"]
+__all__ = ["STEPS", "Invoke", "RotationIncompleteError", "complete", "event"]
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
@@ -23,20 +21,6 @@ Invoke = Callable[[Mapping[str, str]], None]
 
 class RotationIncompleteError(FinbaseError):
     """All steps went well, and yet the new version is not the current one."""
-
-
-def rotate(client: Any, secret_id: str, invoke: Invoke, *, token: str | None = None) -> str:
-    """Rotate the secret, and return the id of the version that is current now.
-
-    ``client`` is a boto3 client of a Secrets Manager with ``secrets_backend`` in it, and
-    ``secret_id`` a name or an ARN. ``invoke`` calls the function with the event of a step; what
-    it raises ends the rotation and goes through. The new version then stays ``AWSPENDING``,
-    which refuses any other rotation: call again with its id as ``token`` to take it up.
-    """
-    token = token or str(uuid.uuid4())
-    arn = client.rotate_secret(SecretId=secret_id, ClientRequestToken=token)["ARN"]
-    complete(client, arn, invoke, token=token)
-    return token
 
 
 def complete(client: Any, arn: str, invoke: Invoke, *, token: str) -> None:
@@ -53,22 +37,6 @@ def complete(client: Any, arn: str, invoke: Invoke, *, token: str) -> None:
             f"the rotation of {arn} has ended without its version becoming AWSCURRENT",
             "let the function's finishSecret move that label",
         )
-
-
-def check(client: Any, secret_id: str, invoke: Invoke) -> None:
-    """Test the set-up of a rotation, as RotateSecret does with ``RotateImmediately=false``.
-
-    That is ``testSecret`` alone, on a version that is ``AWSPENDING`` for as long as it takes.
-    """
-    token = str(uuid.uuid4())
-    arn = client.rotate_secret(SecretId=secret_id, ClientRequestToken=token)["ARN"]
-    try:
-        invoke(event("testSecret", arn, token))
-    finally:
-        with suppress(client.exceptions.InvalidParameterException):  # no longer on that version
-            client.update_secret_version_stage(
-                SecretId=arn, VersionStage="AWSPENDING", RemoveFromVersionId=token
-            )
 
 
 def event(step: str, arn: str, token: str) -> dict[str, str]:

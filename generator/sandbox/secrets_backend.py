@@ -51,7 +51,7 @@ class Driver(Protocol):
 def install(driver: Driver | None = None) -> None:
     """Put the mended backend in the place of moto's; call it before the first request.
 
-    Without a driver, whoever calls RotateSecret also runs the function: see ``secrets.rotate``.
+    Without a driver, whoever calls RotateSecret also runs the function: see ``secrets.complete``.
     """
     Backend.driver = driver
     models.FakeSecret = Secret  # type: ignore[misc]

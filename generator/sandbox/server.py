@@ -39,6 +39,7 @@ __all__ = [
     "databases",
     "environment",
     "overrides",
+    "rotations",
     "running",
 ]
 
@@ -161,9 +162,19 @@ def databases(sandbox_url: str) -> dict[str, dict[str, Any]]:
         return dict(json.load(answer))
 
 
-def calls(log: Path, start: int = 0) -> tuple[Call, ...]:
-    """Read the calls that a log holds, from the ``start``-th one on."""
-    lines = log.read_text(encoding="utf-8").splitlines()[start:] if log.is_file() else []
+def rotations(sandbox_url: str) -> list[dict[str, Any]]:
+    """Return all rotations of secrets, and tests of a set-up, the first one first.
+
+    The keys are ``secret`` (an ARN), ``version``, ``test`` (whether it is one), ``state``
+    (running, succeeded or failed), ``step`` and ``error``; the last two may be None.
+    """
+    with _open(f"{sandbox_url}/sandbox/rotations") as answer:
+        return list(json.load(answer))
+
+
+def calls(log: Path) -> tuple[Call, ...]:
+    """Read the calls that a log holds."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
     return tuple(Call(**json.loads(line)) for line in lines)
 
 

@@ -8,7 +8,6 @@ module begins as, with ``@NAME@`` for its name.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -18,7 +17,7 @@ from generator.environment import discover, load
 from generator.errors import FinbaseError, InputError
 from generator.registry import Registry
 from generator.render import SCHEMA
-from generator.scaffold import copying, pipeline, skeleton
+from generator.scaffold import copying, pipeline, placing, skeleton
 from generator.schema import NAME
 
 __all__ = ["NewEnvironment", "ToEdit", "new_environment", "new_module", "new_pipeline"]
@@ -51,7 +50,7 @@ class NewEnvironment:
 def new_module(root: Path, name: str) -> tuple[Path, ...]:
     """Write the templates of a new module; returns the files.
 
-    Raises ``FinbaseError`` for a name that is none or is taken.
+    Raises ``FinbaseError`` for a name that is none or is taken, and where they cannot be written.
     """
     if _MODULE.fullmatch(name) is None or not copying.is_text(name):
         raise FinbaseError(
@@ -67,16 +66,12 @@ def new_module(root: Path, name: str) -> tuple[Path, ...]:
     place = root / "templates" / "modules" / name
     for folder in (place, root / "modules" / name):
         _refuse(folder, root, "give the module another name")
-    staged = place.with_name(f".{name}.finbase~")
-    shutil.rmtree(staged, ignore_errors=True)
-    files = [path for path in sorted(_TEMPLATES.rglob("*")) if path.is_file()]
-    written = [PurePath(str(path.relative_to(_TEMPLATES)).replace(_NAME, name)) for path in files]
-    for file, target in zip(files, written, strict=True):
-        (staged / target).parent.mkdir(parents=True, exist_ok=True)
-        text = file.read_text(encoding="utf-8").replace(_NAME, name)
-        (staged / target).write_bytes(text.encode())
-    staged.rename(place)
-    return tuple(place / target for target in written)
+    files: dict[PurePath, bytes] = {}
+    for path in sorted(path for path in _TEMPLATES.rglob("*") if path.is_file()):
+        target = PurePath(str(path.relative_to(_TEMPLATES)).replace(_NAME, name))
+        files[target] = path.read_bytes().replace(_NAME.encode(), name.encode())
+    placing.new_folder(place, files)
+    return tuple(place / target for target in files)
 
 
 def new_environment(
@@ -86,7 +81,8 @@ def new_environment(
 
     The copy is of ``origin``, or else of the first environment by name; there, comments and
     layout stay. The first line names the schema, for editors. Raises ``FinbaseError`` for a
-    name that is none or is taken, and ``InputError`` for an origin that is not valid.
+    name that is none or is taken and where it cannot be written, and ``InputError`` for an
+    origin that is not valid.
     """
     if re.fullmatch(NAME, name) is None or not 2 <= len(name) <= 31:
         raise FinbaseError(
@@ -108,12 +104,10 @@ def new_environment(
     if not text.startswith(_SERVER):
         end = "\r\n" if "\r\n" in text else "\n"
         text = f"{_SERVER} $schema={SCHEMA.name}{end}{text}"
-    with path.open("xb") as file:
-        file.write(text.encode())
     try:
-        document = load(path, registry, root).document
+        with placing.new_file(path, text.encode()):
+            document = load(path, registry, root).document
     except InputError as error:
-        path.unlink()
         raise FinbaseError(
             f"nothing was written, since it would be wrong:\n{error}",
             "mend that in the environment that is copied, or copy another with --from ENV",
@@ -124,15 +118,13 @@ def new_environment(
 def new_pipeline(root: Path, system: str) -> Path:
     """Write the pipeline of a CI, ``github`` or ``gitlab``, for the environments of the project.
 
-    Raises ``FinbaseError`` where there is one.
+    Raises ``FinbaseError`` where there is one, or it cannot be written.
     """
     path = root / pipeline.PLACES[system]
     _refuse(path, root, "take from a new one what you want: it is written where there is none")
     content = pipeline.text(system, [found.stem for found in discover(root)]).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        file.write(content)
-    return path
+    with placing.new_file(path, content):
+        return path
 
 
 def _refuse(place: Path, root: Path, hint: str) -> None:

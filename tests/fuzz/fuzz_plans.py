@@ -25,7 +25,6 @@ from generator.plan_json import demand_whole, read_plan
 
 __all__ = ["Campaign", "WrongError", "main"]
 
-PLANS = ROOT / "build" / "fuzz" / "plans"
 SAMPLE = 1000  # of so many, the real terraform-compliance judges one as well
 
 

@@ -40,7 +40,11 @@ COPIED = [
     *("generator", "templates", "modules", "environments", "features", "tests", "benchmarks"),
     *("docs", "requirements", "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md"),
 ]
-SURVIVED = 0
+SURVIVED = (0, 5, 33)
+"""What mutmut notes where the tests pass, or where it knows of none that reaches the mutant."""
+UNTRIED = (None, 2, 34)
+"""Not tried yet, interrupted, skipped."""
+NO_TESTS = (4, 5)
 PATIENCE = 600  # seconds for one mutant in a process of its own; one that takes longer has fallen
 
 
@@ -59,11 +63,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--scratch", type=Path, default=ROOT / "build" / "mutants" / "tree")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--only", action="append", metavar="FILE", help="only this file; may be given again"
+    )
     parser.add_argument("--keep", action="store_true", help="go on with an earlier run's scratch")
     arguments = parser.parse_args()
     scratch: Path = arguments.scratch
     if not arguments.keep:
-        prepare(scratch)
+        prepare(scratch, arguments.only or list(TESTS))
     # Its exit code says nothing; what it noted of each mutant does.
     subprocess.run(
         [sys.executable, "-m", "mutmut", "run", "--max-children", str(arguments.jobs)],
@@ -71,17 +78,18 @@ def main() -> int:
         check=False,
     )
     noted = dict(outcomes(scratch))
-    if unknown := [name for name, (_, code) in noted.items() if code is None]:
-        print(f"mutmut has not tried {len(unknown)} of {len(noted)} mutants: it did not end well")
+    untried = [name for name, (_, code) in noted.items() if code in UNTRIED]
+    if untried or not noted:
+        print(f"mutmut has not tried {len(untried)} of {len(noted)} mutants: it did not end well")
         return 2
-    survivors = [(name, file) for name, (file, code) in noted.items() if code in (SURVIVED, 33)]
+    survivors = [(name, file) for name, (file, code) in noted.items() if code in SURVIVED]
     with ThreadPoolExecutor(arguments.jobs) as pool:
         alive = pool.map(lambda one: survives(scratch, *one), survivors)
     left = [describe(scratch, *one) for one, lives in zip(survivors, alive, strict=True) if lives]
     return tell(Counter(file for file, _ in noted.values()), left)
 
 
-def prepare(scratch: Path) -> None:
+def prepare(scratch: Path, files: Sequence[str]) -> None:
     """Copy the project, with no decorators on rules: mutmut passes over decorated functions."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -97,7 +105,7 @@ def prepare(scratch: Path) -> None:
     tests = [f"tests/test_{name}.py" for names in TESTS.values() for name in names]
     settings = {
         "source_paths": ["generator"],
-        "only_mutate": list(TESTS),
+        "only_mutate": list(files),
         "also_copy": [name for name in COPIED if name != "generator"],
         "pytest_add_cli_args": ["-m", "not terraform", "-p", "no:cacheprovider", "-p", "no:xdist"],
         "pytest_add_cli_args_test_selection": tests,
@@ -151,6 +159,8 @@ def survives(scratch: Path, name: str, file: str) -> bool:
         )
     except subprocess.TimeoutExpired:
         return False
+    if finished.returncode in NO_TESTS:
+        raise RuntimeError(f"no test was run on {name}: {finished.stdout.decode()}")
     return finished.returncode == 0
 
 
@@ -171,7 +181,8 @@ def describe(scratch: Path, name: str, file: str) -> Mutant:
 
 def tell(made: Mapping[str, int], left: Sequence[Mutant]) -> int:
     """Print a table, and each survivor that nobody has explained."""
-    explained = yaml.safe_load(Path(__file__).with_name("explained.yaml").read_text()) or []
+    written = yaml.safe_load(Path(__file__).with_name("explained.yaml").read_text()) or []
+    explained = [one for one in written if one["file"] in made]
     fits = {id(one): [m for m in left if _fits(one, m)] for one in explained}
     known = {mutant.name for mutants in fits.values() for mutant in mutants}
     lives = Counter(mutant.file for mutant in left)

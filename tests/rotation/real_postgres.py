@@ -13,16 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from generator.sandbox.certificates import Certificates
-from generator.sandbox.postgres import (
-    ACCESS,
-    PATIENCE,
-    PostgresError,
-    Server,
-    alive,
-    find_postgres,
-)
+from generator.sandbox.postgres import PATIENCE, PostgresError, find_postgres
+from generator.sandbox.postgres_server import ACCESS, Server
 
-__all__ = ["HOST", "NoPostgresError", "Postgres", "alive", "find_binaries", "running"]
+__all__ = ["HOST", "NoPostgresError", "Postgres", "find_binaries", "running"]
 
 HOST = "localhost"
 SUPERUSER, SUPERUSER_PASSWORD = "postgres", "OfTheSuperuser"

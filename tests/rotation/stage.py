@@ -17,9 +17,9 @@ from typing import Any
 import boto3
 import pytest
 from real_postgres import HOST, Postgres
+from rotations import rotate
 
 from generator.archive import pack
-from generator.sandbox import secrets
 
 REGION = "eu-west-1"
 FIRST = "TheFirstPassword"
@@ -189,7 +189,7 @@ class Stage:
             chosen = options if at in (None, event["Step"]) else {}
             self.invoke(event, **chosen)
 
-        return secrets.rotate(self.client, self.secret, invoke, token=token)
+        return rotate(self.client, self.secret, invoke, token=token)
 
     def rotate_upto(self, step: str) -> None:
         """Begin a rotation that ends, unfinished, with that step."""
@@ -200,7 +200,7 @@ class Stage:
                 raise StopIteration
 
         with pytest.raises(StopIteration):
-            secrets.rotate(self.client, self.secret, invoke)
+            rotate(self.client, self.secret, invoke)
 
     def invoke(self, event: Mapping[str, str], **options: Any) -> None:
         """Run one step."""

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 import real_postgres
 from fake_postgres import Pki
+from living import alive
 from proxy import recording
 from real_postgres import NoPostgresError, Postgres
+from rotations import check, rotate
 from stage import FIRST, FunctionError, FunctionKilledError, Stage
 
 from generator.sandbox import secrets
@@ -94,7 +96,7 @@ def test_every_step_twice_is_harmless(stage: Stage) -> None:
         stage.invoke(event)
         assert (stage.state(), stage.labels(), stage.passwords()) == before
 
-    token = secrets.rotate(stage.client, stage.secret, twice)
+    token = rotate(stage.client, stage.secret, twice)
     stage.assert_rotated(token, FIRST)
     stage.assert_silent()
 
@@ -108,11 +110,11 @@ def test_a_rotation_twice_is_the_rotation_once(stage: Stage) -> None:
 
 def test_setting_a_rotation_up_tests_the_login_and_changes_nothing(stage: Stage) -> None:
     before = stage.state(), stage.labels()
-    secrets.check(stage.client, stage.secret, stage.invoke)
+    check(stage.client, stage.secret, stage.invoke)
     assert (stage.state(), stage.labels()) == before
     stage.rewrite(password="Wrong")
     with pytest.raises(FunctionError, match="28P01"):
-        secrets.check(stage.client, stage.secret, stage.invoke)
+        check(stage.client, stage.secret, stage.invoke)
     assert "AWSPENDING" not in stage.labels()
 
 
@@ -237,9 +239,9 @@ def test_a_server_ends_with_its_block_also_when_that_fails(pki: Pki) -> None:
     with pytest.raises(ZeroDivisionError):  # noqa: SIM117, PT012
         with real_postgres.running(pki.root.with_name("server.pem")) as server:
             assert server.query("SELECT 1") == "1"
-            assert real_postgres.alive(server.pid)
+            assert alive(server.pid)
             raise ZeroDivisionError
-    assert not real_postgres.alive(server.pid)
+    assert not alive(server.pid)
     assert not server.home.exists()
 
 

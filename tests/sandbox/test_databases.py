@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from generator.sandbox import postgres
+from generator.sandbox import postgres, postgres_server
 from generator.sandbox.databases import Databases
 
 HOST = "ledger.x.eu-west-1.rds.amazonaws.com"
@@ -64,7 +64,7 @@ def test_without_postgresql_an_instance_is_a_record(
 def test_a_database_that_does_not_start_fails_its_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(postgres, "start", fail)
+    monkeypatch.setattr(postgres_server, "start", fail)
     databases = Databases(tmp_path)
     assert not begin(databases)
     assert "PostgresError: not today" in capfd.readouterr().err
@@ -87,7 +87,7 @@ def test_one_that_comes_up_too_late_is_ended(
         assert deleted.wait(60)
         return Server()
 
-    monkeypatch.setattr(postgres, "start", start)
+    monkeypatch.setattr(postgres_server, "start", start)
     databases = Databases(tmp_path)
     told = threading.Thread(target=begin, args=(databases,))
     told.start()
@@ -98,3 +98,23 @@ def test_one_that_comes_up_too_late_is_ended(
     told.join(60)
     assert stopped.is_set()
     assert databases.reachable() == {}
+
+
+def test_a_close_never_meets_a_thread_that_has_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(threading.Thread):
+        """Lets somebody close the databases just before it starts, if the lock is free."""
+
+        def start(self) -> None:
+            if databases._lock.acquire(blocking=False):
+                databases._lock.release()
+                databases.close()
+            super().start()
+
+    databases = Databases(tmp_path)
+    monkeypatch.setattr(postgres_server, "start", fail)
+    monkeypatch.setattr(threading, "Thread", Late)
+    assert not begin(databases)
+    databases.close()
+    assert databases.describe() == {}

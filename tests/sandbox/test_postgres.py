@@ -12,13 +12,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from living import alive
 
-from generator.sandbox import postgres
+from generator.sandbox import postgres, postgres_server
 from generator.sandbox.certificates import make_certificates
-from generator.sandbox.postgres import Owner, PostgresError, Server
+from generator.sandbox.postgres import PostgresError
+from generator.sandbox.postgres_server import Owner, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "ledger-test.abcdefghijkl.eu-west-1.rds.amazonaws.com"
@@ -35,7 +38,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = postgres.start(
+    made = postgres_server.start(
         tmp_path_factory.mktemp("postgres"),
         username=ROLE,
         password=PASSWORD,
@@ -117,19 +120,19 @@ def test_it_does_not_run_as_root(server: Server) -> None:
 
 
 def test_where_its_user_can_reach_the_folder_the_data_is_in_it(folder: Path) -> None:
-    made = postgres.start(folder, username="u", password="A password", database="postgres")
+    made = postgres_server.start(folder, username="u", password="A password", database="postgres")
     try:
         assert made.home == folder / "postgres"
     finally:
         made.stop()
     made.stop()  # Twice is harmless.
     assert sorted(path.name for path in folder.iterdir()) == ["root.pem", "server.pem"]
-    assert not postgres.alive(made.pid)
+    assert not alive(made.pid)
 
 
 def test_a_server_that_cannot_start_leaves_nothing(folder: Path) -> None:
     with pytest.raises(PostgresError, match="no_such"):
-        postgres.start(
+        postgres_server.start(
             folder, username="u", password="p", database="postgres", settings="no_such = on\n"
         )
     assert not (folder / "postgres").exists()
@@ -146,9 +149,9 @@ def test_root_cannot_hide_the_data_from_the_server(tmp_path: Path, folder: Path)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Signals) -> None:
     script = (
-        "import pathlib, sys, time; from generator.sandbox import postgres\n"
+        "import pathlib, sys, time; from generator.sandbox import postgres_server\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "made = postgres.start(folder, username='u', password='p', database='d')\n"
+        "made = postgres_server.start(folder, username='u', password='p', database='d')\n"
         "print(made.pid, flush=True); time.sleep(100)"
     )
     child = subprocess.Popen(
@@ -159,13 +162,71 @@ def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Sign
     )
     assert child.stdout is not None
     pid = int(child.stdout.readline())
-    assert postgres.alive(pid)
+    assert alive(pid)
     child.send_signal(number)
     child.communicate()
     end = time.monotonic() + 30
-    while (postgres.alive(pid) or (folder / "postgres").exists()) and time.monotonic() < end:
+    while (alive(pid) or (folder / "postgres").exists()) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not postgres.alive(pid)
+    assert not alive(pid)
+    assert not (folder / "postgres").exists()
+
+
+def test_it_ends_with_a_process_that_is_killed_while_it_starts(folder: Path) -> None:
+    """The server never comes up: what it logs is not seen."""
+    script = (
+        "import pathlib, sys; from generator.sandbox import postgres_server\n"
+        "postgres_server.Server.log = lambda _: ''\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "postgres_server.start(folder, username='u', password='p', database='d')"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, folder], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    data = folder / "postgres" / "data"
+    end = time.monotonic() + 60
+    while not (found := servers(data)) and time.monotonic() < end:
+        assert child.poll() is None
+    child.kill()
+    child.wait()
+    assert found
+    while (servers(data) or data.parent.exists()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not servers(data)
+    assert not data.parent.exists()
+
+
+def servers(data: Path) -> list[str]:
+    """The ids of the processes that serve that data, or are about to."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            if os.fsencode(data) in command and b"-p" in command:
+                found.append(process.name)
+    return found
+
+
+@pytest.mark.parametrize("step", ["_watch", "_release", "_comes_up"])
+def test_an_error_while_it_starts_leaves_neither_process_nor_home(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    launched: list[subprocess.Popen[bytes]] = []
+    launch = Server._launch
+
+    def noted(self: Server, port: int) -> subprocess.Popen[bytes]:
+        launched.append(launch(self, port))
+        return launched[-1]
+
+    monkeypatch.setattr(Server, "_launch", noted)
+    monkeypatch.setattr(Server, step, fail)
+    with pytest.raises(KeyboardInterrupt):
+        postgres_server.start(folder, username="u", password="p", database="postgres")
+    assert len(launched) == (step != "_watch")
+    assert not any(alive(process.pid) for process in launched)
     assert not (folder / "postgres").exists()
 
 

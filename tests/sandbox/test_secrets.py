@@ -17,11 +17,12 @@ from typing import Any
 
 import boto3
 import pytest
+from rotations import check, rotate
 from werkzeug.serving import make_server
 
 from generator.archive import pack
 from generator.sandbox import secrets, secrets_backend
-from generator.sandbox.secrets import RotationIncompleteError, check, rotate
+from generator.sandbox.secrets import RotationIncompleteError
 
 RULES = {"AutomaticallyAfterDays": 30, "Duration": "3h"}
 

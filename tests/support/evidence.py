@@ -13,7 +13,7 @@ from generator.failures import load_failures
 from generator.picture import Picture, read_picture
 from generator.plan_graph import read_stack
 from generator.report import html
-from generator.report.html.proof import read_proof
+from generator.report.html.proof import Mutation, read_proof
 from generator.verdict import Scenario, Verdict
 
 __all__ = ["FAILURES", "HOSTILE", "MATRIX", "ROOT", "SEEN", "picture", "render", "verdict"]
@@ -91,5 +91,8 @@ def picture(text: str = "web") -> Picture:
 
 
 def render(*subjects: html.Subject, base: Path = ROOT, proof: object = None) -> str:
-    mutations = read_proof(json.dumps(proof).encode(), "matrix.json") if proof else ()
-    return html.render(ROOT, subjects, base=base, day=DAY, proof=mutations)
+    return html.render(ROOT, subjects, base=base, day=DAY, proof=_mutations(proof) if proof else ())
+
+
+def _mutations(proof: object) -> tuple[Mutation, ...]:
+    return read_proof(json.dumps(proof).encode(), "matrix.json", {each.id for each in FAILURES})

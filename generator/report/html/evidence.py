@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from generator.failures import load_failures
 from generator.picture import Picture, read_picture
 from generator.plan_graph import read_stack
 from generator.plan_json import read_shape
@@ -45,7 +46,7 @@ class Evidence:
         """
         root = find_project(project)
         base = root if file.name == "<stdout>" else Path(file.name).resolve().parent
-        matrix = read_proof(proof.read(), proof.name) if proof else ()
+        matrix = _matrix(root, proof) if proof else ()
         return cls(root, file, base, matrix, given)
 
     def keep(self, name: str, plan: bytes) -> None:
@@ -76,3 +77,8 @@ class Evidence:
         if not (self.root / "environments" / f"{name}.yaml").is_file():
             return None
         return load_environments(self.root, registry, [name])[0]
+
+
+def _matrix(root: Path, proof: BinaryIO) -> tuple[Mutation, ...]:
+    catalogue = {failure.id for failure in load_failures(root / "features")}
+    return read_proof(proof.read(), proof.name, catalogue)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 
 from generator.errors import FinbaseError
@@ -30,14 +31,17 @@ class Mutation:
         return self.outcome == "caught"
 
 
-def read_proof(data: bytes, name: str) -> tuple[Mutation, ...]:
-    """Read a matrix; ``name`` is what messages call it. Raises ``FinbaseError`` if it is none."""
+def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutation, ...]:
+    """Read a matrix; ``name`` is what messages call it, ``catalogue`` the ids of the failures.
+
+    Raises ``FinbaseError`` if it is none, shows nothing, or shows a failure of another catalogue.
+    """
     try:
         document = json.loads(data)
         if document["schema_version"] != SCHEMA_VERSION:
             version = document["schema_version"]
             raise FinbaseError(f"{name} is a proof matrix of version {version!r}", _HINT)
-        return tuple(
+        mutations = tuple(
             Mutation(
                 id=str(each["id"]),
                 failure=str(each["failure"]),
@@ -50,3 +54,12 @@ def read_proof(data: bytes, name: str) -> tuple[Mutation, ...]:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise FinbaseError(f"{name} is not a proof matrix", _HINT) from error
+    if not mutations:
+        raise FinbaseError(f"{name} holds no mutations, so it proves nothing", _HINT)
+    for mutation in mutations:
+        if mutation.failure not in catalogue:
+            raise FinbaseError(
+                f"{name}: {mutation.failure!r} is no failure of features/failures.yaml",
+                f"it is of another catalogue; {_HINT}",
+            )
+    return mutations
