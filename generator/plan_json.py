@@ -30,6 +30,8 @@ MOST_DEPTH: Final = 100
 
 _MAKE: Final = "make it with `terraform show -json PLANFILE > plan.json`"
 _AGAIN: Final = f"{_MAKE}, of a plan of the whole stack, and leave it as it is"
+_UNPLANNED: Final = "is configured, but not planned"
+_NONE: Final = "; a count or for_each of constants alone that gives none belongs into a local"
 _KEYS: Final = ("format_version", "terraform_version", "planned_values", "configuration")
 _FORMAT: Final = re.compile(r"1\.[0-9]+")
 _MARKS: Final = {
@@ -69,7 +71,8 @@ def demand_whole(plan: Any, name: str) -> None:
     _of_a_whole_run(plan, name)
     _demand_shape(plan, name)
     for what in _disagreements(plan):
-        raise ComplianceError(f"{name} does not agree with itself: {shown(what, 300)}", _AGAIN)
+        hint = _AGAIN + _NONE if what.endswith(_UNPLANNED) else _AGAIN
+        raise ComplianceError(f"{name} does not agree with itself: {shown(what, 300)}", hint)
 
 
 def _demand_shape(plan: Any, name: str) -> None:
@@ -224,7 +227,7 @@ def _module(
             yield f"{each['address']} is planned, but not configured"
     for identity, each in written.items():
         if identity not in here and identity[0] == "managed" and _is_one(each):
-            yield f"{prefix}{each['type']}.{each['name']} is configured, but not planned"
+            yield f"{prefix}{each['type']}.{each['name']} {_UNPLANNED}"
     yield from _children(planned, configured, prefix, found)
 
 
@@ -308,5 +311,8 @@ def _is_called(resource: Mapping[str, Any], prefix: str) -> bool:
 
 
 def _is_one(configured: Mapping[str, Any]) -> bool:
-    """Whether a resource or a call stands for one instance, whatever its arguments are."""
+    """Whether a resource or a call stands for one instance, whatever its arguments are.
+
+    Terraform leaves out a count or for_each of constants alone, unless it is one constant.
+    """
     return not configured.keys() & {"count_expression", "for_each_expression"}

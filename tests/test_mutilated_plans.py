@@ -243,6 +243,20 @@ def test_a_mutilated_plan_is_refused(data: bytes, message: str, tmp_path: Path) 
     assert len(str(raised.value)) < 1000
 
 
+def test_the_way_out_is_told_of_constants_that_give_none() -> None:
+    data, _ = PARTIAL["nothing planned"]
+    with pytest.raises(ComplianceError) as caught:
+        read_plan(data, "the plan")
+    hint = "; a count or for_each of constants alone that gives none belongs into a local"
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith(hint)
+    data, _ = PARTIAL["nothing configured"]
+    with pytest.raises(ComplianceError) as caught:
+        read_plan(data, "the plan")
+    assert caught.value.hint is not None
+    assert hint not in caught.value.hint
+
+
 @pytest.mark.parametrize("group", [NOT_JSON, NO_PLAN, PARTIAL, OTHER_TYPES], ids=len)
 def test_the_command_tells_it_and_exits_with_2(
     group: dict[str, tuple[bytes, str]], tmp_path: Path

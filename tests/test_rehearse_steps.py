@@ -17,12 +17,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from generator import rehearse as module
-from generator.errors import TerraformError
+from generator.errors import FinbaseError, TerraformError
 from generator.rehearsal import secrets as secrets_module
 from generator.rehearsal.inventory import Thing
 from generator.rehearsal.orphans import IMPORTS
 from generator.rehearsal.record import EndError, Noted, Record
-from generator.rehearsal.secrets import Secrets
+from generator.rehearsal.secrets import Credentials, Secrets
 from generator.rehearsal.terraform import Stack, _Followed
 from generator.sandbox import server
 from generator.terraform import Terraform
@@ -189,3 +189,20 @@ def test_what_was_not_searched_is_a_problem(tmp_path: Path) -> None:
     [step] = record.steps
     assert step.problems == ("not searched: broken: File is not a zip file",)
     assert "1 left out, of fewer than 8 characters" in step.told
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ('{"host": "h"}', "'dbname' is missing"),
+        ("[]", "it is no JSON object"),
+        ("a password", "it is no JSON object"),
+    ],
+)
+def test_a_rotated_secret_that_lacks_a_field_is_told(text: str, missing: str) -> None:
+    with pytest.raises(FinbaseError) as caught:
+        Credentials.parse(text)
+    told = caught.value.message
+    assert told.startswith("a rotated secret cannot be used to connect: ")
+    assert missing in told
+    assert "password" not in told

@@ -35,9 +35,13 @@ class Credentials:
 
     @classmethod
     def parse(cls, text: str) -> Credentials:
-        """Read the text of a secret."""
-        value = json.loads(text)
-        return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+        """Read the text of a secret; raises ``FinbaseError`` where a field is missing."""
+        try:
+            value = json.loads(text)
+            return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+        except (KeyError, TypeError, ValueError) as error:
+            what = f"{error} is missing" if isinstance(error, KeyError) else "it is no JSON object"
+            raise FinbaseError(f"a rotated secret cannot be used to connect: {what}") from error
 
 
 class Secrets:
