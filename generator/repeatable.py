@@ -10,6 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def why_not(root: Path, environment: str, plan: Mapping[str, Any], settings: str
             if _HCL.search(path.name) and (read := _reads(path)):
                 return f"{path.relative_to(root.resolve())} has {read}"
     steps = sorted((root / "features").rglob("*.py"))
-    known = _PURE | {path.stem for path in steps}
+    known = _PURE | {path.stem for path in steps if _is_own(path.stem)}
     for path in steps:
         if looks := _looks(path, known):
             return f"{path.relative_to(root)} {looks}"
@@ -92,7 +93,10 @@ def _reads(path: Path) -> str:
     """Name what in a file of HCL reads a clock, or a file that need not be the module's own."""
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.name.endswith(".json"):
-        text = json.dumps(json.loads(text), ensure_ascii=False)  # No name is hidden by escapes.
+        try:
+            text = json.dumps(json.loads(text), ensure_ascii=False)  # Escapes hide no name.
+        except ValueError:
+            return "JSON that cannot be read"
     if clock := _CLOCK.search(text):
         return clock[1] or "path.cwd"
     for call in _READS.finditer(text):
@@ -100,6 +104,11 @@ def _reads(path: Path) -> str:
         if not own or (call[1] == "templatefile" and not own.endswith('.tftpl"')):
             return f"{call[1]} of a file that need not be its own"
     return ""
+
+
+def _is_own(name: str) -> bool:
+    """Whether a step of that name is what an import of it gives, and no package is."""
+    return name.isidentifier() and find_spec(name) is None
 
 
 def _looks(path: Path, known: frozenset[str]) -> str:

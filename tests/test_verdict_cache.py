@@ -387,6 +387,18 @@ UNREPEATABLE: dict[str, tuple[str, Callable[[Machine], object]]] = {
             "x = '\0'": "cannot be read",
         }.items()
     },
+    "namesake": (
+        "x.py imports os",
+        lambda m: (step(m, "", "features/steps/os.py"), step(m, "import os")),
+    ),
+    "installed": (
+        "x.py imports yaml",
+        lambda m: (step(m, "", "features/steps/yaml.py"), step(m, "import yaml")),
+    ),
+    "broken": (
+        "more.tf.json has JSON that cannot be read",
+        lambda m: hcl(m, "{", "more.tf.json"),
+    ),
     "below": (
         "features/network/more/x.py imports os",
         lambda m: step(m, "import os", "features/network/more/x.py"),
