@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def why_not(root: Path, environment: str, plan: Mapping[str, Any], settings: str
             if _HCL.search(path.name) and (read := _reads(path)):
                 return f"{path.relative_to(root.resolve())} has {read}"
     steps = sorted((root / "features").rglob("*.py"))
-    known = _PURE | {path.stem for path in steps if _is_own(path.stem)}
+    known = _PURE | ({path.stem for path in steps} - _elsewhere())
     for path in steps:
         if looks := _looks(path, known):
             return f"{path.relative_to(root)} {looks}"
@@ -106,9 +107,11 @@ def _reads(path: Path) -> str:
     return ""
 
 
-def _is_own(name: str) -> bool:
-    """Whether a step of that name is what an import of it gives, and no package is."""
-    return name.isidentifier() and find_spec(name) is None
+def _elsewhere() -> frozenset[str]:
+    """Names that an import takes from Python or a package before it takes a step's."""
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    installed = (path.name.partition(".")[0] for f in folders for path in Path(f).iterdir())
+    return sys.stdlib_module_names | frozenset(installed)
 
 
 def _looks(path: Path, known: frozenset[str]) -> str:

@@ -298,10 +298,11 @@ REMOTE_STATE: dict[str, Any] = {
 }
 
 
-def step(machine: Machine, text: str, name: str = "features/steps/x.py") -> None:
+def step(machine: Machine, text: str, name: str = "features/steps/x.py") -> Path:
     path = machine.project / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{text}\n")
+    return path
 
 
 def stepping(text: str) -> Callable[[Machine], object]:
@@ -389,11 +390,11 @@ UNREPEATABLE: dict[str, tuple[str, Callable[[Machine], object]]] = {
     },
     "namesake": (
         "x.py imports os",
-        lambda m: (step(m, "", "features/steps/os.py"), step(m, "import os")),
+        lambda m: [step(m, "", "features/steps/os.py"), step(m, "import os")],
     ),
     "installed": (
         "x.py imports yaml",
-        lambda m: (step(m, "", "features/steps/yaml.py"), step(m, "import yaml")),
+        lambda m: [step(m, "", "features/steps/yaml.py"), step(m, "import yaml")],
     ),
     "broken": (
         "more.tf.json has JSON that cannot be read",
