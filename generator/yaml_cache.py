@@ -1,6 +1,6 @@
 """YAML texts that were read before: what each says, kept as JSON by the hash of the text.
 
-Reading YAML takes ten times as long as reading the same as JSON, and the contracts of released
+Reading YAML takes thirty times as long as reading the same as JSON, and contracts of released
 versions, which every render reads, never change.
 """
 
