@@ -12,7 +12,8 @@ from options import faults
 
 from generator import rules
 from generator.failures import load_failures
-from generator.reference import MARK, commands, features, pages
+from generator.feature_files import read_feature
+from generator.reference import MARK, commands, pages
 from generator.reference.markdown import escaped
 from generator.registry import Registry
 
@@ -100,7 +101,7 @@ def test_every_code_failure_and_scenario_is_named() -> None:
             for line in path.read_text().splitlines()
             if line.strip().startswith("Scenario")
         ]
-        assert [scenario.title for scenario in features.read(path).scenarios] == titles
+        assert [scenario.title for scenario in read_feature(path).scenarios] == titles
         assert all(f"\n### {escaped(title)}\n" in text for title in titles)
 
 
@@ -111,7 +112,7 @@ def test_a_feature_is_read_with_its_words_tags_and_steps(tmp_path: Path) -> None
         "  @F01 @high\n  Scenario: One\n    Given x\n      | a |\n\n"
         "  @F02\n  Scenario Outline: Two\n    Given <y>\n\n    Examples:\n      | y |\n"
     )
-    feature = features.read(path)
+    feature = read_feature(path)
     assert (feature.title, feature.words) == ("A", "Words of it.")
     one, two = feature.scenarios
     assert (one.title, one.tags, one.text) == ("One", ("F01", "high"), "Given x\n  | a |")
@@ -125,6 +126,6 @@ def test_tags_are_of_the_scenario_that_they_stand_above(tmp_path: Path) -> None:
         "@all\nFeature: A\n\n  @F01 @high\n  @noskip\n  Scenario: One\n    Given x\n\n"
         "  Scenario: Two\n    Given y\n"
     )
-    one, two = features.read(path).scenarios
+    one, two = read_feature(path).scenarios
     assert one.tags == ("F01", "high", "noskip")
     assert (two.tags, two.text) == ((), "Given y")

@@ -64,7 +64,8 @@ def check(sentence: str) -> Callable[[Check], Check]:
 def _stack() -> Stack:
     """Return the stack of the plan that is judged; it is read once.
 
-    terraform-compliance rewrites the plan that it has parsed, so the file is read anew.
+    terraform-compliance rewrites the plan that it has parsed, so the file is read anew. A step that
+    reads any other file, or this one by another name, makes a verdict that is not remembered.
     """
     name = world.config.user_data["plan_file"]
     if name not in _STACKS:

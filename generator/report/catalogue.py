@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from generator.failures import Failure, load_failures
+from generator.feature_files import read_feature
 
 __all__ = ["about", "known"]
 
 _PAGE = PurePosixPath("docs/explanation/failures.md")
-_TITLE = re.compile(r"\s*Scenario(?: Outline)?:\s*(.+)")
 
 
 def known(root: Path) -> tuple[Failure, ...]:
@@ -38,13 +37,6 @@ def about(failure: Failure, root: Path) -> Iterator[tuple[str, str]]:
 def _scenarios(failure: str, root: Path) -> Iterator[str]:
     """Yield the place and the title of each scenario that is tagged with a failure."""
     for path in sorted((root / "features").glob("*.feature")):
-        tags: set[str] = set()
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip().startswith("@"):
-                tags.update(line.split())
-            elif title := _TITLE.fullmatch(line):
-                if f"@{failure}" in tags:
-                    yield f"features/{path.name}:{number} {title[1]}"
-                tags.clear()
-            elif line.strip().startswith("Feature:"):
-                tags.clear()
+        for scenario in read_feature(path).scenarios:
+            if failure in scenario.tags:
+                yield f"features/{path.name}:{scenario.line} {scenario.title}"

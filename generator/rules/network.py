@@ -40,7 +40,7 @@ def zone_in_region(environment: Environment) -> Iterator[Finding]:
     """A zone's name is its region's and one letter."""
     region = environment.region
     for where, zone, _ in _zones(environment) if region else ():
-        if re.fullmatch(f"{re.escape(region)}[a-z]", zone):
+        if _lies_in(zone, region):
             continue
         meant = _meant(environment)
         if _ZONE_ELSEWHERE.fullmatch(zone):
@@ -202,12 +202,11 @@ def _meant(environment: Environment) -> str | None:
     if environment.region in known:
         return None
     given = [zone for _, zone, _ in _zones(environment)]
-    inside = (
-        each
-        for each in known
-        if all(re.fullmatch(f"{re.escape(each)}[a-z]", zone) for zone in given)
-    )
-    return next(inside, None)
+    return next((each for each in known if all(_lies_in(zone, each) for zone in given)), None)
+
+
+def _lies_in(zone: str, region: str) -> bool:
+    return re.fullmatch(f"{re.escape(region)}[a-z]", zone) is not None
 
 
 def _vpc_ranges(environment: Environment) -> Iterator[tuple[Where, str]]:
