@@ -106,11 +106,11 @@ def test_a_link_asks_for_the_file(page: Page, report: Path, link: str, path: str
     page.open(report, 1280)
     page.click("#production-F04a summary")
     page.click(f"#production-F04a {link}")
-    for _ in range(100):
-        page.ask("new Promise(go => setTimeout(go, 100))")
-        if (ROOT / path).as_uri() in [url.partition("#")[0] for url in asked_for(page)]:
-            return
-    pytest.fail(f"{path} was not asked for, but {asked_for(page)}")
+    wanted = (ROOT / path).as_uri()
+    page.wait_for(
+        "Network.requestWillBeSent",
+        lambda seen: seen["request"]["url"].partition("#")[0] == wanted,
+    )
 
 
 def test_by_keyboard_alone(page: Page, report: Path) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -33,6 +34,8 @@ _FLAGS = (
     *("--proxy-server=http://127.0.0.1:9", "--proxy-bypass-list=<-loopback>"),
 )
 
+_SECONDS = 60  # of silence, after which a browser that was asked something has failed
+
 
 class Page:
     """One tab."""
@@ -47,6 +50,7 @@ class Page:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.send(f"{domain}.enable")
+        self.send("Page.setLifecycleEventsEnabled", enabled=True)
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Give an order and wait for the answer; what happens meanwhile is in ``events``."""
@@ -69,9 +73,26 @@ class Page:
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.send("Emulation.setDeviceMetricsOverride", **screen)
         self.events.clear()
-        self.send("Page.navigate", url=path.as_uri())
-        while not any(each.get("method") == "Page.loadEventFired" for each in self.events):
-            self.events.append(self._read())
+        # What an earlier click has begun may still load: only this navigation's own end counts.
+        loader = self.send("Page.navigate", url=path.as_uri())["loaderId"]
+        self.wait_for(
+            "Page.lifecycleEvent", lambda seen: (seen["loaderId"], seen["name"]) == (loader, "load")
+        )
+
+    def wait_for(self, method: str, fits: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait for an event, or find it among those that were there before.
+
+        Nothing is asked of the page meanwhile: it may be leaving for another one, and could not
+        answer. The test fails after 60 seconds without any event.
+        """
+        for event in self.events:
+            if event.get("method") == method and fits(event["params"]):
+                return
+        while True:
+            event = self._read()
+            self.events.append(event)
+            if event.get("method") == method and fits(event["params"]):
+                return
 
     def ask(self, expression: str) -> Any:
         """Evaluate JavaScript; a promise is waited for."""
@@ -111,6 +132,7 @@ class Page:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            assert select.select([self._into], [], [], _SECONDS)[0], "the browser says nothing"
             part = os.read(self._into, 1 << 20)
             assert part, "the browser has ended"
             self._rest += part
