@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+from argparse import ArgumentParser, RawTextHelpFormatter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,4 +98,5 @@ def bare_terraform(scratch: Path, name: str = "production") -> Callable[[], byte
 
 
 if __name__ == "__main__":
+    ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter).parse_args()
     sys.exit(main())

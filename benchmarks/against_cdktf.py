@@ -11,6 +11,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from argparse import ArgumentParser, RawTextHelpFormatter
 from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -148,4 +149,5 @@ def _node() -> str:
 
 
 if __name__ == "__main__":
+    ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter).parse_args()
     sys.exit(main())

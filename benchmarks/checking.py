@@ -11,6 +11,7 @@ import os
 import statistics
 import sys
 import tempfile
+from argparse import ArgumentParser, RawTextHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -135,8 +136,9 @@ def _by_hand(scratch: Path) -> Callable[[], Cost]:
         terraform()
         compliance()
         after = os.times()
-        processor = sum(after[2:4]) - sum(before[2:4])  # Of the children that have ended.
-        return Cost(after.elapsed - before.elapsed, processor, 0)
+        # Of the children that have ended.
+        user, system = after[2] - before[2], after[3] - before[3]
+        return Cost(after.elapsed - before.elapsed, user + system, user, 0)
 
     return run
 
@@ -151,4 +153,5 @@ def _told(costs: Sequence[Cost]) -> str:
 
 
 if __name__ == "__main__":
+    ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter).parse_args()
     sys.exit(main())

@@ -18,10 +18,14 @@ _EVERY = 0.01
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the wall, seconds of processor time, and bytes of memory at the peak."""
+    """Seconds on the wall, seconds of processor time, and bytes of memory at the peak.
+
+    ``user`` is the part of the processor time that the program itself took, without the kernel's.
+    """
 
     seconds: float
     processor: float
+    user: float
     memory: int
 
 
@@ -62,7 +66,8 @@ def measured(
             watcher.join()
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, list(arguments), said)
-    return Cost(seconds, used.ru_utime + used.ru_stime, max(peak, used.ru_maxrss * 1024))
+    processor = used.ru_utime + used.ru_stime
+    return Cost(seconds, processor, used.ru_utime, max(peak, used.ru_maxrss * 1024))
 
 
 def without_bytecode_setting(environ: Mapping[str, str]) -> dict[str, str]:

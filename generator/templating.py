@@ -16,18 +16,23 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from generator import codes, hcl
 from generator.errors import Diagnostic, InputError
 from generator.hcl import Hcl
-from generator.private import cache_home, private_folder
+from generator.private import cache_home, keep_newest, private_folder
 
 if TYPE_CHECKING:
     import jinja2
 
 __all__ = ["Templates", "hcl_templates", "markdown_templates"]
+
+_MOST_COMPILED: Final = 1000  # Templates, of all projects and all versions of Jinja together.
+_MOST_COMPILED_BYTES: Final = 1 << 25
+_BETWEEN: Final = 100  # New ones between two looks at how many there are.
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -182,12 +187,23 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
     """
     import jinja2
 
+    key = hashlib.sha256(f"{jinja2.__version__} {kind}".encode())
+    for module in (Path(__file__), Path(hcl.__file__)):
+        key.update(module.read_bytes())
+    try:
+        folder = private_folder(cache_home(), ["finbase", "jinja"])
+    except (OSError, RuntimeError):
+        folder = None
+    if folder is None:
+        return None
+    home, dumped = folder, count()
+
     class Cache(jinja2.FileSystemBytecodeCache):
         """Goes without, where a file cannot be read or written."""
 
         def get_cache_key(self, name: str, filename: str | None = None) -> str:
             """Hash what Jinja hashes; the path of a template need not be UTF-8."""
-            text = f"{name}|{filename}"
+            text = f"{key.hexdigest()}|{name}|{filename}"
             return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
         def load_bytecode(self, bucket: Any) -> None:
@@ -199,12 +215,7 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
         def dump_bytecode(self, bucket: Any) -> None:
             with contextlib.suppress(OSError):
                 super().dump_bytecode(bucket)
+                if next(dumped) % _BETWEEN == 0:
+                    keep_newest(home, _MOST_COMPILED, _MOST_COMPILED_BYTES)
 
-    key = hashlib.sha256(f"{jinja2.__version__} {kind}".encode())
-    for module in (Path(__file__), Path(hcl.__file__)):
-        key.update(module.read_bytes())
-    try:
-        folder = private_folder(cache_home(), ["finbase", "jinja", key.hexdigest()[:16]])
-    except (OSError, RuntimeError):
-        return None
-    return Cache(str(folder)) if folder else None
+    return Cache(str(home))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator import templating
 from generator.errors import InputError
 from generator.hcl import literal
 from generator.templating import Templates, hcl_templates, markdown_templates
@@ -173,10 +174,9 @@ def opened(root: Path) -> Templates:
 
 def test_compiled_templates_are_kept_for_the_user_alone(render: Render, cache: Path) -> None:
     assert render("{{ 1 }}") == "1"
-    (folder,) = cache.iterdir()
-    for made in (cache.parent, cache, folder):
+    for made in (cache.parent, cache):
         assert stat.S_IMODE(made.stat().st_mode) == 0o700
-    (kept,) = folder.iterdir()
+    (kept,) = cache.iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
@@ -194,7 +194,7 @@ def test_a_changed_template_is_compiled_again(render: Render, tmp_path: Path) ->
     assert opened(tmp_path).render("x.tf.j2", {}) == "2"
 
 
-def test_another_jinja_has_a_folder_of_its_own(
+def test_another_jinja_has_files_of_its_own(
     render: Render, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     render("{{ 1 }}")
@@ -210,12 +210,12 @@ def test_a_folder_whose_name_is_not_utf_8_holds_templates(tmp_path: Path, cache:
     (root / "y.j2").write_text("{{ 1 }}")
     for _ in range(2):
         assert opened(root).render("x.tf.j2", {}) == "1"
-        assert len(list(cache.glob("*/*"))) == 2
+        assert len(list(cache.glob("*"))) == 2
 
 
 def test_a_damaged_cache_is_harmless(render: Render, tmp_path: Path, cache: Path) -> None:
     render("{{ 1 }}")
-    (kept,) = cache.glob("*/*")
+    (kept,) = cache.glob("*")
     whole = kept.read_bytes()
     for length in range(0, len(whole), 7):
         kept.write_bytes(whole[:length])
@@ -230,10 +230,23 @@ def test_a_cache_that_cannot_be_made_is_harmless(render: Render, cache: Path) ->
 
 def test_a_cache_that_is_gone_is_harmless(tmp_path: Path, cache: Path) -> None:
     templates = opened(tmp_path)
-    (folder,) = cache.iterdir()
-    folder.rmdir()
+    cache.rmdir()
     (tmp_path / "x.tf.j2").write_text("{{ 1 }}")
     assert templates.render("x.tf.j2", {}) == "1"
+
+
+def test_what_is_kept_does_not_grow_for_ever(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(templating, "_MOST_COMPILED", 7)
+    monkeypatch.setattr(templating, "_BETWEEN", 3)
+    templates = opened(tmp_path)
+    for number in range(30):
+        (tmp_path / f"{number}.tf.j2").write_text("{{ 1 }}")
+        templates.render(f"{number}.tf.j2", {})
+        assert len(list(cache.iterdir())) < 7 + 3
+    opened(tmp_path).render("0.tf.j2", {})
+    assert len(list(cache.iterdir())) <= 7
 
 
 def test_a_folder_that_others_can_write_to_is_not_used(render: Render, cache: Path) -> None:
@@ -257,4 +270,4 @@ def test_the_cache_is_in_the_home_where_nothing_else_is_said(
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     render("{{ 1 }}")
-    assert list((tmp_path / "home/.cache/finbase/jinja").glob("*/*.cache"))
+    assert list((tmp_path / "home/.cache/finbase/jinja").glob("*.cache"))

@@ -35,18 +35,14 @@ def main() -> int:
     print(f"{len(sources.comments)} findings taken back, each beside its resource:")
     for comment in sources.comments:
         print(f"  {comment}")
-    for text in sources.wrong:
+    for text in (*sources.wrong, *plans.wrong):
         print(f"WRONG  {text}")
     return 0 if sources.clean and plans.clean else 1
 
 
 def _print_hearings(verdict: Verdict) -> None:
     for each in verdict.hearings:
-        print(
-            f"{each.judge:8} {each.what:22} {each.passed:4} passed, "
-            f"{len(each.failed)} failed, {each.skipped} explained",
-            flush=True,
-        )
+        print(each, flush=True)
         for finding in each.failed:
             print(f"  FAILED  {finding}")
 

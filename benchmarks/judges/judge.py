@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import TypeAlias
 
-from benchmarks.judges.ground import newest_modules, place, plan_with_keys, stacks
-from benchmarks.judges.skips import Skip, skips, skips_of_templates, without_skips
-from benchmarks.judges.tools import Finding, Judges
+from benchmarks.judges.ground import Files, newest_modules, place, plan_with_keys, stacks
+from benchmarks.judges.skips import Skip, skips, skips_of_templates, uncounted, without_skips
+from benchmarks.judges.tools import Finding, Judgement, Judges
 from generator.prove import rendered_files
 from generator.workspace import Workspace
 
@@ -17,7 +18,7 @@ __all__ = ["MOST", "Hearing", "Verdict", "judge_plans", "judge_sources"]
 MOST = 6
 """Findings that may be taken back by a comment, in all templates together."""
 
-_BARE = "modules-without-comments"
+_Said: TypeAlias = Mapping[str, Mapping[str, Judgement]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,13 @@ class Hearing:
     what: str
     passed: int
     failed: tuple[Finding, ...]
-    skipped: int
+    explained: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.judge:8} {self.what:22} {self.passed:4} passed, "
+            f"{len(self.failed)} failed, {len(self.explained)} explained"
+        )
 
 
 @dataclass(frozen=True)
@@ -55,25 +62,30 @@ def judge_sources(
     """
     files = rendered_files(root)
     modules = newest_modules(root, files)
-    whats = ["modules", *environments, _BARE]
-    trees = [modules, *(stacks(files, name) for name in environments), without_skips(modules)]
+    whats = ["modules", *environments]
+    trees = [modules, *(stacks(files, name) for name in environments)]
     ground = scratch / "sources"
-    folders = [place(tree, ground / what) for what, tree in zip(whats, trees, strict=True)]
-    said = [judges.checkov_sources(folder) for folder in folders]
-    # What checkov read has its ephemeral blocks still; Trivy comes last.
-    by_trivy = [judges.trivy_sources(folder) for folder in folders]
+    said = _hear(dict(zip(whats, trees, strict=True)), judges, ground / "as-they-are")
+    bare = {what: without_skips(tree) for what, tree in zip(whats, trees, strict=True)}
+    said_of_bare = _hear(bare, judges, ground / "without-comments")
     hearings = [
-        Hearing(judge, f"{what}, sources", each.passed, each.failed, len(each.skipped))
-        for judge, judged in (("checkov", said), ("Trivy", by_trivy))
-        for what, each in zip(whats, judged, strict=True)
-        if what != _BARE
+        Hearing(judge, f"{what}, sources", each.passed, each.failed, each.skipped)
+        for judge, judged in said.items()
+        for what, each in judged.items()
     ]
     comments = skips_of_templates(root)
-    bare = (*said[-1].failed, *by_trivy[-1].failed)
-    wrong = [*_wrong(comments), *_idle(skips(modules), bare)]
+    wrong = [
+        *_wrong(comments),
+        *_idle(skips(modules), (j["modules"] for j in said_of_bare.values())),
+    ]
+    for judge, judged in said_of_bare.items():
+        for what, each in judged.items():
+            wrong.extend(_hidden(judge, what, each))
+    for what, tree in zip(whats, trees, strict=True):
+        wrong.extend(_uncounted(what, tree, comments))
     explained = {
-        name: frozenset((each.check, each.resource) for each in judgement.skipped)
-        for name, judgement in zip(environments, said[1:-1], strict=True)
+        name: frozenset((each.check, each.resource) for each in said["checkov"][name].skipped)
+        for name in environments
     }
     return Verdict(tuple(hearings), tuple(comments), tuple(wrong)), explained
 
@@ -91,15 +103,27 @@ def judge_plans(
         plans.append(scratch / f"{name}.json")
         plans[-1].write_bytes(plan_with_keys(workspace, root, name))
     hearings = []
+    wrong: list[str] = []
     for judge, said in (
         ("checkov", judges.checkov_plans(plans)),
         ("Trivy", [judges.trivy_plan(plan) for plan in plans]),
     ):
         for name, each in zip(explained, said, strict=True):
-            left = tuple(f for f in each.failed if (f.check, f.resource) not in explained[name])
-            skipped = len(each.failed) - len(left)
-            hearings.append(Hearing(judge, f"{name}, plan", each.passed, left, skipped))
-    return Verdict(tuple(hearings))
+            known = explained[name]
+            left = tuple(f for f in each.failed if (f.check, f.resource) not in known)
+            gone = tuple(f for f in each.failed if (f.check, f.resource) in known)
+            hearings.append(Hearing(judge, f"{name}, plan", each.passed, left, gone))
+            wrong.extend(_hidden(judge, f"{name}, plan", each))
+    return Verdict(tuple(hearings), wrong=tuple(wrong))
+
+
+def _hear(trees: Mapping[str, Files], judges: Judges, ground: Path) -> _Said:
+    """Give judge → name of the tree → judgement. Trivy comes last: it changes what it reads."""
+    folders = {what: place(tree, ground / what) for what, tree in trees.items()}
+    return {
+        "checkov": {what: judges.checkov_sources(each) for what, each in folders.items()},
+        "Trivy": {what: judges.trivy_sources(each) for what, each in folders.items()},
+    }
 
 
 def _wrong(comments: Sequence[Skip]) -> Iterator[str]:
@@ -110,9 +134,23 @@ def _wrong(comments: Sequence[Skip]) -> Iterator[str]:
             yield f"{each.file}:{each.line}: {each.check} is taken back without a reason"
 
 
-def _idle(comments: Iterable[Skip], bare: Iterable[Finding]) -> Iterator[str]:
+def _idle(comments: Iterable[Skip], bare: Iterable[Judgement]) -> Iterator[str]:
     """Yield the comments without which nothing would be found: they explain nothing any more."""
-    found = {(each.check, PurePosixPath(each.file).name) for each in bare}
+    found = {(each.check, each.file.lstrip("/")) for said in bare for each in said.failed}
     for each in comments:
-        if (each.check, each.file.name) not in found:
+        if (each.check, str(each.file)) not in found:
             yield f"{each.file}:{each.line}: {each.check} is taken back, but is no finding"
+
+
+def _hidden(judge: str, what: str, bare: Judgement) -> Iterator[str]:
+    """Yield what is still taken back where no comment is left: in a way that nobody counts."""
+    for each in bare.skipped:
+        yield f"{what}: {judge} leaves {each} out, and no comment that is counted takes it back"
+
+
+def _uncounted(what: str, tree: Files, comments: Sequence[Skip]) -> Iterator[str]:
+    for each in uncounted(skips(tree), comments):
+        yield (
+            f"{what}: {each.file}:{each.line}: {each.check} is taken back, "
+            "and the templates have no such comment"
+        )

@@ -25,7 +25,7 @@ HOME = Path(__file__).resolve().parents[2] / ".venv" / "judge"
 
 _INSTANCE = re.compile(r"\[[^\]]*\]")
 _UNREAD = re.compile(r"\tERROR\t(.*)")
-_IGNORED = re.compile(r'Ignore finding\s+rule="[^"]*" range="([^"]+):(\d+)')
+_IGNORED = re.compile(r'Ignore finding\s+rule="([^"]*)" range="([^"]+):(\d+)')
 # It makes nothing, and is fmt-ed: it ends with the first brace in the first column.
 _EPHEMERAL = re.compile(r'^ephemeral "[^\n]*\n(?:[^}\n][^\n]*\n|\n)*^}$', re.MULTILINE)
 # Nothing listens there, so a call to the network is an error and not a delay.
@@ -51,7 +51,8 @@ class Finding:
 class Judgement:
     """What a judge said of one folder or plan. ``failed`` has an entry for each instance.
 
-    ``skipped`` are the findings that a comment beside the resource takes back.
+    ``skipped`` are the findings that a comment beside the resource takes back. Of such a one Trivy
+    tells only the long name of the check and the line.
     """
 
     passed: int
@@ -141,7 +142,8 @@ class Judges:
             if each["Status"] == "FAIL"
         )
         skipped = tuple(
-            Finding("", line, file) for file, line in sorted(set(_IGNORED.findall(log)))
+            Finding(rule, f"line {line}", file)
+            for rule, file, line in sorted(set(_IGNORED.findall(log)))
         )
         return Judgement(passed, failed, skipped)
 
