@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from email.parser import BytesParser
 from functools import cache
@@ -98,7 +99,8 @@ def test_every_install_demands_hashes() -> None:
     assert len(found) >= 3
     for line in found:
         own = "--no-deps --editable ." in line
-        assert own or "--require-hashes" in line or "npm ci" in line, line
+        npm = "npm ci" in line and "--ignore-scripts" in line
+        assert own or "--require-hashes" in line or npm, line
     assert not re.search(r"\b(curl|wget|git clone|pipx|uvx|npx)\b", printed)
 
 
@@ -116,6 +118,35 @@ def test_what_is_installed_is_what_is_locked() -> None:
     foreign = {n: v for n, v in installed.items() if allowed.get(n, v if n == "pip" else "") != v}
     assert {n: v for n, v in foreign.items() if n != "pip"} == {}
     assert locked().keys() - installed.keys() == set()
+
+
+def from_npm() -> dict[str, dict[str, Any]]:
+    """What the lock of npm has: where a package is put → what is said of it."""
+    lock = json.loads((ROOT / "tests" / "node" / "package-lock.json").read_text())
+    assert lock["lockfileVersion"] == 3
+    return {place: each for place, each in lock["packages"].items() if place}
+
+
+def test_every_package_from_npm_is_one_version_with_a_hash() -> None:
+    packages = from_npm()
+    assert f"{len(packages)} packages" in PAGE
+    for place, each in packages.items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+(-[\w.]+)?", each["version"]), place
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", each.get("integrity", "")), place
+        assert not each.get("hasInstallScript"), place
+
+
+def test_what_is_asked_of_npm_is_what_is_locked() -> None:
+    asked = json.loads((ROOT / "tests" / "node" / "package.json").read_text())["devDependencies"]
+    packages = from_npm()
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in asked} == asked
+
+
+def test_every_licence_from_npm_is_allowed_and_counted() -> None:
+    counted = Counter(each.get("license") for each in from_npm().values())
+    assert set(counted) <= ALLOWED
+    for name, number in counted.items():
+        assert f"{name} ({number})" in PAGE
 
 
 # --- what must never run ------------------------------------------------------------------
@@ -322,7 +353,7 @@ def test_the_same_sources_give_the_same_archives(built: Path, tmp_path: Path) ->
     assert len(again) == 2
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
+def test_the_wheel_holds_the_package_and_its_manual_page(built: Path) -> None:
     (path,) = built.glob("*.whl")
     with zipfile.ZipFile(path) as wheel:
         names = set(wheel.namelist())
