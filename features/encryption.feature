@@ -9,4 +9,4 @@ Feature: Keys stay in their region, and the source says so
   @F08 @low @pci-3.6.1 @noskip
   Scenario: No key leaves that to a default
     Given the planned stack
-    Then every aws_kms_key sets multi_region to false
+    Then every key sets multi_region to false

@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).parent))
 
 from findings import Finding, check
 from kinds import listed, origins
-from stack_graph import UNKNOWN, Resource, Stack
+from stack_graph import Resource, Stack
 
 _GROUPS = ("aws_security_group", "aws_default_security_group")
 _INGRESS = "aws_vpc_security_group_ingress_rule"
@@ -23,7 +23,7 @@ _OLD_RULE = "aws_security_group_rule"
 def no_inline_rules(stack: Stack) -> Iterator[Finding]:
     """Neither written, not even as an empty list, nor made by a dynamic block."""
     for group in (each for type_ in _GROUPS for each in stack.all(type_)):
-        inline = [side for side in ("ingress", "egress") if _has_inline(group, side)]
+        inline = [side for side in ("ingress", "egress") if group.holds(side)]
         text = f"{group.address}: {listed(inline) or 'no rule'} within the group"
         yield Finding(not inline, text)
 
@@ -97,12 +97,3 @@ def _flow(stack: Stack, rule: Resource, *, outward: bool) -> _Flow | None:
 
 def _rules(stack: Stack) -> tuple[Resource, ...]:
     return stack.all(_INGRESS) + stack.all(_EGRESS)
-
-
-def _has_inline(group: Resource, side: str) -> bool:
-    if group.writes(side):
-        return True
-    # A dynamic block is missing in the configuration. In a new group its rules are planned;
-    # in one that exists, the separate rules are to be seen there as well.
-    is_new = group.planned("id") is UNKNOWN
-    return is_new and group.planned(side) not in (None, [], UNKNOWN)

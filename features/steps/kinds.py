@@ -1,4 +1,4 @@
-"""The words of the sentences: primary, replica and instance, tiers and zones of subnets."""
+"""The words of the sentences: primary, replica and instance, key, tiers and zones of subnets."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ sys.path.append(str(Path(__file__).parent))
 
 from stack_graph import Resource, Stack
 
+_KEYS = (
+    "aws_kms_key",
+    "aws_kms_external_key",
+    "aws_kms_replica_key",
+    "aws_kms_replica_external_key",
+)
 PUBLIC, ISOLATED = "public", "database"
 """Tiers, as the resources of the subnets are named. Every other subnet is private."""
 
 
 def of_kind(stack: Stack, kind: str) -> tuple[Resource, ...]:
-    """Return the primaries, the replicas, all database instances, or all of a type."""
+    """Return the primaries, the replicas, all database instances, all keys, or all of a type."""
+    if kind == "key":
+        return tuple(each for type_ in _KEYS for each in stack.all(type_))
     if kind not in ("primary", "replica", "instance"):
         return stack.all(kind)
     return tuple(

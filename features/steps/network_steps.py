@@ -111,7 +111,7 @@ def _default_route(stack: Stack, subnet: Resource) -> _Path:
         return _Path(f"{text} is associated with {len(tables)} route tables, not with one")
     table = tables[0]
     text = f"{text} → {table.address}"
-    if table.writes("route"):
+    if table.holds("route"):
         return _Path(f"{text} has routes within the table, which take the others away")
     routes = [
         route

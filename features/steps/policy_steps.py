@@ -12,9 +12,15 @@ from findings import Finding, check
 from kinds import listed, of_kind, origins
 from policies import allowed, named
 from stack_graph import Resource, Stack
-from wiring import ROLE, attachments, inline_policies, wired
+from wiring import ATTACHMENT, INLINE, ROLE, attachments, in_doubt, inline_policies, possible, wired
 
 _LOG = "aws_cloudwatch_log_group"
+_ELSEWHERE = (
+    ("aws_iam_policy_attachment", "roles"),
+    ("aws_iam_role_policy_attachments_exclusive", "role_name"),
+    ("aws_kms_grant", "grantee_principal"),
+)
+"""What gives a role rights that no plan of a new stack shows in full: lists, and grants."""
 
 
 @check("the rotation function runs under a role that {service:PROPERTY} alone may assume")
@@ -103,14 +109,14 @@ def _acting(stack: Stack) -> Iterator[tuple[Resource, Resource]]:
 def _policies(stack: Stack, role: Resource) -> tuple[list[Resource], list[str]]:
     """Return the policies of a role, and where others come from that are not of this stack."""
     found = inline_policies(stack, role)
-    foreign = [name for name in ("inline_policy", "managed_policy_arns") if role.writes(name)]
+    foreign = [name for name in ("inline_policy", "managed_policy_arns") if role.holds(name)]
     for each in attachments(stack, role):
         policy = stack.one(each, "policy_arn", "aws_iam_policy")
         if policy:
             found.append(policy)
         else:
             foreign.append(origins(stack, each, "policy_arn"))
-    for each in stack.all("aws_iam_policy_attachment"):
-        if role in stack.some(each, "roles", ROLE):
-            foreign.append(each.address)
+    unsure = [r for kind in (ATTACHMENT, INLINE) for r in in_doubt(stack, kind, role)]
+    elsewhere = [r for kind in _ELSEWHERE for r in possible(stack, kind, role)]
+    foreign += [each.address for each in (*unsure, *elsewhere)]
     return found, foreign

@@ -10,16 +10,31 @@ sys.path.append(str(Path(__file__).parent))
 
 from findings import Finding, check
 from kinds import is_private, listed, origins
-from stack_graph import Stack
-from wiring import CONNECTION, FUNCTION, ROLE, SECRET, attachments, permissions, rotations, wired
+from stack_graph import Resource, Stack
+from wiring import (
+    CONNECTION,
+    FUNCTION,
+    PERMISSION,
+    ROLE,
+    ROTATION,
+    SECRET,
+    attachments,
+    in_doubt,
+    permissions,
+    possible,
+    rotations,
+    wired,
+)
 
 _CALLER = ("secretsmanager.amazonaws.com", "lambda:InvokeFunction")
+_OTHER_CALLERS = ("aws_lambda_function_url", "aws_lambda_event_source_mapping")
 
 
 @check("the connection secret is rotated by a function at least every {days:d} days")
 def rotated(stack: Stack, days: int) -> Iterator[Finding]:
     """One rotation of this secret, by a function of this stack, on a schedule."""
     for secret in stack.all(SECRET, CONNECTION):
+        yield from _untold(stack, ROTATION, secret)
         found = rotations(stack, secret)
         if len(found) != 1:
             yield Finding(False, f"{secret.address}: {len(found)} rotations, not one")
@@ -48,16 +63,21 @@ def in_private_subnets(stack: Stack) -> Iterator[Finding]:
 def permission(stack: Stack) -> Iterator[Finding]:
     """Each permission names service, account and secret; anything less opens the function."""
     for secret, _, function in wired(stack):
+        yield from _untold(stack, PERMISSION, function)
+        for type_ in _OTHER_CALLERS:
+            for each in possible(stack, (type_, "function_name"), function):
+                yield Finding(False, f"{each.address}: calls {function.address} for others")
         found = permissions(stack, function)
         if not found:
             yield Finding(False, f"{function.address}: nobody may call it")
         for each in found:
             principal, action = each.planned("principal"), each.planned("action")
             account, source = each.planned("source_account"), stack.one(each, "source_arn", SECRET)
-            fine = (principal, action) == _CALLER and isinstance(account, str) and source == secret
+            least = (principal, action) == _CALLER and isinstance(account, str) and source == secret
+            part = _is_for_a_version(each, function)
             what = source.address if source else origins(stack, each, "source_arn") or "anything"
             text = f"{each.address}: {principal} of account {account} may {action} for {what}"
-            yield Finding(fine, text)
+            yield Finding(least and not part, f"{text}, of one version alone" if part else text)
 
 
 @check("the rotation waits until its function may be called and may act")
@@ -71,3 +91,17 @@ def rotation_waits(stack: Stack) -> Iterator[Finding]:
             waits = name in rotation.depends_on
             verb = "depends" if waits else "does not depend"
             yield Finding(waits, f"{rotation.address}: {verb} on {name}")
+
+
+def _untold(stack: Stack, kind: tuple[str, str], target: Resource) -> Iterator[Finding]:
+    """Find fault with all that may be of a resource, or of another one."""
+    for each in in_doubt(stack, kind, target):
+        now = origins(stack, each, kind[1])
+        yield Finding(False, f"{each.address}: may be for {target.address}; it is for {now}")
+
+
+def _is_for_a_version(permission: Resource, function: Resource) -> bool:
+    """Whether a permission is for a version or an alias of a function, which nothing calls here."""
+    named, name = permission.planned("function_name"), function.planned("function_name")
+    qualified = isinstance(named, str) and not named.endswith(str(name))
+    return qualified or permission.planned("qualifier") not in (None, "")

@@ -21,7 +21,7 @@ from addresses import prefix
 from findings import Finding, check
 from kinds import listed, of_kind, origins
 from stack_graph import UNKNOWN, Resource, Stack
-from wiring import CONNECTION, SECRET, rotations
+from wiring import CONNECTION, SECRET, possible, rotations
 
 _VERSION = "aws_secretsmanager_secret_version"
 _PUBLIC = "terraform_data"
@@ -30,7 +30,7 @@ _PUBLIC = "terraform_data"
 @check("the connection secret has the fields {names:ANY} and no others")
 def fields(stack: Stack, names: str) -> Iterator[Finding]:
     """An output lists the fields of the local that is written."""
-    for version in stack.all(_VERSION, CONNECTION):
+    for version in _versions(stack):
         written = origins(stack, version, "secret_string_wo")
         shown = [
             (name, [str(each) for each in value])
@@ -114,6 +114,15 @@ def rotation_waits(stack: Stack) -> Iterator[Finding]:
         for each in found:
             text = f"{each.address}: depends on {listed(each.depends_on) or 'nothing'}"
             yield Finding(first in each.depends_on, text)
+
+
+def _versions(stack: Stack) -> list[Resource]:
+    """Return every version of the connection secret, whatever it is named."""
+    found = list(stack.all(_VERSION, CONNECTION))
+    for secret in stack.all(SECRET, CONNECTION):
+        written = possible(stack, (_VERSION, "secret_id"), secret)
+        found += [each for each in written if each not in found]
+    return found
 
 
 def _ends(stack: Stack, public: Resource) -> list[tuple[Resource, str]]:

@@ -48,6 +48,7 @@ class Resource(NamedTuple):
     key: Key
     values: Mapping[str, Any]
     unknown: Mapping[str, Any]
+    before: Mapping[str, Any]
     configuration: Mapping[str, Any]
 
     def planned(self, path: str) -> Any:
@@ -70,6 +71,20 @@ class Resource(NamedTuple):
     def writes(self, argument: str) -> bool:
         """Whether the configuration writes an argument, or a block of that name."""
         return argument in self.configuration.get("expressions", {})
+
+    def holds(self, block: str) -> bool:
+        """Whether a block of that name is written, or made by a dynamic one.
+
+        A dynamic block is missing in the configuration. In a new resource, what it makes is
+        planned. In one that exists, resources that stand beside it are read back into it as well,
+        so that only a change of what was there tells of a block.
+        """
+        if self.writes(block):
+            return True
+        planned = self.planned(block)
+        if self.planned("id") is UNKNOWN:
+            return planned not in (None, [], UNKNOWN)
+        return (planned or []) != (self.before.get(block) or [])
 
     def paths(self, under: str) -> Iterator[str]:
         """Every path at and below ``under`` for which the configuration writes something."""
@@ -110,9 +125,13 @@ class Stack:
     def __init__(self, plan: Mapping[str, Any]) -> None:
         self._plan = plan
         self._root: Mapping[str, Any] = plan["configuration"]["root_module"]
-        changes = plan.get("resource_changes", ())
-        unknown = {each["address"]: each["change"].get("after_unknown") for each in changes}
-        self.resources = tuple(self._planned(plan["planned_values"]["root_module"], unknown))
+        # A deposed object has the address of what took its place, and says nothing about that.
+        changes = {
+            each["address"]: each["change"]
+            for each in plan.get("resource_changes", ())
+            if "deposed" not in each
+        }
+        self.resources = tuple(self._planned(plan["planned_values"]["root_module"], changes))
 
     def all(self, type: str, name: str | None = None) -> tuple[Resource, ...]:  # noqa: A002
         """Every planned instance of a type, in any module, perhaps of one name alone."""
@@ -158,7 +177,7 @@ class Stack:
         for each in self._plan["configuration"].get("provider_config", {}).values():
             yield each.get("full_name", each["name"]), each.get("version_constraint", "")
 
-    def _planned(self, module: Mapping[str, Any], unknown: Mapping[str, Any]) -> Iterator[Resource]:
+    def _planned(self, module: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[Resource]:
         path = module_path(module.get("address", ""))
         configured = {
             (each["mode"], each["type"], each["name"]): each
@@ -166,6 +185,7 @@ class Stack:
         }
         for each in module.get("resources", ()):
             mode, type_, name = each["mode"], each["type"], each["name"]
+            change = changes.get(each["address"], {})
             yield Resource(
                 address=each["address"],
                 module=path,
@@ -174,11 +194,12 @@ class Stack:
                 name=name,
                 key=each.get("index"),
                 values=each.get("values") or {},
-                unknown=unknown.get(each["address"]) or {},
+                unknown=change.get("after_unknown") or {},
+                before=change.get("before") or {},
                 configuration=configured.get((mode, type_, name), {}),
             )
         for child in module.get("child_modules", ()):
-            yield from self._planned(child, unknown)
+            yield from self._planned(child, changes)
 
     def _configuration(self, path: ModulePath) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._root
