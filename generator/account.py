@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from generator.errors import TerraformError
+from generator.plan_file import DEFAULT_WORKSPACE
 from generator.progress import Watch, unwatched
 from generator.terraform import Terraform
 
@@ -30,7 +31,8 @@ _TALKATIVE = {"TRACE", "DEBUG", "JSON"}
 def make_plan(terraform: Terraform, stack: Path, out: Path, *, progress: Watch = unwatched) -> None:
     """Initialise the stack, plan it, and save the plan at ``out``.
 
-    Raises ``TerraformError`` where Terraform fails, or would log passwords.
+    Raises ``TerraformError`` where Terraform fails, would log passwords, or would work on the state
+    of a workspace.
     """
     _run(terraform, stack, progress, "init", "-input=false")
     _run(terraform, stack, progress, "plan", "-input=false", f"-out={out.resolve()}")
@@ -38,8 +40,9 @@ def make_plan(terraform: Terraform, stack: Path, out: Path, *, progress: Watch =
 
 
 def show(terraform: Terraform, stack: Path, plan: Path) -> bytes:
-    """Give a saved plan as JSON; raises ``TerraformError`` where it is none."""
+    """Give a saved plan as JSON; raises ``TerraformError`` as ``make_plan`` does."""
     _must_keep_passwords()
+    _must_keep_to_its_state(terraform, stack)
     command = [str(terraform.path), "show", "-json", "-no-color", str(plan.resolve())]
     begun = time.monotonic()
     done = subprocess.run(command, cwd=stack, capture_output=True, check=False)
@@ -70,8 +73,28 @@ def _must_keep_passwords() -> None:
             )
 
 
+def _must_keep_to_its_state(terraform: Terraform, stack: Path) -> None:
+    """Refuse a workspace: Terraform applies to the one of the moment, not to the plan's.
+
+    It refuses by itself only where the two states have different lineages, and the first plan of
+    a stack has none.
+    """
+    named = os.environ.get("TF_WORKSPACE", "")
+    place, way_out = "TF_WORKSPACE", "unset TF_WORKSPACE"
+    if not named:
+        file = stack / (os.environ.get("TF_DATA_DIR") or ".terraform") / "environment"
+        named = file.read_text(errors="replace").strip() if file.is_file() else ""
+        place, way_out = str(file), f"`{terraform.command} workspace select default` in {stack}"
+    if named not in ("", DEFAULT_WORKSPACE):
+        raise TerraformError(
+            f"{place} selects the workspace {named}, and so another state than {stack.name} has",
+            f"{way_out}: a stack has one state, in the workspace {DEFAULT_WORKSPACE}",
+        )
+
+
 def _run(terraform: Terraform, stack: Path, progress: Watch, *arguments: str) -> None:
     _must_keep_passwords()
+    _must_keep_to_its_state(terraform, stack)
     step = f"{terraform.command} {arguments[0]}"
     progress(stack.name, step)
     code = _attached([str(terraform.path), arguments[0], *_plain(), *arguments[1:]], stack)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from saved import save
 
 from generator.cli import main
 from generator.errors import FinbaseError
@@ -67,31 +65,6 @@ CHANGED = resource(
     "update",
     change={"before": {"a": 1, "b": 1}, "after": {"a": 2, "b": 1}, "after_unknown": {"c": True}},
 )
-
-
-def packed(text: str) -> bytes:
-    data = text.encode()
-    return (bytes([0xA0 | len(data)]) if len(data) < 32 else bytes([0xD9, len(data)])) + data
-
-
-def save(plan: Path, stack: Path, workspace: bytes = b"default", **backend: str) -> None:
-    """Write what Terraform saves as a plan of the stack, so far as it is looked at."""
-    modules = {"": stack}
-    for block in re.finditer(
-        r'^module "(\w+)" \{\n  source = "([^"]+)"', (stack / "main.tf").read_text(), re.MULTILINE
-    ):
-        modules[block[1]] = stack / block[2]
-    manifest = [
-        {"Key": key, "Dir": os.path.relpath(folder, stack)} for key, folder in modules.items()
-    ]
-    settings = dict(re.findall(r'(\w+) += "([^"]+)"', (stack / "backend.tf").read_text())) | backend
-    place = b"".join(packed(name) + packed(value) for name, value in settings.items())
-    with zipfile.ZipFile(plan, "w") as archive:
-        archive.writestr("tfplan", place + b"\x1a" + bytes([len(workspace)]) + workspace)
-        archive.writestr("tfconfig/modules.json", json.dumps(manifest))
-        for key, folder in modules.items():
-            for path in folder.glob("*.tf"):
-                archive.write(path, f"tfconfig/m-{key}/{path.name}")
 
 
 class World:
@@ -181,6 +154,53 @@ def test_a_plan_is_made_in_the_stack_saved_and_summed_up(world: World) -> None:
     assert done.stdout.startswith("### staging: 1 to add")
     assert saved.read_text() == "a saved plan"
     assert saved.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_no_terraform_runs_in_a_workspace_that_the_shell_names(
+    command: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
+    monkeypatch.setenv("TF_WORKSPACE", "blue")
+    done = world.run(command, "staging")
+    assert done.exit_code == 2, done.output
+    assert "TF_WORKSPACE selects the workspace blue" in done.stderr
+    assert "another state than staging has" in done.stderr
+    assert "unset TF_WORKSPACE" in done.stderr
+    assert world.asked() == []
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+@pytest.mark.parametrize("folder", ["", "elsewhere"])
+def test_no_terraform_runs_in_a_workspace_that_was_selected_there(
+    command: str, folder: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    stack = world.project / "environments" / "staging"
+    save(world.project / "staging.tfplan", stack)
+    monkeypatch.setenv("TF_DATA_DIR", folder and str(world.home / folder))
+    selected = (world.home / folder if folder else stack / ".terraform") / "environment"
+    selected.parent.mkdir()
+    selected.write_text("blue\n")
+    done = world.run(command, "staging")
+    assert done.exit_code == 2, done.output
+    assert f"{selected} selects the workspace blue" in done.stderr
+    assert f"`terraform workspace select default` in {stack}" in done.stderr
+    assert world.asked() == []
+
+
+@pytest.mark.parametrize("place", ["shell", "folder"])
+def test_the_workspace_that_a_stack_has_may_be_named(
+    place: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    selected = world.project / "environments" / "staging" / ".terraform" / "environment"
+    selected.parent.mkdir()
+    selected.write_text("default" if place == "folder" else "blue")
+    monkeypatch.setenv("TF_WORKSPACE", "" if place == "folder" else "default")
+    done = world.run("plan", "staging")
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
@@ -311,6 +331,39 @@ def test_a_plan_that_takes_its_place_meanwhile_is_not_applied(
     assert saved.read_bytes() == b"another plan", "it has not been applied, and is kept"
 
 
+@pytest.mark.terraform
+def test_a_good_apply_is_one_though_its_plan_is_gone_by_then(
+    good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = world.project / "staging.tfplan"
+    save(saved, world.project / "environments" / "staging")
+    (world.home / "plan.json").write_bytes(good_plan)
+    monkeypatch.setattr("generator.account.apply", lambda *_, **__: saved.unlink())
+    done = world.run("apply", "staging")
+    assert done.exit_code == 0, done.output
+    assert f"applied: {saved}" in done.stderr
+
+
+@pytest.mark.terraform
+def test_a_good_apply_is_one_though_its_plan_cannot_be_deleted(
+    good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = world.project / "staging.tfplan"
+    save(saved, world.project / "environments" / "staging")
+    (world.home / "plan.json").write_bytes(good_plan)
+    unlink = Path.unlink
+
+    def refuse(path: Path, **more: bool) -> None:
+        if path == saved:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    done = world.run("apply", "staging")
+    assert done.exit_code == 0, done.output
+    assert f"{saved} has been applied, and could not be deleted: Permission denied" in done.stderr
+
+
 # --- a plan of something else --------------------------------------------------------------------
 
 
@@ -359,7 +412,7 @@ def test_a_plan_on_another_state_is_refused(world: World) -> None:
     plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
     save(plan, stack, key="ledger/staging/other.tfstate")
     assert "its key is not ledger/staging/terraform.tfstate" in refused(world, plan)
-    save(plan, stack, b"other")
+    save(plan, stack, workspace="other")
     assert "made in a workspace" in refused(world, plan)
 
 
@@ -401,6 +454,11 @@ def test_terraform_itself_saves_plans_that_can_be_told_apart(tmp_path: Path) -> 
     (stack / "backend.tf").write_text(backend.replace(state, "elsewhere"))
     with pytest.raises(FinbaseError, match=r"backend\.tf differs"):
         verify(tmp_path / "production", stack, Path("p"))
+    (stack / "backend.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    for step in (["init", "-reconfigure", "-backend-config=path=x"], ["plan", "-out=x"]):
+        subprocess.run([terraform, *step], cwd=stack, env=environ, check=True)
+    with pytest.raises(FinbaseError, match=r"its path is not in .*backend\.tf"):
+        verify(stack / "x", stack, Path("x"))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from generator.commands import names
-from generator.commands.console import echo, progress, say, terminal_width
+from generator.commands.console import echo, note, progress, say, terminal_width
 from generator.commands.shared import FOUND, rendered_stack
 
 __all__ = ["apply"]
@@ -55,8 +55,19 @@ def apply(
         plan = Path(shutil.copy(saved, scratch))
         saved_plan.verify(plan, stack, saved)
         _apply(plan, environment, root, stack, accept_data_loss=accept_data_loss)
+        note(f"applied: {saved}")
+        _put_away(plan, saved)
+
+
+def _put_away(plan: Path, saved: Path) -> None:
+    """Delete what has been applied, and cannot be again; where that fails, all is still well."""
+    try:
         if filecmp.cmp(plan, saved, shallow=False):
-            saved.unlink()  # It has been applied, and cannot be again.
+            saved.unlink()
+    except FileNotFoundError:
+        pass  # Whoever deleted it meanwhile wanted the same.
+    except OSError as error:
+        note(f"note: {saved} has been applied, and could not be deleted: {error.strerror}")
 
 
 def _apply(
