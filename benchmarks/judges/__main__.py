@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.judges.judge import Verdict, judge_plans, judge_sources
@@ -15,8 +17,12 @@ from generator.workspace import Workspace
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Judge modules, stacks and plans, and print what was found."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.judges",
+        description="Have checkov and Trivy judge modules, stacks and plans: `make judge`.",
+    ).parse_args(arguments)
     environments = sorted(path.stem for path in (ROOT / "environments").glob("*.yaml"))
     with tempfile.TemporaryDirectory(prefix="finbase-judge-") as name:
         scratch = Path(name)

@@ -1,21 +1,24 @@
 """Put the failures of the catalogue back, and see which judge sees them.
 
-``python -m benchmarks.judges.matrix`` prints the tables of ``docs/judges.md``; mutations or ids
-can be named. A judge sees a failure where it finds something that it does not find in the same
-stack without the mutation, in its sources or in its plan.
+``python -m benchmarks.judges.matrix`` prints the tables of ``docs/judges.md`` and the README, and
+with ``--write`` puts them there; mutations or ids can be named. A judge sees a failure where it
+finds something that it does not find in the same stack without the mutation, in its sources or in
+its plan.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from benchmarks.judges.ground import Files, keys_made, place, stacks
+from benchmarks.judges.tables import WAYS, Seen, filled, row, rule, tables
 from benchmarks.judges.tools import HOME, Judgement, Judges
 from generator.errors import FinbaseError
 from generator.progress import unwatched
@@ -24,34 +27,12 @@ from generator.prove import prove, rendered_files, select
 from generator.terraform import find_terraform
 from generator.workspace import Workspace
 
-__all__ = ["WAYS", "Seen", "counts", "first_of_each", "look", "row"]
+__all__ = ["look"]
 
 ROOT = Path(__file__).resolve().parents[2]
-WAYS = ("checkov, sources", "checkov, plan", "Trivy, sources", "Trivy, plan")
-"""Each judge on each thing that it can be given."""
+PAGES = (ROOT / "docs" / "judges.md", ROOT / "README.md")
 
 _BATCH = 8  # Plans that checkov is given at once: one start for all, and still little memory.
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was found of one mutation: check ids by way, sorted; and which features fell."""
-
-    mutation: Mutation
-    found: Mapping[str, tuple[str, ...]]
-    fell: tuple[str, ...]
-
-    def by(self, judge: str) -> bool:
-        """Whether a judge found anything, one way or the other."""
-        return any(ids for way, ids in self.found.items() if way.startswith(judge))
-
-
-def first_of_each(mutations: Iterable[Mutation]) -> list[Mutation]:
-    """The first mutation of each failure: most often, what must be there is taken away."""
-    first: dict[str, Mutation] = {}
-    for mutation in mutations:
-        first.setdefault(mutation.failure, mutation)
-    return list(first.values())
 
 
 def look(
@@ -126,49 +107,53 @@ def _new(before: Judgement, after: Judgement) -> tuple[str, ...]:
     return tuple(sorted({check for check, _ in new - old}))
 
 
-def row(seen: Seen) -> str:
-    """One row of the table of single mutations."""
-    cells = [seen.mutation.failure, f"`{seen.mutation.id}`"]
-    cells += [", ".join(seen.found[way]) or "–" for way in WAYS]
-    return f"| {' | '.join([*cells, ', '.join(seen.fell) or '–'])} |"
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print every mutation as it is judged, then the tables. Exits 1 where finbase misses one."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.judges.matrix",
+        description="Put the failures of the catalogue back, and see which judge sees them.",
+    )
+    parser.add_argument("names", nargs="*", metavar="ID", help="mutations or failures; all if none")
+    parser.add_argument(
+        "--write", action="store_true", help="put the tables into docs/judges.md and README.md"
+    )
+    given = parser.parse_args(arguments)
+    if given.write and given.names:
+        parser.error("--write is for a run of all mutations: leave the ids out")
+    try:
+        found = _found(_chosen(parser, given.names))
+        made = tables(found)
+        for head, rows in made.items():
+            print("", head, rule(head), *rows, sep="\n")
+        if given.write:
+            for page in PAGES:
+                text = page.read_text(encoding="utf-8")
+                page.write_text(filled(text, made, date.today()), encoding="utf-8")
+                print(f"written: {page}")
+    except FinbaseError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0 if all(each.caught for each in found) else 1
 
 
-def counts(found: Sequence[Seen]) -> Iterator[str]:
-    """The table of how many of the mutations of each failure each judge sees."""
-    yield "| id | mutations | checkov | Trivy | either | finbase |"
-    yield "|---|---|---|---|---|---|"
-    ids = list(dict.fromkeys(each.mutation.failure for each in found))
-    for name in [*ids, ""]:
-        of_it = [each for each in found if name in ("", each.mutation.failure)]
-        checkov = [each for each in of_it if each.by("checkov")]
-        trivy = [each for each in of_it if each.by("Trivy")]
-        either = [each for each in of_it if each.by("checkov") or each.by("Trivy")]
-        ours = [each for each in of_it if each.mutation.failure in each.fell]
-        numbers = (len(part) for part in (of_it, checkov, trivy, either, ours))
-        yield f"| {name or '**all**'} | {' | '.join(map(str, numbers))} |"
+def _chosen(parser: argparse.ArgumentParser, names: Sequence[str]) -> Sequence[Mutation]:
+    try:
+        return select(ROOT, names)
+    except KeyError as error:
+        parser.error(f"no mutation and no failure is called {', '.join(map(str, error.args))}")
 
 
-def main(names: Sequence[str]) -> int:
-    """Print every mutation as it is judged, then both tables."""
+def _found(mutations: Sequence[Mutation]) -> list[Seen]:
     found = []
     with tempfile.TemporaryDirectory(prefix="finbase-judge-") as folder:
-        try:
-            scratch = Path(folder)
-            judges = Judges(HOME, scratch)
-            print("checkov {}, Trivy {}".format(*judges.versions()), flush=True)
-            for seen in look(ROOT, select(ROOT, names), judges, scratch):
-                found.append(seen)
-                print(row(seen), flush=True)
-        except FinbaseError as error:
-            print(error, file=sys.stderr)
-            return 2
-    first = {mutation.id for mutation in first_of_each(each.mutation for each in found)}
-    print("\n| id | mutation |", " | ".join(WAYS), "| finbase |")
-    print("|---|---|---|---|---|---|---|")
-    print(*(row(each) for each in found if each.mutation.id in first), sep="\n")
-    print("", *counts(found), sep="\n")
-    return 0 if all(each.mutation.failure in each.fell for each in found) else 1
+        scratch = Path(folder)
+        judges = Judges(HOME, scratch)
+        print("checkov {}, Trivy {}".format(*judges.versions()), flush=True)
+        for seen in look(ROOT, mutations, judges, scratch):
+            found.append(seen)
+            print(row(seen), flush=True)
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,21 +1,25 @@
 """Judge public modules as ours are: ``python -m benchmarks.judges.public FOLDER``.
 
-FOLDER holds the modules that ``public/main.tf`` names, each in the folder of its name, as their
-tags have them. Two things are judged of them: that stack, and the modules' own examples.
+Three things are judged: our staging stack, without the comments that take findings back, so that
+both are judged alike; the same stack of public modules; and those modules' own examples.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.judges.tools import HOME, Finding, Judgement, Judges
+from benchmarks.judges.ground import Files, place, stacks
+from benchmarks.judges.skips import without_skips
+from benchmarks.judges.tables import by_id
+from benchmarks.judges.tools import HOME, Judgement, Judges
 from generator.errors import FinbaseError
+from generator.prove import rendered_files
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = Path(__file__).resolve().parent / "public" / "main.tf"
@@ -29,36 +33,87 @@ EXAMPLES = (
 _FROM_REGISTRY = re.compile(
     r'"terraform-aws-modules/(?P<module>[a-z-]+)/aws(?P<part>(?://[a-z/-]*)?)"\n +version += .*'
 )
+_MODULE = re.compile(r'"\./modules/([a-z-]+)')
+# All of rotation.tf but the rotation itself, which the public stack has too.
+_FUNCTION = re.compile(
+    r'^(?:resource|data) "\w+" "(?:rotation|current)" \{(?:\}|\n(?:[^}\n][^\n]*\n|\n)*\})$',
+    re.MULTILINE,
+)
 
 
-def main(folder: Path) -> int:
-    """Print what each judge passes and fails, by failing id."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the rows of both tables in ``docs/judges.md``, and each finding."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.judges.public",
+        description="Judge our staging stack, and the same one of public modules.",
+        epilog="docs/judges.md has the commands that bring the modules.",
+    )
+    parser.add_argument(
+        "folder", type=Path, help="holds each module that public/main.tf names, as its tag has it"
+    )
+    folder: Path = parser.parse_args(arguments).folder
+    missing = sorted(name for name in modules_needed() if not (folder / name).is_dir())
+    if missing:
+        parser.error(f"{folder} has no {', '.join(missing)}; docs/judges.md says how to get them")
     with tempfile.TemporaryDirectory(prefix="finbase-judge-") as name:
-        scratch = Path(name).resolve()
         try:
-            judges = Judges(HOME, scratch)
-            print("checkov {}, Trivy {}".format(*judges.versions()))
-            for what in ("stack", *EXAMPLES):
-                ground = scratch / what.replace("/", "-")
-                shutil.copytree(folder, ground / "modules")
-                home = _home(ground, what)
-                _print(what, "checkov", judges.checkov_sources(home))
-                _print(what, "Trivy", judges.trivy_sources(home, ground))
+            _judge(folder, Path(name).resolve())
         except FinbaseError as error:
             print(error, file=sys.stderr)
             return 2
     return 0
 
 
-def _home(ground: Path, what: str) -> Path:
-    """Make the folder to judge; where a module names another, that is the copy beside it."""
-    if what == "stack":
-        home = ground / "stack"
-        home.mkdir()
-        home.joinpath("main.tf").write_text(
-            STACK.read_text(encoding="utf-8").replace('"./modules/', '"../modules/')
-        )
-        return home
+def modules_needed() -> set[str]:
+    """The names of the modules of ``public/main.tf``."""
+    return set(_MODULE.findall(STACK.read_text(encoding="utf-8")))
+
+
+def without_function(files: Files) -> Files:
+    """Leave the rotation function out of a tree, which public modules do not have."""
+    return {
+        path: _FUNCTION.sub("", content.decode()).encode()
+        if path.name == "rotation.tf"
+        else content
+        for path, content in files.items()
+    }
+
+
+def row(what: str, checkov: Judgement, trivy: Judgement) -> str:
+    """One row of the tables: what each judge passes and finds, by failing id."""
+    cells = [what]
+    for said in (checkov, trivy):
+        cells += [f"{said.passed}, {len(said.failed)}", by_id(said.failed)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _judge(folder: Path, scratch: Path) -> None:
+    judges = Judges(HOME, scratch)
+    print("checkov {}, Trivy {}".format(*judges.versions()))
+    ours = without_skips(stacks(rendered_files(ROOT), "staging"))
+    for what, tree in (
+        ("finbase, staging", ours),
+        ("finbase, staging, without the rotation function", without_function(ours)),
+    ):
+        home = place(tree, scratch / what.replace(" ", "-"))
+        _print(what, judges.checkov_sources(home), judges.trivy_sources(home))
+    for what in ("public modules, the same without the rotation function", *EXAMPLES):
+        ground = scratch / re.sub("[ /]", "-", what)
+        shutil.copytree(folder, ground / "modules")
+        home = _example(ground, what) if what in EXAMPLES else _stack(ground)
+        _print(what, judges.checkov_sources(home), judges.trivy_sources(home, ground))
+
+
+def _stack(ground: Path) -> Path:
+    home = ground / "stack"
+    home.mkdir()
+    text = STACK.read_text(encoding="utf-8").replace('"./modules/', '"../modules/')
+    (home / "main.tf").write_text(text, encoding="utf-8")
+    return home
+
+
+def _example(ground: Path, what: str) -> Path:
+    """Make an example's folder; where it names a module, that is the copy beside it."""
     home = ground / "modules" / what
     up = "/".join([".."] * len(Path(what).parts))
     for path in home.glob("*.tf"):
@@ -67,16 +122,11 @@ def _home(ground: Path, what: str) -> Path:
     return home
 
 
-def _print(what: str, judge: str, said: Judgement) -> None:
-    print(f"{what}: {judge}: {said.passed} passed, {len(said.failed)} failed {_by_id(said.failed)}")
-    for finding in sorted(set(said.failed)):
+def _print(what: str, checkov: Judgement, trivy: Judgement) -> None:
+    print(row(what, checkov, trivy), flush=True)
+    for finding in sorted({*checkov.failed, *trivy.failed}):
         print(f"    {finding}")
 
 
-def _by_id(findings: Iterable[Finding]) -> str:
-    counted = Counter(finding.check for finding in findings)
-    return ", ".join(f"{check} x{count}" for check, count in sorted(counted.items()))
-
-
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main())

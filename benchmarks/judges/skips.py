@@ -39,7 +39,7 @@ class Skip:
 
     @property
     def beside(self) -> tuple[str, str]:
-        """The check, and the file without the version of its module: the same as in the template."""
+        """The check and the file without its version: as they are in the template, too."""
         parts = list(self.file.parts)
         if parts[0] == "templates":
             del parts[0]
@@ -66,7 +66,7 @@ def skips(files: Mapping[PurePosixPath, bytes]) -> Iterator[Skip]:
 def _said(line: str) -> Iterator[tuple[str, str]]:
     """Yield the checks and the reason of each comment in a line; a reason ends with the next."""
     marks = list(_MARK.finditer(line))
-    ends = [mark.start() for mark in marks[1:]] + [len(line)]
+    ends = [*(mark.start() for mark in marks), len(line)][1:]
     for mark, end in zip(marks, ends, strict=True):
         text = line[mark.end() : end]
         # checkov itself takes only what follows a colon for the reason.

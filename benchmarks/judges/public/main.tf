@@ -2,14 +2,29 @@
 # switched on: what checkov and Trivy are given beside our own stack. Not meant to be applied.
 #
 # modules/ holds terraform-aws-modules at kms 4.2.0, vpc 6.6.0, security-group 5.3.1, rds 7.2.0,
-# secrets-manager 2.0.1 and elasticache 1.10.3, each in the folder of its name. The functions of a
-# rotation are not part of them, so both stacks' rotation function is left out of the comparison.
+# secrets-manager 2.0.1, elasticache 1.10.3, sns 7.1.0 and cloudwatch 5.7.2, each in the folder of
+# its name. They have no event subscription and no dashboard: those are plain resources here. They
+# have no rotation function either: this stack takes one by its ARN, so ours is measured with its
+# function and without.
 
 locals {
   name       = "ledger-staging"
   region     = "eu-west-1"
   account_id = "444455556666"
   zones      = ["eu-west-1a", "eu-west-1b"]
+
+  instances = {
+    primary   = module.database.db_instance_identifier
+    reporting = module.replica_reporting.db_instance_identifier
+  }
+  of_each_instance = {
+    CPUUtilization      = { above = true, threshold = 80 }
+    DatabaseConnections = { above = true, threshold = 400 }
+    FreeableMemory      = { above = false, threshold = 1024 * 1024 * 1024 }
+    FreeStorageSpace    = { above = false, threshold = 15 * 1024 * 1024 * 1024 }
+    ReadLatency         = { above = true, threshold = 0.05 }
+    WriteLatency        = { above = true, threshold = 0.05 }
+  }
 }
 
 provider "aws" {
@@ -94,6 +109,13 @@ module "application_group" {
 
   egress_with_source_security_group_id = [
     {
+      from_port                = 443
+      to_port                  = 443
+      protocol                 = "tcp"
+      description              = "Calls of AWS services from applications"
+      source_security_group_id = module.endpoints_group.security_group_id
+    },
+    {
       from_port                = 5432
       to_port                  = 5432
       protocol                 = "tcp"
@@ -115,6 +137,45 @@ module "application_group" {
     description = "HTTPS to patches and partners"
     cidr_blocks = "0.0.0.0/0"
   }]
+}
+
+module "endpoints_group" {
+  source = "./modules/security-group"
+
+  name            = "${local.name}-endpoints"
+  description     = "Interface endpoints of AWS services"
+  use_name_prefix = false
+  vpc_id          = module.vpc.vpc_id
+
+  ingress_with_source_security_group_id = [{
+    from_port                = 443
+    to_port                  = 443
+    protocol                 = "tcp"
+    description              = "Calls of AWS services from applications"
+    source_security_group_id = module.application_group.security_group_id
+  }]
+}
+
+module "endpoints" {
+  source = "./modules/vpc/modules/vpc-endpoints"
+
+  vpc_id             = module.vpc.vpc_id
+  subnet_ids         = module.vpc.private_subnets
+  security_group_ids = [module.endpoints_group.security_group_id]
+
+  endpoints = merge(
+    {
+      s3 = {
+        service         = "s3"
+        service_type    = "Gateway"
+        route_table_ids = concat(module.vpc.private_route_table_ids, module.vpc.database_route_table_ids)
+      }
+    },
+    { for name in ["kms", "logs", "monitoring", "secretsmanager", "sts"] : name => {
+      service             = name
+      private_dns_enabled = true
+    } },
+  )
 }
 
 module "database_group" {
@@ -309,4 +370,171 @@ module "cache" {
     data_storage    = { maximum = 10 }
     ecpu_per_second = { maximum = 5000 }
   }
+}
+
+module "notifications" {
+  source = "./modules/sns"
+
+  name              = "${local.name}-notifications"
+  display_name      = "${local.name} database infrastructure"
+  kms_master_key_id = module.key["notifications"].key_arn
+  tracing_config    = "Active"
+
+  enable_default_topic_policy = false
+  topic_policy_statements = {
+    AlarmsAndDatabaseEvents = {
+      actions = ["sns:Publish"]
+      principals = [{
+        type        = "Service"
+        identifiers = ["cloudwatch.amazonaws.com", "events.rds.amazonaws.com"]
+      }]
+      condition = [{
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local.account_id]
+      }]
+    }
+    OnlyOverTls = {
+      effect     = "Deny"
+      actions    = ["sns:Publish"]
+      principals = [{ type = "AWS", identifiers = ["*"] }]
+      condition = [{
+        test     = "Bool"
+        variable = "aws:SecureTransport"
+        values   = ["false"]
+      }]
+    }
+  }
+
+  subscriptions = {
+    oncall = { protocol = "email", endpoint = "database-oncall@ledger.example" }
+  }
+}
+
+resource "aws_db_event_subscription" "instances" {
+  name        = "${local.name}-instances"
+  sns_topic   = module.notifications.topic_arn
+  source_type = "db-instance"
+  source_ids  = values(local.instances)
+
+  event_categories = [
+    "availability",
+    "backup",
+    "configuration change",
+    "deletion",
+    "failover",
+    "failure",
+    "low storage",
+    "maintenance",
+    "notification",
+    "read replica",
+    "recovery",
+  ]
+}
+
+module "instance_alarm" {
+  source = "./modules/cloudwatch/modules/metric-alarm"
+  for_each = {
+    for pair in setproduct(keys(local.instances), keys(local.of_each_instance)) :
+    "${pair[0]}-${pair[1]}" => { instance = pair[0], metric = pair[1] }
+  }
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = "${each.value.metric} of ${each.value.instance}"
+  namespace           = "AWS/RDS"
+  metric_name         = each.value.metric
+  dimensions          = { DBInstanceIdentifier = local.instances[each.value.instance] }
+  statistic           = "Average"
+  comparison_operator = local.of_each_instance[each.value.metric].above ? "GreaterThanThreshold" : "LessThanThreshold"
+  threshold           = local.of_each_instance[each.value.metric].threshold
+  period              = 300
+  evaluation_periods  = 3
+  treat_missing_data  = "breaching"
+  alarm_actions       = [module.notifications.topic_arn]
+  ok_actions          = [module.notifications.topic_arn]
+}
+
+module "failed_logins" {
+  source = "./modules/cloudwatch/modules/log-metric-filter"
+
+  name                            = "${local.name}-failed-logins"
+  log_group_name                  = module.database.db_instance_cloudwatch_log_groups["postgresql"].name
+  pattern                         = "\"password authentication failed\""
+  metric_transformation_name      = "${local.name}-failed-logins"
+  metric_transformation_namespace = "Finbase"
+}
+
+module "alarm" {
+  source = "./modules/cloudwatch/modules/metric-alarm"
+  for_each = {
+    transaction-ids = {
+      namespace  = "AWS/RDS", metric = "MaximumUsedTransactionIDs", statistic = "Maximum", threshold = 1000000000
+      dimensions = { DBInstanceIdentifier = local.instances["primary"] }
+    }
+    replica-lag = {
+      namespace  = "AWS/RDS", metric = "ReplicaLag", statistic = "Maximum", threshold = 60
+      dimensions = { DBInstanceIdentifier = local.instances["reporting"] }
+    }
+    failed-logins = {
+      namespace  = "Finbase", metric = "${local.name}-failed-logins", statistic = "Sum", threshold = 10
+      dimensions = {}
+    }
+    cache-throttled = {
+      namespace  = "AWS/ElastiCache", metric = "ThrottledCmds", statistic = "Sum", threshold = 0
+      dimensions = { clusterId = local.name }
+    }
+    cache-data = {
+      namespace  = "AWS/ElastiCache", metric = "BytesUsedForCache", statistic = "Maximum", threshold = 8000000000
+      dimensions = { clusterId = local.name }
+    }
+    cache-work = {
+      namespace  = "AWS/ElastiCache", metric = "ElastiCacheProcessingUnits", statistic = "Sum", threshold = 1200000
+      dimensions = { clusterId = local.name }
+    }
+    rotation-errors = {
+      namespace  = "AWS/Lambda", metric = "Errors", statistic = "Sum", threshold = 0
+      dimensions = { FunctionName = "${local.name}-rotation" }
+    }
+    rotation-throttles = {
+      namespace  = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0
+      dimensions = { FunctionName = "${local.name}-rotation" }
+    }
+  }
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = "${each.value.metric} is above ${each.value.threshold}"
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [module.notifications.topic_arn]
+  ok_actions          = [module.notifications.topic_arn]
+}
+
+resource "aws_cloudwatch_dashboard" "main" {
+  dashboard_name = local.name
+
+  dashboard_body = jsonencode({
+    widgets = [
+      for index, metric in keys(local.of_each_instance) : {
+        type   = "metric"
+        x      = 8 * (index % 3)
+        y      = 6 * floor(index / 3)
+        width  = 8
+        height = 6
+        properties = {
+          title   = metric
+          region  = local.region
+          stat    = "Average"
+          period  = 300
+          metrics = [for identifier in values(local.instances) : ["AWS/RDS", metric, "DBInstanceIdentifier", identifier]]
+        }
+      }
+    ]
+  })
 }
