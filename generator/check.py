@@ -10,7 +10,8 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -64,15 +65,21 @@ def check(
                 planned(name, found.plan)
                 progress(name, "")
                 return found.verdict
+            copies = _Copies(wanted=memory is not None)
             progress(name, "plan")
-            plan = workspace.plan(root / "environments" / name, project=root)
+            stack = root / "environments" / name
+            plan = workspace.plan(stack, project=root, copied=copies.see_stack)
             planned(name, plan)
             progress(name, "features")
             verdict = compliance.run(
-                plan, root / "features", environment=name, processes=workspace.processes
+                plan,
+                root / "features",
+                environment=name,
+                processes=workspace.processes,
+                copied=copies.see_features,
             )
             if memory:
-                memory.keep(deciders, verdict, plan)
+                memory.keep(deciders, copies, verdict, plan)
             progress(name, "")
             return verdict
 
@@ -85,6 +92,39 @@ def check(
                 future.cancel()
             if cache:
                 cache.prune()
+
+
+@dataclass
+class _Copies:
+    """What was planned and judged by: hashes of the very copies, and why another run may differ.
+
+    Copies are looked at, since the project may change, and change back, on the way to a verdict.
+    """
+
+    wanted: bool
+    stack: str = ""
+    features: str = ""
+    reasons: list[str] = field(default_factory=list)
+
+    def see_stack(self, project: Path, stack: Path) -> None:
+        """Look at the copy that is planned."""
+        if self.wanted:
+            from generator.fingerprint import stack_hash
+            from generator.repeatable import why_not_stack
+
+            with suppress(OSError):  # Without a hash nothing is remembered.
+                self.reasons.append(why_not_stack(project, stack))
+                self.stack = stack_hash(project, stack)
+
+    def see_features(self, features: Path) -> None:
+        """Look at the copy that is judged by."""
+        if self.wanted:
+            from generator.fingerprint import features_hash
+            from generator.repeatable import why_not_steps
+
+            with suppress(OSError):
+                self.reasons.append(why_not_steps(features))
+                self.features = features_hash(features)
 
 
 @dataclass(frozen=True)
@@ -103,7 +143,10 @@ class _Memory:
 
     def deciders(self, name: str) -> Mapping[str, str]:
         """Return the hashes of what decides the verdict; none where the plan will say why not."""
-        return self._of(self._known, name)
+        try:
+            return self._known.of(name)
+        except (OSError, TerraformError):
+            return {}
 
     def recall(self, name: str, deciders: Mapping[str, str]) -> Remembered | None:
         """Give the verdict on an environment, if it is known."""
@@ -111,16 +154,23 @@ class _Memory:
             return None
         return self.cache.recall(deciders, lambda what: self.note(f"{name}: {what}"))
 
-    def keep(self, deciders: Mapping[str, str], verdict: Verdict, plan: bytes) -> None:
+    def keep(
+        self, deciders: Mapping[str, str], copies: _Copies, verdict: Verdict, plan: bytes
+    ) -> None:
         """Remember a verdict, where nothing changed on the way to it and nothing else decides."""
         from generator.provider import origins
-        from generator.repeatable import why_not
+        from generator.repeatable import why_not_machine, why_not_plan
 
         name = verdict.environment
         settings, _ = origins(self.terraform, self.provider)
-        if reason := why_not(self.root, name, json.loads(plan), "\n".join(settings)):
+        reasons = [
+            why_not_machine(self.terraform, settings),
+            why_not_plan(json.loads(plan)),
+            *copies.reasons,
+        ]
+        if reason := next(filter(None, reasons), ""):
             self.note(f"{name}: its verdict is not remembered, since {reason}")
-        elif deciders and self._of(self._fresh(), name) == deciders:
+        elif deciders and self._judged(name, copies) == deciders:
             self.cache.keep(deciders, verdict, plan, self.now())
 
     @cached_property
@@ -132,9 +182,9 @@ class _Memory:
 
         return Deciders(self.root, self.terraform, self.provider)
 
-    @staticmethod
-    def _of(known: Deciders, name: str) -> Mapping[str, str]:
+    def _judged(self, name: str, copies: _Copies) -> Mapping[str, str]:
+        """Return the hashes of what was judged, and of what there is now besides."""
         try:
-            return known.of(name)
-        except (OSError, TerraformError):
+            return self._fresh().given(name, copies.stack, copies.features)
+        except OSError:
             return {}

@@ -1,7 +1,8 @@
 """Runs ``features/`` on a plan with terraform-compliance and reads the verdict.
 
 One process per plan, in a scratch folder: terraform-compliance rewrites plan files, keeps
-state between runs, and leaves a cache behind.
+state between runs, and leaves a cache behind. The features are judged by from a copy, too: it
+cannot change on the way, and no step of it is compiled yet.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from generator import compliance_runner
 from generator.cucumber import read_cucumber
 from generator.errors import ComplianceError
 from generator.failures import load_failures
+from generator.feature_files import copy_features
 from generator.plan_json import MOST_BYTES, read_plan
 from generator.process import Finished, Processes, ProcessesClosedError
 from generator.verdict import FailureRow, Scenario, Verdict
@@ -36,29 +39,43 @@ def run(
     *,
     environment: str = "plan",
     processes: Processes | None = None,
+    copied: Callable[[Path], object] = lambda features: None,  # noqa: ARG005
 ) -> Verdict:
     """Judge a plan, given as JSON or as the path of a JSON file, by the scenarios.
 
     ``features`` holds the feature files, ``failures.yaml`` and, if any, ``steps``.
-    ``processes`` lets the caller end the run from another thread. Raises ``ComplianceError`` where
-    there is no verdict: not a whole plan, no scenarios, an unknown step, a crash.
+    ``processes`` lets the caller end the run from another thread; ``copied`` is told of the copy
+    of the features that is judged by, before it is. Raises ``ComplianceError`` where there is no
+    verdict: not a whole plan, no scenarios, an unknown step, a crash, a feature that is no file.
     """
     plan = read_on_one_line(plan_json)
     features = features.resolve()
+    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+        copy = Path(scratch).resolve() / features.name
+        try:
+            if features.is_dir():
+                copy_features(features, copy)
+                copied(copy)
+            return _judge(plan, copy, environment, processes)
+        except ComplianceError as error:
+            # The copy is gone when this is read.
+            message = error.message.replace(str(copy), str(features))
+            raise ComplianceError(message, error.hint) from error
+
+
+def _judge(plan: bytes, features: Path, environment: str, processes: Processes | None) -> Verdict:
     failures = load_failures(features)
     if not any(features.rglob("*.feature")):
         raise ComplianceError(
             f"{features} holds no feature files, so nothing can be proved",
             "put the features of the project back: git checkout HEAD -- features",
         )
-    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
-        report = Path(scratch, "cucumber.json")
-        # A caller's processes are left open: they may be needed for the next plan.
-        with nullcontext(processes) if processes else Processes() as owner:
-            finished = _start(plan, features, report, owner)
-        document = _document(report, finished)
-    scenarios = read_cucumber(document, features, failures)
-    return Verdict(environment, scenarios, failures)
+    report = features.with_name("cucumber.json")
+    # A caller's processes are left open: they may be needed for the next plan.
+    with nullcontext(processes) if processes else Processes() as owner:
+        finished = _start(plan, features, report, owner)
+    document = _document(report, finished)
+    return Verdict(environment, read_cucumber(document, features, failures), failures)
 
 
 def _start(plan: bytes, features: Path, report: Path, processes: Processes) -> Finished:

@@ -1,13 +1,23 @@
-"""Feature files as text: their scenarios, with the tags and the line of each."""
+"""Feature files: a copy to be judged by; as text, their scenarios, with tags and lines."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["Feature", "Scenario", "read_feature"]
+from generator.errors import ComplianceError
+
+__all__ = ["IGNORED", "Feature", "Scenario", "copy_features", "read_feature"]
+
+IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+"""What of a folder tools have made and nobody has written, for ``shutil.copytree``.
+
+Compiled steps are among it: Python takes them for those of a source of the same size and time,
+whatever the source says by now.
+"""
 
 _HEAD = re.compile(r"\s*(Feature|Scenario|Scenario Outline):\s*(.+)")
 
@@ -33,6 +43,37 @@ class Feature:
     title: str
     words: str
     scenarios: tuple[Scenario, ...]
+
+
+def copy_features(features: Path, target: Path) -> None:
+    """Copy the folder of the features, links followed, to ``target``, which must not be there.
+
+    Raises ``ComplianceError`` where something in it cannot be copied, or is no file.
+    """
+    try:
+        shutil.copytree(
+            features,
+            target,
+            ignore=IGNORED,
+            copy_function=_copy_file,
+            ignore_dangling_symlinks=True,
+        )
+    except shutil.Error as error:
+        path, _, why = error.args[0][0]
+        raise ComplianceError(
+            f"{path} cannot be read: {why}", "mend it, or take it out of the features"
+        ) from error
+    except OSError as error:
+        raise ComplianceError(
+            f"{features} cannot be copied to be judged by: {error}",
+            "there has to be room for temporary files; TMPDIR names another place for them",
+        ) from error
+
+
+def _copy_file(source: str, target: str) -> None:
+    if not Path(source).is_file():  # To read a pipe would be to wait for ever.
+        raise shutil.SpecialFileError("it is neither a file nor a folder")
+    shutil.copyfile(source, target)
 
 
 def read_feature(path: Path) -> Feature:

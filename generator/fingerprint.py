@@ -7,24 +7,27 @@ modification time is set to.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from importlib.machinery import all_suffixes
 from importlib.util import find_spec
 from pathlib import Path
 
+from generator import feature_files
 from generator.offline import IGNORED, used_folders
 from generator.provider import Installation, origins
 from generator.terraform import Terraform, isolated_environ
 
-__all__ = ["Deciders"]
+__all__ = ["Deciders", "features_hash", "files", "installed", "stack_hash"]
 
 _JUDGES = ("terraform_compliance", "radish")
+_INSTALLED = (".dist-info", ".egg-info", ".pth", *all_suffixes())
 _SETTINGS = re.compile(r"(PYTHON|TF_|TFC_|TOFU_|OPENTOFU_|RADISH_).*")
-_MADE = frozenset(("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"))
 
 Ignore = Callable[[str, list[str]], set[str]]
 
@@ -51,10 +54,17 @@ class Deciders:
         Raises ``OSError`` where something cannot be read, and ``TerraformError`` where the
         stack uses what lies outside of the project.
         """
-        stack = self._root / "environments" / environment
-        used = sorted(used_folders(stack, self._root))
-        parts = [part for folder in used for part in (self._place(folder), self._content(folder))]
-        return {**self._common, "environment": _hash([environment]), "stack": _hash(parts)}
+        stack = (self._root / "environments" / environment).resolve()
+        return self.given(environment, stack_hash(self._root, stack, self._folders), self._features)
+
+    def given(self, environment: str, stack: str, features: str) -> dict[str, str]:
+        """Return them for a stack and features that were hashed already; raises as above."""
+        own = {"environment": _hash([environment]), "stack": stack, "features": features}
+        return {**self._common, **own}
+
+    @cached_property
+    def _features(self) -> str:
+        return features_hash(self._root / "features")
 
     @cached_property
     def _common(self) -> dict[str, str]:
@@ -66,16 +76,7 @@ class Deciders:
             "terraform": _hash([repr(self._terraform), *_stamps(self._terraform.path)]),
             "provider": _hash(self._sources()),
             "templates": _tree(self._root / "templates"),
-            "features": _tree(self._root / "features"),
         }
-
-    def _place(self, folder: Path) -> str:
-        return folder.relative_to(self._root).as_posix()
-
-    def _content(self, folder: Path) -> str:
-        if folder not in self._folders:
-            self._folders[folder] = _tree(folder, IGNORED)
-        return self._folders[folder]
 
     def _settings(self) -> Iterator[str]:
         for name, value in sorted(isolated_environ(self._environ).items()):
@@ -89,14 +90,55 @@ class Deciders:
             yield from _stamps(folder)
 
 
+def stack_hash(project: Path, stack: Path, known: dict[Path, str] | None = None) -> str:
+    """Hash a stack with every module that it uses: the same for the copy that is planned.
+
+    Both are resolved paths; ``known`` holds the hashes of folders, and is added to. Raises as
+    ``Deciders.of``.
+    """
+    known = {} if known is None else known
+    parts: list[str] = []
+    for folder in sorted(used_folders(stack, project)):
+        if folder not in known:
+            known[folder] = _tree(folder, IGNORED)
+        parts += [folder.relative_to(project).as_posix(), known[folder]]
+    return _hash([stack.relative_to(project).as_posix(), *parts])
+
+
+def features_hash(features: Path) -> str:
+    """Hash the features: the same for the copy that is judged by. Raises ``OSError``."""
+    return _tree(features)
+
+
+def files(folder: Path, ignore: Ignore = feature_files.IGNORED) -> Iterator[Path]:
+    """Yield the files below a folder in a fixed order, links followed.
+
+    Raises ``OSError`` for a folder that cannot be read.
+    """
+    for parent, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        ignored = ignore(parent, [*folders, *names])
+        folders[:] = sorted(name for name in folders if name not in ignored)
+        yield from (Path(parent, name) for name in sorted(names) if name not in ignored)
+
+
+def installed(folder: str) -> tuple[str, ...]:
+    """Return the names in a folder of Python's path that are of modules or of packages."""
+    try:
+        names = sorted(path.name for path in Path(folder).iterdir())
+    except OSError:
+        return ()  # An archive of the standard library, or nothing.
+    # A folder need not hold ``__init__.py`` to be a package.
+    likely = (name for name in names if name.isidentifier() or name.endswith(_INSTALLED))
+    return tuple(name for name in likely if name != "__pycache__")
+
+
 def _packages() -> Iterator[str]:
-    """Yield what says which packages are installed, and what the judging ones hold."""
+    """Yield what says which packages are installed, and what the judging ones hold.
+
+    A module that is new in a folder of Python's path may hide one of a step's own.
+    """
     for folder in dict.fromkeys(sys.path):
-        try:
-            names = [path.name for path in Path(folder).iterdir()]
-        except OSError:
-            continue  # An archive of the standard library, or nothing.
-        yield from sorted(name for name in names if name.endswith((".dist-info", ".egg-info")))
+        yield from installed(folder)
     for name in _JUDGES:
         spec = find_spec(name)
         for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -106,7 +148,7 @@ def _packages() -> Iterator[str]:
 def _stamps(place: Path) -> Iterator[str]:
     """Yield what tells that a file, or any file below a folder, was replaced or changed."""
     real = Path(os.path.realpath(place))
-    for path in _files(real) if real.is_dir() else [real]:
+    for path in files(real) if real.is_dir() else [real]:
         try:
             status = path.stat()
         except OSError:
@@ -116,10 +158,12 @@ def _stamps(place: Path) -> Iterator[str]:
         yield f"{path} {status.st_size} {times} {status.st_dev} {status.st_ino}"
 
 
-def _tree(folder: Path, ignore: Ignore = lambda *_: set()) -> str:
+def _tree(folder: Path, ignore: Ignore = feature_files.IGNORED) -> str:
     """Hash names and contents of all files below a folder."""
     digest = hashlib.sha256()
-    for path in _files(folder, ignore):
+    for path in files(folder, ignore):
+        if not path.is_file():  # To read a pipe would be to wait for ever.
+            raise OSError(errno.EINVAL, "it is neither a file nor a folder", str(path))
         content = path.read_bytes()
         name = path.relative_to(folder).as_posix()
         digest.update(f"{len(name)} {len(content)} {name}".encode(errors="surrogateescape"))
@@ -127,12 +171,8 @@ def _tree(folder: Path, ignore: Ignore = lambda *_: set()) -> str:
     return digest.hexdigest()
 
 
-def _files(folder: Path, ignore: Ignore = lambda *_: set()) -> Iterator[Path]:
-    """Yield the files below a folder in a fixed order, links followed, nothing compiled."""
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        ignored = ignore(parent, [*folders, *names]) | _MADE
-        folders[:] = sorted(name for name in folders if name not in ignored)
-        yield from (Path(parent, name) for name in sorted(names) if name not in ignored)
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _hash(parts: Iterable[str]) -> str:

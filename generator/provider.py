@@ -16,9 +16,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from generator.terraform import Terraform
+from generator.terraform import Terraform, cli_config_file
 
-__all__ = ["ADVICE", "HOSTS", "Installation", "Mirror", "find_provider", "origins", "quoted"]
+__all__ = [
+    "ADVICE",
+    "HOSTS",
+    "Installation",
+    "Mirror",
+    "all_told",
+    "find_provider",
+    "origins",
+    "quoted",
+]
 
 HOSTS = ("registry.terraform.io", "registry.opentofu.org")
 """Both registries serve the same builds of the provider."""
@@ -28,7 +37,9 @@ _PROVIDER = Path("hashicorp", "aws")
 _CONFIGURED = re.compile(
     r'(?:^|[{,])\s*"?(provider_installation|plugin_cache_dir)"?\s*[{=:]', re.MULTILINE
 )
-_QUOTED_PATH = re.compile(r'"((?:/|~/)[^"]*)"')
+_COMMENT = re.compile(r"^\s*(?:#|//)(?!.*\*/).*$", re.MULTILINE)
+_PLACE = re.compile(r'\b(?:plugin_cache_dir|path)\b(?:"?\s*[=:]\s*"([^"]*)")?')
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _ROOTS = (
     "~/.terraform.d",
     "~/.local/share",
@@ -144,17 +155,38 @@ def origins(
 ) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     """Return all that decides which build of a pinned provider Terraform installs.
 
-    That is the text of each CLI configuration file that there is, and each folder that builds
-    can be taken from, whether it is there or not. A registry is not told: what it serves for a
-    version is signed, and never changes.
+    That is the text of each CLI configuration file that there is, and each place that such a
+    file or a build can be taken from, whether it is there or not; but see ``all_told``. A
+    registry is not told: what it serves for a version is signed, and never changes.
     """
     environ = os.environ if environ is None else environ
-    texts = [text for path in _config_files(terraform, environ) if (text := _read(path))]
-    named = [Path(_expand(path, environ)) for text in texts for path in _QUOTED_PATH.findall(text)]
+    files = _config_files(terraform, environ)
+    texts = [text for path in files if (text := _read(path))]
+    named = [folder for text in texts for folder in _named(text, environ) if folder]
     cache = environ.get("TF_PLUGIN_CACHE_DIR")
     folders = [*named, *_own_folders(environ), *([Path(cache)] if cache else [])]
     mirrors = [mirror.package for mirror in installation.mirrors]
-    return tuple(texts), (*mirrors, *(f / host for f in folders for host in HOSTS))
+    return tuple(texts), (*files, *mirrors, *(f / host for f in folders for host in HOSTS))
+
+
+def all_told(texts: Iterable[str], environ: Mapping[str, str] | None = None) -> bool:
+    """Whether each folder that the texts of CLI configuration files name could be told."""
+    environ = os.environ if environ is None else environ
+    return all(None not in _named(text, environ) for text in texts)
+
+
+def _named(text: str, environ: Mapping[str, str]) -> Iterator[Path | None]:
+    """Yield the folders that a CLI configuration names; None for what may be any folder.
+
+    Variables of the environment stand for their values, as they do for Terraform.
+    """
+    if "\\" in text:
+        yield None  # An escape may hide a name, or the end of one.
+    for match in _PLACE.finditer(_COMMENT.sub("", text)):
+        place = match[1] or "$"
+        path = _VARIABLE.sub(lambda v: environ.get(v[1] or v[2], ""), _expand(place, environ))
+        plain = "$" not in _VARIABLE.sub("", place) and Path(path).is_absolute()
+        yield Path(path) if plain else None
 
 
 def _mirrors(folder: Path, terraform: Terraform) -> tuple[Mirror, ...]:
@@ -196,9 +228,8 @@ def _walk(root: Path, seen: set[Path]) -> Iterator[Path]:
 
 def _config_files(terraform: Terraform, environ: Mapping[str, str]) -> list[Path]:
     """List the CLI configuration files that Terraform reads, which need not exist."""
-    explicit = environ.get("TF_CLI_CONFIG_FILE")
-    if explicit and Path(explicit).is_file():
-        return [Path(explicit)]
+    if explicit := cli_config_file(environ):
+        return [explicit]
     home = Path(_expand("~", environ))
     first = home / ".terraformrc"
     if terraform.product == "OpenTofu":

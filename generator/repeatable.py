@@ -1,31 +1,36 @@
 """Whether the same sources give the same verdict at any time and on any machine.
 
 A verdict may only be remembered where they do: where neither a plan nor a step reads anything
-that is not hashed. The answer errs on the side of no.
+that is not hashed. What is looked at are the files that are hashed, all of them and no others.
+The answer errs on the side of no.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
-from generator.offline import used_folders
+from generator.fingerprint import files, installed
+from generator.offline import IGNORED, used_folders
+from generator.provider import all_told
+from generator.terraform import Terraform
 
-__all__ = ["why_not"]
+__all__ = ["why_not_machine", "why_not_plan", "why_not_stack", "why_not_steps"]
 
-_HCL = re.compile(r"\.(tf|tf\.json|tftpl)$")
+_HCL = re.compile(r"\.(tf|tofu|tf\.json|tofu\.json|tftpl)$")
 # What Terraform lets stand between the name of a function and its arguments.
 _GAP = r"(?:\s|/\*(?s:.*?)\*/|(?:#|//).*\n)*"
 _CLOCK = re.compile(rf"\b(plantimestamp|abspath|pathexpand){_GAP}\(|\b(path{_GAP}\.{_GAP}cwd)\b")
 # A value within the path, such as a region, is one of the sources; it is taken to hold no "..".
 _OWN = r"\"\$\{path\.module\}/(?:(?!\.\.)[^\"$%]|\$\{[a-z_.]+\})*\""
-_READS = re.compile(rf"\b(file\w*|templatefile){_GAP}\({_GAP}({_OWN})?")
+_READS = re.compile(rf"\b(file\w*|templatefile){_GAP}\({_GAP}(?:({_OWN}){_GAP}[,)])?")
 _OVERRIDES = re.compile(r"\bdev_overrides\b")
 _PURE = frozenset(
     "__future__ collections dataclasses enum functools inspect ipaddress itertools json math "
@@ -43,32 +48,60 @@ _OUTSIDE = frozenset(
 )
 """Attributes by which it can look at files, or come at other modules."""
 _PLAN = "Path(world.config.user_data['plan_file']).read_bytes"
+_COMPILED = tuple({*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES})
 _EXACT = re.compile(r"=?\s*\d+\.\d+\.\d+")
 _BUILT_IN = "terraform.io/builtin/terraform"
 _AWS = "/hashicorp/aws"
 
 
-def why_not(root: Path, environment: str, plan: Mapping[str, Any], settings: str) -> str:
-    """Say why the verdict on an environment may not be remembered; nothing where it may.
+def why_not_machine(terraform: Terraform, settings: Iterable[str]) -> str:
+    """Say why a verdict that was reached with this Terraform may not be remembered.
 
-    ``plan`` is the plan as JSON has it, ``settings`` the texts of Terraform's CLI configuration.
+    ``settings`` are the texts of its CLI configuration. Nothing where it may be, as below.
     """
-    if _OVERRIDES.search(settings):
+    settings = tuple(settings)
+    if any(_OVERRIDES.search(text) for text in settings):
         return "Terraform's configuration names a provider in development"
+    if not all_told(settings):
+        return "Terraform's configuration does not say plainly in which folders it keeps providers"
+    try:
+        with terraform.path.open("rb") as program:
+            script = program.read(2) == b"#!"
+    except OSError:
+        return f"{terraform.path} cannot be read"
+    return f"{terraform.path} is a script, which may start any Terraform" if script else ""
+
+
+def why_not_plan(plan: Mapping[str, Any]) -> str:
+    """Say why the verdict on a plan, as JSON has it, may not be remembered."""
     if strange := _unpinned(plan["configuration"].get("provider_config", {}).values()):
         return f"the provider {strange} is not the AWS provider at one exact version"
-    if outside := next(_outside(plan["configuration"].get("root_module", {})), ""):
-        return outside
-    stack = (root / "environments" / environment).resolve()
-    for folder in used_folders(stack, root.resolve()):
-        for path in sorted(folder.rglob("*")):
+    return next(_outside(plan["configuration"].get("root_module", {})), "")
+
+
+def why_not_stack(project: Path, stack: Path) -> str:
+    """Say why the verdict on a stack may not be remembered, by the text of its sources.
+
+    Both are resolved paths. Raises ``OSError`` and ``TerraformError``, as ``used_folders``.
+    """
+    for folder in used_folders(stack, project):
+        for path in files(folder, IGNORED):
             if _HCL.search(path.name) and (read := _reads(path)):
-                return f"{path.relative_to(root.resolve())} has {read}"
-    steps = sorted((root / "features").rglob("*.py"))
-    known = _PURE | ({path.stem for path in steps} - _elsewhere())
+                return f"{path.relative_to(project)} has {read}"
+    return ""
+
+
+def why_not_steps(features: Path) -> str:
+    """Say why a verdict by these features may not be remembered; raises ``OSError``."""
+    found = tuple(files(features))
+    steps = [path for path in found if path.suffix == ".py"]
+    known = (_PURE - _hidden()) | ({path.stem for path in steps} - _elsewhere())
+    for path in found:
+        if path.name.endswith(_COMPILED):
+            return f"{path.relative_to(features.parent)} cannot be read"
     for path in steps:
         if looks := _looks(path, known):
-            return f"{path.relative_to(root)} {looks}"
+            return f"{path.relative_to(features.parent)} {looks}"
     return ""
 
 
@@ -102,16 +135,27 @@ def _reads(path: Path) -> str:
         return clock[1] or "path.cwd"
     for call in _READS.finditer(text):
         own = call[2] or ""
-        if not own or (call[1] == "templatefile" and not own.endswith('.tftpl"')):
+        template = own.endswith('.tftpl"') if call[1] == "templatefile" else True
+        # The pattern of ``fileset`` may lead out of its folder.
+        if not own or not template or call[1] == "fileset":
             return f"{call[1]} of a file that need not be its own"
     return ""
 
 
 def _elsewhere() -> frozenset[str]:
-    """Names that an import takes from Python or a package before it takes a step's."""
-    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    installed = (path.name.partition(".")[0] for f in folders for path in Path(f).iterdir())
-    return sys.stdlib_module_names | frozenset(installed)
+    """Names that an import takes from Python or its path before it takes a step's."""
+    return sys.stdlib_module_names | _modules(sys.path)
+
+
+def _hidden() -> frozenset[str]:
+    """Names of Python's own modules that an import takes from a folder before Python's."""
+    own = str(Path(os.__file__).parent)
+    before = sys.path[: sys.path.index(own)] if own in sys.path else sys.path
+    return sys.stdlib_module_names & _modules(before)
+
+
+def _modules(folders: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.partition(".")[0] for f in folders for name in installed(f))
 
 
 def _looks(path: Path, known: frozenset[str]) -> str:

@@ -16,7 +16,14 @@ from pathlib import Path
 from generator.errors import TerraformError
 from generator.process import Finished, Processes, ProcessesClosedError
 
-__all__ = ["MINIMUM", "Terraform", "find_terraform", "fmt_check", "isolated_environ"]
+__all__ = [
+    "MINIMUM",
+    "Terraform",
+    "cli_config_file",
+    "find_terraform",
+    "fmt_check",
+    "isolated_environ",
+]
 
 MINIMUM = (1, 11, 0)
 """The first release with write-only arguments, in Terraform and in OpenTofu."""
@@ -26,7 +33,7 @@ _BANNER = re.compile(r"^(Terraform|OpenTofu) v(\d+)\.(\d+)\.(\d+)", re.MULTILINE
 _PLATFORM = re.compile(r"^on ([a-z0-9]+_[a-z0-9]+)\s*$", re.MULTILINE)
 _DROPPED = re.compile(
     r"AWS_.*|TF_VAR_.*|TF_CLI_ARGS.*|TF_LOG.*|TF_REATTACH_PROVIDERS|TF_WORKSPACE|TF_DATA_DIR"
-    r"|TF_STATE_PERSIST_INTERVAL|TF_ENCRYPTION"
+    r"|TF_STATE_PERSIST_INTERVAL|TF_ENCRYPTION|TF_CLI_CONFIG_FILE|TERRAFORM_CONFIG"
 )
 _INSTALL = (
     "install Terraform 1.11 or newer (https://developer.hashicorp.com/terraform/install) or "
@@ -119,13 +126,22 @@ def find_terraform(environ: Mapping[str, str] | None = None) -> Terraform:
     raise TerraformError(f"{' and '.join(old)}, but {minimum} or newer is needed", _INSTALL)
 
 
+def cli_config_file(environ: Mapping[str, str]) -> Path | None:
+    """Return the CLI configuration file that the environment names, under either of its names.
+
+    One that is not there is none: Terraform would only warn about it, each time.
+    """
+    named = environ.get("TF_CLI_CONFIG_FILE") or environ.get("TERRAFORM_CONFIG")
+    # Terraform works in another folder than the one in which it was named.
+    return Path(named).absolute() if named and Path(named).is_file() else None
+
+
 def isolated_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the caller's environment without all that could change what Terraform does."""
     environ = os.environ if environ is None else environ
     kept = {key: value for key, value in environ.items() if not _DROPPED.fullmatch(key)}
-    configured = kept.get("TF_CLI_CONFIG_FILE")
-    if configured and not Path(configured).is_file():
-        del kept["TF_CLI_CONFIG_FILE"]  # Terraform would only warn about it, each time.
+    if configured := cli_config_file(environ):
+        kept["TF_CLI_CONFIG_FILE"] = str(configured)
     # A collector four times lazier costs 40 MB and saves a quarter of the processor time.
     kept.setdefault("GOGC", "400")
     return kept | {

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -94,14 +95,24 @@ class Workspace:
     ) -> None:
         self.processes.close()
 
-    def plan(self, stack: Path, *, project: Path, state: bytes | None = None) -> bytes:
+    def plan(
+        self,
+        stack: Path,
+        *,
+        project: Path,
+        state: bytes | None = None,
+        copied: Callable[[Path, Path], object] = lambda project, stack: None,  # noqa: ARG005
+    ) -> bytes:
         """Plan ``stack`` from nothing, or from a state; the result is JSON on one line.
 
         ``project`` is the folder that holds the stack and every module it uses, ``state`` a
-        file of version 4. Raises ``TerraformError`` with the failed step and Terraform's
+        file of version 4. ``copied`` is told of the copies of both that are planned, while
+        nothing else is in them. Raises ``TerraformError`` with the failed step and Terraform's
         message.
         """
         tree = self._copy(stack, project)
+        copied(tree.root, tree.folder)
+        isolate_backend(tree.folder)
         isolate_provider(tree.folder)
         if state is not None:
             (tree.folder / "terraform.tfstate").write_bytes(state)
@@ -119,6 +130,7 @@ class Workspace:
     def validate(self, folder: Path, *, project: Path) -> None:
         """Run ``validate`` on a stack or a module; raises ``TerraformError`` if it fails."""
         tree = self._copy(folder, project)
+        isolate_backend(tree.folder)
         self._run(tree, self._initialise(tree), "validate", "-no-color")
         shutil.rmtree(tree.root, ignore_errors=True)
 
@@ -126,9 +138,7 @@ class Workspace:
         folder, project = folder.resolve(), project.resolve()
         about = str(folder.relative_to(project)) if folder.is_relative_to(project) else str(folder)
         root = self._scratch / f"tree-{next(self._numbers)}"
-        tree = _Tree(root, copy_stack(folder, project, root), about)
-        isolate_backend(tree.folder)
-        return tree
+        return _Tree(root, copy_stack(folder, project, root), about)
 
     def _initialise(self, tree: _Tree) -> Path:
         """Make the tree ready; the result is the CLI configuration for what comes next."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -240,6 +241,67 @@ def test_steps_that_cannot_be_imported_are_no_verdict(features: Path) -> None:
     (features / "steps" / "broken.py").write_text("import no_such_module\n")
     with pytest.raises(ComplianceError, match="No module named 'no_such_module'"):
         run(PLAN, features)
+
+
+def test_a_step_that_was_changed_is_judged_by_whatever_was_compiled_of_it(features: Path) -> None:
+    step = features / "steps" / "descriptions.py"
+    times = (1_700_000_000, 1_700_000_000)
+    os.utime(step, times)
+    py_compile.compile(str(step), doraise=True)
+    edit(step, "if not description:", "if 1 == 1 or 2 < 3:")
+    os.utime(step, times)
+    assert run(PLAN, features).failed
+
+
+def test_the_features_that_are_judged_are_a_copy_and_what_is_told_is_of_the_original(
+    features: Path, tmp_path: Path
+) -> None:
+    copies: list[Path] = []
+    (features / "steps" / "broken.py").write_text("import no_such_module\n")
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, copied=copies.append)
+    [copy] = copies
+    assert copy.name == "features"
+    assert not copy.is_relative_to(tmp_path)
+    assert str(features / "steps" / "broken.py") in caught.value.message
+    assert str(copy) not in str(caught.value)
+    (features / "failures.yaml").unlink()
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features)
+    assert caught.value.message == f"{features / 'failures.yaml'} is missing"
+
+
+def test_what_tools_leave_among_the_features_is_not_judged_by(features: Path) -> None:
+    (features / ".pytest_cache").mkdir()
+    (features / ".pytest_cache" / "x.feature").write_text("Feature: x\n  Scenario: y\n")
+    assert run(PLAN, features) == run(PLAN, FIXTURES / "features")
+
+
+def test_features_of_which_one_is_no_file_are_no_verdict(features: Path) -> None:
+    os.mkfifo(features / "notes.md")
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features)
+    assert caught.value.message == (
+        f"{features / 'notes.md'} cannot be read: it is neither a file nor a folder"
+    )
+    assert caught.value.hint == "mend it, or take it out of the features"
+
+
+def test_a_link_to_nothing_among_the_features_is_passed_over(features: Path) -> None:
+    (features / ".#secrets.feature").symlink_to("somebody@somewhere")
+    assert run(PLAN, features).passed == run(PLAN, FIXTURES / "features").passed
+
+
+def test_features_that_there_is_no_room_to_copy_are_no_verdict(
+    features: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", refuse)
+    with pytest.raises(ComplianceError, match=f"{features} cannot be copied") as caught:
+        run(PLAN, features)
+    assert "TMPDIR" in str(caught.value.hint)
 
 
 def test_folders_without_scenarios_are_no_verdict(features: Path) -> None:
@@ -500,7 +562,7 @@ class Stand(Processes):
         assert cwd is not None
         self.command, self.environ = [str(part) for part in command], dict(environ or {})
         self.folder, self.seconds = cwd, seconds
-        self.files = {path.name: path.read_bytes() for path in cwd.iterdir()}
+        self.files = {path.name: path.read_bytes() for path in cwd.iterdir() if path.is_file()}
         if self.report is not None:
             place = next(part for part in self.command if part.startswith("--cucumber-json="))
             Path(place.partition("=")[2]).write_text(self.report)
@@ -520,9 +582,9 @@ def test_it_runs_in_a_folder_of_its_own_with_the_plan_on_one_line(
     plan = stand.folder / "plan.json"
     assert stand.command == [
         *(sys.executable, "-P", "-X", "utf8", compliance_runner.__file__),
-        *("-f", str(features), "-p", str(plan), "--no-ansi"),
+        *("-f", str(stand.folder / "features"), "-p", str(plan), "--no-ansi"),
         f"--cucumber-json={stand.folder / 'cucumber.json'}",
-        *("-b", str(features / "steps")),
+        *("-b", str(stand.folder / "features" / "steps")),
     ]
     assert stand.files.keys() == {"plan.json"}
     assert json.loads(stand.files["plan.json"]) == json.loads(PLAN.read_text())

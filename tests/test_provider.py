@@ -158,7 +158,7 @@ def test_an_empty_plugin_cache_does_not_hide_a_mirror(
         '{\n  "plugin_cache_dir": "/var/cache/plugins"\n}',
     ],
 )
-@pytest.mark.parametrize("place", ["explicit", "home", "folder"])
+@pytest.mark.parametrize("place", ["explicit", "older", "home", "folder"])
 def test_what_the_user_configured_is_left_alone(
     environ: dict[str, str], home: Path, tmp_path: Path, text: str, place: str
 ) -> None:
@@ -166,12 +166,14 @@ def test_what_the_user_configured_is_left_alone(
     (home / ".terraform.d").mkdir()
     path = {
         "explicit": tmp_path / "custom.tfrc",
+        "older": tmp_path / "custom.tfrc",
         "home": home / ".terraformrc",
         "folder": home / ".terraform.d" / "own.tfrc",
     }[place]
     path.write_text(text)
-    if place == "explicit":
-        environ |= {"TF_CLI_CONFIG_FILE": str(path)}
+    if place in ("explicit", "older"):
+        name = "TF_CLI_CONFIG_FILE" if place == "explicit" else "TERRAFORM_CONFIG"
+        environ |= {name: str(path)}
     assert find_provider(TERRAFORM, environ, [str(tmp_path / "root")]) == Installation()
 
 

@@ -243,6 +243,22 @@ def test_a_configuration_file_that_is_missing_is_dropped(tmp_path: Path) -> None
     assert environ["GOGC"] == "50"
 
 
+def test_a_configuration_file_under_its_older_name_is_the_callers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("older.tfrc", "newer.tfrc"):
+        (tmp_path / name).touch()
+    named = {"TERRAFORM_CONFIG": "older.tfrc"}
+    environ = isolated_environ(named)
+    assert "TERRAFORM_CONFIG" not in environ
+    assert environ["TF_CLI_CONFIG_FILE"] == str(tmp_path / "older.tfrc")
+    both = {**named, "TF_CLI_CONFIG_FILE": "newer.tfrc"}
+    assert isolated_environ(both)["TF_CLI_CONFIG_FILE"] == str(tmp_path / "newer.tfrc")
+    missing = isolated_environ({"TERRAFORM_CONFIG": "missing.tfrc"})
+    assert missing.keys().isdisjoint(("TERRAFORM_CONFIG", "TF_CLI_CONFIG_FILE"))
+
+
 def test_a_long_message_is_cut_to_the_first_error(tmp_path: Path) -> None:
     noise = "\n".join(["Warning: old", "Error: the first", "", "", *["more"] * 100])
     path = tmp_path / "terraform"

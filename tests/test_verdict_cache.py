@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +27,12 @@ from evidence import verdict as judged
 
 from generator import check as checking
 from generator import compliance, fingerprint, verdict_cache, workspace
+from generator.errors import ComplianceError, TerraformError
 from generator.failures import Failure
+from generator.process import Finished, Processes
 from generator.provider import Installation, Mirror
 from generator.report import html, junit, terminal, verdict_json
-from generator.terraform import Terraform
+from generator.terraform import Terraform, find_terraform
 from generator.verdict import Scenario, Verdict
 from generator.verdict_cache import VerdictCache
 
@@ -60,7 +62,9 @@ class Machine:
         self.plan: dict[str, Any] = copy.deepcopy(PLAN)
         self.planned: list[str] = []
         self.notes: list[str] = []
-        self.on_plan: Callable[[], None] = lambda: None
+        self.on_step: dict[str, Callable[[], object]] = {}
+        self.on_plan: Callable[[], object] = lambda: None
+        self.on_verdict: Callable[[], object] = lambda: None
         self.terraform = Terraform(tmp / "terraform", "Terraform", (1, 11, 4), "linux_amd64")
         self.mirror = Mirror(tmp / "mirror", HOST)
         self.build = self.mirror.package / "5.100.0" / "linux_amd64" / "provider"
@@ -82,12 +86,15 @@ class Machine:
             self.project,
             names or ("production",),
             jobs=1,
-            progress=lambda *_: None,
+            progress=self.progress,
             cache=known,
             note=self.notes.append,
             now=lambda: WHEN,
         )
         return list(found)
+
+    def progress(self, _: str, step: str) -> None:
+        self.on_step.get(step, lambda: None)()
 
 
 TREE = {
@@ -127,7 +134,7 @@ def machine(
     made = Machine(small_project, tmp)
     for variable, folder in (("XDG_CACHE_HOME", "cache"), ("XDG_STATE_HOME", "state")):
         monkeypatch.setenv(variable, str(tmp / folder))
-    for variable in ("CI", "FINBASE_CACHE", "TF_CLI_CONFIG_FILE"):
+    for variable in ("CI", "FINBASE_CACHE", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp))
     monkeypatch.syspath_prepend(tmp / "packages")
@@ -136,18 +143,27 @@ def machine(
     monkeypatch.setattr(checking, "find_terraform", lambda: made.terraform)
     monkeypatch.setattr(checking, "find_provider", lambda _: Installation((made.mirror,)))
 
-    def plan(_: object, stack: Path, *, project: Path) -> bytes:
-        assert project == made.project
-        made.planned.append(stack.name)
+    def initialise(_: object, tree: Any) -> Path:
+        made.planned.append(tree.folder.name)
         made.on_plan()
-        return json.dumps(made.plan).encode()
+        return Path()
 
-    def run(_: bytes, __: Path, *, environment: str, processes: object) -> Verdict:
+    def run(_: object, __: object, ___: object, command: str, *____: str) -> bytes:
+        return json.dumps(made.plan).encode() if command == "show" else b""
+
+    def judge(_: bytes, features: Path, environment: str, processes: object) -> Verdict:
         assert processes
+        assert features.is_dir()
+        made.on_verdict()
         return judged(environment)
 
-    monkeypatch.setattr(workspace.Workspace, "plan", plan)
-    monkeypatch.setattr(compliance, "run", run)
+    monkeypatch.setattr(workspace.Workspace, "_initialise", initialise)
+    monkeypatch.setattr(workspace.Workspace, "_run", run)
+    read = compliance.read_on_one_line
+    monkeypatch.setattr(
+        compliance, "read_on_one_line", lambda p: p if isinstance(p, bytes) else read(p)
+    )
+    monkeypatch.setattr(compliance, "_judge", judge)
     return made
 
 
@@ -196,6 +212,9 @@ CHANGES: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {
     "a setting of Python": lambda _, p: p.setenv("PYTHONOPTIMIZE", "2"),
     "a setting of Terraform": lambda _, p: p.setenv("TF_PLUGIN_CACHE_DIR", "/nowhere"),
     "the configuration of Terraform": lambda m, _: (m.tmp / ".terraformrc").write_text("# x"),
+    "a configuration under the older name": lambda m, p: p.setenv(
+        "TERRAFORM_CONFIG", str(step(m, "# x", "x.tfrc"))
+    ),
     "Terraform": lambda m, _: replaced(m.terraform.path),
     "Terraform, in its place": lambda m, _: overwritten(m.terraform.path),
     "the version of Terraform": lambda m, _: setattr(
@@ -223,6 +242,10 @@ CHANGES: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {
     "a module that it pins": lambda m, _: appended(m.project / "modules/network/1.0.0/main.tf"),
     "a file that a module ships": lambda m, _: appended(m.project / "modules/secret/1.0.1/x.zip"),
     "a file less in a module": lambda m, _: (m.project / "modules/secret/1.0.1/x.zip").unlink(),
+    "a file of a module in a folder of Python's": lambda m, _: step(
+        m, "x", "modules/network/1.0.0/__pycache__/x"
+    ),
+    "a module that may hide a step's own": lambda m, _: (m.tmp / "packages/new.py").write_text(""),
 }
 
 
@@ -284,10 +307,103 @@ def test_without_a_cache_nothing_is_kept_and_nothing_believed(machine: Machine) 
     assert entries(machine) == before
 
 
-def test_a_change_during_a_plan_leaves_nothing(machine: Machine) -> None:
-    machine.on_plan = lambda: appended(machine.project / "modules/network/1.0.0/main.tf")
+CHANGED = {
+    "a module": ("plan", "modules/network/1.0.0/main.tf"),
+    "a step": ("features", "features/steps/network_steps.py"),
+    "a feature": ("features", "features/network.feature"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED)
+@pytest.mark.parametrize("back", [True, False])
+def test_a_change_on_the_way_to_a_verdict_leaves_nothing_even_if_it_is_undone(
+    machine: Machine, case: str, back: bool
+) -> None:
+    step, name = CHANGED[case]
+    path = machine.project / name
+    before = path.read_bytes()
+    machine.on_step[step] = lambda: appended(path)
+    if back:
+        machine.on_plan = machine.on_verdict = lambda: path.write_bytes(before)
+    machine.check()
+    assert path.read_bytes() == (before if back else before + b"\n")
+    assert entries(machine) == []
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_a_change_once_the_copies_are_made_is_of_the_next_verdict(
+    machine: Machine, case: str
+) -> None:
+    path = machine.project / CHANGED[case][1]
+    before = path.read_bytes()
+    machine.on_verdict = lambda: appended(path)
+    machine.check()
+    machine.on_verdict = lambda: None
+    machine.check()
+    assert machine.planned == ["production"]
+    path.write_bytes(before)
+    machine.check()
+    assert machine.planned == []
+
+
+def test_what_is_looked_at_for_clocks_and_files_is_what_was_planned(machine: Machine) -> None:
+    path = machine.project / "modules/network/1.0.0/main.tf"
+    path.write_text("locals { t = plantimestamp() }")
+    machine.on_plan = lambda: path.write_text("locals {}")
+    machine.on_verdict = lambda: path.write_text("locals { t = plantimestamp() }")
     machine.check()
     assert entries(machine) == []
+
+
+def test_a_configuration_that_was_another_during_a_plan_leaves_nothing(machine: Machine) -> None:
+    config = machine.tmp / ".terraformrc"
+    config.write_text("# x")
+    os.utime(config, (1, 1))
+    machine.on_step["plan"] = lambda: config.write_text("# y")
+    machine.on_plan = lambda: config.write_text("# x")
+    machine.check()
+    assert entries(machine) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("TERRAFORM_CONFIG", "# x"),
+        ("TF_CLI_CONFIG_FILE", "# x"),
+        ("TF_CLI_CONFIG_FILE", 'plugin_cache_dir = "$HOME/of/mine"'),
+        ("TERRAFORM_CONFIG", 'plugin_cache_dir = "${HOME}/of/mine"'),
+        ("TERRAFORM_CONFIG", '{"plugin_cache_dir": "$HOME/of/mine"}'),
+        ("TF_CLI_CONFIG_FILE", 'provider_installation { filesystem_mirror { path = "$HERE" } }'),
+    ],
+)
+def test_a_configuration_that_is_named_decides_with_what_it_names(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, variable: str, text: str
+) -> None:
+    config = machine.tmp / "named.tfrc"
+    config.write_text(text)
+    monkeypatch.setenv("HERE", str(machine.tmp / "of/mine"))
+    monkeypatch.setenv(variable, str(config))
+    machine.check()
+    machine.check()
+    assert (machine.planned, machine.notes) == ([], [])
+    if "mine" in text or "HERE" in text:
+        shutil.copytree(machine.tmp / "mirror", machine.tmp / "of/mine")
+    else:
+        config.write_text("# y")
+    machine.check()
+    assert machine.planned == ["production"]
+
+
+@pytest.mark.parametrize(
+    "name", ["features/x.md", "features/steps/x.py", "modules/network/1.0.0/x"]
+)
+def test_a_pipe_in_the_project_is_refused_and_waited_for_by_nothing(
+    machine: Machine, name: str
+) -> None:
+    os.mkfifo(machine.project / name)
+    with pytest.raises((ComplianceError, TerraformError), match=name.rpartition("/")[2]) as raised:
+        machine.check()
+    assert "neither a file nor a folder" in str(raised.value) or "named pipe" in str(raised.value)
 
 
 REMOTE_STATE: dict[str, Any] = {
@@ -302,6 +418,12 @@ def step(machine: Machine, text: str, name: str = "features/steps/x.py") -> Path
     path = machine.project / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{text}\n")
+    return path
+
+
+def linked(machine: Machine, name: str, target: Path) -> Path:
+    path = machine.project / name
+    path.symlink_to(target)
     return path
 
 
@@ -404,6 +526,72 @@ UNREPEATABLE: dict[str, tuple[str, Callable[[Machine], object]]] = {
         "features/network/more/x.py imports os",
         lambda m: step(m, "import os", "features/network/more/x.py"),
     ),
+    "linked steps": (
+        "features/steps/x.py imports os",
+        lambda m: [
+            step(m, "import os"),
+            (m.project / "features/steps").rename(m.tmp / "steps"),
+            linked(m, "features/steps", m.tmp / "steps"),
+        ],
+    ),
+    "linked templates": (
+        "modules/network/1.0.0/shared/x.tftpl has plantimestamp",
+        lambda m: [
+            step(m, "${plantimestamp()}", "shared/x.tftpl"),
+            linked(m, "modules/network/1.0.0/shared", m.project / "shared"),
+        ],
+    ),
+    "choice": (
+        "file of a file",
+        lambda m: hcl(m, 'locals { t = file("${path.module}/x" == "" ? "" : "/etc/hostname") }'),
+    ),
+    "pattern": (
+        "fileset of a file",
+        lambda m: hcl(m, 'locals { t = fileset("${path.module}/x", "../../../*") }'),
+    ),
+    "tofu": (
+        "more.tofu has plantimestamp",
+        lambda m: hcl(m, "locals { t = plantimestamp() }", "more.tofu"),
+    ),
+    "tofu in JSON": (
+        "more.tofu.json has plantimestamp",
+        lambda m: hcl(m, '{"locals": {"t": "${plantimestamp()}"}}', "more.tofu.json"),
+    ),
+    "compiled": (
+        "features/steps/x.abi3.so cannot be read",
+        lambda m: step(m, "", "features/steps/x.abi3.so"),
+    ),
+    "hidden": (
+        "x.py imports kinds",
+        lambda m: [
+            step(m, "", "features/steps/kinds.py"),
+            step(m, "import kinds"),
+            (m.tmp / "packages/kinds.py").write_text(""),
+        ],
+    ),
+    "hidden Python": (
+        "network_steps.py imports re",
+        lambda m: (m.tmp / "packages/re.py").write_text(""),
+    ),
+    "script": (
+        "terraform is a script, which may start any Terraform",
+        lambda m: m.terraform.path.write_text("#!/bin/sh\n"),
+    ),
+    **{
+        text: (
+            "Terraform's configuration does not say plainly in which folders it keeps providers",
+            lambda m, text=text: (m.tmp / ".terraformrc").write_text(text),  # type: ignore[misc]
+        )
+        for text in (
+            "plugin_cache_dir = <<X\n/here\nX\n",
+            'plugin_cache_dir = "here"',
+            'plugin_cache_dir = "/here/$$"',
+            'plugin_cache_dir = /**/ "/here"',
+            '/*\n#*/ plugin_cache_dir = /**/ "/here"',
+            '{"plugin_cache_d\\u0069r": "/here"}',
+            'provider_installation { filesystem_mirror { path = "./here" } }',
+        )
+    },
 }
 
 
@@ -664,9 +852,14 @@ def test_where_nothing_can_be_written_all_is_reached_and_nothing_fails(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    cache = VerdictCache.open()
+    def refuse_of_cache(path: str | Path, *more: Any, **options: Any) -> None:
+        if Path(path).is_relative_to(machine.tmp):
+            refuse()
+        real(path, *more, **options)
+
+    cache, real = VerdictCache.open(), os.utime
     monkeypatch.setattr(tempfile, "mkstemp", refuse)
-    monkeypatch.setattr(os, "utime", refuse)
+    monkeypatch.setattr(os, "utime", refuse_of_cache)
     assert isinstance(cache, VerdictCache)
     assert [v.remembered for v in machine.check("production", "staging")] == [WHEN, None]
     assert machine.planned == ["staging"]
@@ -779,22 +972,25 @@ def test_terraform_is_not_started_for_what_is_known(
     project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp = tmp_path_factory.mktemp("terraform")
-    real = shutil.which(os.environ.get("FINBASE_TERRAFORM", "terraform")) or shutil.which("tofu")
-    counted = tmp / "terraform"
-    counted.write_text(f'#!/bin/sh\necho "$1" >> {tmp}/started\nexec {real} "$@"\n')
-    counted.chmod(0o755)
-    monkeypatch.setenv("FINBASE_TERRAFORM", str(counted))
+    program, seen = find_terraform().path, list[str]()
+    real = Processes.run
+
+    def run_and_tell(self: Processes, command: Sequence[str | Path], **more: Any) -> Finished:
+        if command[0] == program:
+            seen.append(str(command[1]))
+        return real(self, command, **more)
+
+    monkeypatch.setattr(Processes, "run", run_and_tell)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp / "state"))
     monkeypatch.delenv("FINBASE_CACHE", raising=False)
     report = tmp / "verdict.json"
 
     def run() -> tuple[list[str], Any]:
-        (tmp / "started").write_text("")
+        seen.clear()
         done = finbase(project, "check", "development", "--cache", "--json", str(report))
         assert done.exit_code == 0, done.output
-        started = (tmp / "started").read_text().split()
-        return started, json.loads(report.read_text())["environments"][0]
+        return list(seen), json.loads(report.read_text())["environments"][0]
 
     started, first = run()
     assert started == ["version", "init", "plan", "show"]
