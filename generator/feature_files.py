@@ -51,13 +51,7 @@ def copy_features(features: Path, target: Path) -> None:
     Raises ``ComplianceError`` where something in it cannot be copied, or is no file.
     """
     try:
-        shutil.copytree(
-            features,
-            target,
-            ignore=IGNORED,
-            copy_function=_copy_file,
-            ignore_dangling_symlinks=True,
-        )
+        shutil.copytree(features, target, ignore=IGNORED, copy_function=_copy_file)
     except shutil.Error as error:
         path, _, why = error.args[0][0]
         raise ComplianceError(
@@ -72,7 +66,7 @@ def copy_features(features: Path, target: Path) -> None:
 
 def _copy_file(source: str, target: str) -> None:
     if not Path(source).is_file():  # To read a pipe would be to wait for ever.
-        raise shutil.SpecialFileError("it is neither a file nor a folder")
+        raise shutil.SpecialFileError("it is neither a file nor a folder, nor a link to one")
     shutil.copyfile(source, target)
 
 

@@ -163,7 +163,9 @@ def _tree(folder: Path, ignore: Ignore = feature_files.IGNORED) -> str:
     digest = hashlib.sha256()
     for path in files(folder, ignore):
         if not path.is_file():  # To read a pipe would be to wait for ever.
-            raise OSError(errno.EINVAL, "it is neither a file nor a folder", str(path))
+            raise OSError(
+                errno.EINVAL, "it is neither a file nor a folder, nor a link to one", str(path)
+            )
         content = path.read_bytes()
         name = path.relative_to(folder).as_posix()
         digest.update(f"{len(name)} {len(content)} {name}".encode(errors="surrogateescape"))

@@ -277,19 +277,27 @@ def test_what_tools_leave_among_the_features_is_not_judged_by(features: Path) ->
     assert run(PLAN, features) == run(PLAN, FIXTURES / "features")
 
 
-def test_features_of_which_one_is_no_file_are_no_verdict(features: Path) -> None:
-    os.mkfifo(features / "notes.md")
+@pytest.mark.parametrize("kind", ["a pipe", "a link to nothing"])
+def test_features_of_which_one_is_no_file_are_no_verdict(features: Path, kind: str) -> None:
+    if kind == "a pipe":
+        os.mkfifo(features / "notes.md")
+    else:
+        (features / "notes.md").symlink_to("nothing")
     with pytest.raises(ComplianceError) as caught:
         run(PLAN, features)
     assert caught.value.message == (
-        f"{features / 'notes.md'} cannot be read: it is neither a file nor a folder"
+        f"{features / 'notes.md'} cannot be read: "
+        "it is neither a file nor a folder, nor a link to one"
     )
     assert caught.value.hint == "mend it, or take it out of the features"
 
 
-def test_a_link_to_nothing_among_the_features_is_passed_over(features: Path) -> None:
-    (features / ".#secrets.feature").symlink_to("somebody@somewhere")
-    assert run(PLAN, features).passed == run(PLAN, FIXTURES / "features").passed
+@pytest.mark.parametrize("relative", [True, False])
+def test_features_and_steps_that_are_links_are_judged_by(features: Path, relative: bool) -> None:
+    for name in ("steps", "secrets.feature", "failures.yaml"):
+        (features / name).rename(features.parent / name)
+        (features / name).symlink_to(Path("..", name) if relative else features.parent / name)
+    assert run(PLAN, features) == run(PLAN, FIXTURES / "features")
 
 
 def test_features_that_there_is_no_room_to_copy_are_no_verdict(
