@@ -246,6 +246,10 @@ def _children(
         here.add(step[1])
         yield from _module(child, calls[step[1]]["module"], child["address"], found)
     for name, call in calls.items():
+        given = call.get("expressions", {})
+        for variable, said in call["module"].get("variables", {}).items():
+            if "default" not in said and variable not in given:
+                yield f"{prefix}module.{name} is given no {variable}, which has no default"
         if name not in here and _is_one(call):  # Well, if there is nothing in it.
             yield from _module({}, call["module"], f"{prefix}module.{name}", found)
 

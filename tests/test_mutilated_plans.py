@@ -149,6 +149,10 @@ PARTIAL: dict[str, tuple[bytes, str]] = {
         changed(drop("configuration", "root_module", "module_calls", "base")),
         "is planned, but not configured",
     ),
+    "a module given nothing": (
+        changed(drop("configuration", "root_module", "module_calls", "base", "expressions")),
+        r"module\.base is given no zones, which has no default",
+    ),
     "planned twice": (
         changed(lambda plan: at(plan, PLANNED).append(at(plan, PLANNED)[0])),
         "is planned twice",

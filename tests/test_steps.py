@@ -11,6 +11,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "features" / "steps"))
 
+from kinds import of_kind
 from policies import Statement, allowed, named
 from stack_graph import Resource, Stack
 from windows import business, daily, overlap, weekly
@@ -20,6 +21,40 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 def at(stack: Stack, address: str) -> Resource:
     return next(each for each in stack.resources if each.address == address)
+
+
+# --- kinds --------------------------------------------------------------------------------
+
+WRITTEN = {"expressions": {"replicate_source_db": {"references": ["aws_db_instance.x.arn"]}}}
+KNOWN = {"values": {"replicate_source_db": "arn:aws:rds:eu-west-1:111111111111:db:x"}}
+
+
+@pytest.mark.parametrize(
+    ("configured", "planned", "unknown", "kind"),
+    [
+        (WRITTEN, {}, {"replicate_source_db": True}, "replica"),
+        ({}, {}, {"replicate_source_db": True}, "replica"),
+        ({}, KNOWN, {}, "replica"),
+        ({}, {"values": {"replicate_source_db": None}}, {}, "primary"),
+        ({}, {}, {}, "primary"),
+    ],
+)
+def test_a_replica_is_known_by_what_is_written_or_by_what_is_planned(
+    configured: Any, planned: Any, unknown: Any, kind: str
+) -> None:
+    one = {"address": "aws_db_instance.y", "mode": "managed", "type": "aws_db_instance"}
+    one |= {"name": "y"}
+    change = {"actions": ["create"], "after_unknown": unknown}
+    stack = Stack(
+        {
+            "configuration": {"root_module": {"resources": [one | configured]}},
+            "planned_values": {"root_module": {"resources": [one | {"values": {}} | planned]}},
+            "resource_changes": [one | {"change": change}],
+        }
+    )
+    other = {"replica": "primary", "primary": "replica"}[kind]
+    assert len(of_kind(stack, kind)) == len(of_kind(stack, "instance")) == 1
+    assert of_kind(stack, other) == ()
 
 
 # --- policies ------------------------------------------------------------------------------

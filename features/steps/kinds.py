@@ -26,11 +26,16 @@ def of_kind(stack: Stack, kind: str) -> tuple[Resource, ...]:
         return tuple(each for type_ in _KEYS for each in stack.all(type_))
     if kind not in ("primary", "replica", "instance"):
         return stack.all(kind)
-    return tuple(
-        each
-        for each in stack.all("aws_db_instance")
-        if kind == "instance" or stack.is_set(each, "replicate_source_db") == (kind == "replica")
-    )
+    instances = stack.all("aws_db_instance")
+    if kind == "instance":
+        return instances
+    return tuple(each for each in instances if _is_replica(stack, each) == (kind == "replica"))
+
+
+def _is_replica(stack: Stack, instance: Resource) -> bool:
+    """Whether a database has a source, as it is written or as it is planned."""
+    source = "replicate_source_db"
+    return stack.is_set(instance, source) or instance.planned(source) is not None
 
 
 def is_private(subnet: Resource) -> bool:
