@@ -23,7 +23,9 @@ from generator.render import render_stack
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(__file__).parent / "corpus" / "injection"
 REGISTRY = Registry(ROOT)
-SECONDS, MIB = 2.0, 300
+# A yardstick is a million turns of a loop, in the same process: how fast the machine is, and what
+# else it does, decides nothing. 45 of them take 2 s on a machine of 2026.
+YARDSTICKS, MIB = 45, 300
 
 PAYLOADS = {
     "hcl": '${file("/etc/passwd")}',
@@ -282,16 +284,21 @@ from generator.registry import Registry
 from generator.environment import load
 from generator.errors import InputError
 root = Path(sys.argv[2])
-start = time.perf_counter()
+def yardstick():
+    start = time.process_time()
+    sum(n * n % 7 for n in range(1_000_000))
+    return time.process_time() - start
+before = yardstick()
+start = time.process_time()
 try:
     load(root / "environments" / "production.yaml", Registry(Path(sys.argv[1])), root)
     found = "accepted"
 except InputError as error:
     found = " ".join(sorted({d.code for d in error.diagnostics}))
     assert len(error.diagnostics) <= 101, len(error.diagnostics)
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
-print(seconds, int(peak[1]) // 1024, found)
+print(seconds / max(before, yardstick()), int(peak[1]) // 1024, found)
 """
 
 
@@ -312,10 +319,10 @@ def test_a_heavy_file_is_answered_soon_and_with_little(
         timeout=60,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    seconds, peak, found = done.stdout.split(maxsplit=2)
-    record_property("measured", f"{seconds} s, {peak} MiB")
+    times, peak, found = done.stdout.split(maxsplit=2)
+    record_property("measured", f"{times} yardsticks, {peak} MiB")
     assert found.startswith("FB"), found
-    assert float(seconds) < SECONDS, f"{seconds} s, {found}"
+    assert float(times) < YARDSTICKS, f"{times} yardsticks, {found}"
     assert int(peak) < MIB, f"{peak} MiB, {found}"
     assert snapshot(tmp_path) == before
 
