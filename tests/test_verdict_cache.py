@@ -118,6 +118,12 @@ TREE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_steps_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests import steps themselves; to finbase, its own path would seem to hide them."""
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if Path(each).name != "steps"])
+
+
 @pytest.fixture
 def small_project(tmp_path: Path) -> Path:
     for name, text in TREE.items():
