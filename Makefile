@@ -45,10 +45,10 @@ docs: .venv/ready ## Build the pages into build/docs, without a warning
 	@$(BIN)/sphinx-build -q -W --keep-going -n -d build/doctrees docs build/docs
 
 man: .venv/ready ## Write the manual page
-	@FINBASE_UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_man_page.py
+	@FINBASE_UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/whole/test_man_page.py
 
 soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
-	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/test_interruption.py tests/test_drawn.py tests/rotation tests/test_rehearse.py
+	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/project/test_interruption.py tests/whole/test_drawn.py tests/rotation tests/rehearsal/test_rehearse.py
 
 fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
 	@$(BIN)/python tests/fuzz literals --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
@@ -64,6 +64,7 @@ lint: .venv/ready ## Check style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --strict templates/modules/secret/rotation
+	@$(BIN)/lint-imports
 
 format: .venv/ready ## Put the Python code in order
 	@$(BIN)/ruff check --fix .
@@ -91,7 +92,7 @@ audit: build/audit/ready ## Ask PyPI what is known against each locked release
 sbom: .venv/ready build/audit/ready ## Write a bill of materials to build/sbom.cdx.json
 	@build/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		--output-file build/sbom.cdx.json $(BIN)/python
-	@$(BIN)/python -m pytest --quiet tests/test_supply_chain.py
+	@$(BIN)/python -m pytest --quiet tests/whole/test_supply_chain.py
 
 lock: .venv/ready ## Resolve the dependencies anew, with hashes
 	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --group docs --output-file requirements/all.lock

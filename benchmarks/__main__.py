@@ -65,9 +65,9 @@ def bare_terraform(scratch: Path, name: str = "production") -> Callable[[], byte
     The copy is made once, outside of what is timed. Each run begins with nothing installed, and
     gives the plan as JSON.
     """
-    from generator.offline import isolate_backend, isolate_provider
-    from generator.provider import find_provider
-    from generator.terraform import find_terraform, isolated_environ
+    from finbase.terraform.offline import isolate_backend, isolate_provider
+    from finbase.terraform.program import find_terraform, isolated_environ
+    from finbase.terraform.provider import find_provider
 
     terraform = find_terraform()
     shutil.copytree(ROOT / "modules", scratch / "modules")

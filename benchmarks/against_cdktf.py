@@ -105,8 +105,8 @@ class Finbase:
 
     def resources(self) -> Counter[str]:
         """Count the resources of a plan by type."""
-        from generator.terraform import find_terraform
-        from generator.workspace import Workspace
+        from finbase.terraform.program import find_terraform
+        from finbase.terraform.workspace import Workspace
 
         scratch = self._folder / "scratch"
         scratch.mkdir()

@@ -112,7 +112,7 @@ def _measure(scratch: Path) -> int:
 
 def _counting(scratch: Path, log: Path) -> Path:
     """Make a program that runs Terraform, and writes down what it ran and for how long."""
-    from generator.terraform import find_terraform
+    from finbase.terraform.program import find_terraform
 
     program = scratch / "terraform"
     program.write_text(_COUNTED.format(terraform=find_terraform().path, log=log))

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from generator.scaffold.copying import renamed
+from finbase.scaffold.copying import renamed
 
 ROOT = Path(__file__).resolve().parent.parent
 FINBASE = str(Path(sys.executable).with_name("finbase"))

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from generator.terraform import find_terraform
-from generator.workspace import Workspace
-
-ROOT = Path(__file__).resolve().parent.parent
+from finbase.terraform.program import find_terraform
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
 
 # No verdict comes from an earlier run, unless a test wants just that.
 os.environ.setdefault("FINBASE_CACHE", "0")

@@ -2,7 +2,7 @@
 """The stack of ``environments/development`` for CDK for Terraform: ``python main.py FOLDER``.
 
 It is the yardstick of ``make benchmark-cdktf`` and is never applied. It has the resources of the
-rendered stack, type by type and one by one; ``docs/speed.md`` says what differs.
+rendered stack, type by type and one by one; ``docs/evidence/speed.md`` says what differs.
 """
 
 from __future__ import annotations

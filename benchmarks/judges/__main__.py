@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchmarks.judges.judge import Verdict, judge_plans, judge_sources
 from benchmarks.judges.tools import HOME, Judges
-from generator.errors import FinbaseError
-from generator.terraform import find_terraform
-from generator.workspace import Workspace
+from finbase.errors import FinbaseError
+from finbase.terraform.program import find_terraform
+from finbase.terraform.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 

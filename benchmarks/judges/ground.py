@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from generator.registry import Registry
-from generator.tree import lay_out
-from generator.workspace import Workspace
+from finbase.contract.registry import Registry
+from finbase.project.tree import lay_out
+from finbase.terraform.workspace import Workspace
 
 __all__ = ["Files", "keys_made", "newest_modules", "place", "plan_with_keys", "stacks"]
 

@@ -10,8 +10,8 @@ from typing import TypeAlias
 from benchmarks.judges.ground import Files, newest_modules, place, plan_with_keys, stacks
 from benchmarks.judges.skips import Skip, skips, skips_of_templates, uncounted, without_skips
 from benchmarks.judges.tools import Finding, Judgement, Judges
-from generator.prove import rendered_files
-from generator.workspace import Workspace
+from finbase.judge.prove import rendered_files
+from finbase.terraform.workspace import Workspace
 
 __all__ = ["MOST", "Hearing", "Verdict", "judge_plans", "judge_sources"]
 

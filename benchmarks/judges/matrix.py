@@ -1,9 +1,8 @@
 """Put the failures of the catalogue back, and see which judge sees them.
 
-``python -m benchmarks.judges.matrix`` prints the tables of ``docs/judges.md`` and the README, and
-with ``--write`` puts them there; mutations or ids can be named. A judge sees a failure where it
-finds something that it does not find in the same stack without the mutation, in its sources or in
-its plan.
+``python -m benchmarks.judges.matrix`` prints the tables of ``docs/evidence/judges.md`` and the
+README, and ``--write`` puts them there; mutations or ids can be named. A judge sees a failure if
+it reports something that it does not report on the same stack without the mutation.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from pathlib import Path
 from benchmarks.judges.ground import Files, keys_made, place, stacks
 from benchmarks.judges.tables import WAYS, Seen, filled, row, rule, tables
 from benchmarks.judges.tools import HOME, Judgement, Judges
-from generator.errors import FinbaseError
-from generator.progress import unwatched
-from generator.proof import Mutation, Outcome, mutate
-from generator.prove import prove, rendered_files, select
-from generator.terraform import find_terraform
-from generator.workspace import Workspace
+from finbase.errors import FinbaseError
+from finbase.judge.mutations import Mutation, Outcome, mutate
+from finbase.judge.prove import prove, rendered_files, select
+from finbase.system.progress import unwatched
+from finbase.terraform.program import find_terraform
+from finbase.terraform.workspace import Workspace
 
 __all__ = ["look"]
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (ROOT / "docs" / "judges.md", ROOT / "README.md")
+PAGES = (ROOT / "docs" / "evidence" / "judges.md", ROOT / "README.md")
 
 _BATCH = 8  # Plans that checkov is given at once: one start for all, and still little memory.
 
@@ -115,7 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="ID", help="mutations or failures; all if none")
     parser.add_argument(
-        "--write", action="store_true", help="put the tables into docs/judges.md and README.md"
+        "--write",
+        action="store_true",
+        help="put the tables into the docs and README.md",
     )
     given = parser.parse_args(arguments)
     if given.write and given.names:

@@ -18,8 +18,8 @@ from benchmarks.judges.ground import Files, place, stacks
 from benchmarks.judges.skips import without_skips
 from benchmarks.judges.tables import by_id
 from benchmarks.judges.tools import HOME, Judgement, Judges
-from generator.errors import FinbaseError
-from generator.prove import rendered_files
+from finbase.errors import FinbaseError
+from finbase.judge.prove import rendered_files
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = Path(__file__).resolve().parent / "public" / "main.tf"
@@ -42,11 +42,11 @@ _FUNCTION = re.compile(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the rows of both tables in ``docs/judges.md``, and each finding."""
+    """Print the rows of both tables in ``docs/evidence/judges.md``, and each finding."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.judges.public",
         description="Judge our staging stack, and the same one of public modules.",
-        epilog="docs/judges.md has the commands that bring the modules.",
+        epilog="docs/evidence/judges.md has the commands that bring the modules.",
     )
     parser.add_argument(
         "folder", type=Path, help="holds each module that public/main.tf names, as its tag has it"
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder: Path = parser.parse_args(arguments).folder
     missing = sorted(name for name in modules_needed() if not (folder / name).is_dir())
     if missing:
-        parser.error(f"{folder} has no {', '.join(missing)}; docs/judges.md says how to get them")
+        parser.error(f"no {', '.join(missing)} in {folder}; see docs/evidence/judges.md")
     with tempfile.TemporaryDirectory(prefix="finbase-judge-") as name:
         try:
             _judge(folder, Path(name).resolve())

@@ -1,4 +1,4 @@
-"""What the judges saw, as the tables of ``docs/judges.md`` and the README."""
+"""What the judges saw, as the tables of ``docs/evidence/judges.md`` and the README."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from benchmarks.judges.tools import Finding
-from generator.errors import FinbaseError
-from generator.proof import Mutation
+from finbase.errors import FinbaseError
+from finbase.judge.mutations import Mutation
 
 __all__ = [
     "COUNTS",

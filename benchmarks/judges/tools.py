@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.errors import FinbaseError
+from finbase.errors import FinbaseError
 
 __all__ = ["HOME", "Finding", "Judgement", "Judges"]
 

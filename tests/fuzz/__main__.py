@@ -6,10 +6,11 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+_ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(_ROOT), str(_ROOT / "generator")]
 
 TRACED = [
-    "generator.plan_json",
+    "finbase.plan.document",
     "addresses",
     "findings",
     "kinds",

@@ -21,8 +21,8 @@ from fast_judge import ROOT
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from generator.hcl import attributes
-from generator.terraform import find_terraform, isolated_environ
+from finbase.render.hcl import attributes
+from finbase.terraform.program import find_terraform, isolated_environ
 
 __all__ = ["BATCH", "canonical", "drawn", "main", "read_back"]
 

@@ -19,9 +19,9 @@ from fast_judge import FEATURES, ROOT, Judge, StepCrashError
 from mutilation import BYTES, WAYS, Place, mutilated, places, spoil
 from real_plans import GOOD, make_plans
 
-from generator import compliance
-from generator.errors import ComplianceError
-from generator.plan_json import demand_whole, read_plan
+from finbase.errors import ComplianceError
+from finbase.judge import compliance
+from finbase.plan.document import demand_whole, read_plan
 
 __all__ = ["Campaign", "WrongError", "main"]
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from generator.registry import Registry
+    from finbase.contract.registry import Registry
 
 __all__ = ["SECONDS", "WrongError", "changed", "examine", "main"]
 
@@ -91,9 +91,9 @@ def examine(data: bytes) -> str:
 
     Raises ``WrongError``, or whatever else the product raises.
     """
-    from generator.environment import read
-    from generator.errors import InputError
-    from generator.render import render_stack
+    from finbase.environment.load import read
+    from finbase.errors import InputError
+    from finbase.render.render import render_stack
 
     begun = time.process_time()
     try:
@@ -159,7 +159,7 @@ def main(seconds: float, seed: int) -> int:
     """Run the campaign; libFuzzer ends the process, with 0 where nothing was found."""
     import atheris
 
-    with atheris.instrument_imports(include=["generator"]):
+    with atheris.instrument_imports(include=["finbase"]):
         _warm()
     folder = ROOT / "build" / "fuzz"
     corpus = folder / "yaml"
@@ -193,7 +193,7 @@ def _examined() -> Callable[[bytes], None]:
 
 @cache
 def _registry() -> Registry:
-    from generator.registry import Registry
+    from finbase.contract.registry import Registry
 
     return Registry(ROOT)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from fast_judge import FEATURES, ROOT
 
-from generator.proof import Mutation, load_mutations, mutate
-from generator.prove import rendered_files
-from generator.terraform import find_terraform
-from generator.tree import lay_out
-from generator.workspace import Workspace
+from finbase.judge.mutations import Mutation, load_mutations, mutate
+from finbase.judge.prove import rendered_files
+from finbase.project.tree import lay_out
+from finbase.terraform.program import find_terraform
+from finbase.terraform.workspace import Workspace
 
 __all__ = ["GOOD", "make_plans"]
 

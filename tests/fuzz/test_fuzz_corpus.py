@@ -18,9 +18,10 @@ from fuzz_plans import Campaign, WrongError
 from fuzz_yaml import examine
 from mutilation import WAYS, mutilated, places
 
-from generator import compliance, environment
-from generator.errors import Diagnostic, InputError
-from generator.workspace import Workspace
+from finbase.environment import load as environment
+from finbase.errors import Diagnostic, InputError
+from finbase.judge import compliance
+from finbase.terraform.workspace import Workspace
 
 CORPUS = Path(__file__).parent / "corpus"
 CASES = [json.loads(line) for line in (CORPUS / "yaml.jsonl").read_text().splitlines()]

@@ -30,10 +30,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = 0.9
 TESTS = {
-    "generator/rules/*.py": ("rules", "answers", "handbook", "rules_text", "known", "agreement"),
-    "generator/hcl.py": ("hcl", "render"),
-    "generator/release.py": ("release",),
-    "generator/compliance.py": ("compliance", "mutilated_plans"),
+    "generator/finbase/environment/rules/*.py": (
+        *("environment/rules", "source/answers", "environment/handbook"),
+        *("environment/rules_text", "aws/known", "environment/agreement"),
+    ),
+    "generator/finbase/render/hcl.py": ("render/hcl", "render/render"),
+    "generator/finbase/release/prepare.py": ("release/prepare",),
+    "generator/finbase/judge/compliance.py": ("judge/compliance", "plan/mutilated_plans"),
 }
 """The files that are changed → the tests that are to notice, by the middle of their names."""
 COPIED = [
@@ -56,6 +59,11 @@ class Mutant:
     file: str
     function: str
     line: str
+
+
+def _test_file(name: str) -> str:
+    """Return the path of a test file, from ``<package>/<module>``."""
+    return f"tests/{name.replace('/', '/test_')}.py"
 
 
 def main() -> int:
@@ -100,9 +108,11 @@ def prepare(scratch: Path, files: Sequence[str]) -> None:
             shutil.copytree(source, scratch / name, ignore=leave)
         else:
             shutil.copy(source, scratch / name)
-    for path in scratch.glob("generator/rules/*.py"):
+    for path in scratch.glob("generator/finbase/environment/rules/*.py"):
         path.write_text(undecorated(path.read_text()))
-    tests = [f"tests/test_{name}.py" for names in TESTS.values() for name in names]
+    tests = [
+        f"tests/{name.replace('/', '/test_')}.py" for names in TESTS.values() for name in names
+    ]
     settings = {
         "source_paths": ["generator"],
         "only_mutate": list(files),
@@ -146,7 +156,7 @@ def outcomes(scratch: Path) -> Iterator[tuple[str, tuple[str, int | None]]]:
 def survives(scratch: Path, name: str, file: str) -> bool:
     """Try a mutant again, where it is there from the first import on."""
     names = next(names for pattern, names in TESTS.items() if fnmatch(file, pattern))
-    tests = [f"tests/test_{name}.py" for name in names]
+    tests = [_test_file(name) for name in names]
     options = ["-x", "-q", "-m", "not terraform", "-p", "no:cacheprovider", "-p", "no:xdist"]
     try:
         finished = subprocess.run(

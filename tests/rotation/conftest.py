@@ -19,7 +19,7 @@ from fake_database import FakeDatabase  # noqa: E402
 from fake_postgres import Pki, make_pki  # noqa: E402
 from world import CREDENTIALS, World  # noqa: E402
 
-from generator.sandbox import secrets_backend  # noqa: E402
+from finbase.sandbox import secrets_backend  # noqa: E402
 
 
 @pytest.fixture(scope="session")

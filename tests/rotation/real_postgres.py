@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from generator.sandbox.certificates import Certificates
-from generator.sandbox.postgres import PATIENCE, PostgresError, find_postgres
-from generator.sandbox.postgres_server import ACCESS, Server
+from finbase.sandbox.certificates import Certificates
+from finbase.sandbox.postgres import PATIENCE, PostgresError, find_postgres
+from finbase.sandbox.postgres_server import ACCESS, Server
 
 __all__ = ["HOST", "NoPostgresError", "Postgres", "find_binaries", "running"]
 

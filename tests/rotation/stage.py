@@ -17,9 +17,9 @@ from typing import Any
 import boto3
 import pytest
 from real_postgres import HOST, Postgres
-from rotations import rotate
 
-from generator.archive import pack
+from finbase.render.archive import pack
+from tests.support.rotations import rotate
 
 REGION = "eu-west-1"
 FIRST = "TheFirstPassword"

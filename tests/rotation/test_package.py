@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.archive import pack
+from finbase.render.archive import pack
 
 BOTO3 = '''
 """Answers as Secrets Manager does to a rotation that is over."""

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import real_postgres
 from fake_postgres import Pki
-from living import alive
 from proxy import recording
 from real_postgres import NoPostgresError, Postgres
-from rotations import check, rotate
 from stage import FIRST, FunctionError, FunctionKilledError, Stage
 
-from generator.sandbox import secrets
+from finbase.sandbox import secrets
+from tests.support.living import alive
+from tests.support.rotations import check, rotate
 
 # Where the function's process dies, in the order in which a rotation comes by.
 DEATHS = [

@@ -8,11 +8,11 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from generator import rules
-from generator.environment import load
-from generator.errors import Diagnostic
-from generator.registry import Registry
-from generator.render import render_module
+from finbase.contract.registry import Registry
+from finbase.environment import rules
+from finbase.environment.load import load
+from finbase.errors import Diagnostic
+from finbase.render.render import render_module
 
 REGION = "sa-east-1"
 ENVIRONMENT = "development"

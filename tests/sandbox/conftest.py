@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from generator.sandbox.server import Sandbox, running
+from finbase.sandbox.server import Sandbox, running
 
 ACCOUNT, REGION = "777788889999", "eu-west-1"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from generator.archive import pack
+from finbase.render.archive import pack
 
 SOURCE = b"""
 import os

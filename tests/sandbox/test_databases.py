@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from generator.sandbox import postgres, postgres_server
-from generator.sandbox.databases import Databases
+from finbase.sandbox import postgres, postgres_server
+from finbase.sandbox.databases import Databases
 
 HOST = "ledger.x.eu-west-1.rds.amazonaws.com"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from generator.archive import pack
-from generator.sandbox import function
-from generator.sandbox.function import LOG, Database, FunctionError
+from finbase.render.archive import pack
+from finbase.sandbox import function
+from finbase.sandbox.function import LOG, Database, FunctionError
 
 HOST = "ledger.abc.eu-west-1.rds.amazonaws.com"
 URL = "http://127.0.0.1:9"
@@ -144,7 +144,7 @@ def test_it_ends_with_a_caller_that_is_killed(tmp_path: Path) -> None:
     )
     started = tmp_path / "started"
     body = f"open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(1000)"
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[2] / "generator"
     caller = subprocess.Popen(
         [sys.executable, "-c", script, root, Path(__file__).parent, body, tmp_path]
     )

@@ -16,12 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from living import alive
 
-from generator.sandbox import postgres, postgres_server
-from generator.sandbox.certificates import make_certificates
-from generator.sandbox.postgres import PostgresError
-from generator.sandbox.postgres_server import Owner, Server
+from finbase.sandbox import postgres, postgres_server
+from finbase.sandbox.certificates import make_certificates
+from finbase.sandbox.postgres import PostgresError
+from finbase.sandbox.postgres_server import Owner, Server
+from tests.support.living import alive
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "ledger-test.abcdefghijkl.eu-west-1.rds.amazonaws.com"
@@ -149,14 +149,14 @@ def test_root_cannot_hide_the_data_from_the_server(tmp_path: Path, folder: Path)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Signals) -> None:
     script = (
-        "import pathlib, sys, time; from generator.sandbox import postgres_server\n"
+        "import pathlib, sys, time; from finbase.sandbox import postgres_server\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "made = postgres_server.start(folder, username='u', password='p', database='d')\n"
         "print(made.pid, flush=True); time.sleep(100)"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", script, folder],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "generator")},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -175,13 +175,14 @@ def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Sign
 def test_it_ends_with_a_process_that_is_killed_while_it_starts(folder: Path) -> None:
     """The server never comes up: what it logs is not seen."""
     script = (
-        "import pathlib, sys; from generator.sandbox import postgres_server\n"
+        "import pathlib, sys; from finbase.sandbox import postgres_server\n"
         "postgres_server.Server.log = lambda _: ''\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "postgres_server.start(folder, username='u', password='p', database='d')"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", script, folder], env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", script, folder],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "generator")},
     )
     data = folder / "postgres" / "data"
     end = time.monotonic() + 60

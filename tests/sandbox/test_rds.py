@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from generator.sandbox import postgres
-from generator.sandbox.server import Sandbox, databases
+from finbase.sandbox import postgres
+from finbase.sandbox.server import Sandbox, databases
 
 FIRST, SECOND = "the-first-of-two", "the-second-of-two"
 

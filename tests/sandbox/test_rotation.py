@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from generator.archive import pack
-from generator.sandbox.server import Sandbox
+from finbase.render.archive import pack
+from finbase.sandbox.server import Sandbox
 
 # Without boto3, which takes longer to import than all else takes.
 SOURCE = b"""

@@ -17,12 +17,12 @@ from typing import Any
 
 import boto3
 import pytest
-from rotations import check, rotate
 from werkzeug.serving import make_server
 
-from generator.archive import pack
-from generator.sandbox import secrets, secrets_backend
-from generator.sandbox.secrets import RotationIncompleteError
+from finbase.render.archive import pack
+from finbase.sandbox import secrets, secrets_backend
+from finbase.sandbox.secrets import RotationIncompleteError
+from tests.support.rotations import check, rotate
 
 RULES = {"AutomaticallyAfterDays": 30, "Duration": "3h"}
 

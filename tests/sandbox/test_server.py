@@ -15,27 +15,20 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from living import alive
 
-from generator.sandbox.server import (
-    SERVICES,
-    Sandbox,
-    SandboxError,
-    calls,
-    databases,
-    overrides,
-    running,
-)
+from finbase.sandbox.calls import calls
+from finbase.sandbox.server import SERVICES, Sandbox, SandboxError, databases, overrides, running
+from tests.support.living import alive
 
 # In the background, where tests may well run, shells have programs ignore SIGINT.
 FINBASE = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from generator.cli import main; main(prog_name='finbase')"
+    "from finbase.cli import main; main(prog_name='finbase')"
 )
 PARENT = """
 import sys, time
 from pathlib import Path
-from generator.sandbox.server import running
+from finbase.sandbox.server import running
 with running(Path(sys.argv[1]), account_id="777788889999", region="eu-west-1") as served:
     print(served.pid, flush=True)
     time.sleep(600)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from generator.cli import main
+from finbase.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-_SCRIPT = "from generator.cli import main; main(prog_name='finbase')"
+_SCRIPT = "from finbase.cli import main; main(prog_name='finbase')"
 
 
 def search_path() -> str:
     """The ``PYTHONPATH`` with which another process finds finbase and what it needs."""
     packages = [path for path in sys.path if path.endswith("site-packages")]
-    return os.pathsep.join([str(ROOT), *packages])
+    return os.pathsep.join([str(ROOT / "generator"), *packages])
 
 
 def run(

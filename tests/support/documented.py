@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from commands import ROOT, search_path
+from tests.support.commands import ROOT, search_path
 
 __all__ = ["Block", "Scratch", "Step", "blocks", "pattern", "steps"]
 
@@ -27,7 +27,7 @@ _FENCE: Final = re.compile(r"^(`{3,})(.*)$")
 _PROJECT: Final = ("templates", "environments", "modules", "features", "requirements", "tests/node")
 _PAGE_WIDTH: Final = "100"
 _SHIM: Final = """#!/bin/sh
-exec "{python}" -c 'from generator.cli import main; main(prog_name="finbase")' "$@"
+exec "{python}" -c 'from finbase.cli import main; main(prog_name="finbase")' "$@"
 """
 
 

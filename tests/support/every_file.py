@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from generator.project import load_environments
-from generator.registry import Registry
-from generator.render import render_module, render_stack
+from finbase.contract.registry import Registry
+from finbase.environment.load import load_environments
+from finbase.render.render import render_module, render_stack
 
 
 def digests(root: Path) -> list[tuple[str, str]]:

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from plans import plan, reference, resource
-
-from generator.failures import load_failures
-from generator.picture import Picture, read_picture
-from generator.plan_graph import read_stack
-from generator.report import html
-from generator.report.html.proof import Mutation, read_proof
-from generator.verdict import Scenario, Verdict
+from finbase.judge.catalogue import load_failures
+from finbase.judge.verdict import Scenario, Verdict
+from finbase.plan.graph import read_stack
+from finbase.plan.picture import Picture, read_picture
+from finbase.report import html
+from finbase.report.html.proof import Mutation, read_proof
+from tests.support.plans import plan, reference, resource
 
 __all__ = ["FAILURES", "HOSTILE", "MATRIX", "ROOT", "SEEN", "picture", "render", "verdict"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from generator.workspace import Workspace
+from finbase.terraform.workspace import Workspace
 
 __all__ = ["actions", "fabricated"]
 

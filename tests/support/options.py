@@ -14,10 +14,10 @@ from functools import cache
 from typing import Final
 
 import click
-from commands import ROOT
 
-from generator.cli import main
-from generator.terraform import find_terraform
+from finbase.cli import main
+from finbase.terraform.program import find_terraform
+from tests.support.commands import ROOT
 
 __all__ = ["faults"]
 

@@ -6,7 +6,7 @@ import uuid
 from contextlib import suppress
 from typing import Any
 
-from generator.sandbox.secrets import Invoke, complete, event
+from finbase.sandbox.secrets import Invoke, complete, event
 
 
 def rotate(client: Any, secret_id: str, invoke: Invoke, *, token: str | None = None) -> str:

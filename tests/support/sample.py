@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from generator.registry import Registry
-from generator.rules.examples import zones
-from generator.rules.rule import Change
+from finbase.contract.registry import Registry
+from finbase.environment.rules.examples import zones
+from finbase.environment.rules.rule import Change
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRY = Registry(ROOT)

@@ -11,13 +11,13 @@ import jsonschema_rs
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from generator.contract import Contract
-from generator.known import Known
-from generator.registry import Registry
-from generator.rules import windows
+from finbase.aws.known import AwsCatalogue
+from finbase.contract.contract import Contract
+from finbase.contract.registry import Registry
+from finbase.environment.rules import windows
 
 ROOT = Path(__file__).resolve().parents[2]
-KNOWN = Known()
+KNOWN = AwsCatalogue()
 REGISTRY = Registry(ROOT)
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

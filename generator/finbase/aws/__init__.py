@@ -1,0 +1,1 @@
+"""What AWS and its provider are like, as data."""

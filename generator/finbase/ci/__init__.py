@@ -1,0 +1,1 @@
+"""Environments over jobs: what a change reaches, shards, verdicts joined."""

@@ -1,0 +1,102 @@
+"""The environments whose plan can change between two states of the project's files.
+
+A stack's plan is made of the stack, of the module versions that it calls, and of what those
+call in turn. It can change where a file of them does, unless Terraform never reads that file.
+Which module versions a stack calls is read from its own ``source`` arguments, before and after.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal, TypeAlias
+
+from finbase.project import checksums
+from finbase.terraform.offline import LOCAL_SOURCE
+
+__all__ = ["Affected", "Change", "Files", "affected", "is_read"]
+
+Files: TypeAlias = Mapping[PurePosixPath, bytes]
+"""Path, relative to the project → content."""
+
+Change: TypeAlias = Literal["added", "changed", "removed"]
+
+_HOME = "environments"
+_CODE = (".tf", ".tf.json")
+_UNREAD_NAMES = {"contract.yaml", checksums.FILE_NAME}
+_UNREAD_ENDS = (".md", ".tftest.hcl", ".tftest.json", ".tfplan")
+_STATE = re.compile(r".*\.tfstate(\..*)?")
+_LOCK_FILE = ".terraform.lock.hcl"
+
+
+@dataclass(frozen=True)
+class Affected:
+    """An environment, what became of it, and the files that are the reason, sorted."""
+
+    environment: str
+    change: Change
+    files: tuple[PurePosixPath, ...]
+
+
+def is_read(path: PurePosixPath) -> bool:
+    """Say whether a plan can depend on a file below ``environments/`` or ``modules/``.
+
+    Whatever is not known to go unread may be read, by ``file("…")`` for example.
+    """
+    folders, name = path.parts[2:-1], path.name
+    if len(path.parts) < 3 or path.parts[0] not in (_HOME, "modules"):
+        return False
+    if "tests" in folders or any(folder.startswith(".") for folder in folders):
+        return False
+    if name.startswith(".") and name != _LOCK_FILE:
+        return False
+    return not (
+        name in _UNREAD_NAMES or name.endswith(_UNREAD_ENDS) or _STATE.fullmatch(name) is not None
+    )
+
+
+def affected(before: Files, after: Files) -> Iterator[Affected]:
+    """Yield the environments whose plan can change, by name.
+
+    An environment is a folder of ``environments/`` with Terraform code right in it.
+    """
+    before, after = ({p: c for p, c in files.items() if is_read(p)} for files in (before, after))
+    changed = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
+    stacks_before, stacks_after = _stacks(before), _stacks(after)
+    for stack in sorted(stacks_before | stacks_after):
+        folders = _reached(stack, before) | _reached(stack, after)
+        files = tuple(sorted(path for path in changed if not folders.isdisjoint(path.parents)))
+        if not files:
+            continue
+        change: Change = "added" if stack not in stacks_before else "changed"
+        yield Affected(stack.name, change if stack in stacks_after else "removed", files)
+
+
+def _stacks(files: Files) -> set[PurePosixPath]:
+    return {
+        path.parent
+        for path in files
+        if len(path.parts) == 3 and path.parts[0] == _HOME and path.name.endswith(_CODE)
+    }
+
+
+def _reached(stack: PurePosixPath, files: Files) -> set[PurePosixPath]:
+    """Find the stack's folder, and the folder of every module that it calls, however deep."""
+    code: dict[PurePosixPath, list[str]] = {}
+    for path, content in files.items():
+        if path.name.endswith(_CODE):
+            code.setdefault(path.parent, []).append(content.decode(errors="replace"))
+    reached: set[PurePosixPath] = set()
+    waiting = [stack]
+    while waiting:
+        folder = waiting.pop()
+        if folder in reached:
+            continue
+        reached.add(folder)
+        for text in code.get(folder, ()):
+            for source in LOCAL_SOURCE.findall(text):
+                waiting.append(PurePosixPath(posixpath.normpath(str(folder / source))))
+    return reached

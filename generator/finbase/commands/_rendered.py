@@ -1,0 +1,130 @@
+"""What several commands share: options, and the loading of what is rendered."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from finbase.console.options import (
+    FOUND,
+)
+from finbase.console.speech import echo, note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from finbase.environment.model import Environment
+    from finbase.project.journal import Journal
+    from finbase.project.tree import Changes
+    from finbase.release.integrity import Breach
+
+
+__all__ = [
+    "PENDING",
+    "Rendered",
+    "hold_journal",
+    "load_rendered",
+    "note_difference",
+    "rendered_stack",
+    "tell_breaches",
+]
+
+
+PENDING = (
+    "note: a render is writing here at this moment, or one was interrupted; "
+    "if so, the next `finbase render` undoes what that one began"
+)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What environments are rendered to, against what lies in the project."""
+
+    loaded: tuple[Environment, ...]
+    changes: Changes
+    breaches: tuple[Breach, ...]
+
+
+def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
+    """Load and render in memory, and compare with what lies in the project; notes are told.
+
+    A release that a render would not put back is a breach, and no change. Ends with 1 where an
+    environment cannot be loaded for such a breach: a release that is gone has no contract.
+    """
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load_environments
+    from finbase.errors import InputError
+    from finbase.project import tree
+    from finbase.release import integrity
+    from finbase.render.render import render_project, render_stacks
+
+    registry = Registry(root)
+    modules = render_project((), registry, root)
+    breaches = integrity.verify(root, registry, modules)
+    lasting = [breach for breach in breaches if not breach.restored_by]
+    try:
+        loaded = load_environments(root, registry, names)
+    except InputError as error:
+        if not lasting:
+            raise
+        tell_breaches(lasting, diffs=True)
+        echo(str(error), err=True)
+        sys.exit(FOUND)
+    for each in (each for environment in loaded for each in environment.notes):
+        note(str(each))
+    rendered = modules | render_stacks(loaded, root)
+    lost = [breach.folder for breach in lasting]
+    kept = {path: c for path, c in rendered.items() if not any(map(path.is_relative_to, lost))}
+    return Rendered(loaded, tree.compare(kept, root, whole=not names), breaches)
+
+
+def note_difference(verb: str) -> None:
+    """Say that the files are not what is rendered, and that they are what counts here."""
+    note(
+        "note: modules/ or environments/ differ from what the YAML and the templates render "
+        f"(see `finbase render --check`); what is {verb} is what lies there"
+    )
+
+
+def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:
+    """Give the project's folder and a stack in it; ends with 1 where it is not as rendered."""
+    from finbase.project.find import find_project
+
+    root = find_project(project)
+    found = load_rendered(root, [environment])
+    if found.breaches or not found.changes.clean:
+        tell_breaches(found.breaches, diffs=False)
+        echo(
+            f"{environment} is not as rendered and released, so nothing is done\n"
+            "    hint: `finbase render --check` shows the difference",
+            err=True,
+        )
+        sys.exit(FOUND)
+    return root, root / "environments" / environment
+
+
+@contextmanager
+def hold_journal(root: Path) -> Iterator[Journal]:
+    """Wait for the right to write in the project; what was undone for it is told."""
+    from finbase.project import journal
+    from finbase.report import changes as words
+
+    with journal.hold(root, _wait) as held:
+        if held.undone:
+            note(f"note: {words.undone(held.undone)}")
+        yield held
+
+
+def _wait(seconds: float) -> None:
+    note(f"another render is at work here; waiting for it, at most {seconds:g} s …")
+
+
+def tell_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | None = None) -> None:
+    """Print each breach on standard error, and, where it is wanted, the difference to ``file``."""
+    for breach in breaches:
+        if diffs and breach.diff:
+            echo(breach.diff, nl=False, file=file)
+        echo(f"{breach.what}\n    hint: {breach.way_out}", err=True)

@@ -1,0 +1,52 @@
+"""``finbase diff``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from finbase.console import completion as names
+from finbase.console.options import FOUND, json_option
+from finbase.console.speech import echo, output_stream
+
+__all__ = ["diff"]
+
+
+@click.command()
+@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.argument("other", metavar="OTHER", shell_complete=names.environments)
+@json_option("the differences")
+@click.pass_obj
+def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO | None) -> None:
+    """Show how two environments differ, value by value and version by version.
+
+    What holds is compared, not what is written: a value that one file gives and the other
+    leaves to an equal default does not differ. Exits 0 where the two are equal but for the
+    name, and 1 where they are not. FILE may be `-` for standard output; the text then goes to
+    standard error.
+
+    \b
+    Examples:
+      finbase diff staging production
+      finbase diff staging production --json -
+    """
+    from finbase.contract.registry import Registry
+    from finbase.environment.difference import compare
+    from finbase.environment.load import load_environments
+    from finbase.project.find import find_project
+    from finbase.report import difference as words
+
+    root = find_project(project)
+    registry = Registry(root)
+    (left,) = load_environments(root, registry, [environment])
+    (right,) = load_environments(root, registry, [other])
+    differences = compare(left, right)
+    stream, _ = output_stream(json_file)
+    echo(words.text(differences, left.name, right.name), file=stream)
+    if json_file:
+        json_file.write(words.render_json(differences, left.name, right.name).encode())
+    if differences:
+        sys.exit(FOUND)

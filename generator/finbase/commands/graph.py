@@ -1,0 +1,100 @@
+"""``finbase graph``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from finbase.console import completion as names
+from finbase.console.options import OutputFile
+from finbase.console.speech import progress
+
+if TYPE_CHECKING:
+    from finbase.report.drawing import Subject
+
+__all__ = ["graph"]
+
+
+@click.command()
+@click.argument("environment", metavar="[ENV]", default="", shell_complete=names.environments)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["mermaid", "svg", "dot"]),
+    default="mermaid",
+    show_default=True,
+    help="Mermaid for documents, SVG to look at, DOT for Graphviz.",
+)
+@click.option(
+    "--of",
+    "subject",
+    type=click.Choice(["modules", "network", "flows"]),
+    default="modules",
+    show_default=True,
+    help="What modules share; zones, subnets, gateways and routes; or every allowed flow.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Draw this plan (from `terraform show -json`) instead of making one.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=OutputFile(),
+    default="-",
+    help="Write there instead of to standard output.",
+)
+@click.pass_obj
+def graph(
+    project: Path | None,
+    environment: str,
+    form: str,
+    subject: Subject,
+    plan_file: Path | None,
+    output: BinaryIO,
+) -> None:
+    """Draw the stack of an environment from its plan, made with no AWS account and no network.
+
+    \b
+    Examples:
+      finbase graph production
+      finbase graph production --of network --format svg --output network.svg
+      finbase graph production --of flows --format dot | dot -Tpdf > flows.pdf
+      finbase graph --plan plan.json --of network
+    """
+    from finbase.plan.document import read_shape
+    from finbase.plan.graph import read_stack
+    from finbase.plan.picture import read_picture
+    from finbase.project.find import find_project
+    from finbase.report import drawing
+    from finbase.report.drawing import text as words
+
+    if bool(environment) == bool(plan_file):
+        raise click.UsageError("name one environment, or a plan with --plan")
+    root = find_project(project)
+    data = plan_file.read_bytes() if plan_file else _plan(root, environment)
+    plan = read_shape(data, str(plan_file or environment))
+    picture = read_picture(plan, read_stack(plan, root / "features"))
+    write = {"mermaid": words.mermaid, "dot": words.dot, "svg": drawing.standalone}
+    output.write(write[form](picture, subject).encode())
+
+
+def _plan(root: Path, environment: str) -> bytes:
+    import tempfile
+
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load_environments
+    from finbase.terraform.program import find_terraform
+    from finbase.terraform.workspace import plan
+
+    load_environments(root, Registry(root), [environment])
+    terraform = find_terraform()
+    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch, progress() as watch:
+        watch(environment, "plan")
+        stack = root / "environments" / environment
+        return plan(stack, project=root, scratch=Path(scratch), terraform=terraform)

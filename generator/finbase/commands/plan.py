@@ -1,0 +1,64 @@
+"""``finbase plan``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from finbase.commands._rendered import rendered_stack
+from finbase.console import completion as names
+from finbase.console.options import FOUND, json_option
+from finbase.console.speech import echo, note, output_stream, progress
+
+__all__ = ["plan"]
+
+
+@click.command()
+@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the plan is saved; default: ENV.tfplan in the project.",
+)
+@json_option("the summary")
+@click.pass_obj
+def plan(
+    project: Path | None, environment: str, out: Path | None, json_file: BinaryIO | None
+) -> None:
+    """Plan ENV on its real account and backend, save the plan, and sum it up by module.
+
+    Terraform runs in environments/ENV with the credentials of this shell. The summary, on
+    standard output, is Markdown for a review; what Terraform says goes to standard error. Exits
+    1 where something would be lost, or where the stack is not as rendered. FILE of --json may
+    be `-` for standard output; the summary then goes to standard error.
+
+    \b
+    Examples:
+      finbase plan staging
+      finbase plan production --out change-4711.tfplan > summary.md
+    """
+    from finbase.plan.summary import summarise
+    from finbase.report import plan as words
+    from finbase.terraform import account
+    from finbase.terraform.program import find_terraform
+
+    root, stack = rendered_stack(project, environment)
+    saved = out or root / f"{environment}.tfplan"
+    terraform = find_terraform()
+    with progress(lines=True) as watch:
+        account.make_plan(terraform, stack, saved, progress=watch)
+    with progress() as watch:
+        watch(environment, f"{terraform.command} show")
+        summary = summarise(json.loads(account.show(terraform, stack, saved)))
+    stream, _ = output_stream(json_file)
+    echo(words.markdown(environment, summary), file=stream)
+    if json_file:
+        json_file.write(words.render_json(environment, summary).encode())
+    note(f"saved: {saved}; apply it with finbase apply {environment} {saved}")
+    if summary.losses:
+        sys.exit(FOUND)

@@ -1,0 +1,73 @@
+"""``finbase prove``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from finbase.console import completion as names
+from finbase.console.options import FOUND, jobs_option, json_option
+from finbase.console.speech import echo, output_stream, progress, say
+
+__all__ = ["prove"]
+
+
+@click.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=names.failures)
+@json_option("the matrix")
+@click.option(
+    "--environment",
+    metavar="ENV",
+    default="",
+    shell_complete=names.environments,
+    help="Put them into the stack of ENV, at the versions that it pins.",
+)
+@jobs_option
+@click.pass_obj
+def prove(
+    project: Path | None,
+    ids: tuple[str, ...],
+    environment: str,
+    json_file: BinaryIO | None,
+    jobs: int,
+) -> None:
+    """Put each failure back, one at a time, and see it caught by its own scenarios.
+
+    ID is a failure (F04a) or a mutation of features/mutations.yaml; without one all are put
+    back, into a scratch copy of the rendered tree. Exits 1 where a mutation is missed, or falls
+    to an id that has nothing to do with it.
+
+    \b
+    Examples:
+      finbase prove
+      finbase prove F01 F10
+      finbase prove nat-gateway-single --json matrix.json
+      finbase prove F07a F07b F07c --environment staging
+    """
+    from finbase.errors import FinbaseError
+    from finbase.judge.prove import prove as run
+    from finbase.judge.prove import select
+    from finbase.project.find import find_project
+    from finbase.report import matrix
+
+    root = find_project(project)
+    try:
+        mutations = select(root, ids, environment)
+    except KeyError as error:
+        raise FinbaseError(
+            f"no failure and no mutation is called {', '.join(error.args)}",
+            "features/failures.yaml and features/mutations.yaml list them",
+        ) from None
+    stream, colour = output_stream(json_file)
+    with progress(len(mutations)) as watch:
+        outcomes = run(root, mutations, jobs=jobs, progress=watch)
+    proved = all(outcome.proved for outcome in outcomes)
+    tell = say if proved else echo
+    tell(matrix.matrix(outcomes, colour), file=stream, color=colour)
+    if json_file:
+        json_file.write(matrix.render_json(outcomes).encode())
+    if not proved:
+        sys.exit(FOUND)

@@ -1,0 +1,35 @@
+"""``finbase rules``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from finbase.console.options import json_option
+from finbase.console.speech import echo, output_stream, terminal_width
+
+__all__ = ["rules"]
+
+
+@click.command("rules")
+@json_option("the list")
+@click.pass_obj
+def rules(project: Path | None, json_file: BinaryIO | None) -> None:
+    """List every rule, bound and note with its code, and what it is about.
+
+    \b
+    Examples:
+      finbase rules
+      finbase rules --json rules.json
+    """
+    from finbase.contract.registry import Registry
+    from finbase.project.find import find_project
+    from finbase.report import rules as words
+
+    registry = Registry(find_project(project))
+    stream, _ = output_stream(json_file)
+    echo(words.listing(registry, terminal_width()), file=stream)
+    if json_file:
+        json_file.write(words.render_json(registry).encode())

@@ -1,0 +1,49 @@
+"""``finbase show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from finbase.console import completion as names
+from finbase.console.options import json_option
+from finbase.console.speech import echo, output_stream
+
+__all__ = ["show"]
+
+
+@click.command()
+@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.argument("module", metavar="[MODULE]", default="", shell_complete=names.pinned_modules)
+@json_option("the values")
+@click.pass_obj
+def show(project: Path | None, environment: str, module: str, json_file: BinaryIO | None) -> None:
+    """Show every value of ENV: given in its file, a default, or wired from another module.
+
+    FILE may be `-` for standard output; the table then goes to standard error.
+
+    \b
+    Examples:
+      finbase show production
+      finbase show production database
+    """
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load_environments
+    from finbase.errors import FinbaseError
+    from finbase.project.find import find_project
+    from finbase.render.values import values
+    from finbase.report import values as words
+
+    root = find_project(project)
+    (loaded,) = load_environments(root, Registry(root), [environment])
+    try:
+        found = list(values(loaded, module))
+    except KeyError:
+        there = ", ".join(use.name for use in loaded.modules)
+        raise FinbaseError(f"{environment} has no module {module}", f"it has {there}") from None
+    stream, _ = output_stream(json_file)
+    echo(words.table(found), file=stream)
+    if json_file:
+        json_file.write(words.render_json(environment, found).encode())

@@ -1,0 +1,1 @@
+"""A module's contract, its versions, and which of them are released."""

@@ -1,0 +1,1 @@
+"""An environment file → a validated `Environment`."""

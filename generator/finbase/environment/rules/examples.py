@@ -1,0 +1,27 @@
+"""Values that several rules are explained with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from finbase.environment.rules.rule import Change
+
+__all__ = ["network", "zones"]
+
+
+def zones(*names: str, start: str = "10.20") -> dict[str, Any]:
+    """Zones with three subnets each, in the first /16 that begins so."""
+    return {
+        name: {
+            "public_cidr": f"{start}.{index}.0/24",
+            "private_cidr": f"{start}.{16 * (index + 1)}.0/20",
+            "database_cidr": f"{start}.{8 + index}.0/24",
+        }
+        for index, name in enumerate(names)
+    }
+
+
+def network(start: str) -> Change:
+    """A whole network in the /16 that begins so."""
+    both = zones("eu-west-1a", "eu-west-1b", start=start)
+    return {"network.cidr": f"{start}.0.0/16", "network.zones": both}

@@ -1,0 +1,1 @@
+"""Plans → verdicts, by terraform-compliance; and the proof that they can fail."""

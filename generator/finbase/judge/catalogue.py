@@ -1,0 +1,77 @@
+"""The failure catalogue, ``features/failures.yaml``: the one list of ids and severities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from finbase.errors import ComplianceError
+
+__all__ = ["Failure", "Severity", "load_failures"]
+
+Severity = Literal["high", "medium", "low"]
+
+_FORM = "the head of features/failures.yaml says what an entry holds"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failure that a plan must not have.
+
+    ``title`` says what is wrong where it is present, ``requirement`` what a plan must show.
+    ``pci`` holds bare numbers such as ``8.3.2``. ``overlaps`` names ids that fall together
+    with this one by nature.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    requirement: str
+    pci: tuple[str, ...]
+    overlaps: tuple[str, ...]
+
+
+def load_failures(features: Path) -> tuple[Failure, ...]:
+    """Read the catalogue beside the feature files, in its order.
+
+    Raises ``ComplianceError`` where it is missing or not a catalogue.
+    """
+    path = features / "failures.yaml"
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        failures = tuple(_failure(entry) for entry in entries)
+    except FileNotFoundError as error:
+        raise ComplianceError(
+            f"{path} is missing", "it lists the failures that the scenarios prove absent"
+        ) from error
+    except KeyError as error:
+        raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
+        raise ComplianceError(f"{path} is not a failure catalogue: {error}", _FORM) from error
+    ids = [failure.id for failure in failures]
+    for failure in failures:
+        if ids.count(failure.id) > 1:
+            raise ComplianceError(f"{path}: {failure.id} is listed twice", "give one another id")
+        for other in failure.overlaps:
+            if other not in ids or failure.id not in failures[ids.index(other)].overlaps:
+                raise ComplianceError(
+                    f"{path}: {failure.id} overlaps {other}, but not the other way round",
+                    "name each in the `overlaps` of the other",
+                )
+    return failures
+
+
+def _failure(entry: dict[str, Any]) -> Failure:
+    if entry["severity"] not in get_args(Severity):
+        raise ValueError(f"severity {entry['severity']!r} is not high, medium or low")
+    return Failure(
+        id=str(entry["id"]),
+        severity=entry["severity"],
+        title=str(entry["title"]),
+        requirement=str(entry["requirement"]),
+        pci=tuple(str(number) for number in entry["pci"]),
+        overlaps=tuple(str(other) for other in entry.get("overlaps", ())),
+    )

@@ -1,0 +1,140 @@
+"""Runs ``features/`` on a plan with terraform-compliance and reads the verdict.
+
+One process per plan, in a scratch folder: terraform-compliance rewrites plan files, keeps
+state between runs, and leaves a cache behind. The features are judged by from a copy, too: it
+cannot change on the way, and no step of it is compiled yet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from finbase.errors import ComplianceError
+from finbase.judge import runner as compliance_runner
+from finbase.judge.catalogue import load_failures
+from finbase.judge.cucumber import read_cucumber
+from finbase.judge.features import copy_features
+from finbase.judge.verdict import FailureRow, Scenario, Verdict
+from finbase.plan.document import MOST_BYTES, read_plan
+from finbase.system.processes import Finished, Processes, ProcessesClosedError
+
+__all__ = ["FailureRow", "Scenario", "Verdict", "read_on_one_line", "run"]
+
+_SECONDS = 600.0
+_UNJUDGED = "mend the step or the feature that it names; --verbose shows how it was run"
+_SAID = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
+
+
+def run(
+    plan_json: Path | bytes,
+    features: Path,
+    *,
+    environment: str = "plan",
+    processes: Processes | None = None,
+    copied: Callable[[Path], object] = lambda features: None,  # noqa: ARG005
+) -> Verdict:
+    """Judge a plan, given as JSON or as the path of a JSON file, by the scenarios.
+
+    ``features`` holds the feature files, ``failures.yaml`` and, if any, ``steps``.
+    ``processes`` lets the caller end the run from another thread; ``copied`` is told of the copy
+    of the features that is judged by, before it is. Raises ``ComplianceError`` where there is no
+    verdict: not a whole plan, no scenarios, an unknown step, a crash, a feature that is no file.
+    """
+    plan = read_on_one_line(plan_json)
+    features = features.resolve()
+    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+        copy = Path(scratch).resolve() / features.name
+        try:
+            if features.is_dir():
+                copy_features(features, copy)
+                copied(copy)
+            return _judge(plan, copy, environment, processes)
+        except ComplianceError as error:
+            # The copy is gone when this is read.
+            message = error.message.replace(str(copy), str(features))
+            raise ComplianceError(message, error.hint) from error
+
+
+def _judge(plan: bytes, features: Path, environment: str, processes: Processes | None) -> Verdict:
+    failures = load_failures(features)
+    if not any(features.rglob("*.feature")):
+        raise ComplianceError(
+            f"{features} holds no feature files, so nothing can be proved",
+            "put the features of the project back: git checkout HEAD -- features",
+        )
+    report = features.with_name("cucumber.json")
+    # A caller's processes are left open: they may be needed for the next plan.
+    with nullcontext(processes) if processes else Processes() as owner:
+        finished = _start(plan, features, report, owner)
+    document = _document(report, finished)
+    return Verdict(environment, read_cucumber(document, features, failures), failures)
+
+
+def _start(plan: bytes, features: Path, report: Path, processes: Processes) -> Finished:
+    copy = report.with_name("plan.json")
+    copy.write_bytes(plan)
+    steps = features / "steps"
+    command = [
+        *(sys.executable, "-P", "-X", "utf8", compliance_runner.__file__),
+        *("-f", str(features), "-p", str(copy), "--no-ansi", f"--cucumber-json={report}"),
+        *(("-b", str(steps)) if steps.is_dir() else ()),
+    ]
+    environ = {**os.environ, "TMPDIR": str(report.parent)}
+    environ.pop("TFC_ERROR", None)  # It would rename failures.
+    try:
+        return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
+    except (OSError, TimeoutError, ProcessesClosedError) as error:
+        raise ComplianceError(
+            f"terraform-compliance could not be run: {error}", "`finbase doctor` looks for it"
+        ) from error
+
+
+def _document(report: Path, finished: Finished) -> list[dict[str, Any]]:
+    try:
+        document: list[dict[str, Any]] = json.loads(report.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ComplianceError(_no_verdict(finished), _UNJUDGED) from error
+    states = [
+        step["result"]["status"]
+        for feature in document
+        for element in feature["elements"]
+        for step in element["steps"]
+    ]
+    # After a crash the report exists all the same, with what was not reached as "pending".
+    if finished.code != ("failed" in states) or "pending" in states:
+        raise ComplianceError(_no_verdict(finished), _UNJUDGED)
+    return document
+
+
+def _no_verdict(finished: Finished) -> str:
+    said = _SAID.findall(finished.output)
+    lines = said[:1] or finished.output.splitlines()[-15:] or ["it said nothing"]
+    return "\n    ".join(
+        [f"terraform-compliance gave no verdict (exit code {finished.code}):", *lines]
+    )
+
+
+def read_on_one_line(plan_json: Path | bytes) -> bytes:
+    """Return a plan as terraform-compliance takes it: of more lines, it would take the second.
+
+    Raises ``ComplianceError`` for what cannot be read, or is no whole plan.
+    """
+    if isinstance(plan_json, bytes):
+        return json.dumps(read_plan(plan_json, "the plan")).encode()
+    try:
+        with plan_json.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        what = f"{plan_json} cannot be read: {error.strerror}"
+        raise ComplianceError(
+            what, "name a file that `terraform show -json` has written"
+        ) from error
+    return json.dumps(read_plan(data, str(plan_json))).encode()

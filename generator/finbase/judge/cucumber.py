@@ -1,0 +1,171 @@
+"""Reads the cucumber JSON of terraform-compliance, where a pass must be a pass.
+
+What radish writes is not quite what it means: rows of an outline have their placeholders
+unexpanded, a scenario without steps counts as passed, a scenario that was never reached is
+"pending", and a scenario that forbids something is "skipped" where the thing is absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from finbase.errors import ComplianceError
+from finbase.judge.catalogue import Failure, Severity
+from finbase.judge.runner import FAILURE, SEEN
+from finbase.judge.verdict import Scenario, Status
+
+__all__ = ["example_row", "read_cucumber"]
+
+_ROW = re.compile(r" - row \d+$")
+_CELL = re.compile(r"(?<!\\)\|")
+_ID = re.compile(r"F\d{2}[a-z]?")
+_PCI = re.compile(r"pci-(\d+(?:\.\d+)+)")
+_FORBIDS = re.compile(r"\b(the scenario (should|must) fail|it fails|it (should|must) fail)$", re.I)
+_LENIENT = frozenset(
+    ("warning", "no-failure", "no-fail", "info", "nofailure", "nofail", "dontfail")
+)
+"""Tags by which terraform-compliance turns a failure into a skip."""
+
+
+def read_cucumber(
+    document: list[dict[str, Any]], features: Path, failures: tuple[Failure, ...]
+) -> tuple[Scenario, ...]:
+    """Return the scenarios of a report, in the order of file and line.
+
+    Raises ``ComplianceError`` where a scenario did not run, is tagged against the catalogue,
+    or is tagged so that it cannot fail.
+    """
+    catalogue = {failure.id: failure for failure in failures}
+    found: list[tuple[str, int, Scenario]] = []
+    for feature in document:
+        path = Path(feature["uri"]).resolve()
+        shown = str(path.relative_to(features.parent))
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        for element in feature["elements"]:
+            name, line = _place(element, lines)
+            scenario = _scenario(element, feature, name, f"{shown}:{line}", catalogue)
+            found.append((shown, line, scenario))
+    return tuple(scenario for _, _, scenario in sorted(found, key=lambda each: each[:2]))
+
+
+def _place(element: dict[str, Any], lines: Sequence[str]) -> tuple[str, int]:
+    """Return name and line of a scenario; for a row, with its values and its own line."""
+    steps, name = element["steps"], element["name"]
+    if not steps or not (row := example_row(lines, steps[-1]["line"])):
+        return name, element["line"]
+    name = filled = _ROW.sub("", name)
+    for key, value in row.items():
+        filled = filled.replace(f"<{key}>", value)
+    return filled if filled != name else f"{name} ({', '.join(row.values())})", steps[-1]["line"]
+
+
+def _scenario(
+    element: dict[str, Any],
+    feature: dict[str, Any],
+    name: str,
+    location: str,
+    catalogue: Mapping[str, Failure],
+) -> Scenario:
+    named = [tag["name"].removeprefix("@") for tag in [*feature["tags"], *element["tags"]]]
+    tags = tuple(dict.fromkeys(named))
+    ids = _ids(tags, catalogue, location)
+    status, step, evidence = _outcome(element["steps"], location)
+    if status == "skipped" and "noskip" in tags:
+        status = "failed"
+    return Scenario(
+        feature=feature["name"],
+        name=name,
+        tags=tags,
+        failure_ids=ids,
+        severity=_severity(tags, ids, catalogue, location),
+        requirements=tuple(f"PCI DSS {m[1]}" for tag in tags if (m := _PCI.fullmatch(tag))),
+        status=status,
+        evidence=evidence,
+        location=location,
+        step=step,
+    )
+
+
+def _outcome(steps: list[dict[str, Any]], location: str) -> tuple[Status, str, str]:
+    if not steps:
+        return "failed", "", "the scenario has no steps"
+    for step in steps:
+        status = step["result"]["status"]
+        if status == "failed":
+            return "failed", step["name"], _why(step)
+        if status == "skipped":
+            if _FORBIDS.search(steps[-1]["name"]):
+                return "passed", "", "absent, as it must be"
+            return "skipped", step["name"], "nothing in the plan to check"
+        if status != "passed":
+            raise ComplianceError(
+                f"{location}: {step['name']!r} never ran (it is {status})",
+                "write that step in features/steps, or correct its words",
+            )
+    seen = [text for step in steps for text in _embedded(step, SEEN)]
+    return "passed", "", "\n".join(dict.fromkeys(seen))
+
+
+def _why(step: dict[str, Any]) -> str:
+    messages = list(dict.fromkeys(_embedded(step, FAILURE)))
+    # A stock step leaves only blanks here, since its message is printed and not raised.
+    raised = step["result"].get("error_message", "").strip()
+    return "\n".join(messages) or raised or "the step failed and gave no reason"
+
+
+def _embedded(step: dict[str, Any], kind: str) -> Iterator[str]:
+    for embedding in step.get("embeddings", ()):
+        if embedding["mime_type"] == kind:
+            yield base64.b64decode(embedding["data"]).decode(errors="replace").strip()
+
+
+def _ids(tags: tuple[str, ...], catalogue: Mapping[str, Failure], location: str) -> tuple[str, ...]:
+    for tag in tags:
+        if tag.lower() in _LENIENT:
+            raise ComplianceError(f"{location}: @{tag} turns a failure into a skip", "remove it")
+        if _ID.fullmatch(tag) and tag not in catalogue:
+            raise ComplianceError(
+                f"{location}: @{tag} is not in the failure catalogue",
+                "add it to failures.yaml, or correct the tag",
+            )
+    return tuple(tag for tag in tags if tag in catalogue)
+
+
+def _severity(
+    tags: tuple[str, ...],
+    ids: tuple[str, ...],
+    catalogue: Mapping[str, Failure],
+    location: str,
+) -> Severity | None:
+    levels: tuple[Severity, ...] = ("high", "medium", "low")
+    tagged = [level for level in levels if level in tags]
+    listed = [level for level in levels if any(catalogue[i].severity == level for i in ids)]
+    if tagged and ids and tagged != listed:
+        raise ComplianceError(
+            f"{location}: tagged {' '.join(f'@{level}' for level in tagged)}, but failures.yaml "
+            f"says {' and '.join(f'{i} is {catalogue[i].severity}' for i in ids)}",
+            "tag it as failures.yaml says, or not at all",
+        )
+    return next(iter(tagged or listed), None)
+
+
+def example_row(lines: Sequence[str], line: int) -> dict[str, str]:
+    """Return the row of an ``Examples`` table at ``line``, counted from 1; else nothing.
+
+    ``lines`` are those of the feature file, stripped.
+    """
+    if not 1 < line <= len(lines) or not lines[line - 1].startswith("|"):
+        return {}
+    first = line - 1
+    while first > 0 and (lines[first - 1].startswith(("|", "#")) or not lines[first - 1]):
+        first -= 1
+    header = next(each for each in lines[first:] if each.startswith("|"))
+    return dict(zip(_cells(header), _cells(lines[line - 1]), strict=False))
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip().replace("\\|", "|") for cell in _CELL.split(line)[1:-1]]

@@ -1,0 +1,131 @@
+"""Mutations → mutated trees → plans → outcomes, several at a time, in a scratch folder."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from finbase.errors import ComplianceError, TerraformError
+from finbase.judge import compliance
+from finbase.judge.catalogue import load_failures
+from finbase.judge.mutations import Files, Mutation, Outcome, caught, load_mutations, mutate
+from finbase.judge.verdict import Verdict
+from finbase.project.tree import lay_out
+from finbase.system.progress import Watch
+from finbase.terraform.program import find_terraform
+from finbase.terraform.workspace import Workspace
+
+__all__ = ["prove", "rendered_files", "select"]
+
+
+def select(root: Path, names: Sequence[str], environment: str = "") -> tuple[Mutation, ...]:
+    """The mutations of the project whose id or failure is among ``names``; all where it is empty.
+
+    With ``environment`` they are put into its stack instead of their own. Raises
+    ``ComplianceError`` where the mutations cannot be read, and ``KeyError`` with the names
+    that fit none.
+    """
+    mutations = load_mutations(root / "features")
+    unknown = [n for n in names if not any(n in (m.id, m.failure) for m in mutations)]
+    if unknown:
+        raise KeyError(*unknown)
+    chosen = (m for m in mutations if not names or m.id in names or m.failure in names)
+    return tuple(replace(m, environment=environment or m.environment) for m in chosen)
+
+
+def rendered_files(root: Path) -> dict[PurePosixPath, bytes]:
+    """All that a plan reads: the files of modules and stacks, without Terraform's own."""
+    found: dict[PurePosixPath, bytes] = {}
+    for folder in ("modules", "environments"):
+        for path in sorted((root / folder).rglob("*")):
+            relative = path.relative_to(root)
+            hidden = any(part.startswith((".", "__")) for part in relative.parts)
+            if path.is_file() and not hidden and len(relative.parts) > 2:
+                found[PurePosixPath(relative)] = path.read_bytes()
+    return found
+
+
+def prove(
+    root: Path,
+    mutations: Sequence[Mutation],
+    *,
+    jobs: int,
+    progress: Watch,
+) -> tuple[Outcome, ...]:
+    """Put each mutation back into the rendered tree, plan it, judge the plan.
+
+    ``progress`` is told each mutation and its steps; the result is in the order of ``mutations``.
+    A tree that two mutations lead to is planned once. Raises
+    ``ComplianceError`` for a mutation that matches nothing, before anything is planned; one
+    that gives no plan or no verdict is an outcome that is ``refused``.
+    """
+    files = rendered_files(root)
+    overlaps = {f.id: f.overlaps for f in load_failures(root / "features")}
+    trees = {mutation: mutate(files, mutation) for mutation in mutations}
+    groups: dict[str, list[Mutation]] = {}
+    for mutation, tree in trees.items():
+        groups.setdefault(_fingerprint(tree, mutation.environment), []).append(mutation)
+
+    terraform = find_terraform()
+    outcomes: dict[Mutation, Outcome] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
+        ThreadPoolExecutor(max_workers=jobs) as pool,
+        Workspace(terraform, _folder(scratch, "workspace")) as workspace,
+    ):
+
+        def judge(number: int, mutation: Mutation) -> Verdict:
+            project = _folder(scratch, f"mutated-{number}")
+            progress(mutation.id, "plan")
+            try:
+                lay_out(trees[mutation], project)
+                stack = project / "environments" / mutation.environment
+                plan = workspace.plan(stack, project=project)
+            finally:
+                shutil.rmtree(project, ignore_errors=True)
+            progress(mutation.id, "features")
+            return compliance.run(
+                plan, root / "features", environment=mutation.id, processes=workspace.processes
+            )
+
+        futures: dict[Future[Verdict], list[Mutation]] = {
+            pool.submit(judge, number, group[0]): group
+            for number, group in enumerate(groups.values())
+        }
+        try:
+            for future in as_completed(futures):
+                for mutation in futures[future]:
+                    outcomes[mutation] = _outcome(future, mutation, overlaps)
+                    progress(mutation.id, "")
+        finally:
+            for future in futures:
+                future.cancel()
+    return tuple(outcomes[mutation] for mutation in mutations)
+
+
+def _outcome(
+    future: Future[Verdict], mutation: Mutation, overlaps: Mapping[str, Collection[str]]
+) -> Outcome:
+    try:
+        return caught(future.result(), mutation, overlaps)
+    except (ComplianceError, TerraformError) as error:
+        return Outcome(mutation, (), frozenset(), refused=str(error))
+
+
+def _fingerprint(tree: Files, environment: str) -> str:
+    digest = hashlib.sha256(environment.encode())
+    for path, content in sorted(tree.items()):
+        digest.update(f"\0{path}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _folder(scratch: str, name: str) -> Path:
+    folder = Path(scratch, name)
+    folder.mkdir()
+    return folder

@@ -1,0 +1,156 @@
+"""Every flow that the security groups of a plan allow, wherever it is written.
+
+A flow is told by separate rules, one at each of its ends; the features refuse any other way.
+A plan may have one all the same, and a flow that is written within a group, or as an
+``aws_security_group_rule``, must not be missing where all flows are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stack_graph import Resource, Stack
+
+__all__ = ["GROUPS", "UNTOLD", "Flow", "flows", "is_group", "text", "whole"]
+
+GROUPS = ("aws_security_group", "aws_default_security_group")
+UNTOLD = "what the plan does not tell"
+
+_RULES = {"aws_vpc_security_group_egress_rule": True, "aws_vpc_security_group_ingress_rule": False}
+_OLD_RULE = "aws_security_group_rule"
+_RANGES = (
+    *("cidr_ipv4", "cidr_ipv6", "prefix_list_id"),
+    *("cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids"),
+)
+_SIDES = {"egress": True, "ingress": False}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What may flow from a group or range to another one.
+
+    ``outward`` and ``inward`` are the addresses of what allows it at its two ends; one is
+    empty where that end does not.
+    """
+
+    source: str
+    target: str
+    protocol: str
+    ports: str
+    description: str
+    outward: str = ""
+    inward: str = ""
+
+
+@dataclass(frozen=True)
+class _End:
+    """What one end allows: from its group outward or inward, to or from the other end."""
+
+    address: str
+    outward: bool
+    group: str
+    other: str
+    protocol: str
+    ports: str
+    description: str
+
+
+def flows(stack: Stack) -> tuple[Flow, ...]:
+    """Return each flow once, whether one of its ends allows it or both do."""
+    found: dict[tuple[str, str, str, str], Flow] = {}
+    for end in _ends(stack):
+        source, target = (end.group, end.other) if end.outward else (end.other, end.group)
+        key = (source, target, end.protocol, end.ports)
+        known = vars(found.get(key) or Flow(*key, end.description))
+        found[key] = Flow(**{**known, "outward" if end.outward else "inward": end.address})
+    return tuple(sorted(found.values(), key=lambda f: (f.source, f.target, f.protocol, f.ports)))
+
+
+def text(value: Any) -> str:
+    """Write a planned value; nothing for what is unset or known after apply only."""
+    return str(value) if isinstance(value, str | int) else ""
+
+
+def _ends(stack: Stack) -> Iterator[_End]:
+    for type_, outward in _RULES.items():
+        for rule in stack.all(type_):
+            group = _group(stack, rule, "security_group_id")
+            others = [*_groups(stack, rule, "referenced_security_group_id"), *_ranges(rule)]
+            yield from _at(rule, "", outward, group, others)
+    for rule in stack.all(_OLD_RULE):
+        group = _group(stack, rule, "security_group_id")
+        named = _groups(stack, rule, "source_security_group_id")
+        others = [*named, *_ranges(rule, "", group)]
+        yield from _at(rule, "", rule.planned("type") == "egress", group, others)
+    for holder in (each for type_ in GROUPS for each in stack.all(type_)):
+        for side, outward in _SIDES.items():
+            # A plan orders these blocks in its own way, so each may be what any of them names.
+            ways = [f"{side}.{number}." for number in range(_count(holder, side))]
+            named = [g for way in ways for g in _groups(stack, holder, f"{way}security_groups")]
+            for way in ways:
+                mine = named if holder.planned(f"{way}security_groups") != [] else []
+                others = [*mine, *_ranges(holder, way, holder.address)]
+                yield from _at(holder, way, outward, holder.address, others)
+
+
+def _at(
+    holder: Resource, way: str, outward: bool, group: str, others: Sequence[str]
+) -> Iterator[_End]:
+    protocols = (text(holder.planned(way + name)) for name in ("ip_protocol", "protocol"))
+    protocol = next(filter(None, protocols), "")
+    first, last = (text(holder.planned(way + name)) for name in ("from_port", "to_port"))
+    whole = protocol == "-1"
+    for other in others or [UNTOLD]:
+        yield _End(
+            address=holder.address,
+            outward=outward,
+            group=group,
+            other=other,
+            protocol="everything" if whole else protocol,
+            ports="" if whole else first if first == last else f"{first}-{last}",
+            description=text(holder.planned(f"{way}description")),
+        )
+
+
+def _groups(stack: Stack, holder: Resource, path: str) -> list[str]:
+    """Return the groups that an argument names; where it names one in doubt, just that."""
+    named = [group.address for group in stack.some(holder, path, GROUPS[0])]
+    return named or [UNTOLD] * stack.is_set(holder, path)
+
+
+def _ranges(holder: Resource, way: str = "", own: str = "") -> Iterator[str]:
+    """Yield the ranges of a rule, and ``own`` where it lets a group reach itself."""
+    if holder.planned(f"{way}self") is True:
+        yield own
+    for name in _RANGES:
+        value = holder.planned(way + name)
+        yield from filter(None, map(text, value if isinstance(value, list) else [value]))
+
+
+def _group(stack: Stack, rule: Resource, argument: str) -> str:
+    found = (stack.one(rule, argument, type_) for type_ in GROUPS)
+    return next((group.address for group in found if group), UNTOLD)
+
+
+def _count(group: Resource, side: str) -> int:
+    """How many rules are within a group; of one that exists, only where they are written."""
+    planned = group.planned(side)
+    known = isinstance(planned, list)
+    is_new = not isinstance(group.planned("id"), str)
+    return len(planned) if known and (group.writes(side) or is_new) else 0
+
+
+def is_group(end: str) -> bool:
+    """Whether an end of a flow is a security group, and not a range of addresses."""
+    return "aws_" in end
+
+
+def whole(flow: Flow) -> bool:
+    """Whether each end that is a group has a rule for the flow."""
+    return all(
+        rule or not is_group(end)
+        for end, rule in ((flow.source, flow.outward), (flow.target, flow.inward))
+    )

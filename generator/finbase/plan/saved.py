@@ -1,0 +1,177 @@
+"""A saved plan against the stack that it is said to be of.
+
+An apply follows what is in the plan and reads no file of the stack, so that all of it has to be
+what lies in the project. That the state is still the one that was planned on, Terraform itself
+sees to, by its lineage and serial.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from finbase.errors import FinbaseError
+from finbase.plan.saved_file import DEFAULT_WORKSPACE, PlanFile, read_plan_file
+
+__all__ = ["verify"]
+
+_ENVIRONMENT = re.compile(r'^\s*environment\s*=\s*"([^"]+)"', re.MULTILINE)
+_AS_WHOM = frozenset(
+    {
+        "access_key",
+        "assume_role",
+        "assume_role_with_web_identity",
+        "profile",
+        "secret_key",
+        "shared_config_files",
+        "shared_credentials_files",
+        "token",
+    }
+)
+"""As whom the state is read, not which state: ``-backend-config`` may add these."""
+
+
+def verify(plan: Path, stack: Path, called: Path) -> None:
+    """Refuse a plan that is not of the stack as it lies there, on its own backend.
+
+    Raises ``FinbaseError`` that names the first difference, and whose plan it is; ``called`` is
+    how the user knows the plan.
+    """
+    try:
+        read = read_plan_file(plan.read_bytes())
+    except ValueError as error:
+        raise FinbaseError(
+            f"{called} is no saved plan, or one that is encrypted or damaged, and so cannot be "
+            "compared",
+            "`finbase plan` saves one; `terraform show -json` makes another thing of it",
+        ) from error
+    again = f"plan {stack.name} again: finbase plan {stack.name}"
+    difference = next(_differences(read, stack), None)
+    if difference:
+        whose = _environment(read)
+        if whose and whose != stack.name:
+            raise FinbaseError(f"{called} is a plan of {whose}, not of {stack.name}", again)
+        raise FinbaseError(
+            f"{called} was made of something else than what lies there: {difference}", again
+        )
+    elsewhere = next(_elsewhere(read, stack / "backend.tf"), None)
+    if elsewhere:
+        raise FinbaseError(
+            f"{called} was made on another state: {elsewhere}",
+            f"leave out -backend-config, in TF_CLI_ARGS_init too, and {again}",
+        )
+    if read.backend.workspace != DEFAULT_WORKSPACE:
+        raise FinbaseError(
+            f"{called} was made in a workspace, and so on another state than {stack.name} has",
+            f"unset TF_WORKSPACE, run `terraform workspace select default` there, and {again}",
+        )
+
+
+def _differences(read: PlanFile, stack: Path) -> Iterator[str]:
+    """What was planned and does not lie there, and what lies there and was not planned.
+
+    Two modules may be of one folder, so each is compared by itself.
+    """
+    for module in read.modules.values():
+        meant = os.path.normpath(_meant(module.key, read))
+        if os.path.normpath(module.folder) != meant:
+            yield f"module {module.key or 'of the stack'} is of {module.folder}, not of {meant}"
+    for _, module in sorted(read.modules.items()):
+        folder = Path(os.path.realpath(stack / module.folder))
+        there = {
+            path.name: path
+            for path in [*folder.glob("*.tf"), *folder.glob("*.tf.json")]
+            if not path.name.startswith(".")  # Terraform reads none that is hidden.
+        }
+        for name in sorted(module.files.keys() | there.keys()):
+            if name not in there or module.files.get(name) != there[name].read_bytes():
+                place = os.path.relpath(folder / name, os.path.realpath(stack.parent.parent))
+                yield f"{place} differs"
+
+
+def _meant(key: str, read: PlanFile) -> str:
+    """The folder that a module has by its source; one from elsewhere is where Terraform put it."""
+    module = read.modules[key]
+    if not key:
+        return "."
+    if not module.source.startswith(("./", "../")):
+        return module.folder
+    parent = read.modules.get(key.rpartition(".")[0])
+    return f"{parent.folder if parent else '.'}/{module.source}"
+
+
+def _environment(read: PlanFile) -> str:
+    """The name that the root module of a plan gives itself; empty where it gives none."""
+    main = read.modules[""].files.get("main.tf", b"")
+    found = _ENVIRONMENT.search(main.decode(errors="replace"))
+    return found[1] if found else ""
+
+
+def _elsewhere(read: PlanFile, file: Path) -> Iterator[str]:
+    """In what the backend of a plan is not the one of a file."""
+    kind, settings = _written(file)
+    if read.backend.type != kind:
+        yield f"its backend is {read.backend.type}, not {kind}"
+    given = read.backend.settings
+    for name, value in settings.items():
+        if _comparable(given.get(name)) != _comparable(value):
+            yield f"its {name} is not {_shown(value)}, as in {file}"
+    for name in sorted(given.keys() - settings.keys() - _AS_WHOM):
+        yield f"its {name} is not in {file}"  # No value: it may be a secret.
+
+
+def _written(file: Path) -> tuple[str, Mapping[str, Any]]:
+    """The backend of a stack as its file has it: type and settings."""
+    import hcl2
+    from lark.exceptions import LarkError
+
+    try:
+        tree = hcl2.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except LarkError as error:
+        raise FinbaseError(f"{file} cannot be read: {error}", "mend it, and plan again") from error
+    for terraform in tree.get("terraform", ()):
+        for backend in terraform.get("backend", ()):
+            for label, settings in backend.items():
+                if label.startswith('"'):
+                    return _plain(label), _plain(settings)
+    return "local", {}
+
+
+def _plain(value: Any) -> Any:
+    """A value as python-hcl2 gives it, without its quotes, marks, comments and what is null."""
+    if isinstance(value, str):
+        return _unquoted(value)
+    if isinstance(value, dict):
+        return {
+            _unquoted(name): _plain(each)
+            for name, each in value.items()
+            if each is not None and not name.startswith("__")
+        }
+    if isinstance(value, list):
+        block = len(value) == 1 and isinstance(value[0], dict)
+        return _plain(value[0]) if block else [_plain(each) for each in value]
+    return value
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return str(json.loads(text)).replace("$${", "${").replace("%%{", "%{")
+    except ValueError:
+        return text  # A bare name, or a form that is no backend's: then it is a difference.
+
+
+def _comparable(value: Any) -> Any:
+    """A value as text: a backend takes ``"3"`` for 3, and what lists hold is a set to it."""
+    if isinstance(value, dict):
+        return {name: _comparable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return sorted(map(_comparable, value), key=repr)
+    return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

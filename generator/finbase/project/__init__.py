@@ -1,0 +1,1 @@
+"""The project's folder: its files, written all or not at all, and its git history."""

@@ -1,0 +1,1 @@
+"""Released versions: what they offer, what may change, that they do not."""

@@ -1,0 +1,1 @@
+"""Contracts, templates and environments → HCL."""

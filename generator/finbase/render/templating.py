@@ -1,0 +1,222 @@
+"""Jinja environments in which nothing has to be escaped by hand.
+
+In an HCL template every printed value becomes a literal: ``{{ name }}`` gives ``"name"``
+with quotes, ``{{ true }}`` gives ``true``. Only an ``Hcl`` is printed as it is; that is what
+the filters ``attributes``, ``comment``, ``identifier`` and ``raw`` give, and what a macro
+returns, since all it printed went the same way. An ``include`` needs nothing at all.
+
+In a Markdown template text is printed as it is; ``cell`` and ``code`` fit it into a table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from finbase import codes
+from finbase.errors import Diagnostic, InputError
+from finbase.render import hcl
+from finbase.render.hcl import Hcl
+from finbase.system.user_folders import cache_home, keep_newest, private_folder
+
+if TYPE_CHECKING:
+    import jinja2
+
+__all__ = ["Templates", "hcl_templates", "markdown_templates"]
+
+_MOST_COMPILED: Final = 1000  # Templates, of all projects and all versions of Jinja together.
+_MOST_COMPILED_BYTES: Final = 1 << 25
+_BETWEEN: Final = 100  # New ones between two looks at how many there are.
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Templates:
+    """The templates of one folder, rendered in one of the two ways."""
+
+    root: Path
+    environment: jinja2.Environment
+
+    def render(self, name: str, context: Mapping[str, Any]) -> str:
+        """Render a template, named by its path below the folder.
+
+        Raises ``InputError`` with the template's file and line for whatever goes wrong in it.
+        """
+        import jinja2
+
+        try:
+            return self.environment.get_template(name).render(context)
+        except jinja2.TemplateNotFound as error:
+            where, line = self._place(error, name)
+            raise _broken(where, line, f"there is no template {error.name}") from error
+        except jinja2.TemplateSyntaxError as error:
+            where = error.filename or str(self.root / name)
+            raise _broken(where, error.lineno, f"not a template: {error.message}") from error
+        except (
+            jinja2.TemplateError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
+            where, line = self._place(error, name)
+            raise _broken(where, line, f"the template cannot be rendered: {error}") from error
+
+    def _place(self, error: Exception, name: str) -> tuple[str, int]:
+        """Find the innermost line of a template that an error came from."""
+        where, line, trace = str(self.root / name), 1, error.__traceback__
+        while trace:
+            file = trace.tb_frame.f_code.co_filename
+            if file.endswith(".j2") and Path(file).is_relative_to(self.root):
+                where, line = file, trace.tb_lineno
+            trace = trace.tb_next
+        return where, line
+
+
+@lru_cache(maxsize=8)
+def hcl_templates(root: Path) -> Templates:
+    """Open the HCL templates below ``root``; two calls give the same object."""
+    filters: dict[str, Callable[..., str]] = {
+        "attributes": hcl.attributes,
+        "comment": _comment,
+        "identifier": _identifier,
+        "raw": _raw,
+    }
+    return Templates(root, _environment(root, filters, finalize=_finalize))
+
+
+@lru_cache(maxsize=8)
+def markdown_templates(root: Path) -> Templates:
+    """Open the Markdown templates below ``root``; two calls give the same object."""
+    return Templates(root, _environment(root, {"cell": _cell, "code": _code}))
+
+
+def _environment(
+    root: Path,
+    filters: Mapping[str, Callable[..., str]],
+    finalize: Callable[[Any], Hcl] | None = None,
+) -> jinja2.Environment:
+    import jinja2
+    from jinja2.runtime import Context, Macro
+
+    class HclContext(Context):
+        """Calls a macro and takes what it returns for the HCL that it is."""
+
+        def call(self, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+            result = super().call(obj, *args, **kwargs)
+            return Hcl(result) if isinstance(obj, Macro) else result
+
+    environment = jinja2.Environment(  # noqa: S701 - neither way of rendering makes HTML
+        loader=jinja2.FileSystemLoader(root),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=finalize,
+        bytecode_cache=_bytecode_cache("hcl" if finalize else "markdown"),
+    )
+    if finalize:
+        environment.context_class = HclContext
+    environment.filters.update(filters)
+    return environment
+
+
+def _broken(where: str, line: int, message: str) -> InputError:
+    return InputError([Diagnostic(where, line, 1, codes.CONTRACT, message)])
+
+
+def _finalize(value: Any) -> Hcl:
+    if isinstance(value, Hcl):
+        return value
+    import jinja2
+
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises, and says what is undefined
+    return hcl.literal(value)
+
+
+def _identifier(text: str) -> Hcl:
+    """Print a name, for instance within a reference or the quotes of a block's label."""
+    if not isinstance(text, str) or hcl.IDENTIFIER.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not an identifier")
+    return Hcl(text)
+
+
+def _raw(text: str) -> Hcl:
+    """Print HCL that a contract or the template itself holds; never a value from YAML."""
+    if not isinstance(text, str):
+        raise TypeError(f"only text can be raw HCL, not {text!r}")
+    return Hcl(text)
+
+
+def _comment(text: str) -> Hcl:
+    """Print text as whole-line comments, of which no character can break out."""
+    lines = (_CONTROL.sub(" ", line).rstrip() for line in text.strip().splitlines())
+    return Hcl("\n".join(f"# {line}".rstrip() for line in lines))
+
+
+def _cell(text: str) -> str:
+    """Print text within one cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", r"\|")
+
+
+def _code(text: str) -> str:
+    """Print text as code within one cell of a Markdown table; nothing for nothing."""
+    text = _cell(text)
+    if not text:
+        return ""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
+    """Keep compiled templates in the user's cache folder, or nowhere if that is not to be had.
+
+    What is compiled holds the results of filters on constants, so it is kept apart by all
+    that decides it besides the template: Jinja's version and the code of the filters.
+    """
+    import jinja2
+
+    key = hashlib.sha256(f"{jinja2.__version__} {kind}".encode())
+    for module in (Path(__file__), Path(hcl.__file__)):
+        key.update(module.read_bytes())
+    try:
+        folder = private_folder(cache_home(), ["finbase", "jinja"])
+    except (OSError, RuntimeError):
+        folder = None
+    if folder is None:
+        return None
+    home, dumped = folder, count()
+
+    class Cache(jinja2.FileSystemBytecodeCache):
+        """Goes without, where a file cannot be read or written."""
+
+        def get_cache_key(self, name: str, filename: str | None = None) -> str:
+            """Hash what Jinja hashes; the path of a template need not be UTF-8."""
+            text = f"{key.hexdigest()}|{name}|{filename}"
+            return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+        def load_bytecode(self, bucket: Any) -> None:
+            try:
+                super().load_bytecode(bucket)
+            except Exception:  # whatever a damaged file makes of itself
+                bucket.reset()
+
+        def dump_bytecode(self, bucket: Any) -> None:
+            with contextlib.suppress(OSError):
+                super().dump_bytecode(bucket)
+                if next(dumped) % _BETWEEN == 0:
+                    keep_newest(home, _MOST_COMPILED, _MOST_COMPILED_BYTES)
+
+    return Cache(str(home))

@@ -1,0 +1,102 @@
+"""Every value of an environment: what it is, and whether given, default or wired."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from finbase.contract.contract import Input
+from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.render import stack
+from finbase.render.hcl import Hcl, inline
+
+__all__ = ["Origin", "Value", "values"]
+
+Origin = Literal["given", "default", "unset", "wired"]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value; ``name`` is the way to it, such as ``replica.reporting.instance_class``.
+
+    ``text`` is JSON, or for what is wired, HCL; it is empty for what is unset and for a secret.
+    ``line`` is where the file gives it, else 0; ``source`` is the file, or the module version
+    whose default it is, or ``<module>.<output>``.
+    """
+
+    name: str
+    text: str
+    origin: Origin
+    source: str
+    line: int = 0
+    secret: bool = False
+
+
+def values(environment: Environment, module: str = "") -> Iterator[Value]:
+    """Yield the head of the file, then each module in dependency order; or one module only.
+
+    Raises ``KeyError`` for a module that the environment does not have.
+    """
+    if module and environment.module(module) is None:
+        raise KeyError(module)
+    if not module:
+        for key in ("project", "region", "account_id", "tags", "state"):
+            value = environment.document.value[key]
+            parts = value.items() if isinstance(value, dict) else [("", value)]
+            for part, inner in parts:
+                yield _given(environment, (key, part) if part else (key,), inner)
+    blocks = iter(stack.blocks(environment))
+    for use in environment.modules:
+        for instance in use.instances:
+            block = next(blocks)
+            if not module or use.name == module:
+                yield from _of_instance(environment, use, instance, block)
+
+
+def _of_instance(
+    environment: Environment, use: ModuleUse, instance: Instance, block: stack.Block
+) -> Iterator[Value]:
+    home = ".".join(filter(None, (use.name, instance.key)))
+    contract = f"{use.name} {use.version}"
+    pin = ("modules", use.name, "version")
+    yield _given(environment, pin, str(use.version), f"{home}.version")
+    for declared in use.contract.inputs:
+        name = f"{home}.{declared.name}"
+        if declared.name in instance.inputs:
+            where = use.where(instance, declared.name)
+            yield _given(environment, where, instance.inputs[declared.name], name, declared)
+        else:
+            yield _default(declared, name, contract)
+    for wire in use.contract.wiring:
+        name = f"{home}.{wire.name}"
+        if wire.name in block.wiring:
+            yield Value(name, _reference(block.wiring[wire.name]), "wired", wire.source)
+        else:
+            yield _default(wire, name, contract)
+
+
+def _given(
+    environment: Environment,
+    where: tuple[str | int, ...],
+    value: Any,
+    name: str = "",
+    declared: Input | None = None,
+) -> Value:
+    document = environment.document
+    line, _ = document.position(where, key=True)
+    secret = declared is not None and declared.sensitive
+    text = "" if secret else json.dumps(value, ensure_ascii=False)
+    return Value(name or ".".join(map(str, where)), text, "given", document.path, line, secret)
+
+
+def _default(declared: Input, name: str, contract: str) -> Value:
+    if declared.default is None:
+        return Value(name, "", "unset", contract)
+    text = "" if declared.sensitive else json.dumps(declared.default, ensure_ascii=False)
+    return Value(name, text, "default", contract, secret=declared.sensitive)
+
+
+def _reference(value: Any) -> str:
+    return str(value) if isinstance(value, Hcl) else inline(value)

@@ -1,0 +1,125 @@
+"""Every allowed flow: who may begin it on the left, whom it reaches on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from finbase.plan.addresses import name_of, place_of
+from finbase.plan.flows import UNTOLD, is_group, whole
+from finbase.report.drawing.canvas import WIDTH, Canvas
+
+if TYPE_CHECKING:
+    from finbase.plan.flows import Flow
+    from finbase.plan.network import Network
+
+__all__ = ["draw"]
+
+_ROW, _GAP, _TOP = 54.0, 16.0, 34.0
+_LEFT, _RIGHT = 150.0, 168.0
+_LEVEL = 510.0
+"""How far a line runs level, under what it carries, before it turns to its target."""
+
+
+def draw(network: Network, name: str) -> Canvas:
+    """Draw the flows of a network, as a picture whose ids begin with ``name``."""
+    flows = network.flows
+    canvas = Canvas(
+        name,
+        "Every allowed flow",
+        f"{len(flows)} flows between security groups and address ranges. "
+        + " ".join(_sentence(flow) for flow in flows),
+    )
+    sources = list(dict.fromkeys(flow.source for flow in flows))
+    targets = sorted(
+        dict.fromkeys(flow.target for flow in flows), key=lambda end: (not is_group(end), end)
+    )
+    left = _slots(sources, [flow.source for flow in flows])
+    right = _slots(targets, [flow.target for flow in flows])
+    height = _TOP + max(_height(left), _height(right)) + 30
+    canvas.text(0, 14, "may begin", "small muted")
+    canvas.text(_LEFT + 16, 14, "what flows, and why", "small muted")
+    canvas.text(WIDTH - _RIGHT, 14, "may be reached", "small muted")
+    # Spread the lower side over the height of the higher one.
+    spread = (_height(left) - _height(right)) / 2
+    shift = (max(-spread, 0.0), max(spread, 0.0))
+    for end, (top, count) in left.items():
+        _end(canvas, network, end, (0, _LEFT), top + shift[0], count)
+    for end, (top, count) in right.items():
+        _end(canvas, network, end, (WIDTH - _RIGHT, _RIGHT), top + shift[1], count)
+    for flow in flows:
+        _flow(canvas, flow, left[flow.source], right[flow.target], flows, targets, shift)
+    y = height - 8
+    canvas.dot(4, y - 4)
+    canvas.text(14, y, "a rule at this end", "small muted")
+    canvas.dot(134, y - 4, "open")
+    canvas.text(144, y, "no rule at this end, so nothing flows", "small muted")
+    canvas.size(WIDTH, height)
+    return canvas
+
+
+def _slots(ends: Sequence[str], used: Sequence[str]) -> dict[str, tuple[float, int]]:
+    """Give each end its top, and as many rows as it has flows."""
+    slots: dict[str, tuple[float, int]] = {}
+    top = _TOP - 10
+    for end in ends:
+        slots[end] = (top, used.count(end))
+        top += used.count(end) * _ROW + _GAP
+    return slots
+
+
+def _height(slots: dict[str, tuple[float, int]]) -> float:
+    return sum(count * _ROW + _GAP for _, count in slots.values())
+
+
+def _flow(
+    canvas: Canvas,
+    flow: Flow,
+    source: tuple[float, int],
+    target: tuple[float, int],
+    flows: Sequence[Flow],
+    targets: Sequence[str],
+    shift: tuple[float, float],
+) -> None:
+    outgoing = [each for each in flows if each.source == flow.source]
+    outgoing.sort(key=lambda each: targets.index(each.target))
+    incoming = [each for each in flows if each.target == flow.target]
+    y = source[0] + shift[0] + (outgoing.index(flow) + 0.5) * _ROW
+    to_y = target[0] + shift[1] + (incoming.index(flow) + 0.5) * _ROW
+    look, end = "way" if whole(flow) else "broken", WIDTH - _RIGHT
+    room = _LEVEL - _LEFT - 16
+    canvas.line(look, (_LEFT, y), (_LEVEL, y))
+    canvas.curve(look, (_LEVEL, y), (end - 10, to_y))
+    canvas.arrow(end - 5, to_y, "right")
+    canvas.text(_LEFT + 16, y - 6, f"{flow.protocol} {flow.ports}".strip(), "mono", room)
+    canvas.paragraph(_LEFT + 16, y + 14, flow.description or "no description", "small muted", room)
+    if is_group(flow.source):
+        canvas.dot(_LEFT, y, "dot" if flow.outward else "open")
+    if is_group(flow.target):
+        canvas.dot(end, to_y, "dot" if flow.inward else "open")
+
+
+def _end(
+    canvas: Canvas,
+    network: Network,
+    end: str,
+    across: tuple[float, float],
+    top: float,
+    count: int,
+) -> None:
+    x, width = across
+    group = next((each for each in network.groups if each.address == end), None)
+    canvas.box(x, top + 3, width, count * _ROW - 6, "cell")
+    middle = top + count * _ROW / 2
+    canvas.text(x + 12, middle - 2, name_of(end), "strong", width - 24)
+    below = "address range" if end != UNTOLD else "see the plan"
+    if group is not None:
+        members = len(group.members)
+        there = f"{members or 'no'} member{'' if members == 1 else 's'}"
+        below = f"{place_of(end).removeprefix('module.')}, {there}"
+    canvas.text(x + 12, middle + 14, below, "small muted", width - 24)
+
+
+def _sentence(flow: Flow) -> str:
+    what = f"{flow.protocol} {flow.ports}".strip()
+    return f"{name_of(flow.source)} to {name_of(flow.target)}, {what}."

@@ -1,0 +1,191 @@
+"""The network: a column for each zone, a band for each tier, and the ways out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from finbase.plan.addresses import name_of
+from finbase.plan.network import _astray, outlet
+from finbase.report.drawing.canvas import WIDTH, Canvas
+
+if TYPE_CHECKING:
+    from finbase.plan.network import Gateway, Member, Network, Subnet
+
+__all__ = ["draw"]
+
+_GUTTER, _NARROWEST, _PAD = 76.0, 204.0, 16.0
+_INTERNET, _GATEWAY, _COLLECTOR, _ZONES = 26.0, 52.0, 100.0, 126.0
+_FIRST, _CELL, _LINE, _BAND = 138.0, 62.0, 18.0, 30.0
+_CHIP, _CLIMB = 28.0, 110.0
+"""How high a gateway is, and where within a cell the way to the internet begins."""
+_KINDS = {
+    "aws_db_instance": "Databases",
+    "aws_elasticache_serverless_cache": "Cache",
+    "aws_lambda_function": "Functions",
+    "aws_vpc_endpoint": "Endpoints",
+}
+
+
+def _residents(network: Network, tier: str) -> list[tuple[str, str]]:
+    """List who lives in a tier: a kind, and the names of all that are of it."""
+    subnets = {subnet.address: subnet for subnet in network.subnets if subnet.tier == tier}
+    zones = {subnet.zone for subnet in subnets.values()}
+    found: dict[str, list[str]] = {}
+    for member in network.members:
+        mine = {subnets[address].zone for address in member.subnets if address in subnets}
+        if mine:
+            where = "" if mine == zones else f" ({', '.join(sorted(mine))})"
+            found.setdefault(_kind(member), []).append(member.title + where)
+    return [(kind, ", ".join(names)) for kind, names in found.items()]
+
+
+def draw(network: Network, name: str) -> Canvas:
+    """Draw a network, as a picture whose ids begin with ``name``."""
+    zones, tiers = network.zones, network.tiers
+    canvas = Canvas(name, "Zones, subnets, gateways and routes", _description(network))
+    step = max(_NARROWEST, (WIDTH - _GUTTER - 2 * _PAD) / max(len(zones), 1))
+    lefts = {zone: _PAD + _GUTTER + index * step for index, zone in enumerate(zones)}
+    right = _PAD + _GUTTER + max(len(zones), 1) * step
+    layout = _Layout(canvas, network, lefts, step - _PAD, right)
+    bottom = layout.tiers(tiers)
+    for text in _below(network):
+        canvas.text(_PAD, bottom + 6, text, "small muted", right - 2 * _PAD)
+        bottom += _LINE
+    canvas.box(0.5, _GATEWAY + 14.5, right + _PAD / 2 - 1, bottom - _GATEWAY - 14, "frame")
+    layout.internet()
+    canvas.text(_PAD, _COLLECTOR - 8, f"VPC {', '.join(network.cidrs)}", "mono", 220)
+    for zone, left in lefts.items():
+        canvas.text(left, _ZONES, zone, "small muted")
+    canvas.size(right + _PAD / 2, bottom + 2)
+    return canvas
+
+
+class _Layout:
+    """Where things are: filled while the tiers are drawn from top to bottom."""
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        network: Network,
+        lefts: dict[str, float],
+        width: float,
+        right: float,
+    ) -> None:
+        self.canvas, self.network, self.lefts = canvas, network, lefts
+        self.width, self.right = width, right
+        self.middle = (min(lefts.values(), default=_PAD) + right - _PAD) / 2
+        self.chips: dict[str, tuple[float, float]] = {}
+        self.climbs: list[float] = []
+
+    def tiers(self, tiers: Sequence[str]) -> float:
+        """Draw all tiers; returns where they end."""
+        top = _FIRST
+        for tier in tiers:
+            cells = {
+                zone: [s for s in self.network.subnets if (s.tier, s.zone) == (tier, zone)]
+                for zone in self.lefts
+            }
+            height = _CELL + self.most_gateways(cells.values())
+            rows = max(map(len, cells.values()))
+            self.canvas.text(_PAD, top + 18, tier, "strong", _GUTTER - 8)
+            for zone, subnets in cells.items():
+                for row, subnet in enumerate(subnets):
+                    self.subnet(subnet, self.lefts[zone], top + row * (height + 6), height)
+            top += rows * (height + 6) + 4
+            for kind, names in _residents(self.network, tier):
+                left = min(self.lefts.values())
+                self.canvas.text(left, top + 10, kind, "small muted")
+                self.canvas.text(left + 70, top + 10, names, "small", self.right - left - 80)
+                top += _LINE
+            top += _BAND
+        return top - _BAND + 14
+
+    def subnet(self, subnet: Subnet, x: float, y: float, height: float) -> None:
+        """Draw a subnet with the gateways in it, and its way out."""
+        self.canvas.box(x, y, self.width, height, "cell")
+        gateways = [g for g in self.network.gateways if g.subnet == subnet.address]
+        room = self.width - 20
+        wrong = any(_astray(self.network, subnet, route) for route in subnet.routes)
+        look = "small bad" if wrong or not subnet.table else "small muted"
+        self.canvas.text(x + 10, y + 18, subnet.cidr, "mono", room)
+        table = f"table {name_of(subnet.table)}" if subnet.table else "no table"
+        self.canvas.text(x + 10, y + 35, table, look, room)
+        self.canvas.text(x + 10, y + 51, outlet(self.network, subnet), look, room)
+        for number, gateway in enumerate(gateways):
+            self.chip(gateway, x + 10, y + _CELL + number * (_CHIP + 8))
+        for route in subnet.routes:
+            if route.kind == "internet":
+                self.canvas.line("way", (x + _CLIMB, y), (x + _CLIMB, _COLLECTOR))
+                self.climbs.append(x + _CLIMB)
+            elif route.target in self.chips:
+                self.climb(route.target, x, y, "astray" if wrong else "way")
+
+    def most_gateways(self, cells: Iterable[Sequence[Subnet]]) -> float:
+        """How much higher the cells of a tier are for the gateways in them."""
+        homes = [gateway.subnet for gateway in self.network.gateways]
+        counts = [homes.count(subnet.address) for cell in cells for subnet in cell]
+        return max(counts, default=0) * (_CHIP + 8)
+
+    def chip(self, gateway: Gateway, x: float, y: float) -> None:
+        """Draw a NAT gateway."""
+        width = self.width - 20
+        self.canvas.box(x, y, width, _CHIP, "chip")
+        self.canvas.text(x + 8, y + 18, "NAT gateway", "small", width)
+        ip = f"elastic IP {name_of(gateway.ip)}" if gateway.ip else "no elastic IP told"
+        look = "small muted" if gateway.ip else "small bad"
+        self.canvas.text(x + width - 8, y + 18, ip, look, width - 84, anchor="end")
+        self.chips[gateway.address] = (x + width / 2, y + _CHIP)
+
+    def climb(self, gateway: str, x: float, y: float, look: str) -> None:
+        """Draw the way from a subnet up to its NAT gateway, straight or across zones."""
+        to_x, to_y = self.chips[gateway]
+        inside = x <= to_x <= x + self.width
+        start = to_x if inside else x + self.width - 16
+        bend = y - 10
+        self.canvas.line(look, (start, y), (start, bend), (to_x, bend), (to_x, to_y + 6))
+        self.canvas.arrow(to_x, to_y + 1, "up")
+
+    def internet(self) -> None:
+        """Draw the internet and the gateway to it, above all that leads there."""
+        left = min(self.lefts.values(), default=_PAD)
+        gateways = [g for g in self.network.gateways if g.kind == "internet"]
+        self.canvas.line("faint", (left, _INTERNET), (self.right - _PAD, _INTERNET))
+        self.canvas.text(left, _INTERNET - 8, "Internet", "small muted")
+        if not gateways:
+            return
+        x = self.middle
+        self.canvas.line("way", (x, _GATEWAY), (x, _INTERNET + 6))
+        self.canvas.arrow(x, _INTERNET + 1, "up")
+        self.canvas.box(x - 70, _GATEWAY, 140, 28, "chip")
+        self.canvas.text(x, _GATEWAY + 18, "Internet gateway", "small", anchor="middle")
+        if self.climbs:
+            ends = [x, *self.climbs]
+            self.canvas.line("way", (min(ends), _COLLECTOR), (max(ends), _COLLECTOR))
+            self.canvas.line("way", (x, _COLLECTOR), (x, _GATEWAY + 28))
+
+
+def _below(network: Network) -> list[str]:
+    """Say what has no place in the columns."""
+    known = {subnet.address for subnet in network.subnets}
+    lines = [
+        f"Gateway endpoint {endpoint.service}, from the route tables {tables or 'untold'}"
+        for endpoint in network.endpoints
+        for tables in [", ".join(dict.fromkeys(map(name_of, endpoint.tables)))]
+    ]
+    homeless = [m.title for m in network.members if not known & set(m.subnets)]
+    if homeless:
+        lines.append(f"In subnets that the plan does not tell: {', '.join(homeless)}")
+    return lines
+
+
+def _kind(member: Member) -> str:
+    return next((kind for type_, kind in _KINDS.items() if f"{type_}." in member.address), "Others")
+
+
+def _description(network: Network) -> str:
+    subnets = "; ".join(
+        f"{subnet.tier} {subnet.cidr} in {subnet.zone}: {outlet(network, subnet)}"
+        for subnet in network.subnets
+    )
+    return f"VPC {', '.join(network.cidrs)} in {len(network.zones)} zones. {subnets}."

@@ -1,0 +1,65 @@
+"""The proof matrix that ``finbase prove --json`` wrote, read back for a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container
+from dataclasses import dataclass
+
+from finbase.errors import FinbaseError
+from finbase.report.matrix import SCHEMA_VERSION
+
+__all__ = ["Mutation", "read_proof"]
+
+_HINT = "make it with `finbase prove --json matrix.json`"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A failure that was put back: how, where, and what fell."""
+
+    id: str
+    failure: str
+    environment: str
+    what: str
+    fell: tuple[str, ...]
+    outcome: str
+
+    @property
+    def caught(self) -> bool:
+        """Whether its own scenarios fell, and no others."""
+        return self.outcome == "caught"
+
+
+def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutation, ...]:
+    """Read a matrix; ``name`` is what messages call it, ``catalogue`` the ids of the failures.
+
+    Raises ``FinbaseError`` if it is none, shows nothing, or shows a failure of another catalogue.
+    """
+    try:
+        document = json.loads(data)
+        if document["schema_version"] != SCHEMA_VERSION:
+            version = document["schema_version"]
+            raise FinbaseError(f"{name} is a proof matrix of version {version!r}", _HINT)
+        mutations = tuple(
+            Mutation(
+                id=str(each["id"]),
+                failure=str(each["failure"]),
+                environment=str(each["environment"]),
+                what=str(each["what"]),
+                fell=tuple(map(str, each["fell"])),
+                outcome=str(each["outcome"]),
+            )
+            for each in document["mutations"]
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise FinbaseError(f"{name} is not a proof matrix", _HINT) from error
+    if not mutations:
+        raise FinbaseError(f"{name} holds no mutations, so it proves nothing", _HINT)
+    for mutation in mutations:
+        if mutation.failure not in catalogue:
+            raise FinbaseError(
+                f"{name}: {mutation.failure!r} is no failure of features/failures.yaml",
+                f"it is of another catalogue; {_HINT}",
+            )
+    return mutations

@@ -1,0 +1,152 @@
+"""Verdicts as a JSON document whose shape is versioned."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from importlib import metadata
+from typing import Any
+
+from finbase.ci.merge import Part
+from finbase.errors import FinbaseError
+from finbase.judge.catalogue import Failure
+from finbase.judge.verdict import FailureRow, Scenario, Verdict
+
+__all__ = ["SCHEMA_VERSION", "document", "read_part", "render"]
+
+SCHEMA_VERSION = 1
+"""Raised when a key changes its meaning or goes; a new key does not raise it."""
+
+
+def document(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """Return the document: ``environments`` in the given order, with failures and scenarios."""
+    environments = [_environment(verdict) for verdict in verdicts]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "finbase_version": metadata.version("finbase"),
+        "passed": all(environment["passed"] for environment in environments),
+        "environments": environments,
+    }
+
+
+def render(verdicts: Iterable[Verdict]) -> str:
+    """Return the document as text, ASCII only, with a newline at its end."""
+    return json.dumps(document(verdicts), indent=2) + "\n"
+
+
+def _environment(verdict: Verdict) -> dict[str, Any]:
+    rows = verdict.by_failure()
+    states = Counter(scenario.status for scenario in verdict.scenarios)
+    return {
+        "name": verdict.environment,
+        "passed": verdict.passed,
+        "from_cache": verdict.remembered.isoformat() if verdict.remembered else None,
+        "counts": {
+            "failures": len(rows),
+            "failures_absent": sum(row.status == "passed" for row in rows),
+            "scenarios": len(verdict.scenarios),
+            "scenarios_passed": states["passed"],
+            "scenarios_failed": states["failed"],
+            "scenarios_skipped": states["skipped"],
+        },
+        "failures": [_failure(row) for row in rows],
+        "scenarios": [_scenario(scenario) for scenario in verdict.scenarios],
+    }
+
+
+def _failure(row: FailureRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "severity": row.severity,
+        "title": row.title,
+        "requirement": row.requirement,
+        "requirements": list(row.requirements),
+        "status": row.status,
+        "evidence": row.evidence.splitlines(),
+        "scenarios": [scenario.location for scenario in row.scenarios],
+    }
+
+
+def _scenario(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "feature": scenario.feature,
+        "name": scenario.name,
+        "location": scenario.location,
+        "tags": list(scenario.tags),
+        "failure_ids": list(scenario.failure_ids),
+        "severity": scenario.severity,
+        "requirements": list(scenario.requirements),
+        "status": scenario.status,
+        "step": scenario.step or None,
+        "evidence": scenario.evidence.splitlines(),
+    }
+
+
+_PCI = "PCI DSS "
+
+
+def read_part(data: bytes, path: str) -> Part:
+    """Read a file of verdicts; raises ``FinbaseError`` where it is none that can be merged."""
+    try:
+        document = json.loads(data)
+        version = document["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise FinbaseError(
+                f"{path} is of another format: schema_version {version}, not {SCHEMA_VERSION}",
+                "write and merge the verdicts with the same finbase",
+            )
+        return Part(
+            path,
+            str(document["finbase_version"]),
+            tuple(map(_read_verdict, document["environments"])),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FinbaseError(
+            f"{path} holds no verdicts: {type(error).__name__}: {error}",
+            "merge what `finbase check --json FILE` wrote",
+        ) from error
+
+
+def _read_verdict(data: Mapping[str, Any]) -> Verdict:
+    reached = data["from_cache"]
+    verdict = Verdict(
+        environment=str(data["name"]),
+        scenarios=tuple(_read_scenario(each) for each in data["scenarios"]),
+        failures=tuple(_read_failure(each) for each in data["failures"]),
+        remembered=datetime.fromisoformat(reached) if reached else None,
+    )
+    if verdict.passed is not data["passed"]:
+        raise ValueError(f"{verdict.environment} says that it passed, and its scenarios do not")
+    return verdict
+
+
+def _read_failure(data: Mapping[str, Any]) -> Failure:
+    return Failure(
+        id=data["id"],
+        severity=data["severity"],
+        title=data["title"],
+        requirement=data["requirement"],
+        pci=tuple(_read_bare(data["requirements"])),
+        overlaps=(),
+    )
+
+
+def _read_bare(requirements: Iterable[str]) -> Iterable[str]:
+    return (each.removeprefix(_PCI) for each in requirements if each.startswith(_PCI))
+
+
+def _read_scenario(data: Mapping[str, Any]) -> Scenario:
+    return Scenario(
+        feature=data["feature"],
+        name=data["name"],
+        tags=tuple(data["tags"]),
+        failure_ids=tuple(data["failure_ids"]),
+        severity=data["severity"],
+        requirements=tuple(data["requirements"]),
+        status=data["status"],
+        evidence="\n".join(data["evidence"]),
+        location=data["location"],
+        step=data["step"] or "",
+    )

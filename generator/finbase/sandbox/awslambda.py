@@ -1,0 +1,114 @@
+"""Moto's Lambda, mended so that a function really runs, without containers.
+
+The source is the API Reference of AWS Lambda, at the operation that is named.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from moto.awslambda import models
+
+from finbase.sandbox.backends import replace_backend
+from finbase.sandbox.function import LOG, Database, FunctionError, run
+
+__all__ = ["Backend", "backend_of", "install"]
+
+_LOG_TAIL = 4096
+"""Bytes of the log that Invoke returns."""
+
+
+def install(
+    folder: Path, endpoint_url: str, databases: Callable[[], Mapping[str, Database]]
+) -> None:
+    """Put the mended backend in the place of moto's; call it before the first request.
+
+    ``folder`` gets the functions' logs. ``databases`` gives those that functions can reach.
+    """
+    Backend.folder, Backend.endpoint_url = folder, endpoint_url
+    Backend.databases = staticmethod(databases)
+    replace_backend(models.lambda_backends, Backend)
+
+
+class Backend(models.LambdaBackend):
+    """Invoke runs the zip that was uploaded."""
+
+    __module__ = models.__name__  # moto looks for the URLs of the service beside it
+    folder: Path
+    endpoint_url: str
+    databases: Callable[[], Mapping[str, Database]]
+
+    def call(self, function_name: str, event: object, qualifier: str | None = None) -> object:
+        """Run a function for an event; raises ``FunctionError``."""
+        function = self.get_function(function_name, qualifier)
+        folder = self.folder / f"function-{function.function_name}"
+        folder.mkdir(exist_ok=True)
+        return run(
+            function.code_bytes,
+            handler=str(function.handler),
+            environment=function.environment_vars,
+            event=event,
+            databases=self.databases(),
+            endpoint_url=self.endpoint_url,
+            region=self.region_name,
+            folder=folder,
+            timeout=float(function.timeout),
+        )
+
+    def may_invoke(self, function_name: str, principal: str) -> bool:
+        """Whether a statement of the function's policy allows a service to invoke it."""
+        policy: Any = self.get_function(function_name, None).policy
+        return any(
+            statement["Effect"] == "Allow"
+            and principal in str(statement["Principal"])
+            and statement["Action"] in ("lambda:InvokeFunction", "lambda:*")
+            for statement in policy.statements
+        )
+
+    def invoke(
+        self,
+        function_name: str,
+        qualifier: str | None,
+        body: Any,
+        headers: Any,
+        response_headers: Any,
+    ) -> str | bytes | None:
+        """Invoke: an error of the function is no error of the call; an Event is not waited for."""
+        event = json.loads(body) if body else {}
+        kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        function = self.get_function(function_name, qualifier)  # raises where there is none
+        if kind == "DryRun":
+            return b""
+        if kind == "Event":
+            call = (function_name, event, qualifier)
+            threading.Thread(target=self._call_and_forget, args=call, daemon=True).start()
+            return b""
+        try:
+            answer = self.call(function_name, event, qualifier)
+        except FunctionError as error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+            answer = {"errorMessage": error.text, "errorType": error.kind}
+        if headers.get("X-Amz-Log-Type") == "Tail":
+            log = self.folder / f"function-{function.function_name}" / LOG
+            tail = log.read_bytes()[-_LOG_TAIL:] if log.is_file() else b""
+            response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
+        return json.dumps(answer).encode()
+
+    def _call_and_forget(self, function_name: str, event: object, qualifier: str | None) -> None:
+        try:
+            self.call(function_name, event, qualifier)
+        except Exception:
+            traceback.print_exc()
+
+
+def backend_of(account_id: str, region: str) -> Backend:
+    """Return the backend of an account's region."""
+    backend = models.lambda_backends[account_id][region]
+    assert isinstance(backend, Backend)  # noqa: S101
+    return backend

@@ -1,0 +1,207 @@
+"""ElastiCache Serverless, which moto has not got: caches that are made, read, changed and deleted.
+
+The source is the API Reference of Amazon ElastiCache, at the operation or data type that is named.
+There is no server behind a cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from moto.core.responses import ActionResult
+from moto.elasticache import models
+from moto.elasticache.exceptions import ElastiCacheException, InvalidParameterValueException
+from moto.elasticache.responses import ElastiCacheResponse
+
+from finbase.sandbox.backends import replace_backend
+
+__all__ = ["Backend", "ServerlessCache", "install"]
+
+_FULL_VERSIONS = {"7": "7.2", "8": "8.1"}
+_CHANGED = (
+    "description",
+    "cache_usage_limits",
+    "user_group_id",
+    "security_group_ids",
+    "snapshot_retention_limit",
+    "daily_snapshot_time",
+    "engine",
+    "major_engine_version",
+)
+_ARNS = (
+    r"^arn:aws[^:]*:elasticache:.*:[0-9]*:"
+    r"(cluster|snapshot|subnetgroup|replicationgroup|user|usergroup|serverlesscache):.*$"
+)
+
+
+class ServerlessCacheNotFoundFault(ElastiCacheException):
+    code = "ServerlessCacheNotFoundFault"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"ServerlessCache {name} not found.")
+
+
+class ServerlessCacheAlreadyExistsFault(ElastiCacheException):
+    code = "ServerlessCacheAlreadyExistsFault"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"ServerlessCache {name} already exists.")
+
+
+def install() -> None:
+    """Put the mended backend in the place of moto's; call it before the first request."""
+    replace_backend(models.elasticache_backends, Backend)
+    for operation in (_create, _describe, _modify, _delete):
+        name = f"{operation.__name__[1:]}_serverless_cache"
+        setattr(ElastiCacheResponse, name + "s" * (operation is _describe), operation)
+
+
+@dataclass(frozen=True)
+class ServerlessCache:
+    """ServerlessCache, the data type: as it was asked for, and what the service adds to that."""
+
+    serverless_cache_name: str
+    engine: str
+    arn: str
+    address: str
+    major_engine_version: str
+    description: str = ""
+    cache_usage_limits: dict[str, Any] | None = None
+    kms_key_id: str | None = None
+    security_group_ids: list[str] = field(default_factory=list)
+    subnet_ids: list[str] = field(default_factory=list)
+    user_group_id: str | None = None
+    snapshot_retention_limit: int = 0
+    daily_snapshot_time: str | None = None
+    status: str = "available"
+    create_time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def full_engine_version(self) -> str:
+        """FullEngineVersion: with the minor version that runs."""
+        return _FULL_VERSIONS.get(self.major_engine_version, self.major_engine_version)
+
+    @property
+    def endpoint(self) -> dict[str, Any]:
+        """Endpoint: for reads and writes, port 6379."""
+        return {"Address": self.address, "Port": 6379}
+
+    @property
+    def reader_endpoint(self) -> dict[str, Any] | None:
+        """ReaderEndpoint: the same name, port 6380; Memcached has none."""
+        return None if self.engine == "memcached" else {"Address": self.address, "Port": 6380}
+
+
+class Backend(models.ElastiCacheBackend):
+    """The operations of serverless caches."""
+
+    __module__ = models.__name__  # moto looks for the URLs of the service beside it
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.arn_regex = re.compile(_ARNS)
+        self.serverless_caches: dict[str, ServerlessCache] = {}
+
+    def create_serverless_cache(
+        self, name: str, tags: list[dict[str, str]], given: dict[str, Any]
+    ) -> ServerlessCache:
+        """CreateServerlessCache: names are unique, and there are two or three subnets."""
+        if name in self.serverless_caches:
+            raise ServerlessCacheAlreadyExistsFault(name)
+        if not re.fullmatch(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{0,38}[A-Za-z0-9]|[A-Za-z]", name):
+            raise InvalidParameterValueException(f"{name!r} is no name of a serverless cache.")
+        if not 2 <= len(given.get("subnet_ids") or ["", ""]) <= 3:
+            raise InvalidParameterValueException("A serverless cache takes two or three subnets.")
+        engine = given["engine"]
+        mark = hashlib.sha256(f"{self.account_id}{name}".encode()).hexdigest()[:6]
+        cache = ServerlessCache(
+            serverless_cache_name=name,
+            arn=f"arn:{self.partition}:elasticache:{self.region_name}:{self.account_id}"
+            f":serverlesscache:{name}",
+            address=f"{name}-{mark}.serverless.{_short(self.region_name)}.cache.amazonaws.com",
+            **{"major_engine_version": "8" if engine == "valkey" else "7"} | given,
+        )
+        self.serverless_caches[name] = cache
+        self.tagging_service.tag_resource(cache.arn, tags)
+        return cache
+
+    def describe_serverless_caches(self, name: str | None) -> list[ServerlessCache]:
+        """DescribeServerlessCaches: all of them, or the one of that name."""
+        return [self._cache(name)] if name else list(self.serverless_caches.values())
+
+    def modify_serverless_cache(
+        self, name: str, without_group: bool, given: dict[str, Any]
+    ) -> ServerlessCache:
+        """ModifyServerlessCache: what is given; a limit that is not given stays."""
+        cache = self._cache(name)
+        if given.get("cache_usage_limits"):
+            limits = (cache.cache_usage_limits or {}) | given["cache_usage_limits"]
+            given = given | {"cache_usage_limits": limits}
+        if without_group:
+            given = given | {"user_group_id": None}
+        changed = self.serverless_caches[name] = replace(cache, **given)
+        return changed
+
+    def delete_serverless_cache(self, name: str) -> ServerlessCache:
+        """DeleteServerlessCache: it is ``deleting``, and soon not there."""
+        cache = self._cache(name)
+        del self.serverless_caches[name]
+        self.tagging_service.delete_all_tags_for_resource(cache.arn)
+        return replace(cache, status="deleting")
+
+    def _cache(self, name: str) -> ServerlessCache:
+        if name not in self.serverless_caches:
+            raise ServerlessCacheNotFoundFault(name)
+        return self.serverless_caches[name]
+
+
+def _short(region: str) -> str:
+    """Shorten a region as the names of caches have it: eu-west-1 → euw1."""
+    area, direction, number = region.rsplit("-", 2)
+    compass = re.findall("north|south|east|west|central", direction)
+    return area.replace("-", "") + "".join(word[0] for word in compass) + number
+
+
+def _backend(response: ElastiCacheResponse) -> Backend:
+    return cast(Backend, response.elasticache_backend)
+
+
+def _given(response: ElastiCacheResponse, names: tuple[str, ...]) -> dict[str, Any]:
+    found = {name: response._get_param(_pascal(name)) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _pascal(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def _create(self: ElastiCacheResponse) -> ActionResult:
+    cache = _backend(self).create_serverless_cache(
+        self._get_param("ServerlessCacheName").lower(),
+        self._get_param("Tags", []),
+        _given(self, (*_CHANGED, "kms_key_id", "subnet_ids")),
+    )
+    return ActionResult({"ServerlessCache": cache})
+
+
+def _describe(self: ElastiCacheResponse) -> ActionResult:
+    name = self._get_param("ServerlessCacheName")
+    return ActionResult({"ServerlessCaches": _backend(self).describe_serverless_caches(name)})
+
+
+def _modify(self: ElastiCacheResponse) -> ActionResult:
+    cache = _backend(self).modify_serverless_cache(
+        self._get_param("ServerlessCacheName"),
+        bool(self._get_bool_param("RemoveUserGroup", False)),
+        _given(self, _CHANGED),
+    )
+    return ActionResult({"ServerlessCache": cache})
+
+
+def _delete(self: ElastiCacheResponse) -> ActionResult:
+    name = self._get_param("ServerlessCacheName")
+    return ActionResult({"ServerlessCache": _backend(self).delete_serverless_cache(name)})

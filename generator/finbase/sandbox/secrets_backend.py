@@ -1,0 +1,252 @@
+"""Moto's Secrets Manager, mended where it differs from the service and a rotation would notice.
+
+Each method says what AWS does. The source is the API Reference of Secrets Manager, at the
+operation of the method's name, where no other is given.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Protocol, cast
+
+from moto.awslambda.utils import get_backend
+from moto.secretsmanager import models
+from moto.secretsmanager.exceptions import (
+    InvalidParameterException,
+    InvalidRequestException,
+    OperationNotPermittedOnReplica,
+    ResourceExistsException,
+    ResourceNotFoundException,
+    SecretNotFoundException,
+)
+from moto.secretsmanager.responses import SecretsManagerResponse
+
+from finbase.sandbox.backends import replace_backend
+from finbase.sandbox.secret import (
+    CURRENT,
+    PENDING,
+    Secret,
+    check_rules,
+    has_value,
+    new_version,
+    next_rotation,
+)
+
+__all__ = ["Backend", "Driver", "install"]
+
+_PAGE = 100
+
+
+class Driver(Protocol):
+    """What runs the function of a secret by itself, once RotateSecret has answered."""
+
+    def allow(self, backend: Backend, function: str) -> None:
+        """Raise where Secrets Manager may not invoke the function."""
+
+    def begin(self, backend: Backend, secret: Secret, token: str, immediately: bool) -> None:
+        """Begin a rotation, or without ``immediately`` the test of its set-up."""
+
+
+def install(driver: Driver | None = None) -> None:
+    """Put the mended backend in the place of moto's; call it before the first request.
+
+    Without a driver, whoever calls RotateSecret also runs the function: see ``secrets.complete``.
+    """
+    Backend.driver = driver
+    models.FakeSecret = Secret  # type: ignore[misc]
+    replace_backend(models.secretsmanager_backends, Backend)
+    SecretsManagerResponse.list_secret_version_ids = _list  # type: ignore[method-assign]
+
+
+class Backend(models.SecretsManagerBackend):
+    """The operations that a rotation and its set-up use."""
+
+    __module__ = models.__name__  # moto looks for the URLs of the service beside it
+    driver: Driver | None = None
+
+    def create_secret(self, name: str, *given: Any, **named: Any) -> str:
+        """The name of a secret that is to be deleted is taken until it is."""
+        existing = self.secrets.get(name)
+        if existing is not None and existing.is_deleted():
+            raise InvalidRequestException(
+                "You can't create this secret because a secret with this name is already "
+                "scheduled for deletion."
+            )
+        return super().create_secret(name, *given, **named)
+
+    def put_secret_value(
+        self,
+        secret_id: str,
+        secret_string: str,
+        secret_binary: str,
+        client_request_token: str,
+        version_stages: list[str],
+    ) -> str:
+        """A version's value never changes: the same once more does nothing, another fails.
+
+        ``AWSPENDING`` makes no difference to that, except that a version that a rotation has
+        begun has no value yet.
+        """
+        secret = self._own(secret_id)
+        token = self._from_client_request_token(client_request_token)
+        value = {"secret_string": secret_string, "secret_binary": secret_binary}
+        given = {key: each for key, each in value.items() if each is not None}
+        version = secret.versions.get(token)
+        if version is None or not has_value(version):
+            labels = [*version_stages] if secret.versions else {CURRENT, *version_stages}
+            secret.versions.setdefault(token, new_version(token)).update(given)
+            for label in labels:
+                secret.move(label, token)
+            secret.last_changed_date = int(time.time())
+        elif {key: version.get(key) for key in value} != value:
+            raise ResourceExistsException(
+                f"You can't use ClientRequestToken {token} because that value is already in use "
+                f"for a version of secret {secret.arn}."
+            )
+        return secret.to_short_dict(include_version_stages=True, version_id=token)
+
+    def update_secret_version_stage(
+        self,
+        secret_id: str,
+        version_stage: str,
+        remove_from_version_id: str,
+        move_to_version_id: str,
+    ) -> tuple[str, str]:
+        """A label moves only from the version that the caller names; ``AWSCURRENT`` stays on one.
+
+        The move of ``AWSCURRENT`` to the version of a rotation takes ``AWSPENDING`` off it and
+        ends the rotation (User Guide, "Lambda rotation functions", finishSecret).
+        """
+        secret = self._own(secret_id)
+        for version in filter(None, (remove_from_version_id, move_to_version_id)):
+            if version not in secret.versions:
+                raise ResourceNotFoundException(
+                    f"Secrets Manager can't find the specified secret version: {version}"
+                )
+        holder = secret.labelled(version_stage)
+        if remove_from_version_id and holder != remove_from_version_id:
+            raise InvalidParameterException(
+                f"Staging label {version_stage} is not attached to version "
+                f"{remove_from_version_id}."
+            )
+        if not move_to_version_id and version_stage == CURRENT:
+            raise InvalidParameterException(
+                f"You can only move staging label {CURRENT} to a different secret version. "
+                "It can’t be completely removed."
+            )
+        if holder not in (None, move_to_version_id, remove_from_version_id):
+            raise InvalidParameterException(
+                "The parameter RemoveFromVersionId can't be empty. Staging label "
+                f"{version_stage} is currently attached to version {holder}, so you must "
+                "explicitly reference that version in RemoveFromVersionId."
+            )
+        if move_to_version_id or remove_from_version_id:
+            secret.move(version_stage, move_to_version_id or None)
+        if version_stage == CURRENT and secret.labelled(PENDING) == move_to_version_id:
+            secret.move(PENDING, None)
+            secret.last_rotation_date = int(time.time())
+            secret.next_rotation_date = next_rotation(secret)
+        return secret.arn, secret.name
+
+    def rotate_secret(
+        self,
+        secret_id: str,
+        client_request_token: str | None = None,
+        rotation_lambda_arn: str | None = None,
+        rotation_rules: dict[str, Any] | None = None,
+        rotate_immediately: bool = True,
+    ) -> str:
+        """Store what is given, keep what is not, and begin a rotation: an empty ``AWSPENDING``.
+
+        The steps come later, asynchronously. An unfinished rotation refuses another one, but
+        not itself; labels that have come to be on one version are a finished one. Without
+        ``rotate_immediately`` the version is gone when the test is over, so none is made here.
+        """
+        secret = self._own(secret_id)
+        token = self._from_client_request_token(client_request_token)
+        arn = rotation_lambda_arn or secret.rotation_lambda_arn
+        if not arn:
+            raise InvalidRequestException(
+                "You tried to enable rotation on a secret that doesn't already have a Lambda "
+                "function ARN configured and you didn't include such an ARN as a parameter in "
+                "this call."
+            )
+        if rotation_lambda_arn:
+            self._must_exist(rotation_lambda_arn)
+        if self.driver is not None:
+            self.driver.allow(self, arn)
+        if rotation_rules:
+            check_rules(rotation_rules)
+        pending = secret.labelled(PENDING)
+        if pending not in (None, token, secret.labelled(CURRENT)):
+            raise InvalidRequestException(
+                "A previous rotation isn't complete. That rotation will be reattempted."
+            )
+        secret.rotation_requested = secret.rotation_enabled = True
+        secret.rotation_lambda_arn = arn
+        secret.rotation_rules = rotation_rules or secret.rotation_rules
+        secret.next_rotation_date = next_rotation(secret)
+        if rotate_immediately and token not in secret.versions:
+            secret.versions[token] = new_version(token)
+            secret.move(PENDING, token)
+        if self.driver is not None:
+            self.driver.begin(self, secret, token, rotate_immediately)
+        return json.dumps({"ARN": secret.arn, "Name": secret.name, "VersionId": token})
+
+    def list_versions(
+        self, secret_id: str, deprecated: bool, most: int | None, following: str | None
+    ) -> dict[str, Any]:
+        """ListSecretVersionIds: versions with a value; those without a label only if asked for."""
+        secret = self._own(secret_id)
+        start = int(following or 0)
+        end = start + (most or _PAGE)
+        shown = [
+            {"VersionId": v, "CreatedDate": e["createdate"]}
+            | ({"VersionStages": e["version_stages"]} if e["version_stages"] else {})
+            for v, e in secret.versions.items()
+            if has_value(e) and (deprecated or e["version_stages"])
+        ]
+        answer = {"ARN": secret.arn, "Name": secret.name, "Versions": shown[start:end]}
+        return answer | ({"NextToken": str(end)} if end < len(shown) else {})
+
+    def get_random_password(self, *args: Any, **kwargs: Any) -> str:
+        """A password of no characters at all is a wrong parameter, not an error of the server."""
+        try:
+            return super().get_random_password(*args, **kwargs)
+        except IndexError:
+            raise InvalidParameterException(
+                "The password length and the excluded types leave no password to generate."
+            ) from None
+
+    def _own(self, secret_id: str) -> Secret:
+        """Find a secret that can be changed."""
+        if not self._is_valid_identifier(secret_id):
+            raise SecretNotFoundException
+        secret = self.secrets[secret_id]
+        if not isinstance(secret, Secret):
+            raise OperationNotPermittedOnReplica
+        if secret.is_deleted():
+            raise InvalidRequestException(
+                "You can't perform this operation on the secret because it was marked for deletion."
+            )
+        return secret
+
+    def _must_exist(self, function: str) -> None:
+        try:
+            get_backend(self.account_id, self.region_name).get_function(function)
+        except Exception:
+            message = f"Secrets Manager can't find the Lambda function {function!r}."
+            raise ResourceNotFoundException(message) from None
+
+
+def _list(self: SecretsManagerResponse) -> str:
+    backend = cast(Backend, self.backend)
+    return json.dumps(
+        backend.list_versions(
+            self._get_param("SecretId", if_none=""),
+            bool(self._get_bool_param("IncludeDeprecated", False)),
+            self._get_int_param("MaxResults"),
+            self._get_param("NextToken"),
+        )
+    )

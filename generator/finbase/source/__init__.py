@@ -1,0 +1,1 @@
+"""YAML text → plain values, with the place of each."""

@@ -1,0 +1,76 @@
+"""YAML texts that were read before: what each says, kept as JSON by the hash of the text.
+
+Reading YAML takes thirty times as long as reading the same as JSON, and contracts of released
+versions, which every render reads, never change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from finbase.system.user_folders import (
+    UnsafePermissionsError,
+    cache_home,
+    keep_newest,
+    private_folder,
+    read_private,
+    write_private,
+)
+
+__all__ = ["MOST_TEXTS", "YamlCache", "load_yaml"]
+
+MOST_TEXTS: Final = 500
+_MOST_OF_ONE: Final = 1 << 20
+
+
+def load_yaml(source: bytes) -> Any:
+    """Give what a YAML text says, safely; raises ``yaml.YAMLError``."""
+    return yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+
+
+class YamlCache:
+    """The texts that this user has read; where nothing can be kept, each is read anew."""
+
+    def load(self, source: bytes) -> Any:
+        """Give what a YAML text says, safely; raises ``yaml.YAMLError``."""
+        folder = self._folder
+        if folder is None:
+            return load_yaml(source)
+        path = folder / hashlib.sha256(source).hexdigest()
+        with contextlib.suppress(OSError, UnsafePermissionsError, ValueError, RecursionError):
+            return json.loads(read_private(path, _MOST_OF_ONE))
+        data = load_yaml(source)
+        if text := _as_json(data):
+            with contextlib.suppress(OSError):
+                write_private(path, text.encode())
+                keep_newest(folder, MOST_TEXTS, MOST_TEXTS * _MOST_OF_ONE)
+        return data
+
+    @cached_property
+    def _folder(self) -> Path | None:
+        with contextlib.suppress(OSError, RuntimeError):
+            return private_folder(cache_home(), ["finbase", "yaml"])
+        return None
+
+
+def _as_json(data: Any) -> str | None:
+    """Give JSON that says just the same, or None for dates, keys that are no text, and the like.
+
+    It is made in pieces, since aliases can make a little YAML very long.
+    """
+    text = ""
+    try:
+        for piece in json.JSONEncoder().iterencode(data):
+            text += piece
+            if len(text) > _MOST_OF_ONE:
+                return None
+        return text if json.loads(text) == data else None
+    except (TypeError, ValueError, RecursionError):
+        return None

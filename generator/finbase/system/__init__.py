@@ -1,0 +1,1 @@
+"""The machine: child processes, folders of the user, packages, progress, the day."""

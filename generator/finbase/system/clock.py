@@ -1,0 +1,30 @@
+"""Moved from report.release."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+
+from finbase.errors import FinbaseError
+
+__all__ = ["today"]
+
+
+def today() -> date:
+    """The day of a release, in UTC; ``SOURCE_DATE_EPOCH`` overrides the clock.
+
+    See https://reproducible-builds.org/specs/source-date-epoch/. Raises ``FinbaseError`` where
+    that is no number of seconds since 1970.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return datetime.now(UTC).date()
+    try:
+        if not (epoch.isascii() and epoch.isdigit()):
+            raise ValueError
+        return datetime.fromtimestamp(int(epoch), UTC).date()
+    except (ValueError, OverflowError, OSError) as error:
+        raise FinbaseError(
+            f"SOURCE_DATE_EPOCH is {epoch[:40]!r}, which is no number of seconds since 1970",
+            "unset it, or set it to such a number",
+        ) from error

@@ -1,0 +1,1 @@
+"""What moving a pin does."""

@@ -1,0 +1,225 @@
+"""What moving the pins of an environment to newer releases does, before anything is written.
+
+The environment is validated and rendered with the old and with the new pins, and both stacks are
+planned offline; nothing of the project is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from finbase.contract.contract import Contract
+from finbase.contract.registry import Registry
+from finbase.contract.version import Version
+from finbase.environment.load import read
+from finbase.environment.model import Environment, ModuleUse
+from finbase.errors import Diagnostic, FinbaseError, InputError
+from finbase.plan.effects import Effect, effects
+from finbase.project.files import Tree
+from finbase.project.tree import Step, compare, lay_out, read_folder
+from finbase.release.integrity import folder_of, verify
+from finbase.release.interface import read_interface
+from finbase.release.notes import UpgradeNote, upgrade_notes
+from finbase.render.render import render_module, render_project, render_stack
+from finbase.render.stack import label
+from finbase.system.progress import Watch, unwatched
+from finbase.terraform.program import Terraform
+from finbase.terraform.workspace import Workspace
+from finbase.upgrade.pins import with_pins
+
+__all__ = ["InputChange", "ModuleUpgrade", "Upgrade", "preview", "steps"]
+
+
+@dataclass(frozen=True)
+class InputChange:
+    """An input that is new, gone, or has another default; defaults as JSON, empty for none.
+
+    ``given`` says that the environment gives it, so that its default does not matter.
+    """
+
+    name: str
+    what: str
+    before: str
+    after: str
+    given: bool
+
+
+@dataclass(frozen=True)
+class ModuleUpgrade:
+    """One pin that moves, with the notes of all releases in between."""
+
+    name: str
+    before: Version
+    after: Version
+    inputs: tuple[InputChange, ...]
+    notes: tuple[UpgradeNote, ...]
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """All that an upgrade does.
+
+    ``problems`` are what is wrong with the environment file at the new versions; then there is
+    no ``after`` and nothing was planned. ``original`` is the file that all of this is about,
+    ``text`` is that with the new pins.
+    """
+
+    before: Environment
+    after: Environment | None
+    original: bytes
+    text: bytes
+    modules: tuple[ModuleUpgrade, ...]
+    effects: tuple[Effect, ...]
+    problems: tuple[Diagnostic, ...] = ()
+
+    @property
+    def losses(self) -> tuple[Effect, ...]:
+        """What would be destroyed or replaced with something in it."""
+        return tuple(effect for effect in self.effects if effect.loses)
+
+
+def preview(
+    root: Path,
+    registry: Registry,
+    environment: Environment,
+    pins: Mapping[str, Version],
+    terraform: Terraform,
+    progress: Watch = unwatched,
+) -> Upgrade:
+    """Find out what the new ``pins`` do to an environment; nothing is written to the project.
+
+    ``progress`` is told of the two plans that are made. Raises ``TerraformError`` where a stack
+    cannot be planned, and ``FinbaseError`` for a version whose files are not there.
+    """
+    path = root / environment.document.path
+    original = path.read_bytes()
+    text = with_pins(environment.document, original.decode(), pins).encode()
+    modules = tuple(
+        _module(root, registry, environment.module(name), version) for name, version in pins.items()
+    )
+    try:
+        after = read(environment.document.path, text, registry, root)
+    except InputError as error:
+        return Upgrade(environment, None, original, text, modules, (), error.diagnostics)
+    planned, planned_after = _plans(root, registry, (environment, after), terraform, progress)
+    moved = {
+        f"module.{label(use, instance)}.{one}": f"module.{label(use, instance)}.{other}"
+        for use in after.modules
+        if use.name in pins
+        for one, other in read_interface(_files(root, registry, use.contract)).moved.items()
+        for instance in use.instances
+    }
+    found = effects(planned, planned_after, moved)
+    return Upgrade(environment, after, original, text, modules, found)
+
+
+def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPath, Step]:
+    """Give all that the upgrade writes, for ``tree.apply``: the file, its stack, and drafts.
+
+    Raises ``FinbaseError`` where the file does not fit the new versions or was changed since the
+    preview, or the project is not as it was rendered and released.
+    """
+    if upgrade.after is None:
+        raise InputError(upgrade.problems)
+    rendered = render_project((upgrade.after,), registry, root)
+    if verify(root, registry, rendered):
+        raise FinbaseError(
+            "a release is not as it was released", "`finbase render --check` names the way out"
+        )
+    changes = compare(rendered, root)
+    if changes.foreign:
+        raise FinbaseError(
+            f"not rendered by finbase: {', '.join(map(str, changes.foreign))}",
+            "move them out of the rendered folders",
+        )
+    path = PurePosixPath(upgrade.before.document.path)
+    if (root / path).read_bytes() != upgrade.original:
+        raise FinbaseError(
+            f"{path} was changed in the meantime, so nothing is written", "upgrade it again"
+        )
+    return {**changes.steps, path: (upgrade.original, upgrade.text)}
+
+
+def _module(
+    root: Path, registry: Registry, use: ModuleUse | None, version: Version
+) -> ModuleUpgrade:
+    if use is None:
+        raise FinbaseError(
+            "a pin can only be moved where there is one", "put the module into the file first"
+        )
+    return ModuleUpgrade(
+        use.name,
+        use.version,
+        version,
+        tuple(_inputs(use, registry.get(use.name, version))),
+        upgrade_notes(root, use.name, use.version, version),
+    )
+
+
+def _inputs(use: ModuleUse, after: Contract) -> Iterator[InputChange]:
+    old = {each.name: each for each in use.contract.inputs}
+    new = {each.name: each for each in after.inputs}
+    for name in [*new, *(name for name in old if name not in new)]:
+        given = any(name in instance.inputs for instance in use.instances)
+        before, now = (
+            "" if not (found := inputs.get(name)) or found.required else json.dumps(found.default)
+            for inputs in (old, new)
+        )
+        if name not in old:
+            yield InputChange(name, "new" if now else "new, to be given", "", now, given)
+        elif name not in new:
+            yield InputChange(name, "gone", before, "", given)
+        elif before != now:
+            yield InputChange(name, "another default" if now else "to be given", before, now, given)
+
+
+def _plans(
+    root: Path,
+    registry: Registry,
+    environments: tuple[Environment, Environment],
+    terraform: Terraform,
+    progress: Watch,
+) -> list[Any]:
+    """Plan both stacks, each in a project of its own that holds only what it needs."""
+    with (
+        tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
+        ThreadPoolExecutor(max_workers=2) as pool,
+    ):
+        projects = []
+        for number, environment in enumerate(environments):
+            project = Path(scratch, str(number))
+            lay_out(render_stack(environment, root / "templates"), project)
+            for use in environment.modules:
+                lay_out(_files(root, registry, use.contract), project)
+            projects.append(project / "environments" / environment.name)
+        workspace_folder = Path(scratch, "workspace")
+        workspace_folder.mkdir()
+        with Workspace(terraform, workspace_folder) as workspace:
+
+            def plan(pins: str, stack: Path) -> bytes:
+                progress(pins, "plan")
+                planned = workspace.plan(stack, project=stack.parent.parent)
+                progress(pins, "")
+                return planned
+
+            running = pool.map(plan, ("old pins", "new pins"), projects)
+            return [json.loads(planned) for planned in running]
+
+
+def _files(root: Path, registry: Registry, contract: Contract) -> Tree:
+    """Read a version of a module as it lies there; a draft is rendered."""
+    if (contract.name, contract.version) not in registry.lock:
+        return render_module(contract, root / "templates")
+    folder = folder_of(contract.name, contract.version)
+    files = read_folder(root, folder)
+    if not files:
+        raise FinbaseError(
+            f"{folder} is released, and gone", "`finbase render --check` names the way out"
+        )
+    return files

@@ -1,0 +1,209 @@
+"""What AWS has today, as far as it is known: noted where it is not, never refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from finbase.aws.known import SUBJECTS, AwsCatalogue
+from finbase.contract.registry import Registry
+from finbase.environment import rules
+from finbase.environment.load import load
+from finbase.environment.rules import windows
+from finbase.errors import InputError
+from tests.support.commands import ROOT
+from tests.support.sample import SAMPLE, changed, write
+
+REGISTRY = Registry(ROOT)
+NOTES = [rule for rule in rules.RULES if rule.note]
+
+
+def noted(root: Path, change: rules.Change) -> list[str]:
+    environment = load(write(root, changed(change)), REGISTRY, root)
+    assert all(note.note and note.hint for note in environment.notes)
+    return [note.code for note in environment.notes]
+
+
+@pytest.mark.parametrize("rule", NOTES, ids=lambda rule: rule.code)
+def test_the_nearest_that_is_noted(rule: rules.Rule, tmp_path: Path) -> None:
+    assert rule.code not in noted(tmp_path, rule.accepted)
+    assert rule.code in noted(tmp_path, rule.refused)
+
+
+def test_the_sample_is_not_noted(tmp_path: Path) -> None:
+    assert load(write(tmp_path, SAMPLE), REGISTRY, tmp_path).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"environment": "prod", "database.instance_class": "db.t3.large"}, ["FB308"]),
+        ({"environment": "prod-eu", "database.instance_class": "db.t3.large"}, ["FB308"]),
+        ({"environment": "producer", "database.instance_class": "db.t3.large"}, []),
+        ({"environment": "staging", "database.instance_class": "db.t3.large"}, []),
+        ({"replica.instances.reporting.instance_class": "db.t4g.micro"}, ["FB308"]),
+        ({"database.instance_class": "db.r99.mega"}, ["FB304"]),
+        ({"replica.instances.reporting.instance_class": "db.r7g.huge"}, ["FB304"]),
+        ({"cache.major_engine_version": "9"}, ["FB303"]),
+        ({"region": "me-south-1"}, ["FB301", "FB302"]),
+        ({"network.interface_endpoints": ["secretsmanager", "s3"]}, ["FB306"]),
+        ({"database.parameters": {"log_statment": "1", "work_mem": "1"}}, ["FB305"]),
+    ],
+)
+def test_what_is_noted(change: rules.Change, expected: list[str], tmp_path: Path) -> None:
+    assert noted(tmp_path, change) == expected
+
+
+def test_a_note_says_what_was_probably_meant(tmp_path: Path) -> None:
+    change = {
+        "database.parameters": {"log_statment": "1"},
+        "database.instance_class": "db.r7.large",
+    }
+    environment = load(write(tmp_path, changed(change)), REGISTRY, tmp_path)
+    texts = [str(note) for note in environment.notes]
+    assert "note: log_statment is no parameter" in texts[1]
+    assert "did you mean `log_statement_stats`?" in texts[1] or "did you mean `log_stat" in texts[1]
+    assert "note: db.r7.large is no instance class that finbase knows [FB304]" in texts[0]
+
+
+def test_no_more_notes_of_a_kind_than_anybody_reads(tmp_path: Path) -> None:
+    change = {"database.parameters": {f"unknown_{n}": "1" for n in range(300)}}
+    assert noted(tmp_path, change) == ["FB305"] * 10
+
+
+def test_an_error_silences_the_notes(tmp_path: Path) -> None:
+    path = write(tmp_path, changed({"region": "eu-west-9", "database.port": 80}))
+    with pytest.raises(InputError) as caught:
+        load(path, REGISTRY, tmp_path)
+    assert not any(d.note for d in caught.value.diagnostics)
+
+
+# A project's own file.
+
+WHOLE = """\
+regions:
+  eu-west-9: 07:00-17:00
+engine_versions:
+  postgres: 19 20
+  valkey: 9
+instance_classes:
+  db.r99: mega giga
+  db.r7g: 32xlarge
+parameters: [work_memory]
+endpoints: [sqss]
+"""
+
+
+def test_a_project_adds_to_what_is_known(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text(WHOLE)
+    for change in (
+        {"database.engine_version": "20"},
+        {"cache.major_engine_version": "9"},
+        {"database.instance_class": "db.r99.giga"},
+        {"database.instance_class": "db.r7g.32xlarge"},
+        {"database.instance_class": "db.r7g.large"},
+        {"database.parameters": {"work_memory": "1", "work_mem": "1"}},
+        {"network.interface_endpoints": ["secretsmanager", "sqss", "sqs"]},
+    ):
+        assert noted(tmp_path, change) == [], change
+    assert noted(tmp_path, {"region": "eu-west-9"}) == ["FB302"]
+    late = {"region": "eu-west-9", "database.backup_window": "16:30-17:30"}
+    moved = changed({"region": "eu-west-9"})
+    with pytest.raises(InputError, match="07:00-17:00 UTC"):
+        load(write(tmp_path, changed(late, moved)), REGISTRY, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("regions: [eu-west-9]\n", (1, 1), "eu-west-9 needs its business hours in UTC"),
+        ("regions: {eu-west-9: 7-17}\n", (1, 1), "eu-west-9 needs its business hours in UTC"),
+        ("regions: {eu-west-9: 24:00-25:00}\n", (1, 1), "needs its business hours"),
+        ("parameters: {work_memory: yes}\n", (1, 1), "work_memory needs no more than its name"),
+        ("endpoints:\n  - sqs\ninstance_classes: [db.r99]\n", (3, 1), "db.r99 needs its sizes"),
+        ("region: {}\n", (1, 1), "the keys here are regions, engine_versions"),
+        ("- regions\n", (1, 1), "not a mapping"),
+        ("endpoints: sqs\n", (1, 1), "neither a list of names nor a mapping of names"),
+        ("endpoints: [1]\n", (1, 1), "neither a list of names nor a mapping of names"),
+        ("engine_versions: {postgres: [19]}\n", (1, 1), "what is said about postgres is not words"),
+    ],
+)
+def test_a_project_s_file_that_is_broken(
+    tmp_path: Path, text: str, place: tuple[int, int], says: str
+) -> None:
+    (tmp_path / "known.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        load(write(tmp_path, SAMPLE), REGISTRY, tmp_path)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.path, diagnostic.code) == ("known.yaml", "FB150")
+    assert (diagnostic.line, diagnostic.column) == place
+    assert says in str(diagnostic)
+
+
+def test_a_project_s_file_is_read_as_strictly_as_an_environment(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text("endpoints: &a [sqs]\nparameters: *a\n")
+    with pytest.raises(InputError) as caught:
+        load(write(tmp_path, SAMPLE), REGISTRY, tmp_path)
+    assert {d.code for d in caught.value.diagnostics} == {"FB109"}
+
+
+def test_a_project_s_file_may_not_lead_out_of_the_project(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    path = write_in(root)
+    (tmp_path / "known.yaml").write_text("endpoints: [hunter2]\n")
+    (root / "known.yaml").symlink_to(tmp_path / "known.yaml")
+    with pytest.raises(InputError) as caught:
+        load(path, REGISTRY, root)
+    assert [d.code for d in caught.value.diagnostics] == ["FB122"]
+
+
+def write_in(root: Path) -> Path:
+    root.mkdir()
+    return write(root, SAMPLE)
+
+
+# The data that is shipped.
+
+
+def test_the_shipped_data_is_sound() -> None:
+    known = AwsCatalogue()
+    assert len(known.regions()) >= 18
+    assert all(re.fullmatch("[a-z]{2}(-[a-z]+)+-[0-9]", region) for region in known.regions())
+    assert all(len(windows.business(known.business_hours(r) or "")) == 5 for r in known.regions())
+    assert known.versions("postgres")[:4] == ("14", "15", "16", "17")
+    assert all(re.fullmatch("db\\.[a-z0-9]+", family) for family in known.instance_classes())
+    assert "large" in known.instance_classes()["db.r7g"]
+    assert len(known.parameters()) > 300
+    assert list(known.parameters()) == sorted(set(known.parameters()))
+    assert list(known.endpoints()) == sorted(set(known.endpoints()))
+    for subject in SUBJECTS:
+        assert (ROOT / "generator" / "finbase" / "aws" / f"{subject}.yaml").is_file()
+
+
+def test_every_default_is_known() -> None:
+    """Nobody is to be noted for what they did not choose."""
+    known = AwsCatalogue()
+    inputs = {
+        f"{name}.{i.name}": i.default
+        for name in REGISTRY.names
+        for i in REGISTRY.current(name).inputs
+    }
+    assert set(inputs["network.interface_endpoints"]) <= {*known.endpoints()}
+    assert inputs["cache.major_engine_version"] in known.versions("valkey")
+
+
+def test_business_hours_are_those_of_the_features() -> None:
+    feature = (ROOT / "features" / "database.feature").read_text()
+    table = re.findall(r"^\s*\| ([a-z0-9-]+)\s*\| (\d\d:\d\d-\d\d:\d\d)\s*\|$", feature, re.M)
+    assert len(table) >= 5
+    for region in AwsCatalogue().regions():
+        hours = {hours for prefix, hours in table if f"{region}a".startswith(prefix)}
+        assert hours == {AwsCatalogue().business_hours(region)}, region
+
+
+def test_a_region_with_roots_is_known() -> None:
+    """Else its stack could be planned, and would fail the features by its windows alone."""
+    folder = ROOT / "templates" / "modules" / "secret" / "rotation" / "ca"
+    assert {path.stem for path in folder.glob("*.pem")} <= {*AwsCatalogue().regions()}

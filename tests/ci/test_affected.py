@@ -1,0 +1,286 @@
+"""Which environments a change affects."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finbase.ci.affected import Affected, Files, affected, is_read
+from finbase.cli import main
+from finbase.errors import FinbaseError
+from finbase.project.git import Repository
+from tests.support.commands import run
+
+
+def files(**stacks: str) -> dict[PurePosixPath, bytes]:
+    """Stacks that each call modules, named with their versions, and these modules."""
+    found: dict[PurePosixPath, bytes] = {}
+    for stack, modules in stacks.items():
+        calls = [
+            f'module "m" {{\n  source = "../../modules/{each}"\n}}' for each in modules.split()
+        ]
+        found[PurePosixPath("environments", stack, "main.tf")] = "\n".join(calls).encode()
+        for each in modules.split():
+            home = PurePosixPath("modules", each)
+            found |= {home / name: name.encode() for name in ("main.tf", "data.json", "README.md")}
+    return found
+
+
+def names(before: Files, after: Files) -> dict[str, str]:
+    return {each.environment: each.change for each in affected(before, after)}
+
+
+BEFORE = files(one="kms/1.0.0 cache/1.0.0", two="kms/1.0.0", three="kms/2.0.0")
+KMS = PurePosixPath("modules/kms/1.0.0")
+
+
+def test_nothing_changed_affects_nothing() -> None:
+    assert names(BEFORE, dict(BEFORE)) == {}
+
+
+@pytest.mark.parametrize("name", ["main.tf", "data.json", "new.tf", "sub/more.tf", "keys/a.pem"])
+def test_a_module_affects_whoever_pins_that_version(name: str) -> None:
+    after = {**BEFORE, KMS / name: b"changed"}
+    assert list(affected(BEFORE, after)) == [
+        Affected("one", "changed", (KMS / name,)),
+        Affected("two", "changed", (KMS / name,)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "modules/kms/1.0.0/README.md",
+        "modules/kms/1.0.0/contract.yaml",
+        "modules/kms/1.0.0/SHA256SUMS",
+        "modules/kms/1.0.0/tests/kms.tftest.hcl",
+        "modules/kms/1.0.0/tests/setup/main.tf",
+        "modules/kms/CHANGELOG.md",
+        "modules/kms/3.0.0/main.tf",
+        "modules/releases.lock",
+        "environments/one.yaml",
+        "environments/one/terraform.tfstate",
+        "environments/one/terraform.tfstate.backup",
+        "environments/one/plan.tfplan",
+        "environments/one/.terraform/modules/modules.json",
+        "environments/one/.main.tf.swp",
+        "environments/notes/todo.txt",
+        "generator/finbase/cli.py",
+    ],
+)
+def test_what_terraform_does_not_read_affects_nothing(path: str) -> None:
+    assert names(BEFORE, {**BEFORE, PurePosixPath(path): b"changed"}) == {}
+
+
+def test_the_lock_file_of_providers_is_read() -> None:
+    path = PurePosixPath("environments/one/.terraform.lock.hcl")
+    assert names(BEFORE, {**BEFORE, path: b"changed"}) == {"one": "changed"}
+
+
+def test_a_pin_that_moves_affects_its_environment_alone() -> None:
+    after = files(one="kms/1.0.0 cache/1.0.0", two="kms/2.0.0", three="kms/2.0.0")
+    assert names(BEFORE, after) == {"two": "changed"}
+
+
+def test_a_version_that_was_called_before_is_a_reason_too() -> None:
+    after = {**files(one="kms/1.0.0 cache/1.0.0", two="kms/2.0.0", three="kms/2.0.0")}
+    del after[PurePosixPath("modules/cache/1.0.0/main.tf")]
+    assert names(BEFORE, after) == {"one": "changed", "two": "changed"}
+
+
+def test_environments_that_come_and_go_are_named() -> None:
+    after = files(one="kms/1.0.0 cache/1.0.0", three="kms/2.0.0", four="kms/1.0.0")
+    assert names(BEFORE, after) == {"two": "removed", "four": "added"}
+
+
+def test_modules_that_modules_call_count_however_deep() -> None:
+    calls = {
+        KMS / "main.tf": b'module "a" {\n  source = "./part"\n}',
+        KMS / "part/main.tf": b'module "b" {\n  source = "../../../names/1.0.0"\n}',
+        PurePosixPath(
+            "modules/names/1.0.0/main.tf.json"
+        ): b'{"module":{"c":{\n"source": "../../kms/1.0.0"}}}',
+    }
+    before = {**BEFORE, **calls}
+    after = {**before, PurePosixPath("modules/names/1.0.0/data.txt"): b"new"}
+    assert names(before, after) == {"one": "changed", "two": "changed"}
+
+
+@given(
+    stacks=st.dictionaries(
+        st.sampled_from(["one", "two", "three"]),
+        st.sets(st.sampled_from(["a/1.0.0", "a/2.0.0", "b/1.0.0"])),
+        min_size=1,
+    ),
+    data=st.data(),
+)
+def test_exactly_who_reaches_a_changed_file_is_affected(
+    stacks: dict[str, set[str]], data: st.DataObject
+) -> None:
+    before = files(**{stack: " ".join(sorted(modules)) for stack, modules in stacks.items()})
+    changed = data.draw(st.sets(st.sampled_from(sorted(before))))
+    after = {
+        path: content + b"\n#" if path in changed else content for path, content in before.items()
+    }
+    homes = {str(PurePosixPath(*p.parts[1:3])) for p in changed if p.suffix != ".md"}
+    stacks_changed = {p.parts[1] for p in changed if p.parts[0] == "environments"}
+    expected = {s for s, modules in stacks.items() if s in stacks_changed or modules & homes}
+    assert set(names(before, after)) == expected
+    assert set(names(after, before)) == expected
+
+
+@given(st.text(), st.text())
+def test_any_path_and_any_content_can_be_judged(name: str, content: str) -> None:
+    path = PurePosixPath("environments/one", name.replace("\0", "") or "x")
+    assert is_read(path) in (True, False)
+    state = {path: content.encode(errors="replace"), **BEFORE}
+    assert names(state, state) == {}
+
+
+# With git.
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = {"user.name": "someone", "user.email": "someone@example.org", "commit.gpgsign": "no"}
+    options = [part for key, value in identity.items() for part in ("-c", f"{key}={value}")]
+    done = subprocess.run(
+        ["git", *options, *arguments],
+        cwd=folder,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(project: Path) -> Path:
+    git(project, "init", "--quiet", "--initial-branch=main")
+    (project / ".gitignore").write_text(".terraform/\n*.tfstate\n")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=first")
+    return project
+
+
+def finbase(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--project", str(project), "affected", *arguments])
+
+
+def module_of(project: Path, stack: str, module: str) -> Path:
+    text = (project / "environments" / stack / "main.tf").read_text()
+    match = re.search(rf"modules/{module}/[\d.]+", text)
+    assert match
+    return project / match.group()
+
+
+def test_a_clean_tree_affects_nothing(repository: Path) -> None:
+    result = finbase(repository, "--since", "HEAD")
+    assert (result.exit_code, result.output) == (0, "no environment is affected\n")
+
+
+def test_an_edit_of_a_stack_is_told_with_its_reason(repository: Path) -> None:
+    stack = repository / "environments" / "staging" / "main.tf"
+    stack.write_text(stack.read_text() + "\n")
+    (repository / "environments" / "production" / "README.md").write_text("words\n")
+    result = finbase(repository, "--since", "main")
+    assert result.exit_code == 0
+    assert result.stdout == "staging: changed\n  environments/staging: main.tf\n"
+    assert "note: modules/ or environments/ differ" in result.stderr
+
+
+def test_an_untracked_file_counts_unless_git_ignores_it(repository: Path) -> None:
+    module = module_of(repository, "production", "replica")
+    (module / "more.tf").write_text("locals {}\n")
+    (repository / "environments" / "development" / "terraform.tfstate").write_text("{}")
+    result = finbase(repository, "--since", "HEAD")
+    assert "production: changed" in result.stdout
+    assert "more.tf" in result.stdout
+    assert "development" not in result.stdout
+
+
+def test_two_commits_are_compared_and_the_working_tree_is_not(repository: Path) -> None:
+    shutil.rmtree(repository / "environments" / "staging")
+    (repository / "environments" / "staging.yaml").unlink()
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message=second")
+    stack = repository / "environments" / "production" / "main.tf"
+    stack.write_text("broken")
+    arguments = ("--since", "HEAD~1", "--until", "HEAD")
+    assert finbase(repository, *arguments).stdout.startswith("staging: removed\n")
+    result = run(repository, "affected", *arguments, "--json", "-")
+    assert result.returncode == 0
+    document = json.loads(result.stdout)
+    assert document["since"] == git(repository, "rev-parse", "HEAD~1")
+    assert document["until"] == git(repository, "rev-parse", "HEAD")
+    (staging,) = document["affected"]
+    assert (staging["environment"], staging["change"]) == ("staging", "removed")
+    assert "environments/staging/main.tf" in staging["files"]
+    back = finbase(repository, "--since", "HEAD", "--until", "HEAD~1")
+    assert back.stdout.startswith("staging: added\n")
+
+
+def test_a_project_in_a_folder_of_a_repository(tmp_path: Path, project: Path) -> None:
+    inner = tmp_path / "above" / "inner"
+    inner.parent.mkdir()
+    git(inner.parent, "init", "--quiet")
+    inner.mkdir()
+    for folder in ("templates", "environments", "modules", "features"):
+        shutil.copytree(project / folder, inner / folder)
+    git(inner.parent, "add", "--all")
+    git(inner.parent, "commit", "--quiet", "--message=first")
+    assert finbase(inner, "--since", "HEAD").output == "no environment is affected\n"
+    stack = inner / "environments" / "staging" / "outputs.tf"
+    stack.write_text(stack.read_text() + "\n")
+    assert finbase(inner, "--since", "HEAD").stdout.startswith("staging: changed\n")
+
+
+@pytest.mark.parametrize(
+    "revision", ["nowhere", "", "HEAD~9", "HEAD..HEAD", "HEAD:modules", "a\0b", "--output=x", "-"]
+)
+def test_what_is_no_commit_is_wrong_input(repository: Path, revision: str) -> None:
+    before = {path.name for path in repository.iterdir()}
+    result = finbase(repository, f"--since={revision}")
+    assert result.exit_code == 2
+    assert "is no commit of this repository" in result.output
+    assert finbase(repository, "--since=HEAD", f"--until={revision}").exit_code == 2
+    assert {path.name for path in repository.iterdir()} == before
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=12).map(lambda text: f"-{text}"))
+def test_no_revision_becomes_an_option(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    folder = tmp_path_factory.getbasetemp() / "options"
+    if not folder.exists():
+        folder.mkdir()
+        git(folder, "init", "--quiet")
+        git(folder, "commit", "--quiet", "--allow-empty", "--message=first")
+    with pytest.raises(FinbaseError, match="is no commit"):
+        Repository(folder).commit(text)
+
+
+def test_no_repository_and_no_git_are_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.parent))
+    result = finbase(project, "--since", "HEAD")
+    assert result.exit_code == 2
+    assert "lies in no git repository" in result.output
+    monkeypatch.setenv("PATH", str(project / "features"))
+    result = finbase(project, "--since", "HEAD")
+    assert result.exit_code == 2
+    assert "git is not on PATH" in result.output
+
+
+def test_nothing_is_written_to_the_repository(repository: Path) -> None:
+    stack = repository / "environments" / "staging" / "main.tf"
+    os.utime(stack)  # git would refresh its index
+    before = {path: path.stat().st_mtime_ns for path in (repository / ".git").rglob("*")}
+    assert finbase(repository, "--since", "HEAD").exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in (repository / ".git").rglob("*")} == before

@@ -1,0 +1,268 @@
+"""What people see while a command works: progress, colour, and more or less of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from finbase.cli import main
+from finbase.console.line import Line
+from finbase.console.speech import coloured, progress
+from finbase.system.progress import Stages, clock, unwatched
+from tests.support.commands import ROOT, finbase, run, search_path
+from tests.support.terminal import Terminal
+
+COMMAND = [sys.executable, "-c", "from finbase.cli import main; main(prog_name='finbase')"]
+CLEAR = "\r\x1b[K"
+SECRET = "no-one-may-read-this"
+
+TERRAFORM = """#!/bin/sh
+if [ "$1" = version ]; then printf 'Terraform v1.11.4\\non linux_amd64\\n'; exit; fi
+echo "terraform says $1" >&2
+sleep {seconds}
+exit 1
+"""
+
+
+@pytest.fixture
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of somebody at a terminal, whose Terraform is slow and then fails."""
+    folder = tmp_path_factory.mktemp("terraform")
+    program = folder / "terraform"
+    program.write_text(TERRAFORM.format(seconds=0.7))
+    program.chmod(0o755)
+    kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    return {
+        **kept,
+        "FINBASE_TERRAFORM": str(program),
+        "PYTHONPATH": search_path(),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "TERM": "xterm",
+    }
+
+
+def on_terminal(environ: dict[str, str], *arguments: str, **streams: int) -> Terminal:
+    return Terminal([*COMMAND, *arguments], environ=environ, cwd=ROOT, **streams)
+
+
+# --- progress ------------------------------------------------------------------------------------
+
+
+def test_a_terminal_shows_the_step_and_its_time_and_nothing_is_left_of_it(
+    environ: dict[str, str],
+) -> None:
+    with on_terminal(environ, "check", "staging") as terminal:
+        terminal.wait_for(re.escape(CLEAR) + r"\d:\d\d  staging: plan 0:\d\d")
+        assert terminal.finish() == 2
+    last = terminal.seen.rpartition("staging: plan 0:")[2]
+    assert re.match(r"\d\d" + re.escape(CLEAR) + "terraform init failed for", last)
+
+
+def test_what_terraform_says_for_itself_gets_lines_beside(environ: dict[str, str]) -> None:
+    with on_terminal(environ, "plan", "staging") as terminal:
+        assert terminal.finish() == 2
+    assert terminal.seen.splitlines()[:2] == [
+        "staging: terraform init …",
+        "terraform says init",
+    ]
+    assert CLEAR not in terminal.seen
+
+
+@pytest.mark.parametrize(
+    "told", [{"CI": "true"}, {"TERM": "dumb"}, {"arguments": "-q"}, {"piped": "stderr"}]
+)
+def test_elsewhere_there_is_no_progress(environ: dict[str, str], told: dict[str, str]) -> None:
+    quiet = [told["arguments"]] if "arguments" in told else []
+    piped = {told["piped"]: subprocess.PIPE} if "piped" in told else {}
+    given = {key: value for key, value in told.items() if key.isupper()}
+    with on_terminal({**environ, **given}, "check", "staging", *quiet, **piped) as terminal:
+        written = terminal.child.stderr.read().decode() if terminal.child.stderr else ""
+        assert terminal.finish() == 2
+    written += terminal.seen
+    assert "\x1b" not in written
+    assert "plan 0:" not in written
+    assert "terraform init failed" in written
+
+
+def test_ctrl_c_takes_the_line_away_and_ends_all(environ: dict[str, str]) -> None:
+    program = Path(environ["FINBASE_TERRAFORM"])
+    program.write_text(TERRAFORM.format(seconds=600))
+    with on_terminal(environ, "check", "staging") as terminal:
+        terminal.wait_for(r"staging: plan 0:\d\d")
+        terminal.press("\x03")
+        assert terminal.finish() == 130
+    _, _, after = terminal.seen.partition("^C")
+    # The line may be drawn once more, and is gone in the end.
+    _, _, last = after.replace("\r\n", "").rpartition(CLEAR)
+    assert last == "interrupted: nothing is left running"
+
+
+def test_a_line_is_as_wide_as_the_terminal_and_others_print_beside_it() -> None:
+    class Screen(io.StringIO):
+        drawn = threading.Event()
+
+        def write(self, text: str) -> int:
+            if "x" in text:
+                self.drawn.set()
+            return super().write(text)
+
+    screen = Screen()
+    line = Line(lambda: "x" * 500, screen)
+    with line:
+        assert screen.drawn.wait(30)
+        with line.away():
+            screen.write("something else\n")
+    drawn, _, after = screen.getvalue().partition("something else\n")
+    assert drawn.endswith(CLEAR + "x" * 79 + CLEAR)
+    assert after in ("", CLEAR + "x" * 79 + CLEAR)
+
+
+def test_the_line_says_what_is_done_and_left_and_under_way() -> None:
+    now = [0.0]
+    ended: list[tuple[str, str, float]] = []
+    stages = Stages(3, ended=lambda *step: ended.append(step), now=lambda: now[0])
+    assert stages.line() == ""
+    stages("a", "plan")
+    now[0] = 5.0
+    stages("b", "plan")
+    stages("a", "features")
+    now[0] = 65.0
+    assert stages.line() == "1:05  0 of 3  b: plan 1:00  a: features 1:00"
+    stages("a", "")
+    assert stages.line() == "1:05  1 of 3, 2:10 left  b: plan 1:00"
+    stages("b", "")
+    stages("c", "")
+    assert stages.line() == "1:05  3 of 3"
+    assert ended == [("a", "plan", 5.0), ("a", "features", 60.0), ("b", "plan", 60.0)]
+
+
+def test_one_thing_is_not_counted_and_minutes_are_no_hours() -> None:
+    now = iter([0.0, 1.0, 2.5])
+    stages = Stages(1, now=lambda: next(now))
+    stages("a", "plan")
+    assert stages.line() == "0:02  a: plan 0:01"
+    assert (clock(0.9), clock(59), clock(3600)) == ("0:00", "0:59", "60:00")
+
+
+def test_without_a_terminal_nothing_is_watched() -> None:
+    with progress(3) as watch:
+        assert watch is unwatched
+
+
+# --- colour --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "terminal", "colour"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}, False, False),
+        ({"CLICOLOR_FORCE": "1"}, False, True),
+        ({"CLICOLOR_FORCE": "0"}, False, False),
+        ({"TERM": "dumb"}, True, False),
+    ],
+)
+def test_colour_is_for_terminals_unless_somebody_says_otherwise(
+    given: dict[str, str], terminal: bool, colour: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    for name in ("NO_COLOR", "CLICOLOR_FORCE", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert coloured(Stream()) is colour
+
+
+# --- less, and more ------------------------------------------------------------------------------
+
+
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(main, info_name="finbase")
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        yield name, command
+        if isinstance(command, click.Group):
+            for below in command.commands.values():
+                yield f"{name} {below.name}", below
+
+
+def test_every_command_can_be_quiet_and_verbose() -> None:
+    for name, command in every_command():
+        flags = {flag for parameter in command.params for flag in parameter.opts}
+        assert {"-q", "--quiet", "-v", "--verbose"} <= flags, name
+        assert len([p for p in command.params if "-q" in p.opts]) == 1, name
+
+
+@pytest.mark.parametrize("arguments", [("-q", "render"), ("render", "-q"), ("-q", "render", "-q")])
+def test_quiet_says_nothing_where_all_is_well(project: Path, arguments: tuple[str, ...]) -> None:
+    done = run(project, *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_quiet_tells_what_is_wrong_and_answers_what_is_asked(project: Path) -> None:
+    with (project / "environments" / "staging" / "main.tf").open("a") as file:
+        file.write("\n")
+    wrong = run(project, "-q", "render", "--check")
+    assert wrong.returncode == 1
+    assert "+++ b/environments/staging/main.tf" in wrong.stdout
+    assert "not as rendered: run `finbase render`" in wrong.stderr
+    assert "default of database" in run(project, "-q", "show", "staging", "database").stdout
+    asked = run(project, "-q", "rules", "--json", "-")
+    assert asked.stdout.startswith("{")
+    assert asked.stderr == ""
+
+
+def test_verbose_tells_each_program_with_its_time_and_folder_and_no_secret(
+    environ: dict[str, str],
+) -> None:
+    for arguments in (("-v", "check", "staging"), ("check", "staging", "--verbose")):
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=ROOT,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        program = re.escape(environ["FINBASE_TERRAFORM"])
+        assert re.search(
+            rf"^{program} version  \[0\.\d\d s, exit code 0, in \.\]$", done.stderr, re.M
+        )
+        ran = rf"^{program} init -input=false -no-color  \[\d+\.\d\d s, exit code 1, in (\S+)\]$"
+        found = re.search(ran, done.stderr, re.M)
+        assert found
+        assert found[1].endswith("environments/staging")
+        assert "the AWS provider comes from " in done.stderr
+        assert SECRET not in done.stderr + done.stdout
+        assert "\x1b" not in done.stderr
+
+
+def test_verbose_is_over_with_the_command(project: Path) -> None:
+    assert "git rev-parse" in finbase(project, "-v", "affected", "--since", "x").stderr
+    assert "git rev-parse" not in finbase(project, "affected", "--since", "x").stderr
+
+
+def test_quiet_and_verbose_are_at_odds(project: Path) -> None:
+    done = finbase(project, "-v", "render", "-q")
+    assert done.exit_code == 2
+    assert "--quiet and --verbose cannot both be" in done.output

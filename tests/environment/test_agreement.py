@@ -1,0 +1,187 @@
+"""A YAML file and a module by hand are held to the same: rule by rule, on both sides of each."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finbase.contract.contract import Contract, Input, Wire
+from finbase.contract.registry import Registry
+from finbase.environment import rules
+from finbase.environment.load import load
+from finbase.environment.rules.handbook import bounds
+from finbase.environment.rules.rule import Change
+from finbase.errors import InputError
+from finbase.render.hcl import attributes
+from finbase.terraform.program import find_terraform, isolated_environ
+from tests.support.commands import ROOT
+from tests.support.sample import SAMPLE, changed, write
+
+REGISTRY = Registry(ROOT)
+_BATCH = 80
+_STUBS: Mapping[str, Any] = {"string": "stub", "integer": 1, "array": [], "object": {}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change, whether it is let through, the codes of its breach, and who else holds it."""
+
+    change: Change
+    accepted: bool
+    codes: tuple[str, ...]
+    in_modules: bool
+
+
+def cases() -> Iterator[tuple[str, Case]]:
+    for rule in rules.RULES:
+        if not rule.note:
+            own = not rule.yaml_only
+            yield f"{rule.code}-accepted", Case(rule.accepted, True, (rule.code,), own)
+            yield f"{rule.code}-refused", Case(rule.refused, False, (rule.code,), own)
+    for bound in bounds(REGISTRY):
+        # What stands at the top of a file goes to the stack, which has no variables.
+        own = bound.name.partition(".")[0] in REGISTRY.names
+        for index, change in enumerate(bound.accepted):
+            yield f"{bound.name}-accepted-{index}", Case(change, True, bound.codes, own)
+        for index, change in enumerate(bound.refused):
+            yield f"{bound.name}-refused-{index}", Case(change, False, bound.codes, own)
+
+
+CASES = dict(cases())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_is_let_through_or_refused(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    path = write(tmp_path, changed(case.change), None if case.accepted else "production")
+    if case.accepted:
+        load(path, REGISTRY, tmp_path)
+        return
+    with pytest.raises(InputError) as caught:
+        load(path, REGISTRY, tmp_path)
+    assert {diagnostic.code for diagnostic in caught.value.diagnostics} & set(case.codes)
+    assert all(diagnostic.hint for diagnostic in caught.value.diagnostics)
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("name", CASES)
+def test_the_modules_say_the_same(name: str, refusals: Mapping[str, list[str]]) -> None:
+    case = CASES[name]
+    if case.accepted:
+        assert refusals[name] == []
+    elif case.in_modules:
+        assert refusals[name] != []
+
+
+def test_every_input_with_a_demand_has_a_bound() -> None:
+    from finbase.render.validation import words
+
+    named = {bound.name for bound in bounds(REGISTRY)}
+    for module in REGISTRY.names:
+        for given in REGISTRY.current(module).inputs:
+            assert (f"{module}.{given.name}" in named) == bool(words(given)), given.name
+    assert len(CASES) > 250
+
+
+def test_every_check_of_a_contract_belongs_to_a_rule() -> None:
+    """A rule across inputs that the modules hold, and the YAML file does not, would be missed."""
+    about = {name for rule in rules.RULES if not rule.yaml_only for name in rule.inputs}
+    for module in REGISTRY.names:
+        for check in REGISTRY.current(module).checks:
+            assert f"{module}.{check.input}" in about
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What Terraform says to each case, of which it is told all at once.
+
+    Every module of which a case changes a variable is called once, without its resources.
+    """
+    root = tmp_path_factory.mktemp("agreement")
+    for module in REGISTRY.names:
+        version = REGISTRY.current(module).version
+        source = ROOT / "modules" / module / str(version) / "variables.tf"
+        (root / module).mkdir()
+        (root / module / "variables.tf").write_bytes(source.read_bytes())
+    usual = {label: values for label, _, values in calls(SAMPLE)}
+    blocks: list[tuple[str, str]] = []
+    for name, case in CASES.items():
+        for label, module, values in calls(changed(case.change)):
+            if usual.get(label) != values:
+                body = attributes({"source": f"./{module}", **values}, 2)
+                blocks.append((name, f'module "case_{len(blocks)}" {{\n{body}\n}}\n'))
+    found: dict[str, list[str]] = {name: [] for name in CASES}
+    # In small batches, since a plan takes more than twice as long for twice as many. Rules across
+    # variables are only asked where no variable is refused by itself.
+    for start in range(0, len(blocks), _BATCH):
+        batch = blocks[start : start + _BATCH]
+        while refused := dict(planned(root, batch)):
+            for name, message in refused.items():
+                found[name].append(message)
+            batch = [(name, text) for name, text in batch if name not in refused]
+    return found
+
+
+def planned(root: Path, blocks: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The cases that Terraform refuses, with its words."""
+    owners = [name for name, text in blocks for _ in text.splitlines()]
+    (root / "main.tf").write_text("".join(text for _, text in blocks), encoding="utf-8")
+    terraform = find_terraform()
+    for arguments in (["init", "-input=false"], ["plan", "-input=false", "-json"]):
+        done = subprocess.run(
+            [terraform.path, *arguments],
+            cwd=root,
+            env=isolated_environ(),
+            capture_output=True,
+            text=True,
+        )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    for line in lines:
+        if line["type"] == "diagnostic":
+            diagnostic = line["diagnostic"]
+            assert diagnostic["summary"] == "Invalid value for variable", diagnostic
+            yield owners[diagnostic["range"]["start"]["line"] - 1], diagnostic["detail"]
+
+
+def calls(environment: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each instance of each module, with the values of its variables as far as they matter."""
+    for module, section in environment["modules"].items():
+        if module not in REGISTRY.names:
+            continue
+        contract = REGISTRY.current(module)
+        if section["version"] != str(contract.version):
+            continue
+        instances = section["instances"] if contract.multiplicity == "many" else {"": section}
+        for key, inputs in instances.items():
+            values = {n: v for n, v in inputs.items() if n != "version"}
+            for wire in contract.wiring:
+                values[wire.name] = wired(wire, key, environment)
+            yield f"{module}.{key}", module, values
+
+
+def wired(wire: Wire, key: str, environment: Mapping[str, Any]) -> Any:
+    """What fills a wire: a field of the file, an input of another module, or a stand-in."""
+    if wire.module == "environment":
+        name = f"{environment['project']}-{environment['environment']}"
+        return {**environment, "name": name}[wire.output]
+    if wire.module == "instance":
+        return key
+    contract = REGISTRY.current(wire.module)
+    section = environment["modules"].get(wire.module, {})
+    stub = _STUBS[str(wire.schema["type"])]
+    if contract.multiplicity == "many":
+        return dict.fromkeys(section.get("instances", {}), "stub")
+    source = next(output.value for output in contract.outputs if output.name == wire.output)
+    match = re.fullmatch(r"var\.(\w+)", source)
+    return section.get(match[1], given(contract, match[1]).default) if match else stub
+
+
+def given(contract: Contract, name: str) -> Input:
+    return next(each for each in contract.inputs if each.name == name)

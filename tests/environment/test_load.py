@@ -1,0 +1,459 @@
+"""Files → environments, and every way in which a file is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from finbase import codes
+from finbase.contract.registry import Registry
+from finbase.contract.version import Version
+from finbase.environment import rules
+from finbase.environment.composition import in_order
+from finbase.environment.load import discover, load
+from finbase.errors import Diagnostic, InputError
+from finbase.render.editor_schema import environment_schema, pinnable
+from finbase.source.document import MOST_PROBLEMS
+from finbase.source.syntax import MOST_BYTES
+from tests.support.commands import ROOT
+
+SMALL = ROOT / "tests" / "fixtures" / "small"
+CORPUS = ROOT / "tests" / "corpus"
+GOOD = (SMALL / "environments" / "production.yaml").read_text()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    shutil.copytree(SMALL, root)
+    return root
+
+
+def write(root: Path, text: str | bytes, name: str = "production") -> Path:
+    path = root / "environments" / f"{name}.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def refused(path: Path, root: Path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        load(path, Registry(root), root)
+    assert caught.value.diagnostics
+    return caught.value
+
+
+def only(error: InputError) -> tuple[str, int, int, str]:
+    (diagnostic,) = error.diagnostics
+    return diagnostic.path, diagnostic.line, diagnostic.column, diagnostic.code
+
+
+def snapshot(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def test_a_good_file(project: Path) -> None:
+    path = project / "environments" / "production.yaml"
+    environment = load(path, Registry(project), project)
+    assert environment.path == Path("environments/production.yaml")
+    assert environment.name == "production"
+    assert environment.stack_name == "ledger-production"
+    assert environment.region == "eu-west-1"
+    assert environment.account_id == "111122223333"
+    assert environment.tags["cost_centre"] == "CC-4711"
+    assert environment.state["bucket"] == "ledger-production-state"
+    assert [(use.name, str(use.version)) for use in environment.modules] == [
+        ("kms", "1.0.0"),
+        ("network", "1.0.0"),
+        ("database", "2.0.0"),
+        ("replica", "1.0.0"),
+    ]
+    database, replica = environment.modules[2:]
+    (primary,) = database.instances
+    assert primary.key == ""
+    assert primary.inputs["allocated_storage"] == 400
+    assert "version" not in primary.inputs
+    assert "port" not in primary.inputs
+    assert database.value(primary, "port") == 5432
+    assert database.value(primary, "no_such_input") is None
+    assert [(one.key, one.inputs) for one in replica.instances] == [
+        ("reporting", {"instance_class": "db.r7g.large"})
+    ]
+    where = replica.where(replica.instances[0], "instance_class")
+    assert environment.document.position(where) == (31, 35)
+
+
+def test_each_section_is_held_against_its_own_version(project: Path) -> None:
+    first = GOOD[: GOOD.index("  database:")] + (
+        '  database:\n    version: 1.0.0\n    engine_version: "9.6"\n    storage: 20\n'
+    )
+    environment = load(write(project, first), Registry(project), project)
+    use = environment.module("database")
+    assert use is not None
+    assert use.version == Version(1, 0, 0)
+    assert use.contract.path == project / "modules/database/1.0.0/contract.yaml"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD.replace("    instances:\n      reporting: {instance_class: db.r7g.large}\n", "")
+        + "    instances: {}\n",
+        GOOD[: GOOD.index("  replica:")],
+        GOOD + "  cache:\n    version: 1.0.0\n  alarms:\n    version: 1.0.0\n",
+        "\ufeff" + GOOD,
+        GOOD.replace("\n", "\r\n"),
+        GOOD.replace("tags:\n", "tags:\n  team: payments, ledger\n".replace(",", " +")),
+        GOOD.replace("alias/terraform-state", "1234abcd-12ab-34cd-56ef-1234567890ab"),
+        GOOD.replace(
+            "alias/terraform-state", "arn:aws:kms:eu-west-1:111122223333:alias/terraform-state"
+        ),
+    ],
+)
+def test_other_good_files(project: Path, text: str) -> None:
+    load(write(project, text), Registry(project), project)
+
+
+def test_modules_come_after_what_they_need_and_otherwise_by_name(project: Path) -> None:
+    head, sections = GOOD.split("modules:\n")
+    sections += "  cache:\n    version: 1.0.0\n  alarms:\n    version: 1.0.0\n"
+    backwards = "".join(reversed(re.split(r"^(?=  \w)", sections, flags=re.M)))
+    text = f"{head}modules:\n{backwards}"
+    assert text.index("alarms:") < text.index("kms:")
+    environment = load(write(project, text), Registry(project), project)
+    assert [use.name for use in environment.modules] == [
+        *("cache", "kms", "network", "database", "replica", "alarms")
+    ]
+
+
+@settings(deadline=None)
+@given(st.permutations("abcdef"), st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5))))
+def test_the_order_of_modules(names: list[str], edges: set[tuple[int, int]]) -> None:
+    needs = {name: {names[a] for a, b in edges if b == i and a < b} for i, name in enumerate(names)}
+    base = Registry(SMALL).current("kms")
+    (wire,) = base.wiring
+    contracts = {
+        name: replace(base, wiring=tuple(replace(wire, source=f"{n}.x") for n in sorted(of)))
+        for name, of in needs.items()
+    }
+    expected: list[str] = []
+    while len(expected) < len(names):
+        done = set(expected)
+        expected.append(min(name for name in needs.keys() - done if needs[name] <= done))
+    assert in_order(contracts) == (expected, [])
+
+
+def test_a_circle_of_modules(project: Path) -> None:
+    contract = project / "templates/modules/kms/contract.yaml"
+    contract.write_text(
+        contract.read_text().replace("from: environment.account_id", "from: network.vpc_id")
+    )
+    error = refused(project / "environments/production.yaml", project)
+    assert only(error) == ("environments/production.yaml", 12, 1, codes.CYCLE)
+    assert "database, kms, network, replica" in str(error)
+
+
+def test_discover_is_sorted_and_knows_yaml_only(project: Path) -> None:
+    for name in ("staging.yaml", "a.yaml", "notes.txt", "old.yml"):
+        (project / "environments" / name).touch()
+    (project / "environments" / "production").mkdir()
+    assert [path.stem for path in discover(project)] == ["a", "production", "staging"]
+    assert discover(project / "nowhere") == ()
+
+
+def test_a_missing_file_names_those_there_are(project: Path) -> None:
+    write(project, GOOD, "staging")
+    error = refused(project / "environments" / "producton.yaml", project)
+    assert only(error) == ("environments/producton.yaml", 1, 1, codes.MISSING_FILE)
+    assert "did you mean `production`? there are production, staging" in str(error)
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    error = refused(tmp_path / "environments" / "production.yaml", tmp_path)
+    assert only(error)[3] == codes.MISSING_FILE
+
+
+@pytest.mark.parametrize(
+    "name", ["Production", "p", "1st", "a_b", "a--b", "a-", "-a", "a" * 32, "é", "a b", "a.b"]
+)
+def test_names_that_no_environment_has(project: Path, name: str) -> None:
+    error = refused(write(project, GOOD, name), project)
+    assert only(error) == (f"environments/{name}.yaml", 1, 1, codes.FILE_NAME)
+
+
+def test_a_name_that_cannot_be_shown(project: Path) -> None:
+    path = write(project, GOOD, "a\x1b[31m\udcff")
+    assert str(refused(path, project)).splitlines()[0].isprintable()
+
+
+@pytest.mark.parametrize("name", ["qa", "a" * 31, "eu-2"])
+def test_names_that_an_environment_may_have(project: Path, name: str) -> None:
+    text = GOOD.replace("environment: production", f"environment: {name}")
+    text = text.replace("project: ledger", "project: l2")
+    assert load(write(project, text, name), Registry(project), project).name == name
+
+
+def test_another_ending(project: Path) -> None:
+    path = project / "environments" / "production.yaml"
+    other = path.rename(path.with_suffix(".yml"))
+    assert only(refused(other, project))[3] == codes.FILE_NAME
+
+
+def test_a_link_may_not_lead_out_of_the_project(project: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.yaml"
+    secret.write_text("password: hunter2 hunter2\n")
+    link = project / "environments" / "linked.yaml"
+    link.symlink_to(secret)
+    error = refused(link, project)
+    assert only(error) == ("environments/linked.yaml", 1, 1, codes.OUTSIDE)
+    assert "hunter2" not in str(error)
+    assert str(tmp_path) not in str(error)
+
+
+def test_a_link_may_lead_to_a_file_of_the_project(project: Path) -> None:
+    path = project / "environments" / "production.yaml"
+    path.rename(project / "shared.yaml")
+    path.symlink_to(project / "shared.yaml")
+    assert load(path, Registry(project), project).document.path == "environments/production.yaml"
+
+
+def test_a_project_that_is_reached_through_a_link(project: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    linked.symlink_to(project)
+    load(linked / "environments" / "production.yaml", Registry(linked), linked)
+
+
+def test_things_that_are_no_readable_file(project: Path) -> None:
+    folder = project / "environments"
+    (folder / "loop.yaml").symlink_to("loop.yaml")
+    (folder / "dangling.yaml").symlink_to("nothing.yaml")
+    (folder / "folder.yaml").mkdir()
+    os.mkfifo(folder / "pipe.yaml")
+    expected = {
+        "loop": codes.UNREADABLE,
+        "dangling": codes.MISSING_FILE,
+        "folder": codes.UNREADABLE,
+        "pipe": codes.UNREADABLE,
+        "n" * 300: codes.UNREADABLE,
+    }
+    found = {name: only(refused(folder / f"{name}.yaml", project))[3] for name in expected}
+    assert found == expected
+
+
+def test_a_file_that_is_too_large_is_not_read_to_its_end(project: Path) -> None:
+    path = write(project, GOOD)
+    with path.open("r+b") as file:
+        file.truncate(MOST_BYTES * 4096)
+    assert only(refused(path, project))[3] == codes.TOO_LARGE
+
+
+def test_a_path_is_shown_relative_to_the_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, "")
+    monkeypatch.chdir(project / "environments")
+    for path in (Path("production.yaml"), project / "environments/../environments/production.yaml"):
+        assert only(refused(path, project))[0] == "environments/production.yaml"
+
+
+def test_what_is_found_is_bounded(project: Path) -> None:
+    path = write(project, GOOD + "".join(f"key{n}: 1\n" for n in range(380)))
+    error = refused(path, project)
+    assert len(error.diagnostics) == MOST_PROBLEMS + 1
+    assert error.diagnostics[-1].code == codes.TOO_MANY
+
+
+# The corpus: files that are wrong, each with what is found in it.
+
+
+def corpus(suffix: str) -> list[str]:
+    return sorted(path.stem for path in CORPUS.glob(f"*.{suffix}"))
+
+
+@pytest.mark.parametrize("name", corpus("yaml"))
+def test_bad_file(project: Path, name: str) -> None:
+    path = write(project, (CORPUS / f"{name}.yaml").read_bytes())
+    before = snapshot(project)
+    error = refused(path, project)
+    found = [f"{d.line}:{d.column} {d.code}" for d in error.diagnostics]
+    assert found == (CORPUS / f"{name}.expected").read_text().splitlines()
+    assert all(d.hint for d in error.diagnostics), "it must say what to do"
+    assert {d.path for d in error.diagnostics} == {"environments/production.yaml"}
+    assert snapshot(project) == before
+
+
+@pytest.mark.parametrize("name", corpus("rendered"))
+def test_bad_file_in_words(project: Path, name: str) -> None:
+    path = write(project, (CORPUS / f"{name}.yaml").read_bytes())
+    assert f"{refused(path, project)}\n" == (CORPUS / f"{name}.rendered").read_text()
+
+
+def test_the_corpus_is_whole() -> None:
+    assert len(corpus("yaml")) >= 140
+    assert corpus("expected") == corpus("yaml")
+    assert len(corpus("rendered")) >= 12
+    assert set(corpus("rendered")) <= set(corpus("yaml"))
+
+
+def test_the_corpus_knows_every_code() -> None:
+    known = {
+        line.split()[1]
+        for path in CORPUS.glob("*.expected")
+        for line in path.read_text().splitlines()
+    }
+    # These are about the file itself or its size, or the rest of the project; tested elsewhere.
+    alone = {
+        *(codes.TOO_LARGE, codes.MISSING_FILE, codes.UNREADABLE, codes.OUTSIDE),
+        *(codes.FILE_NAME, codes.TOO_MANY, codes.CYCLE, codes.NOT_KNOWN_DATA),
+        *(codes.CONTRACT, codes.LOCK),
+        *(rule.code for rule in rules.RULES if rule.note),
+    }
+    assert known | alone == rules.TITLES.keys()
+    assert not known & alone
+
+
+def test_a_sensitive_value_is_never_shown(project: Path) -> None:
+    for value in ("hunter2", "[hunter2]", "{hunter2: hunter2}", "77773333", "true"):
+        text = GOOD.replace("    username", f"    initial_token: {value}\n    username")
+        error = refused(write(project, text), project)
+        assert value not in str(error)
+        assert "hunter2" not in str(error)
+
+
+def test_a_place_points_at_what_the_message_is_about(project: Path) -> None:
+    text = (CORPUS / "many-at-once.yaml").read_text()
+    lines = text.splitlines()
+    error = refused(write(project, text), project)
+    at = [lines[d.line - 1][d.column - 1 :].split(",")[0] for d in error.diagnostics]
+    assert at == [
+        "Ledger",
+        "111122223333",
+        "tags:",
+        "owner: someone-else",
+        "flow_log: no",
+        "eu-west-2b: {public_cidr: 10.20.1.0/24",
+        "10.20.8.0/24}",
+        "017",
+        "lots",
+        "backup_window: 01:00-02:00",
+    ]
+
+
+# The schema for editors.
+
+
+def test_the_schema_is_one_and_agrees_with_the_check(project: Path) -> None:
+    registry = Registry(project)
+    schema = environment_schema(pinnable(registry))
+    json.dumps(schema)
+    validator = jsonschema_rs.Draft7Validator(schema)
+    good = load(project / "environments/production.yaml", registry, project).document.value
+    assert validator.is_valid(good)
+    modules = good["modules"]
+
+    def valid(**sections: object) -> bool:
+        return validator.is_valid({**good, "modules": {**modules, **sections}})
+
+    assert not validator.is_valid({**good, "modules": {"kms": modules["kms"]}})
+    assert not valid(unknown={"version": "1.0.0"})
+    assert not valid(kms={"version": "9.9.9"})
+    assert not valid(kms={"version": "1.0.0", "rotation_days": 1})
+    # The version decides which inputs there are.
+    assert valid(database={"version": "1.0.0", "engine_version": "9.6", "storage": 20})
+    assert not valid(database={"version": "2.0.0", "engine_version": "9.6", "storage": 20})
+    assert not valid(database={"engine_version": "9.6", "storage": 20})
+    assert not valid(database={**modules["database"], "version": "1.0.0"})
+
+
+# Whatever a file holds.
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("scratch") / "project"
+    shutil.copytree(SMALL, root)
+    return root
+
+
+def survives(root: Path, data: bytes) -> None:
+    path = write(root, data)
+    found: tuple[Diagnostic, ...] = ()
+    try:
+        load(path, Registry(root), root)
+    except InputError as error:
+        found = error.diagnostics or pytest.fail("an error that says nothing")
+    assert len(found) <= MOST_PROBLEMS + 1
+    for diagnostic in found:
+        assert diagnostic.code in rules.TITLES
+        assert diagnostic.line >= 1
+        assert diagnostic.column >= 1
+        assert diagnostic.message.isprintable()
+        assert (diagnostic.hint or "").isprintable()
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace")))
+def test_any_bytes(scratch: Path, data: bytes) -> None:
+    survives(scratch, data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(0, len(GOOD)),
+    st.integers(0, 60),
+    st.text("ab:-[]{}&*!|>'\"%@`#?, \n\t~<019\x00é", max_size=8),
+)
+@example(0, 0, "!\n")
+@example(GOOD.index("0.20.1.0/24"), 0, "\t")
+def test_a_good_file_with_a_hole(scratch: Path, start: int, length: int, text: str) -> None:
+    survives(scratch, (GOOD[:start] + text + GOOD[start + length :]).encode())
+
+
+LINES = GOOD.splitlines(keepends=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(LINES), max_size=40))
+def test_lines_in_any_order(scratch: Path, lines: list[str]) -> None:
+    survives(scratch, "".join(lines).encode())
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None)
+@given(st.integers(0, len(LINES) - 1), values)
+def test_any_value_of_a_key(scratch: Path, line: int, value: object) -> None:
+    key = LINES[line].partition(":")[0]
+    lines = [*LINES[:line], f"{key}: {json.dumps(value)}\n", *LINES[line + 1 :]]
+    survives(scratch, "".join(lines).encode("utf-8", "surrogatepass"))
+
+
+# The environments of this project.
+
+
+@pytest.mark.parametrize("path", discover(ROOT), ids=lambda path: path.stem)
+def test_environment_of_this_project(path: Path) -> None:
+    environment = load(path, Registry(ROOT), ROOT)
+    assert environment.name == path.stem
+    assert environment.modules[0].name == "kms"
+
+
+def test_the_project_has_environments_and_a_schema_for_them() -> None:
+    assert {path.stem for path in discover(ROOT)} >= {"development", "production", "staging"}
+    registry = Registry(ROOT)
+    validator = jsonschema_rs.Draft7Validator(environment_schema(pinnable(registry)))
+    for path in discover(ROOT):
+        assert validator.is_valid(load(path, registry, ROOT).document.value)

@@ -1,0 +1,210 @@
+"""The list of all demands, the explanation of each, and the page about them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from finbase import codes
+from finbase.cli import main
+from finbase.contract.registry import Registry
+from finbase.environment import rules
+from finbase.environment.load import load
+from finbase.environment.rules.handbook import Bound, Reading, bounds, readings
+from finbase.errors import FinbaseError, InputError
+from finbase.judge.catalogue import Failure, load_failures
+from finbase.report import rules as handbook
+from finbase.source.document import parse
+from tests.support.commands import ROOT
+from tests.support.sample import changed, write
+
+REGISTRY = Registry(ROOT)
+PAGE = ROOT / "docs" / "reference" / "rules.md"
+FAILURES = load_failures(ROOT / "features")
+MARK = "FINBASE_UPDATE_DOCS=1 pytest tests/environment/test_rules_text.py -->\n\n"
+READINGS = {reading.code: reading for reading in readings()}
+# These are about the file itself, its size or its neighbours: their examples are in words.
+IN_WORDS = {
+    *(codes.NOT_UTF8, codes.TOO_LARGE, codes.TOO_DEEP, codes.MISSING_FILE, codes.UNREADABLE),
+    *(codes.OUTSIDE, codes.FILE_NAME, codes.OTHER_NAME, codes.TOO_MANY, codes.MISSING_MODULE),
+    *(codes.MISSING_SOURCE, codes.MISSING_OUTPUT, codes.CYCLE, codes.NOT_KNOWN_DATA),
+    *(codes.CONTRACT, codes.LOCK),
+}
+
+
+def finbase(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--project", str(ROOT), *arguments])
+
+
+def test_the_page_is_as_rendered() -> None:
+    text = PAGE.read_text()
+    assert text.count(MARK) == 1
+    head = text[: text.index(MARK) + len(MARK)]
+    if os.environ.get("FINBASE_UPDATE_DOCS"):
+        PAGE.write_text(head + handbook.page(REGISTRY))
+    assert PAGE.read_text() == head + handbook.page(REGISTRY)
+
+
+def test_the_list_names_every_code_and_every_bound() -> None:
+    result = finbase("rules")
+    assert result.exit_code == 0
+    for code, title in rules.TITLES.items():
+        assert code in result.output
+        assert f"  {code}  {title}" in result.output
+    for bound in bounds(REGISTRY):
+        assert f"\n  {bound.name} " in result.output
+    (line,) = (line for line in result.output.splitlines() if line.startswith("  FB206"))
+    assert line.split("  ")[-1] == "network.cidr"
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_list_keeps_to_the_width_where_it_can(width: int) -> None:
+    lines = handbook.listing(REGISTRY, width).splitlines()
+    assert max(map(len, lines)) <= max(width, 120)
+    assert all(line == line.rstrip() for line in lines)
+
+
+@pytest.mark.parametrize("code", rules.TITLES)
+def test_every_code_is_explained_with_reason_source_and_examples(code: str) -> None:
+    result = finbase("explain", code.lower())
+    assert result.exit_code == 0
+    assert result.output.startswith(f"{code}: {rules.TITLES[code]}\n")
+    for part in ("  why ", "  accepted ", "  source "):
+        assert part in result.output
+    assert ("  noted " if code.startswith("FB3") else "  refused ") in result.output
+
+
+@pytest.mark.parametrize("bound", bounds(REGISTRY), ids=lambda bound: bound.name)
+def test_every_bound_is_explained(bound: Bound) -> None:
+    text = handbook.explain(bound.name.upper(), REGISTRY, 100)
+    assert text.startswith(f"{bound.name}: ")
+    assert bound.source in text
+    assert "must" in text
+    assert bound.codes
+    assert all(code in text and code in rules.TITLES for code in bound.codes)
+    assert bound.source.startswith("https://")
+    assert bound.why.endswith(".")
+    assert bound.accepted
+    assert bound.refused
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.id)
+def test_every_failure_of_the_catalogue_is_explained(failure: Failure) -> None:
+    result = finbase("explain", failure.id.swapcase())
+    assert result.exit_code == 0
+    head, empty, *lines = result.output.splitlines()
+    assert (head, empty) == (f"{failure.id}: {failure.title}", "")
+    told = " ".join(" ".join(lines).split())
+    for part in (failure.requirement, failure.severity, ", ".join(failure.pci)):
+        assert part in told
+    assert "docs/explanation/failures.md" in told
+    places = re.findall(r"(features/\w+\.feature):(\d+) ", told)
+    assert places
+    for path, number in places:
+        tags, title = (ROOT / path).read_text().splitlines()[int(number) - 2 : int(number)]
+        assert f"@{failure.id}" in tags.split()
+        assert title.partition(": ")[2] in told
+
+
+def test_a_failure_is_explained_with_what_the_project_has(tmp_path: Path) -> None:
+    for folder in ("templates", "environments", "features"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for path in (tmp_path / "features").glob("*.feature"):
+        path.unlink()
+    (tmp_path / "features" / "a.feature").write_text(
+        "@F01\nFeature: A\n\n  @F02\n  @high\n  Scenario: One\n\n  Scenario: Two\n"
+    )
+    registry = Registry(tmp_path)
+    text = handbook.explain("F02", registry, 100)
+    assert "features/a.feature:6 One" in text
+    assert "Two" not in text
+    assert "docs/" not in text
+    assert "none, so nothing looks for it" in handbook.explain("F01", registry, 100)
+    (tmp_path / "features" / "failures.yaml").unlink()
+    with pytest.raises(FinbaseError, match="neither a code nor an input"):
+        handbook.explain("F01", registry, 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("F99", "did you mean `F"),
+        ("FB2007", "did you mean `FB207`?"),
+        ("fb2O7", "did you mean `FB2"),
+        ("database.prot", "did you mean `database.port`?"),
+        ("zebra", "`finbase rules` lists them all"),
+        ("", "`finbase rules` lists them all"),
+        ("a\x1b[31m", "`finbase rules` lists them all"),
+        ("x" * 10_000, "`finbase rules` lists them all"),
+    ],
+)
+def test_what_is_neither_a_code_nor_an_input(name: str, near: str) -> None:
+    result = finbase("explain", name)
+    assert result.exit_code == 2
+    assert near in result.output
+    assert all(line.isprintable() and len(line) < 200 for line in result.output.splitlines())
+    with pytest.raises(FinbaseError, match="neither a code nor an input"):
+        handbook.explain(name, REGISTRY, 100)
+
+
+def test_a_tab_can_be_seen() -> None:
+    assert "<tab>owner" in handbook.explain("FB106", REGISTRY, 100)
+
+
+def test_every_code_of_reading_has_its_reason() -> None:
+    assert list(READINGS) == sorted(codes.TITLES)
+    assert all(reading.why.endswith(".") and reading.refused for reading in READINGS.values())
+
+
+@pytest.mark.parametrize("code", sorted(codes.TITLES.keys() - IN_WORDS))
+def test_the_examples_of_reading_are_what_they_say(code: str, tmp_path: Path) -> None:
+    assert code not in told(READINGS[code].accepted, tmp_path)
+    assert code in told(READINGS[code].refused, tmp_path)
+
+
+def told(example: str | rules.Change, root: Path) -> set[str]:
+    try:
+        if isinstance(example, str):
+            return {d.code for d in parse("x.yaml", example.encode()).problems}
+        load(write(root, changed(example)), REGISTRY, root)
+    except InputError as error:
+        return {diagnostic.code for diagnostic in error.diagnostics}
+    return set()
+
+
+def test_an_example_in_words_is_no_example_in_text() -> None:
+    for code in IN_WORDS:
+        reading: Reading = READINGS[code]
+        assert isinstance(reading.accepted, str)
+        assert "\n" not in str(reading.refused)
+
+
+def test_notes_are_told_on_standard_error_and_change_nothing(tmp_path: Path) -> None:
+    for folder in ("templates", "modules"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    write(tmp_path, changed({"environment": "drawn", "database.engine_version": "19"}))
+    first = CliRunner().invoke(main, ["--project", str(tmp_path), "render"])
+    second = CliRunner().invoke(main, ["--project", str(tmp_path), "render", "--check"])
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    for result in (first, second):
+        assert "environments/drawn.yaml:1:" in result.stderr
+        assert "note: 19 is no major version of postgres that finbase knows [FB303]" in (
+            result.stderr
+        )
+        assert "note" not in result.stdout
+
+
+def test_the_table_of_known_mistakes_names_what_exists() -> None:
+    text = (ROOT / "docs" / "evidence" / "rules-not-applied.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", text, re.M)
+    assert [int(number) for number, _ in rows] == list(range(1, 61))
+    named = {bound.name for bound in bounds(REGISTRY)}
+    for _, held in rows:
+        known = set(re.findall(r"FB[0-9]{3}", held)) | set(re.findall(r"`([a-z_.]+)`", held))
+        assert known <= rules.TITLES.keys() | named
+        assert known or "not applied" in held

@@ -1,0 +1,296 @@
+"""What stands beside the parts of a stack, and opens or replaces them, is seen as well.
+
+Each case is a real plan with one more resource in its root module, or with one that was there
+before. The plan is judged in this process.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+import pytest
+
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
+
+sys.path.append(str(ROOT / "tests" / "fuzz"))
+
+from fast_judge import Judge
+
+Plan: TypeAlias = dict[str, Any]
+
+pytestmark = pytest.mark.terraform
+
+NAME = "ledger-development-rotation"
+LAMBDA = f"arn:aws:lambda:eu-west-1:777788889999:function:{NAME}"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+CONNECTION = "ledger-development/database/connection"
+LOCAL = {"references": ["local.other"]}
+UNTOLD = object()
+"""A value that is known after apply only, and comes from a local."""
+ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+OPEN = {"cidr_blocks": ["0.0.0.0/0"], "from_port": 0, "to_port": 65535, "protocol": "tcp"}
+
+
+@pytest.fixture(scope="module")
+def planned(workspace: Workspace) -> bytes:
+    return workspace.plan(ROOT / "environments" / "development", project=ROOT)
+
+
+@pytest.fixture
+def plan(planned: bytes) -> Plan:
+    document: Plan = json.loads(planned)
+    return document
+
+
+def fallen(plan: Plan) -> set[str]:
+    """The ids whose scenarios the plan fails."""
+    return {id_ for place in Judge().failed(plan) for id_ in ids(place)}
+
+
+def ids(place: str) -> Iterator[str]:
+    name, _, line = place.rpartition(":")
+    lines = (ROOT / name).read_text().splitlines()[: int(line)]
+    tags = next(each for each in reversed(lines) if each.strip().startswith("@"))
+    yield from re.findall(r"@(F\d\d[a-z]?)", tags)
+
+
+def add(plan: Plan, type_: str, **arguments: Any) -> None:
+    """Plan one more resource, whose arguments are literals, references or untold."""
+    known = {k: v for k, v in arguments.items() if v is not UNTOLD and not refers(v)}
+    unknown = {k: True for k in arguments if k not in known}
+    identity = {
+        "address": f"{type_}.extra",
+        "mode": "managed",
+        "type": type_,
+        "name": "extra",
+        "provider_config_key": "aws",
+    }
+    written = {
+        key: {"constant_value": value} if key in known else LOCAL if value is UNTOLD else value
+        for key, value in arguments.items()
+    }
+    change = {"actions": ["create"], "before": None, "after": known}
+    change["after_unknown"] = {"id": True, **unknown}
+    plan["planned_values"]["root_module"].setdefault("resources", []).append(
+        identity | {"values": known}
+    )
+    plan["resource_changes"].append(identity | {"change": change})
+    plan["configuration"]["root_module"].setdefault("resources", []).append(
+        identity | {"expressions": written}
+    )
+
+
+def refers(value: Any) -> bool:
+    return isinstance(value, Mapping) and "references" in value
+
+
+def output(name: str) -> dict[str, list[str]]:
+    return {"references": [f"module.secret.{name}", "module.secret"]}
+
+
+def changes(plan: Plan, type_: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The values and the change of every planned resource of a type."""
+    found = {each["address"]: each["change"] for each in plan["resource_changes"]}
+    modules = [plan["planned_values"]["root_module"]]
+    for module in modules:
+        modules += module.get("child_modules", ())
+        for each in module.get("resources", ()):
+            if each["type"] == type_:
+                yield each["values"], found[each["address"]]
+
+
+def make(plan: Plan, type_: str, block: str, blocks: list[Any], before: Any = None) -> None:
+    """Let a dynamic block make blocks, in new resources or in those that had others before."""
+    for values, change in changes(plan, type_):
+        values[block] = blocks
+        change["after"] = values
+        change["after_unknown"].pop(block, None)
+        if before is not None:
+            before_it = {**values, block: before}
+            change |= {"actions": ["update"], "before": before_it, "after_unknown": {}}
+
+
+def depose(plan: Plan, *types: str) -> None:
+    """Delete a deposed object of every resource, or of those of some types."""
+    gone: Plan = {"actions": ["delete"], "before": {}, "after": None, "after_unknown": {}}
+    plan["resource_changes"] += [
+        {**each, "deposed": "abcd1234", "change": gone}
+        for each in plan["resource_changes"]
+        if each["mode"] == "managed" and (not types or each["type"] in types)
+    ]
+
+
+# --- what was there before -------------------------------------------------------------------
+
+
+def test_deposed_objects_change_no_verdict(plan: Plan) -> None:
+    depose(plan)
+    assert fallen(plan) == set()
+
+
+def test_a_dynamic_rule_is_seen_beside_a_deposed_group(plan: Plan) -> None:
+    make(plan, "aws_security_group", "ingress", [OPEN])
+    depose(plan, "aws_security_group")
+    assert fallen(plan) == {"F02"}
+
+
+@pytest.mark.parametrize("before", [[], [{**OPEN, "to_port": 443}]])
+def test_a_dynamic_rule_that_an_update_adds_or_changes_is_seen(plan: Plan, before: Any) -> None:
+    make(plan, "aws_security_group", "ingress", [OPEN], before)
+    assert fallen(plan) == {"F02"}
+
+
+def test_dynamic_rules_that_an_update_cannot_tell_yet_are_seen(plan: Plan) -> None:
+    make(plan, "aws_security_group", "egress", [], [OPEN])
+    for _, change in changes(plan, "aws_security_group"):
+        change["after_unknown"]["egress"] = True
+    assert fallen(plan) == {"F02"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "block"),
+    [
+        ("aws_security_group", "ingress"),
+        ("aws_route_table", "route"),
+        ("aws_iam_role", "inline_policy"),
+    ],
+)
+def test_what_is_read_back_from_resources_beside_it_is_no_block(
+    plan: Plan, type_: str, block: str
+) -> None:
+    make(plan, type_, block, [OPEN], [OPEN])
+    assert fallen(plan) == set()
+
+
+def test_dynamic_routes_within_a_table_are_seen(plan: Plan) -> None:
+    make(plan, "aws_route_table", "route", [{"cidr_block": "0.0.0.0/0"}])
+    assert fallen(plan) == {"F10"}
+
+
+def test_a_dynamic_policy_within_the_role_is_seen(plan: Plan) -> None:
+    make(plan, "aws_iam_role", "inline_policy", [{"name": "all", "policy": "{}"}])
+    assert fallen(plan) == {"F06d"}
+
+
+# --- who may call the rotation function, and what it may do -----------------------------------
+
+EVERYBODY = {"principal": "*", "action": "lambda:InvokeFunction"}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        NAME,
+        LAMBDA,
+        f"{LAMBDA}:live",
+        f"777788889999:function:{NAME}",
+        f"777788889999:function:{NAME}:live",
+        f"function:{NAME}:$LATEST",
+        output("rotation_function_name"),
+        UNTOLD,
+    ],
+)
+@pytest.mark.parametrize(
+    ("type_", "more"),
+    [
+        ("aws_lambda_permission", EVERYBODY),
+        ("aws_lambda_function_url", {"authorization_type": "NONE"}),
+        ("aws_lambda_event_source_mapping", {"event_source_arn": "arn:aws:sqs:x"}),
+    ],
+)
+def test_a_second_way_to_call_the_function_is_seen_however_it_is_named(
+    plan: Plan, type_: str, more: dict[str, str], named: Any
+) -> None:
+    add(plan, type_, function_name=named, **more)
+    assert fallen(plan) == {"F06d"}
+
+
+@pytest.mark.parametrize("named", [f"{NAME}-of-others", f"{LAMBDA}-of-others", f"other:{NAME}"])
+def test_what_calls_another_function_is_no_matter(plan: Plan, named: str) -> None:
+    add(plan, "aws_lambda_permission", function_name=named, **EVERYBODY)
+    add(plan, "aws_lambda_function_url", function_name=named)
+    assert fallen(plan) == set()
+
+
+@pytest.mark.parametrize("part", [{"function_name": f"{NAME}:live"}, {"qualifier": "live"}])
+def test_a_permission_for_an_alias_alone_lets_nobody_call_the_function(
+    plan: Plan, part: dict[str, str]
+) -> None:
+    for values, change in changes(plan, "aws_lambda_permission"):
+        values |= part
+        change["after"] = values
+    assert fallen(plan) == {"F06d"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "more"),
+    [
+        ("aws_iam_policy_attachment", "roles", {"policy_arn": ADMINISTRATOR}),
+        ("aws_iam_role_policy_attachment", "role", {"policy_arn": ADMINISTRATOR}),
+        (
+            "aws_iam_role_policy_attachments_exclusive",
+            "role_name",
+            {"policy_arns": [ADMINISTRATOR]},
+        ),
+        ("aws_iam_role_policy", "role", {"policy": json.dumps({"Statement": ALL})}),
+        ("aws_kms_grant", "grantee_principal", {"operations": ["Decrypt"]}),
+    ],
+)
+@pytest.mark.parametrize("named", [NAME, f"arn:aws:iam::777788889999:role/{NAME}", UNTOLD, None])
+def test_further_rights_of_the_role_are_seen_however_it_is_named(
+    plan: Plan, type_: str, path: str, more: dict[str, Any], named: Any
+) -> None:
+    name = named or f"{NAME}-of-others"
+    add(plan, type_, **{path: [name] if path == "roles" and name is not UNTOLD else name}, **more)
+    assert fallen(plan) == ({"F06d"} if named else set())
+
+
+# --- the secret, and keys ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        output("arn"),
+        CONNECTION,
+        f"arn:aws:secretsmanager:eu-west-1:777788889999:secret:{CONNECTION}-a1B2c3",
+        UNTOLD,
+    ],
+)
+def test_a_second_version_of_the_connection_secret_is_judged_too(plan: Plan, secret: Any) -> None:
+    add(plan, "aws_secretsmanager_secret_version", secret_id=secret, secret_string="plain")
+    assert fallen(plan) == {"F06b"}
+
+
+def test_a_version_of_another_secret_is_not_judged(plan: Plan) -> None:
+    add(plan, "aws_secretsmanager_secret_version", secret_id="others", secret_string="plain")
+    assert fallen(plan) == set()
+
+
+@pytest.mark.parametrize("secret", [CONNECTION, UNTOLD])
+def test_a_second_rotation_is_seen_however_its_secret_is_named(plan: Plan, secret: Any) -> None:
+    rules = [{"automatically_after_days": 999}]
+    add(plan, "aws_secretsmanager_secret_rotation", secret_id=secret, rotation_rules=rules)
+    assert "F06d" in fallen(plan)
+
+
+@pytest.mark.parametrize(
+    ("type_", "multi_region", "fine"),
+    [
+        ("aws_kms_external_key", {}, False),
+        ("aws_kms_external_key", {"multi_region": True}, False),
+        ("aws_kms_external_key", {"multi_region": False}, True),
+        ("aws_kms_replica_key", {"primary_key_arn": "arn:aws:kms:x"}, False),
+        ("aws_kms_replica_external_key", {"primary_key_arn": "arn:aws:kms:x"}, False),
+    ],
+)
+def test_a_key_of_any_type_says_that_it_stays_in_its_region(
+    plan: Plan, type_: str, multi_region: dict[str, Any], fine: bool
+) -> None:
+    add(plan, type_, **multi_region)
+    assert fallen(plan) == (set() if fine else {"F08"})

@@ -1,0 +1,712 @@
+"""A pass is a pass: what terraform-compliance says, and what is made of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finbase.errors import ComplianceError
+from finbase.judge import compliance
+from finbase.judge import runner as compliance_runner
+from finbase.judge.catalogue import Failure, load_failures
+from finbase.judge.compliance import Verdict, run
+from finbase.judge.cucumber import example_row, read_cucumber
+from finbase.judge.verdict import Scenario
+from finbase.system.processes import Finished, Processes
+from tests.support.commands import ROOT
+
+FIXTURES = ROOT / "tests" / "fixtures" / "compliance"
+PLAN = FIXTURES / "plan.json"
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(FIXTURES / "features", tmp_path / "features", ignore=ignored)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def changed(kind: str, **values: Any) -> bytes:
+    """The plan with other values in each resource of one type.
+
+    A plan says everything twice, and terraform-compliance believes the changes.
+    """
+    plan = json.loads(PLAN.read_text())
+    for resource in plan["planned_values"]["root_module"]["child_modules"][0]["resources"]:
+        if resource["type"] == kind:
+            resource["values"] |= values
+    for change in plan["resource_changes"]:
+        if change["type"] == kind:
+            change["change"]["after"] |= values
+    return json.dumps(plan).encode()
+
+
+def statuses(verdict: Verdict) -> dict[str, str]:
+    return {row.id: row.status for row in verdict.by_failure()}
+
+
+# --- a good plan, and bad ones -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def good() -> Verdict:
+    return run(PLAN, FIXTURES / "features", environment="tiny")
+
+
+def test_a_good_plan_passes(good: Verdict) -> None:
+    assert good.passed
+    assert good.environment == "tiny"
+    assert statuses(good) == dict.fromkeys(["F01", "F06a", "F07c", "F08"], "passed")
+    assert good.failed == ()
+
+
+def test_scenarios_come_in_the_order_of_the_files(good: Verdict) -> None:
+    assert [(scenario.location, scenario.name) for scenario in good.scenarios] == [
+        ("features/network.feature:14", "every zone has its aws_eip"),
+        ("features/network.feature:17", "no cache subnet group"),
+        ("features/secrets.feature:4", "keys stay in their region"),
+        ("features/secrets.feature:10", "every secret says what it is for"),
+    ]
+
+
+def test_a_scenario_carries_what_an_auditor_asks_for(good: Verdict) -> None:
+    assert good.scenarios[0] == Scenario(
+        feature="Network",
+        name="every zone has its aws_eip",
+        tags=("pci-1.3.2", "F01", "high", "noskip"),
+        failure_ids=("F01",),
+        severity="high",
+        requirements=("PCI DSS 1.3.2",),
+        status="passed",
+        evidence="aws_eip: 2",
+        location="features/network.feature:14",
+    )
+
+
+def test_evidence_is_what_was_seen(good: Verdict) -> None:
+    assert {row.id: row.evidence for row in good.by_failure()} == {
+        "F01": "aws_eip: 2",
+        "F06a": "module.base.aws_secretsmanager_secret.connection: “who may connect”",
+        "F07c": "absent, as it must be",
+        "F08": "module.base.aws_kms_key.database: multi_region = False",
+    }
+
+
+def test_requirements_of_catalogue_and_tags_are_joined(good: Verdict) -> None:
+    rows = {row.id: row.requirements for row in good.by_failure()}
+    assert rows["F01"] == ("PCI DSS 1.4.5", "PCI DSS 1.3.2")
+    assert rows["F08"] == ("PCI DSS 3.6.1",)
+
+
+def test_a_failed_stock_step_tells_its_reason() -> None:
+    verdict = run(changed("aws_kms_key", multi_region=True), FIXTURES / "features")
+    assert not verdict.passed
+    assert statuses(verdict)["F08"] == "failed"
+    (failed,) = verdict.failed
+    assert failed.step == "And its value must be false"
+    assert "module.base.aws_kms_key.database" in failed.evidence
+    assert "It is set to True" in failed.evidence
+
+
+def test_a_failed_stock_step_tells_every_reason(features: Path) -> None:
+    steps = "aws_eip defined\n    Then it must contain domain\n    And its value must be standard"
+    edit(features / "secrets.feature", "aws_secretsmanager_secret defined", steps)
+    edit(features / "secrets.feature", "    Then each of them has a description\n", "")
+    (failed,) = run(PLAN, features).failed
+    first, second = failed.evidence.splitlines()
+    assert 'aws_eip.nat["eu-west-1a"]' in first
+    assert 'aws_eip.nat["eu-west-1b"]' in second
+
+
+def test_a_failed_step_of_our_own_tells_its_reason() -> None:
+    plan = changed("aws_secretsmanager_secret", description="")
+    (failed,) = run(plan, FIXTURES / "features").failed
+    assert failed.failure_ids == ("F06a",)
+    assert failed.evidence == "module.base.aws_secretsmanager_secret.connection has no description"
+
+
+def test_a_forbidden_resource_fails() -> None:
+    text = PLAN.read_text().replace("aws_secretsmanager_secret", "aws_elasticache_subnet_group")
+    verdict = run(text.encode(), FIXTURES / "features")
+    assert statuses(verdict)["F07c"] == "failed"
+    assert statuses(verdict)["F06a"] == "failed"  # It is absent, and must not be skipped.
+
+
+def test_rows_of_an_outline_fail_on_their_own(features: Path) -> None:
+    row = "| aws_eip | 2     |"
+    more = "| aws_kms_key | 1 |\n      | aws_kms_key | 3 |"
+    edit(features / "network.feature", row, f"{row}\n      {more}")
+    rows = run(PLAN, features).scenarios[:3]
+    assert [scenario.status for scenario in rows] == ["passed", "passed", "failed"]
+    assert [scenario.name for scenario in rows] == [
+        "every zone has its aws_eip",
+        "every zone has its aws_kms_key",
+        "every zone has its aws_kms_key",
+    ]
+    assert rows[2].location == "features/network.feature:16"
+    assert "1 is not equal to 3" in rows[2].evidence
+
+
+# --- what must never count as a pass -----------------------------------------------------
+
+
+def test_a_failure_without_scenario_is_not_absent(features: Path) -> None:
+    with (features / "failures.yaml").open("a") as catalogue:
+        catalogue.write("- {id: F09, severity: low, title: t, requirement: r, pci: []}\n")
+    verdict = run(PLAN, features)
+    assert not verdict.passed
+    assert verdict.failed == ()
+    row = verdict.by_failure()[-1]
+    assert (row.id, row.status) == ("F09", "failed")
+    assert row.evidence == "nothing was checked: no scenario is tagged @F09"
+
+
+def test_a_failure_with_skipped_scenarios_only_is_not_absent(features: Path) -> None:
+    edit(features / "secrets.feature", "@F06a @low @noskip", "@F06a @low")
+    edit(features / "secrets.feature", "aws_secretsmanager_secret", "aws_dynamodb_table")
+    verdict = run(PLAN, features)
+    assert verdict.scenarios[-1].status == "skipped"
+    assert statuses(verdict)["F06a"] == "failed"
+    assert not verdict.passed
+
+
+def test_an_absent_resource_fails_with_noskip(features: Path) -> None:
+    edit(features / "secrets.feature", "aws_secretsmanager_secret", "aws_dynamodb_table")
+    (failed,) = run(PLAN, features).failed
+    assert failed.step == "Given I have aws_dynamodb_table defined"
+    assert "Can not find aws_dynamodb_table" in failed.evidence
+
+
+def test_a_step_that_skips_in_spite_of_noskip_fails(features: Path) -> None:
+    edit(features / "steps/descriptions.py", "    for secret", "    step.skip()\n    for secret")
+    assert statuses(run(PLAN, features))["F06a"] == "failed"
+
+
+def test_a_step_that_crashes_fails(features: Path) -> None:
+    edit(features / "steps/descriptions.py", "for secret in", "for secret in {}['k'] or")
+    (failed,) = run(PLAN, features).failed
+    assert failed.failure_ids == ("F06a",)
+    assert failed.evidence == "'k'"
+
+
+def test_a_scenario_without_steps_fails(features: Path) -> None:
+    with (features / "secrets.feature").open("a") as feature:
+        feature.write("\n  @F08 @low\n  Scenario: nothing to do\n")
+    (failed,) = run(PLAN, features).failed
+    assert failed.evidence == "the scenario has no steps"
+
+
+@pytest.mark.parametrize("tag", ["warning", "no-failure", "nofail", "INFO"])
+def test_tags_that_hide_failures_are_refused(features: Path, tag: str) -> None:
+    edit(features / "secrets.feature", "@F08 @low", f"@{tag} @F08 @low")
+    edit(features / "secrets.feature", " @noskip", "")
+    with pytest.raises(ComplianceError, match=f"secrets.feature:4: @{tag} turns a failure"):
+        run(PLAN, features)
+
+
+def test_an_id_that_is_not_in_the_catalogue_is_refused(features: Path) -> None:
+    edit(features / "secrets.feature", "@F08 ", "@F80 ")
+    with pytest.raises(ComplianceError, match="@F80 is not in the failure catalogue"):
+        run(PLAN, features)
+
+
+def test_a_severity_against_the_catalogue_is_refused(features: Path) -> None:
+    edit(features / "secrets.feature", "@F08 @low", "@F08 @high")
+    with pytest.raises(ComplianceError, match=r"tagged @high, but failures\.yaml says F08 is low"):
+        run(PLAN, features)
+
+
+def test_an_unknown_step_is_no_verdict(features: Path) -> None:
+    edit(features / "secrets.feature", "each of them has", "each of them had")
+    with pytest.raises(ComplianceError, match="Cannot find step definition for step 'Then each of"):
+        run(PLAN, features)
+
+
+def test_steps_that_cannot_be_imported_are_no_verdict(features: Path) -> None:
+    (features / "steps" / "broken.py").write_text("import no_such_module\n")
+    with pytest.raises(ComplianceError, match="No module named 'no_such_module'"):
+        run(PLAN, features)
+
+
+def test_a_step_that_was_changed_is_judged_by_whatever_was_compiled_of_it(features: Path) -> None:
+    step = features / "steps" / "descriptions.py"
+    times = (1_700_000_000, 1_700_000_000)
+    os.utime(step, times)
+    py_compile.compile(str(step), doraise=True)
+    edit(step, "if not description:", "if 1 == 1 or 2 < 3:")
+    os.utime(step, times)
+    assert run(PLAN, features).failed
+
+
+def test_the_features_that_are_judged_are_a_copy_and_what_is_told_is_of_the_original(
+    features: Path, tmp_path: Path
+) -> None:
+    copies: list[Path] = []
+    (features / "steps" / "broken.py").write_text("import no_such_module\n")
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, copied=copies.append)
+    [copy] = copies
+    assert copy.name == "features"
+    assert not copy.is_relative_to(tmp_path)
+    assert str(features / "steps" / "broken.py") in caught.value.message
+    assert str(copy) not in str(caught.value)
+    (features / "failures.yaml").unlink()
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features)
+    assert caught.value.message == f"{features / 'failures.yaml'} is missing"
+
+
+def test_what_tools_leave_among_the_features_is_not_judged_by(features: Path) -> None:
+    (features / ".pytest_cache").mkdir()
+    (features / ".pytest_cache" / "x.feature").write_text("Feature: x\n  Scenario: y\n")
+    assert run(PLAN, features) == run(PLAN, FIXTURES / "features")
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a link to nothing"])
+def test_features_of_which_one_is_no_file_are_no_verdict(features: Path, kind: str) -> None:
+    if kind == "a pipe":
+        os.mkfifo(features / "notes.md")
+    else:
+        (features / "notes.md").symlink_to("nothing")
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features)
+    assert caught.value.message == (
+        f"{features / 'notes.md'} cannot be read: "
+        "it is neither a file nor a folder, nor a link to one"
+    )
+    assert caught.value.hint == "mend it, or take it out of the features"
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_features_and_steps_that_are_links_are_judged_by(features: Path, relative: bool) -> None:
+    for name in ("steps", "secrets.feature", "failures.yaml"):
+        (features / name).rename(features.parent / name)
+        (features / name).symlink_to(Path("..", name) if relative else features.parent / name)
+    assert run(PLAN, features) == run(PLAN, FIXTURES / "features")
+
+
+def test_features_that_there_is_no_room_to_copy_are_no_verdict(
+    features: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", refuse)
+    with pytest.raises(ComplianceError, match=f"{features} cannot be copied") as caught:
+        run(PLAN, features)
+    assert "TMPDIR" in str(caught.value.hint)
+
+
+def test_folders_without_scenarios_are_no_verdict(features: Path) -> None:
+    for path in features.glob("*.feature"):
+        path.write_text("Feature: empty\n")
+    with pytest.raises(ComplianceError, match="No feature or no scenario"):
+        run(PLAN, features)
+    for path in features.glob("*.feature"):
+        path.unlink()
+    with pytest.raises(ComplianceError, match="holds no feature files"):
+        run(PLAN, features)
+
+
+def test_a_run_that_stops_half_way_is_no_verdict(features: Path) -> None:
+    hook = "from radish import before\n@before.each_scenario\ndef f(scenario):\n"
+    hook += "    if 'region' in scenario.sentence: raise SystemExit(1)\n"
+    (features / "steps" / "hook.py").write_text(hook)
+    with pytest.raises(ComplianceError, match="gave no verdict"):
+        run(PLAN, features)
+
+
+def test_the_callers_processes_stay_usable_until_closed(good: Verdict) -> None:
+    with Processes() as processes:
+        for _ in range(2):
+            again = run(PLAN, FIXTURES / "features", environment="tiny", processes=processes)
+            assert again == good
+    with pytest.raises(ComplianceError, match="could not be run: no process can be started"):
+        run(PLAN, FIXTURES / "features", processes=processes)
+
+
+# --- plans -------------------------------------------------------------------------------
+
+
+def test_the_plan_file_is_left_as_it_is(tmp_path: Path, good: Verdict) -> None:
+    plan = tmp_path / "plan.json"
+    shutil.copy(PLAN, plan)
+    before = plan.read_bytes()
+    assert before.count(b"\n") > 1  # terraform-compliance would take its second line only.
+    assert run(plan, FIXTURES / "features", environment="tiny") == good
+    assert plan.read_bytes() == before
+    assert run(before, FIXTURES / "features", environment="tiny") == good
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not JSON"),
+        ("PK\x03\x04", "is not JSON"),
+        ("[]", "not of a Terraform plan"),
+        ('{"format_version": "1.0", "values": {}}', "not of a Terraform plan"),
+    ],
+)
+def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(text)
+    with pytest.raises(ComplianceError, match=message) as raised:
+        run(plan, FIXTURES / "features")
+    assert raised.value.hint is not None
+    assert "terraform show -json" in raised.value.hint
+
+
+def test_a_missing_plan_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ComplianceError, match="cannot be read: No such file"):
+        run(tmp_path / "plan.json", FIXTURES / "features")
+
+
+def test_a_plan_of_a_failed_run_is_refused() -> None:
+    plan = json.loads(PLAN.read_text()) | {"errored": True}
+    with pytest.raises(ComplianceError, match="of a run that failed"):
+        run(json.dumps(plan).encode(), FIXTURES / "features")
+
+
+def test_a_plan_format_that_is_not_supported_is_no_verdict() -> None:
+    plan = json.loads(PLAN.read_text()) | {"format_version": "9.9"}
+    with pytest.raises(ComplianceError, match=r"Unsupported terraform plan output format.*9\.9"):
+        run(json.dumps(plan).encode(), FIXTURES / "features")
+
+
+# --- terraform-compliance itself ---------------------------------------------------------
+
+
+def stock(plan: bytes, tmp_path: Path) -> tuple[int, list[str]]:
+    """Run the plain command; the result is its exit code and how each scenario went."""
+    (tmp_path / "plan.json").write_bytes(plan)
+    report = tmp_path / "report.json"
+    features = FIXTURES / "features"
+    arguments: list[str | Path] = ["-f", features, "-b", features / "steps"]
+    arguments += ["-p", tmp_path / "plan.json"]
+    code = subprocess.run(
+        [sys.executable, "-m", "terraform_compliance", *arguments, f"--cucumber-json={report}"],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        check=False,
+    ).returncode
+    found = [
+        {step["result"]["status"] for step in element["steps"]}
+        for feature in json.loads(report.read_bytes())
+        for element in feature["elements"]
+    ]
+    return code, ["failed" if "failed" in states else "passed" for states in found]
+
+
+@pytest.mark.parametrize("description", ["who may connect", ""])
+def test_the_plain_command_gives_the_same_verdict(tmp_path: Path, description: str) -> None:
+    plan = changed("aws_secretsmanager_secret", description=description)
+    code, found = stock(plan, tmp_path)
+    verdict = run(plan, FIXTURES / "features")
+    assert code == (0 if verdict.passed else 1)
+    assert sorted(found) == sorted(scenario.status for scenario in verdict.scenarios)
+
+
+def test_the_simple_grammar_reads_the_same_options(tmp_path: Path) -> None:
+    script = (
+        "import json, radish.main\n"
+        "from finbase.judge.runner import simple_docopt\n"
+        "real = radish.main.docopt\n"
+        "def both(doc, argv, version):\n"
+        "    options = dict(real(doc, argv=argv, version=version))\n"
+        "    simple = simple_docopt(real)(doc, argv, version)\n"
+        "    print(json.dumps([options, simple]))\n"
+        "    raise SystemExit\n"
+        "radish.main.docopt = both\n"
+        "from terraform_compliance.main import cli\n"
+        "cli()\n"
+    )
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(json.loads(PLAN.read_text())))
+    arguments = ["-f", str(FIXTURES / "features"), "-p", str(plan), "--no-ansi", "--basedir=two"]
+    arguments += ["-b", "one", "--cucumber-json=report", "--tags=x", "--with-traceback"]
+    printed = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "generator"), "TMPDIR": str(tmp_path)},
+        check=False,
+    )
+    options, simple = json.loads(printed.stdout.splitlines()[-1])
+    assert simple == options
+    assert options["--basedir"][1:] == ["two", "one"]
+
+
+# --- reading reports ---------------------------------------------------------------------
+
+
+def test_a_scenario_that_was_never_reached_is_no_verdict(tmp_path: Path) -> None:
+    path = tmp_path / "features" / "x.feature"
+    path.parent.mkdir()
+    path.write_text("Feature: x\n  Scenario: y\n    Given z\n")
+    step = {"name": "Given z", "line": 3, "result": {"status": "pending"}}
+    element = {"name": "y", "line": 2, "tags": [], "steps": [step]}
+    feature = {"name": "x", "uri": str(path), "tags": [], "elements": [element]}
+    with pytest.raises(ComplianceError, match=r"features/x\.feature:2: 'Given z' never ran"):
+        read_cucumber([feature], path.parent, ())
+
+
+def test_an_outline_without_placeholders_shows_its_row(features: Path) -> None:
+    edit(features / "network.feature", "every zone has its <type>", "every zone has one")
+    assert run(PLAN, features).scenarios[0].name == "every zone has one (aws_eip, 2)"
+
+
+CELLS = st.lists(
+    st.text(st.characters(exclude_characters="\n\r\\", exclude_categories=["Cs", "Cc", "Z"])),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(CELLS, st.integers(0, 3))
+def test_rows_are_read_back(cells: Sequence[str], above: int) -> None:
+    def line(parts: Sequence[str]) -> str:
+        return "|" + "|".join(f" {part.replace('|', chr(92) + '|')} " for part in parts) + "|"
+
+    header = [f"key {number}" for number in range(len(cells))]
+    lines = ["Examples:", line(header), *["# or", ""] * above, line(cells)]
+    assert example_row(lines, len(lines)) == dict(zip(header, cells, strict=True))
+
+
+@given(st.lists(st.text("|#E \\x", max_size=6), max_size=6), st.integers(-2, 8))
+def test_any_line_can_be_asked_for(lines: list[str], line: int) -> None:
+    assert isinstance(example_row([each.strip() for each in lines], line), dict)
+
+
+# --- the catalogue -----------------------------------------------------------------------
+
+
+def test_the_projects_catalogue_has_the_nineteen_failures() -> None:
+    failures = load_failures(ROOT / "features")
+    ids = " ".join(failure.id for failure in failures)
+    assert ids == (
+        "F01 F02 F03 F04a F04b F04c F04d F04e F05 F06a F06b F06c F06d F07a F07b F07c F08 F09 F10"
+    )
+    assert {f.id for f in failures if f.severity == "high"} == {"F01", "F03", "F04a", "F10"}
+    assert {f.id for f in failures if f.severity == "low"} == {"F06a", "F08", "F09"}
+    assert {f.id: f.overlaps for f in failures if f.overlaps} == {"F01": ("F10",), "F10": ("F01",)}
+    assert all(len(failure.title) <= 60 and failure.pci for failure in failures)
+
+
+ENTRY = "- {id: F01, severity: high, title: t, requirement: r, pci: [1.10, '8.3.2']}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- {id: F01}\n", "an entry has no 'severity'"),
+        (ENTRY.replace("high", "huge"), "severity 'huge' is not high, medium or low"),
+        (ENTRY * 2, "F01 is listed twice"),
+        (ENTRY.replace("pci:", "overlaps: [F10], pci:"), "F01 overlaps F10, but not the other way"),
+        ("- [", "is not a failure catalogue"),
+        ("", "is not a failure catalogue"),
+        ("- word\n", "is not a failure catalogue"),
+    ],
+)
+def test_a_broken_catalogue_is_explained(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "failures.yaml").write_text(text)
+    with pytest.raises(ComplianceError, match=message):
+        load_failures(tmp_path)
+
+
+def test_a_missing_catalogue_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(ComplianceError, match=r"failures\.yaml is missing"):
+        load_failures(tmp_path)
+
+
+def test_a_failure_is_one_record(features: Path) -> None:
+    assert load_failures(features)[3] == Failure(
+        id="F08",
+        severity="low",
+        title="key replication left implicit",
+        requirement="multi_region written out as false",
+        pci=("3.6.1",),
+        overlaps=(),
+    )
+
+
+# --- how it is run, and what is said where it gave no verdict ----------------------------
+
+
+class Stand(Processes):
+    """Takes the place of the process: notes how it would be run, and does as it is told."""
+
+    def __init__(self, finished: Finished, report: str | None = "[]") -> None:
+        super().__init__()
+        self.finished, self.report = finished, report
+        self.command: list[str] = []
+        self.environ: dict[str, str] = {}
+        self.folder = Path()
+        self.files: dict[str, bytes] = {}
+        self.seconds = 0.0
+
+    def run(
+        self,
+        command: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        seconds: float,
+    ) -> Finished:
+        assert cwd is not None
+        self.command, self.environ = [str(part) for part in command], dict(environ or {})
+        self.folder, self.seconds = cwd, seconds
+        self.files = {path.name: path.read_bytes() for path in cwd.iterdir() if path.is_file()}
+        if self.report is not None:
+            place = next(part for part in self.command if part.startswith("--cucumber-json="))
+            Path(place.partition("=")[2]).write_text(self.report)
+        return self.finished
+
+
+def test_it_runs_in_a_folder_of_its_own_with_the_plan_on_one_line(
+    features: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFC_ERROR", "WARN")
+    monkeypatch.setenv("OTHER", "as it was")
+    stand = Stand(Finished(0, b"", ""))
+    verdict = run(PLAN, features, processes=stand)
+    assert verdict == Verdict("plan", (), load_failures(features))
+    assert stand.folder.name.startswith("finbase-")
+    assert not stand.folder.exists()
+    plan = stand.folder / "plan.json"
+    assert stand.command == [
+        *(sys.executable, "-P", "-X", "utf8", compliance_runner.__file__),
+        *("-f", str(stand.folder / "features"), "-p", str(plan), "--no-ansi"),
+        f"--cucumber-json={stand.folder / 'cucumber.json'}",
+        *("-b", str(stand.folder / "features" / "steps")),
+    ]
+    assert stand.files.keys() == {"plan.json"}
+    assert json.loads(stand.files["plan.json"]) == json.loads(PLAN.read_text())
+    assert stand.files["plan.json"].count(b"\n") == 0
+    assert stand.environ == {
+        **{name: value for name, value in os.environ.items() if name != "TFC_ERROR"},
+        "TMPDIR": str(stand.folder),
+    }
+    assert stand.seconds == 600
+
+
+def test_without_the_variable_and_without_steps(
+    features: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TFC_ERROR", raising=False)
+    shutil.rmtree(features / "steps")
+    stand = Stand(Finished(0, b"", ""))
+    run(PLAN.read_bytes(), features, processes=stand)
+    assert "TFC_ERROR" not in stand.environ
+    assert "-b" not in stand.command
+    assert stand.files["plan.json"].count(b"\n") == 0
+
+
+LONG = "\n".join(f"line {number}" for number in range(1, 21))
+NO_VERDICT = "terraform-compliance gave no verdict (exit code {}):\n    {}"
+MEND = "mend the step or the feature that it names; --verbose shows how it was run"
+
+
+@pytest.mark.parametrize("report", [None, "", "{", "[]"])
+@pytest.mark.parametrize(
+    ("finished", "said"),
+    [
+        (Finished(3, b"", ""), "it said nothing"),
+        (Finished(3, b"one\ntwo", "three"), "three\n    one\n    two"),
+        (Finished(3, LONG.encode(), ""), "\n    ".join(LONG.splitlines()[-15:])),
+        (Finished(3, b"so\n ! ERROR: the first\nError: more", ""), "the first"),
+        (Finished(3, b"FATAL ERROR: it", LONG), "it"),
+    ],
+)
+def test_where_there_is_no_verdict_it_is_told_what_was_said(
+    features: Path, report: str | None, finished: Finished, said: str
+) -> None:
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, processes=Stand(finished, report))
+    assert caught.value.message == NO_VERDICT.format(3, said)
+    assert caught.value.hint == MEND
+
+
+def element(*states: str) -> str:
+    steps = [{"result": {"status": state}} for state in states]
+    return json.dumps([{"elements": [{"steps": steps}]}])
+
+
+@pytest.mark.parametrize(
+    ("code", "states"),
+    [
+        (0, ["passed", "failed"]),
+        (1, ["passed", "skipped"]),
+        (0, ["passed", "pending"]),
+        (1, ["failed", "pending"]),
+        (2, ["failed"]),
+    ],
+)
+def test_a_report_that_does_not_fit_the_exit_code_is_no_verdict(
+    features: Path, code: int, states: list[str]
+) -> None:
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, processes=Stand(Finished(code, b"so", ""), element(*states)))
+    assert caught.value.message == NO_VERDICT.format(code, "so")
+    assert caught.value.hint == MEND
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("gone"), TimeoutError("too long")])
+def test_what_cannot_be_run_is_told(features: Path, error: OSError) -> None:
+    class Broken(Stand):
+        def run(self, *_: object, **__: object) -> Finished:
+            raise error
+
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, processes=Broken(Finished(0, b"", "")))
+    assert caught.value.message == f"terraform-compliance could not be run: {error}"
+    assert caught.value.hint == "`finbase doctor` looks for it"
+
+
+def test_the_way_out_is_told_of_features_and_plans_that_are_not_there(tmp_path: Path) -> None:
+    shutil.copy(FIXTURES / "features" / "failures.yaml", tmp_path)
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, tmp_path)
+    assert caught.value.message == f"{tmp_path} holds no feature files, so nothing can be proved"
+    put_back = "put the features of the project back: git checkout HEAD -- features"
+    assert caught.value.hint == put_back
+    with pytest.raises(ComplianceError) as caught:
+        run(tmp_path / "plan.json", FIXTURES / "features")
+    assert (
+        caught.value.message
+        == f"{tmp_path / 'plan.json'} cannot be read: No such file or directory"
+    )
+    assert caught.value.hint == "name a file that `terraform show -json` has written"
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_plan_in_a_file_may_be_just_as_large(
+    features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """One byte more is refused, by what reads it, and no other byte is read."""
+    monkeypatch.setattr(compliance, "MOST_BYTES", 30_000)
+    monkeypatch.setattr("finbase.plan.document.MOST_BYTES", 30_000)
+    text = json.dumps(json.loads(PLAN.read_text()))
+    plan = tmp_path / "plan.json"
+    plan.write_text(text.ljust(30_000 + more))
+    assert len(text) < 30_000
+    if more:
+        with pytest.raises(ComplianceError, match="is larger than"):
+            run(plan, features, processes=Stand(Finished(0, b"", "")))
+    else:
+        run(plan, features, processes=Stand(Finished(0, b"", "")))

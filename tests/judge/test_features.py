@@ -1,0 +1,280 @@
+"""The scenarios cover the catalogue, cannot pass by silence, and judge alike everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+
+from finbase.judge import compliance
+from finbase.judge.catalogue import load_failures
+from finbase.judge.verdict import Verdict
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
+
+FEATURES = ROOT / "features"
+FAILURES = {failure.id: failure for failure in load_failures(FEATURES)}
+ENVIRONMENTS = ("production", "staging", "development")
+FORBIDS = "Then the scenario should fail"
+OPTIONAL = {"aws_sns_topic_subscription"}  # An environment may name no address.
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A scenario as it is written: where, its tags, and its lines."""
+
+    place: str
+    tags: tuple[str, ...]
+    lines: tuple[str, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(tag for tag in self.tags if re.fullmatch(r"F\d\d[a-z]?", tag))
+
+    @property
+    def pci(self) -> set[str]:
+        return {tag.removeprefix("pci-") for tag in self.tags if tag.startswith("pci-")}
+
+
+def written() -> Iterator[Outline]:
+    for path in sorted(FEATURES.glob("*.feature")):
+        blocks = re.split(r"^ *(?=@)", path.read_text(), flags=re.MULTILINE)[1:]
+        for number, block in enumerate(blocks, 1):
+            tags, *lines = [line.strip() for line in block.splitlines() if line.strip()]
+            names = tuple(tag.removeprefix("@") for tag in tags.split())
+            yield Outline(f"{path.stem}-{number}", names, tuple(lines))
+
+
+OUTLINES = tuple(written())
+every_scenario = pytest.mark.parametrize("outline", OUTLINES, ids=lambda each: each.place)
+
+
+# --- tags ------------------------------------------------------------------------------------
+
+
+def test_each_scenario_has_tags() -> None:
+    lines = [line for path in FEATURES.glob("*.feature") for line in path.read_text().splitlines()]
+    assert len(OUTLINES) == sum(line.strip().startswith("Scenario") for line in lines)
+
+
+@pytest.mark.parametrize("id_", FAILURES)
+def test_each_failure_has_scenarios_with_its_severity_and_its_requirements(id_: str) -> None:
+    own = [each for each in OUTLINES if id_ in each.ids]
+    assert own
+    assert all(FAILURES[id_].severity in each.tags for each in own)
+    assert {number for each in own for number in each.pci} == set(FAILURES[id_].pci)
+
+
+@every_scenario
+def test_tags_are_one_known_id_one_severity_and_requirements(outline: Outline) -> None:
+    (id_,) = outline.ids
+    rest = set(outline.tags) - {id_, "noskip"} - {f"pci-{number}" for number in outline.pci}
+    assert rest == {FAILURES[id_].severity}
+    assert outline.pci <= set(FAILURES[id_].pci)
+    assert outline.pci
+
+
+@every_scenario
+def test_only_what_forbids_something_may_be_skipped(outline: Outline) -> None:
+    assert ("noskip" in outline.tags) is not (FORBIDS in outline.lines)
+
+
+# --- steps -----------------------------------------------------------------------------------
+
+MATCH = """
+import json, sys
+from radish.loader import load_modules
+from radish.matcher import match_step
+from radish.stepregistry import StepRegistry
+import terraform_compliance.main
+from terraform_compliance.extensions import ext_radish_bdd
+from terraform_compliance.steps import steps as stock
+
+stocked = set(StepRegistry().steps)
+load_modules(sys.argv[1])
+steps = StepRegistry().steps
+used, odd = set(), []
+for sentence in json.load(sys.stdin):
+    exact = [p for p in steps if (m := match_step(sentence, {p: steps[p]}))
+             and len(m.argument_match.match.match.group()) == len(sentence)]
+    own = [p for p in exact if p not in stocked]
+    if not exact or (own and len(exact) > 1):
+        odd.append([sentence, exact])
+    used.update(exact)
+print(json.dumps({"odd": odd, "unused": sorted(set(steps) - stocked - used)}))
+"""
+
+
+def sentences() -> list[str]:
+    """Every step with the rows of its outline filled in, and Given, When or Then before it."""
+    found = []
+    for outline in OUTLINES:
+        rows = [line for line in outline.lines if line.startswith("|")]
+        cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+        examples = [dict(zip(cells[0], row, strict=True)) for row in cells[1:]] if rows else []
+        for filling in examples if "Examples:" in outline.lines else [{}]:
+            kind = ""
+            for line in outline.lines:
+                word, _, rest = line.partition(" ")
+                if word in ("Given", "When", "Then", "And"):
+                    kind = kind if word == "And" else word
+                    for name, cell in filling.items():
+                        rest = rest.replace(f"<{name}>", cell)
+                    found.append(f"{kind} {rest}")
+    return found
+
+
+def test_each_sentence_means_one_step_and_each_step_is_used() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-P", "-c", MATCH, FEATURES / "steps"],
+        input=json.dumps(sentences()),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(finished.stdout.splitlines()[-1]) == {"odd": [], "unused": []}
+
+
+def test_steps_need_nothing_but_terraform_compliance() -> None:
+    texts = [path.read_text() for path in (FEATURES / "steps").glob("*.py")]
+    own = {path.stem for path in (FEATURES / "steps").glob("*.py")}
+    imported = {
+        m[1] for t in texts for m in re.finditer(r"^(?:from|import) (\w+)", t, re.MULTILINE)
+    }
+    assert imported - own - sys.stdlib_module_names == {"radish", "terraform_compliance"}
+
+
+# --- what no plan shows ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(path.parent, id=path.parent.relative_to(ROOT).as_posix())
+        for path in sorted(ROOT.glob("modules/*/*/main.tf"))
+        + sorted(ROOT.glob("environments/*/main.tf"))
+    ],
+)
+def test_f09_each_module_and_stack_pins_terraform_and_its_providers(folder: Path) -> None:
+    (terraform,) = hcl2.loads((folder / "versions.tf").read_text())["terraform"]
+    (providers,) = terraform["required_providers"]
+    pins = [
+        terraform["required_version"],
+        *(each["version"] for each in providers.values() if isinstance(each, dict)),
+    ]
+    assert len(pins) > 1
+    assert all(re.search(r"\d+\.\d+", pin) for pin in pins)
+
+
+# --- real plans --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plan(workspace: Workspace) -> Callable[[str], bytes]:
+    made: dict[str, bytes] = {}
+
+    def plan(name: str) -> bytes:
+        if name not in made:
+            made[name] = workspace.plan(ROOT / "environments" / name, project=ROOT)
+        return made[name]
+
+    return plan
+
+
+def fallen(verdict: Verdict) -> list[str]:
+    return [row.id for row in verdict.by_failure() if row.status == "failed"]
+
+
+def without(plan: bytes, type_: str | None) -> bytes:
+    """The plan, without all resources of a type, or without any resource at all."""
+
+    def gone(each: Mapping[str, Any]) -> bool:
+        return type_ is None or (each["mode"], each["type"]) == ("managed", type_)
+
+    def strip(module: dict[str, Any]) -> None:
+        module["resources"] = [each for each in module.get("resources", ()) if not gone(each)]
+        for child in module.get("child_modules", ()):
+            strip(child)
+        for call in module.get("module_calls", {}).values():
+            strip(call["module"])
+
+    document = json.loads(plan)
+    strip(document["planned_values"]["root_module"])
+    strip(document["configuration"]["root_module"])
+    changes = document["resource_changes"]
+    document["resource_changes"] = [change for change in changes if not gone(change)]
+    return json.dumps(document).encode()
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_each_environment_passes_and_every_scenario_says_what_it_saw(
+    environment: str, plan: Callable[[str], bytes]
+) -> None:
+    verdict = compliance.run(plan(environment), FEATURES)
+    assert fallen(verdict) == []
+    assert {scenario.status for scenario in verdict.scenarios} == {"passed"}
+    assert all(scenario.evidence for scenario in verdict.scenarios)
+
+
+@pytest.mark.terraform
+def test_a_plan_of_nothing_has_every_failure(plan: Callable[[str], bytes]) -> None:
+    verdict = compliance.run(without(plan("development"), None), FEATURES)
+    assert fallen(verdict) == list(FAILURES)
+
+
+@pytest.mark.terraform
+def test_no_resource_type_can_vanish_unseen(plan: Callable[[str], bytes]) -> None:
+    whole = plan("development")
+    changes = json.loads(whole)["resource_changes"]
+    types = sorted({each["type"] for each in changes if each["mode"] == "managed"} - OPTIONAL)
+    assert len(types) > 30
+    with ThreadPoolExecutor(2) as pool:
+        verdicts = pool.map(lambda each: compliance.run(without(whole, each), FEATURES), types)
+        unseen = [each for each, verdict in zip(types, verdicts, strict=True) if verdict.passed]
+    assert unseen == []
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("change", [None, ('"storage_type":"gp3"', '"storage_type":"gp2"')])
+def test_plain_terraform_compliance_gives_the_same_verdict(
+    change: tuple[str, str] | None, plan: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    text = plan("production").decode()
+    if change:
+        assert change[0] in text
+        text = text.replace(*change)
+    (tmp_path / "plan.json").write_text(text)
+    program = Path(sys.executable).with_name("terraform-compliance")
+    finished = subprocess.run(
+        [
+            *(program, "-f", FEATURES, "-b", FEATURES / "steps", "-p", tmp_path / "plan.json"),
+            *("--no-ansi", f"--cucumber-json={tmp_path / 'report.json'}"),
+        ],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+        capture_output=True,
+        check=False,
+    )
+    ours = compliance.run(tmp_path / "plan.json", FEATURES)
+    assert finished.returncode == (0 if ours.passed else 1)
+    assert ours.passed is (change is None)
+    report = json.loads((tmp_path / "report.json").read_text())
+    plain = [
+        "failed"
+        if "failed" in {step["result"]["status"] for step in element["steps"]}
+        else "passed"
+        for feature in sorted(report, key=lambda feature: str(feature["uri"]))
+        for element in sorted(feature["elements"], key=lambda e: int(e["steps"][-1]["line"]))
+    ]
+    assert plain == [scenario.status for scenario in ours.scenarios]

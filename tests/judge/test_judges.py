@@ -1,0 +1,477 @@
+"""checkov and Trivy: the project is clean before them, and they do not see all that ours sees."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from benchmarks.judges import __main__ as judging
+from benchmarks.judges import matrix, public
+from benchmarks.judges.ground import keys_made, newest_modules, place, stacks
+from benchmarks.judges.judge import judge_plans, judge_sources
+from benchmarks.judges.matrix import look
+from benchmarks.judges.skips import Skip, skips, skips_of_templates, uncounted, without_skips
+from benchmarks.judges.tables import (
+    COUNTS,
+    FIRST,
+    FURTHER,
+    SHORT,
+    WAYS,
+    Seen,
+    by_id,
+    cells,
+    counts,
+    filled,
+    first_of_each,
+    row,
+    tables,
+)
+from benchmarks.judges.tools import HOME, Finding, Judgement, Judges
+from finbase.errors import FinbaseError
+from finbase.judge.mutations import Mutation, load_mutations
+from finbase.judge.prove import rendered_files, select
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
+
+PAGE = (ROOT / "docs" / "evidence" / "judges.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BESIDE = "| sources | checkov: passed, found | by id | Trivy: passed, found | by id |"
+SHORT_BESIDE = "| staging's sources, judged on 2026-11-25 | checkov 3.3.30 | Trivy 0.59.1 |"
+ENVIRONMENTS = sorted(path.stem for path in (ROOT / "environments").glob("*.yaml"))
+UNSEEN = ("nat-gateways-absent", "secret-host-empty", "cache-limits-absent")
+"""Mutations that neither judge sees. ``python -m benchmarks.judges.matrix`` is for all."""
+BOTH = "primary-insights-absent"
+"""A mutation that both see."""
+
+UNENCRYPTED = 'resource "aws_db_instance" "x" {\n  storage_encrypted = false\n}\n'
+
+
+@pytest.fixture
+def judges(tmp_path: Path) -> Judges:
+    return Judges(HOME, tmp_path)
+
+
+class Deaf(Judges):
+    """Judges that say the same of everything."""
+
+    def __init__(self, said: Judgement) -> None:
+        self._said = said
+
+    def checkov_sources(self, folder: Path) -> Judgement:
+        assert folder.is_dir()
+        return self._said
+
+    def trivy_sources(self, folder: Path, whole: Path | None = None) -> Judgement:
+        assert (whole or folder).is_dir()
+        return self._said
+
+
+@pytest.mark.terraform
+def test_no_failed_check_is_left_unexplained_and_the_pages_have_the_numbers(
+    judges: Judges, workspace: Workspace, tmp_path: Path
+) -> None:
+    sources, explained = judge_sources(ROOT, ENVIRONMENTS, judges, tmp_path)
+    assert sources.wrong == ()
+    assert [h for h in sources.hearings if h.failed] == []
+    plans = judge_plans(ROOT, explained, judges, workspace, tmp_path)
+    assert [h for h in plans.hearings if h.failed] == []
+    assert plans.wrong == ()
+    assert len(sources.hearings) == 2 * (1 + len(ENVIRONMENTS))
+    assert len(plans.hearings) == 2 * len(ENVIRONMENTS)
+
+    printed = [str(hearing) for hearing in (*sources.hearings, *plans.hearings)]
+    printed.append(f"{len(sources.comments)} findings taken back, each beside its resource:")
+    assert "\n".join(printed) in PAGE
+    staging = {h.judge: h for h in sources.hearings if h.what == "staging, sources"}
+    checkov, trivy = staging["checkov"], staging["Trivy"]
+    by_trivy = [each.check for each in sources.comments if each.check.startswith("AVD-")]
+    assert len(trivy.explained) == len(by_trivy)  # It tells no more of them than how many.
+    assert cells(PAGE, BESIDE)[0] == [
+        "finbase, staging",
+        f"{checkov.passed}, {len(checkov.explained)}",
+        by_id(checkov.explained),
+        f"{trivy.passed}, {len(trivy.explained)}",
+        ", ".join(by_trivy),
+    ]
+
+
+def test_the_readme_has_the_counts_of_the_page() -> None:
+    long, short = cells(PAGE, BESIDE), cells(README, SHORT_BESIDE)
+    assert len(long) == len(short) == 3
+    for (_, checkov, of_checkov, trivy, of_trivy), (_, *told) in zip(long, short, strict=True):
+        said = ((checkov, of_checkov, told[0]), (trivy, of_trivy, told[1]))
+        for numbers, ids, text in said:
+            found = sum(int([*each.split(" × "), "1"][1]) for each in ids.split(", "))
+            assert numbers.endswith(f", {found}")
+            assert re.fullmatch(rf"{found} found(, [^:]*)?: {re.escape(ids)}", text)
+    assert cells(README, SHORT) == cells(PAGE, SHORT) != []
+
+
+def test_the_page_has_every_finding_that_is_taken_back() -> None:
+    comments = skips_of_templates(ROOT)
+    assert 0 < len(comments) <= 6
+    for comment in comments:
+        assert f"| `{comment.check}` |" in PAGE
+        assert comment.reason in PAGE
+
+
+def test_what_is_wrong_is_told(project: Path, judges: Judges, tmp_path: Path) -> None:
+    """One run for all that can be wrong: a judge takes seconds to start."""
+
+    def edit(path: Path, find: str, replace: str) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert text.count(find) == 1
+        path.write_text(text.replace(find, replace), encoding="utf-8")
+
+    newest = newest_modules(project, rendered_files(project))
+    homes = {path.parts[1]: project / path.parent for path in newest if path.name == "main.tf"}
+    idle = "  # checkov:skip=CKV_AWS_7: the key is turned, so this is idle\n"
+    key = 'resource "aws_kms_key" "database" {\n'
+    edit(homes["kms"] / "main.tf", key, key + idle)
+    encrypted = "storage_encrypted     = "
+    edit(homes["database"] / "main.tf", f"{encrypted}true", f"{encrypted}false")
+    upgrade = "auto_minor_version_upgrade = "
+    trailing = "false # checkov:skip=CKV_AWS_226: a reason that has words enough"
+    edit(homes["database"] / "main.tf", f"{upgrade}true", f"{upgrade}{trailing}")
+    (skip,) = (each for each in skips_of_templates(project) if each.check == "CKV2_AWS_5")
+    edit(project / skip.file, f": {skip.reason}", ":")
+
+    verdict, _ = judge_sources(project, ["development"], judges, tmp_path / "ground")
+    assert not verdict.clean
+    wrong = "\n".join(verdict.wrong)
+    assert "CKV_AWS_7 is taken back, but is no finding" in wrong
+    assert "CKV2_AWS_5 is taken back without a reason" in wrong
+    assert "CKV_AWS_226 is taken back, and the templates have no such comment" in wrong
+    failed = {(h.judge, f.check) for h in verdict.hearings for f in h.failed}
+    assert {("checkov", "CKV_AWS_16"), ("Trivy", "AVD-AWS-0080")} <= failed
+
+
+def test_a_seventh_finding_may_not_be_taken_back(project: Path, tmp_path: Path) -> None:
+    judges = Deaf(Judgement(1, ()))
+    template = project / "templates" / "modules" / "kms" / "main.tf.j2"
+    text = template.read_text(encoding="utf-8")
+
+    def wrong_with(*more: str) -> str:
+        template.write_text("\n".join([text, *more, ""]), encoding="utf-8")
+        folder = tmp_path / f"ground-{len(more)}-{sum(map(len, more))}"
+        return "\n".join(judge_sources(project, [], judges, folder)[0].wrong)
+
+    assert len(skips_of_templates(project)) == 6
+    told = "7 findings are taken back in the templates, 6 at most may be"
+    assert told not in wrong_with()
+    assert told in wrong_with("# checkov:skip=CKV_AWS_7: a reason that has words enough")
+    assert told in wrong_with("a = 1 // tfsec:ignore:AVD-AWS-0065 a reason of five words")
+
+
+@pytest.mark.parametrize("what", ["modules", "development"])
+def test_what_a_judge_leaves_out_without_a_comment_is_wrong(
+    project: Path, tmp_path: Path, what: str
+) -> None:
+    hidden = Finding("CKV_AWS_226", "aws_db_instance.main", "/main.tf")
+    judges = Deaf(Judgement(1, (), (hidden,)))
+    verdict, _ = judge_sources(project, ["development"], judges, tmp_path / "ground")
+    for judge in ("checkov", "Trivy"):
+        told = f"{what}: {judge} leaves {hidden} out, and no comment that is counted takes it back"
+        assert told in verdict.wrong
+
+
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> list[Seen]:
+    scratch = tmp_path_factory.mktemp("judged")
+    return list(look(ROOT, select(ROOT, [*UNSEEN, BOTH]), Judges(HOME, scratch), scratch))
+
+
+@pytest.mark.terraform
+def test_ours_sees_what_they_miss_and_what_they_see(looked_at: list[Seen]) -> None:
+    assert {seen.mutation.id for seen in looked_at} == {*UNSEEN, BOTH}
+    for seen in looked_at:
+        assert seen.caught
+        assert (seen.by("checkov"), seen.by("Trivy")) == ((seen.mutation.id == BOTH),) * 2
+        assert row(seen) in PAGE.splitlines()
+
+
+def test_the_page_has_the_first_mutation_of_each_failure_and_counts_what_is_seen() -> None:
+    first = first_of_each(load_mutations(ROOT / "features"))
+    table = cells(PAGE, FIRST)
+    assert [line[:2] for line in table] == [[m.failure, f"`{m.id}`"] for m in first]
+    checkov = [{*line[2:4]} != {"–"} for line in table]
+    trivy = [{*line[4:6]} != {"–"} for line in table]
+    either = [a or b for a, b in zip(checkov, trivy, strict=True)]
+    ours = [line[0] in line[6].split(", ") for line in table]
+    assert cells(PAGE, SHORT)[0] == [
+        f"the first mutation of each of the {len(first)} failures",
+        *(str(sum(each)) for each in (checkov, trivy, either, ours)),
+    ]
+
+
+def test_the_page_counts_every_mutation_of_the_catalogue() -> None:
+    """Where this fails, ``python -m benchmarks.judges.matrix --write`` makes the tables anew."""
+    mutations = load_mutations(ROOT / "features")
+    *table, (name, *total) = cells(PAGE, COUNTS)
+    known = Counter(mutation.failure for mutation in mutations)
+    assert [line[:2] for line in table] == [[failure, str(n)] for failure, n in known.items()]
+    assert name == "**all**"
+    sums = [sum(map(int, column)) for column in zip(*(line[1:] for line in table), strict=True)]
+    assert [int(each) for each in total] == sums
+    assert cells(PAGE, SHORT)[1] == [f"all {len(mutations)} mutations", *total[1:]]
+
+    failures = {f"`{mutation.id}`": mutation.failure for mutation in mutations}
+    seen = [*cells(PAGE, FIRST), *cells(PAGE, FURTHER)]
+    assert len({line[1] for line in seen}) == len(seen)
+    assert all(failures[line[1]] == line[0] for line in seen)
+    for failure, _, *numbers in table:
+        of_it = [line for line in seen if line[0] == failure]
+        by_checkov = {line[1] for line in of_it if {*line[2:4]} != {"–"}}
+        by_trivy = {line[1] for line in of_it if {*line[4:6]} != {"–"}}
+        told = [len(by_checkov), len(by_trivy), len(by_checkov | by_trivy)]
+        assert [int(each) for each in numbers[:3]] == told
+
+
+def seen(name: str, failure: str, fell: str, **found: str) -> Seen:
+    mutation = Mutation(name, failure, "", "", (), "production")
+    ways: dict[str, tuple[str, ...]] = dict.fromkeys(WAYS, ())
+    ways |= {way.replace("_", ", "): (check,) for way, check in found.items()}
+    return Seen(mutation, ways, (fell,))
+
+
+THREE = (
+    seen("one", "F01", "F01"),
+    seen("two", "F01", "F01", checkov_plan="CKV_1"),
+    seen("three", "F02", "F09", checkov_sources="CKV_2", Trivy_plan="AVD-1"),
+)
+
+
+def test_what_is_seen_is_counted_by_id() -> None:
+    assert [*counts(THREE)] == [
+        "| F01 | 2 | 1 | 0 | 1 | 2 |",
+        "| F02 | 1 | 1 | 1 | 1 | 0 |",
+        "| **all** | 3 | 2 | 1 | 2 | 2 |",
+    ]
+
+
+def test_the_tables_tell_of_the_first_mutations_and_of_all() -> None:
+    made = tables(THREE)
+    assert made[SHORT] == [
+        "| the first mutation of each of the 2 failures | 1 | 1 | 1 | 1 |",
+        "| all 3 mutations | 2 | 1 | 2 | 2 |",
+    ]
+    assert made[FIRST] == [row(THREE[0]), row(THREE[2])]
+    assert made[FURTHER] == [row(THREE[1])] == ["| F01 | `two` | – | CKV_1 | – | – | F01 |"]
+
+
+def test_a_page_is_filled_with_new_rows_and_the_day_and_keeps_the_rest() -> None:
+    page = f"Last run in full on\n2026-01-02; a\n\n{SHORT}\n|---|\n| old |\n\n| other |\n"
+    text = filled(page, {SHORT: ["| 1 | 2 | 3 | 4 | 5 |"], COUNTS: ["| 6 |"]}, date(2026, 3, 4))
+    assert text == (
+        f"Last run in full on\n2026-03-04; a\n\n{SHORT}\n|---|---|---|---|---|\n"
+        "| 1 | 2 | 3 | 4 | 5 |\n\n| other |\n"
+    )
+    assert cells(text, SHORT) == [["1", "2", "3", "4", "5"]]
+    assert cells(text, COUNTS) == []
+    with pytest.raises(FinbaseError, match="none of the tables"):
+        filled("nothing\n", {SHORT: []}, date(2026, 3, 4))
+
+
+def test_every_table_has_its_place_in_the_page() -> None:
+    for head in (SHORT, FIRST, FURTHER, COUNTS, BESIDE):
+        assert PAGE.splitlines().count(head) == 1
+    assert README.splitlines().count(SHORT) == 1
+    assert "Last run in full on" in PAGE
+
+
+def test_comments_are_found_with_their_reasons() -> None:
+    text = (
+        "# checkov:skip=CKV_AWS_1: because it has to be so\n"
+        "  #checkov:skip=CKV2_AWS_2\n"
+        "# trivy:ignore:AVD-AWS-0003 for a reason of five words\n"
+        "  name = 1 # about checkov:skip=CKV_AWS_4 and no reason that checkov takes\n"
+        "/* bridgecrew:skip=CKV_AWS_5,CKV_AWS_6: one reason for two checks */\n"
+        "# tfsec:ignore:AVD-AWS-0007 trivy:ignore:* only the last has these words\n"
+        "x = 2 // trivy:exp:2030-01-01:ignore:AVD-AWS-0008:ws:dev\n"
+        "# checkov:skip=: no check at all is named\n"
+        "# nothing of checkov or trivy: ignore this\n"
+    )
+    found = list(skips({PurePosixPath("main.tf"): text.encode(), PurePosixPath("x.md"): b""}))
+    assert [(each.line, each.check, each.reasoned) for each in found] == [
+        (1, "CKV_AWS_1", True),
+        (2, "CKV2_AWS_2", False),
+        (3, "AVD-AWS-0003", True),
+        (4, "CKV_AWS_4", False),
+        (5, "CKV_AWS_5", True),
+        (5, "CKV_AWS_6", True),
+        (6, "AVD-AWS-0007", False),
+        (6, "*", True),
+        (7, "AVD-AWS-0008", False),
+        (8, "(no check)", True),
+    ]
+    assert found[4].reason == "one reason for two checks"
+
+
+FORMS = {
+    "checkov": (
+        "false # checkov:skip=CKV_AWS_16: why",
+        "false // checkov:skip=CKV_AWS_16",
+        "false /* checkov:skip=CKV_AWS_16 */",
+        "false #words before checkov:skip= CKV_AWS_16 and after",
+        "false # checkov:skip=CKV_AWS_7,CKV_AWS_16: why",
+        "false # bridgecrew:skip=CKV_AWS_16: why",
+        "false # cortex:skip=CKV_AWS_16: why",
+        'false\n  identifier = "checkov:skip=CKV_AWS_16"',
+        "false\n  # checkov:skip=CKV_AWS_16: why",
+        "false\n  /*\n  checkov:skip=CKV_AWS_16\n  */",
+    ),
+    "Trivy": (
+        "false #trivy:ignore:AVD-AWS-0080",
+        "false // trivy:ignore:AVD-AWS-0080",
+        "false /* trivy:ignore:AVD-AWS-0080 */",
+        "false # words before trivy:ignore:AVD-AWS-0080 and after",
+        "false # tfsec:ignore:AVD-AWS-0080",
+        "false # tfsec:ignore:aws-rds-encrypt-instance-storage-data",
+        "false # trivy:ignore:*",
+        "false # trivy:ignore:aws-rds-*",
+        "false # trivy:ignore:AVD-AWS-0080:exp:2090-01-01",
+        "false # trivy:exp:2090-01-01:ignore:AVD-AWS-0080",
+        "false # trivy:ignore:AVD-AWS-0080[storage_encrypted=false]",
+        "false # trivy:ignore:AVD-AWS-0104 trivy:ignore:AVD-AWS-0080",
+    ),
+}
+"""Ways to take a finding back that the judge obeys, after ``storage_encrypted =``."""
+
+
+@pytest.mark.parametrize(("judge", "check"), [("checkov", "CKV_AWS_16"), ("Trivy", "AVD-AWS-0080")])
+def test_every_form_of_a_comment_that_a_judge_obeys_is_found_and_made_powerless(
+    judges: Judges, tmp_path: Path, judge: str, check: str
+) -> None:
+    tree = {
+        PurePosixPath(f"form-{number}.tf"): (
+            f'resource "aws_db_instance" "form_{number}" {{\n  storage_encrypted = {form}\n}}\n'
+        ).encode()
+        for number, form in enumerate(FORMS[judge])
+    }
+    judged = judges.checkov_sources if judge == "checkov" else judges.trivy_sources
+    names = {str(path) for path in tree}
+    wanted = judged(place(tree, tmp_path / "with"))
+    assert {each.file.lstrip("/") for each in wanted.skipped} == names
+    assert {str(each.file) for each in skips(tree)} == names
+    bare = judged(place(without_skips(tree), tmp_path / "without"))
+    assert bare.skipped == ()
+    assert {each.file.lstrip("/") for each in bare.failed if each.check == check} == names
+
+
+def test_comments_of_a_rendered_tree_are_held_against_those_of_the_templates() -> None:
+    def skip(path: str, check: str = "CKV_1") -> Skip:
+        return Skip(PurePosixPath(path), 1, check, "")
+
+    counted = [skip("templates/modules/kms/main.tf.j2"), skip("templates/stack/main.tf.j2")]
+    fine = [skip("modules/kms/1.0.1/main.tf"), skip("environments/staging/main.tf")]
+    assert [*uncounted(fine, counted)] == []
+    wrong = [
+        skip("modules/kms/1.0.1/main.tf", "CKV_2"),
+        skip("modules/kms/1.0.1/other.tf"),
+        skip("environments/staging/outputs.tf"),
+        skip("modules/kms/1.0.1/main.tf"),  # A second one, where the template has one.
+    ]
+    assert [*uncounted([*fine, *wrong], counted)] == wrong
+
+
+@pytest.mark.parametrize("main", [judging.main, matrix.main, public.main])
+def test_each_command_has_a_help(
+    main: Callable[[Sequence[str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "usage: python -m benchmarks.judges" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "told"),
+    [
+        (public.main, [], "the following arguments are required: folder"),
+        (public.main, ["no/such/folder"], "no cloudwatch, elasticache, kms"),
+        (matrix.main, ["F99"], "no mutation and no failure is called F99"),
+        (matrix.main, ["F01", "--write"], "leave the ids out"),
+        (judging.main, ["F01"], "unrecognized arguments: F01"),
+    ],
+)
+def test_wrong_use_is_told_without_a_traceback(
+    main: Callable[[Sequence[str]], int],
+    arguments: list[str],
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_page_brings_the_public_modules_at_the_tags_of_the_public_stack() -> None:
+    brought = dict(re.findall(r"^tag ([a-z-]+) ([0-9.]+)$", PAGE, re.MULTILINE))
+    assert brought.keys() == public.modules_needed()
+    head = " ".join(public.STACK.read_text(encoding="utf-8").split("locals {")[0].split("\n# "))
+    for name, version in brought.items():
+        assert f"{name} {version}" in head
+
+
+def test_the_rotation_stays_where_its_function_is_left_out() -> None:
+    files = stacks(rendered_files(ROOT), "staging")
+    left = public.without_function(files)
+    (path,) = (path for path in files if path.name == "rotation.tf")
+    assert {each for each in files if files[each] != left[each]} == {path}
+    blocks = re.findall(rb'^(?:resource|data) "(\w+)"', left[path], re.MULTILINE)
+    assert blocks == [b"aws_secretsmanager_secret_rotation"]
+
+
+def test_a_state_holds_the_keys_and_nothing_else() -> None:
+    change = {"mode": "managed", "name": "main", "provider_name": "registry.example/aws"}
+    change |= {"type": "aws_kms_key", "module_address": "module.kms", "index": "logs"}
+    other = {**change, "type": "aws_vpc"}
+    planned = {"after": {"description": "logs"}}
+    plan = {"resource_changes": [{**change, "change": planned}, {**other, "change": planned}]}
+    (resource,) = json.loads(keys_made(json.dumps(plan).encode()))["resources"]
+    assert (resource["module"], resource["provider"]) == (
+        "module.kms",
+        'provider["registry.example/aws"]',
+    )
+    (instance,) = resource["instances"]
+    assert instance["index_key"] == "logs"
+    assert instance["attributes"]["description"] == "logs"
+    assert instance["attributes"]["arn"].endswith(instance["attributes"]["key_id"])
+
+
+def test_a_stack_has_the_modules_that_it_pins_without_their_tests() -> None:
+    files = rendered_files(ROOT)
+    chosen = stacks(files, "development")
+    assert {path.parts[1] for path in chosen if path.parts[0] == "environments"} == {"development"}
+    assert {path.parts[1] for path in chosen if path.parts[0] == "modules"} == {
+        *("access", "cache", "database", "kms", "monitoring", "network", "secret")
+    }
+    assert not [path for path in chosen if "tests" in path.parts]
+    assert len({path.parts[1:3] for path in chosen if path.parts[0] == "modules"}) == 7
+
+
+def test_judges_that_are_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FinbaseError, match="`make judge` sets them up"):
+        Judges(tmp_path, tmp_path)
+
+
+def test_what_trivy_cannot_read_is_an_error(judges: Judges, tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "main.tf").write_text(f'unknown "x" {{\n}}\n\n{UNENCRYPTED}')
+    with pytest.raises(FinbaseError, match="could not read"):
+        judges.trivy_sources(tmp_path / "sources")
+
+
+def test_trivy_reads_a_file_with_an_ephemeral_block(judges: Judges, tmp_path: Path) -> None:
+    source = f'ephemeral "x" "y" {{\n  a = 1\n\n  b {{\n  }}\n}}\n\n{UNENCRYPTED}'
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "main.tf").write_text(source)
+    failed = judges.trivy_sources(tmp_path / "sources").failed
+    assert "AVD-AWS-0080" in {finding.check for finding in failed}

@@ -1,0 +1,147 @@
+"""``finbase prove``: what it says of mutations that are caught, missed and out of date."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from finbase.cli import main
+from finbase.judge.mutations import Mutation, Outcome
+from finbase.report import matrix
+
+
+def prove(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--project", str(project), "prove", *arguments])
+
+
+def mutation(name: str, failure: str) -> Mutation:
+    return Mutation(name, failure, "turns it off", "it matters", (), "production")
+
+
+CAUGHT = Outcome(mutation("gateway-absent", "F01"), ("F01", "F10"), frozenset({"F10"}))
+MISSED = Outcome(mutation("gp2", "F04b"), (), frozenset())
+STRAY = Outcome(mutation("no-logs", "F04d"), ("F03", "F04d"), frozenset())
+REFUSED = Outcome(mutation("no-key", "F08"), (), frozenset(), refused="plan failed:\n  no key")
+
+
+def test_the_matrix_tells_each_outcome_and_why() -> None:
+    text = matrix.matrix([CAUGHT, MISSED, STRAY, REFUSED], colour=False)
+    assert text.splitlines() == [
+        "F01   gateway-absent  caught  F01 F10",
+        "F04b  gp2             MISSED  none",
+        "F04d  no-logs         STRAY  F03 F04d",
+        "F08   no-key          REFUSED  none",
+        "",
+        "gp2: MISSED, fell: none",
+        "    it turns it off",
+        "",
+        "no-logs: STRAY, fell: F03 F04d",
+        "    it turns it off",
+        "",
+        "no-key: REFUSED, fell: none",
+        "    it turns it off",
+        "    plan failed:",
+        "      no key",
+        "",
+        "1 of 4 mutations of 4 failures caught by their own scenarios and by no others",
+    ]
+
+
+def test_the_matrix_for_machines_says_the_same() -> None:
+    document = json.loads(matrix.render_json([CAUGHT, REFUSED]))
+    assert not document["proved"]
+    first, second = document["mutations"]
+    assert (first["id"], first["outcome"], first["fell"]) == (
+        "gateway-absent",
+        "caught",
+        ["F01", "F10"],
+    )
+    assert (second["outcome"], second["refused"]) == ("refused", "plan failed:\n  no key")
+
+
+def test_an_unknown_name_is_wrong_usage(project: Path) -> None:
+    result = prove(project, "F99")
+    assert result.exit_code == 2
+    assert "no failure and no mutation is called F99" in result.output
+
+
+def test_a_mutation_that_matches_nothing_is_an_error_and_never_a_pass(project: Path) -> None:
+    path = project / "modules" / "database" / "1.0.1" / "main.tf"
+    path.write_text(path.read_text().replace('"gp3"', '"io2"'))
+    result = prove(project, "storage-type-old")
+    assert result.exit_code == 2
+    assert "storage-type-old" in result.output
+    assert "0 times" in result.output
+
+
+@pytest.mark.terraform
+def test_a_proof_exits_0_where_all_are_caught_and_1_where_one_is_missed(project: Path) -> None:
+    report = project / "matrix.json"
+    good = prove(project, "storage-type-old", "--json", str(report))
+    assert good.exit_code == 0, good.output
+    assert "1 of 1 mutations of 1 failures caught" in good.output
+    assert json.loads(report.read_text())["proved"]
+
+    mutations = project / "features" / "mutations.yaml"
+    text = mutations.read_text()
+    assert text.count("id: storage-type-old\n  failure: F04b") == 1
+    mutations.write_text(
+        text.replace(
+            "id: storage-type-old\n  failure: F04b", "id: storage-type-old\n  failure: F08"
+        )
+    )
+    bad = prove(project, "storage-type-old", "--jobs", "1")
+    assert bad.exit_code == 1, bad.output
+    assert "storage-type-old: MISSED, fell: F04b" in bad.output
+
+
+@pytest.mark.terraform
+def test_ctrl_c_leaves_nothing_behind(project: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from finbase.cli import main; main(['prove', '--jobs', '2'], prog_name='finbase')"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=project,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not any("provider" in command for command in children_of(scratch)):
+            assert running.poll() is None, "it ended before a provider was started"
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 130
+    assert "interrupted: nothing is left running" in told
+    assert "Traceback" not in told
+    assert list(scratch.iterdir()) == []
+    assert children_of(scratch) == []
+
+
+def children_of(scratch: Path) -> list[str]:
+    """The commands of the processes whose folder for temporary files is ``scratch``."""
+    commands = []
+    mark = f"\0TMPDIR={scratch}\0".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+            if mark in b"\0" + (process / "environ").read_bytes():
+                commands.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return commands

@@ -1,0 +1,232 @@
+"""What the steps read beside the graph: policies, and windows of time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from tests.support.commands import ROOT
+
+sys.path.append(str(ROOT / "features" / "steps"))
+
+from kinds import of_kind
+from policies import Statement, allowed, named
+from stack_graph import Resource, Stack
+from windows import business, daily, overlap, weekly
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def at(stack: Stack, address: str) -> Resource:
+    return next(each for each in stack.resources if each.address == address)
+
+
+# --- kinds --------------------------------------------------------------------------------
+
+WRITTEN = {"expressions": {"replicate_source_db": {"references": ["aws_db_instance.x.arn"]}}}
+KNOWN = {"values": {"replicate_source_db": "arn:aws:rds:eu-west-1:111111111111:db:x"}}
+
+
+@pytest.mark.parametrize(
+    ("configured", "planned", "unknown", "kind"),
+    [
+        (WRITTEN, {}, {"replicate_source_db": True}, "replica"),
+        ({}, {}, {"replicate_source_db": True}, "replica"),
+        ({}, KNOWN, {}, "replica"),
+        ({}, {"values": {"replicate_source_db": None}}, {}, "primary"),
+        ({}, {}, {}, "primary"),
+    ],
+)
+def test_a_replica_is_known_by_what_is_written_or_by_what_is_planned(
+    configured: Any, planned: Any, unknown: Any, kind: str
+) -> None:
+    one = {"address": "aws_db_instance.y", "mode": "managed", "type": "aws_db_instance"}
+    one |= {"name": "y"}
+    change = {"actions": ["create"], "after_unknown": unknown}
+    stack = Stack(
+        {
+            "configuration": {"root_module": {"resources": [one | configured]}},
+            "planned_values": {"root_module": {"resources": [one | {"values": {}} | planned]}},
+            "resource_changes": [one | {"change": change}],
+        }
+    )
+    other = {"replica": "primary", "primary": "replica"}[kind]
+    assert len(of_kind(stack, kind)) == len(of_kind(stack, "instance")) == 1
+    assert of_kind(stack, other) == ()
+
+
+# --- policies ------------------------------------------------------------------------------
+
+READ = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["a", "b"]}
+DENY = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+
+
+def holder(policy: Any) -> tuple[Stack, Resource]:
+    """A stack with one role, whose trust policy is known."""
+    role = {"address": "aws_iam_role.x", "mode": "managed", "type": "aws_iam_role", "name": "x"}
+    values = {"values": {"policy": json.dumps(policy)}}
+    stack = Stack(
+        {
+            "configuration": {"root_module": {"resources": [role]}},
+            "planned_values": {"root_module": {"resources": [role | values]}},
+        }
+    )
+    return stack, at(stack, "aws_iam_role.x")
+
+
+@pytest.mark.parametrize(
+    ("statement", "statements"),
+    [
+        ([], []),
+        (DENY, []),
+        ([DENY, READ], [Statement(("kms:Decrypt",), ("a", "b"), ())]),
+        (
+            {"Effect": "Allow", "NotAction": "iam:*", "NotResource": "a"},
+            [Statement(("NotAction", "NotResource"), (), ())],
+        ),
+        (
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"},
+            [Statement(("sts:AssumeRole",), (), ("*",))],
+        ),
+        (
+            {"Effect": "Allow", "Action": ["x"], "Principal": {"Service": ["a", "b"], "AWS": "c"}},
+            [Statement(("x",), (), ("Service a", "Service b", "AWS c"))],
+        ),
+    ],
+)
+def test_a_known_policy_says_what_it_allows(statement: Any, statements: list[Statement]) -> None:
+    assert allowed(*holder({"Statement": statement}), "policy") == statements
+
+
+def made(of_documents: dict[str, list[dict[str, Any]]]) -> tuple[Stack, Resource]:
+    """A policy that is unknown, made of a document, made of others."""
+    first, *others = of_documents
+    resources: list[dict[str, Any]] = [
+        {"address": "aws_kms_key.x", "mode": "managed", "type": "aws_kms_key", "name": "x"},
+        {
+            "address": "aws_iam_policy.x",
+            "mode": "managed",
+            "type": "aws_iam_policy",
+            "name": "x",
+            "expressions": {"policy": refer(document(first), "json")},
+        },
+    ]
+    for name, blocks in of_documents.items():
+        merged = [part for other in others for part in refer(document(other), "json")["references"]]
+        expressions: dict[str, Any] = {"statement": [block["written"] for block in blocks]}
+        if name == first and merged:
+            expressions["source_policy_documents"] = {"references": merged}
+        resources.append(
+            {
+                "address": document(name),
+                "mode": "data",
+                "type": "aws_iam_policy_document",
+                "name": name,
+                "expressions": expressions,
+                "values": {"statement": [block["planned"] for block in blocks]},
+            }
+        )
+    unknown = {"address": "aws_iam_policy.x", "change": {"after_unknown": {"policy": True}}}
+    root = {"resources": resources}
+    stack = Stack(
+        {
+            "configuration": {"root_module": root},
+            "planned_values": {"root_module": root},
+            "resource_changes": [unknown],
+        }
+    )
+    return stack, at(stack, "aws_iam_policy.x")
+
+
+def document(name: str) -> str:
+    return f"data.aws_iam_policy_document.{name}"
+
+
+def refer(address: str, attribute: str) -> dict[str, list[str]]:
+    return {"references": [f"{address}.{attribute}", address]}
+
+
+KEY = {
+    "written": {"resources": refer("aws_kms_key.x", "arn")},
+    "planned": {"effect": None, "actions": ["kms:Decrypt"], "resources": [None]},
+}
+ALL = {
+    "written": {"resources": {"constant_value": ["*"]}},
+    "planned": {"effect": "Allow", "not_actions": ["iam:*"], "resources": ["*"]},
+}
+
+
+def test_a_document_shows_actions_and_what_they_are_for() -> None:
+    stack, policy = made({"own": [KEY]})
+    assert allowed(stack, policy, "policy") == [
+        Statement(("kms:Decrypt",), ("aws_kms_key.x",), ()),
+    ]
+    assert list(named(stack, policy, "policy")) == ["aws_kms_key.x"]
+
+
+def test_documents_that_a_document_is_made_of_count_as_well() -> None:
+    stack, policy = made({"own": [KEY], "more": [ALL]})
+    assert allowed(stack, policy, "policy") == [
+        Statement(("kms:Decrypt",), ("aws_kms_key.x",), ()),
+        Statement(("NotAction",), ("*",), ()),
+    ]
+
+
+def test_a_policy_that_names_what_is_not_there_yet_is_not_shown() -> None:
+    stack, policy = made({"own": [KEY]})
+    by_hand = policy._replace(
+        configuration={"expressions": {"policy": refer("aws_kms_key.x", "arn")}}
+    )
+    assert allowed(stack, by_hand, "policy") is None
+    assert list(named(stack, by_hand, "policy")) == ["aws_kms_key.x"]
+
+
+# --- windows -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("03:00-04:00", "mon:04:00-mon:05:00", False),
+        ("03:00-04:01", "mon:04:00-mon:05:00", True),
+        ("04:59-05:30", "mon:04:00-mon:05:00", True),
+        ("05:00-05:30", "mon:04:00-mon:05:00", False),
+        ("23:30-00:30", "sun:23:45-mon:00:15", True),
+        ("00:00-00:30", "sun:23:45-mon:00:15", True),
+        ("03:00-04:00", "sat:02:00-sun:02:00", True),
+    ],
+)
+def test_windows_overlap_or_touch(one: str, other: str, meet: bool) -> None:
+    assert overlap(daily(one), weekly(other)) is meet
+    assert overlap(weekly(other), daily(one)) is meet
+
+
+@pytest.mark.parametrize(
+    "text", ["", "None", "03:00", "03:00-", "mon:03:00", "xyz:03:00-xyz:04:00"]
+)
+def test_what_is_no_window_has_no_span(text: str) -> None:
+    assert not daily(text)
+    assert not weekly(text)
+
+
+@pytest.mark.parametrize(
+    ("hours", "free"),
+    [
+        ("06:00-18:00", "sat:06:00-sun:18:00"),  # a weekend
+        ("15:00-02:00", "mon:02:00-mon:15:00"),  # west of UTC: Monday begins in the afternoon
+        ("15:00-02:00", "sat:02:00-mon:15:00"),  # and Friday ends on Saturday
+        ("21:00-08:00", "fri:08:00-sun:21:00"),  # east of UTC: Monday begins on Sunday
+    ],
+)
+def test_business_hours_leave_the_weekend_free(hours: str, free: str) -> None:
+    assert not overlap(business(hours), weekly(free))
+
+
+def test_business_hours_take_every_working_day() -> None:
+    for day in DAYS[:5]:
+        assert overlap(business("06:00-18:00"), weekly(f"{day}:12:00-{day}:12:30"))
+    for begins in ("sun", *DAYS[:4]):
+        assert overlap(business("21:00-08:00"), weekly(f"{begins}:22:00-{begins}:22:30"))

@@ -1,0 +1,134 @@
+"""Two plans, compared by address and argument."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from finbase.plan.effects import Argument, Effect, effects
+
+
+def resource(address: str, after: dict[str, Any], **change: Any) -> dict[str, Any]:
+    kind = address.split("[")[0].split(".")[-2]
+    return {
+        "address": address,
+        "mode": "managed",
+        "type": kind,
+        "change": {"after": after, "after_unknown": {}, "after_sensitive": {}, **change},
+    }
+
+
+def plan(*resources: dict[str, Any], **expressions: dict[str, Any]) -> dict[str, Any]:
+    found = [
+        {"address": address.replace("__", "."), "expressions": arguments}
+        for address, arguments in expressions.items()
+    ]
+    return {
+        "resource_changes": list(resources),
+        "configuration": {"root_module": {"module_calls": {"m": {"module": {"resources": found}}}}},
+    }
+
+
+TOPIC = resource("module.m.aws_sns_topic.a", {"name": "a"})
+KEY = resource("module.m.aws_kms_key.k", {"multi_region": False, "description": "d"})
+
+
+def test_equal_plans_have_no_effects() -> None:
+    assert effects(plan(TOPIC, KEY), plan(KEY, TOPIC), {}) == ()
+
+
+def test_resources_come_and_go() -> None:
+    assert effects(plan(TOPIC), plan(KEY), {}) == (
+        Effect("module.m.aws_kms_key.k", "added"),
+        effects(plan(TOPIC), plan(), {})[0],
+    )
+    (gone,) = effects(plan(KEY), plan(), {})
+    assert gone.kind == "destroyed"
+    assert "the key" in gone.loses
+
+
+def test_what_is_no_resource_of_the_stack_does_not_count() -> None:
+    data = {**resource("module.m.aws_kms_key.k", {}), "mode": "data"}
+    assert effects(plan(data), plan(), {}) == ()
+
+
+@pytest.mark.parametrize("index", ["", '["a"]', "[0]", '["a.b"]'])
+def test_moves_are_followed_with_the_key_of_each_instance(index: str) -> None:
+    old = resource(f"module.m.aws_sns_topic.a{index}", {"name": "a"})
+    new = resource(f"module.m.aws_sns_topic.c{index}", {"name": "a"})
+    chain = {
+        "module.m.aws_sns_topic.a": "module.m.aws_sns_topic.b",
+        "module.m.aws_sns_topic.b": "module.m.aws_sns_topic.c",
+    }
+    (effect,) = effects(plan(old), plan(new), chain)
+    assert effect == Effect(new["address"], "moved", moved_from=old["address"])
+
+
+def test_moves_in_a_circle_end() -> None:
+    circle = {"aws_sns_topic.a": "aws_sns_topic.b", "aws_sns_topic.b": "aws_sns_topic.a"}
+    one = resource("x.aws_sns_topic.a", {})
+    assert effects(plan(one), plan(one), circle) == ()
+
+
+def test_arguments_are_told_by_their_way_in() -> None:
+    before = {"name": "a", "rules": [{"days": 7}], "tags": {"A": "1"}, "tags_all": {"A": "1"}}
+    after = {"name": "a", "rules": [{"days": 8}], "tags": {"A": "2"}, "tags_all": {"A": "2"}}
+    address = "module.m.aws_x.y"
+    (effect,) = effects(plan(resource(address, before)), plan(resource(address, after)), {})
+    assert effect.kind == "changed"
+    assert effect.arguments == (
+        Argument("rules[0].days", "7", "8"),
+        Argument("tags.A", '"1"', '"2"'),
+    )
+
+
+def test_documents_are_compared_part_by_part() -> None:
+    def with_action(action: str) -> dict[str, Any]:
+        policy = json.dumps({"Statement": [{"Action": action}], "Version": "v"})
+        return plan(resource("module.m.aws_x.y", {"policy": policy}))
+
+    (effect,) = effects(with_action("kms:*"), with_action("kms:Decrypt"), {})
+    changed = Argument("policy.Statement[0].Action", '"kms:*"', '"kms:Decrypt"')
+    assert effect.arguments == (changed,)
+
+
+@pytest.mark.parametrize(
+    ("argument", "kind"), [("multi_region", "replaced"), ("description", "changed")]
+)
+def test_what_replaces_a_key_is_told_apart(argument: str, kind: str) -> None:
+    after = {**KEY["change"]["after"], argument: "other"}
+    (effect,) = effects(plan(KEY), plan(resource(KEY["address"], after)), {})
+    assert effect.kind == kind
+    assert bool(effect.loses) == (kind == "replaced")
+
+
+def test_what_is_not_known_yet_or_must_not_be_seen_is_told_in_words() -> None:
+    known = resource("module.m.aws_x.y", {"arn": "a", "token": "one"})
+    later = resource(
+        "module.m.aws_x.y",
+        {"token": "two"},
+        after_unknown={"arn": True},
+        after_sensitive={"token": True},
+    )
+    (effect,) = effects(plan(known), plan(later), {})
+    assert effect.arguments == (
+        Argument("arn", '"a"', "(known after apply)"),
+        Argument("token", '"one"', "(sensitive)"),
+    )
+    assert "two" not in str(effect)
+
+
+def test_what_nobody_knows_yet_is_compared_by_what_it_is_made_of() -> None:
+    def with_key(name: str) -> dict[str, Any]:
+        one = resource("module.m.aws_x.y", {}, after_unknown={"kms_key_id": True})
+        references = [f"aws_kms_key.{name}.arn", f"aws_kms_key.{name}"]
+        return plan(one, aws_x__y={"kms_key_id": {"references": references}})
+
+    (effect,) = effects(with_key("database"), with_key("logs"), {})
+    (argument,) = effect.arguments
+    assert argument.name == "kms_key_id"
+    assert "aws_kms_key.logs.arn" in argument.after
+    moved = {"module.m.aws_kms_key.database": "module.m.aws_kms_key.logs"}
+    assert effects(with_key("database"), with_key("logs"), moved) == ()

@@ -1,0 +1,411 @@
+"""What is drawn of a plan: everything that it allows, nothing that it does not, and legibly."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finbase.plan import flows
+from finbase.plan.flows import Flow
+from finbase.plan.graph import read_stack
+from finbase.plan.network import Gateway, Group, Kind, Member, Network, Route, Subnet
+from finbase.plan.picture import Module, Picture, Wire, read_picture
+from finbase.report import drawing
+from finbase.report.drawing import text as graph
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT, run
+from tests.support.plans import plan, reference, resource
+
+HOSTILE = "</style></svg><script>alert('1')</script> \"&<b> \\ | # ]\n\x00\ud800"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def read(*resources: Any) -> Picture:
+    made = plan(*resources)
+    return read_picture(made, read_stack(made, ROOT / "features"))
+
+
+def sample(zones: int = 3, text: str = "") -> Picture:
+    """A network of some zones, three tiers and two flows, with a text wherever one can be."""
+    names = [f"zone-{number}{text}" for number in range(zones)]
+    group, other = f'module.a["{text}"].aws_security_group.app', "aws_security_group.db"
+    ways: tuple[tuple[str, str, Kind], ...] = (
+        ("public", "aws_internet_gateway.main", "internet"),
+        ("private", "aws_nat_gateway.main[{}]", "nat"),
+        ("database", "", ""),
+    )
+    subnets = tuple(
+        Subnet(
+            f"aws_subnet.{tier}[{number}]",
+            tier,
+            zone,
+            f"10.0.{number}.0/24{text}",
+            f"aws_route_table.{tier}",
+            (Route("aws_route.r", "0.0.0.0/0", target.format(number), kind),) if target else (),
+        )
+        for number, zone in enumerate(names)
+        for tier, target, kind in ways
+    )
+    network = Network(
+        cidrs=(f"10.0.0.0/16{text}",),
+        subnets=subnets,
+        gateways=(
+            Gateway("aws_internet_gateway.main", "internet"),
+            *(
+                Gateway(f"aws_nat_gateway.main[{n}]", "nat", f"aws_subnet.public[{n}]", "aws_eip.x")
+                for n in range(zones)
+            ),
+        ),
+        members=(Member("aws_db_instance.p", f"primary{text}", (subnets[-1].address,), (other,)),),
+        endpoints=(),
+        groups=(Group(group, text, ()), Group(other, text, ("aws_db_instance.p",))),
+        flows=(
+            Flow(group, other, "tcp", f"5432{text}", f"SQL{text}", "rule.out", "rule.in"),
+            Flow(group, f"0.0.0.0/0{text}", "tcp", "443", f"HTTPS{text}", "rule.out", ""),
+        ),
+    )
+    modules = (
+        Module(f"kms{text}", "../../modules/kms/1.0.0", (("aws_kms_key", 5),)),
+        Module(f"database{text}", f"elsewhere{text}", ()),
+    )
+    return Picture(network, modules, (Wire(f"kms{text}", "arn", f"database{text}", "key"),))
+
+
+# Reading
+
+
+@pytest.fixture(scope="module")
+def production(workspace: Workspace) -> tuple[dict[str, Any], Picture]:
+    made = json.loads(workspace.plan(ROOT / "environments" / "production", project=ROOT))
+    return made, read_picture(made, read_stack(made, ROOT / "features"))
+
+
+@pytest.mark.terraform
+def test_the_network_of_production(production: tuple[dict[str, Any], Picture]) -> None:
+    _, picture = production
+    network = picture.network
+    assert network.zones == ("eu-west-1a", "eu-west-1b", "eu-west-1c")
+    assert network.tiers == ("public", "private", "database")
+    homes = {each.address: each.subnet for each in network.gateways}
+    zones = {each.address: each.zone for each in network.subnets}
+    for subnet in network.subnets:
+        kinds = [route.kind for route in subnet.routes]
+        assert kinds == {"public": ["internet"], "private": ["nat"], "database": []}[subnet.tier]
+        for route in subnet.routes:
+            assert route.kind == "internet" or zones[homes[route.target]] == subnet.zone
+    assert all(member.subnets and member.groups for member in network.members)
+    assert [each.service for each in network.endpoints] == ["s3"]
+
+
+@pytest.mark.terraform
+def test_every_rule_of_production_is_in_a_flow(
+    production: tuple[dict[str, Any], Picture],
+) -> None:
+    made, picture = production
+    rules = {
+        each["address"]
+        for each in made["resource_changes"]
+        if each["type"].startswith("aws_vpc_security_group_")
+    }
+    drawn = {end for flow in picture.network.flows for end in (flow.outward, flow.inward) if end}
+    assert drawn == rules
+    assert len(rules) == 11
+    whole = [flows.whole(flow) for flow in picture.network.flows]
+    assert whole == [True] * 6
+
+
+@pytest.mark.terraform
+def test_every_reference_between_modules_is_a_wire(
+    production: tuple[dict[str, Any], Picture],
+) -> None:
+    _, picture = production
+    text = (ROOT / "environments/production/main.tf").read_text(encoding="utf-8")
+    written = re.findall(r"= module\.(\w+)\.(\w+)$", text, re.MULTILINE)
+    assert sorted((wire.source, wire.output) for wire in picture.wires) == sorted(written)
+    order = [module.label for module in picture.modules]
+    assert all(order.index(wire.source) < order.index(wire.target) for wire in picture.wires)
+    changes = [each for each in production[0]["resource_changes"] if each["mode"] == "managed"]
+    assert sum(module.count for module in picture.modules) == len(changes)
+
+
+def test_a_rule_within_a_group_is_a_flow() -> None:
+    rule = {
+        "description": "SSH",
+        "from_port": 22,
+        "to_port": 22,
+        "protocol": "tcp",
+        "cidr_blocks": ["0.0.0.0/0", "10.0.0.0/8"],
+        "security_groups": [],
+        "self": True,
+    }
+    flows = read(resource("aws_security_group.app", {"ingress": [rule]})).network.flows
+    assert {flow.source for flow in flows} == {"0.0.0.0/0", "10.0.0.0/8", "aws_security_group.app"}
+    assert {(f.target, f.protocol, f.ports, f.inward, f.outward) for f in flows} == {
+        ("aws_security_group.app", "tcp", "22", "aws_security_group.app", "")
+    }
+
+
+def test_a_group_without_rules_has_no_flows() -> None:
+    assert not read(resource("aws_security_group.app", {"ingress": []})).network.flows
+
+
+def test_an_old_rule_is_a_flow() -> None:
+    picture = read(
+        resource("aws_security_group.app"),
+        resource(
+            "aws_security_group_rule.out",
+            {"type": "egress", "protocol": "-1", "from_port": 0, "to_port": 0}
+            | {"cidr_blocks": ["0.0.0.0/0"]},
+            {"security_group_id": reference("aws_security_group.app")},
+        ),
+    )
+    (flow,) = picture.network.flows
+    assert (flow.source, flow.target) == ("aws_security_group.app", "0.0.0.0/0")
+    assert (flow.protocol, flow.ports, flow.outward) == (
+        "everything",
+        "",
+        "aws_security_group_rule.out",
+    )
+
+
+def test_a_group_that_cannot_be_told_is_not_left_out() -> None:
+    picture = read(
+        resource("aws_security_group.app"),
+        resource(
+            "aws_vpc_security_group_ingress_rule.in",
+            {"ip_protocol": "tcp", "from_port": 1, "to_port": 2},
+            {
+                "security_group_id": reference("aws_security_group.app"),
+                "referenced_security_group_id": {"references": ["local.group"]},
+            },
+        ),
+    )
+    (flow,) = picture.network.flows
+    assert (flow.source, flow.ports) == ("what the plan does not tell", "1-2")
+
+
+def test_a_flow_that_one_end_allows_is_broken() -> None:
+    def rule(side: str, ours: str, theirs: str) -> Any:
+        return resource(
+            f"aws_vpc_security_group_{side}_rule.x",
+            {"ip_protocol": "tcp", "from_port": 5432, "to_port": 5432},
+            {
+                "security_group_id": reference(f"aws_security_group.{ours}"),
+                "referenced_security_group_id": reference(f"aws_security_group.{theirs}"),
+            },
+        )
+
+    groups = [resource("aws_security_group.app"), resource("aws_security_group.db")]
+    (one,) = read(*groups, rule("egress", "app", "db")).network.flows
+    (both,) = read(*groups, rule("egress", "app", "db"), rule("ingress", "db", "app")).network.flows
+    assert (flows.whole(one), flows.whole(both)) == (False, True)
+    assert (both.source, both.target) == ("aws_security_group.app", "aws_security_group.db")
+
+
+def test_a_route_within_a_table_and_a_subnet_without_one() -> None:
+    route = {"cidr_block": "0.0.0.0/0"}
+    table = resource("aws_route_table.t", {"route": [route]})
+    table["expressions"]["route"][0]["gateway_id"] = reference("aws_internet_gateway.g")
+    table["unknown"]["route"] = [{"gateway_id": True}]
+    picture = read(
+        resource("aws_internet_gateway.g"),
+        table,
+        resource("aws_subnet.with", {"availability_zone": "a", "cidr_block": "10.0.0.0/24"}),
+        resource("aws_subnet.without", {"availability_zone": "a", "cidr_block": "10.0.1.0/24"}),
+        resource(
+            "aws_route_table_association.x",
+            None,
+            {
+                "subnet_id": reference("aws_subnet.with"),
+                "route_table_id": reference("aws_route_table.t"),
+            },
+        ),
+    )
+    found = {subnet.tier: subnet for subnet in picture.network.subnets}
+    assert found["with"].routes == (
+        Route("aws_route_table.t", "0.0.0.0/0", "aws_internet_gateway.g", "internet"),
+    )
+    assert (found["without"].table, found["without"].routes) == ("", ())
+
+
+# Drawing
+
+
+@pytest.mark.parametrize("subject", drawing.SUBJECTS)
+@pytest.mark.parametrize("zones", [1, 2, 3, 6])
+def test_everything_lies_within_the_picture(subject: drawing.Subject, zones: int) -> None:
+    tree = ET.fromstring(drawing.standalone(sample(zones), subject))
+    width, height = float(tree.get("width", "")), float(tree.get("height", ""))
+    for element in tree.iter():
+        x, y = float(element.get("x", "0")), float(element.get("y", "0"))
+        right, bottom = (float(element.get(name, "0")) for name in ("width", "height"))
+        if element is not tree:
+            assert x >= 0
+            assert y >= 0
+            assert x + right <= width
+            assert y + bottom <= height
+    assert ("wide" in tree.get("class", "")) == (width > 760)
+
+
+def boxes(tree: ET.Element, look: str) -> list[tuple[float, ...]]:
+    found = (each for each in tree.iter(f"{SVG}rect") if each.get("class") == look)
+    return [tuple(float(e.get(k, "")) for k in ("x", "y", "width", "height")) for e in found]
+
+
+@pytest.mark.parametrize("subject", drawing.SUBJECTS)
+@pytest.mark.parametrize("zones", [1, 3, 6])
+def test_no_box_covers_another(subject: drawing.Subject, zones: int) -> None:
+    cells = boxes(ET.fromstring(drawing.standalone(sample(zones), subject)), "cell")
+    assert len(cells) >= 2
+    for number, (x, y, width, height) in enumerate(cells):
+        for other_x, other_y, other_width, other_height in cells[number + 1 :]:
+            apart = x + width <= other_x or other_x + other_width <= x
+            assert apart or y + height <= other_y or other_y + other_height <= y
+
+
+@pytest.mark.parametrize("subject", drawing.SUBJECTS)
+def test_a_picture_names_itself(subject: drawing.Subject) -> None:
+    tree = ET.fromstring(drawing.draw(sample(), subject, "here"))
+    assert tree.get("role") == "img"
+    ids = {each.get("id"): each for each in tree if each.get("id")}
+    assert list(ids) == ["here-title", "here-desc"]
+    assert tree.get("aria-labelledby", "").split() == list(ids)
+    assert all(each.text for each in ids.values())
+
+
+@pytest.mark.parametrize("subject", drawing.SUBJECTS)
+def test_a_plan_cannot_write_markup(subject: drawing.Subject) -> None:
+    plain = ET.fromstring(drawing.standalone(sample(text="x"), subject))
+    hostile = ET.fromstring(drawing.standalone(sample(text=HOSTILE), subject))
+    tags = {each.tag for each in hostile.iter()} - {f"{SVG}title"}
+    assert tags == {each.tag for each in plain.iter()} - {f"{SVG}title"}
+    assert f"{SVG}script" not in tags
+    told = "".join(hostile.itertext())
+    assert "<script>alert('1')</script>" in told
+    assert "\x00" not in told
+
+
+@pytest.mark.parametrize("subject", drawing.SUBJECTS)
+@given(text=st.text(max_size=80))
+def test_any_text_can_be_drawn(subject: drawing.Subject, text: str) -> None:
+    picture = sample(2, text)
+    drawn = drawing.draw(picture, subject, "x")
+    assert ET.fromstring(drawn) is not None
+    assert drawn == drawing.draw(picture, subject, "x")
+    assert drawn.encode()
+
+
+def test_what_is_cut_is_told_whole() -> None:
+    canvas = drawing.canvas.Canvas("x", "title", "description")
+    canvas.text(0, 0, "a long text that does not fit", room=60)
+    (text,) = ET.fromstring(drawing.canvas.markup(canvas)).iter(f"{SVG}text")
+    (title,) = text
+    assert title.text == "a long text that does not fit"
+    assert title.tail == "a long t…"
+
+
+def test_a_way_to_the_gateway_of_another_zone_is_seen() -> None:
+    picture = sample(2)
+    network = picture.network
+    subnets = tuple(
+        Subnet(
+            **{**vars(s), "routes": (Route("r", "0.0.0.0/0", "aws_nat_gateway.main[0]", "nat"),)}
+        )
+        if s.tier == "private"
+        else s
+        for s in network.subnets
+    )
+    astray = Picture(Network(**{**vars(network), "subnets": subnets}), (), ())
+    drawn = drawing.draw(astray, "network", "x")
+    assert drawn.count('class="line astray"') == 1
+    assert "NAT in zone-0" in drawn
+    assert "astray" not in drawing.draw(picture, "network", "x")
+
+
+# Text
+
+
+@pytest.mark.parametrize("subject", drawing.SUBJECTS)
+@given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_no_text_breaks_out_of_a_label(subject: drawing.Subject, text: str) -> None:
+    picture, plain = sample(2, text), sample(2)
+    for write, shape in (
+        (graph.mermaid, r'"[^"]*"'),
+        (graph.dot, r'"(?:[^"\\]|\\.)*"'),
+    ):
+        ours, theirs = (re.sub(shape, '""', write(p, subject)) for p in (picture, plain))
+        assert sorted(ours.splitlines()) == sorted(theirs.splitlines())
+
+
+def test_mermaid_says_what_modules_share() -> None:
+    assert graph.mermaid(sample(), "modules") == (
+        "flowchart LR\n"
+        '  n0["kms<br>kms 1.0.0, 5 resources"]\n'
+        '  n1["database<br>elsewhere, 0 resources"]\n'
+        '  n0 -->|"1 value"| n1\n'
+    )
+
+
+def test_dot_marks_what_is_broken() -> None:
+    picture = sample()
+    flow = Flow(**{**vars(picture.network.flows[0]), "inward": ""})
+    network = Network(**{**vars(picture.network), "flows": (flow,)})
+    lines = graph.dot(Picture(network, (), ()), "flows").splitlines()
+    assert '  n0 -> n1 [label="tcp 5432: SQL", style=dashed];' in lines
+
+
+# The command
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan(resource("aws_security_group.app"))), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("mermaid", "flowchart"), ("svg", "<svg"), ("dot", "di")]
+)
+def test_the_command_draws_a_plan(form: str, begins: str, plan_file: Path, tmp_path: Path) -> None:
+    done = run(ROOT, "graph", "--plan", str(plan_file), "--format", form)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(begins)
+    file = tmp_path / "picture"
+    more = run(ROOT, "graph", "--plan", str(plan_file), "--format", form, "--output", str(file))
+    assert (more.returncode, more.stdout) == (0, "")
+    assert file.read_text(encoding="utf-8") == done.stdout
+
+
+def test_the_command_wants_a_plan_or_an_environment(plan_file: Path) -> None:
+    for arguments in ([], ["production", "--plan", str(plan_file)]):
+        done = run(ROOT, "graph", *arguments)
+        assert done.returncode == 2
+        assert "name one environment, or a plan" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("{", "is not JSON"), ("{}", "not of a Terraform plan")]
+)
+def test_the_command_tells_what_is_no_plan(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(text, encoding="utf-8")
+    done = run(ROOT, "graph", "--plan", str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "terraform show -json" in done.stderr
+
+
+@pytest.mark.terraform
+def test_the_command_makes_the_plan() -> None:
+    done = run(ROOT, "graph", "development", "--of", "network", "--format", "svg")
+    assert (done.returncode, done.stderr) == (0, "")
+    tree = ET.fromstring(done.stdout)
+    assert "Internet gateway" in {each.text for each in tree.iter(f"{SVG}text")}

@@ -1,0 +1,89 @@
+"""``finbase rehearse`` with a rehearsal that is none: what it tells, and where."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from finbase.commands import rehearse as command
+from finbase.commands._rendered import Rendered, load_rendered
+from finbase.errors import FinbaseError
+from finbase.rehearsal import rehearse as module
+from finbase.rehearsal.model import Rehearsal, Step
+from finbase.release.integrity import Breach
+from finbase.terraform.program import Terraform
+from tests.support.commands import ROOT, finbase
+
+ENVIRONMENT = "development"
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files; Terraform is found, and is never run."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    found = Terraform(tmp_path / "terraform", "Terraform", (1, 11, 4), "linux_amd64")
+    monkeypatch.setattr("finbase.terraform.program.find_terraform", lambda: found)
+    return folder
+
+
+def passes(*_: Any, **__: Any) -> Rehearsal:
+    return Rehearsal(ENVIRONMENT, (Step("apply", 1.0, 2),))
+
+
+@pytest.mark.parametrize("edited", [True, False])
+@pytest.mark.usefixtures("temporary")
+def test_a_release_that_was_edited_is_noted(monkeypatch: pytest.MonkeyPatch, edited: bool) -> None:
+    """A render would not put it back, so it is no change."""
+
+    def rendered(root: Path, names: list[str]) -> Rendered:
+        found = load_rendered(root, names)
+        breach = Breach(PurePosixPath("modules/kms/v1.0.0"), "kms 1.0.0 was edited", "undo that")
+        nothing = replace(found.changes, created={}, changed={}, removed={})
+        return Rendered(found.loaded, nothing, (breach,) if edited else ())
+
+    monkeypatch.setattr(module, "rehearse", passes)
+    monkeypatch.setattr(command, "load_rendered", rendered)
+    done = finbase(ROOT, "rehearse", ENVIRONMENT)
+    assert done.exit_code == 0, done.output
+    assert ("what is rehearsed is what lies there" in done.stderr) == edited
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+@pytest.mark.parametrize(
+    ("error", "code"), [(None, 0), (FinbaseError("no luck"), 2), (KeyboardInterrupt(), 130)]
+)
+def test_what_is_kept_is_told_however_it_ends(
+    temporary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException | None,
+    code: int,
+    quiet: tuple[str, ...],
+) -> None:
+    def hold(*_: Any, **__: Any) -> Rehearsal:
+        if error is not None:
+            raise error
+        return passes()
+
+    monkeypatch.setattr(module, "rehearse", hold)
+    done = finbase(ROOT, "rehearse", ENVIRONMENT, "--keep", *quiet)
+    assert done.exit_code == code, done.output
+    [kept] = temporary.iterdir()
+    assert f"kept: {kept}\n" in done.stderr
+    assert "kept" not in done.stdout
+
+
+def test_without_terraform_there_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("FINBASE_TERRAFORM", "/nowhere")
+    done = finbase(ROOT, "rehearse", ENVIRONMENT, "--keep")
+    assert done.exit_code == 2
+    assert "names '/nowhere', which is no program" in done.stderr
+    assert list(tmp_path.iterdir()) == []

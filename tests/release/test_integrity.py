@@ -1,0 +1,329 @@
+"""Whatever is not as it was released is found by render, its check, and check, with a way out."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from finbase.contract.registry import Registry
+from finbase.project.checksums import digest
+from tests.support.commands import finbase
+
+MAIN = "modules/cache/{}/main.tf"
+
+
+def snapshot(project: Path) -> dict[str, bytes]:
+    files = (p for p in project.rglob("*") if p.is_file() and ".git" not in p.parts)
+    return {path.relative_to(project).as_posix(): path.read_bytes() for path in files}
+
+
+def git(project: Path, *arguments: str) -> None:
+    name = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    subprocess.run(["git", *name, *arguments], cwd=project, check=True, capture_output=True)
+
+
+@pytest.fixture
+def committed(project: Path) -> Path:
+    git(project, "init", "--quiet", ".")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "All as released.")
+    return project
+
+
+def append(path: Path) -> None:
+    with path.open("a") as file:
+        file.write("# More.\n")
+
+
+def current(project: Path) -> Path:
+    version = Registry(project).current("cache").version
+    return project / "modules" / "cache" / str(version)
+
+
+def breached(project: Path, command: tuple[str, ...]) -> str:
+    before = snapshot(project)
+    done = finbase(project, *command)
+    assert done.exit_code == 1, done.output
+    assert snapshot(project) == before
+    return done.output
+
+
+COMMANDS = [("render",), ("render", "--check"), ("check", "development")]
+every_command = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+
+
+@every_command
+def test_an_edited_file_of_the_newest_release_goes_back_by_force(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    before = snapshot(project)
+    append(current(project) / "main.tf")
+    told = breached(project, command)
+    assert "# More." in told
+    assert "is not as it was released" in told
+    assert "finbase render --force" in told
+    assert finbase(project, "render", "--force").exit_code == 0
+    assert snapshot(project) == before
+
+
+def test_a_missing_file_of_the_newest_release_comes_back(project: Path) -> None:
+    before = snapshot(project)
+    (current(project) / "main.tf").unlink()
+    assert "is not whole" in breached(project, ("render", "--check"))
+    assert finbase(project, "render").exit_code == 0
+    assert snapshot(project) == before
+
+
+@every_command
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: append(folder / "main.tf"),
+        lambda folder: (folder / "main.tf").unlink(),
+        lambda folder: (folder / "more file.tf").write_text("locals {}\n"),
+        shutil.rmtree,
+    ],
+    ids=["edited", "deleted", "added", "gone"],
+)
+def test_an_older_release_comes_back_from_history(
+    committed: Path, command: tuple[str, ...], harm: Callable[[Path], object]
+) -> None:
+    before = snapshot(committed)
+    folder = committed / "modules" / "cache" / "1.0.0"
+    harm(folder)
+    told = breached(committed, command)
+    assert "modules/cache/1.0.0" in told
+    assert "+++ " in told
+    way_out = re.search(r"hint: put the release back: (git checkout .*)", told)
+    assert way_out, told
+    for step in way_out[1].split(" && "):
+        subprocess.run(shlex.split(step), cwd=committed, check=True, capture_output=True)
+    assert snapshot(committed) == before
+    assert finbase(committed, "render", "--check").exit_code == 0
+
+
+def test_a_change_that_was_committed_is_one_all_the_same(committed: Path) -> None:
+    append(committed / "modules" / "cache" / "1.0.0" / "main.tf")
+    git(committed, "commit", "--all", "--quiet", "--message", "As it comes by a pull.")
+    assert "git checkout" in breached(committed, ("render", "--check"))
+
+
+def test_without_history_the_release_is_named(project: Path) -> None:
+    append(project / "modules" / "cache" / "1.0.0" / "main.tf")
+    told = breached(project, ("render",))
+    assert "modules/cache/1.0.0 is not as it was released" in told
+    assert "git log" in told
+
+
+@every_command
+def test_a_template_that_moved_on_has_to_be_released(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    template = project / "templates" / "modules" / "cache" / "main.tf.j2"
+    template.write_text(template.read_text().replace("two or three", "2 or 3"))
+    told = breached(project, command)
+    assert "-  # ElastiCache Serverless takes two or three" in told
+    assert "+  # ElastiCache Serverless takes 2 or 3" in told
+    assert "finbase release cache patch|minor|major" in told
+    assert finbase(project, "release", "cache", "patch", "-m", "Digits.").exit_code == 0
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
+def test_a_shared_template_concerns_every_module(project: Path) -> None:
+    append(project / "templates" / "module" / "versions.tf.j2")
+    told = breached(project, ("render", "--check"))
+    assert told.count("its templates now render something else") == len(Registry(project).names)
+
+
+@every_command
+def test_another_hash_in_the_lock_is_found(committed: Path, command: tuple[str, ...]) -> None:
+    lock = committed / "modules" / "releases.lock"
+    text = lock.read_text()
+    line = next(line for line in text.splitlines() if line.startswith("cache 1.0.0 "))
+    lock.write_text(text.replace(line, f"cache 1.0.0 h1:{'A' * 43}="))
+    told = breached(committed, command)
+    assert "modules/cache/1.0.0" in told
+    assert "git checkout" in told
+
+
+def test_a_release_that_the_lock_has_lost_is_found(committed: Path) -> None:
+    lock = committed / "modules" / "releases.lock"
+    kept = [x for x in lock.read_text().splitlines(True) if not x.startswith("cache 1.0.0 ")]
+    lock.write_text("".join(kept))
+    assert "in no line of modules/releases.lock" in breached(committed, ("render", "--check"))
+
+
+def test_a_line_that_is_none_is_wrong_input(project: Path) -> None:
+    with (project / "modules" / "releases.lock").open("a") as file:
+        file.write("cache 1.0.0\n")
+    done = finbase(project, "render", "--check")
+    assert done.exit_code == 2
+    assert re.search(r"modules/releases\.lock:\d+:1: .* \[FB011\]", done.output)
+
+
+def test_a_link_is_no_file_of_a_release(project: Path) -> None:
+    place = project / "modules" / "cache" / "1.0.0" / "main.tf"
+    moved = place.rename(project / "elsewhere.tf")
+    place.symlink_to(moved)
+    assert "is a symbolic link" in breached(project, ("render", "--check"))
+
+
+def follow(project: Path, told: str) -> None:
+    """Do what the only hint says: ``what: command && command; then what: command …``."""
+    (hint,) = re.findall(r"hint: (.*)", told)
+    for part in hint.split("; then "):
+        for step in part.partition(": ")[2].split(" && "):
+            subprocess.run(shlex.split(step), cwd=project, check=True, capture_output=True)
+
+
+def rewrite(project: Path, old: str, new: str) -> None:
+    """Put another line in the place of the one in the lock that begins so; none where empty."""
+    lock = project / "modules" / "releases.lock"
+    lines = lock.read_text().splitlines(keepends=True)
+    (at,) = (n for n, line in enumerate(lines) if line.startswith(f"{old} "))
+    lines[at : at + 1] = [new] if new else []
+    lock.write_text("".join(lines))
+
+
+def commit(project: Path) -> None:
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "As it comes by a pull.")
+
+
+def both_versions(project: Path) -> list[str]:
+    return ["1.0.0", current(project).name]
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["older", "newest"])
+@pytest.mark.parametrize("harm", ["changed", "lost"])
+@pytest.mark.parametrize("pulled", [False, True], ids=["edited", "pulled"])
+def test_the_line_of_a_release_comes_back_from_history(
+    committed: Path, which: int, harm: str, pulled: bool
+) -> None:
+    version = both_versions(committed)[which]
+    before = snapshot(committed)
+    rewrite(
+        committed,
+        f"cache {version}",
+        f"cache {version} h1:{'A' * 43}=\n" if harm == "changed" else "",
+    )
+    if pulled:
+        commit(committed)
+    for command in COMMANDS:
+        told = breached(committed, command)
+        assert f"modules/cache/{version}" in told
+    follow(committed, told)
+    assert snapshot(committed) == before
+    assert finbase(committed, "render", "--check").exit_code == 0
+
+
+def test_a_line_comes_back_although_the_lock_has_moved_on(committed: Path) -> None:
+    rewrite(committed, "cache 1.0.0", "")
+    commit(committed)
+    append(committed / "templates/modules/kms/main.tf.j2")
+    assert finbase(committed, "release", "kms", "patch", "-m", "Why.").exit_code == 0
+    told = breached(committed, ("render", "--check"))
+    (line,) = re.findall(r"put its line back in modules/releases\.lock: (cache 1\.0\.0 \S+)", told)
+    with (committed / "modules/releases.lock").open("a") as file:
+        file.write(f"{line}\n")
+    assert finbase(committed, "render", "--check").exit_code == 0
+
+
+def test_the_lost_line_of_the_newest_release_is_found_without_history(project: Path) -> None:
+    version = current(project).name
+    rewrite(project, f"cache {version}", "")
+    told = breached(project, ("render",))
+    assert f"modules/cache/{version} is in modules/cache/CHANGELOG.md, but in no line" in told
+    done = finbase(project, "release", "cache", "patch", "-m", "Why.")
+    assert done.exit_code == 2
+    assert "may have been released already" in done.output
+
+
+@pytest.mark.parametrize("harm", ["file", "folder", "more"])
+@pytest.mark.parametrize("which", [0, 1], ids=["older", "newest"])
+def test_a_link_goes_and_the_release_comes_back(committed: Path, which: int, harm: str) -> None:
+    folder = committed / "modules" / "cache" / both_versions(committed)[which]
+    place = {"file": folder / "main.tf", "folder": folder, "more": folder / "more.tf"}[harm]
+    aside = committed.parent / f"{committed.name}-aside"
+    if place.exists():
+        place.rename(aside)
+    place.symlink_to(aside)
+    try:
+        for command in COMMANDS:
+            done = finbase(committed, *command)
+            assert done.exit_code == 1, done.output
+            assert "is a symbolic link" in done.output
+        told = done.output.replace("finbase render --force", "true").replace(
+            "finbase render", "true"
+        )
+        follow(committed, told)
+        assert finbase(committed, "render").exit_code == 0
+    finally:
+        shutil.rmtree(aside) if aside.is_dir() else aside.unlink(missing_ok=True)
+    assert finbase(committed, "render", "--check").exit_code == 0
+    git(committed, "diff", "--exit-code", "HEAD")
+
+
+def test_a_file_and_its_template_that_both_changed(committed: Path) -> None:
+    folder = current(committed)
+    append(folder / "main.tf")
+    append(committed / "templates/modules/cache/main.tf.j2")
+    told = breached(committed, ("render", "--check"))
+    assert "+# More." in told
+    assert "its templates render something else, too" in told
+    (step,) = re.findall(r"put the release back: (git checkout .*?); then release the change", told)
+    subprocess.run(shlex.split(step), cwd=committed, check=True, capture_output=True)
+    assert finbase(committed, "release", "cache", "patch", "-m", "Why.").exit_code == 0
+    assert finbase(committed, "render", "--check").exit_code == 0
+
+
+def test_a_draft_that_nobody_works_on_any_more(project: Path) -> None:
+    draft = shutil.copytree(current(project), project / "modules/cache/7.7.7")
+    told = breached(project, ("render", "--check"))
+    assert "rm -r modules/cache/7.7.7" in told
+    shutil.rmtree(draft)
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize("version", ["0.9.0", "1.0.0"])
+def test_templates_before_the_last_release(project: Path, version: str) -> None:
+    newest = current(project).name
+    contract = project / "templates/modules/cache/contract.yaml"
+    text = contract.read_text()
+    contract.write_text(text.replace(f"version: {newest}", f"version: {version}", 1))
+    for command in COMMANDS:
+        told = breached(project, command)
+        assert f"is at {version}, before the last release {newest}" in told
+    done = finbase(project, "release", "cache", "patch", "-m", "Why.")
+    assert done.exit_code == 2
+    assert f"before the last release {newest}" in done.output
+    contract.write_text(text)
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.tf", b"two\nlines.tf", "\u202etf".encode()])
+def test_a_name_that_cannot_be_shown(project: Path, name: bytes) -> None:
+    place = Path(os.fsdecode(bytes(project / "modules/cache/1.0.0") + b"/" + name))
+    place.write_text("locals {}\n")
+    assert "modules/cache/1.0.0 is not as it was released" in breached(project, ("render",))
+
+
+def test_a_name_cannot_stand_for_two_files(project: Path) -> None:
+    """The list of ``a`` and ``b`` would be that of a file called ``a`` and the line of ``b``."""
+    folder = project / "modules/cache/1.0.0"
+    first, second = sorted(path for path in folder.iterdir() if path.suffix == ".tf")[:2]
+    between = [
+        p for p in folder.rglob("*") if first.name < str(p.relative_to(folder)) < second.name
+    ]
+    assert not between, "the two have to follow each other in the list"
+    line = f"{digest(second.read_bytes())}  {second.name}"
+    second.unlink()
+    first.rename(first.with_name(f"{first.name}\n{line}"))
+    assert "modules/cache/1.0.0" in breached(project, ("render",))

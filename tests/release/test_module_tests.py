@@ -1,0 +1,156 @@
+"""The tests that every module ships, run as its user runs them: in its folder, by Terraform."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import pytest
+
+from finbase.contract.registry import Registry
+from finbase.errors import TerraformError
+from finbase.system.processes import Processes
+from finbase.terraform.program import find_terraform, isolated_environ
+from finbase.terraform.provider import find_provider
+from tests.support.commands import ROOT
+
+TESTED = sorted({path.parent.parent for path in ROOT.glob("modules/*/*/tests/*.tftest.hcl")})
+SUCCESS = re.compile(r"^Success! (\d+) passed, 0 failed\.$", re.MULTILINE)
+
+
+class Fault(NamedTuple):
+    """A change that breaks a promise of a module, and what the module's own test says then."""
+
+    module: str
+    file: str
+    right: str
+    wrong: str
+    told: str
+
+
+FAULTS = (
+    Fault(
+        *("access", "main.tf"),
+        "referenced_security_group_id = var.rotation_security_group_id",
+        "referenced_security_group_id = var.cache_security_group_id",
+        "What leaves one group arrives at the other",
+    ),
+    Fault(
+        *("cache", "main.tf"),
+        "  kms_key_id           = var.cache_key_arn\n",
+        "",
+        "The cache is encrypted with the key made for it",
+    ),
+    Fault(
+        *("database", "parameters.tf"),
+        'name  = "rds.force_ssl"\n    value = "1"',
+        'name  = "rds.force_ssl"\n    value = "0"',
+        "Connections without TLS are refused",
+    ),
+    Fault(
+        *("kms", "main.tf"),
+        "multi_region            = false",
+        "multi_region            = true",
+        "No key leaves its region",
+    ),
+    Fault(
+        *("monitoring", "database_alarms.tf"),
+        "for_each = local.instances",
+        "for_each = { primary = var.database_identifier }",
+        "The primary and each replica have the same alarms",
+    ),
+    Fault(
+        *("network", "routes.tf"),
+        "aws_nat_gateway.main[each.key].id",
+        "values(aws_nat_gateway.main)[0].id",
+        "leads to that zone's NAT gateway",
+    ),
+    Fault(
+        *("replica", "main.tf"),
+        "performance_insights_enabled          = true",
+        "performance_insights_enabled          = false",
+        "Performance Insights are on, with the primary's retention and key",
+    ),
+    Fault(
+        *("secret", "rotation.tf"),
+        "resources = [var.database_arn]",
+        'resources = ["*"]',
+        "Each permission is for one secret, key, instance or log",
+    ),
+)
+
+TerraformTest: TypeAlias = Callable[[Path], int]
+
+
+@pytest.fixture(scope="module")
+def terraform_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerraformTest]:
+    """Run the tests in a module's folder; gives how many runs there were."""
+    terraform, environ = find_terraform(), isolated_environ()
+    scratch = tmp_path_factory.mktemp("provider")
+    provider = find_provider(terraform, environ)
+    if provider.mirrors:
+        config = scratch / "mirrors.tfrc"
+        config.write_text(provider.cli_config(terraform.host, scratch))
+        environ |= {"TF_CLI_CONFIG_FILE": str(config)}
+    with Processes() as processes:
+
+        def run(folder: Path) -> int:
+            for command in ("init", "test"):
+                output = terraform.run(
+                    *(command, "-no-color"),
+                    cwd=folder,
+                    environ=environ,
+                    processes=processes,
+                    about=folder.name,
+                )
+            success = SUCCESS.search(output.decode())
+            assert success, output.decode()
+            return int(success[1])
+
+        yield run
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_every_module_has_tests_of_its_own() -> None:
+    registry = Registry(ROOT)
+    current = {
+        ROOT / "modules" / name / str(registry.current(name).version) for name in registry.names
+    }
+    assert current - set(TESTED) == set()
+    assert {fault.module for fault in FAULTS} == set(registry.names)
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("module", TESTED, ids=named)
+def test_a_module_passes_its_tests(
+    module: Path, tmp_path: Path, terraform_test: TerraformTest
+) -> None:
+    folder = shutil.copytree(module, tmp_path / module.parent.name)
+    declared = [
+        line
+        for path in folder.glob("tests/*.tftest.hcl")
+        for line in path.read_text().splitlines()
+        if line.startswith("run ")
+    ]
+    assert terraform_test(folder) == len(declared) > 0
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.module)
+def test_a_module_that_breaks_a_promise_fails_its_tests(
+    fault: Fault, tmp_path: Path, terraform_test: TerraformTest
+) -> None:
+    version = str(Registry(ROOT).current(fault.module).version)
+    folder = shutil.copytree(ROOT / "modules" / fault.module / version, tmp_path / fault.module)
+    source = (folder / fault.file).read_text()
+    assert fault.right in source
+    (folder / fault.file).write_text(source.replace(fault.right, fault.wrong))
+    with pytest.raises(TerraformError) as caught:
+        terraform_test(folder)
+    assert fault.told in " ".join(caught.value.message.split())

@@ -1,0 +1,137 @@
+"""A new module is a folder: one that finbase has never heard of renders and is released."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from finbase.contract.lock import PATH, Lock
+from finbase.contract.registry import Registry
+from finbase.judge.check import check
+from finbase.render.editor_schema import environment_schema, pinnable
+from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT, finbase
+
+FIXTURE = ROOT / "tests" / "fixtures" / "modules" / "exports"
+MODULE = Path("modules", "exports", "1.0.0")
+PIN = """
+  exports:
+    version: 1.0.0
+    expire_after_days: 30
+"""
+
+
+@pytest.fixture
+def added(project: Path) -> Path:
+    """The project with the templates of the module, which staging pins; all rendered."""
+    shutil.copytree(FIXTURE, project / "templates" / "modules" / "exports")
+    with (project / "environments" / "staging.yaml").open("a") as file:
+        file.write(PIN)
+    result = finbase(project, "render")
+    assert result.exit_code == 0, result.output
+    return project
+
+
+def test_finbase_has_never_heard_of_the_module() -> None:
+    code = (
+        path
+        for path in (ROOT / "generator" / "finbase").rglob("*")
+        if path.suffix in (".py", ".yaml")
+    )
+    naming = [path for path in code if "expire_after_days" in path.read_text()]
+    assert naming == []
+    assert "exports" not in Registry(ROOT).names
+
+
+def test_it_is_rendered_with_all_that_a_module_has(added: Path) -> None:
+    names = {path.relative_to(added / MODULE).as_posix() for path in (added / MODULE).rglob("*.*")}
+    assert {"main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md"} <= names
+    assert finbase(added, "render", "--check").exit_code == 0
+
+
+def test_it_is_wired_into_the_stack_that_pins_it_and_into_no_other(added: Path) -> None:
+    stacks = {
+        name: (added / "environments" / name / "main.tf").read_text()
+        for name in ("development", "production", "staging")
+    }
+    assert [name for name, text in stacks.items() if 'module "exports"' in text] == ["staging"]
+    block = stacks["staging"].split('module "exports" {')[1].split("\n}")[0]
+    assert [" ".join(line.split()) for line in block.splitlines() if line] == [
+        'source = "../../modules/exports/1.0.0"',
+        "expire_after_days = 30",
+        "name = local.name",
+        "account_id = local.account_id",
+        "database_key_arn = module.kms.database_key_arn",
+    ]
+    outputs = (added / "environments" / "staging" / "outputs.tf").read_text()
+    assert 'output "exports_bucket"' in outputs
+
+
+def test_a_wrong_value_is_refused_with_its_place(added: Path) -> None:
+    path = added / "environments" / "staging.yaml"
+    path.write_text(path.read_text().replace("expire_after_days: 30", "expire_after_days: 0"))
+    result = finbase(added, "render")
+    assert result.exit_code == 2
+    line = len(path.read_text().splitlines())
+    assert f"environments/staging.yaml:{line}:" in result.output
+    assert "`exports.expire_after_days` must be from 1 to 3650, not 0" in result.output
+
+
+def test_every_other_command_knows_it(added: Path) -> None:
+    explained = finbase(added, "explain", "exports.expire_after_days")
+    assert explained.exit_code == 0
+    assert "must be a whole number between 1 and 3650" in explained.output
+    assert finbase(added, "rules").exit_code == 0
+    schema = environment_schema(pinnable(Registry(added)))
+    assert "exports" in schema["properties"]["modules"]["properties"]
+    assert "exports" not in schema["properties"]["modules"]["required"]
+    differs = finbase(added, "diff", "staging", "production").output
+    assert "exports.version\n" in differs
+    assert "exports.expire_after_days\n" in differs
+
+
+def test_it_is_released_and_then_outdated(added: Path) -> None:
+    first = finbase(added, "release", "exports", "minor", "-m", "Exports have a bucket.")
+    assert first.exit_code == 0, first.output
+    version = Registry(added).current("exports").version
+    assert ("exports", version) in Lock.load(added)
+    assert finbase(added, "render", "--check").exit_code == 0
+    assert (added / "modules" / "exports" / "CHANGELOG.md").is_file()
+    before = (added / MODULE / "main.tf").read_bytes()
+
+    template = added / "templates" / "modules" / "exports" / "main.tf.j2"
+    seven = "days_after_initiation = 7"
+    assert seven in template.read_text()
+    template.write_text(template.read_text().replace(seven, "days_after_initiation = 3"))
+    second = finbase(added, "release", "exports", "patch", "-m", "Cut uploads go sooner.")
+    assert second.exit_code == 0, second.output
+    assert (added / MODULE / "main.tf").read_bytes() == before
+    assert (added / PATH).read_text().count("exports 1.0.") == 2
+    behind = finbase(added, "outdated", "staging")
+    assert behind.exit_code == 1
+    (row,) = (line.split() for line in behind.output.splitlines() if "exports" in line)
+    assert row[:5] == ["staging", "exports", "1.0.0", "1.0.1", "1.0.1"]
+
+
+@pytest.mark.terraform
+def test_it_passes_check_with_terraform_itself(added: Path) -> None:
+    terraform = find_terraform()
+    assert fmt_check([added / MODULE], terraform) == ()
+    (verdict,) = check(added, ["staging"], jobs=1, progress=lambda *_: None)
+    assert verdict.passed
+    with Workspace(terraform, added / "scratch") as workspace:
+        workspace.validate(added / MODULE, project=added)
+        plan = json.loads(workspace.plan(added / "environments" / "staging", project=added))
+    after = {each["address"]: each["change"]["after"] for each in plan["resource_changes"]}
+    bucket = after["module.exports.aws_s3_bucket.main"]
+    assert bucket["bucket"] == "ledger-staging-exports-444455556666"
+    access = after["module.exports.aws_s3_bucket_public_access_block.main"]
+    assert {
+        access[key] for key in access if key.startswith(("block_", "ignore_", "restrict_"))
+    } == {True}
+    lifecycle = after["module.exports.aws_s3_bucket_lifecycle_configuration.main"]
+    assert lifecycle["rule"][0]["expiration"][0]["days"] == 30

@@ -1,0 +1,132 @@
+"""The released modules and the stacks, as they lie in the project."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+import yaml
+
+from finbase.contract.contract import Contract
+from finbase.contract.registry import Registry
+from finbase.environment.load import load_environments
+from finbase.project import tree
+from finbase.render import archive
+from finbase.render.render import render_project
+from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
+
+MODULES = sorted(path.parent for path in ROOT.glob("modules/*/*/contract.yaml"))
+STACKS = sorted(path.parent for path in ROOT.glob("environments/*/main.tf"))
+CONTROLS = {  # Of the registry: what no environment may be able to switch off.
+    "auto_minor_version_upgrade",
+    "copy_tags_to_snapshot",
+    "enable_key_rotation",
+    "multi_region",
+    "performance_insights_enabled",
+    "publicly_accessible",
+    "single_nat_gateway",
+    "storage_encrypted",
+    "storage_type",
+}
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def variables(module: Path) -> dict[str, dict[str, Any]]:
+    options = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
+    text = (module / "variables.tf").read_text()
+    blocks = hcl2.loads(text, serialization_options=options)["variable"]
+    return {name: body for block in blocks for name, body in block.items()}
+
+
+def test_there_are_eight_modules_and_three_stacks() -> None:
+    assert {module.parent.name for module in MODULES} == {
+        *("access", "cache", "database", "kms", "monitoring", "network", "replica", "secret"),
+    }
+    assert [stack.name for stack in STACKS] == ["development", "production", "staging"]
+
+
+def test_the_project_is_as_rendered() -> None:
+    registry = Registry(ROOT)
+    rendered = render_project(load_environments(ROOT, registry, ()), registry, ROOT)
+    assert tree.diff(tree.compare(rendered, ROOT)) == ""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=named)
+def test_a_module_has_its_standard_files(module: Path) -> None:
+    standard = ("main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md")
+    assert [name for name in standard if not (module / name).is_file()] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=named)
+def test_every_input_has_type_and_description_and_each_rule_is_told(module: Path) -> None:
+    declared = variables(module)
+    contract = Contract.load(module / "contract.yaml")
+    assert list(declared) == [variable.name for variable in contract.variables]
+    for variable in contract.variables:
+        block = declared[variable.name]
+        assert block["type"], variable.name
+        assert block["description"] == variable.description
+        told = [validation["error_message"] for validation in block.get("validation", [])]
+        if variable.rule:
+            assert f"{variable.name} {variable.rule}." in told
+
+
+@pytest.mark.parametrize("module", MODULES, ids=named)
+def test_no_input_switches_a_control_off(module: Path) -> None:
+    given = {i.name for i in Contract.load(module / "contract.yaml").inputs}
+    assert given & CONTROLS == set()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=named)
+def test_every_output_is_described(module: Path) -> None:
+    for output in Contract.load(module / "contract.yaml").outputs:
+        assert output.description.endswith("."), output.name
+
+
+def test_the_rotation_archive_is_packed_from_the_sources_beside_it() -> None:
+    module = ROOT / "modules" / "secret" / "1.0.0"
+    folder = module / "rotation"
+    sources = [*folder.glob("*.py"), *folder.glob("ca/*.pem")]
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sources}
+    assert (module / "rotation.zip").read_bytes() == archive.pack(files)
+
+
+@pytest.mark.parametrize("stack", STACKS, ids=named)
+def test_every_region_has_the_roots_its_databases_are_signed_by(stack: Path) -> None:
+    region = yaml.safe_load(stack.with_suffix(".yaml").read_text())["region"]
+    roots = ROOT / "modules" / "secret" / "1.0.0" / "rotation" / "ca" / f"{region}.pem"
+    assert roots.read_text().count("BEGIN CERTIFICATE") == 3
+
+
+@pytest.mark.terraform
+def test_terraform_fmt_would_change_nothing() -> None:
+    assert fmt_check([ROOT / "modules", ROOT / "environments"], find_terraform()) == ()
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("folder", [*MODULES, *STACKS], ids=named)
+def test_terraform_validates(folder: Path, workspace: Workspace) -> None:
+    workspace.validate(folder, project=ROOT)
+
+
+@pytest.mark.terraform
+def test_no_password_is_in_the_plan(workspace: Workspace) -> None:
+    plan = json.loads(workspace.plan(ROOT / "environments" / "production", project=ROOT))
+    after = {change["address"]: change["change"]["after"] for change in plan["resource_changes"]}
+    primary = after["module.database.aws_db_instance.primary"]
+    assert (primary["password"], primary["password_wo"]) == (None, None)
+    versions = [a for a in after if "aws_secretsmanager_secret_version" in a]
+    assert len(versions) == 2
+    for address in versions:
+        assert (after[address].get("secret_string"), after[address]["secret_string_wo"]) == (
+            None,
+            None,
+        )

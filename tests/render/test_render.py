@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+import pytest
+
+from finbase.contract.contract import Contract
+from finbase.contract.registry import Registry
+from finbase.environment.load import discover, load
+from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.errors import InputError
+from finbase.project.files import MARK
+from finbase.project.tree import lay_out
+from finbase.render.render import SCHEMA, render_module, render_project, render_stack
+from finbase.source.document import Document
+from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
+
+FIXTURES = ROOT / "tests" / "fixtures" / "render"
+EXPECTED = FIXTURES / "expected"
+
+ZONES = {"eu-1a": {"cidr": "10.1.0.0/16"}, "eu-1b": {"cidr": "10.2.0.0/16", "spare": True}}
+STORE = {"zones": ZONES, "size": 40, "label": 'data."${x}"'}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Templates of three small modules, beside the shared templates of the real project."""
+    root = tmp_path / "project"
+    shutil.copytree(FIXTURES / "templates", root / "templates")
+    for shared in ("module", "stack"):
+        shutil.copytree(ROOT / "templates" / shared, root / "templates" / shared)
+    return root
+
+
+def uses(registry: Registry, **instances: dict[str, dict[str, Any]]) -> tuple[ModuleUse, ...]:
+    return tuple(
+        ModuleUse(
+            registry.current(name),
+            tuple(Instance(key, inputs) for key, inputs in given.items()),
+        )
+        for name, given in instances.items()
+    )
+
+
+def environment(modules: tuple[ModuleUse, ...], name: str = "test") -> Environment:
+    return Environment(
+        path=Path(f"environments/{name}.yaml"),
+        name=name,
+        project="ledger",
+        region="eu-west-1",
+        account_id="012345678901",
+        tags={"owner": "a team", "data_classification": "internal", "cost_centre": "CC-1"},
+        state={"bucket": "ledger-state", "kms_key_id": "alias/state"},
+        modules=modules,
+        document=cast(Document, None),
+    )
+
+
+def rendered(root: Path) -> dict[PurePosixPath, bytes]:
+    registry = Registry(root)
+    readers = {"by-night": {"speed": "fast"}, "reporting": {}}
+    full = uses(registry, store={"": STORE}, reader=readers, watch={"": {}})
+    none = uses(registry, store={"": STORE}, reader={}, watch={"": {}})
+    least = uses(registry, store={"": STORE})
+    stacks = [environment(full), environment(none, "none"), environment(least, "least")]
+    return render_project(stacks, registry, root)
+
+
+def test_a_project_is_rendered_as_expected(project: Path) -> None:
+    """``FINBASE_UPDATE_GOLDEN=1`` writes what is expected anew."""
+    tree = {str(path): data for path, data in rendered(project).items() if path.suffix != ".zip"}
+    if os.environ.get("FINBASE_UPDATE_GOLDEN"):
+        shutil.rmtree(EXPECTED, ignore_errors=True)
+        for path, content in tree.items():
+            (EXPECTED / path).parent.mkdir(parents=True, exist_ok=True)
+            (EXPECTED / path).write_bytes(content)
+    files = [path for path in EXPECTED.rglob("*") if path.is_file()]
+    expected = {path.relative_to(EXPECTED).as_posix(): path.read_bytes() for path in files}
+    assert sorted(tree) == sorted(expected)
+    for path, content in expected.items():
+        assert tree[path].decode() == content.decode(), path
+
+
+@pytest.mark.terraform
+def test_what_is_expected_is_formatted() -> None:
+    assert fmt_check([EXPECTED], find_terraform()) == ()
+
+
+def test_place_time_and_order_change_nothing(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = rendered(project)
+    moved = tmp_path / "elsewhere" / "moved"
+    shutil.copytree(project, moved)
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert rendered(moved) == first
+    assert list(rendered(moved)) == list(first)
+    everything = b"".join(content for path, content in first.items() if path.suffix != ".zip")
+    assert str(tmp_path).encode() not in everything
+
+
+def test_every_rendered_file_says_so_in_its_first_line(project: Path) -> None:
+    for path, content in rendered(project).items():
+        first = content.split(b"\n")[0].decode(errors="replace")
+        if path.suffix == ".tf":
+            assert first.startswith(f"# {MARK}")
+        if path.suffix == ".md":
+            assert first.startswith(f"<!-- {MARK}")
+        if path == SCHEMA:
+            assert first.startswith(f'{{"$comment": "{MARK}')
+
+
+def test_an_archive_holds_what_its_globs_say_and_the_folder_lies_beside(project: Path) -> None:
+    tree = rendered(project)
+    home = PurePosixPath("modules/store/1.2.0")
+    with zipfile.ZipFile(io.BytesIO(tree[home / "function.zip"])) as archive:
+        names = archive.namelist()
+        assert names == ["data/a.txt", "main.py"]
+        for name in names:
+            assert archive.read(name) == tree[home / "function" / name]
+    assert home / "function/NOTES" in tree
+
+
+def test_hidden_and_compiled_files_stay_behind(project: Path) -> None:
+    before = rendered(project)
+    home = project / "templates/modules/store"
+    for path in (".DS_Store", "function/.hidden", "function/__pycache__/main.cpython-311.pyc"):
+        (home / path).parent.mkdir(exist_ok=True)
+        (home / path).write_bytes(b"\0")
+    (project / "templates/stack/.main.tf.j2.swp").write_bytes(b"\0")
+    assert rendered(project) == before
+
+
+def test_the_contract_is_copied_byte_for_byte(project: Path) -> None:
+    source = project / "templates/modules/reader/contract.yaml"
+    source.write_bytes(b"# A comment that stays.\r\n" + source.read_bytes())
+    tree = rendered(project)
+    assert tree[PurePosixPath("modules/reader/1.0.0/contract.yaml")] == source.read_bytes()
+
+
+def test_a_pinned_release_is_not_rendered_but_used(project: Path) -> None:
+    registry = Registry(project)
+    folder = project / "modules/reader/0.9.0"
+    folder.mkdir(parents=True)
+    current = (project / "templates/modules/reader/contract.yaml").read_text()
+    (folder / "contract.yaml").write_text(
+        current.replace("1.0.0", "0.9.0").replace("  token:\n    from", "  key:\n    from")
+    )
+    old = Contract.load(folder / "contract.yaml")
+    modules = (*uses(registry, store={"": STORE}), ModuleUse(old, (Instance("a", {}),)))
+    tree = render_project([environment(modules)], registry, project)
+    main = tree[PurePosixPath("environments/test/main.tf")].decode()
+    assert 'source = "../../modules/reader/0.9.0"' in main
+    assert "key      = module.store.token" in main
+    assert not any(path.parts[:3] == ("modules", "reader", "0.9.0") for path in tree)
+    assert PurePosixPath("modules/reader/1.0.0/main.tf") in tree
+
+
+def test_a_wire_without_a_source_is_refused(project: Path) -> None:
+    stack = environment(uses(Registry(project), reader={"a": {}}))
+    with pytest.raises(ValueError, match=r"store_id is wired from store\.id, which is not in"):
+        render_stack(stack, project / "templates")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("minimum: 20", "exclusiveMinimum: 20", "input 'size': exclusiveMinimum cannot be checked"),
+        ("[a-z]+\\.", "(?!a)[a-z]+\\.", "input 'label': Terraform has no look-around"),
+        ("type: integer", "type: decimal", "input 'size': no Terraform type for 'decimal'"),
+        ("data/*.txt", "data/*.csv", "no file of 'function' matches 'data/*.csv'"),
+        ("folder: function", "folder: nowhere", "no file of 'nowhere' matches '*.py'"),
+        ("data/*.txt", "../policy.json", "no file of 'function' matches '../policy.json'"),
+        (
+            "ephemeral: true",
+            "ephemeral: true\n    export: true",
+            "a stack has no ephemeral outputs",
+        ),
+    ],
+)
+def test_a_contract_that_cannot_be_rendered_is_named(
+    project: Path, old: str, new: str, says: str
+) -> None:
+    path = project / "templates/modules/store/contract.yaml"
+    source = path.read_text()
+    assert old in source
+    path.write_text(source.replace(old, new))
+    with pytest.raises(InputError) as caught:
+        render_module(Contract.load(path), project / "templates")
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.path, diagnostic.code) == (str(path), "FB010")
+    assert says in diagnostic.message
+
+
+def test_a_broken_template_is_named(project: Path) -> None:
+    path = project / "templates/modules/store/main.tf.j2"
+    path.write_text("\n{{ contract.nothing }}\n")
+    with pytest.raises(InputError, match=r"store/main\.tf\.j2:2:1: .*no attribute 'nothing'"):
+        render_module(Registry(project).current("store"), project / "templates")
+
+
+def test_hostile_values_stay_values(project: Path) -> None:
+    hostile = '"\n}\nprovider "evil" {\n  x = "${file("/etc/passwd")}'
+    stack = environment(uses(Registry(project), store={"": {**STORE, "label": hostile}}))
+    stack = replace(
+        stack,
+        tags=dict.fromkeys(stack.tags, hostile),
+        state=dict.fromkeys(stack.state, hostile),
+        project=hostile,
+    )
+    for content in render_stack(stack, project / "templates").values():
+        text = content.decode()
+        assert 'provider "evil"' not in text
+        assert text.count("${file(") == text.count("$${file(")
+
+
+def real() -> dict[PurePosixPath, bytes]:
+    registry = Registry(ROOT)
+    loaded = [load(path, registry, ROOT) for path in discover(ROOT)]
+    return render_project(loaded, registry, ROOT)
+
+
+def test_rendering_the_project_again_takes_a_moment() -> None:
+    registry = Registry(ROOT)
+    loaded = [load(path, registry, ROOT) for path in discover(ROOT)]
+    render_project(loaded, registry, ROOT)
+    fastest = min(timed(lambda: render_project(loaded, registry, ROOT)) for _ in range(5))
+    assert fastest < 0.1
+
+
+def timed(run: Any) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+@pytest.mark.terraform
+def test_every_module_and_stack_is_formatted_and_valid(tmp_path: Path) -> None:
+    project, scratch = tmp_path / "project", tmp_path / "scratch"
+    scratch.mkdir()
+    shutil.copytree(ROOT / "modules", project / "modules")
+    lay_out(real(), project)
+    terraform = find_terraform()
+    assert fmt_check([project], terraform) == ()
+    versions = [path for path in project.glob("modules/*/*") if path.is_dir()]
+    assert len(versions) == len(Registry(ROOT).lock.hashes)
+    folders = [*versions, *project.glob("environments/*/")]
+    with Workspace(terraform, scratch) as workspace:
+        for folder in folders:
+            workspace.validate(folder, project=project)

@@ -1,0 +1,172 @@
+"""The evidence report, opened and clicked through in a real browser at three widths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from finbase.contract.registry import Registry
+from finbase.environment.load import load_environments
+from finbase.report import html
+from tests.support.browser import Page, browser
+from tests.support.evidence import MATRIX, ROOT, picture, render, verdict
+
+WIDTHS = (400, 800, 1280)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browser(tmp_path_factory.mktemp("browser")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    (production,) = load_environments(ROOT, Registry(ROOT), ["production"])
+    text = render(
+        html.Subject(verdict("production"), picture(), production),
+        html.Subject(verdict("staging", ("F01", "F04b")), picture()),
+        base=path.parent,
+        proof=MATRIX,
+    )
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def complaints(page: Page) -> list[object]:
+    methods = ("Log.entryAdded", "Runtime.exceptionThrown", "Network.loadingFailed")
+    return [event["params"] for event in page.events if event.get("method") in methods]
+
+
+def asked_for(page: Page) -> list[str]:
+    requests = (e for e in page.events if e.get("method") == "Network.requestWillBeSent")
+    return [event["params"]["request"]["url"] for event in requests]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_fits_and_loads_nothing(page: Page, report: Path, width: int, scheme: str) -> None:
+    page.open(report, width, scheme)
+    assert page.ask("document.title").startswith("finbase evidence: production, staging")
+    page.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    assert page.ask("innerWidth") == width
+    room = page.ask("document.documentElement.clientWidth")
+    assert page.ask("document.documentElement.scrollWidth") == room
+    assert asked_for(page) == [report.as_uri()]
+    assert complaints(page) == []
+    paper = page.ask("getComputedStyle(document.body).backgroundColor")
+    assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 27)"}[scheme]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pictures_are_legible(page: Page, report: Path, width: int) -> None:
+    """The smallest text is never smaller than 10 pixels: a narrow page scrolls its pictures."""
+    page.open(report, width)
+    scales = page.ask(
+        "[...document.querySelectorAll('svg')].map(e => e.getBoundingClientRect().width /"
+        " e.viewBox.baseVal.width)"
+    )
+    assert len(scales) == 6
+    assert min(scales) * 11 >= 10
+    overflowing = page.ask(
+        "[...document.querySelectorAll('svg text')].filter(e => {"
+        " const t = e.getBBox(), v = e.ownerSVGElement.viewBox.baseVal;"
+        " return t.x < 0 || t.x + t.width > v.width || t.y < 0 || t.y + t.height > v.height })"
+        ".map(e => e.textContent)"
+    )
+    assert overflowing == []
+
+
+def test_from_the_glance_to_the_evidence(page: Page, report: Path) -> None:
+    page.open(report, 1280)
+    page.click('a[href="#staging-F04b"]')
+    assert page.ask("location.hash") == "#staging-F04b"
+    top = page.ask("document.getElementById('staging-F04b').getBoundingClientRect().top")
+    assert 0 <= top < 100
+    # What has failed is open already; what has not opens by a click, and closes by another.
+    assert page.ask("document.querySelector('#staging-F04b details').open") is True
+    for expected in (True, False):
+        page.click("#production-F04a summary")
+        assert page.ask("document.querySelector('#production-F04a details').open") is expected
+
+
+@pytest.mark.parametrize(
+    ("link", "path"),
+    [
+        (".excerpt figcaption a", "environments/production.yaml"),
+        (".seen a", "modules/database/1.0.1/main.tf"),
+        (".scenario p a", "features/database.feature"),
+    ],
+)
+def test_a_link_asks_for_the_file(page: Page, report: Path, link: str, path: str) -> None:
+    """What a browser makes of it, a page or a download, is its own affair."""
+    page.open(report, 1280)
+    page.click("#production-F04a summary")
+    page.click(f"#production-F04a {link}")
+    wanted = (ROOT / path).as_uri()
+    page.wait_for(
+        "Network.requestWillBeSent",
+        lambda seen: seen["request"]["url"].partition("#")[0] == wanted,
+    )
+
+
+def test_by_keyboard_alone(page: Page, report: Path) -> None:
+    page.open(report, 1280)
+    page.press("Tab", 9)
+    assert page.ask("document.activeElement.textContent") == "Skip to the evidence"
+    assert page.ask("document.activeElement.getBoundingClientRect().left") > 0
+    page.press("Enter", 13, "\r")
+    assert page.ask("document.activeElement.id") == "content"
+    for _ in range(200):
+        page.press("Tab", 9)
+        if page.ask("document.activeElement.localName") == "summary":
+            break
+    outline = page.ask("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.press("Enter", 13, "\r")
+    assert page.ask("document.activeElement.parentElement.open") is True
+
+
+def test_paper_shows_what_is_folded(page: Page, report: Path) -> None:
+    page.open(report, 800, media="print")
+    hidden = page.ask(
+        "[...document.querySelectorAll('details:not([open]) > .scenario')]"
+        ".filter(e => !e.checkVisibility({contentVisibilityAuto: true})).length"
+    )
+    assert hidden == 0
+    assert page.ask("getComputedStyle(document.querySelector('nav')).display") == "none"
+    page.open(report, 800)
+    assert (
+        page.ask(
+            "document.querySelector('details:not([open]) > .scenario')"
+            ".checkVisibility({contentVisibilityAuto: true})"
+        )
+        is False
+    )
+
+
+def test_hostile_text_is_only_text(page: Page, tmp_path: Path) -> None:
+    hostile = "</style><script>document.title = 'taken'</script><img src=x onerror=alert(1)>"
+    path = tmp_path / "report.html"
+    subject = html.Subject(verdict(hostile, ("F01",), hostile), picture(hostile))
+    path.write_text(render(subject, base=tmp_path), encoding="utf-8")
+    page.open(path, 800)
+    assert page.ask("document.title").startswith(f"finbase evidence: {hostile}")
+    assert page.ask("document.querySelectorAll('script, img').length") == 0
+    assert page.ask("document.querySelectorAll('svg').length") == 3
+    assert (asked_for(page), complaints(page)) == ([path.as_uri()], [])
+
+
+def test_the_policy_stops_what_would_get_in(page: Page, report: Path, tmp_path: Path) -> None:
+    """Were something not escaped one day, the browser would still not run or load it."""
+    text = report.read_text(encoding="utf-8")
+    path = tmp_path / "report.html"
+    evil = "<script>document.title = 'taken'</script><style>body { color: red }</style>"
+    path.write_text(text.replace("</body>", f"{evil}</body>"), encoding="utf-8")
+    page.open(path, 800)
+    assert page.ask("document.title").startswith("finbase evidence")
+    assert page.ask("getComputedStyle(document.body).color") == "rgb(27, 29, 32)"
+    assert len(complaints(page)) == 2

@@ -1,0 +1,267 @@
+"""The three reports of a verdict, for whatever a plan's strings may hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Literal
+from xml.etree import ElementTree as ET
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finbase.judge.catalogue import Failure
+from finbase.judge.verdict import Scenario, Status, Verdict
+from finbase.report import junit, terminal, verdict_json
+
+NAT = Failure("F01", "high", "no NAT", "a NAT gateway in every zone", ("1.3.2",), ("F10",))
+KEY = Failure("F08", "low", "implicit", "multi_region written out as false", (), ())
+LOST = Failure("F09", "medium", "missing", "every resource type", ("6.5.1",), ())
+
+
+def scenario(
+    name: str,
+    status: Status = "passed",
+    ids: tuple[str, ...] = ("F01",),
+    evidence: str = "aws_eip: 3",
+) -> Scenario:
+    return Scenario(
+        feature="Network",
+        name=name,
+        tags=(*ids, "high"),
+        failure_ids=ids,
+        severity="high",
+        requirements=("PCI DSS 1.4.5",),
+        status=status,
+        evidence=evidence,
+        location="features/network.feature:7",
+        step="" if status == "passed" else "Then there are 3",
+    )
+
+
+GOOD = Verdict(
+    "staging",
+    (scenario("addresses"), scenario("keys", ids=("F08",), evidence="5 keys")),
+    (NAT, KEY),
+)
+BAD = Verdict(
+    "production",
+    (
+        scenario("addresses"),
+        scenario("gateways", "failed", ("F01", "F08"), "2 is not 3\nfor zones a, b"),
+        scenario("types", "skipped", ("F09",), "nothing in the plan to check"),
+        scenario("beyond the catalogue", "passed", ()),
+    ),
+    (NAT, KEY, LOST),
+)
+
+
+# --- terminal ----------------------------------------------------------------------------
+
+
+def test_the_table_of_a_good_verdict() -> None:
+    assert terminal.table(GOOD, colour=False, width=80).splitlines() == [
+        "id   severity  requirement             what was seen",
+        "F01  high      a NAT gateway in every  aws_eip: 3                           PASS",
+        "               zone",
+        "               PCI DSS 1.3.2, 1.4.5",
+        "F08  low       multi_region written    5 keys                               PASS",
+        "               out as false",
+        "               PCI DSS 1.4.5",
+        "",
+        "2 of 2 failures absent, 2 scenarios, staging",
+    ]
+
+
+def test_failed_scenarios_follow_with_step_and_place() -> None:
+    lines = terminal.table(BAD, colour=False, width=80).splitlines()
+    assert lines[lines.index("") :] == [
+        "",
+        "FAIL F01 F08: Network: gateways",
+        "     features/network.feature:7",
+        "     Then there are 3",
+        "     2 is not 3",
+        "     for zones a, b",
+        "",
+        "0 of 3 failures absent, 4 scenarios, 1 failed, production",
+    ]
+    assert sum(line.endswith("  FAIL") for line in lines) == 3
+    wide = terminal.table(BAD, colour=False, width=160)
+    assert re.search("^F09 .*nothing was checked: every scenario was skipped +FAIL$", wide, re.M)
+
+
+def test_long_evidence_is_cut_in_the_table_and_whole_below() -> None:
+    long = "\n".join(f"thing {number}" for number in range(9))
+    text = terminal.table(
+        Verdict("x", (scenario("s", "failed", evidence=long),), (NAT,)), False, 80
+    )
+    table, _, details = text.partition("FAIL F01: ")
+    assert "thing 2 …" in table
+    assert "thing 3" not in table
+    assert "thing 8" in details
+
+
+def test_colour_changes_nothing_but_the_colour() -> None:
+    for verdict in (GOOD, BAD):
+        plain = terminal.table(verdict, colour=False, width=90)
+        coloured = terminal.table(verdict, colour=True, width=90)
+        assert "\x1b" not in plain
+        assert "\x1b" in coloured
+        unstyled = "\n".join(line.rstrip() for line in click.unstyle(coloured).splitlines())
+        assert unstyled == plain
+
+
+def test_a_verdict_without_catalogue_or_scenarios_is_told_too() -> None:
+    assert terminal.table(Verdict("x", (), ()), False, 80).splitlines()[-1] == (
+        "0 of 0 failures absent, 0 scenarios, x"
+    )
+
+
+# --- JUnit -------------------------------------------------------------------------------
+
+
+def test_junit_has_a_suite_for_each_environment() -> None:
+    root = ET.fromstring(junit.render([GOOD, BAD]))
+    assert root.attrib == {"name": "finbase", "tests": "7", "failures": "2", "skipped": "1"}
+    suites = [dict(suite.attrib) for suite in root]
+    assert suites == [
+        {"name": "staging", "tests": "2", "failures": "0", "errors": "0", "skipped": "0"},
+        {"name": "production", "tests": "5", "failures": "2", "errors": "0", "skipped": "1"},
+    ]
+
+
+def test_junit_cases_are_named_by_failure() -> None:
+    (suite,) = ET.fromstring(junit.render([BAD]))
+    assert [(case.get("classname"), case.get("name")) for case in suite] == [
+        ("F01", "addresses"),
+        ("F01+F08", "gateways"),
+        ("F09", "types"),
+        ("Network", "beyond the catalogue"),
+        ("F09", "missing"),
+    ]
+    failure = suite[1].find("failure")
+    assert failure is not None
+    assert failure.get("message") == "2 is not 3\nfor zones a, b"
+    assert failure.text == (
+        "features/network.feature:7: Then there are 3\n2 is not 3\nfor zones a, b"
+    )
+    properties = [(p.get("name"), p.get("value")) for p in suite[0].iter("property")]
+    assert properties == [("severity", "high"), ("requirement", "PCI DSS 1.4.5")]
+    assert suite[0].findtext("system-out") == "aws_eip: 3"
+    assert suite[2].find("skipped") is not None
+    assert suite[4].findtext("failure") == "required: every resource type"
+
+
+# --- JSON --------------------------------------------------------------------------------
+
+
+def test_json_is_stable() -> None:
+    document = json.loads(verdict_json.render([GOOD, BAD]))
+    assert (document["schema_version"], document["passed"]) == (1, False)
+    staging, production = document["environments"]
+    assert (staging["name"], staging["passed"]) == ("staging", True)
+    assert production["counts"] == {
+        "failures": 3,
+        "failures_absent": 0,
+        "scenarios": 4,
+        "scenarios_passed": 2,
+        "scenarios_failed": 1,
+        "scenarios_skipped": 1,
+    }
+    assert staging["failures"][0] == {
+        "id": "F01",
+        "severity": "high",
+        "title": "no NAT",
+        "requirement": "a NAT gateway in every zone",
+        "requirements": ["PCI DSS 1.3.2", "PCI DSS 1.4.5"],
+        "status": "passed",
+        "evidence": ["aws_eip: 3"],
+        "scenarios": ["features/network.feature:7"],
+    }
+    assert production["scenarios"][1] == {
+        "feature": "Network",
+        "name": "gateways",
+        "location": "features/network.feature:7",
+        "tags": ["F01", "F08", "high"],
+        "failure_ids": ["F01", "F08"],
+        "severity": "high",
+        "requirements": ["PCI DSS 1.4.5"],
+        "status": "failed",
+        "step": "Then there are 3",
+        "evidence": ["2 is not 3", "for zones a, b"],
+    }
+    assert verdict_json.render([GOOD, BAD]) == verdict_json.render([GOOD, BAD])
+
+
+# --- whatever the strings are ------------------------------------------------------------
+
+IDS = st.sampled_from([("F01",), ("F08",), ("F01", "F09"), ()])
+STATUSES: st.SearchStrategy[Literal["passed", "failed", "skipped"]] = st.sampled_from(
+    ["passed", "failed", "skipped"]
+)
+# Every code point, lone surrogates and control characters too.
+ANYTHING = st.text(st.characters(codec=None, categories=None), max_size=120)
+SCENARIOS = st.builds(scenario, ANYTHING, STATUSES, IDS, ANYTHING)
+VERDICTS = st.builds(
+    Verdict,
+    ANYTHING,
+    st.lists(SCENARIOS, max_size=5).map(tuple),
+    st.sampled_from([(), (NAT,), (NAT, KEY, LOST)]),
+)
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+@given(st.lists(VERDICTS, max_size=3))
+def test_junit_is_always_well_formed(verdicts: list[Verdict]) -> None:
+    root = ET.fromstring(junit.render(verdicts))
+    assert len(root) == len(verdicts)
+    for verdict, suite in zip(verdicts, root, strict=True):
+        failures = suite.findall("testcase/failure")
+        unproved = sum(
+            row.status == "failed" and all(s.status == "skipped" for s in row.scenarios)
+            for row in verdict.by_failure()
+        )
+        assert len(failures) == len(verdict.failed) + unproved
+        assert (not failures) == verdict.passed
+        for shown, original in zip(suite, verdict.scenarios, strict=False):
+            name = FORBIDDEN.sub("\ufffd", original.name)
+            assert shown.get("name") == re.sub("\r\n?", "\n", name) or "\r" in name
+
+
+@given(VERDICTS, st.booleans(), st.integers(20, 160))
+def test_no_line_of_the_terminal_is_too_wide(verdict: Verdict, colour: bool, width: int) -> None:
+    text = terminal.table(verdict, colour, width)
+    assert text.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]", text)
+    allowed = max(width, terminal.MINIMUM_WIDTH)
+    for line in text.split("\n"):
+        assert len(click.unstyle(line)) <= allowed
+    if not colour:
+        assert "\x1b" not in text
+
+
+@given(st.lists(VERDICTS, max_size=3))
+def test_json_can_always_be_read_back(verdicts: list[Verdict]) -> None:
+    document = json.loads(verdict_json.render(verdicts).encode("ascii"))
+    assert [each["name"] for each in document["environments"]] == [v.environment for v in verdicts]
+    assert document["passed"] == all(verdict.passed for verdict in verdicts)
+
+
+@given(VERDICTS)
+def test_a_verdict_passes_only_if_every_failure_was_shown_absent(verdict: Verdict) -> None:
+    shown = {i for s in verdict.scenarios if s.status == "passed" for i in s.failure_ids}
+    expected = all(f.id in shown for f in verdict.failures) and not verdict.failed
+    assert verdict.passed == expected
+
+
+def test_a_row_keeps_each_line_of_evidence_once() -> None:
+    verdict = Verdict("x", (scenario("a"), scenario("b")), (NAT,))
+    assert verdict.by_failure()[0].evidence == "aws_eip: 3"
+
+
+@pytest.mark.parametrize(("status", "passed"), [("passed", True), ("skipped", False)])
+def test_a_failed_scenario_outside_of_the_catalogue_counts(status: Status, passed: bool) -> None:
+    assert Verdict("x", (scenario("a", status),), (NAT,)).passed is passed
+    assert not Verdict("x", (scenario("a", status), scenario("b", "failed", ())), (NAT,)).passed

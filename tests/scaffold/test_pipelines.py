@@ -1,0 +1,238 @@
+"""The pipelines that projects begin with: valid, careful with rights, and runnable step by step."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from finbase.report import verdict_json
+from tests.support.commands import finbase, search_path
+from tests.support.evidence import verdict
+from tests.support.options import faults
+
+GITHUB, GITLAB = ".github/workflows/finbase.yml", ".gitlab-ci.yml"
+SYSTEMS = {"github": GITHUB, "gitlab": GITLAB}
+SCHEMAS = {
+    "github": ["--builtin-schema", "vendor.github-workflows"],
+    "gitlab": ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
+}
+NAMES = ["development", "production", "staging"]
+
+
+@pytest.fixture
+def pipeline(project: Path) -> Path:
+    for system, place in SYSTEMS.items():
+        result = finbase(project, "new", "pipeline", system)
+        assert result.exit_code == 0
+        assert result.output.startswith(f"written: {place}. ")
+    return project
+
+
+def load(project: Path, system: str) -> Any:
+    return yaml.safe_load((project / SYSTEMS[system]).read_text())
+
+
+def scripts(node: Any) -> Iterator[str]:
+    """Every piece of shell in a pipeline."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("run", "script", "before_script", "after_script"):
+                yield "\n".join(value) if isinstance(value, list) else value
+            else:
+                yield from scripts(value)
+    elif isinstance(node, list):
+        for each in node:
+            yield from scripts(each)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_it_is_valid_by_its_published_schema(pipeline: Path, system: str) -> None:
+    def check() -> int:
+        program = Path(sys.executable).with_name("check-jsonschema")
+        command = [str(program), *SCHEMAS[system], str(pipeline / SYSTEMS[system])]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert check() == 0
+    place = pipeline / SYSTEMS[system]
+    wrong = {"github": ("runs-on:", "run-on:"), "gitlab": ("stage: check", "stage: [check, 3]")}
+    place.write_text(place.read_text().replace(*wrong[system]))
+    assert check() == 1
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_command_has_the_options_that_it_is_given(pipeline: Path, system: str) -> None:
+    text = "\n".join(scripts(load(pipeline, system)))
+    assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
+    found = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
+    programs = {command.split()[0] for command in found}
+    assert programs == {"finbase", "make", "terraform"}
+    used = {command.split()[1] for command in found if command.startswith("finbase")}
+    assert used == {"apply", "check", "matrix", "plan", "render", "report"}
+    for command in found:
+        if not command.startswith("terraform -chdir"):
+            assert list(faults(command)) == [], command
+    assert 'terraform -chdir="environments/$ENVIRONMENT" init -input=false' in text
+
+
+def test_every_action_is_pinned_by_its_commit(pipeline: Path) -> None:
+    text = (pipeline / GITHUB).read_text()
+    used = re.findall(r"uses: (\S+)(.*)", text)
+    assert len(used) > 20
+    for action, comment in used:
+        assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40}", action)
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment)
+    by_name = {action.split("@")[0]: action for action, _ in used}
+    assert len(by_name) == len({action for action, _ in used})
+
+
+def test_rights_are_the_least(pipeline: Path) -> None:
+    workflow = load(pipeline, "github")
+    assert workflow["permissions"] == {}
+    rights = {name: job["permissions"] for name, job in workflow["jobs"].items()}
+    writing = {
+        name: {right for right, level in each.items() if level == "write"}
+        for name, each in rights.items()
+    }
+    assert writing == {
+        "render": set(),
+        "check": set(),
+        "verdict": {"security-events"},
+        "plan": {"id-token", "pull-requests"},
+        "apply": {"id-token"},
+    }
+    for job in workflow["jobs"].values():
+        checkouts = [s for s in job["steps"] if "actions/checkout" in s.get("uses", "")]
+        assert [step["with"]["persist-credentials"] for step in checkouts] == [False]
+        for step in job["steps"]:  # What comes from outside reaches a shell as a variable only.
+            assert "${{" not in step.get("run", "")
+    text = (pipeline / GITHUB).read_text() + (pipeline / GITLAB).read_text()
+    assert not re.search("AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)|secrets\\.", text)
+
+
+def test_an_apply_waits_for_approval_and_is_alone(pipeline: Path) -> None:
+    jobs = load(pipeline, "github")["jobs"]
+    assert jobs["apply"]["environment"] == "${{ matrix.environments }}"
+    assert jobs["plan"]["environment"] == "${{ matrix.environments }}-plan"
+    assert jobs["apply"]["concurrency"] == jobs["plan"]["concurrency"]
+    assert jobs["apply"]["concurrency"]["cancel-in-progress"] is False
+    assert "github.event_name == 'push'" in jobs["apply"]["if"]
+    gitlab = load(pipeline, "gitlab")
+    assert [rule["when"] for rule in gitlab["apply"]["rules"]] == ["manual"]
+    assert gitlab["apply"]["environment"]["name"] == "$ENVIRONMENT"
+    assert gitlab["plan"]["environment"] == {"name": "$ENVIRONMENT/plan", "action": "prepare"}
+    assert gitlab[".account"]["resource_group"] == "$ENVIRONMENT"
+    for job in ("plan", "apply"):
+        assert gitlab[job]["parallel"]["matrix"] == [{"ENVIRONMENT": NAMES}]
+
+
+def test_a_pipeline_that_is_there_stays(pipeline: Path) -> None:
+    for system, place in SYSTEMS.items():
+        (pipeline / place).write_text("mine\n")
+        result = finbase(pipeline, "new", "pipeline", system)
+        assert result.exit_code == 2
+        assert f"{place} is there already" in result.output
+        assert (pipeline / place).read_text() == "mine\n"
+
+
+# The shell of the jobs that need no account, with the real commands.
+
+
+def shell(project: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script as a runner does, with finbase on the path; `finbase check` is not run."""
+    programs = project / ".programs"
+    programs.mkdir(exist_ok=True)
+    program = programs / "finbase"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = check ] && {{ echo "$@" >> checked; exit 0; }}\n'
+        f'exec {sys.executable} -c "from finbase.cli import main; main()" "$@"\n'
+    )
+    program.chmod(0o755)
+    environ = {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONPATH": search_path(),
+        "GITHUB_OUTPUT": str(project / "output"),
+        "GITHUB_STEP_SUMMARY": str(project / "summary"),
+        **variables,
+    }
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=project,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def changed(pipeline: Path) -> Path:
+    """A commit, and after it a change that reaches staging."""
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All."]):
+        subprocess.run(["git", *who, *command], cwd=pipeline, check=True)
+    path = pipeline / "environments" / "staging" / "main.tf"
+    path.write_text(path.read_text() + "\n")
+    return pipeline
+
+
+def test_the_steps_of_github_do_what_they_should(changed: Path) -> None:
+    jobs = load(changed, "github")["jobs"]
+    (matrix,) = [step for step in jobs["render"]["steps"] if step.get("id") == "matrix"]
+    done = shell(changed, matrix["run"], SINCE="HEAD", SHARDS="4")
+    assert done.returncode == 0, done.stderr
+    outputs = dict(line.split("=", 1) for line in (changed / "output").read_text().splitlines())
+    assert json.loads(outputs["shards"])["include"][0]["environments"] == "staging"
+    assert outputs.keys() == {"shards", "environments"}
+    assert shell(changed, matrix["run"], SINCE="gone", SHARDS="4").returncode == 2
+
+    (step,) = [s for s in jobs["verdict"]["steps"] if s.get("name", "").startswith("Join")]
+    for failing, code in (((), 0), (("F01",), 1)):
+        shutil.rmtree(changed / "summary", ignore_errors=True)
+        (changed / "verdict-1.json").write_text(verdict_json.render([verdict("staging", failing)]))
+        done = shell(changed, step["run"], MATRIX=outputs["shards"])
+        assert done.returncode == code, done.stderr
+        assert (changed / "verdict.sarif").is_file()
+    summary = (changed / "summary").read_text()
+    assert summary.count("```\n") == 4
+    assert "all failures absent in 0 of 1 environment; not in staging" in summary
+
+
+def test_the_scripts_of_gitlab_do_what_they_should(changed: Path) -> None:
+    jobs = load(changed, "gitlab")
+    script = {name: "\n".join(jobs[name]["script"]) for name in ("check", "verdict", "plan")}
+    for index in ("1", "2"):
+        done = shell(changed, script["check"], SINCE="HEAD", CI_NODE_TOTAL="4", CI_NODE_INDEX=index)
+        assert done.returncode == 0, done.stderr
+    assert (changed / "checked").read_text() == "check staging --json verdict-1.json\n"
+    # A job of an environment that is not affected ends before it plans.
+    done = shell(changed, script["plan"], SINCE="HEAD", ENVIRONMENT="production")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (changed / "plans").exists()
+
+    nothing, something = (
+        '{"include": []}',
+        shell(changed, 'finbase matrix --affected-since "$SINCE" --shards 4', SINCE="HEAD").stdout,
+    )
+    for matrix, verdicts, code in (
+        (nothing, (), 0),
+        (something, (), 2),
+        (something, (verdict("staging"),), 0),
+        (something, (verdict("staging", ("F01",)),), 1),
+        (something, (verdict("production"),), 2),
+    ):
+        (changed / "matrix.json").write_text(matrix)
+        if verdicts:
+            (changed / "verdict-1.json").write_text(verdict_json.render(verdicts))
+        done = shell(changed, script["verdict"])
+        assert done.returncode == code, done.stderr

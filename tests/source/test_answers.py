@@ -1,0 +1,271 @@
+"""What a file is answered with, word for word and place by place: by each rule, and each note.
+
+``fixtures/answers.txt`` holds the answers; ``FINBASE_UPDATE_GOLDEN=1`` writes it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from finbase.environment import rules
+from finbase.environment.load import load
+from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.rules.examples import zones
+from finbase.environment.rules.rule import Change, Finding
+from finbase.source.document import Document, Where, parse
+from tests.support.commands import ROOT
+from tests.support.sample import REGISTRY, SAMPLE, changed, write
+
+ANSWERS = ROOT / "tests" / "fixtures" / "answers.txt"
+LARGE: Final = {"instance_class": "db.r7g.large"}
+ODD: Final = {"database": {"allocated_storage": 20}}
+ZONE: Final = "network.zones.eu-west-1a"
+LATE: Final = {
+    "backup_window": "04:30-05:30",
+    "maintenance_window": "tue:03:30-tue:04:30",
+}
+
+CASES: Final[dict[str, Change]] = {
+    "zones that are none, and local ones": {
+        "network.zones": zones("eu-west-1", "us-east-1-bos-1a", "eu-west-1B")
+    },
+    "no zone at all": {"network.zones": {}},
+    "what is no range": {
+        "network.cidr": "10.20.0.0/99",
+        f"{ZONE}.public_cidr": "10.20.0.0/33",
+        "access.internet_cidrs": ["203.0.113.0/24", "203.0.113.0/40"],
+    },
+    "addresses within ranges": {
+        "network.cidr": "10.20.0.7/16",
+        f"{ZONE}.private_cidr": "10.20.16.9/20",
+        "access.internet_cidrs": ["203.0.113.0/24", "198.51.100.9/24"],
+    },
+    "subnets outside of the VPC, and one that is larger": {
+        f"{ZONE}.public_cidr": "10.21.0.0/24",
+        f"{ZONE}.database_cidr": "10.0.0.0/8",
+    },
+    "a subnet in two others": {
+        f"{ZONE}.private_cidr": "10.20.0.0/19",
+        f"{ZONE}.database_cidr": "10.20.16.0/24",
+    },
+    "subnets that are too small": {
+        f"{ZONE}.private_cidr": "10.20.16.0/28",
+        f"{ZONE}.database_cidr": "10.20.8.0/27",
+        f"{ZONE}.public_cidr": "10.20.0.0/28",
+    },
+    "windows that are none": {
+        "database.backup_window": "3 o'clock",
+        "database.maintenance_window": "Monday",
+        "replica.instances.reporting.maintenance_window": "04:00-05:00",
+    },
+    "windows that are too short": {
+        "database.backup_window": "03:00-03:01",
+        "database.maintenance_window": "mon:04:00-mon:04:29",
+        "replica.instances.reporting.maintenance_window": "mon:05:00-mon:05:00",
+    },
+    "windows of a day and more": {
+        "database.maintenance_window": "sun:05:00-mon:05:00",
+        "replica.instances.reporting.maintenance_window": "mon:05:00-sun:05:00",
+    },
+    "a backup in the default maintenance": {"database.backup_window": "04:30-05:30"},
+    "maintenance in the default backup": {"database.maintenance_window": "sat:03:30-sat:04:30"},
+    "both windows given": {f"database.{name}": window for name, window in LATE.items()}
+    | {"database.maintenance_window": "tue:05:00-tue:06:00"},
+    "one replica of three is maintained with the primary": {
+        "replica.instances": {
+            "first": {**LARGE, "maintenance_window": "wed:02:00-wed:03:00"},
+            "second": {**LARGE, "maintenance_window": "mon:04:30-mon:05:30"},
+            "third": {**LARGE, "maintenance_window": "thu:02:00-thu:03:00"},
+        }
+    },
+    "windows in business hours": {
+        "database.backup_window": "16:00-17:00",
+        "database.maintenance_window": "mon:12:00-mon:13:00",
+        "replica.instances.reporting.maintenance_window": "tue:17:30-tue:18:30",
+    },
+    "default windows in business hours": {"region": "ap-southeast-2"},
+    "iops and throughput for a small volume": {
+        "database.allocated_storage": 399,
+        "database.iops": 12000,
+        "database.storage_throughput": 500,
+    },
+    "too little of both": {"database.iops": 11999, "database.storage_throughput": 499},
+    "too much of both": {"database.iops": 64001, "database.storage_throughput": 4001},
+    "throughput for more than the default IOPS": {"database.storage_throughput": 3002},
+    "throughput for more than the IOPS that are given": {
+        "database.iops": 15999,
+        "database.storage_throughput": 4000,
+    },
+    "no room to grow": {"database.allocated_storage": 401, "database.max_allocated_storage": 441},
+    "a name of thirty": {"project": "p" * 30},
+    "regions that look like one, or like none": {"region": "eu-west-9"},
+    "a region that is mistyped, and every zone in one that is known": {
+        "region": "eu-wst-1",
+        "network.zones": zones("eu-west-1a", "eu-west-1b"),
+    },
+    "a region that is mistyped, and zones in two": {
+        "region": "eu-wst-1",
+        "network.zones": zones("eu-west-1a", "eu-west-2b"),
+    },
+    "versions that nobody knows": {
+        "database.engine_version": "99",
+        "cache.major_engine_version": "99",
+    },
+    "a class of a size that its family lacks, and of no family": {
+        "database.instance_class": "db.r7g.3xlarge",
+        "replica.instances": {
+            "first": {"instance_class": "db.r7g.large"},
+            "second": {"instance_class": "db.zz9.enormous"},
+            "third": {"instance_class": "db.r7h.large"},
+        },
+    },
+    "parameters that nobody knows": {
+        "database.parameters": {"work_mem": "65536", "work_memory": "1", "qqqqqq": "1"}
+    },
+    "endpoints that nobody knows": {
+        "network.interface_endpoints": ["sqs", "sqss", "secretsmanager", "qqqqqqqqqq"]
+    },
+    "eight zones": {
+        "network.zones": zones(*(f"eu-west-1{letter}" for letter in "abcdefgh")),
+    },
+    "burstable classes in production": {
+        "database.instance_class": "db.t4g.large",
+        "replica.instances": {
+            "first": {"instance_class": "db.r7g.large"},
+            "second": {"instance_class": "db.t4g.medium"},
+        },
+    },
+}
+MADE = {
+    **{f"{rule.code}: {rule.title}": rule.refused for rule in rules.RULES},
+    **CASES,
+}
+
+
+def answer(change: Change, file: Path) -> Iterator[str]:
+    """Each diagnostic of the sample with a change, with the rest of the line that it is at.
+
+    Rules are asked although a schema may have refused the value: other versions of a module have
+    other schemas.
+    """
+    text = yaml.safe_dump(changed(change), sort_keys=False, allow_unicode=True)
+    document = parse("sample.yaml", text.encode())
+    lines = text.splitlines()
+    for one in rules.check(replace(environment(change, file), document=document)):
+        kind = "note" if one.note else "refused"
+        yield f"{one.code} {kind} {one.line}:{one.column} {lines[one.line - 1][one.column - 1 :]}"
+        yield f"    {one.message}"
+        if one.hint:
+            yield f"    hint: {one.hint}"
+
+
+def environment(change: Change, file: Path) -> Environment:
+    """Give the sample with a change, unjudged."""
+    whole = load(file, REGISTRY, file.parents[1])
+    data = changed(change)
+    return replace(
+        whole,
+        modules=tuple(
+            replace(use, instances=_instances(use, data["modules"][use.name]))
+            for use in whole.modules
+        ),
+        name=data["environment"],
+        project=data["project"],
+        region=data["region"],
+    )
+
+
+def _instances(use: ModuleUse, section: dict[str, Any]) -> tuple[Instance, ...]:
+    given = (
+        section["instances"]
+        if use.contract.multiplicity == "many"
+        else {use.instances[0].key: section}
+    )
+    return tuple(
+        Instance(key, {name: v for name, v in inputs.items() if name != "version"})
+        for key, inputs in given.items()
+    )
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample as a file of a project."""
+    return write(tmp_path_factory.mktemp("project"), SAMPLE)
+
+
+def test_each_answer_is_as_it_was_read_and_approved(file: Path) -> None:
+    parts = ("\n".join([f"# {title}", *answer(change, file)]) for title, change in MADE.items())
+    text = "\n\n".join(parts) + "\n"
+    if os.environ.get("FINBASE_UPDATE_GOLDEN"):
+        ANSWERS.write_text(text, encoding="utf-8")
+    assert text == ANSWERS.read_text(encoding="utf-8")
+
+
+def test_each_rule_has_its_answer() -> None:
+    text = ANSWERS.read_text(encoding="utf-8")
+    for rule in rules.RULES:
+        (part,) = (p for p in text.split("\n\n") if p.startswith(f"# {rule.code}: "))
+        kind = "note" if rule.note else "refused"
+        assert f"\n{rule.code} {kind} " in part
+
+
+@pytest.mark.parametrize("title", MADE)
+def test_a_module_of_many_instances_is_answered_at_the_one(title: str, file: Path) -> None:
+    """No rule relies on it that there is one network, or one primary."""
+    data = changed(MADE[title])
+    single = environment(MADE[title], file)
+    single = replace(single, document=_document(data))
+    modules = []
+    for use in single.modules:
+        if use.contract.multiplicity == "many":
+            modules.append(use)
+            continue
+        (only,) = use.instances
+        two = (Instance("odd", ODD.get(use.name, {})), Instance("even", only.inputs))
+        contract = replace(use.contract, multiplicity="many")
+        modules.append(replace(use, contract=contract, instances=two))
+        section = {"odd": ODD.get(use.name, {}), "even": data["modules"][use.name]}
+        data["modules"][use.name] = {"instances": section}
+    several = replace(single, modules=tuple(modules), document=_document(data))
+    moved = {use.name for use in single.modules if use.contract.multiplicity != "many"}
+    for rule in rules.RULES:
+        # What is said of several others, such as of each primary, is said for each of them.
+        found = dict.fromkeys(_sayings(f, frozenset()) for f in rule.find(several))
+        without_odd = [saying for saying in found if saying[0][2:4] != ("instances", "odd")]
+        assert without_odd == [_sayings(f, moved) for f in rule.find(single)], rule.code
+
+
+def _document(data: dict[str, Any]) -> Document:
+    return parse("sample.yaml", yaml.safe_dump(data, sort_keys=False).encode())
+
+
+def _sayings(finding: Finding, moved: AbstractSet[str]) -> tuple[Where, str, str, bool]:
+    """Give a finding as it is of the second of many, without the line that it speaks of."""
+    where = finding.where
+    if where[0] == "modules" and where[1] in moved:
+        where = (*where[:2], "instances", "even", *where[2:])
+    return where, re.sub(r", at \d+:\d+$", "", finding.message), finding.hint, finding.key
+
+
+@pytest.mark.parametrize("value", [["work_memory"], "work_memory", 7, True, None])
+@pytest.mark.parametrize(
+    "way", ["database.parameters", "network.interface_endpoints", "access.internet_cidrs"]
+)
+def test_a_value_of_another_kind_is_passed_over(way: str, value: object, file: Path) -> None:
+    if way != "database.parameters" and isinstance(value, list):
+        value = {"work_memory": "1"}
+    assert [d.code for d in rules.check(environment({way: value}, file))] == []
+
+
+def test_a_region_that_is_wrong_already_has_no_roots_to_lack(file: Path) -> None:
+    wrong = environment({"region": ""}, file)
+    assert [d.code for d in rules.check(wrong)] == []

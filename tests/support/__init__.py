@@ -1,0 +1,1 @@
+"""What the tests share: samples, plans, commands, a terminal, a browser."""

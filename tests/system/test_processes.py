@@ -1,0 +1,116 @@
+"""Children end with everything they started, whatever happens to their caller."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from finbase.system.processes import Processes, ProcessesClosedError
+
+# A child that starts a child of its own, as Terraform does with its providers, and says so.
+FAMILY = "sleep 600 & echo $! > $PIDS.part; mv $PIDS.part $PIDS; wait"
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def wait_until(condition: object, seconds: float = 20) -> None:
+    assert callable(condition)
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        time.sleep(0.02)
+    pytest.fail(f"not so within {seconds} seconds")
+
+
+@pytest.fixture
+def pids(tmp_path: Path) -> Path:
+    return tmp_path / "pids"
+
+
+def test_output_and_code_come_back(tmp_path: Path) -> None:
+    with Processes() as processes:
+        finished = processes.run(
+            ["sh", "-c", "pwd; echo $WORD >&2; exit 3"],
+            cwd=tmp_path,
+            environ={"WORD": "grüße", "PATH": os.environ["PATH"]},
+            seconds=60,
+        )
+    assert finished.code == 3
+    assert finished.stdout.decode().strip() == str(tmp_path)
+    assert finished.stderr.strip() == "grüße"
+    assert finished.output.startswith("grüße\n")
+
+
+def test_standard_input_is_empty() -> None:
+    with Processes() as processes:
+        assert processes.run(["cat"], seconds=60).stdout == b""
+
+
+def test_a_late_child_ends_with_its_children(pids: Path) -> None:
+    environ = {**os.environ, "PIDS": str(pids)}
+    with Processes() as processes, pytest.raises(TimeoutError, match="within 1 seconds"):
+        processes.run(["sh", "-c", FAMILY], environ=environ, seconds=1)
+    grandchild = int(pids.read_text())
+    wait_until(lambda: not is_alive(grandchild))
+
+
+def test_closing_ends_children_of_other_threads(pids: Path) -> None:
+    environ = {**os.environ, "PIDS": str(pids)}
+    codes: list[int] = []
+    with Processes() as processes:
+
+        def work() -> None:
+            codes.append(processes.run(["sh", "-c", FAMILY], environ=environ, seconds=600).code)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        wait_until(pids.exists)
+        grandchild = int(pids.read_text())
+        assert is_alive(grandchild)
+    thread.join(20)
+    assert codes == [-9]
+    wait_until(lambda: not is_alive(grandchild))
+
+
+def test_nothing_starts_after_closing() -> None:
+    processes = Processes()
+    processes.close()
+    with pytest.raises(ProcessesClosedError):
+        processes.run(["true"], seconds=60)
+
+
+def test_ctrl_c_ends_children_and_removes_the_scratch_folder(tmp_path: Path, pids: Path) -> None:
+    script = (
+        "import signal, sys, tempfile\n"
+        "from finbase.system.processes import Processes\n"
+        # A shell that starts the tests in the background has them ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "with tempfile.TemporaryDirectory(dir=sys.argv[1]) as scratch, Processes() as p:\n"
+        "    p.run(['sh', '-c', sys.argv[2]], cwd=None, seconds=600)\n"
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(scratch), FAMILY],
+        env={**os.environ, "PIDS": str(pids), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.PIPE,
+    ) as caller:
+        wait_until(pids.exists)
+        assert any(scratch.iterdir())
+        caller.send_signal(2)
+        assert b"KeyboardInterrupt" in caller.communicate(timeout=60)[1]
+    grandchild = int(pids.read_text())
+    wait_until(lambda: not is_alive(grandchild))
+    assert not any(scratch.iterdir())

@@ -1,0 +1,465 @@
+"""Plans and applies on real accounts, with a Terraform that only notes what it is asked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from finbase.cli import main
+from finbase.errors import FinbaseError
+from finbase.plan.saved import verify
+from finbase.plan.summary import Step, Summary, summarise
+from finbase.report.plan import markdown
+from finbase.terraform.program import find_terraform, isolated_environ
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
+from tests.support.saved import save
+
+FAKE = """#!{python}
+import json, pathlib, sys
+home = pathlib.Path({home!r})
+step = sys.argv[1]
+if step == "version":
+    print("Terraform v1.11.4\\non linux_amd64")
+    sys.exit()
+with (home / "log").open("a") as log:
+    print(json.dumps([str(pathlib.Path.cwd()), *sys.argv[1:]]), file=log)
+print(f"terraform says {{step}}", file=sys.stderr)
+if step == (home / "fails").read_text():
+    sys.exit(1)
+for argument in sys.argv:
+    if argument.startswith("-out="):
+        pathlib.Path(argument[5:]).write_text("a saved plan")
+if step == "show":
+    sys.stdout.write((home / "plan.json").read_text())
+"""
+
+
+def resource(address: str, *actions: str, **more: Any) -> dict[str, Any]:
+    module, kind, _ = address.rsplit(".", 2)
+    change = {"actions": list(actions), "before": {}, "after": {}, **more.pop("change", {})}
+    return {
+        "address": address,
+        "module_address": module,
+        "mode": "managed",
+        "type": kind,
+        "change": change,
+        **more,
+    }
+
+
+KEY = resource("module.kms.aws_kms_key.logs", "delete", "create", change={"replace_paths": [["x"]]})
+TOPIC = resource("module.monitoring.aws_sns_topic.main", "create")
+MOVED = resource("module.m.aws_x.b", "no-op", previous_address="module.m.aws_x.a")
+QUIET = resource("module.m.aws_x.c", "no-op")
+CHANGED = resource(
+    "module.m.aws_x.d",
+    "update",
+    change={"before": {"a": 1, "b": 1}, "after": {"a": 2, "b": 1}, "after_unknown": {"c": True}},
+)
+
+
+class World:
+    """A project, a terraform, and what that was asked."""
+
+    def __init__(self, project: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.project, self.home = project, home
+        program = home / "terraform"
+        program.write_text(FAKE.format(python=sys.executable, home=str(home)))
+        program.chmod(0o755)
+        monkeypatch.setenv("FINBASE_TERRAFORM", str(program))
+        self.fails("nothing")
+
+    def shows(self, *resources: Mapping[str, Any]) -> None:
+        plan = {"format_version": "1.2", "terraform_version": "1.11.4"}
+        (self.home / "plan.json").write_text(json.dumps({**plan, "resource_changes": resources}))
+
+    def fails(self, step: str) -> None:
+        (self.home / "fails").write_text(step)
+
+    def asked(self) -> list[list[str]]:
+        log = self.home / "log"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, ["--project", str(self.project), *arguments])
+
+
+@pytest.fixture
+def world(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    return World(project, tmp_path_factory.mktemp("terraform"), monkeypatch)
+
+
+# --- the summary ---------------------------------------------------------------------------------
+
+
+def test_terraform_s_word_on_each_resource_counts() -> None:
+    data = {**TOPIC, "mode": "data"}
+    summary = summarise({"resource_changes": [KEY, TOPIC, MOVED, QUIET, CHANGED, data]})
+    assert [(step.action, step.arguments) for step in summary.steps] == [
+        ("replace", ("x",)),
+        ("add", ()),
+        ("move", ()),
+        ("change", ("a", "c")),
+    ]
+    (loss,) = summary.losses
+    assert loss.address == KEY["address"]
+    assert "everything that it encrypted" in loss.loses
+
+
+def test_the_summary_is_markdown_by_module() -> None:
+    text = markdown("staging", summarise({"resource_changes": [KEY, TOPIC, MOVED]}))
+    assert text.splitlines() == [
+        "### staging: 1 to add, 1 to replace, 1 to move",
+        "",
+        "| module | add | replace | move |",
+        "|---|---:|---:|---:|",
+        "| `kms` |  | 1 |  |",
+        "| `monitoring` | 1 |  |  |",
+        "| `m` |  |  | 1 |",
+        "",
+        "- `-/+` `module.kms.aws_kms_key.logs`: because of x",
+        "- `>` `module.m.aws_x.b`, moved from `module.m.aws_x.a`",
+        "",
+        "**DATA LOSS**: `module.kms.aws_kms_key.logs`, to replace: with it goes the key, and with "
+        "it everything that it encrypted",
+    ]
+    assert markdown("staging", Summary(())) == "### staging: no changes"
+    assert "the stack itself" in markdown("x", Summary((Step("aws_x.y", "", "add"),)))
+
+
+# --- plan ----------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_made_in_the_stack_saved_and_summed_up(world: World) -> None:
+    world.shows(TOPIC)
+    done = world.run("plan", "staging")
+    assert done.exit_code == 0, done.output
+    stack, saved = world.project / "environments" / "staging", world.project / "staging.tfplan"
+    assert [(Path(folder), step) for folder, step, *_ in world.asked()] == [
+        (stack, "init"),
+        (stack, "plan"),
+        (stack, "show"),
+    ]
+    assert done.stdout.startswith("### staging: 1 to add")
+    assert saved.read_text() == "a saved plan"
+    assert saved.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_no_terraform_runs_in_a_workspace_that_the_shell_names(
+    command: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
+    monkeypatch.setenv("TF_WORKSPACE", "blue")
+    done = world.run(command, "staging")
+    assert done.exit_code == 2, done.output
+    assert "TF_WORKSPACE selects the workspace blue" in done.stderr
+    assert "another state than staging has" in done.stderr
+    assert "unset TF_WORKSPACE" in done.stderr
+    assert world.asked() == []
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+@pytest.mark.parametrize("folder", ["", "elsewhere"])
+def test_no_terraform_runs_in_a_workspace_that_was_selected_there(
+    command: str, folder: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    stack = world.project / "environments" / "staging"
+    save(world.project / "staging.tfplan", stack)
+    monkeypatch.setenv("TF_DATA_DIR", folder and str(world.home / folder))
+    selected = (world.home / folder if folder else stack / ".terraform") / "environment"
+    selected.parent.mkdir()
+    selected.write_text("blue\n")
+    done = world.run(command, "staging")
+    assert done.exit_code == 2, done.output
+    assert f"{selected} selects the workspace blue" in done.stderr
+    assert f"`terraform workspace select default` in {stack}" in done.stderr
+    assert world.asked() == []
+
+
+@pytest.mark.parametrize("place", ["shell", "folder"])
+def test_the_workspace_that_a_stack_has_may_be_named(
+    place: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    selected = world.project / "environments" / "staging" / ".terraform" / "environment"
+    selected.parent.mkdir()
+    selected.write_text("default" if place == "folder" else "blue")
+    monkeypatch.setenv("TF_WORKSPACE", "" if place == "folder" else "default")
+    done = world.run("plan", "staging")
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+@pytest.mark.parametrize("name", ["TF_LOG", "TF_LOG_PROVIDER"])
+def test_no_terraform_runs_where_it_would_log_the_password(
+    command: str, name: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
+    monkeypatch.setenv(name, "trace")
+    done = world.run(command, "staging")
+    assert done.exit_code == 2, done.output
+    assert f"{name} is trace" in done.stderr
+    assert f"unset {name}" in done.stderr
+    assert world.asked() == []
+    monkeypatch.setenv(name, "info")
+    assert world.run("plan", "staging").exit_code == 0
+
+
+def test_no_colour_is_no_colour_of_terraform_s_either(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.shows(TOPIC)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert world.run("plan", "staging").exit_code == 0
+    assert all("-no-color" in arguments for _, _, *arguments in world.asked())
+
+
+def test_a_plan_that_loses_something_exits_1(world: World) -> None:
+    world.shows(KEY)
+    done = world.run("plan", "staging", "--out", str(world.home / "x.tfplan"))
+    assert done.exit_code == 1
+    assert "**DATA LOSS**" in done.stdout
+    assert (world.home / "x.tfplan").exists()
+
+
+@pytest.mark.parametrize("step", ["init", "plan", "show"])
+def test_where_terraform_fails_that_is_told(world: World, step: str) -> None:
+    world.shows(TOPIC)
+    world.fails(step)
+    done = world.run("plan", "staging")
+    assert done.exit_code == 2
+    assert f"terraform {step} failed" in done.output
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_stack_that_is_not_as_rendered_is_left_alone(world: World, command: str) -> None:
+    with (world.project / "environments" / "staging" / "main.tf").open("a") as file:
+        file.write("\n")
+    done = world.run(command, "staging")
+    assert done.exit_code == 1
+    assert "staging is not as rendered and released, so nothing is done" in done.output
+    assert world.asked() == []
+
+
+# --- apply ---------------------------------------------------------------------------------------
+
+
+def applied(world: World) -> bool:
+    return any(step == "apply" for _, step, *_ in world.asked())
+
+
+def test_without_a_saved_plan_the_way_to_one_is_told(world: World) -> None:
+    done = world.run("apply", "staging")
+    assert done.exit_code == 2
+    assert "run `finbase plan staging` first" in done.output
+    assert not applied(world)
+
+
+@pytest.mark.terraform
+def test_a_plan_with_a_failure_in_it_is_not_applied(good_plan: bytes, world: World) -> None:
+    bad = good_plan.replace(b'"multi_region":false', b'"multi_region":true')
+    assert bad != good_plan
+    (world.home / "plan.json").write_bytes(bad)
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
+    done = world.run("apply", "staging")
+    assert done.exit_code == 1, done.output
+    assert "a failure of the catalogue is in the plan, so nothing is applied" in done.output
+    assert not applied(world)
+
+
+@pytest.mark.terraform
+def test_that_very_plan_is_judged_and_applied_unless_something_is_lost(
+    good_plan: bytes, world: World
+) -> None:
+    saved = world.project / "staging.tfplan"
+    save(saved, world.project / "environments" / "staging")
+    losing = json.loads(good_plan)
+    (key,) = [r for r in losing["resource_changes"] if r["address"] == KEY["address"]]
+    key["change"]["actions"] = ["delete", "create"]
+    (world.home / "plan.json").write_text(json.dumps(losing))
+    done = world.run("apply", "staging")
+    assert done.exit_code == 1, done.output
+    assert "something would be lost, so nothing is applied" in done.output
+    assert not applied(world)
+    assert saved.exists()
+
+    (world.home / "plan.json").write_bytes(good_plan)
+    done = world.run("apply", "staging")
+    assert done.exit_code == 0, done.output
+    *asked, place = world.asked()[-1][1:]
+    assert asked == ["apply", "-input=false"]
+    assert Path(place).name == saved.name
+    assert not Path(place).exists(), "it was a copy, which nobody else could write to"
+    assert not saved.exists()
+
+
+@pytest.mark.terraform
+def test_a_plan_that_takes_its_place_meanwhile_is_not_applied(
+    good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = world.project / "staging.tfplan"
+    save(saved, world.project / "environments" / "staging")
+    judged, applied = saved.read_bytes(), []
+
+    def show(*_: object) -> bytes:
+        saved.write_bytes(b"another plan")
+        return good_plan
+
+    def apply(_: object, __: Path, plan: Path, **___: object) -> None:
+        applied.append(plan.read_bytes())
+
+    monkeypatch.setattr("finbase.terraform.account.show", show)
+    monkeypatch.setattr("finbase.terraform.account.apply", apply)
+    done = world.run("apply", "staging")
+    assert done.exit_code == 0, done.output
+    assert applied == [judged]
+    assert saved.read_bytes() == b"another plan", "it has not been applied, and is kept"
+
+
+@pytest.mark.terraform
+def test_a_good_apply_is_one_though_its_plan_is_gone_by_then(
+    good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = world.project / "staging.tfplan"
+    save(saved, world.project / "environments" / "staging")
+    (world.home / "plan.json").write_bytes(good_plan)
+    monkeypatch.setattr("finbase.terraform.account.apply", lambda *_, **__: saved.unlink())
+    done = world.run("apply", "staging")
+    assert done.exit_code == 0, done.output
+    assert f"applied: {saved}" in done.stderr
+
+
+@pytest.mark.terraform
+def test_a_good_apply_is_one_though_its_plan_cannot_be_deleted(
+    good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = world.project / "staging.tfplan"
+    save(saved, world.project / "environments" / "staging")
+    (world.home / "plan.json").write_bytes(good_plan)
+    unlink = Path.unlink
+
+    def refuse(path: Path, **more: bool) -> None:
+        if path == saved:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    done = world.run("apply", "staging")
+    assert done.exit_code == 0, done.output
+    assert f"{saved} has been applied, and could not be deleted: Permission denied" in done.stderr
+
+
+# --- a plan of something else --------------------------------------------------------------------
+
+
+def refused(world: World, plan: Path) -> str:
+    done = world.run("apply", "staging", str(plan))
+    assert done.exit_code == 2, done.output
+    assert "plan staging again: finbase plan staging" in done.output
+    assert world.asked() == []
+    assert plan.exists()
+    return done.output
+
+
+def test_a_plan_of_another_environment_is_refused_by_its_name(world: World) -> None:
+    other = world.home / "other.tfplan"
+    save(other, world.project / "environments" / "production")
+    assert f"{other} is a plan of production, not of staging" in refused(world, other)
+
+
+@pytest.mark.parametrize(
+    "place", ["environments/staging/providers.tf", "modules/network/1.0.0/main.tf"]
+)
+def test_a_plan_of_what_was_there_before_is_refused(world: World, place: str) -> None:
+    plan, file = world.project / "staging.tfplan", world.project / place
+    text = file.read_text()
+    file.write_text(f"{text}\n")
+    save(plan, world.project / "environments" / "staging")
+    file.write_text(text)
+    assert f"made of something else than what lies there: {place} differs" in refused(world, plan)
+
+
+def test_a_file_that_came_or_went_since_the_plan_is_a_difference(world: World) -> None:
+    plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
+    extra = stack / "extra.tf"
+    extra.touch()
+    save(plan, stack)
+    extra.unlink()
+    assert "environments/staging/extra.tf differs" in refused(world, plan)
+    outputs = (stack / "outputs.tf").read_text()
+    (stack / "outputs.tf").unlink()
+    save(plan, stack)
+    (stack / "outputs.tf").write_text(outputs)
+    assert "environments/staging/outputs.tf differs" in refused(world, plan)
+
+
+def test_a_plan_on_another_state_is_refused(world: World) -> None:
+    plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
+    save(plan, stack, key="ledger/staging/other.tfstate")
+    assert "its key is not ledger/staging/terraform.tfstate" in refused(world, plan)
+    save(plan, stack, workspace="other")
+    assert "made in a workspace" in refused(world, plan)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04", b"\x7fELF" * 99])
+def test_what_is_no_plan_is_told(world: World, content: bytes) -> None:
+    plan = world.home / "plan"
+    plan.write_bytes(content)
+    done = world.run("apply", "staging", str(plan))
+    assert done.exit_code == 2
+    assert "is no saved plan, or one that is encrypted" in done.output
+    assert world.asked() == []
+
+
+@pytest.mark.terraform
+def test_terraform_itself_saves_plans_that_can_be_told_apart(tmp_path: Path) -> None:
+    module = tmp_path / "modules" / "m" / "1.0.0"
+    module.mkdir(parents=True)
+    (module / "main.tf").write_text('resource "terraform_data" "x" {}\n')
+    state = "a-place-that-is-longer-than-thirty-two-bytes/terraform.tfstate"
+    for name in ("staging", "production"):
+        stack = tmp_path / "environments" / name
+        stack.mkdir(parents=True)
+        (stack / "main.tf").write_text(
+            f'locals {{\n  environment = "{name}"\n}}\n\n'
+            'module "m" {\n  source = "../../modules/m/1.0.0"\n}\n'
+        )
+        backend = f'terraform {{\n  backend "local" {{\n    path = "{state}"\n  }}\n}}\n'
+        (stack / "backend.tf").write_text(backend)
+        terraform, environ = find_terraform().path, isolated_environ()
+        for step in (["init"], ["plan", f"-out={tmp_path / name}"]):
+            subprocess.run([terraform, *step], cwd=stack, env=environ, check=True)
+        verify(tmp_path / name, stack, Path(name))
+    with pytest.raises(FinbaseError, match=r"^p is a plan of production, not of staging"):
+        verify(tmp_path / "production", tmp_path / "environments" / "staging", Path("p"))
+    subprocess.run([terraform, "workspace", "new", "w"], cwd=stack, env=environ, check=True)
+    subprocess.run([terraform, "plan", "-out=w"], cwd=stack, env=environ, check=True)
+    with pytest.raises(FinbaseError, match="made in a workspace"):
+        verify(stack / "w", stack, Path("w"))
+    (stack / "backend.tf").write_text(backend.replace(state, "elsewhere"))
+    with pytest.raises(FinbaseError, match=r"backend\.tf differs"):
+        verify(tmp_path / "production", stack, Path("p"))
+    (stack / "backend.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    for step in (["init", "-reconfigure", "-backend-config=path=x"], ["plan", "-out=x"]):
+        subprocess.run([terraform, *step], cwd=stack, env=environ, check=True)
+    with pytest.raises(FinbaseError, match=r"its path is not in .*backend\.tf"):
+        verify(stack / "x", stack, Path("x"))
+
+
+@pytest.fixture(scope="module")
+def good_plan(workspace: Workspace) -> bytes:
+    return workspace.plan(ROOT / "environments" / "staging", project=ROOT)

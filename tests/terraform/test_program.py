@@ -1,0 +1,542 @@
+"""Terraform is found, kept apart from the caller, and plans without AWS."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finbase.errors import TerraformError
+from finbase.system.processes import Processes
+from finbase.terraform.offline import copy_stack, isolate_provider, requirements
+from finbase.terraform.program import Terraform, find_terraform, fmt_check, isolated_environ
+from finbase.terraform.provider import Installation, Mirror
+from finbase.terraform.workspace import Workspace, plan
+
+MAIN = """
+terraform {
+  required_version = ">= 1.11.0"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+provider "aws" {
+  region              = "eu-west-1"
+  allowed_account_ids = ["111122223333"]
+  default_tags {
+    tags = { project = "ledger" }
+  }
+}
+
+provider "aws" {
+  alias  = "backup"
+  region = "eu-central-1"
+}
+
+variable "suffix" {
+  type    = string
+  default = "unset"
+}
+
+module "keys" {
+  source = "../../modules/keys/1.0.0"
+  suffix = var.suffix
+}
+"""
+BACKEND = """
+terraform {
+  backend "s3" {
+    bucket       = "state"
+    key          = "stack.tfstate"
+    region       = "eu-west-1"
+    use_lockfile = true
+  }
+}
+"""
+KEYS = """
+variable "suffix" {
+  type = string
+}
+
+module "name" {
+  source = "../../name/1.0.0"
+  suffix = var.suffix
+}
+
+resource "aws_kms_key" "this" {
+  description = module.name.value
+}
+"""
+NAME = """
+variable "suffix" {
+  type = string
+}
+
+output "value" {
+  value = "ledger-${var.suffix}-${terraform.workspace}"
+}
+"""
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.lstrip())
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "project",
+        {
+            "environments/small/main.tf": MAIN,
+            "environments/small/backend.tf": BACKEND,
+            "environments/small/terraform.tfstate": "not a state",
+            "environments/small/.terraform/terraform.tfstate": "not a state either",
+            "modules/keys/1.0.0/main.tf": KEYS,
+            "modules/name/1.0.0/main.tf": NAME,
+            "modules/unused/1.0.0/main.tf": "resource {",
+        },
+    )
+
+
+def stack(project: Path) -> Path:
+    return project / "environments" / "small"
+
+
+def contents(root: Path) -> dict[str, str]:
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def key_of(planned: bytes) -> dict[str, Any]:
+    (change,) = json.loads(planned)["resource_changes"]
+    after: dict[str, Any] = change["change"]["after"]
+    return after
+
+
+def comparable(planned: bytes) -> dict[str, Any]:
+    """A plan without its time, and with the list that Terraform leaves unordered sorted."""
+    loaded: dict[str, Any] = json.loads(planned)
+    del loaded["timestamp"]
+    loaded["relevant_attributes"] = sorted(loaded.get("relevant_attributes", []), key=str)
+    return loaded
+
+
+# --- finding the program -----------------------------------------------------------------
+
+
+def program(folder: Path, name: str, banner: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\ncat <<'END'\n{banner}\nEND\n")
+    path.chmod(0o755)
+    return path
+
+
+def on_path(*folders: Path) -> dict[str, str]:
+    return {"PATH": os.pathsep.join([*map(str, folders), "/bin", "/usr/bin"])}
+
+
+def test_terraform_comes_before_tofu(tmp_path: Path) -> None:
+    program(tmp_path / "a", "tofu", "OpenTofu v1.11.2\non linux_arm64")
+    path = program(tmp_path / "b", "terraform", "Terraform v1.13.0-beta2\non linux_amd64")
+    found = find_terraform(on_path(tmp_path / "a", tmp_path / "b"))
+    assert found == Terraform(path, "Terraform", (1, 13, 0), "linux_amd64")
+    assert (found.command, found.host) == ("terraform", "registry.terraform.io")
+
+
+def test_tofu_is_taken_where_terraform_is_missing_or_too_old(tmp_path: Path) -> None:
+    tofu = program(tmp_path / "a", "tofu", "OpenTofu v1.11.2\non darwin_arm64")
+    expected = Terraform(tofu, "OpenTofu", (1, 11, 2), "darwin_arm64")
+    assert find_terraform({"PATH": f"{tmp_path / 'a'}:/bin"}) == expected
+    program(tmp_path / "a", "terraform", "Terraform v1.5.7\non darwin_arm64")
+    assert find_terraform(on_path(tmp_path / "a")) == expected
+    assert (expected.command, expected.host) == ("tofu", "registry.opentofu.org")
+
+
+def test_the_variable_decides_alone(tmp_path: Path) -> None:
+    program(tmp_path / "a", "terraform", "Terraform v1.12.0\non linux_amd64")
+    mine = program(tmp_path / "b", "mine", "OpenTofu v1.12.0\non linux_amd64")
+    environ = on_path(tmp_path / "a") | {"FINBASE_TERRAFORM": str(mine)}
+    assert find_terraform(environ).path == mine
+    program(tmp_path / "b", "mine", "OpenTofu v1.10.6\non linux_amd64")
+    with pytest.raises(TerraformError, match=r"mine is OpenTofu 1\.10\.6, but 1\.11\.0 or newer"):
+        find_terraform(environ)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"FINBASE_TERRAFORM": "/nowhere/terraform"}])
+def test_a_missing_program_is_explained_for_both(tmp_path: Path, chosen: dict[str, str]) -> None:
+    with pytest.raises(TerraformError) as raised:
+        find_terraform({"PATH": str(tmp_path)} | chosen)
+    assert raised.value.hint is not None
+    for word in ("Terraform 1.11", "OpenTofu 1.11", "FINBASE_TERRAFORM"):
+        assert word in raised.value.hint
+    for value in chosen.values():
+        assert value in raised.value.message
+
+
+def test_every_program_that_is_too_old_is_named(tmp_path: Path) -> None:
+    program(tmp_path / "a", "terraform", "Terraform v1.10.9\non linux_amd64")
+    program(tmp_path / "a", "tofu", "OpenTofu v1.9.0\non linux_amd64")
+    with pytest.raises(TerraformError, match=r"Terraform 1\.10\.9 and .*OpenTofu 1\.9\.0"):
+        find_terraform(on_path(tmp_path / "a"))
+
+
+def test_another_program_of_that_name_is_refused(tmp_path: Path) -> None:
+    program(tmp_path / "a", "terraform", "Planet shaper 2.0")
+    with pytest.raises(TerraformError, match="is neither Terraform nor OpenTofu"):
+        find_terraform(on_path(tmp_path / "a"))
+
+
+# --- keeping the caller out --------------------------------------------------------------
+
+
+def test_nothing_that_decides_a_plan_is_inherited(tmp_path: Path) -> None:
+    config = tmp_path / "present.tfrc"
+    config.touch()
+    caller = {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "AWS_PROFILE": "production",
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_CONFIG_FILE": "/home/x/.aws/config",
+        "TF_VAR_zones": "[]",
+        "TF_CLI_ARGS_plan": "-destroy",
+        "TF_WORKSPACE": "other",
+        "TF_DATA_DIR": "/elsewhere",
+        "TF_LOG": "trace",
+        "TF_LOG_PATH": "/elsewhere/log",
+        "TF_CLI_CONFIG_FILE": str(config),
+    }
+    assert isolated_environ(caller) == {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "TF_CLI_CONFIG_FILE": str(config),
+        "GOGC": "400",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CHECKPOINT_DISABLE": "1",
+        "TF_IN_AUTOMATION": "1",
+        "TF_INPUT": "0",
+    }
+
+
+def test_a_configuration_file_that_is_missing_is_dropped(tmp_path: Path) -> None:
+    environ = isolated_environ({"TF_CLI_CONFIG_FILE": str(tmp_path / "missing"), "GOGC": "50"})
+    assert "TF_CLI_CONFIG_FILE" not in environ
+    assert environ["GOGC"] == "50"
+
+
+def test_a_configuration_file_under_its_older_name_is_the_callers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("older.tfrc", "newer.tfrc"):
+        (tmp_path / name).touch()
+    named = {"TERRAFORM_CONFIG": "older.tfrc"}
+    environ = isolated_environ(named)
+    assert "TERRAFORM_CONFIG" not in environ
+    assert environ["TF_CLI_CONFIG_FILE"] == str(tmp_path / "older.tfrc")
+    both = {**named, "TF_CLI_CONFIG_FILE": "newer.tfrc"}
+    assert isolated_environ(both)["TF_CLI_CONFIG_FILE"] == str(tmp_path / "newer.tfrc")
+    missing = isolated_environ({"TERRAFORM_CONFIG": "missing.tfrc"})
+    assert missing.keys().isdisjoint(("TERRAFORM_CONFIG", "TF_CLI_CONFIG_FILE"))
+
+
+def test_a_long_message_is_cut_to_the_first_error(tmp_path: Path) -> None:
+    noise = "\n".join(["Warning: old", "Error: the first", "", "", *["more"] * 100])
+    path = tmp_path / "terraform"
+    path.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{noise}\nEND\nexit 1\n")
+    path.chmod(0o755)
+    terraform = Terraform(path, "Terraform", (1, 11, 4), "linux_amd64")
+    with pytest.raises(TerraformError) as raised, Processes() as processes:
+        terraform.run("plan", cwd=tmp_path, environ={}, processes=processes, about="small")
+    lines = raised.value.message.splitlines()
+    assert lines[:3] == ["terraform plan failed for small:", "    Error: the first", "    more"]
+    assert lines[-1] == "    … 61 more lines"
+
+
+def test_a_temporary_folder_that_is_none_is_told_before_anything_is_run(tmp_path: Path) -> None:
+    path = tmp_path / "terraform"
+    path.write_text("#!/bin/sh\necho run\n")
+    path.chmod(0o755)
+    terraform = Terraform(path, "Terraform", (1, 11, 4), "linux_amd64")
+
+    def run(temporary: str) -> bytes:
+        environ = isolated_environ({"TMPDIR": temporary})
+        return terraform.run(
+            "init", cwd=tmp_path, environ=environ, processes=processes, about="small"
+        )
+
+    with Processes() as processes:
+        for none in (str(tmp_path / "none"), str(path), "none"):
+            with pytest.raises(TerraformError) as raised:
+                run(none)
+            assert raised.value.message.splitlines() == [
+                f"TMPDIR names {none!r}, which is no folder, and Terraform writes there"
+            ]
+            assert "unset TMPDIR" in (raised.value.hint or "")
+        for fine in (str(tmp_path), ".", ""):
+            assert run(fine) == b"run\n"
+
+
+# --- copies ------------------------------------------------------------------------------
+
+
+def test_a_copy_has_the_stack_and_its_modules_only(project: Path, tmp_path: Path) -> None:
+    before = contents(project)
+    copy = copy_stack(stack(project), project, tmp_path / "copy")
+    assert copy == tmp_path / "copy/environments/small"
+    assert sorted(contents(tmp_path / "copy")) == [
+        "environments/small/backend.tf",
+        "environments/small/main.tf",
+        "modules/keys/1.0.0/main.tf",
+        "modules/name/1.0.0/main.tf",
+    ]
+    isolate_provider(copy)
+    assert contents(project) == before
+
+
+def test_each_provider_block_is_overridden(project: Path, tmp_path: Path) -> None:
+    copy = copy_stack(stack(project), project, tmp_path / "copy")
+    isolate_provider(copy)
+    text = (copy / "zz_finbase_provider_override.tf").read_text()
+    assert text.count('provider "aws" {') == 2
+    assert text.count('alias = "backup"') == 1
+
+
+def test_a_module_on_its_own_gets_a_provider(project: Path, tmp_path: Path) -> None:
+    copy = copy_stack(project / "modules/keys/1.0.0", project, tmp_path / "copy")
+    isolate_provider(copy)
+    assert (copy / "zz_finbase_provider.tf").is_file()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("../../../outside", "lies outside of"),
+        ("../../modules/missing/1.0.0", r"uses \S+/modules/missing/1\.0\.0, which is not there"),
+    ],
+)
+def test_a_module_that_cannot_be_copied(
+    project: Path, tmp_path: Path, source: str, message: str
+) -> None:
+    (tmp_path / "outside").mkdir()
+    extra = f'module "extra" {{\n  source = "{source}"\n}}\n'
+    write(project, {"environments/small/extra.tf": extra})
+    with pytest.raises(TerraformError, match=message):
+        copy_stack(stack(project), project, tmp_path / "copy")
+
+
+def test_a_folder_that_is_not_there_is_rendered(project: Path, tmp_path: Path) -> None:
+    shutil.rmtree(project / "modules/name")
+    for folder, message in (
+        (stack(project), "small uses .*name/1.0.0, which is not there"),
+        (project / "environments" / "none", "environments/none is not there"),
+    ):
+        with pytest.raises(TerraformError, match=message) as raised:
+            copy_stack(folder, project, tmp_path / "copy")
+        assert "`finbase render`" in (raised.value.hint or "")
+        assert not (tmp_path / "copy").exists()
+
+
+def test_the_copy_of_a_read_only_checkout_can_be_written_to(project: Path, tmp_path: Path) -> None:
+    script = project / "modules/name/1.0.0/rotate.sh"
+    script.touch()
+    for path in sorted(project.rglob("*"), reverse=True):
+        path.chmod(0o555 if path.is_dir() or path == script else 0o444)
+    try:
+        copy_stack(stack(project), project, tmp_path / "copy")
+        copied = [path for path in (tmp_path / "copy").rglob("*") if path.is_dir()]
+        assert [path for path in copied if path.stat().st_mode & 0o700 != 0o700] == []
+        modes = {
+            path.name: stat.S_IMODE(path.stat().st_mode)
+            for path in (tmp_path / "copy").rglob("*")
+            if path.is_file()
+        }
+        assert modes == {"backend.tf": 0o644, "main.tf": 0o644, "rotate.sh": 0o755}
+    finally:
+        for path in project.rglob("*"):
+            path.chmod(0o755)
+
+
+def test_json_syntax_is_followed_too(project: Path, tmp_path: Path) -> None:
+    extra = {"module": {"unused": {"source": "../../modules/unused/1.0.0"}}}
+    write(project, {"environments/small/extra.tf.json": json.dumps(extra)})
+    copy_stack(stack(project), project, tmp_path / "copy")
+    assert (tmp_path / "copy/modules/unused/1.0.0/main.tf").is_file()
+
+
+def test_requirements_change_with_versions_and_nothing_else(project: Path) -> None:
+    def now() -> frozenset[str]:
+        return requirements(project, stack(project))
+
+    main, first = stack(project) / "main.tf", now()
+    main.write_text(main.read_text().replace("ledger", "other").replace("  ", "\t"))
+    assert now() == first
+    main.write_text(main.read_text().replace("~> 5.100", "~> 6.0"))
+    second = now()
+    assert second != first
+    (stack(project) / ".terraform.lock.hcl").write_text("# locked")
+    assert now() not in (first, second)
+
+
+# --- with the real thing -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def terraform() -> Terraform:
+    return find_terraform()
+
+
+@pytest.fixture(scope="module")
+def workspace(
+    terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workspace]:
+    with Workspace(terraform, tmp_path_factory.mktemp("workspace")) as workspace:
+        yield workspace
+
+
+@pytest.mark.terraform
+def test_a_plan_needs_no_account_and_touches_nothing(
+    project: Path, tmp_path: Path, terraform: Terraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_VAR_suffix", "from-the-caller")
+    monkeypatch.setenv("TF_CLI_ARGS_plan", "-destroy")
+    monkeypatch.setenv("TF_WORKSPACE", "other")
+    monkeypatch.setenv("AWS_PROFILE", "missing")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/missing")
+    before = contents(project)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    planned = plan(stack(project), project=project, scratch=scratch, terraform=terraform)
+    assert contents(project) == before
+    assert b"\n" not in planned
+    after = key_of(planned)
+    assert after["description"] == "ledger-unset-default"
+    assert after["tags_all"] == {"project": "ledger"}
+
+
+@pytest.mark.terraform
+def test_a_shared_provider_gives_the_same_plan(
+    project: Path, workspace: Workspace, tmp_path: Path, terraform: Terraform
+) -> None:
+    workspace.plan(stack(project), project=project)  # Whatever ran before, it is shared now.
+    shared = workspace.plan(stack(project), project=project)
+    (tmp_path / "scratch").mkdir()
+    fresh = plan(stack(project), project=project, scratch=tmp_path / "scratch", terraform=terraform)
+    assert comparable(shared) == comparable(fresh)
+
+
+@pytest.mark.terraform
+def test_two_trees_at_a_time(project: Path, tmp_path: Path, workspace: Workspace) -> None:
+    other = shutil.copytree(project, tmp_path / "other")
+    name = other / "modules/name/1.0.0/main.tf"
+    name.write_text(name.read_text().replace("ledger", "other"))
+    with ThreadPoolExecutor(2) as pool:
+        results = pool.map(lambda p: workspace.plan(stack(p), project=p), [project, other])
+        descriptions = [key_of(planned)["description"] for planned in results]
+    assert descriptions == ["ledger-unset-default", "other-unset-default"]
+
+
+@pytest.mark.terraform
+def test_a_version_that_is_not_installed_is_not_replaced_by_one_that_is(
+    project: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.plan(stack(project), project=project)
+    main = stack(project) / "main.tf"
+    main.write_text(main.read_text().replace("~> 5.100", "0.0.1"))
+    monkeypatch.setitem(workspace._environ, "HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(TerraformError) as raised:
+        workspace.plan(stack(project), project=project)
+    assert "init failed for environments/small:\n" in raised.value.message
+    assert raised.value.hint is not None
+    assert "providers mirror DIR" in raised.value.hint
+
+
+@pytest.mark.terraform
+def test_a_mirror_under_the_other_registrys_name_is_used(
+    project: Path, workspace: Workspace, terraform: Terraform, tmp_path: Path
+) -> None:
+    workspace.plan(stack(project), project=project)
+    (package,) = workspace._scratch.glob("provider-*/packages/*/hashicorp/aws/*/*")
+    mirror = Mirror(tmp_path / "mirror", "registry.opentofu.org")
+    link = mirror.package / package.parent.name / package.name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(package.resolve())
+    (tmp_path / "scratch").mkdir()
+    with Workspace(terraform, tmp_path / "scratch", Installation((mirror,))) as other:
+        assert key_of(other.plan(stack(project), project=project))["is_enabled"] is True
+
+
+@pytest.mark.terraform
+def test_terraforms_own_words_reach_the_user(project: Path, workspace: Workspace) -> None:
+    keys = project / "modules/keys/1.0.0/main.tf"
+    keys.write_text(keys.read_text().replace("description", "descriptoin"))
+    with pytest.raises(TerraformError) as raised:
+        workspace.plan(stack(project), project=project)
+    lines = raised.value.message.splitlines()
+    assert lines[0].endswith(" plan failed for environments/small:")
+    assert lines[1] == "    Error: Unsupported argument"
+    assert "../../modules/keys/1.0.0/main.tf line 11" in raised.value.message
+
+
+@pytest.mark.terraform
+def test_a_data_source_that_asks_aws_fails_at_once(project: Path, workspace: Workspace) -> None:
+    write(project, {"environments/small/data.tf": 'data "aws_caller_identity" "this" {}\n'})
+    with pytest.raises(TerraformError) as raised:
+        workspace.plan(stack(project), project=project)
+    assert "reading STS Caller Identity" in raised.value.message
+    assert raised.value.hint is not None
+    assert "without AWS" in raised.value.hint
+
+
+@pytest.mark.terraform
+def test_validate_a_module_and_a_stack(project: Path, workspace: Workspace) -> None:
+    workspace.validate(project / "modules/keys/1.0.0", project=project)
+    workspace.validate(stack(project), project=project)
+    name = project / "modules/name/1.0.0/main.tf"
+    name.write_text(name.read_text().replace("var.suffix", "var.suffx"))
+    with pytest.raises(TerraformError, match=r"validate failed for modules/keys/1\.0\.0"):
+        workspace.validate(project / "modules/keys/1.0.0", project=project)
+
+
+@pytest.mark.terraform
+def test_a_closed_workspace_starts_nothing(
+    project: Path, tmp_path: Path, terraform: Terraform
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    with Workspace(terraform, tmp_path / "scratch") as workspace:
+        pass
+    with pytest.raises(TerraformError, match="no process can be started"):
+        workspace.plan(stack(project), project=project)
+
+
+@pytest.mark.terraform
+def test_fmt_check_names_what_it_would_change(project: Path, terraform: Terraform) -> None:
+    for path in project.rglob("*.tf"):
+        path.write_text(path.read_text().replace("resource {", ""))
+    folders = [project / "environments", project / "modules"]
+    assert fmt_check(folders, terraform) == ()
+    name = project / "modules/name/1.0.0/main.tf"
+    name.write_text(name.read_text().replace("type =", "type="))
+    assert fmt_check(folders, terraform) == (name.resolve(),)
+    name.write_text("resource {")
+    with pytest.raises(TerraformError, match="fmt failed"):
+        fmt_check(folders, terraform)

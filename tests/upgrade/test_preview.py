@@ -1,0 +1,202 @@
+"""``finbase upgrade``: what it tells, what it writes, and what Terraform says of the same step."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from finbase.contract.lock import Lock
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT, finbase
+from tests.support.fabricated import actions, fabricated
+
+CACHE = Path("templates/modules/cache")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, f"{old!r} is not in {path}"
+    path.write_text(text.replace(old, new))
+
+
+def release(project: Path, *arguments: str) -> None:
+    done = finbase(project, "release", *arguments)
+    assert done.exit_code == 0, done.output
+
+
+def upgraded(project: Path, *arguments: str) -> dict[str, object]:
+    report = project / "upgrade.json"
+    done = finbase(project, "upgrade", *arguments, "--json", str(report))
+    assert done.exit_code == 0, done.output
+    found: dict[str, object] = json.loads(report.read_text())
+    return found
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_of_the_file_nothing_changes_but_the_pins(
+    project: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("finbase.upgrade.preview._plans", lambda *_: ({}, {}))
+    monkeypatch.setattr("finbase.upgrade.preview.effects", lambda *_: ())
+    path = project / "environments" / "production.yaml"
+    before = path.read_bytes().replace(b"\n", end.encode())
+    path.write_bytes(before)
+    assert finbase(project, "render").exit_code == 0
+    done = finbase(project, "upgrade", "production", "kms", "--write")
+    assert done.exit_code == 0, done.output
+    after = path.read_bytes()
+    lines = list(zip(before.split(b"\n"), after.split(b"\n"), strict=True))
+    ((old, new),) = [pair for pair in lines if pair[0] != pair[1]]
+    assert old.replace(b"1.0.0", b"1.0.1") == new
+
+
+def test_a_file_that_changes_meanwhile_is_not_written_over(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project / "environments" / "production.yaml"
+
+    def plans(*_: object) -> tuple[object, object]:
+        with path.open("a") as file:
+            file.write("# Changed meanwhile.\n")
+        return {}, {}
+
+    monkeypatch.setattr("finbase.upgrade.preview._plans", plans)
+    monkeypatch.setattr("finbase.upgrade.preview.effects", lambda *_: ())
+    before = path.read_text()
+    done = finbase(project, "upgrade", "production", "kms", "--write")
+    assert done.exit_code == 2
+    what = "environments/production.yaml was changed in the meantime, so nothing is written"
+    assert f"{what}\n    hint: upgrade it again\n" in done.output
+    assert path.read_text() == f"{before}# Changed meanwhile.\n"
+    assert finbase(project, "render", "--check").exit_code == 0
+
+
+def test_nothing_to_do_is_told(project: Path) -> None:
+    lock = Lock.load(project).text()
+    for line in re.findall(r"(?m)^(\w+) (\S+) ", lock):
+        edit_all_pins(project, *line)
+    done = finbase(project, "upgrade", "development")
+    assert done.exit_code == 0
+    assert "development has the newest release of every module" in done.output
+
+
+def edit_all_pins(project: Path, module: str, version: str) -> None:
+    path = project / "environments" / "development.yaml"
+    text = re.sub(rf"(?m)^(  {module}:\n    version: )\S+", rf"\g<1>{version}", path.read_text())
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere",), "there is no such environment"),
+        (("production", "queue"), "production has no module queue"),
+        (("production", "cache@9.9.9"), "there is no cache 9.9.9"),
+        (("production", "cache@new"), "'new' is not a version such as 1.0.0"),
+        (("production", "cache@"), "'' is not a version such as 1.0.0"),
+    ],
+)
+def test_what_is_not_there_is_wrong_input(
+    project: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = finbase(project, "upgrade", *arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_a_file_that_does_not_fit_the_new_version_is_told_and_not_written(project: Path) -> None:
+    edit(project / CACHE / "contract.yaml", "  snapshot_retention_limit:", "  snapshots_kept:")
+    edit(project / CACHE / "main.tf.j2", "var.snapshot_retention_limit", "var.snapshots_kept")
+    release(project, "cache", "major", "-m", "Plainer words.")
+    before = (project / "environments" / "production.yaml").read_bytes()
+    done = finbase(project, "upgrade", "production", "cache", "--write")
+    assert done.exit_code == 1
+    assert "input snapshots_kept: new, default 7" in done.output
+    assert "input snapshot_retention_limit: gone (the environment gives it)" in done.output
+    assert "give snapshots_kept instead of snapshot_retention_limit" in done.output
+    assert re.search(
+        r"environments/production\.yaml:\d+:\d+: .*snapshot_retention_limit", done.output
+    )
+    assert (project / "environments" / "production.yaml").read_bytes() == before
+
+
+@pytest.mark.terraform
+def test_data_loss_is_loud_and_written_only_where_it_is_accepted(project: Path) -> None:
+    edit(project / CACHE / "main.tf.j2", '"main" {', '"store" {')
+    edit(project / CACHE / "contract.yaml", "serverless_cache.main", "serverless_cache.store")
+    for test in (project / CACHE / "tests").iterdir():
+        edit(test, "serverless_cache.main", "serverless_cache.store")
+    release(project, "cache", "major", "-m", "Another name, and no moved block.")
+    file = project / "environments" / "development.yaml"
+    before = file.read_text()
+    done = finbase(project, "upgrade", "development", "cache", "--write")
+    assert done.exit_code == 1
+    loss = "DATA LOSS: module.cache.aws_elasticache_serverless_cache.main is destroyed"
+    assert loss in done.output
+    assert "data would be lost, so nothing is written" in done.output
+    assert file.read_text() == before
+    done = finbase(project, "upgrade", "development", "cache", "--write", "--accept-data-loss")
+    assert done.exit_code == 0
+    assert loss in done.output
+    assert file.read_text() != before
+
+
+@pytest.mark.terraform
+def test_our_own_releases_move_and_change_but_lose_nothing(project: Path) -> None:
+    path = project / "environments" / "production.yaml"
+    stack = project / "environments" / "production" / "main.tf"
+    before, rendered = path.read_text(), stack.read_text()
+    found = upgraded(project, "production")
+    assert path.read_text() == before
+    assert stack.read_text() == rendered
+    assert not found["data_loss"]
+    effects = found["effects"]
+    assert isinstance(effects, list)
+    kinds = {effect["kind"] for effect in effects}
+    assert kinds == {"moved", "changed"}
+    moved = [e["moved_from"] for e in effects if e["kind"] == "moved"]
+    assert 'module.monitoring.aws_cloudwatch_metric_alarm.cpu["primary"]' in moved
+    changed = {e["address"]: [a["name"] for a in e["arguments"]] for e in effects if e["arguments"]}
+    assert changed == {
+        "module.kms.aws_kms_key.logs": [f"policy.Statement[1].Action[{n}]" for n in (0, 1)],
+    }
+
+    done = finbase(project, "upgrade", "production", "--write")
+    assert done.exit_code == 0, done.output
+    after = path.read_text()
+    pins = re.compile(r"(?m)^(    version: )\S+")
+    assert pins.sub(r"\1", after) == pins.sub(r"\1", before)
+    assert after != before
+    assert finbase(project, "render", "--check").exit_code == 0
+    assert "the newest release of every module" in finbase(project, "upgrade", "production").output
+
+
+@pytest.mark.terraform
+def test_terraform_itself_only_moves_what_the_major_release_renames(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    project, stack = tmp_path / "project", tmp_path / "project" / "stack"
+    stack.mkdir(parents=True)
+    module = ROOT / "modules" / "monitoring"
+    shutil.copytree(module, project / "modules" / "monitoring")
+    tests = (module / "2.0.0" / "tests" / "monitoring.tftest.hcl").read_text()
+    inputs = re.search(r"(?ms)^variables \{\n(.*?)^\}", tests)
+    assert inputs
+
+    def pin(version: str) -> None:
+        source = f'source = "../modules/monitoring/{version}"'
+        text = (
+            f'provider "aws" {{ region = "eu-west-1" }}\nmodule "m" {{\n{source}\n{inputs[1]}}}\n'
+        )
+        (stack / "main.tf").write_text(text)
+
+    pin("1.0.0")
+    state = fabricated(workspace, stack, project)
+    pin("2.0.0")
+    plan = json.loads(workspace.plan(stack, project=project, state=state))
+    assert actions(plan) == {"move", "no-op"}
+    assert sum("previous_address" in each for each in plan["resource_changes"]) == 8

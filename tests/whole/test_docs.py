@@ -1,0 +1,199 @@
+"""The pages: each command in them runs, prints what is shown, and exists with its options.
+
+A page is read from top to bottom in a copy of the project of its own. ``NOT_RUN`` is the whole list
+of commands that are only looked at: their program, subcommand and options have to exist.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.commands import ROOT
+from tests.support.documented import Scratch, Step, blocks, pattern, steps
+from tests.support.options import faults
+
+ACCOUNT = "acts on a real AWS account"
+MINUTES = "takes minutes, and CI does it by itself"
+PROVIDER = "needs another provider or program than this machine has"
+NOT_RUN: Final[Mapping[str, str]] = {
+    r"make (test|lint|judge)": MINUTES,
+    r"FINBASE_UPDATE_DOCS=1 .*": "writes into the checkout",
+    r"finbase prove( --json matrix\.json)?": MINUTES,
+    r"finbase rehearse .*": MINUTES,
+    r"pip install .*": "uses the network",
+    r"finbase sandbox .*": "serves until Ctrl-C",
+    r"make (plan|apply) ENV=\w+": ACCOUNT,
+    r"finbase (plan|apply) .*": ACCOUNT,
+    r"aws .*": ACCOUNT,
+    r"cd environments/\w+ && terraform (destroy|import|apply|plan|state|init) .*": ACCOUNT,
+    r"cd environments/\w+ && terraform destroy": ACCOUNT,
+    r"(finbase check|terraform-compliance) .*plan\.json.*": ACCOUNT,
+    r"terraform show -json plan\.tfplan > plan\.json": ACCOUNT,
+    r"cd environments/\w+ && terraform providers lock .*": PROVIDER,
+    r"(FINBASE_TERRAFORM=\S+ )?finbase check": PROVIDER,
+    r".*\.venv-3\.13/bin/python .*": PROVIDER,
+}
+"""Commands, as whole expressions, that are not run, and why."""
+
+PRINTED_ONCE: Final = "Setting up .venv (once) …"
+"""Shown of a clone's first command; the copies here are set up."""
+
+USE_TERRAFORM: Final = re.compile(
+    r"(finbase|make) (check|upgrade|graph|prove|rehearse)|terraform (init|plan)"
+)
+LANGUAGES: Final = {"", "console", "sh", "diff", "yaml", "hcl", "json", "text", "mermaid", "ini"}
+PAGES: Final = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+)
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def is_run(step: Step) -> bool:
+    return bool(step.patch) or not any(re.fullmatch(each, step.command) for each in NOT_RUN)
+
+
+ALL: Final = {page: tuple(steps(page)) for page in PAGES}
+
+
+def walks() -> Iterator[object]:
+    for page, found in ALL.items():
+        run = [step for step in found if is_run(step)]
+        slow = any(USE_TERRAFORM.search(step.command) for step in run)
+        if run:
+            marks = [pytest.mark.terraform] if slow else []
+            yield pytest.param(page, marks=marks, id=name(page))
+
+
+@pytest.mark.parametrize("page", list(walks()))
+def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path)
+    for step in filter(is_run, ALL[page]):
+        code, printed = scratch.run(step)
+        told = f"{step.page}:{step.line}: {step.command or 'the change'} exited with {code}"
+        if step.shown is None:
+            assert code == 0, f"{told}:\n{printed}"
+            continue
+        shown = tuple(line for line in step.shown if line != PRINTED_ONCE)
+        difference = "\n".join(
+            difflib.unified_diff(shown, printed.splitlines(), "shown", "printed")
+        )
+        assert pattern(shown).fullmatch(printed), f"{told}:\n{difference}"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [step for found in ALL.values() for step in found if step.command],
+    ids=lambda step: f"{step.page}:{step.line}",
+)
+def test_a_command_has_the_options_that_it_is_given(step: Step) -> None:
+    assert list(faults(step.command)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_within_a_sentence_exist(page: Path) -> None:
+    text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text(), flags=re.M | re.S)
+    found = re.findall(r"(?<!`)`((?:finbase|make) [^`]+)`(?!`)", text)
+    wrong = {each: list(faults(each)) for each in found if "…" not in each}
+    known = "requires an argument"  # A sentence may name an option alone.
+    assert {each: f for each, f in wrong.items() if f and not f[0].endswith(f"{known}.")} == {}
+
+
+def test_nothing_is_left_out_in_silence() -> None:
+    counted = Counter(is_run(step) for found in ALL.values() for step in found)
+    assert counted[True] + counted[False] == sum(map(len, ALL.values()))
+    for each in NOT_RUN:
+        assert any(re.fullmatch(each, step.command) for found in ALL.values() for step in found), (
+            f"no page has {each}"
+        )
+    for page in PAGES:
+        for block in blocks(page):
+            where = f"{block.page}:{block.line}"
+            assert block.language in LANGUAGES or block.language.startswith("{"), where
+            if block.language not in ("console", "sh"):
+                assert not any(line.startswith("$ ") for line in block.lines), where
+
+
+def test_the_line_that_only_a_clone_prints_is_in_the_makefile() -> None:
+    assert f"@echo '{PRINTED_ONCE}'" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        (("a … c",), "a b c\n", True),
+        (("a", "…", "d"), "a\nb\nc\nd\n", True),
+        (("a", "…"), "a\n", True),
+        (("a",), "a\nb\n", False),
+        (("a", "b"), "a\n", False),
+        (("a",), "A\n", False),
+        (("…b",), "a\nb\n", False),
+        ((), "", True),
+        ((), "a\n", False),
+    ],
+)
+def test_how_shown_and_printed_are_compared(
+    shown: tuple[str, ...], printed: str, same: bool
+) -> None:
+    assert bool(pattern(shown).fullmatch(printed)) is same
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "finbase rendre",
+        "finbase render --chek",
+        "finbase check --json",
+        "finbase new modul exports",
+        "finbase show staging database port",
+        "make chekc",
+        "make check ENVIRONMENT=staging",
+        "terraform plan -outt=plan.tfplan",
+        "aws rds restore-db-instance-from-snapshot",
+        "aws kms cancel-key-deletion --key 4711",
+        "aws kms cancel-key-deletion",
+        "frobnicate --all",
+        "cd environments/staging && terraform aply",
+    ],
+)
+def test_a_command_that_is_wrong_is_found(command: str) -> None:
+    assert list(faults(command)) != []
+
+
+def test_the_site_is_built_without_a_warning_and_needs_no_network(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"),
+            *("-d", tmp_path / "read", ROOT / "docs", tmp_path / "site"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) >= len(list((ROOT / "docs").rglob("*.md")))
+    loads = re.compile(r"""<(?:script|img|iframe|source)\b[^>]*\bsrc="(?:https?:)?//[^"]*""")
+    linked = re.compile(r"""<link\b[^>]*\bhref="(?:https?:)?//[^"]*""")
+    for page in pages:
+        text = page.read_text()
+        assert not loads.findall(text) + linked.findall(text), page.name
+    for style in (tmp_path / "site").rglob("*.css"):
+        assert not re.findall(r"(?:@import|url\()\s*['\"]?(?:https?:)?//", style.read_text())
+
+
+def test_links_of_pages_outside_the_site_lead_somewhere() -> None:
+    for page in (ROOT / each for each in ("README.md", "CONTRIBUTING.md", "SECURITY.md")):
+        for address in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / address).exists(), f"{page.name}: {address}"

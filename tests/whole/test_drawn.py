@@ -1,0 +1,125 @@
+"""Any valid environment renders to valid Terraform, and its stack passes every feature."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from finbase.environment.load import load
+from finbase.judge.check import check
+from finbase.project.tree import lay_out
+from finbase.render.render import render_project, render_stack
+from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.workspace import Workspace
+from tests.support.sample import write
+from tests.support.strategies import REGISTRY, ROOT, environments
+
+SEED = int(os.environ.get("SOAK_SEED", "20261125"))
+SAMPLE, SOAK = 4, 40
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("drawn")
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(environment=environments())
+def test_what_is_drawn_is_valid_and_renders(scratch: Path, environment: dict[str, Any]) -> None:
+    loaded = load(write(scratch, environment), REGISTRY, scratch)
+    assert [str(note) for note in loaded.notes] == []
+    rendered = render_stack(loaded, ROOT / "templates")
+    assert PurePosixPath("environments/drawn/main.tf") in rendered
+
+
+def sample(count: int) -> list[dict[str, Any]]:
+    """So many environments, each with a name of its own; the seed decides which."""
+    found: list[dict[str, Any]] = []
+
+    @seed(SEED)
+    @settings(
+        max_examples=4 * count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(environments())
+    def collect(environment: dict[str, Any]) -> None:
+        found.append(environment)
+
+    collect()
+    chosen = random.Random(SEED).sample(found, count)
+    return [{**each, "environment": f"drawn-{n}"} for n, each in enumerate(chosen)]
+
+
+def project(root: Path, environments: list[dict[str, Any]]) -> Path:
+    """A project of these environments, rendered."""
+    for folder in ("features", "modules"):
+        shutil.copytree(ROOT / folder, root / folder)
+    loaded = [load(write(root, each), REGISTRY, root) for each in environments]
+    lay_out(render_project(loaded, REGISTRY, ROOT), root)
+    return root
+
+
+@pytest.mark.terraform
+def test_what_is_drawn_is_formatted(tmp_path: Path) -> None:
+    root = project(tmp_path, sample(40))
+    assert fmt_check([root / "environments"], find_terraform()) == ()
+
+
+@pytest.mark.terraform
+def test_what_is_drawn_passes_every_feature(tmp_path: Path) -> None:
+    proved(project(tmp_path, sample(SAMPLE)))
+
+
+@pytest.mark.soak
+@pytest.mark.terraform
+def test_much_that_is_drawn_passes_every_feature(tmp_path: Path) -> None:
+    proved(project(tmp_path, sample(SOAK)))
+
+
+def proved(root: Path) -> None:
+    names = sorted(path.stem for path in root.glob("environments/*.yaml"))
+    verdicts = list(check(root, names, jobs=2, progress=lambda *_: None))
+    assert [verdict.environment for verdict in verdicts] == names
+    for verdict in verdicts:
+        assert verdict.passed, (root / f"environments/{verdict.environment}.yaml").read_text()
+
+
+@pytest.mark.terraform
+def test_a_text_reaches_the_plan_as_it_was_written(tmp_path: Path) -> None:
+    """What means something to Jinja, HCL or YAML means nothing on its way to AWS."""
+    (environment,) = sample(1)
+    awkward = "${x} %{ if y } {{ z }} \"q\" 'a' \\n \\ # // /* é 日本 🙂 $${"
+    environment["modules"]["cache"]["description"] = awkward
+    environment["modules"]["database"]["parameters"] = {"work_mem": awkward, "search_path": "\n\t"}
+    root = project(tmp_path / "project", [environment])
+    (tmp_path / "scratch").mkdir()
+    with Workspace(find_terraform(), tmp_path / "scratch") as workspace:
+        plan = json.loads(workspace.plan(root / "environments" / "drawn-0", project=root))
+    after = {change["address"]: change["change"]["after"] for change in plan["resource_changes"]}
+    assert after["module.cache.aws_elasticache_serverless_cache.main"]["description"] == awkward
+    group = after["module.database.aws_db_parameter_group.main"]["parameter"]
+    values = {each["name"]: each["value"] for each in group}
+    assert values["work_mem"] == awkward
+    assert values["search_path"] == "\n\t"
+
+
+def test_the_sample_is_varied() -> None:
+    drawn = sample(40)
+    modules = [each["modules"] for each in drawn]
+    assert len({each["region"] for each in drawn}) > 5
+    assert {len(each["network"]["zones"]) for each in modules} == {2, 3, 4}
+    assert {len(each.get("replica", {}).get("instances", {})) for each in modules} >= {0, 1, 2, 3}
+    assert any("iops" in each["database"] for each in modules)
+    assert any(each["database"].get("multi_az") is False for each in modules)

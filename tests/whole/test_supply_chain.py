@@ -1,0 +1,476 @@
+"""What finbase is made of, and what is made of finbase: locked, known, licensed, reproducible."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from email.parser import BytesParser
+from functools import cache
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from finbase.judge import runner as compliance_runner
+from tests.support.commands import ROOT
+
+REQUIREMENTS = ROOT / "requirements"
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PAGE = (ROOT / "docs" / "evidence" / "supply-chain.md").read_text()
+FIXTURES = ROOT / "tests" / "fixtures" / "compliance"
+SBOM_TOOL = ROOT / "build" / "audit" / "bin" / "cyclonedx-py"
+
+
+# --- locks -------------------------------------------------------------------------------
+
+
+def entries(lock: Path) -> Iterator[tuple[Requirement, list[str]]]:
+    """Each requirement of a lock file, with its hashes."""
+    for entry in re.split(r"\n(?=\S)", lock.read_text().strip()):
+        requirement, *hashes = (part.strip() for part in entry.replace("\\\n", "\n").split("\n"))
+        yield Requirement(requirement), hashes
+
+
+def locked(name: str = "all.lock") -> dict[str, str]:
+    """What a lock file installs on this machine: name → version."""
+    return {
+        canonicalize_name(each.name): next(iter(each.specifier)).version
+        for each, _ in entries(REQUIREMENTS / name)
+        if each.marker is None or each.marker.evaluate()
+    }
+
+
+LOCKS = sorted(path.name for path in REQUIREMENTS.glob("*.lock"))
+
+
+def test_the_locks_are_those_that_are_known() -> None:
+    assert set(LOCKS) >= {"all.lock", "audit.lock", "build.lock", "fuzz.lock"}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_the_page_names_each_lock_and_the_releases_that_were_held_against_advisories(
+    name: str,
+) -> None:
+    where, counted = (line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
+    assert where.count("|") == 4
+    assert counted.split("|")[2].strip() == str(len(list(entries(REQUIREMENTS / name))))
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_line_of_a_lock_is_one_version_with_hashes(name: str) -> None:
+    found = list(entries(REQUIREMENTS / name))
+    assert found
+    for requirement, hashes in found:
+        assert [each.operator for each in requirement.specifier] == ["=="], requirement
+        assert requirement.url is None
+        assert hashes, requirement
+        assert all(re.fullmatch("--hash=sha256:[0-9a-f]{64}", each) for each in hashes)
+
+
+def test_every_install_demands_hashes() -> None:
+    """Only finbase itself is installed without, and then nothing else with it."""
+    text = (ROOT / "Makefile").read_text()
+    targets = sorted({*re.findall(r"^([\w./-]+):(?!=)", text, re.MULTILINE)} - {".PHONY"})
+    printed = subprocess.run(
+        ["make", "--dry-run", "--always-make", *targets],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    lines = printed.replace("\\\n", " ").splitlines()
+    found = [
+        line for line in lines if re.search(r"\b(pip|uv|npm|apt(-get)?) +(install|sync|ci)\b", line)
+    ]
+    assert len(found) >= 3
+    for line in found:
+        own = "--no-deps --editable ." in line
+        npm = "npm ci" in line and "--ignore-scripts" in line
+        assert own or "--require-hashes" in line or npm, line
+    assert not re.search(r"\b(curl|wget|git clone|pipx|uvx|npx)\b", printed)
+
+
+@pytest.mark.parametrize("group", ["dependencies", *PROJECT["dependency-groups"]])
+def test_the_lock_has_what_the_project_asks_for(group: str) -> None:
+    asked = PROJECT["dependency-groups"].get(group) or PROJECT["project"]["dependencies"]
+    versions = locked()
+    for requirement in map(Requirement, asked):
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    allowed = locked() | {"pip": None, "finbase": PROJECT["project"]["version"]}
+    installed = {canonicalize_name(d.name): d.version for d in distributions()}
+    foreign = {n: v for n, v in installed.items() if allowed.get(n, v if n == "pip" else "") != v}
+    assert {n: v for n, v in foreign.items() if n != "pip"} == {}
+    assert locked().keys() - installed.keys() == set()
+
+
+def from_npm() -> dict[str, dict[str, Any]]:
+    """What the lock of npm has: where a package is put → what is said of it."""
+    lock = json.loads((ROOT / "tests" / "node" / "package-lock.json").read_text())
+    assert lock["lockfileVersion"] == 3
+    return {place: each for place, each in lock["packages"].items() if place}
+
+
+def test_every_package_from_npm_is_one_version_with_a_hash() -> None:
+    packages = from_npm()
+    assert f"{len(packages)} packages" in PAGE
+    for place, each in packages.items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+(-[\w.]+)?", each["version"]), place
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", each.get("integrity", "")), place
+        assert not each.get("hasInstallScript"), place
+
+
+def test_what_is_asked_of_npm_is_what_is_locked() -> None:
+    asked = json.loads((ROOT / "tests" / "node" / "package.json").read_text())["devDependencies"]
+    packages = from_npm()
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in asked} == asked
+
+
+def test_every_licence_from_npm_is_allowed_and_counted() -> None:
+    counted = Counter(each.get("license") for each in from_npm().values())
+    assert set(counted) <= ALLOWED
+    for name, number in counted.items():
+        assert f"{name} ({number})" in PAGE
+
+
+# --- what must never run ------------------------------------------------------------------
+
+
+def test_judging_a_plan_imports_no_ipython(tmp_path: Path) -> None:
+    """terraform-compliance asks for a prompt that only its debugging opens: it gets a stand-in."""
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(json.loads((FIXTURES / "plan.json").read_text())))
+    features = FIXTURES / "features"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-P", "-X", "importtime", compliance_runner.__file__),
+            *("-f", features, "-b", features / "steps", "-p", plan, "--no-ansi"),
+            f"--cucumber-json={tmp_path / 'report.json'}",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in importlines(done.stderr)
+    }
+    assert {"terraform_compliance", "radish", "diskcache"} <= imported
+    comes_with_it = {"IPython", "jedi", "pexpect", "pickleshare", "prompt_toolkit", "traitlets"}
+    assert not imported & comes_with_it
+
+
+def importlines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("import time:")]
+
+
+def test_no_file_of_ours_imports_it() -> None:
+    sources = [*(ROOT / "generator" / "finbase").rglob("*.py"), *(ROOT / "features").rglob("*.py")]
+    assert len(sources) > 50
+    for path in sources:
+        assert not re.search(r"^\s*(from|import) (IPython|diskcache)\b", path.read_text(), re.M)
+
+
+# --- advisories --------------------------------------------------------------------------
+
+
+def test_every_advisory_that_is_ignored_is_of_what_is_locked_and_explained() -> None:
+    lines = (REQUIREMENTS / "audit.ignore").read_text().splitlines()
+    ignored = [line.split(maxsplit=2) for line in lines if not line.startswith("#")]
+    assert ignored
+    versions = locked()
+    for advisory, release, reason in ignored:
+        name, _, version = release.partition("==")
+        assert versions.get(name) == version, f"{advisory} is of {release}, which is not locked"
+        assert advisory in PAGE
+        assert len(reason) > 20
+
+
+# --- licences ----------------------------------------------------------------------------
+
+SAME = {
+    "Apache Software License": "Apache-2.0",
+    "MIT License": "MIT",
+    "BSD License": "BSD",
+    "ISC License (ISCL)": "ISC",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+}
+ALLOWED = {
+    *("0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python"),
+    *("ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0"),
+}
+# Read by hand, since their metadata does not say it, or says something else than their files.
+BY_HAND = {
+    "docutils": (
+        "Public Domain, BSD and, for one Emacs mode that no wheel has, GPL",
+        "Public Domain",
+    ),
+    "junit-xml": ("MIT, called freely distributable as well", "Permission is hereby granted"),
+    "tag-expressions": ("MIT in its licence file, GPL-3.0+ in its classifier", "The MIT License"),
+}
+
+
+def licence(distribution: Distribution) -> str:
+    """The licence that the metadata of a package declares, as an SPDX expression where it can."""
+    metadata = distribution.metadata
+    if "License-Expression" in metadata:
+        return str(metadata["License-Expression"])
+    names = [
+        each.rpartition(" :: ")[2]
+        for each in metadata.get_all("Classifier") or []
+        if each.startswith("License ::")
+    ]
+    text = str(metadata["License"]) if "License" in metadata else "not declared"
+    declared = names or [text.strip().split("\n")[0]]
+    return " AND ".join(sorted(SAME.get(each, each) for each in declared))
+
+
+@cache
+def installed() -> dict[str, Distribution]:
+    return {canonicalize_name(each.name): each for each in distributions()}
+
+
+def runtime() -> set[str]:
+    """What is installed with finbase alone, without its extras."""
+    found: set[str] = set()
+    queue = [Requirement(each) for each in PROJECT["project"]["dependencies"]]
+    while queue:
+        requirement = queue.pop()
+        name = canonicalize_name(requirement.name)
+        extras = requirement.extras or {""}
+        markers = [{**default_environment(), "extra": extra} for extra in extras]
+        if name in found or not any(
+            requirement.marker is None or requirement.marker.evaluate(each)  # type: ignore[arg-type]
+            for each in markers
+        ):
+            continue
+        found.add(name)
+        queue += [
+            inner
+            for each in installed()[name].requires or ()
+            if "extra ==" not in str((inner := Requirement(each)).marker)
+        ]
+    return found
+
+
+def test_every_licence_is_allowed() -> None:
+    names = set(installed()) - {"finbase"}
+    declared = {name: licence(installed()[name]) for name in names - BY_HAND.keys()}
+    refused = {
+        name: text
+        for name, text in declared.items()
+        if not set(re.split(r" (?:AND|OR) |[()]+", text)) - {""} <= ALLOWED
+    }
+    assert refused == {}
+
+
+@pytest.mark.parametrize("name", sorted(BY_HAND))
+def test_a_licence_that_was_read_by_hand_still_stands_there(name: str) -> None:
+    said, text = BY_HAND[name]
+    distribution = installed()[name]
+    assert not set(licence(distribution).split(" AND ")) <= ALLOWED, "no need to read it by hand"
+    files = [
+        each for each in distribution.files or () if re.search("LICEN|COPYING", each.name, re.I)
+    ]
+    texts = [Path(str(each.locate())).read_text(errors="replace") for each in files]
+    assert any(text in each for each in texts), f"{name}: {said}"
+    assert name in PAGE
+
+
+def test_the_page_lists_the_licences_of_what_is_installed_with_finbase() -> None:
+    table = PAGE.partition("| licence | packages |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.MULTILINE)
+    listed = {name: text for text, names in rows for name in names.split(", ")}
+    wanted = {
+        name: BY_HAND[name][0] if name in BY_HAND else licence(installed()[name])
+        for name in runtime()
+    }
+    assert listed == wanted
+
+
+# --- wheel and source archive -------------------------------------------------------------
+
+
+def files_of_the_project() -> list[Path]:
+    """All that git knows or would take."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [
+        Path(name) for name in sorted(done.stdout.split("\0")) if name and (ROOT / name).is_file()
+    ]
+
+
+def build(folder: Path, *, epoch: int | None, umask: int, when: int) -> dict[str, bytes]:
+    """Copy the project, with times and modes of its own, and build both archives of it."""
+    source = folder / "finbase"
+    before = os.umask(umask)
+    try:
+        for name in files_of_the_project():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, source / name)
+            os.utime(source / name, (when, when))
+        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        environ.pop("SOURCE_DATE_EPOCH", None)
+        if epoch is not None:
+            environ["SOURCE_DATE_EPOCH"] = str(epoch)
+        command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder / "out")]
+        subprocess.run(command, cwd=source, env=environ, capture_output=True, check=True)
+    finally:
+        os.umask(before)
+    return {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    build(folder, epoch=1_700_000_000, umask=0o022, when=1_700_000_000)
+    return folder / "out"
+
+
+def test_the_same_sources_give_the_same_archives(built: Path, tmp_path: Path) -> None:
+    """In another folder, with other times and modes of the files."""
+    again = build(tmp_path / "é a", epoch=1_700_000_000, umask=0o077, when=1_000_000_000)
+    assert {path.name: path.read_bytes() for path in built.iterdir()} == again
+    assert len(again) == 2
+
+
+def test_the_wheel_holds_the_package_and_its_manual_page(built: Path) -> None:
+    (path,) = built.glob("*.whl")
+    with zipfile.ZipFile(path) as wheel:
+        names = set(wheel.namelist())
+        metadata = BytesParser().parsebytes(wheel.read("finbase-0.1.0.dist-info/METADATA"))
+    own = {
+        str(name.relative_to("generator"))
+        for name in files_of_the_project()
+        if name.parts[0] == "generator"
+    }
+    manual = {"finbase-0.1.0.data/data/share/man/man1/finbase.1"}
+    assert {name for name in names if ".dist-info/" not in name} == own | manual
+    assert own >= {
+        "finbase/cli.py",
+        "finbase/plan/plan_schema.json",
+        "finbase/aws/regions.yaml",
+    }
+    assert metadata.get_all("Requires-Dist")
+    required = [each for each in metadata.get_all("Requires-Dist") or [] if "extra" not in each]
+    assert {canonicalize_name(Requirement(each).name) for each in required} == {
+        canonicalize_name(Requirement(each).name) for each in PROJECT["project"]["dependencies"]
+    }
+
+
+def test_the_source_archive_is_the_checkout(built: Path) -> None:
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+        modes = {member.mode & 0o7666 for member in archive if member.isfile()}
+    assert names == {"PKG-INFO", *map(str, files_of_the_project())}
+    assert modes == {0o644}
+
+
+def test_a_wheel_of_the_source_archive_is_the_wheel(built: Path, tmp_path: Path) -> None:
+    (source,) = built.glob("*.tar.gz")
+    (wheel,) = built.glob("*.whl")
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    command = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        "wheel",
+        "--directory",
+        "out",
+    ]
+    environ = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(command, cwd=folder, env=environ, capture_output=True, check=True)
+    assert (folder / "out" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_the_wheel_works_without_the_checkout(built: Path, tmp_path: Path) -> None:
+    """It is the tool; templates, contracts, features and environments are the project's."""
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "wheel")
+    project = tmp_path / "project"
+    for folder in ("templates", "environments", "modules", "features"):
+        shutil.copytree(ROOT / folder, project / folder)
+    script = (
+        "import sys\n"
+        f"sys.path[:] = [p for p in sys.path if not p.startswith({str(ROOT / 'generator')!r})]\n"
+        f"sys.path.insert(0, {str(tmp_path / 'wheel')!r})\n"
+        "import finbase\n"
+        f"assert finbase.__file__.startswith({str(tmp_path / 'wheel')!r}), finbase.__file__\n"
+        "from finbase.cli import main\n"
+        "main(prog_name='finbase')\n"
+    )
+
+    def finbase(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-P", "-c", script, *arguments],
+            cwd=project,
+            env={**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    rendered = finbase("render", "--check")
+    assert rendered.returncode == 0, rendered.stdout + rendered.stderr
+    judged = finbase("check", "--plan", str(FIXTURES / "plan.json"))
+    assert judged.returncode == 1, judged.stderr
+    assert "F01" in judged.stdout
+
+
+# --- the bill of materials ----------------------------------------------------------------
+
+
+def sbom(target: Path, checked: str) -> dict[str, Any]:
+    assert SBOM_TOOL.is_file(), "`make build/audit/ready` installs cyclonedx-py"
+    command: list[str | Path] = [SBOM_TOOL, "environment", "--pyproject", ROOT / "pyproject.toml"]
+    command += ["--output-reproducible", checked, "--output-file", target, sys.executable]
+    subprocess.run(command, cwd=target.parent, capture_output=True, check=True)
+    document: dict[str, Any] = json.loads(target.read_bytes())
+    return document
+
+
+def test_the_bill_of_materials_lists_what_is_locked_and_is_reproducible(tmp_path: Path) -> None:
+    first = sbom(tmp_path / "first.json", "--validate")
+    sbom(tmp_path / "second.json", "--no-validate")
+    assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
+    assert str(ROOT) not in (tmp_path / "first.json").read_text()
+    listed = {str(canonicalize_name(c["name"])): c["version"] for c in first["components"]}
+    listed.pop("pip", None)
+    assert listed == locked()
+    assert first["metadata"]["component"]["name"] == "finbase"
+    (root,) = [each for each in first["dependencies"] if each["ref"] == "root-component"]
+    direct = {canonicalize_name(each.partition("==")[0]) for each in root["dependsOn"]}
+    assert direct >= {
+        canonicalize_name(Requirement(each).name) for each in PROJECT["project"]["dependencies"]
+    }
+    assert all(each.get("licenses") for each in first["components"])
+
+
+def test_the_tools_of_the_audit_are_not_installed_with_the_rest() -> None:
+    """They bring some fifty packages that nothing of finbase needs."""
+    assert importlib.util.find_spec("pip_audit") is None
+    assert locked("audit.lock").keys() >= {"pip-audit", "cyclonedx-bom"}
