@@ -14,7 +14,7 @@ PIP_INSTALL := $(BIN)/python $(INSTALL) --no-build-isolation
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check judge prove plan apply test docs man soak fuzz mutants lint format audit sbom lock clean
+.PHONY: help render check judge prove plan apply test docs reference soak fuzz mutants lint format audit sbom lock clean
 .PHONY: benchmark benchmark-scaling benchmark-check benchmark-cdktf
 
 help: ## List the targets
@@ -44,8 +44,8 @@ test: .venv/ready .venv/judge/ready build/audit/ready ## Run all tests, those wi
 docs: .venv/ready ## Build the pages into build/docs, without a warning
 	@$(BIN)/sphinx-build -q -W --keep-going -n -d build/doctrees docs build/docs
 
-man: .venv/ready ## Write the manual page
-	@FINBASE_UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/whole/test_man_page.py
+reference: .venv/ready ## Generate the pages of docs/reference
+	@$(BIN)/python -m docs.generate
 
 soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/project/test_interruption.py tests/whole/test_drawn.py tests/rotation tests/rehearsal/test_rehearse.py

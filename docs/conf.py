@@ -1,15 +1,17 @@
-"""How Sphinx makes the site of these pages: MyST for Markdown, furo for its looks.
+"""Sphinx settings: MyST reads the Markdown, sphinx-click documents the commands, furo is the theme.
 
-Everything that the site needs is in it: no font, script or picture comes from elsewhere.
+The built site is self-contained: it loads no font, script or image from another host.
 """
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import click
 from docutils import nodes
 from sphinx.addnodes import download_reference, pending_xref
 from sphinx.application import Sphinx
@@ -19,7 +21,7 @@ project: Final = "finbase"
 author: Final = "the finbase project"
 version = release = installed("finbase")
 
-extensions: Final = ["myst_parser"]
+extensions: Final = ["myst_parser", "sphinx_click"]
 exclude_patterns: Final = ["conf.py"]
 nitpicky: Final = True
 
@@ -39,16 +41,16 @@ PROJECT: Final = HERE.parent
 
 
 class LinksOutOfTheSite(SphinxTransform):
-    """Links to files of the project that are no pages: their text stays, the link goes.
+    """Replace links to project files outside ``docs/`` by their text.
 
-    In a checkout the same link opens the file; the site has no copy of it that could grow old.
-    A link to what is not there stays one, so that the build warns.
+    In a checkout the link opens the file, but the site has no copy of it. Links to missing files
+    stay, so that the build warns about them.
     """
 
     default_priority = 5
 
     def apply(self, **_: object) -> None:
-        """Replace each such link by the text that it has."""
+        """Replace each such link by its text."""
         for link in list(self.document.findall(_is_link)):
             target = self._target(link)
             inside = target.is_relative_to(PROJECT) and not target.is_relative_to(HERE)
@@ -56,7 +58,7 @@ class LinksOutOfTheSite(SphinxTransform):
                 link.replace_self(link.children)
 
     def _target(self, link: nodes.Element) -> Path:
-        """The file or folder that a link means, if it means one."""
+        """Return the file or folder that a link points to, or ``/`` for a web address."""
         folder = Path(self.env.doc2path(self.env.docname)).parent
         if link.get("refdomain") == "doc":  # MyST has taken the suffix off already.
             return (HERE / f"{link['reftarget']}.md").resolve()
@@ -68,7 +70,20 @@ def _is_link(node: nodes.Node) -> bool:
     return isinstance(node, download_reference | pending_xref | nodes.reference)
 
 
+def to_restructured_text(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Convert help text in place: code in backticks, examples as literal blocks.
+
+    Click marks examples by a backspace, which sphinx-click turns into a line block (``| …``).
+    """
+    text = re.sub(r"`([^`\n]+)`", r"``\1``", "\n".join(lines))
+    text = re.sub(r"^\| Examples:\n", "Examples::\n\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^\|   ", "    ", text, flags=re.MULTILINE)
+    lines[:] = text.split("\n")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the transform."""
+    """Register the transform and the conversion of help texts."""
     app.add_transform(LinksOutOfTheSite)
+    app.connect("sphinx-click-process-description", to_restructured_text)
+    app.connect("sphinx-click-process-options", to_restructured_text)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Every code that an error or a note may carry, and where more is said of it."""
+"""Generate the list of all codes of errors and notes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["page"]
 
 _INTRODUCTION = """# Codes
 
-A code stands in brackets at the end of a message, as in
+Messages end with a code in brackets:
 
 ```text
 environments/production.yaml:28:20: `database.port` must be from 1150 to 65535, not 1000 [FB135]
 ```
 
-A code never changes its meaning. `finbase explain FB135` tells of one on the terminal;
-[the rules](../rules.md) have all of them with reason, source and examples."""
+A code never changes its meaning. `finbase explain FB135` explains it in the terminal.
+[The rules](rules.md) list every code with its reason, source and examples."""
 
 
 def page() -> str:
-    """All codes in Markdown, by number."""
+    """Return the page of all codes, ordered by number."""
     own = {rule.code: rule for rule in rules.RULES}
     rows = []
     for number, title in sorted(rules.TITLES.items()):
@@ -31,5 +31,5 @@ def page() -> str:
         else:
             kind = "note" if own[number].note else "error, exit code 2"
             anchor = slug(f"{number}: {title}")
-        rows.append((f"[{code(number)}](../rules.md#{anchor})", kind, title))
-    return joined(_INTRODUCTION, table(("code", "kind", "what"), rows))
+        rows.append((f"[{code(number)}](rules.md#{anchor})", kind, title))
+    return joined(_INTRODUCTION, table(("code", "kind", "meaning"), rows))

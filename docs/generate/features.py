@@ -1,4 +1,4 @@
-"""The failure catalogue and every scenario that encodes it, from the feature files."""
+"""Generate the page of the failure catalogue and its scenarios from the feature files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ __all__ = ["page"]
 
 _INTRODUCTION = """# Features and the failure catalogue
 
-`features/failures.yaml` is the list of the failures, `features/*.feature` has the scenarios that
-find them in a plan, and `features/mutations.yaml` the ways in which each has been put back, to see
-it found.
-[Why each failure matters](../explanation/failures.md) is a page of its own."""
+`features/failures.yaml` lists the failures. The scenarios in `features/*.feature` detect them in a
+plan. `features/mutations.yaml` lists changes that put each failure back, to prove that a scenario
+detects it. [Why each failure matters](../explanation/failures.md) explains them."""
 
 
 def page(features: Path) -> str:
-    """The catalogue, and every scenario below its feature, in Markdown."""
+    """Return the page: the catalogue, then every scenario below its feature."""
     read_features = [read_feature(path) for path in sorted(features.glob("*.feature"))]
     catalogue, proofs = list[tuple[str, ...]](), list[tuple[str, ...]]()
     mutations = Counter(mutation.failure for mutation in load_mutations(features))
@@ -42,7 +41,7 @@ def page(features: Path) -> str:
 
 
 def _links(read_features: Sequence[Feature], failure: str) -> Iterator[str]:
-    """Links to the scenarios of a failure."""
+    """Yield a link to each scenario that detects the failure."""
     for feature in read_features:
         for scenario in feature.scenarios:
             if failure in scenario.tags:

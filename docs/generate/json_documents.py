@@ -1,4 +1,4 @@
-"""The JSON that commands write, from the JSON Schemas of the documents."""
+"""Generate the page of the JSON documents that commands write, from their JSON Schemas."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from docs.generate.markdown import page as joined
 __all__ = ["SHAPES", "page"]
 
 SHAPES: Final = Path(__file__).resolve().parents[2] / "generator" / "finbase" / "report" / "shapes"
-"""A JSON Schema for each command that writes a document, called as the command."""
+"""The folder of JSON Schemas; each file is named after the command that writes the document."""
 
 _INTRODUCTION = """# JSON documents
 
-A command with `--json FILE` writes what it found as one JSON document; `-` is standard output, and
-what people read then goes to standard error. `schema_version` is raised when a key changes its
-meaning or goes; a new key does not raise it, so readers should pass over keys that they do not
-know. `generator/finbase/report/shapes/` has the JSON Schema of each document; this page is written
-from it."""
+With `--json FILE`, a command writes its result as one JSON document. With `--json -` the document
+goes to standard output and the text to standard error. `schema_version` grows when a key changes
+its meaning or is removed. New keys do not raise it, so readers should ignore unknown keys.
+The JSON Schema of each document is in `generator/finbase/report/shapes/`."""
 
 
 def page() -> str:
-    """Each document with its version and all its keys, in Markdown."""
+    """Return the page: every document with its version and all keys."""
     return joined(_INTRODUCTION, *map(_section, sorted(SHAPES.glob("*.json"))))
 
 
@@ -34,19 +33,19 @@ def _section(path: Path) -> str:
     return joined(
         f"## finbase {path.stem.replace('-', ' ')}",
         f"{shape['title']}.",
-        table(("key", "type", "what it is"), _rows(shape, "")),
+        table(("key", "type", "meaning"), _rows(shape, "")),
     )
 
 
 def _rows(shape: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
-    """The keys below a part of a document: those of an object, or of what a list holds."""
+    """Yield a row for each key below an object, or below the items of a list."""
     required = shape.get("required", ())
     for name, below in shape.get("properties", {}).items():
-        way = f"{path}.{name}" if path else name
-        about = below.get("description", "")
+        key_path = f"{path}.{name}" if path else name
+        description = below.get("description", "")
         absent = "" if name in required else "may be absent"
-        yield code(way), _type(below), " ".join(filter(None, (about, absent)))
-        yield from _rows(below, way)
+        yield code(key_path), _type(below), " ".join(filter(None, (description, absent)))
+        yield from _rows(below, key_path)
     for key, mark in (("items", "[]"), ("additionalProperties", ".*")):
         if isinstance(below := shape.get(key), Mapping):
             yield from _rows(below, path + mark)
@@ -55,7 +54,7 @@ def _rows(shape: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]
 
 
 def _type(shape: Mapping[str, Any]) -> str:
-    """The type in words that JSON has, or the values where there are few."""
+    """Return the JSON type in words, or the allowed values."""
     if "const" in shape:
         return code(json.dumps(shape["const"]))
     if "enum" in shape:
@@ -63,5 +62,5 @@ def _type(shape: Mapping[str, Any]) -> str:
     if "anyOf" in shape:
         return " or ".join(dict.fromkeys(_type(below) for below in shape["anyOf"]))
     types = shape.get("type", "any")
-    words = types if isinstance(types, str) else " or ".join(types)
-    return f"{words} of {_type(shape['items'])}" if words == "array" and "items" in shape else words
+    name = types if isinstance(types, str) else " or ".join(types)
+    return f"{name} of {_type(shape['items'])}" if name == "array" and "items" in shape else name

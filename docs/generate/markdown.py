@@ -1,4 +1,4 @@
-"""Pieces of Markdown: tables, code, headings that can be linked to."""
+"""Write pieces of Markdown: tables, code, anchors of headings."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ def page(*parts: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table; line breaks in cells become spaces, and pipes are escaped."""
+    """Return a table; line breaks in cells become spaces, and pipes are escaped."""
     lines = [_row(head), "|" + "---|" * len(head), *map(_row, rows)]
     return "\n".join(lines)
 
 
 def code(text: str) -> str:
-    """Write a text as code; nothing where there is none."""
+    """Return the text as inline code, or an empty string for an empty text."""
     return f"`{text}`" if text else ""
 
 
 def block(language: str, text: str) -> str:
-    """Write a block of code."""
+    """Return a fenced code block."""
     return f"```{language}\n{text}\n```"
 
 
 def escaped(text: str) -> str:
-    """Write a text in which ``<`` begins no HTML."""
+    """Escape ``<``, so that it does not start an HTML tag."""
     return text.replace("<", "\\<")
 
 
 def slug(heading: str) -> str:
-    """Return the anchor that GitHub and MyST give a heading."""
+    """Return the anchor that GitHub and MyST derive from a heading.
+
+    >>> slug("FB201: a zone lies outside the region")
+    'fb201-a-zone-lies-outside-the-region'
+    """
     words = re.sub(r"[^\w\- ]", "", heading.lower())
     return words.strip().replace(" ", "-")
 

@@ -1,4 +1,4 @@
-"""Every version of every module: its inputs, wiring, rules and outputs, as its README has them."""
+"""Generate a page per module: inputs, wiring, rules and outputs of each version's README."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from finbase.contract.registry import Registry
 
 __all__ = ["pages"]
 
-_KEPT = ("Inputs", "Wiring", "Rules across inputs", "Outputs")
+_SECTIONS = ("Inputs", "Wiring", "Rules across inputs", "Outputs")
 _PRESENCE = {
     "one": "every environment has one",
     "optional": "an environment has one or none",
@@ -21,7 +21,7 @@ _PRESENCE = {
 
 
 def pages(root: Path) -> Mapping[str, str]:
-    """The page of each module, by its name; and that of them all, as ``index``."""
+    """Return the page of each module by its name, and the list of modules as ``index``."""
     registry = Registry(root)
     return {"index": _index(registry), **{name: _page(registry, name) for name in registry.names}}
 
@@ -41,8 +41,8 @@ def _index(registry: Registry) -> str:
         )
     return joined(
         "# Modules",
-        "What an environment file gives each module, what the stack wires, and what comes out.",
-        table(("module", "what it is", "how many", "versions"), rows),
+        "What an environment file sets in each module, what the stack wires, and the outputs.",
+        table(("module", "purpose", "how many", "versions"), rows),
         "```{toctree}\n:hidden:\n\n" + "\n".join(registry.names) + "\n```",
     )
 
@@ -65,8 +65,8 @@ def _version(registry: Registry, name: str, version: str) -> str:
 
 
 def _sections(readme: str, version: str) -> Iterator[str]:
-    """The sections of a README that say what goes in and comes out, one level further down."""
+    """Yield the README sections about inputs and outputs, one heading level lower."""
     for section in re.split(r"^## ", readme, flags=re.MULTILINE)[1:]:
         title, _, text = section.partition("\n")
-        if title in _KEPT:
+        if title in _SECTIONS:
             yield joined(f"### {title} of {version}", text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -24,9 +23,7 @@ from tests.support.commands import ROOT
 from tests.support.sample import changed, write
 
 REGISTRY = Registry(ROOT)
-PAGE = ROOT / "docs" / "reference" / "rules.md"
 FAILURES = load_failures(ROOT / "features")
-MARK = "FINBASE_UPDATE_DOCS=1 pytest tests/environment/test_rules_text.py -->\n\n"
 READINGS = {reading.code: reading for reading in readings()}
 # These are about the file itself, its size or its neighbours: their examples are in words.
 IN_WORDS = {
@@ -39,15 +36,6 @@ IN_WORDS = {
 
 def finbase(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["--project", str(ROOT), *arguments])
-
-
-def test_the_page_is_as_rendered() -> None:
-    text = PAGE.read_text()
-    assert text.count(MARK) == 1
-    head = text[: text.index(MARK) + len(MARK)]
-    if os.environ.get("FINBASE_UPDATE_DOCS"):
-        PAGE.write_text(head + handbook.page(REGISTRY))
-    assert PAGE.read_text() == head + handbook.page(REGISTRY)
 
 
 def test_the_list_names_every_code_and_every_bound() -> None:

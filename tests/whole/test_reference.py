@@ -1,66 +1,55 @@
-"""The reference pages are what the project says today: ``FINBASE_UPDATE_DOCS=1`` writes them."""
+"""Check that the reference pages are up to date and complete; ``make reference`` writes them."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import click
 import pytest
 
-from docs.generate import MARK, commands, pages
+from docs.generate import FOLDER, is_generated, pages, write
 from docs.generate.markdown import escaped
 from finbase.contract.registry import Registry
 from finbase.environment import rules
 from finbase.judge.catalogue import load_failures
 from finbase.judge.features import read_feature
+from tests.support.command_tree import examples, walk
 from tests.support.commands import ROOT
 from tests.support.options import faults
 
 JOINED = {"finbase report merge"}
 """Commands that write the document of another one."""
 
-FOLDER = ROOT / "docs" / "reference"
 PAGES = pages(ROOT)
 
 
-def written() -> set[str]:
-    found = (path for path in FOLDER.rglob("*.md") if path.read_text().startswith(MARK))
-    return {path.relative_to(FOLDER).as_posix() for path in found}
-
-
-def test_no_page_is_left_of_what_is_gone() -> None:
-    if os.environ.get("FINBASE_UPDATE_DOCS"):
-        for path in written() - PAGES.keys():
-            (FOLDER / path).unlink()
-    assert written() <= PAGES.keys()
+def test_reference_has_no_page_without_subject() -> None:
+    generated = {path for path in (ROOT / FOLDER).rglob("*.md") if is_generated(path)}
+    assert {path.relative_to(ROOT / FOLDER).as_posix() for path in generated} < PAGES.keys()
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_as_written(path: str) -> None:
-    file = FOLDER / path
-    if os.environ.get("FINBASE_UPDATE_DOCS"):
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(PAGES[path])
-    assert file.read_text() == PAGES[path], (
-        "run: FINBASE_UPDATE_DOCS=1 pytest tests/whole/test_reference.py"
-    )
+def test_reference_page_is_up_to_date(path: str) -> None:
+    text = (ROOT / FOLDER / path).read_text()
+    assert text == PAGES[path], "out of date; run: make reference"
 
 
-def test_every_command_has_its_options_and_examples() -> None:
-    text = PAGES["commands.md"]
-    for context in commands.walk():
-        assert f"\n## {context.command_path}\n" in text
-        part = text.partition(f"\n## {context.command_path}\n")[2].partition("\n## ")[0]
-        for parameter in context.command.get_params(context):
-            if isinstance(parameter, click.Option) and not parameter.hidden:
-                assert all(option in part for option in parameter.opts), context.command_path
+def test_write_reference_restores_and_removes_pages(project: Path) -> None:
+    folder = project / FOLDER
+    (folder / "modules").mkdir(parents=True)
+    rules_page = (ROOT / FOLDER / "rules.md").read_text()
+    (folder / "rules.md").write_text(rules_page[:-100])
+    (folder / "modules" / "gone.md").write_text(PAGES["codes.md"])
+    (folder / "files.md").write_text("by hand\n")
+    write(project)
+    assert {
+        path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.md")
+    } == {**PAGES, "files.md": "by hand\n"}
 
 
-def test_every_command_that_writes_json_has_its_document() -> None:
+def test_json_page_has_every_command_with_json() -> None:
     options = {
         context.command_path
-        for context in commands.walk()
+        for context in walk()
         if any("--json" in parameter.opts for parameter in context.command.params)
     }
     sections = PAGES["json.md"].split("\n## ")[1:]
@@ -69,28 +58,32 @@ def test_every_command_that_writes_json_has_its_document() -> None:
         assert "\n| `schema_version` | `" in section
 
 
-EXAMPLES = [line for context in commands.walk() for line in commands.examples(context.command)]
+def test_every_command_has_examples() -> None:
+    paths = {context.command_path for context in walk() if not examples(context.command)}
+    assert paths == {"finbase"}
+
+
+EXAMPLES = [line for context in walk() for line in examples(context.command)]
 
 
 @pytest.mark.parametrize("line", EXAMPLES)
-def test_the_examples_of_a_command_are_commands(line: str) -> None:
+def test_help_examples_are_valid_commands(line: str) -> None:
     assert list(faults(line)) == []
 
 
-def test_every_input_and_output_of_every_version_is_named() -> None:
+def test_module_pages_name_all_inputs_and_outputs() -> None:
     registry = Registry(ROOT)
-    for name in registry.names:
-        text = PAGES[f"modules/{name}.md"]
-        for version in registry.versions(name):
-            contract = registry.get(name, version)
-            names = [*(each.name for each in contract.variables)]
-            names += [each.name for each in contract.outputs]
-            part = text.partition(f"\n## {name} {version}\n")[2].partition(f"\n## {name} ")[0]
-            missing = [each for each in names if f"\n| `{each}` |" not in part]
-            assert missing == [], f"{name} {version}"
+    for module in registry.names:
+        text = PAGES[f"modules/{module}.md"]
+        for version in registry.versions(module):
+            contract = registry.get(module, version)
+            names = [value.name for value in (*contract.variables, *contract.outputs)]
+            part = text.partition(f"\n## {module} {version}\n")[2].partition(f"\n## {module} ")[0]
+            missing = [name for name in names if f"\n| `{name}` |" not in part]
+            assert missing == [], f"{module} {version}"
 
 
-def test_every_code_failure_and_scenario_is_named() -> None:
+def test_pages_name_all_codes_failures_and_scenarios() -> None:
     assert all(f"[`{code}`]" in PAGES["codes.md"] for code in rules.TITLES)
     text = PAGES["features.md"]
     for failure in load_failures(ROOT / "features"):
@@ -105,7 +98,7 @@ def test_every_code_failure_and_scenario_is_named() -> None:
         assert all(f"\n### {escaped(title)}\n" in text for title in titles)
 
 
-def test_a_feature_is_read_with_its_words_tags_and_steps(tmp_path: Path) -> None:
+def test_read_feature_returns_text_tags_and_steps(tmp_path: Path) -> None:
     path = tmp_path / "a.feature"
     path.write_text(
         "Feature: A\n\n  Words of it.\n\n"
@@ -120,7 +113,7 @@ def test_a_feature_is_read_with_its_words_tags_and_steps(tmp_path: Path) -> None
     assert two.text == "Given <y>\n\nExamples:\n  | y |"
 
 
-def test_tags_are_of_the_scenario_that_they_stand_above(tmp_path: Path) -> None:
+def test_read_feature_assigns_tags_to_next_scenario(tmp_path: Path) -> None:
     path = tmp_path / "a.feature"
     path.write_text(
         "@all\nFeature: A\n\n  @F01 @high\n  @noskip\n  Scenario: One\n    Given x\n\n"

@@ -353,7 +353,7 @@ def test_the_same_sources_give_the_same_archives(built: Path, tmp_path: Path) ->
     assert len(again) == 2
 
 
-def test_the_wheel_holds_the_package_and_its_manual_page(built: Path) -> None:
+def test_wheel_holds_only_the_package(built: Path) -> None:
     (path,) = built.glob("*.whl")
     with zipfile.ZipFile(path) as wheel:
         names = set(wheel.namelist())
@@ -363,8 +363,7 @@ def test_the_wheel_holds_the_package_and_its_manual_page(built: Path) -> None:
         for name in files_of_the_project()
         if name.parts[0] == "generator"
     }
-    manual = {"finbase-0.1.0.data/data/share/man/man1/finbase.1"}
-    assert {name for name in names if ".dist-info/" not in name} == own | manual
+    assert {name for name in names if ".dist-info/" not in name} == own
     assert own >= {
         "finbase/cli.py",
         "finbase/plan/plan_schema.json",
