@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from finbase.commands import rehearse as command
-from finbase.commands._rendered import Rendered, load_rendered
+from finbase.commands._rendered import load_rendered
 from finbase.errors import FinbaseError
 from finbase.rehearsal import rehearse as module
 from finbase.rehearsal.model import Rehearsal, Step
 from finbase.release.integrity import Breach
+from finbase.release.standing import Standing
 from finbase.terraform.program import Terraform
 from tests.support.commands import ROOT, finbase
 
@@ -41,11 +42,11 @@ def passes(*_: Any, **__: Any) -> Rehearsal:
 def test_a_release_that_was_edited_is_noted(monkeypatch: pytest.MonkeyPatch, edited: bool) -> None:
     """A render would not put it back, so it is no change."""
 
-    def rendered(root: Path, names: list[str]) -> Rendered:
+    def rendered(root: Path, names: list[str]) -> Standing:
         found = load_rendered(root, names)
         breach = Breach(PurePosixPath("modules/kms/v1.0.0"), "kms 1.0.0 was edited", "undo that")
         nothing = replace(found.changes, created={}, changed={}, removed={})
-        return Rendered(found.loaded, nothing, (breach,) if edited else ())
+        return Standing(found.environments, nothing, (breach,) if edited else ())
 
     monkeypatch.setattr(module, "rehearse", passes)
     monkeypatch.setattr(command, "load_rendered", rendered)

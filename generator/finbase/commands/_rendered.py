@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from finbase.console.options import (
-    FOUND,
-)
+from finbase.console.options import FOUND
 from finbase.console.speech import echo, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from finbase.environment.model import Environment
     from finbase.project.journal import Journal
-    from finbase.project.tree import Changes
     from finbase.release.integrity import Breach
+    from finbase.release.standing import Standing
 
 
 __all__ = [
     "PENDING",
-    "Rendered",
     "hold_journal",
     "load_rendered",
     "note_difference",
@@ -39,46 +34,22 @@ PENDING = (
 )
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """What environments are rendered to, against what lies in the project."""
+def load_rendered(root: Path, names: Sequence[str]) -> Standing:
+    """Read the standing of the project and print its notes.
 
-    loaded: tuple[Environment, ...]
-    changes: Changes
-    breaches: tuple[Breach, ...]
-
-
-def load_rendered(root: Path, names: Sequence[str]) -> Rendered:
-    """Load and render in memory, and compare with what lies in the project; notes are told.
-
-    A release that a render would not put back is a breach, and no change. Ends with 1 where an
-    environment cannot be loaded for such a breach: a release that is gone has no contract.
+    Exits with 1 if a broken release keeps an environment from being loaded.
     """
-    from finbase.contract.registry import Registry
-    from finbase.environment.load import load_environments
-    from finbase.errors import InputError
-    from finbase.project import tree
-    from finbase.release import integrity
-    from finbase.render.render import render_project, render_stacks
+    from finbase.release.standing import BrokenReleaseError, read_standing
 
-    registry = Registry(root)
-    modules = render_project((), registry, root)
-    breaches = integrity.verify(root, registry, modules)
-    lasting = [breach for breach in breaches if not breach.restored_by]
     try:
-        loaded = load_environments(root, registry, names)
-    except InputError as error:
-        if not lasting:
-            raise
-        tell_breaches(lasting, diffs=True)
+        standing = read_standing(root, names)
+    except BrokenReleaseError as error:
+        tell_breaches(error.breaches, diffs=True)
         echo(str(error), err=True)
         sys.exit(FOUND)
-    for each in (each for environment in loaded for each in environment.notes):
+    for each in standing.notes:
         note(str(each))
-    rendered = modules | render_stacks(loaded, root)
-    lost = [breach.folder for breach in lasting]
-    kept = {path: c for path, c in rendered.items() if not any(map(path.is_relative_to, lost))}
-    return Rendered(loaded, tree.compare(kept, root, whole=not names), breaches)
+    return standing
 
 
 def note_difference(verb: str) -> None:
@@ -95,7 +66,7 @@ def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:
 
     root = find_project(project)
     found = load_rendered(root, [environment])
-    if found.breaches or not found.changes.clean:
+    if not found.clean:
         tell_breaches(found.breaches, diffs=False)
         echo(
             f"{environment} is not as rendered and released, so nothing is done\n"

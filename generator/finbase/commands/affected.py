@@ -48,7 +48,7 @@ def affected(
     last = None if until is None else repository.commit(until)
     if last is None:
         rendered = load_rendered(root, ())
-        if rendered.breaches or not rendered.changes.clean:
+        if not rendered.clean:
             note_difference("compared")
     after = repository.now(core.is_read) if last is None else repository.at(last, core.is_read)
     found = tuple(core.affected(repository.at(first, core.is_read), after))

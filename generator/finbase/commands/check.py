@@ -197,7 +197,7 @@ def _judge_environments(
     if isinstance(known, str):
         note(f"note: no verdict is remembered: {known}")
         known = None
-    loaded = [each.name for each in found.loaded]
+    loaded = [each.name for each in found.environments]
     with progress(len(loaded)) as watch:
         yield from judge(
             root, loaded, jobs=jobs, progress=watch, planned=planned, cache=known, note=_note

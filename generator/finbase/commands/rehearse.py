@@ -68,9 +68,9 @@ def rehearse(
 
     root = find_project(project)
     found = load_rendered(root, [environment])
-    if found.breaches or not found.changes.clean:
+    if not found.clean:
         note_difference("rehearsed")
-    [loaded] = found.loaded
+    [loaded] = found.environments
     if not (root / "environments" / environment).is_dir():
         raise FinbaseError(
             f"{environment} is not rendered, so there is nothing to rehearse",

@@ -71,13 +71,13 @@ def _compare(
     tell_breaches((b for b in found.breaches if b.restored_by), diffs=False)
     if json_file:
         json_file.write(words.render_json(found.changes, found.breaches, written=False).encode())
-    if found.changes.clean and not found.breaches:
-        say(words.summary(found.loaded, found.changes, "all as rendered"), file=stream)
+    if found.clean:
+        say(words.summary(found.environments, found.changes, "all as rendered"), file=stream)
         return
     outcome = "not as rendered"
     if not found.breaches:
         outcome += ": run `finbase render`"
-    echo(words.summary(found.loaded, found.changes, outcome), err=True)
+    echo(words.summary(found.environments, found.changes, outcome), err=True)
     sys.exit(FOUND)
 
 
@@ -103,11 +103,11 @@ def _write(
         json_file.write(document.encode())
     if lasting:
         tell_breaches(lasting, diffs=True, file=stream)
-        echo(words.summary(found.loaded, found.changes, "nothing was written"), err=True)
+        echo(words.summary(found.environments, found.changes, "nothing was written"), err=True)
         sys.exit(FOUND)
     for stack, kept in found.changes.abandoned.items():
         note(f"note: {words.abandoned(stack, kept)}")
     for folder, counts in words.by_folder(found.changes).items():
         say(f"  {folder}: {counts}", file=stream)
     outcome = "nothing to do" if found.changes.clean else "written"
-    say(words.summary(found.loaded, found.changes, outcome), file=stream)
+    say(words.summary(found.environments, found.changes, outcome), file=stream)
