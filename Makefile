@@ -26,7 +26,7 @@ render: .venv/ready ## Render every environment (or ENV=name) and the modules
 check: .venv/ready ## Plan every environment (or ENV=name) offline and run the features on it
 	@$(BIN)/finbase check $(ENV)
 
-judge: .venv/ready .venv/judge/ready ## Have checkov and Trivy judge modules, stacks and plans
+judge: .venv/ready build/judge/ready ## Have checkov and Trivy judge modules, stacks and plans
 	@$(BIN)/python -m benchmarks.judges
 
 prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
@@ -38,7 +38,7 @@ plan: .venv/ready ## Plan ENV=name on its real account, and save and sum up the 
 apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 	@$(BIN)/finbase apply $(ENV)
 
-test: .venv/ready .venv/judge/ready build/audit/ready ## Run all tests, those with real Terraform included
+test: .venv/ready build/judge/ready build/audit/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 docs: .venv/ready ## Build the pages into build/docs, without a warning
@@ -52,12 +52,12 @@ soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 
 fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
 	@$(BIN)/python tests/fuzz literals --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
-	@build/fuzz/venv/bin/python tests/fuzz yaml --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@build/fuzz/bin/python tests/fuzz yaml --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 	@$(BIN)/python tests/fuzz plans --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
-	@build/fuzz/venv/bin/python tests/fuzz plans-led --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@build/fuzz/bin/python tests/fuzz plans-led --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 mutants: build/mutants/ready ## Change our Python in small ways, and see that a test notices
-	@build/mutants/venv/bin/python tests/mutants
+	@build/mutants/bin/python tests/mutants
 
 lint: .venv/ready ## Check style and types
 	@$(BIN)/ruff check .
@@ -94,37 +94,27 @@ sbom: .venv/ready build/audit/ready ## Write a bill of materials to build/sbom.c
 		--output-file build/sbom.cdx.json $(BIN)/python
 	@$(BIN)/python -m pytest --quiet tests/whole/test_supply_chain.py
 
-lock: .venv/ready ## Resolve the dependencies anew, with hashes
+lock: .venv/ready ## Resolve the dependencies again, with hashes
 	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --group docs --output-file requirements/all.lock
-	@$(UV_COMPILE) --group build --constraint requirements/all.lock --output-file requirements/build.lock
-	@$(UV_COMPILE) requirements/judge.in --output-file requirements/judge.lock
+	@for group in audit build cdktf fuzz judge mutants; do \
+		$(UV_COMPILE) --group $$group $$(case $$group in (build|fuzz|mutants) echo --constraint requirements/all.lock;; esac) \
+			--output-file requirements/$$group.lock || exit 1; \
+	done
 
 clean: ## Remove the virtual environment and all caches
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
-build/audit/ready: requirements/audit.lock
-	@$(PYTHON) -m venv --clear build/audit
-	@build/audit/bin/python $(INSTALL) --no-build-isolation --require-hashes --requirement requirements/audit.lock
-	@touch $@
-
-build/fuzz/ready: requirements/build.lock requirements/fuzz.lock
-	@$(PYTHON) -m venv --clear build/fuzz/venv
-	@build/fuzz/venv/bin/python $(INSTALL) --no-build-isolation --require-hashes --requirement requirements/build.lock
-	@build/fuzz/venv/bin/python $(INSTALL) --no-build-isolation --require-hashes --requirement requirements/fuzz.lock
-	@touch $@
-
-build/mutants/ready: $(LOCKS) requirements/mutants.lock
-	@$(PYTHON) -m venv --clear build/mutants/venv
-	@for lock in build all mutants; do \
-		build/mutants/venv/bin/python $(INSTALL) --no-build-isolation --require-hashes \
+# A tool with many packages of its own gets a virtual environment of its own: build/<group>.
+# Fuzzing and mutants run finbase, so they get the project's packages as well.
+build/fuzz/ready build/mutants/ready: PROJECT := all
+build/%/ready: requirements/%.lock $(LOCKS)
+	@echo 'Setting up build/$* (once) …'
+	@$(PYTHON) -m venv --clear build/$*
+	@for lock in build $(PROJECT) $*; do \
+		build/$*/bin/python $(INSTALL) --no-build-isolation --require-hashes \
 			--requirement requirements/$$lock.lock || exit 1; \
 	done
-	@build/mutants/venv/bin/python $(INSTALL) --no-build-isolation --no-deps --editable .
-	@touch $@
-
-build/cdktf/ready: requirements/cdktf.lock
-	@$(PYTHON) -m venv --clear build/cdktf
-	@build/cdktf/bin/python $(INSTALL) --require-hashes --requirement $<
+	@test -z '$(PROJECT)' || build/$*/bin/python $(INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 .venv/ready: $(LOCKS) $(NODE_LOCK) tests/node/unpack.mjs pyproject.toml
@@ -139,12 +129,4 @@ build/cdktf/ready: requirements/cdktf.lock
 	@$(NODE) npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --silent
 	@test "$$(uname -sm)" != 'Linux x86_64' \
 		|| $(NODE) node tests/node/unpack.mjs .venv/node/node_modules .venv/node/browser
-	@touch $@
-
-# The judges bring a hundred packages of their own, so they get an environment of their own. It lies in
-# .venv, which is made anew before it whenever that is.
-.venv/judge/ready: requirements/judge.lock .venv/ready
-	@echo 'Setting up .venv/judge (once) …'
-	@$(BIN)/python -m venv --clear .venv/judge
-	@.venv/judge/bin/python $(INSTALL) --only-binary :all: --require-hashes --requirement $<
 	@touch $@

@@ -20,7 +20,7 @@ from finbase.errors import FinbaseError
 
 __all__ = ["HOME", "Finding", "Judgement", "Judges"]
 
-HOME = Path(__file__).resolve().parents[2] / ".venv" / "judge"
+HOME = Path(__file__).resolve().parents[2] / "build" / "judge"
 """The virtual environment that `make judge` sets up for them."""
 
 _INSTANCE = re.compile(r"\[[^\]]*\]")
