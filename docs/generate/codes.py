@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from docs.generate.markdown import code, slug, table
 from docs.generate.markdown import page as joined
-from finbase.codes import TITLES
-from finbase.environment import rules
+from finbase.environment.rules.index import RULES, TITLES
 
 __all__ = ["page"]
 
@@ -23,10 +22,10 @@ A code never changes its meaning. `finbase explain FB135` explains it in the ter
 
 def page() -> str:
     """Return the page of all codes, ordered by number."""
-    own = {rule.code: rule for rule in rules.RULES}
+    own = {rule.code: rule for rule in RULES}
     rows = []
-    for number, title in sorted(rules.TITLES.items()):
-        if number in TITLES:
+    for number, title in sorted(TITLES.items()):
+        if number not in own:
             kind, anchor = "error, exit code 2", "reading"
         else:
             kind = "note" if own[number].note else "error, exit code 2"

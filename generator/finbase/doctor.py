@@ -204,7 +204,7 @@ def _project(root: Path) -> Iterator[Finding]:
     from finbase.environment.load import load_environments
     from finbase.project import journal, tree
     from finbase.release import integrity
-    from finbase.render.render import render_project
+    from finbase.render.project import render_project
 
     yield Finding("project", "fine", str(root))
     render = f"finbase --project {shlex.quote(str(root))} render"

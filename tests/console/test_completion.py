@@ -15,7 +15,7 @@ import pytest
 
 from finbase.cli import main
 from finbase.contract.registry import Registry
-from finbase.environment import rules
+from finbase.environment.rules.index import TITLES
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import load_mutations
 from tests.support.commands import ROOT, finbase, search_path
@@ -136,7 +136,7 @@ def test_what_is_completed(environ: dict[str, str], line: str, answers: list[str
 
 def test_codes_inputs_and_ids_are_those_that_there_are(environ: dict[str, str]) -> None:
     codes = answered(environ, "finbase explain ")
-    assert {*rules.TITLES, *FAILURES} < set(codes)
+    assert {*TITLES, *FAILURES} < set(codes)
     assert "cache." in codes
     inputs = answered(environ, "finbase explain cache.")
     assert inputs == [f"cache.{each.name}" for each in Registry(ROOT).current("cache").inputs]

@@ -14,9 +14,9 @@ import pytest
 
 from finbase.contract.contract import Contract, Input, Wire
 from finbase.contract.registry import Registry
-from finbase.environment import rules
 from finbase.environment.load import load
 from finbase.environment.rules.handbook import bounds
+from finbase.environment.rules.index import RULES
 from finbase.environment.rules.rule import Change
 from finbase.errors import InputError
 from finbase.render.hcl import attributes
@@ -40,7 +40,7 @@ class Case:
 
 
 def cases() -> Iterator[tuple[str, Case]]:
-    for rule in rules.RULES:
+    for rule in RULES:
         if not rule.note:
             own = not rule.yaml_only
             yield f"{rule.code}-accepted", Case(rule.accepted, True, (rule.code,), own)
@@ -92,7 +92,7 @@ def test_every_input_with_a_demand_has_a_bound() -> None:
 
 def test_every_check_of_a_contract_belongs_to_a_rule() -> None:
     """A rule across inputs that the modules hold, and the YAML file does not, would be missed."""
-    about = {name for rule in rules.RULES if not rule.yaml_only for name in rule.inputs}
+    about = {name for rule in RULES if not rule.yaml_only for name in rule.inputs}
     for module in REGISTRY.names:
         for check in REGISTRY.current(module).checks:
             assert f"{module}.{check.input}" in about

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from finbase import codes
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
-from finbase.environment import rules
 from finbase.environment.composition import in_order
 from finbase.environment.load import discover, load
+from finbase.environment.rules.index import RULES, TITLES
 from finbase.errors import Diagnostic, InputError
 from finbase.render.editor_schema import environment_schema, pinnable
 from finbase.source.document import MOST_PROBLEMS
@@ -314,9 +314,9 @@ def test_the_corpus_knows_every_code() -> None:
         *(codes.TOO_LARGE, codes.MISSING_FILE, codes.UNREADABLE, codes.OUTSIDE),
         *(codes.FILE_NAME, codes.TOO_MANY, codes.CYCLE, codes.NOT_KNOWN_DATA),
         *(codes.CONTRACT, codes.LOCK),
-        *(rule.code for rule in rules.RULES if rule.note),
+        *(rule.code for rule in RULES if rule.note),
     }
-    assert known | alone == rules.TITLES.keys()
+    assert known | alone == TITLES.keys()
     assert not known & alone
 
 
@@ -392,7 +392,7 @@ def survives(root: Path, data: bytes) -> None:
         found = error.diagnostics or pytest.fail("an error that says nothing")
     assert len(found) <= MOST_PROBLEMS + 1
     for diagnostic in found:
-        assert diagnostic.code in rules.TITLES
+        assert diagnostic.code in TITLES
         assert diagnostic.line >= 1
         assert diagnostic.column >= 1
         assert diagnostic.message.isprintable()

@@ -15,11 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from finbase import codes
+from finbase.aws import windows
 from finbase.contract.registry import Registry
-from finbase.environment import rules
 from finbase.environment.load import load
 from finbase.environment.model import Environment, Instance
-from finbase.environment.rules import windows
+from finbase.environment.rules import network
+from finbase.environment.rules.index import RULES, TITLES, breaches
 from finbase.environment.rules.rule import Finding, Rule
 from finbase.environment.rules.rule import note as note_of
 from finbase.environment.rules.rule import rule as rule_of
@@ -52,11 +53,11 @@ def change(module: str, **inputs: object) -> Environment:
 
 
 def broken(environment: Environment) -> list[str]:
-    return [diagnostic.code for diagnostic in rules.check(environment) if not diagnostic.note]
+    return [diagnostic.code for diagnostic in breaches(environment) if not diagnostic.note]
 
 
 def noted(environment: Environment) -> list[str]:
-    return [diagnostic.code for diagnostic in rules.check(environment) if diagnostic.note]
+    return [diagnostic.code for diagnostic in breaches(environment) if diagnostic.note]
 
 
 def zones(**ranges: str) -> dict[str, dict[str, str]]:
@@ -72,16 +73,16 @@ def zones(**ranges: str) -> dict[str, dict[str, str]]:
 
 
 def test_rules_can_be_listed_and_explained() -> None:
-    assert len({rule.code for rule in rules.RULES}) == len(rules.RULES)
-    for rule in rules.RULES:
+    assert len({rule.code for rule in RULES}) == len(RULES)
+    for rule in RULES:
         assert re.fullmatch("FB3[0-9][0-9]" if rule.note else "FB2[0-9][0-9]", rule.code)
         assert rule.title
         assert rule.why.endswith(".")
         assert rule.source.startswith("https://docs.aws.amazon.com/")
         assert rule.demand.endswith(".")
         assert rule.accepted.keys() == rule.refused.keys()
-        assert rules.TITLES[rule.code] == rule.title
-    assert [rule.code for rule in rules.RULES] == sorted(rule.code for rule in rules.RULES)
+        assert TITLES[rule.code] == rule.title
+    assert [rule.code for rule in RULES] == sorted(rule.code for rule in RULES)
 
 
 def test_a_rule_is_what_it_was_made_of() -> None:
@@ -147,14 +148,14 @@ def test_a_rule_is_what_it_was_made_of() -> None:
 
 
 def test_a_rule_without_words_demands_nothing() -> None:
-    assert replace(rules.RULES[0], find=lambda _: iter(())).demand == ""
+    assert replace(RULES[0], find=lambda _: iter(())).demand == ""
 
 
 def test_every_code_has_one_name_and_one_title() -> None:
     named = [value for name, value in vars(codes).items() if name.isupper() and name != "TITLES"]
     assert len(named) == len(set(named))
     assert set(named) == set(codes.TITLES)
-    assert len(set(rules.TITLES.values())) == len(rules.TITLES)
+    assert len(set(TITLES.values())) == len(TITLES)
 
 
 def test_the_good_environment_breaks_no_rule() -> None:
@@ -235,7 +236,7 @@ def test_overlaps_are_those_of_every_pair(ranges: list[IPv4Network]) -> None:
     given = {
         f"eu-west-1{chr(97 + i)}": {"public_cidr": str(network)} for i, network in enumerate(ranges)
     }
-    found = [d.message for d in rules.network.subnets_apart(change("network", zones=given))]
+    found = [d.message for d in network.subnets_apart(change("network", zones=given))]
     pairs = {
         index for index, one in enumerate(ranges) for other in ranges[:index] if one.overlaps(other)
     }
@@ -491,7 +492,7 @@ names = [
     st.dictionaries(st.sampled_from(names), anything),
 )
 def test_rules_never_fail(module: str, inputs: dict[str, object]) -> None:
-    for diagnostic in rules.check(change(module, **inputs)):
+    for diagnostic in breaches(change(module, **inputs)):
         assert diagnostic.line >= 1
 
 
@@ -531,12 +532,12 @@ def test_rules_are_about_what_there_is() -> None:
     there = {*TOP.inputs, "replica.instances"}
     for module in registry.names:
         there |= {f"{module}.{given.name}" for given in registry.current(module).inputs}
-    for rule in rules.RULES:
+    for rule in RULES:
         assert rule.inputs
         assert set(rule.inputs) <= there
 
 
 def test_a_diagnostic_stands_at_the_value_or_at_the_key_above_it() -> None:
     document: Document = parse("x.yaml", b"modules:\n  network:\n    zones: {}\n")
-    (found,) = rules.network.two_zones(replace(change("network", zones={}), document=document))
+    (found,) = network.two_zones(replace(change("network", zones={}), document=document))
     assert (found.path, found.line, found.column) == ("x.yaml", 3, 5)

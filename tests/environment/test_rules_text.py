@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 from finbase import codes
 from finbase.cli import main
 from finbase.contract.registry import Registry
-from finbase.environment import rules
 from finbase.environment.load import load
 from finbase.environment.rules.handbook import Bound, Reading, bounds, readings
+from finbase.environment.rules.index import TITLES
+from finbase.environment.rules.rule import Change
 from finbase.errors import FinbaseError, InputError
 from finbase.judge.catalogue import Failure, load_failures
 from finbase.report import rules as handbook
@@ -41,7 +42,7 @@ def finbase(*arguments: str) -> Result:
 def test_the_list_names_every_code_and_every_bound() -> None:
     result = finbase("rules")
     assert result.exit_code == 0
-    for code, title in rules.TITLES.items():
+    for code, title in TITLES.items():
         assert code in result.output
         assert f"  {code}  {title}" in result.output
     for bound in bounds(REGISTRY):
@@ -57,11 +58,11 @@ def test_the_list_keeps_to_the_width_where_it_can(width: int) -> None:
     assert all(line == line.rstrip() for line in lines)
 
 
-@pytest.mark.parametrize("code", rules.TITLES)
+@pytest.mark.parametrize("code", TITLES)
 def test_every_code_is_explained_with_reason_source_and_examples(code: str) -> None:
     result = finbase("explain", code.lower())
     assert result.exit_code == 0
-    assert result.output.startswith(f"{code}: {rules.TITLES[code]}\n")
+    assert result.output.startswith(f"{code}: {TITLES[code]}\n")
     for part in ("  why ", "  accepted ", "  source "):
         assert part in result.output
     assert ("  noted " if code.startswith("FB3") else "  refused ") in result.output
@@ -74,7 +75,7 @@ def test_every_bound_is_explained(bound: Bound) -> None:
     assert bound.source in text
     assert "must" in text
     assert bound.codes
-    assert all(code in text and code in rules.TITLES for code in bound.codes)
+    assert all(code in text and code in TITLES for code in bound.codes)
     assert bound.source.startswith("https://")
     assert bound.why.endswith(".")
     assert bound.accepted
@@ -155,7 +156,7 @@ def test_the_examples_of_reading_are_what_they_say(code: str, tmp_path: Path) ->
     assert code in told(READINGS[code].refused, tmp_path)
 
 
-def told(example: str | rules.Change, root: Path) -> set[str]:
+def told(example: str | Change, root: Path) -> set[str]:
     try:
         if isinstance(example, str):
             return {d.code for d in parse("x.yaml", example.encode()).problems}
@@ -194,5 +195,5 @@ def test_the_table_of_known_mistakes_names_what_exists() -> None:
     named = {bound.name for bound in bounds(REGISTRY)}
     for _, held in rows:
         known = set(re.findall(r"FB[0-9]{3}", held)) | set(re.findall(r"`([a-z_.]+)`", held))
-        assert known <= rules.TITLES.keys() | named
+        assert known <= TITLES.keys() | named
         assert known or "not applied" in held

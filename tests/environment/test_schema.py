@@ -17,7 +17,7 @@ from finbase.contract.registry import Registry
 from finbase.environment.load import discover, read
 from finbase.errors import InputError
 from finbase.render.editor_schema import environment_schema, pinnable
-from finbase.render.render import SCHEMA, render_schema
+from finbase.render.project import SCHEMA, render_schema
 from finbase.render.validation import words
 from finbase.source.document import parse
 from tests.support.commands import ROOT, finbase

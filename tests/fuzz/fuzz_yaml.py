@@ -93,7 +93,7 @@ def examine(data: bytes) -> str:
     """
     from finbase.environment.load import read
     from finbase.errors import InputError
-    from finbase.render.render import render_stack
+    from finbase.render.stack import render_stacks
 
     begun = time.process_time()
     try:
@@ -115,7 +115,7 @@ def examine(data: bytes) -> str:
                     raise WrongError(f"cannot be shown: {text!r}") from error
     else:
         outcome = "fine"
-        render_stack(environment, ROOT / "templates")
+        render_stacks([environment], ROOT)
     if (spent := time.process_time() - begun) > SECONDS:
         raise WrongError(f"{spent:.1f} seconds")
     return outcome

@@ -32,7 +32,7 @@ LEAST = 0.9
 TESTS = {
     "generator/finbase/environment/rules/*.py": (
         *("environment/rules", "source/answers", "environment/handbook"),
-        *("environment/rules_text", "aws/known", "environment/agreement"),
+        *("environment/rules_text", "aws/catalogue", "environment/agreement"),
     ),
     "generator/finbase/render/hcl.py": ("render/hcl", "render/render"),
     "generator/finbase/release/prepare.py": ("release/prepare",),

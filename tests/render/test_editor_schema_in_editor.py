@@ -12,7 +12,7 @@ from finbase.contract.registry import Registry
 from finbase.environment.load import discover, read
 from finbase.errors import InputError
 from finbase.render.editor_schema import pinnable
-from finbase.render.render import SCHEMA, render_schema
+from finbase.render.project import SCHEMA, render_schema
 from tests.support.commands import ROOT
 from tests.support.language_server import LanguageServer, language_server
 

@@ -15,7 +15,7 @@ from finbase.contract.registry import Registry
 from finbase.environment.load import load_environments
 from finbase.project import tree
 from finbase.render import archive
-from finbase.render.render import render_project
+from finbase.render.project import render_project
 from finbase.terraform.program import find_terraform, fmt_check
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT

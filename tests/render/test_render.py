@@ -18,7 +18,9 @@ from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.errors import InputError
 from finbase.project.files import MARK
 from finbase.project.tree import lay_out
-from finbase.render.render import SCHEMA, render_module, render_project, render_stack
+from finbase.render.module import render_module
+from finbase.render.project import SCHEMA, render_project
+from finbase.render.stack import render_stacks
 from finbase.source.document import Document
 from finbase.terraform.program import find_terraform, fmt_check
 from finbase.terraform.workspace import Workspace
@@ -169,7 +171,7 @@ def test_a_pinned_release_is_not_rendered_but_used(project: Path) -> None:
 def test_a_wire_without_a_source_is_refused(project: Path) -> None:
     stack = environment(uses(Registry(project), reader={"a": {}}))
     with pytest.raises(ValueError, match=r"store_id is wired from store\.id, which is not in"):
-        render_stack(stack, project / "templates")
+        render_stacks([stack], project)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_hostile_values_stay_values(project: Path) -> None:
         state=dict.fromkeys(stack.state, hostile),
         project=hostile,
     )
-    for content in render_stack(stack, project / "templates").values():
+    for content in render_stacks([stack], project).values():
         text = content.decode()
         assert 'provider "evil"' not in text
         assert text.count("${file(") == text.count("$${file(")

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from finbase.contract.registry import Registry
-from finbase.environment import rules
 from finbase.environment.load import load
+from finbase.environment.rules.index import breaches
 from finbase.errors import Diagnostic
-from finbase.render.render import render_module
+from finbase.render.module import render_module
 
 REGION = "sa-east-1"
 ENVIRONMENT = "development"
@@ -23,7 +23,7 @@ def noted(project: Path) -> list[Diagnostic]:
     path = project / "environments" / f"{ENVIRONMENT}.yaml"
     environment = load(path, Registry(project), project)
     moved = replace(environment, region=REGION)
-    return [found for found in rules.check(moved) if found.code == "FB302"]
+    return [found for found in breaches(moved) if found.code == "FB302"]
 
 
 def roots_in_zip(project: Path) -> set[str]:

@@ -16,10 +16,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from finbase.environment import rules
 from finbase.environment.load import load
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.examples import zones
+from finbase.environment.rules.index import RULES, breaches
 from finbase.environment.rules.rule import Change, Finding
 from finbase.source.document import Document, Where, parse
 from tests.support.commands import ROOT
@@ -146,7 +146,7 @@ CASES: Final[dict[str, Change]] = {
     },
 }
 MADE = {
-    **{f"{rule.code}: {rule.title}": rule.refused for rule in rules.RULES},
+    **{f"{rule.code}: {rule.title}": rule.refused for rule in RULES},
     **CASES,
 }
 
@@ -160,7 +160,7 @@ def answer(change: Change, file: Path) -> Iterator[str]:
     text = yaml.safe_dump(changed(change), sort_keys=False, allow_unicode=True)
     document = parse("sample.yaml", text.encode())
     lines = text.splitlines()
-    for one in rules.check(replace(environment(change, file), document=document)):
+    for one in breaches(replace(environment(change, file), document=document)):
         kind = "note" if one.note else "refused"
         yield f"{one.code} {kind} {one.line}:{one.column} {lines[one.line - 1][one.column - 1 :]}"
         yield f"    {one.message}"
@@ -212,7 +212,7 @@ def test_each_answer_is_as_it_was_read_and_approved(file: Path) -> None:
 
 def test_each_rule_has_its_answer() -> None:
     text = ANSWERS.read_text(encoding="utf-8")
-    for rule in rules.RULES:
+    for rule in RULES:
         (part,) = (p for p in text.split("\n\n") if p.startswith(f"# {rule.code}: "))
         kind = "note" if rule.note else "refused"
         assert f"\n{rule.code} {kind} " in part
@@ -237,7 +237,7 @@ def test_a_module_of_many_instances_is_answered_at_the_one(title: str, file: Pat
         data["modules"][use.name] = {"instances": section}
     several = replace(single, modules=tuple(modules), document=_document(data))
     moved = {use.name for use in single.modules if use.contract.multiplicity != "many"}
-    for rule in rules.RULES:
+    for rule in RULES:
         # What is said of several others, such as of each primary, is said for each of them.
         found = dict.fromkeys(_sayings(f, frozenset()) for f in rule.find(several))
         without_odd = [saying for saying in found if saying[0][2:4] != ("instances", "odd")]
@@ -263,9 +263,9 @@ def _sayings(finding: Finding, moved: AbstractSet[str]) -> tuple[Where, str, str
 def test_a_value_of_another_kind_is_passed_over(way: str, value: object, file: Path) -> None:
     if way != "database.parameters" and isinstance(value, list):
         value = {"work_memory": "1"}
-    assert [d.code for d in rules.check(environment({way: value}, file))] == []
+    assert [d.code for d in breaches(environment({way: value}, file))] == []
 
 
 def test_a_region_that_is_wrong_already_has_no_roots_to_lack(file: Path) -> None:
     wrong = environment({"region": ""}, file)
-    assert [d.code for d in rules.check(wrong)] == []
+    assert [d.code for d in breaches(wrong)] == []

@@ -17,7 +17,7 @@ from finbase.environment.load import load
 from finbase.errors import InputError
 from finbase.render.editor_schema import environment_schema, pinnable
 from finbase.render.hcl import literal
-from finbase.render.render import render_stack
+from finbase.render.stack import render_stacks
 from tests.support.commands import ROOT
 from tests.support.sample import SAMPLE, changed, write
 
@@ -159,9 +159,9 @@ def test_a_text_is_refused_or_stays_a_text(
     before = snapshot(tmp_path)
     if (shown(way) in FREE and kind not in UNSEEN) or (shown(way) in TAGS and kind == "path"):
         marker = "m4rk3r"
-        found = render_stack(load(path, REGISTRY, tmp_path), ROOT / "templates")
+        found = render_stacks([load(path, REGISTRY, tmp_path)], ROOT)
         plain = write(tmp_path, injected(way, marker), "production")
-        usual = render_stack(load(plain, REGISTRY, tmp_path), ROOT / "templates")
+        usual = render_stacks([load(plain, REGISTRY, tmp_path)], ROOT)
         assert sum(text.count(f'"{marker}"'.encode()) for text in usual.values()) == 1
         quoted = literal(PAYLOADS[kind]).encode()
         assert found == {f: t.replace(f'"{marker}"'.encode(), quoted) for f, t in usual.items()}

@@ -14,6 +14,7 @@ from finbase import codes
 from finbase.errors import InputError
 from finbase.source import document
 from finbase.source.document import Document, Where, parse
+from finbase.source.scalars import shown
 from finbase.source.syntax import MOST_BYTES
 
 LOADERS = [yaml.SafeLoader, yaml.CSafeLoader] if yaml.__with_libyaml__ else [yaml.SafeLoader]
@@ -193,8 +194,8 @@ def test_a_message_shows_nothing_that_moves_the_cursor() -> None:
     with pytest.raises(InputError) as caught:
         parse("x.yaml", b"a: \x1b[31m\n")
     assert "\x1b" not in str(caught.value)
-    assert document.shown("a\x1b\nb") == "a\\x1b\\nb"
-    assert document.shown("x" * 100) == "x" * 59 + "…"
+    assert shown("a\x1b\nb") == "a\\x1b\\nb"
+    assert shown("x" * 100) == "x" * 59 + "…"
 
 
 plain_values = st.recursive(

@@ -15,7 +15,8 @@ import yaml
 
 from finbase.contract.registry import Registry
 from finbase.environment.load import load_environments
-from finbase.render.render import render_module, render_stack
+from finbase.render.module import render_module
+from finbase.render.stack import render_stacks
 
 
 def digests(root: Path) -> list[tuple[str, str]]:
@@ -25,7 +26,7 @@ def digests(root: Path) -> list[tuple[str, str]]:
     for name in registry.names:
         tree |= render_module(registry.current(name), root / "templates")
     for environment in load_environments(root, registry, ()):
-        tree |= render_stack(environment, root / "templates")
+        tree |= render_stacks([environment], root)
     return [(str(path), hashlib.sha256(content).hexdigest()) for path, content in tree.items()]
 
 

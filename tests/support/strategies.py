@@ -11,10 +11,10 @@ import jsonschema_rs
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from finbase.aws.known import AwsCatalogue
+from finbase.aws import windows
+from finbase.aws.catalogue import AwsCatalogue
 from finbase.contract.contract import Contract
 from finbase.contract.registry import Registry
-from finbase.environment.rules import windows
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = AwsCatalogue()

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from finbase.environment.load import load
 from finbase.judge.check import check
 from finbase.project.tree import lay_out
-from finbase.render.render import render_project, render_stack
+from finbase.render.project import render_project
+from finbase.render.stack import render_stacks
 from finbase.terraform.program import find_terraform, fmt_check
 from finbase.terraform.workspace import Workspace
 from tests.support.sample import write
@@ -37,7 +38,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_is_drawn_is_valid_and_renders(scratch: Path, environment: dict[str, Any]) -> None:
     loaded = load(write(scratch, environment), REGISTRY, scratch)
     assert [str(note) for note in loaded.notes] == []
-    rendered = render_stack(loaded, ROOT / "templates")
+    rendered = render_stacks([loaded], ROOT)
     assert PurePosixPath("environments/drawn/main.tf") in rendered
 
 

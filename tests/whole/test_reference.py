@@ -9,7 +9,7 @@ import pytest
 from docs.generate import FOLDER, is_generated, pages, write
 from docs.generate.markdown import escaped
 from finbase.contract.registry import Registry
-from finbase.environment import rules
+from finbase.environment.rules.index import TITLES
 from finbase.judge.catalogue import load_failures
 from finbase.judge.features import read_feature
 from tests.support.command_tree import examples, walk
@@ -84,7 +84,7 @@ def test_module_pages_name_all_inputs_and_outputs() -> None:
 
 
 def test_pages_name_all_codes_failures_and_scenarios() -> None:
-    assert all(f"[`{code}`]" in PAGES["codes.md"] for code in rules.TITLES)
+    assert all(f"[`{code}`]" in PAGES["codes.md"] for code in TITLES)
     text = PAGES["features.md"]
     for failure in load_failures(ROOT / "features"):
         assert f"| `{failure.id}` |" in text

@@ -19,8 +19,8 @@ from finbase.contract.registry import Registry
 from finbase.environment import load as environment
 from finbase.environment.load import load_environments
 from finbase.judge.runner import once_each
-from finbase.render import render, templating
-from finbase.render.render import render_stacks
+from finbase.render import project, stack, templating
+from finbase.render.stack import render_stacks
 from finbase.terraform.program import Terraform
 from finbase.terraform.provider import Installation
 from finbase.terraform.workspace import Workspace
@@ -54,8 +54,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         monkeypatch.setattr(owner, name, staticmethod(bound))
     for what, place, name in (
         ("templates loaded", jinja2.BaseLoader, "load"),
-        ("modules rendered", render, "render_module"),
-        ("pins read", render, "_pins"),
+        ("modules rendered", project, "render_module"),
+        ("pins read", stack, "load_yaml"),
         ("environments parsed", environment, "parse"),
     ):
         monkeypatch.setattr(place, name, counted(what, getattr(place, name)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from finbase.environment.refusals import listed
 from finbase.errors import FinbaseError
 from finbase.judge.verdict import Verdict
+from finbase.source.scalars import listed
 
 __all__ = ["Part", "merge"]
 

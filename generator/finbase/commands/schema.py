@@ -33,6 +33,6 @@ def schema(project: Path | None, output: BinaryIO) -> None:
     from finbase.contract.registry import Registry
     from finbase.project.find import find_project
     from finbase.render.editor_schema import pinnable
-    from finbase.render.render import render_schema
+    from finbase.render.project import render_schema
 
     output.write(render_schema(pinnable(Registry(find_project(project)))))

@@ -81,7 +81,7 @@ def releases(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]: 
 @_completer
 def codes(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str, str]]:  # noqa: ARG001
     """The codes of rules and the failures, with their titles; after a module and a dot, inputs."""
-    from finbase.environment import rules
+    from finbase.environment.rules.index import TITLES
 
     module, dot, _ = incomplete.partition(".")
     if dot:
@@ -90,7 +90,7 @@ def codes(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str
         inputs = Registry(root).current(module).inputs
         return [(f"{module}.{each.name}", "") for each in inputs]
     names = [(f"{name}.", "an input of the module") for name in _modules(root)]
-    return [*rules.TITLES.items(), *_entries(root, "failures", "title"), *names]
+    return [*TITLES.items(), *_entries(root, "failures", "title"), *names]
 
 
 @_completer

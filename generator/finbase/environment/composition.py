@@ -10,9 +10,9 @@ from finbase import codes
 from finbase.contract.contract import Contract, Wire
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
-from finbase.environment.refusals import closest, listed
 from finbase.errors import Diagnostic
-from finbase.source.document import Document, shown
+from finbase.source.document import Document
+from finbase.source.scalars import closest, listed, shown
 
 __all__ = ["fitting", "in_order", "missing", "pinned"]
 

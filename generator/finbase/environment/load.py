@@ -25,15 +25,15 @@ from itertools import islice
 from typing import Any
 
 from finbase import codes
-from finbase.aws.known import AwsCatalogue
+from finbase.aws.catalogue import AwsCatalogue
 from finbase.contract.contract import Contract
 from finbase.contract.registry import Registry
-from finbase.environment import rules
 from finbase.environment.composition import fitting, in_order, missing, pinned
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.refusals import closest, listed
+from finbase.environment.rules.index import breaches
 from finbase.environment.schema import NAME, TOP, part_of
-from finbase.source.document import MOST_PROBLEMS, Document, Where, parse, shown
+from finbase.source.document import MOST_PROBLEMS, Document, Where, parse
+from finbase.source.scalars import closest, listed, shown
 from finbase.source.syntax import MOST_BYTES, failure
 
 __all__ = ["Environment", "Instance", "ModuleUse", "discover", "load", "load_environments", "read"]
@@ -90,7 +90,7 @@ def read(name: str, data: bytes, registry: Registry, root: Path) -> Environment:
     found += _same_name(environment)
     # What has been found wrong is not judged by a rule as well.
     told = {(d.line, d.column) for d in found if d.code != codes.MISSING_KEY}
-    judged = [d for d in rules.check(environment) if (d.line, d.column) not in told]
+    judged = [d for d in breaches(environment) if (d.line, d.column) not in told]
     found += [d for d in judged if not d.note]
     if found:
         raise InputError(_bounded(found))
@@ -98,7 +98,7 @@ def read(name: str, data: bytes, registry: Registry, root: Path) -> Environment:
 
 
 def _assembled(
-    document: Document, value: Any, contracts: Iterable[Contract], known: AwsCatalogue
+    document: Document, value: Any, contracts: Iterable[Contract], catalogue: AwsCatalogue
 ) -> Environment:
     """The environment that the value describes, as far as it does."""
     top = _mapping(value)
@@ -113,7 +113,7 @@ def _assembled(
         state=_mapping(top.get("state")),
         modules=tuple(ModuleUse(c, _instances(c, _mapping(sections[c.name]))) for c in contracts),
         document=document,
-        known=known,
+        catalogue=catalogue,
     )
 
 

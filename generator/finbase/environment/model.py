@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finbase.aws.known import AwsCatalogue
+from finbase.aws.catalogue import AwsCatalogue
 from finbase.contract.contract import Contract
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic
@@ -75,7 +75,7 @@ class Environment:
     state: Mapping[str, str]
     modules: tuple[ModuleUse, ...]
     document: Document
-    known: AwsCatalogue = field(default_factory=AwsCatalogue)
+    catalogue: AwsCatalogue = field(default_factory=AwsCatalogue)
     notes: tuple[Diagnostic, ...] = ()
 
     @property

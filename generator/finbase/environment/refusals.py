@@ -6,17 +6,17 @@ that is sensitive is never shown.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from finbase import codes
 from finbase.contract.contract import Input
 from finbase.errors import Diagnostic
-from finbase.source.document import Document, Where, plain, shown
+from finbase.source.document import Document, Where
+from finbase.source.scalars import as_yaml, closest, listed, shown
 
-__all__ = ["Refusal", "closest", "code_of", "explain", "listed", "named"]
+__all__ = ["Refusal", "code_of", "explain", "named"]
 
 _CODES: Final[Mapping[str, str]] = {
     "type": codes.WRONG_TYPE,
@@ -115,22 +115,6 @@ def named(where: Where) -> str:
     return f"`{shown('.'.join(str(n) for n in names))}`" if names else "the file"
 
 
-def listed(words: Iterable[Any], most: int = 12) -> str:
-    """Words in a row, as many as can be read."""
-    texts = [_scalar(word) for word in words]
-    return ", ".join(texts[:most]) + (", …" if len(texts) > most else "")
-
-
-def closest(word: str, words: Iterable[Any]) -> str | None:
-    """A hint at the word that was probably meant."""
-    from difflib import get_close_matches
-
-    if len(word) > 64:
-        return None
-    found = get_close_matches(word, [str(w) for w in words], n=1)
-    return f"did you mean `{found[0]}`?" if found else None
-
-
 def _unknown(refusal: Refusal, key: str) -> Diagnostic:
     known = refusal.node.get("properties", {})
     if key in refusal.filled:
@@ -145,7 +129,7 @@ def _missing(refusal: Refusal, key: str) -> Diagnostic:
     schema = refusal.node.get("properties", {}).get(key, {})
     hint = str(schema.get("description", "")).rstrip(".")
     if examples := schema.get("examples"):
-        hint = f"{hint}; for example {_scalar(examples[0])}"
+        hint = f"{hint}; for example {as_yaml(examples[0])}"
     return refusal.say(codes.MISSING_KEY, f"{named(refusal.where)} has no `{key}`", hint or None)
 
 
@@ -174,7 +158,7 @@ def _type_hint(wanted: Sequence[str], refusal: Refusal) -> str | None:
     if _secret(refusal):
         return None
     if "string" in wanted and isinstance(value, bool | int | float):
-        return f'quote it: "{_scalar(value)}"'
+        return f'quote it: "{as_yaml(value)}"'
     if "boolean" in wanted and isinstance(value, str) and value.lower() in _SWITCHES:
         return "write true or false"
     if isinstance(value, str) and "integer" in wanted:
@@ -182,7 +166,7 @@ def _type_hint(wanted: Sequence[str], refusal: Refusal) -> str | None:
     if isinstance(value, str) and "number" in wanted:
         return "write it as a plain decimal number such as 1.5, without quotes"
     if "array" in wanted and not isinstance(value, dict | list):
-        return f"write a list: [{shown(_scalar(value))}]"
+        return f"write a list: [{shown(as_yaml(value))}]"
     return "write `key: value` below it, in lines of their own" if "object" in wanted else None
 
 
@@ -213,9 +197,9 @@ def _refused(refusal: Refusal, kind: str) -> Diagnostic:
 
 def _example(schema: Mapping[str, Any]) -> str | None:
     if examples := schema.get("examples"):
-        return f"for example {_scalar(examples[0])}"
+        return f"for example {as_yaml(examples[0])}"
     default = schema.get("default")
-    return None if default in (None, [], {}) else f"the default is {_scalar(default)}"
+    return None if default in (None, [], {}) else f"the default is {as_yaml(default)}"
 
 
 def _nearest(kind: str, node: Mapping[str, Any]) -> str | None:
@@ -229,18 +213,11 @@ def _found(refusal: Refusal) -> str:
         return "the value given, which is secret"
     if isinstance(value, dict):
         return f"a mapping of {len(value)}" if value else "an empty mapping"
-    return f'"{shown(value)}"' if isinstance(value, str) else shown(_scalar(value))
+    return f'"{shown(value)}"' if isinstance(value, str) else shown(as_yaml(value))
 
 
 def _secret(refusal: Refusal) -> bool:
     return refusal.given is not None and (refusal.given.sensitive or refusal.given.ephemeral)
-
-
-def _scalar(value: Any) -> str:
-    """A value as it is written in YAML on one line; a text in quotes where it needs them."""
-    if isinstance(value, str) and isinstance(plain(value), str) and not value.startswith("0"):
-        return value
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _span(least: str, most: str, unit: str) -> Callable[[Mapping[str, Any]], str]:
@@ -269,7 +246,7 @@ _ITEMS = _span("minItems", "maxItems", "have {} items")
 _ENTRIES = _span("minProperties", "maxProperties", "have {} entries")
 _DEMANDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "enum": lambda node: f"must be one of {listed(node['enum'])}",
-    "const": lambda node: f"must be {_scalar(node['const'])}",
+    "const": lambda node: f"must be {as_yaml(node['const'])}",
     "pattern": lambda node: f"must have the form {node['pattern']}",
     "minimum": _NUMBERS,
     "maximum": _NUMBERS,
@@ -282,5 +259,5 @@ _DEMANDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "maxProperties": _ENTRIES,
     "not": _barred,
     "uniqueItems": lambda _: "must not give an item twice",
-    "contains": lambda node: f"must include {_scalar(node['contains'].get('const'))}",
+    "contains": lambda node: f"must include {as_yaml(node['contains'].get('const'))}",
 }

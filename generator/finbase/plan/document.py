@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from finbase.errors import ComplianceError
-from finbase.source.document import shown
+from finbase.source.scalars import shown
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator

@@ -24,7 +24,8 @@ from finbase.release.compatibility import Level, Reason, required, what_changed
 from finbase.release.integrity import before_the_last, folder_hash, folder_of
 from finbase.release.interface import Interface, read_interface
 from finbase.render.editor_schema import pinnable
-from finbase.render.render import SCHEMA, render_module, render_schema
+from finbase.render.module import render_module
+from finbase.render.project import SCHEMA, render_schema
 
 __all__ = ["Release", "prepare"]
 

@@ -12,7 +12,8 @@ from finbase.environment.model import Environment
 from finbase.errors import Diagnostic, InputError
 from finbase.project.tree import Changes, compare
 from finbase.release.integrity import Breach, verify
-from finbase.render.render import render_project, render_stacks
+from finbase.render.project import render_project
+from finbase.render.stack import render_stacks
 
 __all__ = ["BrokenReleaseError", "Standing", "read_standing"]
 

@@ -1,25 +1,29 @@
-"""What an environment's root stack says: its module blocks and its outputs.
+"""Render the root stack of an environment: its module blocks, locals and outputs.
 
-Given inputs stay as the file gives them; wiring becomes references. What is an ``Hcl`` here
-is a reference, everything else is data.
+Values that the environment file sets are written unchanged; wiring becomes references. A value of
+type ``Hcl`` is a reference, everything else is data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finbase.contract.contract import Output, Wire
 from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.project.files import MARK
 from finbase.render.hcl import Hcl
+from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
+from finbase.source.cache import load_yaml
 
-__all__ = ["Block", "blocks", "default_tags", "exports", "label", "local_values"]
+__all__ = ["Block", "blocks", "exports", "label", "render_stacks"]
 
 
 @dataclass(frozen=True)
 class Block:
-    """One ``module`` block: ``inputs`` as given, in the contract's order, then ``wiring``."""
+    """A ``module`` block: ``inputs`` set by the file, in the order of the contract, and wiring."""
 
     label: str
     summary: str
@@ -28,8 +32,46 @@ class Block:
     wiring: Mapping[str, Any]
 
 
-def local_values(environment: Environment) -> dict[str, str]:
-    """List the ``locals`` of the stack: what wiring from ``environment`` refers to."""
+def render_stacks(environments: Iterable[Environment], root: Path) -> dict[PurePosixPath, bytes]:
+    """Render the stacks of the environments to ``environments/<name>/``.
+
+    Raises:
+        InputError: a template is broken.
+
+    """
+    templates = root / "templates"
+    folder = templates / "stack"
+    # Read once: a project can have a thousand environments.
+    pins = load_yaml((folder / "stack.yaml").read_bytes())
+    files = [file for file in files_below(folder) if file.endswith(SUFFIX) and not is_partial(file)]
+    tree: dict[PurePosixPath, bytes] = {}
+    for environment in environments:
+        tree |= _stack(environment, templates, pins, files)
+    return tree
+
+
+def _stack(
+    environment: Environment, templates: Path, pins: Any, files: Iterable[str]
+) -> dict[PurePosixPath, bytes]:
+    source = f"environments/{environment.name}.yaml"
+    header = f"{MARK}{source}. Do not edit: change that file and run make render."
+    context = {
+        "environment": environment,
+        "pins": pins,
+        "locals": _local_values(environment),
+        "default_tags": _default_tags(environment),
+        "blocks": list(blocks(environment)),
+        "exports": list(exports(environment)),
+    }
+    rendered: dict[str, bytes] = {}
+    for file in files:
+        rendered |= render_file(templates, f"stack/{file}", file, context, header)
+    target = PurePosixPath("environments", environment.name)
+    return {target / file: rendered[file] for file in sorted(rendered)}
+
+
+def _local_values(environment: Environment) -> dict[str, str]:
+    """Return the ``locals`` of the stack, which wires from ``environment`` refer to."""
     return {
         "name": environment.stack_name,
         "project": environment.project,
@@ -39,16 +81,16 @@ def local_values(environment: Environment) -> dict[str, str]:
     }
 
 
-def default_tags(environment: Environment) -> dict[str, Any]:
-    """List the tags of every resource: ``cost_centre`` of the file becomes ``CostCentre``."""
-    given = {
+def _default_tags(environment: Environment) -> dict[str, Any]:
+    """Return the tags of every resource: ``cost_centre`` in the file becomes ``CostCentre``."""
+    own = {
         "".join(part.capitalize() for part in name.split("_")): value
         for name, value in environment.tags.items()
     }
     return {
         "Project": Hcl("local.project"),
         "Environment": Hcl("local.environment"),
-        **given,
+        **own,
         "ManagedBy": "finbase",
     }
 
@@ -56,8 +98,9 @@ def default_tags(environment: Environment) -> dict[str, Any]:
 def blocks(environment: Environment) -> Iterator[Block]:
     """Yield the module blocks, in dependency order.
 
-    Raises ``ValueError`` where a required wire has no source, which a validated environment
-    rules out.
+    Raises:
+        ValueError: a required wire has no source. Validation rules this out.
+
     """
     for use in environment.modules:
         contract = use.contract
@@ -65,23 +108,23 @@ def blocks(environment: Environment) -> Iterator[Block]:
             wires = {
                 wire.name: source
                 for wire in contract.wiring
-                if (source := _source(wire, instance, environment)) is not None
+                if (source := _wire_source(wire, instance, environment)) is not None
             }
             yield Block(
                 label=label(use, instance),
                 summary=contract.summary,
                 source=f"../../modules/{use.name}/{use.version}",
                 inputs={
-                    given.name: instance.inputs[given.name]
-                    for given in contract.inputs
-                    if given.name in instance.inputs
+                    declared.name: instance.inputs[declared.name]
+                    for declared in contract.inputs
+                    if declared.name in instance.inputs
                 },
                 wiring=wires,
             )
 
 
 def exports(environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the outputs of the stack: a name, and the attributes of its block."""
+    """Yield the outputs of the stack: the name and the attributes of each block."""
     for use in environment.modules:
         for output in use.contract.outputs:
             if output.export:
@@ -92,26 +135,26 @@ def _export(use: ModuleUse, output: Output) -> dict[str, Any]:
     description = output.description.strip()
     if use.contract.multiplicity == "many":
         description = f"{description.rstrip('.')}, keyed by instance."
-    export = {"description": description, "value": _value(use, output.name)}
+    export = {"description": description, "value": _reference(use, output.name)}
     return {**export, "sensitive": True} if output.sensitive else export
 
 
-def _source(wire: Wire, instance: Instance, environment: Environment) -> Any:
-    """Write what fills a wire; None leaves it to its default."""
-    if wire.module == "environment" and wire.output in local_values(environment):
+def _wire_source(wire: Wire, instance: Instance, environment: Environment) -> Any:
+    """Return the value of a wire, or None to leave the variable at its default."""
+    if wire.module == "environment" and wire.output in _local_values(environment):
         return Hcl(f"local.{wire.output}")
     if wire.source == "instance.name":
         return instance.key
     use = environment.module(wire.module)
     if use is not None and (use.instances or wire.required):
-        return _value(use, wire.output)
+        return _reference(use, wire.output)
     if wire.required:
-        raise ValueError(f"{wire.name} is wired from {wire.source}, which is not in the stack")
+        raise ValueError(f"{wire.name} is wired from {wire.source}, which the stack does not have")
     return None
 
 
-def _value(use: ModuleUse, output: str) -> Hcl | dict[str, Hcl]:
-    """Refer to an output: of a ``many`` module as a map, keyed by instance."""
+def _reference(use: ModuleUse, output: str) -> Hcl | dict[str, Hcl]:
+    """Return a reference to an output; for a ``many`` module, a map of them by instance."""
     references = {
         instance.key: Hcl(f"module.{label(use, instance)}.{output}") for instance in use.instances
     }
@@ -119,5 +162,5 @@ def _value(use: ModuleUse, output: str) -> Hcl | dict[str, Hcl]:
 
 
 def label(use: ModuleUse, instance: Instance) -> str:
-    """Name the module block of an instance."""
+    """Return the name of an instance's module block, such as ``replica_reporting``."""
     return f"{use.name}_{instance.key.replace('-', '_')}" if instance.key else use.name

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from finbase import codes
@@ -29,7 +30,17 @@ from finbase.system.user_folders import cache_home, keep_newest, private_folder
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = ["Templates", "hcl_templates", "markdown_templates"]
+__all__ = [
+    "SUFFIX",
+    "Templates",
+    "files_below",
+    "hcl_templates",
+    "is_partial",
+    "markdown_templates",
+    "render_file",
+]
+
+SUFFIX: Final = ".j2"
 
 _MOST_COMPILED: Final = 1000  # Templates, of all projects and all versions of Jinja together.
 _MOST_COMPILED_BYTES: Final = 1 << 25
@@ -98,6 +109,42 @@ def hcl_templates(root: Path) -> Templates:
 def markdown_templates(root: Path) -> Templates:
     """Open the Markdown templates below ``root``; two calls give the same object."""
     return Templates(root, _environment(root, {"cell": _cell, "code": _code}))
+
+
+def render_file(
+    templates: Path, template: str, file: str, context: Mapping[str, Any], header: str
+) -> dict[str, bytes]:
+    """Render one template to ``file``, with the header as a comment where the format has comments.
+
+    ``template`` is a path below ``templates``, ``file`` the path to write, still with ``.j2``.
+    """
+    name = file.removesuffix(SUFFIX)
+    if name.endswith(".md"):
+        text = markdown_templates(templates).render(template, context)
+        header = f"<!-- {header} -->"
+    else:
+        text = hcl_templates(templates).render(template, context)
+        header = f"# {header}" if name.endswith((".tf", ".hcl")) else ""
+    return {name: "\n\n".join(filter(None, (header, text))).rstrip("\n").encode() + b"\n"}
+
+
+def is_partial(file: str) -> bool:
+    """Return whether a template is only included by others and makes no file of its own.
+
+    >>> is_partial("tests/_network.hcl.j2"), is_partial("main.tf.j2")
+    (True, False)
+    """
+    return PurePosixPath(file).name.startswith("_")
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the paths of all files below a folder, sorted, without hidden and compiled ones."""
+    files = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] != "." and name != "__pycache__"]
+        relative = PurePosixPath(Path(parent).relative_to(folder).as_posix())
+        files += [str(relative / name) for name in names if name[0] != "."]
+    return sorted(files)
 
 
 def _environment(

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from finbase.contract.contract import Input
 from finbase.contract.registry import Registry
-from finbase.environment import rules
-from finbase.environment.refusals import closest
 from finbase.environment.rules.handbook import Bound, Reading, bounds, find_input, readings
+from finbase.environment.rules.index import RULES, TITLES
 from finbase.environment.rules.rule import Change, Rule
 from finbase.errors import FinbaseError
 from finbase.render.validation import words
 from finbase.report import catalogue, document
-from finbase.source.document import shown
+from finbase.source.scalars import closest, shown
 
 __all__ = ["SCHEMA_VERSION", "explain", "listing", "page", "render_json"]
 
@@ -25,10 +24,10 @@ _FEW = 6
 
 def listing(registry: Registry, width: int) -> str:
     """Every rule, bound, note and reason to refuse a file, one on a line of that width."""
-    errors = [(r.code, r.title, ", ".join(r.inputs)) for r in rules.RULES if not r.note]
-    notes = [(r.code, r.title, ", ".join(r.inputs)) for r in rules.RULES if r.note]
+    errors = [(r.code, r.title, ", ".join(r.inputs)) for r in RULES if not r.note]
+    notes = [(r.code, r.title, ", ".join(r.inputs)) for r in RULES if r.note]
     held = [(b.name, " ".join(b.codes), words(b.given)) for b in bounds(registry)]
-    reading = [(r.code, rules.TITLES[r.code], "") for r in readings()]
+    reading = [(r.code, TITLES[r.code], "") for r in readings()]
     parts = (
         ("Rules, which no schema can say", errors),
         ("Bounds of single values, with the codes of their breaches", held),
@@ -44,13 +43,13 @@ def render_json(registry: Registry) -> str:
         SCHEMA_VERSION,
         rules=[
             {"code": r.code, "title": r.title, "inputs": list(r.inputs), "note": bool(r.note)}
-            for r in rules.RULES
+            for r in RULES
         ],
         bounds=[
             {"input": b.name, "codes": list(b.codes), "demand": words(b.given)}
             for b in bounds(registry)
         ],
-        readings=[{"code": r.code, "title": rules.TITLES[r.code]} for r in readings()],
+        readings=[{"code": r.code, "title": TITLES[r.code]} for r in readings()],
     )
 
 
@@ -60,7 +59,7 @@ def explain(name: str, registry: Registry, width: int) -> str:
     Upper and lower case are the same. Raises ``FinbaseError`` for what is none of them.
     """
     held = {bound.name: bound for bound in bounds(registry)}
-    for rule in rules.RULES:
+    for rule in RULES:
         if rule.code == name.upper():
             return _of_rule(rule, width)
     for reading in readings():
@@ -77,7 +76,7 @@ def explain(name: str, registry: Registry, width: int) -> str:
         about = list(catalogue.about(failure, root))
         return _entry(f"{failure.id}: {failure.title}", "", about, width)
     ids = [failure.id for failure in failures.values()]
-    near = closest(name.upper(), [*rules.TITLES, *ids]) or closest(name.lower(), held)
+    near = closest(name.upper(), [*TITLES, *ids]) or closest(name.lower(), held)
     hint = f"{near} " if near else ""
     raise FinbaseError(
         f"{shown(name)} is neither a code nor an input, nor a failure of the catalogue",
@@ -89,17 +88,17 @@ def page(registry: Registry) -> str:
     """All of it in Markdown, for ``docs/rules.md``."""
     parts = [
         "## Rules\n\nNo schema can say them, and a plan accepts what they refuse.",
-        *(_section(rule) for rule in rules.RULES if not rule.note),
+        *(_section(rule) for rule in RULES if not rule.note),
         "## Bounds\n\nWhat single values are held to. The modules hold the same bounds in "
         "`validation` blocks, but for those of the file's top, which goes to the stack.\n\n"
         "| value | demand | why | nearest accepted | nearest refused |\n|---|---|---|---|---|\n"
         + "\n".join(_row(bound) for bound in bounds(registry)),
         "## Notes\n\nWhat cannot be known here, or may be meant so. A note is told on standard "
         "error and changes neither what is rendered nor the exit code.",
-        *(_section(rule) for rule in rules.RULES if rule.note),
+        *(_section(rule) for rule in RULES if rule.note),
         "## Reading\n\nWhat a file is refused for before any of the above is asked.\n\n"
         "| code | what | why |\n|---|---|---|\n"
-        + "\n".join(f"| {r.code} | {rules.TITLES[r.code]} | {_cell(r.why)} |" for r in readings()),
+        + "\n".join(f"| {r.code} | {TITLES[r.code]} | {_cell(r.why)} |" for r in readings()),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -125,7 +124,7 @@ def _of_bound(bound: Bound, width: int) -> str:
         ("told as", ", ".join(bound.codes)),
         ("source", bound.source),
     ]
-    if related := [rule.code for rule in rules.RULES if bound.name in rule.inputs]:
+    if related := [rule.code for rule in RULES if bound.name in rule.inputs]:
         about.append(("see also", ", ".join(related)))
     return _entry(f"{bound.name}: {bound.given.description}", words(bound.given), about, width)
 
@@ -135,7 +134,7 @@ def _of_input(module: str, given: Input, width: int) -> str:
     default = "none, it must be given" if given.required else _scalar(given.default)
     about = [("default", default)]
     name = f"{module}.{given.name}"
-    if related := [rule.code for rule in rules.RULES if name in rule.inputs]:
+    if related := [rule.code for rule in RULES if name in rule.inputs]:
         about.append(("see also", ", ".join(related)))
     return _entry(f"{name}: {given.description}", words(given), about, width)
 
@@ -151,7 +150,7 @@ def _of_reading(reading: Reading, held: Iterable[Bound], width: int) -> str:
     if inputs:
         about.insert(1, ("about", ", ".join(inputs)))
         about.append(("more", "`finbase explain` with one of the inputs tells why it is held so"))
-    return _entry(f"{reading.code}: {rules.TITLES[reading.code]}", "", about, width)
+    return _entry(f"{reading.code}: {TITLES[reading.code]}", "", about, width)
 
 
 def _entry(title: str, demand: str, about: Sequence[tuple[str, str]], width: int) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from finbase.contract.registry import Registry
 from finbase.environment.load import load_environments
-from finbase.environment.rules import TITLES
+from finbase.environment.rules.index import TITLES
 from finbase.errors import Diagnostic
 from finbase.judge.catalogue import Failure, Severity
 from finbase.judge.verdict import FailureRow, Verdict

@@ -16,7 +16,7 @@ from finbase.contract.registry import Registry
 from finbase.environment.load import discover, load
 from finbase.environment.schema import NAME
 from finbase.errors import FinbaseError, InputError
-from finbase.render.render import SCHEMA
+from finbase.render.project import SCHEMA
 from finbase.scaffold import copying, pipeline, placing, skeleton
 from finbase.source.document import Document
 

@@ -11,7 +11,8 @@ import yaml
 from finbase.contract.contract import Contract, Schema
 from finbase.contract.registry import Registry
 from finbase.environment.composition import in_order
-from finbase.environment.rules import RULES, Rule
+from finbase.environment.rules.index import RULES
+from finbase.environment.rules.rule import Rule
 from finbase.environment.schema import TOP
 from finbase.scaffold.copying import renamed
 

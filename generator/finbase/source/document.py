@@ -21,9 +21,10 @@ import yaml
 
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
+from finbase.source.scalars import plain, shown
 from finbase.source.syntax import INVISIBLE, Place, decode, explain, failure
 
-__all__ = ["MOST_DEPTH", "MOST_PROBLEMS", "Document", "Where", "parse", "plain", "shown"]
+__all__ = ["MOST_DEPTH", "MOST_PROBLEMS", "Document", "Where", "parse"]
 
 Where = tuple[str | int, ...]
 """The way to a value: keys of mappings and indexes of lists, from the top."""
@@ -34,15 +35,6 @@ MOST_VALUES: Final = 2000
 MOST_PROBLEMS: Final = 100
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_WORDS: Final[Mapping[str, bool | None]] = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "~": None,
-    "": None,
-}
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
-_DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 
 
@@ -104,12 +96,6 @@ def parse(path: str, data: bytes) -> Document:
         raise failure(path, (1, 1), codes.SYNTAX, f"not YAML: {error}") from error
     problems, spoiled = tuple(reader.problems), frozenset(reader.spoiled)
     return Document(path, value, problems, spoiled, reader.places)
-
-
-def shown(text: str, most: int = 60) -> str:
-    """A text as a message shows it: on one line, visible, and not endless."""
-    short = text if len(text) <= most else f"{text[: most - 1]}…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
 
 
 class _Reader:
@@ -274,17 +260,6 @@ class _Reader:
         message = f"nested more than {MOST_DEPTH} levels deep"
         hint = "an environment has about five; is a bracket opened too often?"
         return failure(self.path, _start(event), codes.TOO_DEEP, message, hint)
-
-
-def plain(text: str) -> bool | int | float | str | None:
-    """What a scalar means that is written without quotes."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INTEGER.fullmatch(text) and str(int(text)) == text:
-        return int(text)
-    if _DECIMAL.fullmatch(text) and repr(float(text)) == text:
-        return float(text)
-    return text
 
 
 def _start(event: Any) -> Place:

@@ -26,8 +26,9 @@ from finbase.project.tree import Step, compare, lay_out, read_folder
 from finbase.release.integrity import folder_of, verify
 from finbase.release.interface import read_interface
 from finbase.release.notes import UpgradeNote, upgrade_notes
-from finbase.render.render import render_module, render_project, render_stack
-from finbase.render.stack import label
+from finbase.render.module import render_module
+from finbase.render.project import render_project
+from finbase.render.stack import label, render_stacks
 from finbase.system.progress import Watch, unwatched
 from finbase.terraform.program import Terraform
 from finbase.terraform.workspace import Workspace
@@ -194,7 +195,7 @@ def _plans(
         projects = []
         for number, environment in enumerate(environments):
             project = Path(scratch, str(number))
-            lay_out(render_stack(environment, root / "templates"), project)
+            lay_out(render_stacks([environment], root), project)
             for use in environment.modules:
                 lay_out(_files(root, registry, use.contract), project)
             projects.append(project / "environments" / environment.name)

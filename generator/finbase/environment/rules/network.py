@@ -198,7 +198,7 @@ def _zones(environment: Environment) -> Iterator[tuple[Where, str, Any]]:
 
 def _meant(environment: Environment) -> str | None:
     """The known region that all zones lie in, where the file's own is not known."""
-    known = environment.known.regions()
+    known = environment.catalogue.regions()
     if environment.region in known:
         return None
     given = [zone for _, zone, _ in _zones(environment)]

@@ -32,9 +32,11 @@ _ADD: Final = "if AWS has it, add it to known.yaml"
 def region(environment: Environment) -> Iterator[Finding]:
     """The region is one of those that finbase knows."""
     name = environment.region
-    if name and environment.known.business_hours(name) is None:
+    if name and environment.catalogue.business_hours(name) is None:
         what = f"{name} is no region that finbase knows, nor are its business hours"
-        hint = f"{_near(name, environment.known.regions())}add `{name}` to `regions` of known.yaml"
+        hint = (
+            f"{_near(name, environment.catalogue.regions())}add `{name}` to `regions` of known.yaml"
+        )
         yield Finding(("region",), what, hint)
 
 
@@ -76,7 +78,7 @@ def engine_version(environment: Environment) -> Iterator[Finding]:
     ):
         for use, instance in environment.instances(module):
             version = use.value(instance, name)
-            known = environment.known.versions(engine)
+            known = environment.catalogue.versions(engine)
             if isinstance(version, str) and version not in known:
                 what = f"{version} is no major version of {engine} that finbase knows"
                 hint = f"the newest known is {known[-1]}; {_ADD} under `engine_versions`"
@@ -96,7 +98,7 @@ def engine_version(environment: Environment) -> Iterator[Finding]:
 )
 def instance_class(environment: Environment) -> Iterator[Finding]:
     """The instance class is one of those that finbase knows."""
-    families = environment.known.instance_classes()
+    families = environment.catalogue.instance_classes()
     for module in ("database", "replica"):
         for use, instance in environment.instances(module):
             name = use.value(instance, "instance_class")
@@ -126,7 +128,7 @@ def parameter(environment: Environment) -> Iterator[Finding]:
         given = use.value(instance, "parameters")
         if not (isinstance(given, dict) and given):
             continue
-        known = frozenset(environment.known.parameters())
+        known = frozenset(environment.catalogue.parameters())
         for name in given:
             if name not in known:
                 where = use.where(instance, "parameters", name)
@@ -151,7 +153,7 @@ def endpoint(environment: Environment) -> Iterator[Finding]:
         given = instance.inputs.get("interface_endpoints")
         if not (isinstance(given, list) and given):
             continue
-        known = frozenset(environment.known.endpoints())
+        known = frozenset(environment.catalogue.endpoints())
         for index, name in enumerate(given):
             if isinstance(name, str) and name not in known:
                 where = (*use.where(instance, "interface_endpoints"), index)
@@ -206,7 +208,7 @@ def burstable(environment: Environment) -> Iterator[Finding]:
 
 def _near(name: str, known: Iterable[str]) -> str:
     """The beginning of a hint at the name that was probably meant."""
-    from finbase.environment.refusals import closest
+    from finbase.source.scalars import closest
 
     near = closest(name, sorted(known))
     return f"{near} " if near else ""

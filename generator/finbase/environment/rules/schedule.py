@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from finbase.aws.windows import DAY, LEAST, Window, business, daily, overlap, weekly
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.rule import Finding, Rule, rule
-from finbase.environment.rules.windows import DAY, LEAST, Window, business, daily, overlap, weekly
 
 __all__ = ["RULES"]
 
@@ -120,7 +120,7 @@ def replica_apart(environment: Environment) -> Iterator[Finding]:
 )
 def outside_business_hours(environment: Environment) -> Iterator[Finding]:
     """No window lies within the business hours of the region, Monday to Friday."""
-    hours = environment.known.business_hours(environment.region)
+    hours = environment.catalogue.business_hours(environment.region)
     busy = business(hours) if hours else ()
     for use, instance, name, text in _windows(environment):
         window = _sound(daily(text) if name == "backup_window" else weekly(text))

@@ -17,7 +17,8 @@ import yaml
 
 from finbase import codes
 from finbase.errors import InputError
-from finbase.source.document import Document, parse, shown
+from finbase.source.document import Document, parse
+from finbase.source.scalars import shown
 from finbase.source.syntax import MOST_BYTES, failure
 
 __all__ = ["FILE", "SUBJECTS", "AwsCatalogue"]

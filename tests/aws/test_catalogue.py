@@ -7,27 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from finbase.aws.known import SUBJECTS, AwsCatalogue
+from finbase.aws import windows
+from finbase.aws.catalogue import SUBJECTS, AwsCatalogue
 from finbase.contract.registry import Registry
-from finbase.environment import rules
 from finbase.environment.load import load
-from finbase.environment.rules import windows
+from finbase.environment.rules.index import RULES
+from finbase.environment.rules.rule import Change, Rule
 from finbase.errors import InputError
 from tests.support.commands import ROOT
 from tests.support.sample import SAMPLE, changed, write
 
 REGISTRY = Registry(ROOT)
-NOTES = [rule for rule in rules.RULES if rule.note]
+NOTES = [rule for rule in RULES if rule.note]
 
 
-def noted(root: Path, change: rules.Change) -> list[str]:
+def noted(root: Path, change: Change) -> list[str]:
     environment = load(write(root, changed(change)), REGISTRY, root)
     assert all(note.note and note.hint for note in environment.notes)
     return [note.code for note in environment.notes]
 
 
 @pytest.mark.parametrize("rule", NOTES, ids=lambda rule: rule.code)
-def test_the_nearest_that_is_noted(rule: rules.Rule, tmp_path: Path) -> None:
+def test_the_nearest_that_is_noted(rule: Rule, tmp_path: Path) -> None:
     assert rule.code not in noted(tmp_path, rule.accepted)
     assert rule.code in noted(tmp_path, rule.refused)
 
@@ -52,7 +53,7 @@ def test_the_sample_is_not_noted(tmp_path: Path) -> None:
         ({"database.parameters": {"log_statment": "1", "work_mem": "1"}}, ["FB305"]),
     ],
 )
-def test_what_is_noted(change: rules.Change, expected: list[str], tmp_path: Path) -> None:
+def test_what_is_noted(change: Change, expected: list[str], tmp_path: Path) -> None:
     assert noted(tmp_path, change) == expected
 
 

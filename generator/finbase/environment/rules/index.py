@@ -1,0 +1,35 @@
+"""Every rule about environments, by code.
+
+To add a rule, write a function in the module of its subject, decorate it with ``@rule`` or
+``@note``, and add it to the ``RULES`` of that module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from finbase import codes
+from finbase.environment.model import Environment
+from finbase.environment.rules import naming, network, notes, schedule, storage
+from finbase.environment.rules.rule import Rule
+from finbase.errors import Diagnostic
+
+__all__ = ["RULES", "TITLES", "breaches"]
+
+RULES: Final[tuple[Rule, ...]] = tuple(
+    sorted(
+        (*network.RULES, *schedule.RULES, *storage.RULES, *naming.RULES, *notes.RULES),
+        key=lambda rule: rule.code,
+    )
+)
+"""Every rule, sorted by code; the notes (FB3xx) come last."""
+
+TITLES: Final[Mapping[str, str]] = {**codes.TITLES, **{rule.code: rule.title for rule in RULES}}
+"""The title of every code that a diagnostic of an environment file can have."""
+
+
+def breaches(environment: Environment) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for each breach of a rule, and each note."""
+    for rule in RULES:
+        yield from rule(environment)
