@@ -48,7 +48,8 @@ reference: .venv/ready ## Generate the pages of docs/reference
 	@$(BIN)/python -m docs.generate
 
 soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
-	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/project/test_interruption.py tests/whole/test_drawn.py tests/rotation tests/rehearsal/test_rehearse.py
+	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/project/test_interruption.py tests/whole/test_drawn.py \
+		tests/release/test_module_tests.py tests/rotation tests/rehearsal/test_rehearse.py
 
 fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
 	@$(BIN)/python tests/fuzz literals --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
@@ -102,7 +103,7 @@ lock: .venv/ready ## Resolve the dependencies again, with hashes
 	done
 
 clean: ## Remove the virtual environment and all caches
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf .venv .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # A tool with many packages of its own gets a virtual environment of its own: build/<group>.
 # Fuzzing and mutants run finbase, so they get the project's packages as well.
