@@ -1,47 +1,77 @@
-"""Each kind of change that breaks users, told with file and line; and the nearest that does not."""
+"""Test which release each kind of change requires, and the file and line of each reason."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from finbase.contract.constraints import version_range
+from finbase.contract.contract import Contract
+from finbase.contract.version import version_range
 from finbase.release.compatibility import Level, Reason, required, what_changed
-from finbase.release.interface import Interface, read_interface
+from finbase.release.interface import ShippedModule, read_interface, read_shipped
+from finbase.render.render import render_module
+from tests.support.commands import ROOT
 
 OLD, NEW = PurePosixPath("modules/x/1.0.0/main.tf"), PurePosixPath("modules/x/2.0.0/main.tf")
+VARIABLES = NEW.with_name("variables.tf")
+
+Source: TypeAlias = str | dict[str, Any]
+"""The text of ``main.tf``, or parts of a contract, with that text as ``main``."""
 
 
-def read(text: str, path: PurePosixPath = NEW) -> Interface:
-    return read_interface({path: text.encode()})
+def read(source: Source, path: PurePosixPath = NEW) -> ShippedModule:
+    """Render a contract by the real shared templates and read it as it is shipped."""
+    parts = {"main": source} if isinstance(source, str) else source
+    document = {
+        "name": "x",
+        "version": path.parent.name,
+        "summary": "s",
+        "terraform": ">= 1.11.0",
+        "providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5"}},
+        **{key: value for key, value in parts.items() if key != "main"},
+    }
+    contract_path = ROOT / path.with_name("contract.yaml")
+    contract = Contract.parse(json.dumps(document).encode(), contract_path)
+    tree = render_module(contract, ROOT / "templates")
+    del tree[path.with_name("versions.tf")]
+    return read_shipped({**tree, path: parts.get("main", "").encode()})
 
 
-def changed(before: str, after: str) -> list[Reason]:
+def changed(before: Source, after: Source) -> list[Reason]:
     return list(what_changed(read(before, OLD), read(after, NEW)))
 
 
-def breaks(before: str, after: str, *parts: str) -> Reason:
-    """The one change that needs a major release; its words and ``file:line`` hold the parts."""
-    (reason,) = [each for each in changed(before, after) if each.level is Level.MAJOR]
+def breaks(before: Source, after: Source, *parts: str) -> Reason:
+    """Return the one major reason; its text and ``file:line`` contain the parts."""
+    (reason,) = [reason for reason in changed(before, after) if reason.level is Level.MAJOR]
     for part in parts:
         assert part in f"{reason.place}: {reason.what}"
     return reason
 
 
-def level(before: str, after: str) -> Level:
+def level(before: Source, after: Source) -> Level:
     return required(changed(before, after))
 
 
-def variable(inside: str, name: str = "a") -> str:
-    return f'variable "{name}" {{\n  {inside}\n}}\n'
+def inputs(name: str = "a", /, **spec: Any) -> dict[str, Any]:
+    return {"inputs": {name: {"type": "string", "description": "d", **spec}}}
 
 
-def validated(condition: str) -> str:
-    inside = f'condition = {condition}\n    error_message = "m"'
-    return variable(f"type = number\n  validation {{\n    {inside}\n  }}")
+def checked(*conditions: str, main: str = "") -> dict[str, Any]:
+    checks = [{"input": "a", "condition": text, "message": "m"} for text in conditions]
+    return {**inputs(type="integer"), "checks": checks, "main": main}
+
+
+def wires(source: str, **spec: Any) -> dict[str, Any]:
+    return {"wiring": {"a": {"type": "string", "description": "d", "from": source, **spec}}}
+
+
+def outputs(name: str = "o", /, **spec: Any) -> dict[str, Any]:
+    return {"outputs": {name: {"description": "d", "value": "1", **spec}}}
 
 
 def resource(inside: str, kind: str = "aws_db_instance", name: str = "a") -> str:
@@ -52,113 +82,157 @@ def moved(old: str, new: str) -> str:
     return f"moved {{\n  from = {old}\n  to   = {new}\n}}\n"
 
 
-def test_an_input_that_is_removed() -> None:
-    found = breaks(variable("default = 1"), "", "modules/x/1.0.0/main.tf:1", "input a is removed")
-    assert found.todo == "no longer give a"
+def test_input_removed() -> None:
+    reason = breaks(inputs(default="1"), {}, "modules/x/1.0.0/variables.tf:5", "input a is removed")
+    assert reason.todo == "no longer set a"
 
 
-def test_an_input_that_is_renamed_is_told_once() -> None:
-    condition = 'validation {{\n condition = var.{0} > 1\n error_message = "m"\n}}'
-    before, after = (variable(condition.format(name), name) for name in "ab")
-    (found,) = changed(before, after)
-    assert found.what == "input a is renamed to b"
-    assert found.todo == "give b instead of a"
-    assert found.place.path == OLD
-
-
-def test_an_input_that_is_made_required() -> None:
-    breaks(variable("default = 1"), variable(""), "2.0.0/main.tf:1", "no longer has a default")
-    breaks("", variable(""), "2.0.0/main.tf:1", "input a is new and has no default")
-    assert level("", variable("default = null")) is Level.MINOR
-    assert level(variable(""), variable("default = 1")) is Level.MINOR
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [("1", "2"), ("null", '"null"'), ('"1"', "1"), ("null", "0"), ("[1]", "[1, 2]")],
-)
-def test_a_default_that_changes(before: str, after: str) -> None:
-    found = breaks(
-        variable(f"default = {before}"),
-        variable(f"default = {after}"),
-        "2.0.0/main.tf:1",
-        f"another default: {after} instead of {before}",
+def test_input_renamed_is_reported_once() -> None:
+    before, after = (
+        {
+            **inputs(name, type="integer"),
+            "checks": [{"input": name, "condition": f"var.{name} > 1", "message": "m"}],
+        }
+        for name in "ab"
     )
-    assert found.todo == f"give a = {before} where it should stay as it was"
+    (reason,) = changed(before, after)
+    assert reason.what == "input a is renamed to b"
+    assert reason.todo == "set b instead of a"
+    assert reason.place.path == OLD.with_name("variables.tf")
+    other = {**after, "checks": []}
+    assert [r.what for r in changed(before, other)][1] == "input b is new and has no default"
+
+
+def test_input_made_required() -> None:
+    optional, needed = inputs(default="1"), inputs()
+    breaks(optional, needed, f"{VARIABLES}:5", "no longer has a default")
+    breaks(inputs(default=None), needed, "no longer has a default; it was null")
+    breaks({}, needed, f"{VARIABLES}:5", "input a is new and has no default")
+    assert level({}, inputs(default=None)) is Level.MINOR
+    assert level(needed, optional) is Level.MINOR
+    assert level(needed, inputs(default=None)) is Level.MINOR
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("kind", "before", "after"),
     [
-        ("{ a = 1, b = 2 }", '{ b = 2, "a" = 1 }'),
-        ("[\n 1,\n 2,\n]", "[1, 2]"),
+        ("integer", 1, 2),
+        ("string", None, "null"),
+        ("number", 1, 1.0),
+        ("integer", None, 0),
+        ("integer", 1, None),
+        ("array", [1], [1, 2]),
     ],
 )
-def test_a_default_that_is_only_written_differently(before: str, after: str) -> None:
-    assert changed(variable(f"default = {before}"), variable(f"default = {after}")) == []
+def test_default_changed(kind: str, before: Any, after: Any) -> None:
+    rest = {"type": kind} | ({"items": {"type": "integer"}} if kind == "array" else {})
+    reason = breaks(
+        inputs(default=before, **rest),
+        inputs(default=after, **rest),
+        f"{VARIABLES}:5",
+        f"another default: {json.dumps(after)} instead of {json.dumps(before)}",
+    )
+    assert reason.todo == f"set a = {json.dumps(before)} to keep the old value"
 
 
-NARROWER = [
-    ("string", "number"),
-    ("number", "string"),
-    ("bool", "string"),
-    ("any", "string"),
-    ("list(string)", "set(string)"),
-    ("set(string)", "list(string)"),
-    ("list(string)", "list(number)"),
-    ("map(string)", "object({ a = string })"),
-    ("list(any)", "list(string)"),
-    ("tuple([string])", "tuple([string, string])"),
-    ("object({ a = string, b = optional(string) })", "object({ a = string })"),
-    ("object({ a = string })", "object({ a = string, b = string })"),
-    ("object({ a = optional(string) })", "object({ a = string })"),
-    (
-        "object({ a = list(object({ b = string })) })",
-        "object({ a = list(object({ c = string })) })",
-    ),
-    ("map(object({ a = optional(number) }))", "map(object({ a = number }))"),
-    ('object({ a = optional(string, "x") })', 'object({ a = optional(string, "y") })'),
-    ("object({ a = optional(string) })", 'object({ a = optional(string, "y") })'),
+def test_default_in_other_order() -> None:
+    before, after = ({"a": 1, "b": 2}, {"b": 2, "a": 1})
+    kind = {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert changed(inputs(default=before, **kind), inputs(default=after, **kind)) == []
+
+
+TEXT, NUMBER, BOOL = ({"type": kind} for kind in ("string", "number", "boolean"))
+
+
+def array(items: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, **more}
+
+
+def mapping(values: Any) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": values}
+
+
+def members(*required: str, **properties: Any) -> dict[str, Any]:
+    rest = {"required": [*required], "additionalProperties": False}
+    return {"type": "object", "properties": properties, **rest}
+
+
+NARROWER_TYPES = [
+    (TEXT, NUMBER),
+    (NUMBER, TEXT),
+    (BOOL, TEXT),
+    (NUMBER, {"type": "integer"}),
+    (array(TEXT), array(TEXT, uniqueItems=True)),
+    (array(TEXT, uniqueItems=True), array(TEXT)),
+    (array(TEXT), array(NUMBER)),
+    (mapping(TEXT), members("a", a=TEXT)),
+    (members("a", a=TEXT), mapping(TEXT)),
+    (members("a", a=TEXT, b=TEXT), members("a", a=TEXT)),
+    (members("a", a=TEXT), members("a", "b", a=TEXT, b=TEXT)),
+    (members(a=TEXT), members("a", a=TEXT)),
+    (members("a", a=array(members("b", b=TEXT))), members("a", a=array(members("c", c=TEXT)))),
+    (mapping(members(a=NUMBER)), mapping(members("a", a=NUMBER))),
+    (members(a={**TEXT, "default": "x"}), members(a={**TEXT, "default": "y"})),
+    (members(a=TEXT), members(a={**TEXT, "default": "y"})),
 ]
 
 
-@pytest.mark.parametrize(("before", "after"), NARROWER)
-def test_a_type_that_is_narrower(before: str, after: str) -> None:
-    old, new = variable(f"type = {before}"), variable(f"type = {after}")
-    breaks(old, new, "modules/x/2.0.0/main.tf:1: input a has a narrower type")
+@pytest.mark.parametrize(("before", "after"), NARROWER_TYPES)
+def test_type_narrower(before: dict[str, Any], after: dict[str, Any]) -> None:
+    breaks(inputs(**before), inputs(**after), f"{VARIABLES}:5: input a accepts less")
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("string", "any"),
-        ("list(string)", "list(any)"),
-        ("object({ a = string })", "object({ a = optional(string) })"),
-        ("object({ a = string })", "object({ a = string, b = optional(string) })"),
-        ("map(object({ a = number }))", "map(object({ a = optional(number, 1) }))"),
+        ({"type": "integer"}, NUMBER),
+        (members("a", a=TEXT), members(a=TEXT)),
+        (members("a", a=TEXT), members("a", a=TEXT, b=TEXT)),
+        (mapping(members("a", a=NUMBER)), mapping(members(a={**NUMBER, "default": 1}))),
     ],
 )
-def test_a_type_that_is_wider(before: str, after: str) -> None:
-    old, new = variable(f"type = {before}"), variable(f"type = {after}")
-    assert [(each.level, each.what.partition(":")[0]) for each in changed(old, new)] == [
-        (Level.MINOR, "input a takes more")
+def test_type_wider(before: dict[str, Any], after: dict[str, Any]) -> None:
+    reasons = changed(inputs(**before), inputs(**after))
+    assert [(reason.level, reason.what.partition(":")[0]) for reason in reasons] == [
+        (Level.MINOR, "input a accepts more")
     ]
 
 
-def test_a_type_that_is_only_written_differently() -> None:
-    before = "object({ a = string, b = optional(number) })"
-    after = 'object({\n    b   = optional(number, null)\n    "a" = string\n  })'
-    assert changed(variable(f"type = {before}"), variable(f"type = {after}")) == []
+def test_type_in_other_order() -> None:
+    before, after = members("a", a=TEXT, b=NUMBER), members("a", b=NUMBER, a=TEXT)
+    assert changed(inputs(**before), inputs(**after)) == []
 
 
-def test_null_and_ephemeral_values_that_are_no_longer_taken() -> None:
-    given, refused = variable("default = 1"), variable("default = 1\n  nullable = false")
-    breaks(given, refused, "input a no longer takes null")
-    breaks(refused, given, "takes null as it is, and no longer as its default")
-    breaks(variable(""), variable("nullable = false"), "no longer takes null")
-    assert changed(variable("nullable = false"), variable("")) == []
-    breaks(variable("ephemeral = true"), variable(""), "no longer takes ephemeral values")
-    assert changed(variable(""), variable("ephemeral = true")) == []
+def test_ephemeral_values_no_longer_accepted() -> None:
+    before, after = inputs(ephemeral=True), inputs()
+    breaks(before, after, "no longer accepts ephemeral values")
+    assert changed(after, before) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("integer", {"minimum": 1}, {"minimum": 2}),
+        ("integer", {"minimum": 1}, {"minimum": 1, "maximum": 9}),
+        ("integer", {"enum": [1, 2]}, {"enum": [1]}),
+        ("integer", {"not": {"enum": [1]}}, {"not": {"enum": [1, 2]}}),
+        ("string", {"pattern": "^a+$"}, {"pattern": "^a$"}),
+        ("integer", {"anyOf": [{"minimum": 9}, {"enum": [1]}]}, {"minimum": 9}),
+        ("integer", {}, {"minimum": 1}),
+        ("integer", {"default": None, "minimum": 1}, {"default": None, "minimum": 2}),
+    ],
+)
+def test_schema_narrower(kind: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+    old, new = inputs(type=kind, **before), inputs(type=kind, **after)
+    breaks(old, new, f"{VARIABLES}:5: input a accepts less")
+    reasons = changed(new, old)
+    widened = before != {"pattern": "^a+$"}
+    assert reasons[0].level is (Level.MINOR if widened else Level.MAJOR)
+
+
+def test_schema_in_other_order() -> None:
+    one, other = inputs(type="integer", enum=[1, 2]), inputs(type="integer", enum=[2, 1])
+    assert changed(one, other) == []
 
 
 @pytest.mark.parametrize(
@@ -175,94 +249,97 @@ def test_null_and_ephemeral_values_that_are_no_longer_taken() -> None:
         ("true", "alltrue([for x in var.a : x >= 2])"),
         ("alltrue([for x in var.a : x >= 1])", "alltrue([for x in var.a : x >= 2])"),
         ("f(g(var.a, 1))", "f(g(var.a, 2))"),
-    ],
-)
-def test_a_validation_that_demands_more(before: str, after: str) -> None:
-    breaks(validated(before), validated(after), "main.tf:1: input a is held to more")
-
-
-def test_a_validation_that_is_new_or_gone() -> None:
-    breaks(variable("type = number"), validated("var.a >= 1"), "held to more: var.a >= 1")
-    (found,) = changed(validated("var.a >= 1"), variable("type = number"))
-    assert (found.level, found.what) == (Level.MINOR, "input a is held to less")
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
         ("var.a >= 1 && p", "p && var.a >= 1"),
-        ("alltrue([p, q])", "(p) && (q)"),
-        ("contains([1, 2], var.a)", "contains([2, 1], var.a)"),
-        ("var.a == 1", "contains([1], var.a)"),
     ],
 )
-def test_a_validation_that_demands_the_same(before: str, after: str) -> None:
-    assert changed(validated(before), validated(after)) == []
+def test_check_changed(before: str, after: str) -> None:
+    breaks(checked(before), checked(after), "variables.tf:5: input a has a new or changed check")
 
 
-def test_the_list_of_a_validation_may_be_a_local() -> None:
-    few, many = (
-        f"locals {{\n  all = {numbers}\n}}\n" + validated("contains(local.all, var.a)")
-        for numbers in ([1], [1, 2])
+def test_check_added_or_removed() -> None:
+    breaks(checked(), checked("var.a >= 1"), "new or changed check: var.a >= 1")
+    breaks(checked("p"), checked("p", "q"), "new or changed check: q")
+    (reason,) = changed(checked("var.a >= 1"), checked())
+    assert (reason.level, reason.what) == (Level.MINOR, "input a has fewer checks")
+
+
+def test_check_only_laid_out_differently() -> None:
+    before, after = checked("alltrue([p, q])"), checked("alltrue([ # why\n  p,\n  q,\n])")
+    assert changed(before, after) == []
+    assert changed(checked("p", "q"), checked("q", "p")) == []
+
+
+def test_check_with_a_local_that_changed() -> None:
+    few, many, more = (
+        checked("contains(local.all, var.a)", *others, main=f"locals {{\n  all = {values}\n}}\n")
+        for values, others in (("[1]", ()), ("[1, 2]", ()), ("[1, 2]", ("p",)))
     )
-    breaks(many, few, "held to more")
-    assert level(few, many) is Level.MINOR
+    breaks(many, few, "new or changed check: contains(([1]), var.a)")
+    breaks(few, many, "new or changed check")
+    breaks(more, few, "new or changed check")
+
+
+def test_input_rendered_differently() -> None:
+    """A change of the renderer is found although the contract is unchanged."""
+    before = read(inputs(type="integer", minimum=1), OLD)
+    tree = {VARIABLES.with_name("contract.yaml"): before.contract.source}
+    for rendered in (
+        "type = number\n  nullable = false",
+        "type = string\n  nullable = false\n  validation {\n    condition = var.a >= 1\n  }",
+        "type = number\n  nullable = false\n  validation {\n    condition = var.a >= 2\n  }",
+    ):
+        text = f'variable "a" {{\n  {rendered}\n}}\n'
+        reasons = what_changed(before, read_shipped({**tree, VARIABLES: text.encode()}))
+        dropped = "validation" not in rendered
+        assert any("is rendered differently" in r.what for r in reasons) is not dropped
+
+
+@pytest.mark.parametrize("text", ['variable "b" {}', 'output "b" {\n  value = 1\n}'])
+def test_declaration_outside_the_contract(text: str) -> None:
+    with pytest.raises(ValueError, match=r"main\.tf:1: \w+ b is not declared in contract\.yaml"):
+        read(text)
+
+
+def test_wire_from_another_source() -> None:
+    breaks(wires("kms.x"), wires("kms.y"), "gets its value from kms.y instead of kms.x")
+    breaks(inputs(), wires("kms.x"), "gets its value from kms.x instead of the environment file")
+    assert changed(wires("kms.x"), wires("kms.x")) == []
+
+
+def test_multiplicity_changed() -> None:
+    breaks({}, {"multiplicity": "many"}, "contract.yaml:1: multiplicity is many instead of one")
+    assert level({}, {"multiplicity": "optional"}) is Level.MINOR
 
 
 def test_long_text_is_cut() -> None:
-    before, after = (variable(f'default = "{letter * 500}"') for letter in "ab")
+    before, after = (inputs(default=letter * 500) for letter in "ab")
     assert len(breaks(before, after).what) < 400
 
 
-limits = st.integers(-50, 50)
+def test_output_removed_renamed_or_hidden() -> None:
+    shown = outputs()
+    breaks(shown, {}, "modules/x/1.0.0/outputs.tf:3", "output o is removed")
+    assert breaks(shown, outputs("p"), "output o is renamed to p").todo
+    breaks(shown, outputs(sensitive=True), "2.0.0/outputs.tf:3", "sensitive now")
+    breaks(shown, outputs(ephemeral=True), "ephemeral now")
+    assert changed(outputs(sensitive=True), shown) == []
+    assert level({}, shown) is Level.MINOR
 
 
-@given(limits, limits)
-def test_bounds_that_are_widened_one_way_are_narrowed_the_other(one: int, other: int) -> None:
-    texts = [validated(f"var.a >= {low} && var.a <= 100") for low in (one, other)]
-    there, back = level(*texts), level(*reversed(texts))
-    expected = {Level.PATCH} if one == other else {Level.MINOR, Level.MAJOR}
-    assert {there, back} == expected
-    assert (there is Level.MAJOR) == (other > one)
-
-
-numbers = st.sets(st.integers(0, 9), min_size=1)
-
-
-@given(numbers, numbers, st.sampled_from(["", "!"]))
-def test_sets_likewise(one: set[int], more: set[int], negation: str) -> None:
-    texts = [validated(f"{negation}contains({sorted(each)}, var.a)") for each in (one, one | more)]
-    there, back = level(*texts), level(*reversed(texts))
-    if negation:
-        there, back = back, there
-    same = more <= one
-    assert (there, back) == ((Level.PATCH,) * 2 if same else (Level.MINOR, Level.MAJOR))
-
-
-def output(inside: str, name: str = "o") -> str:
-    return f'output "{name}" {{\n  {inside}\n}}\n'
-
-
-def test_an_output_that_is_removed_renamed_or_hidden() -> None:
-    shown = output("value = 1")
-    breaks(shown, "", "modules/x/1.0.0/main.tf:1", "output o is removed")
-    assert breaks(shown, output("value = 1", "p"), "output o is renamed to p").todo
-    breaks(shown, output("value = 1\n  sensitive = true"), "2.0.0/main.tf:1", "sensitive now")
-    breaks(shown, output("value = 1\n  ephemeral = true"), "ephemeral now")
-    assert changed(output("value = 1\n  sensitive = true"), shown) == []
-    assert level("", shown) is Level.MINOR
-
-
-def test_a_resource_that_is_gone() -> None:
+def test_resource_removed() -> None:
     found = breaks(
-        resource("engine = 1"), "", "1.0.0/main.tf:1", "aws_db_instance.a is gone", "the database"
+        resource("engine = 1"),
+        "",
+        "1.0.0/main.tf:1",
+        "aws_db_instance.a is removed",
+        "the database",
     )
     assert found.todo
-    breaks(resource("", name="a"), resource("", name="b"), "aws_db_instance.a is gone")
+    breaks(resource("", name="a"), resource("", name="b"), "aws_db_instance.a is removed")
     assert level("", resource("")) is Level.MINOR
 
 
-def test_a_resource_that_is_moved_and_what_refers_to_it() -> None:
+def test_resource_moved() -> None:
     def module(name: str) -> str:
         key = resource('description = "d"', "aws_kms_key", name)
         return key + resource(f"kms_key_id = aws_kms_key.{name}.arn")
@@ -284,12 +361,12 @@ def test_a_resource_that_is_moved_and_what_refers_to_it() -> None:
         moved("aws_db_instance.a", "aws_rds_cluster.b"),
     ],
 )
-def test_moves_that_lead_nowhere(moves: str) -> None:
+def test_moves_to_nowhere(moves: str) -> None:
     after = resource("", name="b") + resource("", "aws_rds_cluster", "b") + moves
-    breaks(resource(""), after, "aws_db_instance.a is gone")
+    breaks(resource(""), after, "aws_db_instance.a is removed")
 
 
-def test_a_moved_block_has_to_stay_for_who_skips_a_version() -> None:
+def test_moved_block_removed() -> None:
     before = resource("", name="b") + moved("aws_db_instance.a", "aws_db_instance.b")
     breaks(before, resource("", name="b"), "1.0.0/main.tf:1", "no longer has a moved block")
     on = resource("", name="c") + moved("aws_db_instance.a", "aws_db_instance.c")
@@ -307,20 +384,20 @@ def test_a_moved_block_has_to_stay_for_who_skips_a_version() -> None:
         ("for_each = local.x", "for_each = local.y"),
     ],
 )
-def test_instances_that_may_have_other_keys(before: str, after: str) -> None:
+def test_instances_with_other_keys(before: str, after: str) -> None:
     values = "locals {\n x = var.x\n y = var.y\n}\n"
     breaks(resource(before) + values, resource(after) + values, "2.0.0/main.tf:", "other keys")
 
 
-def test_instances_that_keep_their_keys() -> None:
+def test_instances_with_the_same_keys() -> None:
     local = "locals {\n x = var.x\n}\n"
     assert changed(resource("for_each = var.x"), resource("for_each = local.x") + local) == []
 
 
-def test_an_instance_that_is_moved_is_followed() -> None:
+def test_instance_moved() -> None:
     before = resource('engine = "x"\n  count = 1')
     after = resource('engine = "x"', name="b") + moved("aws_db_instance.a[0]", "aws_db_instance.b")
-    breaks(before, after, "the instances of aws_db_instance.a may have other keys")
+    breaks(before, after, "the instances of aws_db_instance.a may get other keys")
 
 
 @pytest.mark.parametrize(
@@ -351,7 +428,7 @@ def test_an_instance_that_is_moved_is_followed() -> None:
         ),
     ],
 )
-def test_what_replaces_something_with_a_loss(kind: str, before: str, after: str, line: int) -> None:
+def test_replacement_with_data_loss(kind: str, before: str, after: str, line: int) -> None:
     found = changed(resource(before, kind), resource(after, kind))
     assert found
     for each in found:
@@ -374,12 +451,12 @@ def test_what_replaces_something_with_a_loss(kind: str, before: str, after: str,
         ("lifecycle {\n replace_triggered_by = [a.b]\n}", ""),
     ],
 )
-def test_what_replaces_nothing(before: str, after: str) -> None:
+def test_change_without_replacement(before: str, after: str) -> None:
     assert changed(resource(before), resource(after)) == []
     assert changed(resource("name = 1", "aws_iam_role"), resource("name = 2", "aws_iam_role")) == []
 
 
-def test_a_local_or_a_neighbour_that_changes_is_seen_where_it_is_used() -> None:
+def test_local_or_neighbour_changed() -> None:
     before, after = (
         f'locals {{\n  name = "{name}"\n}}\n' + resource('db_name = "x-${local.name}"')
         for name in "ab"
@@ -393,7 +470,7 @@ def test_a_local_or_a_neighbour_that_changes_is_seen_where_it_is_used() -> None:
     assert any(what.startswith("aws_cloudwatch_log_group.a gets another name") for what in whats)
 
 
-def test_a_value_that_moves_into_a_local_is_the_same() -> None:
+def test_value_moved_into_a_local() -> None:
     plain = resource('db_name = "x-${var.p}"\n  username = "u"')
     local = 'locals {\n  p = "x-${var.p}"\n  u = "u"\n}\n'
     assert changed(plain, local + resource("db_name = local.p\n  username = local.u")) == []
@@ -405,12 +482,22 @@ def precondition(condition: str) -> str:
     )
 
 
-def test_a_precondition_that_demands_more() -> None:
-    breaks(resource(""), precondition("var.x >= 1"), f"{NEW}:3", "a precondition demands more")
+def test_precondition_changed() -> None:
+    breaks(resource(""), precondition("var.x >= 1"), f"{NEW}:3", "a precondition is new or changed")
     breaks(precondition("var.x >= 1"), precondition("var.x >= 2"), "var.x >= 2")
-    assert changed(precondition("var.x >= 2"), precondition("var.x >= 1")) == []
-    inside = 'value = 1\n precondition {\n  condition = p\n  error_message = ""\n }'
-    breaks(output("value = 1"), output(inside), "a precondition demands more: p")
+    breaks(precondition("var.x >= 2"), precondition("var.x >= 1"), "var.x >= 1")
+    assert changed(precondition("var.x >= 2"), precondition("var.x >= 2")) == []
+    assert changed(precondition("var.x >= 2"), resource("")) == []
+
+
+def test_precondition_of_an_output() -> None:
+    interfaces = [
+        read_interface({NEW: f'output "o" {{\n  value = 1\n{inside}}}\n'.encode()})
+        for inside in ("", ' precondition {\n  condition = p\n  error_message = ""\n }\n')
+    ]
+    before, after = (replace(read(outputs()), interface=each) for each in interfaces)
+    (reason,) = what_changed(before, after)
+    assert (reason.level, reason.what) == (Level.MAJOR, "a precondition is new or changed: p")
 
 
 def needs(terraform: str, aws: str) -> str:
@@ -441,7 +528,7 @@ def needs(terraform: str, aws: str) -> str:
         ("", ">= 1.0"),
     ],
 )
-def test_requirements_that_are_narrower(before: str, after: str) -> None:
+def test_requirements_narrower(before: str, after: str) -> None:
     breaks(needs(before, "1"), needs(after, "1"), f"{NEW}:2", "terraform ", after)
     breaks(needs("1", before), needs("1", after), f"{NEW}:4", "hashicorp/aws ", after)
     assert changed(needs(after, after), needs(before, before)) == []
@@ -456,20 +543,21 @@ def test_requirements_that_are_narrower(before: str, after: str) -> None:
         ("~>1.2.3", "~> 1.2.3"),
     ],
 )
-def test_requirements_that_are_the_same(before: str, after: str) -> None:
+def test_requirements_equal(before: str, after: str) -> None:
     assert changed(needs(before, before), needs(after, after)) == []
     assert version_range(before) == version_range(after)
 
 
-def test_a_provider_that_is_new() -> None:
+def test_provider_added() -> None:
     random = 'terraform {\n  required_providers {\n    r = {\n      source = "h/r"\n    }\n  }\n}'
     breaks("", random, f"{NEW}:3", "h/r is required")
     assert changed(random, "") == []
 
 
-def test_the_greatest_changes_come_first_then_by_place() -> None:
-    before = variable("default = 1") + output("value = 1")
-    after = variable("default = 1", "b") + variable("default = 2") + output("value = 1", "p")
+def test_what_changed_order() -> None:
+    before = inputs(default="1") | outputs()
+    after = inputs(default="2") | outputs("p")
+    after["inputs"] |= inputs("b", default="1")["inputs"]
     found = changed(before, after)
     assert [each.level for each in found] == sorted((e.level for e in found), reverse=True)
     majors = [each.place for each in found if each.level is Level.MAJOR]

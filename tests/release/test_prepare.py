@@ -96,7 +96,7 @@ def test_a_patch_is_a_folder_a_hash_and_two_notes(project: Path) -> None:
             "\n  x:\n    type: string\n    description: d.\n    examples: [a]\n\nwiring:",
             "input x is new and has no default",
         ),
-        ("minor", "    maximum: 35\n", "    maximum: 34\n", "held to more"),
+        ("minor", "    maximum: 35\n", "    maximum: 34\n", "accepts less"),
         ("minor", "    default: 5000\n", "    default: 6000\n", "another default"),
         ("minor", "  reader_endpoint:\n", "  replica_endpoint:\n", "output reader_endpoint is"),
         ("minor", 'version: ">= 5.100.0"', 'version: ">= 5.101.0"', "hashicorp/aws"),
@@ -121,7 +121,7 @@ def test_a_release_that_is_too_small_is_refused_with_file_and_line(
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ('"aws_security_group" "cache"', '"aws_security_group" "main"', "no moved block"),
+        ('"aws_security_group" "cache"', '"aws_security_group" "main"', "without a moved block"),
         ('engine               = "valkey"', 'engine               = "redis"', "would be lost"),
         ("kms_key_id           = var.cache_key_arn", "kms_key_id           = var.name", "replaces"),
     ],

@@ -1,23 +1,24 @@
-"""What a new version of a module changes for its users, and so which release it has to be.
+"""Decide which release the changes of a module require.
 
-Major is what can break a stack that pins the version before, or replace or destroy what it has
-applied; minor is what one can do only now; patch is everything else. Where text alone cannot
-tell that something got wider, it counts as narrower.
+A change is major if it can break a stack that pins the previous version, or replace or destroy
+resources that the stack has applied; minor if it adds what was not possible before; patch
+otherwise. A change that cannot be shown to accept more counts as one that accepts less.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import PurePosixPath
 
 from finbase.aws.replacements import Replacement, replacements
-from finbase.contract.constraints import version_range
-from finbase.release import conditions
-from finbase.release.expressions import renamed
-from finbase.release.interface import Interface, Output, Place, Resource, Variable
-from finbase.release.types import accepts
+from finbase.contract.contract import Input, Wire
+from finbase.contract.version import version_range
+from finbase.release.interface import Interface, Place, Resource, ShippedModule, renamed
+from finbase.release.widening import accepts_all, same
 
 __all__ = ["Level", "Reason", "required", "what_changed"]
 
@@ -27,7 +28,7 @@ _IGNORED = "lifecycle.ignore_changes"
 
 
 class Level(IntEnum):
-    """How much of a version a release raises."""
+    """Which part of the version a release raises."""
 
     PATCH = 0
     MINOR = 1
@@ -39,7 +40,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """One change that users see; ``todo`` says what they have to do, if anything."""
+    """One change that users notice; ``todo`` says what they have to do, or is empty."""
 
     level: Level
     place: Place
@@ -48,123 +49,163 @@ class Reason:
 
 
 def required(reasons: Sequence[Reason]) -> Level:
-    """Give the smallest release that the reasons allow."""
+    """Return the smallest level that the reasons allow."""
     return max((reason.level for reason in reasons), default=Level.PATCH)
 
 
-def what_changed(before: Interface, after: Interface) -> tuple[Reason, ...]:
-    """Compare two versions of a module: the greatest changes first, then by place."""
-    found = [
-        *_variables(before.variables, after.variables),
-        *_outputs(before.outputs, after.outputs),
-        *_resources(before, after),
-        *_preconditions(before, after),
-        *_requirements(before, after),
+def what_changed(before: ShippedModule, after: ShippedModule) -> tuple[Reason, ...]:
+    """Compare two versions of a module; the highest levels come first, then by place."""
+    reasons = [
+        *_multiplicity(before, after),
+        *_inputs(before, after),
+        *_outputs(before, after),
+        *_resources(before.interface, after.interface),
+        *_preconditions(before.interface, after.interface),
+        *_requirements(before.interface, after.interface),
     ]
-    return tuple(sorted(found, key=lambda reason: (-reason.level, reason.place)))
+    return tuple(sorted(reasons, key=lambda reason: (-reason.level, reason.place)))
 
 
-def _variables(before: Mapping[str, Variable], after: Mapping[str, Variable]) -> Iterator[Reason]:
-    gone = [name for name in before if name not in after]
-    new = [name for name in after if name not in before]
-    for name in gone:
-        old = before[name]
-        same = [n for n in new if _same_but_for_name(old, after[n])]
-        if same:
-            new.remove(same[0])
-            what = f"input {name} is renamed to {same[0]}"
-            todo = f"give {same[0]} instead of {name}"
+def _multiplicity(before: ShippedModule, after: ShippedModule) -> Iterator[Reason]:
+    old, new = before.contract.multiplicity, after.contract.multiplicity
+    if old != new:
+        level = Level.MINOR if (old, new) == ("one", "optional") else Level.MAJOR
+        place = Place(PurePosixPath(after.contract.path), 1)
+        yield Reason(level, place, f"multiplicity is {new} instead of {old}")
+
+
+def _inputs(before: ShippedModule, after: ShippedModule) -> Iterator[Reason]:
+    old = {variable.name: variable for variable in before.contract.variables}
+    new = {variable.name: variable for variable in after.contract.variables}
+    added = [name for name in new if name not in old]
+    for name in old:
+        if name in new:
+            yield from _input(name, before, after, old[name], new[name])
+            continue
+        twins = [n for n in added if _is_renamed(before, name, after, n)]
+        if twins:
+            added.remove(twins[0])
+            what = f"input {name} is renamed to {twins[0]}"
+            todo = f"set {twins[0]} instead of {name}"
         else:
-            what, todo = f"input {name} is removed", f"no longer give {name}"
-        yield Reason(Level.MAJOR, old.place, what, todo)
-    for name in new:
-        variable = after[name]
-        if variable.default is None:
-            what, todo = f"input {name} is new and has no default", f"give {name}"
-            yield Reason(Level.MAJOR, variable.place, what, todo)
+            what, todo = f"input {name} is removed", f"no longer set {name}"
+        yield Reason(Level.MAJOR, before.interface.variables[name].place, what, todo)
+    for name in added:
+        place = after.interface.variables[name].place
+        if new[name].required:
+            what = f"input {name} is new and has no default"
+            yield Reason(Level.MAJOR, place, what, f"set {name}")
         else:
-            yield Reason(Level.MINOR, variable.place, f"input {name} is new")
-    for name in before:
-        if name in after:
-            yield from _variable(before[name], after[name])
+            yield Reason(Level.MINOR, place, f"input {name} is new")
 
 
-def _variable(old: Variable, new: Variable) -> Iterator[Reason]:
-    name = f"input {new.name}"
+def _input(
+    name: str, before: ShippedModule, after: ShippedModule, old: Input, new: Input
+) -> Iterator[Reason]:
+    rendered, rendered_before = (m.interface.variables[name] for m in (after, before))
+    check_value = f"check the value of {name}"
 
-    def major(what: str, todo: str = "") -> Reason:
-        return Reason(Level.MAJOR, new.place, f"{name} {what}", todo)
+    def reason(level: Level, what: str, todo: str = "") -> Reason:
+        return Reason(level, rendered.place, f"input {name} {what}", todo)
 
-    if new.default is None and old.default is not None:
-        yield major(f"no longer has a default; it was {_short(old.default)}", f"give {new.name}")
-    elif old.default is None and new.default is not None:
-        what = f"{name} now has a default: {_short(new.default)}"
-        yield Reason(Level.MINOR, new.place, what)
-    elif old.default is not None and new.default is not None and old.default != new.default:
-        todo = f"give {new.name} = {_short(old.default)} where it should stay as it was"
-        what = f"has another default: {_short(new.default)} instead of {_short(old.default)}"
-        yield major(what, todo)
-    if not accepts(new.type, old.type):
-        todo = f"check what is given for {new.name}"
-        new_type, old_type = _short(new.type.text), _short(old.type.text)
-        yield major(f"has a narrower type: {new_type} instead of {old_type}", todo)
-    elif new.type != old.type:
-        yield Reason(Level.MINOR, new.place, f"{name} takes more: {_short(new.type.text)}")
-    if old.nullable and not new.nullable:
-        yield major("no longer takes null", f"leave {new.name} out instead of giving null")
-    if new.nullable and not old.nullable and old.default is not None:
-        yield major("takes null as it is, and no longer as its default")
+    if new.required and not old.required:
+        what = f"no longer has a default; it was {_json(old.default)}"
+        yield reason(Level.MAJOR, what, f"set {name}")
+    elif old.required and not new.required:
+        yield reason(Level.MINOR, f"now has a default: {_json(new.default)}")
+    elif not same(old.default, new.default):
+        what = f"has another default: {_json(new.default)} instead of {_json(old.default)}"
+        yield reason(Level.MAJOR, what, f"set {name} = {_json(old.default)} to keep the old value")
+    if not accepts_all(new.schema, old.schema):
+        yield reason(Level.MAJOR, f"accepts less: {_difference(old, new)}", check_value)
+    elif not accepts_all(old.schema, new.schema):
+        yield reason(Level.MINOR, f"accepts more: {_difference(old, new)}")
     if old.ephemeral and not new.ephemeral:
-        yield major("no longer takes ephemeral values")
-    known = [term for condition in old.conditions for term in conditions.terms(condition)]
-    demanded = [term for condition in new.conditions for term in conditions.terms(condition)]
-    more = _not_implied(known, demanded)
-    for term in more:
-        yield major(f"is held to more: {_short(term)}", f"check what is given for {new.name}")
-    if not more and _not_implied(demanded, known):
-        yield Reason(Level.MINOR, new.place, f"{name} is held to less")
+        yield reason(Level.MAJOR, "no longer accepts ephemeral values")
+    if _source(old) != _source(new):
+        what = f"gets its value from {_source(new)} instead of {_source(old)}"
+        yield reason(Level.MAJOR, what, "compare the plans")
+    checks, checks_before = (m.checks.get(name, frozenset()) for m in (after, before))
+    for condition in sorted(checks - checks_before):
+        what = f"has a new or changed check: {_short(condition)}"
+        yield reason(Level.MAJOR, what, check_value)
+    if checks < checks_before:
+        yield reason(Level.MINOR, "has fewer checks")
+    if _nature(old) == _nature(new):
+        generated = set(rendered.conditions) - checks
+        generated_before = set(rendered_before.conditions) - checks_before
+        if rendered.attributes != rendered_before.attributes or generated - generated_before:
+            yield reason(Level.MAJOR, "is rendered differently from the same contract", check_value)
 
 
-def _not_implied(known: Sequence[str], demanded: Sequence[str]) -> list[str]:
-    """Name the terms that what is known does not lead to, each once."""
-    return [
-        term
-        for term in dict.fromkeys(demanded)
-        if not any(conditions.implies(one, term) for one in known)
+def _is_renamed(before: ShippedModule, old: str, after: ShippedModule, new: str) -> bool:
+    """Return True if two inputs differ in their names only."""
+
+    def shape(module: ShippedModule, name: str) -> tuple[object, ...]:
+        (variable,) = (v for v in module.contract.variables if v.name == name)
+        own = re.compile(rf"\bvar\.{re.escape(name)}\b")
+        checks = {own.sub("var", check) for check in module.checks.get(name, ())}
+        return _nature(variable), checks
+
+    return shape(before, old) == shape(after, new)
+
+
+def _nature(variable: Input) -> tuple[object, ...]:
+    """Return everything that decides how a variable is rendered, except its name and checks."""
+    schema = {k: v for k, v in variable.schema.items() if k != "examples"}
+    flags = (variable.required, variable.sensitive, variable.ephemeral)
+    return json.dumps(schema), bool(variable.rule), _source(variable), *flags
+
+
+def _source(variable: Input) -> str:
+    return variable.source if isinstance(variable, Wire) else "the environment file"
+
+
+def _difference(old: Input, new: Input) -> str:
+    """Show the keywords in which two schemas differ."""
+    keywords = [
+        keyword
+        for keyword in {**new.schema, **old.schema}
+        if keyword not in ("default", "examples")
+        and not same(old.schema.get(keyword), new.schema.get(keyword))
     ]
+    return ", ".join(
+        f"{keyword} {_schema(new, keyword)} instead of {_schema(old, keyword)}"
+        for keyword in keywords
+    )
+
+
+def _schema(variable: Input, keyword: str) -> str:
+    return _json(variable.schema[keyword]) if keyword in variable.schema else "none"
+
+
+def _json(value: object) -> str:
+    return _short(json.dumps(value, ensure_ascii=False))
 
 
 def _short(text: str) -> str:
-    """Cut what is too long for a line that people read."""
+    """Cut a text that is too long for a line of a report."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _same_but_for_name(old: Variable, new: Variable) -> bool:
-    def shape(variable: Variable) -> tuple[object, ...]:
-        own = re.compile(rf"\bvar\.{re.escape(variable.name)}\b")
-        conditions = tuple(own.sub("var", condition) for condition in variable.conditions)
-        return variable.type, variable.default, conditions, variable.sensitive
-
-    return shape(old) == shape(new)
-
-
-def _outputs(before: Mapping[str, Output], after: Mapping[str, Output]) -> Iterator[Reason]:
-    for name, old in before.items():
-        new = after.get(name)
-        if new is None:
-            same = [n for n, o in after.items() if n not in before and o.value == old.value]
-            what = f"output {name} is " + (f"renamed to {same[0]}" if same else "removed")
-            todo = f"use {same[0]} instead of {name}" if same else f"no longer use {name}"
-            yield Reason(Level.MAJOR, old.place, what, todo)
+def _outputs(before: ShippedModule, after: ShippedModule) -> Iterator[Reason]:
+    old = {output.name: output for output in before.contract.outputs}
+    new = {output.name: output for output in after.contract.outputs}
+    for name, output in old.items():
+        if name not in new:
+            twins = [n for n in new if n not in old and new[n].value == output.value]
+            what = f"output {name} is " + (f"renamed to {twins[0]}" if twins else "removed")
+            todo = f"use {twins[0]} instead of {name}" if twins else f"no longer use {name}"
+            yield Reason(Level.MAJOR, before.interface.outputs[name], what, todo)
             continue
         for flag in ("sensitive", "ephemeral"):
-            if getattr(new, flag) and not getattr(old, flag):
+            if getattr(new[name], flag) and not getattr(output, flag):
+                todo = f"mark values that are made of {name} as {flag}"
                 what = f"output {name} is {flag} now"
-                todo = f"mark what is made of {name} as {flag} too"
-                yield Reason(Level.MAJOR, new.place, what, todo)
-    for name, new in after.items():
-        if name not in before:
-            yield Reason(Level.MINOR, new.place, f"output {name} is new")
+                yield Reason(Level.MAJOR, after.interface.outputs[name], what, todo)
+    for name in new:
+        if name not in old:
+            yield Reason(Level.MINOR, after.interface.outputs[name], f"output {name} is new")
 
 
 def _resources(before: Interface, after: Interface) -> Iterator[Reason]:
@@ -176,8 +217,8 @@ def _resources(before: Interface, after: Interface) -> Iterator[Reason]:
         new = after.resources.get(now)
         if new is None or new.type != old.type:
             lost = f", and with it {known[old.type].loses}" if old.type in known else ""
-            what = f"{address} is gone, with no moved block: it would be destroyed{lost}"
-            todo = "keep what is needed of it before the upgrade"
+            what = f"{address} is removed without a moved block: it would be destroyed{lost}"
+            todo = "back up its data before the upgrade"
             yield Reason(Level.MAJOR, old.place, what, todo)
             continue
         if now != address:
@@ -185,8 +226,8 @@ def _resources(before: Interface, after: Interface) -> Iterator[Reason]:
         keys = renamed(old.arguments.get(old.keys, ""), renames)
         if old.keys != new.keys or keys != new.arguments.get(new.keys, ""):
             place = new.places.get(new.keys, new.place)
-            what = f"the instances of {address} may have other keys, and so be made anew"
-            yield Reason(Level.MAJOR, place, what, "look at the plan before applying it")
+            what = f"the instances of {address} may get other keys, and be created again"
+            yield Reason(Level.MAJOR, place, what, "check the plan before applying it")
         if old.type in known:
             yield from _replacing(old, new, known[old.type], renames)
     for address, new in after.resources.items():
@@ -196,7 +237,7 @@ def _resources(before: Interface, after: Interface) -> Iterator[Reason]:
         old_place = before.resources.get(_followed(address, before))
         new_place = after.resources.get(_followed(address, after))
         if old_place and not new_place:
-            what = f"{address} no longer has a moved block: who skips a version would lose it"
+            what = f"{address} no longer has a moved block: it is lost if a version is skipped"
             yield Reason(Level.MAJOR, old_place.place, what, "upgrade version by version")
 
 
@@ -204,7 +245,7 @@ def _replacing(
     old: Resource, new: Resource, known: Replacement, renames: Mapping[str, str]
 ) -> Iterator[Reason]:
     lost = f"{known.loses} would be lost"
-    todo = "keep what is needed of it before the upgrade"
+    todo = "back up its data before the upgrade"
     for name in dict.fromkeys((*old.arguments, *new.arguments)):
         first = re.split(r"[.\[]", name)[0]
         was = renamed(old.arguments.get(name, ""), renames)
@@ -218,13 +259,13 @@ def _replacing(
         elif name == _TRIGGERS and now:
             what = f"{new.address} is replaced with others (replace_triggered_by): {lost}"
             yield Reason(Level.MAJOR, place, what, todo)
-        elif name == _IGNORED and (heeded := _heeded(was, now, known.arguments)):
-            what = f"{new.address} no longer ignores changes of {heeded}, which replace it: {lost}"
+        elif name == _IGNORED and (names := _no_longer_ignored(was, now, known.arguments)):
+            what = f"{new.address} no longer ignores changes of {names}, which replace it: {lost}"
             yield Reason(Level.MAJOR, place, what, todo)
 
 
-def _heeded(was: str, now: str, replacing: frozenset[str]) -> str:
-    """Name the arguments whose changes were ignored and are so no more."""
+def _no_longer_ignored(was: str, now: str, replacing: frozenset[str]) -> str:
+    """List the replacing arguments whose changes were ignored, and are not any more."""
     before, after = (frozenset(re.findall(r"\w+", text)) for text in (was, now))
     if "all" in after:
         return ""
@@ -232,7 +273,7 @@ def _heeded(was: str, now: str, replacing: frozenset[str]) -> str:
 
 
 def _followed(address: str, interface: Interface) -> str:
-    """Say where an address is after all moves; nothing where they lead in a circle."""
+    """Return an address after all moves, or an empty string if the moves form a circle."""
     seen = set()
     bases = {_base(old): _base(new) for old, new in interface.moved.items()}
     while address in interface.moved or (address not in interface.resources and address in bases):
@@ -244,33 +285,33 @@ def _followed(address: str, interface: Interface) -> str:
 
 
 def _base(address: str) -> str:
-    """Take off which instance of a resource an address is of."""
+    """Return an address without its instance key.
+
+    >>> _base('aws_subnet.data["a"]')
+    'aws_subnet.data'
+    """
     return re.sub(r"\[[^]]*\]$", "", address)
 
 
 def _preconditions(before: Interface, after: Interface) -> Iterator[Reason]:
     moves = {address: _followed(address, after) for address in before.resources}
-    known = [
-        term
-        for condition, _ in before.preconditions
-        for term in conditions.terms(renamed(condition, moves))
-    ]
+    known = {renamed(condition, moves) for condition, _ in before.preconditions}
     for condition, place in after.preconditions:
-        for term in _not_implied(known, list(conditions.terms(condition))):
-            what = f"a precondition demands more: {_short(term)}"
-            yield Reason(Level.MAJOR, place, what, "check that it holds")
+        if condition not in known:
+            what = f"a precondition is new or changed: {_short(condition)}"
+            yield Reason(Level.MAJOR, place, what, "check that it is met")
 
 
 def _requirements(before: Interface, after: Interface) -> Iterator[Reason]:
     for name, (new, place) in after.requirements.items():
         if name not in before.requirements:
-            yield Reason(Level.MAJOR, place, f"{name} is required", f"require {name} {new}")
+            yield Reason(Level.MAJOR, place, f"{name} is required", f"install {name} {new}")
             continue
         old, _ = before.requirements[name]
         was, now = version_range(old), version_range(new)
         if now.low > was.low:
-            what = f"{name} has to be {new}; it was {old}"
+            what = f"{name} must be {new}; it was {old}"
             yield Reason(Level.MAJOR, place, what, f"upgrade {name}")
         elif now.high < was.high or now.without - was.without:
-            what = f"{name} may only be {new}; it was {old}"
+            what = f"{name} must be {new}; it was {old}"
             yield Reason(Level.MAJOR, place, what, f"use a version of {name} that fits")

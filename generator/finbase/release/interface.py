@@ -1,23 +1,36 @@
-"""The interface of a module, read from its rendered ``*.tf`` files: what its users depend on.
+"""Read what users of a module depend on: its contract and its rendered ``*.tf`` files.
 
-It is read from what is shipped, with python-hcl2, and not from contracts or templates: a fault
-of the renderer would be in both. Expressions are kept as text on one line, those of resources and
-conditions with locals, and arguments of other resources, put in their place.
+The contract is the source of inputs, checks and outputs. Resources, moves, requirements and
+preconditions are only in the HCL. Expressions are text on one line in which locals, and arguments
+of other resources, are replaced by their values: a change is seen wherever it has an effect.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from finbase.release.expressions import expand, one_line
-from finbase.release.types import Type, read_type
+from finbase.contract.contract import Contract
 
-__all__ = ["Interface", "Output", "Place", "Resource", "Variable", "read_interface"]
+__all__ = [
+    "Interface",
+    "Place",
+    "Resource",
+    "ShippedModule",
+    "Variable",
+    "read_interface",
+    "read_shipped",
+    "renamed",
+]
 
 _REPLACING = ("ignore_changes", "replace_triggered_by")
+_REFERENCE = re.compile(r"(?<![\w.-])(?:local\.[\w-]+|(?!data\.)[a-z]\w*\.[\w-]+\.\w+)(?![\w(-])")
+_SIMPLE = re.compile(r'[\w.]+|"[^"]*"')
+_PLAIN_IN_TEXT = re.compile(r'\$\{"((?:[^"\\$]|\$\{[^"{}]*\})*)"\}')
+_LONGEST = 100_000
 
 Tree: TypeAlias = Mapping[PurePosixPath, bytes]
 
@@ -35,35 +48,19 @@ class Place:
 
 @dataclass(frozen=True)
 class Variable:
-    """An input. ``default`` is None where it must be given."""
+    """A rendered variable: its attributes except the description, and its conditions."""
 
-    name: str
-    type: Type
-    default: str | None
-    nullable: bool
-    sensitive: bool
-    ephemeral: bool
+    attributes: Mapping[str, str]
     conditions: tuple[str, ...]
     place: Place
 
 
 @dataclass(frozen=True)
-class Output:
-    """An output; ``value`` is its expression."""
-
-    name: str
-    value: str
-    sensitive: bool
-    ephemeral: bool
-    place: Place
-
-
-@dataclass(frozen=True)
 class Resource:
-    """A managed resource, and every argument by its way in: ``rotation_rules.duration``.
+    """A managed resource, with every argument by its path: ``rotation_rules.duration``.
 
-    A dynamic block has the way of the blocks that it makes. Of the lifecycle there is only what
-    decides on replacements.
+    A dynamic block has the path of the blocks that it generates. Of the lifecycle block, only
+    the settings that decide on replacements are included.
     """
 
     address: str
@@ -78,144 +75,198 @@ class Resource:
 
     @property
     def keys(self) -> str:
-        """What makes several instances of it: ``for_each`` or ``count``, or nothing."""
+        """The argument that creates several instances, ``for_each`` or ``count``, or empty."""
         return next((name for name in ("for_each", "count") if name in self.arguments), "")
 
 
 @dataclass(frozen=True)
 class Interface:
-    """What a version of a module offers and demands, by name or address."""
+    """What the ``*.tf`` files of a module version declare, by name or address."""
 
     variables: Mapping[str, Variable]
-    outputs: Mapping[str, Output]
+    outputs: Mapping[str, Place]
     resources: Mapping[str, Resource]
     moved: Mapping[str, str]
     """From → to."""
     requirements: Mapping[str, tuple[str, Place]]
     """``terraform`` and each provider's source → version constraint."""
     preconditions: tuple[tuple[str, Place], ...] = ()
-    """What resources and outputs demand before they are made."""
+    """The conditions that resources and outputs check before Terraform creates them."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """References to locals and to arguments of resources → the expressions they stand for."""
 
 
-def read_interface(tree: Tree) -> Interface:
-    """Read the ``*.tf`` files of one module version; those in folders below it are not its own.
+@dataclass(frozen=True)
+class ShippedModule:
+    """A module version as users get it; ``checks`` are the contract's conditions by input."""
 
-    Raises ``ValueError`` with the file's name where one is not HCL, or lacks what Terraform needs.
+    contract: Contract
+    interface: Interface
+    checks: Mapping[str, frozenset[str]]
+
+
+def read_shipped(tree: Tree) -> ShippedModule:
+    """Read the contract and the ``*.tf`` files of one module version.
+
+    Raises ``ValueError`` as ``read_interface`` does, and for a variable or an output that the
+    contract does not declare; ``InputError`` for an invalid contract.
+    """
+    interface = read_interface(tree)
+    path = min((path for path in tree if path.name == "contract.yaml"), key=_depth)
+    contract = Contract.parse(tree[path], Path(path))
+    declared = {variable.name for variable in contract.variables}
+    places = {name: variable.place for name, variable in interface.variables.items()}
+    _refuse_undeclared("variable", places, declared)
+    _refuse_undeclared("output", interface.outputs, {output.name for output in contract.outputs})
+    checks: dict[str, set[str]] = {}
+    for check in contract.checks:
+        condition = expand(_parsed(check.condition), interface.meanings)
+        checks.setdefault(check.input, set()).add(condition)
+    return ShippedModule(contract, interface, {k: frozenset(v) for k, v in checks.items()})
+
+
+def _refuse_undeclared(kind: str, places: Mapping[str, Place], declared: set[str]) -> None:
+    for name, place in places.items():
+        if name not in declared:
+            raise ValueError(f"{place}: {kind} {name} is not declared in contract.yaml")
+
+
+def _parsed(expression: str) -> str:
+    """Return an expression on one line, without comments, as ``read_interface`` does.
+
+    >>> _parsed("alltrue([  # why\\n  var.a,\\n  var.b,\\n])")
+    'alltrue([var.a, var.b])'
     """
     from hcl2.query import DocumentView
 
-    variables: dict[str, Variable] = {}
-    outputs: dict[str, Output] = {}
-    resources: dict[str, Resource] = {}
-    moved: dict[str, str] = {}
-    requirements: dict[str, tuple[str, Place]] = {}
-    preconditions: list[tuple[str, Place]] = []
-    meanings: dict[str, str] = {}
-    top = min((len(path.parts) for path in tree), default=0)
+    document: Any = DocumentView.parse(f"locals {{\n  it = {expression}\n}}\n")
+    return _texts(document.blocks()[0])["it"]
+
+
+def _depth(path: PurePosixPath) -> int:
+    return len(path.parts)
+
+
+def read_interface(tree: Tree) -> Interface:
+    """Read the ``*.tf`` files of one module version, except those in folders below it.
+
+    Raises ``ValueError`` with the file's name for a file that is not HCL, or lacks what
+    Terraform requires.
+    """
+    from hcl2.query import DocumentView
+
+    read = _Blocks()
+    top = min(map(_depth, tree), default=0)
     for path, content in sorted(tree.items()):
-        if path.suffix != ".tf" or len(path.parts) != top:
+        if path.suffix != ".tf" or _depth(path) != top:
             continue
         try:
             document = DocumentView.parse(content.decode())
-        except Exception as error:  # whatever the parser below python-hcl2 raises
+        except Exception as error:  # python-hcl2 raises errors of the parser below it
             raise ValueError(f"{path} is not HCL: {error}") from error
-        block: Any  # python-hcl2 promises less than it gives
         for block in document.blocks():
-            kind, labels = block.block_type, block.name_labels
-            place = Place(path, block.raw._meta.line)
-            try:
-                if kind == "variable":
-                    variables[labels[0]] = _variable(labels[0], block, place)
-                elif kind == "output":
-                    outputs[labels[0]] = _output(labels[0], block, place)
-                    preconditions += _preconditions(block, path)
-                elif kind == "resource":
+            read.add(block, path)
+    return read.interface()
+
+
+class _Blocks:
+    """Collect the top-level blocks of all files; locals are known only after the last file."""
+
+    def __init__(self) -> None:
+        self.variables: dict[str, Variable] = {}
+        self.outputs: dict[str, Place] = {}
+        self.resources: dict[str, Resource] = {}
+        self.moved: dict[str, str] = {}
+        self.requirements: dict[str, tuple[str, Place]] = {}
+        self.preconditions: list[tuple[str, Place]] = []
+        self.locals: dict[str, str] = {}
+
+    def add(self, block: Any, path: PurePosixPath) -> None:  # python-hcl2 has no exact types
+        place = Place(path, block.raw._meta.line)
+        labels = block.name_labels
+        try:
+            match block.block_type:
+                case "variable":
+                    self.variables[labels[0]] = _variable(block, place)
+                case "output":
+                    self.outputs[labels[0]] = place
+                    self.preconditions += _preconditions(block, path)
+                case "resource":
                     resource = _resource(".".join(labels), block, place)
-                    resources[resource.address] = resource
+                    self.resources[resource.address] = resource
                     for lifecycle in block.blocks("lifecycle"):
-                        preconditions += _preconditions(lifecycle.body, path)
-                elif kind == "moved":
+                        self.preconditions += _preconditions(lifecycle.body, path)
+                case "moved":
                     ends = _texts(block)
-                    moved[ends["from"]] = ends["to"]
-                elif kind == "terraform":
-                    requirements |= _requirements(block, path)
-                elif kind == "locals":
-                    meanings |= {f"local.{name}": text for name, text in _texts(block).items()}
-            except (KeyError, IndexError) as error:
-                raise ValueError(f"{place}: this {kind} lacks {error}") from error
-    for each in resources.values():
-        if not each.keys:
-            plain = {name: text for name, text in each.arguments.items() if name.isidentifier()}
-            meanings |= {f"{each.address}.{name}": text for name, text in plain.items()}
-    return Interface(
-        {name: _expanded_variable(each, meanings) for name, each in variables.items()},
-        outputs,
-        {name: _expanded_resource(each, meanings) for name, each in resources.items()},
-        moved,
-        requirements,
-        tuple((expand(condition, meanings), place) for condition, place in preconditions),
-    )
+                    self.moved[ends["from"]] = ends["to"]
+                case "terraform":
+                    self.requirements |= _requirements(block, path)
+                case "locals":
+                    texts = _texts(block)
+                    self.locals |= {f"local.{name}": text for name, text in texts.items()}
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"{place}: this {block.block_type} lacks {error}") from error
 
-
-def _expanded_variable(variable: Variable, meanings: Mapping[str, str]) -> Variable:
-    conditions = tuple(expand(condition, meanings) for condition in variable.conditions)
-    return replace(variable, conditions=conditions)
-
-
-def _expanded_resource(resource: Resource, meanings: Mapping[str, str]) -> Resource:
-    arguments = {name: expand(text, meanings) for name, text in resource.arguments.items()}
-    return replace(resource, arguments=arguments)
+    def interface(self) -> Interface:
+        meanings = dict(self.locals)
+        for resource in self.resources.values():
+            if not resource.keys:
+                for name, text in resource.arguments.items():
+                    if name.isidentifier():
+                        meanings[f"{resource.address}.{name}"] = text
+        return Interface(
+            {
+                name: replace(v, conditions=tuple(expand(c, meanings) for c in v.conditions))
+                for name, v in self.variables.items()
+            },
+            self.outputs,
+            {
+                address: replace(
+                    r, arguments={name: expand(t, meanings) for name, t in r.arguments.items()}
+                )
+                for address, r in self.resources.items()
+            },
+            self.moved,
+            self.requirements,
+            tuple((expand(condition, meanings), place) for condition, place in self.preconditions),
+            meanings,
+        )
 
 
 def _preconditions(block: Any, path: PurePosixPath) -> Iterator[tuple[str, Place]]:
-    for each in block.blocks("precondition"):
-        yield _texts(each)["condition"], Place(path, each.raw._meta.line)
+    for precondition in block.blocks("precondition"):
+        yield _texts(precondition)["condition"], Place(path, precondition.raw._meta.line)
 
 
-def _variable(name: str, block: Any, place: Place) -> Variable:
-    texts = _texts(block)
-    kind = block.attribute("type")
-    return Variable(
-        name=name,
-        type=read_type(kind.value_node) if kind else Type("any", {}, text="any"),
-        default=texts.get("default"),
-        nullable=texts.get("nullable") != "false",
-        sensitive=texts.get("sensitive") == "true",
-        ephemeral=texts.get("ephemeral") == "true",
-        conditions=tuple(_texts(each)["condition"] for each in block.blocks("validation")),
-        place=place,
-    )
-
-
-def _output(name: str, block: Any, place: Place) -> Output:
-    texts = _texts(block)
-    flags = {flag: texts.get(flag) == "true" for flag in ("sensitive", "ephemeral")}
-    return Output(name, texts["value"], place=place, **flags)
+def _variable(block: Any, place: Place) -> Variable:
+    attributes = {name: text for name, text in _texts(block).items() if name != "description"}
+    conditions = tuple(_texts(inner)["condition"] for inner in block.blocks("validation"))
+    return Variable(attributes, conditions, place)
 
 
 def _resource(address: str, block: Any, place: Place) -> Resource:
-    found = list(_arguments(block, place.path, ""))
+    arguments = list(_arguments(block, place.path, ""))
     return Resource(
         address,
-        {name: text for name, text, _ in found},
-        {name: where for name, _, where in found},
+        {name: text for name, text, _ in arguments},
+        {name: line for name, _, line in arguments},
         place,
     )
 
 
-def _arguments(block: Any, path: PurePosixPath, way: str) -> Iterator[tuple[str, str, Place]]:
-    """Yield every argument of a block and of the blocks in it."""
+def _arguments(block: Any, path: PurePosixPath, outer: str) -> Iterator[tuple[str, str, Place]]:
+    """Yield every argument of a block and of the blocks in it: path, expression, place."""
     for attribute in block.attributes():
         place = Place(path, attribute.raw._meta.line)
-        yield f"{way}{attribute.name}", one_line(attribute.value), place
+        yield f"{outer}{attribute.name}", one_line(attribute.value), place
     numbers: dict[str, int] = {}
     for inner in block.blocks():
         name = inner.name_labels[0] if inner.block_type == "dynamic" else inner.block_type
         number = numbers[name] = numbers.get(name, -1) + 1
-        inside = f"{way}{name}[{number}]." if number else f"{way}{name}."
-        for found in _arguments(inner.body, path, inside):
-            if name != "lifecycle" or found[0].removeprefix(inside) in _REPLACING:
-                yield found
+        inside = f"{outer}{name}[{number}]." if number else f"{outer}{name}."
+        for argument in _arguments(inner.body, path, inside):
+            if name != "lifecycle" or argument[0].removeprefix(inside) in _REPLACING:
+                yield argument
 
 
 def _requirements(block: Any, path: PurePosixPath) -> Iterator[tuple[str, tuple[str, Place]]]:
@@ -233,15 +284,61 @@ def _requirements(block: Any, path: PurePosixPath) -> Iterator[tuple[str, tuple[
 def _entries(attribute: Any) -> list[tuple[str, Any]]:
     from hcl2.query import ObjectView
 
-    return next(
-        (
-            view.entries
-            for view in attribute.value_node.walk_semantic()
-            if isinstance(view, ObjectView)
-        ),
-        [],
-    )
+    views = attribute.value_node.walk_semantic()
+    return next((view.entries for view in views if isinstance(view, ObjectView)), [])
 
 
 def _texts(block: Any) -> dict[str, str]:
     return {attribute.name: one_line(attribute.value) for attribute in block.attributes()}
+
+
+def expand(text: str, meanings: Mapping[str, str], around: frozenset[str] = frozenset()) -> str:
+    """Replace references by what they stand for, recursively; those in ``around`` stay.
+
+    >>> expand('"${local.p}-db"', {"local.p": '"x"'})
+    '"x-db"'
+    """
+
+    def meaning(match: re.Match[str]) -> str:
+        name = match[0]
+        if name not in meanings or name in around or len(text) > _LONGEST:
+            return name
+        inner = expand(meanings[name], meanings, around | {name})
+        return inner if name == text or _SIMPLE.fullmatch(inner) else f"({inner})"
+
+    expanded = _REFERENCE.sub(meaning, text)
+    if expanded == text:
+        return text
+    expanded = re.sub(r'\$\{\(("(?:[^"\\]|\\.)*")\)\}', r"${\1}", expanded)
+    return _PLAIN_IN_TEXT.sub(r"\1", expanded)
+
+
+def renamed(text: str, moves: Mapping[str, str]) -> str:
+    """Replace the addresses of moved resources in an expression by the new ones.
+
+    >>> renamed("aws_kms_key.a.arn", {"aws_kms_key.a": "aws_kms_key.b"})
+    'aws_kms_key.b.arn'
+    """
+    for old, new in moves.items():
+        if old in text:
+            text = re.sub(rf"(?<![\w.-]){re.escape(old)}(?![\w-])", lambda _: new, text)  # noqa: B023
+    return text
+
+
+def one_line(value: Any) -> str:
+    """Write an expression that python-hcl2 returned on one line, as HCL.
+
+    >>> one_line({"a": [1, True, "${var.b}"]})
+    '{a = [1, true, var.b]}'
+    """
+    if isinstance(value, str):
+        whole = value.startswith("${") and value.endswith("}")
+        return " ".join((value[2:-1] if whole else value).split("\n"))
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(map(one_line, value))}]"
+    if isinstance(value, dict):
+        entries = sorted((str(key).strip('"'), one_line(part)) for key, part in value.items())
+        return f"{{{', '.join(f'{key} = {text}' for key, text in entries)}}}"
+    return str(value)

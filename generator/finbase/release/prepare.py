@@ -22,7 +22,7 @@ from finbase.project.tree import Step, compare, read_folder
 from finbase.release import notes
 from finbase.release.compatibility import Level, Reason, required, what_changed
 from finbase.release.integrity import before_the_last, folder_hash, folder_of
-from finbase.release.interface import Interface, read_interface
+from finbase.release.interface import ShippedModule, read_shipped
 from finbase.render.editor_schema import pinnable
 from finbase.render.module import render_module
 from finbase.render.project import SCHEMA, render_schema
@@ -97,7 +97,7 @@ def prepare(
                 f"{module} renders as {previous} did, so there is nothing to release",
                 f"change its templates first: templates/modules/{module}/",
             )
-        reasons = what_changed(_interface(before), _interface(rendered))
+        reasons = what_changed(_shipped(before), _shipped(rendered))
     modules = pinnable(registry)
     lock = registry.lock.with_release(module, version, folder_hash(rendered, folder))
     texts = {
@@ -135,11 +135,11 @@ def _at(contract: Contract, version: Version) -> Contract:
     return placed
 
 
-def _interface(tree: Tree) -> Interface:
+def _shipped(tree: Tree) -> ShippedModule:
     try:
-        return read_interface(tree)
+        return read_shipped(tree)
     except ValueError as error:
-        raise FinbaseError(str(error), "mend the template that renders it") from error
+        raise FinbaseError(str(error), "fix the template or the contract") from error
 
 
 def _is_free(root: Path, lock: Lock, module: str, version: Version, current: Version) -> None:
