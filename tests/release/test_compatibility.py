@@ -13,7 +13,7 @@ from finbase.contract.contract import Contract
 from finbase.contract.version import version_range
 from finbase.release.compatibility import Level, Reason, required, what_changed
 from finbase.release.interface import ShippedModule, read_interface, read_shipped
-from finbase.render.render import render_module
+from finbase.render.module import render_module
 from tests.support.commands import ROOT
 
 OLD, NEW = PurePosixPath("modules/x/1.0.0/main.tf"), PurePosixPath("modules/x/2.0.0/main.tf")
