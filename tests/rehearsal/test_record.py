@@ -23,8 +23,9 @@ from finbase.rehearsal.inventory import Thing
 from finbase.rehearsal.orphans import IMPORTS
 from finbase.rehearsal.record import EndError, Record, StepLog
 from finbase.rehearsal.secrets import Credentials, Secrets
-from finbase.rehearsal.terraform import Stack, _Followed
+from finbase.rehearsal.terraform import Stack
 from finbase.sandbox import server
+from finbase.system.processes import Processes
 from finbase.terraform.program import Terraform
 
 # The record ----------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ def test_passwords_are_collected_from_secrets_of_any_kind(monkeypatch: pytest.Mo
 
 def stack(folder: Path, program: Path) -> Stack:
     terraform = Terraform(program, "Terraform", (1, 11, 4), "linux_amd64")
-    return Stack(terraform, folder, {}, _Followed())
+    return Stack(terraform, folder, {}, Processes())
 
 
 def test_a_plan_that_cannot_run_is_an_error_of_terraform_s(tmp_path: Path) -> None:

@@ -114,3 +114,36 @@ def test_ctrl_c_ends_children_and_removes_the_scratch_folder(tmp_path: Path, pid
     grandchild = int(pids.read_text())
     wait_until(lambda: not is_alive(grandchild))
     assert not any(scratch.iterdir())
+
+
+def test_follow_passes_lines_and_kills_the_group(pids: Path) -> None:
+    lines: list[bytes] = []
+
+    def stop(group: int, line: bytes) -> None:
+        lines.append(line)
+        os.killpg(group, 9)
+
+    with Processes() as processes:
+        finished = processes.follow(
+            ["sh", "-c", f"echo one; echo two >&2; {FAMILY.replace('wait', 'echo three; wait')}"],
+            lambda group, line: stop(group, line) if line == b"three\n" else lines.append(line),
+            environ={**os.environ, "PIDS": str(pids)},
+            seconds=60,
+        )
+    assert (finished.code, finished.stderr) == (-9, "two\n")
+    assert lines == [b"one\n", b"three\n"]
+    wait_until(lambda: not is_alive(int(pids.read_text())))
+
+
+def test_follow_kills_a_late_child() -> None:
+    with Processes() as processes:
+        finished = processes.follow(["sleep", "600"], lambda *_: None, seconds=0.2)
+    assert finished.code == -9
+
+
+def test_attach_returns_the_code_and_writes_to_standard_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Processes() as processes:
+        code = processes.attach(["sh", "-c", "pwd; exit 3"], cwd=tmp_path, environ=os.environ)
+    assert (code, capfd.readouterr()) == (3, ("", f"{tmp_path}\n"))

@@ -165,7 +165,7 @@ def test_no_terraform_runs_in_a_workspace_that_the_shell_names(
     done = world.run(command, "staging")
     assert done.exit_code == 2, done.output
     assert "TF_WORKSPACE selects the workspace blue" in done.stderr
-    assert "another state than staging has" in done.stderr
+    assert "whose state is not that of staging" in done.stderr
     assert "unset TF_WORKSPACE" in done.stderr
     assert world.asked() == []
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -83,66 +81,21 @@ class Applied:
             self.begun.remove(address)
 
 
-class _Followed(Processes):
-    """Children whose output is read line by line."""
-
-    def follow(
-        self,
-        command: list[str],
-        *,
-        cwd: Path,
-        environ: Mapping[str, str],
-        applied: Applied,
-        watch: Watch,
-        log: Path,
-    ) -> str:
-        """Run to the end or to the kill; returns what stands on standard error."""
-        child = self._start(command, cwd, environ)
-        with child, log.open("ab") as kept:
-            assert child.stdout is not None  # noqa: S101
-            assert child.stderr is not None  # noqa: S101
-            stderr: list[bytes] = []
-            reader = threading.Thread(target=lambda: stderr.extend(child.stderr or ()), daemon=True)
-            limit = threading.Timer(_SECONDS, os.killpg, (child.pid, signal.SIGKILL))
-            reader.start()
-            limit.start()
-            try:
-                for line in child.stdout:
-                    kept.write(line)
-                    if applied.read(line) and watch(applied):
-                        applied.killed = True
-                        applied.torn = kill_between_writes(child.pid, cwd / STATE)
-                        break
-                for line in child.stdout:  # What it had said before it was killed.
-                    kept.write(line)
-                    applied.read(line)
-                applied.code = child.wait()
-                reader.join()
-            finally:
-                limit.cancel()
-                if child.poll() is None:
-                    with suppress(ProcessLookupError, PermissionError):
-                        os.killpg(child.pid, signal.SIGKILL)
-                with self._lock:
-                    self._running.discard(child)
-            said = b"".join(stderr)
-            kept.write(said)
-        return said.decode(errors="replace")
-
-
-class RehearsalWorkspace(Workspace):
+class RehearsalWorkspace:
     """A workspace whose copies stay, and are applied."""
 
     def __init__(self, terraform: Terraform, scratch: Path) -> None:
-        super().__init__(terraform, scratch)
-        self.processes: _Followed = _Followed()
-        # A provider that is killed leaves its socket in the folder for temporary files.
+        # A killed provider leaves its socket in the folder for temporary files.
         temporary = scratch / "tmp"
         temporary.mkdir()
-        self._environ["TMPDIR"] = str(temporary)
+        self._terraform = terraform
+        self._workspace = Workspace(terraform, scratch, environ={"TMPDIR": str(temporary)})
 
     def __enter__(self) -> RehearsalWorkspace:
         return self
+
+    def __exit__(self, *_: object) -> None:
+        self._workspace.processes.close()
 
     def lay_out(
         self,
@@ -152,21 +105,12 @@ class RehearsalWorkspace(Workspace):
         overrides: Mapping[str, str],
         variables: Mapping[str, str],
     ) -> Stack:
-        """Copy the stack and its modules, with these override files, and initialise the copy.
+        """Copy the stack and its modules, add these override files, and initialise the copy.
 
         ``variables`` are added to Terraform's environment. Raises ``TerraformError``.
         """
-        tree = self._copy(stack, project)
-        for name, text in overrides.items():
-            (tree.folder / name).write_text(text)
-        config = self._initialise(tree)
-        environ = {
-            **self._environ,
-            **variables,
-            "TF_CLI_CONFIG_FILE": str(config),
-        }
-        environ.pop("TF_PLUGIN_CACHE_DIR", None)
-        return Stack(self._terraform, tree.folder, environ, self.processes)
+        folder, environ = self._workspace.prepare(stack, project=project, overrides=overrides)
+        return Stack(self._terraform, folder, {**environ, **variables}, self._workspace.processes)
 
 
 @dataclass(frozen=True)
@@ -176,7 +120,7 @@ class Stack:
     terraform: Terraform
     folder: Path
     environ: Mapping[str, str]
-    processes: _Followed
+    processes: Processes
 
     @property
     def log(self) -> Path:
@@ -231,16 +175,28 @@ class Stack:
 
     def _follow(self, command: str, watch: Watch, *arguments: str) -> Applied:
         applied = Applied()
-        said = self.processes.follow(
-            [str(self.terraform.path), command, "-json", "-input=false", *arguments],
-            cwd=self.folder,
-            environ=self.environ,
-            applied=applied,
-            watch=watch,
-            log=self.log,
-        )
+
+        with self.log.open("ab") as log:
+
+            def read(group: int, line: bytes) -> None:
+                log.write(line)
+                # After the kill only the lines that Terraform wrote before it are left to read.
+                if applied.read(line) and not applied.killed and watch(applied):
+                    applied.killed = True
+                    applied.torn = kill_between_writes(group, self.folder / STATE)
+
+            finished = self.processes.follow(
+                [self.terraform.path, command, "-json", "-input=false", *arguments],
+                read,
+                cwd=self.folder,
+                environ=self.environ,
+                seconds=_SECONDS,
+            )
+            log.write(finished.stderr.encode())
+        applied.code = finished.code
         if applied.code != 0 and not applied.killed and not applied.errors:
-            applied.errors.append(re.sub(r"\s+", " ", said).strip() or f"exit code {applied.code}")
+            text = " ".join(finished.stderr.split())
+            applied.errors.append(text or f"exit code {applied.code}")
         return applied
 
 

@@ -1,7 +1,7 @@
-"""Child processes that never outlive their caller.
+"""Child processes that end with their caller.
 
-Terraform starts its providers as processes of their own. Each child here leads a process
-group, so whatever it started ends with it: on Ctrl-C, on a time-out, on any error.
+Terraform starts its providers as processes of their own, so each child that `Processes` owns leads
+a process group, and the whole group is killed on Ctrl-C, on a time-out and on any error.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["Finished", "Processes", "ProcessesClosedError"]
+__all__ = ["Finished", "Processes", "ProcessesClosedError", "kill_group"]
 
 _log = logging.getLogger(__name__)
+_STANDARD_ERROR = 2  # Standard output is for the results of finbase.
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a child left behind. ``stderr`` is text, ``stdout`` may be megabytes of JSON."""
+    """The exit code and output of a child; ``stdout`` may be megabytes of JSON."""
 
     code: int
     stdout: bytes
@@ -34,16 +35,20 @@ class Finished:
 
     @property
     def output(self) -> str:
-        """Both streams as text, errors first."""
+        """Return both streams as text, standard error first."""
         return f"{self.stderr}\n{self.stdout.decode(errors='replace')}".strip()
 
 
 class ProcessesClosedError(RuntimeError):
-    """A child was to be started after the block was left."""
+    """A caller tried to start a child after the block ended."""
 
 
 class Processes:
-    """Starts children, from several threads if need be, and ends them all on exit."""
+    """Start children, from any thread, and kill those that still run when the block ends.
+
+    Every command is logged with its arguments, so pass secrets in ``environ``. Each method raises
+    ``OSError`` if the program cannot start and ``ProcessesClosedError`` after the block.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -58,42 +63,82 @@ class Processes:
         environ: Mapping[str, str] | None = None,
         seconds: float,
     ) -> Finished:
-        """Run to the end; raises ``TimeoutError``, or ``OSError`` if it cannot start.
-
-        The command is logged with its arguments, so a secret belongs into ``environ``.
-        """
-        begun = time.monotonic()
-        with self._start(command, cwd, environ) as child:
+        """Run a command to its end; raise ``TimeoutError`` after ``seconds``."""
+        with self._owned(command, cwd, environ) as child:
             try:
                 stdout, stderr = child.communicate(timeout=seconds)
             except subprocess.TimeoutExpired as error:
                 late = f"{command[0]} did not end within {seconds:.0f} seconds"
                 raise TimeoutError(late) from error
-            finally:
-                _end(child)
-                with self._lock:
-                    self._running.discard(child)
-        said = shlex.join(os.fspath(part) for part in command)
-        seconds = time.monotonic() - begun
-        _log.debug("%s  [%.2f s, exit code %d, in %s]", said, seconds, child.returncode, cwd or ".")
         return Finished(child.returncode, stdout, stderr.decode(errors="replace"))
 
+    def follow(
+        self,
+        command: Sequence[str | Path],
+        on_line: Callable[[int, bytes], object],
+        *,
+        cwd: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        seconds: float,
+    ) -> Finished:
+        """Run a command and pass each line of its output to ``on_line`` as it arrives.
+
+        ``on_line`` gets the child's process group, which it may kill, and the line. The result's
+        ``stdout`` is empty. A child that runs longer than ``seconds`` is killed.
+        """
+        stderr: list[bytes] = []
+        with self._owned(command, cwd, environ) as child:
+            assert child.stdout is not None  # noqa: S101
+            reader = threading.Thread(target=lambda: stderr.extend(child.stderr or ()), daemon=True)
+            limit = threading.Timer(seconds, kill_group, (child,))
+            reader.start()
+            limit.start()
+            try:
+                for line in child.stdout:
+                    on_line(child.pid, line)
+                child.wait()
+                reader.join()
+            finally:
+                limit.cancel()
+        return Finished(child.returncode, b"", b"".join(stderr).decode(errors="replace"))
+
+    def attach(
+        self, command: Sequence[str | Path], *, cwd: Path, environ: Mapping[str, str]
+    ) -> int:
+        """Run a command on this terminal and return its exit code.
+
+        Its output goes to standard error. Ctrl-C reaches the child and not finbase, so that
+        Terraform can finish what it has started and save its state.
+        """
+        begun = time.monotonic()
+        with self._lock:
+            self._refuse_if_closed()
+            child = subprocess.Popen(_text(command), cwd=cwd, env=environ, stdout=_STANDARD_ERROR)
+        earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            code = child.wait()
+        finally:
+            signal.signal(signal.SIGINT, earlier)
+        _report(command, begun, code, cwd)
+        return code
+
     def close(self) -> None:
-        """End every child that still runs, and let no new one start."""
+        """Kill every child that still runs, and refuse to start another."""
         with self._lock:
             self._closed = True
             running = tuple(self._running)
         for child in running:
-            _end(child)
+            kill_group(child)
 
-    def _start(
+    @contextmanager
+    def _owned(
         self, command: Sequence[str | Path], cwd: Path | None, environ: Mapping[str, str] | None
-    ) -> subprocess.Popen[bytes]:
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        begun = time.monotonic()
         with self._lock:
-            if self._closed:
-                raise ProcessesClosedError("no process can be started any more")
+            self._refuse_if_closed()
             child = subprocess.Popen(
-                [os.fspath(part) for part in command],
+                _text(command),
                 cwd=cwd,
                 env=environ,
                 stdin=subprocess.DEVNULL,
@@ -102,7 +147,18 @@ class Processes:
                 process_group=0,
             )
             self._running.add(child)
-            return child
+        with child:
+            try:
+                yield child
+            finally:
+                kill_group(child)
+                with self._lock:
+                    self._running.discard(child)
+        _report(command, begun, child.returncode, cwd)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise ProcessesClosedError("no process can be started after the block has ended")
 
     def __enter__(self) -> Processes:
         return self
@@ -116,9 +172,20 @@ class Processes:
         self.close()
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    # A kill loses nothing: all that the child writes lies in a scratch folder. One that has
-    # ended is left alone, since its group's number may be somebody else's by now.
+def kill_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child and all its descendants; do nothing if the child has ended."""
+    # SIGKILL loses nothing: children write only to scratch folders. A child that has ended is
+    # skipped, because another process may have its group's number by now.
     if child.poll() is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
+
+
+def _text(command: Sequence[str | Path]) -> list[str]:
+    return [os.fspath(part) for part in command]
+
+
+def _report(command: Sequence[str | Path], begun: float, code: int, cwd: Path | None) -> None:
+    seconds = time.monotonic() - begun
+    text = shlex.join(_text(command))
+    _log.debug("%s  [%.2f s, exit code %d, in %s]", text, seconds, code, cwd or ".")

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from finbase.errors import TerraformError
 from finbase.system.processes import Processes
@@ -72,12 +72,17 @@ class Workspace:
     """
 
     def __init__(
-        self, terraform: Terraform, scratch: Path, provider: Installation | None = None
+        self,
+        terraform: Terraform,
+        scratch: Path,
+        provider: Installation | None = None,
+        *,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._terraform = terraform
         self._scratch = scratch.resolve()
         self._provider = provider
-        self._environ = isolated_environ()
+        self._environ = {**isolated_environ(), **environ}
         self.processes = Processes()
         self._numbers = count(1)
         self._installing = threading.Lock()
@@ -133,6 +138,19 @@ class Workspace:
         isolate_backend(tree.folder)
         self._run(tree, self._initialise(tree), "validate", "-no-color")
         shutil.rmtree(tree.root, ignore_errors=True)
+
+    def prepare(
+        self, stack: Path, *, project: Path, overrides: Mapping[str, str]
+    ) -> tuple[Path, Mapping[str, str]]:
+        """Copy and initialise a stack for the caller's own commands.
+
+        ``overrides`` are files to add to the copy. Return the folder of the copy, which stays, and
+        the environment variables for Terraform. Raises ``TerraformError``.
+        """
+        tree = self._copy(stack, project)
+        for name, text in overrides.items():
+            (tree.folder / name).write_text(text)
+        return tree.folder, self._configured(self._initialise(tree))
 
     def _copy(self, folder: Path, project: Path) -> _Tree:
         folder, project = folder.resolve(), project.resolve()
@@ -206,11 +224,15 @@ class Workspace:
         host, command = self._terraform.host, self._terraform.command
         raise TerraformError(failures[0], ADVICE.format(host=host, command=command))
 
+    def _configured(self, config: Path | None) -> dict[str, str]:
+        if config is None:
+            return dict(self._environ)
+        environ = {**self._environ, "TF_CLI_CONFIG_FILE": str(config)}
+        environ.pop("TF_PLUGIN_CACHE_DIR", None)
+        return environ
+
     def _run(self, tree: _Tree, config: Path | None, *arguments: str) -> bytes:
-        environ = dict(self._environ)
-        if config is not None:
-            environ["TF_CLI_CONFIG_FILE"] = str(config)
-            environ.pop("TF_PLUGIN_CACHE_DIR", None)
+        environ = self._configured(config)
         if arguments[0] != "init":  # Nothing else has business with a network.
             environ = {k: v for k, v in environ.items() if k.upper() != "NO_PROXY"} | _OFFLINE
         return self._terraform.run(
