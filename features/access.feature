@@ -1,17 +1,17 @@
-Feature: Every allowed flow stands by itself and says what it is for
+Feature: Security group rules are separate and described
 
   @F02 @medium @pci-1.2.5 @noskip
-  Scenario: No rules within security groups
+  Scenario: No inline rules in security groups
     Given the planned stack
-    Then no security group carries a rule in itself
+    Then no security group has inline rules
 
   @F02 @medium @pci-1.2.5 @noskip
   Scenario: Separate rules for every security group
     Given the planned stack
-    Then every security group has rules of their own
-    And every flow between two groups is allowed at both ends
+    Then every security group has separate rules
+    And every flow between two groups is allowed by both groups
 
   @F02 @medium @pci-1.2.7 @noskip
   Scenario: A description for every rule
     Given the planned stack
-    Then every rule says what it is for
+    Then every rule has a description

@@ -1,30 +1,30 @@
 Feature: The cache is limited, described, encrypted and backed up
 
   @F07a @medium @pci-2.2.1 @noskip
-  Scenario: Data and requests are limited, each in a block of its own
+  Scenario: Data and requests have limits, each in its own block
     Given the planned stack
-    Then every cache has a maximum of data_storage
-    And every cache has a maximum of ecpu_per_second
+    Then every cache sets a maximum for data_storage
+    And every cache sets a maximum for ecpu_per_second
 
   @F07b @medium @pci-3.5.1 @pci-6.3.3 @noskip
-  Scenario: The cache says what it is, in which version and under which key
+  Scenario: The cache has a description, an engine version and a key
     Given the planned stack
     Then every aws_elasticache_serverless_cache sets description
     And every aws_elasticache_serverless_cache sets major_engine_version
     And every aws_elasticache_serverless_cache takes kms_key_id from aws_kms_key.cache
 
   @F07b @medium @pci-3.2.1 @noskip
-  Scenario: The cache is backed up every day, and no snapshot is kept for ever
+  Scenario: The cache has daily snapshots with a limited retention
     Given the planned stack
     Then every aws_elasticache_serverless_cache sets daily_snapshot_time
     And every aws_elasticache_serverless_cache has snapshot_retention_limit of 1 or more
 
   @F07c @medium @pci-2.2.4
-  Scenario: No subnet group for a cache that would not use it
+  Scenario: No subnet group, because a serverless cache ignores it
     Given I have aws_elasticache_subnet_group defined
     Then the scenario should fail
 
   @F07c @medium @pci-2.2.4 @noskip
-  Scenario: The cache takes its subnets directly
+  Scenario: The cache lists its subnets directly
     Given the planned stack
     Then every aws_elasticache_serverless_cache takes subnet_ids from aws_subnet.database

@@ -1,14 +1,14 @@
-Feature: No part of the design is missing
+Feature: The plan has every resource type of the design
 
-  A type of which nothing is planned passes every check of it in silence. The types that a
-  failure of its own asks for are missed by the scenarios of that failure: gateways, routes,
-  rules, instances, parameter groups, secrets, the rotation, the cache and the keys. All others
-  are listed here.
+  A check of every resource of a type passes if the plan has no such resource. The scenarios of
+  the other controls therefore fail if their own types are missing: gateways, routes, rules,
+  instances, parameter groups, secrets, the rotation, the cache and the keys. This feature lists
+  all other types.
 
   @F09 @low @pci-6.5.1 @noskip
-  Scenario: The network has its base, its endpoints and its log
+  Scenario: The network has a VPC, endpoints and a flow log
     Given the planned stack
-    Then each of these resource types is planned at least once
+    Then the plan has at least one resource of each type
       | type                       |
       | aws_vpc                    |
       | aws_default_security_group |
@@ -17,18 +17,18 @@ Feature: No part of the design is missing
       | aws_iam_role_policy        |
 
   @F09 @low @pci-6.5.1 @noskip
-  Scenario: Data has its place, its key aliases and its access policy
+  Scenario: The data has subnets, key aliases and an access policy
     Given the planned stack
-    Then each of these resource types is planned at least once
+    Then the plan has at least one resource of each type
       | type                              |
       | aws_db_subnet_group               |
       | aws_kms_alias                     |
       | aws_secretsmanager_secret_policy  |
 
   @F09 @low @pci-6.5.1 @noskip
-  Scenario: Somebody is told when something goes wrong
+  Scenario: Alarms and events are reported
     Given the planned stack
-    Then each of these resource types is planned at least once
+    Then the plan has at least one resource of each type
       | type                             |
       | aws_cloudwatch_log_group         |
       | aws_cloudwatch_log_metric_filter |
@@ -39,6 +39,6 @@ Feature: No part of the design is missing
       | aws_sns_topic_policy             |
 
   @F09 @low @pci-6.5.1 @noskip
-  Scenario: The provider does not change by itself
+  Scenario: The version of the AWS provider is limited
     Given the planned stack
-    Then the stack requires the provider hashicorp/aws in a version
+    Then the stack has a version constraint for the provider hashicorp/aws

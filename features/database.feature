@@ -1,12 +1,12 @@
-Feature: The database forces TLS, keeps an audit trail and is looked after
+Feature: The database forces TLS, logs activity and is maintained
 
   @F03 @high @pci-2.2.7 @pci-8.3.2 @noskip
-  Scenario: Connections without TLS are refused
+  Scenario: Connections require TLS
     Given the planned stack
     Then every instance uses a parameter group that sets rds.force_ssl to 1
 
   @F03 @high @pci-10.2.1 @noskip
-  Scenario Outline: The audit trail has <parameter>
+  Scenario Outline: Activity is logged with <parameter>
     Given the planned stack
     Then every instance uses a parameter group that sets <parameter> to <value>
 
@@ -18,28 +18,28 @@ Feature: The database forces TLS, keeps an audit trail and is looked after
       | log_duration       | 1               |
 
   @F04a @high @pci-3.5.1 @noskip
-  Scenario: Performance Insights watches the primary
+  Scenario: The primary has encrypted Performance Insights
     Given the planned stack
     Then every primary sets performance_insights_enabled to true
     And every primary has performance_insights_retention_period of 7 or more
     And every primary takes performance_insights_kms_key_id from aws_kms_key.database
 
   @F04b @medium @pci-2.2.1 @noskip
-  Scenario: The storage type is chosen
+  Scenario: The storage type is explicit
     Given the planned stack
     Then every primary sets storage_type to gp3
 
   @F04c @medium @pci-6.3.3 @noskip
-  Scenario: Backup and maintenance have their time
+  Scenario: Backup and maintenance windows are set and do not overlap
     Given the planned stack
     Then every primary sets backup_window
     And every primary sets maintenance_window
-    And the backup and the maintenance window of every primary are apart
+    And the backup and maintenance windows of every primary do not overlap
 
   @F04c @medium @pci-6.3.3 @noskip
-  Scenario: Backup and maintenance disturb no business
+  Scenario: Backup and maintenance are outside business hours
     Given the planned stack
-    Then no window of any instance lies within business hours
+    Then no window of any instance overlaps business hours
       | region         | hours in UTC |
       | eu-            | 06:00-18:00  |
       | us-east-       | 12:00-23:00  |
@@ -57,15 +57,15 @@ Feature: The database forces TLS, keeps an audit trail and is looked after
     Then every instance exports the logs postgresql and upgrade
 
   @F04e @medium @pci-6.3.3 @pci-12.5.1 @noskip
-  Scenario: Nothing that matters is left to a default
+  Scenario: The database name, snapshot tags and minor upgrades are explicit
     Given the planned stack
     Then every primary sets db_name
     And every primary sets copy_tags_to_snapshot to true
     And every primary sets auto_minor_version_upgrade to true
 
   @F05 @medium @pci-3.5.1 @noskip
-  Scenario: Performance Insights watches every replica as it does the primary
+  Scenario: Every replica has the Performance Insights settings of its primary
     Given the planned stack
     Then every replica sets performance_insights_enabled to true
-    And every replica keeps Performance Insights as long as its primary
+    And every replica keeps Performance Insights data as long as its primary
     And every replica takes performance_insights_kms_key_id from aws_kms_key.database

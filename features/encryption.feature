@@ -1,4 +1,4 @@
-Feature: Keys stay in their region, and the source says so
+Feature: Keys are explicitly limited to one region
 
   @F08 @low @pci-3.6.1 @noskip
   Scenario: No key is replicated
@@ -7,6 +7,6 @@ Feature: Keys stay in their region, and the source says so
     And its value must be false
 
   @F08 @low @pci-3.6.1 @noskip
-  Scenario: No key leaves that to a default
+  Scenario: Every key sets multi_region explicitly
     Given the planned stack
     Then every key sets multi_region to false

@@ -1,52 +1,52 @@
-Feature: The secret holds the whole connection, and its password changes by itself
+Feature: The connection secret is complete and rotated automatically
 
   @F06a @low @pci-12.5.1 @noskip
-  Scenario: Every secret says whose credentials it holds
+  Scenario: Every secret has a description
     Given I have aws_secretsmanager_secret defined
     Then it must contain description
     And its value must not be null
     And its value must match the ".*[A-Za-z].*" regex
 
   @F06b @medium @pci-8.6.2 @noskip
-  Scenario: All that a client needs to connect
+  Scenario: The connection secret has all fields that a client needs
     Given the planned stack
-    Then the connection secret has the fields engine, host, port, dbname, username and password and no others
+    Then the connection secret has exactly the fields engine, host, port, dbname, username and password
 
   @F06b @medium @pci-8.6.2 @noskip
-  Scenario: What the secret says is what the database is
+  Scenario: The connection secret matches the database
     Given the planned stack
-    Then the public part of the connection secret names the engine postgres
-    And the public part of the connection secret agrees with the primary
+    Then the public part of the connection secret has the engine postgres
+    And the public part of the connection secret matches the primary
       | field    | argument |
       | port     | port     |
       | dbname   | db_name  |
       | username | username |
 
   @F06c @medium @pci-8.6.2 @noskip
-  Scenario: The secret is written when the primary has an address
+  Scenario: The host in the secret is the address of the primary
     Given the planned stack
     Then the host in the connection secret is the address of the primary
-    And the host is not known before the primary is
-    And the rotation of the connection secret waits for its first version
+    And the output of the host has the address of the primary as its value
+    And the rotation depends on the first version of the connection secret
 
   @F06d @medium @pci-8.6.3 @noskip
-  Scenario: The password changes on a schedule
+  Scenario: The password is rotated on a schedule
     Given the planned stack
-    Then the connection secret is rotated by a function at least every 90 days
-    And the rotation waits until its function may be called and may act
+    Then a function rotates the connection secret at least every 90 days
+    And the rotation depends on the permissions and policies of its function
 
   @F06d @medium @pci-7.2.5 @noskip
-  Scenario: Only Secrets Manager calls the rotation function
+  Scenario: Only Secrets Manager may call the rotation function
     Given the planned stack
-    Then Secrets Manager alone may call the rotation function, for the connection secret alone
-    And the rotation function runs in private subnets with a security group of its own
+    Then only Secrets Manager may call the rotation function, and only for the connection secret
+    And the rotation function runs in private subnets with its own security group
 
   @F06d @medium @pci-7.2.5 @noskip
-  Scenario: The rotation function may do what it needs and no more
+  Scenario: The rotation function has no more permissions than it needs
     Given the planned stack
-    Then the rotation function runs under a role that lambda.amazonaws.com alone may assume
-    And the policies of that role name the secret, its key and its instance, and no other
-    And as far as their text is planned, they allow these actions and no others
+    Then only lambda.amazonaws.com may assume the role of the rotation function
+    And the policies of that role name the secret, its key and its instance, and nothing else
+    And the policies whose text is planned allow these actions and no others
       | action                                  | on           | needed |
       | secretsmanager:DescribeSecret           | the secret   | yes    |
       | secretsmanager:GetSecretValue           | the secret   | yes    |

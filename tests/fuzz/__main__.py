@@ -11,12 +11,11 @@ sys.path[:0] = [str(_ROOT), str(_ROOT / "generator")]
 
 TRACED = [
     "finbase.plan.document",
-    "addresses",
     "findings",
     "kinds",
     "policies",
+    "rotation_parts",
     "stack_graph",
-    "wiring",
 ]
 
 

@@ -109,7 +109,7 @@ TREE = {
     "environments/staging/main.tf": 'module "network" { source = "../../modules/network/1.0.0" }',
     "features/failures.yaml": "",
     "features/network.feature": "",
-    "features/steps/network_steps.py": "import re\n",
+    "features/steps/checks/network.py": "import re\n",
     "modules/network/1.0.0/main.tf": "locals {}",
     "modules/secret/1.0.1/main.tf": """
         locals { hash = filesha256("${path.module}/x.zip") }
@@ -239,7 +239,7 @@ CHANGES: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {
     "a contract": lambda m, _: appended(m.project / "templates/modules/kms/contract.yaml"),
     "a feature": lambda m, _: appended(m.project / "features/network.feature"),
     "the catalogue": lambda m, _: appended(m.project / "features/failures.yaml"),
-    "a step": lambda m, _: appended(m.project / "features/steps/network_steps.py"),
+    "a step": lambda m, _: appended(m.project / "features/steps/checks/network.py"),
     "a feature in a folder called steps": lambda m, _: step(
         m, "x", "features/network/steps/more.feature"
     ),
@@ -318,7 +318,7 @@ def test_without_a_cache_nothing_is_kept_and_nothing_believed(machine: Machine) 
 
 CHANGED = {
     "a module": ("plan", "modules/network/1.0.0/main.tf"),
-    "a step": ("features", "features/steps/network_steps.py"),
+    "a step": ("features", "features/steps/checks/network.py"),
     "a feature": ("features", "features/network.feature"),
 }
 
@@ -934,10 +934,8 @@ def test_in_ci_no_verdict_is_remembered(
 
 def test_the_words_about_a_verdict_from_the_cache() -> None:
     verdict = replace(judged("production"), remembered=WHEN)
-    lines = terminal.table(verdict, False, 120).splitlines()
-    assert lines[-1] == (
-        "from the cache: reached at 2024-05-06 07:08:09 UTC on the same; --no-cache reaches it anew"
-    )
+    lines = terminal.text(verdict, colour=False, width=120).splitlines()
+    assert "cached verdict from 2024-05-06 07:08 UTC; use --no-cache to run again" in lines
     assert verdict_json.document([verdict])["environments"][0]["from_cache"] == WHEN.isoformat()
     assert b'name="production" timestamp="2024-05-06T07:08:09+00:00"' in junit.render([verdict])
     subject = html.Subject(verdict, picture())

@@ -146,8 +146,8 @@ def test_each_sentence_means_one_step_and_each_step_is_used() -> None:
 
 
 def test_steps_need_nothing_but_terraform_compliance() -> None:
-    texts = [path.read_text() for path in (FEATURES / "steps").glob("*.py")]
-    own = {path.stem for path in (FEATURES / "steps").glob("*.py")}
+    texts = [path.read_text() for path in (FEATURES / "steps").rglob("*.py")]
+    own = {path.stem for path in (FEATURES / "steps").rglob("*.py")}
     imported = {
         m[1] for t in texts for m in re.finditer(r"^(?:from|import) (\w+)", t, re.MULTILINE)
     }

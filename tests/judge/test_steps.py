@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.commands import ROOT
 
-sys.path.append(str(ROOT / "features" / "steps"))
+sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 
 from kinds import of_kind
 from policies import Statement, allowed, named

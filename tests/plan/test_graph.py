@@ -16,10 +16,19 @@ from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
 
 PLANS = ROOT / "tests" / "fixtures" / "plans"
-sys.path.append(str(ROOT / "features" / "steps"))
+sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 
-from addresses import dotted, module_path, prefix, tokens, whole  # noqa: E402
-from stack_graph import UNKNOWN, Resource, Stack  # noqa: E402
+
+from stack_graph import (  # noqa: E402
+    UNKNOWN,
+    Resource,
+    Stack,
+    dotted,
+    module_path,
+    prefix,
+    tokens,
+    whole,
+)
 
 TYPE = "terraform_data"
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Literal
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 import click
@@ -16,9 +18,30 @@ from finbase.judge.catalogue import Failure
 from finbase.judge.verdict import Scenario, Status, Verdict
 from finbase.report import junit, terminal, verdict_json
 
-NAT = Failure("F01", "high", "no NAT", "a NAT gateway in every zone", ("1.3.2",), ("F10",))
-KEY = Failure("F08", "low", "implicit", "multi_region written out as false", (), ())
-LOST = Failure("F09", "medium", "missing", "every resource type", ("6.5.1",), ())
+NAT = Failure(
+    "F01",
+    "high",
+    "A NAT gateway in every zone",
+    "every zone has a NAT gateway",
+    ("1.3.2",),
+    ("F10",),
+)
+KEY = Failure(
+    "F08",
+    "low",
+    "Explicit single-region keys",
+    "multi_region is set to false on every key",
+    (),
+    (),
+)
+LOST = Failure(
+    "F09",
+    "medium",
+    "Every resource type of the design",
+    "the plan has every resource type",
+    ("6.5.1",),
+    (),
+)
 
 
 def scenario(
@@ -61,62 +84,108 @@ BAD = Verdict(
 # --- terminal ----------------------------------------------------------------------------
 
 
-def test_the_table_of_a_good_verdict() -> None:
-    assert terminal.table(GOOD, colour=False, width=80).splitlines() == [
-        "id   severity  requirement             what was seen",
-        "F01  high      a NAT gateway in every  aws_eip: 3                           PASS",
-        "               zone",
-        "               PCI DSS 1.3.2, 1.4.5",
-        "F08  low       multi_region written    5 keys                               PASS",
-        "               out as false",
-        "               PCI DSS 1.4.5",
-        "",
-        "2 of 2 failures absent, 2 scenarios, staging",
+def lines_of(verdict: Verdict, width: int = 80, **options: Any) -> list[str]:
+    return terminal.text(verdict, colour=False, width=width, **options).splitlines()
+
+
+def test_text_has_one_line_per_passing_control() -> None:
+    assert lines_of(GOOD) == [
+        "PASS  F01  A NAT gateway in every zone",
+        "PASS  F08  Explicit single-region keys",
+        "staging: 2 of 2 controls pass (2 scenarios)",
     ]
 
 
-def test_failed_scenarios_follow_with_step_and_place() -> None:
-    lines = terminal.table(BAD, colour=False, width=80).splitlines()
-    assert lines[lines.index("") :] == [
-        "",
-        "FAIL F01 F08: Network: gateways",
-        "     features/network.feature:7",
-        "     Then there are 3",
-        "     2 is not 3",
-        "     for zones a, b",
-        "",
-        "0 of 3 failures absent, 4 scenarios, 1 failed, production",
+def test_text_verbose_shows_evidence_of_passing_controls() -> None:
+    assert lines_of(GOOD, verbose=True)[:5] == [
+        "PASS  F01  A NAT gateway in every zone",
+        "      high severity, PCI DSS 1.3.2, 1.4.5",
+        "      required: every zone has a NAT gateway",
+        "      features/network.feature:7 addresses",
+        "        aws_eip: 3",
     ]
-    assert sum(line.endswith("  FAIL") for line in lines) == 3
-    wide = terminal.table(BAD, colour=False, width=160)
-    assert re.search("^F09 .*nothing was checked: every scenario was skipped +FAIL$", wide, re.M)
 
 
-def test_long_evidence_is_cut_in_the_table_and_whole_below() -> None:
-    long = "\n".join(f"thing {number}" for number in range(9))
-    text = terminal.table(
-        Verdict("x", (scenario("s", "failed", evidence=long),), (NAT,)), False, 80
-    )
-    table, _, details = text.partition("FAIL F01: ")
-    assert "thing 2 …" in table
-    assert "thing 3" not in table
-    assert "thing 8" in details
+def test_text_details_each_failing_control() -> None:
+    assert lines_of(BAD, places={"F01": ["modules/network/1.0.0/main.tf:7", "x.yaml:3"]}) == [
+        "FAIL  F01  A NAT gateway in every zone",
+        "      high severity, PCI DSS 1.3.2, 1.4.5",
+        "      required: every zone has a NAT gateway",
+        "      features/network.feature:7 gateways",
+        "        Then there are 3",
+        "        2 is not 3",
+        "        for zones a, b",
+        "      written in: modules/network/1.0.0/main.tf:7, x.yaml:3",
+        "      why it matters: finbase explain F01",
+        "FAIL  F08  Explicit single-region keys",
+        "      low severity, PCI DSS 1.4.5",
+        "      required: multi_region is set to false on every key",
+        "      features/network.feature:7 gateways",
+        "        Then there are 3",
+        "        2 is not 3",
+        "        for zones a, b",
+        "      why it matters: finbase explain F08",
+        "FAIL  F09  Every resource type of the design",
+        "      medium severity, PCI DSS 6.5.1, 1.4.5",
+        "      required: the plan has every resource type",
+        "      nothing was checked: every scenario was skipped",
+        "      features/network.feature:7 types",
+        "        Then there are 3",
+        "        nothing in the plan to check",
+        "      why it matters: finbase explain F09",
+        "production: 0 of 3 controls pass (4 scenarios, 1 failed)",
+    ]
 
 
-def test_colour_changes_nothing_but_the_colour() -> None:
+def test_text_lists_failed_scenarios_outside_the_catalogue() -> None:
+    verdict = Verdict("x", (scenario("a"), scenario("own", "failed", ("X1",))), (NAT,))
+    assert lines_of(verdict) == [
+        "PASS  F01  A NAT gateway in every zone",
+        "FAIL  -    Network",
+        "      features/network.feature:7 own",
+        "        Then there are 3",
+        "        aws_eip: 3",
+        "x: 1 of 1 controls pass (2 scenarios, 1 failed)",
+    ]
+
+
+def test_text_wraps_between_words_and_never_within_an_address() -> None:
+    address = 'module.network.aws_subnet.public["eu-west-1a"]'
+    spaced = f'module.network["a zone, that is long"].{"x" * 60}["eu west 1a"]'
+    evidence = f"{address} → {address}: some more words, so that it has to wrap\n{spaced}: bad"
+    lines = lines_of(Verdict("x", (scenario("s", "failed", evidence=evidence),), (NAT,)))
+    assert [line for line in lines if "module." in line] == [
+        f"        {address} →",
+        f"          {address}: some more words, so",
+        f"        {spaced}:",
+    ]
+    assert len(f"        {spaced}:") > 80
+    assert "          bad" in lines
+
+
+def test_text_shows_when_a_cached_verdict_was_reached() -> None:
+    reached = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+    assert lines_of(replace(GOOD, remembered=reached))[-2:] == [
+        "cached verdict from 2024-05-06 07:08 UTC; use --no-cache to run again",
+        "staging: 2 of 2 controls pass (2 scenarios)",
+    ]
+
+
+def test_text_colours_only_outcomes() -> None:
     for verdict in (GOOD, BAD):
-        plain = terminal.table(verdict, colour=False, width=90)
-        coloured = terminal.table(verdict, colour=True, width=90)
+        plain = terminal.text(verdict, colour=False, width=90)
+        coloured = terminal.text(verdict, colour=True, width=90)
         assert "\x1b" not in plain
-        assert "\x1b" in coloured
-        unstyled = "\n".join(line.rstrip() for line in click.unstyle(coloured).splitlines())
-        assert unstyled == plain
+        assert click.unstyle(coloured) == plain
+        styled = re.findall("\x1b\\[3(.)m\x1b\\[1m([^\x1b]*)", coloured)
+        colours = {"PASS": "2", "FAIL": "1"}
+        assert len(styled) == len(verdict.failures) + 1
+        assert all(code == colours[text] for code, text in styled[:-1])
+        assert styled[-1][0] == colours["PASS" if verdict.passed else "FAIL"]
 
 
-def test_a_verdict_without_catalogue_or_scenarios_is_told_too() -> None:
-    assert terminal.table(Verdict("x", (), ()), False, 80).splitlines()[-1] == (
-        "0 of 0 failures absent, 0 scenarios, x"
-    )
+def test_text_of_a_verdict_without_catalogue_or_scenarios() -> None:
+    assert lines_of(Verdict("x", (), ())) == ["x: 0 of 0 controls pass (0 scenarios)"]
 
 
 # --- JUnit -------------------------------------------------------------------------------
@@ -139,7 +208,7 @@ def test_junit_cases_are_named_by_failure() -> None:
         ("F01+F08", "gateways"),
         ("F09", "types"),
         ("Network", "beyond the catalogue"),
-        ("F09", "missing"),
+        ("F09", "Every resource type of the design"),
     ]
     failure = suite[1].find("failure")
     assert failure is not None
@@ -151,7 +220,7 @@ def test_junit_cases_are_named_by_failure() -> None:
     assert properties == [("severity", "high"), ("requirement", "PCI DSS 1.4.5")]
     assert suite[0].findtext("system-out") == "aws_eip: 3"
     assert suite[2].find("skipped") is not None
-    assert suite[4].findtext("failure") == "required: every resource type"
+    assert suite[4].findtext("failure") == "required: the plan has every resource type"
 
 
 # --- JSON --------------------------------------------------------------------------------
@@ -173,8 +242,8 @@ def test_json_is_stable() -> None:
     assert staging["failures"][0] == {
         "id": "F01",
         "severity": "high",
-        "title": "no NAT",
-        "requirement": "a NAT gateway in every zone",
+        "title": "A NAT gateway in every zone",
+        "requirement": "every zone has a NAT gateway",
         "requirements": ["PCI DSS 1.3.2", "PCI DSS 1.4.5"],
         "status": "passed",
         "evidence": ["aws_eip: 3"],
@@ -210,6 +279,7 @@ VERDICTS = st.builds(
     st.lists(SCENARIOS, max_size=5).map(tuple),
     st.sampled_from([(), (NAT,), (NAT, KEY, LOST)]),
 )
+WORD = re.compile(r'(?:\["(?:[^"\\]|\\.)*"\]|\S)+')
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -232,12 +302,15 @@ def test_junit_is_always_well_formed(verdicts: list[Verdict]) -> None:
 
 @given(VERDICTS, st.booleans(), st.integers(20, 160))
 def test_no_line_of_the_terminal_is_too_wide(verdict: Verdict, colour: bool, width: int) -> None:
-    text = terminal.table(verdict, colour, width)
+    text = terminal.text(verdict, colour=colour, width=width, verbose=colour)
     assert text.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]", text)
     allowed = max(width, terminal.MINIMUM_WIDTH)
     for line in text.split("\n"):
-        assert len(click.unstyle(line)) <= allowed
+        plain = click.unstyle(line)
+        lead = re.match(r"(PASS|FAIL)  \S+ +", plain)
+        rest = plain[lead.end() :] if lead else plain
+        assert len(plain) <= allowed or len(WORD.findall(rest)) == 1
     if not colour:
         assert "\x1b" not in text
 

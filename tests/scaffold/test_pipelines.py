@@ -205,7 +205,7 @@ def test_the_steps_of_github_do_what_they_should(changed: Path) -> None:
         assert (changed / "verdict.sarif").is_file()
     summary = (changed / "summary").read_text()
     assert summary.count("```\n") == 4
-    assert "all failures absent in 0 of 1 environment; not in staging" in summary
+    assert "0 of 1 environment pass; failing: staging" in summary
 
 
 def test_the_scripts_of_gitlab_do_what_they_should(changed: Path) -> None:

@@ -89,7 +89,7 @@ def _apply(
         verdict = compliance.run(shown, root / "features", environment=environment)
         watch(environment, "")
     if not verdict.passed:
-        echo(terminal.table(verdict, False, terminal_width()), err=True)
+        echo(terminal.text(verdict, colour=False, width=terminal_width()), err=True)
         echo(
             "a failure of the catalogue is in the plan, so nothing is applied\n"
             f"    hint: mend {environment}.yaml or the templates, render, and plan again",

@@ -12,7 +12,15 @@ import click
 from finbase.commands._rendered import PENDING, load_rendered, note_difference, tell_breaches
 from finbase.console import completion as names
 from finbase.console.options import FOUND, OutputFile, jobs_option, json_option, refuse_same
-from finbase.console.speech import echo, is_quiet, note, output_stream, progress, terminal_width
+from finbase.console.speech import (
+    echo,
+    is_quiet,
+    is_verbose,
+    note,
+    output_stream,
+    progress,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -117,8 +125,14 @@ def check(
         if verdict.passed and is_quiet():
             continue
         told += 1
-        table = terminal.table(verdict, colour, terminal_width())
-        echo(table if told == 1 else f"\n{table}", file=stream, color=colour)
+        text = terminal.text(
+            verdict,
+            colour=colour,
+            width=terminal_width(),
+            verbose=is_verbose(),
+            places={} if plan_file else _places(project, verdict),
+        )
+        echo(text if told == 1 else f"\n{text}", file=stream, color=colour)
     if json_file:
         json_file.write(verdict_json.render(done).encode())
     if junit_file:
@@ -147,6 +161,31 @@ def _told(verdicts: Iterable[Verdict], sarif_file: BinaryIO | None) -> Iterable[
 
             sarif_file.write(sarif.render_refused(error.diagnostics))
         raise
+
+
+def _places(project: Path | None, verdict: Verdict) -> dict[str, list[str]]:
+    """Map the id of each failing control to the lines of HCL and YAML behind its evidence."""
+    if verdict.passed:
+        return {}
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load_environments
+    from finbase.project.find import find_project
+    from finbase.report.sources import Sources
+
+    root = find_project(project)
+    (environment,) = load_environments(root, Registry(root), [verdict.environment])
+    sources = Sources(root, environment)
+    return {
+        row.id: [
+            f"{excerpt.place.path}:{excerpt.line}"
+            for excerpts in sources.behind(
+                [s.evidence for s in row.scenarios if s.status == "failed"]
+            )
+            for excerpt in excerpts
+        ]
+        for row in verdict.by_failure()
+        if row.status == "failed"
+    }
 
 
 def _forget(name: str, plan: bytes) -> None:

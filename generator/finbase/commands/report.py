@@ -82,13 +82,13 @@ def merge(
     stream, colour = output_stream(json_file, junit_file, sarif_file)
     for verdict in verdicts:
         if not verdict.passed:
-            table = terminal.table(verdict, colour, terminal_width())
-            echo(f"{table}\n", file=stream, color=colour)
+            text = terminal.text(verdict, colour=colour, width=terminal_width())
+            echo(f"{text}\n", file=stream, color=colour)
     failed = [verdict.environment for verdict in verdicts if not verdict.passed]
     if failed or not is_quiet():
-        absent = f"all failures absent in {len(verdicts) - len(failed)} of {len(verdicts)}"
-        environments = f"{absent} environment{'' if len(verdicts) == 1 else 's'}"
-        echo("; not in ".join(filter(None, (environments, ", ".join(failed)))), file=stream)
+        passed = f"{len(verdicts) - len(failed)} of {len(verdicts)}"
+        environments = f"{passed} environment{'' if len(verdicts) == 1 else 's'} pass"
+        echo("; failing: ".join(filter(None, (environments, ", ".join(failed)))), file=stream)
     if json_file:
         json_file.write(verdict_json.render(verdicts).encode())
     if junit_file:

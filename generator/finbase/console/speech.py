@@ -26,6 +26,7 @@ __all__ = [
     "coloured",
     "echo",
     "is_quiet",
+    "is_verbose",
     "note",
     "output_stream",
     "progress",
@@ -109,6 +110,11 @@ def _tell_logs(ctx: click.Context) -> None:
 def is_quiet() -> bool:
     """Say whether only what is wrong is to be told."""
     return _asked(_QUIET)
+
+
+def is_verbose() -> bool:
+    """Say whether ``--verbose`` asks for details."""
+    return _asked(_VERBOSE)
 
 
 def _asked(key: str) -> bool:

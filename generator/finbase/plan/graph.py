@@ -1,17 +1,14 @@
-"""The graph of a plan, as the features read it.
+"""Read a plan as a graph, with the reader of the project's features.
 
-``features/steps/stack_graph.py`` follows every reference of a plan to its end. What finbase
-draws and what the scenarios judge shall be one reading of the plan, so that file is loaded
-here and not written again; it imports nothing but its neighbour ``addresses``.
+The pictures of finbase and the scenarios must read a plan in the same way. So this module loads
+``stack_graph.py`` from the features, which imports only the standard library.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from finbase.errors import ComplianceError
@@ -23,25 +20,17 @@ __all__ = ["read_stack"]
 
 
 def read_stack(plan: Mapping[str, Any], features: Path) -> Stack:
-    """Read a plan (``terraform show -json``) with the reader of the project's features.
+    """Return the graph of a plan (``terraform show -json``).
 
-    Raises ``ComplianceError`` where the features have no reader.
+    Raises ``ComplianceError`` if the features have no reader.
     """
-    steps = features.resolve() / "steps"
-    if not (steps / "stack_graph.py").is_file():
-        raise ComplianceError(f"{steps / 'stack_graph.py'} is missing", "it reads plans as graphs")
-    with _importable(steps):
-        stack: Stack = import_module("stack_graph").Stack(plan)
+    path = features / "steps" / "shared" / "stack_graph.py"
+    if not path.is_file():
+        raise ComplianceError(
+            f"{path} is missing", "restore the features: git checkout HEAD -- features"
+        )
+    module = ModuleType("_finbase_stack_graph")
+    # Not imported: that would write bytecode into the project's features.
+    exec(compile(path.read_bytes(), path, "exec"), vars(module))  # noqa: S102
+    stack: Stack = module.Stack(plan)
     return stack
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let modules of a folder be imported, and leave neither a search path nor bytecode behind."""
-    path, silent = list(sys.path), sys.dont_write_bytecode
-    sys.path.insert(0, str(folder))
-    sys.dont_write_bytecode = True
-    try:
-        yield
-    finally:
-        sys.path[:], sys.dont_write_bytecode = path, silent

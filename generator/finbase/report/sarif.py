@@ -139,7 +139,7 @@ def _rule(failure: Failure, row: FailureRow, files: str) -> dict[str, Any]:
 def _help(failure: Failure, row: FailureRow) -> Iterator[str]:
     yield f"Required: {failure.requirement}."
     if row.requirements:
-        yield f"Serves: {', '.join(row.requirements)}."
+        yield f"Supports: {', '.join(row.requirements)}."
     yield from (f"{scenario.location}: {scenario.name}" for scenario in row.scenarios)
 
 
@@ -155,7 +155,9 @@ def _result(
         "ruleId": row.id,
         "ruleIndex": index,
         "level": _LEVELS[row.severity],
-        "message": {"text": _clean(f"{environment}: {row.title}\n{row.evidence}")},
+        "message": {
+            "text": _clean(f"{environment}: control {row.id} fails: {row.title}\n{row.evidence}")
+        },
         "locations": [_location(str(first.path), first.line)],
         "partialFingerprints": _fingerprint(
             environment, row.id, *sorted(excerpt.title for excerpt in hcl)

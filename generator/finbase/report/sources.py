@@ -54,6 +54,11 @@ class Excerpt:
     place: Place
     lines: tuple[Line, ...]
 
+    @property
+    def line(self) -> int:
+        """The first line that a finding is about, or the first line of the excerpt."""
+        return next((line.number for line in self.lines if line.behind), self.place.line)
+
 
 @dataclass(frozen=True)
 class _Home:

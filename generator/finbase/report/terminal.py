@@ -1,134 +1,147 @@
-"""A verdict as plain text: a table by failure id, the failed scenarios, one line of summary."""
+"""A verdict as plain text: one line per control, details of what fails, one line of summary."""
 
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 
 import click
 
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
 
-__all__ = ["MINIMUM_WIDTH", "table"]
+__all__ = ["MINIMUM_WIDTH", "text"]
 
 MINIMUM_WIDTH = 60
 
-_GAP = "  "
-_SEEN_LINES = 3
-_HEADINGS = ("id", "severity", "requirement", "what was seen", "")
-_PLAIN: dict[str, Any] = {}
-_SEVERITY = {"high": {"fg": "red"}, "medium": {"fg": "yellow"}, "low": {"fg": "cyan"}}
-_VERDICT = {"PASS": {"fg": "green", "bold": True}, "FAIL": {"fg": "red", "bold": True}}
-# A plan's strings must neither move the cursor nor be impossible to encode.
+_OUTCOMES = {True: ("PASS", "green"), False: ("FAIL", "red")}
+# A plan's strings must neither move the cursor nor fail to encode.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# A key within an address may hold spaces, and a copied address must stay whole.
+_WORD = re.compile(r'(?:\["(?:[^"\\]|\\.)*"\]|\S)+')
 
-Style = Callable[..., str]
 
-
-def table(verdict: Verdict, colour: bool, width: int) -> str:
+def text(
+    verdict: Verdict,
+    *,
+    colour: bool,
+    width: int,
+    verbose: bool = False,
+    places: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """Return the report of one environment, without a newline at its end.
 
-    No line is wider than ``width``, or than ``MINIMUM_WIDTH`` where ``width`` is less.
+    Passing controls get details only if ``verbose``. ``places`` maps the id of a failing
+    control to the lines of source behind it, as ``path:line``. No line is wider than ``width``
+    (at least ``MINIMUM_WIDTH``), except for one word that is longer, such as an address.
     """
     width = max(width, MINIMUM_WIDTH)
-
-    def style(text: str, **look: Any) -> str:
-        return click.style(text, **look) if colour and look else text
-
     rows = verdict.by_failure()
-    lines = [*_grid(rows, style, width)]
-    for scenario in verdict.failed:
-        lines += ["", *_details(scenario, style, width)]
-    lines += ["", *_summary(verdict, rows, style, width)]
-    return "\n".join(lines)
-
-
-def _grid(rows: Sequence[FailureRow], style: Style, width: int) -> Iterator[str]:
-    first = max([2, *(len(row.id) for row in rows)])
-    free = width - first - len("severity") - len("PASS") - 4 * len(_GAP)
-    widths = (first, len("severity"), free * 2 // 5, free - free * 2 // 5, len("PASS"))
-    yield from _line(_HEADINGS, widths, [{"dim": True}] * 5, style)
+    column = max([2, *(len(row.id) for row in rows)])
+    lines: list[str] = []
     for row in rows:
-        outcome = "PASS" if row.status == "passed" else "FAIL"
-        cells = (
-            row.id,
-            row.severity,
-            "\n".join([row.requirement, _listed(row.requirements)]),
-            _shortened(row.evidence, widths[3]),
-            outcome,
-        )
-        styles = [_PLAIN, _SEVERITY[row.severity], _PLAIN, _PLAIN, _VERDICT[outcome]]
-        yield from _line(cells, widths, styles, style)
+        passed = row.status == "passed"
+        lines += _headline(passed, row.id.ljust(column), row.title, colour, width)
+        if verbose or not passed:
+            lines += _details(row, (places or {}).get(row.id, ()), width)
+    catalogued = {failure.id for failure in verdict.failures}
+    for scenario in verdict.failed:
+        if not catalogued.intersection(scenario.failure_ids):
+            lines += _headline(False, "-".ljust(column), scenario.feature, colour, width)
+            lines += _scenario(scenario, width)
+    summary = "\n".join(_wrapped(_summary(verdict, rows), width))
+    reached = verdict.remembered
+    cached = [_cached(reached, datetime.now(reached.tzinfo).date())] if reached else []
+    return "\n".join([*lines, *cached, _coloured(summary, verdict.passed, colour)])
 
 
-def _listed(requirements: Sequence[str]) -> str:
-    """``PCI DSS 1.3.2, 1.4.5``: the standard is named once."""
-    return ", ".join(
-        requirement if not index else requirement.removeprefix("PCI DSS ")
-        for index, requirement in enumerate(requirements)
-    )
+def _headline(passed: bool, id_: str, title: str, colour: bool, width: int) -> Iterator[str]:
+    outcome = _OUTCOMES[passed][0]
+    lead = f"{_coloured(outcome, passed, colour)}  {id_}  "
+    first, *more = _wrapped(title, width - len(f"{outcome}  {id_}  "))
+    yield f"{lead}{first}".rstrip()
+    yield from (" " * len(f"{outcome}  {id_}  ") + line for line in more)
 
 
-def _line(
-    cells: Sequence[str],
-    widths: Sequence[int],
-    styles: Sequence[dict[str, Any]],
-    style: Style,
-) -> Iterator[str]:
-    """One row of the table, as many lines as its longest cell."""
-    columns = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    for parts in zip_longest(*columns, fillvalue=""):
-        line = _GAP.join(
-            style(part, **(look if part else _PLAIN)) + " " * (width - len(part))
-            for part, width, look in zip(parts, widths, styles, strict=True)
-        )
-        yield line.rstrip()
+def _details(row: FailureRow, places: Sequence[str], width: int) -> Iterator[str]:
+    severity = ", ".join([f"{row.severity} severity", *_named_once(row.requirements)])
+    yield from _indented(severity, width, 6)
+    yield from _indented(f"required: {row.requirement}", width, 6)
+    passed = row.status == "passed"
+    deciding = [s for s in row.scenarios if passed or s.status == "failed"]
+    if not deciding:  # No scenario is tagged with the control, or all of them were skipped.
+        yield from _indented(row.evidence, width, 6)
+    for scenario in deciding or row.scenarios:
+        yield from _scenario(scenario, width)
+    if places:
+        yield from _indented(f"written in: {', '.join(places)}", width, 6)
+    if not passed:
+        yield from _indented(f"why it matters: finbase explain {row.id}", width, 6)
 
 
-def _details(scenario: Scenario, style: Style, width: int) -> Iterator[str]:
-    ids = " ".join(scenario.failure_ids)
-    heading = ": ".join(part for part in (ids, scenario.feature, scenario.name) if part)
-    first, *more = _wrapped(heading, width - len("FAIL "))
-    yield f"{style('FAIL', **_VERDICT['FAIL'])} {first}"
-    yield from (f"     {line}" for line in more)
-    for text in (scenario.location, scenario.step, scenario.evidence):
-        yield from (f"     {line}" for line in _wrapped(text, width - 5) if line)
+def _scenario(scenario: Scenario, width: int) -> Iterator[str]:
+    yield from _indented(f"{scenario.location} {scenario.name}", width, 6)
+    for part in (scenario.step, scenario.evidence):
+        yield from _indented(part, width, 8)
 
 
-def _summary(
-    verdict: Verdict, rows: Sequence[FailureRow], style: Style, width: int
-) -> Iterator[str]:
-    absent = sum(row.status == "passed" for row in rows)
+def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
+    passed = sum(row.status == "passed" for row in rows)
     count = len(verdict.scenarios)
-    parts = [
-        f"{absent} of {len(rows)} failures absent",
-        f"{count} scenario{'' if count == 1 else 's'}",
-        *([f"{len(verdict.failed)} failed"] if verdict.failed else []),
-        verdict.environment,
-    ]
-    look = _VERDICT["PASS" if verdict.passed else "FAIL"]
-    yield from (style(line, **look) for line in _wrapped(", ".join(parts), width))
-    if verdict.remembered:
-        told = f"from the cache: reached at {verdict.remembered:%Y-%m-%d %H:%M:%S %Z} on the same"
-        yield from _wrapped(f"{told}; --no-cache reaches it anew", width)
+    scenarios = f"{count} scenario{'' if count == 1 else 's'}"
+    if verdict.failed:
+        scenarios += f", {len(verdict.failed)} failed"
+    return f"{verdict.environment}: {passed} of {len(rows)} controls pass ({scenarios})"
 
 
-def _shortened(evidence: str, width: int) -> str:
-    """Keep the first lines that fit; failed scenarios are told in full below the table."""
-    lines = _wrapped(evidence, width)
-    if len(lines) <= _SEEN_LINES:
-        return "\n".join(lines)
-    last = lines[_SEEN_LINES - 1][: width - 2].rstrip()
-    return "\n".join([*lines[: _SEEN_LINES - 1], f"{last} …"])
+def _cached(reached: datetime, today: date) -> str:
+    """Say when a cached verdict was reached; the day only if it is not today.
+
+    >>> from datetime import UTC
+    >>> reached = datetime(2024, 5, 6, 12, 4, tzinfo=UTC)
+    >>> _cached(reached, date(2024, 5, 6))
+    'cached verdict from 12:04 UTC; use --no-cache to run again'
+    >>> _cached(reached, date(2024, 5, 7))
+    'cached verdict from 2024-05-06 12:04 UTC; use --no-cache to run again'
+    """
+    day = "" if reached.date() == today else f"{reached:%Y-%m-%d} "
+    return f"cached verdict from {day}{reached:%H:%M %Z}; use --no-cache to run again"
+
+
+def _named_once(requirements: Sequence[str]) -> Iterator[str]:
+    """Name the standard once.
+
+    >>> ", ".join(_named_once(["PCI DSS 1.3.2", "PCI DSS 1.4.5"]))
+    'PCI DSS 1.3.2, 1.4.5'
+    """
+    for index, requirement in enumerate(requirements):
+        yield requirement.removeprefix("PCI DSS ") if index else requirement
+
+
+def _coloured(text: str, passed: bool, colour: bool) -> str:
+    return click.style(text, fg=_OUTCOMES[passed][1], bold=True) if colour else text
+
+
+def _indented(text: str, width: int, indent: int) -> Iterator[str]:
+    """Yield the lines of a text; continued lines are indented by two more columns."""
+    for paragraph in text.split("\n"):
+        first, *more = _wrapped(paragraph, width - indent - 2)
+        if first:
+            yield " " * indent + first
+        yield from (" " * (indent + 2) + line for line in more)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return [
-        line
-        for paragraph in text.split("\n")
-        for line in textwrap.wrap(_CONTROL.sub("?", paragraph), width, break_on_hyphens=False)
-        or [""]
-    ]
+    """Break a text between words; a longer word gets a line of its own, unbroken.
+
+    >>> _wrapped('as set by module.network.aws_eip.nat["eu-west-1a"] now', 24)
+    ['as set by', 'module.network.aws_eip.nat["eu-west-1a"]', 'now']
+    """
+    lines = [""]
+    for word in _WORD.findall(_CONTROL.sub("?", text.replace("\n", " "))):
+        longer = f"{lines[-1]} {word}".strip()
+        if len(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

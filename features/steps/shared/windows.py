@@ -1,4 +1,4 @@
-"""Windows of RDS and business hours, as spans of minutes of a week in UTC from Monday on."""
+"""Convert RDS windows and business hours to spans of minutes in a week (UTC, from Monday)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ _EVENING = 18 * 60
 
 
 class Span(NamedTuple):
-    """Minutes from ``start`` on, within a week that begins again at its end."""
+    """``length`` minutes from the minute ``start`` of the week; it may continue past Sunday."""
 
     start: int
     length: int
 
 
 def daily(text: str) -> list[Span]:
-    """Read ``03:00-04:00``: seven spans. It may pass midnight. Nothing for anything else."""
+    """Return the seven spans of a daily window, or an empty list for an invalid one.
+
+    >>> daily("23:30-00:30")[0]
+    Span(start=1410, length=60)
+    >>> daily("03:00")
+    []
+    """
     if not (match := _DAILY.fullmatch(text)):
         return []
     start, end = _minutes(*match.groups()[:2]), _minutes(*match.groups()[2:])
@@ -30,7 +36,11 @@ def daily(text: str) -> list[Span]:
 
 
 def weekly(text: str) -> list[Span]:
-    """Read ``mon:04:00-mon:05:00``: one span. Nothing for anything else."""
+    """Return the one span of a weekly window, or an empty list for an invalid one.
+
+    >>> weekly("mon:04:00-mon:05:00")
+    [Span(start=240, length=60)]
+    """
     match = _WEEKLY.fullmatch(text)
     if not match or match[1] not in _DAYS or match[4] not in _DAYS:
         return []
@@ -40,21 +50,29 @@ def weekly(text: str) -> list[Span]:
 
 
 def business(text: str) -> list[Span]:
-    """Read ``07:00-18:00``: five spans, Monday to Friday.
+    """Return the five spans of business hours in UTC, Monday to Friday in local time.
 
-    Hours that begin in the evening of UTC are those of the next day, east of it.
+    Hours that start in the evening belong to the next local day, as in Sydney: its Monday starts
+    on Sunday evening in UTC.
+
+    >>> business("21:00-08:00")[0] == Span(6 * DAY + 21 * 60, 11 * 60)  # Sunday, 21:00
+    True
     """
     days = daily(text)
     shift = -DAY if days and days[0].start >= _EVENING else 0
-    return [Span((each.start + shift) % WEEK, each.length) for each in days[:5]]
+    return [Span((day.start + shift) % WEEK, day.length) for day in days[:5]]
 
 
-def overlap(ours: list[Span], theirs: list[Span]) -> bool:
-    """Whether any two spans share a minute; one may end where another begins."""
+def overlap(left: list[Span], right: list[Span]) -> bool:
+    """Return whether any two spans share a minute; adjacent spans do not.
+
+    >>> overlap(daily("03:00-04:00"), weekly("mon:04:00-mon:05:00"))
+    False
+    """
     return any(
         (b.start - a.start) % WEEK < a.length or (a.start - b.start) % WEEK < b.length
-        for a in ours
-        for b in theirs
+        for a in left
+        for b in right
     )
 
 

@@ -1,27 +1,25 @@
-"""How a check of the planned stack becomes a ``Then`` step, and its findings evidence.
+"""Register checks of the planned stack as ``Then`` steps, and report their findings.
 
-A check is a function from a ``Stack`` to ``Finding``s, registered with its sentence:
+A check is a function that yields a ``Finding`` for each resource that it looks at:
 
-    @check("every NAT gateway has an elastic IP of its own")
+    @check("every NAT gateway has its own elastic IP")
     def elastic_ips(stack: Stack) -> Iterator[Finding]: ...
 
-Its step attaches what was seen to the report (``step.embed``, as ``text/plain``) or fails with
-all that is wrong. A check without any finding fails as well: absence proves nothing.
+Its step fails with the text of every wrong finding. If all are fine, it attaches their texts to
+the report as evidence (``step.embed``, as ``text/plain``). A check without findings fails too,
+because it has checked no resource.
 
-radish loads each file of this folder by itself, so whoever imports another one puts the
-folder on ``sys.path`` first, and a file that others import registers no steps.
+radish also loads this file by itself, beside the module that the checks import. So a file in
+``shared`` must not register steps: they would be registered twice.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-
-sys.path.append(str(Path(__file__).parent))
 
 from radish import then, world
 from stack_graph import Stack
@@ -31,7 +29,7 @@ _STACKS: dict[str, Stack] = {}
 
 
 class Finding(NamedTuple):
-    """One line of what was seen, fine or not."""
+    """One line of evidence: the address, what the plan has, and the fix if that is wrong."""
 
     fine: bool
     text: str
@@ -41,10 +39,10 @@ Check = TypeVar("Check", bound=Callable[..., Iterator[Finding]])
 
 
 def check(sentence: str) -> Callable[[Check], Check]:
-    """Register a check as the step ``Then <sentence>``.
+    """Register a function as the step ``Then <sentence>``.
 
-    It gets the stack, the fields of the sentence, and the rows of the step's table if it has
-    a parameter ``table``.
+    The step calls it with the stack, the fields of the sentence and, if the function has a
+    parameter ``table``, the rows of the step's table.
     """
 
     def register(function: Check) -> Check:
@@ -53,7 +51,7 @@ def check(sentence: str) -> Callable[[Check], Check]:
         def run(step: Any, **fields: Any) -> None:
             if tabled:
                 fields["table"] = step.table
-            _tell(step, list(function(_stack(), **fields)))
+            _report(step, list(function(_stack(), **fields)))
 
         then(sentence)(run)
         return function
@@ -62,10 +60,9 @@ def check(sentence: str) -> Callable[[Check], Check]:
 
 
 def _stack() -> Stack:
-    """Return the stack of the plan that is judged; it is read once.
+    """Return the stack of the plan; each plan file is read once.
 
-    terraform-compliance rewrites the plan that it has parsed, so the file is read anew. A step that
-    reads any other file, or this one by another name, makes a verdict that is not remembered.
+    terraform-compliance changes the plan while it parses it, so this reads the file again.
     """
     name = world.config.user_data["plan_file"]
     if name not in _STACKS:
@@ -74,9 +71,9 @@ def _stack() -> Stack:
     return _STACKS[name]
 
 
-def _tell(step: Any, findings: list[Finding]) -> None:
+def _report(step: Any, findings: list[Finding]) -> None:
     wrong = [finding.text for finding in findings if not finding.fine]
     if wrong or not findings:
-        Error(step, "\n".join(wrong or ["nothing of the kind is planned"]))
+        Error(step, "\n".join(wrong or ["the plan has no resource that this step could check"]))
     else:
         step.embed("\n".join(finding.text for finding in findings))

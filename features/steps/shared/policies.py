@@ -1,19 +1,15 @@
-"""The text of IAM policies, as far as a plan shows it.
+"""Read IAM policies from a plan, as far as it shows them.
 
-A policy that names the ARN of a planned resource is unknown as a whole until apply. One that
-an ``aws_iam_policy_document`` puts together shows its actions all the same.
+A policy that contains the ARN of a planned resource is unknown until apply. If an
+``aws_iam_policy_document`` builds the policy, its planned blocks still show the actions.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple
-
-sys.path.append(str(Path(__file__).parent))
 
 from stack_graph import Resource, Stack
 
@@ -25,8 +21,8 @@ _EXCLUSIONS = ("NotAction", "NotResource", "NotPrincipal")
 class Statement(NamedTuple):
     """What one statement allows.
 
-    ``resources`` are ARNs and patterns, and addresses of resources whose ARN is not known yet.
-    What a statement says by exclusion stands among its actions, as ``NotAction`` and so on.
+    ``resources`` holds ARNs, patterns, and addresses of resources whose ARN is not known yet.
+    If a statement excludes values, ``actions`` also holds the key, such as ``NotAction``.
     """
 
     actions: tuple[str, ...]
@@ -35,7 +31,7 @@ class Statement(NamedTuple):
 
 
 def allowed(stack: Stack, holder: Resource, path: str) -> list[Statement] | None:
-    """Return what the policy in an argument allows; None where the plan does not show it."""
+    """Return the statements that allow something; None if the plan does not show the policy."""
     text = holder.planned(path)
     if isinstance(text, str):
         return list(_statements(json.loads(text)))
@@ -46,41 +42,42 @@ def allowed(stack: Stack, holder: Resource, path: str) -> list[Statement] | None
 
 
 def named(stack: Stack, holder: Resource, path: str) -> dict[str, Resource]:
-    """Return every planned resource whose ARN the policy in an argument names, by address."""
-    documents = [(each, "statement") for each in _documents(stack, holder, path)]
+    """Return every planned resource that the policy in an argument refers to, by address."""
+    documents = [(document, "statement") for document in _documents(stack, holder, path)]
     return {
-        each.address: each
-        for at, under in documents or [(holder, path)]
-        for leaf in at.paths(under)
-        for each in _named(stack, at, leaf)
+        resource.address: resource
+        for owner, under in documents or [(holder, path)]
+        for leaf in owner.paths(under)
+        for resource in _referenced(stack, owner, leaf)
     }
 
 
-def _named(stack: Stack, holder: Resource, path: str) -> Iterator[Resource]:
+def _referenced(stack: Stack, holder: Resource, path: str) -> Iterator[Resource]:
     for origin in stack.trace(holder, path):
-        yield from (each for each in origin.resources if each.mode == "managed")
+        yield from (resource for resource in origin.resources if resource.mode == "managed")
 
 
 def _documents(stack: Stack, holder: Resource, path: str) -> list[Resource]:
-    """Return the documents that a policy is made of, those that they are made of included."""
-    ends = [each for origin in stack.trace(holder, path) for each in origin.resources]
-    found = [each for each in ends if (each.mode, each.type) == _DOCUMENT]
-    return found + [d for each in found for p in _MERGED for d in _documents(stack, each, p)]
+    """Return the documents that build a policy, including the documents that they merge."""
+    resources = [r for origin in stack.trace(holder, path) for r in origin.resources]
+    documents = [r for r in resources if (r.mode, r.type) == _DOCUMENT]
+    merged = [d for r in documents for name in _MERGED for d in _documents(stack, r, name)]
+    return documents + merged
 
 
 def _statements(policy: Mapping[str, Any]) -> Iterator[Statement]:
-    for each in _list(policy.get("Statement")):
-        if each.get("Effect") == "Allow":
-            exclusions = [name for name in _EXCLUSIONS if each.get(name)]
+    for statement in _list(policy.get("Statement")):
+        if statement.get("Effect") == "Allow":
+            exclusions = [name for name in _EXCLUSIONS if statement.get(name)]
             yield Statement(
-                actions=(*_list(each.get("Action")), *exclusions),
-                resources=tuple(_list(each.get("Resource"))),
-                principals=tuple(_principals(each.get("Principal"))),
+                actions=(*_list(statement.get("Action")), *exclusions),
+                resources=tuple(_list(statement.get("Resource"))),
+                principals=tuple(_principals(statement.get("Principal"))),
             )
 
 
 def _as_json(stack: Stack, document: Resource) -> dict[str, Any]:
-    """Write the planned blocks of a policy document as the policy that they stand for."""
+    """Return the policy that the planned blocks of a policy document describe."""
     blocks: list[dict[str, Any]] = document.planned("statement")
     return {
         "Statement": [
@@ -89,14 +86,12 @@ def _as_json(stack: Stack, document: Resource) -> dict[str, Any]:
                 "Action": block.get("actions"),
                 "NotAction": block.get("not_actions"),
                 "Resource": [
-                    *(each for each in block.get("resources") or () if each is not None),
-                    *(each.address for each in _named(stack, document, f"statement.{n}.resources")),
+                    *(arn for arn in block.get("resources") or () if arn is not None),
+                    *(r.address for r in _referenced(stack, document, f"statement.{n}.resources")),
                 ],
                 "NotResource": block.get("not_resources"),
                 "NotPrincipal": block.get("not_principals"),
-                "Principal": {
-                    each["type"]: each["identifiers"] for each in block.get("principals") or ()
-                },
+                "Principal": {p["type"]: p["identifiers"] for p in block.get("principals") or ()},
             }
             for n, block in enumerate(blocks)
         ]

@@ -1,0 +1,101 @@
+"""Steps about security groups and their separate rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from findings import Finding, check
+from kinds import listed, origins, source_of
+from stack_graph import Resource, Stack
+
+_GROUPS = ("aws_security_group", "aws_default_security_group")
+_INGRESS = "aws_vpc_security_group_ingress_rule"
+_EGRESS = "aws_vpc_security_group_egress_rule"
+_OLD_RULE = "aws_security_group_rule"
+
+
+@check("no security group has inline rules")
+def no_inline_rules(stack: Stack) -> Iterator[Finding]:
+    """Refuse blocks, empty lists and dynamic blocks of rules in a group."""
+    for group in (group for type_ in _GROUPS for group in stack.all(type_)):
+        inline = [side for side in ("ingress", "egress") if group.holds(side)]
+        fix = f"inline {listed(inline)}; write aws_vpc_security_group_*_rule resources instead"
+        yield Finding(not inline, f"{group.address}: {fix if inline else 'no inline rules'}")
+
+
+@check("every security group has separate rules")
+def separate_rules(stack: Stack) -> Iterator[Finding]:
+    """Require a rule for each group: without any, it allows no traffic and was forgotten."""
+    rules_of: dict[str, list[str]] = {group.address: [] for group in stack.all(_GROUPS[0])}
+    for rule in _rules(stack):
+        group = stack.one(rule, "security_group_id", _GROUPS[0])
+        if group is None:
+            now = source_of(stack, rule, "security_group_id")
+            text = f"{now}; it must be one security group"
+            yield Finding(False, f"{rule.address}: {text}")
+        else:
+            rules_of[group.address].append(rule.address)
+    for address, rules in rules_of.items():
+        fix = "" if rules else "; write an ingress or egress rule for it, or remove the group"
+        yield Finding(bool(rules), f"{address}: {len(rules)} separate rules{fix}")
+    for rule in stack.all(_OLD_RULE):
+        text = f"{_OLD_RULE} combines several flows; write one {_INGRESS} or {_EGRESS} for each"
+        yield Finding(False, f"{rule.address}: {text}")
+
+
+@check("every rule has a description")
+def described_rules(stack: Stack) -> Iterator[Finding]:
+    """Require a description that is known at plan time and not blank."""
+    for rule in _rules(stack):
+        description = rule.planned("description")
+        fine = isinstance(description, str) and bool(description.strip())
+        text = description if fine else "no description; say what the flow is for"
+        yield Finding(fine, f"{rule.address}: {text}")
+
+
+@check("every flow between two groups is allowed by both groups")
+def both_ends(stack: Stack) -> Iterator[Finding]:
+    """Require for each rule that names another group a matching rule of that group."""
+    outgoing = {rule.address: _flow(stack, rule, outward=True) for rule in stack.all(_EGRESS)}
+    incoming = {rule.address: _flow(stack, rule, outward=False) for rule in stack.all(_INGRESS)}
+    sides = ((outgoing, incoming, _INGRESS), (incoming, outgoing, _EGRESS))
+    for own, opposite, type_ in sides:
+        for address, flow in own.items():
+            if flow and flow not in opposite.values():
+                text = f"no matching {type_} for {_arrow(flow)}; write one"
+                yield Finding(False, f"{address}: {text}")
+    for flow in dict.fromkeys(outgoing.values()):
+        if flow:
+            yield Finding(True, _arrow(flow))
+
+
+class _Flow(NamedTuple):
+    """What a rule allows, from group to group."""
+
+    source: str
+    target: str
+    protocol: Any
+    ports: str
+
+
+def _arrow(flow: _Flow) -> str:
+    return f"{flow.source} → {flow.target}, {flow.protocol} {flow.ports}"
+
+
+def _flow(stack: Stack, rule: Resource, *, outward: bool) -> _Flow | None:
+    """Return the flow that a rule allows; None if its other end is not a group."""
+    if not stack.is_set(rule, "referenced_security_group_id"):
+        return None
+    ends = [
+        group.address if group else origins(stack, rule, end) or "unset"
+        for end in ("security_group_id", "referenced_security_group_id")
+        for group in [stack.one(rule, end, _GROUPS[0])]
+    ]
+    source, target = ends if outward else reversed(ends)
+    ports = f"{rule.planned('from_port')}-{rule.planned('to_port')}"
+    return _Flow(source, target, rule.planned("ip_protocol"), ports)
+
+
+def _rules(stack: Stack) -> tuple[Resource, ...]:
+    return stack.all(_INGRESS) + stack.all(_EGRESS)

@@ -1,0 +1,26 @@
+"""Steps about resource types and version constraints that a stack must have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from findings import Finding, check
+from stack_graph import Stack
+
+
+@check("the plan has at least one resource of each type")
+def types(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
+    """Require every listed type: a check of all resources of a type passes if there are none."""
+    for row in table:
+        count = len(stack.all(row["type"]))
+        fix = "" if count else "; the plan must have at least one"
+        yield Finding(count > 0, f"{row['type']}: {count}{fix}")
+
+
+@check("the stack has a version constraint for the provider {source:PROPERTY}")
+def provider(stack: Stack, source: str) -> Iterator[Finding]:
+    """Require a constraint: without one, the same source plans a different stack later."""
+    for name, constraint in stack.providers():
+        if name.endswith(f"/{source}"):
+            fix = "any version; set version in required_providers"
+            yield Finding(bool(constraint), f"{name} {constraint or fix}")

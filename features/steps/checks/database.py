@@ -1,0 +1,95 @@
+"""Steps about the parameters, windows and logs of the database instances."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from findings import Finding, check
+from kinds import listed, of_kind, source_of, zone
+from stack_graph import UNKNOWN, Stack
+from windows import business, daily, overlap, weekly
+
+_PARAMETERS = "aws_db_parameter_group"
+_WINDOWS = ("backup_window", "maintenance_window")
+
+
+@check("every instance uses a parameter group that sets {parameter:PROPERTY} to {values:ANY}")
+def parameter(stack: Stack, parameter: str, values: str) -> Iterator[Finding]:
+    """Follow the reference to the group and require one of the values in that group."""
+    for instance in of_kind(stack, "instance"):
+        group = stack.one(instance, "parameter_group_name", _PARAMETERS)
+        if group is None:
+            now = source_of(stack, instance, "parameter_group_name")
+            text = f"{now}; it must be one {_PARAMETERS}"
+            yield Finding(False, f"{instance.address}: {text}")
+            continue
+        settings: Any = group.planned("parameter")
+        planned = [s["value"] for s in settings or () if s["name"] == parameter]
+        fine = bool(planned) and all(value in re.split(r", | or ", values) for value in planned)
+        text = f"{instance.address}: {parameter} = {listed(planned) or 'unset'} in {group.address}"
+        yield Finding(fine, text if fine else f"{text}; set it to {values}")
+
+
+@check("every {kind:PROPERTY} exports the logs {names:ANY}")
+def exports(stack: Stack, kind: str, names: str) -> Iterator[Finding]:
+    """Require that each log is exported to CloudWatch."""
+    for instance in of_kind(stack, kind):
+        planned: Any = instance.planned("enabled_cloudwatch_logs_exports") or []
+        exported = [str(log) for log in planned]
+        fine = set(names.split(" and ")) <= set(exported)
+        text = f"{instance.address}: exports {listed(exported) or 'no log'}"
+        fix = f"; enabled_cloudwatch_logs_exports must list {names}"
+        yield Finding(fine, text if fine else text + fix)
+
+
+@check("the backup and maintenance windows of every primary do not overlap")
+def windows_apart(stack: Stack) -> Iterator[Finding]:
+    """Refuse what RDS would refuse too, but only at apply."""
+    for primary in of_kind(stack, "primary"):
+        backup, maintenance = (primary.planned(name) for name in _WINDOWS)
+        text = f"{primary.address}: backup_window {backup}, maintenance_window {maintenance}"
+        spans = daily(str(backup)), weekly(str(maintenance))
+        fine = all(spans) and not overlap(*spans)
+        yield Finding(fine, text if fine else f"{text}; choose windows that do not overlap")
+
+
+@check("no window of any instance overlaps business hours")
+def windows_at_night(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
+    """Compare the windows with the hours that the table lists, in UTC, by prefix of the region."""
+    zones = sorted({zone(subnet) for subnet in stack.all("aws_subnet")})
+    hours = {r["hours in UTC"] for z in zones for r in table if z.startswith(r["region"])}
+    if len(hours) != 1:  # No row for the region, or subnets in regions with different hours.
+        text = "no single row of business hours for these zones; add one to the scenario's table"
+        yield Finding(False, f"{listed(zones)}: {text}")
+        return
+    (busy,) = hours
+    for instance in of_kind(stack, "instance"):
+        backup, maintenance = (str(instance.planned(name)) for name in _WINDOWS)
+        spans = daily(backup) + weekly(maintenance)
+        fine = bool(weekly(maintenance)) and not overlap(spans, business(busy))
+        text = f"backup_window {backup}, maintenance_window {maintenance}, business hours {busy}"
+        fix = "" if fine else "; choose windows outside business hours (UTC)"
+        yield Finding(fine, f"{instance.address}: {text}{fix}")
+
+
+@check("every replica keeps Performance Insights data as long as its primary")
+def same_retention(stack: Stack) -> Iterator[Finding]:
+    """Require the primary's retention, by reference or as an equal value."""
+    name = "performance_insights_retention_period"
+    replicas = of_kind(stack, "replica")
+    if not replicas and of_kind(stack, "primary"):
+        yield Finding(True, "the plan has no replica")
+    for replica in replicas:
+        primary = stack.one(replica, "replicate_source_db", "aws_db_instance")
+        if primary is None:
+            now = source_of(stack, replica, "replicate_source_db")
+            text = f"{now}; it must be one aws_db_instance"
+            yield Finding(False, f"{replica.address}: {text}")
+            continue
+        own, expected = replica.planned(name), primary.planned(name)
+        referenced = stack.one(replica, name, "aws_db_instance") == primary
+        fine = referenced or (own == expected and own not in (None, UNKNOWN))
+        text = f"{replica.address}: {name} = {own}; {primary.address} has {expected}"
+        yield Finding(fine, text if fine else f"{text}; set the same value")

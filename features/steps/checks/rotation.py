@@ -1,0 +1,120 @@
+"""Steps about the rotation of the connection secret: schedule, function and permission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from findings import Finding, check
+from kinds import is_private, listed, origins, source_of
+from rotation_parts import (
+    CONNECTION,
+    FUNCTION,
+    PERMISSION,
+    ROLE,
+    ROTATION,
+    SECRET,
+    attachments,
+    connection_rotations,
+    in_doubt,
+    permissions,
+    possible,
+    rotations,
+)
+from stack_graph import Resource, Stack
+
+_CALLER = ("secretsmanager.amazonaws.com", "lambda:InvokeFunction")
+_OTHER_CALLERS = ("aws_lambda_function_url", "aws_lambda_event_source_mapping")
+
+
+@check("a function rotates the connection secret at least every {days:d} days")
+def rotated(stack: Stack, days: int) -> Iterator[Finding]:
+    """Require exactly one rotation, by a function of this stack, on a schedule."""
+    for secret in stack.all(SECRET, CONNECTION):
+        yield from _ambiguous(stack, ROTATION, secret)
+        secret_rotations = rotations(stack, secret)
+        if len(secret_rotations) != 1:
+            text = f"{len(secret_rotations)} rotations; it must have exactly one"
+            yield Finding(False, f"{secret.address}: {text}")
+        for rotation in secret_rotations:
+            function = stack.one(rotation, "rotation_lambda_arn", FUNCTION)
+            lambdas = origins(stack, rotation, "rotation_lambda_arn")
+            by = function.address if function else lambdas or "no function"
+            every = rotation.planned("rotation_rules.0.automatically_after_days")
+            fine = function is not None and isinstance(every, int) and 1 <= every <= days
+            text = f"{secret.address}: every {every} days by {by}"
+            fix = f"; set automatically_after_days to 1-{days} and use one {FUNCTION}"
+            yield Finding(fine, text if fine else text + fix)
+
+
+@check("the rotation function runs in private subnets with its own security group")
+def in_private_subnets(stack: Stack) -> Iterator[Finding]:
+    """Require a network from which the function reaches the database and AWS."""
+    for _, _, function in connection_rotations(stack):
+        subnets = stack.some(function, "vpc_config.0.subnet_ids", "aws_subnet")
+        group = stack.one(function, "vpc_config.0.security_group_ids", "aws_security_group")
+        addresses = listed(subnet.address for subnet in subnets)
+        now = addresses or origins(stack, function, "vpc_config.0.subnet_ids") or "no subnet"
+        own = group.address if group else "no security group of this stack"
+        fine = bool(subnets) and all(map(is_private, subnets)) and group is not None
+        text = f"{function.address}: {own}; {now}"
+        fix = "; vpc_config must have private subnets and one aws_security_group"
+        yield Finding(fine, text if fine else text + fix)
+
+
+@check("only Secrets Manager may call the rotation function, and only for the connection secret")
+def permission(stack: Stack) -> Iterator[Finding]:
+    """Require service, account and secret in each permission; less lets others call."""
+    for secret, _, function in connection_rotations(stack):
+        yield from _ambiguous(stack, PERMISSION, function)
+        for type_ in _OTHER_CALLERS:
+            for caller in possible(stack, (type_, "function_name"), function):
+                text = f"lets others call {function.address}; remove it"
+                yield Finding(False, f"{caller.address}: {text}")
+        function_permissions = permissions(stack, function)
+        if not function_permissions:
+            text = f"nobody may call it; write an {PERMISSION[0]} for Secrets Manager"
+            yield Finding(False, f"{function.address}: {text}")
+        for granted in function_permissions:
+            yield _permission(stack, granted, secret, function)
+
+
+def _permission(stack: Stack, granted: Resource, secret: Resource, function: Resource) -> Finding:
+    principal, action = granted.planned("principal"), granted.planned("action")
+    account = granted.planned("source_account")
+    source = stack.one(granted, "source_arn", SECRET)
+    limited = (principal, action) == _CALLER and isinstance(account, str) and source == secret
+    one_version = _is_for_a_version(granted, function)
+    what = source.address if source else origins(stack, granted, "source_arn") or "any resource"
+    text = f"{granted.address}: {principal} of account {account} may {action} for {what}"
+    if one_version:
+        return Finding(False, f"{text}, but only on one version; leave the qualifier out")
+    fix = f"; allow {_CALLER[0]} {_CALLER[1]} with source_account, for {secret.address}"
+    return Finding(limited, text if limited else text + fix)
+
+
+@check("the rotation depends on the permissions and policies of its function")
+def rotation_waits(stack: Stack) -> Iterator[Finding]:
+    """Require ``depends_on``: AWS calls the function as soon as the rotation exists."""
+    for _, rotation, function in connection_rotations(stack):
+        role = stack.one(function, "role", ROLE)
+        needed = permissions(stack, function) + (attachments(stack, role) if role else [])
+        for resource in needed:
+            name = f"{resource.type}.{resource.name}"
+            fine = name in rotation.depends_on
+            verb = "depends_on" if fine else "depends_on must list"
+            yield Finding(fine, f"{rotation.address}: {verb} {name}")
+
+
+def _ambiguous(stack: Stack, kind: tuple[str, str], target: Resource) -> Iterator[Finding]:
+    """Refuse resources of which the plan does not show whether they belong to the target."""
+    for resource in in_doubt(stack, kind, target):
+        now = source_of(stack, resource, kind[1])
+        text = f"{now}, which may be {target.address}; refer to one resource"
+        yield Finding(False, f"{resource.address}: {text}")
+
+
+def _is_for_a_version(permission: Resource, function: Resource) -> bool:
+    """Return whether a permission is for a version or alias, which Secrets Manager never calls."""
+    named, name = permission.planned("function_name"), function.planned("function_name")
+    qualified = isinstance(named, str) and not named.endswith(str(name))
+    return qualified or permission.planned("qualifier") not in (None, "")

@@ -1,0 +1,89 @@
+"""Steps about the value of any argument, and about the resource that it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from findings import Finding, check
+from kinds import listed, of_kind, source_of
+from radish import given
+from stack_graph import Resource, Stack
+from terraform_compliance.common.bdd_tags import look_for_bdd_tags
+
+
+@given("the planned stack")  # type: ignore[untyped-decorator]
+def the_planned_stack(step: Any) -> None:
+    """Prepare the context as the stock steps do, so that tags and hooks work alike."""
+    look_for_bdd_tags(step)
+    context = step.context
+    context.type, context.name, context.property_name = "stack", "the planned stack", "stack"
+    context.stash, context.cumulative_stash, context.addresses = [], [], []
+
+
+@check("every {kind:PROPERTY} sets {argument:PROPERTY}")
+def sets_something(stack: Stack, kind: str, argument: str) -> Iterator[Finding]:
+    """Require an explicit value that is neither null nor empty."""
+    return _setting(stack, kind, argument, "a value", lambda value: value not in (None, "", []))
+
+
+@check("every {kind:PROPERTY} sets {argument:PROPERTY} to {values:ANY}")
+def sets(stack: Stack, kind: str, argument: str, values: str) -> Iterator[Finding]:
+    """Require one of the values explicitly; a sentence lists them as ``a`` or ``a, b or c``."""
+    allowed = re.split(r", | or ", values)
+    return _setting(stack, kind, argument, values, lambda value: _text(value) in allowed)
+
+
+@check("every {kind:PROPERTY} has {argument:PROPERTY} of {least:d} or more")
+def has_at_least(stack: Stack, kind: str, argument: str, least: int) -> Iterator[Finding]:
+    """Require an explicit number that is not too small."""
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, int | float) and value >= least
+
+    return _setting(stack, kind, argument, f"{least} or more", fits)
+
+
+@check("every {kind:PROPERTY} takes {argument:PROPERTY} from {target:PROPERTY}")
+def takes(stack: Stack, kind: str, argument: str, target: str) -> Iterator[Finding]:
+    """Require a reference that ends at the resource ``type.name`` and at no other."""
+    type_, name = target.split(".")
+
+    def look(resource: Resource) -> Finding:
+        sources = stack.some(resource, argument, type_)
+        if sources and all(source.name == name for source in sources):
+            addresses = listed(source.address for source in sources)
+            return Finding(True, f"{resource.address}: {argument} from {addresses}")
+        now = source_of(stack, resource, argument)
+        text = f"{now}; it must come from {target}"
+        return Finding(False, f"{resource.address}: {text}")
+
+    return _findings(stack, kind, look)
+
+
+def _findings(stack: Stack, kind: str, look: Callable[[Resource], Finding]) -> Iterator[Finding]:
+    resources = of_kind(stack, kind)
+    if kind == "replica" and not resources and of_kind(stack, "primary"):
+        yield Finding(True, "the plan has no replica")
+    yield from map(look, resources)
+
+
+def _setting(
+    stack: Stack, kind: str, argument: str, expected: str, fits: Callable[[Any], bool]
+) -> Iterator[Finding]:
+    def look(resource: Resource) -> Finding:
+        value = resource.planned(argument)
+        is_set = stack.is_set(resource, argument)
+        if not is_set or not fits(value):
+            now = f"is {_text(value)}" if is_set else "is not set"
+            text = f"{argument} {now}; set it to {expected}"
+            return Finding(False, f"{resource.address}: {text}")
+        return Finding(True, f"{resource.address}: {argument} = {_text(value)}")
+
+    return _findings(stack, kind, look)
+
+
+def _text(value: Any) -> str:
+    """Write a planned value as a sentence writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,70 @@
+"""The kinds of resources that sentences name, and how messages name resources.
+
+A sentence says primary, replica, instance or key; a subnet has a zone, and is public, private
+or isolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stack_graph import Resource, Stack
+
+_KEYS = (
+    "aws_kms_key",
+    "aws_kms_external_key",
+    "aws_kms_replica_key",
+    "aws_kms_replica_external_key",
+)
+PUBLIC, ISOLATED = "public", "database"
+"""Tiers, by the resource names of the subnets. Every other subnet is private."""
+
+
+def of_kind(stack: Stack, kind: str) -> tuple[Resource, ...]:
+    """Return all resources of a kind (primary, replica, instance, key) or of a resource type."""
+    if kind == "key":
+        return tuple(key for type_ in _KEYS for key in stack.all(type_))
+    if kind not in ("primary", "replica", "instance"):
+        return stack.all(kind)
+    instances = stack.all("aws_db_instance")
+    if kind == "instance":
+        return instances
+    return tuple(db for db in instances if _is_replica(stack, db) == (kind == "replica"))
+
+
+def _is_replica(stack: Stack, instance: Resource) -> bool:
+    """Return whether an instance has a source, in its configuration or in its planned values."""
+    argument = "replicate_source_db"
+    return stack.is_set(instance, argument) or instance.planned(argument) is not None
+
+
+def is_private(subnet: Resource) -> bool:
+    """Return whether a subnet is for workloads: neither public nor isolated from the internet."""
+    return subnet.name not in (PUBLIC, ISOLATED)
+
+
+def zone(subnet: Resource) -> str:
+    """Return the availability zone of a subnet; if it is unknown, a text unique to the subnet."""
+    planned = subnet.planned("availability_zone")
+    return planned if isinstance(planned, str) else f"the unknown zone of {subnet.address}"
+
+
+def origins(stack: Stack, resource: Resource, path: str) -> str:
+    """List the origins of an argument's value for a message; empty if the argument is not set."""
+    return listed(origin.text for origin in stack.trace(resource, path))
+
+
+def source_of(stack: Stack, resource: Resource, path: str) -> str:
+    """Say where the value of an argument comes from, or that the argument is not set."""
+    texts = origins(stack, resource, path)
+    return f"{path} comes from {texts}" if texts else f"{path} is not set"
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Join texts for a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *first, last = list(texts) or [""]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,383 @@
+"""Read a plan as a graph: the arguments of each resource, and the origin of each value.
+
+The planned value of an argument is ``null`` while AWS has not assigned it yet, such as the id of a
+gateway. The configuration in the plan still shows the reference. This module reads both and follows
+a reference to its end: ``var.x`` to the argument of the module call, ``module.m.output`` to the
+expression in the child, ``aws_x.y[each.key]`` to the instance with the same key.
+
+A plan contains neither locals nor the functions and conditions around a reference. So an argument
+proves an instance only if its expression can mean no other one (``Stack.one``). A reference that
+cannot be followed becomes an origin without resources, which proves nothing. One gap is left: an
+index computed from literals and ``each.key``, such as ``aws_x.y[replace(each.key, "a", "b")]``,
+looks like ``aws_x.y[each.key]``.
+
+This file imports only the standard library: finbase loads it alone, to draw the same graph.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Key = str | int | None
+ModulePath = tuple[tuple[str, Key], ...]
+
+_CALL = re.compile(r'module\.([\w-]+)(?:\[(?:"((?:[^"\\]|\\.)*)"|(\d+))\])?')
+_TOKEN = re.compile(r'([\w-]+)|\[(?:"((?:[^"\\]|\\.)*)"|(\d+))\]')
+_SAME_KEY = ("each.key", "count.index")
+
+
+class Unknown:
+    """The type of ``UNKNOWN``, which stands for a value that is known only after apply."""
+
+    def __repr__(self) -> str:
+        return "known after apply"
+
+
+UNKNOWN = Unknown()
+
+
+class Resource(NamedTuple):
+    """One planned instance of a resource, or of a data source."""
+
+    address: str
+    module: ModulePath
+    mode: str
+    type: str
+    name: str
+    key: Key
+    values: Mapping[str, Any]
+    unknown: Mapping[str, Any]
+    before: Mapping[str, Any]
+    configuration: Mapping[str, Any]
+
+    def planned(self, path: str) -> Any:
+        """Return the planned value at ``a.0.b``: None if unset, ``UNKNOWN`` before apply."""
+        value: Any = self.values
+        unknown: Any = self.unknown
+        for part in path.split("."):
+            value, unknown = _item(value, part), _item(unknown, part)
+            if unknown is True:
+                return UNKNOWN
+        return value
+
+    def expression(self, path: str) -> Mapping[str, Any] | None:
+        """Return the expression that the configuration has for ``a.0.b``, or None."""
+        expression = self._configured(path)
+        return expression if isinstance(expression, Mapping) else None
+
+    def writes(self, argument: str) -> bool:
+        """Return whether the configuration has an argument, or a block of that name."""
+        return argument in self.configuration.get("expressions", {})
+
+    def holds(self, block: str) -> bool:
+        """Return whether the resource has a block of that name, static or dynamic.
+
+        The configuration does not contain dynamic blocks. In a new resource, the blocks that they
+        create are planned. In an existing resource, the provider also reads separate resources
+        back as blocks, so only a planned change of the blocks shows a dynamic one.
+        """
+        if self.writes(block):
+            return True
+        planned = self.planned(block)
+        if self.planned("id") is UNKNOWN:
+            return planned not in (None, [], UNKNOWN)
+        return (planned or []) != (self.before.get(block) or [])
+
+    def paths(self, under: str) -> Iterator[str]:
+        """Yield every path at and below ``under`` that has an expression."""
+        yield from _leaves(self._configured(under), under)
+
+    def _configured(self, path: str) -> Any:
+        value: Any = self.configuration.get("expressions", {})
+        for part in path.split("."):
+            value = _item(value, part)
+        return value
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """The entries of ``depends_on``, as written."""
+        return tuple(self.configuration.get("depends_on", ()))
+
+
+class Origin(NamedTuple):
+    """The end of one reference: instances of a resource, a literal, or a text if unknown.
+
+    ``resources`` holds every instance that the reference can mean. ``attribute`` is empty if the
+    plan does not show it. ``literal`` is ``UNKNOWN`` unless the origin is a literal.
+    """
+
+    text: str
+    resources: tuple[Resource, ...] = ()
+    attribute: str = ""
+    literal: Any = UNKNOWN
+
+
+class _Each(NamedTuple):
+    """The meaning of ``each`` in an expression: its key and the expression of ``for_each``."""
+
+    key: Key = None
+    collection: Mapping[str, Any] | None = None
+
+
+class Stack:
+    """The resources and references of a plan (``terraform show -json``)."""
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        self._plan = plan
+        self._root: Mapping[str, Any] = plan["configuration"]["root_module"]
+        # A deposed object has the address of its replacement, but says nothing about it.
+        changes = {
+            change["address"]: change["change"]
+            for change in plan.get("resource_changes", ())
+            if "deposed" not in change
+        }
+        self.resources = tuple(self._planned(plan["planned_values"]["root_module"], changes))
+
+    def all(self, type: str, name: str | None = None) -> tuple[Resource, ...]:  # noqa: A002
+        """Return the planned instances of a type in all modules, optionally of one name."""
+        return tuple(
+            resource
+            for resource in self.resources
+            if resource.mode == "managed"
+            and resource.type == type
+            and name in (None, resource.name)
+        )
+
+    def trace(self, resource: Resource, path: str) -> tuple[Origin, ...]:
+        """Return the origins of an argument's value; empty if the argument is not set."""
+        each = _Each(resource.key, resource.configuration.get("for_each_expression"))
+        return self._ends(resource.module, resource.expression(path), each)
+
+    def one(self, resource: Resource, path: str, type: str) -> Resource | None:  # noqa: A002
+        """Return the one instance that an argument provably refers to; None if in doubt."""
+        instances = self.some(resource, path, type)
+        return instances[0] if len(instances) == 1 else None
+
+    def some(self, resource: Resource, path: str, type: str) -> tuple[Resource, ...]:  # noqa: A002
+        """Return the instances that an argument refers to; empty if it can mean anything else."""
+        origins, planned = self.trace(resource, path), resource.planned(path)
+        instances = {r.address: r for origin in origins for r in origin.resources}
+        fits = all(_can_be(planned, origin) for origin in origins)
+        if not fits or any((r.mode, r.type) != ("managed", type) for r in instances.values()):
+            return ()
+        return tuple(instances.values())
+
+    def is_set(self, resource: Resource, path: str) -> bool:
+        """Return whether an argument is set to something other than null."""
+        origins = self.trace(resource, path)
+        return bool(origins) and not all(origin.literal is None for origin in origins)
+
+    def outputs(self) -> Iterator[tuple[str, Any, tuple[Origin, ...]]]:
+        """Yield every output of the stack: its name, its value or ``UNKNOWN``, its origins."""
+        values = self._plan["planned_values"].get("outputs", {})
+        for name, output in self._root.get("outputs", {}).items():
+            value = values.get(name, {}).get("value", UNKNOWN)
+            yield name, value, self._ends((), output.get("expression"), _Each())
+
+    def providers(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each provider of the stack with its version constraint."""
+        for config in self._plan["configuration"].get("provider_config", {}).values():
+            yield config.get("full_name", config["name"]), config.get("version_constraint", "")
+
+    def _planned(self, module: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[Resource]:
+        path = module_path(module.get("address", ""))
+        configured = {
+            (block["mode"], block["type"], block["name"]): block
+            for block in self._configuration(path).get("resources", ())
+        }
+        for planned in module.get("resources", ()):
+            identity = planned["mode"], planned["type"], planned["name"]
+            change = changes.get(planned["address"], {})
+            yield Resource(
+                planned["address"],
+                path,
+                *identity,
+                key=planned.get("index"),
+                values=planned.get("values") or {},
+                unknown=change.get("after_unknown") or {},
+                before=change.get("before") or {},
+                configuration=configured.get(identity, {}),
+            )
+        for child in module.get("child_modules", ()):
+            yield from self._planned(child, changes)
+
+    def _configuration(self, path: ModulePath) -> Mapping[str, Any]:
+        module: Mapping[str, Any] = self._root
+        for name, _ in path:
+            module = module.get("module_calls", {}).get(name, {}).get("module", {})
+        return module
+
+    def _ends(
+        self, module: ModulePath, expression: Mapping[str, Any] | None, each: _Each
+    ) -> tuple[Origin, ...]:
+        if expression is None:
+            return ()
+        if "constant_value" in expression:
+            value = expression["constant_value"]
+            return (Origin(f"the literal {value!r}", literal=value),)
+        origins: dict[str, Origin] = {}
+        references = list(whole(expression.get("references", ())))
+        while references:
+            ends = self._resolve(module, references.pop(0), each)
+            # The plan lists ``each.key`` after the reference that it indexes.
+            if references and references[0] in _SAME_KEY and (same := _of_key(ends, each.key)):
+                references.pop(0)
+                ends = same
+            origins |= {origin.text: origin for origin in ends}
+        return tuple(origins.values()) or (Origin("an expression without references"),)
+
+    def _resolve(self, module: ModulePath, reference: str, each: _Each) -> tuple[Origin, ...]:
+        parts = tokens(reference)
+        match parts:
+            case ["var", str(name), *_]:
+                return self._variable(module, name)
+            case ["module", str(name), int() | (str(),) as index, str(output), *_]:
+                key = index if isinstance(index, int) else index[0]
+                return self._output(module, name, output, (key,))
+            case ["module", str(name), str(output), *_]:
+                return self._output(module, name, output, None)
+            case ["each", "value", *rest] if each.collection is not None:
+                origins = _of_key(self._ends(module, each.collection, _Each()), each.key)
+                if origins:
+                    return tuple(o._replace(attribute=dotted(rest)) for o in origins)
+            case ["data", str(type_), str(name), *rest]:
+                return self._instances(module, ("data", type_, name), rest, reference)
+            case [("each" | "count" | "local" | "path" | "terraform" | "ephemeral"), *_]:
+                pass
+            case [str(type_), str(name), *rest]:
+                return self._instances(module, ("managed", type_, name), rest, reference)
+        return (Origin(f"{prefix(module)}{reference}"),)
+
+    def _instances(
+        self,
+        module: ModulePath,
+        identity: tuple[str, str, str],
+        rest: Sequence[Any],
+        reference: str,
+    ) -> tuple[Origin, ...]:
+        instances = [r for r in self.resources if (r.module, *r[2:5]) == (module, *identity)]
+        if rest and not isinstance(rest[0], str):
+            key = rest[0] if isinstance(rest[0], int) else rest[0][0]
+            instances, rest = [r for r in instances if r.key == key], rest[1:]
+        return (Origin(f"{prefix(module)}{reference}", tuple(instances), dotted(rest)),)
+
+    def _variable(self, module: ModulePath, name: str) -> tuple[Origin, ...]:
+        """Follow a variable to the call of its module, or else to its value or default."""
+        declared = self._configuration(module).get("variables", {}).get(name, {})
+        if not module:
+            variable = self._plan.get("variables", {}).get(name, declared)
+            value = variable.get("value", variable.get("default", UNKNOWN))
+            return (Origin(f"var.{name}", literal=value),)
+        *above, (label, key) = module
+        parent = tuple(above)
+        call = self._configuration(parent).get("module_calls", {}).get(label, {})
+        argument = call.get("expressions", {}).get(name)
+        if argument is None:
+            text = f"the default of {prefix(module)}var.{name}"
+            return (Origin(text, literal=declared.get("default")),)
+        return self._ends(parent, argument, _Each(key, call.get("for_each_expression")))
+
+    def _output(
+        self, module: ModulePath, name: str, output: str, keys: tuple[Key, ...] | None
+    ) -> tuple[Origin, ...]:
+        """Follow an output into a module: into the instances of ``keys``, or into all of them."""
+        depth = len(module)
+        if keys is None:
+            paths = (r.module for r in self.resources if r.module[:depth] == module)
+            keys = tuple({p[depth][1]: None for p in paths if p[depth:] and p[depth][0] == name})
+        origins: list[Origin] = []
+        for key in keys or (None,):
+            child = (*module, (name, key))
+            declared = self._configuration(child).get("outputs", {}).get(output, {})
+            origins += self._ends(child, declared.get("expression"), _Each())
+        return tuple(origins) or (Origin(f"{prefix(module)}module.{name}.{output}"),)
+
+
+def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:
+    """Narrow origins to the instances of a key; return () if one origin has none."""
+    narrowed = []
+    for origin in origins:
+        instances = tuple(resource for resource in origin.resources if resource.key == key)
+        if key is None or not instances:
+            return ()
+        narrowed.append(origin._replace(text=instances[0].address, resources=instances))
+    return tuple(narrowed)
+
+
+def _can_be(planned: Any, origin: Origin) -> bool:
+    """Return whether a planned value can come from an origin rather than from a literal."""
+    if planned is UNKNOWN or isinstance(planned, list):
+        return bool(origin.resources)
+    if origin.attribute:
+        return any(r.planned(origin.attribute) == planned for r in origin.resources)
+    return any(planned in r.values.values() for r in origin.resources)
+
+
+def _leaves(expression: Any, path: str) -> Iterator[str]:
+    if isinstance(expression, Mapping) and expression.keys() <= {"references", "constant_value"}:
+        yield path
+        return
+    is_list = isinstance(expression, list)
+    for name, part in enumerate(expression) if is_list else (expression or {}).items():
+        yield from _leaves(part, f"{path}.{name}")
+
+
+def _item(value: Any, part: str) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(part)
+    if isinstance(value, Sequence) and not isinstance(value, str) and part.isdecimal():
+        return value[int(part)] if int(part) < len(value) else None
+    return None
+
+
+def whole(references: Iterable[str]) -> Iterator[str]:
+    """Yield the references of an expression; a plan also lists the shorter forms of each.
+
+    >>> list(whole(["aws_eip.x[0].id", "aws_eip.x[0]", "aws_eip.x", "var.y"]))
+    ['aws_eip.x[0].id', 'var.y']
+    """
+    last = ""
+    for reference in references:
+        if not last.startswith((f"{reference}.", f"{reference}[")):
+            yield reference
+        last = reference
+
+
+def tokens(reference: str) -> list[Any]:
+    """Split a reference into names, string keys (as tuples) and numbers.
+
+    >>> tokens('a.b["c"].d[0]')
+    ['a', 'b', ('c',), 'd', 0]
+    """
+    return [
+        name or ((text,) if not number else int(number))
+        for name, text, number in _TOKEN.findall(reference)
+    ]
+
+
+def dotted(tokens: Iterable[Any]) -> str:
+    """Join tokens to the path of an attribute."""
+    return ".".join(str(part[0] if isinstance(part, tuple) else part) for part in tokens)
+
+
+def module_path(address: str) -> ModulePath:
+    """Return the names and keys in the address of a module instance; empty for the root."""
+    return tuple(
+        (name, int(number) if number else (text or None))
+        for name, text, number in _CALL.findall(address)
+    )
+
+
+def prefix(module: ModulePath) -> str:
+    """Return the address of a module instance as a prefix of the addresses in it.
+
+    >>> prefix((("database", None), ("replica", "a")))
+    'module.database.module.replica["a"].'
+    """
+
+    def index(key: Key) -> str:
+        return "" if key is None else f'["{key}"]' if isinstance(key, str) else f"[{key}]"
+
+    return "".join(f"module.{name}{index(key)}." for name, key in module)
