@@ -52,11 +52,9 @@ def _measure(scratch: Path) -> int:
     environ = {
         **os.environ,
         "XDG_CACHE_HOME": str(scratch / "cache"),
-        "XDG_STATE_HOME": str(scratch / "state"),
     }
     environ.pop("CI", None)
     environ.pop("FINBASE_CACHE", None)
-    # A script may start any Terraform, so no verdict that was reached with one is remembered.
     counting = environ | {"FINBASE_TERRAFORM": str(_counting(scratch, log))}
 
     def finbase(*arguments: str, environ: Mapping[str, str] = environ) -> Cost:

@@ -47,7 +47,6 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "PYTHONPATH": search_path(),
         "PYTHONDONTWRITEBYTECODE": "1",
         "XDG_CACHE_HOME": str(folder / "cache"),
-        "XDG_STATE_HOME": str(folder / "state"),
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "TERM": "xterm",
     }

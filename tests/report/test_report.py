@@ -165,7 +165,7 @@ def test_text_wraps_between_words_and_never_within_an_address() -> None:
 
 def test_text_shows_when_a_cached_verdict_was_reached() -> None:
     reached = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-    assert lines_of(replace(GOOD, remembered=reached))[-2:] == [
+    assert lines_of(replace(GOOD, cached_at=reached))[-2:] == [
         "cached verdict from 2024-05-06 07:08 UTC; use --no-cache to run again",
         "staging: 2 of 2 controls pass (2 scenarios)",
     ]

@@ -25,6 +25,7 @@ from finbase.console.speech import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from finbase.judge.check import Judge, StackJudge
     from finbase.judge.verdict import Verdict
 
 __all__ = ["check"]
@@ -217,7 +218,6 @@ def _judge_environments(
     *,
     cache: bool,
 ) -> Iterable[Verdict]:
-    from finbase.judge.cache.store import VerdictCache
     from finbase.judge.check import check as judge
     from finbase.project.find import find_project
     from finbase.project.journal import is_pending
@@ -232,16 +232,20 @@ def _judge_environments(
     if not found.changes.clean:
         note_difference("planned")
 
-    known = VerdictCache.open() if cache else None
-    if isinstance(known, str):
-        note(f"note: no verdict is remembered: {known}")
-        known = None
+    through = _open_cache() if cache else None
     loaded = [each.name for each in found.environments]
     with progress(len(loaded)) as watch:
-        yield from judge(
-            root, loaded, jobs=jobs, progress=watch, planned=planned, cache=known, note=_note
-        )
+        yield from judge(root, loaded, jobs=jobs, progress=watch, planned=planned, through=through)
 
 
-def _note(what: str) -> None:
-    note(f"note: {what}")
+def _open_cache() -> Callable[[StackJudge], Judge] | None:
+    """Return what puts the verdict cache before a judge, or None without a usable folder."""
+    from finbase.judge.cache.judge import CachedJudge
+    from finbase.judge.cache.store import CacheUnavailableError, VerdictCache
+
+    try:
+        cache = VerdictCache.open()
+    except CacheUnavailableError as error:
+        note(f"note: verdicts are not cached: {error}")
+        return None
+    return lambda judge: CachedJudge(judge, cache, lambda what: note(f"note: {what}"))

@@ -55,13 +55,13 @@ class FailureRow:
 class Verdict:
     """The verdict on one plan. ``failures`` is the catalogue that it is measured by.
 
-    ``remembered`` says when it was reached, where that was in an earlier run on the same.
+    ``cached_at`` says when it was reached, where that was in an earlier run on the same.
     """
 
     environment: str
     scenarios: tuple[Scenario, ...]
     failures: tuple[Failure, ...]
-    remembered: datetime | None = None
+    cached_at: datetime | None = None
 
     @property
     def passed(self) -> bool:

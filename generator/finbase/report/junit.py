@@ -32,8 +32,8 @@ def render(verdicts: Iterable[Verdict]) -> bytes:
 
 def _suite(root: ET.Element, verdict: Verdict) -> None:
     suite = ET.SubElement(root, "testsuite", name=_clean(verdict.environment))
-    if verdict.remembered:  # Of a verdict from the cache, when it was reached.
-        suite.set("timestamp", verdict.remembered.isoformat(timespec="seconds"))
+    if verdict.cached_at:  # Of a verdict from the cache, when it was reached.
+        suite.set("timestamp", verdict.cached_at.isoformat(timespec="seconds"))
     for scenario in verdict.scenarios:
         _case(suite, scenario)
     for row in verdict.by_failure():

@@ -50,7 +50,7 @@ def text(
             lines += _headline(False, "-".ljust(column), scenario.feature, colour, width)
             lines += _scenario(scenario, width)
     summary = "\n".join(_wrapped(_summary(verdict, rows), width))
-    reached = verdict.remembered
+    reached = verdict.cached_at
     cached = [_cached(reached, datetime.now(reached.tzinfo).date())] if reached else []
     return "\n".join([*lines, *cached, _coloured(summary, verdict.passed, colour)])
 

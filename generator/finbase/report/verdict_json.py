@@ -42,7 +42,7 @@ def _environment(verdict: Verdict) -> dict[str, Any]:
     return {
         "name": verdict.environment,
         "passed": verdict.passed,
-        "from_cache": verdict.remembered.isoformat() if verdict.remembered else None,
+        "from_cache": verdict.cached_at.isoformat() if verdict.cached_at else None,
         "counts": {
             "failures": len(rows),
             "failures_absent": sum(row.status == "passed" for row in rows),
@@ -115,7 +115,7 @@ def _read_verdict(data: Mapping[str, Any]) -> Verdict:
         environment=str(data["name"]),
         scenarios=tuple(_read_scenario(each) for each in data["scenarios"]),
         failures=tuple(_read_failure(each) for each in data["failures"]),
-        remembered=datetime.fromisoformat(reached) if reached else None,
+        cached_at=datetime.fromisoformat(reached) if reached else None,
     )
     if verdict.passed is not data["passed"]:
         raise ValueError(f"{verdict.environment} says that it passed, and its scenarios do not")

@@ -16,7 +16,6 @@ __all__ = [
     "keep_newest",
     "private_folder",
     "read_private",
-    "state_home",
     "write_private",
 ]
 
@@ -28,11 +27,6 @@ class UnsafePermissionsError(Exception):
 def cache_home() -> Path:
     """The user's folder for what can be made anew; raises ``RuntimeError`` without a home."""
     return _base("XDG_CACHE_HOME", ".cache")
-
-
-def state_home() -> Path:
-    """The user's folder for what is to outlive a cache; raises as above."""
-    return _base("XDG_STATE_HOME", ".local/state")
 
 
 def private_folder(base: Path, parts: Iterable[str]) -> Path | None:

@@ -1,8 +1,7 @@
-"""All that decides a verdict, as hashes: where none of them changes, the verdict does not either.
+"""The inputs of a verdict, as hashes: equal inputs, equal verdict.
 
-What a project can change is hashed by content. Programs of hundreds of megabytes are known by
-place, size, times and inode: one that is replaced has another change time, whatever its
-modification time is set to.
+Files of the project are hashed by content. Programs of hundreds of megabytes are identified by
+path, size, times and inode: replacing one changes its change time, which nobody can set.
 """
 
 from __future__ import annotations
@@ -18,22 +17,23 @@ from importlib.machinery import all_suffixes
 from importlib.util import find_spec
 from pathlib import Path
 
-from finbase.judge import features as feature_files
+from finbase.judge.features import IGNORED as GENERATED
 from finbase.terraform.offline import IGNORED, used_folders
 from finbase.terraform.program import Terraform, isolated_environ
-from finbase.terraform.provider import Installation, origins
+from finbase.terraform.provider import Installation, all_told, origins
 
-__all__ = ["VerdictInputs", "features_hash", "files", "installed", "stack_hash"]
+__all__ = ["VerdictInputs", "features_hash", "stack_hash"]
 
 _JUDGES = ("terraform_compliance", "radish")
 _INSTALLED = (".dist-info", ".egg-info", ".pth", *all_suffixes())
 _SETTINGS = re.compile(r"(PYTHON|TF_|TFC_|TOFU_|OPENTOFU_|RADISH_).*")
+_DEVELOPMENT = re.compile(r"\bdev_overrides\b")
 
 Ignore = Callable[[str, list[str]], set[str]]
 
 
 class VerdictInputs:
-    """The deciders of the verdicts on one project, each hashed once: for one run, not longer."""
+    """The inputs of the verdicts on one project; each is hashed once, so use it for one run."""
 
     def __init__(
         self,
@@ -49,16 +49,17 @@ class VerdictInputs:
         self._folders: dict[Path, str] = {}
 
     def of(self, environment: str) -> dict[str, str]:
-        """Return the hashes that decide the verdict on an environment, by what each is of.
+        """Return the hashes for an environment, by what each is of.
 
-        Raises ``OSError`` where something cannot be read, and ``TerraformError`` where the
-        stack uses what lies outside of the project.
+        Raises ``OSError`` if something cannot be read or hashed, and ``TerraformError`` if the
+        stack uses files outside of the project.
         """
         stack = (self._root / "environments" / environment).resolve()
-        return self.given(environment, stack_hash(self._root, stack, self._folders), self._features)
+        stack_ = stack_hash(self._root, stack, self._folders)
+        return self.combine(environment, stack_, self._features)
 
-    def given(self, environment: str, stack: str, features: str) -> dict[str, str]:
-        """Return them for a stack and features that were hashed already; raises as above."""
+    def combine(self, environment: str, stack: str, features: str) -> dict[str, str]:
+        """Return them for a stack and features that are hashed already; raises ``OSError``."""
         own = {"environment": _hash([environment]), "stack": stack, "features": features}
         return {**self._common, **own}
 
@@ -84,17 +85,20 @@ class VerdictInputs:
                 yield f"{name}={value}"
 
     def _sources(self) -> Iterator[str]:
+        """Yield the CLI configuration of Terraform and the builds of the provider it may use."""
         texts, folders = origins(self._terraform, self._provider, self._environ)
+        if any(map(_DEVELOPMENT.search, texts)) or not all_told(texts, self._environ):
+            raise OSError(errno.ENOTSUP, "it names providers in folders that cannot be hashed")
         yield from texts
         for folder in folders:
             yield from _stamps(folder)
 
 
 def stack_hash(project: Path, stack: Path, known: dict[Path, str] | None = None) -> str:
-    """Hash a stack with every module that it uses: the same for the copy that is planned.
+    """Hash a stack and every module that it uses; its copy has the same hash.
 
-    Both are resolved paths; ``known`` holds the hashes of folders, and is added to. Raises as
-    ``VerdictInputs.of``.
+    Both paths are resolved. ``known`` holds hashes of folders, and new ones are added to it.
+    Raises like ``VerdictInputs.of``.
     """
     known = {} if known is None else known
     parts: list[str] = []
@@ -106,66 +110,65 @@ def stack_hash(project: Path, stack: Path, known: dict[Path, str] | None = None)
 
 
 def features_hash(features: Path) -> str:
-    """Hash the features: the same for the copy that is judged by. Raises ``OSError``."""
+    """Hash the features; their copy has the same hash. Raises ``OSError``."""
     return _tree(features)
 
 
-def files(folder: Path, ignore: Ignore = feature_files.IGNORED) -> Iterator[Path]:
-    """Yield the files below a folder in a fixed order, links followed.
+def _files(folder: Path, ignore: Ignore = GENERATED) -> Iterator[Path]:
+    """Yield the files below a folder in a fixed order, following links.
 
     Raises ``OSError`` for a folder that cannot be read.
     """
-    for parent, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
         ignored = ignore(parent, [*folders, *names])
         folders[:] = sorted(name for name in folders if name not in ignored)
         yield from (Path(parent, name) for name in sorted(names) if name not in ignored)
 
 
-def installed(folder: str) -> tuple[str, ...]:
-    """Return the names in a folder of Python's path that are of modules or of packages."""
+def _installed(folder: str) -> Iterator[str]:
+    """Yield the names of modules and packages in a folder of Python's path."""
     try:
         names = sorted(path.name for path in Path(folder).iterdir())
     except OSError:
-        return ()  # An archive of the standard library, or nothing.
-    # A folder need not hold ``__init__.py`` to be a package.
-    likely = (name for name in names if name.isidentifier() or name.endswith(_INSTALLED))
-    return tuple(name for name in likely if name != "__pycache__")
+        return  # An archive of the standard library, or no folder.
+    for name in names:
+        # A package needs no ``__init__.py``, so any folder may be one.
+        if (name.isidentifier() or name.endswith(_INSTALLED)) and name != "__pycache__":
+            yield name
 
 
 def _packages() -> Iterator[str]:
-    """Yield what says which packages are installed, and what the judging ones hold.
+    """Yield the names and versions of all packages, and the code of the packages that judge.
 
-    A module that is new in a folder of Python's path may hide one of a step's own.
+    A new module in a folder of Python's path may replace one that a step imports.
     """
     for folder in dict.fromkeys(sys.path):
-        yield from installed(folder)
+        yield from _installed(folder)
     for name in _JUDGES:
         spec = find_spec(name)
         for folder in (spec.submodule_search_locations or ()) if spec else ():
             yield _tree(Path(folder))
 
 
-def _stamps(place: Path) -> Iterator[str]:
-    """Yield what tells that a file, or any file below a folder, was replaced or changed."""
-    real = Path(os.path.realpath(place))
-    for path in files(real) if real.is_dir() else [real]:
+def _stamps(path: Path) -> Iterator[str]:
+    """Yield the identity of a file, or of each file below a folder; it changes with the file."""
+    real = Path(os.path.realpath(path))
+    for file in _files(real) if real.is_dir() else [real]:
         try:
-            status = path.stat()
+            status = file.stat()
         except OSError:
-            yield f"{path} is not there"
+            yield f"{file} does not exist"
             continue
         times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
-        yield f"{path} {status.st_size} {times} {status.st_dev} {status.st_ino}"
+        yield f"{file} {status.st_size} {times} {status.st_dev} {status.st_ino}"
 
 
-def _tree(folder: Path, ignore: Ignore = feature_files.IGNORED) -> str:
+def _tree(folder: Path, ignore: Ignore = GENERATED) -> str:
     """Hash names and contents of all files below a folder."""
     digest = hashlib.sha256()
-    for path in files(folder, ignore):
-        if not path.is_file():  # To read a pipe would be to wait for ever.
-            raise OSError(
-                errno.EINVAL, "it is neither a file nor a folder, nor a link to one", str(path)
-            )
+    for path in _files(folder, ignore):
+        if not path.is_file():  # Reading a pipe would block.
+            raise OSError(errno.EINVAL, "not a file, a folder or a link to one", str(path))
         content = path.read_bytes()
         name = path.relative_to(folder).as_posix()
         digest.update(f"{len(name)} {len(content)} {name}".encode(errors="surrogateescape"))
@@ -173,12 +176,13 @@ def _tree(folder: Path, ignore: Ignore = feature_files.IGNORED) -> str:
     return digest.hexdigest()
 
 
-def _refuse(error: OSError) -> None:
+def _raise(error: OSError) -> None:
     raise error
 
 
 def _hash(parts: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for part in parts:
+        # With its length, so that ["ab"] and ["a", "b"] have different hashes.
         digest.update(f"{len(part)} {part}".encode(errors="surrogateescape"))
     return digest.hexdigest()

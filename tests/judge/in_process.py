@@ -1,0 +1,31 @@
+"""Judge a plan in this process, in milliseconds, where terraform-compliance is not tested."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fast_judge import Judge
+
+from tests.support.commands import ROOT
+
+__all__ = ["failed_ids", "failed_places"]
+
+
+def failed_places(plan: Mapping[str, Any]) -> set[str]:
+    """Return the scenarios that the plan fails, such as ``features/x.feature:12``."""
+    return Judge().failed(plan)
+
+
+def failed_ids(plan: Mapping[str, Any]) -> set[str]:
+    """Return the failures of the catalogue whose scenarios the plan fails."""
+    return {id_ for place in failed_places(plan) for id_ in _ids(place)}
+
+
+def _ids(place: str) -> list[str]:
+    """Return the ids in the tags above a scenario or above the outline of a row."""
+    name, _, line = place.rpartition(":")
+    lines = (ROOT / name).read_text().splitlines()[: int(line)]
+    tags = next(each for each in reversed(lines) if each.strip().startswith("@"))
+    return re.findall(r"@(F\d\d[a-z]?)", tags)
