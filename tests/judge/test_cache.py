@@ -96,13 +96,16 @@ class Machine:
             self.project,
             names or ("production",),
             jobs=1,
-            progress=lambda _, step: self.on_step.get(step, lambda: None)(),
+            progress=self.progress,
             planned=planned or (lambda *_: None),
             through=(lambda judge: CachedJudge(judge, opened, self.notes.append, lambda: WHEN))
             if cache
             else None,
         )
         return list(verdicts)
+
+    def progress(self, _: str, step: str) -> None:
+        self.on_step.get(step, lambda: None)()
 
     def entries(self) -> list[Path]:
         """List the files of the cache."""
