@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from docs.generate import codes, features, json_documents, modules
+from docs.generate import codes, features, json_documents, modules, rules
 from docs.generate.markdown import page
 from finbase.contract.registry import Registry
-from finbase.report import rules
 
 __all__ = ["FOLDER", "MARK", "is_generated", "pages", "write"]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from docs.generate.markdown import code, slug, table
 from docs.generate.markdown import page as joined
+from docs.generate.markdown import slug
 from finbase.environment.rules.index import RULES, TITLES
+from finbase.report.markdown import code, table
 
 __all__ = ["page"]
 

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from docs.generate.markdown import block, code, escaped, slug, table
+from docs.generate.markdown import block, escaped, slug
 from docs.generate.markdown import page as joined
 from finbase.judge.catalogue import load_failures
 from finbase.judge.features import Feature, read_feature
 from finbase.judge.mutations import load_mutations
+from finbase.report.markdown import code, table
 
 __all__ = ["page"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from docs.generate.markdown import code, table
 from docs.generate.markdown import page as joined
+from finbase.report.markdown import code, table
 
 __all__ = ["SHAPES", "page"]
 

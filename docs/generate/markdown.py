@@ -1,27 +1,15 @@
-"""Write pieces of Markdown: tables, code, anchors of headings."""
+"""Write pieces of Markdown: blocks of code and anchors of headings."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
-__all__ = ["block", "code", "escaped", "page", "slug", "table"]
+__all__ = ["block", "escaped", "page", "slug"]
 
 
 def page(*parts: str) -> str:
     """Join parts with an empty line between, and one newline at the end."""
     return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; line breaks in cells become spaces, and pipes are escaped."""
-    lines = [_row(head), "|" + "---|" * len(head), *map(_row, rows)]
-    return "\n".join(lines)
-
-
-def code(text: str) -> str:
-    """Return the text as inline code, or an empty string for an empty text."""
-    return f"`{text}`" if text else ""
 
 
 def block(language: str, text: str) -> str:
@@ -42,7 +30,3 @@ def slug(heading: str) -> str:
     """
     words = re.sub(r"[^\w\- ]", "", heading.lower())
     return words.strip().replace(" ", "-")
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"

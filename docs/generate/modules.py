@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from docs.generate.markdown import code, table
 from docs.generate.markdown import page as joined
 from finbase.contract.registry import Registry
+from finbase.report.markdown import code, table
 
 __all__ = ["pages"]
 

@@ -120,7 +120,7 @@ def test_a_shard_is_named_for_a_shell(project: Path) -> None:
 
 
 def part(*verdicts: Verdict, path: str = "a.json", **changes: object) -> Part:
-    document = {**verdict_json.document(verdicts), **changes}
+    document = {"schema_version": 1, **verdict_json.document(verdicts), **changes}
     return read_part(json.dumps(document).encode(), path)
 
 
@@ -159,7 +159,7 @@ def test_parts_that_overlap_or_are_not_alike_are_refused() -> None:
 
 
 def test_what_is_no_part_is_refused() -> None:
-    whole = verdict_json.document([verdict("one", ("F01",))])
+    whole = {"schema_version": 1} | verdict_json.document([verdict("one", ("F01",))])
     for wrong in (
         b"",
         b"\xff",
@@ -215,7 +215,7 @@ def check_alike(workspace: Workspace) -> Check:
                 plan = workspace.plan(project / "environments" / name, project=project)
                 known[failing] = compliance.run(plan, project / "features", environment=name)
             found.append(replace(known[failing], environment=name))
-        file.write_text(verdict_json.render(found))
+        file.write_bytes(verdict_json.render(found))
 
     return check
 

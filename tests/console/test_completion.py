@@ -117,7 +117,7 @@ def test_the_shell_itself_completes(shell: str, environ: dict[str, str], tmp_pat
         ("finbase check ", ["development", "production", "staging"]),
         ("finbase check production ", ["development", "staging"]),
         ("finbase -q -v check st", ["staging"]),
-        ("finbase graph --format=", ["mermaid", "svg", "dot"]),
+        ("finbase graph --format=", ["mermaid", "svg"]),
         ("finbase graph --format s", ["svg"]),
         ("finbase upgrade staging cache@", ["@1.1.0", "@1.0.0"]),
         ("finbase upgrade staging cache@1.0", ["@1.0.0"]),

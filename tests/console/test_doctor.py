@@ -16,7 +16,7 @@ import pytest
 from finbase import doctor
 from finbase.contract.registry import Registry
 from finbase.doctor import Finding, examine
-from finbase.report.doctor import text
+from finbase.report.doctor import DoctorReport
 from finbase.sandbox import postgres
 from finbase.system import packages
 from tests.support.commands import finbase, run
@@ -91,7 +91,7 @@ def test_all_is_fine_in_a_project_that_is_rendered(repository: Path) -> None:
     assert "which the next render makes" in of(findings, "cache").found
     done = finbase(repository, "doctor")
     assert done.exit_code == 0
-    assert done.stdout == f"{text(tuple(examine(repository)))}\n"
+    assert done.stdout == f"{DoctorReport(tuple(examine(repository))).text()}\n"
 
 
 def test_json_says_the_same(repository: Path) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from finbase import codes
 from finbase.cli import main
+from finbase.commands.explain import load_catalogue
 from finbase.contract.registry import Registry
 from finbase.environment.load import load
 from finbase.environment.rules.handbook import Bound, Reading, bounds, readings
@@ -18,7 +19,8 @@ from finbase.environment.rules.index import TITLES
 from finbase.environment.rules.rule import Change
 from finbase.errors import FinbaseError, InputError
 from finbase.judge.catalogue import Failure, load_failures
-from finbase.report import rules as handbook
+from finbase.report.explain import Catalogue, explain
+from finbase.report.rules import RulesReport
 from finbase.source.document import parse
 from tests.support.commands import ROOT
 from tests.support.sample import changed, write
@@ -53,7 +55,7 @@ def test_the_list_names_every_code_and_every_bound() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_the_list_keeps_to_the_width_where_it_can(width: int) -> None:
-    lines = handbook.listing(REGISTRY, width).splitlines()
+    lines = RulesReport(REGISTRY, width).text().splitlines()
     assert max(map(len, lines)) <= max(width, 120)
     assert all(line == line.rstrip() for line in lines)
 
@@ -70,7 +72,7 @@ def test_every_code_is_explained_with_reason_source_and_examples(code: str) -> N
 
 @pytest.mark.parametrize("bound", bounds(REGISTRY), ids=lambda bound: bound.name)
 def test_every_bound_is_explained(bound: Bound) -> None:
-    text = handbook.explain(bound.name.upper(), REGISTRY, 100)
+    text = explain(bound.name.upper(), REGISTRY, Catalogue(), 100)
     assert text.startswith(f"{bound.name}: ")
     assert bound.source in text
     assert "must" in text
@@ -109,14 +111,15 @@ def test_a_failure_is_explained_with_what_the_project_has(tmp_path: Path) -> Non
         "@F01\nFeature: A\n\n  @F02\n  @high\n  Scenario: One\n\n  Scenario: Two\n"
     )
     registry = Registry(tmp_path)
-    text = handbook.explain("F02", registry, 100)
+    catalogue = load_catalogue(tmp_path)
+    text = explain("F02", registry, catalogue, 100)
     assert "features/a.feature:6 One" in text
     assert "Two" not in text
     assert "docs/" not in text
-    assert "none, so nothing looks for it" in handbook.explain("F01", registry, 100)
+    assert "none, so no scenario detects it" in explain("F01", registry, catalogue, 100)
     (tmp_path / "features" / "failures.yaml").unlink()
-    with pytest.raises(FinbaseError, match="neither a code nor an input"):
-        handbook.explain("F01", registry, 100)
+    with pytest.raises(FinbaseError, match="not a code, an input"):
+        explain("F01", registry, load_catalogue(tmp_path), 100)
 
 
 @pytest.mark.parametrize(
@@ -137,12 +140,12 @@ def test_what_is_neither_a_code_nor_an_input(name: str, near: str) -> None:
     assert result.exit_code == 2
     assert near in result.output
     assert all(line.isprintable() and len(line) < 200 for line in result.output.splitlines())
-    with pytest.raises(FinbaseError, match="neither a code nor an input"):
-        handbook.explain(name, REGISTRY, 100)
+    with pytest.raises(FinbaseError, match="not a code, an input"):
+        explain(name, REGISTRY, Catalogue(), 100)
 
 
 def test_a_tab_can_be_seen() -> None:
-    assert "<tab>owner" in handbook.explain("FB106", REGISTRY, 100)
+    assert "<tab>owner" in explain("FB106", REGISTRY, Catalogue(), 100)
 
 
 def test_every_code_of_reading_has_its_reason() -> None:

@@ -28,13 +28,14 @@ from finbase.judge.cache.store import CacheUnavailableError, UnusableEntryError,
 from finbase.judge.catalogue import Failure
 from finbase.judge.check import Judged
 from finbase.judge.verdict import Scenario, Verdict
-from finbase.report import html, junit, terminal, verdict_json
+from finbase.report import junit, terminal, verdict_json
+from finbase.report.html.findings import Subject
 from finbase.system.processes import Finished, Processes
 from finbase.terraform import workspace
 from finbase.terraform.program import Terraform, find_terraform
 from finbase.terraform.provider import Installation, Mirror
 from tests.support.commands import finbase
-from tests.support.evidence import ROOT, picture
+from tests.support.evidence import ROOT, picture, render
 from tests.support.evidence import verdict as judged
 
 WHEN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -638,8 +639,8 @@ def test_reports_show_the_time_of_a_cached_verdict() -> None:
     assert "cached verdict from 2024-05-06 07:08 UTC; use --no-cache to run again" in lines
     assert verdict_json.document([verdict])["environments"][0]["from_cache"] == WHEN.isoformat()
     assert b'name="production" timestamp="2024-05-06T07:08:09+00:00"' in junit.render([verdict])
-    subject = html.Subject(verdict, picture())
-    text = html.render(ROOT, [subject], base=ROOT, day=WHEN.date())
+    subject = Subject(verdict, picture())
+    text = render(subject, day=WHEN.date())
     assert '<time datetime="2024-05-06T07:08:09+00:00">2024-05-06 07:08:09 UTC</time>' in text
 
 

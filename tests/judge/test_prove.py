@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 
 from finbase.cli import main
 from finbase.judge.mutations import Mutation, Outcome
-from finbase.report import matrix
+from finbase.report import documents
+from finbase.report.matrix import MatrixReport
 
 
 def prove(project: Path, *arguments: str) -> Result:
@@ -34,30 +35,30 @@ REFUSED = Outcome(mutation("no-key", "F08"), (), frozenset(), refused="plan fail
 
 
 def test_the_matrix_tells_each_outcome_and_why() -> None:
-    text = matrix.matrix([CAUGHT, MISSED, STRAY, REFUSED], colour=False)
+    text = MatrixReport([CAUGHT, MISSED, STRAY, REFUSED]).text()
     assert text.splitlines() == [
         "F01   gateway-absent  caught  F01 F10",
         "F04b  gp2             MISSED  none",
         "F04d  no-logs         STRAY  F03 F04d",
         "F08   no-key          REFUSED  none",
         "",
-        "gp2: MISSED, fell: none",
+        "gp2: MISSED, failed: none",
         "    it turns it off",
         "",
-        "no-logs: STRAY, fell: F03 F04d",
+        "no-logs: STRAY, failed: F03 F04d",
         "    it turns it off",
         "",
-        "no-key: REFUSED, fell: none",
+        "no-key: REFUSED, failed: none",
         "    it turns it off",
         "    plan failed:",
         "      no key",
         "",
-        "1 of 4 mutations of 4 failures caught by their own scenarios and by no others",
+        "1 of 4 mutations of 4 failures were caught by the right scenarios only",
     ]
 
 
 def test_the_matrix_for_machines_says_the_same() -> None:
-    document = json.loads(matrix.render_json([CAUGHT, REFUSED]))
+    document = json.loads(documents.render(MatrixReport([CAUGHT, REFUSED])))
     assert not document["proved"]
     first, second = document["mutations"]
     assert (first["id"], first["outcome"], first["fell"]) == (

@@ -32,7 +32,7 @@ from finbase.rehearsal.rehearse import Cuts, rehearse
 from finbase.rehearsal.scratch import scratch_folder
 from finbase.rehearsal.search import Gaps, forms, search
 from finbase.rehearsal.terraform import Applied, kill_between_writes
-from finbase.report import rehearsal as report
+from finbase.report.rehearsal import RehearsalReport
 from finbase.terraform.program import find_terraform
 from tests.support.commands import ROOT, search_path
 from tests.support.rehearsed import (
@@ -200,7 +200,7 @@ def test_what_goes_wrong_with_the_stack_is_told_and_exits_1(fake: Path) -> None:
         ) as child:
             output, _ = child.communicate()
         assert child.returncode == 1
-        assert "rehearsal of development failed: 1 problems" in output
+        assert "rehearsal of development failed: 1 problem" in output
 
 
 # Killing Terraform ---------------------------------------------------------------------------
@@ -454,18 +454,20 @@ STEPS = (
 def test_the_report_says_what_was_wrong_within_the_width() -> None:
     excused = Drift("later", "m.x", "update", ("b",), "no such thing here")
     result = Rehearsal("development", STEPS, (excused,), ("aws_kms_key k-1",))
-    text = report.text(result, 90)
+    text = RehearsalReport(result, 90).text()
     assert not result.passed
     assert "FAIL" in text
     assert "it drifts" in text
     assert "aws_kms_key k-1" in text
     assert "no such thing here" in text
-    assert "rehearsal of development failed: 1 problems, 1:03 minutes, 451 calls" in text
+    assert "rehearsal of development failed: 1 problem, 1:03 minutes, 451 calls" in text
     assert max(map(len, text.splitlines())) <= 90
 
 
 def test_the_values_for_machines_have_all_of_it() -> None:
-    values = json.loads(json.dumps(report.data(Rehearsal("development", STEPS[:1]))))
+    values = json.loads(
+        json.dumps(RehearsalReport(Rehearsal("development", STEPS[:1]), 90).document())
+    )
     assert values["passed"]
     assert values["steps"][0]["calls"] == 450
     assert values["search"]["found"] == []

@@ -20,12 +20,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finbase.contract.registry import Registry
-from finbase.environment.load import load_environments
-from finbase.environment.model import Environment
+from finbase.commands._evidence import read_sources
 from finbase.errors import FinbaseError
-from finbase.report import html
 from finbase.report.html import pci
+from finbase.report.html.findings import Subject
 from finbase.report.html.proof import read_proof
 from finbase.report.sources import Sources, scenario_steps
 from finbase.terraform.workspace import Workspace
@@ -36,9 +34,8 @@ MUTATIONS: list[dict[str, object]] = MATRIX["mutations"]  # type: ignore[assignm
 
 
 @pytest.fixture(scope="module")
-def production() -> Environment:
-    (found,) = load_environments(ROOT, Registry(ROOT), ["production"])
-    return found
+def production() -> Sources:
+    return read_sources(ROOT, ["production"])["production"]
 
 
 class Page(HTMLParser):
@@ -80,11 +77,11 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def whole(production: Environment) -> str:
+def whole(production: Sources) -> str:
     """A report of two environments, one of which fails, with a proof."""
     return render(
-        html.Subject(verdict("production"), picture(), production),
-        html.Subject(verdict("staging", ("F01", "F04b")), picture()),
+        Subject(verdict("production"), picture(), production),
+        Subject(verdict("staging", ("F01", "F04b")), picture()),
         proof=MATRIX,
     )
 
@@ -133,9 +130,9 @@ def test_the_policy_allows_the_style_and_nothing_else(whole: str) -> None:
 
 
 @pytest.mark.parametrize("base", [".", "reports/2024", "../elsewhere"])
-def test_every_link_leads_somewhere(base: str, production: Environment) -> None:
+def test_every_link_leads_somewhere(base: str, production: Sources) -> None:
     folder = (ROOT / base).resolve()
-    text = render(html.Subject(verdict("production"), picture(), production), base=folder)
+    text = render(Subject(verdict("production"), picture(), production), base=folder)
     page = Page(text)
     ids = {a["id"] for _, a in page.elements if "id" in a}
     outward = 0
@@ -159,10 +156,10 @@ def file_of(path: Path) -> Path:
     return Path(*parts)
 
 
-def test_the_same_gives_the_same(production: Environment, whole: str) -> None:
+def test_the_same_gives_the_same(production: Sources, whole: str) -> None:
     again = render(
-        html.Subject(verdict("production"), picture(), production),
-        html.Subject(verdict("staging", ("F01", "F04b")), picture()),
+        Subject(verdict("production"), picture(), production),
+        Subject(verdict("staging", ("F01", "F04b")), picture()),
         proof=MATRIX,
     )
     assert again == whole
@@ -172,11 +169,11 @@ def test_the_same_gives_the_same(production: Environment, whole: str) -> None:
 # Content
 
 
-def test_the_verdict_is_told_at_once(production: Environment, whole: str) -> None:
+def test_the_verdict_is_told_at_once(production: Sources, whole: str) -> None:
     assert "Controls fail. staging: 17 of 19 controls pass, 2 scenarios failed." in (
         Page(whole).text
     )
-    fine = Page(render(html.Subject(verdict("production"), picture(), production))).text
+    fine = Page(render(Subject(verdict("production"), picture(), production))).text
     assert "All 19 controls of the catalogue pass in production." in fine
     assert "PRESENT" not in fine
 
@@ -207,11 +204,11 @@ def test_a_finding_has_what_was_demanded_seen_and_written(whole: str) -> None:
     }
 
 
-def test_a_plan_that_was_handed_in_is_told_from_one_that_was_made(production: Environment) -> None:
-    subject = html.Subject(verdict("production"), picture(), production)
+def test_a_plan_that_was_handed_in_is_told_from_one_that_was_made(production: Sources) -> None:
+    subject = Subject(verdict("production"), picture(), production)
     assert "handed in" not in render(subject)
     assert "those that the project has now" in render(replace(subject, given=True))
-    unknown = replace(subject, given=True, environment=None)
+    unknown = replace(subject, given=True, sources=None)
     assert "which files are behind it is not known" in render(unknown)
 
 
@@ -287,11 +284,11 @@ def test_a_matrix_that_proves_nothing_here_is_refused(
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_no_text_becomes_markup(known: bool, production: Environment) -> None:
+def test_no_text_becomes_markup(known: bool, production: Sources) -> None:
     given_ = production if known else None
-    plain = Page(render(html.Subject(verdict("x", (), "seen"), picture(), given_), proof=MATRIX))
+    plain = Page(render(Subject(verdict("x", (), "seen"), picture(), given_), proof=MATRIX))
     text = render(
-        html.Subject(verdict(HOSTILE, (), f"{HOSTILE} seen"), picture(HOSTILE), given_),
+        Subject(verdict(HOSTILE, (), f"{HOSTILE} seen"), picture(HOSTILE), given_),
         proof=MATRIX,
     )
     hostile = Page(text)
@@ -307,7 +304,7 @@ def test_no_text_becomes_markup(known: bool, production: Environment) -> None:
 @given(text=st.text(max_size=60))
 @settings(max_examples=25)
 def test_any_text_can_be_shown(text: str) -> None:
-    shown = render(html.Subject(verdict(text, ("F01",), f"seen {text}"), picture(text)))
+    shown = render(Subject(verdict(text, ("F01",), f"seen {text}"), picture(text)))
     assert shown.encode()
     assert Page(shown).all("main")
 
@@ -328,9 +325,9 @@ def test_any_text_can_be_shown(text: str) -> None:
     ],
 )
 def test_the_lines_behind_a_finding(
-    failure: str, hcl: set[str], yaml_: set[str], production: Environment
+    failure: str, hcl: set[str], yaml_: set[str], production: Sources
 ) -> None:
-    blocks, sections = Sources(ROOT, production).behind([SEEN[failure]])
+    blocks, sections = production.behind([SEEN[failure]])
     for excerpt in [*blocks, *sections]:
         lines = (ROOT / excerpt.place.path).read_text(encoding="utf-8").splitlines()
         assert all(lines[line.number - 1] == line.text for line in excerpt.lines)
@@ -342,8 +339,8 @@ def test_the_lines_behind_a_finding(
     assert bool(yaml_) == bool(keys)
 
 
-def test_an_address_leads_to_the_version_that_is_pinned(production: Environment) -> None:
-    pieces = Sources(ROOT, production).pieces(f"{SEEN['F01']} and module.no.aws_x.y, aws_vpc: 1")
+def test_an_address_leads_to_the_version_that_is_pinned(production: Sources) -> None:
+    pieces = production.pieces(f"{SEEN['F01']} and module.no.aws_x.y, aws_vpc: 1")
     assert "".join(text for text, _ in pieces).startswith("eu-west-1a: module.network")
     named = {str(place.path) for _, place in pieces if place}
     version = yaml.safe_load((ROOT / "environments/production.yaml").read_text(encoding="utf-8"))[
@@ -355,7 +352,7 @@ def test_an_address_leads_to_the_version_that_is_pinned(production: Environment)
 def test_the_row_of_an_outline_is_filled_in() -> None:
     lines = (ROOT / "features/database.feature").read_text(encoding="utf-8").splitlines()
     row = next(number for number, line in enumerate(lines, 1) if "ddl, mod or all" in line)
-    (step,) = scenario_steps(ROOT, f"features/database.feature:{row}")
+    (step,) = scenario_steps("\n".join(lines), row)
     assert step == (
         "Then every instance uses a parameter group that sets log_statement to ddl, mod or all"
     )

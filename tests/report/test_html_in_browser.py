@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from finbase.contract.registry import Registry
-from finbase.environment.load import load_environments
-from finbase.report import html
+from finbase.commands._evidence import read_sources
+from finbase.report.html.findings import Subject
 from tests.support.browser import Page, browser
 from tests.support.evidence import MATRIX, ROOT, picture, render, verdict
 
@@ -25,10 +24,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    (production,) = load_environments(ROOT, Registry(ROOT), ["production"])
+    production = read_sources(ROOT, ["production"])["production"]
     text = render(
-        html.Subject(verdict("production"), picture(), production),
-        html.Subject(verdict("staging", ("F01", "F04b")), picture()),
+        Subject(verdict("production"), picture(), production),
+        Subject(verdict("staging", ("F01", "F04b")), picture()),
         base=path.parent,
         proof=MATRIX,
     )
@@ -151,7 +150,7 @@ def test_paper_shows_what_is_folded(page: Page, report: Path) -> None:
 def test_hostile_text_is_only_text(page: Page, tmp_path: Path) -> None:
     hostile = "</style><script>document.title = 'taken'</script><img src=x onerror=alert(1)>"
     path = tmp_path / "report.html"
-    subject = html.Subject(verdict(hostile, ("F01",), hostile), picture(hostile))
+    subject = Subject(verdict(hostile, ("F01",), hostile), picture(hostile))
     path.write_text(render(subject, base=tmp_path), encoding="utf-8")
     page.open(path, 800)
     assert page.ask("document.title").startswith(f"finbase evidence: {hostile}")

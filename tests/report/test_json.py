@@ -19,7 +19,10 @@ from finbase.judge.mutations import Mutation, Outcome
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.plan.summary import summarise
 from finbase.rehearsal.model import Drift, Rehearsal, Search, Step
-from finbase.report import matrix, plan, rehearsal, verdict_json
+from finbase.report import documents, verdict_json
+from finbase.report.matrix import MatrixReport
+from finbase.report.plan import PlanReport
+from finbase.report.rehearsal import RehearsalReport
 from tests.support.commands import ROOT, finbase
 
 SHAPES = ROOT / "generator" / "finbase" / "report" / "shapes"
@@ -47,8 +50,8 @@ def closed(schema: Any) -> Any:
     return {"additionalProperties": False, **found} if "properties" in schema else found
 
 
-def fits(document: str, shape: str) -> dict[str, Any]:
-    assert document.endswith("}\n")
+def fits(document: bytes, shape: str) -> dict[str, Any]:
+    assert document.endswith(b"}\n")
     assert document.isascii()
     schema = closed(json.loads((SHAPES / f"{shape}.json").read_bytes()))
     found: dict[str, Any] = json.loads(document)
@@ -87,7 +90,7 @@ def test_what_a_command_writes_has_its_shape(
     report = tmp_path / "report.json"
     done = finbase(project, *command.split(), "--json", str(report))
     assert code is None or done.exit_code == code, done.output
-    found = fits(report.read_text(), command.split()[0])
+    found = fits(report.read_bytes(), command.split()[0])
     assert not some or found[some]
 
 
@@ -101,7 +104,7 @@ def test_what_a_render_would_write_is_named(project: Path, tmp_path: Path) -> No
     for arguments in (("--check",), ()):
         done = finbase(project, "render", *arguments, "--json", str(report))
         assert done.exit_code == 1
-        found = fits(report.read_text(), "render")
+        found = fits(report.read_bytes(), "render")
         assert (found["clean"], found["written"]) == (False, False)
         assert found["created"] == ["environments/staging/outputs.tf"]
         assert found["changed"] == ["environments/staging/main.tf"]
@@ -114,7 +117,7 @@ def test_a_release_and_its_reasons(project: Path, tmp_path: Path) -> None:
     template.write_text(template.read_text().replace("deletion_window_in_days", "x_days"))
     arguments = ("release", "kms", "patch", "-m", "Why.", "--dry-run", "--json", str(report))
     finbase(project, *arguments)
-    found = fits(report.read_text(), "release")
+    found = fits(report.read_bytes(), "release")
     assert (found["module"], found["level"], found["released"]) == ("kms", "patch", False)
 
 
@@ -131,7 +134,7 @@ def test_environments_that_are_affected(project: Path, tmp_path: Path) -> None:
         file.write("\n")
     report = tmp_path / "report.json"
     finbase(project, "affected", "--since", "HEAD", "--json", str(report))
-    found = fits(report.read_text(), "affected")
+    found = fits(report.read_bytes(), "affected")
     assert [each["environment"] for each in found["affected"]] == ["staging"]
     assert found["until"] is None
 
@@ -152,18 +155,18 @@ def test_verdicts_proofs_and_plans() -> None:
     )
     fits(verdict_json.render([Verdict("staging", (scenario,), (failure,))]), "check")
     mutation = Mutation("a", "F01", "what", "why", (), "production")
-    fits(matrix.render_json([Outcome(mutation, ("F01",), frozenset({"F10"}))]), "prove")
+    fits(documents.render(MatrixReport([Outcome(mutation, ("F01",), frozenset({"F10"}))])), "prove")
     change = {"actions": ["delete", "create"], "before": {}, "after": {}, "replace_paths": [["x"]]}
     key = {"address": "module.kms.aws_kms_key.x", "mode": "managed", "type": "aws_kms_key"}
     summary = summarise({"resource_changes": [{**key, "change": change}]})
-    assert fits(plan.render_json("staging", summary), "plan")["data_loss"]
+    assert fits(documents.render(PlanReport("staging", summary)), "plan")["data_loss"]
 
 
 def test_a_rehearsal() -> None:
     step = Step("apply", 1.5, 12, 132, ("132 resources",), ("a password lies in a file",))
     drift = Drift("again", "module.kms.aws_kms_key.x", "update", ("tags",), "moto forgets them")
     seen = Rehearsal("staging", (step,), (drift,), ("a key",), Search(2, 3, 4, ("a.log",)))
-    assert not fits(rehearsal.render_json(seen), "rehearse")["passed"]
+    assert not fits(documents.render(RehearsalReport(seen, 80)), "rehearse")["passed"]
 
 
 def test_the_shapes_are_schemas() -> None:

@@ -317,7 +317,7 @@ def test_no_line_of_the_terminal_is_too_wide(verdict: Verdict, colour: bool, wid
 
 @given(st.lists(VERDICTS, max_size=3))
 def test_json_can_always_be_read_back(verdicts: list[Verdict]) -> None:
-    document = json.loads(verdict_json.render(verdicts).encode("ascii"))
+    document = json.loads(verdict_json.render(verdicts))
     assert [each["name"] for each in document["environments"]] == [v.environment for v in verdicts]
     assert document["passed"] == all(verdict.passed for verdict in verdicts)
 

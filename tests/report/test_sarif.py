@@ -10,6 +10,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from finbase.commands._evidence import read_sources
+from finbase.judge.verdict import Verdict
 from finbase.report import sarif
 from tests.support.commands import ROOT, finbase
 from tests.support.evidence import FAILURES, HOSTILE, SEEN, verdict
@@ -37,13 +39,18 @@ def runs(content: bytes) -> list[dict[str, Any]]:
     return found
 
 
+def sarif_of(verdicts: list[Verdict], files_url: str = "") -> bytes:
+    names = [each.environment for each in verdicts]
+    return sarif.render(verdicts, read_sources(ROOT, names), files_url)
+
+
 def place(location: dict[str, Any]) -> tuple[str, int]:
     physical = location["physicalLocation"]
     return physical["artifactLocation"]["uri"], physical["region"]["startLine"]
 
 
 def test_the_schema_is_that_of_sarif_and_refuses() -> None:
-    document = json.loads(sarif.render(ROOT, [verdict("production", ("F01",))]))
+    document = json.loads(sarif_of([verdict("production", ("F01",))]))
     document["runs"][0]["results"][0]["level"] = "high"
     assert not validator().is_valid(document)
     del document["runs"][0]["tool"]
@@ -51,7 +58,7 @@ def test_the_schema_is_that_of_sarif_and_refuses() -> None:
 
 
 def test_a_good_verdict_has_rules_and_no_result() -> None:
-    (run,) = runs(sarif.render(ROOT, [verdict("production")]))
+    (run,) = runs(sarif_of([verdict("production")]))
     assert run["results"] == []
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == [failure.id for failure in FAILURES]
@@ -60,8 +67,7 @@ def test_a_good_verdict_has_rules_and_no_result() -> None:
 
 def test_a_result_is_at_the_lines_behind_it() -> None:
     found = runs(
-        sarif.render(
-            ROOT,
+        sarif_of(
             [
                 verdict(
                     "production",
@@ -111,17 +117,17 @@ def test_a_finding_keeps_its_fingerprint_and_no_two_share_one() -> None:
     ]
     marks = [
         result["partialFingerprints"]["finbase/v1"]
-        for run in runs(sarif.render(ROOT, verdicts))
+        for run in runs(sarif_of(verdicts))
         for result in run["results"]
     ]
     assert len(set(marks)) == len(marks) == 6
     again = verdict("production", ("F01",), f"{SEEN['F01']} and 3 more")
-    (run,) = runs(sarif.render(ROOT, [again]))
+    (run,) = runs(sarif_of([again]))
     assert run["results"][0]["partialFingerprints"]["finbase/v1"] == marks[0]
 
 
 def test_what_is_no_environment_has_its_places_in_the_features() -> None:
-    (run,) = runs(sarif.render(ROOT, [verdict("plan.json", ("F01",))]))
+    (run,) = runs(sarif_of([verdict("plan.json", ("F01",))]))
     path, line = place(run["results"][0]["locations"][0])
     assert path.startswith("features/")
     assert "Scenario" in (ROOT / path).read_text().splitlines()[line - 1]
@@ -129,7 +135,7 @@ def test_what_is_no_environment_has_its_places_in_the_features() -> None:
 
 @pytest.mark.parametrize("text", [HOSTILE, "\ud800", 'module.a.b.c["%s"] \u2028'])
 def test_whatever_a_plan_holds_it_is_valid(text: str) -> None:
-    (run,) = runs(sarif.render(ROOT, [verdict("production", ("F01",), text)]))
+    (run,) = runs(sarif_of([verdict("production", ("F01",), text)]))
     assert run["results"][0]["locations"][0]
 
 
@@ -139,7 +145,7 @@ def test_help_is_where_the_commit_is_hosted() -> None:
     assert sarif.hosted_files({}) == ""
     assert sarif.hosted_files(gitlab) == f"https://gitlab.example/b/s/-/blob/{'2' * 40}"
     files = sarif.hosted_files(github)
-    (run,) = runs(sarif.render(ROOT, [verdict("production")], files))
+    (run,) = runs(sarif_of([verdict("production")], files))
     uris = [rule["helpUri"] for rule in run["tool"]["driver"]["rules"]]
     start = f"https://github.com/bank/stacks/blob/{'1' * 40}/features/"
     assert all(uri.startswith(start) for uri in uris)

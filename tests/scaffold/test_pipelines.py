@@ -199,7 +199,7 @@ def test_the_steps_of_github_do_what_they_should(changed: Path) -> None:
     (step,) = [s for s in jobs["verdict"]["steps"] if s.get("name", "").startswith("Join")]
     for failing, code in (((), 0), (("F01",), 1)):
         shutil.rmtree(changed / "summary", ignore_errors=True)
-        (changed / "verdict-1.json").write_text(verdict_json.render([verdict("staging", failing)]))
+        (changed / "verdict-1.json").write_bytes(verdict_json.render([verdict("staging", failing)]))
         done = shell(changed, step["run"], MATRIX=outputs["shards"])
         assert done.returncode == code, done.stderr
         assert (changed / "verdict.sarif").is_file()
@@ -233,6 +233,6 @@ def test_the_scripts_of_gitlab_do_what_they_should(changed: Path) -> None:
     ):
         (changed / "matrix.json").write_text(matrix)
         if verdicts:
-            (changed / "verdict-1.json").write_text(verdict_json.render(verdicts))
+            (changed / "verdict-1.json").write_bytes(verdict_json.render(verdicts))
         done = shell(changed, script["verdict"])
         assert done.returncode == code, done.stderr

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+from finbase.commands._evidence import read_features
 from finbase.judge.catalogue import load_failures
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.plan.graph import read_stack
 from finbase.plan.picture import Picture, read_picture
-from finbase.report import html
+from finbase.report.html import page
+from finbase.report.html.findings import Subject
+from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation, read_proof
 from tests.support.plans import plan, reference, resource
 
@@ -89,8 +92,12 @@ def picture(text: str = "web") -> Picture:
     return read_picture(made, read_stack(made, ROOT / "features"))
 
 
-def render(*subjects: html.Subject, base: Path = ROOT, proof: object = None) -> str:
-    return html.render(ROOT, subjects, base=base, day=DAY, proof=_mutations(proof) if proof else ())
+def render(*subjects: Subject, base: Path = ROOT, day: date = DAY, proof: object = None) -> str:
+    features = read_features(ROOT, [subject.verdict for subject in subjects])
+    mutations = _mutations(proof) if proof else ()
+    return page.render(
+        subjects, features=features, links=Links(ROOT, base), day=day, proof=mutations
+    )
 
 
 def _mutations(proof: object) -> tuple[Mutation, ...]:

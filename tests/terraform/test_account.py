@@ -16,7 +16,7 @@ from finbase.cli import main
 from finbase.errors import FinbaseError
 from finbase.plan.saved import verify
 from finbase.plan.summary import Step, Summary, summarise
-from finbase.report.plan import markdown
+from finbase.report.plan import PlanReport
 from finbase.terraform.program import find_terraform, isolated_environ
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
@@ -117,7 +117,7 @@ def test_terraform_s_word_on_each_resource_counts() -> None:
 
 
 def test_the_summary_is_markdown_by_module() -> None:
-    text = markdown("staging", summarise({"resource_changes": [KEY, TOPIC, MOVED]}))
+    text = PlanReport("staging", summarise({"resource_changes": [KEY, TOPIC, MOVED]})).text()
     assert text.splitlines() == [
         "### staging: 1 to add, 1 to replace, 1 to move",
         "",
@@ -133,8 +133,8 @@ def test_the_summary_is_markdown_by_module() -> None:
         "**DATA LOSS**: `module.kms.aws_kms_key.logs`, to replace: with it goes the key, and with "
         "it everything that it encrypted",
     ]
-    assert markdown("staging", Summary(())) == "### staging: no changes"
-    assert "the stack itself" in markdown("x", Summary((Step("aws_x.y", "", "add"),)))
+    assert PlanReport("staging", Summary(())).text() == "### staging: no changes"
+    assert "the stack itself" in PlanReport("x", Summary((Step("aws_x.y", "", "add"),))).text()
 
 
 # --- plan ----------------------------------------------------------------------------------------

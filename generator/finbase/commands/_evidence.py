@@ -1,9 +1,9 @@
-"""What ``finbase check --html`` keeps of the plans, and the report that it writes at the end."""
+"""Collect the data of the reports that link findings to files of the project."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from finbase.contract.registry import Registry
@@ -13,22 +13,25 @@ from finbase.plan.document import read_shape
 from finbase.plan.graph import read_stack
 from finbase.plan.picture import Picture, read_picture
 from finbase.project.find import find_project
-from finbase.report import html
+from finbase.report.html import page
+from finbase.report.html.findings import Subject
+from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation, read_proof
+from finbase.report.sources import Sources
 from finbase.system.clock import today
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from finbase.environment.model import Environment
     from finbase.judge.verdict import Verdict
 
-__all__ = ["Evidence"]
+__all__ = ["Evidence", "read_features", "read_sources"]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A report in the making; ``base`` is the folder that its links go out from."""
+    """The data of an HTML report; links are relative to the folder ``base``."""
 
     root: Path
     file: BinaryIO
@@ -41,43 +44,67 @@ class Evidence:
     def begin(
         cls, project: Path | None, file: BinaryIO, proof: BinaryIO | None, *, given: bool
     ) -> Evidence:
-        """Begin a report; ``given`` says that the plan is not made here.
+        """Start a report; ``given`` says that the user supplied the plan.
 
-        Raises ``FinbaseError`` where the proof matrix is none, before anything is planned.
+        Raises ``FinbaseError`` if the proof matrix is invalid, before anything is planned.
         """
         root = find_project(project)
         base = root if file.name == "<stdout>" else Path(file.name).resolve().parent
-        matrix = _matrix(root, proof) if proof else ()
-        return cls(root, file, base, matrix, given)
+        return cls(root, file, base, _matrix(root, proof) if proof else (), given)
 
     def keep(self, name: str, plan: bytes) -> None:
-        """Keep a plan until the end."""
+        """Keep the plan of an environment for its pictures."""
         self.plans[name] = plan
 
     def write(self, verdicts: Sequence[Verdict]) -> None:
         """Write the report."""
-        registry = Registry(self.root)
+        sources = read_sources(self.root, [verdict.environment for verdict in verdicts])
         subjects = [
-            html.Subject(
+            Subject(
                 verdict,
                 self._picture(verdict.environment),
-                self._environment(verdict.environment, registry),
+                sources.get(verdict.environment),
                 self.given,
             )
             for verdict in verdicts
         ]
-        text = html.render(self.root, subjects, base=self.base, day=today(), proof=self.proof)
+        text = page.render(
+            subjects,
+            features=read_features(self.root, verdicts),
+            links=Links(self.root.resolve(), self.base),
+            day=today(),
+            proof=self.proof,
+        )
         self.file.write(text.encode())
 
     def _picture(self, name: str) -> Picture:
         plan = read_shape(self.plans[name], name)
         return read_picture(plan, read_stack(plan, self.root / "features"))
 
-    def _environment(self, name: str, registry: Registry) -> Environment | None:
-        """Load an environment; none where a plan is not said to be one's."""
-        if not (self.root / "environments" / f"{name}.yaml").is_file():
-            return None
-        return load_environments(self.root, registry, [name])[0]
+
+def read_sources(root: Path, names: Iterable[str]) -> dict[str, Sources]:
+    """Read the files behind each name that is an environment's; leave out the other names."""
+    registry = Registry(root)
+    found = [name for name in names if (root / "environments" / f"{name}.yaml").is_file()]
+    return {
+        environment.name: Sources(environment, _files(root, environment))
+        for environment in (load_environments(root, registry, found) if found else ())
+    }
+
+
+def read_features(root: Path, verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """Read the feature files of the scenarios in verdicts, by their paths in the project."""
+    locations = {scenario.location for verdict in verdicts for scenario in verdict.scenarios}
+    paths = {location.rpartition(":")[0] for location in locations}
+    return {path: (root / path).read_text(encoding="utf-8") for path in sorted(paths)}
+
+
+def _files(root: Path, environment: Environment) -> dict[PurePosixPath, bytes]:
+    paths = [PurePosixPath("environments", environment.path.name)]
+    for use in environment.modules:
+        folder = PurePosixPath("modules", use.name, str(use.version))
+        paths += [folder / path.name for path in sorted((root / folder).glob("*.tf"))]
+    return {path: (root / path).read_bytes() for path in paths}
 
 
 def _matrix(root: Path, proof: BinaryIO) -> tuple[Mutation, ...]:

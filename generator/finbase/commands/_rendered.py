@@ -81,11 +81,11 @@ def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:
 def hold_journal(root: Path) -> Iterator[Journal]:
     """Wait for the right to write in the project; what was undone for it is told."""
     from finbase.project import journal
-    from finbase.report import changes as words
+    from finbase.report import changes
 
     with journal.hold(root, _wait) as held:
         if held.undone:
-            note(f"note: {words.undone(held.undone)}")
+            note(f"note: {changes.undone(held.undone)}")
         yield held
 
 

@@ -40,7 +40,8 @@ def affected(
     from finbase.ci import affected as core
     from finbase.project.find import find_project
     from finbase.project.git import Repository
-    from finbase.report import affected as words
+    from finbase.report import documents
+    from finbase.report.affected import AffectedReport
 
     root = find_project(project)
     repository = Repository(root)
@@ -52,7 +53,8 @@ def affected(
             note_difference("compared")
     after = repository.now(core.is_read) if last is None else repository.at(last, core.is_read)
     found = tuple(core.affected(repository.at(first, core.is_read), after))
+    report = AffectedReport(found, first, last)
     stream, _ = output_stream(json_file)
-    echo(words.text(found), file=stream)
+    echo(report.text(), file=stream)
     if json_file:
-        json_file.write(words.render_json(found, first, last).encode())
+        json_file.write(documents.render(report))

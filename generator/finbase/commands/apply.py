@@ -76,8 +76,8 @@ def _apply(
 ) -> None:
     from finbase.judge import compliance
     from finbase.plan.summary import summarise
-    from finbase.report import plan as words
     from finbase.report import terminal
+    from finbase.report.plan import PlanReport
     from finbase.terraform import account
     from finbase.terraform.program import find_terraform
 
@@ -97,7 +97,7 @@ def _apply(
         )
         sys.exit(FOUND)
     summary = summarise(json.loads(shown))
-    say(words.markdown(environment, summary))
+    say(PlanReport(environment, summary).text())
     if summary.losses and not accept_data_loss:
         lost = "\n".join(f"  {step.address}: {step.loses}" for step in summary.losses)
         echo(

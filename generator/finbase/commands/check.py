@@ -135,15 +135,16 @@ def check(
         )
         echo(text if told == 1 else f"\n{text}", file=stream, color=colour)
     if json_file:
-        json_file.write(verdict_json.render(done).encode())
+        json_file.write(verdict_json.render(done))
     if junit_file:
         junit_file.write(junit.render(done))
     if sarif_file:
+        from finbase.commands._evidence import read_sources
         from finbase.project.find import find_project
         from finbase.report import sarif
 
-        files = sarif.hosted_files(os.environ)
-        sarif_file.write(sarif.render(find_project(project), done, files))
+        sources = read_sources(find_project(project), [verdict.environment for verdict in done])
+        sarif_file.write(sarif.render(done, sources, sarif.hosted_files(os.environ)))
     if report:
         report.write(done)
     if not all(verdict.passed for verdict in done):

@@ -37,16 +37,17 @@ def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO
     from finbase.environment.difference import compare
     from finbase.environment.load import load_environments
     from finbase.project.find import find_project
-    from finbase.report import difference as words
+    from finbase.report import documents
+    from finbase.report.difference import DifferenceReport
 
     root = find_project(project)
     registry = Registry(root)
     (left,) = load_environments(root, registry, [environment])
     (right,) = load_environments(root, registry, [other])
-    differences = compare(left, right)
+    report = DifferenceReport(compare(left, right), left.name, right.name)
     stream, _ = output_stream(json_file)
-    echo(words.text(differences, left.name, right.name), file=stream)
+    echo(report.text(), file=stream)
     if json_file:
-        json_file.write(words.render_json(differences, left.name, right.name).encode())
-    if differences:
+        json_file.write(documents.render(report))
+    if report.differences:
         sys.exit(FOUND)

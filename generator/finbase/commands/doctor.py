@@ -31,14 +31,15 @@ def doctor(project: Path | None, json_file: BinaryIO | None) -> None:
       finbase doctor --json -
     """
     from finbase.doctor import examine
-    from finbase.report import doctor as words
+    from finbase.report import documents
+    from finbase.report.doctor import DoctorReport
 
     findings = tuple(examine(project))
     stream, _ = output_stream(json_file)
     told = [each for each in findings if each.state != "fine" or not is_quiet()]
     if told:
-        echo(words.text(told), file=stream)
+        echo(DoctorReport(told).text(), file=stream)
     if json_file:
-        json_file.write(words.render_json(findings).encode())
+        json_file.write(documents.render(DoctorReport(findings)))
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(FOUND)

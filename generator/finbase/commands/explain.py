@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from finbase.console import completion as names
 from finbase.console.speech import terminal_width
 
-__all__ = ["explain"]
+if TYPE_CHECKING:
+    from finbase.report.explain import Catalogue
+
+__all__ = ["explain", "load_catalogue"]
 
 
 @click.command()
@@ -28,6 +32,27 @@ def explain(project: Path | None, code: str) -> None:
     """
     from finbase.contract.registry import Registry
     from finbase.project.find import find_project
-    from finbase.report import rules as words
+    from finbase.report import explain as report
 
-    click.echo(words.explain(code, Registry(find_project(project)), terminal_width()))
+    root = find_project(project)
+    text = report.explain(code, Registry(root), load_catalogue(root), terminal_width())
+    click.echo(text)
+
+
+def load_catalogue(root: Path) -> Catalogue:
+    """Load the failures of a project and the locations of their scenarios."""
+    from finbase.judge.catalogue import load_failures
+    from finbase.judge.features import read_feature
+    from finbase.report.explain import Catalogue
+
+    features = root / "features"
+    if not (features / "failures.yaml").is_file():
+        return Catalogue()
+    scenarios: dict[str, list[str]] = {}
+    for path in sorted(features.glob("*.feature")):
+        for scenario in read_feature(path).scenarios:
+            for tag in scenario.tags:
+                location = f"features/{path.name}:{scenario.line} {scenario.title}"
+                scenarios.setdefault(tag, []).append(location)
+    page = "docs/explanation/failures.md"
+    return Catalogue(load_failures(features), scenarios, page if (root / page).is_file() else "")

@@ -12,7 +12,7 @@ from finbase.console.options import OutputFile
 from finbase.console.speech import progress
 
 if TYPE_CHECKING:
-    from finbase.report.drawing import Subject
+    from finbase.report.drawing.draw import Subject
 
 __all__ = ["graph"]
 
@@ -22,10 +22,10 @@ __all__ = ["graph"]
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["mermaid", "svg", "dot"]),
+    type=click.Choice(["mermaid", "svg"]),
     default="mermaid",
     show_default=True,
-    help="Mermaid for documents, SVG to look at, DOT for Graphviz.",
+    help="Mermaid for Markdown documents, or SVG.",
 )
 @click.option(
     "--of",
@@ -64,15 +64,14 @@ def graph(
     Examples:
       finbase graph production
       finbase graph production --of network --format svg --output network.svg
-      finbase graph production --of flows --format dot | dot -Tpdf > flows.pdf
       finbase graph --plan plan.json --of network
     """
     from finbase.plan.document import read_shape
     from finbase.plan.graph import read_stack
     from finbase.plan.picture import read_picture
     from finbase.project.find import find_project
-    from finbase.report import drawing
-    from finbase.report.drawing import text as words
+    from finbase.report.drawing.draw import standalone
+    from finbase.report.drawing.mermaid import mermaid
 
     if bool(environment) == bool(plan_file):
         raise click.UsageError("name one environment, or a plan with --plan")
@@ -80,8 +79,8 @@ def graph(
     data = plan_file.read_bytes() if plan_file else _plan(root, environment)
     plan = read_shape(data, str(plan_file or environment))
     picture = read_picture(plan, read_stack(plan, root / "features"))
-    write = {"mermaid": words.mermaid, "dot": words.dot, "svg": drawing.standalone}
-    output.write(write[form](picture, subject).encode())
+    write = standalone if form == "svg" else mermaid
+    output.write(write(picture, subject).encode())
 
 
 def _plan(root: Path, environment: str) -> bytes:

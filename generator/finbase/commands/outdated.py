@@ -37,18 +37,20 @@ def outdated(
     from finbase.contract.registry import Registry
     from finbase.environment.load import load_environments
     from finbase.project.find import find_project
-    from finbase.report import outdated as words
+    from finbase.report import documents
+    from finbase.report.outdated import OutdatedReport
     from finbase.upgrade import outdated as core
 
     root = find_project(project)
     registry = Registry(root)
     found = tuple(core.outdated(load_environments(root, registry, environments), registry))
+    report = OutdatedReport(found)
     stream, _ = output_stream(json_file)
     if found:
-        echo(words.table(found), file=stream)
+        echo(report.text(), file=stream)
     else:
         say("nothing is outdated", file=stream)
     if json_file:
-        json_file.write(words.render_json(found).encode())
+        json_file.write(documents.render(report))
     if found:
         sys.exit(FOUND)

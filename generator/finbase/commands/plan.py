@@ -43,7 +43,8 @@ def plan(
       finbase plan production --out change-4711.tfplan > summary.md
     """
     from finbase.plan.summary import summarise
-    from finbase.report import plan as words
+    from finbase.report import documents
+    from finbase.report.plan import PlanReport
     from finbase.terraform import account
     from finbase.terraform.program import find_terraform
 
@@ -55,10 +56,11 @@ def plan(
     with progress() as watch:
         watch(environment, f"{terraform.command} show")
         summary = summarise(json.loads(account.show(terraform, stack, saved)))
+    report = PlanReport(environment, summary)
     stream, _ = output_stream(json_file)
-    echo(words.markdown(environment, summary), file=stream)
+    echo(report.text(), file=stream)
     if json_file:
-        json_file.write(words.render_json(environment, summary).encode())
+        json_file.write(documents.render(report))
     note(f"saved: {saved}; apply it with finbase apply {environment} {saved}")
     if summary.losses:
         sys.exit(FOUND)

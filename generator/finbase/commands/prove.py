@@ -51,7 +51,8 @@ def prove(
     from finbase.judge.prove import prove as run
     from finbase.judge.prove import select
     from finbase.project.find import find_project
-    from finbase.report import matrix
+    from finbase.report import documents
+    from finbase.report.matrix import MatrixReport
 
     root = find_project(project)
     try:
@@ -64,10 +65,11 @@ def prove(
     stream, colour = output_stream(json_file)
     with progress(len(mutations)) as watch:
         outcomes = run(root, mutations, jobs=jobs, progress=watch)
+    report = MatrixReport(outcomes, colour)
     proved = all(outcome.proved for outcome in outcomes)
     tell = say if proved else echo
-    tell(matrix.matrix(outcomes, colour), file=stream, color=colour)
+    tell(report.text(), file=stream, color=colour)
     if json_file:
-        json_file.write(matrix.render_json(outcomes).encode())
+        json_file.write(documents.render(report))
     if not proved:
         sys.exit(FOUND)

@@ -63,7 +63,8 @@ def rehearse(
     from finbase.rehearsal.rehearse import Cuts
     from finbase.rehearsal.rehearse import rehearse as hold
     from finbase.rehearsal.scratch import scratch_folder
-    from finbase.report import rehearsal as report
+    from finbase.report import documents
+    from finbase.report.rehearsal import RehearsalReport
     from finbase.terraform.program import find_terraform
 
     root = find_project(project)
@@ -93,10 +94,11 @@ def rehearse(
             if keep:  # Asked for, so told when quiet, too.
                 echo(f"kept: {scratch}", err=True)
     stream, _ = output_stream(json_file)
+    report = RehearsalReport(result, terminal_width())
     tell = say if result.passed else echo
-    tell(report.text(result, terminal_width()), file=stream)
+    tell(report.text(), file=stream)
     if json_file:
-        json_file.write(report.render_json(result).encode())
+        json_file.write(documents.render(report))
     if not result.passed:
         sys.exit(FOUND)
 

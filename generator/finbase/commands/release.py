@@ -54,7 +54,8 @@ def release(
     from finbase.release.compatibility import Level
     from finbase.release.notes import fault
     from finbase.release.prepare import prepare
-    from finbase.report import release as words
+    from finbase.report import documents
+    from finbase.report.release import ReleaseReport
     from finbase.system.clock import today
 
     stream, _ = output_stream(json_file)
@@ -67,13 +68,14 @@ def release(
         if dry_run and is_pending(root):
             note(PENDING)
         prepared = prepare(root, Registry(root), module, Level[level.upper()], why, notes, day)
+        report = ReleaseReport(prepared, dry_run)
         if json_file:
-            json_file.write(words.render_json(prepared, dry_run).encode())
+            json_file.write(documents.render(report))
         if prepared.refused:
-            echo(words.reasons(prepared), nl=False, file=stream)
-            echo(words.refusal(prepared), err=True)
+            echo(report.reasons(), nl=False, file=stream)
+            echo(report.refusal(), err=True)
             sys.exit(FOUND)
-        say(words.reasons(prepared), nl=False, file=stream)
+        say(report.reasons(), nl=False, file=stream)
         if journal:
             tree.apply(prepared.steps, journal)
-    say(words.summary(prepared, dry_run), file=stream)
+    say(report.text(), file=stream)

@@ -61,7 +61,8 @@ def _compare(
     root: Path, environments: Sequence[str], stream: TextIO, json_file: BinaryIO | None
 ) -> None:
     from finbase.project import journal, tree
-    from finbase.report import changes as words
+    from finbase.report import documents
+    from finbase.report.changes import ChangesReport
 
     found = load_rendered(root, environments)
     if journal.is_pending(root):
@@ -69,15 +70,17 @@ def _compare(
     echo(tree.diff(found.changes), nl=False, file=stream)
     tell_breaches((b for b in found.breaches if not b.restored_by), diffs=True, file=stream)
     tell_breaches((b for b in found.breaches if b.restored_by), diffs=False)
-    if json_file:
-        json_file.write(words.render_json(found.changes, found.breaches, written=False).encode())
-    if found.clean:
-        say(words.summary(found.environments, found.changes, "all as rendered"), file=stream)
-        return
-    outcome = "not as rendered"
-    if not found.breaches:
+    unchanged = found.clean
+    outcome = "all as rendered" if unchanged else "not as rendered"
+    if not unchanged and not found.breaches:
         outcome += ": run `finbase render`"
-    echo(words.summary(found.environments, found.changes, outcome), err=True)
+    report = ChangesReport(found.environments, found.changes, outcome, found.breaches)
+    if json_file:
+        json_file.write(documents.render(report))
+    if unchanged:
+        say(report.text(), file=stream)
+        return
+    echo(report.text(), err=True)
     sys.exit(FOUND)
 
 
@@ -90,7 +93,7 @@ def _write(
     force: bool,
 ) -> None:
     from finbase.project import tree
-    from finbase.report import changes as words
+    from finbase.report import changes, documents
 
     restores = {"render", "force"} if force else {"render"}
     with hold_journal(root) as held:
@@ -98,16 +101,20 @@ def _write(
         lasting = [b for b in found.breaches if b.restored_by not in restores]
         if not lasting:
             tree.write(found.changes, held, force=force)
+    outcome = "nothing to do" if found.changes.clean else "written"
+    if lasting:
+        outcome = "nothing was written"
+    report = changes.ChangesReport(
+        found.environments, found.changes, outcome, lasting, written=not lasting
+    )
     if json_file:
-        document = words.render_json(found.changes, lasting, written=not lasting)
-        json_file.write(document.encode())
+        json_file.write(documents.render(report))
     if lasting:
         tell_breaches(lasting, diffs=True, file=stream)
-        echo(words.summary(found.environments, found.changes, "nothing was written"), err=True)
+        echo(report.text(), err=True)
         sys.exit(FOUND)
     for stack, kept in found.changes.abandoned.items():
-        note(f"note: {words.abandoned(stack, kept)}")
-    for folder, counts in words.by_folder(found.changes).items():
+        note(f"note: {changes.abandoned(stack, kept)}")
+    for folder, counts in changes.by_folder(found.changes).items():
         say(f"  {folder}: {counts}", file=stream)
-    outcome = "nothing to do" if found.changes.clean else "written"
-    say(words.summary(found.environments, found.changes, outcome), file=stream)
+    say(report.text(), file=stream)

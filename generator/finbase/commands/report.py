@@ -90,11 +90,14 @@ def merge(
         environments = f"{passed} environment{'' if len(verdicts) == 1 else 's'} pass"
         echo("; failing: ".join(filter(None, (environments, ", ".join(failed)))), file=stream)
     if json_file:
-        json_file.write(verdict_json.render(verdicts).encode())
+        json_file.write(verdict_json.render(verdicts))
     if junit_file:
         junit_file.write(junit.render(verdicts))
     if sarif_file:
-        files_url = sarif.hosted_files(os.environ)
-        sarif_file.write(sarif.render(find_project(project), verdicts, files_url))
+        from finbase.commands._evidence import read_sources
+
+        names = [verdict.environment for verdict in verdicts]
+        sources = read_sources(find_project(project), names)
+        sarif_file.write(sarif.render(verdicts, sources, sarif.hosted_files(os.environ)))
     if not all(verdict.passed for verdict in verdicts):
         sys.exit(FOUND)

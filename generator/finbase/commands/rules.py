@@ -26,10 +26,11 @@ def rules(project: Path | None, json_file: BinaryIO | None) -> None:
     """
     from finbase.contract.registry import Registry
     from finbase.project.find import find_project
-    from finbase.report import rules as words
+    from finbase.report import documents
+    from finbase.report.rules import RulesReport
 
-    registry = Registry(find_project(project))
+    report = RulesReport(Registry(find_project(project)), terminal_width())
     stream, _ = output_stream(json_file)
-    echo(words.listing(registry, terminal_width()), file=stream)
+    echo(report.text(), file=stream)
     if json_file:
-        json_file.write(words.render_json(registry).encode())
+        json_file.write(documents.render(report))

@@ -34,7 +34,8 @@ def show(project: Path | None, environment: str, module: str, json_file: BinaryI
     from finbase.errors import FinbaseError
     from finbase.project.find import find_project
     from finbase.render.values import values
-    from finbase.report import values as words
+    from finbase.report import documents
+    from finbase.report.values import ValuesReport
 
     root = find_project(project)
     (loaded,) = load_environments(root, Registry(root), [environment])
@@ -43,7 +44,8 @@ def show(project: Path | None, environment: str, module: str, json_file: BinaryI
     except KeyError:
         there = ", ".join(use.name for use in loaded.modules)
         raise FinbaseError(f"{environment} has no module {module}", f"it has {there}") from None
+    report = ValuesReport(environment, found)
     stream, _ = output_stream(json_file)
-    echo(words.table(found), file=stream)
+    echo(report.text(), file=stream)
     if json_file:
-        json_file.write(words.render_json(environment, found).encode())
+        json_file.write(documents.render(report))

@@ -51,7 +51,8 @@ def upgrade(
     from finbase.environment.load import load_environments
     from finbase.project import tree
     from finbase.project.find import find_project
-    from finbase.report import upgrade as words
+    from finbase.report import documents
+    from finbase.report.upgrade import NoUpgradeReport, UpgradeReport
     from finbase.terraform.program import find_terraform
     from finbase.upgrade.pins import newer
     from finbase.upgrade.preview import preview, steps
@@ -67,15 +68,17 @@ def upgrade(
     (loaded,) = load_environments(root, registry, [environment])
     pins = newer(loaded, registry, name, version)
     if not pins:
-        say(f"{environment} has the newest release of {name or 'every module'}", file=stream)
+        unchanged = NoUpgradeReport(environment, name)
+        say(unchanged.text(), file=stream)
         if json_file:
-            json_file.write(words.render_nothing(environment).encode())
+            json_file.write(documents.render(unchanged))
         return
     with progress() as watch:
         found = preview(root, registry, loaded, pins, find_terraform(), watch)
-    echo(words.text(found), file=stream)
+    report = UpgradeReport(found)
+    echo(report.text(), file=stream)
     if json_file:
-        json_file.write(words.render_json(found).encode())
+        json_file.write(documents.render(report))
     if found.after is None:
         sys.exit(FOUND)
     if not write:

@@ -1,51 +1,53 @@
-"""Environments whose plan can change, for people and as JSON."""
+"""The environments whose plan can change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any, ClassVar
 
 from finbase.ci.affected import Affected
 from finbase.project.files import owner
-from finbase.report import document
 
-__all__ = ["SCHEMA_VERSION", "render_json", "text"]
-
-SCHEMA_VERSION = 1
-"""Raised when a key changes its meaning or goes; a new key does not raise it."""
+__all__ = ["AffectedReport"]
 
 
-def text(found: Sequence[Affected]) -> str:
-    """Say a line for each environment, and below it one for each folder with its files."""
-    if not found:
-        return "no environment is affected"
-    return "\n".join(line for each in found for line in _lines(each))
+@dataclass(frozen=True)
+class AffectedReport:
+    """The affected environments between two commits; ``until`` is None for the working tree."""
+
+    command: ClassVar[str] = "affected"
+    environments: Sequence[Affected]
+    since: str
+    until: str | None
+
+    def text(self) -> str:
+        """Return a line per environment, and below it a line per folder with its files."""
+        if not self.environments:
+            return "no environment is affected"
+        return "\n".join(line for affected in self.environments for line in _lines(affected))
+
+    def document(self) -> dict[str, Any]:
+        """Return the commits and the environments with their files."""
+        return {
+            "since": self.since,
+            "until": self.until,
+            "affected": [
+                {
+                    "environment": affected.environment,
+                    "change": affected.change,
+                    "files": [str(path) for path in affected.files],
+                }
+                for affected in self.environments
+            ],
+        }
 
 
-def render_json(found: Sequence[Affected], since: str, until: str | None) -> str:
-    """Return the JSON document as text, ASCII only, with a newline at its end.
-
-    ``since`` and ``until`` are ids of commits; without ``until`` it is the working tree.
-    """
-    return document.render(
-        SCHEMA_VERSION,
-        since=since,
-        until=until,
-        affected=[
-            {
-                "environment": each.environment,
-                "change": each.change,
-                "files": [str(path) for path in each.files],
-            }
-            for each in found
-        ],
-    )
-
-
-def _lines(each: Affected) -> Iterator[str]:
-    yield f"{each.environment}: {each.change}"
+def _lines(affected: Affected) -> Iterator[str]:
+    yield f"{affected.environment}: {affected.change}"
     folders: dict[PurePosixPath, list[str]] = {}
-    for path in each.files:
+    for path in affected.files:
         folder = owner(path) or path.parent
         folders.setdefault(folder, []).append(str(path.relative_to(folder)))
     for folder, names in folders.items():

@@ -1,51 +1,60 @@
-"""What a render did to the files, in words and as JSON."""
+"""The files that a render writes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
+from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any, ClassVar
 
 from finbase.environment.model import Environment
 from finbase.project.files import owner
 from finbase.project.journal import Undone
 from finbase.project.tree import Changes
 from finbase.release.integrity import Breach
-from finbase.report import document
 
-__all__ = ["SCHEMA_VERSION", "abandoned", "by_folder", "render_json", "summary", "undone"]
-
-SCHEMA_VERSION = 1
+__all__ = ["ChangesReport", "abandoned", "by_folder", "undone"]
 
 
-def summary(environments: Sequence[Environment], changes: Changes, outcome: str) -> str:
-    """Sum a render up in one line that ends with the outcome."""
-    modules = {(use.name, use.version) for each in environments for use in each.modules}
-    return (
-        f"{_count(environments, 'environment')}, {_count(modules, 'module version')}: "
-        f"{len(changes.created)} files new, {len(changes.changed)} changed, "
-        f"{len(changes.removed)} removed, {len(changes.unchanged)} unchanged; {outcome}"
-    )
+@dataclass(frozen=True)
+class ChangesReport:
+    """The result of a render; ``outcome`` ends its summary."""
 
+    command: ClassVar[str] = "render"
+    environments: Sequence[Environment]
+    changes: Changes
+    outcome: str
+    breaches: Sequence[Breach] = ()
+    written: bool = False
 
-def render_json(changes: Changes, breaches: Sequence[Breach], *, written: bool) -> str:
-    """Return the JSON document as text; paths are relative to the project."""
-    return document.render(
-        SCHEMA_VERSION,
-        clean=changes.clean and not breaches,
-        written=written,
-        created=[str(path) for path in changes.created],
-        changed=[str(path) for path in changes.changed],
-        removed=[str(path) for path in changes.removed],
-        unchanged=len(changes.unchanged),
-        breaches=[
-            {"folder": str(breach.folder), "what": breach.what, "way_out": breach.way_out}
-            for breach in breaches
-        ],
-    )
+    def text(self) -> str:
+        """Return the summary, one line."""
+        modules = {(use.name, use.version) for env in self.environments for use in env.modules}
+        changes = self.changes
+        return (
+            f"{_count(self.environments, 'environment')}, {_count(modules, 'module version')}: "
+            f"{len(changes.created)} files new, {len(changes.changed)} changed, "
+            f"{len(changes.removed)} removed, {len(changes.unchanged)} unchanged; {self.outcome}"
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the paths of changed files, relative to the project, and broken releases."""
+        return {
+            "clean": self.changes.clean and not self.breaches,
+            "written": self.written,
+            "created": [str(path) for path in self.changes.created],
+            "changed": [str(path) for path in self.changes.changed],
+            "removed": [str(path) for path in self.changes.removed],
+            "unchanged": len(self.changes.unchanged),
+            "breaches": [
+                {"folder": str(breach.folder), "what": breach.what, "fix": breach.way_out}
+                for breach in self.breaches
+            ],
+        }
 
 
 def by_folder(changes: Changes) -> dict[str, str]:
-    """Say what happens in each module version, in each stack, and to what lies in neither."""
+    """Return the counts of changed files, for each module version, stack and other file."""
     counted: dict[str, dict[str, int]] = {}
     for kind, paths in (
         ("new", changes.created),
@@ -61,21 +70,25 @@ def by_folder(changes: Changes) -> dict[str, str]:
     }
 
 
-def abandoned(stack: PurePosixPath, kept: Sequence[str]) -> str:
-    """Say what has to be known of a stack that was removed."""
-    told = f"{stack}.yaml is gone, so the stack {stack}/ was removed; what was applied of it stays"
-    return f"{told}, and of Terraform's own files there {', '.join(kept)}" if kept else told
+def abandoned(stack: PurePosixPath, remaining: Sequence[str]) -> str:
+    """Return the warning for a stack that was removed, with the files that remain in it."""
+    text = (
+        f"removed the stack {stack}/ because {stack}.yaml no longer exists; "
+        "resources that were applied from it still exist"
+    )
+    return f"{text}, and Terraform's files remain: {', '.join(remaining)}" if remaining else text
 
 
-def undone(found: Undone) -> str:
-    """Say what became of what an interrupted render had begun."""
-    said = ["an earlier render was interrupted"]
-    if found.restored:
-        said.append(f"{_count(found.restored, 'file')} put back as before it")
-    if found.left:
-        said.append("changed since, so left alone: " + ", ".join(map(str, found.left)))
-    return "; ".join(said if len(said) > 1 else [*said, "it had not changed any file yet"])
+def undone(undone: Undone) -> str:
+    """Return what was done about the files of an interrupted render."""
+    parts = []
+    if undone.restored:
+        parts.append(f"{_count(undone.restored, 'file')} restored")
+    if undone.left:
+        parts.append("not touched, because changed since: " + ", ".join(map(str, undone.left)))
+    outcome = "; ".join(parts) or "it had not changed any file"
+    return f"an earlier render was interrupted; {outcome}"
 
 
-def _count(things: Sized, noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+def _count(items: Sized, noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

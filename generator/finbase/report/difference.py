@@ -1,63 +1,66 @@
-"""How two environments differ, for people and as JSON."""
+"""The differences between two environments."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from finbase.environment.difference import Difference, Side
-from finbase.report import document
 
-__all__ = ["SCHEMA_VERSION", "render_json", "text"]
-
-SCHEMA_VERSION = 1
-"""Raised when a key changes its meaning or goes; a new key does not raise it."""
+__all__ = ["DifferenceReport"]
 
 
-def text(differences: Sequence[Difference], left: str, right: str) -> str:
-    """Say each difference in a paragraph, and how many there are in the last line."""
-    if not differences:
-        return f"{left} and {right} are equal but for the name"
-    return "\n".join(_lines(differences, left, right))
+@dataclass(frozen=True)
+class DifferenceReport:
+    """The differences between two environments, which are named ``left`` and ``right``."""
+
+    command: ClassVar[str] = "diff"
+    differences: Sequence[Difference]
+    left: str
+    right: str
+
+    def text(self) -> str:
+        """Return a paragraph per difference; the last line counts them."""
+        if not self.differences:
+            return f"{self.left} and {self.right} differ only in their names"
+        return "\n".join(self._lines())
+
+    def document(self) -> dict[str, Any]:
+        """Return both names, and both sides of each difference."""
+        return {
+            "environments": [self.left, self.right],
+            "equal": not self.differences,
+            "differences": [
+                {"name": each.name, "sides": [_document(each.left), _document(each.right)]}
+                for each in self.differences
+            ],
+        }
+
+    def _lines(self) -> Iterator[str]:
+        width = max(len(self.left), len(self.right))
+        for difference in self.differences:
+            yield difference.name
+            yield f"  {self.left:{width}}  {_side(difference.left)}"
+            yield f"  {self.right:{width}}  {_side(difference.right)}"
+        count = len(self.differences)
+        yield f"{count} difference{'' if count == 1 else 's'} between {self.left} and {self.right}"
 
 
-def render_json(differences: Sequence[Difference], left: str, right: str) -> str:
-    """Return the JSON document as text, ASCII only, with a newline at its end."""
-    return document.render(
-        SCHEMA_VERSION,
-        environments=[left, right],
-        equal=not differences,
-        differences=[
-            {"name": each.name, "sides": [_document(each.left), _document(each.right)]}
-            for each in differences
-        ],
-    )
-
-
-def _lines(differences: Sequence[Difference], left: str, right: str) -> Iterator[str]:
-    width = max(len(left), len(right))
-    for each in differences:
-        yield each.name
-        yield f"  {left:{width}}  {_words(each.left)}"
-        yield f"  {right:{width}}  {_words(each.right)}"
-    count = f"{len(differences)} difference{'' if len(differences) == 1 else 's'}"
-    yield f"{count} between {left} and {right}"
-
-
-def _words(side: Side) -> str:
+def _side(side: Side) -> str:
     value = "(secret)" if side.secret else json.dumps(side.value, ensure_ascii=False)
     match side.kind:
         case "given":
             return f"{value}  {side.path}:{side.line}"
         case "default":
-            return f"{value}  (the default of {side.contract})"
+            return f"{value}  (default of {side.contract})"
         case "unset":
-            return f"not set, and {side.contract} has no default for it"
+            return f"not set; {side.contract} has no default for it"
         case "unknown":
             return f"{side.contract} has no such input"
         case "absent":
-            return "not there"
+            return "not present"
 
 
 def _document(side: Side) -> dict[str, Any]:

@@ -1,47 +1,53 @@
-"""What was found on a machine and in a project, in words and as JSON."""
+"""The state of a machine and a project."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from finbase.doctor import Finding, State
-from finbase.report import document
+from finbase.report.columns import columns
 
-__all__ = ["SCHEMA_VERSION", "render_json", "text"]
+__all__ = ["DoctorReport"]
 
-SCHEMA_VERSION = 1
-
-_WORDS: dict[State, str] = {"fine": "ok", "missing": "missing", "wrong": "WRONG"}
-_INDENT = " " * 23
+_LABELS: dict[State, str] = {"fine": "ok", "missing": "missing", "wrong": "WRONG"}
 
 
-def text(findings: Sequence[Finding]) -> str:
-    """Write a line for each finding, and below it what mends it."""
-    lines = []
-    for finding in findings:
-        first, *more = finding.found.splitlines() or [""]
-        lines.append(f"{_WORDS[finding.state]:7}  {finding.subject:12}  {first}")
-        lines += [f"{_INDENT}{line}" for line in more]
-        if finding.mend:
-            lines.append(f"{_INDENT}run: {finding.mend}")
-        if finding.hint:
-            lines.append(f"{_INDENT}hint: {finding.hint}")
+@dataclass(frozen=True)
+class DoctorReport:
+    """What ``finbase doctor`` found."""
+
+    command: ClassVar[str] = "doctor"
+    findings: Sequence[Finding]
+
+    def text(self) -> str:
+        """Return a row per finding, with the command that fixes it and a hint."""
+        return columns(
+            [(_LABELS[each.state], each.subject, _details(each)) for each in self.findings]
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the findings, and whether nothing is wrong."""
+        return {
+            "fine": all(finding.state != "wrong" for finding in self.findings),
+            "findings": [
+                {
+                    "subject": finding.subject,
+                    "state": finding.state,
+                    "found": finding.found,
+                    "fix": finding.mend or None,
+                    "hint": finding.hint or None,
+                }
+                for finding in self.findings
+            ],
+        }
+
+
+def _details(finding: Finding) -> str:
+    lines = [finding.found]
+    if finding.mend:
+        lines.append(f"run: {finding.mend}")
+    if finding.hint:
+        lines.append(f"hint: {finding.hint}")
     return "\n".join(lines)
-
-
-def render_json(findings: Sequence[Finding]) -> str:
-    """Return the JSON document as text."""
-    return document.render(
-        SCHEMA_VERSION,
-        fine=all(finding.state != "wrong" for finding in findings),
-        findings=[
-            {
-                "subject": finding.subject,
-                "state": finding.state,
-                "found": finding.found,
-                "mend": finding.mend or None,
-                "hint": finding.hint or None,
-            }
-            for finding in findings
-        ],
-    )

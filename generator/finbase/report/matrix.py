@@ -1,22 +1,76 @@
-"""The outcomes of a proof: mutation × ids that fell, as plain text and as JSON."""
+"""The proof matrix: mutations, and the failures that each one caused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import click
 
 from finbase.judge.mutations import Outcome
-from finbase.report import document
 
-__all__ = ["SCHEMA_VERSION", "line", "matrix", "render_json", "word"]
+__all__ = ["MatrixReport", "label", "line"]
 
-SCHEMA_VERSION = 1
-_WORDS = {"caught": "green", "MISSED": "red", "STRAY": "red", "REFUSED": "red"}
+_COLOURS = {"caught": "green", "MISSED": "red", "STRAY": "red", "REFUSED": "red"}
 
 
-def word(outcome: Outcome) -> str:
-    """``caught``; ``MISSED`` by its own id; ``STRAY``: another fell; ``REFUSED`` as a plan."""
+@dataclass(frozen=True)
+class MatrixReport:
+    """The outcomes of ``finbase prove``; ``colour`` colours them in the text."""
+
+    command: ClassVar[str] = "prove"
+    outcomes: Sequence[Outcome]
+    colour: bool = False
+
+    def text(self) -> str:
+        """Return a row per mutation, then the details of each that was not caught."""
+        width = max((len(o.mutation.id) for o in self.outcomes), default=0)
+        rows = []
+        for outcome in self.outcomes:
+            name = label(outcome)
+            styled = click.style(name, fg=_COLOURS[name]) if self.colour else name
+            mutation, fell = outcome.mutation, " ".join(outcome.fell) or "none"
+            rows.append(f"{mutation.failure:<5} {mutation.id:<{width}}  {styled}  {fell}")
+        for outcome in self.outcomes:
+            if not outcome.proved:
+                rows += ["", line(outcome), f"    it {outcome.mutation.what}"]
+                rows += [f"    {reason}" for reason in outcome.refused.splitlines()]
+        proved = sum(outcome.proved for outcome in self.outcomes)
+        failures = {outcome.mutation.failure for outcome in self.outcomes}
+        summary = (
+            f"{proved} of {len(self.outcomes)} mutations of {len(failures)} failures were caught "
+            "by the right scenarios only"
+        )
+        return "\n".join([*rows, "", summary])
+
+    def document(self) -> dict[str, Any]:
+        """Return the mutations with their outcomes."""
+        return {
+            "proved": all(outcome.proved for outcome in self.outcomes),
+            "mutations": [
+                {
+                    "id": outcome.mutation.id,
+                    "failure": outcome.mutation.failure,
+                    "environment": outcome.mutation.environment,
+                    "what": outcome.mutation.what,
+                    "why": outcome.mutation.why,
+                    "fell": list(outcome.fell),
+                    "may_fall": sorted(outcome.may_fall),
+                    "outcome": label(outcome).lower(),
+                    "refused": outcome.refused,
+                }
+                for outcome in self.outcomes
+            ],
+        }
+
+
+def label(outcome: Outcome) -> str:
+    """Return ``caught``, or why not.
+
+    ``MISSED``: its own scenarios passed. ``STRAY``: another failure's scenarios failed.
+    ``REFUSED``: the plan was refused.
+    """
     if outcome.refused:
         return "REFUSED"
     if outcome.missed:
@@ -25,52 +79,5 @@ def word(outcome: Outcome) -> str:
 
 
 def line(outcome: Outcome) -> str:
-    """One outcome on one line, for progress."""
-    return f"{outcome.mutation.id}: {word(outcome)}, fell: {' '.join(outcome.fell) or 'none'}"
-
-
-def matrix(outcomes: Sequence[Outcome], colour: bool) -> str:
-    """A row for each mutation, under its failure, then what was not caught and a summary."""
-    width = max((len(o.mutation.id) for o in outcomes), default=0)
-    rows = []
-    for outcome in outcomes:
-        said = word(outcome)
-        styled = click.style(said, fg=_WORDS[said]) if colour else said
-        fell = " ".join(outcome.fell) or "none"
-        rows.append(
-            f"{outcome.mutation.failure:<5} {outcome.mutation.id:<{width}}  {styled}  {fell}"
-        )
-    for outcome in outcomes:
-        if not outcome.proved:
-            rows += ["", line(outcome), f"    it {outcome.mutation.what}"]
-            rows += [f"    {said}" for said in outcome.refused.splitlines()]
-    proved = sum(outcome.proved for outcome in outcomes)
-    failures = {outcome.mutation.failure for outcome in outcomes}
-    rows += [
-        "",
-        f"{proved} of {len(outcomes)} mutations of {len(failures)} failures caught by their own "
-        "scenarios and by no others",
-    ]
-    return "\n".join(rows)
-
-
-def render_json(outcomes: Sequence[Outcome]) -> str:
-    """The same for machines; ``schema_version`` is raised when a key changes its meaning."""
-    return document.render(
-        SCHEMA_VERSION,
-        proved=all(outcome.proved for outcome in outcomes),
-        mutations=[
-            {
-                "id": outcome.mutation.id,
-                "failure": outcome.mutation.failure,
-                "environment": outcome.mutation.environment,
-                "what": outcome.mutation.what,
-                "why": outcome.mutation.why,
-                "fell": list(outcome.fell),
-                "may_fall": sorted(outcome.may_fall),
-                "outcome": word(outcome).lower(),
-                "refused": outcome.refused,
-            }
-            for outcome in outcomes
-        ],
-    )
+    """Return one outcome on one line."""
+    return f"{outcome.mutation.id}: {label(outcome)}, failed: {' '.join(outcome.fell) or 'none'}"

@@ -1,50 +1,49 @@
-"""Pins that newer releases have followed, for people and as JSON."""
+"""Pinned module versions that have newer releases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from finbase.report import document
+from finbase.report.columns import columns
 from finbase.upgrade.outdated import Outdated
 
-__all__ = ["SCHEMA_VERSION", "render_json", "table"]
-
-SCHEMA_VERSION = 1
-"""Raised when a key changes its meaning or goes; a new key does not raise it."""
+__all__ = ["OutdatedReport"]
 
 _HEADS = ("environment", "module", "pinned", "compatible", "newest", "where")
 
 
-def table(found: Sequence[Outdated]) -> str:
-    """Lay the pins out in columns; `-` where no compatible release is newer."""
-    rows = [_HEADS, *(_cells(each) for each in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    return "\n".join(
-        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+@dataclass(frozen=True)
+class OutdatedReport:
+    """The outdated pins of environments."""
+
+    command: ClassVar[str] = "outdated"
+    pins: Sequence[Outdated]
+
+    def text(self) -> str:
+        """Return a table; ``-`` means that there is no newer compatible release."""
+        return columns([_HEADS, *map(_cells, self.pins)])
+
+    def document(self) -> dict[str, Any]:
+        """Return the pins with their newer releases."""
+        return {
+            "outdated": [
+                {
+                    "environment": pin.environment,
+                    "module": pin.module,
+                    "pinned": str(pin.pinned),
+                    "compatible": str(pin.compatible),
+                    "newest": str(pin.newest),
+                    "file": pin.path,
+                    "line": pin.line,
+                }
+                for pin in self.pins
+            ],
+        }
 
 
-def render_json(found: Sequence[Outdated]) -> str:
-    """Return the JSON document as text, ASCII only, with a newline at its end."""
-    return document.render(
-        SCHEMA_VERSION,
-        outdated=[
-            {
-                "environment": each.environment,
-                "module": each.module,
-                "pinned": str(each.pinned),
-                "compatible": str(each.compatible),
-                "newest": str(each.newest),
-                "file": each.path,
-                "line": each.line,
-            }
-            for each in found
-        ],
-    )
-
-
-def _cells(each: Outdated) -> tuple[str, ...]:
-    compatible = "-" if each.compatible == each.pinned else str(each.compatible)
-    pinned, newest = str(each.pinned), str(each.newest)
-    return each.environment, each.module, pinned, compatible, newest, f"{each.path}:{each.line}"
+def _cells(pin: Outdated) -> tuple[str, ...]:
+    compatible = "-" if pin.compatible == pin.pinned else str(pin.compatible)
+    location = f"{pin.path}:{pin.line}"
+    return pin.environment, pin.module, str(pin.pinned), compatible, str(pin.newest), location

@@ -1,16 +1,16 @@
-"""What a plan does: as Markdown that a reviewer can paste and that reads well as it is, as JSON."""
+"""The changes of a plan, as Markdown that reads well in a terminal and in a review."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 from finbase.plan.summary import Action, Step, Summary
-from finbase.report import document
+from finbase.report.markdown import code, table
 
-__all__ = ["SCHEMA_VERSION", "markdown", "render_json"]
+__all__ = ["PlanReport"]
 
-SCHEMA_VERSION = 1
-_ACTIONS: tuple[Action, ...] = ("add", "change", "replace", "destroy", "move", "forget")
 _MARKS: dict[Action, str] = {
     "add": "+",
     "change": "~",
@@ -21,48 +21,53 @@ _MARKS: dict[Action, str] = {
 }
 
 
-def markdown(environment: str, summary: Summary) -> str:
-    """Sum a plan up: a heading, a table by module, every step that is no mere addition."""
-    return "\n".join(_lines(environment, summary))
+@dataclass(frozen=True)
+class PlanReport:
+    """The summary of an environment's plan."""
 
+    command: ClassVar[str] = "plan"
+    environment: str
+    summary: Summary
 
-def render_json(environment: str, summary: Summary) -> str:
-    """Return the JSON document as text."""
-    return document.render(
-        SCHEMA_VERSION,
-        environment=environment,
-        counts={action: summary.count(action) for action in _ACTIONS},
-        steps=[{**vars(step), "arguments": list(step.arguments)} for step in summary.steps],
-        data_loss=bool(summary.losses),
-    )
+    def text(self) -> str:
+        """Return a heading, a table by module, and a line per change other than an addition."""
+        return "\n".join(self._lines())
 
+    def document(self) -> dict[str, Any]:
+        """Return the counts of the actions, and all steps."""
+        return {
+            "environment": self.environment,
+            "counts": {action: self.summary.count(action) for action in _MARKS},
+            "steps": [asdict(step) for step in self.summary.steps],
+            "data_loss": bool(self.summary.losses),
+        }
 
-def _lines(environment: str, summary: Summary) -> Iterator[str]:
-    if not summary.steps:
-        yield f"### {environment}: no changes"
-        return
-    used = [action for action in _ACTIONS if summary.count(action)]
-    counted = ", ".join(f"{summary.count(action)} to {action}" for action in used)
-    yield f"### {environment}: {counted}"
-    yield ""
-    yield f"| module | {' | '.join(used)} |"
-    yield f"|---|{'---:|' * len(used)}"
-    for module in summary.modules:
-        numbers = (str(summary.count(action, module) or "") for action in used)
-        yield f"| {_name(module)} | {' | '.join(numbers)} |"
-    shown = [step for step in summary.steps if step.action != "add"]
-    if shown:
+    def _lines(self) -> Iterator[str]:
+        summary = self.summary
+        if not summary.steps:
+            yield f"### {self.environment}: no changes"
+            return
+        used = [action for action in _MARKS if summary.count(action)]
+        counts = ", ".join(f"{summary.count(action)} to {action}" for action in used)
+        yield f"### {self.environment}: {counts}"
         yield ""
-    for step in shown:
-        yield _step(step)
-    if summary.losses:
-        yield ""
-    for step in summary.losses:
-        yield f"**DATA LOSS**: `{step.address}`, to {step.action}: with it goes {step.loses}"
+        rows = [
+            (_name(module), *(str(summary.count(action, module) or "") for action in used))
+            for module in summary.modules
+        ]
+        yield table(("module", *used), rows, numbers=True)
+        listed = [step for step in summary.steps if step.action != "add"]
+        if listed:
+            yield ""
+        yield from map(_step, listed)
+        if summary.losses:
+            yield ""
+        for step in summary.losses:
+            yield f"**DATA LOSS**: `{step.address}`, to {step.action}, loses {step.loses}"
 
 
 def _name(module: str) -> str:
-    return f"`{module.removeprefix('module.')}`" if module else "the stack itself"
+    return code(module.removeprefix("module.")) or "the stack itself"
 
 
 def _step(step: Step) -> str:

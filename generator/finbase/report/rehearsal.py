@@ -1,78 +1,82 @@
-"""A rehearsal as text for people, and as values for machines."""
+"""The result of a rehearsal."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
-from finbase.rehearsal.model import Rehearsal
-from finbase.report import document
+from finbase.rehearsal.model import Rehearsal, Step
+from finbase.report.columns import columns
 
-__all__ = ["SCHEMA_VERSION", "data", "render_json", "text"]
-
-SCHEMA_VERSION = 1
+__all__ = ["RehearsalReport"]
 
 
-def text(rehearsal: Rehearsal, width: int) -> str:
-    """Return the report, without a newline at its end."""
-    return "\n".join(_lines(rehearsal, width))
+@dataclass(frozen=True)
+class RehearsalReport:
+    """A rehearsal; its text is wrapped at ``width``."""
 
+    command: ClassVar[str] = "rehearse"
+    rehearsal: Rehearsal
+    width: int
 
-def render_json(rehearsal: Rehearsal) -> str:
-    """Return the JSON document as text."""
-    return document.render(SCHEMA_VERSION, **data(rehearsal))
+    def text(self) -> str:
+        """Return the steps, the drift that is excused, what remains in AWS, and all problems."""
+        return "\n".join(self._lines())
 
+    def document(self) -> dict[str, Any]:
+        """Return the steps, drifts, remaining resources and the search for passwords."""
+        rehearsal = self.rehearsal
+        return {
+            "environment": rehearsal.environment,
+            "passed": rehearsal.passed,
+            "seconds": round(rehearsal.seconds, 1),
+            "calls": rehearsal.calls,
+            "steps": [
+                {
+                    "name": step.name,
+                    "seconds": round(step.seconds, 1),
+                    "calls": step.calls,
+                    "resources": step.resources,
+                    "notes": list(step.told),
+                    "problems": list(step.problems),
+                }
+                for step in rehearsal.steps
+            ],
+            "drifts": [asdict(drift) for drift in rehearsal.drifts],
+            "kept_by_aws": list(rehearsal.kept),
+            "search": asdict(rehearsal.search),
+        }
 
-def data(rehearsal: Rehearsal) -> dict[str, Any]:
-    """Return the report as plain values."""
-    return {
-        "environment": rehearsal.environment,
-        "passed": rehearsal.passed,
-        "seconds": round(rehearsal.seconds, 1),
-        "calls": rehearsal.calls,
-        "steps": [asdict(step) | {"seconds": round(step.seconds, 1)} for step in rehearsal.steps],
-        "drifts": [asdict(drift) for drift in rehearsal.drifts],
-        "kept_by_aws": list(rehearsal.kept),
-        "search": asdict(rehearsal.search),
-    }
-
-
-def _lines(rehearsal: Rehearsal, width: int) -> Iterator[str]:
-    names = max(len("step"), *(len(step.name) for step in rehearsal.steps))
-    yield f"{'step':<{names}}  resources  seconds  calls  "
-    margin = " " * (names + 28)
-    for step in rehearsal.steps:
-        resources = str(step.resources or "")
-        head = f"{step.name:<{names}}  {resources:>9}  {step.seconds:>7.1f}  {step.calls:>5}  "
-        verdict = ["FAIL"] if step.problems else []
-        told = textwrap.fill(
-            "; ".join([*verdict, *step.told]),
-            max(width, len(margin) + 30),
-            initial_indent=head,
-            subsequent_indent=margin,
+    def _lines(self) -> Iterator[str]:
+        rehearsal = self.rehearsal
+        head = ("step", "resources", "seconds", "calls", "")
+        rows = [head, *map(_row, rehearsal.steps)]
+        yield columns(rows, width=self.width, right=(1, 2, 3))
+        excused = [drift for drift in rehearsal.drifts if drift.excuse]
+        if excused:
+            yield "\ndrift that the local AWS causes, not the stack:"
+            for drift in excused:
+                yield f"  {drift.address} {', '.join(drift.arguments)}: {drift.excuse}"
+        if rehearsal.kept:
+            yield "\nkept by AWS after the destroy:"
+            yield from (f"  {resource}" for resource in rehearsal.kept)
+        if rehearsal.problems:
+            yield "\nproblems:"
+            for problem in rehearsal.problems:
+                yield textwrap.fill(
+                    problem, self.width, initial_indent="  ", subsequent_indent="    "
+                )
+        count = len(rehearsal.problems)
+        failed = f"failed: {count} problem{'' if count == 1 else 's'}"
+        minutes, seconds = divmod(round(rehearsal.seconds), 60)
+        yield (
+            f"\nrehearsal of {rehearsal.environment} {failed if count else 'passed'}, "
+            f"{minutes}:{seconds:02} minutes, {rehearsal.calls} calls of the API"
         )
-        yield told or head.rstrip()
-    excused = [drift for drift in rehearsal.drifts if drift.excuse]
-    if excused:
-        yield ""
-        yield "drift that is the local AWS's fault, not the stack's:"
-        for drift in excused:
-            yield f"  {drift.address} {', '.join(drift.arguments)}: {drift.excuse}"
-    if rehearsal.kept:
-        yield ""
-        yield "kept by AWS itself after the destroy:"
-        yield from (f"  {thing}" for thing in rehearsal.kept)
-    if rehearsal.problems:
-        yield ""
-        yield "wrong:"
-        for problem in rehearsal.problems:
-            yield textwrap.fill(problem, width, initial_indent="  ", subsequent_indent="    ")
-    yield ""
-    outcome = "passed" if rehearsal.passed else f"failed: {len(rehearsal.problems)} problems"
-    minutes, seconds = divmod(round(rehearsal.seconds), 60)
-    yield (
-        f"rehearsal of {rehearsal.environment} {outcome}, {minutes}:{seconds:02} minutes, "
-        f"{rehearsal.calls} calls of the API"
-    )
+
+
+def _row(step: Step) -> tuple[str, ...]:
+    notes = "; ".join([*(["FAIL"] if step.problems else []), *step.told])
+    return step.name, str(step.resources or ""), f"{step.seconds:.1f}", str(step.calls), notes

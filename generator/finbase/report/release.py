@@ -1,56 +1,68 @@
-"""A release in words, and as JSON."""
+"""A release of a module."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 from finbase.release.integrity import folder_of
 from finbase.release.prepare import Release
-from finbase.report import document
 
-__all__ = ["SCHEMA_VERSION", "reasons", "refusal", "render_json", "summary"]
-
-SCHEMA_VERSION = 1
+__all__ = ["ReleaseReport"]
 
 
-def reasons(release: Release) -> str:
-    """List what changed for users, a line for each: the level that it needs, where, what."""
-    return "".join(f"  {r.level!s:5}  {r.place}: {r.what}\n" for r in release.reasons)
+@dataclass(frozen=True)
+class ReleaseReport:
+    """A prepared release; a dry run writes nothing."""
 
+    command: ClassVar[str] = "release"
+    release: Release
+    dry_run: bool
 
-def refusal(release: Release) -> str:
-    """Say why a release is refused."""
-    count = len(release.refused)
-    changes = "1 change needs" if count == 1 else f"{count} changes need"
-    return (
-        f"{release.module} {release.version} is not released: {changes} more than a "
-        f"{release.level} release\n    hint: finbase release {release.module} {release.needed} …, "
-        "or change the templates so that it is not needed"
-    )
+    def text(self) -> str:
+        """Return the summary of the release, one line."""
+        release = self.release
+        folder = folder_of(release.module, release.version)
+        files = sum(path.is_relative_to(folder) for path in release.steps)
+        after = f"after {release.previous}" if release.previous else "the first release"
+        outcome = "would be released" if self.dry_run else "released"
+        return (
+            f"{release.module} {release.version} ({after}) {outcome}: {files} files in {folder}/, "
+            "its hash, changelog and upgrade notes; environments keep the versions that they pin"
+        )
 
+    def reasons(self) -> str:
+        """Return a line per change for users: the level that it requires, the file, the change."""
+        return "".join(f"  {r.level!s:5}  {r.place}: {r.what}\n" for r in self.release.reasons)
 
-def summary(release: Release, dry_run: bool) -> str:
-    """Sum a release up."""
-    folder = folder_of(release.module, release.version)
-    files = sum(path.is_relative_to(folder) for path in release.steps)
-    after = f"after {release.previous}" if release.previous else "the first"
-    done = "would be released" if dry_run else "is released"
-    return (
-        f"{release.module} {release.version}, {after}, {done}: {folder}/ ({files} files written), "
-        "its hash, changelog and upgrade notes; environments stay at what they pin"
-    )
+    def refusal(self) -> str:
+        """Return why the release is refused, and how to fix that."""
+        release, count = self.release, len(self.release.refused)
+        changes = "1 change requires" if count == 1 else f"{count} changes require"
+        return (
+            f"{release.module} {release.version} is not released: {changes} more than a "
+            f"{release.level} release\n    hint: run `finbase release {release.module} "
+            f"{release.needed} …`, or change the templates so that a {release.level} release is "
+            "enough"
+        )
 
-
-def render_json(release: Release, dry_run: bool) -> str:
-    """Return the JSON document as text."""
-    return document.render(
-        SCHEMA_VERSION,
-        module=release.module,
-        version=str(release.version),
-        previous=str(release.previous) if release.previous else None,
-        level=str(release.level),
-        needed=str(release.needed),
-        released=not (dry_run or release.refused),
-        reasons=[
-            {"level": str(r.level), "place": str(r.place), "what": r.what, "to_do": r.todo or None}
-            for r in release.reasons
-        ],
-    )
+    def document(self) -> dict[str, Any]:
+        """Return the versions, the level, and the changes that require it."""
+        release = self.release
+        return {
+            "module": release.module,
+            "version": str(release.version),
+            "previous": str(release.previous) if release.previous else None,
+            "level": str(release.level),
+            "needed": str(release.needed),
+            "released": not (self.dry_run or release.refused),
+            "reasons": [
+                {
+                    "level": str(reason.level),
+                    "place": str(reason.place),
+                    "what": reason.what,
+                    "to_do": reason.todo or None,
+                }
+                for reason in release.reasons
+            ],
+        }

@@ -1,8 +1,8 @@
-"""Findings as SARIF 2.1.0, for code scanning: a run for each environment.
+"""Findings as SARIF 2.1.0, for code scanning: a run per environment.
 
-The rules of a run are the catalogue. A result is a failure that the plan has, at the line of HCL
-that shows it; the other lines of HCL and YAML behind it are related locations. What is wrong with
-the input itself, so that there is no plan, is a run of its own.
+The rules of a run are the failures of the catalogue. A result is a failure that the plan has. Its
+location is the line of HCL behind it; related locations are other lines of HCL and YAML. Errors in
+environment files, which prevent a plan, are in a run of their own.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
 
-from finbase.contract.registry import Registry
-from finbase.environment.load import load_environments
 from finbase.environment.rules.index import TITLES
 from finbase.errors import Diagnostic
 from finbase.judge.catalogue import Failure, Severity
 from finbase.judge.verdict import FailureRow, Verdict
 from finbase.release.interface import Place
-from finbase.report.sources import Excerpt, Sources
+from finbase.report.sources import Sources
 
 __all__ = ["SCHEMA", "hosted_files", "render", "render_refused"]
 
@@ -31,31 +29,33 @@ SCHEMA: Final = (
 )
 
 _LEVELS: Final[Mapping[Severity, str]] = {"high": "error", "medium": "warning", "low": "note"}
-# On the scale of CVSS, by which code scanning sorts: high, medium and low of its own names.
+# Scores of CVSS that code scanning shows as high, medium and low.
 _SCORES: Final[Mapping[Severity, str]] = {"high": "8.0", "medium": "5.5", "low": "3.0"}
 
 
-def render(root: Path, verdicts: Iterable[Verdict], files: str = "") -> bytes:
-    """Return the document for verdicts on environments of the project at ``root``.
+def render(
+    verdicts: Iterable[Verdict], sources: Mapping[str, Sources], files_url: str = ""
+) -> bytes:
+    """Return the document for verdicts.
 
-    ``files`` is where the project's files can be read, as from ``hosted_files``; empty where that
-    is not known. A verdict on something that is no environment has its places in the features.
+    ``sources`` has the files of each environment. Results of a plan that has no environment file
+    are located in the features. ``files_url`` is the address of the project's files, as from
+    ``hosted_files``, or empty if it is unknown.
     """
-    registry = Registry(root)
     return _document(
-        [_run(verdict, _sources(root, verdict, registry), files) for verdict in verdicts]
+        [_run(verdict, sources.get(verdict.environment), files_url) for verdict in verdicts]
     )
 
 
 def render_refused(diagnostics: Iterable[Diagnostic]) -> bytes:
-    """Return the document for environment files that are refused."""
-    told = sorted(diagnostics)
-    ids = sorted({each.code for each in told})
+    """Return the document for invalid environment files."""
+    ordered = sorted(diagnostics)
+    ids = sorted({diagnostic.code for diagnostic in ordered})
     rules = [
         {
             "id": each,
             "shortDescription": {"text": TITLES[each]},
-            "fullDescription": {"text": f"An environment file: {TITLES[each]}."},
+            "fullDescription": {"text": f"Error in an environment file: {TITLES[each]}."},
             "help": {"text": f"finbase explain {each}"},
         }
         for each in ids
@@ -69,13 +69,13 @@ def render_refused(diagnostics: Iterable[Diagnostic]) -> bytes:
             "locations": [_location(each.path, each.line, each.column)],
             "partialFingerprints": _fingerprint(each.code, each.path, each.message),
         }
-        for each in told
+        for each in ordered
     ]
     return _document([_tool_run("finbase/input/", rules, results)])
 
 
 def hosted_files(environ: Mapping[str, str]) -> str:
-    """Say where the files of the commit can be read that a CI runs on; empty outside of one."""
+    """Return the URL of the files of the commit that CI runs on, or an empty string."""
     if environ.get("GITHUB_REPOSITORY") and environ.get("GITHUB_SHA"):
         server = environ.get("GITHUB_SERVER_URL", "https://github.com")
         return f"{server}/{environ['GITHUB_REPOSITORY']}/blob/{environ['GITHUB_SHA']}"
@@ -99,16 +99,10 @@ def _tool_run(id_: str, rules: Sequence[Any], results: Sequence[Any]) -> dict[st
     }
 
 
-def _sources(root: Path, verdict: Verdict, registry: Registry) -> Sources | None:
-    if not (root / "environments" / f"{verdict.environment}.yaml").is_file():
-        return None
-    return Sources(root, load_environments(root, registry, [verdict.environment])[0])
-
-
-def _run(verdict: Verdict, sources: Sources | None, files: str) -> dict[str, Any]:
+def _run(verdict: Verdict, sources: Sources | None, files_url: str) -> dict[str, Any]:
     rows = verdict.by_failure()
     rules = [
-        _rule(failure, row, files) for failure, row in zip(verdict.failures, rows, strict=True)
+        _rule(failure, row, files_url) for failure, row in zip(verdict.failures, rows, strict=True)
     ]
     results = [
         _result(verdict.environment, index, row, sources)
@@ -118,7 +112,7 @@ def _run(verdict: Verdict, sources: Sources | None, files: str) -> dict[str, Any
     return _tool_run(f"finbase/{verdict.environment}/", rules, results)
 
 
-def _rule(failure: Failure, row: FailureRow, files: str) -> dict[str, Any]:
+def _rule(failure: Failure, row: FailureRow, files_url: str) -> dict[str, Any]:
     rule = {
         "id": failure.id,
         "shortDescription": {"text": failure.title},
@@ -130,9 +124,9 @@ def _rule(failure: Failure, row: FailureRow, files: str) -> dict[str, Any]:
             "security-severity": _SCORES[failure.severity],
         },
     }
-    if files and row.scenarios:
+    if files_url and row.scenarios:
         path, _, line = row.scenarios[0].location.rpartition(":")
-        rule["helpUri"] = f"{files}/{quote(path)}#L{line}"
+        rule["helpUri"] = f"{files_url}/{quote(path)}#L{line}"
     return rule
 
 
@@ -146,11 +140,10 @@ def _help(failure: Failure, row: FailureRow) -> Iterator[str]:
 def _result(
     environment: str, index: int, row: FailureRow, sources: Sources | None
 ) -> dict[str, Any]:
-    seen = [s.evidence for s in row.scenarios if s.status == "failed"] or [row.evidence]
-    hcl, yaml = sources.behind(seen) if sources else ([], [])
-    first, *others = [*map(_place, hcl), *map(_place, yaml)] or [
-        _fallback(environment, row, sources)
-    ]
+    evidence = [s.evidence for s in row.scenarios if s.status == "failed"] or [row.evidence]
+    hcl, yaml = sources.behind(evidence) if sources else ([], [])
+    places = [Place(excerpt.place.path, excerpt.line) for excerpt in (*hcl, *yaml)]
+    first, *others = places or [_fallback(row, sources)]
     result = {
         "ruleId": row.id,
         "ruleIndex": index,
@@ -171,16 +164,10 @@ def _result(
     return result
 
 
-def _place(excerpt: Excerpt) -> Place:
-    """The first line of an excerpt that a finding speaks of, or else where it begins."""
-    behind = (line.number for line in excerpt.lines if line.behind)
-    return Place(excerpt.place.path, next(behind, excerpt.place.line))
-
-
-def _fallback(environment: str, row: FailureRow, sources: Sources | None) -> Place:
-    """Where there is nothing in the plan to show: the environment's file, or the scenario."""
+def _fallback(row: FailureRow, sources: Sources | None) -> Place:
+    """Return the environment file, or the scenario, if the evidence names no resource."""
     if sources:
-        return Place(PurePosixPath("environments", f"{environment}.yaml"), 1)
+        return Place(sources.path, 1)
     if row.scenarios:
         path, _, line = row.scenarios[0].location.rpartition(":")
         return Place(PurePosixPath(path), int(line))
@@ -194,10 +181,10 @@ def _location(path: str, line: int, column: int = 0) -> dict[str, Any]:
 
 
 def _fingerprint(*parts: str) -> dict[str, str]:
-    """Tell a finding from others, whatever line it moves to."""
+    """Return the identity of a finding, which does not depend on its line."""
     return {"finbase/v1": hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]}
 
 
 def _clean(text: str) -> str:
-    """A plan may hold half a surrogate pair, which no JSON reader has to accept."""
+    """Replace halves of surrogate pairs, which JSON readers may refuse."""
     return text.encode("utf-8", "replace").decode()

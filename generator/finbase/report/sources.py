@@ -1,8 +1,8 @@
-"""From what a scenario saw back to the lines that people wrote: HCL of the pinned modules, YAML.
+"""Find the lines of HCL and YAML behind the evidence of a scenario.
 
-Evidence names resources by their addresses. The label of the module leads to the version that
-the environment pins, and so to a block in a file; the arguments that the evidence speaks of, to
-lines in it; the variables in those, to lines of the environment file where it gives them.
+Evidence names resources by their addresses. The label in an address leads to the module version
+that the environment pins, and so to a block in a file. Arguments that the evidence names lead to
+lines of that block, and variables in these lines to lines of the environment file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from finbase.environment.model import Environment, Instance, ModuleUse
@@ -22,7 +22,7 @@ from finbase.render.stack import label
 __all__ = ["Excerpt", "Line", "Piece", "Sources", "scenario_steps"]
 
 Piece: TypeAlias = tuple[str, Place | None]
-"""A part of a text, and where the resource is written that it names; most name none."""
+"""A part of a text, and the place of the resource that it names, or None."""
 
 _ADDRESS = re.compile(
     r'module\.(?P<label>[\w-]+)(?:\[[^\]]*\])?\.(?P<type>\w+)\.(?P<name>[\w-]+)(?:\["[^"]*"\]|\[\d+\])?'
@@ -34,12 +34,12 @@ _QUOTED = re.compile(r'"([\w.]*[._][\w.]*)"')
 _SCENARIO = re.compile(r"Scenario(?: Outline)?:")
 _STEP = re.compile(r"(Given|When|Then|And|But|\|) ?")
 _FEW = 6
-"""How many lines of a block are shown where nothing tells which of them matter."""
+"""How many lines of a block are shown if the evidence names none of them."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a file; ``behind`` where it is what a finding speaks of."""
+    """A line of a file; ``behind`` marks the lines that a finding is about."""
 
     number: int
     text: str
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Lines of a file, of which some between them may be left out. ``place`` is the first."""
+    """Some lines of a file, with gaps; ``place`` is the first line."""
 
     title: str
     place: Place
@@ -61,8 +61,8 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
-class _Home:
-    """A module block of the stack: what it uses, and what that says."""
+class _Block:
+    """A module block of the stack, and the interface of the version that it calls."""
 
     use: ModuleUse
     instance: Instance
@@ -70,14 +70,23 @@ class _Home:
 
 
 class Sources:
-    """The files behind one environment; ``root`` is the project's folder."""
+    """The files behind one environment.
 
-    def __init__(self, root: Path, environment: Environment) -> None:
-        self._root, self._environment = root, environment
-        self._files: dict[PurePosixPath, list[str]] = {}
+    ``files`` has the environment file and the ``*.tf`` files of every module version that the
+    environment pins, by their paths in the project.
+    """
+
+    def __init__(self, environment: Environment, files: Mapping[PurePosixPath, bytes]) -> None:
+        self._environment, self._files = environment, files
+        self._lines: dict[PurePosixPath, list[str]] = {}
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The environment file."""
+        return PurePosixPath("environments", self._environment.path.name)
 
     def pieces(self, text: str) -> list[Piece]:
-        """Cut a text into addresses of resources and what is between them."""
+        """Split a text into addresses of resources and the text between them."""
         found: list[Piece] = []
         end = 0
         for match in _ADDRESS.finditer(text):
@@ -87,7 +96,7 @@ class Sources:
         return [piece for piece in [*found, (text[end:], None)] if piece[0]]
 
     def behind(self, evidence: Iterable[str]) -> tuple[list[Excerpt], list[Excerpt]]:
-        """Return the lines of HCL and of YAML behind what was seen; one excerpt for each block."""
+        """Return the lines of HCL and of YAML behind evidence, an excerpt per block."""
         chosen: dict[str, dict[str, set[int]]] = {}
         for text in evidence:
             matches = [m for m in _ADDRESS.finditer(text) if self._resource(m)]
@@ -96,38 +105,35 @@ class Sources:
                 address = _address(match)
                 others = {_address(other) for other in matches} - {address}
                 lines = chosen.setdefault(match["label"], {}).setdefault(address, set())
-                lines |= set(self._matter(match, words, others))
+                lines |= set(self._relevant(match, words, others))
         hcl: dict[Place, Excerpt] = {}
         yaml: dict[Place, Excerpt] = {}
         for name, blocks in chosen.items():
-            home = self._homes[name]
-            mine = [self._block(home, address, lines) for address, lines in blocks.items()]
-            hcl |= {excerpt.place: excerpt for excerpt in mine}
-            section = self._section(home, mine)
+            block = self._blocks[name]
+            excerpts = [self._excerpt(block, address, lines) for address, lines in blocks.items()]
+            hcl |= {excerpt.place: excerpt for excerpt in excerpts}
+            section = self._section(block, excerpts)
             yaml[section.place] = section
         return list(hcl.values()), list(yaml.values())
 
     @cached_property
-    def _homes(self) -> Mapping[str, _Home]:
-        homes: dict[str, _Home] = {}
+    def _blocks(self) -> Mapping[str, _Block]:
+        blocks: dict[str, _Block] = {}
         for use in self._environment.modules:
             folder = PurePosixPath("modules", use.name, str(use.version))
-            tree = {
-                folder / path.name: path.read_bytes()
-                for path in sorted((self._root / folder).glob("*.tf"))
-            }
+            tree = {path: text for path, text in self._files.items() if path.parent == folder}
             interface = read_interface(tree)
             for instance in use.instances:
-                homes[label(use, instance)] = _Home(use, instance, interface)
-        return homes
+                blocks[label(use, instance)] = _Block(use, instance, interface)
+        return blocks
 
     def _resource(self, match: re.Match[str]) -> Resource | None:
-        home = self._homes.get(match["label"])
-        return home.interface.resources.get(_address(match)) if home else None
+        block = self._blocks.get(match["label"])
+        return block.interface.resources.get(_address(match)) if block else None
 
-    def _matter(self, match: re.Match[str], words: set[str], others: set[str]) -> Iterator[int]:
-        """Yield the lines of a block that the words or the other addresses are about."""
-        place = self._homes[match["label"]].interface.resources[_address(match)].place
+    def _relevant(self, match: re.Match[str], words: set[str], others: set[str]) -> Iterator[int]:
+        """Yield the lines of a block that contain one of the words or other addresses."""
+        place = self._blocks[match["label"]].interface.resources[_address(match)].place
         text = self._text(place.path)
         for number in range(place.line + 1, self._end(place)):
             line = text[number - 1]
@@ -135,61 +141,59 @@ class Sources:
             if (key and key[1] in words) or any(other in line for other in others):
                 yield number
             elif any(word in words for word in _QUOTED.findall(line)):
-                yield from (number, number + 1)  # A name, and below it the value.
+                yield from (number, number + 1)  # A name; the line below has its value.
 
-    def _block(self, home: _Home, address: str, behind: set[int]) -> Excerpt:
-        place = home.interface.resources[address].place
+    def _excerpt(self, block: _Block, address: str, behind: set[int]) -> Excerpt:
+        place = block.interface.resources[address].place
         text, end = self._text(place.path), self._end(place)
-        block = range(place.line, end + 1)
-        every = {n for n in block if text[n - 1].lstrip().startswith("for_each ")}
-        shown = {place.line, *every, *behind, end} if behind else set(block[:_FEW])
+        numbers = range(place.line, end + 1)
+        for_each = {n for n in numbers if text[n - 1].lstrip().startswith("for_each ")}
+        shown = {place.line, *for_each, *behind, end} if behind else set(numbers[:_FEW])
         lines = (Line(n, text[n - 1], n in behind) for n in sorted(shown))
         return Excerpt(address, place, tuple(lines))
 
-    def _section(self, home: _Home, excerpts: Sequence[Excerpt]) -> Excerpt:
-        """Return what the environment file says of a module and of what the excerpts use of it."""
-        path = PurePosixPath("environments", self._environment.path.name)
-        text, document = self._text(path), self._environment.document
-        where = home.use.where(home.instance)
+    def _section(self, block: _Block, excerpts: Sequence[Excerpt]) -> Excerpt:
+        """Return the lines of the environment file for a module and the variables in excerpts."""
+        text, document = self._text(self.path), self._environment.document
+        where = block.use.where(block.instance)
         lines = (line for excerpt in excerpts for line in excerpt.lines)
         using = (line.text for line in lines if line.behind or "for_each" in line.text)
         names = {name for each in using for name in _VARIABLE.findall(each)}
-        module = ("modules", home.use.name)
+        module = ("modules", block.use.name)
         shown = {
             document.position(way, key=True)[0]: False
             for way in (module, (*module, "version"), where)
         }
-        for name in names & set(home.instance.inputs):
+        for name in names & set(block.instance.inputs):
             first = document.position((*where, name), key=True)[0]
             shown |= dict.fromkeys(_nested(text, first), True)
         return Excerpt(
             ".".join(map(str, where)),
-            Place(path, document.position(where, key=True)[0]),
+            Place(self.path, document.position(where, key=True)[0]),
             tuple(Line(n, text[n - 1], behind) for n, behind in sorted(shown.items())),
         )
 
     def _text(self, path: PurePosixPath) -> list[str]:
-        if path not in self._files:
-            text = (self._root / path).read_text(encoding="utf-8", errors="replace")
-            self._files[path] = text.splitlines()
-        return self._files[path]
+        if path not in self._lines:
+            self._lines[path] = self._files[path].decode(errors="replace").splitlines()
+        return self._lines[path]
 
     def _end(self, place: Place) -> int:
-        """Find the line on which a block ends, in HCL as ``terraform fmt`` leaves it."""
+        """Return the line on which a block ends, in HCL that ``terraform fmt`` formatted."""
         lines = self._text(place.path)
         after = range(place.line, len(lines))
         return next((n + 1 for n in after if lines[n].startswith("}")), place.line)
 
 
-def scenario_steps(root: Path, location: str) -> tuple[str, ...]:
-    """Return what a scenario demands: its steps without the setting, and the rows below them.
+def scenario_steps(feature: str, line: int) -> tuple[str, ...]:
+    """Return the steps of a scenario without ``Given the planned stack``, with their tables.
 
-    ``location`` is that of a scenario, or of a row of an outline, whose values are filled in.
+    ``feature`` is the text of a feature file. ``line`` is the line of a scenario, or of a row of
+    an outline, whose values replace the placeholders.
     """
-    path, _, line = location.rpartition(":")
-    lines = [each.strip() for each in (root / path).read_text(encoding="utf-8").splitlines()]
-    row = example_row(lines, int(line))
-    start = int(line)
+    lines = [each.strip() for each in feature.splitlines()]
+    row = example_row(lines, line)
+    start = line
     while start > 1 and not _SCENARIO.match(lines[start - 1]):
         start -= 1
     steps: list[str] = []
@@ -207,7 +211,7 @@ def _address(match: re.Match[str]) -> str:
 
 
 def _nested(lines: Sequence[str], first: int) -> Iterator[int]:
-    """Yield a line and those that are written below it, a few at most."""
+    """Yield a line and up to six lines that are nested below it."""
     indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
     yield first
     for number in range(first + 1, min(first + _FEW, len(lines)) + 1):

@@ -1,17 +1,16 @@
-"""What an upgrade does, for people and for machines."""
+"""The effects of an upgrade."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 from finbase.plan.effects import Argument, Effect, Kind
-from finbase.report import document
-from finbase.upgrade.preview import InputChange, ModuleUpgrade, Upgrade
+from finbase.upgrade.preview import InputChange, Upgrade
 
-__all__ = ["SCHEMA_VERSION", "render_json", "render_nothing", "text"]
-
-SCHEMA_VERSION = 1
+__all__ = ["NoUpgradeReport", "UpgradeReport"]
 
 _MARKS: dict[Kind, str] = {
     "added": "+",
@@ -20,48 +19,95 @@ _MARKS: dict[Kind, str] = {
     "replaced": "-/+",
     "destroyed": "-",
 }
-_MOST = 76
+_LONGEST = 76
 
 
-def text(upgrade: Upgrade) -> str:
-    """Tell all that an upgrade does; what would be lost stands at the end, where it is seen."""
-    return "\n".join(_lines(upgrade))
+@dataclass(frozen=True)
+class UpgradeReport:
+    """What an upgrade of an environment changes."""
 
+    command: ClassVar[str] = "upgrade"
+    upgrade: Upgrade
 
-def _lines(upgrade: Upgrade) -> Iterator[str]:
-    name = upgrade.before.name
-    for module in upgrade.modules:
-        yield f"{name}: {module.name} {module.before} -> {module.after}"
-        yield from _inputs(module)
-        for note in module.notes:
-            yield f"  from {note.before} to {note.after}"
-            yield from (f"    {line}".rstrip() for line in note.text.splitlines())
-    if upgrade.after is None:
+    def text(self) -> str:
+        """Return the new versions, inputs, notes and effects; data loss comes last."""
+        return "\n".join(self._lines())
+
+    def document(self) -> dict[str, Any]:
+        """Return the modules with their changes, the problems, and the effects of the plan."""
+        upgrade = self.upgrade
+        return {
+            "environment": upgrade.before.name,
+            "modules": [
+                {
+                    "name": module.name,
+                    "before": str(module.before),
+                    "after": str(module.after),
+                    "inputs": [asdict(change) for change in module.inputs],
+                    "notes": [
+                        {"before": str(n.before), "after": str(n.after), "text": n.text}
+                        for n in module.notes
+                    ],
+                }
+                for module in upgrade.modules
+            ],
+            "problems": [str(problem) for problem in upgrade.problems],
+            "effects": [asdict(effect) for effect in upgrade.effects],
+            "data_loss": bool(upgrade.losses),
+        }
+
+    def _lines(self) -> Iterator[str]:
+        upgrade = self.upgrade
+        for module in upgrade.modules:
+            yield f"{upgrade.before.name}: {module.name} {module.before} -> {module.after}"
+            for change in module.inputs:
+                yield f"  input {change.name}: {_input(change)}"
+            for note in module.notes:
+                yield f"  from {note.before} to {note.after}"
+                yield from (f"    {line}".rstrip() for line in note.text.splitlines())
         yield ""
-        yield f"{upgrade.before.document.path} does not fit yet; with the new pins it would say:"
-        yield from map(str, upgrade.problems)
-        return
-    counts = Counter(effect.kind for effect in upgrade.effects)
-    yield ""
-    yield "plan: " + ", ".join(f"{counts[kind]} {kind}" for kind in _MARKS)
-    for effect in upgrade.effects:
-        yield from _effect(effect)
-    for effect in upgrade.losses:
-        yield f"DATA LOSS: {effect.address} is {effect.kind}, and with it goes {effect.loses}"
+        if upgrade.after is None:
+            yield f"{upgrade.before.document.path} is not valid with the new versions:"
+            yield from map(str, upgrade.problems)
+            return
+        counts = Counter(effect.kind for effect in upgrade.effects)
+        yield "plan: " + ", ".join(f"{counts[kind]} {kind}" for kind in _MARKS)
+        for effect in upgrade.effects:
+            yield from _effect(effect)
+        for effect in upgrade.losses:
+            yield f"DATA LOSS: {effect.address} is {effect.kind}, which loses {effect.loses}"
 
 
-def _inputs(module: ModuleUpgrade) -> Iterator[str]:
-    for change in module.inputs:
-        yield f"  input {change.name}: {_input(change)}"
+@dataclass(frozen=True)
+class NoUpgradeReport:
+    """An environment that already has the newest releases."""
+
+    command: ClassVar[str] = "upgrade"
+    environment: str
+    module: str
+
+    def text(self) -> str:
+        """Return that there is nothing to upgrade."""
+        return f"{self.environment} has the newest release of {self.module or 'every module'}"
+
+    def document(self) -> dict[str, Any]:
+        """Return the document of an upgrade without changes."""
+        return {
+            "environment": self.environment,
+            "modules": [],
+            "problems": [],
+            "effects": [],
+            "data_loss": False,
+        }
 
 
 def _input(change: InputChange) -> str:
-    said = change.what
+    text = change.what
     if change.before and change.after:
-        said += f", {change.after} instead of {change.before}"
+        text += f", {change.after} instead of {change.before}"
     elif change.after:
-        said += f", default {change.after}"
-    return f"{said} (the environment gives it)" if change.given else said
+        text += f", default {change.after}"
+    return f"{text} (the environment sets it)" if change.given else text
 
 
 def _effect(effect: Effect) -> Iterator[str]:
@@ -77,37 +123,4 @@ def _argument(argument: Argument) -> str:
 
 
 def _short(value: str) -> str:
-    return value if len(value) <= _MOST else f"{value[: _MOST - 1]}…"
-
-
-def render_json(upgrade: Upgrade) -> str:
-    """Return the JSON document as text."""
-    return document.render(
-        SCHEMA_VERSION,
-        environment=upgrade.before.name,
-        modules=[
-            {
-                "name": module.name,
-                "before": str(module.before),
-                "after": str(module.after),
-                "inputs": [vars(change) for change in module.inputs],
-                "notes": [
-                    {"before": str(n.before), "after": str(n.after), "text": n.text}
-                    for n in module.notes
-                ],
-            }
-            for module in upgrade.modules
-        ],
-        problems=[str(problem) for problem in upgrade.problems],
-        effects=[
-            {**vars(effect), "arguments": [vars(each) for each in effect.arguments]}
-            for effect in upgrade.effects
-        ],
-        data_loss=bool(upgrade.losses),
-    )
-
-
-def render_nothing(environment: str) -> str:
-    """Return the same document for an environment that nothing newer is there for."""
-    nothing: dict[str, list[str]] = {"modules": [], "problems": [], "effects": []}
-    return document.render(SCHEMA_VERSION, environment=environment, **nothing, data_loss=False)
+    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"

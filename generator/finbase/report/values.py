@@ -1,36 +1,41 @@
-"""The values of an environment, for people and as JSON."""
+"""The values of an environment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 from finbase.render.values import Value
-from finbase.report import document
+from finbase.report.columns import columns
 
-__all__ = ["SCHEMA_VERSION", "render_json", "table"]
+__all__ = ["ValuesReport"]
 
-SCHEMA_VERSION = 1
-_LONGEST = 60
-
-
-def table(values: Sequence[Value]) -> str:
-    """Write a line for each value: name, value, where it comes from."""
-    names = max(len(value.name) for value in values)
-    texts = min(max(len(_text(value)) for value in values), _LONGEST)
-    return "\n".join(
-        f"{value.name:{names}}  {_text(value):{texts}}  {_origin(value)}".rstrip()
-        for value in values
-    )
+_WIDEST = 60
 
 
-def render_json(environment: str, values: Sequence[Value]) -> str:
-    """Return the JSON document as text."""
-    return document.render(
-        SCHEMA_VERSION, environment=environment, values=[vars(value) for value in values]
-    )
+@dataclass(frozen=True)
+class ValuesReport:
+    """The values of an environment, or of one of its modules."""
+
+    command: ClassVar[str] = "show"
+    environment: str
+    values: Sequence[Value]
+
+    def text(self) -> str:
+        """Return a row per value: its name, the value, and its origin."""
+        rows = [(value.name, _value(value), _origin(value)) for value in self.values]
+        return columns(rows, widest=_WIDEST)
+
+    def document(self) -> dict[str, Any]:
+        """Return the values with their origins."""
+        return {
+            "environment": self.environment,
+            "values": [asdict(value) for value in self.values],
+        }
 
 
-def _text(value: Value) -> str:
+def _value(value: Value) -> str:
     if value.secret:
         return "(secret)"
     return "-" if value.origin == "unset" else value.text

@@ -1,4 +1,4 @@
-"""Verdicts as a JSON document whose shape is versioned."""
+"""Write verdicts as a JSON document, and read them back to merge them."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from finbase.ci.merge import Part
 from finbase.errors import FinbaseError
 from finbase.judge.catalogue import Failure
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
+from finbase.report.documents import SCHEMA_VERSIONS, dump
 
-__all__ = ["SCHEMA_VERSION", "document", "read_part", "render"]
+__all__ = ["document", "read_part", "render"]
 
-SCHEMA_VERSION = 1
-"""Raised when a key changes its meaning or goes; a new key does not raise it."""
+_PCI = "PCI DSS "
 
 
 def document(verdicts: Iterable[Verdict]) -> dict[str, Any]:
-    """Return the document: ``environments`` in the given order, with failures and scenarios."""
+    """Return the content: ``environments`` in the order of the verdicts."""
     environments = [_environment(verdict) for verdict in verdicts]
     return {
-        "schema_version": SCHEMA_VERSION,
         "finbase_version": metadata.version("finbase"),
         "passed": all(environment["passed"] for environment in environments),
         "environments": environments,
     }
 
 
-def render(verdicts: Iterable[Verdict]) -> str:
-    """Return the document as text, ASCII only, with a newline at its end."""
-    return json.dumps(document(verdicts), indent=2) + "\n"
+def render(verdicts: Iterable[Verdict]) -> bytes:
+    """Return the document of ``finbase check --json``."""
+    return dump("check", document(verdicts))
 
 
 def _environment(verdict: Verdict) -> dict[str, Any]:
@@ -84,18 +83,19 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-_PCI = "PCI DSS "
-
-
 def read_part(data: bytes, path: str) -> Part:
-    """Read a file of verdicts; raises ``FinbaseError`` where it is none that can be merged."""
+    """Read a file that ``finbase check --json`` wrote.
+
+    Raises ``FinbaseError`` if it is damaged, or has the format of another version.
+    """
+    expected = SCHEMA_VERSIONS["check"]
     try:
         document = json.loads(data)
         version = document["schema_version"]
-        if version != SCHEMA_VERSION:
+        if version != expected:
             raise FinbaseError(
-                f"{path} is of another format: schema_version {version}, not {SCHEMA_VERSION}",
-                "write and merge the verdicts with the same finbase",
+                f"{path} has schema_version {version}, not {expected}",
+                "write and merge the verdicts with the same version of finbase",
             )
         return Part(
             path,
@@ -104,8 +104,8 @@ def read_part(data: bytes, path: str) -> Part:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FinbaseError(
-            f"{path} holds no verdicts: {type(error).__name__}: {error}",
-            "merge what `finbase check --json FILE` wrote",
+            f"{path} does not contain verdicts: {type(error).__name__}: {error}",
+            "merge files that `finbase check --json FILE` wrote",
         ) from error
 
 
@@ -118,7 +118,7 @@ def _read_verdict(data: Mapping[str, Any]) -> Verdict:
         cached_at=datetime.fromisoformat(reached) if reached else None,
     )
     if verdict.passed is not data["passed"]:
-        raise ValueError(f"{verdict.environment} says that it passed, and its scenarios do not")
+        raise ValueError(f"`passed` of {verdict.environment} contradicts its scenarios")
     return verdict
 
 
@@ -128,13 +128,9 @@ def _read_failure(data: Mapping[str, Any]) -> Failure:
         severity=data["severity"],
         title=data["title"],
         requirement=data["requirement"],
-        pci=tuple(_read_bare(data["requirements"])),
+        pci=tuple(n.removeprefix(_PCI) for n in data["requirements"] if n.startswith(_PCI)),
         overlaps=(),
     )
-
-
-def _read_bare(requirements: Iterable[str]) -> Iterable[str]:
-    return (each.removeprefix(_PCI) for each in requirements if each.startswith(_PCI))
 
 
 def _read_scenario(data: Mapping[str, Any]) -> Scenario:

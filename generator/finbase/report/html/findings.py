@@ -1,55 +1,55 @@
-"""What a report says of one environment: its findings, its network and its modules."""
+"""One chapter of the evidence report: an environment's findings, network and modules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
 from finbase.plan.flows import whole
 from finbase.plan.network import outlet
 from finbase.plan.picture import pinned
-from finbase.report import drawing
+from finbase.report.drawing.draw import SUBJECTS, draw
 from finbase.report.html.links import Linked, Links
 from finbase.report.sources import Excerpt, Sources, scenario_steps
 
 if TYPE_CHECKING:
-    from finbase.environment.model import Environment
+    from finbase.plan.network import Network
     from finbase.plan.picture import Picture
 
 __all__ = ["Chapter", "Finding", "Subject", "chapter"]
 
 _MOST = 12
-"""How many places in HCL a finding shows line by line; the others are linked."""
+"""How many blocks of HCL a finding shows; it links to the others."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One environment of a report; none where a plan is not said to be one's.
+    """One environment of a report; ``sources`` is None if the plan has no environment file.
 
-    ``given``: the plan was handed in, so what it was made from need not be what lies here.
+    ``given`` says that finbase did not make the plan, so the plan may come from other files than
+    those of the project.
     """
 
     verdict: Verdict
     picture: Picture
-    environment: Environment | None = None
+    sources: Sources | None = None
     given: bool = False
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A scenario: what it demands, and what it saw."""
+class ScenarioView:
+    """A scenario with its steps and its evidence, a sequence of linked texts per line."""
 
     scenario: Scenario
     link: Linked
-    demands: tuple[str, ...]
-    seen: tuple[Sequence[Linked], ...]
+    steps: tuple[str, ...]
+    evidence: tuple[Sequence[Linked], ...]
 
 
 @dataclass(frozen=True)
-class Cut:
+class ExcerptView:
     """An excerpt with links to its lines."""
 
     excerpt: Excerpt
@@ -59,29 +59,34 @@ class Cut:
 
 @dataclass(frozen=True)
 class Finding:
-    """A failure of the catalogue in one environment, and all that is known of it."""
+    """A failure of the catalogue in one environment; ``more`` is HCL that is only linked."""
 
     row: FailureRow
     anchor: str
-    scenarios: tuple[Shown, ...]
-    hcl: tuple[Cut, ...]
-    more: tuple[Cut, ...]
-    yaml: tuple[Cut, ...]
+    scenarios: tuple[ScenarioView, ...]
+    hcl: tuple[ExcerptView, ...]
+    more: tuple[ExcerptView, ...]
+    yaml: tuple[ExcerptView, ...]
 
     @property
     def absent(self) -> bool:
-        """Whether the failure is shown to be absent."""
+        """Whether the plan was shown not to have the failure."""
         return self.row.status == "passed"
 
     @property
-    def seen(self) -> int:
-        """How many things were seen."""
-        return sum(len(shown.seen) for shown in self.scenarios)
+    def lines(self) -> int:
+        """The number of lines of evidence."""
+        return sum(len(scenario.evidence) for scenario in self.scenarios)
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """All that is said of one environment; pictures are SVG, tables hold the same in words."""
+    """The content of one environment's chapter.
+
+    ``pictures`` are SVG; ``subnets``, ``flows`` and ``modules`` are rows of tables with the same
+    content. ``others`` are scenarios that belong to no failure. ``broken`` counts the flows that
+    only one of their ends allows.
+    """
 
     name: str
     anchor: str
@@ -89,7 +94,7 @@ class Chapter:
     given: bool
     path: Linked | None
     findings: tuple[Finding, ...]
-    others: tuple[Shown, ...]
+    others: tuple[ScenarioView, ...]
     pictures: dict[str, str]
     subnets: tuple[tuple[str, ...], ...]
     flows: tuple[tuple[Sequence[Linked], ...], ...]
@@ -98,23 +103,27 @@ class Chapter:
 
     @property
     def absent(self) -> int:
-        """How many failures of the catalogue are absent."""
+        """The number of failures of the catalogue that the plan does not have."""
         return sum(finding.absent for finding in self.findings)
 
 
-def chapter(subject: Subject, anchor: str, root: Path, links: Links) -> Chapter:
-    """Gather what is said of one environment; ``anchor`` begins every id in it."""
-    verdict, picture = subject.verdict, subject.picture
-    sources = Sources(root, subject.environment) if subject.environment else None
-    path = f"environments/{subject.environment.path.name}" if subject.environment else ""
-    network = picture.network
+def chapter(subject: Subject, anchor: str, features: Mapping[str, str], links: Links) -> Chapter:
+    """Return the content of a chapter.
 
-    def shown(scenario: Scenario) -> Shown:
-        return Shown(
+    ``anchor`` starts every id in it. ``features`` maps paths of feature files to their texts.
+    """
+    verdict, picture, sources = subject.verdict, subject.picture, subject.sources
+    path = str(sources.path) if sources else ""
+    network = picture.network
+    available = {"modules": picture.modules, "network": network.subnets, "flows": network.flows}
+
+    def view(scenario: Scenario) -> ScenarioView:
+        feature, _, line = scenario.location.rpartition(":")
+        return ScenarioView(
             scenario,
             links.location(scenario.location),
-            scenario_steps(root, scenario.location),
-            tuple(links.text(line, sources) for line in scenario.evidence.splitlines()),
+            scenario_steps(features[feature], int(line)),
+            tuple(links.text(text, sources) for text in scenario.evidence.splitlines()),
         )
 
     return Chapter(
@@ -124,39 +133,14 @@ def chapter(subject: Subject, anchor: str, root: Path, links: Links) -> Chapter:
         given=subject.given,
         path=Linked(path, links.to(path, 1)) if path else None,
         findings=tuple(
-            _finding(row, anchor, tuple(map(shown, row.scenarios)), sources, links)
+            _finding(row, anchor, tuple(map(view, row.scenarios)), sources, links)
             for row in verdict.by_failure()
         ),
-        others=tuple(shown(each) for each in verdict.scenarios if not each.failure_ids),
-        pictures={
-            subject_: drawing.draw(picture, subject_, f"{anchor}-{subject_}")
-            for subject_ in drawing.SUBJECTS
-            if {"modules": picture.modules, "network": network.subnets, "flows": network.flows}[
-                subject_
-            ]
-        },
-        subnets=tuple(
-            (
-                each.tier,
-                each.zone,
-                each.cidr,
-                each.table or "none of its own",
-                outlet(network, each),
-            )
-            for each in sorted(network.subnets, key=lambda s: (network.tiers.index(s.tier), s.zone))
-        ),
+        others=tuple(view(each) for each in verdict.scenarios if not each.failure_ids),
+        pictures={s: draw(picture, s, f"{anchor}-{s}") for s in SUBJECTS if available[s]},
+        subnets=tuple(_subnets(network)),
         flows=tuple(
-            tuple(
-                links.text(text, sources)
-                for text in (
-                    flow.source,
-                    flow.target,
-                    f"{flow.protocol} {flow.ports}".strip(),
-                    flow.description,
-                    " and ".join(dict.fromkeys(filter(None, (flow.outward, flow.inward)))),
-                )
-            )
-            for flow in network.flows
+            tuple(links.text(text, sources) for text in cells) for cells in _flows(network)
         ),
         broken=sum(not whole(flow) for flow in network.flows),
         modules=tuple(_modules(picture)),
@@ -166,27 +150,40 @@ def chapter(subject: Subject, anchor: str, root: Path, links: Links) -> Chapter:
 def _finding(
     row: FailureRow,
     anchor: str,
-    scenarios: tuple[Shown, ...],
+    scenarios: tuple[ScenarioView, ...],
     sources: Sources | None,
     links: Links,
 ) -> Finding:
     evidence = [line for each in scenarios for line in each.scenario.evidence.splitlines()]
     hcl, yaml = sources.behind(evidence) if sources else ([], [])
-    cuts = tuple(_cut(excerpt, links) for excerpt in hcl)
+    views = tuple(_view(excerpt, links) for excerpt in hcl)
     return Finding(
         row=row,
         anchor=f"{anchor}-{row.id}",
         scenarios=scenarios,
-        hcl=cuts[:_MOST],
-        more=cuts[_MOST:],
-        yaml=tuple(_cut(excerpt, links) for excerpt in yaml),
+        hcl=views[:_MOST],
+        more=views[_MOST:],
+        yaml=tuple(_view(excerpt, links) for excerpt in yaml),
     )
 
 
-def _cut(excerpt: Excerpt, links: Links) -> Cut:
+def _view(excerpt: Excerpt, links: Links) -> ExcerptView:
     path = str(excerpt.place.path)
     hrefs = tuple(links.to(path, line.number) for line in excerpt.lines)
-    return Cut(excerpt, links.place(excerpt.place), hrefs)
+    return ExcerptView(excerpt, links.place(excerpt.place), hrefs)
+
+
+def _subnets(network: Network) -> Iterator[tuple[str, ...]]:
+    for subnet in sorted(network.subnets, key=lambda s: (network.tiers.index(s.tier), s.zone)):
+        table = subnet.table or "none of its own"
+        yield subnet.tier, subnet.zone, subnet.cidr, table, outlet(network, subnet)
+
+
+def _flows(network: Network) -> Iterator[tuple[str, ...]]:
+    for flow in network.flows:
+        rules = " and ".join(dict.fromkeys(filter(None, (flow.outward, flow.inward))))
+        traffic = f"{flow.protocol} {flow.ports}".strip()
+        yield flow.source, flow.target, traffic, flow.description, rules
 
 
 def _modules(picture: Picture) -> Iterator[tuple[str, str, int, tuple[str, ...]]]:

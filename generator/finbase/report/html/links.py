@@ -16,7 +16,7 @@ __all__ = ["Linked", "Links"]
 
 
 class Linked(NamedTuple):
-    """A part of a text, and what it links to; most link to nothing."""
+    """A part of a text, and the address that it links to, or an empty string."""
 
     text: str
     href: str = ""
@@ -24,7 +24,10 @@ class Linked(NamedTuple):
 
 @dataclass(frozen=True)
 class Links:
-    """How a report in ``base`` refers to files of the project at ``root``."""
+    """Links from a report in the folder ``base`` to files of the project at ``root``.
+
+    Both are absolute paths.
+    """
 
     root: Path
     base: Path
@@ -39,11 +42,11 @@ class Links:
         return self.to(str(place.path), place.line)
 
     def location(self, location: str) -> Linked:
-        """Link ``features/x.feature:12``."""
+        """Link a location such as ``features/x.feature:12``."""
         path, _, line = location.rpartition(":")
         return Linked(location, self.to(path, int(line)))
 
     def text(self, text: str, sources: Sources | None) -> Sequence[Linked]:
-        """Link each resource that a text names to where it is written."""
+        """Link each resource in a text to its block of HCL."""
         pieces: list[Piece] = sources.pieces(text) if sources else [(text, None)]
         return [Linked(piece, self.place(place) if place else "") for piece, place in pieces]

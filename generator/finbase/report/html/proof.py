@@ -1,4 +1,4 @@
-"""The proof matrix that ``finbase prove --json`` wrote, read back for a report."""
+"""Read the proof matrix that ``finbase prove --json`` wrote."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from finbase.errors import FinbaseError
-from finbase.report.matrix import SCHEMA_VERSION
+from finbase.report.documents import SCHEMA_VERSIONS
 
 __all__ = ["Mutation", "read_proof"]
 
@@ -16,7 +16,7 @@ _HINT = "make it with `finbase prove --json matrix.json`"
 
 @dataclass(frozen=True)
 class Mutation:
-    """A failure that was put back: how, where, and what fell."""
+    """A failure that was introduced on purpose, and the failures that the scenarios reported."""
 
     id: str
     failure: str
@@ -27,20 +27,20 @@ class Mutation:
 
     @property
     def caught(self) -> bool:
-        """Whether its own scenarios fell, and no others."""
+        """Whether the right scenarios failed, and no others."""
         return self.outcome == "caught"
 
 
 def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutation, ...]:
-    """Read a matrix; ``name`` is what messages call it, ``catalogue`` the ids of the failures.
+    """Read a matrix; ``name`` names it in messages, ``catalogue`` has the ids of the failures.
 
-    Raises ``FinbaseError`` if it is none, shows nothing, or shows a failure of another catalogue.
+    Raises ``FinbaseError`` if it is invalid, empty, or has an id that the catalogue lacks.
     """
     try:
         document = json.loads(data)
-        if document["schema_version"] != SCHEMA_VERSION:
+        if document["schema_version"] != SCHEMA_VERSIONS["prove"]:
             version = document["schema_version"]
-            raise FinbaseError(f"{name} is a proof matrix of version {version!r}", _HINT)
+            raise FinbaseError(f"{name} is a proof matrix with schema_version {version!r}", _HINT)
         mutations = tuple(
             Mutation(
                 id=str(each["id"]),
@@ -55,11 +55,11 @@ def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutat
     except (ValueError, KeyError, TypeError) as error:
         raise FinbaseError(f"{name} is not a proof matrix", _HINT) from error
     if not mutations:
-        raise FinbaseError(f"{name} holds no mutations, so it proves nothing", _HINT)
+        raise FinbaseError(f"{name} contains no mutations, so it proves nothing", _HINT)
     for mutation in mutations:
         if mutation.failure not in catalogue:
             raise FinbaseError(
-                f"{name}: {mutation.failure!r} is no failure of features/failures.yaml",
-                f"it is of another catalogue; {_HINT}",
+                f"{name}: {mutation.failure!r} is not in features/failures.yaml",
+                f"the matrix was made with another catalogue; {_HINT}",
             )
     return mutations

@@ -1,4 +1,4 @@
-"""The pictures of a plan as text for other tools: Mermaid for documents, DOT for Graphviz."""
+"""Write a plan as a Mermaid flowchart, for Markdown documents."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from finbase.report.drawing.canvas import clean
 if TYPE_CHECKING:
     from finbase.plan.network import Network
     from finbase.plan.picture import Picture
-    from finbase.report.drawing import Subject
+    from finbase.report.drawing.draw import Subject
 
-__all__ = ["dot", "mermaid"]
+__all__ = ["mermaid"]
 
 
 @dataclass(frozen=True)
 class _Node:
-    """What an edge can end at; ``within`` names the frame that it stands in, if any."""
+    """A node; ``within`` names the frame around it, if any."""
 
     key: str
     lines: tuple[str, ...]
@@ -32,7 +32,7 @@ class _Node:
 
 @dataclass(frozen=True)
 class _Edge:
-    """An arrow; ``broken`` where nothing comes through."""
+    """An arrow; ``broken`` draws it dashed, because no traffic is possible."""
 
     source: str
     target: str
@@ -46,19 +46,19 @@ class _Graph:
     edges: tuple[_Edge, ...]
 
     def frames(self) -> dict[str, list[tuple[str, _Node]]]:
-        """The nodes by frame, each with an id that any tool takes."""
+        """Return the nodes by frame, each with its id."""
         frames: dict[str, list[tuple[str, _Node]]] = {}
         for number, node in enumerate(self.nodes):
             frames.setdefault(node.within, []).append((f"n{number}", node))
         return frames
 
     def ids(self) -> dict[str, str]:
-        """The id of each node by its key."""
+        """Return the id of each node by its key."""
         return {node.key: f"n{number}" for number, node in enumerate(self.nodes)}
 
 
 def mermaid(picture: Picture, subject: Subject) -> str:
-    """Write a picture as a Mermaid flowchart."""
+    """Return a diagram as a Mermaid flowchart."""
     graph = _GRAPHS[subject](picture)
     lines = ["flowchart TB" if subject == "network" else "flowchart LR"]
     for number, (frame, nodes) in enumerate(graph.frames().items()):
@@ -74,30 +74,6 @@ def mermaid(picture: Picture, subject: Subject) -> str:
         label = f"|{_mermaid([edge.label])}|" if edge.label else ""
         lines.append(f"  {ids[edge.source]} {arrow}{label} {ids[edge.target]}")
     return "\n".join(lines) + "\n"
-
-
-def dot(picture: Picture, subject: Subject) -> str:
-    """Write a picture as a graph for Graphviz."""
-    graph = _GRAPHS[subject](picture)
-    lines = [
-        f"digraph {subject} {{",
-        f"  rankdir={'BT' if subject == 'network' else 'LR'};",
-        '  node [shape=box, fontname="sans-serif"];',
-        '  edge [fontname="sans-serif"];',
-    ]
-    for number, (frame, nodes) in enumerate(graph.frames().items()):
-        indent = "    " if frame else "  "
-        if frame:
-            lines += [f"  subgraph cluster_{number} {{", f"    label={_dot([frame])};"]
-        lines += [f"{indent}{id_} [label={_dot(node.lines)}];" for id_, node in nodes]
-        if frame:
-            lines.append("  }")
-    ids = graph.ids()
-    for edge in graph.edges:
-        looks = [f"label={_dot([edge.label])}"] * bool(edge.label) + ["style=dashed"] * edge.broken
-        look = f" [{', '.join(looks)}]" if looks else ""
-        lines.append(f"  {ids[edge.source]} -> {ids[edge.target]}{look};")
-    return "\n".join([*lines, "}"]) + "\n"
 
 
 def _modules(picture: Picture) -> _Graph:
@@ -144,9 +120,9 @@ def _network(picture: Picture) -> _Graph:
 def _network_nodes(network: Network) -> Iterator[_Node]:
     zones = {subnet.address: subnet.zone for subnet in network.subnets}
     for gateway in network.gateways:
-        words = "Internet gateway" if gateway.kind == "internet" else "NAT gateway"
+        title = "Internet gateway" if gateway.kind == "internet" else "NAT gateway"
         ip = (f"elastic IP {name_of(gateway.ip)}",) if gateway.ip else ()
-        yield _Node(gateway.address, (words, *ip), zones.get(gateway.subnet, ""))
+        yield _Node(gateway.address, (title, *ip), zones.get(gateway.subnet, ""))
     for subnet in network.subnets:
         lines = (f"{subnet.tier} {subnet.cidr}", outlet(network, subnet))
         yield _Node(subnet.address, lines, subnet.zone)
@@ -162,10 +138,10 @@ def _network_edges(network: Network) -> Iterator[_Edge]:
                 yield _Edge(subnet.address, route.target, route.destination)
     for gateway in network.gateways:
         if gateway.subnet in known:
-            yield _Edge(gateway.address, gateway.subnet, "lies in")
+            yield _Edge(gateway.address, gateway.subnet, "in")
     for member in network.members:
         for address in member.subnets:
-            yield _Edge(member.address, address, "lies in")
+            yield _Edge(member.address, address, "in")
 
 
 _GRAPHS: dict[str, Callable[[Picture], _Graph]] = {
@@ -176,14 +152,7 @@ _GRAPHS: dict[str, Callable[[Picture], _Graph]] = {
 
 
 def _mermaid(lines: tuple[str, ...] | list[str]) -> str:
-    """Quote a label; Mermaid knows entities by number or name, written with ``#``."""
+    """Return a quoted label; Mermaid writes entities with ``#`` instead of ``&``."""
     codes = str.maketrans({character: f"#{ord(character)};" for character in '#"<>&`\\|'})
     text = "<br>".join(clean(line).translate(codes) for line in lines if line)
     return f'"{" ".join(text.split())}"'
-
-
-def _dot(lines: tuple[str, ...] | list[str]) -> str:
-    """Quote a label; a backslash begins an escape of DOT's own."""
-    escaped = (clean(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines if line)
-    text = "\\n".join(" ".join(line.split()) for line in escaped)
-    return f'"{text}"'

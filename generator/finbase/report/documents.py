@@ -1,0 +1,52 @@
+"""The two forms of a report: text for people, and a JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Protocol
+
+__all__ = ["SCHEMA_VERSIONS", "Report", "dump", "render"]
+
+SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
+    "affected": 1,
+    "check": 1,
+    "diff": 1,
+    "doctor": 2,
+    "outdated": 1,
+    "plan": 1,
+    "prove": 1,
+    "rehearse": 2,
+    "release": 1,
+    "render": 2,
+    "rules": 1,
+    "show": 1,
+    "upgrade": 1,
+}
+"""The version of each command's document; ``shapes/COMMAND.json`` is its JSON Schema.
+
+Raise it when a key is renamed, removed or changes its meaning. A new key does not raise it.
+"""
+
+
+class Report(Protocol):
+    """The result of one command, ready to be shown or written."""
+
+    command: ClassVar[str]
+
+    def text(self) -> str:
+        """Return the lines for people, without a newline at the end."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the content of the JSON document, without its version."""
+
+
+def render(report: Report) -> bytes:
+    """Return the JSON document of a report: ASCII only, with a newline at the end."""
+    return dump(report.command, report.document())
+
+
+def dump(command: str, document: Mapping[str, Any]) -> bytes:
+    """Return a document as JSON, with the version of its shape as the first key."""
+    versioned = {"schema_version": SCHEMA_VERSIONS[command], **document}
+    return json.dumps(versioned, indent=2).encode() + b"\n"

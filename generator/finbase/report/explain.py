@@ -1,0 +1,137 @@
+"""The explanation of a code, an input, or a failure of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from finbase.contract.contract import Input
+from finbase.contract.registry import Registry
+from finbase.environment.rules.handbook import Bound, Reading, bounds, find_input, readings
+from finbase.environment.rules.index import RULES, TITLES
+from finbase.environment.rules.rule import Change, Rule
+from finbase.errors import FinbaseError
+from finbase.judge.catalogue import Failure
+from finbase.render.validation import words
+from finbase.report.columns import columns
+from finbase.report.examples import scalar
+from finbase.source.scalars import closest, shown
+
+__all__ = ["Catalogue", "explain"]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The failures of a project.
+
+    ``scenarios`` maps the id of a failure to the locations and titles of its scenarios. ``page``
+    is the path of the documentation of the failures, if the project has one.
+    """
+
+    failures: Sequence[Failure] = ()
+    scenarios: Mapping[str, Sequence[str]] | None = None
+    page: str = ""
+
+
+def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> str:
+    """Return what a code, an input or a failure requires, why, and examples.
+
+    Upper and lower case are equal. Raises ``FinbaseError`` if the name is unknown.
+    """
+    limits = {bound.name: bound for bound in bounds(registry)}
+    for rule in RULES:
+        if rule.code == name.upper():
+            return _rule(rule, width)
+    for reading in readings():
+        if reading.code == name.upper():
+            return _reading(reading, limits.values(), width)
+    if bound := limits.get(name.lower()):
+        return _bound(bound, width)
+    module, _, rest = name.lower().partition(".")
+    if module in registry.names and (input_ := find_input(registry, f"{module}.{rest}")):
+        return _input(module, input_, width)
+    failures = {failure.id.upper(): failure for failure in catalogue.failures}
+    if failure := failures.get(name.upper()):
+        facts = list(_failure(failure, catalogue))
+        return _entry(f"{failure.id}: {failure.title}", "", facts, width)
+    ids = [failure.id for failure in failures.values()]
+    near = closest(name.upper(), [*TITLES, *ids]) or closest(name.lower(), limits)
+    suggestion = f"{near} " if near else ""
+    raise FinbaseError(
+        f"{shown(name)} is not a code, an input or a failure of the catalogue",
+        f"{suggestion}`finbase rules` lists codes and inputs, features/failures.yaml the failures",
+    )
+
+
+def _rule(rule: Rule, width: int) -> str:
+    facts = [
+        ("why", rule.why),
+        ("about", ", ".join(rule.inputs)),
+        ("accepted", _example(rule.accepted)),
+        ("noted" if rule.note else "refused", _example(rule.refused)),
+        ("in the modules", f"no: {rule.yaml_only}" if rule.yaml_only else "yes"),
+        ("source", rule.source),
+    ]
+    return _entry(f"{rule.code}: {rule.title}", rule.demand, facts, width)
+
+
+def _bound(bound: Bound, width: int) -> str:
+    facts = [
+        ("why", bound.why),
+        ("accepted", "\n".join(map(_example, bound.accepted))),
+        ("refused", "\n".join(map(_example, bound.refused))),
+        ("reported as", ", ".join(bound.codes)),
+        ("source", bound.source),
+        *_see_also(bound.name),
+    ]
+    return _entry(f"{bound.name}: {bound.given.description}", words(bound.given), facts, width)
+
+
+def _input(module: str, input_: Input, width: int) -> str:
+    """Explain an input that the handbook does not describe, from its contract."""
+    name = f"{module}.{input_.name}"
+    default = "none: a value is required" if input_.required else scalar(input_.default)
+    facts = [("default", default), *_see_also(name)]
+    return _entry(f"{name}: {input_.description}", words(input_), facts, width)
+
+
+def _see_also(name: str) -> Iterator[tuple[str, str]]:
+    if related := [rule.code for rule in RULES if name in rule.inputs]:
+        yield "see also", ", ".join(related)
+
+
+def _reading(reading: Reading, limits: Iterable[Bound], width: int) -> str:
+    inputs = [bound.name for bound in limits if reading.code in bound.codes]
+    facts = [
+        ("why", reading.why),
+        ("accepted", _example(reading.accepted)),
+        ("refused", _example(reading.refused)),
+        ("source", reading.source or "finbase itself"),
+    ]
+    if inputs:
+        facts.insert(1, ("about", ", ".join(inputs)))
+        facts.append(("more", "`finbase explain INPUT` explains the bound of one input"))
+    return _entry(f"{reading.code}: {TITLES[reading.code]}", "", facts, width)
+
+
+def _failure(failure: Failure, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    scenarios = (catalogue.scenarios or {}).get(failure.id, ())
+    yield "a plan must show", failure.requirement
+    yield "severity", failure.severity
+    yield "PCI DSS v4.0.1", ", ".join(failure.pci) or "none"
+    yield "scenarios", "\n".join(scenarios) or "none, so no scenario detects it"
+    if failure.overlaps:
+        yield "fails together with", ", ".join(failure.overlaps)
+    if catalogue.page:
+        yield "why it matters", catalogue.page
+
+
+def _entry(title: str, demand: str, facts: Sequence[tuple[str, str]], width: int) -> str:
+    table = columns(facts, width=width, indent=2)
+    return "\n".join([title, *([demand] if demand else []), "", table])
+
+
+def _example(example: str | Change) -> str:
+    if isinstance(example, str):
+        return example.replace("\t", "<tab>")
+    return "\n".join(f"{name}: {scalar(value)}" for name, value in example.items())

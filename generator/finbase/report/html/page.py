@@ -1,0 +1,119 @@
+"""The evidence report as one HTML page, without scripts and without network access.
+
+Python collects the content, and the template only lays it out. Jinja escapes every value, and the
+pictures are XML trees, which are escaped when they are written. The page loads nothing: its
+Content-Security-Policy allows only its own stylesheet, by hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from finbase.report.drawing.canvas import clean, stylesheet
+from finbase.report.html import pci
+from finbase.report.html.findings import Chapter, Subject, chapter
+from finbase.report.html.links import Links
+from finbase.report.html.proof import Mutation
+
+__all__ = ["render"]
+
+_FOLDER = Path(__file__).parent
+_LEVELS = ("high", "medium", "low")
+
+
+@dataclass(frozen=True)
+class _Requirement:
+    """A requirement of PCI DSS, the controls that support it, and environments that fail it."""
+
+    number: str
+    subject: pci.Subject
+    controls: tuple[str, ...]
+    failing: tuple[str, ...]
+
+
+def render(
+    subjects: Sequence[Subject],
+    *,
+    features: Mapping[str, str],
+    links: Links,
+    day: date,
+    proof: Sequence[Mutation] = (),
+) -> str:
+    """Return the report as HTML; the same arguments return the same text.
+
+    ``features`` maps the paths of feature files to their texts.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        # Strings of a plan may contain characters that HTML does not allow.
+        finalize=lambda value: clean(value) if type(value) is str else value,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    anchors = _anchors([subject.verdict.environment for subject in subjects])
+    chapters = [
+        chapter(subject, anchor, features, links)
+        for subject, anchor in zip(subjects, anchors, strict=True)
+    ]
+    style = (_FOLDER / "page.css").read_text(encoding="utf-8") + stylesheet()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template("page.html.j2").render(
+        style=Markup(style),  # noqa: S704 - package data only
+        picture=Markup,
+        digest=digest,
+        day=day.isoformat(),
+        version=version("finbase"),
+        chapters=chapters,
+        levels=_LEVELS,
+        failures=[finding.row for finding in chapters[0].findings] if chapters else [],
+        passed=all(each.verdict.passed for each in chapters),
+        requirements=_requirements(chapters),
+        beyond=pci.BEYOND,
+        proof=proof,
+        mutations=Counter(each.failure for each in proof),
+        caught=Counter(each.failure for each in proof if each.caught),
+    )
+
+
+def _requirements(chapters: Sequence[Chapter]) -> list[_Requirement]:
+    controls: dict[str, dict[str, None]] = {}
+    failing: dict[str, dict[str, None]] = {}
+    for each in chapters:
+        for finding in each.findings:
+            for name in finding.row.requirements:
+                number = name.removeprefix("PCI DSS ")
+                controls.setdefault(number, {})[finding.row.id] = None
+                if not finding.absent:
+                    failing.setdefault(number, {})[each.name] = None
+    unknown = pci.Subject("see the standard", "not described here")
+    return [
+        _Requirement(
+            number,
+            pci.SUBJECTS.get(number, unknown),
+            tuple(controls[number]),
+            tuple(failing.get(number, ())),
+        )
+        for number in sorted(controls, key=pci.order)
+    ]
+
+
+def _anchors(names: Sequence[str]) -> list[str]:
+    """Return a unique id for each name, the name itself if that is a valid id."""
+    anchors: list[str] = []
+    for number, name in enumerate(names, 1):
+        anchor = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "plan"
+        anchors.append(anchor if anchor not in anchors else f"{anchor}-{number}")
+    return anchors

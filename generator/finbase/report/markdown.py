@@ -1,0 +1,30 @@
+"""Markdown: tables and code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["code", "table"]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
+    """Return a table; line breaks in cells become spaces, and pipes are escaped.
+
+    ``numbers`` aligns all columns but the first to the right.
+
+    >>> print(table(("key", "type"), [("name", "string | null")]))
+    | key | type |
+    |---|---|
+    | name | string \\\\| null |
+    """
+    rule = "|---|" + ("---:|" if numbers else "---|") * (len(head) - 1)
+    return "\n".join([_row(head), rule, *map(_row, rows)])
+
+
+def code(text: str) -> str:
+    """Return a text as code, or an empty string for an empty one."""
+    return f"`{text}`" if text else ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
