@@ -46,7 +46,7 @@ def test_environments_that_are_equal_but_for_the_name_do_not_differ(project: Pat
     result = finbase(project, "left", "right")
     assert (result.exit_code, result.output) == (
         0,
-        "left and right are equal but for the name\n",
+        "left and right differ only in their names\n",
     )
     assert finbase(project, "left", "left").exit_code == 0
 
@@ -86,7 +86,7 @@ def test_a_default_is_shown_as_one(project: Path) -> None:
     assert found["database.multi_az"][0] == Side("default", True, contract=contract("database"))
     assert found["database.multi_az"][1].value is False
     text = finbase(project, "left", "right").output
-    assert f"left   true  (the default of {contract('database')})" in text
+    assert f"left   true  (default of {contract('database')})" in text
     assert "right  false  environments/right.yaml:1" in text
     assert text.endswith("1 difference between left and right\n")
 

@@ -129,10 +129,10 @@ def test_a_failure_is_explained_with_what_the_project_has(tmp_path: Path) -> Non
         ("FB2007", "did you mean `FB207`?"),
         ("fb2O7", "did you mean `FB2"),
         ("database.prot", "did you mean `database.port`?"),
-        ("zebra", "`finbase rules` lists them all"),
-        ("", "`finbase rules` lists them all"),
-        ("a\x1b[31m", "`finbase rules` lists them all"),
-        ("x" * 10_000, "`finbase rules` lists them all"),
+        ("zebra", "`finbase rules` lists codes and inputs"),
+        ("", "`finbase rules` lists codes and inputs"),
+        ("a\x1b[31m", "`finbase rules` lists codes and inputs"),
+        ("x" * 10_000, "`finbase rules` lists codes and inputs"),
     ],
 )
 def test_what_is_neither_a_code_nor_an_input(name: str, near: str) -> None:

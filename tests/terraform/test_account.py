@@ -130,8 +130,8 @@ def test_the_summary_is_markdown_by_module() -> None:
         "- `-/+` `module.kms.aws_kms_key.logs`: because of x",
         "- `>` `module.m.aws_x.b`, moved from `module.m.aws_x.a`",
         "",
-        "**DATA LOSS**: `module.kms.aws_kms_key.logs`, to replace: with it goes the key, and with "
-        "it everything that it encrypted",
+        "**DATA LOSS**: `module.kms.aws_kms_key.logs`, to replace, loses the key, and with it "
+        "everything that it encrypted",
     ]
     assert PlanReport("staging", Summary(())).text() == "### staging: no changes"
     assert "the stack itself" in PlanReport("x", Summary((Step("aws_x.y", "", "add"),))).text()

@@ -116,7 +116,7 @@ def test_a_file_that_does_not_fit_the_new_version_is_told_and_not_written(projec
     done = finbase(project, "upgrade", "production", "cache", "--write")
     assert done.exit_code == 1
     assert "input snapshots_kept: new, default 7" in done.output
-    assert "input snapshot_retention_limit: gone (the environment gives it)" in done.output
+    assert "input snapshot_retention_limit: gone (the environment sets it)" in done.output
     assert "give snapshots_kept instead of snapshot_retention_limit" in done.output
     assert re.search(
         r"environments/production\.yaml:\d+:\d+: .*snapshot_retention_limit", done.output

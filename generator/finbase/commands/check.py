@@ -169,14 +169,11 @@ def _places(project: Path | None, verdict: Verdict) -> dict[str, list[str]]:
     """Map the id of each failing control to the lines of HCL and YAML behind its evidence."""
     if verdict.passed:
         return {}
-    from finbase.contract.registry import Registry
-    from finbase.environment.load import load_environments
+    from finbase.commands._evidence import read_sources
     from finbase.project.find import find_project
-    from finbase.report.sources import Sources
 
-    root = find_project(project)
-    (environment,) = load_environments(root, Registry(root), [verdict.environment])
-    sources = Sources(root, environment)
+    name = verdict.environment
+    sources = read_sources(find_project(project), [name])[name]
     return {
         row.id: [
             f"{excerpt.place.path}:{excerpt.line}"

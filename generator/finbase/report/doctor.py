@@ -24,7 +24,7 @@ class DoctorReport:
     def text(self) -> str:
         """Return a row per finding, with the command that fixes it and a hint."""
         return columns(
-            [(_LABELS[each.state], each.subject, _details(each)) for each in self.findings]
+            [(f"{_LABELS[f.state]:7}", f"{f.subject:12}", _details(f)) for f in self.findings]
         )
 
     def document(self) -> dict[str, Any]:
