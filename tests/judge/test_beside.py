@@ -30,7 +30,7 @@ LAMBDA = f"arn:aws:lambda:eu-west-1:777788889999:function:{NAME}"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 CONNECTION = "ledger-development/database/connection"
 LOCAL = {"references": ["local.other"]}
-UNTOLD = object()
+UNKNOWN = object()
 """A value that is known after apply only, and comes from a local."""
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 OPEN = {"cidr_blocks": ["0.0.0.0/0"], "from_port": 0, "to_port": 65535, "protocol": "tcp"}
@@ -60,8 +60,8 @@ def ids(place: str) -> Iterator[str]:
 
 
 def add(plan: Plan, type_: str, **arguments: Any) -> None:
-    """Plan one more resource, whose arguments are literals, references or untold."""
-    known = {k: v for k, v in arguments.items() if v is not UNTOLD and not refers(v)}
+    """Plan one more resource, whose arguments are literals, references or unknown until apply."""
+    known = {k: v for k, v in arguments.items() if v is not UNKNOWN and not refers(v)}
     unknown = {k: True for k in arguments if k not in known}
     identity = {
         "address": f"{type_}.extra",
@@ -71,7 +71,7 @@ def add(plan: Plan, type_: str, **arguments: Any) -> None:
         "provider_config_key": "aws",
     }
     written = {
-        key: {"constant_value": value} if key in known else LOCAL if value is UNTOLD else value
+        key: {"constant_value": value} if key in known else LOCAL if value is UNKNOWN else value
         for key, value in arguments.items()
     }
     change = {"actions": ["create"], "before": None, "after": known}
@@ -128,24 +128,24 @@ def depose(plan: Plan, *types: str) -> None:
 # --- what was there before -------------------------------------------------------------------
 
 
-def test_deposed_objects_change_no_verdict(plan: Plan) -> None:
+def test_deposed_objects_are_ignored(plan: Plan) -> None:
     depose(plan)
     assert fallen(plan) == set()
 
 
-def test_a_dynamic_rule_is_seen_beside_a_deposed_group(plan: Plan) -> None:
+def test_dynamic_rule_beside_deposed_group_fails(plan: Plan) -> None:
     make(plan, "aws_security_group", "ingress", [OPEN])
     depose(plan, "aws_security_group")
     assert fallen(plan) == {"F02"}
 
 
 @pytest.mark.parametrize("before", [[], [{**OPEN, "to_port": 443}]])
-def test_a_dynamic_rule_that_an_update_adds_or_changes_is_seen(plan: Plan, before: Any) -> None:
+def test_dynamic_rule_in_update_fails(plan: Plan, before: Any) -> None:
     make(plan, "aws_security_group", "ingress", [OPEN], before)
     assert fallen(plan) == {"F02"}
 
 
-def test_dynamic_rules_that_an_update_cannot_tell_yet_are_seen(plan: Plan) -> None:
+def test_dynamic_rule_unknown_in_update_fails(plan: Plan) -> None:
     make(plan, "aws_security_group", "egress", [], [OPEN])
     for _, change in changes(plan, "aws_security_group"):
         change["after_unknown"]["egress"] = True
@@ -160,19 +160,17 @@ def test_dynamic_rules_that_an_update_cannot_tell_yet_are_seen(plan: Plan) -> No
         ("aws_iam_role", "inline_policy"),
     ],
 )
-def test_what_is_read_back_from_resources_beside_it_is_no_block(
-    plan: Plan, type_: str, block: str
-) -> None:
+def test_blocks_read_back_pass(plan: Plan, type_: str, block: str) -> None:
     make(plan, type_, block, [OPEN], [OPEN])
     assert fallen(plan) == set()
 
 
-def test_dynamic_routes_within_a_table_are_seen(plan: Plan) -> None:
+def test_dynamic_routes_fail(plan: Plan) -> None:
     make(plan, "aws_route_table", "route", [{"cidr_block": "0.0.0.0/0"}])
     assert fallen(plan) == {"F10"}
 
 
-def test_a_dynamic_policy_within_the_role_is_seen(plan: Plan) -> None:
+def test_dynamic_role_policy_fails(plan: Plan) -> None:
     make(plan, "aws_iam_role", "inline_policy", [{"name": "all", "policy": "{}"}])
     assert fallen(plan) == {"F06d"}
 
@@ -192,7 +190,7 @@ EVERYBODY = {"principal": "*", "action": "lambda:InvokeFunction"}
         f"777788889999:function:{NAME}:live",
         f"function:{NAME}:$LATEST",
         output("rotation_function_name"),
-        UNTOLD,
+        UNKNOWN,
     ],
 )
 @pytest.mark.parametrize(
@@ -203,24 +201,20 @@ EVERYBODY = {"principal": "*", "action": "lambda:InvokeFunction"}
         ("aws_lambda_event_source_mapping", {"event_source_arn": "arn:aws:sqs:x"}),
     ],
 )
-def test_a_second_way_to_call_the_function_is_seen_however_it_is_named(
-    plan: Plan, type_: str, more: dict[str, str], named: Any
-) -> None:
+def test_second_caller_fails(plan: Plan, type_: str, more: dict[str, str], named: Any) -> None:
     add(plan, type_, function_name=named, **more)
     assert fallen(plan) == {"F06d"}
 
 
 @pytest.mark.parametrize("named", [f"{NAME}-of-others", f"{LAMBDA}-of-others", f"other:{NAME}"])
-def test_what_calls_another_function_is_no_matter(plan: Plan, named: str) -> None:
+def test_caller_of_another_function_passes(plan: Plan, named: str) -> None:
     add(plan, "aws_lambda_permission", function_name=named, **EVERYBODY)
     add(plan, "aws_lambda_function_url", function_name=named)
     assert fallen(plan) == set()
 
 
 @pytest.mark.parametrize("part", [{"function_name": f"{NAME}:live"}, {"qualifier": "live"}])
-def test_a_permission_for_an_alias_alone_lets_nobody_call_the_function(
-    plan: Plan, part: dict[str, str]
-) -> None:
+def test_permission_for_alias_fails(plan: Plan, part: dict[str, str]) -> None:
     for values, change in changes(plan, "aws_lambda_permission"):
         values |= part
         change["after"] = values
@@ -241,12 +235,12 @@ def test_a_permission_for_an_alias_alone_lets_nobody_call_the_function(
         ("aws_kms_grant", "grantee_principal", {"operations": ["Decrypt"]}),
     ],
 )
-@pytest.mark.parametrize("named", [NAME, f"arn:aws:iam::777788889999:role/{NAME}", UNTOLD, None])
-def test_further_rights_of_the_role_are_seen_however_it_is_named(
+@pytest.mark.parametrize("named", [NAME, f"arn:aws:iam::777788889999:role/{NAME}", UNKNOWN, None])
+def test_further_rights_of_role_fail(
     plan: Plan, type_: str, path: str, more: dict[str, Any], named: Any
 ) -> None:
     name = named or f"{NAME}-of-others"
-    add(plan, type_, **{path: [name] if path == "roles" and name is not UNTOLD else name}, **more)
+    add(plan, type_, **{path: [name] if path == "roles" and name is not UNKNOWN else name}, **more)
     assert fallen(plan) == ({"F06d"} if named else set())
 
 
@@ -259,21 +253,21 @@ def test_further_rights_of_the_role_are_seen_however_it_is_named(
         output("arn"),
         CONNECTION,
         f"arn:aws:secretsmanager:eu-west-1:777788889999:secret:{CONNECTION}-a1B2c3",
-        UNTOLD,
+        UNKNOWN,
     ],
 )
-def test_a_second_version_of_the_connection_secret_is_judged_too(plan: Plan, secret: Any) -> None:
+def test_second_secret_version_is_judged(plan: Plan, secret: Any) -> None:
     add(plan, "aws_secretsmanager_secret_version", secret_id=secret, secret_string="plain")
     assert fallen(plan) == {"F06b"}
 
 
-def test_a_version_of_another_secret_is_not_judged(plan: Plan) -> None:
+def test_version_of_another_secret_passes(plan: Plan) -> None:
     add(plan, "aws_secretsmanager_secret_version", secret_id="others", secret_string="plain")
     assert fallen(plan) == set()
 
 
-@pytest.mark.parametrize("secret", [CONNECTION, UNTOLD])
-def test_a_second_rotation_is_seen_however_its_secret_is_named(plan: Plan, secret: Any) -> None:
+@pytest.mark.parametrize("secret", [CONNECTION, UNKNOWN])
+def test_second_rotation_fails(plan: Plan, secret: Any) -> None:
     rules = [{"automatically_after_days": 999}]
     add(plan, "aws_secretsmanager_secret_rotation", secret_id=secret, rotation_rules=rules)
     assert "F06d" in fallen(plan)
@@ -289,7 +283,7 @@ def test_a_second_rotation_is_seen_however_its_secret_is_named(plan: Plan, secre
         ("aws_kms_replica_external_key", {"primary_key_arn": "arn:aws:kms:x"}, False),
     ],
 )
-def test_a_key_of_any_type_says_that_it_stays_in_its_region(
+def test_keys_of_any_type_are_judged(
     plan: Plan, type_: str, multi_region: dict[str, Any], fine: bool
 ) -> None:
     add(plan, type_, **multi_region)

@@ -62,13 +62,13 @@ every_scenario = pytest.mark.parametrize("outline", OUTLINES, ids=lambda each: e
 # --- tags ------------------------------------------------------------------------------------
 
 
-def test_each_scenario_has_tags() -> None:
+def test_scenarios_all_have_tags() -> None:
     lines = [line for path in FEATURES.glob("*.feature") for line in path.read_text().splitlines()]
     assert len(OUTLINES) == sum(line.strip().startswith("Scenario") for line in lines)
 
 
 @pytest.mark.parametrize("id_", FAILURES)
-def test_each_failure_has_scenarios_with_its_severity_and_its_requirements(id_: str) -> None:
+def test_catalogue_matches_tags_of_scenarios(id_: str) -> None:
     own = [each for each in OUTLINES if id_ in each.ids]
     assert own
     assert all(FAILURES[id_].severity in each.tags for each in own)
@@ -76,7 +76,7 @@ def test_each_failure_has_scenarios_with_its_severity_and_its_requirements(id_: 
 
 
 @every_scenario
-def test_tags_are_one_known_id_one_severity_and_requirements(outline: Outline) -> None:
+def test_tags_of_each_scenario(outline: Outline) -> None:
     (id_,) = outline.ids
     rest = set(outline.tags) - {id_, "noskip"} - {f"pci-{number}" for number in outline.pci}
     assert rest == {FAILURES[id_].severity}
@@ -85,7 +85,7 @@ def test_tags_are_one_known_id_one_severity_and_requirements(outline: Outline) -
 
 
 @every_scenario
-def test_only_what_forbids_something_may_be_skipped(outline: Outline) -> None:
+def test_noskip_on_all_but_forbidding_scenarios(outline: Outline) -> None:
     assert ("noskip" in outline.tags) is not (FORBIDS in outline.lines)
 
 
@@ -134,7 +134,7 @@ def sentences() -> list[str]:
     return found
 
 
-def test_each_sentence_means_one_step_and_each_step_is_used() -> None:
+def test_sentences_match_one_step_each() -> None:
     finished = subprocess.run(
         [sys.executable, "-P", "-c", MATCH, FEATURES / "steps"],
         input=json.dumps(sentences()),
@@ -145,7 +145,7 @@ def test_each_sentence_means_one_step_and_each_step_is_used() -> None:
     assert json.loads(finished.stdout.splitlines()[-1]) == {"odd": [], "unused": []}
 
 
-def test_steps_need_nothing_but_terraform_compliance() -> None:
+def test_steps_import_only_terraform_compliance() -> None:
     texts = [path.read_text() for path in (FEATURES / "steps").rglob("*.py")]
     own = {path.stem for path in (FEATURES / "steps").rglob("*.py")}
     imported = {
@@ -165,7 +165,7 @@ def test_steps_need_nothing_but_terraform_compliance() -> None:
         + sorted(ROOT.glob("environments/*/main.tf"))
     ],
 )
-def test_f09_each_module_and_stack_pins_terraform_and_its_providers(folder: Path) -> None:
+def test_versions_are_pinned_in_every_folder(folder: Path) -> None:
     (terraform,) = hcl2.loads((folder / "versions.tf").read_text())["terraform"]
     (providers,) = terraform["required_providers"]
     pins = [
@@ -218,9 +218,7 @@ def without(plan: bytes, type_: str | None) -> bytes:
 
 @pytest.mark.terraform
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_each_environment_passes_and_every_scenario_says_what_it_saw(
-    environment: str, plan: Callable[[str], bytes]
-) -> None:
+def test_environments_pass_with_evidence(environment: str, plan: Callable[[str], bytes]) -> None:
     verdict = compliance.run(plan(environment), FEATURES)
     assert fallen(verdict) == []
     assert {scenario.status for scenario in verdict.scenarios} == {"passed"}
@@ -228,13 +226,13 @@ def test_each_environment_passes_and_every_scenario_says_what_it_saw(
 
 
 @pytest.mark.terraform
-def test_a_plan_of_nothing_has_every_failure(plan: Callable[[str], bytes]) -> None:
+def test_empty_plan_fails_every_control(plan: Callable[[str], bytes]) -> None:
     verdict = compliance.run(without(plan("development"), None), FEATURES)
     assert fallen(verdict) == list(FAILURES)
 
 
 @pytest.mark.terraform
-def test_no_resource_type_can_vanish_unseen(plan: Callable[[str], bytes]) -> None:
+def test_plan_without_a_type_fails(plan: Callable[[str], bytes]) -> None:
     whole = plan("development")
     changes = json.loads(whole)["resource_changes"]
     types = sorted({each["type"] for each in changes if each["mode"] == "managed"} - OPTIONAL)
@@ -247,7 +245,7 @@ def test_no_resource_type_can_vanish_unseen(plan: Callable[[str], bytes]) -> Non
 
 @pytest.mark.terraform
 @pytest.mark.parametrize("change", [None, ('"storage_type":"gp3"', '"storage_type":"gp2"')])
-def test_plain_terraform_compliance_gives_the_same_verdict(
+def test_plain_terraform_compliance_agrees(
     change: tuple[str, str] | None, plan: Callable[[str], bytes], tmp_path: Path
 ) -> None:
     text = plan("production").decode()

@@ -73,9 +73,7 @@ class Deaf(Judges):
 
 
 @pytest.mark.terraform
-def test_no_failed_check_is_left_unexplained_and_the_pages_have_the_numbers(
-    judges: Judges, workspace: Workspace, tmp_path: Path
-) -> None:
+def test_judges_agree_with_the_pages(judges: Judges, workspace: Workspace, tmp_path: Path) -> None:
     sources, explained = judge_sources(ROOT, ENVIRONMENTS, judges, tmp_path)
     assert sources.wrong == ()
     assert [h for h in sources.hearings if h.failed] == []
@@ -101,7 +99,7 @@ def test_no_failed_check_is_left_unexplained_and_the_pages_have_the_numbers(
     ]
 
 
-def test_the_readme_has_the_counts_of_the_page() -> None:
+def test_readme_has_the_counts_of_the_page() -> None:
     long, short = cells(PAGE, BESIDE), cells(README, SHORT_BESIDE)
     assert len(long) == len(short) == 3
     for (_, checkov, of_checkov, trivy, of_trivy), (_, *told) in zip(long, short, strict=True):
@@ -113,7 +111,7 @@ def test_the_readme_has_the_counts_of_the_page() -> None:
     assert cells(README, SHORT) == cells(PAGE, SHORT) != []
 
 
-def test_the_page_has_every_finding_that_is_taken_back() -> None:
+def test_page_lists_every_skip() -> None:
     comments = skips_of_templates(ROOT)
     assert 0 < len(comments) <= 6
     for comment in comments:
@@ -121,7 +119,7 @@ def test_the_page_has_every_finding_that_is_taken_back() -> None:
         assert comment.reason in PAGE
 
 
-def test_what_is_wrong_is_told(project: Path, judges: Judges, tmp_path: Path) -> None:
+def test_failed_check_is_reported(project: Path, judges: Judges, tmp_path: Path) -> None:
     """One run for all that can be wrong: a judge takes seconds to start."""
 
     def edit(path: Path, find: str, replace: str) -> None:
@@ -152,7 +150,7 @@ def test_what_is_wrong_is_told(project: Path, judges: Judges, tmp_path: Path) ->
     assert {("checkov", "CKV_AWS_16"), ("Trivy", "AVD-AWS-0080")} <= failed
 
 
-def test_a_seventh_finding_may_not_be_taken_back(project: Path, tmp_path: Path) -> None:
+def test_new_skip_is_refused(project: Path, tmp_path: Path) -> None:
     judges = Deaf(Judgement(1, ()))
     template = project / "templates" / "modules" / "kms" / "main.tf.j2"
     text = template.read_text(encoding="utf-8")
@@ -170,9 +168,7 @@ def test_a_seventh_finding_may_not_be_taken_back(project: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("what", ["modules", "development"])
-def test_what_a_judge_leaves_out_without_a_comment_is_wrong(
-    project: Path, tmp_path: Path, what: str
-) -> None:
+def test_skip_without_comment_is_refused(project: Path, tmp_path: Path, what: str) -> None:
     hidden = Finding("CKV_AWS_226", "aws_db_instance.main", "/main.tf")
     judges = Deaf(Judgement(1, (), (hidden,)))
     verdict, _ = judge_sources(project, ["development"], judges, tmp_path / "ground")
@@ -188,7 +184,7 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> list[Seen]:
 
 
 @pytest.mark.terraform
-def test_ours_sees_what_they_miss_and_what_they_see(looked_at: list[Seen]) -> None:
+def test_features_find_what_judges_miss(looked_at: list[Seen]) -> None:
     assert {seen.mutation.id for seen in looked_at} == {*UNSEEN, BOTH}
     for seen in looked_at:
         assert seen.caught
@@ -196,7 +192,7 @@ def test_ours_sees_what_they_miss_and_what_they_see(looked_at: list[Seen]) -> No
         assert row(seen) in PAGE.splitlines()
 
 
-def test_the_page_has_the_first_mutation_of_each_failure_and_counts_what_is_seen() -> None:
+def test_page_lists_first_mutations() -> None:
     first = first_of_each(load_mutations(ROOT / "features"))
     table = cells(PAGE, FIRST)
     assert [line[:2] for line in table] == [[m.failure, f"`{m.id}`"] for m in first]
@@ -210,7 +206,7 @@ def test_the_page_has_the_first_mutation_of_each_failure_and_counts_what_is_seen
     ]
 
 
-def test_the_page_counts_every_mutation_of_the_catalogue() -> None:
+def test_page_counts_every_mutation() -> None:
     """Where this fails, ``python -m benchmarks.judges.matrix --write`` makes the tables anew."""
     mutations = load_mutations(ROOT / "features")
     *table, (name, *total) = cells(PAGE, COUNTS)
@@ -247,7 +243,7 @@ THREE = (
 )
 
 
-def test_what_is_seen_is_counted_by_id() -> None:
+def test_counts_by_id() -> None:
     assert [*counts(THREE)] == [
         "| F01 | 2 | 1 | 0 | 1 | 2 |",
         "| F02 | 1 | 1 | 1 | 1 | 0 |",
@@ -255,7 +251,7 @@ def test_what_is_seen_is_counted_by_id() -> None:
     ]
 
 
-def test_the_tables_tell_of_the_first_mutations_and_of_all() -> None:
+def test_tables_of_mutations() -> None:
     made = tables(THREE)
     assert made[SHORT] == [
         "| the first mutation of each of the 2 failures | 1 | 1 | 1 | 1 |",
@@ -265,7 +261,7 @@ def test_the_tables_tell_of_the_first_mutations_and_of_all() -> None:
     assert made[FURTHER] == [row(THREE[1])] == ["| F01 | `two` | – | CKV_1 | – | – | F01 |"]
 
 
-def test_a_page_is_filled_with_new_rows_and_the_day_and_keeps_the_rest() -> None:
+def test_fill_replaces_rows_and_date() -> None:
     page = f"Last run in full on\n2026-01-02; a\n\n{SHORT}\n|---|\n| old |\n\n| other |\n"
     text = filled(page, {SHORT: ["| 1 | 2 | 3 | 4 | 5 |"], COUNTS: ["| 6 |"]}, date(2026, 3, 4))
     assert text == (
@@ -278,14 +274,14 @@ def test_a_page_is_filled_with_new_rows_and_the_day_and_keeps_the_rest() -> None
         filled("nothing\n", {SHORT: []}, date(2026, 3, 4))
 
 
-def test_every_table_has_its_place_in_the_page() -> None:
+def test_page_has_a_place_for_every_table() -> None:
     for head in (SHORT, FIRST, FURTHER, COUNTS, BESIDE):
         assert PAGE.splitlines().count(head) == 1
     assert README.splitlines().count(SHORT) == 1
     assert "Last run in full on" in PAGE
 
 
-def test_comments_are_found_with_their_reasons() -> None:
+def test_comments_have_reasons() -> None:
     text = (
         "# checkov:skip=CKV_AWS_1: because it has to be so\n"
         "  #checkov:skip=CKV2_AWS_2\n"
@@ -345,7 +341,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize(("judge", "check"), [("checkov", "CKV_AWS_16"), ("Trivy", "AVD-AWS-0080")])
-def test_every_form_of_a_comment_that_a_judge_obeys_is_found_and_made_powerless(
+def test_comments_of_every_form_are_disabled(
     judges: Judges, tmp_path: Path, judge: str, check: str
 ) -> None:
     tree = {
@@ -364,7 +360,7 @@ def test_every_form_of_a_comment_that_a_judge_obeys_is_found_and_made_powerless(
     assert {each.file.lstrip("/") for each in bare.failed if each.check == check} == names
 
 
-def test_comments_of_a_rendered_tree_are_held_against_those_of_the_templates() -> None:
+def test_comments_match_the_templates() -> None:
     def skip(path: str, check: str = "CKV_1") -> Skip:
         return Skip(PurePosixPath(path), 1, check, "")
 
@@ -381,7 +377,7 @@ def test_comments_of_a_rendered_tree_are_held_against_those_of_the_templates() -
 
 
 @pytest.mark.parametrize("main", [judging.main, matrix.main, public.main])
-def test_each_command_has_a_help(
+def test_commands_have_help(
     main: Callable[[Sequence[str]], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -400,7 +396,7 @@ def test_each_command_has_a_help(
         (judging.main, ["F01"], "unrecognized arguments: F01"),
     ],
 )
-def test_wrong_use_is_told_without_a_traceback(
+def test_wrong_use_is_reported(
     main: Callable[[Sequence[str]], int],
     arguments: list[str],
     told: str,
@@ -412,7 +408,7 @@ def test_wrong_use_is_told_without_a_traceback(
     assert told in capsys.readouterr().err
 
 
-def test_the_page_brings_the_public_modules_at_the_tags_of_the_public_stack() -> None:
+def test_page_has_tags_of_public_modules() -> None:
     brought = dict(re.findall(r"^tag ([a-z-]+) ([0-9.]+)$", PAGE, re.MULTILINE))
     assert brought.keys() == public.modules_needed()
     head = " ".join(public.STACK.read_text(encoding="utf-8").split("locals {")[0].split("\n# "))
@@ -420,7 +416,7 @@ def test_the_page_brings_the_public_modules_at_the_tags_of_the_public_stack() ->
         assert f"{name} {version}" in head
 
 
-def test_the_rotation_stays_where_its_function_is_left_out() -> None:
+def test_rotation_stays_without_its_function() -> None:
     files = stacks(rendered_files(ROOT), "staging")
     left = public.without_function(files)
     (path,) = (path for path in files if path.name == "rotation.tf")
@@ -429,7 +425,7 @@ def test_the_rotation_stays_where_its_function_is_left_out() -> None:
     assert blocks == [b"aws_secretsmanager_secret_rotation"]
 
 
-def test_a_state_holds_the_keys_and_nothing_else() -> None:
+def test_state_holds_only_keys() -> None:
     change = {"mode": "managed", "name": "main", "provider_name": "registry.example/aws"}
     change |= {"type": "aws_kms_key", "module_address": "module.kms", "index": "logs"}
     other = {**change, "type": "aws_vpc"}
@@ -446,7 +442,7 @@ def test_a_state_holds_the_keys_and_nothing_else() -> None:
     assert instance["attributes"]["arn"].endswith(instance["attributes"]["key_id"])
 
 
-def test_a_stack_has_the_modules_that_it_pins_without_their_tests() -> None:
+def test_stack_has_pinned_modules_without_tests() -> None:
     files = rendered_files(ROOT)
     chosen = stacks(files, "development")
     assert {path.parts[1] for path in chosen if path.parts[0] == "environments"} == {"development"}
@@ -457,19 +453,19 @@ def test_a_stack_has_the_modules_that_it_pins_without_their_tests() -> None:
     assert len({path.parts[1:3] for path in chosen if path.parts[0] == "modules"}) == 7
 
 
-def test_judges_that_are_not_there_are_told(tmp_path: Path) -> None:
+def test_missing_judges_are_reported(tmp_path: Path) -> None:
     with pytest.raises(FinbaseError, match="`make judge` sets them up"):
         Judges(tmp_path, tmp_path)
 
 
-def test_what_trivy_cannot_read_is_an_error(judges: Judges, tmp_path: Path) -> None:
+def test_trivy_unreadable_source_is_an_error(judges: Judges, tmp_path: Path) -> None:
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "main.tf").write_text(f'unknown "x" {{\n}}\n\n{UNENCRYPTED}')
     with pytest.raises(FinbaseError, match="could not read"):
         judges.trivy_sources(tmp_path / "sources")
 
 
-def test_trivy_reads_a_file_with_an_ephemeral_block(judges: Judges, tmp_path: Path) -> None:
+def test_trivy_reads_ephemeral_blocks(judges: Judges, tmp_path: Path) -> None:
     source = f'ephemeral "x" "y" {{\n  a = 1\n\n  b {{\n  }}\n}}\n\n{UNENCRYPTED}'
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "main.tf").write_text(source)

@@ -40,7 +40,7 @@ KNOWN = {"values": {"replicate_source_db": "arn:aws:rds:eu-west-1:111111111111:d
         ({}, {}, {}, "primary"),
     ],
 )
-def test_a_replica_is_known_by_what_is_written_or_by_what_is_planned(
+def test_of_kind_recognises_replicas(
     configured: Any, planned: Any, unknown: Any, kind: str
 ) -> None:
     one = {"address": "aws_db_instance.y", "mode": "managed", "type": "aws_db_instance"}
@@ -97,7 +97,7 @@ def holder(policy: Any) -> tuple[Stack, Resource]:
         ),
     ],
 )
-def test_a_known_policy_says_what_it_allows(statement: Any, statements: list[Statement]) -> None:
+def test_allowed_reads_known_policy(statement: Any, statements: list[Statement]) -> None:
     assert allowed(*holder({"Statement": statement}), "policy") == statements
 
 
@@ -159,7 +159,7 @@ ALL = {
 }
 
 
-def test_a_document_shows_actions_and_what_they_are_for() -> None:
+def test_allowed_reads_policy_document() -> None:
     stack, policy = made({"own": [KEY]})
     assert allowed(stack, policy, "policy") == [
         Statement(("kms:Decrypt",), ("aws_kms_key.x",), ()),
@@ -167,7 +167,7 @@ def test_a_document_shows_actions_and_what_they_are_for() -> None:
     assert list(named(stack, policy, "policy")) == ["aws_kms_key.x"]
 
 
-def test_documents_that_a_document_is_made_of_count_as_well() -> None:
+def test_allowed_reads_merged_documents() -> None:
     stack, policy = made({"own": [KEY], "more": [ALL]})
     assert allowed(stack, policy, "policy") == [
         Statement(("kms:Decrypt",), ("aws_kms_key.x",), ()),
@@ -175,7 +175,7 @@ def test_documents_that_a_document_is_made_of_count_as_well() -> None:
     ]
 
 
-def test_a_policy_that_names_what_is_not_there_yet_is_not_shown() -> None:
+def test_allowed_returns_none_for_unknown_policy() -> None:
     stack, policy = made({"own": [KEY]})
     by_hand = policy._replace(
         configuration={"expressions": {"policy": refer("aws_kms_key.x", "arn")}}
@@ -199,7 +199,7 @@ def test_a_policy_that_names_what_is_not_there_yet_is_not_shown() -> None:
         ("03:00-04:00", "sat:02:00-sun:02:00", True),
     ],
 )
-def test_windows_overlap_or_touch(one: str, other: str, meet: bool) -> None:
+def test_overlap_of_windows(one: str, other: str, meet: bool) -> None:
     assert overlap(daily(one), weekly(other)) is meet
     assert overlap(weekly(other), daily(one)) is meet
 
@@ -207,7 +207,7 @@ def test_windows_overlap_or_touch(one: str, other: str, meet: bool) -> None:
 @pytest.mark.parametrize(
     "text", ["", "None", "03:00", "03:00-", "mon:03:00", "xyz:03:00-xyz:04:00"]
 )
-def test_what_is_no_window_has_no_span(text: str) -> None:
+def test_invalid_windows_have_no_spans(text: str) -> None:
     assert not daily(text)
     assert not weekly(text)
 
@@ -216,17 +216,17 @@ def test_what_is_no_window_has_no_span(text: str) -> None:
     ("hours", "free"),
     [
         ("06:00-18:00", "sat:06:00-sun:18:00"),  # a weekend
-        ("15:00-02:00", "mon:02:00-mon:15:00"),  # west of UTC: Monday begins in the afternoon
+        ("15:00-02:00", "mon:02:00-mon:15:00"),  # west of UTC: Monday starts in the afternoon
         ("15:00-02:00", "sat:02:00-mon:15:00"),  # and Friday ends on Saturday
-        ("21:00-08:00", "fri:08:00-sun:21:00"),  # east of UTC: Monday begins on Sunday
+        ("21:00-08:00", "fri:08:00-sun:21:00"),  # east of UTC: Monday starts on Sunday
     ],
 )
-def test_business_hours_leave_the_weekend_free(hours: str, free: str) -> None:
+def test_business_leaves_weekend_free(hours: str, free: str) -> None:
     assert not overlap(business(hours), weekly(free))
 
 
-def test_business_hours_take_every_working_day() -> None:
+def test_business_covers_working_days() -> None:
     for day in DAYS[:5]:
         assert overlap(business("06:00-18:00"), weekly(f"{day}:12:00-{day}:12:30"))
-    for begins in ("sun", *DAYS[:4]):
-        assert overlap(business("21:00-08:00"), weekly(f"{begins}:22:00-{begins}:22:30"))
+    for start in ("sun", *DAYS[:4]):
+        assert overlap(business("21:00-08:00"), weekly(f"{start}:22:00-{start}:22:30"))

@@ -146,3 +146,4 @@ def test_a_push_needs_a_stack_that_passes(repository: Repository) -> None:
     assert done.returncode == 1
     assert "FAIL  F04a  " in done.stdout
     assert "18 of 19 controls pass" in done.stdout
+    assert "written in: modules/" in done.stdout
