@@ -1,1 +1,1 @@
-"""Independent judges, checkov and Trivy, on modules, stacks and plans: ``make judge``."""
+"""Run checkov and Trivy on modules, stacks and plans: ``make judge``."""

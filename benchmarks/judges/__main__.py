@@ -1,4 +1,4 @@
-"""Have the project judged by checkov and Trivy: ``make judge``. Exits 1 where it is found out."""
+"""Run checkov and Trivy on the project: ``make judge``. Exits 1 for any unexplained finding."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Judge modules, stacks and plans, and print what was found."""
+    """Judge modules, stacks and plans, and print the findings."""
     argparse.ArgumentParser(
         prog="python -m benchmarks.judges",
-        description="Have checkov and Trivy judge modules, stacks and plans: `make judge`.",
+        description="Run checkov and Trivy on modules, stacks and plans: `make judge`.",
     ).parse_args(arguments)
     environments = sorted(path.stem for path in (ROOT / "environments").glob("*.yaml"))
     with tempfile.TemporaryDirectory(prefix="finbase-judge-") as name:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(error, file=sys.stderr)
             return 2
     _print_hearings(plans)
-    print(f"{len(sources.comments)} findings taken back, each beside its resource:")
+    print(f"{len(sources.comments)} findings suppressed, each beside its resource:")
     for comment in sources.comments:
         print(f"  {comment}")
     for text in (*sources.wrong, *plans.wrong):
@@ -47,9 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_hearings(verdict: Verdict) -> None:
-    for each in verdict.hearings:
-        print(each, flush=True)
-        for finding in each.failed:
+    for hearing in verdict.hearings:
+        print(hearing, flush=True)
+        for finding in hearing.failed:
             print(f"  FAILED  {finding}")
 
 

@@ -1,4 +1,4 @@
-"""The project before its judges: what they found, what is explained, and what is not."""
+"""Judge the project with both tools, and separate explained findings from the others."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.judges.ground import Files, newest_modules, place, plan_with_keys, stacks
 from benchmarks.judges.skips import Skip, skips, skips_of_templates, uncounted, without_skips
+from benchmarks.judges.stacks import Files, newest_modules, place, plan_with_keys, stacks
 from benchmarks.judges.tools import Finding, Judgement, Judges
 from finbase.judge.prove import rendered_files
 from finbase.terraform.workspace import Workspace
@@ -16,14 +16,14 @@ from finbase.terraform.workspace import Workspace
 __all__ = ["MOST", "Hearing", "Verdict", "judge_plans", "judge_sources"]
 
 MOST = 6
-"""Findings that may be taken back by a comment, in all templates together."""
+"""The number of findings that comments in all templates together may suppress."""
 
 _Said: TypeAlias = Mapping[str, Mapping[str, Judgement]]
 
 
 @dataclass(frozen=True)
 class Hearing:
-    """One judge on one thing. ``failed`` are the findings that nothing explains."""
+    """The result of one judge for one tree or plan; ``failed`` holds the unexplained findings."""
 
     judge: str
     what: str
@@ -40,7 +40,7 @@ class Hearing:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All hearings, the comments in the templates, and what is wrong with them."""
+    """All hearings, the comments in the templates, and the errors in those comments."""
 
     hearings: tuple[Hearing, ...]
     comments: tuple[Skip, ...] = ()
@@ -48,17 +48,17 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        """Whether no failed check is left unexplained, and every comment is in order."""
+        """Whether every failed check is explained and every comment is valid."""
         return not self.wrong and not any(hearing.failed for hearing in self.hearings)
 
 
 def judge_sources(
     root: Path, environments: Sequence[str], judges: Judges, scratch: Path
 ) -> tuple[Verdict, Mapping[str, frozenset[tuple[str, str]]]]:
-    """Judge the newest version of each module by itself, and each stack with what it pins.
+    """Judge the newest version of each module alone, and each stack with its pinned versions.
 
-    The second part of the result says, for each environment, which checks of which resources
-    a comment takes back: a plan has no comments.
+    Also return, for each environment, the checks and resources whose findings a comment suppresses:
+    ``judge_plans`` needs them, because a plan has no comments.
     """
     files = rendered_files(root)
     modules = newest_modules(root, files)
@@ -97,7 +97,7 @@ def judge_plans(
     workspace: Workspace,
     scratch: Path,
 ) -> Verdict:
-    """Judge the plan of each environment; ``explained`` is what ``judge_sources`` gave."""
+    """Judge the plan of each environment; ``explained`` comes from ``judge_sources``."""
     plans = []
     for name in explained:
         plans.append(scratch / f"{name}.json")
@@ -118,7 +118,7 @@ def judge_plans(
 
 
 def _hear(trees: Mapping[str, Files], judges: Judges, ground: Path) -> _Said:
-    """Give judge → name of the tree → judgement. Trivy comes last: it changes what it reads."""
+    """Map each judge to a judgement by tree. Trivy runs last, because it changes the trees."""
     folders = {what: place(tree, ground / what) for what, tree in trees.items()}
     return {
         "checkov": {what: judges.checkov_sources(each) for what, each in folders.items()},
@@ -128,29 +128,29 @@ def _hear(trees: Mapping[str, Files], judges: Judges, ground: Path) -> _Said:
 
 def _wrong(comments: Sequence[Skip]) -> Iterator[str]:
     if len(comments) > MOST:
-        yield f"{len(comments)} findings are taken back in the templates, {MOST} at most may be"
+        yield f"the templates suppress {len(comments)} findings; at most {MOST} are allowed"
     for each in comments:
         if not each.reasoned:
-            yield f"{each.file}:{each.line}: {each.check} is taken back without a reason"
+            yield f"{each.file}:{each.line}: {each.check} is suppressed without a reason"
 
 
 def _idle(comments: Iterable[Skip], bare: Iterable[Judgement]) -> Iterator[str]:
-    """Yield the comments without which nothing would be found: they explain nothing any more."""
+    """Yield the comments that no longer suppress any finding."""
     found = {(each.check, each.file.lstrip("/")) for said in bare for each in said.failed}
     for each in comments:
         if (each.check, str(each.file)) not in found:
-            yield f"{each.file}:{each.line}: {each.check} is taken back, but is no finding"
+            yield f"{each.file}:{each.line}: {each.check} is suppressed, but no judge reports it"
 
 
 def _hidden(judge: str, what: str, bare: Judgement) -> Iterator[str]:
-    """Yield what is still taken back where no comment is left: in a way that nobody counts."""
+    """Yield findings that stay suppressed although every counted comment is disabled."""
     for each in bare.skipped:
-        yield f"{what}: {judge} leaves {each} out, and no comment that is counted takes it back"
+        yield f"{what}: {judge} leaves {each} out, but no counted comment suppresses it"
 
 
 def _uncounted(what: str, tree: Files, comments: Sequence[Skip]) -> Iterator[str]:
     for each in uncounted(skips(tree), comments):
         yield (
-            f"{what}: {each.file}:{each.line}: {each.check} is taken back, "
-            "and the templates have no such comment"
+            f"{what}: {each.file}:{each.line}: {each.check} is suppressed, "
+            "but the templates have no such comment"
         )

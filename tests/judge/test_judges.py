@@ -13,10 +13,10 @@ import pytest
 
 from benchmarks.judges import __main__ as judging
 from benchmarks.judges import matrix, public
-from benchmarks.judges.ground import keys_made, newest_modules, place, stacks
 from benchmarks.judges.judge import judge_plans, judge_sources
 from benchmarks.judges.matrix import look
 from benchmarks.judges.skips import Skip, skips, skips_of_templates, uncounted, without_skips
+from benchmarks.judges.stacks import keys_made, newest_modules, place, stacks
 from benchmarks.judges.tables import (
     COUNTS,
     FIRST,
@@ -57,8 +57,8 @@ def judges(tmp_path: Path) -> Judges:
     return Judges(HOME, tmp_path)
 
 
-class Deaf(Judges):
-    """Judges that say the same of everything."""
+class FixedJudges(Judges):
+    """Judges that return the same judgement for all input."""
 
     def __init__(self, said: Judgement) -> None:
         self._said = said
@@ -84,7 +84,7 @@ def test_judges_agree_with_the_pages(judges: Judges, workspace: Workspace, tmp_p
     assert len(plans.hearings) == 2 * len(ENVIRONMENTS)
 
     printed = [str(hearing) for hearing in (*sources.hearings, *plans.hearings)]
-    printed.append(f"{len(sources.comments)} findings taken back, each beside its resource:")
+    printed.append(f"{len(sources.comments)} findings suppressed, each beside its resource:")
     assert "\n".join(printed) in PAGE
     staging = {h.judge: h for h in sources.hearings if h.what == "staging, sources"}
     checkov, trivy = staging["checkov"], staging["Trivy"]
@@ -143,15 +143,15 @@ def test_failed_check_is_reported(project: Path, judges: Judges, tmp_path: Path)
     verdict, _ = judge_sources(project, ["development"], judges, tmp_path / "ground")
     assert not verdict.clean
     wrong = "\n".join(verdict.wrong)
-    assert "CKV_AWS_7 is taken back, but is no finding" in wrong
-    assert "CKV2_AWS_5 is taken back without a reason" in wrong
-    assert "CKV_AWS_226 is taken back, and the templates have no such comment" in wrong
+    assert "CKV_AWS_7 is suppressed, but no judge reports it" in wrong
+    assert "CKV2_AWS_5 is suppressed without a reason" in wrong
+    assert "CKV_AWS_226 is suppressed, but the templates have no such comment" in wrong
     failed = {(h.judge, f.check) for h in verdict.hearings for f in h.failed}
     assert {("checkov", "CKV_AWS_16"), ("Trivy", "AVD-AWS-0080")} <= failed
 
 
 def test_new_skip_is_refused(project: Path, tmp_path: Path) -> None:
-    judges = Deaf(Judgement(1, ()))
+    judges = FixedJudges(Judgement(1, ()))
     template = project / "templates" / "modules" / "kms" / "main.tf.j2"
     text = template.read_text(encoding="utf-8")
 
@@ -161,20 +161,20 @@ def test_new_skip_is_refused(project: Path, tmp_path: Path) -> None:
         return "\n".join(judge_sources(project, [], judges, folder)[0].wrong)
 
     assert len(skips_of_templates(project)) == 6
-    told = "7 findings are taken back in the templates, 6 at most may be"
-    assert told not in wrong_with()
-    assert told in wrong_with("# checkov:skip=CKV_AWS_7: a reason that has words enough")
-    assert told in wrong_with("a = 1 // tfsec:ignore:AVD-AWS-0065 a reason of five words")
+    message = "the templates suppress 7 findings; at most 6 are allowed"
+    assert message not in wrong_with()
+    assert message in wrong_with("# checkov:skip=CKV_AWS_7: a reason that has words enough")
+    assert message in wrong_with("a = 1 // tfsec:ignore:AVD-AWS-0065 a reason of five words")
 
 
 @pytest.mark.parametrize("what", ["modules", "development"])
 def test_skip_without_comment_is_refused(project: Path, tmp_path: Path, what: str) -> None:
     hidden = Finding("CKV_AWS_226", "aws_db_instance.main", "/main.tf")
-    judges = Deaf(Judgement(1, (), (hidden,)))
+    judges = FixedJudges(Judgement(1, (), (hidden,)))
     verdict, _ = judge_sources(project, ["development"], judges, tmp_path / "ground")
     for judge in ("checkov", "Trivy"):
-        told = f"{what}: {judge} leaves {hidden} out, and no comment that is counted takes it back"
-        assert told in verdict.wrong
+        message = f"{what}: {judge} leaves {hidden} out, but no counted comment suppresses it"
+        assert message in verdict.wrong
 
 
 @pytest.fixture(scope="module")
@@ -337,7 +337,7 @@ FORMS = {
         "false # trivy:ignore:AVD-AWS-0104 trivy:ignore:AVD-AWS-0080",
     ),
 }
-"""Ways to take a finding back that the judge obeys, after ``storage_encrypted =``."""
+"""Forms of a comment that suppress a finding, after ``storage_encrypted =``."""
 
 
 @pytest.mark.parametrize(("judge", "check"), [("checkov", "CKV_AWS_16"), ("Trivy", "AVD-AWS-0080")])
@@ -387,25 +387,25 @@ def test_commands_have_help(
 
 
 @pytest.mark.parametrize(
-    ("main", "arguments", "told"),
+    ("main", "arguments", "message"),
     [
         (public.main, [], "the following arguments are required: folder"),
         (public.main, ["no/such/folder"], "no cloudwatch, elasticache, kms"),
-        (matrix.main, ["F99"], "no mutation and no failure is called F99"),
-        (matrix.main, ["F01", "--write"], "leave the ids out"),
+        (matrix.main, ["F99"], "no mutation or failure has the id F99"),
+        (matrix.main, ["F01", "--write"], "remove the ids"),
         (judging.main, ["F01"], "unrecognized arguments: F01"),
     ],
 )
 def test_wrong_use_is_reported(
     main: Callable[[Sequence[str]], int],
     arguments: list[str],
-    told: str,
+    message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_page_has_tags_of_public_modules() -> None:
@@ -454,7 +454,7 @@ def test_stack_has_pinned_modules_without_tests() -> None:
 
 
 def test_missing_judges_are_reported(tmp_path: Path) -> None:
-    with pytest.raises(FinbaseError, match="`make judge` sets them up"):
+    with pytest.raises(FinbaseError, match="run `make judge`"):
         Judges(tmp_path, tmp_path)
 
 

@@ -1,8 +1,8 @@
-"""What is judged: trees in a scratch folder, and plans of stacks whose keys exist already.
+"""Create the trees to judge, and the plans of stacks whose keys already exist.
 
-A first plan does not know the ARN of a key that it makes, and checkov takes an unknown key for
-none. So a stack is planned a second time, from a state that holds its keys and nothing else:
-real Terraform then gives every ``kms_key_id`` its value, and still none where none is written.
+A first plan does not contain the ARNs of new keys, and checkov treats an unknown key as missing. So
+each stack is planned again, from a state that contains only its keys. Terraform then plans every
+``kms_key_id`` with its value; an argument that the source does not set stays null.
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ _PIN = re.compile(rb'source = "\.\./\.\./(modules/[a-z0-9-]+/[0-9.]+)"')
 
 
 def stacks(files: Files, *environments: str) -> dict[PurePosixPath, bytes]:
-    """The stacks of environments, with the module versions that they pin."""
-    homes = {PurePosixPath("environments", name) for name in environments}
-    wanted = set(homes)
-    for home in homes:
-        wanted.update(PurePosixPath(pin.decode()) for pin in _PIN.findall(files[home / "main.tf"]))
+    """Return the stacks of environments with the module versions that they pin."""
+    folders = {PurePosixPath("environments", name) for name in environments}
+    wanted = set(folders)
+    for folder in folders:
+        wanted.update(
+            PurePosixPath(pin.decode()) for pin in _PIN.findall(files[folder / "main.tf"])
+        )
     return _below(files, wanted)
 
 
 def newest_modules(root: Path, files: Files) -> dict[PurePosixPath, bytes]:
-    """The version of each module that its templates are at: the newest release, or a draft."""
+    """Return each module at the version of its templates: the newest release, or a draft."""
     registry = Registry(root)
     return _below(
         files,
@@ -47,7 +49,7 @@ def newest_modules(root: Path, files: Files) -> dict[PurePosixPath, bytes]:
 
 
 def _below(files: Files, folders: set[PurePosixPath]) -> dict[PurePosixPath, bytes]:
-    """Choose the files of some folders. The tests of a module are no part of any stack."""
+    """Return the files below some folders, without the tests of modules."""
     return {
         path: content
         for path, content in files.items()
@@ -57,14 +59,14 @@ def _below(files: Files, folders: set[PurePosixPath]) -> dict[PurePosixPath, byt
 
 
 def place(files: Files, folder: Path) -> Path:
-    """Write a tree to a new folder."""
+    """Write a tree to a new folder and return the folder."""
     folder.mkdir(parents=True)
     lay_out(files, folder)
     return folder
 
 
 def keys_made(plan: bytes) -> bytes:
-    """Give the state that holds the KMS keys of a plan, as if they had been applied."""
+    """Return a state that contains the KMS keys of a plan, as if they had been applied."""
     resources: list[dict[str, Any]] = []
     for number, change in enumerate(json.loads(plan)["resource_changes"]):
         if change["mode"] != "managed" or change["type"] != "aws_kms_key":
@@ -89,7 +91,7 @@ def keys_made(plan: bytes) -> bytes:
 
 
 def plan_with_keys(workspace: Workspace, project: Path, environment: str) -> bytes:
-    """Plan a stack as it is when its keys exist."""
+    """Return the plan of a stack whose keys exist."""
     stack = project / "environments" / environment
     state = keys_made(workspace.plan(stack, project=project))
     return workspace.plan(stack, project=project, state=state)
