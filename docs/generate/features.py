@@ -17,9 +17,10 @@ __all__ = ["page"]
 
 _INTRODUCTION = """# Features and the failure catalogue
 
-`features/failures.yaml` lists the failures. The scenarios in `features/*.feature` detect them in a
-plan. `features/mutations.yaml` lists changes that put each failure back, to prove that a scenario
-detects it. [Why each failure matters](../explanation/failures.md) explains them."""
+`features/failures.yaml` lists the controls, each against one failure. The scenarios in
+`features/*.feature` check them in a plan. `features/mutations.yaml` lists changes that bring each failure
+back, to prove that its scenarios detect it. [Why each control matters](../explanation/failures.md)
+explains the failures."""
 
 
 def page(features: Path) -> str:
@@ -34,8 +35,8 @@ def page(features: Path) -> str:
     return joined(
         _INTRODUCTION,
         "## Catalogue",
-        table(("id", "severity", "failure", "a plan must show"), catalogue),
-        "## Scenarios by failure",
+        table(("id", "severity", "control", "a plan must show"), catalogue),
+        "## Scenarios by control",
         table(("id", "PCI DSS v4.0.1", "mutations", "scenarios"), proofs),
         *(part for feature in read_features for part in _feature(feature)),
     )

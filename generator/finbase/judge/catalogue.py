@@ -21,7 +21,7 @@ _FORM = "the head of features/failures.yaml says what an entry holds"
 class Failure:
     """One failure that a plan must not have.
 
-    ``title`` says what is wrong where it is present, ``requirement`` what a plan must show.
+    ``title`` says what a stack without it has, ``requirement`` what a plan must show.
     ``pci`` holds bare numbers such as ``8.3.2``. ``overlaps`` names ids that fall together
     with this one by nature.
     """
