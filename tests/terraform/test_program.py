@@ -330,8 +330,8 @@ def test_a_module_on_its_own_gets_a_provider(project: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("../../../outside", "lies outside of"),
-        ("../../modules/missing/1.0.0", r"uses \S+/modules/missing/1\.0\.0, which is not there"),
+        ("../../../outside", "is outside of"),
+        ("../../modules/missing/1.0.0", r"uses \S+/modules/missing/1\.0\.0, which does not exist"),
     ],
 )
 def test_a_module_that_cannot_be_copied(
@@ -347,8 +347,8 @@ def test_a_module_that_cannot_be_copied(
 def test_a_folder_that_is_not_there_is_rendered(project: Path, tmp_path: Path) -> None:
     shutil.rmtree(project / "modules/name")
     for folder, message in (
-        (stack(project), "small uses .*name/1.0.0, which is not there"),
-        (project / "environments" / "none", "environments/none is not there"),
+        (stack(project), "small uses .*name/1.0.0, which does not exist"),
+        (project / "environments" / "none", "environments/none does not exist"),
     ):
         with pytest.raises(TerraformError, match=message) as raised:
             copy_stack(folder, project, tmp_path / "copy")

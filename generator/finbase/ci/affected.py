@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
 from finbase.project import checksums
-from finbase.terraform.offline import LOCAL_SOURCE
+from finbase.terraform.offline import local_sources
 
 __all__ = ["Affected", "Change", "Files", "affected", "is_read"]
 
@@ -85,10 +85,10 @@ def _stacks(files: Files) -> set[PurePosixPath]:
 
 def _reached(stack: PurePosixPath, files: Files) -> set[PurePosixPath]:
     """Find the stack's folder, and the folder of every module that it calls, however deep."""
-    code: dict[PurePosixPath, list[str]] = {}
+    code: dict[PurePosixPath, list[tuple[str, str]]] = {}
     for path, content in files.items():
         if path.name.endswith(_CODE):
-            code.setdefault(path.parent, []).append(content.decode(errors="replace"))
+            code.setdefault(path.parent, []).append((path.name, content.decode(errors="replace")))
     reached: set[PurePosixPath] = set()
     waiting = [stack]
     while waiting:
@@ -96,7 +96,7 @@ def _reached(stack: PurePosixPath, files: Files) -> set[PurePosixPath]:
         if folder in reached:
             continue
         reached.add(folder)
-        for text in code.get(folder, ()):
-            for source in LOCAL_SOURCE.findall(text):
+        for name, text in code.get(folder, ()):
+            for source in local_sources(name, text):
                 waiting.append(PurePosixPath(posixpath.normpath(str(folder / source))))
     return reached

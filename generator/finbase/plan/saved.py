@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from finbase.errors import FinbaseError
 from finbase.plan.saved_file import DEFAULT_WORKSPACE, PlanFile, read_plan_file
+from finbase.source.hcl_scan import scan, string_value
 
 __all__ = ["verify"]
 
-_ENVIRONMENT = re.compile(r'^\s*environment\s*=\s*"([^"]+)"', re.MULTILINE)
 _AS_WHOM = frozenset(
     {
         "access_key",
@@ -106,9 +105,11 @@ def _meant(key: str, read: PlanFile) -> str:
 
 def _environment(read: PlanFile) -> str:
     """The name that the root module of a plan gives itself; empty where it gives none."""
-    main = read.modules[""].files.get("main.tf", b"")
-    found = _ENVIRONMENT.search(main.decode(errors="replace"))
-    return found[1] if found else ""
+    main = read.modules[""].files.get("main.tf", b"").decode(errors="replace")
+    for block in scan(main).blocks:
+        if block.type == "locals" and "environment" in block.attributes:
+            return string_value(block.attributes["environment"]) or ""
+    return ""
 
 
 def _elsewhere(read: PlanFile, file: Path) -> Iterator[str]:

@@ -23,6 +23,18 @@ __all__ = ["Finished", "Processes", "ProcessesClosedError", "kill_group"]
 
 _log = logging.getLogger(__name__)
 _STANDARD_ERROR = 2  # Standard output is for the results of finbase.
+# The guard reads from a pipe that only the caller holds: its end means that the caller is gone, by
+# SIGKILL too. PR_SET_PDEATHSIG would fire when the *thread* that started the child ends. The guard
+# closes its standard output, so that the caller sees the server's end.
+_GUARD = """
+folder=$1; shift
+"$@" </dev/null 2>"$folder/log" &
+server=$!
+exec >&-
+read -r _
+kill -9 "$server"
+rm -rf "$folder"
+"""
 
 
 @dataclass(frozen=True)
@@ -122,6 +134,37 @@ class Processes:
         _report(command, begun, code, cwd)
         return code
 
+    def serve(
+        self, command: Sequence[str | Path], *, folder: Path, environ: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """Start a server and return its guard, a process that leads the server's process group.
+
+        ``folder`` belongs to the server: its standard error goes to ``log`` there. Standard output
+        can be read from the guard, and ends with the server. If this process ends without closing,
+        even by SIGKILL, the guard kills the server and removes ``folder``.
+        """
+        with self._lock:
+            self._refuse_if_closed()
+            guard = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD, "guard", str(folder), *_text(command)],
+                env=environ,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                process_group=0,
+            )
+            self._running.add(guard)
+        _log.debug("%s  [started, process group %d]", shlex.join(_text(command)), guard.pid)
+        return guard
+
+    def stop(self, guard: subprocess.Popen[bytes]) -> None:
+        """Kill a server that ``serve`` started."""
+        with guard:
+            kill_group(guard)
+            with self._lock:
+                self._running.discard(guard)
+
     def close(self) -> None:
         """Kill every child that still runs, and refuse to start another."""
         with self._lock:
@@ -155,6 +198,11 @@ class Processes:
                 with self._lock:
                     self._running.discard(child)
         _report(command, begun, child.returncode, cwd)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the block has ended."""
+        return self._closed
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

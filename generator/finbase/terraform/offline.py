@@ -1,42 +1,38 @@
-"""Copies of a stack that can be planned without AWS; the stack itself is never touched.
+"""Copy a stack so that it can be planned without AWS; the stack itself is never changed.
 
-The copy has the stack and the modules it uses at the same places relative to each other, so
-``../../modules`` still works, and override files: local state, and a provider that has
-static credentials and asks nobody about them.
+The copy has the stack and the modules it uses at the same relative paths, so ``../../modules``
+still works. Override files give it local state and a provider with static credentials that does
+not check them.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from finbase.errors import TerraformError
+from finbase.source.hcl_scan import Block, scan, string_value
 from finbase.terraform.provider import quoted
 
 __all__ = [
     "IGNORED",
-    "LOCAL_SOURCE",
     "copy_stack",
+    "count_aws_configurations",
     "isolate_backend",
     "isolate_provider",
+    "local_sources",
     "module_calls",
     "requirements",
     "used_folders",
 ]
 
-LOCAL_SOURCE = re.compile(r'(?:^|[{,\s])"?source"?\s*[=:]\s*"(\.{1,2}/[^"]*)"')
-"""The ``source`` of a module that lies in the same project, as a path from where it is called."""
-
-_MODULE = re.compile(r'^\s*module\s+(?:"([\w-]+)"\s*\{)?', re.MULTILINE)
-_REQUIREMENTS = re.compile(r"^\s*required_providers\s*\{", re.MULTILINE)
-_AWS = re.compile(r'^\s*provider\s+"aws"\s*\{', re.MULTILINE)
-_ALIAS = re.compile(r'^\s*alias\s*=\s*"([^"]+)"', re.MULTILINE)
 IGNORED = shutil.ignore_patterns(".terraform", ".git", "*.tfstate", "*.tfstate.*", "*.tfplan")
-"""What of a folder is no part of a plan, for ``shutil.copytree``."""
+"""Files of a folder that are not part of a plan, for ``shutil.copytree``."""
 
 
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
@@ -56,8 +52,8 @@ _PROVIDER = """provider "aws" {{
 def copy_stack(folder: Path, project: Path, root: Path) -> Path:
     """Copy a stack or module, with every local module it uses, below ``root``.
 
-    ``folder`` and ``project`` are resolved paths. The result is the copy of ``folder``.
-    Raises ``TerraformError`` where a module lies outside of ``project`` or is not there.
+    ``folder`` and ``project`` are resolved paths. Return the copy of ``folder``.
+    Raises ``TerraformError`` if a module is outside of ``project`` or does not exist.
     """
     try:
         for source in used_folders(folder, project):
@@ -67,7 +63,7 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
     except (OSError, shutil.Error) as error:
         raise TerraformError(
             f"{folder} cannot be copied for a plan: {error}",
-            "there has to be room for temporary files; TMPDIR names another place for them",
+            "free some space for temporary files, or set TMPDIR to a folder that has it",
         ) from error
     return root / folder.relative_to(project)
 
@@ -75,8 +71,8 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
 def used_folders(folder: Path, project: Path) -> tuple[Path, ...]:
     """Return a stack's or module's folder and those of all local modules it uses, at any depth.
 
-    ``folder`` and ``project`` are resolved paths. Raises ``TerraformError`` where one lies
-    outside of ``project`` or is not there, and ``OSError`` where one cannot be read.
+    ``folder`` and ``project`` are resolved paths. Raises ``TerraformError`` if one is outside of
+    ``project`` or does not exist, and ``OSError`` if one cannot be read.
     """
     found: dict[Path, None] = {}
     queue = [folder]
@@ -87,91 +83,136 @@ def used_folders(folder: Path, project: Path) -> tuple[Path, ...]:
         found[source] = None
         if not source.is_relative_to(project):
             raise TerraformError(
-                f"{folder} uses {source}, which lies outside of {project}",
+                f"{folder} uses {source}, which is outside of {project}",
                 "keep stacks and their modules in one project folder",
             )
         if not source.is_dir():
             what = f"{folder} uses {source}, which" if source != folder else str(folder)
             raise TerraformError(
-                f"{what} is not there",
+                f"{what} does not exist",
                 "`finbase render` writes the stacks, and the module versions that they pin",
             )
-        for text in _sources(source):
-            queue += [(source / path).resolve() for path in LOCAL_SOURCE.findall(text)]
+        for path in _code(source):
+            calls = local_sources(path.name, _read(path))
+            queue += [(source / call).resolve() for call in calls]
     return tuple(found)
 
 
+def local_sources(name: str, text: str) -> tuple[str, ...]:
+    """Return the relative paths that the module calls of a file have as sources.
+
+    ``name`` is the file's name: ``.tf.json`` files have another syntax.
+
+    >>> local_sources("main.tf", 'module "a" {\\n  source = "../a"\\n}\\n')
+    ('../a',)
+    """
+    if name.endswith(".json"):
+        sources = _json_sources(text)
+    else:
+        modules = (block for block in scan(text).blocks if block.type == "module")
+        sources = [string_value(block.attributes.get("source", "")) for block in modules]
+    return tuple(s for s in sources if isinstance(s, str) and s.startswith(("./", "../")))
+
+
 def isolate_backend(folder: Path) -> None:
-    """Make the copy keep its state in itself."""
+    """Make the copy keep its state in its own folder."""
     (folder / "zz_finbase_backend_override.tf").write_text(_BACKEND)
 
 
 def isolate_provider(folder: Path) -> None:
-    """Make every AWS provider of the copy ask nobody; give it one if it has none.
+    """Override every AWS provider of the copy so that it sends no requests; add one if it has none.
 
-    ``allowed_account_ids`` goes, since the account is not known without asking AWS.
+    ``allowed_account_ids`` is removed, since only AWS could say which account it is.
     """
-    blocks = [body for text in _sources(folder) for body in _bodies(_AWS, text)]
-    aliases = [_ALIAS.search(body) for body in blocks]
+    blocks = [block for path in _code(folder) for block in _aws_providers(path)]
+    aliases = [string_value(block.attributes.get("alias", "")) for block in blocks]
     name = "zz_finbase_provider_override.tf" if blocks else "zz_finbase_provider.tf"
     (folder / name).write_text(
         "\n".join(
-            _PROVIDER.format(alias=f"  alias = {quoted(alias[1])}\n" if alias else "")
+            _PROVIDER.format(alias=f"  alias = {quoted(alias)}\n" if alias else "")
             for alias in aliases or [None]
         )
     )
 
 
+def count_aws_configurations(root: Path) -> int:
+    """Return how many configurations of the AWS provider the files below ``root`` may have.
+
+    A block with an alias counts as two, because the default configuration may exist beside it and
+    OpenTofu's ``for_each`` makes several of one. So does a JSON file, because it is not searched.
+    """
+    blocks = [block for path in root.rglob("*.tf") for block in _aws_providers(path)]
+    aliases = sum(1 for block in blocks if "alias" in block.attributes)
+    return len(blocks) + aliases + 2 * sum(1 for _ in root.rglob("*.tf.json"))
+
+
 def requirements(root: Path, folder: Path) -> frozenset[str]:
-    """Return all that decides which providers ``init`` selects, below ``root``.
+    """Return every text below ``root`` that decides which providers ``init`` selects.
 
     That is each version constraint, and the lock file of the stack in ``folder``.
     """
     lock = folder / ".terraform.lock.hcl"
     found = {lock.read_text()} if lock.is_file() else set()
     for path in root.rglob("*.tf"):
-        bodies = _bodies(_REQUIREMENTS, path.read_text(encoding="utf-8", errors="replace"))
-        found |= {" ".join(body.split()) for body in bodies}
+        blocks = scan(_read(path)).walk("required_providers")
+        found |= {" ".join(block.text.split()) for block in blocks}
     return frozenset(found | {path.read_text() for path in root.rglob("*.tf.json")})
 
 
 def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]] | None:
-    """Return all that decides which modules ``terraform get`` finds for ``folder``, below ``root``.
+    """Return every value below ``root`` that decides which modules ``terraform get`` finds.
 
-    That is where each module block stands, seen from ``folder``, its label and its source. None
-    where that cannot be told from the text: then Terraform has to be asked.
+    That is, for each module call, its folder as seen from ``folder``, its label and its source.
+    Return None if a source is not a local path: then Terraform has to find the module.
     """
     if any(root.rglob("*.tf.json")):
         return None
-    found: set[tuple[str, ...]] = set()
+    calls: set[tuple[str, ...]] = set()
     for path in root.rglob("*.tf"):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        place = os.path.relpath(path.parent, folder)
-        for match in _MODULE.finditer(text):
-            sources = LOCAL_SOURCE.findall(next(_bodies(_MODULE, text[match.start() :])))
-            if match[1] is None or len(sources) != 1:
+        parent = os.path.relpath(path.parent, folder)
+        for block in scan(_read(path)).blocks:
+            if block.type != "module":
+                continue
+            source = string_value(block.attributes.get("source", "")) or ""
+            if len(block.labels) != 1 or not source.startswith(("./", "../")):
                 return None
-            found.add((place, match[1], *sources))
-    return frozenset(found)
+            calls.add((parent, *block.labels, source))
+    return frozenset(calls)
 
 
 def _make_writable(folder: Path) -> None:
-    """Let the owner write to a copy; one of a read-only checkout has its modes."""
+    """Let the owner write to a copy, which has the modes of a possibly read-only checkout."""
     for path in (folder, *folder.rglob("*")):
         more = stat.S_IRWXU if path.is_dir() else stat.S_IRUSR | stat.S_IWUSR
         path.chmod(stat.S_IMODE(path.stat().st_mode) | more)
 
 
-def _sources(folder: Path) -> Iterator[str]:
-    for path in sorted([*folder.glob("*.tf"), *folder.glob("*.tf.json")]):
-        yield path.read_text(encoding="utf-8", errors="replace")
+def _code(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.tf"), *folder.glob("*.tf.json")])
 
 
-def _bodies(header: re.Pattern[str], text: str) -> Iterator[str]:
-    """Yield what stands between the braces of each block that ``header`` opens."""
-    for match in header.finditer(text):
-        depth, end = 1, match.end()
-        while depth and end < len(text):
-            depth += {"{": 1, "}": -1}.get(text[end], 0)
-            end += 1
-        yield text[match.end() : end - 1]
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _aws_providers(path: Path) -> Iterator[Block]:
+    if path.suffix == ".tf":
+        for block in scan(_read(path)).blocks:
+            if block.type == "provider" and block.labels == ("aws",):
+                yield block
+
+
+def _json_sources(text: str) -> list[Any]:
+    """Return the source of each module of a ``.tf.json`` file, which may have lists anywhere."""
+    try:
+        file = json.loads(text)
+    except ValueError:
+        return []  # Terraform reports the error.
+    groups = [modules for part in _objects(file) for modules in _objects(part.get("module"))]
+    calls = [call for group in groups for value in group.values() for call in _objects(value)]
+    return [call.get("source") for call in calls]
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in a JSON value that may be an object or a list of them."""
+    return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, dict)]

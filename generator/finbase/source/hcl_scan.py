@@ -1,0 +1,161 @@
+"""Read the blocks and attributes of HCL text without evaluating it.
+
+Strings, templates, heredocs and comments are skipped as wholes, so a brace or a keyword in them
+is not taken for one of the configuration. Invalid HCL is read as far as it makes sense: Terraform
+reports the error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["Block", "scan", "string_value"]
+
+_TOKEN = re.compile(
+    r"(?P<skip>[^\S\n]+|(?:\#|//)[^\n]*|/\*(?s:.*?)(?:\*/|\Z))"
+    r"|(?P<newline>\n)"
+    r"|(?P<heredoc><<-?(?P<tag>[\w-]+)[^\S\n]*\n)"
+    r"|(?P<word>[\w-]+)"
+    r'|(?P<string>")'
+    r"|(?P<mark>[^\s])"
+)
+_PLAIN_STRING = re.compile(r'"((?:[^"\\$%\n]|[$%](?!\{))*)"')
+
+
+@dataclass
+class Block:
+    """A block, or a whole file, which has neither type nor labels.
+
+    ``attributes`` has the text of each expression.
+    """
+
+    type: str = ""
+    labels: tuple[str, ...] = ()
+    attributes: dict[str, str] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    text: str = ""
+
+    def walk(self, type_: str) -> Iterator[Block]:
+        """Yield the blocks of a type, at any depth."""
+        for block in self.blocks:
+            if block.type == type_:
+                yield block
+            yield from block.walk(type_)
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def scan(text: str) -> Block:
+    """Return the blocks and attributes of a file.
+
+    >>> file = scan('module "a" {\\n  source = "./a" # }\\n}\\n')
+    >>> [(block.type, block.labels, block.attributes) for block in file.blocks]
+    [('module', ('a',), {'source': '"./a"'})]
+    """
+    file = Block(text=text)
+    open_blocks, header = [(file, 0)], list[_Token]()
+    tokens = _tokens(text, 0)
+    for token in tokens:
+        block, start = open_blocks[-1]
+        if token.text == "}":
+            if len(open_blocks) > 1:
+                block.text = text[start : token.start]
+                open_blocks.pop()
+            header = []
+        elif token.text == "{" and header:
+            labels = tuple(string_value(part.text) or part.text for part in header[1:])
+            block.blocks.append(inner := Block(header[0].text, labels))
+            open_blocks.append((inner, token.end))
+            header = []
+        elif token.text == "=" and len(header) == 1:
+            end, closes = _expression_end(tokens, token.end)
+            block.attributes[header[0].text] = text[token.end : end].strip()
+            header = []
+            if closes and len(open_blocks) > 1:
+                block.text = text[start:end]
+                open_blocks.pop()
+        elif token.kind == "word" or (token.kind == "string" and header):
+            header.append(token)
+        else:
+            header = []
+    for block, start in open_blocks[1:]:
+        block.text = text[start:]
+    return file
+
+
+def string_value(expression: str) -> str | None:
+    """Return the value of a string without templates and escapes, else None.
+
+    >>> string_value('"../network"'), string_value('"${path.module}/x"'), string_value("local.x")
+    ('../network', None, None)
+    """
+    match = _PLAIN_STRING.fullmatch(expression)
+    return match[1] if match else None
+
+
+def _expression_end(tokens: Iterator[_Token], start: int) -> tuple[int, bool]:
+    """Return where an expression ends, and whether its block's closing brace ends it."""
+    depth, end = 0, start
+    for token in tokens:
+        if depth == 0 and (token.kind == "newline" or token.text == "}"):
+            return end, token.text == "}"
+        if token.kind == "mark":
+            depth += (token.text in "([{") - (token.text in ")]}")
+        if token.kind != "newline":
+            end = token.end
+    return end, False
+
+
+def _tokens(text: str, start: int) -> Iterator[_Token]:
+    """Yield all tokens but spaces and comments."""
+    while match := _TOKEN.match(text, start):
+        kind, end = match.lastgroup or "", match.end()
+        if match["heredoc"]:
+            kind, end = "heredoc", _heredoc_end(text, end, match["tag"])
+        elif match["string"]:
+            end = _string_end(text, end)
+        if kind != "skip":
+            yield _Token(kind, text[start:end], start, end)
+        start = end
+
+
+def _string_end(text: str, start: int) -> int:
+    while start < len(text) and text[start] not in '"\n':
+        start = _character_end(text, start, escapes=True)
+    return min(start + (text[start : start + 1] == '"'), len(text))
+
+
+def _heredoc_end(text: str, start: int, tag: str) -> int:
+    """Return the end of the line before which a heredoc that starts at ``start`` ends."""
+    while start < len(text):
+        line_end = text.find("\n", start)
+        line_end = len(text) if line_end < 0 else line_end
+        if text[start:line_end].strip() == tag:
+            return line_end
+        while start < len(text) and text[start] != "\n":
+            start = _character_end(text, start, escapes=False)
+        start += 1
+    return len(text)
+
+
+def _character_end(text: str, start: int, *, escapes: bool) -> int:
+    """Return the end of a character, an escape or a template that starts at ``start``."""
+    if text.startswith(("$${", "%%{"), start):
+        return start + 3
+    if text.startswith(("${", "%{"), start):
+        depth = 1
+        for token in _tokens(text, start + 2):
+            if token.kind == "mark":
+                depth += (token.text == "{") - (token.text == "}")
+            if depth == 0:
+                return token.end
+        return len(text)
+    return start + (2 if escapes and text[start] == "\\" else 1)

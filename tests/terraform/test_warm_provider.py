@@ -1,0 +1,316 @@
+"""Providers that keep running between commands, and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finbase.errors import TerraformError
+from finbase.system.processes import Processes
+from finbase.terraform.offline import count_aws_configurations
+from finbase.terraform.program import find_terraform
+from finbase.terraform.warm_provider import WarmProvider, WarmProviders
+from finbase.terraform.workspace import Workspace
+from tests.system.test_processes import is_alive, wait_until
+
+HOST = "registry.terraform.io"
+FAKE = """#!/bin/sh
+touch "$TMPDIR/plugin1"
+echo $$ >> "$PIDS"
+echo "Provider started."
+echo "	TF_REATTACH_PROVIDERS='{\\"registry.terraform.io/hashicorp/aws\\":{\\"Pid\\":$$}}'"
+exec sleep 600
+"""
+STACK = """
+terraform {{
+  required_providers {{
+    aws = {{ source = "hashicorp/aws" }}
+  }}
+}}
+provider "aws" {{
+  region = "eu-west-1"
+  default_tags {{
+    tags = {{ stack = "{name}" }}
+  }}
+}}
+resource "aws_kms_key" "this" {{
+  count       = 40
+  description = "{name}"
+}}
+output "keys" {{
+  value = aws_kms_key.this[*].key_usage
+}}
+"""
+
+
+class Fake:
+    """A provider that only says where to attach, and the processes started of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.program, self._pids = folder / "provider", folder / "pids"
+        self.program.write_text(FAKE)
+        self.program.chmod(0o755)
+        self.environ = {"PATH": os.environ["PATH"], "PIDS": str(self._pids)}
+
+    def pids(self) -> list[int]:
+        return [int(pid) for pid in self._pids.read_text().split()] if self._pids.exists() else []
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Fake:
+    return Fake(tmp_path)
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A short folder for temporary files: the path of a socket is limited."""
+    with tempfile.TemporaryDirectory(prefix="f-") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def providers(fake: Fake, temporary: Path) -> Iterator[WarmProviders]:
+    assert tempfile.gettempdir() == str(temporary)
+    with Processes() as processes:
+        yield (made := WarmProviders(fake.program, HOST, fake.environ, processes))
+        made.close()
+
+
+def test_lease_reuses_an_idle_provider(providers: WarmProviders, fake: Fake) -> None:
+    providers.start()
+    for _ in range(3):
+        with providers.lease() as lease:
+            assert lease is not None
+            assert json.loads(lease[1]) == {f"{HOST}/hashicorp/aws": {"Pid": fake.pids()[0]}}
+    assert len(fake.pids()) == 1
+
+
+def test_lease_is_exclusive(providers: WarmProviders, fake: Fake) -> None:
+    with providers.lease() as first, providers.lease() as second:
+        assert first is not None
+        assert second is not None
+        assert first[0] is not second[0]
+    assert len(fake.pids()) == 2
+
+
+def test_lease_returns_the_provider_after_an_error(providers: WarmProviders, fake: Fake) -> None:
+    with pytest.raises(ZeroDivisionError), providers.lease():
+        raise ZeroDivisionError
+    with providers.lease():
+        assert len(fake.pids()) == 1
+
+
+def test_lease_replaces_a_provider_that_ended(providers: WarmProviders, fake: Fake) -> None:
+    with providers.lease() as lease:
+        assert lease is not None
+        assert lease[0].is_running()
+        os.kill(fake.pids()[0], signal.SIGKILL)
+        wait_until(lambda: lease is not None and not lease[0].is_running())
+    with providers.lease() as lease:
+        assert lease is not None
+        assert lease[0].is_running()
+    assert len(fake.pids()) == 2
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec >&-; sleep 600\n", ""])
+def test_lease_is_none_if_the_program_does_not_serve(
+    text: str, providers: WarmProviders, fake: Fake
+) -> None:
+    fake.program.write_text(text)
+    for _ in range(2):
+        with providers.lease() as lease:
+            assert lease is None
+
+
+def test_lease_is_none_if_the_path_of_a_socket_would_be_too_long(
+    providers: WarmProviders, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = temporary / ("long" * 20)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with providers.lease() as lease:
+        assert lease is None
+    assert not any(folder.iterdir())
+
+
+@pytest.mark.usefixtures("temporary")
+def test_reattach_names_the_registry_of_opentofu(fake: Fake) -> None:
+    with Processes() as processes:
+        provider = WarmProvider(fake.program, "registry.opentofu.org", fake.environ, processes)
+        assert [*json.loads(provider.reattach())] == ["registry.opentofu.org/hashicorp/aws"]
+        provider.stop()
+
+
+def test_close_leaves_no_process_and_no_socket(
+    providers: WarmProviders, fake: Fake, temporary: Path
+) -> None:
+    with providers.lease():
+        (folder,) = temporary.iterdir()
+        assert folder.stat().st_mode & 0o077 == 0
+        assert (folder / "plugin1").exists()
+    providers.close()
+    assert not any(temporary.iterdir())
+    wait_until(lambda: not is_alive(fake.pids()[0]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_to_the_caller_leaves_no_process_and_no_socket(
+    number: signal.Signals, fake: Fake, temporary: Path
+) -> None:
+    script = (
+        "import os, signal, sys, time\n"
+        "from pathlib import Path\n"
+        "from finbase.system.processes import Processes\n"
+        "from finbase.terraform.warm_provider import WarmProviders\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "with Processes() as processes:\n"
+        "    providers = WarmProviders(Path(sys.argv[1]), 'x', os.environ, processes)\n"
+        "    try:\n"
+        "        with providers.lease():\n"
+        "            print('leased', flush=True)\n"
+        "            time.sleep(600)\n"
+        "    finally:\n"
+        "        providers.close()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(fake.program)],
+        env={**fake.environ, "TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == b"leased\n"
+        assert any(temporary.iterdir())
+        caller.send_signal(number)
+        caller.communicate(timeout=60)
+    wait_until(lambda: not is_alive(fake.pids()[0]))
+    wait_until(lambda: not any(temporary.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ('provider "aws" {\n}\n', 1),
+        ('provider "aws" {\n}\nprovider "aws" {\n  alias = "b"\n}\n', 3),
+        ('provider "aws" {\n  alias = "a"\n}\n', 2),
+        ('provider "random" {\n}\n', 0),
+    ],
+)
+def test_count_aws_configurations(text: str, count: int, tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(text)
+    assert count_aws_configurations(tmp_path) == count
+
+
+# --- with Terraform ------------------------------------------------------------------------------
+
+
+def comparable(planned: bytes) -> dict[str, Any]:
+    """Return a plan without its time, and with the list that Terraform leaves unordered sorted."""
+    loaded: dict[str, Any] = json.loads(planned)
+    del loaded["timestamp"]
+    loaded["relevant_attributes"] = sorted(loaded.get("relevant_attributes", []), key=str)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with Workspace(find_terraform(), tmp_path_factory.mktemp("workspace")) as workspace:
+        yield workspace
+
+
+def stack(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    (folder / name / "main.tf").write_text(STACK.format(name=name))
+    return folder / name
+
+
+def guards(space: Workspace) -> list[WarmProvider]:
+    return [p for installed in space._installed.values() for p in installed.providers._all]
+
+
+@pytest.mark.terraform
+def test_plan_is_equal_with_and_without_a_warm_provider(
+    space: Workspace, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project / "environments" / "production"
+    warm = [space.plan(folder, project=project) for _ in range(2)]
+    (installed,) = space._installed.values()
+    (provider,) = guards(space)
+    assert provider.is_running()
+    monkeypatch.setattr(installed.providers, "_program", None)
+    plain = comparable(space.plan(folder, project=project))
+    assert [comparable(plan) == plain for plan in warm] == [True, True]
+
+
+@pytest.mark.terraform
+def test_plan_in_parallel_keeps_configurations_apart(space: Workspace, tmp_path: Path) -> None:
+    stacks = [stack(tmp_path, name) for name in ("first", "second")]
+    with ThreadPoolExecutor(2) as pool:
+        plans = [*pool.map(lambda folder: space.plan(folder, project=tmp_path), stacks)]
+    tags = [
+        {change["change"]["after"]["tags_all"]["stack"] for change in loaded["resource_changes"]}
+        for loaded in map(json.loads, plans)
+    ]
+    assert tags == [{"first"}, {"second"}]
+
+
+def killing(space: Workspace, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """Kill every provider just before Terraform plans, that many times; return a log of it."""
+    log: list[str] = []
+    run: Callable[..., bytes] = Workspace._run
+
+    def kill_first(self: Workspace, tree: Any, config: Any, *arguments: str, **more: Any) -> bytes:
+        if arguments[0] == "plan" and len(log) < times:
+            log.append(more.get("reattach", ""))
+            for provider in filter(WarmProvider.is_running, guards(space)):
+                os.killpg(provider._guard.pid, signal.SIGKILL)
+        return run(self, tree, config, *arguments, **more)
+
+    monkeypatch.setattr(Workspace, "_run", kill_first)
+    return log
+
+
+@pytest.mark.terraform
+def test_plan_starts_a_provider_again_once(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stack(tmp_path, "again")
+    log = killing(space, monkeypatch, 1)
+    assert len(json.loads(space.plan(folder, project=tmp_path))["resource_changes"]) == 40
+    assert log != [""]
+
+
+@pytest.mark.terraform
+def test_plan_reports_a_provider_that_ends_twice(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stack(tmp_path, "twice")
+    log = killing(space, monkeypatch, 2)
+    with pytest.raises(TerraformError, match="the AWS provider ended twice while planning twice"):
+        space.plan(folder, project=tmp_path)
+    assert len(set(log)) == 2
+
+
+@pytest.mark.terraform
+def test_plan_with_several_configurations_starts_no_provider(tmp_path: Path) -> None:
+    folder, scratch = stack(tmp_path, "two"), tmp_path / "scratch"
+    scratch.mkdir()
+    with (folder / "main.tf").open("a") as file:
+        file.write('provider "aws" {\n  alias  = "b"\n  region = "eu-west-2"\n}\n')
+    with Workspace(find_terraform(), scratch) as workspace:
+        workspace.plan(folder, project=tmp_path)
+        assert guards(workspace) == []
+    shutil.rmtree(scratch)
