@@ -1,8 +1,8 @@
-"""``finbase check`` against the bare calls, and where its time goes: ``make benchmark-check``.
+"""Compare ``finbase check`` with the bare commands and split its time: ``make benchmark-check``.
 
-One environment against `terraform init`, `plan`, `show` and `terraform-compliance` by hand, ten
-environments that are new, and the same ten when nothing has changed. Exits 1 where an unchanged
-environment takes longer than its budget.
+Measures one environment and the bare `terraform init`, `plan`, `show` and `terraform-compliance`;
+ten new environments; and the same ten unchanged. Exits 1 if an unchanged environment takes longer
+than its budget.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ ROOT = Path(__file__).resolve().parent.parent
 COUNT = 10
 RUNS = 3
 UNCHANGED = 0.3
-"""Seconds that an environment may take of which nothing has changed."""
+"""Seconds that an unchanged environment may take."""
 
 _COUNTED = """#!/bin/sh
-begun=$(date +%s%N)
+start=$(date +%s%N)
 "{terraform}" "$@"
 code=$?
-echo "$1 $(( $(date +%s%N) - begun ))" >> "{log}"
+echo "$1 $(( $(date +%s%N) - start ))" >> "{log}"
 exit $code
 """
 
 
 def main() -> int:
-    """Print what was measured."""
+    """Measure, print the results and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="finbase-benchmark-") as scratch:
         return _measure(Path(scratch))
 
@@ -70,8 +70,8 @@ def _measure(scratch: Path) -> int:
         bare.append(by_hand())
         alone.append(finbase("check", names[0], "--no-cache", environ=counting))
         parts.append(_parts(log))
-    print(f"by hand, one environment: {_told(bare)}")
-    print(f"finbase check --no-cache, one environment: {_told(alone)}")
+    print(f"by hand, one environment: {_medians(bare)}")
+    print(f"finbase check --no-cache, one environment: {_medians(alone)}")
     for step in parts[0]:
         print(f"  of which terraform {step}: {statistics.median(p[step] for p in parts):.2f} s")
     rest = statistics.median(
@@ -92,13 +92,13 @@ def _measure(scratch: Path) -> int:
     finbase("check")
     finbase("check", "--json", str(report))
     verdicts = json.loads(report.read_bytes())["environments"]
-    assert all(each["from_cache"] for each in verdicts), "an environment was planned anew"
+    assert all(each["from_cache"] for each in verdicts), "an environment was planned again"
     known, one = [], []
     for _ in range(RUNS):
         known.append(finbase("check"))
         one.append(finbase("check", names[0]))
-    print(f"finbase check, {COUNT} unchanged environments: {_told(known)}")
-    print(f"finbase check, one unchanged environment: {_told(one)}")
+    print(f"finbase check, {COUNT} unchanged environments: {_medians(known)}")
+    print(f"finbase check, one unchanged environment: {_medians(one)}")
     each = (_median(known) - _median(one)) / (COUNT - 1)
     kept = max(each, _median(one)) <= UNCHANGED
     print(
@@ -109,7 +109,7 @@ def _measure(scratch: Path) -> int:
 
 
 def _counting(scratch: Path, log: Path) -> Path:
-    """Make a program that runs Terraform, and writes down what it ran and for how long."""
+    """Write a program that runs Terraform and logs each command and its time."""
     from finbase.terraform.program import find_terraform
 
     program = scratch / "terraform"
@@ -119,15 +119,15 @@ def _counting(scratch: Path, log: Path) -> Path:
 
 
 def _parts(log: Path) -> Mapping[str, float]:
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for line in log.read_text().splitlines():
         step, nanoseconds = line.split()
-        found[step] = found.get(step, 0) + int(nanoseconds) / 1e9
-    return found
+        seconds[step] = seconds.get(step, 0) + int(nanoseconds) / 1e9
+    return seconds
 
 
 def _by_hand(scratch: Path) -> Callable[[], Cost]:
-    """All four calls as a person would make them, on a copy of development."""
+    """Return a function that runs the four bare commands on a copy of development."""
     terraform = bare_terraform(scratch, "development")
     plan = scratch / "plan.json"
     plan.write_bytes(terraform().strip())
@@ -140,7 +140,7 @@ def _by_hand(scratch: Path) -> Callable[[], Cost]:
         terraform()
         compliance()
         after = os.times()
-        # Of the children that have ended.
+        # Times of finished child processes.
         user, system = after[2] - before[2], after[3] - before[3]
         return Cost(after.elapsed - before.elapsed, user + system, user, 0)
 
@@ -151,7 +151,7 @@ def _median(costs: Sequence[Cost]) -> float:
     return statistics.median(cost.seconds for cost in costs)
 
 
-def _told(costs: Sequence[Cost]) -> str:
+def _medians(costs: Sequence[Cost]) -> str:
     processor = statistics.median(cost.processor for cost in costs)
     return f"{_median(costs):.2f} s, {processor:.2f} s of processor time, medians of {len(costs)}"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fast_judge import Judge
 
 from tests.support.commands import ROOT
 
-__all__ = ["failed_ids", "failed_places"]
+__all__ = ["failed_ids", "failed_places", "ids_of"]
 
 
 def failed_places(plan: Mapping[str, Any]) -> set[str]:
@@ -20,7 +20,12 @@ def failed_places(plan: Mapping[str, Any]) -> set[str]:
 
 def failed_ids(plan: Mapping[str, Any]) -> set[str]:
     """Return the failures of the catalogue whose scenarios the plan fails."""
-    return {id_ for place in failed_places(plan) for id_ in _ids(place)}
+    return ids_of(failed_places(plan))
+
+
+def ids_of(places: Iterable[str]) -> set[str]:
+    """Return the ids in the tags of scenarios."""
+    return {id_ for place in places for id_ in _ids(place)}
 
 
 def _ids(place: str) -> list[str]:

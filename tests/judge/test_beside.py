@@ -1,25 +1,19 @@
-"""What stands beside the parts of a stack, and opens or replaces them, is seen as well.
+"""Resources beside the modules that open or replace their parts are judged, too.
 
-Each case is a real plan with one more resource in its root module, or with one that was there
-before. The plan is judged in this process.
+Each case is a real plan with an additional or earlier resource, judged in this process.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import pytest
 
 from finbase.terraform.workspace import Workspace
+from tests.judge.in_process import failed_ids
 from tests.support.commands import ROOT
-
-sys.path.append(str(ROOT / "tests" / "fuzz"))
-
-from fast_judge import Judge
 
 Plan: TypeAlias = dict[str, Any]
 
@@ -45,18 +39,6 @@ def planned(workspace: Workspace) -> bytes:
 def plan(planned: bytes) -> Plan:
     document: Plan = json.loads(planned)
     return document
-
-
-def fallen(plan: Plan) -> set[str]:
-    """The ids whose scenarios the plan fails."""
-    return {id_ for place in Judge().failed(plan) for id_ in ids(place)}
-
-
-def ids(place: str) -> Iterator[str]:
-    name, _, line = place.rpartition(":")
-    lines = (ROOT / name).read_text().splitlines()[: int(line)]
-    tags = next(each for each in reversed(lines) if each.strip().startswith("@"))
-    yield from re.findall(r"@(F\d\d[a-z]?)", tags)
 
 
 def add(plan: Plan, type_: str, **arguments: Any) -> None:
@@ -130,26 +112,26 @@ def depose(plan: Plan, *types: str) -> None:
 
 def test_deposed_objects_are_ignored(plan: Plan) -> None:
     depose(plan)
-    assert fallen(plan) == set()
+    assert failed_ids(plan) == set()
 
 
 def test_dynamic_rule_beside_deposed_group_fails(plan: Plan) -> None:
     make(plan, "aws_security_group", "ingress", [OPEN])
     depose(plan, "aws_security_group")
-    assert fallen(plan) == {"F02"}
+    assert failed_ids(plan) == {"F02"}
 
 
 @pytest.mark.parametrize("before", [[], [{**OPEN, "to_port": 443}]])
 def test_dynamic_rule_in_update_fails(plan: Plan, before: Any) -> None:
     make(plan, "aws_security_group", "ingress", [OPEN], before)
-    assert fallen(plan) == {"F02"}
+    assert failed_ids(plan) == {"F02"}
 
 
 def test_dynamic_rule_unknown_in_update_fails(plan: Plan) -> None:
     make(plan, "aws_security_group", "egress", [], [OPEN])
     for _, change in changes(plan, "aws_security_group"):
         change["after_unknown"]["egress"] = True
-    assert fallen(plan) == {"F02"}
+    assert failed_ids(plan) == {"F02"}
 
 
 @pytest.mark.parametrize(
@@ -162,17 +144,17 @@ def test_dynamic_rule_unknown_in_update_fails(plan: Plan) -> None:
 )
 def test_blocks_read_back_pass(plan: Plan, type_: str, block: str) -> None:
     make(plan, type_, block, [OPEN], [OPEN])
-    assert fallen(plan) == set()
+    assert failed_ids(plan) == set()
 
 
 def test_dynamic_routes_fail(plan: Plan) -> None:
     make(plan, "aws_route_table", "route", [{"cidr_block": "0.0.0.0/0"}])
-    assert fallen(plan) == {"F10"}
+    assert failed_ids(plan) == {"F10"}
 
 
 def test_dynamic_role_policy_fails(plan: Plan) -> None:
     make(plan, "aws_iam_role", "inline_policy", [{"name": "all", "policy": "{}"}])
-    assert fallen(plan) == {"F06d"}
+    assert failed_ids(plan) == {"F06d"}
 
 
 # --- who may call the rotation function, and what it may do -----------------------------------
@@ -203,14 +185,14 @@ EVERYBODY = {"principal": "*", "action": "lambda:InvokeFunction"}
 )
 def test_second_caller_fails(plan: Plan, type_: str, more: dict[str, str], named: Any) -> None:
     add(plan, type_, function_name=named, **more)
-    assert fallen(plan) == {"F06d"}
+    assert failed_ids(plan) == {"F06d"}
 
 
 @pytest.mark.parametrize("named", [f"{NAME}-of-others", f"{LAMBDA}-of-others", f"other:{NAME}"])
 def test_caller_of_another_function_passes(plan: Plan, named: str) -> None:
     add(plan, "aws_lambda_permission", function_name=named, **EVERYBODY)
     add(plan, "aws_lambda_function_url", function_name=named)
-    assert fallen(plan) == set()
+    assert failed_ids(plan) == set()
 
 
 @pytest.mark.parametrize("part", [{"function_name": f"{NAME}:live"}, {"qualifier": "live"}])
@@ -218,7 +200,7 @@ def test_permission_for_alias_fails(plan: Plan, part: dict[str, str]) -> None:
     for values, change in changes(plan, "aws_lambda_permission"):
         values |= part
         change["after"] = values
-    assert fallen(plan) == {"F06d"}
+    assert failed_ids(plan) == {"F06d"}
 
 
 @pytest.mark.parametrize(
@@ -241,7 +223,7 @@ def test_further_rights_of_role_fail(
 ) -> None:
     name = named or f"{NAME}-of-others"
     add(plan, type_, **{path: [name] if path == "roles" and name is not UNKNOWN else name}, **more)
-    assert fallen(plan) == ({"F06d"} if named else set())
+    assert failed_ids(plan) == ({"F06d"} if named else set())
 
 
 # --- the secret, and keys ---------------------------------------------------------------------
@@ -258,19 +240,19 @@ def test_further_rights_of_role_fail(
 )
 def test_second_secret_version_is_judged(plan: Plan, secret: Any) -> None:
     add(plan, "aws_secretsmanager_secret_version", secret_id=secret, secret_string="plain")
-    assert fallen(plan) == {"F06b"}
+    assert failed_ids(plan) == {"F06b"}
 
 
 def test_version_of_another_secret_passes(plan: Plan) -> None:
     add(plan, "aws_secretsmanager_secret_version", secret_id="others", secret_string="plain")
-    assert fallen(plan) == set()
+    assert failed_ids(plan) == set()
 
 
 @pytest.mark.parametrize("secret", [CONNECTION, UNKNOWN])
 def test_second_rotation_fails(plan: Plan, secret: Any) -> None:
     rules = [{"automatically_after_days": 999}]
     add(plan, "aws_secretsmanager_secret_rotation", secret_id=secret, rotation_rules=rules)
-    assert "F06d" in fallen(plan)
+    assert "F06d" in failed_ids(plan)
 
 
 @pytest.mark.parametrize(
@@ -287,4 +269,4 @@ def test_keys_of_any_type_are_judged(
     plan: Plan, type_: str, multi_region: dict[str, Any], fine: bool
 ) -> None:
     add(plan, type_, **multi_region)
-    assert fallen(plan) == (set() if fine else {"F08"})
+    assert failed_ids(plan) == (set() if fine else {"F08"})

@@ -1,4 +1,4 @@
-"""A pass is a pass: what terraform-compliance says, and what is made of it."""
+"""What terraform-compliance reports, and that nothing else counts as a pass."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def edit(path: Path, old: str, new: str) -> None:
 def changed(kind: str, **values: Any) -> bytes:
     """The plan with other values in each resource of one type.
 
-    A plan says everything twice, and terraform-compliance believes the changes.
+    A plan contains values twice, and terraform-compliance reads those of the changes.
     """
     plan = json.loads(PLAN.read_text())
     for resource in plan["planned_values"]["root_module"]["child_modules"][0]["resources"]:
@@ -69,14 +69,14 @@ def good() -> Verdict:
     return run(PLAN, FIXTURES / "features", environment="tiny")
 
 
-def test_a_good_plan_passes(good: Verdict) -> None:
+def test_run_passes_a_good_plan(good: Verdict) -> None:
     assert good.passed
     assert good.environment == "tiny"
     assert statuses(good) == dict.fromkeys(["F01", "F06a", "F07c", "F08"], "passed")
     assert good.failed == ()
 
 
-def test_scenarios_come_in_the_order_of_the_files(good: Verdict) -> None:
+def test_run_sorts_scenarios_by_file_and_line(good: Verdict) -> None:
     assert [(scenario.location, scenario.name) for scenario in good.scenarios] == [
         ("features/network.feature:14", "every zone has its aws_eip"),
         ("features/network.feature:17", "no cache subnet group"),
@@ -85,7 +85,7 @@ def test_scenarios_come_in_the_order_of_the_files(good: Verdict) -> None:
     ]
 
 
-def test_a_scenario_carries_what_an_auditor_asks_for(good: Verdict) -> None:
+def test_run_returns_complete_scenarios(good: Verdict) -> None:
     assert good.scenarios[0] == Scenario(
         feature="Network",
         name="every zone has its aws_eip",
@@ -99,22 +99,22 @@ def test_a_scenario_carries_what_an_auditor_asks_for(good: Verdict) -> None:
     )
 
 
-def test_evidence_is_what_was_seen(good: Verdict) -> None:
+def test_run_returns_evidence(good: Verdict) -> None:
     assert {row.id: row.evidence for row in good.by_failure()} == {
         "F01": "aws_eip: 2",
         "F06a": "module.base.aws_secretsmanager_secret.connection: “who may connect”",
-        "F07c": "absent, as it must be",
+        "F07c": "absent, as required",
         "F08": "module.base.aws_kms_key.database: multi_region = False",
     }
 
 
-def test_requirements_of_catalogue_and_tags_are_joined(good: Verdict) -> None:
+def test_by_failure_joins_requirements(good: Verdict) -> None:
     rows = {row.id: row.requirements for row in good.by_failure()}
     assert rows["F01"] == ("PCI DSS 1.4.5", "PCI DSS 1.3.2")
     assert rows["F08"] == ("PCI DSS 3.6.1",)
 
 
-def test_a_failed_stock_step_tells_its_reason() -> None:
+def test_run_explains_a_failed_stock_step() -> None:
     verdict = run(changed("aws_kms_key", multi_region=True), FIXTURES / "features")
     assert not verdict.passed
     assert statuses(verdict)["F08"] == "failed"
@@ -124,7 +124,7 @@ def test_a_failed_stock_step_tells_its_reason() -> None:
     assert "It is set to True" in failed.evidence
 
 
-def test_a_failed_stock_step_tells_every_reason(features: Path) -> None:
+def test_run_explains_each_failed_resource(features: Path) -> None:
     steps = "aws_eip defined\n    Then it must contain domain\n    And its value must be standard"
     edit(features / "secrets.feature", "aws_secretsmanager_secret defined", steps)
     edit(features / "secrets.feature", "    Then each of them has a description\n", "")
@@ -134,21 +134,21 @@ def test_a_failed_stock_step_tells_every_reason(features: Path) -> None:
     assert 'aws_eip.nat["eu-west-1b"]' in second
 
 
-def test_a_failed_step_of_our_own_tells_its_reason() -> None:
+def test_run_explains_a_failed_own_step() -> None:
     plan = changed("aws_secretsmanager_secret", description="")
     (failed,) = run(plan, FIXTURES / "features").failed
     assert failed.failure_ids == ("F06a",)
     assert failed.evidence == "module.base.aws_secretsmanager_secret.connection has no description"
 
 
-def test_a_forbidden_resource_fails() -> None:
+def test_run_fails_a_forbidden_resource() -> None:
     text = PLAN.read_text().replace("aws_secretsmanager_secret", "aws_elasticache_subnet_group")
     verdict = run(text.encode(), FIXTURES / "features")
     assert statuses(verdict)["F07c"] == "failed"
-    assert statuses(verdict)["F06a"] == "failed"  # It is absent, and must not be skipped.
+    assert statuses(verdict)["F06a"] == "failed"  # It is absent, which must not skip the scenario.
 
 
-def test_rows_of_an_outline_fail_on_their_own(features: Path) -> None:
+def test_run_judges_each_row_of_an_outline(features: Path) -> None:
     row = "| aws_eip | 2     |"
     more = "| aws_kms_key | 1 |\n      | aws_kms_key | 3 |"
     edit(features / "network.feature", row, f"{row}\n      {more}")
@@ -166,7 +166,7 @@ def test_rows_of_an_outline_fail_on_their_own(features: Path) -> None:
 # --- what must never count as a pass -----------------------------------------------------
 
 
-def test_a_failure_without_scenario_is_not_absent(features: Path) -> None:
+def test_by_failure_fails_without_scenarios(features: Path) -> None:
     with (features / "failures.yaml").open("a") as catalogue:
         catalogue.write("- {id: F09, severity: low, title: t, requirement: r, pci: []}\n")
     verdict = run(PLAN, features)
@@ -177,7 +177,7 @@ def test_a_failure_without_scenario_is_not_absent(features: Path) -> None:
     assert row.evidence == "nothing was checked: no scenario is tagged @F09"
 
 
-def test_a_failure_with_skipped_scenarios_only_is_not_absent(features: Path) -> None:
+def test_by_failure_fails_with_skipped_scenarios(features: Path) -> None:
     edit(features / "secrets.feature", "@F06a @low @noskip", "@F06a @low")
     edit(features / "secrets.feature", "aws_secretsmanager_secret", "aws_dynamodb_table")
     verdict = run(PLAN, features)
@@ -186,26 +186,26 @@ def test_a_failure_with_skipped_scenarios_only_is_not_absent(features: Path) -> 
     assert not verdict.passed
 
 
-def test_an_absent_resource_fails_with_noskip(features: Path) -> None:
+def test_run_fails_an_absent_resource_with_noskip(features: Path) -> None:
     edit(features / "secrets.feature", "aws_secretsmanager_secret", "aws_dynamodb_table")
     (failed,) = run(PLAN, features).failed
     assert failed.step == "Given I have aws_dynamodb_table defined"
     assert "Can not find aws_dynamodb_table" in failed.evidence
 
 
-def test_a_step_that_skips_in_spite_of_noskip_fails(features: Path) -> None:
+def test_run_fails_a_skip_with_noskip(features: Path) -> None:
     edit(features / "steps/descriptions.py", "    for secret", "    step.skip()\n    for secret")
     assert statuses(run(PLAN, features))["F06a"] == "failed"
 
 
-def test_a_step_that_crashes_fails(features: Path) -> None:
+def test_run_fails_a_crashing_step(features: Path) -> None:
     edit(features / "steps/descriptions.py", "for secret in", "for secret in {}['k'] or")
     (failed,) = run(PLAN, features).failed
     assert failed.failure_ids == ("F06a",)
     assert failed.evidence == "'k'"
 
 
-def test_a_scenario_without_steps_fails(features: Path) -> None:
+def test_run_fails_a_scenario_without_steps(features: Path) -> None:
     with (features / "secrets.feature").open("a") as feature:
         feature.write("\n  @F08 @low\n  Scenario: nothing to do\n")
     (failed,) = run(PLAN, features).failed
@@ -213,38 +213,38 @@ def test_a_scenario_without_steps_fails(features: Path) -> None:
 
 
 @pytest.mark.parametrize("tag", ["warning", "no-failure", "nofail", "INFO"])
-def test_tags_that_hide_failures_are_refused(features: Path, tag: str) -> None:
+def test_run_refuses_tags_that_hide_failures(features: Path, tag: str) -> None:
     edit(features / "secrets.feature", "@F08 @low", f"@{tag} @F08 @low")
     edit(features / "secrets.feature", " @noskip", "")
     with pytest.raises(ComplianceError, match=f"secrets.feature:4: @{tag} turns a failure"):
         run(PLAN, features)
 
 
-def test_an_id_that_is_not_in_the_catalogue_is_refused(features: Path) -> None:
+def test_run_refuses_an_unknown_id(features: Path) -> None:
     edit(features / "secrets.feature", "@F08 ", "@F80 ")
     with pytest.raises(ComplianceError, match="@F80 is not in the failure catalogue"):
         run(PLAN, features)
 
 
-def test_a_severity_against_the_catalogue_is_refused(features: Path) -> None:
+def test_run_refuses_another_severity(features: Path) -> None:
     edit(features / "secrets.feature", "@F08 @low", "@F08 @high")
     with pytest.raises(ComplianceError, match=r"tagged @high, but failures\.yaml says F08 is low"):
         run(PLAN, features)
 
 
-def test_an_unknown_step_is_no_verdict(features: Path) -> None:
+def test_run_refuses_an_unknown_step(features: Path) -> None:
     edit(features / "secrets.feature", "each of them has", "each of them had")
     with pytest.raises(ComplianceError, match="Cannot find step definition for step 'Then each of"):
         run(PLAN, features)
 
 
-def test_steps_that_cannot_be_imported_are_no_verdict(features: Path) -> None:
+def test_run_refuses_steps_with_import_errors(features: Path) -> None:
     (features / "steps" / "broken.py").write_text("import no_such_module\n")
     with pytest.raises(ComplianceError, match="No module named 'no_such_module'"):
         run(PLAN, features)
 
 
-def test_a_step_that_was_changed_is_judged_by_whatever_was_compiled_of_it(features: Path) -> None:
+def test_run_ignores_compiled_steps(features: Path) -> None:
     step = features / "steps" / "descriptions.py"
     times = (1_700_000_000, 1_700_000_000)
     os.utime(step, times)
@@ -254,9 +254,7 @@ def test_a_step_that_was_changed_is_judged_by_whatever_was_compiled_of_it(featur
     assert run(PLAN, features).failed
 
 
-def test_the_features_that_are_judged_are_a_copy_and_what_is_told_is_of_the_original(
-    features: Path, tmp_path: Path
-) -> None:
+def test_run_judges_a_copy_and_names_the_original(features: Path, tmp_path: Path) -> None:
     copies: list[Path] = []
     (features / "steps" / "broken.py").write_text("import no_such_module\n")
     with pytest.raises(ComplianceError) as caught:
@@ -272,14 +270,14 @@ def test_the_features_that_are_judged_are_a_copy_and_what_is_told_is_of_the_orig
     assert caught.value.message == f"{features / 'failures.yaml'} is missing"
 
 
-def test_what_tools_leave_among_the_features_is_not_judged_by(features: Path) -> None:
+def test_run_ignores_generated_files(features: Path) -> None:
     (features / ".pytest_cache").mkdir()
     (features / ".pytest_cache" / "x.feature").write_text("Feature: x\n  Scenario: y\n")
     assert run(PLAN, features) == run(PLAN, FIXTURES / "features")
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a link to nothing"])
-def test_features_of_which_one_is_no_file_are_no_verdict(features: Path, kind: str) -> None:
+def test_run_refuses_features_that_are_not_files(features: Path, kind: str) -> None:
     if kind == "a pipe":
         os.mkfifo(features / "notes.md")
     else:
@@ -287,23 +285,20 @@ def test_features_of_which_one_is_no_file_are_no_verdict(features: Path, kind: s
     with pytest.raises(ComplianceError) as caught:
         run(PLAN, features)
     assert caught.value.message == (
-        f"{features / 'notes.md'} cannot be read: "
-        "it is neither a file nor a folder, nor a link to one"
+        f"{features / 'notes.md'} cannot be read: not a file, a folder or a link to one"
     )
-    assert caught.value.hint == "mend it, or take it out of the features"
+    assert caught.value.hint == "fix it, or remove it from the features"
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_features_and_steps_that_are_links_are_judged_by(features: Path, relative: bool) -> None:
+def test_run_follows_links(features: Path, relative: bool) -> None:
     for name in ("steps", "secrets.feature", "failures.yaml"):
         (features / name).rename(features.parent / name)
         (features / name).symlink_to(Path("..", name) if relative else features.parent / name)
     assert run(PLAN, features) == run(PLAN, FIXTURES / "features")
 
 
-def test_features_that_there_is_no_room_to_copy_are_no_verdict(
-    features: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_reports_a_full_disk(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -313,18 +308,18 @@ def test_features_that_there_is_no_room_to_copy_are_no_verdict(
     assert "TMPDIR" in str(caught.value.hint)
 
 
-def test_folders_without_scenarios_are_no_verdict(features: Path) -> None:
+def test_run_refuses_folders_without_scenarios(features: Path) -> None:
     for path in features.glob("*.feature"):
         path.write_text("Feature: empty\n")
     with pytest.raises(ComplianceError, match="No feature or no scenario"):
         run(PLAN, features)
     for path in features.glob("*.feature"):
         path.unlink()
-    with pytest.raises(ComplianceError, match="holds no feature files"):
+    with pytest.raises(ComplianceError, match="contains no feature files"):
         run(PLAN, features)
 
 
-def test_a_run_that_stops_half_way_is_no_verdict(features: Path) -> None:
+def test_run_refuses_an_incomplete_run(features: Path) -> None:
     hook = "from radish import before\n@before.each_scenario\ndef f(scenario):\n"
     hook += "    if 'region' in scenario.sentence: raise SystemExit(1)\n"
     (features / "steps" / "hook.py").write_text(hook)
@@ -332,19 +327,19 @@ def test_a_run_that_stops_half_way_is_no_verdict(features: Path) -> None:
         run(PLAN, features)
 
 
-def test_the_callers_processes_stay_usable_until_closed(good: Verdict) -> None:
+def test_run_keeps_processes_of_the_caller_open(good: Verdict) -> None:
     with Processes() as processes:
         for _ in range(2):
             again = run(PLAN, FIXTURES / "features", environment="tiny", processes=processes)
             assert again == good
-    with pytest.raises(ComplianceError, match="could not be run: no process can be started"):
+    with pytest.raises(ComplianceError, match="could not run: no process can be started"):
         run(PLAN, FIXTURES / "features", processes=processes)
 
 
 # --- plans -------------------------------------------------------------------------------
 
 
-def test_the_plan_file_is_left_as_it_is(tmp_path: Path, good: Verdict) -> None:
+def test_run_leaves_the_plan_file_unchanged(tmp_path: Path, good: Verdict) -> None:
     plan = tmp_path / "plan.json"
     shutil.copy(PLAN, plan)
     before = plan.read_bytes()
@@ -363,7 +358,7 @@ def test_the_plan_file_is_left_as_it_is(tmp_path: Path, good: Verdict) -> None:
         ('{"format_version": "1.0", "values": {}}', "not of a Terraform plan"),
     ],
 )
-def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_run_refuses_an_invalid_plan(tmp_path: Path, text: str, message: str) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(text)
     with pytest.raises(ComplianceError, match=message) as raised:
@@ -372,18 +367,18 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, message: str) -> 
     assert "terraform show -json" in raised.value.hint
 
 
-def test_a_missing_plan_is_refused(tmp_path: Path) -> None:
+def test_run_refuses_a_missing_plan(tmp_path: Path) -> None:
     with pytest.raises(ComplianceError, match="cannot be read: No such file"):
         run(tmp_path / "plan.json", FIXTURES / "features")
 
 
-def test_a_plan_of_a_failed_run_is_refused() -> None:
+def test_run_refuses_a_plan_with_errors() -> None:
     plan = json.loads(PLAN.read_text()) | {"errored": True}
     with pytest.raises(ComplianceError, match="of a run that failed"):
         run(json.dumps(plan).encode(), FIXTURES / "features")
 
 
-def test_a_plan_format_that_is_not_supported_is_no_verdict() -> None:
+def test_run_refuses_an_unsupported_format() -> None:
     plan = json.loads(PLAN.read_text()) | {"format_version": "9.9"}
     with pytest.raises(ComplianceError, match=r"Unsupported terraform plan output format.*9\.9"):
         run(json.dumps(plan).encode(), FIXTURES / "features")
@@ -414,7 +409,7 @@ def stock(plan: bytes, tmp_path: Path) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("description", ["who may connect", ""])
-def test_the_plain_command_gives_the_same_verdict(tmp_path: Path, description: str) -> None:
+def test_run_agrees_with_the_plain_command(tmp_path: Path, description: str) -> None:
     plan = changed("aws_secretsmanager_secret", description=description)
     code, found = stock(plan, tmp_path)
     verdict = run(plan, FIXTURES / "features")
@@ -422,7 +417,7 @@ def test_the_plain_command_gives_the_same_verdict(tmp_path: Path, description: s
     assert sorted(found) == sorted(scenario.status for scenario in verdict.scenarios)
 
 
-def test_the_simple_grammar_reads_the_same_options(tmp_path: Path) -> None:
+def test_simple_docopt_reads_the_same_options(tmp_path: Path) -> None:
     script = (
         "import json, radish.main\n"
         "from finbase.judge.runner import simple_docopt\n"
@@ -455,7 +450,7 @@ def test_the_simple_grammar_reads_the_same_options(tmp_path: Path) -> None:
 # --- reading reports ---------------------------------------------------------------------
 
 
-def test_a_scenario_that_was_never_reached_is_no_verdict(tmp_path: Path) -> None:
+def test_read_cucumber_refuses_a_pending_scenario(tmp_path: Path) -> None:
     path = tmp_path / "features" / "x.feature"
     path.parent.mkdir()
     path.write_text("Feature: x\n  Scenario: y\n    Given z\n")
@@ -466,7 +461,7 @@ def test_a_scenario_that_was_never_reached_is_no_verdict(tmp_path: Path) -> None
         read_cucumber([feature], path.parent, ())
 
 
-def test_an_outline_without_placeholders_shows_its_row(features: Path) -> None:
+def test_read_cucumber_names_a_row(features: Path) -> None:
     edit(features / "network.feature", "every zone has its <type>", "every zone has one")
     assert run(PLAN, features).scenarios[0].name == "every zone has one (aws_eip, 2)"
 
@@ -479,7 +474,7 @@ CELLS = st.lists(
 
 
 @given(CELLS, st.integers(0, 3))
-def test_rows_are_read_back(cells: Sequence[str], above: int) -> None:
+def test_example_row_reads_rows(cells: Sequence[str], above: int) -> None:
     def line(parts: Sequence[str]) -> str:
         return "|" + "|".join(f" {part.replace('|', chr(92) + '|')} " for part in parts) + "|"
 
@@ -489,14 +484,14 @@ def test_rows_are_read_back(cells: Sequence[str], above: int) -> None:
 
 
 @given(st.lists(st.text("|#E \\x", max_size=6), max_size=6), st.integers(-2, 8))
-def test_any_line_can_be_asked_for(lines: list[str], line: int) -> None:
+def test_example_row_accepts_any_line(lines: list[str], line: int) -> None:
     assert isinstance(example_row([each.strip() for each in lines], line), dict)
 
 
 # --- the catalogue -----------------------------------------------------------------------
 
 
-def test_the_projects_catalogue_has_the_nineteen_failures() -> None:
+def test_load_failures_reads_the_catalogue() -> None:
     failures = load_failures(ROOT / "features")
     ids = " ".join(failure.id for failure in failures)
     assert ids == (
@@ -517,24 +512,29 @@ ENTRY = "- {id: F01, severity: high, title: t, requirement: r, pci: [1.10, '8.3.
         ("- {id: F01}\n", "an entry has no 'severity'"),
         (ENTRY.replace("high", "huge"), "severity 'huge' is not high, medium or low"),
         (ENTRY * 2, "F01 is listed twice"),
-        (ENTRY.replace("pci:", "overlaps: [F10], pci:"), "F01 overlaps F10, but not the other way"),
-        ("- [", "is not a failure catalogue"),
-        ("", "is not a failure catalogue"),
-        ("- word\n", "is not a failure catalogue"),
+        (
+            ENTRY.replace("pci:", "overlaps: [F10], pci:"),
+            "F01 overlaps F10, but F10 does not overlap it",
+        ),
+        ("- [", "is not a valid failure catalogue"),
+        ("", "is not a valid failure catalogue"),
+        ("- word\n", "is not a valid failure catalogue"),
     ],
 )
-def test_a_broken_catalogue_is_explained(tmp_path: Path, text: str, message: str) -> None:
+def test_load_failures_refuses_an_invalid_catalogue(
+    tmp_path: Path, text: str, message: str
+) -> None:
     (tmp_path / "failures.yaml").write_text(text)
     with pytest.raises(ComplianceError, match=message):
         load_failures(tmp_path)
 
 
-def test_a_missing_catalogue_is_explained(tmp_path: Path) -> None:
+def test_load_failures_refuses_a_missing_catalogue(tmp_path: Path) -> None:
     with pytest.raises(ComplianceError, match=r"failures\.yaml is missing"):
         load_failures(tmp_path)
 
 
-def test_a_failure_is_one_record(features: Path) -> None:
+def test_load_failures_returns_records(features: Path) -> None:
     assert load_failures(features)[3] == Failure(
         id="F08",
         severity="low",
@@ -545,11 +545,11 @@ def test_a_failure_is_one_record(features: Path) -> None:
     )
 
 
-# --- how it is run, and what is said where it gave no verdict ----------------------------
+# --- the command, and messages without a verdict ----------------------------
 
 
 class Stand(Processes):
-    """Takes the place of the process: notes how it would be run, and does as it is told."""
+    """Replaces the process: records the command, and returns a prepared result."""
 
     def __init__(self, finished: Finished, report: str | None = "[]") -> None:
         super().__init__()
@@ -578,7 +578,7 @@ class Stand(Processes):
         return self.finished
 
 
-def test_it_runs_in_a_folder_of_its_own_with_the_plan_on_one_line(
+def test_run_starts_the_command_in_a_scratch_folder(
     features: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TFC_ERROR", "WARN")
@@ -605,9 +605,7 @@ def test_it_runs_in_a_folder_of_its_own_with_the_plan_on_one_line(
     assert stand.seconds == 600
 
 
-def test_without_the_variable_and_without_steps(
-    features: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_works_without_steps(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TFC_ERROR", raising=False)
     shutil.rmtree(features / "steps")
     stand = Stand(Finished(0, b"", ""))
@@ -619,27 +617,27 @@ def test_without_the_variable_and_without_steps(
 
 LONG = "\n".join(f"line {number}" for number in range(1, 21))
 NO_VERDICT = "terraform-compliance gave no verdict (exit code {}):\n    {}"
-MEND = "mend the step or the feature that it names; --verbose shows how it was run"
+FIX = "fix the step or feature in the message; --verbose shows the command"
 
 
 @pytest.mark.parametrize("report", [None, "", "{", "[]"])
 @pytest.mark.parametrize(
     ("finished", "said"),
     [
-        (Finished(3, b"", ""), "it said nothing"),
+        (Finished(3, b"", ""), "it printed nothing"),
         (Finished(3, b"one\ntwo", "three"), "three\n    one\n    two"),
         (Finished(3, LONG.encode(), ""), "\n    ".join(LONG.splitlines()[-15:])),
         (Finished(3, b"so\n ! ERROR: the first\nError: more", ""), "the first"),
         (Finished(3, b"FATAL ERROR: it", LONG), "it"),
     ],
 )
-def test_where_there_is_no_verdict_it_is_told_what_was_said(
+def test_run_reports_output_without_a_verdict(
     features: Path, report: str | None, finished: Finished, said: str
 ) -> None:
     with pytest.raises(ComplianceError) as caught:
         run(PLAN, features, processes=Stand(finished, report))
     assert caught.value.message == NO_VERDICT.format(3, said)
-    assert caught.value.hint == MEND
+    assert caught.value.hint == FIX
 
 
 def element(*states: str) -> str:
@@ -657,33 +655,33 @@ def element(*states: str) -> str:
         (2, ["failed"]),
     ],
 )
-def test_a_report_that_does_not_fit_the_exit_code_is_no_verdict(
+def test_run_refuses_a_report_against_the_exit_code(
     features: Path, code: int, states: list[str]
 ) -> None:
     with pytest.raises(ComplianceError) as caught:
         run(PLAN, features, processes=Stand(Finished(code, b"so", ""), element(*states)))
     assert caught.value.message == NO_VERDICT.format(code, "so")
-    assert caught.value.hint == MEND
+    assert caught.value.hint == FIX
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("gone"), TimeoutError("too long")])
-def test_what_cannot_be_run_is_told(features: Path, error: OSError) -> None:
+def test_run_reports_a_command_that_cannot_run(features: Path, error: OSError) -> None:
     class Broken(Stand):
         def run(self, *_: object, **__: object) -> Finished:
             raise error
 
     with pytest.raises(ComplianceError) as caught:
         run(PLAN, features, processes=Broken(Finished(0, b"", "")))
-    assert caught.value.message == f"terraform-compliance could not be run: {error}"
-    assert caught.value.hint == "`finbase doctor` looks for it"
+    assert caught.value.message == f"terraform-compliance could not run: {error}"
+    assert caught.value.hint == "`finbase doctor` shows whether it is installed"
 
 
-def test_the_way_out_is_told_of_features_and_plans_that_are_not_there(tmp_path: Path) -> None:
+def test_run_hints_at_missing_features_and_plans(tmp_path: Path) -> None:
     shutil.copy(FIXTURES / "features" / "failures.yaml", tmp_path)
     with pytest.raises(ComplianceError) as caught:
         run(PLAN, tmp_path)
-    assert caught.value.message == f"{tmp_path} holds no feature files, so nothing can be proved"
-    put_back = "put the features of the project back: git checkout HEAD -- features"
+    assert caught.value.message == f"{tmp_path} contains no feature files"
+    put_back = "restore the features of the project: git checkout HEAD -- features"
     assert caught.value.hint == put_back
     with pytest.raises(ComplianceError) as caught:
         run(tmp_path / "plan.json", FIXTURES / "features")
@@ -691,14 +689,14 @@ def test_the_way_out_is_told_of_features_and_plans_that_are_not_there(tmp_path: 
         caught.value.message
         == f"{tmp_path / 'plan.json'} cannot be read: No such file or directory"
     )
-    assert caught.value.hint == "name a file that `terraform show -json` has written"
+    assert caught.value.hint == "use a file that `terraform show -json` has written"
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_a_plan_in_a_file_may_be_just_as_large(
+def test_read_on_one_line_limits_the_size(
     features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int
 ) -> None:
-    """One byte more is refused, by what reads it, and no other byte is read."""
+    """One byte more is refused, and nothing behind it is read."""
     monkeypatch.setattr(compliance, "MOST_BYTES", 30_000)
     monkeypatch.setattr("finbase.plan.document.MOST_BYTES", 30_000)
     text = json.dumps(json.loads(PLAN.read_text()))

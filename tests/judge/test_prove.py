@@ -1,4 +1,4 @@
-"""``finbase prove``: what it says of mutations that are caught, missed and out of date."""
+"""``finbase prove``: caught, missed and outdated mutations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STRAY = Outcome(mutation("no-logs", "F04d"), ("F03", "F04d"), frozenset())
 REFUSED = Outcome(mutation("no-key", "F08"), (), frozenset(), refused="plan failed:\n  no key")
 
 
-def test_the_matrix_tells_each_outcome_and_why() -> None:
+def test_matrix_shows_each_outcome() -> None:
     text = MatrixReport([CAUGHT, MISSED, STRAY, REFUSED]).text()
     assert text.splitlines() == [
         "F01   gateway-absent  caught  F01 F10",
@@ -57,7 +57,7 @@ def test_the_matrix_tells_each_outcome_and_why() -> None:
     ]
 
 
-def test_the_matrix_for_machines_says_the_same() -> None:
+def test_matrix_as_json_shows_each_outcome() -> None:
     document = json.loads(documents.render(MatrixReport([CAUGHT, REFUSED])))
     assert not document["proved"]
     first, second = document["mutations"]
@@ -69,13 +69,13 @@ def test_the_matrix_for_machines_says_the_same() -> None:
     assert (second["outcome"], second["refused"]) == ("refused", "plan failed:\n  no key")
 
 
-def test_an_unknown_name_is_wrong_usage(project: Path) -> None:
+def test_prove_refuses_an_unknown_name(project: Path) -> None:
     result = prove(project, "F99")
     assert result.exit_code == 2
     assert "no failure and no mutation is called F99" in result.output
 
 
-def test_a_mutation_that_matches_nothing_is_an_error_and_never_a_pass(project: Path) -> None:
+def test_prove_refuses_a_mutation_without_effect(project: Path) -> None:
     path = project / "modules" / "database" / "1.0.1" / "main.tf"
     path.write_text(path.read_text().replace('"gp3"', '"io2"'))
     result = prove(project, "storage-type-old")
@@ -85,7 +85,7 @@ def test_a_mutation_that_matches_nothing_is_an_error_and_never_a_pass(project: P
 
 
 @pytest.mark.terraform
-def test_a_proof_exits_0_where_all_are_caught_and_1_where_one_is_missed(project: Path) -> None:
+def test_prove_exits_1_for_a_missed_mutation(project: Path) -> None:
     report = project / "matrix.json"
     good = prove(project, "storage-type-old", "--json", str(report))
     assert good.exit_code == 0, good.output
@@ -106,7 +106,7 @@ def test_a_proof_exits_0_where_all_are_caught_and_1_where_one_is_missed(project:
 
 
 @pytest.mark.terraform
-def test_ctrl_c_leaves_nothing_behind(project: Path, tmp_path: Path) -> None:
+def test_prove_stops_everything_on_ctrl_c(project: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     # A shell that starts the tests in the background has them ignore Ctrl-C.

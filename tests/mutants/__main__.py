@@ -1,12 +1,12 @@
-"""Change our own Python in small ways, one at a time, and see whether a test notices.
+"""Change the project's own Python in small ways, one at a time, and check that a test fails.
 
-``make mutants`` runs it, in a copy of the project. mutmut makes the mutants and runs, for each, the
-tests that reach it, in a fork of a process that has collected them. What is computed while tests
-are collected stays as it was in such a fork, so each survivor is tried again in a process of its
-own, where the mutant is there from the first import on.
+``make mutants`` runs this in a copy of the project. mutmut makes the mutants. For each it runs the
+tests that reach it, in a fork of a process that has collected them. Such a fork keeps values that
+were computed during collection, so each survivor is tried again in a new process, which imports
+the mutant.
 
-A survivor is explained in ``explained.yaml``, beside this file, or the run fails; it also fails
-where fewer than nine of ten mutants of a file fall, and where an explanation fits no survivor.
+The run fails for a survivor that ``explained.yaml`` does not explain, for a file of which fewer
+than nine of ten mutants are killed, and for an explanation without a survivor.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ TESTS = {
     "generator/finbase/release/prepare.py": ("release/prepare",),
     "generator/finbase/judge/compliance.py": ("judge/compliance", "plan/mutilated_plans"),
 }
-"""The files that are changed → the tests that are to notice, by the middle of their names."""
+"""The files to change → the tests that must fail, as ``<package>/<module>``."""
 COPIED = [
     *("generator", "templates", "modules", "environments", "features", "tests", "benchmarks"),
     *("docs", "requirements", "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md"),
 ]
 SURVIVED = (0, 5, 33)
-"""What mutmut notes where the tests pass, or where it knows of none that reaches the mutant."""
+"""Exit codes of mutmut for tests that pass, and for mutants that no test reaches."""
 UNTRIED = (None, 2, 34)
-"""Not tried yet, interrupted, skipped."""
+"""Exit codes for mutants that were not tried, were interrupted, or were skipped."""
 NO_TESTS = (4, 5)
-PATIENCE = 600  # seconds for one mutant in a process of its own; one that takes longer has fallen
+PATIENCE = 600  # Seconds for one mutant in a new process; a slower one counts as killed.
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A small change of one function: ``line`` is the first changed line as it is then."""
+    """A small change of one function: ``line`` is the first changed line, after the change."""
 
     name: str
     file: str
@@ -67,19 +67,21 @@ def _test_file(name: str) -> str:
 
 
 def main() -> int:
-    """Run the campaign; returns what to exit with."""
+    """Run the campaign and return the exit code."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--scratch", type=Path, default=ROOT / "build" / "mutants" / "tree")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
-        "--only", action="append", metavar="FILE", help="only this file; may be given again"
+        "--only", action="append", metavar="FILE", help="only this file; may be repeated"
     )
-    parser.add_argument("--keep", action="store_true", help="go on with an earlier run's scratch")
+    parser.add_argument(
+        "--keep", action="store_true", help="continue with the scratch folder of an earlier run"
+    )
     arguments = parser.parse_args()
     scratch: Path = arguments.scratch
     if not arguments.keep:
         prepare(scratch, arguments.only or list(TESTS))
-    # Its exit code says nothing; what it noted of each mutant does.
+    # Its exit code means nothing; read its result for each mutant instead.
     subprocess.run(
         [sys.executable, "-m", "mutmut", "run", "--max-children", str(arguments.jobs)],
         cwd=scratch,
@@ -88,31 +90,29 @@ def main() -> int:
     noted = dict(outcomes(scratch))
     untried = [name for name, (_, code) in noted.items() if code in UNTRIED]
     if untried or not noted:
-        print(f"mutmut has not tried {len(untried)} of {len(noted)} mutants: it did not end well")
+        print(f"mutmut has not tried {len(untried)} of {len(noted)} mutants; see its output above")
         return 2
     survivors = [(name, file) for name, (file, code) in noted.items() if code in SURVIVED]
     with ThreadPoolExecutor(arguments.jobs) as pool:
         alive = pool.map(lambda one: survives(scratch, *one), survivors)
     left = [describe(scratch, *one) for one, lives in zip(survivors, alive, strict=True) if lives]
-    return tell(Counter(file for file, _ in noted.values()), left)
+    return report(Counter(file for file, _ in noted.values()), left)
 
 
 def prepare(scratch: Path, files: Sequence[str]) -> None:
-    """Copy the project, with no decorators on rules: mutmut passes over decorated functions."""
+    """Copy the project, with rules undecorated: mutmut ignores decorated functions."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    leave = shutil.ignore_patterns("__pycache__", "node_modules")
+    ignored = shutil.ignore_patterns("__pycache__", "node_modules")
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, scratch / name, ignore=leave)
+            shutil.copytree(source, scratch / name, ignore=ignored)
         else:
             shutil.copy(source, scratch / name)
     for path in scratch.glob("generator/finbase/environment/rules/*.py"):
         path.write_text(undecorated(path.read_text()))
-    tests = [
-        f"tests/{name.replace('/', '/test_')}.py" for names in TESTS.values() for name in names
-    ]
+    tests = [_test_file(name) for names in TESTS.values() for name in names]
     settings = {
         "source_paths": ["generator"],
         "only_mutate": list(files),
@@ -127,7 +127,7 @@ def prepare(scratch: Path, files: Sequence[str]) -> None:
 
 
 def undecorated(source: str) -> str:
-    """Write ``@rule(…) def f`` as ``def f``, and then ``f = rule(…)(f)``, which is the same."""
+    """Return a source with ``def f`` and ``f = rule(…)(f)`` instead of ``@rule(…) def f``."""
     lines = source.splitlines(keepends=True)
     written: list[str] = []
     done = 0
@@ -144,7 +144,7 @@ def undecorated(source: str) -> str:
 
 
 def outcomes(scratch: Path) -> Iterator[tuple[str, tuple[str, int | None]]]:
-    """Give each mutant's file and the exit code of its tests, None where they have not run."""
+    """Yield each mutant's file and the exit code of its tests, None if they did not run."""
     mutants = scratch / "mutants"
     for path in sorted(mutants.glob("generator/**/*.meta")):
         file = path.relative_to(mutants).as_posix().removesuffix(".meta")
@@ -154,7 +154,7 @@ def outcomes(scratch: Path) -> Iterator[tuple[str, tuple[str, int | None]]]:
 
 
 def survives(scratch: Path, name: str, file: str) -> bool:
-    """Try a mutant again, where it is there from the first import on."""
+    """Return whether the tests pass in a new process, which imports the mutant."""
     names = next(names for pattern, names in TESTS.items() if fnmatch(file, pattern))
     tests = [_test_file(name) for name in names]
     options = ["-x", "-q", "-m", "not terraform", "-p", "no:cacheprovider", "-p", "no:xdist"]
@@ -175,22 +175,22 @@ def survives(scratch: Path, name: str, file: str) -> bool:
 
 
 def describe(scratch: Path, name: str, file: str) -> Mutant:
-    """Say what a mutant changes."""
-    shown = subprocess.run(
+    """Return what a mutant changes."""
+    diff = subprocess.run(
         [sys.executable, "-m", "mutmut", "show", name],
         cwd=scratch,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    changed = [line[1:].strip() for line in shown.splitlines() if line.startswith("+")]
+    changed = [line[1:].strip() for line in diff.splitlines() if line.startswith("+")]
     line = next((line for line in changed if not line.startswith("++")), "")
     function = name.rpartition(".")[2].rpartition("__mutmut_")[0].removeprefix("x_")
     return Mutant(name, file, function.replace("ǁ", "."), line)
 
 
-def tell(made: Mapping[str, int], left: Sequence[Mutant]) -> int:
-    """Print a table, and each survivor that nobody has explained."""
+def report(made: Mapping[str, int], left: Sequence[Mutant]) -> int:
+    """Print a table and each survivor without explanation; return the exit code."""
     written = yaml.safe_load(Path(__file__).with_name("explained.yaml").read_text()) or []
     explained = [one for one in written if one["file"] in made]
     fits = {id(one): [m for m in left if _fits(one, m)] for one in explained}
@@ -203,8 +203,10 @@ def tell(made: Mapping[str, int], left: Sequence[Mutant]) -> int:
     print(f"{'all':34} {total:7}  {len(left):8}  {1 - len(left) / total:6.1%}")
     wrong = [f"{file}: fewer than {LEAST:.0%}" for file in made if _weak(made[file], lives[file])]
     wrong += [f"{m.file}, {m.function}: survived: {m.line}" for m in left if m.name not in known]
-    wrong += [f"no survivor is like this: {one}" for one in explained if not fits[id(one)]]
-    print("\n".join(wrong) or f"each of the {len(left)} survivors is explained")
+    wrong += [
+        f"no survivor matches this explanation: {one}" for one in explained if not fits[id(one)]
+    ]
+    print("\n".join(wrong) or f"all {len(left)} survivors are explained")
     return 1 if wrong else 0
 
 

@@ -1,4 +1,4 @@
-"""The failure catalogue, ``features/failures.yaml``: the one list of ids and severities."""
+"""The failure catalogue, ``features/failures.yaml``: the only list of ids and severities."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["Failure", "Severity", "load_failures"]
 
 Severity = Literal["high", "medium", "low"]
 
-_FORM = "the head of features/failures.yaml says what an entry holds"
+_FORM = "the comment at the top of features/failures.yaml lists the fields of an entry"
 
 
 @dataclass(frozen=True)
 class Failure:
     """One failure that a plan must not have.
 
-    ``title`` says what a stack without it has, ``requirement`` what a plan must show.
-    ``pci`` holds bare numbers such as ``8.3.2``. ``overlaps`` names ids that fall together
-    with this one by nature.
+    ``title`` says what a stack without the failure has, ``requirement`` what a plan must show.
+    ``pci`` holds bare numbers such as ``8.3.2``. ``overlaps`` names the failures that inherently
+    occur together with this one.
     """
 
     id: str
@@ -35,9 +35,9 @@ class Failure:
 
 
 def load_failures(features: Path) -> tuple[Failure, ...]:
-    """Read the catalogue beside the feature files, in its order.
+    """Return the failures of the catalogue beside the feature files, in its order.
 
-    Raises ``ComplianceError`` where it is missing or not a catalogue.
+    Raises ``ComplianceError`` if it is missing or invalid.
     """
     path = features / "failures.yaml"
     try:
@@ -45,21 +45,21 @@ def load_failures(features: Path) -> tuple[Failure, ...]:
         failures = tuple(_failure(entry) for entry in entries)
     except FileNotFoundError as error:
         raise ComplianceError(
-            f"{path} is missing", "it lists the failures that the scenarios prove absent"
+            f"{path} is missing", "restore it: git checkout HEAD -- features"
         ) from error
     except KeyError as error:
         raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
     except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
-        raise ComplianceError(f"{path} is not a failure catalogue: {error}", _FORM) from error
+        raise ComplianceError(f"{path} is not a valid failure catalogue: {error}", _FORM) from error
     ids = [failure.id for failure in failures]
     for failure in failures:
         if ids.count(failure.id) > 1:
-            raise ComplianceError(f"{path}: {failure.id} is listed twice", "give one another id")
+            raise ComplianceError(f"{path}: {failure.id} is listed twice", "change one of the ids")
         for other in failure.overlaps:
             if other not in ids or failure.id not in failures[ids.index(other)].overlaps:
                 raise ComplianceError(
-                    f"{path}: {failure.id} overlaps {other}, but not the other way round",
-                    "name each in the `overlaps` of the other",
+                    f"{path}: {failure.id} overlaps {other}, but {other} does not overlap it",
+                    "list each id in the `overlaps` of the other",
                 )
     return failures
 

@@ -1,8 +1,8 @@
-"""Runs ``features/`` on a plan with terraform-compliance and reads the verdict.
+"""Run ``features/`` on a plan with terraform-compliance and read the verdict.
 
-One process per plan, in a scratch folder: terraform-compliance rewrites plan files, keeps
-state between runs, and leaves a cache behind. The features are judged by from a copy, too: it
-cannot change on the way, and no step of it is compiled yet.
+Each plan gets a process and a scratch folder of its own: terraform-compliance rewrites plan
+files, keeps state between runs, and leaves a cache behind. It runs a copy of the features, which
+nobody edits during the run and which holds no compiled steps.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from finbase.system.processes import Finished, Processes, ProcessesClosedError
 __all__ = ["FailureRow", "Scenario", "Verdict", "read_on_one_line", "run"]
 
 _SECONDS = 600.0
-_UNJUDGED = "mend the step or the feature that it names; --verbose shows how it was run"
-_SAID = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
+_UNJUDGED = "fix the step or feature in the message; --verbose shows the command"
+_ERROR = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
 
 
 def run(
@@ -41,12 +41,12 @@ def run(
     processes: Processes | None = None,
     copied: Callable[[Path], object] = lambda features: None,  # noqa: ARG005
 ) -> Verdict:
-    """Judge a plan, given as JSON or as the path of a JSON file, by the scenarios.
+    """Return the verdict of the scenarios on a plan: JSON, or the path of a JSON file.
 
-    ``features`` holds the feature files, ``failures.yaml`` and, if any, ``steps``.
-    ``processes`` lets the caller end the run from another thread; ``copied`` is told of the copy
-    of the features that is judged by, before it is. Raises ``ComplianceError`` where there is no
-    verdict: not a whole plan, no scenarios, an unknown step, a crash, a feature that is no file.
+    ``features`` holds the feature files, ``failures.yaml`` and perhaps ``steps``. ``processes``
+    lets the caller stop the run from another thread. ``copied`` is called with the copy of the
+    features before they run. Raises ``ComplianceError`` if there is no verdict: an incomplete
+    plan, no scenarios, an unknown step, a crash, or a feature that is not a file.
     """
     plan = read_on_one_line(plan_json)
     features = features.resolve()
@@ -58,7 +58,7 @@ def run(
                 copied(copy)
             return _judge(plan, copy, environment, processes)
         except ComplianceError as error:
-            # The copy is gone when this is read.
+            # The copy is deleted before anybody reads the message.
             message = error.message.replace(str(copy), str(features))
             raise ComplianceError(message, error.hint) from error
 
@@ -67,11 +67,11 @@ def _judge(plan: bytes, features: Path, environment: str, processes: Processes |
     failures = load_failures(features)
     if not any(features.rglob("*.feature")):
         raise ComplianceError(
-            f"{features} holds no feature files, so nothing can be proved",
-            "put the features of the project back: git checkout HEAD -- features",
+            f"{features} contains no feature files",
+            "restore the features of the project: git checkout HEAD -- features",
         )
     report = features.with_name("cucumber.json")
-    # A caller's processes are left open: they may be needed for the next plan.
+    # The caller may use its processes for the next plan, so do not close them.
     with nullcontext(processes) if processes else Processes() as owner:
         finished = _start(plan, features, report, owner)
     document = _document(report, finished)
@@ -88,12 +88,13 @@ def _start(plan: bytes, features: Path, report: Path, processes: Processes) -> F
         *(("-b", str(steps)) if steps.is_dir() else ()),
     ]
     environ = {**os.environ, "TMPDIR": str(report.parent)}
-    environ.pop("TFC_ERROR", None)  # It would rename failures.
+    environ.pop("TFC_ERROR", None)  # terraform-compliance would rename failures.
     try:
         return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
     except (OSError, TimeoutError, ProcessesClosedError) as error:
         raise ComplianceError(
-            f"terraform-compliance could not be run: {error}", "`finbase doctor` looks for it"
+            f"terraform-compliance could not run: {error}",
+            "`finbase doctor` shows whether it is installed",
         ) from error
 
 
@@ -108,24 +109,24 @@ def _document(report: Path, finished: Finished) -> list[dict[str, Any]]:
         for element in feature["elements"]
         for step in element["steps"]
     ]
-    # After a crash the report exists all the same, with what was not reached as "pending".
+    # A crash leaves a report, too, in which the remaining steps are "pending".
     if finished.code != ("failed" in states) or "pending" in states:
         raise ComplianceError(_no_verdict(finished), _UNJUDGED)
     return document
 
 
 def _no_verdict(finished: Finished) -> str:
-    said = _SAID.findall(finished.output)
-    lines = said[:1] or finished.output.splitlines()[-15:] or ["it said nothing"]
+    errors = _ERROR.findall(finished.output)
+    lines = errors[:1] or finished.output.splitlines()[-15:] or ["it printed nothing"]
     return "\n    ".join(
         [f"terraform-compliance gave no verdict (exit code {finished.code}):", *lines]
     )
 
 
 def read_on_one_line(plan_json: Path | bytes) -> bytes:
-    """Return a plan as terraform-compliance takes it: of more lines, it would take the second.
+    """Return a plan on one line: of several lines, terraform-compliance reads only the second.
 
-    Raises ``ComplianceError`` for what cannot be read, or is no whole plan.
+    Raises ``ComplianceError`` for a file that cannot be read or is not a complete plan.
     """
     if isinstance(plan_json, bytes):
         return json.dumps(read_plan(plan_json, "the plan")).encode()
@@ -133,8 +134,8 @@ def read_on_one_line(plan_json: Path | bytes) -> bytes:
         with plan_json.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        what = f"{plan_json} cannot be read: {error.strerror}"
+        message = f"{plan_json} cannot be read: {error.strerror}"
         raise ComplianceError(
-            what, "name a file that `terraform show -json` has written"
+            message, "use a file that `terraform show -json` has written"
         ) from error
     return json.dumps(read_plan(data, str(plan_json))).encode()

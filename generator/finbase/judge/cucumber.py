@@ -1,8 +1,8 @@
-"""Reads the cucumber JSON of terraform-compliance, where a pass must be a pass.
+"""Read the cucumber JSON of terraform-compliance, and never take anything else for a pass.
 
-What radish writes is not quite what it means: rows of an outline have their placeholders
-unexpanded, a scenario without steps counts as passed, a scenario that was never reached is
-"pending", and a scenario that forbids something is "skipped" where the thing is absent.
+radish writes rows of an outline with their placeholders, counts a scenario without steps as
+passed, and marks steps that did not run as "pending". A scenario that forbids a resource is
+"skipped" if the plan has no such resource; here it is a pass.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ _LENIENT = frozenset(
 def read_cucumber(
     document: list[dict[str, Any]], features: Path, failures: tuple[Failure, ...]
 ) -> tuple[Scenario, ...]:
-    """Return the scenarios of a report, in the order of file and line.
+    """Return the scenarios of a report, sorted by file and line.
 
-    Raises ``ComplianceError`` where a scenario did not run, is tagged against the catalogue,
-    or is tagged so that it cannot fail.
+    Raises ``ComplianceError`` if a scenario did not run, contradicts the catalogue by its tags,
+    or has a tag that keeps it from failing.
     """
     catalogue = {failure.id: failure for failure in failures}
-    found: list[tuple[str, int, Scenario]] = []
+    placed: list[tuple[str, int, Scenario]] = []
     for feature in document:
         path = Path(feature["uri"]).resolve()
-        shown = str(path.relative_to(features.parent))
+        file = str(path.relative_to(features.parent))
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
         for element in feature["elements"]:
             name, line = _place(element, lines)
-            scenario = _scenario(element, feature, name, f"{shown}:{line}", catalogue)
-            found.append((shown, line, scenario))
-    return tuple(scenario for _, _, scenario in sorted(found, key=lambda each: each[:2]))
+            scenario = _scenario(element, feature, name, f"{file}:{line}", catalogue)
+            placed.append((file, line, scenario))
+    return tuple(scenario for _, _, scenario in sorted(placed, key=lambda item: item[:2]))
 
 
 def _place(element: dict[str, Any], lines: Sequence[str]) -> tuple[str, int]:
-    """Return name and line of a scenario; for a row, with its values and its own line."""
+    """Return name and line of a scenario; a row has its own line, and its values in the name."""
     steps, name = element["steps"], element["name"]
     if not steps or not (row := example_row(lines, steps[-1]["line"])):
         return name, element["line"]
@@ -99,22 +99,22 @@ def _outcome(steps: list[dict[str, Any]], location: str) -> tuple[Status, str, s
             return "failed", step["name"], _why(step)
         if status == "skipped":
             if _FORBIDS.search(steps[-1]["name"]):
-                return "passed", "", "absent, as it must be"
-            return "skipped", step["name"], "nothing in the plan to check"
+                return "passed", "", "absent, as required"
+            return "skipped", step["name"], "the plan has nothing to check"
         if status != "passed":
             raise ComplianceError(
                 f"{location}: {step['name']!r} never ran (it is {status})",
-                "write that step in features/steps, or correct its words",
+                "define this step in features/steps, or correct its wording",
             )
-    seen = [text for step in steps for text in _embedded(step, SEEN)]
-    return "passed", "", "\n".join(dict.fromkeys(seen))
+    evidence = [text for step in steps for text in _embedded(step, SEEN)]
+    return "passed", "", "\n".join(dict.fromkeys(evidence))
 
 
 def _why(step: dict[str, Any]) -> str:
     messages = list(dict.fromkeys(_embedded(step, FAILURE)))
-    # A stock step leaves only blanks here, since its message is printed and not raised.
+    # A stock step prints its message instead of raising it, so only blanks are here.
     raised = step["result"].get("error_message", "").strip()
-    return "\n".join(messages) or raised or "the step failed and gave no reason"
+    return "\n".join(messages) or raised or "the step failed without a message"
 
 
 def _embedded(step: dict[str, Any], kind: str) -> Iterator[str]:
@@ -154,16 +154,19 @@ def _severity(
 
 
 def example_row(lines: Sequence[str], line: int) -> dict[str, str]:
-    """Return the row of an ``Examples`` table at ``line``, counted from 1; else nothing.
+    """Return the row of an ``Examples`` table at ``line``, counted from 1, or an empty dict.
 
-    ``lines`` are those of the feature file, stripped.
+    ``lines`` are the stripped lines of the feature file.
+
+    >>> example_row(["Examples:", "| type | count |", "| aws_eip | 2 |"], 3)
+    {'type': 'aws_eip', 'count': '2'}
     """
     if not 1 < line <= len(lines) or not lines[line - 1].startswith("|"):
         return {}
     first = line - 1
     while first > 0 and (lines[first - 1].startswith(("|", "#")) or not lines[first - 1]):
         first -= 1
-    header = next(each for each in lines[first:] if each.startswith("|"))
+    header = next(line for line in lines[first:] if line.startswith("|"))
     return dict(zip(_cells(header), _cells(lines[line - 1]), strict=False))
 
 

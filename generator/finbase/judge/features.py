@@ -1,4 +1,4 @@
-"""Feature files: a copy to be judged by; as text, their scenarios, with tags and lines."""
+"""Copy feature files, and read their scenarios with tags and lines."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from finbase.errors import ComplianceError
 __all__ = ["IGNORED", "Feature", "Scenario", "copy_features", "read_feature"]
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
-"""What of a folder tools have made and nobody has written, for ``shutil.copytree``.
+"""Files that tools generate, for ``shutil.copytree``.
 
-Compiled steps are among it: Python takes them for those of a source of the same size and time,
-whatever the source says by now.
+Compiled steps are among them: Python runs them instead of a changed source that has the same
+size and time.
 """
 
 _HEAD = re.compile(r"\s*(Feature|Scenario|Scenario Outline):\s*(.+)")
@@ -24,9 +24,9 @@ _HEAD = re.compile(r"\s*(Feature|Scenario|Scenario Outline):\s*(.+)")
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario: ``text`` is all below its title, without the indentation.
+    """One scenario: ``text`` is everything below its title, dedented.
 
-    ``tags`` are without the ``@``; ``line`` is that of the title, the first being 1.
+    ``tags`` have no ``@``. ``line`` is the line of the title, counted from 1.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature file; ``words`` is what stands between its title and the first scenario."""
+    """One feature file; ``words`` is the text between its title and the first scenario."""
 
     path: str
     title: str
@@ -46,32 +46,32 @@ class Feature:
 
 
 def copy_features(features: Path, target: Path) -> None:
-    """Copy the folder of the features, links followed, to ``target``, which must not be there.
+    """Copy the folder of the features to ``target``, which must not exist; follow links.
 
-    Raises ``ComplianceError`` where something in it cannot be copied, or is no file.
+    Raises ``ComplianceError`` for an entry that cannot be copied or is not a file.
     """
     try:
         shutil.copytree(features, target, ignore=IGNORED, copy_function=_copy_file)
     except shutil.Error as error:
         path, _, why = error.args[0][0]
         raise ComplianceError(
-            f"{path} cannot be read: {why}", "mend it, or take it out of the features"
+            f"{path} cannot be read: {why}", "fix it, or remove it from the features"
         ) from error
     except OSError as error:
         raise ComplianceError(
-            f"{features} cannot be copied to be judged by: {error}",
-            "there has to be room for temporary files; TMPDIR names another place for them",
+            f"{features} cannot be copied: {error}",
+            "free space for temporary files, or set TMPDIR to another folder",
         ) from error
 
 
 def _copy_file(source: str, target: str) -> None:
-    if not Path(source).is_file():  # To read a pipe would be to wait for ever.
-        raise shutil.SpecialFileError("it is neither a file nor a folder, nor a link to one")
+    if not Path(source).is_file():  # Reading a pipe would block.
+        raise shutil.SpecialFileError("not a file, a folder or a link to one")
     shutil.copyfile(source, target)
 
 
 def read_feature(path: Path) -> Feature:
-    """Read a feature file."""
+    """Return the feature of a file, with its scenarios."""
     title, words, tags = "", list[str](), list[str]()
     scenarios, bodies = list[Scenario](), list[list[str]]()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -87,6 +87,8 @@ def read_feature(path: Path) -> Feature:
         else:
             (bodies[-1] if bodies else words).append(line)
     texts = [textwrap.dedent("\n".join(body)).strip("\n") for body in bodies]
-    scenarios = [replace(each, text=text) for each, text in zip(scenarios, texts, strict=True)]
+    scenarios = [
+        replace(scenario, text=text) for scenario, text in zip(scenarios, texts, strict=True)
+    ]
     words = [line.strip() for line in words]
     return Feature(path.name, title, "\n".join(words).strip(), tuple(scenarios))

@@ -1,8 +1,8 @@
-"""Mutations: what puts a catalogued failure back into a rendered tree, to see it caught.
+"""Mutations: edits that put a failure of the catalogue back into the rendered files.
 
-A feature that never failed proves nothing. ``features/mutations.yaml`` holds, as data, changes
-of the rendered HCL that are each one failure of the catalogue; the plan of a tree so changed
-must make the scenarios of that failure fail, and those of no other.
+A feature that never failed proves nothing. Each entry of ``features/mutations.yaml`` changes the
+rendered HCL so that it has one failure. The plan of the changed files must fail the scenarios of
+that failure, and no others.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 
 _FILE = "mutations.yaml"
-_FORM = "the head of features/mutations.yaml says what an entry holds"
+_FORM = "the comment at the top of features/mutations.yaml lists the fields of an entry"
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./(modules/[^"]+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Replace a text that stands ``count`` times in the files of a path pattern.
+    """Replace a text that occurs ``count`` times in the files that match a pattern.
 
-    The pattern is one of ``PurePath.match``: ``modules/database/*/main.tf``.
+    ``file`` is a pattern of ``PurePath.match``, such as ``modules/database/*/main.tf``.
     """
 
     file: str
@@ -45,9 +45,9 @@ class Edit:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way to put the failure ``failure`` back: ``what`` it does, and ``why`` it matters.
+    """One way to put ``failure`` back: ``what`` it does, and ``why`` it matters.
 
-    ``environment`` is the one whose stack is changed and planned.
+    ``environment`` names the stack that is changed and planned.
     """
 
     id: str
@@ -60,10 +60,10 @@ class Mutation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Which failures a verdict found after a mutation, in the order of the catalogue.
+    """The failures that a verdict reports after a mutation, in the order of the catalogue.
 
-    ``may_fall`` holds the ids that overlap with the mutation's own by nature. ``refused`` is
-    why there was no verdict: Terraform's own message, or that of the features.
+    ``may_fall`` holds the ids that inherently overlap with the mutation's own. ``refused`` is the
+    message of Terraform or of the features if there is no verdict.
     """
 
     mutation: Mutation
@@ -73,24 +73,24 @@ class Outcome:
 
     @property
     def missed(self) -> bool:
-        """The failure was put back, and its scenarios passed."""
+        """Whether the scenarios of the failure passed although it was put back."""
         return self.mutation.failure not in self.fell
 
     @property
     def stray(self) -> tuple[str, ...]:
-        """Ids that fell although they have nothing to do with the mutation."""
+        """Ids that fell but neither belong to the mutation nor overlap with it."""
         return tuple(i for i in self.fell if i != self.mutation.failure and i not in self.may_fall)
 
     @property
     def proved(self) -> bool:
-        """The mutation's own scenarios fell, and no others."""
+        """Whether the scenarios of the mutation fell, and no others."""
         return not self.missed and not self.stray
 
 
 def load_mutations(features: Path) -> tuple[Mutation, ...]:
-    """Read the mutations beside the feature files, in their order.
+    """Return the mutations beside the feature files, in their order.
 
-    Raises ``ComplianceError`` where they are missing, or do not fit the failure catalogue.
+    Raises ``ComplianceError`` if they are missing, invalid, or not of the failure catalogue.
     """
     path = features / _FILE
     catalogue = {failure.id for failure in load_failures(features)}
@@ -98,16 +98,16 @@ def load_mutations(features: Path) -> tuple[Mutation, ...]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
         mutations = tuple(_mutation(entry) for entry in entries)
     except FileNotFoundError as error:
-        hint = "it says how each failure of the catalogue is put back"
+        hint = "restore it: git checkout HEAD -- features"
         raise ComplianceError(f"{path} is missing", hint) from error
     except KeyError as error:
         raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
-        raise ComplianceError(f"{path} is not a list of mutations: {error}", _FORM) from error
+        raise ComplianceError(f"{path} is not a valid list of mutations: {error}", _FORM) from error
     ids = [mutation.id for mutation in mutations]
     for mutation in mutations:
         if ids.count(mutation.id) > 1:
-            raise ComplianceError(f"{path}: {mutation.id} is listed twice", "give one another id")
+            raise ComplianceError(f"{path}: {mutation.id} is listed twice", "change one of the ids")
         if mutation.failure not in catalogue:
             unknown = f"{mutation.failure} is not in the failure catalogue"
             raise ComplianceError(
@@ -117,21 +117,21 @@ def load_mutations(features: Path) -> tuple[Mutation, ...]:
 
 
 def mutate(files: Files, mutation: Mutation) -> dict[PurePosixPath, bytes]:
-    """Return all files, with the mutation in those that make up its environment's stack.
+    """Return all files, with the mutation applied to the stack of its environment.
 
-    Raises ``ComplianceError`` where a text does not stand there as often as it must: then the
-    templates have moved on, and the mutation would prove nothing.
+    Raises ``ComplianceError`` if a text does not occur as often as it must: then the templates
+    have changed, and the mutation would prove nothing.
     """
     changed = dict(files)
     for edit in mutation.edits:
         paths = [path for path in _stack(files, mutation) if path.match(edit.file)]
-        found = sum(changed[path].decode().count(edit.find) for path in paths)
-        if found != edit.count:
+        count = sum(changed[path].decode().count(edit.find) for path in paths)
+        if count != edit.count:
             where = ", ".join(map(str, paths)) or f"no file of {mutation.environment}"
             raise ComplianceError(
-                f"{_FILE}: {mutation.id}: the text to replace is {found} times in {where} "
+                f"{_FILE}: {mutation.id}: the text to replace occurs {count} times in {where} "
                 f"({edit.file}), not {edit.count}",
-                "bring the mutation up to date with the templates",
+                "update the mutation to the current templates",
             )
         for path in paths:
             changed[path] = changed[path].decode().replace(edit.find, edit.replace).encode()
@@ -141,29 +141,29 @@ def mutate(files: Files, mutation: Mutation) -> dict[PurePosixPath, bytes]:
 def caught(
     verdict: Verdict, mutation: Mutation, overlaps: Mapping[str, Collection[str]]
 ) -> Outcome:
-    """Compare a verdict on a mutated stack with what had to fall.
+    """Return which failures a verdict on a mutated stack reports.
 
-    ``overlaps`` gives, for an id, the ids that fall together with it by nature.
+    ``overlaps`` maps an id to the ids that inherently fall together with it.
     """
     fell = tuple(row.id for row in verdict.by_failure() if row.status == "failed")
     return Outcome(mutation, fell, frozenset(overlaps.get(mutation.failure, ())))
 
 
 def _stack(files: Files, mutation: Mutation) -> list[PurePosixPath]:
-    """List the files of the environment and of the module versions that it uses."""
-    home = PurePosixPath("environments", mutation.environment)
-    main = files.get(home / "main.tf")
+    """Return the files of the environment and of the module versions that it uses."""
+    stack = PurePosixPath("environments", mutation.environment)
+    main = files.get(stack / "main.tf")
     if main is None:
-        unknown = f"no environment {mutation.environment} is rendered"
+        unknown = f"environment {mutation.environment} is not rendered"
         hint = f"render it: finbase render {mutation.environment}"
         raise ComplianceError(f"{_FILE}: {mutation.id}: {unknown}", hint)
-    folders = {home, *map(PurePosixPath, _SOURCE.findall(main.decode()))}
+    folders = {stack, *map(PurePosixPath, _SOURCE.findall(main.decode()))}
     return sorted(path for path in files if path.suffix == ".tf" and path.parent in folders)
 
 
 def _mutation(entry: dict[str, Any]) -> Mutation:
     if not _ID.fullmatch(entry["id"]):
-        raise ValueError(f"{entry['id']!r} is not an id: words and digits, joined by hyphens")
+        raise ValueError(f"{entry['id']!r} is not a valid id: use a-z and 0-9, joined by hyphens")
     return Mutation(
         id=entry["id"],
         failure=entry["failure"],

@@ -1,4 +1,4 @@
-"""Mutations → mutated trees → plans → outcomes, several at a time, in a scratch folder."""
+"""Mutations → changed projects → plans → outcomes, several at a time, in a scratch folder."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ __all__ = ["prove", "rendered_files", "select"]
 
 
 def select(root: Path, names: Sequence[str], environment: str = "") -> tuple[Mutation, ...]:
-    """The mutations of the project whose id or failure is among ``names``; all where it is empty.
+    """Return the mutations whose id or failure is among ``names``, or all if it is empty.
 
-    With ``environment`` they are put into its stack instead of their own. Raises
-    ``ComplianceError`` where the mutations cannot be read, and ``KeyError`` with the names
-    that fit none.
+    ``environment`` replaces the environment of each mutation. Raises ``ComplianceError`` for
+    invalid mutations, and ``KeyError`` with the names that match no mutation.
     """
     mutations = load_mutations(root / "features")
     unknown = [n for n in names if not any(n in (m.id, m.failure) for m in mutations)]
@@ -39,15 +38,15 @@ def select(root: Path, names: Sequence[str], environment: str = "") -> tuple[Mut
 
 
 def rendered_files(root: Path) -> dict[PurePosixPath, bytes]:
-    """All that a plan reads: the files of modules and stacks, without Terraform's own."""
-    found: dict[PurePosixPath, bytes] = {}
+    """Return the files of modules and stacks that a plan reads, without Terraform's own."""
+    files: dict[PurePosixPath, bytes] = {}
     for folder in ("modules", "environments"):
         for path in sorted((root / folder).rglob("*")):
             relative = path.relative_to(root)
             hidden = any(part.startswith((".", "__")) for part in relative.parts)
             if path.is_file() and not hidden and len(relative.parts) > 2:
-                found[PurePosixPath(relative)] = path.read_bytes()
-    return found
+                files[PurePosixPath(relative)] = path.read_bytes()
+    return files
 
 
 def prove(
@@ -57,12 +56,11 @@ def prove(
     jobs: int,
     progress: Watch,
 ) -> tuple[Outcome, ...]:
-    """Put each mutation back into the rendered tree, plan it, judge the plan.
+    """Return the outcome of each mutation, in order: apply it, plan the stack, judge the plan.
 
-    ``progress`` is told each mutation and its steps; the result is in the order of ``mutations``.
-    A tree that two mutations lead to is planned once. Raises
-    ``ComplianceError`` for a mutation that matches nothing, before anything is planned; one
-    that gives no plan or no verdict is an outcome that is ``refused``.
+    ``progress`` receives the id of a mutation and the step that starts. Mutations with the same
+    result are planned once. Raises ``ComplianceError`` before the first plan if a mutation does
+    not apply. A mutation without a plan or verdict has an outcome with ``refused``.
     """
     files = rendered_files(root)
     overlaps = {f.id: f.overlaps for f in load_failures(root / "features")}

@@ -1,17 +1,17 @@
-"""terraform-compliance, started without its slow parts and with evidence in its report.
+"""terraform-compliance without its slow parts, and with evidence in its report.
 
-``python -m finbase.judge.runner`` takes the arguments of ``terraform-compliance`` and
-gives the same verdict and exit code. Four things differ:
+``python -m finbase.judge.runner`` takes the arguments of ``terraform-compliance`` and returns
+the same verdict and exit code. It differs in four ways:
 
-* its usage text lets docopt compare thousands of option patterns (0.26 s); the same options
-  are parsed with a grammar that says the same in one line (0.002 s);
-* each of its 126 step patterns is compiled once, not once for each step (0.1 s);
-* IPython, which only its debugging prompt uses, is not imported (0.1 s);
-* failure messages, which it prints but leaves out of the cucumber JSON, are attached to the
-  failed step there; so is what a scenario of stock steps looked at.
+* docopt parses the options with an equivalent grammar of one line (0.002 s); with the original
+  usage text it compares thousands of option patterns (0.26 s);
+* each of the 126 step patterns is compiled once, not once for each step (0.1 s);
+* IPython is not imported, since only the debugging prompt uses it (0.1 s);
+* the cucumber JSON contains the messages of failed steps, which terraform-compliance only
+  prints, and the resources that a scenario of stock steps checked.
 
-Convention for steps, ours or a project's: ``step.embed(text)`` attaches what was seen, as
-``text/plain``. Messages of failures have the type ``FAILURE``.
+Steps attach evidence by ``step.embed(text)``, as ``text/plain``. Messages of failures have the
+type ``FAILURE``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REPEATED = re.compile(r"(--[a-z-]+=<[a-z]+>)\.\.\.")
 
 
 def main() -> int:
-    """Run terraform-compliance with ``sys.argv``; the result is its exit code."""
+    """Run terraform-compliance with ``sys.argv`` and return its exit code."""
     prompt = ModuleType("IPython")
     prompt.embed = lambda: None  # type: ignore[attr-defined]
     sys.modules.setdefault("IPython", prompt)
@@ -45,11 +45,11 @@ def main() -> int:
     radish.matcher.Parser = once_each(radish.matcher.Parser)
     _record()
     code = cli()
-    return 1 if code is None else int(code)  # None: it printed a syntax error, and returned.
+    return 1 if code is None else int(code)  # None after it has printed a syntax error.
 
 
 def simple_docopt(real: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Return docopt, but for a usage of ``[options]`` and ``<features>`` alone."""
+    """Return a docopt that parses only ``[options]`` and ``<features>``."""
 
     def parse(doc: str, argv: Sequence[str], version: str) -> dict[str, Any]:
         usage, options = doc.split("\nOptions:\n", 1)
@@ -61,7 +61,7 @@ def simple_docopt(real: Callable[..., dict[str, Any]]) -> Callable[..., dict[str
 
 
 def once_each(real: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a maker of parsers that makes one for each pattern and its types, and no second."""
+    """Return a function that makes one parser for each pattern and its types, and reuses it."""
     made: dict[tuple[str, ...], Any] = {}
 
     def parser(pattern: str, types: Mapping[str, Any]) -> Any:
@@ -79,20 +79,20 @@ def _record() -> None:
 
     fail = Error._fail_step
 
-    def fail_and_tell(error: Any, step_id: int) -> None:
+    def fail_with_message(error: Any, step_id: int) -> None:
         error.step_obj.embed("\n".join(error.message), mime_type=FAILURE)
         fail(error, step_id)
 
-    Error._fail_step = fail_and_tell
+    Error._fail_step = fail_with_message
     HookRegistry().register("after", "each_scenario", _attach_seen)
 
 
 def _attach_seen(scenario: Any) -> None:
-    """Attach what stock steps ended at, where no step of the scenario said it itself."""
+    """Attach what the stock steps checked, unless a step has attached evidence."""
     steps = scenario.all_steps
     if not steps or any(step.embeddings for step in steps):
         return
-    with suppress(Exception):  # Evidence is a courtesy: its lack must not change a verdict.
+    with suppress(Exception):  # Missing evidence must not change a verdict.
         if seen := _seen(scenario.context):
             steps[-1].embed(seen)
 

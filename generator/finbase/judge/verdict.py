@@ -1,4 +1,4 @@
-"""What the scenarios said about one plan, by scenario and by failure id."""
+"""The results of the scenarios on one plan, by scenario and by failure id."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Status = Literal["passed", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario, or one row of a scenario outline, as it went.
+    """The result of one scenario, or of one row of a scenario outline.
 
-    ``name`` has the values of the row filled in. ``location`` is ``features/x.feature:12``,
-    for a row the line of the row. ``evidence`` is what was seen, or for a failed scenario why
-    it failed, a line for each thing. ``step`` is the step that failed or found nothing, and
-    empty for a passed scenario. ``requirements`` look like ``PCI DSS 8.3.2``.
+    ``name`` contains the values of the row. ``location`` is ``features/x.feature:12``; a row has
+    its own line. ``evidence`` lists what was checked or, for a failed scenario, why it failed,
+    one line each. ``step`` is the step that failed or found no resource; it is empty for a passed
+    scenario. ``requirements`` look like ``PCI DSS 8.3.2``.
 
-    ``skipped`` means that nothing was there to check. It is not a pass.
+    ``skipped`` means that the plan has nothing to check. It is not a pass.
     """
 
     feature: str
@@ -39,7 +39,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class FailureRow:
-    """One failure of the catalogue: ``passed`` where every scenario shows that it is absent."""
+    """One failure of the catalogue: ``passed`` if every scenario shows that it is absent."""
 
     id: str
     severity: Severity
@@ -53,9 +53,9 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one plan. ``failures`` is the catalogue that it is measured by.
+    """The verdict on one plan. ``failures`` is the whole catalogue.
 
-    ``cached_at`` says when it was reached, where that was in an earlier run on the same.
+    ``cached_at`` is the time of the verdict if it comes from the cache.
     """
 
     environment: str
@@ -65,20 +65,20 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """No scenario failed, and each failure of the catalogue was shown to be absent."""
+        """Whether no scenario failed and every failure of the catalogue was shown to be absent."""
         rows = self.by_failure()
         return not self.failed and all(row.status == "passed" for row in rows)
 
     @property
     def failed(self) -> tuple[Scenario, ...]:
-        """The scenarios that failed."""
+        """The failed scenarios."""
         return tuple(s for s in self.scenarios if s.status == "failed")
 
     def by_failure(self) -> tuple[FailureRow, ...]:
-        """One row for each failure of the catalogue, in its order.
+        """Return one row for each failure of the catalogue, in its order.
 
-        A failure that no scenario looks at, or whose scenarios were all skipped, is failed:
-        nothing showed that it is absent.
+        A failure without scenarios, or with skipped scenarios only, counts as failed: nothing
+        shows that it is absent.
         """
         return tuple(self._row(failure) for failure in self.failures)
 
