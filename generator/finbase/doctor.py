@@ -153,7 +153,7 @@ def _git(root: Path | None) -> Finding:
 
 
 def _postgresql() -> Finding:
-    from finbase.sandbox.postgres import find_postgres
+    from finbase.sandbox.postgres.find import find_postgres
 
     try:
         return Finding("PostgreSQL", "fine", str(find_postgres()))

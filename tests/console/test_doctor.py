@@ -17,7 +17,7 @@ from finbase import doctor
 from finbase.contract.registry import Registry
 from finbase.doctor import Finding, examine
 from finbase.report.doctor import DoctorReport
-from finbase.sandbox import postgres
+from finbase.sandbox.postgres import find
 from finbase.system import packages
 from tests.support.commands import finbase, run
 
@@ -165,7 +165,7 @@ def test_no_git_and_no_postgresql(
 ) -> None:
     (programs / "git").unlink()
     program(programs, "apt-get")
-    monkeypatch.setattr(postgres, "_PROGRAMS", ("no-such-program",))
+    monkeypatch.setattr(find, "_PROGRAMS", ("no-such-program",))
     findings = tuple(examine(repository))
     for subject, package in (("git", "git"), ("PostgreSQL", "postgresql")):
         found = of(findings, subject)

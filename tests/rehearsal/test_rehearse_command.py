@@ -1,4 +1,4 @@
-"""``finbase rehearse`` with a rehearsal that is none: what it tells, and where."""
+"""``finbase rehearse`` without a real rehearsal: its messages and streams."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ENVIRONMENT = "development"
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files; Terraform is found, and is never run."""
+    """The folder for temporary files; Terraform is installed, but never run."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    found = Terraform(tmp_path / "terraform", "Terraform", (1, 11, 4), "linux_amd64")
-    monkeypatch.setattr("finbase.terraform.program.find_terraform", lambda: found)
+    terraform = Terraform(tmp_path / "terraform", "Terraform", (1, 11, 4), "linux_amd64")
+    monkeypatch.setattr("finbase.terraform.program.find_terraform", lambda: terraform)
     return folder
 
 
@@ -39,8 +39,8 @@ def passes(*_: Any, **__: Any) -> Rehearsal:
 
 @pytest.mark.parametrize("edited", [True, False])
 @pytest.mark.usefixtures("temporary")
-def test_a_release_that_was_edited_is_noted(monkeypatch: pytest.MonkeyPatch, edited: bool) -> None:
-    """A render would not put it back, so it is no change."""
+def test_rehearse_notes_edited_release(monkeypatch: pytest.MonkeyPatch, edited: bool) -> None:
+    """Rendering does not restore a release, so an edited one is not among the changes."""
 
     def rendered(root: Path, names: list[str]) -> Standing:
         found = load_rendered(root, names)
@@ -59,19 +59,19 @@ def test_a_release_that_was_edited_is_noted(monkeypatch: pytest.MonkeyPatch, edi
 @pytest.mark.parametrize(
     ("error", "code"), [(None, 0), (FinbaseError("no luck"), 2), (KeyboardInterrupt(), 130)]
 )
-def test_what_is_kept_is_told_however_it_ends(
+def test_rehearse_keep_names_folder(
     temporary: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException | None,
     code: int,
     quiet: tuple[str, ...],
 ) -> None:
-    def hold(*_: Any, **__: Any) -> Rehearsal:
+    def run(*_: Any, **__: Any) -> Rehearsal:
         if error is not None:
             raise error
         return passes()
 
-    monkeypatch.setattr(module, "rehearse", hold)
+    monkeypatch.setattr(module, "rehearse", run)
     done = finbase(ROOT, "rehearse", ENVIRONMENT, "--keep", *quiet)
     assert done.exit_code == code, done.output
     [kept] = temporary.iterdir()
@@ -79,7 +79,7 @@ def test_what_is_kept_is_told_however_it_ends(
     assert "kept" not in done.stdout
 
 
-def test_without_terraform_there_is_no_folder(
+def test_rehearse_without_terraform_creates_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

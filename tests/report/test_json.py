@@ -164,7 +164,7 @@ def test_verdicts_proofs_and_plans() -> None:
 
 def test_a_rehearsal() -> None:
     step = Step("apply", 1.5, 12, 132, ("132 resources",), ("a password lies in a file",))
-    drift = Drift("again", "module.kms.aws_kms_key.x", "update", ("tags",), "moto forgets them")
+    drift = Drift("again", "module.kms.aws_kms_key.x", "update", ("tags",))
     seen = Rehearsal("staging", (step,), (drift,), ("a key",), Search(2, 3, 4, ("a.log",)))
     assert not fits(documents.render(RehearsalReport(seen, 80)), "rehearse")["passed"]
 

@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "templates" / "modules" / "secret" / "rotation"
-sys.path[:0] = [str(SOURCE), str(Path(__file__).parent)]
+sys.path.insert(0, str(SOURCE))
 
-import real_postgres  # noqa: E402
-import stage as stages  # noqa: E402
-from fake_aws import FakeSecretsManager, Fuse  # noqa: E402
-from fake_database import FakeDatabase  # noqa: E402
-from fake_postgres import Pki, make_pki  # noqa: E402
-from world import CREDENTIALS, World  # noqa: E402
-
-from finbase.sandbox import secrets_backend  # noqa: E402
+from finbase.sandbox.services import secretsmanager  # noqa: E402
+from tests.rotation import real_postgres  # noqa: E402
+from tests.rotation import stage as stages  # noqa: E402
+from tests.rotation.fake_aws import FakeSecretsManager, Fuse  # noqa: E402
+from tests.rotation.fake_database import FakeDatabase  # noqa: E402
+from tests.rotation.fake_postgres import Pki, make_pki  # noqa: E402
+from tests.rotation.fakes import CREDENTIALS, Fakes  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -35,14 +34,14 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> World:
+def fakes(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Fakes:
     """A secret whose rotation is set up, and the database that it opens."""
     caplog.set_level("DEBUG")
     fuse = Fuse()
     aws = FakeSecretsManager(fuse)
     aws.write("first", CREDENTIALS.text(), ["AWSCURRENT"])
     database = FakeDatabase(CREDENTIALS, fuse)
-    made = World(aws, database, fuse, caplog)
+    made = Fakes(aws, database, fuse, caplog)
     made.install(monkeypatch)
     return made
 
@@ -59,7 +58,7 @@ def endpoint() -> Iterator[str]:
     """The address of a local AWS whose Secrets Manager behaves as the service does."""
     from moto.server import ThreadedMotoServer
 
-    secrets_backend.install()
+    secretsmanager.install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
     local = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     local.start()

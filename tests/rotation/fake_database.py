@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import scram
 from credentials import Credentials
-from fake_aws import Fuse
 from postgres import LoginError, PostgresError
+
+from tests.rotation.fake_aws import Fuse
 
 _CHANGE = re.compile(
     r"BEGIN; SET LOCAL lock_timeout = '5s'; "

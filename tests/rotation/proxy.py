@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from fake_postgres import Pki
+from tests.rotation.fake_postgres import Pki
 
 _TLS_PLEASE = struct.pack("!II", 8, 80877103)
 

@@ -12,17 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from finbase.sandbox.certificates import Certificates
-from finbase.sandbox.postgres import PATIENCE, PostgresError, find_postgres
-from finbase.sandbox.postgres_server import ACCESS, Server
-
-__all__ = ["HOST", "NoPostgresError", "Postgres", "find_binaries", "running"]
+from finbase.sandbox.postgres.certificates import Certificates
+from finbase.sandbox.postgres.client import PATIENCE
+from finbase.sandbox.postgres.server import ACCESS, Server
 
 HOST = "localhost"
 SUPERUSER, SUPERUSER_PASSWORD = "postgres", "OfTheSuperuser"
-
-NoPostgresError = PostgresError
-find_binaries = find_postgres
 
 
 class Postgres(Server):
@@ -58,8 +53,8 @@ class Postgres(Server):
             return connection.recv(1) == b"S"
 
     def _reload(self, settings: str, access: str) -> None:
-        self.keep("data/override.conf", settings)
-        self.keep("data/pg_hba.conf", access + ACCESS)
+        self.write_file("data/override.conf", settings)
+        self.write_file("data/pg_hba.conf", access + ACCESS)
         seen = self.log().count("received SIGHUP")
         os.kill(self.pid, signal.SIGHUP)
         end = time.monotonic() + PATIENCE

@@ -16,9 +16,9 @@ from typing import Any
 
 import boto3
 import pytest
-from real_postgres import HOST, Postgres
 
 from finbase.render.archive import pack
+from tests.rotation.real_postgres import HOST, Postgres
 from tests.support.rotations import rotate
 
 REGION = "eu-west-1"

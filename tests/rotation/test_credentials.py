@@ -9,7 +9,8 @@ import pytest
 from credentials import Credentials, SecretError
 from hypothesis import given
 from hypothesis import strategies as st
-from world import CREDENTIALS, FIELDS
+
+from tests.rotation.fakes import CREDENTIALS, FIELDS
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 JSON = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.sampled_from("ab"), SCALARS)

@@ -17,10 +17,11 @@ import postgres
 import pytest
 import scram
 import wire
-from fake_postgres import Peer, Pki, Script, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgres import Connection, LoginError, PostgresError, ServerError
+
+from tests.rotation.fake_postgres import Peer, Pki, Script, serving
 
 PASSWORD = "OpenSesame40"
 PATIENCE = 10.0  # seconds; only a test that fails waits so long

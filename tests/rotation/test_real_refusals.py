@@ -12,10 +12,11 @@ from contextlib import contextmanager
 
 import pytest
 import wire
-from fake_postgres import Peer, Pki, Script, serving
-from proxy import cutting
-from real_postgres import SUPERUSER_PASSWORD
-from stage import FIRST, FunctionError, Stage
+
+from tests.rotation.fake_postgres import Peer, Pki, Script, serving
+from tests.rotation.proxy import cutting
+from tests.rotation.real_postgres import SUPERUSER_PASSWORD
+from tests.rotation.stage import FIRST, FunctionError, Stage
 
 SEED = int(os.environ.get("SOAK_SEED", "20261125"))
 
@@ -42,7 +43,7 @@ def test_a_region_without_roots_is_refused_with_the_way_to_add_them(stage: Stage
 
 
 def test_a_certificate_of_another_host_is_refused(stage: Stage, pki: Pki) -> None:
-    stage.server.keep("data/elsewhere.pem", pki.root.with_name("elsewhere.pem").read_text())
+    stage.server.write_file("data/elsewhere.pem", pki.root.with_name("elsewhere.pem").read_text())
     settings = "ssl_cert_file = 'elsewhere.pem'\nssl_key_file = 'elsewhere.pem'\n"
     trouble = stage.server.reconfigured(settings=settings)
     stage.fail("Hostname mismatch, certificate is not valid for 'localhost'", trouble)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import real_postgres
-from fake_postgres import Pki
-from proxy import recording
-from real_postgres import NoPostgresError, Postgres
-from stage import FIRST, FunctionError, FunctionKilledError, Stage
 
-from finbase.sandbox import secrets
+from finbase.sandbox import rotation_steps
+from finbase.sandbox.postgres.find import PostgresError, find_postgres
+from tests.rotation import real_postgres
+from tests.rotation.fake_postgres import Pki
+from tests.rotation.proxy import recording
+from tests.rotation.real_postgres import Postgres
+from tests.rotation.stage import FIRST, FunctionError, FunctionKilledError, Stage
 from tests.support.living import alive
 from tests.support.rotations import check, rotate
 
@@ -176,7 +177,7 @@ def test_a_rotation_that_is_killed_between_any_two_events_heals(
 ) -> None:
     """At every call of Secrets Manager and every message to or from PostgreSQL, one by one."""
     places = 0
-    for step in secrets.STEPS:
+    for step in rotation_steps.STEPS:
         for place in range(1, 100):
             token, before = str(uuid.uuid4()), stage.password()
             try:
@@ -258,7 +259,7 @@ def test_a_server_that_does_not_start_leaves_nothing(
     monkeypatch.setattr(tempfile, "mkdtemp", recorded)
     (tmp_path / "server.pem").write_text("no key")
     with (
-        pytest.raises(NoPostgresError, match="does not start"),
+        pytest.raises(PostgresError, match="does not start"),
         real_postgres.running(tmp_path / "server.pem"),
     ):
         raise AssertionError("started")
@@ -268,8 +269,8 @@ def test_a_server_that_does_not_start_leaves_nothing(
 def test_without_postgresql_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
-    with pytest.raises(NoPostgresError, match="install the package postgresql"):
-        real_postgres.find_binaries()
+    with pytest.raises(PostgresError, match="install the package postgresql"):
+        find_postgres()
 
 
 def test_the_newest_version_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -282,7 +283,7 @@ def test_the_newest_version_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: 
             (folder / name).touch()
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(Path, "glob", lambda *_: iter(found))
-    assert real_postgres.find_binaries() == tmp_path / "17" / "bin"
+    assert find_postgres() == tmp_path / "17" / "bin"
 
 
 def test_the_server_takes_scram_over_tls_on_loopback_alone(server: Postgres) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from finbase.sandbox import postgres, postgres_server
-from finbase.sandbox.databases import Databases
+from finbase.sandbox.postgres import find
+from finbase.sandbox.postgres import server as servers
+from finbase.sandbox.postgres.databases import Databases
 
 HOST = "ledger.x.eu-west-1.rds.amazonaws.com"
 
@@ -37,18 +38,18 @@ def begin(databases: Databases) -> bool:
 
 
 def fail(*_: Any, **__: Any) -> None:
-    raise postgres.PostgresError("not today")
+    raise find.PostgresError("not today")
 
 
 def test_without_postgresql_an_instance_is_a_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(postgres, "find_postgres", fail)
+    monkeypatch.setattr(find, "find_postgres", fail)
     databases = Databases(tmp_path)
     assert begin(databases)
     assert "no database behind them: not today" in capfd.readouterr().err
     databases.set_password(HOST, "the-second-of-two")
-    assert databases.role(HOST) is None
+    assert databases.password_statement(HOST) is None
     databases.rename(HOST, f"old-{HOST}", "old-ledger")
     databases.rename(HOST, f"other-{HOST}", "nobody")
     databases.set_password(HOST, "of nobody")
@@ -64,7 +65,7 @@ def test_without_postgresql_an_instance_is_a_record(
 def test_a_database_that_does_not_start_fails_its_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(postgres_server, "start", fail)
+    monkeypatch.setattr(servers, "start", fail)
     databases = Databases(tmp_path)
     assert not begin(databases)
     assert "PostgresError: not today" in capfd.readouterr().err
@@ -87,7 +88,7 @@ def test_one_that_comes_up_too_late_is_ended(
         assert deleted.wait(60)
         return Server()
 
-    monkeypatch.setattr(postgres_server, "start", start)
+    monkeypatch.setattr(servers, "start", start)
     databases = Databases(tmp_path)
     told = threading.Thread(target=begin, args=(databases,))
     told.start()
@@ -113,7 +114,7 @@ def test_a_close_never_meets_a_thread_that_has_not_started(
             super().start()
 
     databases = Databases(tmp_path)
-    monkeypatch.setattr(postgres_server, "start", fail)
+    monkeypatch.setattr(servers, "start", fail)
     monkeypatch.setattr(threading, "Thread", Late)
     assert not begin(databases)
     databases.close()

@@ -17,10 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from finbase.sandbox import postgres, postgres_server
-from finbase.sandbox.certificates import make_certificates
-from finbase.sandbox.postgres import PostgresError
-from finbase.sandbox.postgres_server import Owner, Server
+from finbase.sandbox.postgres import client, find
+from finbase.sandbox.postgres import server as servers
+from finbase.sandbox.postgres.certificates import make_certificates
+from finbase.sandbox.postgres.find import PostgresError
+from finbase.sandbox.postgres.owner import Owner
+from finbase.sandbox.postgres.server import Server
+from finbase.sandbox.postgres.watcher import Watcher
 from tests.support.living import alive
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +41,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = postgres_server.start(
+    made = servers.start(
         tmp_path_factory.mktemp("postgres"),
         username=ROLE,
         password=PASSWORD,
@@ -50,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def accepts(server: Server, password: str, host: str = HOST) -> bool:
-    return postgres.accepts(
+    return client.accepts(
         host,
         server.port,
         server.root_certificate,
@@ -73,7 +76,7 @@ def test_a_new_password_takes_the_place_of_the_old_one(server: Server) -> None:
 
 
 def test_a_role_that_is_not_there_has_no_password(server: Server) -> None:
-    with pytest.raises(PostgresError, match="cannot be set"):
+    with pytest.raises(PostgresError, match="cannot set the password of nobody"):
         server.set_password("nobody", "A long password")
 
 
@@ -120,7 +123,7 @@ def test_it_does_not_run_as_root(server: Server) -> None:
 
 
 def test_where_its_user_can_reach_the_folder_the_data_is_in_it(folder: Path) -> None:
-    made = postgres_server.start(folder, username="u", password="A password", database="postgres")
+    made = servers.start(folder, username="u", password="A password", database="postgres")
     try:
         assert made.home == folder / "postgres"
     finally:
@@ -132,7 +135,7 @@ def test_where_its_user_can_reach_the_folder_the_data_is_in_it(folder: Path) -> 
 
 def test_a_server_that_cannot_start_leaves_nothing(folder: Path) -> None:
     with pytest.raises(PostgresError, match="no_such"):
-        postgres_server.start(
+        servers.start(
             folder, username="u", password="p", database="postgres", settings="no_such = on\n"
         )
     assert not (folder / "postgres").exists()
@@ -149,9 +152,9 @@ def test_root_cannot_hide_the_data_from_the_server(tmp_path: Path, folder: Path)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Signals) -> None:
     script = (
-        "import pathlib, sys, time; from finbase.sandbox import postgres_server\n"
+        "import pathlib, sys, time; from finbase.sandbox.postgres import server\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "made = postgres_server.start(folder, username='u', password='p', database='d')\n"
+        "made = server.start(folder, username='u', password='p', database='d')\n"
         "print(made.pid, flush=True); time.sleep(100)"
     )
     child = subprocess.Popen(
@@ -175,10 +178,10 @@ def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Sign
 def test_it_ends_with_a_process_that_is_killed_while_it_starts(folder: Path) -> None:
     """The server never comes up: what it logs is not seen."""
     script = (
-        "import pathlib, sys; from finbase.sandbox import postgres_server\n"
-        "postgres_server.Server.log = lambda _: ''\n"
+        "import pathlib, sys; from finbase.sandbox.postgres import server\n"
+        "server.Server.log = lambda _: ''\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "postgres_server.start(folder, username='u', password='p', database='d')"
+        "server.start(folder, username='u', password='p', database='d')"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", script, folder],
@@ -186,18 +189,18 @@ def test_it_ends_with_a_process_that_is_killed_while_it_starts(folder: Path) -> 
     )
     data = folder / "postgres" / "data"
     end = time.monotonic() + 60
-    while not (found := servers(data)) and time.monotonic() < end:
+    while not (found := server_processes(data)) and time.monotonic() < end:
         assert child.poll() is None
     child.kill()
     child.wait()
     assert found
-    while (servers(data) or data.parent.exists()) and time.monotonic() < end:
+    while (server_processes(data) or data.parent.exists()) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not servers(data)
+    assert not server_processes(data)
     assert not data.parent.exists()
 
 
-def servers(data: Path) -> list[str]:
+def server_processes(data: Path) -> list[str]:
     """The ids of the processes that serve that data, or are about to."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -208,9 +211,12 @@ def servers(data: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("step", ["_watch", "_release", "_comes_up"])
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [(Watcher, "__init__"), (Server, "_release"), (Server, "_wait_until_ready")],
+)
 def test_an_error_while_it_starts_leaves_neither_process_nor_home(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type, step: str
 ) -> None:
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
@@ -223,10 +229,10 @@ def test_an_error_while_it_starts_leaves_neither_process_nor_home(
         return launched[-1]
 
     monkeypatch.setattr(Server, "_launch", noted)
-    monkeypatch.setattr(Server, step, fail)
+    monkeypatch.setattr(kind, step, fail)
     with pytest.raises(KeyboardInterrupt):
-        postgres_server.start(folder, username="u", password="p", database="postgres")
-    assert len(launched) == (step != "_watch")
+        servers.start(folder, username="u", password="p", database="postgres")
+    assert len(launched) == (kind is Server)
     assert not any(alive(process.pid) for process in launched)
     assert not (folder / "postgres").exists()
 
@@ -235,7 +241,7 @@ def test_without_postgresql_the_package_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
     with pytest.raises(PostgresError, match="not installed") as caught:
-        postgres.find_postgres()
+        find.find_postgres()
     assert "apt-get install postgresql" in str(caught.value)
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from finbase.sandbox import postgres
+from finbase.sandbox.postgres.client import accepts
+from finbase.sandbox.postgres.find import PostgresError, find_postgres
 from finbase.sandbox.server import Sandbox, databases
 
 FIRST, SECOND = "the-first-of-two", "the-second-of-two"
@@ -353,7 +354,7 @@ def accepted(host: str, behind: dict[str, Any], *more: str) -> set[str]:
     return {
         password
         for password in (FIRST, SECOND, *more)
-        if postgres.accepts(
+        if accepts(
             host,
             behind["port"],
             Path(behind["root_certificate"]),
@@ -419,7 +420,7 @@ def test_a_snapshot_takes_the_place_of_an_instance(
     behind = databases(sandbox.url)[new_host]
     assert behind["identifier"] == renamed
     assert accepted(new_host, behind) == {FIRST}
-    with pytest.raises(postgres.PostgresError, match="certificate"):
+    with pytest.raises(PostgresError, match="certificate"):
         accepted(host, behind)
 
     rds.restore_db_instance_from_db_snapshot(
@@ -441,14 +442,14 @@ def test_a_snapshot_takes_the_place_of_an_instance(
     rds.delete_db_instance(DBInstanceIdentifier=primary, SkipFinalSnapshot=True)
     assert not {host, new_host} & set(databases(sandbox.url))
     assert not list(sandbox.log.parent.glob(f"database-{primary}*"))
-    with pytest.raises(postgres.PostgresError):
+    with pytest.raises(PostgresError):
         accepted(host, behind)
 
 
 def set_by_its_owner(host: str, behind: dict[str, Any], password: str, new: str) -> None:
     """Change the master user's password in the database, as a rotation does."""
     subprocess.run(
-        [postgres.find_postgres() / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"],
+        [find_postgres() / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"],
         env={
             "PGHOST": host,
             "PGHOSTADDR": "127.0.0.1",

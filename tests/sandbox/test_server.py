@@ -107,7 +107,7 @@ def test_what_is_not_there_is_refused_at_once(
     client: Callable[..., Any], service: str, operation: str, given: dict[str, str]
 ) -> None:
     """In the three protocols; moto's 500 is tried again for minutes by AWS clients."""
-    with pytest.raises(ClientError, match="is not in the local AWS") as caught:
+    with pytest.raises(ClientError, match="does not support") as caught:
         getattr(client(service), operation)(**given)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert caught.value.response["Error"]["Code"] == "NotInLocalAWS"
@@ -124,7 +124,7 @@ def test_a_stack_is_turned_towards_it_with_its_account_checked(sandbox: Sandbox)
 def test_a_port_that_is_taken_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     with (
-        pytest.raises(SandboxError, match=f"port {port} is taken"),
+        pytest.raises(SandboxError, match=f"port {port} is in use"),
         running(tmp_path, account_id="777788889999", region="eu-west-1", port=port),
     ):
         pass

@@ -26,7 +26,7 @@ SERVICES = {
     "test_kms": "kms",
     "test_rds": "rds",
     "test_rotation": "secretsmanager",
-    "test_secrets": "secretsmanager",
+    "test_secretsmanager": "secretsmanager",
 }
 REFERENCE = re.compile(r"API, ([A-Z]\w+)(?:, ([A-Z]\w+)|, errors: (\w+))?")
 QUOTE = re.compile(r'"([^"]+)"')

@@ -6,13 +6,13 @@ import uuid
 from contextlib import suppress
 from typing import Any
 
-from finbase.sandbox.secrets import Invoke, complete, event
+from finbase.sandbox.rotation_steps import Invoke, complete, event
 
 
 def rotate(client: Any, secret_id: str, invoke: Invoke, *, token: str | None = None) -> str:
     """Rotate the secret, and return the id of the version that is current now.
 
-    ``client`` is a boto3 client of a Secrets Manager with ``secrets_backend`` in it, and
+    ``client`` is a boto3 client of a Secrets Manager with ``services.secretsmanager`` in it, and
     ``secret_id`` a name or an ARN. ``invoke`` calls the function with the event of a step; what
     it raises ends the rotation and goes through. The new version then stays ``AWSPENDING``,
     which refuses any other rotation: call again with its id as ``token`` to take it up.

@@ -1,1 +1,1 @@
-"""The life of a stack on a local AWS."""
+"""Rehearse the life of a stack on the local AWS."""

@@ -1,34 +1,17 @@
-"""Changes that a plan finds though nobody changed anything."""
+"""Find changes in a plan although nobody changed anything."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from finbase.rehearsal.model import Drift
 
-__all__ = ["ALLOWED", "Allowed", "changes", "drifts"]
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """A drift that is the local AWS's fault and cannot be mended there.
-
-    It covers changes of nothing but ``arguments`` of resources of ``type``.
-    """
-
-    type: str
-    arguments: frozenset[str]
-    reason: str
-
-
-ALLOWED: tuple[Allowed, ...] = ()
-"""Every drift that is passed over; five at most, or the local AWS is too far from AWS."""
+__all__ = ["changes", "drifts"]
 
 
 def changes(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give the managed resources that a plan does something to, in its order."""
+    """Return the changes of managed resources in a plan, without no-ops."""
     return [
         change
         for change in plan.get("resource_changes", ())
@@ -36,32 +19,35 @@ def changes(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def drifts(
-    plan: Mapping[str, Any], when: str, allowed: Sequence[Allowed] = ALLOWED
-) -> tuple[Drift, ...]:
-    """Give what a plan that should find nothing wants to change, outputs included."""
-    found = [_drift(change, when, allowed) for change in changes(plan)]
-    found += [
-        Drift(when, f"output.{name}", "/".join(change["actions"]), ())
-        for name, change in plan.get("output_changes", {}).items()
-        if change["actions"] != ["no-op"]
-    ]
-    return tuple(found)
+def drifts(plan: Mapping[str, Any], name: str) -> tuple[Drift, ...]:
+    """Return all changes of resources and outputs in the plan with that name.
+
+    >>> drifts({"output_changes": {"host": {"actions": ["update"]}}}, "after the apply")
+    (Drift(plan='after the apply', address='output.host', action='update', arguments=()),)
+    """
+    outputs = plan.get("output_changes", {}).items()
+    return (
+        *(
+            Drift(name, change["address"], _action(change["change"]), _arguments(change["change"]))
+            for change in changes(plan)
+        ),
+        *(
+            Drift(name, f"output.{output}", _action(change), ())
+            for output, change in outputs
+            if change["actions"] != ["no-op"]
+        ),
+    )
 
 
-def _drift(change: Mapping[str, Any], when: str, allowed: Sequence[Allowed]) -> Drift:
-    before, after = change["change"]["before"] or {}, change["change"]["after"] or {}
-    unknown = change["change"].get("after_unknown") or {}
-    arguments = {
+def _action(change: Mapping[str, Any]) -> str:
+    return "/".join(change["actions"])
+
+
+def _arguments(change: Mapping[str, Any]) -> tuple[str, ...]:
+    before, after = change["before"] or {}, change["after"] or {}
+    unknown = change.get("after_unknown") or {}
+    return tuple(
         name
-        for name in {*before, *after, *unknown}
+        for name in sorted({*before, *after, *unknown})
         if before.get(name) != after.get(name) or unknown.get(name) is True
-    }
-    updated = change["change"]["actions"] == ["update"]
-    excuses = [
-        a.reason
-        for a in allowed
-        if updated and a.type == change["type"] and arguments <= a.arguments
-    ]
-    action = "/".join(change["change"]["actions"])
-    return Drift(when, change["address"], action, tuple(sorted(arguments)), "; ".join(excuses))
+    )

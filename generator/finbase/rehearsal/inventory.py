@@ -1,4 +1,4 @@
-"""What there is in an account: asked of AWS itself, and so without any state of Terraform's."""
+"""List the resources of an account by asking AWS itself, without a state of Terraform."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from typing import Any
 
 from finbase.sandbox.client import client
 
-__all__ = ["Thing", "inventory"]
+__all__ = ["Resource", "inventory"]
 
 
 @dataclass(frozen=True)
-class Thing:
+class Resource:
     """A resource of an account.
 
-    ``type`` is Terraform's, ``id`` what ``terraform import`` takes. ``facts`` are values of its
-    arguments that tell it from others of its kind, or its ``Name``; it is ``composed`` if it has no
-    id but those. AWS keeps it for a while if it is ``going``.
+    ``type`` is the type in Terraform and ``id`` the argument of ``terraform import``. ``facts``
+    are values of arguments, or its ``Name``, that distinguish it from others of its type; a
+    ``composed`` resource has no other id. AWS keeps a ``retained`` one after a destroy: a snapshot,
+    or a key or secret in its waiting period.
     """
 
     type: str
     id: str
     facts: frozenset[str] = frozenset()
     composed: bool = False
-    going: bool = False
+    retained: bool = False
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
 
 
 _NAME = "Tags[?Key=='Name'].Value | [0]"
-# type → service, operation, and what to make of the answer: a list of [id, fact, going].
+# Type, service, operation, and a JMESPath query of the response: a list of [id, fact, retained].
 _LISTS: tuple[tuple[str, str, str, str], ...] = (
     ("aws_vpc", "ec2", "describe_vpcs", f"Vpcs[?!IsDefault].[VpcId, {_NAME}]"),
     ("aws_subnet", "ec2", "describe_subnets", f"Subnets[?!DefaultForAz].[SubnetId, {_NAME}]"),
@@ -115,7 +116,7 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
         "aws_db_snapshot",
         "rds",
         "describe_db_snapshots",
-        "DBSnapshots[].[DBSnapshotIdentifier, DBSnapshotIdentifier, 'kept']",
+        "DBSnapshots[].[DBSnapshotIdentifier, DBSnapshotIdentifier, 'retained']",
     ),
     (
         "aws_db_subnet_group",
@@ -145,42 +146,56 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-def inventory(url: str, region: str) -> frozenset[Thing]:
-    """List what there is in the account and the region."""
+def inventory(url: str, region: str) -> frozenset[Resource]:
+    """Return all resources in the account and region."""
     import jmespath  # type: ignore[import-untyped]
 
-    found: set[Thing] = set()
-    for kind, service, operation, wanted in _LISTS:
+    resources: set[Resource] = set()
+    for type_, service, operation, query in _LISTS:
         for page in _pages(client(service, url, region), operation):
-            for identifier, fact, *going in jmespath.search(wanted, page) or ():
+            for identifier, fact, *retained in jmespath.search(query, page) or ():
                 facts = frozenset({fact} if fact else ())
-                found.add(Thing(kind, identifier, facts, going=any(going)))
-    found |= set(_keys(client("kms", url, region)))
-    for page in _pages(client("iam", url, region), "list_policies", Scope="Local"):
-        for policy in page["Policies"]:
-            found.add(Thing("aws_iam_policy", policy["Arn"], frozenset({policy["PolicyName"]})))
-    for page in _pages(client("sns", url, region), "list_topics"):
-        for topic in page["Topics"]:
-            name = topic["TopicArn"].rpartition(":")[2]
-            found.add(Thing("aws_sns_topic", topic["TopicArn"], frozenset({name})))
+                resources.add(Resource(type_, identifier, facts, retained=any(retained)))
     ec2 = client("ec2", url, region)
-    found |= {*_routes(ec2), *_rules(ec2), *_permissions(client("lambda", url, region))}
-    return frozenset(found)
+    return frozenset(
+        {
+            *resources,
+            *_keys(client("kms", url, region)),
+            *_policies(client("iam", url, region)),
+            *_topics(client("sns", url, region)),
+            *_routes(ec2),
+            *_rules(ec2),
+            *_permissions(client("lambda", url, region)),
+        }
+    )
 
 
-def _keys(kms: Any) -> Iterator[Thing]:
+def _policies(iam: Any) -> Iterator[Resource]:
+    for page in _pages(iam, "list_policies", Scope="Local"):
+        for policy in page["Policies"]:
+            facts = frozenset({policy["PolicyName"]})
+            yield Resource("aws_iam_policy", policy["Arn"], facts)
+
+
+def _topics(sns: Any) -> Iterator[Resource]:
+    for page in _pages(sns, "list_topics"):
+        for topic in page["Topics"]:
+            arn = topic["TopicArn"]
+            yield Resource("aws_sns_topic", arn, frozenset({arn.rpartition(":")[2]}))
+
+
+def _keys(kms: Any) -> Iterator[Resource]:
     for page in _pages(kms, "list_keys"):
         for listed in page["Keys"]:
             key = kms.describe_key(KeyId=listed["KeyId"])["KeyMetadata"]
             if key.get("KeyManager", "CUSTOMER") == "CUSTOMER":
-                going = key["KeyState"] == "PendingDeletion"
-                yield Thing(
-                    "aws_kms_key", key["KeyId"], frozenset({key["Description"]}), going=going
-                )
+                facts = frozenset({key["Description"]})
+                retained = key["KeyState"] == "PendingDeletion"
+                yield Resource("aws_kms_key", key["KeyId"], facts, retained=retained)
 
 
-def _routes(ec2: Any) -> Iterator[Thing]:
-    """What has no id of its own: routes that somebody made, and associations with subnets."""
+def _routes(ec2: Any) -> Iterator[Resource]:
+    """Yield routes and associations with subnets, which have no id of their own."""
     for page in _pages(ec2, "describe_route_tables"):
         for table in page["RouteTables"]:
             name = table["RouteTableId"]
@@ -188,10 +203,10 @@ def _routes(ec2: Any) -> Iterator[Thing]:
                 target = route.get("DestinationCidrBlock")
                 if target and route.get("GatewayId") != "local":
                     facts = frozenset({name, target})
-                    yield Thing("aws_route", f"{name}_{target}", facts, composed=True)
+                    yield Resource("aws_route", f"{name}_{target}", facts, composed=True)
             for association in table["Associations"]:
                 if subnet := association.get("SubnetId"):
-                    yield Thing(
+                    yield Resource(
                         "aws_route_table_association",
                         f"{subnet}/{name}",
                         frozenset({subnet, name}),
@@ -199,24 +214,24 @@ def _routes(ec2: Any) -> Iterator[Thing]:
                     )
 
 
-def _rules(ec2: Any) -> Iterator[Thing]:
+def _rules(ec2: Any) -> Iterator[Resource]:
     groups = ec2.describe_security_groups()["SecurityGroups"]
     default = {group["GroupId"] for group in groups if group["GroupName"] == "default"}
     for page in _pages(ec2, "describe_security_group_rules"):
         for rule in page["SecurityGroupRules"]:
             if rule["GroupId"] in default:
                 continue
-            other = rule.get("ReferencedGroupInfo", {}).get("GroupId")
-            where = other or rule.get("CidrIpv4") or rule.get("PrefixListId") or ""
-            facts = {rule["GroupId"], where, rule["IpProtocol"]}
+            group = rule.get("ReferencedGroupInfo", {}).get("GroupId")
+            target = group or rule.get("CidrIpv4") or rule.get("PrefixListId") or ""
+            facts = {rule["GroupId"], target, rule["IpProtocol"]}
             if rule["IpProtocol"] != "-1":
                 facts |= {str(rule["FromPort"]), str(rule["ToPort"])}
             direction = "egress" if rule["IsEgress"] else "ingress"
-            kind = f"aws_vpc_security_group_{direction}_rule"
-            yield Thing(kind, rule["SecurityGroupRuleId"], frozenset(facts))
+            type_ = f"aws_vpc_security_group_{direction}_rule"
+            yield Resource(type_, rule["SecurityGroupRuleId"], frozenset(facts))
 
 
-def _permissions(functions: Any) -> Iterator[Thing]:
+def _permissions(functions: Any) -> Iterator[Resource]:
     for page in _pages(functions, "list_functions"):
         for function in page["Functions"]:
             name = function["FunctionName"]
@@ -227,7 +242,7 @@ def _permissions(functions: Any) -> Iterator[Thing]:
             for statement in policy["Statement"]:
                 facts = frozenset({name, statement["Sid"]})
                 identifier = f"{name}/{statement['Sid']}"
-                yield Thing("aws_lambda_permission", identifier, facts, composed=True)
+                yield Resource("aws_lambda_permission", identifier, facts, composed=True)
 
 
 def _pages(service: Any, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:

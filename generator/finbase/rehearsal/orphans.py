@@ -1,8 +1,8 @@
-"""Resources that AWS has and the state has not, because Terraform was killed while it made them.
+"""Find resources that AWS has but the state lacks, because Terraform was killed.
 
-A provider tells Terraform of a resource when it is ready, not when AWS has begun to make it. What
-is in between when both are killed is in no state, and the next apply would make it again, or be
-refused where the name is taken. The way out is an ``import`` block for each.
+A provider reports a resource to Terraform when it is ready, not when AWS starts to create it. If
+both are killed in between, the resource is in no state, and the next apply would create it again,
+or fail because the name is in use. An ``import`` block for each fixes that.
 """
 
 from __future__ import annotations
@@ -11,72 +11,80 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finbase.rehearsal.inventory import Thing
+from finbase.rehearsal.inventory import Resource
 from finbase.rehearsal.terraform import managed
 from finbase.render.hcl import literal
 
 __all__ = ["IMPORTS", "Orphan", "import_blocks", "orphans"]
 
 IMPORTS = "zz_finbase_imports.tf"
-"""The file of the copy that holds the ``import`` blocks."""
+"""The file with the ``import`` blocks in the copy of the stack."""
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A resource in no state; ``address`` is None where it is not clear whose it is."""
+    """A resource in no state; ``address`` is None if several or no addresses match."""
 
-    thing: Thing
+    resource: Resource
     address: str | None
 
 
 def orphans(
-    there: Collection[Thing], state: Mapping[str, Any], plan: Mapping[str, Any]
+    existing: Collection[Resource], state: Mapping[str, Any], plan: Mapping[str, Any]
 ) -> tuple[Orphan, ...]:
-    """Find what the account has and the state does not know, with the address that wanted it.
+    """Return the resources that the account has but the state lacks, each with its address.
 
-    ``plan`` is made after the kill, so it knows all that was finished before that, and with it
-    every argument of what was in the making. What is going anyway does not count.
+    ``plan`` must be made after the kill, so that it knows every argument of the resources that
+    were in creation. Resources that AWS itself retains are ignored.
     """
-    known: dict[str, list[set[str]]] = {}
+    state_values: dict[str, list[set[str]]] = {}
     for resource in managed(state):
-        known.setdefault(resource["type"], []).append(_texts(resource["values"]))
-    wanted = [
+        state_values.setdefault(resource["type"], []).append(_texts(resource["values"]))
+    creations = [
         change
         for change in plan.get("resource_changes", ())
         if change["change"]["actions"] == ["create"]
     ]
-    found: list[Orphan] = []
-    for thing in sorted(there, key=str):
-        if thing.going or any(_is(thing, texts) for texts in known.get(thing.type, ())):
+    results: list[Orphan] = []
+    for candidate in sorted(existing, key=str):
+        in_state = any(_is(candidate, texts) for texts in state_values.get(candidate.type, ()))
+        if candidate.retained or in_state:
             continue
-        address = _wanted_by(thing, wanted)
-        taken = address in {orphan.address for orphan in found}
-        found.append(Orphan(thing, None if taken else address))
-    return tuple(found)
+        address = _matching_address(candidate, creations)
+        used = address in {orphan.address for orphan in results}
+        results.append(Orphan(candidate, None if used else address))
+    return tuple(results)
 
 
-def import_blocks(found: Iterable[Orphan]) -> str:
-    """Write the ``import`` blocks for those whose address is known."""
-    blocks = (
-        f"import {{\n  to = {orphan.address}\n  id = {literal(orphan.thing.id)}\n}}\n"
-        for orphan in found
+def import_blocks(lost: Iterable[Orphan]) -> str:
+    """Return the ``import`` blocks of the orphans with an address.
+
+    >>> address = "module.network.aws_vpc.this"
+    >>> print(import_blocks([Orphan(Resource("aws_vpc", "vpc-1"), address)]), end="")
+    import {
+      to = module.network.aws_vpc.this
+      id = "vpc-1"
+    }
+    """
+    return "\n".join(
+        f"import {{\n  to = {orphan.address}\n  id = {literal(orphan.resource.id)}\n}}\n"
+        for orphan in lost
         if orphan.address
     )
-    return "\n".join(blocks)
 
 
-def _is(thing: Thing, texts: Collection[str]) -> bool:
-    return thing.id in texts or (thing.composed and thing.facts <= set(texts))
+def _is(resource: Resource, texts: Collection[str]) -> bool:
+    return resource.id in texts or (resource.composed and resource.facts <= set(texts))
 
 
-def _wanted_by(thing: Thing, changes: Iterable[Mapping[str, Any]]) -> str | None:
-    """Match what is known of it; where that is nothing, the only one of its type will do."""
-    fitting = [
-        change
+def _matching_address(resource: Resource, changes: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the only address whose arguments match; a resource without facts matches its type."""
+    addresses = [
+        str(change["address"])
         for change in changes
-        if change["type"] == thing.type and thing.facts <= _texts(change["change"]["after"])
+        if change["type"] == resource.type and resource.facts <= _texts(change["change"]["after"])
     ]
-    return str(fitting[0]["address"]) if len(fitting) == 1 else None
+    return addresses[0] if len(addresses) == 1 else None
 
 
 def _texts(values: Mapping[str, Any]) -> set[str]:

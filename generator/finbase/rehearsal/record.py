@@ -1,4 +1,4 @@
-"""What each step of a rehearsal took and told, noted while it runs."""
+"""Record the duration, API calls, notes and problems of each step while a rehearsal runs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ __all__ = ["EndError", "Record", "StepLog"]
 
 
 class EndError(Exception):
-    """A step has gone so wrong that the next ones make no sense."""
+    """A step failed so that the next steps make no sense."""
 
 
 @dataclass
 class StepLog:
-    """What a step notes while it runs."""
+    """The notes and problems of a step while it runs."""
 
     resources: int = 0
-    told: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def take(self, applied: Applied) -> None:
-        """Note how an apply or destroy has ended; ends the rehearsal where that is an error."""
+    def add(self, applied: Applied) -> None:
+        """Add the result of an apply or destroy; raises ``EndError`` if it failed."""
         self.resources = len(applied.finished)
         self.problems += applied.errors
         if applied.code != 0:
@@ -38,28 +38,29 @@ class StepLog:
 
 
 class Record:
-    """The steps so far; ``log`` has the calls of the API."""
+    """The steps so far; ``log`` is the sandbox's log of API calls."""
 
     def __init__(self, log: Path, progress: Callable[[str], None]) -> None:
         self._log, self._progress = log, progress
         self.steps: list[Step] = []
 
     def calls(self) -> int:
-        """How many calls there have been."""
+        """Return the number of API calls so far."""
         return len(calls(self._log))
 
     @contextmanager
     def step(self, name: str) -> Iterator[StepLog]:
-        """Time a step and count its calls; one that ends the rehearsal is kept, too.
+        """Time a step, count its calls, and add it to ``steps`` even if it fails.
 
-        What the world may do to a step is a problem of it: a refusal, no answer, no time left.
+        Errors that come from outside (Terraform, AWS, the network, the system) become a problem
+        of the step, and ``EndError``. Others are bugs and propagate.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        noted, began, calls = StepLog(), time.monotonic(), self.calls()
+        log, start, calls_before = StepLog(), time.monotonic(), self.calls()
         self._progress(name)
         try:
-            yield noted
+            yield log
         except (
             FinbaseError,
             BotoCoreError,
@@ -67,9 +68,15 @@ class Record:
             OSError,
             subprocess.SubprocessError,
         ) as error:
-            noted.problems.append(str(error) or type(error).__name__)
+            log.problems.append(str(error) or type(error).__name__)
             raise EndError from error
         finally:
-            seconds, calls = time.monotonic() - began, self.calls() - calls
-            told, problems = tuple(noted.told), tuple(noted.problems)
-            self.steps.append(Step(name, seconds, calls, noted.resources, told, problems))
+            step = Step(
+                name,
+                time.monotonic() - start,
+                self.calls() - calls_before,
+                log.resources,
+                tuple(log.notes),
+                tuple(log.problems),
+            )
+            self.steps.append(step)

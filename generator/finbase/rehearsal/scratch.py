@@ -1,7 +1,7 @@
-"""The scratch folder of a rehearsal or a local AWS, and the signals that may end it early.
+"""The scratch folder of a rehearsal or a local AWS, and the signals that can end it early.
 
-A rehearsal has a server, databases and Terraform under way, each ended by the block that started
-it. The first signal makes those blocks end; no further one cuts them short.
+A rehearsal has a running server, databases and Terraform, each stopped by the block that started
+it. The first signal ends those blocks; further signals must not interrupt them.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import Any
 
 __all__ = ["ignore_signals_on_exit", "scratch_folder"]
 
-_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def scratch_folder(purpose: str = "rehearsal", *, keep: bool = False) -> Iterator[Path]:
-    """Make a folder, and remove it afterwards, also where the block was interrupted.
+    """Create a folder for temporary files, named by its purpose; remove it unless ``keep``.
 
-    It is named for its purpose, in the folder for temporary files.
-    Within the block SIGTERM and SIGHUP are as Ctrl-C, where it is entered in the main thread.
+    Within the block SIGTERM and SIGHUP raise ``KeyboardInterrupt``, like Ctrl-C, if the block is
+    entered in the main thread.
     """
-    with _handlers():
+    with _restored_handlers():
         folder = Path(tempfile.mkdtemp(prefix=f"finbase-{purpose}-"))
         _on_signal(_interrupt, signal.SIGTERM, signal.SIGHUP)
         try:
-            # Root is not who PostgreSQL runs as.
+            # PostgreSQL does not run as root, so its user must be able to pass through.
             folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
             yield folder
         finally:
@@ -42,17 +42,17 @@ def scratch_folder(purpose: str = "rehearsal", *, keep: bool = False) -> Iterato
 
 @contextmanager
 def ignore_signals_on_exit() -> Iterator[None]:
-    """Let no further signal disturb the ends of the blocks around this one."""
+    """Ignore signals from the end of the block on, so that outer blocks can end undisturbed."""
     try:
         yield
     finally:
-        _on_signal(signal.SIG_IGN, *_NUMBERS)
+        _on_signal(signal.SIG_IGN, *_SIGNALS)
 
 
 @contextmanager
-def _handlers() -> Iterator[None]:
-    """Put back, at the end, what signals did before."""
-    earlier = {number: signal.getsignal(number) for number in _NUMBERS}
+def _restored_handlers() -> Iterator[None]:
+    """Restore the signal handlers at the end of the block."""
+    earlier = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
         yield
     finally:
@@ -61,7 +61,7 @@ def _handlers() -> Iterator[None]:
 
 
 def _on_signal(handler: Any, *numbers: signal.Signals) -> None:
-    if threading.current_thread() is threading.main_thread():  # Others may not set any.
+    if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else.
         for number in numbers:
             signal.signal(number, handler)
 

@@ -1,7 +1,7 @@
-"""Look for secrets in every file below a folder, as they are and in the disguises of files.
+"""Search all files below a folder for secrets, in plain text and in common encodings.
 
-A secret is looked for as it is, escaped for JSON and URLs, as hexadecimal digits, and in base64
-within a longer text, each in the content of archives and compressed files, too.
+The search looks for the secret itself, escaped for JSON and URLs, in hexadecimal, in UTF-16, and
+in base64 at any offset of a longer text. It unpacks archives and compressed files.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from finbase.rehearsal.model import Search
 __all__ = ["SHORTEST", "Gaps", "forms", "search"]
 
 SHORTEST = 8
-"""Characters of a secret at least; RDS asks for as many."""
+"""The minimum length of a secret, which is also that of RDS; a shorter one would match anywhere."""
 
-_DEPTH = 3  # archives within archives
-_LIMIT = 200_000_000  # bytes of one file in an archive
+_DEPTH = 3  # Archives within archives.
+_LIMIT = 200_000_000  # Bytes of one file in an archive.
 _CHUNK = 65536
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b\x08"
-# What Python raises for archives that are damaged, encrypted or of a kind that it does not know.
+# Python's errors for archives that are damaged, encrypted or of an unsupported kind.
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -46,10 +46,10 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class Gaps:
-    """What was not searched.
+    """What the search left out.
 
-    ``unread`` has the places that could not be read to their end, each with the reason. ``short``
-    is how many secrets were not looked for, as they have fewer than ``SHORTEST`` characters.
+    ``unread`` are the places that could not be read to their end, each with the reason. ``short``
+    is the number of secrets with fewer than ``SHORTEST`` characters.
     """
 
     unread: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Gaps:
 
 @dataclass(frozen=True)
 class _Part:
-    """What is packed in a file, as far as it could be read; ``gap`` says why no further."""
+    """A file in an archive; ``gap`` is the reason if it could not be read to its end."""
 
     name: str
     content: bytes
@@ -66,16 +66,21 @@ class _Part:
 
 
 def forms(secret: str) -> Mapping[bytes, str]:
-    """Give all texts that would give the secret away, with what each is called.
+    """Return all encodings of a secret, each with its description.
 
-    Raises ``ValueError`` for a secret so short that it would be found anywhere.
+    Raises ``ValueError`` for a secret shorter than ``SHORTEST``.
+
+    >>> forms("pass/word")[b"pass%2Fword"]
+    'escaped for a URL'
     """
     if len(secret) < SHORTEST:
-        raise ValueError(f"a secret of {len(secret)} characters cannot be looked for")
+        raise ValueError(
+            f"cannot search for a secret of {len(secret)} characters; it needs {SHORTEST}"
+        )
     plain = secret.encode()
     once = json.dumps(secret)[1:-1]
-    found = [
-        (plain, "as it is"),
+    encodings = [
+        (plain, "in plain text"),
         (once.encode(), "escaped for JSON"),
         (json.dumps(once)[1:-1].encode(), "escaped for JSON twice"),
         (quote(secret, safe="").encode(), "escaped for a URL"),
@@ -83,47 +88,46 @@ def forms(secret: str) -> Mapping[bytes, str]:
         (plain.hex().upper().encode(), "in hexadecimal"),
         (secret.encode("utf-16-le"), "in UTF-16"),
     ]
-    # Within a longer text it begins at any of three places of a group; only whole digits count.
+    # Base64 encodes groups of three bytes, so the secret starts at one of three offsets in a
+    # group. Digits that it shares with its neighbours are cut off.
     for before in range(3):
         first, last = -(-before * 8 // 6), (before + len(plain)) * 8 // 6
         for alphabet in (b"+/", b"-_"):
             encoded = base64.b64encode(b"\0" * before + plain, alphabet)
-            found.append((encoded[first:last], "in base64"))
-    names: dict[bytes, str] = {}
-    for text, name in found:
-        names.setdefault(text, name)
-    return names
+            encodings.append((encoded[first:last], "in base64"))
+    # The first description of equal texts wins.
+    return dict(reversed(encodings))
 
 
 def search(folder: Path, secrets: Collection[str]) -> tuple[Search, Gaps]:
-    """Search every file below ``folder``; symbolic links are not followed.
+    """Search all files below ``folder``; do not follow symbolic links.
 
-    ``found`` of the result names file, place in an archive, and form, but no secret.
+    ``matches`` of the result name file, path in an archive and encoding, but no secret.
     """
-    sought = {secret for secret in secrets if len(secret) >= SHORTEST}
-    needles = {text: name for secret in sought for text, name in forms(secret).items()}
+    searchable = {secret for secret in secrets if len(secret) >= SHORTEST}
+    needles = {text: name for secret in searchable for text, name in forms(secret).items()}
     files = size = 0
-    found: list[str] = []
+    matches: list[str] = []
     unread: list[str] = []
     for path in sorted(folder.rglob("*")):
         try:
-            about = path.lstat()
-            if not stat.S_ISREG(about.st_mode):
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode):
                 continue
             with path.open("rb") as file:
-                files, size = files + 1, size + about.st_size
-                if about.st_size == 0:
+                files, size = files + 1, size + status.st_size
+                if status.st_size == 0:
                     continue
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                     name = str(path.relative_to(folder))
-                    found += _within(name, content, needles, _DEPTH, unread)
+                    matches += _matches(name, content, needles, _DEPTH, unread)
         except (FileNotFoundError, ValueError):
-            continue  # It has gone meanwhile, or has just been cut to nothing.
-    searched = Search(len(sought), files, size, tuple(dict.fromkeys(found)))
-    return searched, Gaps(tuple(dict.fromkeys(unread)), len(set(secrets) - sought))
+            continue  # A running server has just removed or truncated it.
+    result = Search(len(searchable), files, size, tuple(dict.fromkeys(matches)))
+    return result, Gaps(tuple(dict.fromkeys(unread)), len(set(secrets) - searchable))
 
 
-def _within(
+def _matches(
     name: str,
     content: bytes | mmap.mmap,
     needles: Mapping[bytes, str],
@@ -140,7 +144,7 @@ def _within(
         inner = f"{name} › {part.name}" if part.name else name
         if part.gap:
             unread.append(f"{inner}: {part.gap}")
-        yield from _within(inner, part.content, needles, depth - 1, unread)
+        yield from _matches(inner, part.content, needles, depth - 1, unread)
 
 
 def _unpacked(content: bytes | mmap.mmap) -> Iterator[_Part]:
@@ -162,34 +166,34 @@ def _unzipped(content: bytes | mmap.mmap) -> Iterator[_Part]:
 
 
 def _extracted(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> _Part:
-    read = bytearray()
+    content = bytearray()
     try:
         with archive.open(entry) as file:
-            while chunk := file.read(min(_CHUNK, _LIMIT + 1 - len(read))):
-                read += chunk
+            while chunk := file.read(min(_CHUNK, _LIMIT + 1 - len(content))):
+                content += chunk
     except _UNREADABLE as error:
-        return _Part(entry.filename, bytes(read), str(error) or type(error).__name__)
-    return _limited(entry.filename, bytes(read))
+        return _Part(entry.filename, bytes(content), str(error) or type(error).__name__)
+    return _limited(entry.filename, bytes(content))
 
 
-def _inflated(content: bytes | mmap.mmap) -> _Part:
-    """Inflate all members of a gzip; what follows the last one is no part of it."""
-    read, place, gap = bytearray(), 0, ""
-    while not gap and len(read) <= _LIMIT and content[place : place + 3] == _GZIP:
-        member = zlib.decompressobj(31)  # 31: a gzip, with the largest window
+def _inflated(packed: bytes | mmap.mmap) -> _Part:
+    """Inflate all members of a gzip file, and ignore bytes after the last one."""
+    content, offset, gap = bytearray(), 0, ""
+    while not gap and len(content) <= _LIMIT and packed[offset : offset + 3] == _GZIP:
+        member = zlib.decompressobj(31)  # 31: gzip format with the largest window.
         try:
-            while not member.eof and len(read) <= _LIMIT:
-                chunk = content[place : place + _CHUNK]
+            while not member.eof and len(content) <= _LIMIT:
+                chunk = packed[offset : offset + _CHUNK]
                 if not chunk:
-                    gap = "it ends too early"
+                    gap = "the file is truncated"
                     break
-                read += member.decompress(chunk, _LIMIT + 1 - len(read))
-                place += len(chunk) - len(member.unused_data)
+                content += member.decompress(chunk, _LIMIT + 1 - len(content))
+                offset += len(chunk) - len(member.unused_data)
         except zlib.error as error:
             gap = str(error)
-    return _Part("gzip", bytes(read), gap) if gap else _limited("gzip", bytes(read))
+    return _Part("gzip", bytes(content), gap) if gap else _limited("gzip", bytes(content))
 
 
-def _limited(name: str, read: bytes) -> _Part:
-    gap = f"only its first {_LIMIT / 1e6:.0f} MB are searched" if len(read) > _LIMIT else ""
-    return _Part(name, read, gap)
+def _limited(name: str, content: bytes) -> _Part:
+    gap = f"only its first {_LIMIT / 1e6:.0f} MB are searched" if len(content) > _LIMIT else ""
+    return _Part(name, content, gap)

@@ -1,4 +1,4 @@
-"""The secrets of a rehearsed stack, and the databases that they open."""
+"""Read and rotate the secrets of a rehearsed stack, and log in to its databases with them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from typing import Any
 
 from finbase.errors import FinbaseError
 from finbase.rehearsal.terraform import managed
-from finbase.sandbox import postgres, server
+from finbase.sandbox import server
 from finbase.sandbox.client import client
+from finbase.sandbox.postgres.client import accepts
 
 __all__ = ["Credentials", "RotationError", "Secrets"]
 
-_PATIENCE = 180.0  # seconds for a rotation, which takes a few
+_PATIENCE = 180.0  # Seconds; a rotation needs a few.
+_POLL = 0.2  # Seconds.
 
 
 class RotationError(FinbaseError):
-    """A rotation has failed, or does not come to its end."""
+    """A rotation failed or does not end."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a connection secret holds."""
+    """The content of a connection secret."""
 
     host: str
     dbname: str
@@ -35,19 +37,20 @@ class Credentials:
 
     @classmethod
     def parse(cls, text: str) -> Credentials:
-        """Read the text of a secret; raises ``FinbaseError`` where a field is missing."""
+        """Parse the text of a secret; raises ``FinbaseError`` if a field is missing."""
         try:
             value = json.loads(text)
             return cls(**{name: value[name] for name in cls.__dataclass_fields__})
         except (KeyError, TypeError, ValueError) as error:
-            what = f"{error} is missing" if isinstance(error, KeyError) else "it is no JSON object"
-            raise FinbaseError(f"a rotated secret cannot be used to connect: {what}") from error
+            missing = isinstance(error, KeyError)
+            reason = f"{error} is missing" if missing else "it is not a JSON object"
+            raise FinbaseError(f"a rotated secret cannot be used to connect: {reason}") from error
 
 
 class Secrets:
-    """The Secrets Manager of the local AWS, and the PostgreSQL behind its instances.
+    """The Secrets Manager of the local AWS, and the PostgreSQL servers of its instances.
 
-    ``passwords`` are all that have been seen in it.
+    ``passwords`` are all passwords seen so far.
     """
 
     def __init__(self, url: str, region: str) -> None:
@@ -56,38 +59,38 @@ class Secrets:
         self.passwords: set[str] = set()
 
     def rotated(self, state: Mapping[str, Any]) -> list[str]:
-        """The ARNs of the secrets that the stack has rotated."""
-        kind = "aws_secretsmanager_secret_rotation"
-        return [r["values"]["secret_id"] for r in managed(state) if r["type"] == kind]
+        """Return the ARNs of the secrets with a rotation in the state."""
+        rotation = "aws_secretsmanager_secret_rotation"
+        return [r["values"]["secret_id"] for r in managed(state) if r["type"] == rotation]
 
     def current(self, secret: str) -> Credentials:
-        """What applications would read."""
-        answer = self._client.get_secret_value(SecretId=secret, VersionStage="AWSCURRENT")
-        return Credentials.parse(answer["SecretString"])
+        """Return the credentials that applications would read."""
+        response = self._client.get_secret_value(SecretId=secret, VersionStage="AWSCURRENT")
+        return Credentials.parse(response["SecretString"])
 
-    def given(self, credentials: Credentials) -> str | None:
-        """The last password of the instance, as RDS was given it."""
-        given: str | None = self._behind(credentials).get("password")
-        return given
+    def rds_password(self, credentials: Credentials) -> str | None:
+        """Return the last password that RDS received for the instance."""
+        password: str | None = self._database(credentials).get("password")
+        return password
 
     def opens(self, credentials: Credentials, password: str) -> bool:
-        """Whether the PostgreSQL behind the host takes that password; raises ``FinbaseError``."""
-        behind = self._behind(credentials)
-        if not behind.get("port"):
-            raise FinbaseError(f"no PostgreSQL is behind {credentials.host}")
-        return postgres.accepts(
+        """Return whether PostgreSQL accepts a password; raises ``FinbaseError``."""
+        database = self._database(credentials)
+        if not database.get("port"):
+            raise FinbaseError(f"{credentials.host} has no PostgreSQL behind it")
+        return accepts(
             credentials.host,
-            behind["port"],
-            Path(behind["root_certificate"]),
+            database["port"],
+            Path(database["root_certificate"]),
             username=credentials.username,
             password=password,
             database=credentials.dbname,
         )
 
     def rotate(self, secret: str) -> tuple[Credentials, Credentials]:
-        """Rotate through the function that the secret has; the result is before and after.
+        """Rotate a secret with its function; return the credentials before and after.
 
-        Raises ``RotationError`` with what the function said.
+        Raises ``RotationError`` with the error of the function.
         """
         before, token = self.current(secret), str(uuid.uuid4())
         self._client.rotate_secret(SecretId=secret, ClientRequestToken=token)
@@ -96,52 +99,56 @@ class Secrets:
             labels = self._client.describe_secret(SecretId=secret)["VersionIdsToStages"]
             if "AWSCURRENT" in labels.get(token, ()):
                 return before, self.current(secret)
-            failed = [
-                r["error"]
-                for r in server.rotations(self._url)
-                if (r["version"], r["state"]) == (token, "failed")
-            ]
-            if failed:
-                raise RotationError(f"the rotation of {secret} has failed: {failed[0]}")
-            time.sleep(0.2)
-        raise RotationError(f"the rotation of {secret} does not end in {_PATIENCE:.0f} seconds")
+            for rotation in server.rotations(self._url):
+                if (rotation["version"], rotation["state"]) == (token, "failed"):
+                    raise RotationError(f"the rotation of {secret} failed: {rotation['error']}")
+            time.sleep(_POLL)
+        raise RotationError(f"the rotation of {secret} did not end within {_PATIENCE:.0f} seconds")
 
     def failed_tests(self, secrets: Collection[str]) -> list[str]:
-        """Wait for the tests that Secrets Manager runs when a rotation is set up."""
+        """Wait for the tests of rotation configurations; return the errors of those that failed."""
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
-            begun = server.rotations(self._url)
-            tests = [r for r in begun if r["test"] and r["secret"] in secrets]
-            if tests and all(r["state"] != "running" for r in tests):
-                return [f"{r['secret']}: {r['error']}" for r in tests if r["state"] == "failed"]
-            time.sleep(0.2)
-        return ["it has not come to its end"]
+            tests = [
+                rotation
+                for rotation in server.rotations(self._url)
+                if rotation["test"] and rotation["secret"] in secrets
+            ]
+            if tests and all(test["state"] != "running" for test in tests):
+                failed = [test for test in tests if test["state"] == "failed"]
+                return [f"{test['secret']}: {test['error']}" for test in failed]
+            time.sleep(_POLL)
+        return [f"it did not end within {_PATIENCE:.0f} seconds"]
 
     def collect(self) -> None:
-        """Remember the passwords of every version of every secret, labelled or not."""
+        """Add the passwords in every version of every secret, labelled or not."""
         pages = self._client.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
-        for listed in (each for page in pages for each in page["SecretList"]):
-            if not listed.get("DeletedDate"):
-                self.passwords |= set(self._held(listed["ARN"]))
+        for secret in (secret for page in pages for secret in page["SecretList"]):
+            if not secret.get("DeletedDate"):
+                self.passwords |= set(self._passwords_in(secret["ARN"]))
 
-    def _held(self, secret: str) -> Iterator[str]:
-        answer = self._client.list_secret_version_ids(SecretId=secret, IncludeDeprecated=True)
-        for version in answer["Versions"]:
+    def _passwords_in(self, secret: str) -> Iterator[str]:
+        response = self._client.list_secret_version_ids(SecretId=secret, IncludeDeprecated=True)
+        for version in response["Versions"]:
             try:
                 value = self._client.get_secret_value(
                     SecretId=secret, VersionId=version["VersionId"]
                 )
             except self._client.exceptions.ResourceNotFoundException:
-                continue  # It is empty as yet, or has gone meanwhile.
+                continue  # It has no value yet, or has just been removed.
             if text := value.get("SecretString"):
                 yield _password(text)
 
-    def _behind(self, credentials: Credentials) -> dict[str, Any]:
+    def _database(self, credentials: Credentials) -> dict[str, Any]:
         return server.databases(self._url).get(credentials.host, {})
 
 
 def _password(text: str) -> str:
-    """The password in a secret, whose text may be nothing else."""
+    """Return the password in a secret: its field ``password``, or the whole text.
+
+    >>> _password('{"username": "owner", "password": "first"}'), _password("second")
+    ('first', 'second')
+    """
     try:
         value = json.loads(text)
     except ValueError:

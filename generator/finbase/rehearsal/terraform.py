@@ -1,7 +1,7 @@
-"""Terraform on a copy of a stack whose AWS is a local one.
+"""Run Terraform on a copy of a stack that uses the local AWS.
 
-Unlike the plans of ``workspace``, these commands take minutes, so what Terraform says is read as
-it says it, and a command can be killed in the middle as a power cut would.
+Applies and destroys take minutes, so their output is read while they run, and they can be killed
+in the middle, like by a power cut.
 """
 
 from __future__ import annotations
@@ -24,68 +24,66 @@ from finbase.terraform.workspace import Workspace
 __all__ = ["Applied", "RehearsalWorkspace", "Stack", "Watch", "kill_between_writes", "managed"]
 
 Watch = Callable[["Applied"], bool]
-"""Told of each resource that is finished; true to kill Terraform and its provider there."""
+"""Called after each finished resource; returns True to kill Terraform and its provider."""
 
 STATE = "terraform.tfstate"
 _SECONDS = 1800.0
 _ATTEMPTS = 200
-_MADE = "apply_complete"
 _QUIET = ("-no-color", "-input=false")
 
 
 @dataclass
 class Applied:
-    """How far an apply or a destroy has come.
+    """The progress of an apply or a destroy.
 
-    ``finished`` has the addresses that were created, changed or destroyed, in that order, ``begun``
-    those that were begun and not finished, ``errors`` what Terraform said of failures. ``torn`` is
-    how often a kill would have come into the writing of the state.
+    ``finished`` are the addresses of created, changed or destroyed resources, in that order,
+    ``unfinished`` those in progress, and ``errors`` Terraform's errors. ``postponed`` counts how
+    often a kill had to wait because Terraform was writing the state.
     """
 
     finished: list[str] = field(default_factory=list)
-    begun: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     killed: bool = False
-    torn: int = 0
+    postponed: int = 0
     code: int = 0
 
     def read(self, line: bytes) -> bool:
-        """Take up one line of Terraform's JSON; true where a resource is finished."""
+        """Read a line of Terraform's JSON output; return whether a resource has finished."""
         try:
-            said = json.loads(line)
+            message = json.loads(line)
         except ValueError:
             return False
-        if said.get("@level") == "error":
-            diagnostic = said.get("diagnostic", {})
-            text = f"{diagnostic.get('summary', said.get('@message'))}"
-            about = diagnostic.get("address")
-            detail = " ".join(str(diagnostic.get("detail", "")).split())
-            parts = (f"{about}: {text}" if about else text, detail)
-            self.errors.append(": ".join(part for part in parts if part))
-        hook = said.get("hook", {})
+        if message.get("@level") == "error":
+            self.errors.append(_error(message))
+        hook = message.get("hook", {})
         address = str(hook.get("resource", {}).get("addr", ""))
         if hook.get("action") == "read" or not address:
             return False
-        if said.get("type") == "apply_start":
-            self.begun.append(address)
-        elif said.get("type") == "apply_errored":
-            self._end(address)
-        elif said.get("type") == _MADE:
-            self._end(address)
+        if message.get("type") == "apply_start":
+            self.unfinished.append(address)
+        elif message.get("type") in ("apply_complete", "apply_errored"):
+            with suppress(ValueError):
+                self.unfinished.remove(address)
+        if message.get("type") == "apply_complete":
             self.finished.append(address)
             return True
         return False
 
-    def _end(self, address: str) -> None:
-        with suppress(ValueError):
-            self.begun.remove(address)
+
+def _error(message: Mapping[str, Any]) -> str:
+    """Return address, summary and detail of an error in Terraform's output, on one line."""
+    diagnostic = message.get("diagnostic", {})
+    summary = str(diagnostic.get("summary", message.get("@message")))
+    detail = " ".join(str(diagnostic.get("detail", "")).split())
+    return ": ".join(filter(None, (diagnostic.get("address"), summary, detail)))
 
 
 class RehearsalWorkspace:
-    """A workspace whose copies stay, and are applied."""
+    """A workspace whose copies stay and can be applied."""
 
     def __init__(self, terraform: Terraform, scratch: Path) -> None:
-        # A killed provider leaves its socket in the folder for temporary files.
+        # A killed provider leaves its socket in TMPDIR.
         temporary = scratch / "tmp"
         temporary.mkdir()
         self._terraform = terraform
@@ -97,7 +95,7 @@ class RehearsalWorkspace:
     def __exit__(self, *_: object) -> None:
         self._workspace.processes.close()
 
-    def lay_out(
+    def copy(
         self,
         stack: Path,
         *,
@@ -105,7 +103,7 @@ class RehearsalWorkspace:
         overrides: Mapping[str, str],
         variables: Mapping[str, str],
     ) -> Stack:
-        """Copy the stack and its modules, add these override files, and initialise the copy.
+        """Copy the stack and its modules, add override files, and initialise the copy.
 
         ``variables`` are added to Terraform's environment. Raises ``TerraformError``.
         """
@@ -115,7 +113,7 @@ class RehearsalWorkspace:
 
 @dataclass(frozen=True)
 class Stack:
-    """A copy that can be applied. ``log`` in its folder has all that Terraform has said."""
+    """An initialised copy of a stack."""
 
     terraform: Terraform
     folder: Path
@@ -124,13 +122,13 @@ class Stack:
 
     @property
     def log(self) -> Path:
-        """All that Terraform has said of applies and destroys."""
+        """The file with Terraform's output."""
         return self.folder / "terraform.log"
 
     def plan(self, name: str) -> tuple[bool, dict[str, Any]]:
-        """Plan into the file ``name``; the result says whether there are changes, and the plan.
+        """Plan and save the plan by a name; return whether there are changes, and the plan.
 
-        The plan as JSON is kept beside it. Raises ``TerraformError``.
+        The plan is also saved as JSON. Raises ``TerraformError``.
         """
         file = self.folder / f"{name}.tfplan"
         command = ["plan", *_QUIET, "-detailed-exitcode", f"-out={file}"]
@@ -147,22 +145,22 @@ class Stack:
             log.write(finished.output.encode())
         if finished.code not in (0, 2):
             raise TerraformError(f"terraform plan failed in the rehearsal:\n{finished.output}")
-        shown = self._run("show", "-json", str(file))
-        (self.folder / f"{name}.plan.json").write_bytes(shown)
-        return finished.code == 2, json.loads(shown)
+        plan = self._run("show", "-json", str(file))
+        (self.folder / f"{name}.plan.json").write_bytes(plan)
+        return finished.code == 2, json.loads(plan)
 
     def apply(self, name: str, watch: Watch) -> Applied:
-        """Apply the plan of that name, to its end, to an error or to where it is killed."""
+        """Apply the plan with that name, until it ends, fails or is killed."""
         return self._follow("apply", watch, f"{name}.tfplan")
 
     def destroy(self, watch: Watch) -> Applied:
-        """Destroy the stack, likewise."""
+        """Destroy the stack, until that ends, fails or is killed."""
         return self._follow("destroy", watch, "-auto-approve")
 
     def state(self) -> dict[str, Any]:
-        """The state as ``terraform show -json`` gives it."""
-        shown: dict[str, Any] = json.loads(self._run("show", "-json"))
-        return shown
+        """Return the state as ``terraform show -json`` prints it."""
+        state: dict[str, Any] = json.loads(self._run("show", "-json"))
+        return state
 
     def _run(self, *arguments: str) -> bytes:
         return self.terraform.run(
@@ -183,7 +181,7 @@ class Stack:
                 # After the kill only the lines that Terraform wrote before it are left to read.
                 if applied.read(line) and not applied.killed and watch(applied):
                     applied.killed = True
-                    applied.torn = kill_between_writes(group, self.folder / STATE)
+                    applied.postponed = kill_between_writes(group, self.folder / STATE)
 
             finished = self.processes.follow(
                 [self.terraform.path, command, "-json", "-input=false", *arguments],
@@ -201,25 +199,25 @@ class Stack:
 
 
 def kill_between_writes(group: int, state: Path) -> int:
-    """Kill a process group when its state file is whole; returns how often it was not.
+    """Kill a process group when its state file is complete; return how often it was not.
 
-    Terraform empties a local state file and then writes it. Killed in between, it leaves an empty
-    file, which the next run takes for no state at all. The state of an environment is an object in
-    S3, which is there as a whole or not at all.
+    Terraform truncates a local state file before it writes it. A kill in between leaves an empty
+    file, which the next run treats as no state. An environment's state is an object in S3, which
+    is written as a whole or not at all.
     """
-    torn = 0
+    postponed = 0
     while True:
         os.killpg(group, signal.SIGSTOP)
         time.sleep(0.02)  # The signal stops every thread, but not at once.
-        if _is_whole(state) or torn > _ATTEMPTS:
+        if _is_complete(state) or postponed > _ATTEMPTS:
             os.killpg(group, signal.SIGKILL)
-            return torn
-        torn += 1
+            return postponed
+        postponed += 1
         os.killpg(group, signal.SIGCONT)
         time.sleep(0.02)
 
 
-def _is_whole(state: Path) -> bool:
+def _is_complete(state: Path) -> bool:
     try:
         return "resources" in json.loads(state.read_bytes())
     except (OSError, ValueError):
@@ -227,7 +225,7 @@ def _is_whole(state: Path) -> bool:
 
 
 def managed(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every managed resource of a state, of all modules."""
+    """Yield the managed resources of all modules in a state."""
     queue = [state.get("values", {}).get("root_module", {})]
     while queue:
         module = queue.pop()

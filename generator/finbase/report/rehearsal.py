@@ -22,7 +22,7 @@ class RehearsalReport:
     width: int
 
     def text(self) -> str:
-        """Return the steps, the drift that is excused, what remains in AWS, and all problems."""
+        """Return the steps, the resources that AWS retains, and all problems."""
         return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
@@ -34,18 +34,10 @@ class RehearsalReport:
             "seconds": round(rehearsal.seconds, 1),
             "calls": rehearsal.calls,
             "steps": [
-                {
-                    "name": step.name,
-                    "seconds": round(step.seconds, 1),
-                    "calls": step.calls,
-                    "resources": step.resources,
-                    "notes": list(step.told),
-                    "problems": list(step.problems),
-                }
-                for step in rehearsal.steps
+                asdict(step) | {"seconds": round(step.seconds, 1)} for step in rehearsal.steps
             ],
             "drifts": [asdict(drift) for drift in rehearsal.drifts],
-            "kept_by_aws": list(rehearsal.kept),
+            "kept_by_aws": list(rehearsal.retained),
             "search": asdict(rehearsal.search),
         }
 
@@ -54,14 +46,9 @@ class RehearsalReport:
         head = ("step", "resources", "seconds", "calls", "")
         rows = [head, *map(_row, rehearsal.steps)]
         yield columns(rows, width=self.width, right=(1, 2, 3))
-        excused = [drift for drift in rehearsal.drifts if drift.excuse]
-        if excused:
-            yield "\ndrift that the local AWS causes, not the stack:"
-            for drift in excused:
-                yield f"  {drift.address} {', '.join(drift.arguments)}: {drift.excuse}"
-        if rehearsal.kept:
-            yield "\nkept by AWS after the destroy:"
-            yield from (f"  {resource}" for resource in rehearsal.kept)
+        if rehearsal.retained:
+            yield "\nretained by AWS after the destroy:"
+            yield from (f"  {resource}" for resource in rehearsal.retained)
         if rehearsal.problems:
             yield "\nproblems:"
             for problem in rehearsal.problems:
@@ -73,10 +60,10 @@ class RehearsalReport:
         minutes, seconds = divmod(round(rehearsal.seconds), 60)
         yield (
             f"\nrehearsal of {rehearsal.environment} {failed if count else 'passed'}, "
-            f"{minutes}:{seconds:02} minutes, {rehearsal.calls} calls of the API"
+            f"{minutes}:{seconds:02} minutes, {rehearsal.calls} API calls"
         )
 
 
 def _row(step: Step) -> tuple[str, ...]:
-    notes = "; ".join([*(["FAIL"] if step.problems else []), *step.told])
+    notes = "; ".join([*(["FAIL"] if step.problems else []), *step.notes])
     return step.name, str(step.resources or ""), f"{step.seconds:.1f}", str(step.calls), notes

@@ -1,1 +1,1 @@
-"""A local AWS for rehearsals: moto, made to behave as AWS does where it does not."""
+"""A local AWS for rehearsals, based on moto and corrected where moto differs from AWS."""

@@ -1,8 +1,7 @@
-"""The server behind the local AWS: moto with the mended services, one call after the other.
+"""The web application of the local AWS: moto with corrected services, one call at a time.
 
-Moto's own server would answer 500 to what it does not know, which every AWS client takes for a
-passing trouble and tries again for minutes; here it is a 400 with a clear message, and the log
-has a line for each call.
+moto's own server answers 500 to an unsupported call, which AWS clients retry for minutes. This
+one answers 400 with a clear message. It logs each call.
 """
 
 from __future__ import annotations
@@ -31,23 +30,23 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from finbase.sandbox import awslambda, ec2, elasticache, kms, rds, secrets_backend
 from finbase.sandbox.calls import CALLS
-from finbase.sandbox.databases import Databases
+from finbase.sandbox.postgres.databases import Databases
 from finbase.sandbox.rotation import Rotations
+from finbase.sandbox.services import awslambda, ec2, elasticache, kms, rds, secretsmanager
 
 __all__ = ["Application", "SandboxState", "install", "serve"]
 
 _UNORDERED = frozenset({"Invoke"})
-"""Operations that wait for calls of others, so they must not keep those waiting."""
+"""Operations that wait for other calls, so they must not hold the lock."""
 
 _call: ContextVar[dict[str, str]] = ContextVar("call")
-_order = threading.RLock()  # Moto's backends know nothing of threads.
+_order = threading.RLock()  # moto's backends are not thread-safe.
 _plain_call = BaseResponse.call_action
 
 
 class SandboxState:
-    """What is behind the services of one server."""
+    """The databases and rotations of one server, which its services share."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url
@@ -55,7 +54,7 @@ class SandboxState:
         self.rotations = Rotations(url, _order)
 
     def describe(self, path: str) -> object:
-        """Answer for a route of our own; None where there is none of that path."""
+        """Return the content of one of our own routes, or None if the path is unknown."""
         routes: dict[str, Callable[[], object]] = {
             "/sandbox/databases": self.databases.describe,
             "/sandbox/rotations": self.rotations.describe,
@@ -64,24 +63,24 @@ class SandboxState:
 
 
 class NotHereError(ServiceException):
-    """An operation that the local AWS has not got, or that it failed at."""
+    """The local AWS does not support an operation, or failed in it."""
 
     code = "NotInLocalAWS"
 
 
-def install(world: SandboxState) -> None:
-    """Put every mended service in its place; call it before the first request."""
-    awslambda.install(world.folder, world.url, world.databases.reachable)
+def install(state: SandboxState) -> None:
+    """Install every corrected service; call this before the first request."""
+    awslambda.install(state.folder, state.url, state.databases.reachable)
     ec2.install()
     elasticache.install()
     kms.install()
-    rds.install(world.databases)
-    secrets_backend.install(world.rotations)
+    rds.install(state.databases)
+    secretsmanager.install(state.rotations)
     BaseResponse.call_action = _call_action  # type: ignore[method-assign]
 
 
 def _call_action(self: BaseResponse) -> Any:
-    """Do a call while no other is done, and tell of errors of the local AWS at once."""
+    """Run a call with the lock held, and turn an internal error into an answer of status 400."""
     operation = self._get_action() or "?"
     _call.get({}).update(service=self.boto3_service_name or "?", operation=operation)
     try:
@@ -90,21 +89,21 @@ def _call_action(self: BaseResponse) -> Any:
         with _order:
             return _plain_call(self)
     except NotImplementedError as error:
-        problem = NotHereError(f"{operation} is not in the local AWS: {error}")
+        problem = NotHereError(f"the local AWS does not support {operation}: {error}")
     except Exception as error:
         traceback.print_exc()
-        problem = NotHereError(f"{operation} failed in the local AWS: {error!r}")
+        problem = NotHereError(f"the local AWS failed in {operation}: {error!r}")
     status, headers, body = self.serialized(ActionResult(problem))
     return max(int(status), 400), headers, body
 
 
 class Application:
-    """Moto behind a log; ``/sandbox/…`` are routes of its own."""
+    """moto with a log, and with own routes below ``/sandbox/``."""
 
-    def __init__(self, world: SandboxState) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._log = (world.folder / CALLS).open("a", encoding="utf-8")
+        self._log = (state.folder / CALLS).open("a", encoding="utf-8")
         self._writing = threading.Lock()
 
     def __call__(
@@ -114,7 +113,7 @@ class Application:
         path = environ.get("PATH_INFO", "")
         if path.startswith("/sandbox/"):
             return self._own_route(path, start_response)
-        call, status, began = dict[str, str](), ["500"], time.perf_counter()
+        call, status, start_time = dict[str, str](), ["500"], time.perf_counter()
         token = _call.set(call)
 
         def start(line: str, *rest: Any) -> Any:
@@ -122,29 +121,29 @@ class Application:
             return start_response(line, *rest)
 
         try:
-            answer: Iterable[bytes] = self._moto(environ, start)
-            return answer
-        except Exception as error:  # Before the operation was known.
+            body: Iterable[bytes] = self._moto(environ, start)
+            return body
+        except Exception as error:  # moto failed before it called an operation.
             traceback.print_exc()
             start("400 Bad Request", [("Content-Type", "text/plain")])
             return [f"the local AWS failed: {error!r}".encode()]
         finally:
             _call.reset(token)
-            self._note(call, int(status[0]), time.perf_counter() - began)
+            self._log_call(call, int(status[0]), time.perf_counter() - start_time)
 
     def close(self) -> None:
         """Close the log."""
         self._log.close()
 
     def _own_route(self, path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        found = self._world.describe(path)
-        body = json.dumps(found).encode()
-        status = "404 Not Found" if found is None else "200 OK"
+        content = self._state.describe(path)
+        body = json.dumps(content).encode()
+        status = "404 Not Found" if content is None else "200 OK"
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         start_response(status, headers)
         return [body]
 
-    def _note(self, call: dict[str, str], status: int, seconds: float) -> None:
+    def _log_call(self, call: dict[str, str], status: int, seconds: float) -> None:
         line = {
             "service": call.get("service", "?"),
             "operation": call.get("operation", "?"),
@@ -160,43 +159,44 @@ class _Handler(MotoRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: the application has its own log."""
+        """Log nothing: the application has its own log."""
 
 
 def serve(folder: Path, listener: socket.socket) -> NoReturn:
-    """Serve until standard input ends or SIGTERM comes; then end all that was started.
+    """Serve until end of standard input or SIGTERM; then stop all databases and exit.
 
-    Once it takes calls, the first line of standard output is a JSON object with its ``port``.
+    Print a line of JSON with the ``port`` once the server accepts calls.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    warnings.filterwarnings("ignore", "Exception.NotHereError", UserWarning)  # Ours is no AWS code.
+    # moto warns of errors that are not in AWS's model of a service.
+    warnings.filterwarnings("ignore", "Exception.NotHereError", UserWarning)
     host, port = listener.getsockname()
-    world = SandboxState(folder, f"http://{host}:{port}")
-    install(world)
-    application = Application(world)
+    state = SandboxState(folder, f"http://{host}:{port}")
+    install(state)
+    application = Application(state)
     server = make_server(
         host, port, application, threaded=True, request_handler=_Handler, fd=listener.fileno()
     )
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent has it too, and ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent receives it too, and stops us.
     signal.signal(signal.SIGTERM, lambda *_: _stop(server))
-    threading.Thread(target=_follow_parent, args=(server,), daemon=True).start()
+    threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
     print(json.dumps({"port": port}), flush=True)
     try:
         server.serve_forever(poll_interval=0.05)
     finally:
         server.server_close()
-        world.databases.close()
+        state.databases.close()
         application.close()
     sys.stderr.flush()
-    os._exit(0)  # Nothing is left to do, and freeing all that moto holds takes seconds.
+    os._exit(0)  # An orderly exit would spend seconds on freeing moto's data.
 
 
-def _follow_parent(server: BaseWSGIServer) -> None:
-    """Stop with the parent: its end of standard input closes when it ends, however that is."""
+def _stop_with_parent(server: BaseWSGIServer) -> None:
+    """Stop when the parent ends, even by SIGKILL: that closes its end of standard input."""
     sys.stdin.buffer.read()
     server.shutdown()
 
 
 def _stop(server: BaseWSGIServer) -> None:
-    # Not here: ``shutdown`` waits for the loop that this handler interrupts.
+    # In a thread, because ``shutdown`` waits for the loop that this signal handler interrupts.
     threading.Thread(target=server.shutdown, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Moved from sandbox.server."""
+"""The sandbox's log of API calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CALLS = "calls.jsonl"
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the API; ``status`` is that of HTTP."""
+    """One call of the API; ``status`` is the HTTP status."""
 
     service: str
     operation: str
@@ -23,6 +23,6 @@ class Call:
 
 
 def calls(log: Path) -> tuple[Call, ...]:
-    """Read the calls that a log holds."""
+    """Return the calls in a log; an empty tuple if the log does not exist."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
     return tuple(Call(**json.loads(line)) for line in lines)

@@ -1,4 +1,4 @@
-"""Clients of the local AWS, for what runs within it and what looks at it from outside."""
+"""boto3 clients of the local AWS."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 __all__ = ["client"]
 
-_MAKING = threading.Lock()  # Clients may be used in any thread, but a session makes one at a time.
+_lock = threading.Lock()  # A client is thread-safe, but a session's creation of clients is not.
 
 
 @cache
 def client(service: str, url: str, region: str) -> Any:
-    """Make a client of one service of the local AWS at ``url``."""
-    with _MAKING:
+    """Return a client of one service of the local AWS at ``url``."""
+    with _lock:
         return _session().client(
             service,
             endpoint_url=url,
             region_name=region,
             aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - the local AWS asks for any
+            aws_secret_access_key="local",  # noqa: S106 - the local AWS accepts any
         )
 
 

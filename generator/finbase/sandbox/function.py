@@ -1,7 +1,7 @@
-"""Runs a Lambda function from the very zip that was uploaded, in a process for each event.
+"""Run a Lambda function from its uploaded zip, in a new process for each event.
 
-The zip is changed in one thing: its roots for the region's databases, ``ca/<region>.pem``, are
-replaced by those of the local ones, for no certificate here can come from Amazon's roots.
+Only ``ca/<region>.pem`` is replaced, with the root certificates of the local databases, because
+Amazon's roots signed none of them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from finbase.errors import FinbaseError
 __all__ = ["LOG", "Database", "FunctionError", "run"]
 
 LOG = "function.log"
-"""The file in the folder that gets all that the function prints and logs."""
+"""The name of the file with everything that the function prints and logs."""
 
 _RUNNER = Path(__file__).with_name("function_runner.py")
-_STARTING = 30.0  # seconds for the process to start, and to come to its end, on a busy machine
+_START_AND_EXIT = 30.0  # Seconds for the process to start and exit on a busy machine.
 _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "sandbox",
     "AWS_SECRET_ACCESS_KEY": "sandbox",
@@ -38,7 +38,7 @@ _CREDENTIALS = {
 
 
 class FunctionError(FinbaseError):
-    """The function has raised an error, ``kind``, or did not come to its end in time."""
+    """The function raised an error of the type ``kind``, or exceeded its time."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(f"the function failed: {kind}: {text}")
@@ -48,7 +48,7 @@ class FunctionError(FinbaseError):
 
 @dataclass(frozen=True)
 class Database:
-    """Where an instance's PostgreSQL is: the port that AWS tells, and the one on loopback."""
+    """The address of an instance's PostgreSQL: the port that RDS reports, and the real one."""
 
     port: int
     local_port: int
@@ -67,11 +67,11 @@ def run(
     folder: Path,
     timeout: float,
 ) -> object:
-    """Run one event, and return what the handler returns.
+    """Run the function with one event and return the result of its handler.
 
-    ``code`` is the zip, ``environment`` the function's own variables, ``databases`` has the
-    instances by their host names. ``timeout`` is the function's, in seconds. ``folder`` must
-    exist; its ``function.log`` grows. Raises ``FunctionError``.
+    ``code`` is the uploaded zip, ``environment`` the function's own variables, ``databases`` are
+    those that it can reach, by host name, and ``timeout`` is in seconds. ``folder`` must exist;
+    output is appended to its ``function.log``. Raises ``FunctionError``.
     """
     with tempfile.TemporaryDirectory(prefix="function-", dir=folder) as name:
         task, result = Path(name, "task"), Path(name, "result.json")
@@ -84,8 +84,8 @@ def run(
             "request_id": str(uuid.uuid4()),
             "result": str(result),
             "databases": {
-                host.lower(): {"port": each.port, "local_port": each.local_port}
-                for host, each in databases.items()
+                host.lower(): {"port": database.port, "local_port": database.local_port}
+                for host, database in databases.items()
             },
         }
         environ = {
@@ -100,12 +100,12 @@ def run(
             **environment,
         }
         with (folder / LOG).open("ab") as log:
-            _run(task, order, environ, log.fileno(), timeout + _STARTING)
+            _run(task, order, environ, log.fileno(), timeout + _START_AND_EXIT)
         outcome = json.loads(result.read_text()) if result.is_file() else {}
     if "error" in outcome:
         raise FunctionError(outcome["error"], outcome["text"])
     if "value" not in outcome:
-        raise FunctionError("Runtime.ExitError", "its process ended before it did")
+        raise FunctionError("Runtime.ExitError", "its process exited without a result")
     value: object = outcome["value"]
     return value
 
@@ -123,13 +123,13 @@ def _run(
     try:
         assert child.stdin is not None  # noqa: S101
         child.stdin.write(json.dumps(order).encode() + b"\n")
-        child.stdin.flush()  # And left open: its end tells the child that this process is gone.
+        child.stdin.flush()  # Stays open: the child exits when this end closes.
         child.wait(seconds)
     except BrokenPipeError:
         child.wait(seconds)
     except subprocess.TimeoutExpired as error:
         raise FunctionError(
-            "Sandbox.Timedout", f"it did not come to its end in {seconds:.0f} seconds"
+            "Sandbox.Timedout", f"it did not finish within {seconds:.0f} seconds"
         ) from error
     finally:
         child.kill()
@@ -144,5 +144,5 @@ def _unpack(code: bytes, task: Path, region: str, databases: Mapping[str, Databa
         raise FunctionError("Runtime.InvalidZip", str(error)) from error
     roots = task / "ca" / f"{region}.pem"
     if roots.is_file():
-        certificates = {each.root_certificate for each in databases.values()}
+        certificates = {database.root_certificate for database in databases.values()}
         roots.write_text("".join(path.read_text() for path in sorted(certificates)))

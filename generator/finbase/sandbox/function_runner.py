@@ -1,10 +1,10 @@
-"""What stands in for Lambda's runtime: runs one event of a function in this process, and ends.
+"""A replacement of Lambda's runtime: run a function with one event in this process, then exit.
 
-Started with the function's folder as its first argument and a line of JSON on standard input:
-``handler``, ``event``, ``seconds`` left, ``endpoint`` (the host of the local AWS), ``databases``
-(host → port that AWS tells, port on loopback) and ``result``, a file for the outcome. What the
-function prints and logs goes to standard output and error. It knows of nothing but itself: only
-how names are resolved is changed, so that a database's host leads to the server behind it.
+The first argument is the function's folder. Standard input has a line of JSON with ``handler``,
+``event``, ``seconds`` until its timeout, ``endpoint`` (the host of the local AWS), ``databases``
+(host → the port that RDS reports, and the one on loopback) and ``result``, a file for the outcome.
+The function's output goes to standard output and error. Only name resolution is patched, so that
+the host of a database resolves to its server on loopback. This file imports nothing of finbase.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 
 
 def resolve_locally(databases: Mapping[str, Mapping[str, int]], endpoint: str) -> None:
-    """Let the databases' hosts lead to loopback, the local AWS to itself, and nothing else."""
+    """Resolve the hosts of databases to loopback, and no other host but the local AWS."""
     original = socket.getaddrinfo
 
     def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
@@ -37,25 +37,25 @@ def resolve_locally(databases: Mapping[str, Mapping[str, int]], endpoint: str) -
         if name == endpoint:
             return original(host, port, *args, **kwargs)
         raise socket.gaierror(
-            socket.EAI_NONAME, f"the local AWS has nothing at {name}:{port} for a function"
+            socket.EAI_NONAME, f"functions in the local AWS cannot reach {name}:{port}"
         )
 
     socket.getaddrinfo = getaddrinfo
 
 
-def end_with_the_caller() -> None:
-    """End when the other end of standard input is gone."""
+def exit_with_caller() -> None:
+    """Exit when the caller closes standard input."""
     sys.stdin.read()
     os._exit(1)
 
 
 def main() -> None:
-    """Run the event; the file ``result`` gets ``value``, or ``error`` and ``text``."""
+    """Run the event and write ``value``, or ``error`` and ``text``, to the file ``result``."""
     task = sys.argv[1]
     order = json.loads(sys.stdin.readline())
-    threading.Thread(target=end_with_the_caller, daemon=True).start()
-    signal.alarm(int(order["seconds"]) + 5)  # Even where nobody is left to do it.
-    ends = time.monotonic() + order["seconds"]
+    threading.Thread(target=exit_with_caller, daemon=True).start()
+    signal.alarm(int(order["seconds"]) + 5)  # Ends it even if the caller cannot.
+    end = time.monotonic() + order["seconds"]
     resolve_locally(order["databases"], order["endpoint"])
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     sys.path.insert(0, task)
@@ -63,7 +63,7 @@ def main() -> None:
     context = SimpleNamespace(
         aws_request_id=order["request_id"],
         function_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-        get_remaining_time_in_millis=lambda: int(1000 * (ends - time.monotonic())),
+        get_remaining_time_in_millis=lambda: int(1000 * (end - time.monotonic())),
     )
     outcome: dict[str, Any]
     try:
@@ -71,7 +71,7 @@ def main() -> None:
         handler = getattr(importlib.import_module(module.replace("/", ".")), name)
         outcome = {"value": json.loads(json.dumps(handler(order["event"], context)))}
     except BaseException as error:
-        traceback.print_exc()  # as Lambda does
+        traceback.print_exc()  # Like Lambda.
         outcome = {"error": type(error).__name__, "text": str(error)}
     sys.stdout.flush()
     sys.stderr.flush()

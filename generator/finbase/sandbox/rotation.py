@@ -1,7 +1,7 @@
-"""Rotations as AWS does them: RotateSecret answers at once, and the function's steps follow.
+"""Run rotations like AWS: RotateSecret returns at once, and the function's steps follow.
 
-The caller learns how it ended from DescribeSecret, as on AWS. What the function's error was, which
-AWS tells in CloudTrail, is told here by the route ``/sandbox/rotations``.
+The caller polls DescribeSecret for the outcome, as on AWS. The route ``/sandbox/rotations``
+reports the function's error, which AWS reports in CloudTrail.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 
 from moto.secretsmanager.exceptions import SecretsManagerClientError
 
-from finbase.sandbox import awslambda, secrets
+from finbase.sandbox import rotation_steps
 from finbase.sandbox.client import client
-from finbase.sandbox.secret import PENDING, Secret, new_version
-from finbase.sandbox.secrets_backend import Backend
+from finbase.sandbox.services import awslambda
+from finbase.sandbox.services.secret import PENDING, Secret, new_version
+from finbase.sandbox.services.secretsmanager import Backend
 
 __all__ = ["Rotation", "Rotations"]
 
@@ -26,7 +27,7 @@ _PRINCIPAL = "secretsmanager.amazonaws.com"
 
 @dataclass
 class Rotation:
-    """One rotation, or the test of a set-up; ``state`` is running, succeeded or failed."""
+    """A rotation or the test of its configuration; ``state`` is running, succeeded or failed."""
 
     secret: str
     version: str
@@ -37,7 +38,10 @@ class Rotation:
 
 
 class Rotations:
-    """Starts rotations and keeps how they went; ``order`` is held to change a secret directly."""
+    """Starts rotations and records their outcome.
+
+    ``order`` is the lock of the sandbox, for changes of a secret that bypass its API.
+    """
 
     def __init__(self, url: str, order: AbstractContextManager[Any]) -> None:
         self._url = url
@@ -45,11 +49,11 @@ class Rotations:
         self._all: list[Rotation] = []
 
     def describe(self) -> list[dict[str, object]]:
-        """Give all rotations, the first one first."""
-        return [asdict(each) for each in tuple(self._all)]
+        """Return all rotations in the order of their start."""
+        return [asdict(rotation) for rotation in tuple(self._all)]
 
     def allow(self, backend: Backend, function: str) -> None:
-        """Refuse a function that Secrets Manager may not invoke, as RotateSecret does."""
+        """Raise the error of RotateSecret if Secrets Manager may not invoke the function."""
         functions = awslambda.backend_of(backend.account_id, backend.region_name)
         if not functions.may_invoke(function, _PRINCIPAL):
             raise SecretsManagerClientError(
@@ -58,38 +62,37 @@ class Rotations:
                 f"function policy grants access to the principal {_PRINCIPAL}.",
             )
 
-    def begin(self, backend: Backend, secret: Secret, token: str, immediately: bool) -> None:
-        """Let the function's steps follow, or the one that tests a set-up."""
+    def start(self, backend: Backend, secret: Secret, token: str, immediately: bool) -> None:
+        """Start the function's steps in a thread or, without ``immediately``, the test alone."""
         rotation = Rotation(secret.arn, token, test=not immediately)
         self._all.append(rotation)
-        work = self._rotate if immediately else self._test
-        threading.Thread(target=work, args=(rotation, backend, secret), daemon=True).start()
+        threading.Thread(target=self._run, args=(rotation, backend, secret), daemon=True).start()
 
-    def _rotate(self, rotation: Rotation, backend: Backend, secret: Secret) -> None:
+    def _run(self, rotation: Rotation, backend: Backend, secret: Secret) -> None:
         try:
-            secrets.complete(
-                client("secretsmanager", self._url, backend.region_name),
-                rotation.secret,
-                self._invoker(rotation, backend, secret),
-                token=rotation.version,
-            )
+            if rotation.test:
+                self._test(rotation, backend, secret)
+            else:
+                rotation_steps.complete(
+                    client("secretsmanager", self._url, backend.region_name),
+                    rotation.secret,
+                    self._invoker(rotation, backend, secret),
+                    token=rotation.version,
+                )
         except Exception as error:
             rotation.error, rotation.state = str(error), "failed"
         else:
             rotation.state = "succeeded"
 
     def _test(self, rotation: Rotation, backend: Backend, secret: Secret) -> None:
+        """Run the step ``testSecret`` on a pending version that is removed afterwards."""
         token = rotation.version
         with self._order:
             secret.versions[token] = new_version(token)
             secret.move(PENDING, token)
         try:
             invoke = self._invoker(rotation, backend, secret)
-            invoke(secrets.event("testSecret", secret.arn, token))
-        except Exception as error:
-            rotation.error, rotation.state = str(error), "failed"
-        else:
-            rotation.state = "succeeded"
+            invoke(rotation_steps.event("testSecret", secret.arn, token))
         finally:
             with self._order:
                 if secret.labelled(PENDING) == token:
@@ -97,7 +100,7 @@ class Rotations:
                 secret.versions.pop(token, None)
 
     @staticmethod
-    def _invoker(rotation: Rotation, backend: Backend, secret: Secret) -> secrets.Invoke:
+    def _invoker(rotation: Rotation, backend: Backend, secret: Secret) -> rotation_steps.Invoke:
         functions = awslambda.backend_of(backend.account_id, backend.region_name)
 
         def invoke(event: Mapping[str, str]) -> None:

@@ -1,11 +1,10 @@
-"""Start and end the local AWS: a process on loopback that dies with whoever started it.
+"""Start and stop the local AWS: a process on loopback that ends with its caller.
 
-``running`` is for Python, ``python -m finbase.sandbox.server`` is what it starts. The folder that
-it is given holds what it leaves while it runs:
+``running`` starts ``python -m finbase.sandbox.server``. The server writes to its folder:
 
     calls.jsonl  a line of JSON for each call: service, operation, status, milliseconds
-    server.log   what else the server says
-    database-…   a database's files, for as long as it runs
+    server.log   other messages of the server
+    database-…   a database's files, while it runs
     function-…   a function's log
 """
 
@@ -55,23 +54,23 @@ SERVICES = (
     "sns",
     "sts",
 )
-"""What the modules use, as the provider's ``endpoints`` block calls them."""
+"""The services that the modules use, by their names in the provider's ``endpoints`` block."""
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
-# Nothing listens there. A call that the local AWS was not told of fails at once.
+# No program listens there, so a call to any host but the local AWS fails at once.
 _NOWHERE = "http://127.0.0.1:9"
 _KEY = "local"
 
 
 class SandboxError(FinbaseError):
-    """The local AWS did not start, or its optional packages are not installed."""
+    """The local AWS did not start, or ended early."""
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A local AWS that runs; ``log`` has a line of JSON for each call of its API."""
+    """A running local AWS; ``log`` has a line of JSON for each call of its API."""
 
     url: str
     pid: int
@@ -82,11 +81,11 @@ class Sandbox:
 def running(
     folder: Path, *, account_id: str, region: str, port: int | None = None
 ) -> Iterator[Sandbox]:
-    """Start the local AWS of one account, and end it with everything that it has started.
+    """Run the local AWS of one account; at the end stop it and everything that it started.
 
-    ``folder`` exists and is the server's own. Calls may be for any region; ``region`` is for
-    those that name none. Without ``port`` the system chooses one. Raises ``SandboxError`` where
-    the server does not come up.
+    ``folder`` must exist and belong to the server alone. ``region`` is the default region; calls
+    can name any other. Without ``port`` the system chooses a free one. Raises ``SandboxError`` if
+    the server does not start.
     """
     command = [sys.executable, "-m", "finbase.sandbox.server", str(folder.resolve())]
     command += ["--account-id", account_id, "--region", region, "--port", str(port or 0)]
@@ -103,14 +102,14 @@ def running(
         try:
             yield Sandbox(_address(child, log), child.pid, folder / CALLS)
         finally:
-            _end(child)
+            _stop(child)
 
 
 def overrides(sandbox_url: str) -> dict[str, str]:
-    """Return the files, by name, that turn a copy of a stack towards the local AWS.
+    """Return the override files, by name, that connect a copy of a stack to the local AWS.
 
-    The state stays in the copy. The account is asked for as ever, so that
-    ``allowed_account_ids`` and every ARN that the provider makes by itself are what they are.
+    The state stays in the copy. The provider still looks up the account, so
+    ``allowed_account_ids`` is checked and the ARNs that the provider builds are right.
     """
     endpoints = "".join(f'    {name:<14} = "{sandbox_url}"\n' for name in SERVICES)
     provider = (
@@ -129,7 +128,7 @@ def overrides(sandbox_url: str) -> dict[str, str]:
 
 
 def environment(sandbox_url: str) -> dict[str, str]:
-    """Return the variables for any other AWS client; without ``overrides`` also for Terraform."""
+    """Return the variables that connect an AWS client to the local AWS."""
     return {
         "AWS_ENDPOINT_URL": sandbox_url,
         "AWS_ACCESS_KEY_ID": _KEY,
@@ -139,63 +138,61 @@ def environment(sandbox_url: str) -> dict[str, str]:
 
 
 def databases(sandbox_url: str) -> dict[str, dict[str, Any]]:
-    """Return, by the host that RDS tells, what is behind each instance, with its password.
+    """Return the database of each instance, with its password, by the host that RDS reports.
 
     The keys are ``port``, ``root_certificate`` (a path), ``username``, ``database``,
-    ``password`` (the last that RDS was given) and ``identifier``; the first two are None where no
-    PostgreSQL is behind the instance.
+    ``password`` (the last that RDS received) and ``identifier``; the first two are None if the
+    instance has no PostgreSQL.
     """
-    with _open(f"{sandbox_url}/sandbox/databases") as answer:
-        return dict(json.load(answer))
+    return dict(_read(f"{sandbox_url}/sandbox/databases"))
 
 
 def rotations(sandbox_url: str) -> list[dict[str, Any]]:
-    """Return all rotations of secrets, and tests of a set-up, the first one first.
+    """Return all rotations and tests of their configuration, in the order of their start.
 
-    The keys are ``secret`` (an ARN), ``version``, ``test`` (whether it is one), ``state``
+    The keys are ``secret`` (an ARN), ``version``, ``test`` (whether it is a test), ``state``
     (running, succeeded or failed), ``step`` and ``error``; the last two may be None.
     """
-    with _open(f"{sandbox_url}/sandbox/rotations") as answer:
-        return list(json.load(answer))
+    return list(_read(f"{sandbox_url}/sandbox/rotations"))
 
 
 def _environ() -> dict[str, str]:
-    """What the server sees: nothing of the caller's AWS, and no way out but loopback."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_"))}
+    """Return the server's environment: no AWS settings of the caller, no network but loopback."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_"))}
     root = str(Path(__file__).resolve().parents[2])
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
     return (
-        kept
+        environ
         | dict.fromkeys(proxies, _NOWHERE)
         | dict.fromkeys(("NO_PROXY", "no_proxy"), _HOST)
-        | {"PYTHONPATH": os.pathsep.join(filter(None, (root, kept.get("PYTHONPATH"))))}
+        | {"PYTHONPATH": os.pathsep.join(filter(None, (root, environ.get("PYTHONPATH"))))}
     )
 
 
 def _address(child: subprocess.Popen[bytes], log: Path) -> str:
-    """Wait for the server's first line, which has its port."""
+    """Wait for the server's first line, which has its port, and return its URL."""
     assert child.stdout is not None  # noqa: S101
     ready, _, _ = select.select([child.stdout], [], [], _START_SECONDS)
     line = child.stdout.readline() if ready else b""
     if not line.strip():
-        raise _reason(log)
+        raise _start_error(log)
     return f"http://{_HOST}:{json.loads(line)['port']}"
 
 
-def _reason(log: Path) -> SandboxError:
-    """Say why the server did not start, from the end of its log."""
-    said = log.read_text(errors="replace").strip().splitlines()[-5:]
-    last = said[-1] if said else ""
-    if taken := re.search(r"port (\d+)\b.*in use", last):
-        return SandboxError(f"port {taken[1]} is taken", "choose another one, or 0 for any")
-    text = "\n".join(f"    {each}" for each in said)
+def _start_error(log: Path) -> SandboxError:
+    """Return an error with the reason why the server did not start, from the end of its log."""
+    lines = log.read_text(errors="replace").strip().splitlines()[-5:]
+    last = lines[-1] if lines else ""
+    if port := re.search(r"port (\d+)\b.*in use", last):
+        return SandboxError(f"port {port[1]} is in use", "choose another port, or 0 for a free one")
+    text = "\n".join(f"    {line}" for line in lines)
     missing = "No module named" in last
     hint = "install finbase[rehearsal]" if missing else f"see {log}"
     return SandboxError(f"the local AWS did not start:\n{text}", hint)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Close the pipe that the server lives by; one that does not end in time is killed."""
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """Close the server's standard input, which stops it; kill it if it does not stop in time."""
     assert child.stdin is not None  # noqa: S101
     assert child.stdout is not None  # noqa: S101
     with suppress(OSError):
@@ -210,35 +207,36 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.stdout.close()
 
 
-def _open(url: str) -> Any:
-    """Open a URL on loopback, whatever proxies the environment names."""
+def _read(url: str) -> Any:
+    """Return the JSON at a URL on loopback, ignoring the proxies in the environment."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    return opener.open(url, timeout=60)
+    with opener.open(url, timeout=60) as response:
+        return json.load(response)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve until standard input ends, or SIGTERM comes; the port is the first line of output."""
+    """Serve until end of standard input or SIGTERM; print the port in the first line."""
     parser = argparse.ArgumentParser(prog="finbase.sandbox.server")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--account-id", required=True)
     parser.add_argument("--region", required=True)
     parser.add_argument("--port", type=int, default=0)
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        listener = socket.create_server((_HOST, given.port))
+        listener = socket.create_server((_HOST, options.port))
     except OSError as error:
-        raise SystemExit(f"port {given.port} cannot be served on: {error}") from error
-    os.environ |= {  # Moto reads it when it is imported.
-        "AWS_DEFAULT_REGION": given.region,
+        raise SystemExit(f"cannot listen on port {options.port}: {error}") from error
+    os.environ |= {  # moto reads these when it is imported, which is below.
+        "AWS_DEFAULT_REGION": options.region,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "MOTO_ACCOUNT_ID": given.account_id,
+        "MOTO_ACCOUNT_ID": options.account_id,
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     }
 
     from finbase.sandbox.application import serve
 
     with listener:
-        serve(given.folder, listener)
+        serve(options.folder, listener)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Moto's Secrets Manager, mended where it differs from the service and a rotation would notice.
+"""Correct moto's Secrets Manager where it differs from AWS and a rotation would notice.
 
-Each method says what AWS does. The source is the API Reference of Secrets Manager, at the
-operation of the method's name, where no other is given.
+Each docstring says what AWS does, by the API Reference of Secrets Manager at the operation with
+the method's name unless it names another source.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from moto.secretsmanager.exceptions import (
 )
 from moto.secretsmanager.responses import SecretsManagerResponse
 
-from finbase.sandbox.backends import replace_backend
-from finbase.sandbox.secret import (
+from finbase.sandbox.services.backends import replace_backend
+from finbase.sandbox.services.secret import (
     CURRENT,
     PENDING,
     Secret,
@@ -39,19 +39,20 @@ _PAGE = 100
 
 
 class Driver(Protocol):
-    """What runs the function of a secret by itself, once RotateSecret has answered."""
+    """Runs the function of a secret after RotateSecret has returned."""
 
     def allow(self, backend: Backend, function: str) -> None:
-        """Raise where Secrets Manager may not invoke the function."""
+        """Raise an error if Secrets Manager may not invoke the function."""
 
-    def begin(self, backend: Backend, secret: Secret, token: str, immediately: bool) -> None:
-        """Begin a rotation, or without ``immediately`` the test of its set-up."""
+    def start(self, backend: Backend, secret: Secret, token: str, immediately: bool) -> None:
+        """Start a rotation or, without ``immediately``, the test of its configuration."""
 
 
 def install(driver: Driver | None = None) -> None:
-    """Put the mended backend in the place of moto's; call it before the first request.
+    """Replace moto's backend; call this before the first request.
 
-    Without a driver, whoever calls RotateSecret also runs the function: see ``secrets.complete``.
+    Without a driver, the caller of RotateSecret runs the function, with
+    ``rotation_steps.complete``.
     """
     Backend.driver = driver
     models.FakeSecret = Secret  # type: ignore[misc]
@@ -60,20 +61,20 @@ def install(driver: Driver | None = None) -> None:
 
 
 class Backend(models.SecretsManagerBackend):
-    """The operations that a rotation and its set-up use."""
+    """The operations that a rotation and its configuration use."""
 
-    __module__ = models.__name__  # moto looks for the URLs of the service beside it
+    __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
     driver: Driver | None = None
 
-    def create_secret(self, name: str, *given: Any, **named: Any) -> str:
-        """The name of a secret that is to be deleted is taken until it is."""
+    def create_secret(self, name: str, *args: Any, **kwargs: Any) -> str:
+        """Refuse the name of a secret that is scheduled for deletion."""
         existing = self.secrets.get(name)
         if existing is not None and existing.is_deleted():
             raise InvalidRequestException(
                 "You can't create this secret because a secret with this name is already "
                 "scheduled for deletion."
             )
-        return super().create_secret(name, *given, **named)
+        return super().create_secret(name, *args, **kwargs)
 
     def put_secret_value(
         self,
@@ -83,19 +84,19 @@ class Backend(models.SecretsManagerBackend):
         client_request_token: str,
         version_stages: list[str],
     ) -> str:
-        """A version's value never changes: the same once more does nothing, another fails.
+        """Store the value of a new version; refuse another value for an existing version.
 
-        ``AWSPENDING`` makes no difference to that, except that a version that a rotation has
-        begun has no value yet.
+        The same value again changes nothing. The version of a started rotation exists without
+        a value, so it accepts its first one.
         """
         secret = self._own(secret_id)
         token = self._from_client_request_token(client_request_token)
         value = {"secret_string": secret_string, "secret_binary": secret_binary}
-        given = {key: each for key, each in value.items() if each is not None}
+        new_value = {key: content for key, content in value.items() if content is not None}
         version = secret.versions.get(token)
         if version is None or not has_value(version):
             labels = [*version_stages] if secret.versions else {CURRENT, *version_stages}
-            secret.versions.setdefault(token, new_version(token)).update(given)
+            secret.versions.setdefault(token, new_version(token)).update(new_value)
             for label in labels:
                 secret.move(label, token)
             secret.last_changed_date = int(time.time())
@@ -113,9 +114,9 @@ class Backend(models.SecretsManagerBackend):
         remove_from_version_id: str,
         move_to_version_id: str,
     ) -> tuple[str, str]:
-        """A label moves only from the version that the caller names; ``AWSCURRENT`` stays on one.
+        """Move a label from the version that the caller names; never remove ``AWSCURRENT``.
 
-        The move of ``AWSCURRENT`` to the version of a rotation takes ``AWSPENDING`` off it and
+        Moving ``AWSCURRENT`` to the version of a rotation removes ``AWSPENDING`` from it and
         ends the rotation (User Guide, "Lambda rotation functions", finishSecret).
         """
         secret = self._own(secret_id)
@@ -157,11 +158,12 @@ class Backend(models.SecretsManagerBackend):
         rotation_rules: dict[str, Any] | None = None,
         rotate_immediately: bool = True,
     ) -> str:
-        """Store what is given, keep what is not, and begin a rotation: an empty ``AWSPENDING``.
+        """Store the settings of the request and start a rotation: add an empty ``AWSPENDING``.
 
-        The steps come later, asynchronously. An unfinished rotation refuses another one, but
-        not itself; labels that have come to be on one version are a finished one. Without
-        ``rotate_immediately`` the version is gone when the test is over, so none is made here.
+        The steps follow asynchronously. An unfinished rotation can be continued, but refuses
+        another one; ``AWSPENDING`` and ``AWSCURRENT`` on one version mean that it is finished.
+        Without ``rotate_immediately`` the version exists only during the test, so the driver
+        adds it.
         """
         secret = self._own(secret_id)
         token = self._from_client_request_token(client_request_token)
@@ -191,27 +193,27 @@ class Backend(models.SecretsManagerBackend):
             secret.versions[token] = new_version(token)
             secret.move(PENDING, token)
         if self.driver is not None:
-            self.driver.begin(self, secret, token, rotate_immediately)
+            self.driver.start(self, secret, token, rotate_immediately)
         return json.dumps({"ARN": secret.arn, "Name": secret.name, "VersionId": token})
 
     def list_versions(
-        self, secret_id: str, deprecated: bool, most: int | None, following: str | None
+        self, secret_id: str, deprecated: bool, page_size: int | None, next_token: str | None
     ) -> dict[str, Any]:
-        """ListSecretVersionIds: versions with a value; those without a label only if asked for."""
+        """ListSecretVersionIds: return versions with a value; unlabelled ones if ``deprecated``."""
         secret = self._own(secret_id)
-        start = int(following or 0)
-        end = start + (most or _PAGE)
-        shown = [
-            {"VersionId": v, "CreatedDate": e["createdate"]}
-            | ({"VersionStages": e["version_stages"]} if e["version_stages"] else {})
-            for v, e in secret.versions.items()
-            if has_value(e) and (deprecated or e["version_stages"])
+        start = int(next_token or 0)
+        end = start + (page_size or _PAGE)
+        versions = [
+            {"VersionId": token, "CreatedDate": version["createdate"]}
+            | ({"VersionStages": version["version_stages"]} if version["version_stages"] else {})
+            for token, version in secret.versions.items()
+            if has_value(version) and (deprecated or version["version_stages"])
         ]
-        answer = {"ARN": secret.arn, "Name": secret.name, "Versions": shown[start:end]}
-        return answer | ({"NextToken": str(end)} if end < len(shown) else {})
+        page = {"ARN": secret.arn, "Name": secret.name, "Versions": versions[start:end]}
+        return page | ({"NextToken": str(end)} if end < len(versions) else {})
 
     def get_random_password(self, *args: Any, **kwargs: Any) -> str:
-        """A password of no characters at all is a wrong parameter, not an error of the server."""
+        """Report an empty password as an invalid parameter, not as an internal error."""
         try:
             return super().get_random_password(*args, **kwargs)
         except IndexError:
@@ -220,7 +222,7 @@ class Backend(models.SecretsManagerBackend):
             ) from None
 
     def _own(self, secret_id: str) -> Secret:
-        """Find a secret that can be changed."""
+        """Return a secret that can be changed; raises if it is a replica or being deleted."""
         if not self._is_valid_identifier(secret_id):
             raise SecretNotFoundException
         secret = self.secrets[secret_id]

@@ -1,4 +1,4 @@
-"""A root and a server's certificate, made for one run of the sandbox."""
+"""Create a root certificate and a server certificate for one run of the sandbox."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _VALID = datetime.datetime(2000, 1, 1), datetime.datetime(2099, 1, 1)
 
 
 class CertificatesError(FinbaseError):
-    """No certificate can be made here."""
+    """Certificates cannot be created."""
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """Two PEM files: the root, and the server's certificate of it with its key."""
+    """Two PEM files: the root, and a server certificate that it signed, with its key."""
 
     root: Path
     server: Path
 
 
 def make_certificates(folder: Path, host_names: Sequence[str]) -> Certificates:
-    """Make ``root.pem`` and ``server.pem`` in ``folder``, the latter for these host names.
+    """Create ``root.pem`` and, for these host names, ``server.pem`` in ``folder``.
 
-    The root's own key is thrown away. Raises ``CertificatesError`` where the package
-    ``cryptography`` is missing.
+    The root's key is not stored, so it can sign no other certificate. Raises
+    ``CertificatesError`` if the package ``cryptography`` is not installed.
     """
     try:
         from cryptography import x509
@@ -39,8 +39,8 @@ def make_certificates(folder: Path, host_names: Sequence[str]) -> Certificates:
         from cryptography.x509.oid import NameOID
     except ImportError as error:
         raise CertificatesError(
-            "a certificate for the local database cannot be made: cryptography is not installed",
-            "install finbase with its extra: pip install 'finbase[rehearsal]'",
+            "cannot create a certificate for the local database: cryptography is not installed",
+            "install finbase with the extra: pip install 'finbase[rehearsal]'",
         ) from error
 
     root_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
@@ -58,9 +58,9 @@ def make_certificates(folder: Path, host_names: Sequence[str]) -> Certificates:
             .not_valid_after(_VALID[1])
         )
 
-    # Python 3.13 is as strict as RFC 5280: key identifiers, and what a root's key may do.
+    # Python 3.13 verifies by RFC 5280 strictly, which requires key identifiers and key usage.
     identifier = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
-    signs = x509.KeyUsage(
+    usage = x509.KeyUsage(
         key_cert_sign=True,
         crl_sign=True,
         digital_signature=False,
@@ -74,7 +74,7 @@ def make_certificates(folder: Path, host_names: Sequence[str]) -> Certificates:
     root = (
         builder(root_name, root_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(signs, critical=True)
+        .add_extension(usage, critical=True)
         .add_extension(identifier, critical=False)
         .sign(root_key, hashes.SHA256())
     )
@@ -96,8 +96,8 @@ def make_certificates(folder: Path, host_names: Sequence[str]) -> Certificates:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    made = Certificates(folder / "root.pem", folder / "server.pem")
-    made.root.write_bytes(root.public_bytes(serialization.Encoding.PEM))
-    made.server.touch(mode=0o600)
-    made.server.write_bytes(server.public_bytes(serialization.Encoding.PEM) + key)
-    return made
+    files = Certificates(folder / "root.pem", folder / "server.pem")
+    files.root.write_bytes(root.public_bytes(serialization.Encoding.PEM))
+    files.server.touch(mode=0o600)
+    files.server.write_bytes(server.public_bytes(serialization.Encoding.PEM) + key)
+    return files

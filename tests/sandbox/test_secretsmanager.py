@@ -20,8 +20,9 @@ import pytest
 from werkzeug.serving import make_server
 
 from finbase.render.archive import pack
-from finbase.sandbox import secrets, secrets_backend
-from finbase.sandbox.secrets import RotationIncompleteError
+from finbase.sandbox import rotation_steps
+from finbase.sandbox.rotation_steps import RotationIncompleteError
+from finbase.sandbox.services import secretsmanager
 from tests.support.rotations import check, rotate
 
 RULES = {"AutomaticallyAfterDays": 30, "Duration": "3h"}
@@ -80,7 +81,7 @@ def account() -> Iterator[Account]:
     """Moto by itself, with no driver: the tests run the steps of a rotation."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    secrets_backend.install()
+    secretsmanager.install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True)
@@ -134,7 +135,7 @@ def test_the_four_steps_come_in_order_for_one_version(account: Account) -> None:
         account.invoke(event)
 
     token = rotate(account.client, name, invoke)
-    assert [event["Step"] for event in events] == list(secrets.STEPS)
+    assert [event["Step"] for event in events] == list(rotation_steps.STEPS)
     assert {event["ClientRequestToken"] for event in events} == {token}
     assert account.labels(name)["AWSCURRENT"] == token
 
@@ -142,7 +143,7 @@ def test_the_four_steps_come_in_order_for_one_version(account: Account) -> None:
 # 2. A step that fails ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("failing", secrets.STEPS)
+@pytest.mark.parametrize("failing", rotation_steps.STEPS)
 def test_the_first_error_ends_the_rotation(account: Account, failing: str) -> None:
     """API, RotateSecret: "When rotation is unsuccessful, the AWSPENDING staging label might be
     attached to an empty secret version". That a step which fails is the last is inferred from
@@ -159,7 +160,7 @@ def test_the_first_error_ends_the_rotation(account: Account, failing: str) -> No
 
     with pytest.raises(ZeroDivisionError):
         rotate(account.client, name, invoke)
-    assert steps == list(secrets.STEPS[: secrets.STEPS.index(failing) + 1])
+    assert steps == list(rotation_steps.STEPS[: rotation_steps.STEPS.index(failing) + 1])
     assert account.labels(name)["AWSCURRENT"] == before
     pending = account.labels(name)["AWSPENDING"]
     assert rotate(account.client, name, account.invoke, token=pending) == pending
@@ -534,6 +535,6 @@ def test_the_name_of_a_secret_that_is_to_be_deleted_is_taken(account: Account) -
 
 def test_installing_twice_is_installing_once(account: Account) -> None:
     name = account.secret()
-    secrets_backend.install()
+    secretsmanager.install()
     assert account.client.get_secret_value(SecretId=name)["SecretString"] == "one"
     rotate(account.client, name, account.invoke)

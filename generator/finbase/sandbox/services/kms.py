@@ -1,6 +1,6 @@
-"""Moto's KMS, mended where it differs from the service and Terraform would notice.
+"""Correct moto's KMS where it differs from AWS and Terraform would notice.
 
-The source is the API Reference of AWS KMS, at the operation that is named.
+Docstrings name the operation in the API Reference of AWS KMS that describes the behaviour.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _plain_enable = KmsResponse.enable_key_rotation
 
 
 class ValidationException(ServiceException):
-    """A parameter out of its range."""
+    """A parameter is out of its range."""
 
     code = "ValidationException"
 
 
 def install() -> None:
-    """Put the mended operations in the place of moto's; call it before the first request."""
+    """Replace moto's operations; call this before the first request."""
     KmsResponse.enable_key_rotation = _enable  # type: ignore[method-assign]
     KmsResponse.get_key_rotation_status = _status  # type: ignore[method-assign]
 
 
 def _enable(self: KmsResponse) -> str:
-    """EnableKeyRotation: RotationPeriodInDays, from 90 to 2560, is kept; 365 without it."""
+    """EnableKeyRotation: store RotationPeriodInDays, which is 90 to 2560 and 365 by default."""
     days = self._get_param("RotationPeriodInDays")
     if days is not None and not 90 <= int(days) <= 2560:
         raise ValidationException(
@@ -48,7 +48,7 @@ def _enable(self: KmsResponse) -> str:
 
 
 def _status(self: KmsResponse) -> str:
-    """GetKeyRotationStatus: whether it is on, and if it is, how often and when next."""
+    """GetKeyRotationStatus: return the state of rotation, and its period and next date if on."""
     self._validate_cmk_id(self._get_param("KeyId"))
     key: Any = _key(self)
     answer: dict[str, Any] = {"KeyId": key.id, "KeyRotationEnabled": key.key_rotation_status}

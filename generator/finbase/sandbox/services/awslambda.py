@@ -1,6 +1,6 @@
-"""Moto's Lambda, mended so that a function really runs, without containers.
+"""Make moto's Lambda run functions in processes instead of containers.
 
-The source is the API Reference of AWS Lambda, at the operation that is named.
+Docstrings name the operation in the API Reference of AWS Lambda that describes the behaviour.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 from moto.awslambda import models
 
-from finbase.sandbox.backends import replace_backend
 from finbase.sandbox.function import LOG, Database, FunctionError, run
+from finbase.sandbox.services.backends import replace_backend
 
 __all__ = ["Backend", "backend_of", "install"]
 
@@ -27,9 +27,10 @@ _LOG_TAIL = 4096
 def install(
     folder: Path, endpoint_url: str, databases: Callable[[], Mapping[str, Database]]
 ) -> None:
-    """Put the mended backend in the place of moto's; call it before the first request.
+    """Replace moto's backend; call this before the first request.
 
-    ``folder`` gets the functions' logs. ``databases`` gives those that functions can reach.
+    The functions' logs go to ``folder``. ``databases`` returns the databases that functions can
+    reach.
     """
     Backend.folder, Backend.endpoint_url = folder, endpoint_url
     Backend.databases = staticmethod(databases)
@@ -37,15 +38,15 @@ def install(
 
 
 class Backend(models.LambdaBackend):
-    """Invoke runs the zip that was uploaded."""
+    """Runs the zip that was uploaded."""
 
-    __module__ = models.__name__  # moto looks for the URLs of the service beside it
+    __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
     folder: Path
     endpoint_url: str
     databases: Callable[[], Mapping[str, Database]]
 
     def call(self, function_name: str, event: object, qualifier: str | None = None) -> object:
-        """Run a function for an event; raises ``FunctionError``."""
+        """Run a function with an event and return its result; raises ``FunctionError``."""
         function = self.get_function(function_name, qualifier)
         folder = self.folder / f"function-{function.function_name}"
         folder.mkdir(exist_ok=True)
@@ -62,7 +63,7 @@ class Backend(models.LambdaBackend):
         )
 
     def may_invoke(self, function_name: str, principal: str) -> bool:
-        """Whether a statement of the function's policy allows a service to invoke it."""
+        """Return whether a statement of the function's policy lets a service invoke it."""
         policy: Any = self.get_function(function_name, None).policy
         return any(
             statement["Effect"] == "Allow"
@@ -79,10 +80,10 @@ class Backend(models.LambdaBackend):
         headers: Any,
         response_headers: Any,
     ) -> str | bytes | None:
-        """Invoke: an error of the function is no error of the call; an Event is not waited for."""
+        """Invoke: return an error of the function as a result; do not wait for an Event."""
         event = json.loads(body) if body else {}
         kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        function = self.get_function(function_name, qualifier)  # raises where there is none
+        function = self.get_function(function_name, qualifier)  # Raises if it does not exist.
         if kind == "DryRun":
             return b""
         if kind == "Event":
@@ -90,15 +91,15 @@ class Backend(models.LambdaBackend):
             threading.Thread(target=self._call_and_forget, args=call, daemon=True).start()
             return b""
         try:
-            answer = self.call(function_name, event, qualifier)
+            result = self.call(function_name, event, qualifier)
         except FunctionError as error:
             response_headers["x-amz-function-error"] = "Unhandled"
-            answer = {"errorMessage": error.text, "errorType": error.kind}
+            result = {"errorMessage": error.text, "errorType": error.kind}
         if headers.get("X-Amz-Log-Type") == "Tail":
             log = self.folder / f"function-{function.function_name}" / LOG
             tail = log.read_bytes()[-_LOG_TAIL:] if log.is_file() else b""
             response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
-        return json.dumps(answer).encode()
+        return json.dumps(result).encode()
 
     def _call_and_forget(self, function_name: str, event: object, qualifier: str | None) -> None:
         try:
@@ -108,7 +109,7 @@ class Backend(models.LambdaBackend):
 
 
 def backend_of(account_id: str, region: str) -> Backend:
-    """Return the backend of an account's region."""
+    """Return the backend of an account and region."""
     backend = models.lambda_backends[account_id][region]
     assert isinstance(backend, Backend)  # noqa: S101
     return backend

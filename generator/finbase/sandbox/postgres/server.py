@@ -1,13 +1,11 @@
-"""A real PostgreSQL behind an instance of the local AWS: loopback, TLS and SCRAM only.
+"""A real PostgreSQL server for an instance of the local AWS: loopback, TLS and SCRAM only.
 
-It runs as an ordinary user even where the caller is root, keeps verifiers and no passwords, and
-ends with the process that started it, however that one ends.
+The server runs as an ordinary user even if the caller is root, stores verifiers instead of
+passwords, and ends with the process that started it.
 """
 
 from __future__ import annotations
 
-import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -17,24 +15,23 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from finbase.sandbox.certificates import Certificates, make_certificates
-from finbase.sandbox.postgres import (
+from finbase.sandbox.postgres.certificates import Certificates, make_certificates
+from finbase.sandbox.postgres.client import (
     LOOPBACK,
     PATIENCE,
-    PostgresError,
-    find_postgres,
     psql,
-    quoted,
+    quote_identifier,
     verifier,
 )
+from finbase.sandbox.postgres.find import PostgresError, find_postgres
+from finbase.sandbox.postgres.owner import Owner
+from finbase.sandbox.postgres.watcher import Watcher, environ
 
-__all__ = ["ACCESS", "Owner", "Server", "start"]
+__all__ = ["ACCESS", "Server", "start"]
 
-_ADMINISTRATOR = "rdsadmin"  # RDS keeps the superuser to itself, too, by that name.
+_ADMINISTRATOR = "rdsadmin"  # The name of the superuser that RDS keeps for itself.
 _ATTEMPTS = 5
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -53,51 +50,19 @@ include_if_exists = 'override.conf'
 """
 
 ACCESS = "hostssl all all 127.0.0.1/32 scram-sha-256\n"
-"""The whole of ``pg_hba.conf``."""
+"""The content of ``pg_hba.conf``."""
 
-# Reads the id of the server, or nothing for one that has ended, until the end of its input, which
-# is the end of the process that holds the other end.
-_WATCHER = (
-    'while read -r line; do server=$line; done; [ -z "$server" ] || kill -s QUIT "$server" '
-    '2>/dev/null; sleep 1; rm -rf -- "$1"'
-)
-# Waits to be told that the watcher knows it; without that, its input ends, and so does it.
+# Waits until the watcher has the process id, so that no moment is unwatched. If this process ends
+# first, ``read`` fails and no server starts.
 _GATE = 'read -r _ && exec "$@" </dev/null'
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Whom the server runs as: PostgreSQL refuses to run as root."""
-
-    uid: int
-    gid: int
-
-    @classmethod
-    def choose(cls) -> Owner:
-        """Choose the caller, or in the place of root the user ``postgres`` or ``nobody``."""
-        if os.geteuid() != 0:
-            return cls(os.geteuid(), os.getegid())
-        known = {entry.pw_name: entry for entry in pwd.getpwall()}
-        entry = known.get("postgres") or known["nobody"]
-        return cls(entry.pw_uid, entry.pw_gid)
-
-    def options(self) -> dict[str, Any]:
-        """What ``subprocess`` takes to run something as this user."""
-        if os.geteuid() != 0:
-            return {}
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
-
-    def reaches(self, folder: Path) -> bool:
-        """Whether this user may go through every folder above this one."""
-        return os.geteuid() != 0 or all(path.stat().st_mode & 0o001 for path in folder.parents)
 
 
 class Server:
     """A running server.
 
-    ``home`` holds its data and its log, and goes with it; ``pid`` is the one process that is to
-    be ended. ``certificate`` is a PEM file with the server's certificate and key. The superuser's
-    password is written to no file that stays.
+    ``home`` holds its data and its log and is removed with it; ``pid`` is its first process.
+    ``certificates.server`` is a PEM file with the server's certificate and key. The superuser's
+    password is in no file once the server runs.
     """
 
     host = LOOPBACK
@@ -116,12 +81,11 @@ class Server:
         self.home, self.data, self.log_file = home, home / "data", home / "log"
         self.root_certificate = certificates.root
         self._superuser, self._superuser_password = superuser, superuser_password
-        if os.geteuid() == 0:
-            os.chown(home, self.owner.uid, self.owner.gid)
+        self.owner.take(home)
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, home, ignore_errors=True)
-            self._watcher = self._watch()
-            undo.callback(self._dismiss)
+            self._watcher = Watcher(home)
+            undo.callback(self._watcher.dismiss)
             self._initialise(certificates.server, settings)
             if statements:
                 self._run(["postgres", "--single", "-D", self.data, "postgres"], statements)
@@ -134,17 +98,15 @@ class Server:
         return self.process.pid
 
     def log(self) -> str:
-        """Give all that the server has logged."""
+        """Return everything that the server has logged."""
         return self.log_file.read_text(errors="replace")
 
     def set_password(self, username: str, password: str) -> None:
-        """Give a role another password; the server is sent its verifier.
-
-        Raises ``PostgresError`` where it refuses.
-        """
-        done = self.psql(f"ALTER ROLE {quoted(username)} PASSWORD '{verifier(password)}'")
+        """Set the password of a role by sending its verifier; raises ``PostgresError``."""
+        role = quote_identifier(username)
+        done = self.psql(f"ALTER ROLE {role} PASSWORD '{verifier(password)}'")
         if done.returncode != 0:
-            raise PostgresError(f"the password of {username} cannot be set: {done.stderr.strip()}")
+            raise PostgresError(f"cannot set the password of {username}: {done.stderr.strip()}")
 
     def psql(
         self,
@@ -154,7 +116,7 @@ class Server:
         password: str | None = None,
         database: str = "postgres",
     ) -> subprocess.CompletedProcess[str]:
-        """Run SQL with PostgreSQL's own client, as the superuser or as somebody else."""
+        """Run SQL with ``psql``, as the superuser unless ``user`` names another role."""
         return psql(
             sql,
             {
@@ -169,29 +131,28 @@ class Server:
         )
 
     def stop(self) -> None:
-        """End the server, by its own id, wait for it, and remove its home; twice is harmless."""
+        """Stop the server and remove its home; calling it twice is harmless."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # "fast": clients are sent away
+            self.process.send_signal(signal.SIGINT)  # "fast" shutdown: disconnects clients.
             try:
                 self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait(PATIENCE)
-        self._dismiss()
+        self._watcher.dismiss()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def keep(self, name: str, content: str) -> Path:
-        """Write a file that the server's user owns, as it must be for keys and passwords."""
+    def write_file(self, name: str, content: str) -> Path:
+        """Write a file in the home that only the server's user can read."""
         path = self.home / name
         path.touch(mode=0o600)
         path.write_text(content)
         path.chmod(0o600)
-        if os.geteuid() == 0:
-            os.chown(path, self.owner.uid, self.owner.gid)
+        self.owner.take(path)
         return path
 
     def _initialise(self, certificate: Path, settings: str) -> None:
-        password = self.keep("superuser", self._superuser_password)
+        password = self.write_file("superuser", self._superuser_password)
         self._run(
             [
                 *("initdb", "--pgdata", self.data, "--pwfile", password),
@@ -200,16 +161,16 @@ class Server:
             ]
         )
         password.unlink()
-        self.keep("data/server.pem", certificate.read_text())
-        self.keep("data/pg_hba.conf", ACCESS)
+        self.write_file("data/server.pem", certificate.read_text())
+        self.write_file("data/pg_hba.conf", ACCESS)
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(_SETTINGS.format(more=settings))
 
     def _run(self, command: Sequence[str | Path], statements: Sequence[str] = ()) -> None:
-        """Run one of PostgreSQL's programs to its end, as the owner."""
+        """Run one of PostgreSQL's programs as the owner and wait for its end."""
         done = subprocess.run(
             [self.binaries / command[0], *command[1:]],
-            env=_environ(),
+            env=environ(),
             cwd=self.home,
             input="".join(f"{statement};\n" for statement in statements),
             capture_output=True,
@@ -218,7 +179,7 @@ class Server:
             check=False,
             **self.owner.options(),
         )
-        # Single-user mode tells errors, but ends well.
+        # Single-user mode prints errors but exits with 0.
         if done.returncode != 0 or "ERROR:" in done.stderr:
             raise PostgresError(f"{command[0]} failed:\n{done.stderr.strip()}")
 
@@ -228,18 +189,18 @@ class Server:
             process, up = self._launch(port), False
             try:
                 self._release(process)
-                if up := self._comes_up(process):
+                if up := self._wait_until_ready(process):
                     return port, process
             finally:
                 if not up:
                     process.kill()
                     process.communicate()
-                    self._tell_watcher("")
-            if "Address already in use" not in self.log():
+                    self._watcher.watch(None)
+            if "Address already in use" not in self.log():  # Another program took the free port.
                 break
         raise PostgresError(f"PostgreSQL does not start:\n{self.log().strip()}")
 
-    def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> bool:
         end = time.monotonic() + PATIENCE
         while "ready to accept connections" not in self.log():
             if process.poll() is not None or time.monotonic() > end:
@@ -248,53 +209,28 @@ class Server:
         return True
 
     def _launch(self, port: int) -> subprocess.Popen[bytes]:
-        """Start what becomes the server once it is released, with the same id."""
+        """Start a process that becomes the server, with the same id, when it is released."""
         server: list[str | Path] = [self.binaries / "postgres", "-D", self.data, "-p", str(port)]
-        log = self.keep("log", "")
+        log = self.write_file("log", "")
         with log.open("ab") as output:
             return subprocess.Popen(
                 ["/bin/sh", "-c", _GATE, "gate", *server],
                 bufsize=0,
-                env=_environ(),
+                env=environ(),
                 cwd=self.home,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C is for the caller, which ends it in order.
+                start_new_session=True,  # Ctrl-C goes to the caller, which stops the server.
                 **self.owner.options(),
             )
 
     def _release(self, process: subprocess.Popen[bytes]) -> None:
-        """Let the server start: from its first moment on it is watched."""
+        """Let the server start once the watcher has its id."""
         assert process.stdin is not None  # noqa: S101
-        self._tell_watcher(str(process.pid))
+        self._watcher.watch(process.pid)
         process.stdin.write(b"\n")
         process.stdin.close()
-
-    def _watch(self) -> subprocess.Popen[bytes]:
-        """Start what ends the server and removes its home when this process is gone, killed or not.
-
-        The kernel's own way, a signal at the death of the parent, is one at the death of the
-        thread, and a server of requests has a short-lived thread for each.
-        """
-        return subprocess.Popen(
-            ["/bin/sh", "-c", _WATCHER, "watcher", str(self.home)],
-            bufsize=0,
-            env=_environ(),
-            cwd="/",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def _tell_watcher(self, server: str) -> None:
-        assert self._watcher.stdin is not None  # noqa: S101
-        self._watcher.stdin.write(f"{server}\n".encode())
-
-    def _dismiss(self) -> None:
-        self._watcher.kill()
-        self._watcher.communicate()
 
 
 def start(
@@ -306,11 +242,11 @@ def start(
     host_names: Sequence[str] = (),
     settings: str = "",
 ) -> Server:
-    """Start a server whose role ``username`` owns ``database``, as the master user of RDS does.
+    """Start a server whose role ``username`` owns ``database``, like the master user of RDS.
 
-    ``folder`` must exist; it gets the certificate files and, where the server's user can reach
-    it, the data. The server's certificate is good for ``host_names`` and ``localhost``. Lines of
-    ``settings`` go to ``postgresql.conf``. Raises ``PostgresError``.
+    ``folder`` must exist. It receives the certificate files and, if the server's user can reach
+    it, the data. The server's certificate is valid for ``host_names`` and ``localhost``.
+    ``settings`` are lines for ``postgresql.conf``. Raises ``PostgresError``.
     """
     folder = folder.resolve()
     certificates = make_certificates(folder, [*host_names, "localhost"])
@@ -319,11 +255,10 @@ def start(
         home.mkdir(mode=0o700)
     else:
         home = Path(tempfile.mkdtemp(prefix="finbase-postgres-"))
-    statements = [
-        f"CREATE ROLE {quoted(username)} LOGIN CREATEDB CREATEROLE PASSWORD '{verifier(password)}'"
-    ]
+    role = quote_identifier(username)
+    statements = [f"CREATE ROLE {role} LOGIN CREATEDB CREATEROLE PASSWORD '{verifier(password)}'"]
     if database != "postgres":
-        statements.append(f"CREATE DATABASE {quoted(database)} OWNER {quoted(username)}")
+        statements.append(f"CREATE DATABASE {quote_identifier(database)} OWNER {role}")
     return Server(
         home,
         certificates=certificates,
@@ -334,10 +269,6 @@ def start(
     )
 
 
-def _environ() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-
-
 def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as free:
-        return int(free.getsockname()[1])
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,6 +1,7 @@
-"""A secret of the local Secrets Manager: its versions, their labels, and the rules of its rotation.
+"""A secret of the local Secrets Manager: its versions, their labels and its rotation rules.
 
-The source is the API Reference of Secrets Manager, at the operation or data type that is named.
+Docstrings name the operation or data type in the API Reference of Secrets Manager that describes
+the behaviour.
 """
 
 from __future__ import annotations
@@ -28,18 +29,26 @@ _DAY = 86_400
 
 
 class Secret(models.FakeSecret):
-    """A secret whose labels are each on one version at most."""
+    """A secret in which each staging label is on at most one version."""
 
     rotation_rules: Mapping[str, Any] = {}
 
     def labelled(self, label: str) -> str | None:
-        """Return the id of the version with that label."""
-        return next((v for v, e in self.versions.items() if label in e["version_stages"]), None)
+        """Return the id of the version with a label, or None."""
+        return next(
+            (
+                token
+                for token, version in self.versions.items()
+                if label in version["version_stages"]
+            ),
+            None,
+        )
 
     def move(self, label: str, version: str | None) -> None:
-        """Put the label on that version, or on none; ``AWSPREVIOUS`` follows ``AWSCURRENT``.
+        """Move a label to a version, or remove it if that is None.
 
-        The version with ``AWSCURRENT`` is also the one that GetSecretValue takes by default.
+        ``AWSPREVIOUS`` moves to the version that loses ``AWSCURRENT``. The version with
+        ``AWSCURRENT`` is also the default of GetSecretValue.
         """
         holder = self.labelled(label)
         if holder == version:
@@ -54,38 +63,43 @@ class Secret(models.FakeSecret):
                 self.move(PREVIOUS, holder)
 
     def reset_default_version(self, secret_version: dict[str, Any], version_id: str) -> None:
-        """UpdateSecret makes a new current version; labels of others' own stay where they are."""
+        """UpdateSecret: add a version and make it the current one; other labels stay."""
         self.versions[version_id] = secret_version | {"version_stages": []}
         self.move(CURRENT, version_id)
 
     def to_dict(self) -> dict[str, Any]:
-        """DescribeSecret: versions that have a label, and the rotation rules as they were given.
+        """DescribeSecret: return versions with labels only, and the rotation rules unchanged.
 
-        The dates of rotations are null while rotation is off.
+        The rotation dates are null while rotation is off.
         """
-        answer = super().to_dict()
+        description = super().to_dict()
         for key in ("VersionIdsToStages", "SecretVersionsToStages"):
-            if key in answer:
-                answer[key] = {v: labels for v, labels in answer[key].items() if labels}
+            if key in description:
+                description[key] = {v: labels for v, labels in description[key].items() if labels}
         if self.rotation_requested:
-            answer["RotationRules"] = dict(self.rotation_rules)
+            description["RotationRules"] = dict(self.rotation_rules)
         if not self.rotation_enabled:
-            answer |= {k: None for k in ("NextRotationDate", "LastRotatedDate") if k in answer}
-        return answer
+            dates = {"NextRotationDate", "LastRotatedDate"} & description.keys()
+            description |= dict.fromkeys(dates)
+        return description
 
 
 def new_version(token: str) -> dict[str, Any]:
-    """Make a version without a value and without a label."""
+    """Return a version without a value and labels."""
     return {"createdate": time.time(), "version_id": token, "version_stages": []}
 
 
 def has_value(version: Mapping[str, Any]) -> bool:
-    """Whether a version has been written; the one of a rotation that has begun has not."""
+    """Return whether a version has a value; the version of a new rotation has none yet.
+
+    >>> has_value({"secret_string": ""}), has_value(new_version("token"))
+    (True, False)
+    """
     return "secret_string" in version or "secret_binary" in version
 
 
 def check_rules(rules: Mapping[str, Any]) -> None:
-    """RotationRulesType: the schedule is a number of days or an expression, but not both."""
+    """RotationRulesType: require a number of days or an expression, but not both."""
     days, expression = rules.get("AutomaticallyAfterDays"), rules.get("ScheduleExpression")
     if (days is None) == (expression is None):
         raise InvalidParameterException(
@@ -98,6 +112,6 @@ def check_rules(rules: Mapping[str, Any]) -> None:
 
 
 def next_rotation(secret: Secret) -> int | None:
-    """The date by which a schedule in days comes up; those of expressions are not computed."""
+    """Return the date of the next rotation if the schedule is in days, or None."""
     days = secret.rotation_rules.get("AutomaticallyAfterDays")
     return int(time.time()) + int(days) * _DAY if days else None

@@ -1,6 +1,7 @@
-"""Instances of the local RDS: what they tell, and what they are refused.
+"""Instances of the local RDS: their attributes, and checks of requests.
 
-The source is the API Reference of Amazon RDS, at the operation or data type that is named.
+Docstrings name the operation or data type in the API Reference of Amazon RDS that describes the
+behaviour.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from moto.rds.exceptions import (
 )
 from moto.rds.utils import valid_preferred_maintenance_window
 
-__all__ = ["DBInstance", "check_last_snapshot", "check_password", "follow", "window_problem"]
+__all__ = [
+    "DBInstance",
+    "check_final_snapshot",
+    "check_password",
+    "rename_in_replicas",
+    "window_problem",
+]
 
 _MINOR_VERSIONS = {"14": "14.19", "15": "15.14", "16": "16.10", "17": "17.6", "18": "18.1"}
 _DEFAULT_CA = "rds-ca-rsa2048-g1"
@@ -29,69 +36,70 @@ _LONGEST_PASSWORDS = {"mariadb": 41, "mysql": 41}
 
 
 class DBInstance(models.DBInstance):
-    """An instance with what DescribeDBInstances tells besides what moto keeps."""
+    """An instance with the attributes of DescribeDBInstances that moto lacks."""
 
-    def __init__(self, backend: Any, **given: Any) -> None:
-        """DBInstance, CACertificateIdentifier: the region's default is one that signs now."""
-        given["engine_version"] = _full_version(given.get("engine_version"))
-        super().__init__(backend, **{"ca_certificate_identifier": _DEFAULT_CA} | given)
+    def __init__(self, backend: Any, **settings: Any) -> None:
+        """DBInstance, CACertificateIdentifier: use a current CA by default."""
+        settings["engine_version"] = _full_version(settings.get("engine_version"))
+        super().__init__(backend, **{"ca_certificate_identifier": _DEFAULT_CA} | settings)
         self.dbi_resource_id = _resource_id()
-        self.performance_insights_enabled = bool(given.get("enable_performance_insights"))
-        self.performance_insights_kms_key_id = given.get("performance_insights_kms_key_id")
-        self.performance_insights_retention_period = given.get(
+        self.performance_insights_enabled = bool(settings.get("enable_performance_insights"))
+        self.performance_insights_kms_key_id = settings.get("performance_insights_kms_key_id")
+        self.performance_insights_retention_period = settings.get(
             "performance_insights_retention_period",
             7 if self.performance_insights_enabled else None,
         )
         self.apply_storage_baseline()
 
     @property
-    def backed(self) -> bool:
-        """Whether a database of its own is behind it."""
+    def has_postgres(self) -> bool:
+        """Whether the instance has a PostgreSQL of its own."""
         return self.engine == "postgres" and not self.is_replica
 
     @property
     def endpoint(self) -> dict[str, Any] | None:  # type: ignore[override]
-        """Endpoint: there is none until the instance has been created."""
+        """Endpoint: None until the instance has been created."""
         if self.status == "creating":
             return None
         zone = hashlib.sha256(self.region.encode()).hexdigest()[:13].upper()
         return super().endpoint | {"HostedZoneId": f"Z{zone}"}
 
     def apply_storage_baseline(self) -> None:
-        """DBInstance, Iops: gp3 has a baseline (User Guide, "DB instance storage")."""
+        """DBInstance, Iops: set the baseline of gp3 (User Guide, "DB instance storage")."""
         if self.storage_type == "gp3":
             large = int(self.allocated_storage) >= _THROUGHPUT_GROWS_AT
             self.iops = self.iops or (12_000 if large else 3_000)  # type: ignore[assignment]
             self.storage_throughput = self.storage_throughput or (500 if large else 125)
 
     def save_automated_backup(self) -> None:
-        """CreateDBInstance, BackupRetentionPeriod: 0 disables automated backups.
+        """CreateDBInstance, BackupRetentionPeriod: save a backup unless the period is 0.
 
-        Their names have the minute, and another instance of the name may have had its own in it.
+        moto names a backup by instance and minute, so one of a deleted instance may exist.
         """
         if self.backup_retention_period:
             with suppress(DBSnapshotAlreadyExistsError):
                 super().save_automated_backup()
 
-    def update(self, **given: Any) -> None:  # type: ignore[override]
-        """ModifyDBInstance: what it is given; the logs that are exported are a set."""
-        if given.get("engine_version"):
-            given["engine_version"] = _full_version(given["engine_version"])
-        enabled = given.pop("enable_performance_insights", None)
+    def update(self, **settings: Any) -> None:  # type: ignore[override]
+        """ModifyDBInstance: change the settings; add to and remove from the exported logs."""
+        if settings.get("engine_version"):
+            settings["engine_version"] = _full_version(settings["engine_version"])
+        enabled = settings.pop("enable_performance_insights", None)
         if enabled is not None:
             self.performance_insights_enabled = enabled
-        logs = given.pop("cloudwatch_logs_export_configuration", None) or {}
-        wanted = set(self.enabled_cloudwatch_logs_exports) | set(logs.get("EnableLogTypes", []))
-        super().update(**given)
-        self.enabled_cloudwatch_logs_exports = sorted(wanted - set(logs.get("DisableLogTypes", [])))
+        logs = settings.pop("cloudwatch_logs_export_configuration", None) or {}
+        exports = set(self.enabled_cloudwatch_logs_exports) | set(logs.get("EnableLogTypes", []))
+        super().update(**settings)
+        exports -= set(logs.get("DisableLogTypes", []))
+        self.enabled_cloudwatch_logs_exports = sorted(exports)
         self.apply_storage_baseline()
 
 
 def check_password(password: str | None, engine: str) -> None:
-    """CreateDBInstance, MasterUserPassword: printable ASCII characters, but for four.
+    """CreateDBInstance, MasterUserPassword: refuse an invalid password.
 
-    The reference names three, and RDS itself, in the message below, a space as well. There are at
-    least 8 of them, and as many at most as the engine takes.
+    It has printable ASCII characters except four: the reference names three, and the message
+    below, which is from RDS, also a space. Its length is at least 8, and limited by the engine.
     """
     longest = _LONGEST_PASSWORDS.get(engine, 128)
     if password is not None and not re.fullmatch(rf"[!#-.0-?A-~]{{8,{longest}}}", password):
@@ -101,8 +109,8 @@ def check_password(password: str | None, engine: str) -> None:
         )
 
 
-def check_last_snapshot(instance: DBInstance, name: str | None, skip: bool) -> None:
-    """DeleteDBInstance: a last snapshot is made or skipped, and none is made of a replica."""
+def check_final_snapshot(instance: DBInstance, name: str | None, skip: bool) -> None:
+    """DeleteDBInstance: require either a final snapshot or skipping it; a replica has none."""
     if instance.is_replica and name:
         raise InvalidParameterCombination(
             "FinalDBSnapshotIdentifier cannot be specified when deleting a read replica"
@@ -117,18 +125,21 @@ def check_last_snapshot(instance: DBInstance, name: str | None, skip: bool) -> N
         )
 
 
-def follow(instances: Iterable[models.DBInstance], old: str, new: str) -> None:
-    """ModifyDBInstance, NewDBInstanceIdentifier: replicas and their source stay together."""
-    for each in instances:
-        each.replicas = [new if name == old else name for name in each.replicas]
-        if each.source_db_instance_identifier == old:
-            each.source_db_instance_identifier = new
+def rename_in_replicas(instances: Iterable[models.DBInstance], old: str, new: str) -> None:
+    """ModifyDBInstance, NewDBInstanceIdentifier: rename an instance in replicas and sources."""
+    for instance in instances:
+        instance.replicas = [new if name == old else name for name in instance.replicas]
+        if instance.source_db_instance_identifier == old:
+            instance.source_db_instance_identifier = new
 
 
 def window_problem(maintenance: Any, backup: Any) -> str | None:
-    """CreateDBInstance, PreferredBackupWindow: windows may not overlap; they may touch.
+    """CreateDBInstance, PreferredBackupWindow: report overlapping windows; they may be adjacent.
 
-    Moto's own check takes the last minute of one and the first of the next for an overlap.
+    moto's own check treats adjacent windows as an overlap, so it gets a backup window that ends
+    one minute earlier.
+
+    >>> window_problem("mon:04:00-mon:04:30", "03:30-04:00")
     """
     if backup:
         start, _, end = backup.partition("-")
@@ -139,11 +150,15 @@ def window_problem(maintenance: Any, backup: Any) -> str | None:
 
 
 def _full_version(version: str | None) -> str | None:
-    """DBInstance, EngineVersion: the version that runs, also where a major one was asked for."""
+    """DBInstance, EngineVersion: return the full version, also for a major version.
+
+    >>> _full_version("17"), _full_version("16.4"), _full_version(None)
+    ('17.6', '16.4', None)
+    """
     return _MINOR_VERSIONS.get(version or "", version)
 
 
 def _resource_id() -> str:
-    """DBInstance, DbiResourceId: unique in the region, and the same whatever the name becomes."""
+    """DBInstance, DbiResourceId: return a unique id, which stays the same after a rename."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
     return "db-" + "".join(secrets.choice(alphabet) for _ in range(26))

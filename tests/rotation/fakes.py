@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import rotation
 from credentials import Credentials
-from fake_aws import ARN, FakeSecretsManager, Fuse
-from fake_database import FakeDatabase
+
+from tests.rotation.fake_aws import ARN, FakeSecretsManager, Fuse
+from tests.rotation.fake_database import FakeDatabase
 
 FIELDS: dict[str, object] = {
     "engine": "postgres",
@@ -30,7 +31,7 @@ CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
 
 
 @dataclass
-class World:
+class Fakes:
     aws: FakeSecretsManager
     database: FakeDatabase
     fuse: Fuse

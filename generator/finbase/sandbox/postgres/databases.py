@@ -1,7 +1,7 @@
-"""The databases behind the instances of the local RDS: a real PostgreSQL for each primary.
+"""The databases of the local RDS: a real PostgreSQL for each primary instance.
 
-They start while the instance is ``creating``, in a thread, and all end with the server. Passwords
-are kept in memory alone: the rehearsal compares what RDS was given with what the secret holds.
+Each starts in a thread while its instance is ``creating``, and all end with the sandbox. Passwords
+are kept in memory only; the rehearsal compares the one that RDS received with the secret.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finbase.sandbox.function import Database
+from finbase.sandbox.postgres import find
 
 if TYPE_CHECKING:
-    from finbase.sandbox.postgres_server import Server
+    from finbase.sandbox.postgres.server import Server
 
 __all__ = ["Databases"]
 
 
 @dataclass
 class _Entry:
-    """What is known of one instance; ``server`` is None until its PostgreSQL is up.
+    """One instance; ``server`` is None until its PostgreSQL runs.
 
-    ``role`` is a statement of ``Databases.role``, and ``folder`` has the certificates.
+    ``restore_role`` is a statement of ``Databases.password_statement``; ``folder`` has the
+    certificates.
     """
 
     identifier: str
@@ -40,13 +42,13 @@ class _Entry:
     username: str
     database: str
     password: str
-    role: str | None = None
+    restore_role: str | None = None
     folder: Path | None = None
     server: Server | None = None
 
 
 class Databases:
-    """All databases of the local AWS, by the host names that RDS tells; safe to use in threads."""
+    """All databases of the local AWS, by the host name that RDS reports; thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,15 +68,15 @@ class Databases:
         database: str,
         password: str,
         ready: Callable[[bool], None],
-        role: str | None = None,
+        restore_role: str | None = None,
     ) -> None:
-        """Begin to start the PostgreSQL of an instance; ``ready`` is told whether it came up.
+        """Start the PostgreSQL of an instance in a thread; call ``ready`` with the outcome.
 
-        ``role`` is what the method of that name gave for the instance that this one is restored
-        from: the master user gets in as it did there. Where PostgreSQL is not installed, nothing
-        is started, and all is well.
+        ``restore_role`` is the result of ``password_statement`` for the instance that this one is
+        restored from: the master user keeps its password. If PostgreSQL is not installed, start
+        no server and report success.
         """
-        entry = _Entry(identifier, port, username, database, password, role)
+        entry = _Entry(identifier, port, username, database, password, restore_role)
         if not self._installed:
             self._entries[host] = entry
             ready(True)
@@ -82,13 +84,13 @@ class Databases:
         thread = threading.Thread(target=self._start, args=(host, entry, ready), daemon=True)
         with self._lock:
             self._entries[host] = entry
-            thread.start()  # Within the lock: ``close`` may join only what has been started.
+            thread.start()  # With the lock held: ``close`` may only join started threads.
             self._starting.add(thread)
 
     def set_password(self, host: str, password: str) -> None:
-        """Give the master user another password; harmless where there is no such database.
+        """Set the master user's password; do nothing for an unknown host.
 
-        Raises ``PostgresError`` where it is refused.
+        Raises ``PostgresError`` if PostgreSQL refuses it.
         """
         entry = self._entries.get(host)
         if entry is None:
@@ -98,34 +100,34 @@ class Databases:
         entry.password = password
 
     def rename(self, host: str, new_host: str, identifier: str) -> None:
-        """Let a database be found by another host name alone; harmless where there is none.
+        """Make a database available under another host name only; do nothing for an unknown host.
 
-        Raises ``PostgresError`` where it does not take its new certificate.
+        Raises ``PostgresError`` if the server does not use its new certificate.
         """
         entry = self._entries.get(host)
         if entry is None:
             return
         if entry.server is not None and entry.folder is not None:
-            _certify(entry.server, entry.folder, new_host)
+            _replace_certificate(entry.server, entry.folder, new_host)
         with self._lock:
             entry.identifier = identifier
             self._entries[new_host] = self._entries.pop(host)
 
-    def role(self, host: str) -> str | None:
-        """Give the statement that makes a master user's password what it is now, as a verifier.
+    def password_statement(self, host: str) -> str | None:
+        """Return the SQL that restores the master user's current password, as a verifier.
 
-        RDS may have been given another one: a rotation changes it in the database itself. None
-        where no PostgreSQL is behind the instance.
+        This can differ from the password that RDS received, because a rotation changes it in the
+        database itself. None if the instance has no PostgreSQL.
         """
         entry = self._entries.get(host)
         if entry is None or entry.server is None:
             return None
         username = entry.username.replace("'", "''")
-        asked = "SELECT format('ALTER ROLE %I PASSWORD %L', rolname, rolpassword) FROM pg_authid"
-        return entry.server.psql(f"{asked} WHERE rolname = '{username}'").stdout.strip() or None
+        query = "SELECT format('ALTER ROLE %I PASSWORD %L', rolname, rolpassword) FROM pg_authid"
+        return entry.server.psql(f"{query} WHERE rolname = '{username}'").stdout.strip() or None
 
     def stop(self, host: str) -> None:
-        """End the database of an instance that goes; harmless where there is none."""
+        """Stop the database of a deleted instance; do nothing for an unknown host."""
         with self._lock:
             entry = self._entries.pop(host, None)
         if entry is not None and entry.server is not None:
@@ -134,7 +136,7 @@ class Databases:
             shutil.rmtree(entry.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """End them all, also those that are about to start."""
+        """Stop all databases, including those that are still starting."""
         with self._lock:
             self._closed = True
             starting = tuple(self._starting)
@@ -144,7 +146,7 @@ class Databases:
             self.stop(host)
 
     def reachable(self) -> dict[str, Database]:
-        """Give, by host name, where each database that runs is to be found on loopback."""
+        """Return the loopback address of each running database, by host name."""
         with self._lock:
             entries = dict(self._entries)
         return {
@@ -154,7 +156,7 @@ class Databases:
         }
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """Give what the route ``/sandbox/databases`` tells, passwords included."""
+        """Return the content of the route ``/sandbox/databases``, passwords included."""
         with self._lock:
             entries = dict(self._entries)
         return {
@@ -172,12 +174,13 @@ class Databases:
     def _start(self, host: str, entry: _Entry, ready: Callable[[bool], None]) -> None:
         folder = self._make_folder(host)
         try:
-            server = _start(folder, host, entry)
+            server = _start_server(folder, host, entry)
         except Exception:
             traceback.print_exc()
             server = None
         with self._lock:
             self._starting.discard(threading.current_thread())
+            # The instance may have been deleted while its server started.
             wanted = server is not None and self._entries.get(host) is entry and not self._closed
             if wanted:
                 entry.server, entry.folder = server, folder
@@ -188,49 +191,53 @@ class Databases:
         ready(server is not None)
 
     def _make_folder(self, host: str) -> Path:
-        """Make a folder that no other has: an instance may have the name that another one had."""
+        """Create a new folder; an earlier instance may have had the same name."""
         name = re.sub("[^a-z0-9-]", "-", host.partition(".")[0])
         folder = Path(tempfile.mkdtemp(prefix=f"database-{name}-", dir=self._folder))
-        folder.chmod(0o711)  # PostgreSQL's own user has to reach what is in it.
+        folder.chmod(0o711)  # PostgreSQL's own user must reach the files in it.
         return folder
 
 
-def _start(folder: Path, host: str, entry: _Entry) -> Server:
-    from finbase.sandbox import postgres, postgres_server
+def _start_server(folder: Path, host: str, entry: _Entry) -> Server:
+    from finbase.sandbox.postgres import server as servers
 
-    server = postgres_server.start(
+    server = servers.start(
         folder,
         username=entry.username,
         password=entry.password,
         database=entry.database,
         host_names=[host],
     )
-    if entry.role is not None and (done := server.psql(entry.role)).returncode != 0:
-        server.stop()
-        raise postgres.PostgresError(f"the master user is not restored: {done.stderr.strip()}")
+    if entry.restore_role is not None:
+        done = server.psql(entry.restore_role)
+        if done.returncode != 0:
+            server.stop()
+            raise find.PostgresError(f"cannot restore the master user: {done.stderr.strip()}")
     return server
 
 
-def _certify(server: Server, folder: Path, host: str) -> None:
-    """Let a server that runs show a certificate for another host name, and wait until it does."""
-    from finbase.sandbox import certificates, postgres
+def _replace_certificate(server: Server, folder: Path, host: str) -> None:
+    """Make a running server use a certificate for another host name, and wait until it does."""
+    from finbase.sandbox.postgres.certificates import make_certificates
+    from finbase.sandbox.postgres.client import PATIENCE
 
-    made = certificates.make_certificates(folder, [host, "localhost"])
-    server.keep("data/server.pem", made.server.read_text())
+    certificates = make_certificates(folder, [host, "localhost"])
+    server.write_file("data/server.pem", certificates.server.read_text())
     os.kill(server.pid, signal.SIGHUP)
-    end = time.monotonic() + postgres.PATIENCE
-    while (done := server.psql("SELECT 1")).returncode != 0:  # It trusts the new root alone.
+    end = time.monotonic() + PATIENCE
+    # psql trusts the new root only, so it fails until the server has read the new certificate.
+    while (done := server.psql("SELECT 1")).returncode != 0:
         if time.monotonic() > end:
-            raise postgres.PostgresError(f"no new certificate is shown: {done.stderr.strip()}")
+            raise find.PostgresError(
+                f"PostgreSQL does not use its new certificate: {done.stderr.strip()}"
+            )
         time.sleep(0.02)
 
 
 def _is_installed() -> bool:
-    from finbase.sandbox import postgres
-
     try:
-        postgres.find_postgres()
-    except postgres.PostgresError as error:
+        find.find_postgres()
+    except find.PostgresError as error:
         print(f"instances have no database behind them: {error}", file=sys.stderr)
         return False
     return True

@@ -1,7 +1,7 @@
-"""ElastiCache Serverless, which moto has not got: caches that are made, read, changed and deleted.
+"""Add ElastiCache Serverless, which moto does not support. A cache has no server behind it.
 
-The source is the API Reference of Amazon ElastiCache, at the operation or data type that is named.
-There is no server behind a cache.
+Docstrings name the operation or data type in the API Reference of Amazon ElastiCache that
+describes the behaviour.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from moto.elasticache import models
 from moto.elasticache.exceptions import ElastiCacheException, InvalidParameterValueException
 from moto.elasticache.responses import ElastiCacheResponse
 
-from finbase.sandbox.backends import replace_backend
+from finbase.sandbox.services.backends import replace_backend
 
 __all__ = ["Backend", "ServerlessCache", "install"]
 
 _FULL_VERSIONS = {"7": "7.2", "8": "8.1"}
-_CHANGED = (
+_MODIFIABLE = (
     "description",
     "cache_usage_limits",
     "user_group_id",
@@ -53,7 +53,7 @@ class ServerlessCacheAlreadyExistsFault(ElastiCacheException):
 
 
 def install() -> None:
-    """Put the mended backend in the place of moto's; call it before the first request."""
+    """Replace moto's backend and add the operations; call this before the first request."""
     replace_backend(models.elasticache_backends, Backend)
     for operation in (_create, _describe, _modify, _delete):
         name = f"{operation.__name__[1:]}_serverless_cache"
@@ -62,7 +62,7 @@ def install() -> None:
 
 @dataclass(frozen=True)
 class ServerlessCache:
-    """ServerlessCache, the data type: as it was asked for, and what the service adds to that."""
+    """ServerlessCache, the data type: the request's values and those that AWS adds."""
 
     serverless_cache_name: str
     engine: str
@@ -82,24 +82,24 @@ class ServerlessCache:
 
     @property
     def full_engine_version(self) -> str:
-        """FullEngineVersion: with the minor version that runs."""
+        """FullEngineVersion: the running version, with its minor number."""
         return _FULL_VERSIONS.get(self.major_engine_version, self.major_engine_version)
 
     @property
     def endpoint(self) -> dict[str, Any]:
-        """Endpoint: for reads and writes, port 6379."""
+        """Endpoint: port 6379, for reads and writes."""
         return {"Address": self.address, "Port": 6379}
 
     @property
     def reader_endpoint(self) -> dict[str, Any] | None:
-        """ReaderEndpoint: the same name, port 6380; Memcached has none."""
+        """ReaderEndpoint: the same host at port 6380; None for Memcached."""
         return None if self.engine == "memcached" else {"Address": self.address, "Port": 6380}
 
 
 class Backend(models.ElastiCacheBackend):
-    """The operations of serverless caches."""
+    """The operations on serverless caches."""
 
-    __module__ = models.__name__  # moto looks for the URLs of the service beside it
+    __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
@@ -107,47 +107,48 @@ class Backend(models.ElastiCacheBackend):
         self.serverless_caches: dict[str, ServerlessCache] = {}
 
     def create_serverless_cache(
-        self, name: str, tags: list[dict[str, str]], given: dict[str, Any]
+        self, name: str, tags: list[dict[str, str]], settings: dict[str, Any]
     ) -> ServerlessCache:
-        """CreateServerlessCache: names are unique, and there are two or three subnets."""
+        """CreateServerlessCache: require a unique name, and two or three subnets."""
         if name in self.serverless_caches:
             raise ServerlessCacheAlreadyExistsFault(name)
         if not re.fullmatch(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{0,38}[A-Za-z0-9]|[A-Za-z]", name):
-            raise InvalidParameterValueException(f"{name!r} is no name of a serverless cache.")
-        if not 2 <= len(given.get("subnet_ids") or ["", ""]) <= 3:
+            raise InvalidParameterValueException(f"{name!r} is not a valid serverless cache name.")
+        if not 2 <= len(settings.get("subnet_ids") or ["", ""]) <= 3:
             raise InvalidParameterValueException("A serverless cache takes two or three subnets.")
-        engine = given["engine"]
-        mark = hashlib.sha256(f"{self.account_id}{name}".encode()).hexdigest()[:6]
+        engine = settings["engine"]
+        suffix = hashlib.sha256(f"{self.account_id}{name}".encode()).hexdigest()[:6]
         cache = ServerlessCache(
             serverless_cache_name=name,
             arn=f"arn:{self.partition}:elasticache:{self.region_name}:{self.account_id}"
             f":serverlesscache:{name}",
-            address=f"{name}-{mark}.serverless.{_short(self.region_name)}.cache.amazonaws.com",
-            **{"major_engine_version": "8" if engine == "valkey" else "7"} | given,
+            address=f"{name}-{suffix}.serverless.{_short_region(self.region_name)}"
+            ".cache.amazonaws.com",
+            **{"major_engine_version": "8" if engine == "valkey" else "7"} | settings,
         )
         self.serverless_caches[name] = cache
         self.tagging_service.tag_resource(cache.arn, tags)
         return cache
 
     def describe_serverless_caches(self, name: str | None) -> list[ServerlessCache]:
-        """DescribeServerlessCaches: all of them, or the one of that name."""
+        """DescribeServerlessCaches: return all caches, or the one with that name."""
         return [self._cache(name)] if name else list(self.serverless_caches.values())
 
     def modify_serverless_cache(
-        self, name: str, without_group: bool, given: dict[str, Any]
+        self, name: str, remove_user_group: bool, settings: dict[str, Any]
     ) -> ServerlessCache:
-        """ModifyServerlessCache: what is given; a limit that is not given stays."""
+        """ModifyServerlessCache: change these settings; usage limits are merged."""
         cache = self._cache(name)
-        if given.get("cache_usage_limits"):
-            limits = (cache.cache_usage_limits or {}) | given["cache_usage_limits"]
-            given = given | {"cache_usage_limits": limits}
-        if without_group:
-            given = given | {"user_group_id": None}
-        changed = self.serverless_caches[name] = replace(cache, **given)
+        if settings.get("cache_usage_limits"):
+            limits = (cache.cache_usage_limits or {}) | settings["cache_usage_limits"]
+            settings = settings | {"cache_usage_limits": limits}
+        if remove_user_group:
+            settings = settings | {"user_group_id": None}
+        changed = self.serverless_caches[name] = replace(cache, **settings)
         return changed
 
     def delete_serverless_cache(self, name: str) -> ServerlessCache:
-        """DeleteServerlessCache: it is ``deleting``, and soon not there."""
+        """DeleteServerlessCache: report ``deleting``, and remove the cache at once."""
         cache = self._cache(name)
         del self.serverless_caches[name]
         self.tagging_service.delete_all_tags_for_resource(cache.arn)
@@ -159,8 +160,12 @@ class Backend(models.ElastiCacheBackend):
         return self.serverless_caches[name]
 
 
-def _short(region: str) -> str:
-    """Shorten a region as the names of caches have it: eu-west-1 → euw1."""
+def _short_region(region: str) -> str:
+    """Shorten a region as ElastiCache does in host names.
+
+    >>> _short_region("eu-west-1"), _short_region("ap-southeast-2"), _short_region("us-gov-west-1")
+    ('euw1', 'apse2', 'usgovw1')
+    """
     area, direction, number = region.rsplit("-", 2)
     compass = re.findall("north|south|east|west|central", direction)
     return area.replace("-", "") + "".join(word[0] for word in compass) + number
@@ -170,9 +175,9 @@ def _backend(response: ElastiCacheResponse) -> Backend:
     return cast(Backend, response.elasticache_backend)
 
 
-def _given(response: ElastiCacheResponse, names: tuple[str, ...]) -> dict[str, Any]:
-    found = {name: response._get_param(_pascal(name)) for name in names}
-    return {name: value for name, value in found.items() if value is not None}
+def _parameters(response: ElastiCacheResponse, names: tuple[str, ...]) -> dict[str, Any]:
+    values = {name: response._get_param(_pascal(name)) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _pascal(name: str) -> str:
@@ -183,7 +188,7 @@ def _create(self: ElastiCacheResponse) -> ActionResult:
     cache = _backend(self).create_serverless_cache(
         self._get_param("ServerlessCacheName").lower(),
         self._get_param("Tags", []),
-        _given(self, (*_CHANGED, "kms_key_id", "subnet_ids")),
+        _parameters(self, (*_MODIFIABLE, "kms_key_id", "subnet_ids")),
     )
     return ActionResult({"ServerlessCache": cache})
 
@@ -197,7 +202,7 @@ def _modify(self: ElastiCacheResponse) -> ActionResult:
     cache = _backend(self).modify_serverless_cache(
         self._get_param("ServerlessCacheName"),
         bool(self._get_bool_param("RemoveUserGroup", False)),
-        _given(self, _CHANGED),
+        _parameters(self, _MODIFIABLE),
     )
     return ActionResult({"ServerlessCache": cache})
 

@@ -1,7 +1,7 @@
-"""Moto's RDS, mended where it differs from the service and Terraform or a database would notice.
+"""Correct moto's RDS where it differs from AWS and Terraform or a database would notice.
 
-Each method says what AWS does. The source is the API Reference of Amazon RDS, at the operation
-or data type that is named.
+Each docstring says what AWS does, by the API Reference of Amazon RDS at the operation or data
+type that it names.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from moto.rds.exceptions import (
 )
 from moto.rds.responses import RDSResponse
 
-from finbase.sandbox.backends import replace_backend
-from finbase.sandbox.databases import Databases
-from finbase.sandbox.rds_instance import (
+from finbase.sandbox.postgres.databases import Databases
+from finbase.sandbox.services.backends import replace_backend
+from finbase.sandbox.services.rds_instance import (
     DBInstance,
-    check_last_snapshot,
+    check_final_snapshot,
     check_password,
-    follow,
+    rename_in_replicas,
     window_problem,
 )
 
@@ -54,8 +54,8 @@ _INHERITED = (
 
 
 def install(databases: Databases) -> None:
-    """Put the mended backend in the place of moto's; call it before the first request."""
-    Backend.behind = databases
+    """Replace moto's backend; call this before the first request."""
+    Backend.postgres = databases
     models.DBInstance = DBInstance  # type: ignore[assignment,misc]
     models.valid_preferred_maintenance_window = window_problem  # type: ignore[assignment,attr-defined]
     replace_backend(models.rds_backends, Backend)
@@ -64,26 +64,26 @@ def install(databases: Databases) -> None:
 
 
 class Backend(models.RDSBackend):
-    """The operations of instances, their groups and the subscriptions to their events."""
+    """The operations on instances, their groups and event subscriptions."""
 
-    __module__ = models.__name__  # moto looks for the URLs of the service beside it
-    behind: Databases  # given by ``install``
+    __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
+    postgres: Databases  # Set by ``install``.
 
     def create_db_instance(self, db_kwargs: Any) -> models.DBInstance:
-        """The instance is ``creating`` until its database takes connections."""
+        """Create an instance that is ``creating`` until its database accepts connections."""
         if group := db_kwargs.get("db_subnet_group_name"):
             self._subnet_group(group)
         check_password(db_kwargs.get("master_user_password"), str(db_kwargs.get("engine")))
         instance = cast(DBInstance, super().create_db_instance(db_kwargs))
         password = db_kwargs.get("master_user_password")
-        if not instance.backed or not password:
+        if not instance.has_postgres or not password:
             return instance
         instance.status = "creating"
 
-        def ready(well: bool) -> None:
-            instance.status = "available" if well else "failed"
+        def ready(started: bool) -> None:
+            instance.status = "available" if started else "failed"
 
-        self.behind.start(
+        self.postgres.start(
             instance.address,
             identifier=instance.db_instance_identifier,
             port=int(instance.port or 0),
@@ -91,15 +91,15 @@ class Backend(models.RDSBackend):
             database=instance.db_name or "postgres",
             password=password,
             ready=ready,
-            role=db_kwargs.get("master_role"),
+            restore_role=db_kwargs.get("restore_role"),
         )
         return instance
 
     def create_db_instance_read_replica(self, db_kwargs: Any) -> models.DBInstance:
-        """A replica is an instance of its own: what it is not given, it has from its source.
+        """Create a replica, which inherits settings that the request does not name.
 
-        It has neither backups nor Performance Insights, log exports or tags unless it is given
-        them, and its source has to have backups.
+        It does not inherit backups, Performance Insights, log exports and tags. Its source must
+        have automated backups.
         """
         source = cast(DBInstance, self.find_db_from_id(db_kwargs["source_db_instance_identifier"]))
         if not source.backup_retention_period:
@@ -108,21 +108,21 @@ class Backend(models.RDSBackend):
                 "automated backups, use ModifyDBInstance to set the backup retention period to "
                 "a non-zero value."
             )
-        kept = {name: getattr(source, name) for name in _INHERITED}
+        inherited = {name: getattr(source, name) for name in _INHERITED}
         if source.option_group_supplied:
-            kept["option_group_name"] = source.option_group_name
-        kept["db_subnet_group_name"] = _group(source, "db_subnet_group")
-        given = kept | {"backup_retention_period": 0} | dict(db_kwargs.items())
-        replica = cast(DBInstance, super().create_db_instance(given))
+            inherited["option_group_name"] = source.option_group_name
+        inherited["db_subnet_group_name"] = _group_name(source, "db_subnet_group")
+        settings = inherited | {"backup_retention_period": 0} | dict(db_kwargs.items())
+        replica = cast(DBInstance, super().create_db_instance(settings))
         replica.set_as_replica()
         source.add_replica(replica)
         return replica
 
     def modify_db_instance(self, db_instance_identifier: str, db_kwargs: Any) -> models.DBInstance:
-        """Only what is ``available`` changes; a new name and a new password reach the database.
+        """Change an ``available`` instance; pass a new name or password on to its database.
 
-        AWS keeps other changes for the maintenance window where ApplyImmediately is false. Here
-        every change is at once.
+        AWS waits for the maintenance window if ApplyImmediately is false. Here every change is
+        immediate.
         """
         db_kwargs = dict(db_kwargs.items())
         instance = cast(DBInstance, self.describe_db_instances(db_instance_identifier)[0])
@@ -139,12 +139,12 @@ class Backend(models.RDSBackend):
                 raise DBInstanceAlreadyExists
         changed = super().modify_db_instance(db_instance_identifier, db_kwargs)
         if new:
-            follow(self.databases.values(), old, new)
-        if instance.backed:
+            rename_in_replicas(self.databases.values(), old, new)
+        if instance.has_postgres:
             if new:
-                self.behind.rename(host, instance.address, new)
+                self.postgres.rename(host, instance.address, new)
             if password:
-                self.behind.set_password(instance.address, password)
+                self.postgres.set_password(instance.address, password)
         return changed
 
     def delete_db_instance(
@@ -154,62 +154,62 @@ class Backend(models.RDSBackend):
         skip_final_snapshot: bool | None = False,
         delete_automated_backups: bool | None = True,
     ) -> models.DBInstance:
-        """A last snapshot is made or skipped, but never neither, and never of a replica."""
+        """Delete an instance; require a final snapshot or the choice to skip it."""
         instance = cast(DBInstance, self.describe_db_instances(db_instance_identifier)[0])
         if not instance.deletion_protection:
-            check_last_snapshot(instance, final_db_snapshot_identifier, bool(skip_final_snapshot))
+            check_final_snapshot(instance, final_db_snapshot_identifier, bool(skip_final_snapshot))
         deleted = super().delete_db_instance(
             db_instance_identifier,
             final_db_snapshot_identifier,
             skip_final_snapshot,
             delete_automated_backups,
         )
-        if instance.backed:
-            self.behind.stop(instance.address)
+        if instance.has_postgres:
+            self.postgres.stop(instance.address)
         return deleted
 
     def create_db_snapshot(
-        self, db_instance_identifier: str, *given: Any, **named: Any
+        self, db_instance_identifier: str, *args: Any, **kwargs: Any
     ) -> models.DBSnapshot:
-        """A snapshot has the master user's password, with all else that is in the database.
+        """Create a snapshot, which includes the master user's password.
 
-        RestoreDBInstanceFromDBSnapshot: what is made of it has one zone, and no protection.
+        RestoreDBInstanceFromDBSnapshot: a restored instance is in one zone and not protected.
         """
-        snapshot = super().create_db_snapshot(db_instance_identifier, *given, **named)
-        kept: Any = snapshot.database  # What is restored is made of its attributes.
-        kept.master_role = self._role(kept)
-        kept.multi_az = kept.deletion_protection = False
+        snapshot = super().create_db_snapshot(db_instance_identifier, *args, **kwargs)
+        copy: Any = snapshot.database  # moto restores an instance from the copy's attributes.
+        copy.restore_role = self._password_statement(copy)
+        copy.multi_az = copy.deletion_protection = False
         return snapshot
 
     def restore_db_instance_to_point_in_time(
         self, source_db_identifier: str, target_db_identifier: str, overrides: Any
     ) -> models.DBInstance:
-        """The point in time is always the latest one."""
+        """Restore an instance; any requested time counts as the latest restorable time."""
         source = cast(DBInstance, self.describe_db_instances(source_db_identifier)[0])
-        given = dict(overrides.items()) | {"master_role": self._role(source)}
+        settings = dict(overrides.items()) | {"restore_role": self._password_statement(source)}
         return super().restore_db_instance_to_point_in_time(
-            source_db_identifier, target_db_identifier, given
+            source_db_identifier, target_db_identifier, settings
         )
 
     def delete_db_parameter_group(self, db_parameter_group_name: str) -> models.DBParameterGroup:
-        """A group that an instance uses stays."""
+        """Refuse to delete a group that an instance uses."""
         self._must_be_unused("db_parameter_group_name", db_parameter_group_name, "DBParameterGroup")
         return super().delete_db_parameter_group(db_parameter_group_name)
 
     def delete_subnet_group(self, subnet_name: str) -> models.DBSubnetGroup:
-        """A group that an instance uses stays."""
+        """Refuse to delete a group that an instance uses."""
         self._must_be_unused("db_subnet_group", subnet_name, "DBSubnetGroup")
         return super().delete_subnet_group(subnet_name)
 
-    def modify_event_subscription(self, given: Mapping[str, Any]) -> models.EventSubscription:
-        """What is given replaces what was; what is not given stays."""
-        name = given["subscription_name"]
+    def modify_event_subscription(self, settings: Mapping[str, Any]) -> models.EventSubscription:
+        """Change the settings that the request names."""
+        name = settings["subscription_name"]
         if name not in self.event_subscriptions:
             raise SubscriptionNotFoundError(name)
         subscription = self.event_subscriptions[name]
         for key in ("sns_topic_arn", "source_type", "event_categories", "enabled"):
-            if given.get(key) is not None:
-                setattr(subscription, key, given[key])
+            if settings.get(key) is not None:
+                setattr(subscription, key, settings[key])
         return subscription
 
     def _subnet_group(self, name: str) -> models.DBSubnetGroup:
@@ -217,11 +217,17 @@ class Backend(models.RDSBackend):
             raise DBSubnetGroupNotFoundError(name)
         return self.subnet_groups[name]
 
-    def _role(self, instance: DBInstance) -> str | None:
-        return self.behind.role(instance.address) if instance.backed else None
+    def _password_statement(self, instance: DBInstance) -> str | None:
+        if not instance.has_postgres:
+            return None
+        return self.postgres.password_statement(instance.address)
 
     def _must_be_unused(self, attribute: str, name: str, kind: str) -> None:
-        users = [i for i, each in self.databases.items() if _group(each, attribute) == name]
+        users = [
+            identifier
+            for identifier, instance in self.databases.items()
+            if _group_name(instance, attribute) == name
+        ]
         if users:
             raise RDSClientError(
                 f"Invalid{kind}State{'Fault' if kind == 'DBSubnetGroup' else ''}",
@@ -230,29 +236,29 @@ class Backend(models.RDSBackend):
             )
 
 
-def _group(instance: models.DBInstance, attribute: str) -> str | None:
-    """Give the name of the group that an instance is in."""
-    group: Any = getattr(instance, attribute, None)  # Moto sets some only where they are given.
+def _group_name(instance: models.DBInstance, attribute: str) -> str | None:
+    """Return the name of the group that an instance is in."""
+    group: Any = getattr(instance, attribute, None)  # moto sets some only if the request does.
     name: str | None = getattr(group, "name", group)
     return name
 
 
 def _describe_parameters(self: RDSResponse) -> ActionResult:
-    """DescribeDBParameters: each with its source; those that were set have the source ``user``.
+    """DescribeDBParameters: return the parameters that were set, with the source ``user``.
 
-    AWS also lists the hundreds that were not, with the sources ``engine-default`` and ``system``.
+    AWS also lists hundreds of others, with the sources ``engine-default`` and ``system``.
     """
     name = self.params.get("DBParameterGroupName")
     groups = self.backend.describe_db_parameter_groups({"db_parameter_group_name": name})
     if not groups:
         raise DBParameterGroupNotFoundError(name)
-    shown = [
+    parameters = [
         {"ApplyType": "dynamic", "IsModifiable": True, "Source": "user"} | parameter
         for parameter in groups[0].parameters.values()
     ]
     if self.params.get("Source", "user") != "user":
-        shown = []
-    return ActionResult({"Parameters": shown})
+        parameters = []
+    return ActionResult({"Parameters": parameters})
 
 
 def _modify_subscription(self: RDSResponse) -> ActionResult:

@@ -1,7 +1,7 @@
-"""What Secrets Manager does after RotateSecret: four steps of a function, for one new version.
+"""The four steps that Secrets Manager runs after RotateSecret, for one new version.
 
-The local Secrets Manager of ``secrets_backend`` does not do them unless it is given a driver, so
-that whoever rotates decides how the function is run, and sees its errors.
+``services.secretsmanager`` runs them only if it has a driver. Without one, the caller of
+RotateSecret decides how to run the function, and sees its errors.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ Invoke = Callable[[Mapping[str, str]], None]
 
 
 class RotationIncompleteError(FinbaseError):
-    """All steps went well, and yet the new version is not the current one."""
+    """All steps succeeded, but the new version is not the current one."""
 
 
 def complete(client: Any, arn: str, invoke: Invoke, *, token: str) -> None:
-    """Do the steps of a rotation that RotateSecret has begun for the version ``token``.
+    """Run the steps of a rotation that RotateSecret has started for the version ``token``.
 
-    What ``invoke`` raises goes through. Raises ``RotationIncompleteError`` where the steps do not
-    end with that version as the current one.
+    Errors of ``invoke`` propagate. Raises ``RotationIncompleteError`` if the version is not
+    ``AWSCURRENT`` after the last step.
     """
     for step in STEPS:
         invoke(event(step, arn, token))
     labels = client.describe_secret(SecretId=arn)["VersionIdsToStages"]
     if "AWSCURRENT" not in labels.get(token, ()):
         raise RotationIncompleteError(
-            f"the rotation of {arn} has ended without its version becoming AWSCURRENT",
-            "let the function's finishSecret move that label",
+            f"the rotation of {arn} ended but its version is not AWSCURRENT",
+            "move that label in the finishSecret step of the function",
         )
 
 
 def event(step: str, arn: str, token: str) -> dict[str, str]:
-    """Make the event of a step, as the function gets it."""
+    """Return the event that the function receives for a step."""
     return {
         "Step": step,
         "SecretId": arn,

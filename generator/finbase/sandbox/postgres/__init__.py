@@ -1,0 +1,1 @@
+"""A real PostgreSQL server behind each primary instance of the local RDS."""

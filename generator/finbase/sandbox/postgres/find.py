@@ -1,0 +1,40 @@
+"""Find the programs of an installed PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from finbase.errors import FinbaseError
+
+__all__ = ["PostgresError", "find_postgres"]
+
+_PROGRAMS = ("initdb", "postgres", "psql")
+
+
+class PostgresError(FinbaseError):
+    """PostgreSQL is not installed, does not start, or refuses what it must accept."""
+
+
+def find_postgres() -> Path:
+    """Return the folder with ``initdb``, ``postgres`` and ``psql``.
+
+    The folder of ``postgres`` on PATH comes first, then Debian's installed versions, newest first.
+    Raises ``PostgresError`` if no folder has all three.
+    """
+    on_path = shutil.which("postgres")
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"),
+        key=lambda path: [int(number) for number in re.findall(r"\d+", path.parent.name)],
+        reverse=True,
+    )
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    for folder in folders + versions:
+        if all((folder / name).is_file() for name in _PROGRAMS):
+            return folder
+    raise PostgresError(
+        "PostgreSQL is not installed, and the password is rotated on a real server",
+        "install the package postgresql (apt-get install postgresql), or add the folder with "
+        "initdb, postgres and psql to PATH",
+    )
