@@ -17,13 +17,13 @@ JSON = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.sampled_from
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", '"{}"', "1", "[" * 100_000, "\x00"])
-def test_what_is_no_object_is_refused(text: str) -> None:
+def test_parse_refuses_non_objects(text: str) -> None:
     with pytest.raises(SecretError, match="the current version of the secret is not a JSON"):
         Credentials.parse(text, "current")
 
 
 @pytest.mark.parametrize("text", ['{"password": "Hidden"', '{"password": "Hidden"} x'])
-def test_broken_json_does_not_travel_with_the_error(text: str) -> None:
+def test_parse_error_omits_text(text: str) -> None:
     with pytest.raises(SecretError) as caught:
         Credentials.parse(text, "current")
     assert caught.value.__cause__ is None
@@ -51,23 +51,23 @@ def test_broken_json_does_not_travel_with_the_error(text: str) -> None:
         ("password", "pässword"),
     ],
 )
-def test_a_field_that_cannot_be_right_is_named_and_not_quoted(name: str, value: object) -> None:
+def test_parse_names_invalid_field(name: str, value: object) -> None:
     with pytest.raises(SecretError, match=rf"^'{name}' in the pending version .* (is|not) "):
         Credentials.parse(json.dumps(FIELDS | {name: value}), "pending")
 
 
 @pytest.mark.parametrize("name", ["engine", "host", "port", "dbname", "username", "password"])
-def test_a_missing_field_is_named(name: str) -> None:
+def test_parse_names_missing_field(name: str) -> None:
     fields = {key: value for key, value in FIELDS.items() if key != name}
     with pytest.raises(SecretError, match=f"'{name}'"):
         Credentials.parse(json.dumps(fields), "current")
 
 
-def test_the_password_is_not_shown() -> None:
+def test_repr_hides_password() -> None:
     assert "TheFirstPassword" not in f"{CREDENTIALS} {CREDENTIALS!r}"
 
 
-def test_another_password_changes_nothing_else() -> None:
+def test_with_password_keeps_rest() -> None:
     other = CREDENTIALS.with_password("Other")
     assert other.target == CREDENTIALS.target
     assert json.loads(other.text()) == FIELDS | {"password": "Other"}
@@ -75,9 +75,7 @@ def test_another_password_changes_nothing_else() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(list(FIELDS)), JSON), st.booleans())
-def test_any_object_is_credentials_or_an_error_that_names_a_field(
-    changes: dict[str, Any], whole: bool
-) -> None:
+def test_parse_any_object(changes: dict[str, Any], whole: bool) -> None:
     text = json.dumps(FIELDS | changes if whole else changes)
     told = ""
     try:
@@ -91,6 +89,6 @@ def test_any_object_is_credentials_or_an_error_that_names_a_field(
 
 
 @given(st.text())
-def test_any_text_is_credentials_or_an_error(text: str) -> None:
+def test_parse_any_text(text: str) -> None:
     with pytest.raises(SecretError):
         Credentials.parse(text, "current")

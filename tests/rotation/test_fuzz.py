@@ -241,14 +241,12 @@ def attempt(plan: dict[int, Edit], piece: int) -> str:
 
 @given(PLANS, st.integers(1, 400))
 @settings(max_examples=1500)
-def test_changed_messages_end_in_a_proved_login_or_an_error(
-    plan: dict[int, Edit], piece: int
-) -> None:
+def test_login_with_changed_messages(plan: dict[int, Edit], piece: int) -> None:
     attempt(plan, piece)
 
 
 @pytest.mark.soak
-def test_many_changed_messages_end_in_a_proved_login_or_an_error(
+def test_login_with_many_changed_messages(
     record_property: Callable[[str, object], None],
 ) -> None:
     outcomes: Counter[str] = Counter()
@@ -266,18 +264,18 @@ def test_many_changed_messages_end_in_a_proved_login_or_an_error(
 
 
 @pytest.mark.parametrize("piece", [1, 7, 65536])
-def test_the_genuine_server_logs_us_in_in_pieces_of_any_size(piece: int) -> None:
+def test_login_with_messages_in_pieces(piece: int) -> None:
     assert attempt({}, piece) == "logged in"
 
 
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("edit", [dropped, doubled, repeated, bent(6, 1), bent(8, 128), cut(7)])
-def test_no_part_of_the_proof_can_be_changed(number: int, edit: Edit) -> None:
+def test_login_requires_unchanged_proof(number: int, edit: Edit) -> None:
     assert attempt({number: edit}, 65536) == "refused"
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_notices_and_parameters_may_come_at_any_time(number: int) -> None:
+def test_login_ignores_notices(number: int) -> None:
     notice = framed(b"N", b"SNOTICE\0\0") + framed(b"S", b"a\0b\0") + framed(b"A", bytes(8))
     assert attempt({number: preceded(notice)}, 65536) == "logged in"
 
@@ -287,9 +285,7 @@ def test_notices_and_parameters_may_come_at_any_time(number: int) -> None:
 
 @pytest.mark.parametrize("kind", [b"N", b"S", b"A", b"D", b"T"])
 @pytest.mark.parametrize("number", [0, 5, 9])
-def test_a_flood_of_the_largest_messages_takes_neither_memory_nor_time(
-    kind: bytes, number: int
-) -> None:
+def test_login_limits_memory_and_time(kind: bytes, number: int) -> None:
     keys()
     tracemalloc.start()
     try:
@@ -301,7 +297,7 @@ def test_a_flood_of_the_largest_messages_takes_neither_memory_nor_time(
     assert peak < 10 * wire.MAX_MESSAGE
 
 
-def test_a_trickle_without_end_ends_at_the_deadline() -> None:
+def test_login_trickle_ends_at_deadline() -> None:
     """A byte for every read: neither the size nor the number of messages stops this one."""
     server = Server({0: flooded(b"N", wire.MAX_MESSAGE - 4)}, piece=1)
     with pytest.MonkeyPatch.context() as monkeypatch:  # noqa: SIM117
@@ -312,7 +308,7 @@ def test_a_trickle_without_end_ends_at_the_deadline() -> None:
 
 
 @given(st.binary(max_size=80) | st.from_regex(rb"r=[!-~]{0,30},s=[A-Za-z0-9+/=]{0,30},i=\d{0,12}"))
-def test_no_challenge_makes_the_client_stumble(challenge: bytes) -> None:
+def test_any_challenge(challenge: bytes) -> None:
     exchange = scram.Exchange(PASSWORD, nonce="abc")
     with pytest.raises(scram.ScramError):
         exchange.final(challenge.replace(b"r=abc", b"r=ab"))
@@ -320,7 +316,7 @@ def test_no_challenge_makes_the_client_stumble(challenge: bytes) -> None:
 
 @given(st.binary(max_size=60))
 @example(b"v=")
-def test_no_outcome_but_the_signature_is_a_proof(outcome: bytes) -> None:
+def test_any_outcome(outcome: bytes) -> None:
     exchange = scram.Exchange(PASSWORD, nonce="abc")
     with pytest.raises(scram.ScramError):
         exchange.verify(outcome)  # before anything was proved

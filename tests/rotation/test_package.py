@@ -56,7 +56,7 @@ def task(archive: bytes, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_zip_holds_the_source_and_the_roots(archive: bytes) -> None:
+def test_zip_has_source_and_roots(archive: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
         names = zipped.namelist()
     assert [name for name in names if not name.startswith("ca/")] == [
@@ -70,7 +70,7 @@ def test_the_zip_holds_the_source_and_the_roots(archive: bytes) -> None:
     assert all(name.endswith(".pem") for name in names if name.startswith("ca/"))
 
 
-def test_the_unpacked_handler_runs(task: Path, tmp_path: Path) -> None:
+def test_zip_handler_runs(task: Path, tmp_path: Path) -> None:
     runtime = tmp_path / "runtime"
     (runtime / "botocore").mkdir(parents=True)
     (runtime / "boto3.py").write_text(BOTO3)

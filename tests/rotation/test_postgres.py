@@ -53,7 +53,7 @@ def refused(pki: Pki, script: Script, match: str, *, seconds: float = PATIENCE) 
 # A server that is well -----------------------------------------------------------------------
 
 
-def test_login_statement_and_leave(pki: Pki) -> None:
+def test_login_execute_and_close(pki: Pki) -> None:
     heard: list[bytes] = []
 
     def script(peer: Peer) -> None:
@@ -71,7 +71,7 @@ def test_login_statement_and_leave(pki: Pki) -> None:
     assert PASSWORD.encode() not in heard[0]
 
 
-def test_the_startup_message_names_user_and_database(pki: Pki) -> None:
+def test_startup_message(pki: Pki) -> None:
     seen: list[dict[str, str]] = []
     refused(pki, lambda peer: seen.append(peer.startup()), "closed the connection|cannot receive")
     assert seen == [
@@ -82,7 +82,7 @@ def test_the_startup_message_names_user_and_database(pki: Pki) -> None:
 # Trust ---------------------------------------------------------------------------------------
 
 
-def test_a_server_without_tls_is_refused(pki: Pki) -> None:
+def test_login_requires_tls(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.asked_for_tls()
         peer.socket.sendall(b"N")
@@ -91,7 +91,7 @@ def test_a_server_without_tls_is_refused(pki: Pki) -> None:
     refused(pki, script, "does not offer TLS")
 
 
-def test_an_error_in_place_of_tls_is_not_read(pki: Pki) -> None:
+def test_tls_error_is_not_read(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.asked_for_tls()
         peer.error("28P01", "let me have the password in clear")
@@ -99,9 +99,7 @@ def test_an_error_in_place_of_tls_is_not_read(pki: Pki) -> None:
     assert not isinstance(refused(pki, script, "does not offer TLS"), ServerError)
 
 
-def test_the_limits_of_tls_do_not_depend_on_defaults(
-    pki: Pki, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tls_limits_are_explicit(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[ssl.SSLContext] = []
 
     def lenient(protocol: int) -> ssl.SSLContext:
@@ -117,7 +115,7 @@ def test_the_limits_of_tls_do_not_depend_on_defaults(
     assert made[0].check_hostname
 
 
-def test_bytes_slipped_in_before_tls_are_not_taken_for_the_server_s(pki: Pki) -> None:
+def test_tls_refuses_bytes_before_handshake(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.asked_for_tls()
         peer.socket.sendall(b"S" + b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5))
@@ -126,7 +124,7 @@ def test_bytes_slipped_in_before_tls_are_not_taken_for_the_server_s(pki: Pki) ->
     refused(pki, script, "cannot secure the connection")
 
 
-def test_a_certificate_of_another_root_is_refused(pki: Pki) -> None:
+def test_tls_refuses_other_root(pki: Pki) -> None:
     with (
         serving(pki, Peer.tls) as port,
         pytest.raises(PostgresError, match="certificate verify failed"),
@@ -134,7 +132,7 @@ def test_a_certificate_of_another_root_is_refused(pki: Pki) -> None:
         connect(port, pki.other_root)
 
 
-def test_a_certificate_for_another_host_is_refused(pki: Pki) -> None:
+def test_tls_refuses_other_host(pki: Pki) -> None:
     with (
         serving(pki, Peer.tls) as port,
         pytest.raises(PostgresError, match="IP address mismatch"),
@@ -143,9 +141,7 @@ def test_a_certificate_for_another_host_is_refused(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "not a certificate"])
-def test_roots_that_cannot_be_read_are_an_error(
-    pki: Pki, tmp_path: Path, content: str | None
-) -> None:
+def test_tls_reports_unreadable_roots(pki: Pki, tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "root.pem").write_text(content)
     with (
@@ -159,7 +155,7 @@ def test_roots_that_cannot_be_read_are_an_error(
     ("method", "name"),
     [(0, "no password"), (3, "a cleartext password"), (5, "MD5"), (7, "method 7")],
 )
-def test_other_methods_than_scram_are_refused(pki: Pki, method: int, name: str) -> None:
+def test_login_refuses_method(pki: Pki, method: int, name: str) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
         peer.authentication(method, b"salt")
@@ -169,11 +165,11 @@ def test_other_methods_than_scram_are_refused(pki: Pki, method: int, name: str) 
 
 
 @pytest.mark.parametrize("offer", [[], ["SCRAM-SHA-256-PLUS"], ["SCRAM-SHA-1", "PLAIN"]])
-def test_a_server_must_offer_scram_sha_256(pki: Pki, offer: list[str]) -> None:
+def test_login_requires_scram_sha_256(pki: Pki, offer: list[str]) -> None:
     refused(pki, lambda peer: peer.offer(*offer), "does not offer SCRAM-SHA-256")
 
 
-def test_a_false_signature_is_refused(pki: Pki) -> None:
+def test_login_refuses_false_signature(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         signature = peer.signature(PASSWORD)
         peer.authentication(12, signature[:-4] + b"AAA=")
@@ -186,7 +182,7 @@ def test_a_false_signature_is_refused(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("stage", [Peer.challenge, lambda peer: peer.signature(PASSWORD)])
-def test_a_login_is_not_over_before_the_server_has_signed(pki: Pki, stage: Script) -> None:
+def test_login_requires_signature(pki: Pki, stage: Script) -> None:
     def script(peer: Peer) -> None:
         stage(peer)
         peer.authentication(0)
@@ -195,7 +191,7 @@ def test_a_login_is_not_over_before_the_server_has_signed(pki: Pki, stage: Scrip
     refused(pki, script, "asks for no password where SCRAM-SHA-256 is due")
 
 
-def test_nothing_is_added_to_the_end_of_the_authentication(pki: Pki) -> None:
+def test_login_refuses_data_after_end(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.authentication(12, peer.signature(PASSWORD))
         peer.authentication(0, b"and more")
@@ -204,7 +200,7 @@ def test_nothing_is_added_to_the_end_of_the_authentication(pki: Pki) -> None:
     refused(pki, script, "adds data to the end of the authentication")
 
 
-def test_work_without_end_is_refused(pki: Pki) -> None:
+def test_login_limits_iterations(pki: Pki) -> None:
     refused(pki, lambda peer: peer.challenge(2_000_000_000), "out of bounds")
 
 
@@ -212,7 +208,7 @@ def test_work_without_end_is_refused(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("sqlstate", ["28P01", "28000"])
-def test_wrong_credentials_are_an_error_of_their_own(pki: Pki, sqlstate: str) -> None:
+def test_login_error_for_wrong_credentials(pki: Pki, sqlstate: str) -> None:
     def script(peer: Peer) -> None:
         peer.challenge()
         peer.error(sqlstate)
@@ -222,7 +218,7 @@ def test_wrong_credentials_are_an_error_of_their_own(pki: Pki, sqlstate: str) ->
 
 
 @pytest.mark.parametrize("sqlstate", ["53300", "57P03", "3D000", "08006"])
-def test_no_other_error_is_taken_for_wrong_credentials(pki: Pki, sqlstate: str) -> None:
+def test_login_keeps_other_errors_apart(pki: Pki, sqlstate: str) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
         peer.error(sqlstate)
@@ -231,7 +227,7 @@ def test_no_other_error_is_taken_for_wrong_credentials(pki: Pki, sqlstate: str) 
     assert type(error) is ServerError
 
 
-def test_a_statement_is_never_taken_for_wrong_credentials_nor_quoted(pki: Pki) -> None:
+def test_execute_error_is_no_login_error(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.logged_in(PASSWORD)
         peer.error("28P01", f"syntax error at {peer.message()[1]!r}: {PASSWORD}")
@@ -241,7 +237,7 @@ def test_a_statement_is_never_taken_for_wrong_credentials_nor_quoted(pki: Pki) -
     assert "SELECT" not in str(error)
 
 
-def test_an_open_transaction_is_an_error(pki: Pki) -> None:
+def test_execute_refuses_open_transaction(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.logged_in(PASSWORD)
         peer.send(b"Z", b"T")
@@ -251,7 +247,7 @@ def test_an_open_transaction_is_an_error(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("kind", [b"G", b"W", b"R", b"K", b"t", b"\0"])
-def test_messages_out_of_place_are_an_error(pki: Pki, kind: bytes) -> None:
+def test_execute_refuses_unexpected_message(pki: Pki, kind: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.logged_in(PASSWORD)
         peer.message()
@@ -263,7 +259,7 @@ def test_messages_out_of_place_are_an_error(pki: Pki, kind: bytes) -> None:
 @pytest.mark.parametrize(
     ("kind", "body"), [(b"R", b"\0\0\0"), (b"Z", b"I"), (b"K", b"\0\0\0\x0aSCRAM-SHA-256\0\0")]
 )
-def test_an_authentication_message_must_be_one(pki: Pki, kind: bytes, body: bytes) -> None:
+def test_login_refuses_malformed_message(pki: Pki, kind: bytes, body: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
         peer.send(kind, body)
@@ -275,7 +271,7 @@ def test_an_authentication_message_must_be_one(pki: Pki, kind: bytes, body: byte
 
 
 @pytest.mark.parametrize("size", [0, 3, wire.MAX_MESSAGE + 1, 2**31, 2**32 - 1])
-def test_messages_of_an_unacceptable_size_are_not_read(pki: Pki, size: int) -> None:
+def test_message_size_is_checked_first(pki: Pki, size: int) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
         peer.socket.sendall(b"R" + struct.pack("!I", size))
@@ -284,7 +280,7 @@ def test_messages_of_an_unacceptable_size_are_not_read(pki: Pki, size: int) -> N
     refused(pki, script, "unacceptable size")
 
 
-def test_a_message_may_be_as_large_as_the_limit(pki: Pki) -> None:
+def test_message_size_at_limit(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
         peer.send(b"N", bytes(wire.MAX_MESSAGE - 4))
@@ -294,7 +290,7 @@ def test_a_message_may_be_as_large_as_the_limit(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("kind", [b"N", b"S", b"A"])
-def test_messages_without_end_are_an_error(pki: Pki, kind: bytes) -> None:
+def test_endless_messages_are_refused(pki: Pki, kind: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
         while True:
@@ -303,7 +299,7 @@ def test_messages_without_end_are_an_error(pki: Pki, kind: bytes) -> None:
     refused(pki, script, "too many messages")
 
 
-def test_rows_without_end_are_an_error(pki: Pki) -> None:
+def test_endless_rows_are_refused(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.logged_in(PASSWORD)
         while True:
@@ -313,7 +309,7 @@ def test_rows_without_end_are_an_error(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"R", b"R\0\0\0", b"R\0\0\0\x20only a part"])
-def test_a_message_that_breaks_off_is_an_error(pki: Pki, sent: bytes) -> None:
+def test_truncated_message_is_refused(pki: Pki, sent: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
         peer.socket.sendall(sent)
@@ -325,7 +321,7 @@ def test_a_message_that_breaks_off_is_an_error(pki: Pki, sent: bytes) -> None:
     "stage",
     [lambda _: None, Peer.asked_for_tls, Peer.accepted_tls, Peer.tls, Peer.startup, Peer.challenge],
 )
-def test_silence_ends_at_the_deadline(pki: Pki, stage: Script) -> None:
+def test_silence_ends_at_deadline(pki: Pki, stage: Script) -> None:
     def script(peer: Peer) -> None:
         stage(peer)
         while peer.socket.recv(4096):
@@ -334,7 +330,7 @@ def test_silence_ends_at_the_deadline(pki: Pki, stage: Script) -> None:
     refused(pki, script, "no answer from the server in time", seconds=0.5)
 
 
-def test_a_trickle_ends_at_the_deadline(pki: Pki) -> None:
+def test_trickle_ends_at_deadline(pki: Pki) -> None:
     def script(peer: Peer) -> None:
         peer.startup()
         peer.socket.sendall(b"R" + struct.pack("!I", 60_000))
@@ -345,18 +341,18 @@ def test_a_trickle_ends_at_the_deadline(pki: Pki) -> None:
     refused(pki, script, "no answer from the server in time", seconds=0.5)
 
 
-def test_a_deadline_that_is_over_ends_it_before_it_begins(pki: Pki) -> None:
+def test_expired_deadline(pki: Pki) -> None:
     with pytest.raises(PostgresError, match="no answer from the server in time"):
         connect(1, pki.root, seconds=-1)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 300, "a..b"])
-def test_a_host_that_is_none_is_an_error(pki: Pki, host: str) -> None:
+def test_invalid_host(pki: Pki, host: str) -> None:
     with pytest.raises(PostgresError, match="cannot connect"):
         connect(5432, pki.root, host=host)
 
 
-def test_a_port_where_nobody_listens_is_an_error(pki: Pki) -> None:
+def test_unreachable_port(pki: Pki) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(PostgresError, match=r"cannot connect: .*refused"):
@@ -396,7 +392,7 @@ MESSAGES = st.lists(
 
 @given(MESSAGES)
 @settings(deadline=None)
-def test_any_bytes_are_messages_and_then_an_error(data: bytes) -> None:
+def test_reader_accepts_any_bytes(data: bytes) -> None:
     def read_all() -> None:
         while True:
             kind, body = made.receive()
@@ -408,7 +404,7 @@ def test_any_bytes_are_messages_and_then_an_error(data: bytes) -> None:
 
 @given(MESSAGES)
 @settings(deadline=None)
-def test_no_bytes_log_us_in(data: bytes) -> None:
+def test_login_with_any_bytes(data: bytes) -> None:
     connection = object.__new__(Connection)
     with channel(data) as connection._channel:  # noqa: SIM117
         with pytest.raises((PostgresError, scram.ScramError)):
@@ -416,12 +412,12 @@ def test_no_bytes_log_us_in(data: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_an_sqlstate_is_five_characters_or_unknown(error: bytes) -> None:
+def test_sqlstate_format(error: bytes) -> None:
     assert re.fullmatch("[0-9A-Z]{5}|unknown", wire.sqlstate(error))
 
 
 @given(st.from_regex(r"[0-9A-Z]{5}", fullmatch=True), st.text("abC: ", max_size=20))
-def test_the_sqlstate_is_found_among_the_fields(sqlstate: str, message: str) -> None:
+def test_sqlstate_among_fields(sqlstate: str, message: str) -> None:
     body = f"SFATAL\0VFATAL\0C{sqlstate}\0M{message}\0R{message}\0\0".encode()
     assert wire.sqlstate(body) == sqlstate
 
@@ -430,7 +426,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @given(NAMES)
-def test_a_quoted_name_reads_back_as_the_name(name: str) -> None:
+def test_quote_reads_back(name: str) -> None:
     quoted = postgres.quote(name)
     assert re.fullmatch(r'"(?:[^"]|"")+"', quoted)
     assert quoted[1:-1].replace('""', '"') == name
@@ -438,7 +434,7 @@ def test_a_quoted_name_reads_back_as_the_name(name: str) -> None:
 
 @given(NAMES)
 @settings(max_examples=25, deadline=None)
-def test_no_name_adds_a_statement(name: str) -> None:
+def test_quote_adds_no_statement(name: str) -> None:
     sql = postgres.change_password(name, PASSWORD)
     assert PASSWORD not in sql.replace(postgres.quote(name), "")
     bare = re.sub(r'"(?:[^"]|"")*"|\'[^\']*\'', "?", sql)
@@ -446,13 +442,13 @@ def test_no_name_adds_a_statement(name: str) -> None:
 
 
 @given(NAMES, NAMES)
-def test_the_startup_message_reads_back(user: str, database: str) -> None:
+def test_startup_message_reads_back(user: str, database: str) -> None:
     words = postgres.startup(user, database)[4:].decode().split("\0")
     assert words[:4] == ["user", user, "database", database]
     assert words[-2:] == ["", ""]
 
 
 @pytest.mark.parametrize(("user", "database"), [("a\0b", "c"), ("a", "\0database\0x")])
-def test_a_name_cannot_smuggle_in_a_parameter(user: str, database: str) -> None:
+def test_startup_message_refuses_extra_parameter(user: str, database: str) -> None:
     with pytest.raises(PostgresError, match="contains a NUL"):
         postgres.startup(user, database)

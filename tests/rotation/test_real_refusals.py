@@ -28,13 +28,13 @@ def quoted(role: str) -> str:
 # Trust ---------------------------------------------------------------------------------------
 
 
-def test_a_server_of_another_authority_is_refused(stage: Stage) -> None:
+def test_refuses_other_authority(stage: Stage) -> None:
     error = stage.fail("certificate verify failed", region="xx-other-1")
     assert error.kind == "PostgresError"
     stage.heal()
 
 
-def test_a_region_without_roots_is_refused_with_the_way_to_add_them(stage: Stage) -> None:
+def test_refuses_region_without_roots(stage: Stage) -> None:
     stage.fail(
         "no CA roots for the region 'xx-nowhere-1': add ca/xx-nowhere-1.pem as ca/README",
         region="xx-nowhere-1",
@@ -42,7 +42,7 @@ def test_a_region_without_roots_is_refused_with_the_way_to_add_them(stage: Stage
     stage.heal()
 
 
-def test_a_certificate_of_another_host_is_refused(stage: Stage, pki: Pki) -> None:
+def test_refuses_certificate_of_other_host(stage: Stage, pki: Pki) -> None:
     stage.server.write_file("data/elsewhere.pem", pki.root.with_name("elsewhere.pem").read_text())
     settings = "ssl_cert_file = 'elsewhere.pem'\nssl_key_file = 'elsewhere.pem'\n"
     trouble = stage.server.reconfigured(settings=settings)
@@ -50,12 +50,12 @@ def test_a_certificate_of_another_host_is_refused(stage: Stage, pki: Pki) -> Non
     stage.heal()
 
 
-def test_an_address_in_place_of_the_name_is_refused(stage: Stage) -> None:
+def test_refuses_address_as_host(stage: Stage) -> None:
     stage.rewrite(host="127.0.0.1")
     stage.fail("IP address mismatch")
 
 
-def test_a_server_without_tls_is_refused(stage: Stage) -> None:
+def test_refuses_server_without_tls(stage: Stage) -> None:
     trouble = stage.server.reconfigured(settings="ssl = off\n")
     stage.fail("the server does not offer TLS", trouble)
     stage.heal()
@@ -64,16 +64,14 @@ def test_a_server_without_tls_is_refused(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("method", "asked"), [("password", "a cleartext password"), ("trust", "no password")]
 )
-def test_a_server_that_asks_for_something_else_than_scram_is_refused(
-    stage: Stage, method: str, asked: str
-) -> None:
+def test_refuses_other_method_than_scram(stage: Stage, method: str, asked: str) -> None:
     access = f"hostssl {stage.database} all 127.0.0.1/32 {method}\n"
     trouble = stage.server.reconfigured(access=access)
     stage.fail(f"asks for {asked} where SCRAM-SHA-256 is due; refused", trouble)
     stage.heal()
 
 
-def test_a_server_that_asks_for_md5_is_refused(stage: Stage) -> None:
+def test_refuses_md5(stage: Stage) -> None:
     stage.server.query(
         f"SET password_encryption = 'md5'; ALTER ROLE {quoted(stage.role)} PASSWORD '{FIRST}'"
     )
@@ -113,7 +111,7 @@ def changed(stage: Stage, sql: str, back: str) -> Iterator[None]:
     ],
     ids=["too many connections", "closed database", "read-only"],
 )
-def test_what_the_server_refuses_is_told_and_not_taken_for_a_wrong_password(
+def test_server_error_is_no_wrong_password(
     stage: Stage, sql: str, back: str, sqlstate: str
 ) -> None:
     trouble = changed(stage, sql, back)
@@ -122,20 +120,20 @@ def test_what_the_server_refuses_is_told_and_not_taken_for_a_wrong_password(
     stage.heal()
 
 
-def test_a_role_that_may_not_log_in_is_told_with_the_way_out(stage: Stage) -> None:
+def test_role_without_login(stage: Stage) -> None:
     with changed(stage, "ALTER ROLE {role} NOLOGIN", "ALTER ROLE {role} LOGIN"):
         stage.fail("accepts the password of no version of the secret: .* or may not log in")
     stage.heal()
 
 
-def test_a_password_that_was_changed_elsewhere_is_told_with_the_way_out(stage: Stage) -> None:
+def test_password_changed_elsewhere(stage: Stage) -> None:
     role = quoted(stage.role)
     with changed(stage, f"ALTER ROLE {role} PASSWORD 'x'", f"ALTER ROLE {role} PASSWORD '{FIRST}'"):
         stage.fail("it was changed elsewhere.* Set the role's password to that of the current")
     stage.heal()
 
 
-def test_a_role_that_somebody_is_changing_is_not_waited_for(stage: Stage) -> None:
+def test_locked_role_is_an_error(stage: Stage) -> None:
     stage.rotate_upto("createSecret")
     holder = subprocess.Popen(
         [stage.server.binaries / "psql", "-X", "-q"],
@@ -161,14 +159,14 @@ def test_a_role_that_somebody_is_changing_is_not_waited_for(stage: Stage) -> Non
     stage.heal()
 
 
-def test_a_server_that_is_away_is_an_error_at_once(stage: Stage) -> None:
+def test_stopped_server_is_an_error_at_once(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     stage.rewrite(port=port)
     stage.fail("cannot connect: .*refused")
 
 
-def test_a_server_that_keeps_silent_is_an_error_before_the_function_s_time_is_up(
+def test_silent_server_times_out_early(
     stage: Stage,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -178,7 +176,7 @@ def test_a_server_that_keeps_silent_is_an_error_before_the_function_s_time_is_up
     assert time.monotonic() - began < 5
 
 
-def test_an_outage_after_the_change_is_an_error_that_heals(stage: Stage) -> None:
+def test_outage_after_change_heals(stage: Stage) -> None:
     """The password of the current version is dead by then, and the new one is not current yet."""
     stage.rotate_upto("setSecret")
     with changed(
@@ -249,9 +247,7 @@ def floods(peer: Peer) -> None:
         *("too few iterations", "too many iterations", "lies", "floods"),
     ],
 )
-def test_a_hostile_server_learns_and_changes_nothing(
-    stage: Stage, pki: Pki, script: Script, match: str
-) -> None:
+def test_hostile_server_learns_nothing(stage: Stage, pki: Pki, script: Script, match: str) -> None:
     heard: list[bytes] = []
 
     def recorded(peer: Peer) -> None:
@@ -291,12 +287,12 @@ def cut_anywhere(stage: Stage, places: range) -> Counter[str]:
     return outcomes
 
 
-def test_a_connection_that_breaks_off_anywhere_heals(stage: Stage) -> None:
+def test_broken_connection_heals(stage: Stage) -> None:
     cut_anywhere(stage, range(0, 3000, 230))
 
 
 @pytest.mark.soak
-def test_a_connection_that_breaks_off_at_one_byte_in_eleven_heals(
+def test_broken_connection_heals_sampled(
     stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
     outcomes = cut_anywhere(stage, range(SEED % 11, 3000, 11))

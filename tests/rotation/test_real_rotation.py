@@ -47,7 +47,7 @@ killed_anywhere = pytest.mark.parametrize(
 # A rotation ----------------------------------------------------------------------------------
 
 
-def test_the_old_password_is_refused_and_the_new_one_works(stage: Stage) -> None:
+def test_rotation_replaces_password(stage: Stage) -> None:
     assert stage.accepts(FIRST)
     token = stage.rotate()
     stage.assert_rotated(token, FIRST)
@@ -55,7 +55,7 @@ def test_the_old_password_is_refused_and_the_new_one_works(stage: Stage) -> None
     stage.assert_silent()
 
 
-def test_three_rotations_in_a_row(stage: Stage) -> None:
+def test_rotation_three_times(stage: Stage) -> None:
     for _ in range(3):
         before = stage.password()
         stage.assert_rotated(stage.rotate(), before)
@@ -63,7 +63,7 @@ def test_three_rotations_in_a_row(stage: Stage) -> None:
     stage.assert_silent()
 
 
-def test_a_pending_label_that_stays_on_the_current_version_stops_no_rotation(stage: Stage) -> None:
+def test_rotation_with_pending_on_current(stage: Stage) -> None:
     """AWS takes the label off with the move of AWSCURRENT, but has been seen not to."""
     token = stage.rotate()
     stage.client.update_secret_version_stage(
@@ -84,13 +84,13 @@ def test_a_pending_label_that_stays_on_the_current_version_stops_no_rotation(sta
         "current_user",
     ],
 )
-def test_any_role_name_is_a_name(make_stage: Callable[..., Stage], role: str) -> None:
+def test_rotation_of_any_role_name(make_stage: Callable[..., Stage], role: str) -> None:
     stage = make_stage(role=role)
     stage.assert_rotated(stage.rotate(), FIRST)
     stage.assert_silent()
 
 
-def test_every_step_twice_is_harmless(stage: Stage) -> None:
+def test_every_step_twice(stage: Stage) -> None:
     def twice(event: Mapping[str, str]) -> None:
         stage.invoke(event)
         before = stage.state(), stage.labels(), stage.passwords()
@@ -102,14 +102,14 @@ def test_every_step_twice_is_harmless(stage: Stage) -> None:
     stage.assert_silent()
 
 
-def test_a_rotation_twice_is_the_rotation_once(stage: Stage) -> None:
+def test_rotation_twice_with_same_token(stage: Stage) -> None:
     token = stage.rotate()
     before = stage.state()
     assert stage.rotate(token) == token
     assert stage.state() == before
 
 
-def test_setting_a_rotation_up_tests_the_login_and_changes_nothing(stage: Stage) -> None:
+def test_check_changes_nothing(stage: Stage) -> None:
     before = stage.state(), stage.labels()
     check(stage.client, stage.secret, stage.invoke)
     assert (stage.state(), stage.labels()) == before
@@ -123,9 +123,7 @@ def test_setting_a_rotation_up_tests_the_login_and_changes_nothing(stage: Stage)
 
 
 @killed_anywhere
-def test_a_rotation_that_is_killed_heals_when_it_runs_again(
-    stage: Stage, step: str, place: str
-) -> None:
+def test_killed_rotation_heals_when_repeated(stage: Stage, step: str, place: str) -> None:
     token = str(uuid.uuid4())
     with pytest.raises(FunctionKilledError):
         stage.rotate(token, at=step, die=place)
@@ -136,9 +134,7 @@ def test_a_rotation_that_is_killed_heals_when_it_runs_again(
 
 
 @killed_anywhere
-def test_a_rotation_that_is_killed_and_abandoned_heals_with_the_next_one(
-    stage: Stage, step: str, place: str
-) -> None:
+def test_abandoned_rotation_heals_with_next(stage: Stage, step: str, place: str) -> None:
     """Somebody takes the label off, as AWS says to do, and another rotation is begun."""
     with pytest.raises(FunctionKilledError):
         stage.rotate(at=step, die=place)
@@ -151,7 +147,7 @@ def test_a_rotation_that_is_killed_and_abandoned_heals_with_the_next_one(
     stage.assert_silent()
 
 
-def test_an_abandoned_version_that_is_still_pending_is_taken_up(stage: Stage) -> None:
+def test_abandoned_pending_version_is_continued(stage: Stage) -> None:
     token = str(uuid.uuid4())
     with pytest.raises(FunctionKilledError):
         stage.rotate(token, at="setSecret", die="after ALTER ROLE")
@@ -172,7 +168,7 @@ def test_two_abandoned_rotations_heal(stage: Stage) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("abandoned", [False, True], ids=["run again", "abandoned"])
-def test_a_rotation_that_is_killed_between_any_two_events_heals(
+def test_rotation_killed_between_steps_heals(
     stage: Stage, abandoned: bool, record_property: Callable[[str, object], None]
 ) -> None:
     """At every call of Secrets Manager and every message to or from PostgreSQL, one by one."""
@@ -202,7 +198,7 @@ def test_a_rotation_that_is_killed_between_any_two_events_heals(
 # Nothing in clear ----------------------------------------------------------------------------
 
 
-def test_no_password_crosses_even_inside_tls(stage: Stage, pki: Pki) -> None:
+def test_no_password_on_the_wire(stage: Stage, pki: Pki) -> None:
     """A proxy that has the server's certificate reads along, both ways."""
     with recording(pki, stage.server.port) as (port, heard):
         stage.rewrite(port=port)
@@ -215,7 +211,7 @@ def test_no_password_crosses_even_inside_tls(stage: Stage, pki: Pki) -> None:
         assert password.encode() not in everything
 
 
-def test_the_server_s_own_log_has_the_verifier_alone(stage: Stage) -> None:
+def test_server_log_has_verifier_only(stage: Stage) -> None:
     stage.rotate()
     lines = [line for line in stage.server.log().splitlines() if stage.database in line]
     changes = [line for line in lines if "ALTER ROLE" in line]
@@ -226,7 +222,7 @@ def test_the_server_s_own_log_has_the_verifier_alone(stage: Stage) -> None:
     assert not [secret for secret in stage.passwords() - {FIRST} if secret in stage.server.log()]
 
 
-def test_the_verifier_stays_scram_where_the_server_would_write_md5(stage: Stage) -> None:
+def test_verifier_is_scram_despite_md5_setting(stage: Stage) -> None:
     with stage.server.reconfigured(settings="password_encryption = 'md5'\n"):
         token = stage.rotate()
     stage.assert_rotated(token, FIRST)
@@ -236,7 +232,7 @@ def test_the_verifier_stays_scram_where_the_server_would_write_md5(stage: Stage)
 # The server of the tests ---------------------------------------------------------------------
 
 
-def test_a_server_ends_with_its_block_also_when_that_fails(pki: Pki) -> None:
+def test_running_stops_server_after_error(pki: Pki) -> None:
     with pytest.raises(ZeroDivisionError):  # noqa: SIM117, PT012
         with real_postgres.running(pki.root.with_name("server.pem")) as server:
             assert server.query("SELECT 1") == "1"
@@ -246,9 +242,7 @@ def test_a_server_ends_with_its_block_also_when_that_fails(pki: Pki) -> None:
     assert not server.home.exists()
 
 
-def test_a_server_that_does_not_start_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_running_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     mkdtemp = tempfile.mkdtemp
 
@@ -266,14 +260,14 @@ def test_a_server_that_does_not_start_leaves_nothing(
     assert [Path(folder).exists() for folder in made] == [False]
 
 
-def test_without_postgresql_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_postgres_names_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
     with pytest.raises(PostgresError, match="install the package postgresql"):
         find_postgres()
 
 
-def test_the_newest_version_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_find_postgres_prefers_newest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = []
     for version in ("9.6", "15", "17"):
         folder = tmp_path / version / "bin"
@@ -286,7 +280,7 @@ def test_the_newest_version_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert find_postgres() == tmp_path / "17" / "bin"
 
 
-def test_the_server_takes_scram_over_tls_on_loopback_alone(server: Postgres) -> None:
+def test_server_requires_scram_tls_loopback(server: Postgres) -> None:
     assert server.query("SHOW listen_addresses") == "127.0.0.1"
     rules = server.query("SELECT type, database, address, auth_method FROM pg_hba_file_rules")
     assert rules == "hostssl|{all}|127.0.0.1|scram-sha-256"

@@ -50,7 +50,7 @@ def set_version(project: Path, version: str) -> None:
     stack.write_text(text)
 
 
-def test_a_region_is_added_by_its_file_and_a_release(project: Path) -> None:
+def test_region_added_by_release(project: Path) -> None:
     set_version(project, "99.0.0")
     (told,) = noted(project)
     assert told.note

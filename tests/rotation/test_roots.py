@@ -47,31 +47,31 @@ def row(pem: str) -> str:
     return f"| {common_name(certificate)} | {until:%Y-%m-%d} | `{fingerprint}` |"
 
 
-def test_the_folder_holds_roots_and_their_readme_only() -> None:
+def test_folder_has_roots_and_readme() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {"README.md", *(f"{r}.pem" for r in REGIONS)}
     assert "eu-west-1" in REGIONS
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_region_has_the_three_roots_of_the_first_generation(region: str) -> None:
+def test_region_has_three_roots(region: str) -> None:
     names = [common_name(decoded(pem)) for pem in certificates(FOLDER / f"{region}.pem")]
     assert names == [f"Amazon RDS {region} Root CA {a} G1" for a in ALGORITHMS]
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_file_holds_certificates_and_their_names_only(region: str) -> None:
+def test_file_has_certificates_and_names(region: str) -> None:
     rest = CERTIFICATE.sub("", (FOLDER / f"{region}.pem").read_text(encoding="ascii"))
     assert rest == "".join(f"# Amazon RDS {region} Root CA {a} G1\n" for a in ALGORITHMS)
 
 
-def test_the_readme_lists_every_root_as_it_is() -> None:
+def test_readme_lists_roots() -> None:
     rows = [row(pem) for region in REGIONS for pem in certificates(FOLDER / f"{region}.pem")]
     listed = re.findall(r"^\| Amazon RDS .*$", (FOLDER / "README.md").read_text(), re.MULTILINE)
     assert listed == rows
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_root_has_signed_itself_with_the_key_that_its_name_says(region: str) -> None:
+def test_root_is_self_signed(region: str) -> None:
     pems = certificates(FOLDER / f"{region}.pem")
     for pem, algorithm in zip(pems, ALGORITHMS, strict=True):
         certificate = x509.load_pem_x509_certificate(pem.encode())
@@ -82,7 +82,7 @@ def test_a_root_has_signed_itself_with_the_key_that_its_name_says(region: str) -
         assert f"{kind}{key.key_size}" == algorithm
 
 
-def test_the_function_trusts_the_roots_of_one_region_alone() -> None:
+def test_function_trusts_one_region() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cafile=FOLDER / "eu-west-1.pem")
     assert len(context.get_ca_certs()) == 3

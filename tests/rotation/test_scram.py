@@ -35,7 +35,7 @@ def exchange() -> scram.Exchange:
     return scram.Exchange("pencil", user="user", nonce=NONCE)
 
 
-def test_the_vector_of_the_rfc() -> None:
+def test_rfc_vector() -> None:
     client = exchange()
     assert client.first() == b"n,,n=user,r=" + NONCE.encode()
     assert client.final(SERVER_FIRST) == CLIENT_FINAL
@@ -54,7 +54,7 @@ def test_the_vector_of_the_rfc() -> None:
         SERVER_FINAL + b",m=x",
     ],
 )
-def test_a_server_that_cannot_sign_is_refused(outcome: bytes) -> None:
+def test_refuses_wrong_signature(outcome: bytes) -> None:
     client = exchange()
     client.final(SERVER_FIRST)
     with pytest.raises(scram.ScramError, match="did not prove"):
@@ -62,7 +62,7 @@ def test_a_server_that_cannot_sign_is_refused(outcome: bytes) -> None:
 
 
 @pytest.mark.parametrize("outcome", [SERVER_FINAL, b"v="])
-def test_nothing_is_proved_before_the_challenge(outcome: bytes) -> None:
+def test_refuses_outcome_before_challenge(outcome: bytes) -> None:
     with pytest.raises(scram.ScramError, match="did not prove"):
         exchange().verify(outcome)
 
@@ -86,25 +86,25 @@ def test_nothing_is_proved_before_the_challenge(outcome: bytes) -> None:
         (SERVER_FIRST.replace(b"gQ==", b"gQ="), "not base64"),
     ],
 )
-def test_challenges_that_are_refused(challenge: bytes, reason: str) -> None:
+def test_refuses_challenge(challenge: bytes, reason: str) -> None:
     with pytest.raises(scram.ScramError, match=reason):
         exchange().final(challenge)
 
 
 @pytest.mark.parametrize("password", ["", "pässword", "tab\t", "nul\0"])
-def test_a_password_that_would_need_preparation_is_refused_unseen(password: str) -> None:
+def test_refuses_password_for_saslprep(password: str) -> None:
     for use in (scram.Exchange, scram.verifier):
         with pytest.raises(scram.ScramError, match="not printable ASCII") as caught:
             use(password)
         assert password == "" or password not in repr(caught.value)
 
 
-def test_nonces_and_salts_are_fresh() -> None:
+def test_nonces_and_salts_differ() -> None:
     assert len({scram.Exchange("x").first() for _ in range(50)}) == 50
     assert len({scram.verifier("x") for _ in range(5)}) == 5
 
 
-def test_the_verifier_is_the_one_that_postgresql_computes() -> None:
+def test_verifier_equals_postgresql() -> None:
     salt = b64decode(KNOWN_VERIFIER.split("$")[1].split(":")[1])
     assert scram.verifier("correct horse", salt) == KNOWN_VERIFIER
 
@@ -122,9 +122,7 @@ def sign(verifier: str, client_first: bytes, challenge: bytes, final: bytes) -> 
 
 @given(PASSWORDS, st.binary(min_size=1, max_size=32), st.text("abc+/!~", min_size=1))
 @settings(max_examples=30, deadline=None)
-def test_a_server_that_has_the_verifier_and_a_client_that_has_the_password_agree(
-    password: str, salt: bytes, server_nonce: str
-) -> None:
+def test_client_and_server_agree(password: str, salt: bytes, server_nonce: str) -> None:
     client = scram.Exchange(password)
     first = client.first()
     nonce = first.rpartition(b"r=")[2] + server_nonce.encode()
@@ -136,6 +134,6 @@ def test_a_server_that_has_the_verifier_and_a_client_that_has_the_password_agree
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_refused_as_a_challenge(challenge: bytes) -> None:
+def test_refuses_any_bytes(challenge: bytes) -> None:
     with pytest.raises(scram.ScramError):
         exchange().final(challenge)

@@ -31,7 +31,7 @@ def secret_text(**changes: object) -> str:
 # A rotation ----------------------------------------------------------------------------------
 
 
-def test_a_rotation_gives_the_role_the_password_of_the_new_current_version(fakes: Fakes) -> None:
+def test_rotate_sets_new_password(fakes: Fakes) -> None:
     fakes.rotate()
     assert fakes.aws.labelled("AWSCURRENT") == "second"
     assert fakes.aws.labelled("AWSPREVIOUS") == "first"
@@ -39,31 +39,31 @@ def test_a_rotation_gives_the_role_the_password_of_the_new_current_version(fakes
     assert not fakes.database.accepts("TheFirstPassword")
 
 
-def test_the_new_version_differs_in_the_password_alone(fakes: Fakes) -> None:
+def test_rotate_changes_password_only(fakes: Fakes) -> None:
     fakes.rotate()
     fields = json.loads(fakes.aws.value("AWSCURRENT"))
     assert re.fullmatch("[A-Za-z0-9]{40}", fields.pop("password"))
     assert fields == {key: value for key, value in FIELDS.items() if key != "password"}
 
 
-def test_passwords_are_never_the_same() -> None:
+def test_passwords_differ() -> None:
     assert len({rotation.new_password() for _ in range(100)}) == 100
 
 
-def test_many_rotations_in_a_row(fakes: Fakes) -> None:
+def test_rotate_many_times(fakes: Fakes) -> None:
     for token in ("second", "third", "fourth"):
         fakes.rotate(token)
         assert fakes.database.accepts(fakes.password("AWSCURRENT"))
     assert fakes.aws.labelled("AWSPREVIOUS") == "third"
 
 
-def test_a_rotation_lists_no_versions_and_logs_in_with_what_it_has(fakes: Fakes) -> None:
+def test_rotate_makes_few_calls(fakes: Fakes) -> None:
     fakes.rotate()
     assert "list_secret_version_ids" not in fakes.aws.calls
     assert fakes.database.logins == ["28P01", "00000", "00000"]
 
 
-def test_the_statement_holds_neither_password(fakes: Fakes) -> None:
+def test_statement_has_no_password(fakes: Fakes) -> None:
     fakes.rotate()
     change, check = fakes.database.statements
     assert check == "SELECT 1"
@@ -71,7 +71,7 @@ def test_the_statement_holds_neither_password(fakes: Fakes) -> None:
         assert fakes.password(label) not in change
 
 
-def test_the_log_has_step_secret_and_outcome(fakes: Fakes) -> None:
+def test_log_has_step_secret_outcome(fakes: Fakes) -> None:
     fakes.rotate()
     lines = [json.loads(record.message) for record in fakes.caplog.records]
     assert [line["step"] for line in lines] == STEPS
@@ -83,7 +83,7 @@ def test_the_log_has_step_secret_and_outcome(fakes: Fakes) -> None:
 # Repetition ----------------------------------------------------------------------------------
 
 
-def test_each_step_twice_is_each_step_once(fakes: Fakes) -> None:
+def test_each_step_twice(fakes: Fakes) -> None:
     fakes.aws.rotate("second")
     for name in STEPS:
         fakes.step(name)
@@ -98,7 +98,7 @@ def test_each_step_twice_is_each_step_once(fakes: Fakes) -> None:
 
 @pytest.mark.parametrize("pending_stays", [True, False])
 @pytest.mark.parametrize("name", STEPS)
-def test_a_step_after_the_end_does_nothing(fakes: Fakes, name: str, pending_stays: bool) -> None:
+def test_step_after_end_is_a_no_op(fakes: Fakes, name: str, pending_stays: bool) -> None:
     fakes.rotate()
     if not pending_stays:
         fakes.aws.versions["second"].labels.discard("AWSPENDING")
@@ -109,7 +109,7 @@ def test_a_step_after_the_end_does_nothing(fakes: Fakes, name: str, pending_stay
 
 
 @pytest.mark.parametrize("abandoned", [False, True], ids=["run again", "abandoned"])
-def test_a_rotation_killed_anywhere_heals(fakes: Fakes, abandoned: bool) -> None:
+def test_killed_rotation_heals(fakes: Fakes, abandoned: bool) -> None:
     fakes.rotate()
     points = fakes.fuse.passed
     assert points > 25
@@ -134,7 +134,7 @@ def test_a_rotation_killed_anywhere_heals(fakes: Fakes, abandoned: bool) -> None
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_no_step_without_rotation_being_enabled(fakes: Fakes, name: str) -> None:
+def test_step_requires_enabled_rotation(fakes: Fakes, name: str) -> None:
     fakes.aws.rotate("second")
     fakes.aws.enabled = False
     with fakes.failing(SecretError, "not enabled"):
@@ -142,13 +142,13 @@ def test_no_step_without_rotation_being_enabled(fakes: Fakes, name: str) -> None
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_no_step_for_an_unknown_token(fakes: Fakes, name: str) -> None:
+def test_step_refuses_unknown_token(fakes: Fakes, name: str) -> None:
     with fakes.failing(SecretError, "no version with the token"):
         fakes.step(name, "unheard-of")
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_no_step_for_a_version_that_is_not_pending(fakes: Fakes, name: str) -> None:
+def test_step_refuses_version_not_pending(fakes: Fakes, name: str) -> None:
     fakes.aws.write("second", None, ["elsewhere"])
     with fakes.failing(SecretError, "not labelled AWSPENDING"):
         fakes.step(name)
@@ -156,21 +156,21 @@ def test_no_step_for_a_version_that_is_not_pending(fakes: Fakes, name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["", "create_secret", "CREATESECRET", "rollback"])
-def test_unknown_steps_are_rejected(fakes: Fakes, name: str) -> None:
+def test_handler_refuses_unknown_step(fakes: Fakes, name: str) -> None:
     with fakes.failing(rotation.RotationError, "no step of a rotation"):
         fakes.step(name)
     assert fakes.aws.calls == []
 
 
 @pytest.mark.parametrize("missing", ["Step", "SecretId", "ClientRequestToken"])
-def test_an_event_must_be_complete(missing: str) -> None:
+def test_handler_refuses_incomplete_event(missing: str) -> None:
     event = {"Step": "createSecret", "SecretId": ARN, "ClientRequestToken": "second"}
     del event[missing]
     with pytest.raises(rotation.RotationError, match=f"'{missing}' is missing"):
         rotation.handler(event, CONTEXT)
 
 
-def test_unknown_keys_of_the_event_are_ignored(fakes: Fakes) -> None:
+def test_handler_ignores_unknown_keys(fakes: Fakes) -> None:
     fakes.aws.rotate("second")
     fakes.step("createSecret", RotationToken="a", Something={"new": 1})
     assert fakes.aws.versions["second"].value
@@ -179,7 +179,7 @@ def test_unknown_keys_of_the_event_are_ignored(fakes: Fakes) -> None:
 # createSecret --------------------------------------------------------------------------------
 
 
-def test_the_value_of_an_attempt_at_the_same_time_stays(fakes: Fakes) -> None:
+def test_create_keeps_concurrent_value(fakes: Fakes) -> None:
     fakes.aws.rotate("second")
     other = secret_text(password="OfTheOtherAttempt")
     fakes.aws.before["put_secret_value"] = lambda: fakes.aws.write("second", other, [])
@@ -187,23 +187,21 @@ def test_the_value_of_an_attempt_at_the_same_time_stays(fakes: Fakes) -> None:
     assert fakes.aws.versions["second"].value == other
 
 
-def test_a_secret_without_a_value_cannot_be_rotated(fakes: Fakes) -> None:
+def test_create_refuses_empty_secret(fakes: Fakes) -> None:
     fakes.aws.rotate("second")
     fakes.aws.versions["first"].value = None
     with fakes.failing(SecretError, "no AWSCURRENT value"):
         fakes.step("createSecret")
 
 
-def test_a_secret_without_a_current_version_cannot_be_finished(fakes: Fakes) -> None:
+def test_finish_requires_current_version(fakes: Fakes) -> None:
     fakes.rotate(upto="testSecret")
     fakes.aws.unlabel("first")
     with fakes.failing(SecretError, "no version of the secret is labelled AWSCURRENT"):
         fakes.step("finishSecret")
 
 
-def test_an_error_of_the_service_that_quotes_the_request_is_not_passed_on(
-    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_service_error_is_not_quoted(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     class ValidationException(ServiceError):  # noqa: N818
         pass
 
@@ -222,9 +220,7 @@ def test_an_error_of_the_service_that_quotes_the_request_is_not_passed_on(
     assert sent[0] not in str(caught.value) + fakes.caplog.text
 
 
-def test_an_error_that_is_none_of_the_service_is_named(
-    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_error_is_named(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
         raise ConnectionError("request: …")
 
@@ -241,7 +237,7 @@ def test_an_error_that_is_none_of_the_service_is_named(
     ("name", "value"),
     [("username", "postgres"), ("host", "elsewhere.example"), ("port", 5433), ("dbname", "other")],
 )
-def test_a_new_version_of_another_role_is_refused(fakes: Fakes, name: str, value: object) -> None:
+def test_set_refuses_other_role(fakes: Fakes, name: str, value: object) -> None:
     fakes.aws.rotate("second")
     fakes.aws.write("second", secret_text(password="New", **{name: value}), [])
     with fakes.failing(rotation.RotationError, "another role, host, port or database"):
@@ -250,7 +246,7 @@ def test_a_new_version_of_another_role_is_refused(fakes: Fakes, name: str, value
 
 
 @pytest.mark.parametrize("refusal", ["28P01", "28000"])
-def test_a_refused_password_means_the_next_one(fakes: Fakes, refusal: str) -> None:
+def test_set_tries_next_password(fakes: Fakes, refusal: str) -> None:
     fakes.database.refusal = refusal
     fakes.rotate()
     assert fakes.database.logins[:2] == [refusal, "00000"]
@@ -261,9 +257,7 @@ def test_a_refused_password_means_the_next_one(fakes: Fakes, refusal: str) -> No
     [ServerError("53300"), ServerError("57P03"), ServerError("3D000"), PostgresError("no answer")],
 )
 @pytest.mark.parametrize("name", ["setSecret", "testSecret"])
-def test_any_other_trouble_is_told_and_not_taken_for_a_wrong_password(
-    fakes: Fakes, name: str, trouble: PostgresError
-) -> None:
+def test_set_reports_other_trouble(fakes: Fakes, name: str, trouble: PostgresError) -> None:
     fakes.rotate(upto="createSecret")
     fakes.database.trouble = trouble
     with fakes.failing(type(trouble), re.escape(str(trouble))):
@@ -274,7 +268,7 @@ def test_any_other_trouble_is_told_and_not_taken_for_a_wrong_password(
     assert fakes.database.accepts(fakes.password("AWSCURRENT"))
 
 
-def test_a_change_that_fails_leaves_the_old_password(fakes: Fakes) -> None:
+def test_set_failure_keeps_old_password(fakes: Fakes) -> None:
     fakes.rotate(upto="createSecret")
     fakes.database.statement_trouble = ServerError("55P03")
     with fakes.failing(ServerError, "55P03"):
@@ -282,7 +276,7 @@ def test_a_change_that_fails_leaves_the_old_password(fakes: Fakes) -> None:
     assert fakes.database.accepts(fakes.password("AWSCURRENT"))
 
 
-def test_the_previous_password_opens_the_database(fakes: Fakes) -> None:
+def test_set_tries_previous_password(fakes: Fakes) -> None:
     fakes.rotate()
     fakes.database.set_password("TheFirstPassword")  # as after a restored snapshot
     fakes.rotate("third")
@@ -290,7 +284,7 @@ def test_the_previous_password_opens_the_database(fakes: Fakes) -> None:
     assert "list_secret_version_ids" not in fakes.aws.calls
 
 
-def test_the_password_of_an_abandoned_rotation_opens_the_database(fakes: Fakes) -> None:
+def test_set_tries_abandoned_password(fakes: Fakes) -> None:
     fakes.rotate("abandoned", upto="setSecret")
     fakes.aws.unlabel("abandoned")
     fakes.rotate("third")
@@ -298,7 +292,7 @@ def test_the_password_of_an_abandoned_rotation_opens_the_database(fakes: Fakes) 
     assert fakes.database.accepts(fakes.password("AWSCURRENT"))
 
 
-def test_versions_with_labels_of_their_own_come_before_those_without(fakes: Fakes) -> None:
+def test_set_tries_labelled_versions_first(fakes: Fakes) -> None:
     fakes.aws.versions["first"].labels.add("initial")
     for number in range(store.MAX_OTHERS + 5):
         fakes.rotate(f"rotation {number}")
@@ -308,7 +302,7 @@ def test_versions_with_labels_of_their_own_come_before_those_without(fakes: Fake
     assert fakes.database.logins == ["28P01"] * 3 + ["00000"]
 
 
-def test_the_number_of_attempts_is_limited(fakes: Fakes) -> None:
+def test_set_limits_attempts(fakes: Fakes) -> None:
     for number in range(store.MAX_OTHERS + 5):
         fakes.rotate(f"rotation {number}")
     fakes.database.set_password("TheFirstPassword")
@@ -321,7 +315,7 @@ def test_the_number_of_attempts_is_limited(fakes: Fakes) -> None:
 @pytest.mark.parametrize(
     "unusable", [None, "", "not JSON", "[]", secret_text(username="x"), secret_text(port="5432")]
 )
-def test_unusable_older_versions_are_passed_over(fakes: Fakes, unusable: str | None) -> None:
+def test_set_skips_unusable_versions(fakes: Fakes, unusable: str | None) -> None:
     fakes.rotate("abandoned", upto="setSecret")
     fakes.aws.unlabel("abandoned")
     fakes.aws.write("unusable", unusable, [])
@@ -330,7 +324,7 @@ def test_unusable_older_versions_are_passed_over(fakes: Fakes, unusable: str | N
     assert fakes.database.logins == ["28P01", "28P01", "00000"]
 
 
-def test_an_older_version_is_tried_at_the_current_address_only(fakes: Fakes) -> None:
+def test_set_uses_current_address(fakes: Fakes) -> None:
     old = secret_text(host="former.example", port=5433, password="Live")
     fakes.aws.write("old", old, [])
     fakes.database.set_password("Live")
@@ -338,7 +332,7 @@ def test_an_older_version_is_tried_at_the_current_address_only(fakes: Fakes) -> 
     assert fakes.database.accepts(fakes.password("AWSCURRENT"))
 
 
-def test_a_password_that_no_version_has_is_an_error_with_a_way_out(fakes: Fakes) -> None:
+def test_set_without_working_password(fakes: Fakes) -> None:
     fakes.database.set_password("ChangedByHand")
     with fakes.failing(rotation.RotationError, "it was changed elsewhere"):
         fakes.rotate()
@@ -347,7 +341,7 @@ def test_a_password_that_no_version_has_is_an_error_with_a_way_out(fakes: Fakes)
 
 
 @pytest.mark.parametrize("name", ["setSecret", "finishSecret"])
-def test_an_empty_new_version_goes_no_further(fakes: Fakes, name: str) -> None:
+def test_step_refuses_empty_version(fakes: Fakes, name: str) -> None:
     fakes.aws.rotate("second")
     with fakes.failing(rotation.RotationError, "createSecret has not run"):
         fakes.step(name)
@@ -357,13 +351,13 @@ def test_an_empty_new_version_goes_no_further(fakes: Fakes, name: str) -> None:
 # testSecret ----------------------------------------------------------------------------------
 
 
-def test_a_role_without_the_new_password_fails_the_test(fakes: Fakes) -> None:
+def test_step_fails_without_new_password(fakes: Fakes) -> None:
     fakes.rotate(upto="createSecret")
     with fakes.failing(LoginError, "28P01"):
         fakes.step("testSecret")
 
 
-def test_a_test_without_a_rotation_tests_the_current_password(fakes: Fakes) -> None:
+def test_step_without_rotation(fakes: Fakes) -> None:
     fakes.aws.rotate("second")
     fakes.step("testSecret")
     assert fakes.database.statements == ["SELECT 1"]
@@ -375,22 +369,18 @@ def test_a_test_without_a_rotation_tests_the_current_password(fakes: Fakes) -> N
 # Around the steps ----------------------------------------------------------------------------
 
 
-def test_the_region_chooses_the_roots(source: Path) -> None:
+def test_roots_by_region(source: Path) -> None:
     assert rotation.roots("eu-west-1") == source / "ca" / "eu-west-1.pem"
 
 
-def test_an_unknown_region_is_told_before_anything_is_done(
-    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unknown_region_fails_first(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "xx-nowhere-1")
     with fakes.failing(rotation.RotationError, r"'xx-nowhere-1': add ca/xx-nowhere-1\.pem as ca/R"):
         fakes.rotate()
     assert fakes.aws.calls == []
 
 
-def test_the_database_gets_what_the_secret_says_and_what_time_is_left(
-    monkeypatch: pytest.MonkeyPatch, fakes: Fakes
-) -> None:
+def test_login_arguments(monkeypatch: pytest.MonkeyPatch, fakes: Fakes) -> None:
     seen: dict[str, Any] = {}
 
     def connection(host: str, port: int, **rest: Any) -> Any:
@@ -420,7 +410,7 @@ def test_the_database_gets_what_the_secret_says_and_what_time_is_left(
     ("endpoint", "expected"),
     [(None, None), ("", None), ("https://endpoint.example", "https://endpoint.example")],
 )
-def test_the_client_has_short_limits(
+def test_client_limits(
     monkeypatch: pytest.MonkeyPatch, endpoint: str | None, expected: str | None
 ) -> None:
     boto3, botocore, config = ModuleType("boto3"), ModuleType("botocore"), ModuleType("config")
@@ -441,7 +431,7 @@ def test_the_client_has_short_limits(
     assert options["config"]["retries"]["total_max_attempts"] <= 3
 
 
-def test_libraries_that_log_requests_stay_silent_whatever_the_root_logger_does(
+def test_library_loggers_are_silent(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -449,7 +439,7 @@ def test_libraries_that_log_requests_stay_silent_whatever_the_root_logger_does(
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
 
 
-def test_every_failure_of_the_secret_s_text_is_silent(fakes: Fakes) -> None:
+def test_parse_failures_are_silent(fakes: Fakes) -> None:
     fakes.aws.rotate("second")
     broken: list[tuple[str, object]] = [
         ("engine", "mysql"),

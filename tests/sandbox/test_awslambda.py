@@ -55,7 +55,7 @@ def function(awslambda: Any, role: str, mark: Path) -> str:
     return "doubles"
 
 
-def test_a_function_runs_with_its_own_environment(awslambda: Any, function: str) -> None:
+def test_invoke_runs_in_own_environment(awslambda: Any, function: str) -> None:
     """API, Invoke, Payload: "The response from the function, or an error object"; LogResult: "The
     last 4 KB of the execution log", where LogType is "Tail"."""
     answer = awslambda.invoke(FunctionName=function, Payload=b'{"n": 4}', LogType="Tail")
@@ -65,7 +65,7 @@ def test_a_function_runs_with_its_own_environment(awslambda: Any, function: str)
     assert "LogResult" not in awslambda.invoke(FunctionName=function, Payload=b'{"n": 4}')
 
 
-def test_an_error_of_the_function_is_none_of_the_call(awslambda: Any, function: str) -> None:
+def test_invoke_returns_function_error(awslambda: Any, function: str) -> None:
     """API, Invoke: "The status code in the API response doesn't reflect function errors";
     FunctionError: "Details about the error are included in the response payload". Observed: the
     names in it, and "Unhandled"; AWS has the stack and the request's id in it as well."""
@@ -76,7 +76,7 @@ def test_an_error_of_the_function_is_none_of_the_call(awslambda: Any, function: 
     assert error == {"errorMessage": "nought", "errorType": "ZeroDivisionError"}
 
 
-def test_an_event_is_not_waited_for(awslambda: Any, function: str, mark: Path) -> None:
+def test_invoke_event_returns_at_once(awslambda: Any, function: str, mark: Path) -> None:
     """API, Invoke, StatusCode: "For the Event invocation type, this status code is 202"."""
     answer = awslambda.invoke(FunctionName=function, Payload=b'{"n": 7}', InvocationType="Event")
     assert answer["StatusCode"] == 202
@@ -87,7 +87,7 @@ def test_an_event_is_not_waited_for(awslambda: Any, function: str, mark: Path) -
         time.sleep(0.05)
 
 
-def test_a_function_that_is_not_there_is_not_found(awslambda: Any) -> None:
+def test_invoke_unknown_function(awslambda: Any) -> None:
     """API, Invoke, errors: ResourceNotFoundException."""
     with pytest.raises(awslambda.exceptions.ResourceNotFoundException):
         awslambda.invoke(FunctionName="nobody", Payload=b"{}")

@@ -41,7 +41,7 @@ def fail(*_: Any, **__: Any) -> None:
     raise find.PostgresError("not today")
 
 
-def test_without_postgresql_an_instance_is_a_record(
+def test_start_without_postgresql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(find, "find_postgres", fail)
@@ -62,7 +62,7 @@ def test_without_postgresql_an_instance_is_a_record(
     assert databases.describe() == {}
 
 
-def test_a_database_that_does_not_start_fails_its_instance(
+def test_start_reports_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(servers, "start", fail)
@@ -74,9 +74,7 @@ def test_a_database_that_does_not_start_fails_its_instance(
     databases.close()
 
 
-def test_one_that_comes_up_too_late_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_start_after_delete_stops_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The instance was deleted meanwhile."""
     deleted, stopped = threading.Event(), threading.Event()
 
@@ -101,7 +99,7 @@ def test_one_that_comes_up_too_late_is_ended(
     assert databases.reachable() == {}
 
 
-def test_a_close_never_meets_a_thread_that_has_not_started(
+def test_close_waits_for_started_threads_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Late(threading.Thread):

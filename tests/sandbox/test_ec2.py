@@ -38,7 +38,7 @@ def permission(text: str, **target: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
 @pytest.mark.parametrize("to_group", [True, False])
-def test_a_rule_keeps_its_description(
+def test_rule_keeps_description(
     ec2: Any, groups: list[str], direction: str, to_group: bool
 ) -> None:
     """API, SecurityGroupRule: Description, whatever the rule's source or target is."""
@@ -54,7 +54,7 @@ def test_a_rule_keeps_its_description(
     assert read.get("ReferencedGroupInfo", {}).get("GroupId") == target.get("GroupId")
 
 
-def test_rules_that_differ_in_their_description_are_the_same(ec2: Any, groups: list[str]) -> None:
+def test_rule_duplicate_ignores_description(ec2: Any, groups: list[str]) -> None:
     """Observed: InvalidPermission.Duplicate tells the rule that is there by its peer, protocol
     and ports, and by no description."""
     for text in ("one", "two"):
@@ -69,7 +69,7 @@ def test_rules_that_differ_in_their_description_are_the_same(ec2: Any, groups: l
 # What others use -----------------------------------------------------------------------------
 
 
-def test_a_group_that_a_rule_names_stays(ec2: Any, groups: list[str]) -> None:
+def test_delete_group_named_by_rule(ec2: Any, groups: list[str]) -> None:
     """API, DeleteSecurityGroup: one that "is referenced by another security group in the same VPC
     … fails with DependencyViolation"."""
     permissions = [permission("SQL", GroupId=groups[1])]
@@ -80,13 +80,13 @@ def test_a_group_that_a_rule_names_stays(ec2: Any, groups: list[str]) -> None:
     ec2.delete_security_group(GroupId=groups[1])
 
 
-def test_a_group_that_refers_to_itself_goes(ec2: Any, groups: list[str]) -> None:
+def test_delete_group_named_by_itself(ec2: Any, groups: list[str]) -> None:
     permissions = [permission("peers", GroupId=groups[0])]
     ec2.authorize_security_group_ingress(GroupId=groups[0], IpPermissions=permissions)
     ec2.delete_security_group(GroupId=groups[0])
 
 
-def test_groups_and_subnets_with_interfaces_stay(
+def test_delete_with_interfaces(
     client: Callable[..., Any], ec2: Any, groups: list[str], name: str, subnets: list[str]
 ) -> None:
     """API, DeleteSecurityGroup: DependencyViolation for what "is associated with an instance or
@@ -107,7 +107,7 @@ def test_groups_and_subnets_with_interfaces_stay(
     ec2.delete_security_group(GroupId=groups[0])
 
 
-def test_an_internet_gateway_outlives_nat_gateways(ec2: Any) -> None:
+def test_detach_gateway_with_nat_gateways(ec2: Any) -> None:
     """API, DetachInternetGateway: "The VPC must not contain any running instances with Elastic IP
     addresses". Observed: a NAT gateway's address counts, and the error is DependencyViolation."""
     vpc = ec2.create_vpc(CidrBlock="10.8.0.0/24")["Vpc"]["VpcId"]

@@ -23,7 +23,7 @@ def elasticache(client: Callable[..., Any]) -> Any:
     return client("elasticache")
 
 
-def test_a_cache_is_read_as_it_was_made(elasticache: Any, name: str, subnets: list[str]) -> None:
+def test_create_then_describe(elasticache: Any, name: str, subnets: list[str]) -> None:
     """API, ServerlessCache. Observed, in the source of Terraform's provider: the status is in lower
     case, unlike there. The ports of the endpoints are those that AWS's own tutorial opens for
     such a cache."""
@@ -53,7 +53,7 @@ def test_a_cache_is_read_as_it_was_made(elasticache: Any, name: str, subnets: li
     assert tags == [{"Key": "a", "Value": "b"}]
 
 
-def test_a_change_leaves_what_it_does_not_name(elasticache: Any, name: str) -> None:
+def test_modify_keeps_other_settings(elasticache: Any, name: str) -> None:
     """API, ModifyServerlessCache: what is not given is "not removed/modified". That this holds for
     each of the two limits as well is inferred. API, CreateServerlessCache, Description: "if no
     description is provided then an empty string will be returned"."""
@@ -71,7 +71,7 @@ def test_a_change_leaves_what_it_does_not_name(elasticache: Any, name: str) -> N
     assert read["Engine"] == "valkey"
 
 
-def test_names_are_unique_and_deleted_caches_are_gone(elasticache: Any, name: str) -> None:
+def test_create_duplicate_and_delete(elasticache: Any, name: str) -> None:
     """API, CreateServerlessCache, errors: ServerlessCacheAlreadyExistsFault, which is a 400. API,
     DescribeServerlessCaches, errors: ServerlessCacheNotFoundFault, a 404."""
     errors = elasticache.exceptions
@@ -86,7 +86,7 @@ def test_names_are_unique_and_deleted_caches_are_gone(elasticache: Any, name: st
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_a_cache_has_two_or_three_subnets(elasticache: Any, name: str, count: int) -> None:
+def test_create_checks_number_of_subnets(elasticache: Any, name: str, count: int) -> None:
     """Observed; API, ServerlessCache, SubnetIds tells what is chosen where none is given, which is
     "2 default subnets" or "3 default subnets"."""
     with pytest.raises(ClientError, match="InvalidParameterValue"):

@@ -46,13 +46,11 @@ def run(
     )
 
 
-def test_it_gets_the_event_and_gives_the_answer(tmp_path: Path) -> None:
+def test_run_returns_result(tmp_path: Path) -> None:
     assert run("return {'got': event}", tmp_path, event={"a": [1]}) == {"got": {"a": [1]}}
 
 
-def test_it_sees_its_own_variables_and_those_of_the_runtime_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_limits_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE", "not the function's")
     monkeypatch.setenv("AWS_PROFILE", "not the function's")
     seen = run("return dict(os.environ)", tmp_path, environment={"OWN": "1"})
@@ -63,25 +61,21 @@ def test_it_sees_its_own_variables_and_those_of_the_runtime_alone(
     assert not {"MINE", "AWS_PROFILE", "PYTHONPATH"} & set(seen)
 
 
-def test_a_database_s_host_leads_to_the_server_behind_it(
-    tmp_path: Path, database: Database
-) -> None:
+def test_run_resolves_database_host(tmp_path: Path, database: Database) -> None:
     body = f"return socket.getaddrinfo({HOST.upper()!r}, 5432, type=socket.SOCK_STREAM)[0][4]"
     assert run(body, tmp_path, databases={HOST: database}) == ["127.0.0.1", 15432]
 
 
 @pytest.mark.parametrize("asked", [(HOST, 5433), ("example.com", 443), ("10.0.0.1", 5432)])
-def test_nothing_else_is_reached(
+def test_run_reaches_no_other_host(
     tmp_path: Path, database: Database, asked: tuple[str, int]
 ) -> None:
-    with pytest.raises(FunctionError, match="the local AWS has nothing at") as caught:
+    with pytest.raises(FunctionError, match="functions in the local AWS cannot reach") as caught:
         run(f"socket.create_connection({asked!r})", tmp_path, databases={HOST: database})
     assert caught.value.kind == "gaierror"
 
 
-def test_the_roots_of_the_region_are_all_that_is_changed(
-    tmp_path: Path, database: Database
-) -> None:
+def test_run_replaces_regional_roots_only(tmp_path: Path, database: Database) -> None:
     files = {"ca/eu-west-1.pem": b"Amazon's", "ca/eu-west-2.pem": b"Amazon's", "more.txt": b"more"}
     body = (
         "return {path: open(path).read() for path in "
@@ -94,7 +88,7 @@ def test_the_roots_of_the_region_are_all_that_is_changed(
     }
 
 
-def test_its_errors_are_told_with_their_kind_and_logged(tmp_path: Path) -> None:
+def test_run_reports_and_logs_errors(tmp_path: Path) -> None:
     with pytest.raises(FunctionError, match="ValueError: no good") as caught:
         run("print('said'); raise ValueError('no good')", tmp_path)
     assert caught.value.kind == "ValueError"
@@ -103,12 +97,12 @@ def test_its_errors_are_told_with_their_kind_and_logged(tmp_path: Path) -> None:
     assert "Traceback" in log
 
 
-def test_one_that_ends_its_process_has_failed(tmp_path: Path) -> None:
-    with pytest.raises(FunctionError, match="ended before it did"):
+def test_run_reports_exit(tmp_path: Path) -> None:
+    with pytest.raises(FunctionError, match="exited without a result"):
         run("os._exit(0)", tmp_path)
 
 
-def test_a_zip_that_is_none_is_told(tmp_path: Path) -> None:
+def test_run_reports_invalid_zip(tmp_path: Path) -> None:
     with pytest.raises(FunctionError, match="InvalidZip"):
         function.run(
             b"no zip",
@@ -123,20 +117,20 @@ def test_a_zip_that_is_none_is_told(tmp_path: Path) -> None:
         )
 
 
-def test_it_never_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(function, "_STARTING", 1.0)
-    with pytest.raises(FunctionError, match="did not come to its end in 2 seconds"):
+def test_run_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(function, "_START_AND_EXIT", 1.0)
+    with pytest.raises(FunctionError, match="did not finish within 2 seconds"):
         run("time.sleep(1000)", tmp_path, timeout=1)
     assert [path.name for path in tmp_path.iterdir()] == [LOG]
 
 
-def test_it_knows_how_much_time_it_has_left(tmp_path: Path) -> None:
+def test_run_passes_remaining_time(tmp_path: Path) -> None:
     left = run("return context.get_remaining_time_in_millis()", tmp_path, timeout=42)
     assert isinstance(left, int)
     assert 30_000 < left <= 42_000
 
 
-def test_it_ends_with_a_caller_that_is_killed(tmp_path: Path) -> None:
+def test_run_ends_with_killed_caller(tmp_path: Path) -> None:
     script = (
         "import pathlib, sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
         "import test_function\n"

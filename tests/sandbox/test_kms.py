@@ -25,7 +25,7 @@ def key(kms: Any) -> str:
 
 
 @pytest.mark.parametrize(("given", "days"), [({}, 365), ({"RotationPeriodInDays": 90}, 90)])
-def test_a_rotation_has_a_period(kms: Any, key: str, given: dict[str, int], days: int) -> None:
+def test_enable_stores_period(kms: Any, key: str, given: dict[str, int], days: int) -> None:
     """API, EnableKeyRotation: RotationPeriodInDays, "the default value is 365 days". API,
     GetKeyRotationStatus: RotationPeriodInDays, and NextRotationDate."""
     kms.enable_key_rotation(KeyId=key, **given)
@@ -36,7 +36,7 @@ def test_a_rotation_has_a_period(kms: Any, key: str, given: dict[str, int], days
     assert timedelta(days=days - 1) < until <= timedelta(days=days)
 
 
-def test_no_period_without_a_rotation(kms: Any, key: str) -> None:
+def test_rotation_status_without_rotation(kms: Any, key: str) -> None:
     """Inferred: there is no "next date that KMS will automatically rotate the key material" (API,
     GetKeyRotationStatus, NextRotationDate) where it does not."""
     assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
@@ -47,9 +47,7 @@ def test_no_period_without_a_rotation(kms: Any, key: str) -> None:
 
 
 @pytest.mark.parametrize("days", [89, 2561])
-def test_a_period_out_of_range_is_refused(
-    client: Callable[..., Any], kms: Any, key: str, days: int
-) -> None:
+def test_enable_refuses_period(client: Callable[..., Any], kms: Any, key: str, days: int) -> None:
     """API, EnableKeyRotation, RotationPeriodInDays: 90 to 2560. The error's name is inferred."""
     careless = client("kms", parameter_validation=False)
     with pytest.raises(ClientError, match="ValidationException"):

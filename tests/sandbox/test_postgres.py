@@ -63,29 +63,29 @@ def accepts(server: Server, password: str, host: str = HOST) -> bool:
     )
 
 
-def test_the_master_user_gets_in_with_its_password_and_no_other(server: Server) -> None:
+def test_accepts_right_password_only(server: Server) -> None:
     assert accepts(server, PASSWORD)
     assert not accepts(server, PASSWORD.lower())
 
 
-def test_a_new_password_takes_the_place_of_the_old_one(server: Server) -> None:
+def test_set_password_replaces_old_one(server: Server) -> None:
     server.set_password(ROLE, "Another$Password")
     assert accepts(server, "Another$Password")
     assert not accepts(server, PASSWORD)
     server.set_password(ROLE, PASSWORD)
 
 
-def test_a_role_that_is_not_there_has_no_password(server: Server) -> None:
+def test_set_password_of_unknown_role(server: Server) -> None:
     with pytest.raises(PostgresError, match="cannot set the password of nobody"):
         server.set_password("nobody", "A long password")
 
 
-def test_what_is_no_refusal_of_a_password_is_an_error(server: Server) -> None:
+def test_accepts_raises_other_errors(server: Server) -> None:
     with pytest.raises(PostgresError, match=r"elsewhere\.example"):  # Not in the certificate.
         accepts(server, PASSWORD, "elsewhere.example")
 
 
-def test_the_master_user_owns_its_database_and_is_no_superuser(server: Server) -> None:
+def test_master_user_owns_database(server: Server) -> None:
     asked = "SELECT rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
     done = server.psql(asked, user=ROLE, password=PASSWORD, database="ledger")
     assert done.stdout.strip() == "f|t|t"
@@ -93,14 +93,14 @@ def test_the_master_user_owns_its_database_and_is_no_superuser(server: Server) -
     assert done.returncode == 0, done.stderr
 
 
-def test_neither_log_nor_data_holds_a_password(server: Server) -> None:
+def test_files_contain_no_password(server: Server) -> None:
     secrets = (PASSWORD.encode(), server._superuser_password.encode())
     files = [path for path in server.home.rglob("*") if path.is_file()]
     assert len(files) > 100
     assert not [path for path in files if any(s in path.read_bytes() for s in secrets)]
 
 
-def test_it_listens_on_loopback_and_talks_tls_alone(server: Server) -> None:
+def test_server_requires_loopback_and_tls(server: Server) -> None:
     assert server.psql("SHOW listen_addresses").stdout.strip() == "127.0.0.1"
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
         body = struct.pack("!I", 3 << 16) + b"user\0x\0\0"
@@ -108,7 +108,7 @@ def test_it_listens_on_loopback_and_talks_tls_alone(server: Server) -> None:
         assert b"no pg_hba.conf entry" in plain.recv(1000)
 
 
-def test_its_certificate_satisfies_strict_verification(server: Server) -> None:
+def test_certificate_passes_strict_verification(server: Server) -> None:
     context = ssl.create_default_context(cafile=server.root_certificate)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
@@ -118,11 +118,11 @@ def test_its_certificate_satisfies_strict_verification(server: Server) -> None:
             assert secured.version() == "TLSv1.3"
 
 
-def test_it_does_not_run_as_root(server: Server) -> None:
+def test_server_does_not_run_as_root(server: Server) -> None:
     assert Path(f"/proc/{server.pid}").stat().st_uid != 0
 
 
-def test_where_its_user_can_reach_the_folder_the_data_is_in_it(folder: Path) -> None:
+def test_start_puts_data_in_reachable_folder(folder: Path) -> None:
     made = servers.start(folder, username="u", password="A password", database="postgres")
     try:
         assert made.home == folder / "postgres"
@@ -133,7 +133,7 @@ def test_where_its_user_can_reach_the_folder_the_data_is_in_it(folder: Path) -> 
     assert not alive(made.pid)
 
 
-def test_a_server_that_cannot_start_leaves_nothing(folder: Path) -> None:
+def test_start_failure_leaves_nothing(folder: Path) -> None:
     with pytest.raises(PostgresError, match="no_such"):
         servers.start(
             folder, username="u", password="p", database="postgres", settings="no_such = on\n"
@@ -142,7 +142,7 @@ def test_a_server_that_cannot_start_leaves_nothing(folder: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root cannot be PostgreSQL's user")
-def test_root_cannot_hide_the_data_from_the_server(tmp_path: Path, folder: Path) -> None:
+def test_owner_reaches(tmp_path: Path, folder: Path) -> None:
     hidden = tmp_path / "hidden"
     hidden.mkdir(mode=0o700)
     assert not Owner.choose().reaches(hidden / "data")
@@ -150,7 +150,7 @@ def test_root_cannot_hide_the_data_from_the_server(tmp_path: Path, folder: Path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Signals) -> None:
+def test_server_ends_with_killed_caller(folder: Path, number: signal.Signals) -> None:
     script = (
         "import pathlib, sys, time; from finbase.sandbox.postgres import server\n"
         "folder = pathlib.Path(sys.argv[1])\n"
@@ -175,7 +175,7 @@ def test_it_ends_with_a_process_that_is_killed(folder: Path, number: signal.Sign
     assert not (folder / "postgres").exists()
 
 
-def test_it_ends_with_a_process_that_is_killed_while_it_starts(folder: Path) -> None:
+def test_starting_server_ends_with_killed_caller(folder: Path) -> None:
     """The server never comes up: what it logs is not seen."""
     script = (
         "import pathlib, sys; from finbase.sandbox.postgres import server\n"
@@ -215,7 +215,7 @@ def server_processes(data: Path) -> list[str]:
     ("kind", "step"),
     [(Watcher, "__init__"), (Server, "_release"), (Server, "_wait_until_ready")],
 )
-def test_an_error_while_it_starts_leaves_neither_process_nor_home(
+def test_start_interrupted_leaves_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type, step: str
 ) -> None:
     def fail(*_: object) -> None:
@@ -237,7 +237,7 @@ def test_an_error_while_it_starts_leaves_neither_process_nor_home(
     assert not (folder / "postgres").exists()
 
 
-def test_without_postgresql_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_postgres_names_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
     with pytest.raises(PostgresError, match="not installed") as caught:
@@ -245,7 +245,7 @@ def test_without_postgresql_the_package_is_named(monkeypatch: pytest.MonkeyPatch
     assert "apt-get install postgresql" in str(caught.value)
 
 
-def test_the_key_of_a_certificate_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_certificate_key_is_private(tmp_path: Path) -> None:
     made = make_certificates(tmp_path, ["localhost"])
     assert made.server.stat().st_mode & 0o077 == 0
     assert "PRIVATE KEY" not in made.root.read_text()

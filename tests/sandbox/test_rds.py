@@ -81,7 +81,7 @@ def described(rds: Any, name: str) -> dict[str, Any]:
 # What an instance is -------------------------------------------------------------------------
 
 
-def test_an_instance_tells_what_it_was_given(make: Callable[..., Any], rds: Any, name: str) -> None:
+def test_describe_instance_has_settings(make: Callable[..., Any], rds: Any, name: str) -> None:
     """API, DBInstance: PerformanceInsightsEnabled and its like; DbiResourceId is a "Region-unique,
     immutable identifier", and one of the filters of API, DescribeDBInstances."""
     given = {
@@ -105,16 +105,14 @@ def test_an_instance_tells_what_it_was_given(make: Callable[..., Any], rds: Any,
     assert found["DBInstanceIdentifier"] == name
 
 
-def test_performance_insights_can_be_turned_on_later(
-    make: Callable[..., Any], rds: Any, name: str
-) -> None:
+def test_modify_enables_performance_insights(make: Callable[..., Any], rds: Any, name: str) -> None:
     """API, ModifyDBInstance: EnablePerformanceInsights."""
     assert make()["PerformanceInsightsEnabled"] is False
     rds.modify_db_instance(DBInstanceIdentifier=name, EnablePerformanceInsights=True)
     assert described(rds, name)["PerformanceInsightsEnabled"] is True
 
 
-def test_the_certificate_is_of_the_default_authority(make: Callable[..., Any]) -> None:
+def test_create_uses_default_ca(make: Callable[..., Any]) -> None:
     """API, DescribeCertificates: there is a "system default CA for the Region". That it is
     rds-ca-rsa2048-g1 is observed."""
     assert make()["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
@@ -124,9 +122,7 @@ def test_the_certificate_is_of_the_default_authority(make: Callable[..., Any]) -
     "password",
     ["short7!", "x" * 42, "with a space", "with/slash", "with@sign", 'a "quote"', "ütf-8é"],
 )
-def test_a_password_has_only_certain_characters(
-    make: Callable[..., Any], rds: Any, name: str, password: str
-) -> None:
+def test_password_characters(make: Callable[..., Any], rds: Any, name: str, password: str) -> None:
     """API, CreateDBInstance, MasterUserPassword: "Can include any printable ASCII character except"
     a slash, a quote and an at sign; "RDS for MySQL - Must contain from 8 to 41 characters".
     Observed, in the message of the error: except a space as well."""
@@ -137,7 +133,7 @@ def test_a_password_has_only_certain_characters(
         rds.modify_db_instance(DBInstanceIdentifier=name, MasterUserPassword=password)
 
 
-def test_the_engine_says_how_long_a_password_is(make: Callable[..., Any]) -> None:
+def test_password_length_by_engine(make: Callable[..., Any]) -> None:
     """API, CreateDBInstance, MasterUserPassword: "RDS for PostgreSQL - Must contain from 8 to 128
     characters"."""
     with pytest.raises(ClientError, match="MasterUserPassword"):
@@ -153,7 +149,7 @@ def test_the_engine_says_how_long_a_password_is(make: Callable[..., Any]) -> Non
         ({"AllocatedStorage": 400, "Iops": 20000, "StorageThroughput": 700}, (20000, 700)),
     ],
 )
-def test_gp3_has_a_baseline(
+def test_create_gp3_baseline(
     make: Callable[..., Any], given: dict[str, int], baseline: tuple[int, int]
 ) -> None:
     """Guide, "Amazon RDS DB instance storage", gp3: 3,000 IOPS and 125 MiB/s; 12,000 and 500 from
@@ -162,7 +158,7 @@ def test_gp3_has_a_baseline(
     assert (made["Iops"], made["StorageThroughput"]) == baseline
 
 
-def test_windows_may_touch_but_not_overlap(make: Callable[..., Any], name: str) -> None:
+def test_create_refuses_overlapping_windows(make: Callable[..., Any], name: str) -> None:
     """API, CreateDBInstance, PreferredBackupWindow: "Must not conflict with the preferred
     maintenance window". That one does not that begins when the other ends is inferred."""
     make(PreferredBackupWindow="03:00-04:00", PreferredMaintenanceWindow="mon:04:00-mon:05:00")
@@ -175,7 +171,7 @@ def test_windows_may_touch_but_not_overlap(make: Callable[..., Any], name: str) 
 
 
 @pytest.mark.parametrize("days", [0, 7])
-def test_backups_are_made_where_they_are_kept(
+def test_create_makes_backup_if_retained(
     make: Callable[..., Any], rds: Any, name: str, days: int
 ) -> None:
     """API, CreateDBInstance, BackupRetentionPeriod: "Setting this parameter to 0 disables automated
@@ -189,7 +185,7 @@ def test_backups_are_made_where_they_are_kept(
         )
 
 
-def test_exported_logs_are_a_set(make: Callable[..., Any], rds: Any, name: str) -> None:
+def test_modify_exported_logs(make: Callable[..., Any], rds: Any, name: str) -> None:
     """API, ModifyDBInstance, CloudwatchLogsExportConfiguration; that it says twice what is exported
     already is inferred to be no error."""
     make(EnableCloudwatchLogsExports=["error", "general"])
@@ -206,7 +202,7 @@ def test_exported_logs_are_a_set(make: Callable[..., Any], rds: Any, name: str) 
 # Replicas ------------------------------------------------------------------------------------
 
 
-def test_a_replica_is_an_instance_of_its_own(make: Callable[..., Any], rds: Any, name: str) -> None:
+def test_replica_inherits_from_source(make: Callable[..., Any], rds: Any, name: str) -> None:
     """API, CreateDBInstanceReadReplica: "RDS creates read replicas with backups disabled. All other
     attributes … are inherited from the source DB instance or cluster, except as specified". That
     log exports, Performance Insights and tags are not, each a parameter of its own, is inferred."""
@@ -244,9 +240,7 @@ def test_a_replica_is_an_instance_of_its_own(make: Callable[..., Any], rds: Any,
     assert not described(rds, name).get("ReadReplicaDBInstanceIdentifiers")
 
 
-def test_a_replica_needs_a_source_with_backups(
-    make: Callable[..., Any], rds: Any, name: str
-) -> None:
+def test_replica_requires_backups(make: Callable[..., Any], rds: Any, name: str) -> None:
     """API, CreateDBInstanceReadReplica: the source "must have backup retention enabled". The
     error's name is inferred."""
     make(BackupRetentionPeriod=0)
@@ -259,7 +253,7 @@ def test_a_replica_needs_a_source_with_backups(
 # Deleting ------------------------------------------------------------------------------------
 
 
-def test_a_protected_instance_stays(make: Callable[..., Any], rds: Any, name: str) -> None:
+def test_delete_refuses_protected_instance(make: Callable[..., Any], rds: Any, name: str) -> None:
     """API, CreateDBInstance, DeletionProtection: "The database can't be deleted when deletion
     protection is enabled"."""
     make(DeletionProtection=True)
@@ -269,7 +263,7 @@ def test_a_protected_instance_stays(make: Callable[..., Any], rds: Any, name: st
     rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
-def test_a_last_snapshot_is_named_or_skipped(make: Callable[..., Any], rds: Any, name: str) -> None:
+def test_delete_requires_snapshot_choice(make: Callable[..., Any], rds: Any, name: str) -> None:
     """API, DeleteDBInstance, SkipFinalSnapshot: "If you don't enable this parameter, you must
     specify the FinalDBSnapshotIdentifier parameter"; FinalDBSnapshotIdentifier: "If you enable this
     parameter and also enable SkipFinalShapshot, the command results in an error"."""
@@ -282,7 +276,7 @@ def test_a_last_snapshot_is_named_or_skipped(make: Callable[..., Any], rds: Any,
     assert last["DBInstanceIdentifier"] == name
 
 
-def test_groups_in_use_stay(
+def test_delete_refuses_groups_in_use(
     make: Callable[..., Any], rds: Any, name: str, subnets: list[str]
 ) -> None:
     """API, DeleteDBParameterGroup: "can't be associated with any DB instances".
@@ -306,7 +300,7 @@ def test_groups_in_use_stay(
 # Parameters and subscriptions ----------------------------------------------------------------
 
 
-def test_parameters_tell_who_has_set_them(rds: Any, name: str) -> None:
+def test_describe_parameters_by_source(rds: Any, name: str) -> None:
     """API, DescribeDBParameters, Source: user, system or engine-default; that the first is what was
     set is inferred. API, Parameter, ApplyMethod."""
     rds.create_db_parameter_group(
@@ -320,7 +314,7 @@ def test_parameters_tell_who_has_set_them(rds: Any, name: str) -> None:
     assert system["Parameters"] == []
 
 
-def test_a_subscription_changes_in_what_is_given(rds: Any, name: str) -> None:
+def test_modify_subscription_keeps_rest(rds: Any, name: str) -> None:
     """API, ModifyEventSubscription: every parameter but the name is optional."""
     rds.create_event_subscription(
         SubscriptionName=name,
@@ -365,9 +359,7 @@ def accepted(host: str, behind: dict[str, Any], *more: str) -> set[str]:
     }
 
 
-def test_an_instance_has_a_database_and_its_password(
-    rds: Any, sandbox: Sandbox, primary: str
-) -> None:
+def test_modify_password_reaches_database(rds: Any, sandbox: Sandbox, primary: str) -> None:
     """API, DBInstance: Endpoint. API, ModifyDBInstance, MasterUserPassword: "asynchronously
     applied as soon as possible"."""
     host = ready(rds, primary)
@@ -384,9 +376,7 @@ def test_an_instance_has_a_database_and_its_password(
         assert accepted(host, behind) == {password}
 
 
-def test_a_snapshot_takes_the_place_of_an_instance(
-    rds: Any, sandbox: Sandbox, primary: str
-) -> None:
+def test_restore_after_rename(rds: Any, sandbox: Sandbox, primary: str) -> None:
     """API, RestoreDBInstanceFromDBSnapshot: "rename your original DB instance before you call";
     the new one gets the old name. Guide, "Renaming a DB instance": the endpoint changes, the old
     name is gone at once, replicas stay, and a name that is taken is refused. The password is what

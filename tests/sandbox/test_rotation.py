@@ -98,7 +98,7 @@ def ended(sandbox: Sandbox, version: str) -> dict[str, Any]:
     raise AssertionError(f"the rotation to {version} has not ended")
 
 
-def test_a_rotation_follows_by_itself(
+def test_rotate_secret_runs_function(
     secrets: Any, sandbox: Sandbox, allowed: str, name: str
 ) -> None:
     """API, RotateSecret: "starts the asynchronous process of rotating the secret";
@@ -114,9 +114,7 @@ def test_a_rotation_follows_by_itself(
     assert previous["SecretString"] == "one"
 
 
-def test_a_set_up_is_tested_without_a_rotation(
-    secrets: Any, sandbox: Sandbox, allowed: str, name: str
-) -> None:
+def test_rotate_later_tests_only(secrets: Any, sandbox: Sandbox, allowed: str, name: str) -> None:
     """API, RotateSecret, RotateImmediately: "Secrets Manager tests the rotation configuration by
     running the testSecret step of the Lambda rotation function. This test creates an AWSPENDING
     version of the secret and then removes it"."""
@@ -131,7 +129,7 @@ def test_a_set_up_is_tested_without_a_rotation(
     assert secrets.get_secret_value(SecretId=name)["SecretString"] == "one"
 
 
-def test_a_rotation_that_fails_leaves_its_version_pending(
+def test_rotate_failure_stays_pending(
     secrets: Any, sandbox: Sandbox, allowed: str, name: str
 ) -> None:
     """API, RotateSecret: "When rotation is unsuccessful, the AWSPENDING staging label might be
@@ -147,9 +145,7 @@ def test_a_rotation_that_fails_leaves_its_version_pending(
     assert secrets.get_secret_value(SecretId=name)["SecretString"] == "broken"
 
 
-def test_a_function_that_may_not_be_invoked_is_refused(
-    secrets: Any, function: str, name: str
-) -> None:
+def test_rotate_refuses_forbidden_function(secrets: Any, function: str, name: str) -> None:
     """Guide, "Troubleshoot AWS Secrets Manager rotation": access is denied where the function's
     policy does not let the principal secretsmanager.amazonaws.com invoke it. The error's name and
     its text are observed."""

@@ -114,7 +114,7 @@ def account() -> Iterator[Account]:
 # 1. Who calls the function -------------------------------------------------------------------
 
 
-def test_rotate_secret_begins_with_an_empty_version_and_returns(account: Account) -> None:
+def test_rotate_adds_empty_version(account: Account) -> None:
     """API, RotateSecret: "starts the asynchronous process". API, DescribeSecret,
     VersionIdsToStages: "Secrets Manager creates an AWSPENDING version ID before creating the new
     secret version. To check if a secret version exists, call GetSecretValue"."""
@@ -126,7 +126,7 @@ def test_rotate_secret_begins_with_an_empty_version_and_returns(account: Account
         account.client.get_secret_value(SecretId=name, VersionStage="AWSPENDING")
 
 
-def test_the_four_steps_come_in_order_for_one_version(account: Account) -> None:
+def test_complete_runs_steps_in_order(account: Account) -> None:
     """Guide, "Rotation by Lambda function"."""
     name, events = account.secret(), list[Mapping[str, str]]()
 
@@ -144,7 +144,7 @@ def test_the_four_steps_come_in_order_for_one_version(account: Account) -> None:
 
 
 @pytest.mark.parametrize("failing", rotation_steps.STEPS)
-def test_the_first_error_ends_the_rotation(account: Account, failing: str) -> None:
+def test_complete_stops_at_first_error(account: Account, failing: str) -> None:
     """API, RotateSecret: "When rotation is unsuccessful, the AWSPENDING staging label might be
     attached to an empty secret version". That a step which fails is the last is inferred from
     "If any rotation step fails, Secrets Manager retries the entire rotation process multiple times"
@@ -166,18 +166,18 @@ def test_the_first_error_ends_the_rotation(account: Account, failing: str) -> No
     assert rotate(account.client, name, account.invoke, token=pending) == pending
 
 
-def test_a_function_that_does_not_finish_is_told(account: Account) -> None:
+def test_complete_reports_missing_label(account: Account) -> None:
     """Inferred from API, RotateSecret: "When rotation is successful, the AWSPENDING staging label
     might be attached to the same version as the AWSCURRENT version", or to none."""
     name = account.secret()
-    with pytest.raises(RotationIncompleteError, match="without its version becoming AWSCURRENT"):
+    with pytest.raises(RotationIncompleteError, match="but its version is not AWSCURRENT"):
         rotate(account.client, name, lambda _: None)
 
 
 # 3. One rotation at a time -------------------------------------------------------------------
 
 
-def test_an_unfinished_rotation_refuses_another(account: Account) -> None:
+def test_rotate_refuses_second_rotation(account: Account) -> None:
     """API, RotateSecret: "If the AWSPENDING staging label is present but not attached to the same
     version as AWSCURRENT, then any later invocation of RotateSecret assumes that a previous
     rotation request is still in progress and returns an error". Its name and text are observed."""
@@ -189,7 +189,7 @@ def test_an_unfinished_rotation_refuses_another(account: Account) -> None:
     assert account.labels(name)["AWSPENDING"] == token
 
 
-def test_both_labels_on_one_version_are_a_finished_rotation(account: Account) -> None:
+def test_rotate_with_both_labels_on_one_version(account: Account) -> None:
     """API, RotateSecret: AWSPENDING "might be attached to the same version as the AWSCURRENT"."""
     name = account.secret()
     token = rotate(account.client, name, account.invoke)
@@ -199,7 +199,7 @@ def test_both_labels_on_one_version_are_a_finished_rotation(account: Account) ->
     assert rotate(account.client, name, account.invoke) != token
 
 
-def test_the_same_token_is_the_same_rotation(account: Account) -> None:
+def test_rotate_twice_with_same_token(account: Account) -> None:
     """API, RotateSecret, ClientRequestToken: "to prevent the accidental creation of duplicate
     versions if there are failures and retries during a rotation"."""
     name, token = account.secret(), str(uuid.uuid4())
@@ -214,7 +214,7 @@ def test_the_same_token_is_the_same_rotation(account: Account) -> None:
 # 4. Configuration that is not given again ----------------------------------------------------
 
 
-def test_what_is_not_given_stays_as_it_was(account: Account) -> None:
+def test_rotate_keeps_earlier_settings(account: Account) -> None:
     """API, RotateSecret: without configuration it "starts a rotation with the values already
     stored in the secret". AWSCURRENT stays where it is until the function moves it."""
     name = account.secret()
@@ -228,7 +228,7 @@ def test_what_is_not_given_stays_as_it_was(account: Account) -> None:
     assert account.client.get_secret_value(SecretId=name)["SecretString"] == "one"
 
 
-def test_rotation_needs_a_function_and_one_that_exists(account: Account) -> None:
+def test_rotate_requires_existing_function(account: Account) -> None:
     """API, InvalidRequestException: "You tried to enable rotation on a secret that doesn't already
     have a Lambda function ARN configured and you didn't include such an ARN as a parameter in this
     call". The error for a function that is not there is inferred."""
@@ -246,7 +246,7 @@ def test_rotation_needs_a_function_and_one_that_exists(account: Account) -> None
 
 
 @pytest.mark.parametrize("stage", ["AWSPENDING", "AWSCURRENT"])
-def test_a_version_never_changes_its_value(account: Account, stage: str) -> None:
+def test_put_refuses_changed_value(account: Account, stage: str) -> None:
     """API, PutSecretValue: the same data again "succeeds but does nothing"; with other data it
     "fails because you can't modify an existing version"."""
     name, token = account.secret(), str(uuid.uuid4())
@@ -258,7 +258,7 @@ def test_a_version_never_changes_its_value(account: Account, stage: str) -> None
     assert account.client.get_secret_value(SecretId=name, VersionId=token)["SecretString"] == "two"
 
 
-def test_a_label_is_on_one_version_and_moves_by_a_put(account: Account) -> None:
+def test_put_moves_label(account: Account) -> None:
     """API, PutSecretValue, VersionStages: "Secrets Manager removes the label from the other version
     and attaches it to this version"; with AWSCURRENT, it "also moves the staging label AWSPREVIOUS
     to the version that AWSCURRENT was removed from". API, UpdateSecret does that as well. That
@@ -285,7 +285,7 @@ def test_a_label_is_on_one_version_and_moves_by_a_put(account: Account) -> None:
     }
 
 
-def test_the_first_version_is_current_whatever_its_labels(account: Account) -> None:
+def test_put_makes_first_version_current(account: Account) -> None:
     """API, PutSecretValue: "If this operation creates the first version for the secret, then
     Secrets Manager automatically attaches the staging label AWSCURRENT to it"."""
     name = f"ledger/{uuid.uuid4().hex}"
@@ -299,7 +299,7 @@ def test_the_first_version_is_current_whatever_its_labels(account: Account) -> N
 # 6. The value without a label ----------------------------------------------------------------
 
 
-def test_without_a_label_it_is_the_current_value(account: Account) -> None:
+def test_get_value_defaults_to_current(account: Account) -> None:
     """API, GetSecretValue, VersionStage: "If you don't specify either a VersionStage or VersionId,
     Secrets Manager returns the AWSCURRENT version", whoever has moved that label."""
     name = account.secret()
@@ -327,9 +327,7 @@ def test_without_a_label_it_is_the_current_value(account: Account) -> None:
         {"AutomaticallyAfterDays": 7, "Duration": "3h"},
     ],
 )
-def test_a_schedule_turns_rotation_on_and_is_told_as_it_was_given(
-    account: Account, rules: dict[str, object]
-) -> None:
+def test_rotate_stores_schedule(account: Account, rules: dict[str, object]) -> None:
     """API, RotationRulesType. API, DescribeSecret, RotationRules. AutomaticallyAfterDays "is
     calculated from the rotation schedule after every successful rotation" on AWS, and left out for
     an expression here."""
@@ -351,7 +349,7 @@ def test_a_schedule_turns_rotation_on_and_is_told_as_it_was_given(
         {"AutomaticallyAfterDays": 1000, "ScheduleExpression": "rate(7 days)"},
     ],
 )
-def test_a_schedule_is_in_days_or_an_expression(account: Account, rules: dict[str, object]) -> None:
+def test_rotate_refuses_schedule(account: Account, rules: dict[str, object]) -> None:
     """API, RotationRulesType, AutomaticallyAfterDays: "you can set the rotation schedule in
     RotationRules with AutomaticallyAfterDays or ScheduleExpression, but not both". That neither is
     an error is inferred, and so is the error's name."""
@@ -362,7 +360,7 @@ def test_a_schedule_is_in_days_or_an_expression(account: Account, rules: dict[st
         )
 
 
-def test_cancelling_keeps_the_schedule_and_the_label(account: Account) -> None:
+def test_cancel_keeps_schedule_and_label(account: Account) -> None:
     """API, CancelRotateSecret: "You might need to remove the staging label AWSPENDING". API,
     DescribeSecret, RotationRules: "this field shows the previous rotation schedule";
     NextRotationDate: "If the secret isn't configured for rotation or rotation has been disabled,
@@ -380,7 +378,7 @@ def test_cancelling_keeps_the_schedule_and_the_label(account: Account) -> None:
 # 8. Names, dead versions, tests of a set-up, lists -------------------------------------------
 
 
-def test_the_event_has_the_arn_also_for_a_name(account: Account) -> None:
+def test_rotate_by_name_sends_arn(account: Account) -> None:
     """Guide, "Lambda rotation functions": the event's SecretId is the ARN, which is observed for a
     secret that was rotated by its name."""
     name, seen = account.secret(), set[str]()
@@ -393,7 +391,7 @@ def test_the_event_has_the_arn_also_for_a_name(account: Account) -> None:
     assert seen == {account.described(name)["ARN"]}
 
 
-def test_versions_without_a_label_are_described_no_more(account: Account) -> None:
+def test_describe_omits_unlabelled_versions(account: Account) -> None:
     """API, DescribeSecret, VersionIdsToStages: the versions "that have staging labels attached"."""
     name = account.secret()
     for _ in range(3):
@@ -404,7 +402,7 @@ def test_versions_without_a_label_are_described_no_more(account: Account) -> Non
     ]
 
 
-def test_a_set_up_is_tested_and_leaves_nothing(account: Account) -> None:
+def test_check_leaves_nothing(account: Account) -> None:
     """API, RotateSecret, RotateImmediately: the test "creates an AWSPENDING version of the
     secret and then removes it", and runs testSecret alone."""
     name, steps = account.secret(), list[str]()
@@ -424,7 +422,7 @@ def test_a_set_up_is_tested_and_leaves_nothing(account: Account) -> None:
     assert steps == ["testSecret", "testSecret"]
 
 
-def test_versions_are_listed_by_what_they_have(account: Account) -> None:
+def test_list_versions_by_label(account: Account) -> None:
     """API, ListSecretVersionIds: it "only returns versions that contain a secret value";
     IncludeDeprecated: "By default, versions without staging labels aren't included"; ARN. That
     these have no VersionStages is inferred from its least length, 1."""
@@ -443,7 +441,7 @@ def test_versions_are_listed_by_what_they_have(account: Account) -> None:
     assert len(set(dates)) == 3
 
 
-def test_versions_are_listed_in_pages(account: Account) -> None:
+def test_list_versions_in_pages(account: Account) -> None:
     """API, ListSecretVersionIds: MaxResults and NextToken."""
     name = account.secret()
     for _ in range(4):
@@ -461,7 +459,7 @@ def test_versions_are_listed_in_pages(account: Account) -> None:
     assert len(seen) == 5
 
 
-def test_a_password_of_no_characters_is_a_wrong_parameter(account: Account) -> None:
+def test_random_password_of_no_characters(account: Account) -> None:
     """API, GetRandomPassword, errors: InvalidParameterException. That this is one is inferred."""
     with pytest.raises(account.client.exceptions.InvalidParameterException):
         account.client.get_random_password(
@@ -477,7 +475,7 @@ def test_a_password_of_no_characters_is_a_wrong_parameter(account: Account) -> N
 # Labels --------------------------------------------------------------------------------------
 
 
-def test_the_end_of_a_rotation_moves_three_labels(account: Account) -> None:
+def test_update_stage_ends_rotation(account: Account) -> None:
     """API, UpdateSecretVersionStage: "Whenever you move AWSCURRENT, Secrets Manager automatically
     moves the label AWSPREVIOUS to the version that AWSCURRENT was removed from". Guide, "Lambda
     rotation functions", finishSecret: the same call removes AWSPENDING."""
@@ -488,7 +486,7 @@ def test_the_end_of_a_rotation_moves_three_labels(account: Account) -> None:
     assert "LastRotatedDate" in account.described(name)
 
 
-def test_a_label_moves_only_from_where_the_caller_says_it_is(account: Account) -> None:
+def test_update_stage_requires_holder(account: Account) -> None:
     """API, UpdateSecretVersionStage, RemoveFromVersionId: "If the label is attached and you either
     do not specify this parameter, or the version ID does not match, then the operation fails". The
     errors' names and texts are observed."""
@@ -512,7 +510,7 @@ def test_a_label_moves_only_from_where_the_caller_says_it_is(account: Account) -
     assert account.labels(name) == labels
 
 
-def test_a_secret_that_is_to_be_deleted_does_not_change(account: Account) -> None:
+def test_deleted_secret_is_read_only(account: Account) -> None:
     """API, InvalidRequestException: "The secret is scheduled for deletion"."""
     name = account.secret()
     account.client.delete_secret(SecretId=name)
@@ -522,7 +520,7 @@ def test_a_secret_that_is_to_be_deleted_does_not_change(account: Account) -> Non
         account.client.put_secret_value(SecretId=name, SecretString="two")
 
 
-def test_the_name_of_a_secret_that_is_to_be_deleted_is_taken(account: Account) -> None:
+def test_create_refuses_name_of_deleted_secret(account: Account) -> None:
     """API, DeleteSecret: "At the end of the recovery window, Secrets Manager deletes the secret
     permanently". The error is observed."""
     name = account.secret(rotating=False)
@@ -533,7 +531,7 @@ def test_the_name_of_a_secret_that_is_to_be_deleted_is_taken(account: Account) -
     account.client.create_secret(Name=name, SecretString="two")
 
 
-def test_installing_twice_is_installing_once(account: Account) -> None:
+def test_install_twice(account: Account) -> None:
     name = account.secret()
     secretsmanager.install()
     assert account.client.get_secret_value(SecretId=name)["SecretString"] == "one"

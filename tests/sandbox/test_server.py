@@ -65,24 +65,24 @@ def starting(command: list[str], *, env: Mapping[str, str]) -> Iterator[subproce
         started.kill()
 
 
-def test_it_is_the_account_that_was_asked_for(client: Callable[..., Any]) -> None:
+def test_server_has_account(client: Callable[..., Any]) -> None:
     assert client("sts").get_caller_identity()["Account"] == "777788889999"
 
 
-def test_it_has_the_policies_that_aws_manages(client: Callable[..., Any]) -> None:
+def test_server_has_managed_policies(client: Callable[..., Any]) -> None:
     """IAM User Guide, "AWS managed policies"; moto has them only where it is asked to."""
     arn = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
     assert client("iam").get_policy(PolicyArn=arn)["Policy"]["Arn"] == arn
 
 
-def test_it_listens_on_loopback_alone(sandbox: Sandbox) -> None:
+def test_server_listens_on_loopback(sandbox: Sandbox) -> None:
     port = sandbox.url.rpartition(":")[2]
     listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
     addresses = re.findall(rf": ([0-9A-F]+):{int(port):04X} \S+ 0A ", listening)
     assert addresses == ["0100007F"]
 
 
-def test_each_call_is_noted(sandbox: Sandbox, client: Callable[..., Any]) -> None:
+def test_server_logs_calls(sandbox: Sandbox, client: Callable[..., Any]) -> None:
     before = len(calls(sandbox.log))
     client("sns").list_topics()
     with pytest.raises(ClientError):
@@ -103,7 +103,7 @@ def test_each_call_is_noted(sandbox: Sandbox, client: Callable[..., Any]) -> Non
         ("secretsmanager", "stop_replication_to_replica", {"SecretId": "a"}),
     ],
 )
-def test_what_is_not_there_is_refused_at_once(
+def test_unsupported_operation_is_a_400(
     client: Callable[..., Any], service: str, operation: str, given: dict[str, str]
 ) -> None:
     """In the three protocols; moto's 500 is tried again for minutes by AWS clients."""
@@ -113,7 +113,7 @@ def test_what_is_not_there_is_refused_at_once(
     assert caught.value.response["Error"]["Code"] == "NotInLocalAWS"
 
 
-def test_a_stack_is_turned_towards_it_with_its_account_checked(sandbox: Sandbox) -> None:
+def test_overrides_keep_account_check(sandbox: Sandbox) -> None:
     text = "\n".join(overrides(sandbox.url).values())
     assert text.count(f'"{sandbox.url}"') == len(SERVICES)
     assert 'backend "local"' in text
@@ -121,7 +121,7 @@ def test_a_stack_is_turned_towards_it_with_its_account_checked(sandbox: Sandbox)
     assert "skip_requesting_account_id" not in text
 
 
-def test_a_port_that_is_taken_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_port_in_use(sandbox: Sandbox, tmp_path: Path) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     with (
         pytest.raises(SandboxError, match=f"port {port} is in use"),
@@ -130,7 +130,7 @@ def test_a_port_that_is_taken_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
         pass
 
 
-def test_by_hand_it_ends_with_ctrl_c(by_hand: subprocess.Popen[str], temporary: Path) -> None:
+def test_command_ends_with_ctrl_c(by_hand: subprocess.Popen[str], temporary: Path) -> None:
     assert by_hand.stderr is not None
     ready = by_hand.stderr.readline()
     url = ready.split()[3].rstrip(",")
@@ -147,7 +147,7 @@ def test_by_hand_it_ends_with_ctrl_c(by_hand: subprocess.Popen[str], temporary: 
         databases(url)
 
 
-def test_it_dies_with_its_parent(parent: subprocess.Popen[str]) -> None:
+def test_server_ends_with_killed_parent(parent: subprocess.Popen[str]) -> None:
     """Also where the parent has no time to end anything."""
     assert parent.stdout is not None
     served = int(parent.stdout.readline())

@@ -51,7 +51,7 @@ def docstrings() -> Iterator[tuple[str, str, str]]:
     ("service", "text"),
     [pytest.param(service, text, id=name) for service, name, text in docstrings()],
 )
-def test_a_quotation_is_what_the_reference_says(service: str, text: str) -> None:
+def test_quotation_is_in_reference(service: str, text: str) -> None:
     references = REFERENCE.findall(text)
     assert references
     said = ""
@@ -66,7 +66,7 @@ def test_a_quotation_is_what_the_reference_says(service: str, text: str) -> None
                 assert part in said
 
 
-def test_a_quotation_that_is_made_up_is_found() -> None:
+def test_reference_lacks_invented_text() -> None:
     said, members, errors = reference("rds", "DeleteDBInstance")
     assert "FinalDBSnapshotIdentifier" in members
     assert "InvalidDBInstanceStateFault" in errors
