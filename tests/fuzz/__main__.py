@@ -10,7 +10,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(_ROOT), str(_ROOT / "generator")]
 
 TRACED = [
+    "finbase.plan.consistency",
     "finbase.plan.document",
+    "finbase.plan.parse",
     "findings",
     "kinds",
     "policies",

@@ -374,7 +374,7 @@ def test_run_refuses_a_missing_plan(tmp_path: Path) -> None:
 
 def test_run_refuses_a_plan_with_errors() -> None:
     plan = json.loads(PLAN.read_text()) | {"errored": True}
-    with pytest.raises(ComplianceError, match="of a run that failed"):
+    with pytest.raises(ComplianceError, match="because the run of Terraform failed"):
         run(json.dumps(plan).encode(), FIXTURES / "features")
 
 
@@ -698,7 +698,7 @@ def test_read_on_one_line_limits_the_size(
 ) -> None:
     """One byte more is refused, and nothing behind it is read."""
     monkeypatch.setattr(compliance, "MOST_BYTES", 30_000)
-    monkeypatch.setattr("finbase.plan.document.MOST_BYTES", 30_000)
+    monkeypatch.setattr("finbase.plan.parse.MOST_BYTES", 30_000)
     text = json.dumps(json.loads(PLAN.read_text()))
     plan = tmp_path / "plan.json"
     plan.write_text(text.ljust(30_000 + more))

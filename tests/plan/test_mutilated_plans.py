@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from finbase.errors import ComplianceError
 from finbase.judge import compliance
-from finbase.plan.document import MOST_BYTES, MOST_DEPTH, read_plan
+from finbase.plan.document import read_plan
+from finbase.plan.parse import MOST_BYTES, MOST_DEPTH
 from finbase.terraform import account
 from finbase.terraform.program import Terraform
 from tests.support.commands import ROOT, finbase
@@ -84,17 +85,17 @@ NOT_JSON: dict[str, tuple[bytes, str]] = {
     "twice": (PLAN * 2, "is not JSON: Extra data"),
     "binary plan": (b"PK\x03\x04" + bytes(200), "is not JSON"),
     "not UTF-8": (PLAN.replace(b"eu-west-1a", b"eu-west-\xff", 1), "byte 0xff at offset .* UTF-8"),
-    "byte order mark": (b"\xef\xbb\xbf" + PLAN, "begins with a byte order mark"),
+    "byte order mark": (b"\xef\xbb\xbf" + PLAN, "starts with a byte order mark"),
     "UTF-16": (PLAN.decode().encode("utf-16"), "is UTF-16, not UTF-8"),
     "UTF-16 without a mark": (PLAN.decode().encode("utf-16-le"), "is not JSON"),
     "half a pair": (PLAN.replace(b'"eu-west-1a"', b'"\\ud800"', 1), "half of a surrogate pair"),
-    "NaN": (PLAN.replace(b"false", b"NaN", 1), "NaN is no number in JSON"),
-    "infinity": (PLAN.replace(b"false", b"-Infinity", 1), "-Infinity is no number"),
-    "beyond a float": (PLAN.replace(b"false", b"1e999", 1), "1e999 is no number that can be held"),
+    "NaN": (PLAN.replace(b"false", b"NaN", 1), "NaN is not a number in JSON"),
+    "infinity": (PLAN.replace(b"false", b"-Infinity", 1), "-Infinity is not a number"),
+    "beyond a float": (PLAN.replace(b"false", b"1e999", 1), "1e999 is too large for a number"),
     "endless number": (PLAN.replace(b"false", b"1" * 5000, 1), "is not JSON"),
     "a key twice": (
         PLAN.replace(b'"planned_values"', b'"configuration": {}, "planned_values"', 1),
-        "the key configuration is given twice",
+        "the key configuration occurs twice",
     ),
     "deep": (deep(MOST_DEPTH), "nested more than 100 levels"),
     "very deep": (deep(100_000), "nested more than 100 levels"),
@@ -108,7 +109,7 @@ NO_PLAN: dict[str, tuple[bytes, str]] = {
     "empty object": (b"{}", "JSON, but not of a Terraform plan"),
     "state": (
         changed(lambda plan: plan.update(values=plan.pop("planned_values"))),
-        "not of a Terraform plan: it is of a state",
+        "not of a Terraform plan: it is a state",
     ),
     "state file": (b'{"version": 4, "terraform_version": "1.11.4", "resources": []}', "not of a"),
     "error of Terraform": (b'{"format_version":"1.0"}', "it has no terraform_version"),
@@ -124,12 +125,18 @@ NO_PLAN: dict[str, tuple[bytes, str]] = {
 }
 
 PARTIAL: dict[str, tuple[bytes, str]] = {
-    "errored": (changed(put("errored", True)), "of a run that failed"),
-    "errored in words": (changed(put("errored", "no")), "of a run that failed"),
-    "not complete": (changed(put("complete", False)), "Terraform left a part of the stack"),
+    "errored": (
+        changed(put("errored", True)),
+        "is incomplete, because the run of Terraform failed",
+    ),
+    "errored in words": (
+        changed(put("errored", "no")),
+        "is incomplete, because the run of Terraform failed",
+    ),
+    "not complete": (changed(put("complete", False)), "Terraform deferred a part of the stack"),
     "deferred": (
         changed(put("deferred_changes", [{"reason": "unknown"}])),
-        "Terraform left a part of the stack",
+        "Terraform deferred a part of the stack",
     ),
     "no planned root": (changed(drop("planned_values", "root_module")), "planned_values: .*root_m"),
     "no root": (changed(drop("configuration", "root_module")), "configuration: .*root_module"),
@@ -151,7 +158,7 @@ PARTIAL: dict[str, tuple[bytes, str]] = {
     ),
     "a module given nothing": (
         changed(drop("configuration", "root_module", "module_calls", "base", "expressions")),
-        r"module\.base is given no zones, which has no default",
+        r"module\.base lacks zones, which has no default",
     ),
     "planned twice": (
         changed(lambda plan: at(plan, PLANNED).append(at(plan, PLANNED)[0])),
@@ -251,7 +258,7 @@ def test_the_way_out_is_told_of_constants_that_give_none() -> None:
     data, _ = PARTIAL["nothing planned"]
     with pytest.raises(ComplianceError) as caught:
         read_plan(data, "the plan")
-    hint = "; a count or for_each of constants alone that gives none belongs into a local"
+    hint = "; move a count or for_each of constants that yields no instance into a local"
     assert caught.value.hint is not None
     assert caught.value.hint.endswith(hint)
     data, _ = PARTIAL["nothing configured"]
@@ -354,7 +361,7 @@ def test_a_plan_of_50_mb_is_refused_at_once(tmp_path: Path) -> None:
     message, hint, used = done.stderr.splitlines()
     assert done.returncode == 2
     assert message == f"{path} is larger than 16 MiB"
-    assert "is it one stack's?" in hint
+    assert "pass the plan of one stack" in hint
     seconds, kilobytes = map(float, used.split())
     assert seconds < SECONDS
     assert kilobytes < MIB * 1024

@@ -189,7 +189,7 @@ def test_a_group_that_cannot_be_told_is_not_left_out() -> None:
         ),
     )
     (flow,) = picture.network.flows
-    assert (flow.source, flow.ports) == ("what the plan does not tell", "1-2")
+    assert (flow.source, flow.ports) == ("unknown in the plan", "1-2")
 
 
 def test_a_flow_that_one_end_allows_is_broken() -> None:

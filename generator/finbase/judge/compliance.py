@@ -23,7 +23,8 @@ from finbase.judge.catalogue import load_failures
 from finbase.judge.cucumber import read_cucumber
 from finbase.judge.features import copy_features
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
-from finbase.plan.document import MOST_BYTES, read_plan
+from finbase.plan.document import read_plan
+from finbase.plan.parse import MOST_BYTES
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
 
 __all__ = ["FailureRow", "Scenario", "Verdict", "read_on_one_line", "run"]

@@ -1,4 +1,4 @@
-"""Moved from report.drawing.canvas."""
+"""Split the address of a resource."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ _ADDRESS = re.compile(
 
 
 def name_of(address: str) -> str:
-    """Return what a resource is called in its module; anything else as it is."""
+    """Return the name of a resource; return any other text unchanged.
+
+    >>> name_of('module.network.aws_subnet.public["eu-west-1a"]')
+    'public'
+    """
     match = _ADDRESS.match(address)
     return match["name"] if match else address
 
 
 def place_of(address: str) -> str:
-    """Return the module that a resource is in, as ``module.access``; else nothing."""
+    """Return the module of a resource, or an empty string.
+
+    >>> place_of('module.network.aws_subnet.public["eu-west-1a"]')
+    'module.network'
+    """
     match = _ADDRESS.match(address)
     return match["module"].removesuffix(".") if match else ""

@@ -1,14 +1,13 @@
-"""Every flow that the security groups of a plan allow, wherever it is written.
+"""Read every flow that the security groups of a plan allow.
 
-A flow is told by separate rules, one at each of its ends; the features refuse any other way.
-A plan may have one all the same, and a flow that is written within a group, or as an
-``aws_security_group_rule``, must not be missing where all flows are shown.
+The features require a separate rule at each end of a flow. A plan may still have rules inside a
+group, or as ``aws_security_group_rule``, and a list of all flows must not miss them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["GROUPS", "UNTOLD", "Flow", "flows", "is_group", "text", "whole"]
 
 GROUPS = ("aws_security_group", "aws_default_security_group")
-UNTOLD = "what the plan does not tell"
+UNTOLD = "unknown in the plan"
 
 _RULES = {"aws_vpc_security_group_egress_rule": True, "aws_vpc_security_group_ingress_rule": False}
 _OLD_RULE = "aws_security_group_rule"
@@ -30,10 +29,10 @@ _SIDES = {"egress": True, "ingress": False}
 
 @dataclass(frozen=True)
 class Flow:
-    """What may flow from a group or range to another one.
+    """Traffic from one group or range to another.
 
-    ``outward`` and ``inward`` are the addresses of what allows it at its two ends; one is
-    empty where that end does not.
+    ``outward`` and ``inward`` are the addresses of the rules at its two ends, and empty if that end
+    has no rule.
     """
 
     source: str
@@ -47,7 +46,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class _End:
-    """What one end allows: from its group outward or inward, to or from the other end."""
+    """The traffic that one end allows, from or to its group."""
 
     address: str
     outward: bool
@@ -64,13 +63,16 @@ def flows(stack: Stack) -> tuple[Flow, ...]:
     for end in _ends(stack):
         source, target = (end.group, end.other) if end.outward else (end.other, end.group)
         key = (source, target, end.protocol, end.ports)
-        known = vars(found.get(key) or Flow(*key, end.description))
-        found[key] = Flow(**{**known, "outward" if end.outward else "inward": end.address})
+        flow = found.get(key) or Flow(*key, end.description)
+        if end.outward:
+            found[key] = replace(flow, outward=end.address)
+        else:
+            found[key] = replace(flow, inward=end.address)
     return tuple(sorted(found.values(), key=lambda f: (f.source, f.target, f.protocol, f.ports)))
 
 
 def text(value: Any) -> str:
-    """Write a planned value; nothing for what is unset or known after apply only."""
+    """Return a planned value as text; empty if it is unset or known only after apply."""
     return str(value) if isinstance(value, str | int) else ""
 
 
@@ -87,7 +89,7 @@ def _ends(stack: Stack) -> Iterator[_End]:
         yield from _at(rule, "", rule.planned("type") == "egress", group, others)
     for holder in (each for type_ in GROUPS for each in stack.all(type_)):
         for side, outward in _SIDES.items():
-            # A plan orders these blocks in its own way, so each may be what any of them names.
+            # A plan sorts these blocks, so a named group may belong to any of them.
             ways = [f"{side}.{number}." for number in range(_count(holder, side))]
             named = [g for way in ways for g in _groups(stack, holder, f"{way}security_groups")]
             for way in ways:
@@ -116,13 +118,13 @@ def _at(
 
 
 def _groups(stack: Stack, holder: Resource, path: str) -> list[str]:
-    """Return the groups that an argument names; where it names one in doubt, just that."""
+    """Return the groups that an argument names, or ``UNTOLD`` if they are unknown."""
     named = [group.address for group in stack.some(holder, path, GROUPS[0])]
     return named or [UNTOLD] * stack.is_set(holder, path)
 
 
 def _ranges(holder: Resource, way: str = "", own: str = "") -> Iterator[str]:
-    """Yield the ranges of a rule, and ``own`` where it lets a group reach itself."""
+    """Yield the ranges of a rule, and ``own`` if the rule lets a group reach itself."""
     if holder.planned(f"{way}self") is True:
         yield own
     for name in _RANGES:
@@ -136,7 +138,7 @@ def _group(stack: Stack, rule: Resource, argument: str) -> str:
 
 
 def _count(group: Resource, side: str) -> int:
-    """How many rules are within a group; of one that exists, only where they are written."""
+    """Return the number of rules inside a group; of an existing group, only configured ones."""
     planned = group.planned(side)
     known = isinstance(planned, list)
     is_new = not isinstance(group.planned("id"), str)
@@ -144,12 +146,12 @@ def _count(group: Resource, side: str) -> int:
 
 
 def is_group(end: str) -> bool:
-    """Whether an end of a flow is a security group, and not a range of addresses."""
+    """Return whether an end of a flow is a security group, not a range of addresses."""
     return "aws_" in end
 
 
 def whole(flow: Flow) -> bool:
-    """Whether each end that is a group has a rule for the flow."""
+    """Return whether each end that is a group has a rule for the flow."""
     return all(
         rule or not is_group(end)
         for end, rule in ((flow.source, flow.outward), (flow.target, flow.inward))

@@ -1,0 +1,148 @@
+"""Check that a plan agrees with itself.
+
+A plan repeats each fact: planned values, changes and configuration all describe the same
+resources. A plan that was cut or edited in one place disagrees with another place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+__all__ = ["UNPLANNED", "disagreements"]
+
+UNPLANNED: Final = "is configured, but not planned"
+
+_STEP: Final = re.compile(r'module\.([\w-]+)(?:\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\])?')
+_IDENTITY: Final = ("mode", "type", "name")
+_GONE: Final = frozenset({"delete", "forget"})
+
+
+def disagreements(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each contradiction between two parts of a plan."""
+    planned: dict[str, Mapping[str, Any]] = {}
+    root, values = plan["configuration"]["root_module"], plan["planned_values"]
+    yield from _module(values["root_module"], root, "", planned)
+    changes = [each for each in plan.get("resource_changes", ()) if "deposed" not in each]
+    yield from _changes(planned, changes)
+    outputs = values.get("outputs", {})
+    yield from _outputs(outputs, root.get("outputs", {}), plan.get("output_changes", {}))
+
+
+def _module(
+    planned: Mapping[str, Any],
+    configured: Mapping[str, Any],
+    address: str,
+    planned_resources: dict[str, Mapping[str, Any]],
+) -> Iterator[str]:
+    """Compare a planned module with its configuration, and collect its planned resources."""
+    prefix = f"{address}." if address else ""
+    configured_resources = {_identity(each): each for each in configured.get("resources", ())}
+    if len(configured_resources) < len(configured.get("resources", ())):
+        yield f"a resource of {address or 'the stack'} is configured twice"
+    here = set()
+    for each in planned.get("resources", ()):
+        if each["address"] in planned_resources:
+            yield f"{each['address']} is planned twice"
+        planned_resources[each["address"]] = each
+        here.add(_identity(each))
+        if not _has_own_address(each, prefix):
+            yield f"{each['address']} is not the address of {prefix}{each['type']}.{each['name']}"
+        if _identity(each) not in configured_resources:
+            yield f"{each['address']} is planned, but not configured"
+    for identity, each in configured_resources.items():
+        if identity not in here and identity[0] == "managed" and _is_one(each):
+            yield f"{prefix}{each['type']}.{each['name']} {UNPLANNED}"
+    yield from _children(planned, configured, prefix, planned_resources)
+
+
+def _children(
+    planned: Mapping[str, Any],
+    configured: Mapping[str, Any],
+    prefix: str,
+    planned_resources: dict[str, Mapping[str, Any]],
+) -> Iterator[str]:
+    calls, here = configured.get("module_calls", {}), set()
+    for child in planned.get("child_modules", ()):
+        step = _STEP.fullmatch(child["address"].removeprefix(prefix))
+        if step is None or step[1] not in calls:
+            yield f"{child['address']} is planned, but not configured"
+            continue
+        here.add(step[1])
+        yield from _module(child, calls[step[1]]["module"], child["address"], planned_resources)
+    for name, call in calls.items():
+        arguments = call.get("expressions", {})
+        for variable, declaration in call["module"].get("variables", {}).items():
+            if "default" not in declaration and variable not in arguments:
+                yield f"{prefix}module.{name} lacks {variable}, which has no default"
+        if name not in here and _is_one(call):  # Valid if it has no resources.
+            yield from _module({}, call["module"], f"{prefix}module.{name}", planned_resources)
+
+
+def _changes(
+    planned: Mapping[str, Mapping[str, Any]], changes: list[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Compare planned values with changes: the same resources, and the same values."""
+    changed = set()
+    for each in changes:
+        address, change = each["address"], each["change"]
+        if address in changed:
+            yield f"{address} is changed twice"
+        changed.add(address)
+        actions = change.get("actions")
+        if actions and _GONE.issuperset(actions):
+            if address in planned and "delete" in actions:
+                yield f"{address} is planned, and deleted as well"
+            continue
+        if address not in planned:
+            yield f"{address} is in resource_changes, but not in planned_values"
+        elif any(each.get(key) != planned[address].get(key) for key in (*_IDENTITY, "index")):
+            yield f"{address} has another type, name or key in resource_changes"
+        elif (change.get("after") or {}) != planned[address].get("values", {}):
+            yield f"{address} has other values in planned_values than in resource_changes"
+    for address in planned:
+        if address not in changed:
+            yield f"{address} is in planned_values, but not in resource_changes"
+
+
+def _outputs(
+    planned: Mapping[str, Mapping[str, Any]],
+    configured: Mapping[str, Any],
+    changes: Mapping[str, Mapping[str, Any]],
+) -> Iterator[str]:
+    for name, change in changes.items():
+        if change.get("actions") == ["delete"]:
+            continue
+        if name not in planned or name not in configured:
+            yield f"the output {name} is in output_changes, but not everywhere else"
+        elif "value" not in planned[name]:
+            if not change.get("after_unknown"):
+                yield f"the output {name} has no value in planned_values"
+        elif planned[name]["value"] != change.get("after"):
+            yield f"the output {name} has another value in planned_values than in output_changes"
+    for name in {*planned, *configured}:
+        if name not in changes:
+            yield f"the output {name} is not in output_changes"
+
+
+def _identity(resource: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(resource[key] for key in _IDENTITY)
+
+
+def _has_own_address(resource: Mapping[str, Any], prefix: str) -> bool:
+    """Return whether an address fits its type, name and key; keys may be escaped."""
+    address, key = resource["address"], resource.get("index")
+    data = "data." if resource["mode"] == "data" else ""
+    own = f"{prefix}{data}{resource['type']}.{resource['name']}"
+    if isinstance(key, str):
+        return bool(address.startswith(f'{own}["') and address.endswith('"]'))
+    return bool(address == (own if key is None else f"{own}[{key}]"))
+
+
+def _is_one(configured: Mapping[str, Any]) -> bool:
+    """Return whether a resource or a call has exactly one instance.
+
+    Terraform omits a ``count`` or ``for_each`` that consists of several constants.
+    """
+    return not configured.keys() & {"count_expression", "for_each_expression"}
