@@ -41,11 +41,11 @@ def test_equal_plans_have_no_effects() -> None:
 
 def test_resources_come_and_go() -> None:
     assert effects(plan(TOPIC), plan(KEY), {}) == (
-        Effect("module.m.aws_kms_key.k", "added"),
+        Effect("module.m.aws_kms_key.k", "add"),
         effects(plan(TOPIC), plan(), {})[0],
     )
     (gone,) = effects(plan(KEY), plan(), {})
-    assert gone.kind == "destroyed"
+    assert gone.action == "destroy"
     assert "the key" in gone.loses
 
 
@@ -63,7 +63,7 @@ def test_moves_are_followed_with_the_key_of_each_instance(index: str) -> None:
         "module.m.aws_sns_topic.b": "module.m.aws_sns_topic.c",
     }
     (effect,) = effects(plan(old), plan(new), chain)
-    assert effect == Effect(new["address"], "moved", moved_from=old["address"])
+    assert effect == Effect(new["address"], "move", moved_from=old["address"])
 
 
 def test_moves_in_a_circle_end() -> None:
@@ -77,7 +77,7 @@ def test_arguments_are_told_by_their_way_in() -> None:
     after = {"name": "a", "rules": [{"days": 8}], "tags": {"A": "2"}, "tags_all": {"A": "2"}}
     address = "module.m.aws_x.y"
     (effect,) = effects(plan(resource(address, before)), plan(resource(address, after)), {})
-    assert effect.kind == "changed"
+    assert effect.action == "change"
     assert effect.arguments == (
         Argument("rules[0].days", "7", "8"),
         Argument("tags.A", '"1"', '"2"'),
@@ -95,13 +95,13 @@ def test_documents_are_compared_part_by_part() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "kind"), [("multi_region", "replaced"), ("description", "changed")]
+    ("argument", "kind"), [("multi_region", "replace"), ("description", "change")]
 )
 def test_what_replaces_a_key_is_told_apart(argument: str, kind: str) -> None:
     after = {**KEY["change"]["after"], argument: "other"}
     (effect,) = effects(plan(KEY), plan(resource(KEY["address"], after)), {})
-    assert effect.kind == kind
-    assert bool(effect.loses) == (kind == "replaced")
+    assert effect.action == kind
+    assert bool(effect.loses) == (kind == "replace")
 
 
 def test_what_is_not_known_yet_or_must_not_be_seen_is_told_in_words() -> None:

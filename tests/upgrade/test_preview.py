@@ -135,7 +135,7 @@ def test_data_loss_is_loud_and_written_only_where_it_is_accepted(project: Path) 
     before = file.read_text()
     done = finbase(project, "upgrade", "development", "cache", "--write")
     assert done.exit_code == 1
-    loss = "DATA LOSS: module.cache.aws_elasticache_serverless_cache.main is destroyed"
+    loss = "DATA LOSS: module.cache.aws_elasticache_serverless_cache.main, to destroy"
     assert loss in done.output
     assert "data would be lost, so nothing is written" in done.output
     assert file.read_text() == before
@@ -156,9 +156,9 @@ def test_our_own_releases_move_and_change_but_lose_nothing(project: Path) -> Non
     assert not found["data_loss"]
     effects = found["effects"]
     assert isinstance(effects, list)
-    kinds = {effect["kind"] for effect in effects}
-    assert kinds == {"moved", "changed"}
-    moved = [e["moved_from"] for e in effects if e["kind"] == "moved"]
+    kinds = {effect["action"] for effect in effects}
+    assert kinds == {"move", "change"}
+    moved = [e["moved_from"] for e in effects if e["action"] == "move"]
     assert 'module.monitoring.aws_cloudwatch_metric_alarm.cpu["primary"]' in moved
     changed = {e["address"]: [a["name"] for a in e["arguments"]] for e in effects if e["arguments"]}
     assert changed == {

@@ -1,8 +1,8 @@
-"""Two plans of one stack → what applying the second would do to what the first has made.
+"""Compare two plans of one stack, and return what the second changes in the first one's resources.
 
-Both are plans from nothing, made offline, so they say what there shall be. Resources are
-compared by address, with ``moved`` blocks followed, and argument by argument. Whether the
-provider replaces a resource or changes it in place is known for those whose loss would hurt.
+Both plans are made offline and start from an empty state, so they describe all resources.
+Resources are compared by address, following ``moved`` blocks, and then by argument. For resources
+that hold data, a table says which arguments make the provider replace them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from finbase.aws.replacements import replacements
+from finbase.plan.model import Action, Change, ResourceChange, loses, managed
 
-__all__ = ["Argument", "Effect", "Kind", "effects"]
-
-Kind: TypeAlias = Literal["added", "changed", "moved", "replaced", "destroyed"]
+__all__ = ["Argument", "Effect", "effects"]
 
 _UNKNOWN = "(known after apply)"
 _HIDDEN = "(sensitive)"
@@ -27,7 +26,7 @@ _DERIVED = frozenset({"tags_all"})
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument that changes, by its way in; values as JSON, or in words in brackets."""
+    """An argument that changes, such as ``tags.Name``; values are JSON, or text in parentheses."""
 
     name: str
     before: str
@@ -36,10 +35,10 @@ class Argument:
 
 @dataclass(frozen=True)
 class Effect:
-    """What happens to one resource. ``loses`` says what would be lost with it, if anything."""
+    """A change of one resource; ``loses`` says which data would be lost, if any."""
 
     address: str
-    kind: Kind
+    action: Action
     arguments: tuple[Argument, ...] = ()
     moved_from: str = ""
     loses: str = ""
@@ -48,9 +47,10 @@ class Effect:
 def effects(
     before: Mapping[str, Any], after: Mapping[str, Any], moved: Mapping[str, str]
 ) -> tuple[Effect, ...]:
-    """Compare two plans (as ``terraform show -json`` gives them), sorted by address.
+    """Return the effects of applying ``after``, sorted by address.
 
-    ``moved`` leads from old addresses to new ones, both without the key of an instance.
+    Both are plans as ``terraform show -json`` prints them. ``moved`` maps old addresses to new
+    ones, both without the key of an instance.
     """
     old = {_followed(address, moved): (address, r) for address, r in _resources(before).items()}
     new = _resources(after)
@@ -59,38 +59,33 @@ def effects(
     for address in sorted(old.keys() | new.keys()):
         if address not in new:
             was, resource = old[address]
-            found.append(Effect(was, "destroyed", loses=_loses(resource)))
+            found.append(Effect(was, "destroy", loses=loses(resource)))
         elif address not in old:
-            found.append(Effect(address, "added"))
+            found.append(Effect(address, "add"))
         else:
             was, resource = old[address]
-            texts = [each.get(_INDEX.sub("", address), {}) for each in expressions]
+            texts = [references.get(_INDEX.sub("", address), {}) for references in expressions]
             arguments = tuple(_arguments(resource, new[address], texts[0], texts[1]))
             found += _effect(address, was, resource, arguments)
     return tuple(found)
 
 
 def _effect(
-    address: str, was: str, resource: Mapping[str, Any], arguments: tuple[Argument, ...]
+    address: str, was: str, resource: ResourceChange, arguments: tuple[Argument, ...]
 ) -> Iterator[Effect]:
     moved_from = was if was != address else ""
     known = replacements().get(resource["type"])
     names = {re.split(r"[.\[]", argument.name)[0] for argument in arguments}
     if known and names & known.arguments:
-        yield Effect(address, "replaced", arguments, moved_from, known.loses)
+        yield Effect(address, "replace", arguments, moved_from, known.loses)
     elif arguments:
-        yield Effect(address, "changed", arguments, moved_from)
+        yield Effect(address, "change", arguments, moved_from)
     elif moved_from:
-        yield Effect(address, "moved", moved_from=moved_from)
+        yield Effect(address, "move", moved_from=moved_from)
 
 
-def _loses(resource: Mapping[str, Any]) -> str:
-    known = replacements().get(resource["type"])
-    return known.loses if known else ""
-
-
-def _resources(plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {r["address"]: r for r in plan.get("resource_changes", ()) if r["mode"] == "managed"}
+def _resources(plan: Mapping[str, Any]) -> dict[str, ResourceChange]:
+    return {resource["address"]: resource for resource in managed(plan)}
 
 
 def _followed(address: str, moved: Mapping[str, str]) -> str:
@@ -104,12 +99,12 @@ def _followed(address: str, moved: Mapping[str, str]) -> str:
 
 
 def _arguments(
-    old: Mapping[str, Any],
-    new: Mapping[str, Any],
+    old: ResourceChange,
+    new: ResourceChange,
     old_texts: Mapping[str, str],
     new_texts: Mapping[str, str],
 ) -> Iterator[Argument]:
-    """Yield what differs in value; and, where neither value is known, in what it is made of."""
+    """Yield arguments whose values differ, or whose references differ if both are unknown."""
     before, after = _flat(old["change"]), _flat(new["change"])
     for name in sorted(before.keys() | after.keys()):
         one, other = before.get(name, "null"), after.get(name, "null")
@@ -122,40 +117,38 @@ def _arguments(
             yield Argument(name, one, other)
 
 
-def _flat(change: Mapping[str, Any]) -> dict[str, str]:
-    """List every value that a plan gives, as text, by its way in."""
-    found: dict[str, str] = {}
-    _flatten(
-        change.get("after"), change.get("after_unknown"), change.get("after_sensitive"), "", found
-    )
-    return found
+def _flat(change: Change) -> dict[str, str]:
+    """Return every value of a change as text, by its path, such as ``route[0].cidr_block``."""
+    after, unknown = change.get("after"), change.get("after_unknown")
+    return dict(_flatten(after, unknown, change.get("after_sensitive"), ""))
 
 
-def _flatten(value: Any, unknown: Any, sensitive: Any, way: str, found: dict[str, str]) -> None:
+def _flatten(value: Any, unknown: Any, sensitive: Any, path: str) -> Iterator[tuple[str, str]]:
     import json
 
-    if unknown is True or sensitive is True:
-        found[way] = _UNKNOWN if unknown is True else _HIDDEN
-        return
     if isinstance(value, str):
         value = _document(value)
-    parts: Mapping[str, Any] | None = None
-    if isinstance(value, dict) or isinstance(unknown, dict):
-        names = {**(value or {}), **(unknown if isinstance(unknown, dict) else {})}
-        parts = {name: (value or {}).get(name) for name in names}
-    elif isinstance(value, list):
-        parts = {str(number): each for number, each in enumerate(value)}
-    if not parts:
-        found[way] = json.dumps(value, ensure_ascii=False)
-        return
-    for name, part in parts.items():
-        inner = [_part(each, name) for each in (unknown, sensitive)]
-        step = f"[{name}]" if isinstance(value, list) else (f".{name}" if way else name)
-        _flatten(part, inner[0], inner[1], f"{way}{step}", found)
+    match value, unknown:
+        case _, True:
+            yield path, _UNKNOWN
+        case _ if sensitive is True:
+            yield path, _HIDDEN
+        case [_, *_], _:
+            for index, part in enumerate(value):
+                inner = _part(unknown, index), _part(sensitive, index)
+                yield from _flatten(part, *inner, f"{path}[{index}]")
+        case (dict() | None, dict()) | (dict(), _) if value or unknown:
+            known = value or {}
+            for name in {**known, **(unknown if isinstance(unknown, dict) else {})}:
+                inner = _part(unknown, name), _part(sensitive, name)
+                step = f"{path}.{name}" if path else name
+                yield from _flatten(known.get(name), *inner, step)
+        case _:
+            yield path, json.dumps(value, ensure_ascii=False)
 
 
 def _document(text: str) -> Any:
-    """Read a JSON document, such as a policy, so that its parts are compared; else the text."""
+    """Parse a JSON document, such as a policy, to compare its parts; return other text."""
     import json
 
     if text[:1] in ("{", "["):
@@ -164,16 +157,16 @@ def _document(text: str) -> Any:
     return text
 
 
-def _part(value: Any, name: str) -> Any:
+def _part(value: Any, key: str | int) -> Any:
     if isinstance(value, dict):
-        return value.get(name)
-    if isinstance(value, list) and name.isdigit() and int(name) < len(value):
-        return value[int(name)]
+        return value.get(key)
+    if isinstance(value, list) and isinstance(key, int) and key < len(value):
+        return value[key]
     return None
 
 
 def _expressions(plan: Mapping[str, Any], moved: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """List what each top-level argument refers to: address without key → argument → text."""
+    """Return the references of each top-level argument, by address without key and by name."""
     found: dict[str, dict[str, str]] = {}
 
     def walk(module: Mapping[str, Any], prefix: str) -> None:
@@ -192,7 +185,7 @@ def _expressions(plan: Mapping[str, Any], moved: Mapping[str, str]) -> dict[str,
 
 
 def _references(expression: Mapping[str, Any], prefix: str, moved: Mapping[str, str]) -> str:
-    """Say what an expression refers to, with resources under the addresses they have now."""
+    """Return the references of an expression as text, with the new addresses of resources."""
     names = set()
     for reference in expression["references"]:
         parts = reference.split(".")

@@ -1,20 +1,18 @@
-"""A plan on what is applied → what it does, by module, and what would be lost with it.
+"""Summarise a plan of an applied stack by module, with the data that it would lose.
 
-Unlike ``effects``, which compares two plans from nothing, this reads one plan that Terraform made
-from a state: its own word on what is replaced, moved and destroyed.
+Unlike ``effects``, which compares two plans of an empty state, this reads one plan that Terraform
+made from a state, and so knows exactly what is replaced, moved and destroyed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from finbase.aws.replacements import replacements
+from finbase.plan.model import Action, Change, loses, managed
 
-__all__ = ["Action", "Step", "Summary", "summarise"]
-
-Action: TypeAlias = Literal["add", "change", "replace", "destroy", "move", "forget"]
+__all__ = ["Step", "Summary", "summarise"]
 
 _ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("create",): "add",
@@ -28,10 +26,10 @@ _ACTIONS: Mapping[tuple[str, ...], Action] = {
 
 @dataclass(frozen=True)
 class Step:
-    """What happens to one resource.
+    """The change of one resource.
 
-    ``arguments`` are the ones that change at the top level, or, of a replacement, that demand
-    it. ``loses`` says what would be lost, and is empty where nothing would.
+    ``arguments`` are the top-level arguments that change, or those that force a replacement.
+    ``loses`` says which data would be lost, or is empty.
     """
 
     address: str
@@ -55,20 +53,18 @@ class Summary:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The modules that something happens in, in the order of the plan."""
+        """The modules with changes, in the order of the plan."""
         return tuple(dict.fromkeys(step.module for step in self.steps))
 
     def count(self, action: Action, module: str | None = None) -> int:
-        """Count the steps of an action, in one module or in all."""
+        """Return the number of steps with an action, in one module or in all."""
         return sum(s.action == action and module in (None, s.module) for s in self.steps)
 
 
 def summarise(plan: Mapping[str, Any]) -> Summary:
-    """Read the plan, as ``terraform show -json`` gives it."""
+    """Return the summary of a plan as ``terraform show -json`` prints it."""
     steps = []
-    for resource in plan.get("resource_changes", ()):
-        if resource["mode"] != "managed":
-            continue
+    for resource in managed(plan):
         change = resource["change"]
         action = _ACTIONS.get(tuple(change["actions"]))
         moved_from = resource.get("previous_address", "")
@@ -76,8 +72,6 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
             action = "move"
         if action is None:
             continue
-        known = replacements().get(resource["type"])
-        loses = known.loses if known and action in ("replace", "destroy") else ""
         steps.append(
             Step(
                 resource["address"],
@@ -85,13 +79,13 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
                 action,
                 tuple(_arguments(change)),
                 moved_from,
-                loses,
+                loses(resource) if action in ("replace", "destroy") else "",
             )
         )
     return Summary(tuple(steps))
 
 
-def _arguments(change: Mapping[str, Any]) -> list[str]:
+def _arguments(change: Change) -> list[str]:
     if paths := change.get("replace_paths"):
         return sorted({str(path[0]) for path in paths if path})
     if tuple(change["actions"]) != ("update",):

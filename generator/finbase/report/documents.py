@@ -21,7 +21,7 @@ SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
     "render": 2,
     "rules": 1,
     "show": 1,
-    "upgrade": 1,
+    "upgrade": 2,
 }
 """The version of each command's document; ``shapes/COMMAND.json`` is its JSON Schema.
 

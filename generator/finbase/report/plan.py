@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from finbase.plan.summary import Action, Step, Summary
+from finbase.plan.model import Action
+from finbase.plan.summary import Step, Summary
 from finbase.report.markdown import code, table
 
-__all__ = ["PlanReport"]
+__all__ = ["MARKS", "PlanReport"]
 
-_MARKS: dict[Action, str] = {
+MARKS: dict[Action, str] = {
     "add": "+",
     "change": "~",
     "replace": "-/+",
@@ -37,7 +38,7 @@ class PlanReport:
         """Return the counts of the actions, and all steps."""
         return {
             "environment": self.environment,
-            "counts": {action: self.summary.count(action) for action in _MARKS},
+            "counts": {action: self.summary.count(action) for action in MARKS},
             "steps": [asdict(step) for step in self.summary.steps],
             "data_loss": bool(self.summary.losses),
         }
@@ -47,7 +48,7 @@ class PlanReport:
         if not summary.steps:
             yield f"### {self.environment}: no changes"
             return
-        used = [action for action in _MARKS if summary.count(action)]
+        used = [action for action in MARKS if summary.count(action)]
         counts = ", ".join(f"{summary.count(action)} to {action}" for action in used)
         yield f"### {self.environment}: {counts}"
         yield ""
@@ -71,7 +72,7 @@ def _name(module: str) -> str:
 
 
 def _step(step: Step) -> str:
-    text = f"- `{_MARKS[step.action]}` `{step.address}`"
+    text = f"- `{MARKS[step.action]}` `{step.address}`"
     if step.moved_from:
         text += f", moved from `{step.moved_from}`"
     if step.arguments:

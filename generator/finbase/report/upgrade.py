@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from finbase.plan.effects import Argument, Effect, Kind
+from finbase.plan.effects import Argument, Effect
+from finbase.plan.model import Action
+from finbase.report.plan import MARKS
 from finbase.upgrade.preview import InputChange, Upgrade
 
 __all__ = ["NoUpgradeReport", "UpgradeReport"]
 
-_MARKS: dict[Kind, str] = {
-    "added": "+",
-    "changed": "~",
-    "moved": ">",
-    "replaced": "-/+",
-    "destroyed": "-",
-}
+_ACTIONS: tuple[Action, ...] = ("add", "change", "move", "replace", "destroy")
 _LONGEST = 76
 
 
@@ -70,12 +66,12 @@ class UpgradeReport:
             yield f"{upgrade.before.document.path} is not valid with the new versions:"
             yield from map(str, upgrade.problems)
             return
-        counts = Counter(effect.kind for effect in upgrade.effects)
-        yield "plan: " + ", ".join(f"{counts[kind]} {kind}" for kind in _MARKS)
+        counts = Counter(effect.action for effect in upgrade.effects)
+        yield "plan: " + ", ".join(f"{counts[action]} to {action}" for action in _ACTIONS)
         for effect in upgrade.effects:
             yield from _effect(effect)
         for effect in upgrade.losses:
-            yield f"DATA LOSS: {effect.address} is {effect.kind}, which loses {effect.loses}"
+            yield f"DATA LOSS: {effect.address}, to {effect.action}, loses {effect.loses}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,7 @@ def _input(change: InputChange) -> str:
 
 def _effect(effect: Effect) -> Iterator[str]:
     moved = f" (moved from {effect.moved_from})" if effect.moved_from else ""
-    yield f"  {_MARKS[effect.kind]:3} {effect.address}{moved}"
+    yield f"  {MARKS[effect.action]:3} {effect.address}{moved}"
     for argument in effect.arguments:
         yield f"        {_argument(argument)}"
 
