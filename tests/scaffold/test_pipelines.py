@@ -56,7 +56,7 @@ def scripts(node: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_it_is_valid_by_its_published_schema(pipeline: Path, system: str) -> None:
+def test_pipeline_matches_published_schema(pipeline: Path, system: str) -> None:
     def check() -> int:
         program = Path(sys.executable).with_name("check-jsonschema")
         command = [str(program), *SCHEMAS[system], str(pipeline / SYSTEMS[system])]
@@ -70,7 +70,7 @@ def test_it_is_valid_by_its_published_schema(pipeline: Path, system: str) -> Non
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_every_command_has_the_options_that_it_is_given(pipeline: Path, system: str) -> None:
+def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     text = "\n".join(scripts(load(pipeline, system)))
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
     found = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
@@ -84,7 +84,7 @@ def test_every_command_has_the_options_that_it_is_given(pipeline: Path, system: 
     assert 'terraform -chdir="environments/$ENVIRONMENT" init -input=false' in text
 
 
-def test_every_action_is_pinned_by_its_commit(pipeline: Path) -> None:
+def test_pipeline_pins_actions(pipeline: Path) -> None:
     text = (pipeline / GITHUB).read_text()
     used = re.findall(r"uses: (\S+)(.*)", text)
     assert len(used) > 20
@@ -119,7 +119,7 @@ def test_rights_are_the_least(pipeline: Path) -> None:
     assert not re.search("AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)|secrets\\.", text)
 
 
-def test_an_apply_waits_for_approval_and_is_alone(pipeline: Path) -> None:
+def test_pipeline_apply_needs_approval(pipeline: Path) -> None:
     jobs = load(pipeline, "github")["jobs"]
     assert jobs["apply"]["environment"] == "${{ matrix.environments }}"
     assert jobs["plan"]["environment"] == "${{ matrix.environments }}-plan"
@@ -135,12 +135,12 @@ def test_an_apply_waits_for_approval_and_is_alone(pipeline: Path) -> None:
         assert gitlab[job]["parallel"]["matrix"] == [{"ENVIRONMENT": NAMES}]
 
 
-def test_a_pipeline_that_is_there_stays(pipeline: Path) -> None:
+def test_new_pipeline_refuses_existing_file(pipeline: Path) -> None:
     for system, place in SYSTEMS.items():
         (pipeline / place).write_text("mine\n")
         result = finbase(pipeline, "new", "pipeline", system)
         assert result.exit_code == 2
-        assert f"{place} is there already" in result.output
+        assert f"{place} already exists" in result.output
         assert (pipeline / place).read_text() == "mine\n"
 
 
@@ -186,7 +186,7 @@ def changed(pipeline: Path) -> Path:
     return pipeline
 
 
-def test_the_steps_of_github_do_what_they_should(changed: Path) -> None:
+def test_github_steps(changed: Path) -> None:
     jobs = load(changed, "github")["jobs"]
     (matrix,) = [step for step in jobs["render"]["steps"] if step.get("id") == "matrix"]
     done = shell(changed, matrix["run"], SINCE="HEAD", SHARDS="4")
@@ -208,7 +208,7 @@ def test_the_steps_of_github_do_what_they_should(changed: Path) -> None:
     assert "0 of 1 environment pass; failing: staging" in summary
 
 
-def test_the_scripts_of_gitlab_do_what_they_should(changed: Path) -> None:
+def test_gitlab_scripts(changed: Path) -> None:
     jobs = load(changed, "gitlab")
     script = {name: "\n".join(jobs[name]["script"]) for name in ("check", "verdict", "plan")}
     for index in ("1", "2"):

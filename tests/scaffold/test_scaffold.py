@@ -15,13 +15,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finbase import scaffold
 from finbase.contract.registry import Registry
 from finbase.environment.load import load
 from finbase.errors import FinbaseError
 from finbase.judge.check import check
 from finbase.scaffold import placing
 from finbase.scaffold.copying import mentions, renamed
+from finbase.scaffold.new_environment import new_environment
+from finbase.scaffold.new_module import new_module
 from finbase.terraform.program import find_terraform, fmt_check
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import finbase
@@ -39,7 +40,7 @@ def snapshot(project: Path) -> dict[Path, bytes]:
 # Modules.
 
 
-def test_a_new_module_renders_at_once(project: Path) -> None:
+def test_new_module_renders(project: Path) -> None:
     before = snapshot(project)
     result = finbase(project, "new", "module", "audit")
     assert result.exit_code == 0
@@ -58,7 +59,7 @@ def test_a_new_module_renders_at_once(project: Path) -> None:
     assert not [path for path, text in after.items() if b"@NAME@" in text]
 
 
-def test_a_new_module_can_be_released(project: Path) -> None:
+def test_new_module_is_releasable(project: Path) -> None:
     assert finbase(project, "new", "module", "audit").exit_code == 0
     result = finbase(project, "release", "audit", "minor", "-m", "Audits have a log.")
     assert result.exit_code == 0, result.output
@@ -85,35 +86,35 @@ def test_a_new_module_can_be_released(project: Path) -> None:
         "é",
     ],
 )
-def test_what_is_no_name_for_a_module_is_refused(project: Path, name: str) -> None:
+def test_new_module_refuses_invalid_name(project: Path, name: str) -> None:
     before = snapshot(project)
     result = finbase(project, "new", "module", name)
     assert result.exit_code == 2
-    assert "is no name for a module" in result.output
+    assert "is not a valid module name" in result.output
     assert snapshot(project) == before
 
 
 @pytest.mark.parametrize("name", ["environment", "instance"])
-def test_a_module_is_not_called_like_what_wiring_knows(project: Path, name: str) -> None:
+def test_new_module_refuses_reserved_name(project: Path, name: str) -> None:
     result = finbase(project, "new", "module", name)
     assert result.exit_code == 2
-    assert f"a module cannot be called {name}" in result.output
+    assert f"a module cannot be named {name}" in result.output
 
 
-def test_a_module_that_is_there_is_not_touched(project: Path) -> None:
+def test_new_module_refuses_existing_module(project: Path) -> None:
     (project / "modules" / "gone").mkdir()
     (project / "templates" / "modules" / "link").symlink_to("nowhere")
     before = snapshot(project)
     for name in ("kms", "gone", "link"):
         result = finbase(project, "new", "module", name)
         assert result.exit_code == 2
-        assert "is there already" in result.output
+        assert "already exists" in result.output
     assert snapshot(project) == before
 
 
 @pytest.mark.terraform
-def test_a_new_module_validates_and_passes_check(project: Path) -> None:
-    scaffold.new_module(project, "audit")
+def test_new_module_passes_check(project: Path) -> None:
+    new_module(project, "audit")
     with (project / "environments" / "staging.yaml").open("a") as file:
         file.write("\n  audit:\n    version: 1.0.0\n")
     assert finbase(project, "render").exit_code == 0
@@ -129,7 +130,7 @@ def test_a_new_module_validates_and_passes_check(project: Path) -> None:
 # Environments.
 
 
-def test_a_new_environment_is_a_copy_but_for_its_name(project: Path) -> None:
+def test_new_environment_copy(project: Path) -> None:
     result = finbase(project, "new", "environment", "sandbox", "--from", "production")
     assert result.exit_code == 0
     old, new = (
@@ -147,7 +148,7 @@ def test_a_new_environment_is_a_copy_but_for_its_name(project: Path) -> None:
     )
 
 
-def test_what_is_to_be_edited_is_told_with_its_line(project: Path) -> None:
+def test_new_environment_to_edit(project: Path) -> None:
     output = finbase(project, "new", "environment", "sandbox", "--from", "production").output
     lines = (project / "environments" / "sandbox.yaml").read_text().splitlines()
     told = dict(re.findall(r"  environments/sandbox.yaml:(\d+): (\S+): ", output))
@@ -165,12 +166,12 @@ def test_what_is_to_be_edited_is_told_with_its_line(project: Path) -> None:
         assert word in lines[int(line) - 1]
 
 
-def test_the_first_environment_by_name_is_the_default(project: Path) -> None:
+def test_new_environment_default_origin(project: Path) -> None:
     result = finbase(project, "new", "environment", "sandbox")
     assert "from environments/development.yaml" in result.output
 
 
-def test_without_another_environment_the_contracts_give_one(project: Path) -> None:
+def test_new_environment_from_contracts(project: Path) -> None:
     shutil.rmtree(project / "environments")
     (project / "environments").mkdir()
     result = finbase(project, "new", "environment", "first")
@@ -188,26 +189,26 @@ def test_without_another_environment_the_contracts_give_one(project: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["", "a", "Big", "a_b", "-a", "a--b", "../up", "a/b", "a" * 32])
-def test_what_is_no_name_for_an_environment_is_refused(project: Path, name: str) -> None:
+def test_new_environment_refuses_invalid_name(project: Path, name: str) -> None:
     before = snapshot(project)
     result = finbase(project, "new", "environment", "--", name)
     assert result.exit_code == 2
-    assert "is no name for an environment" in result.output
+    assert "is not a valid environment name" in result.output
     assert snapshot(project) == before
 
 
-def test_an_environment_that_is_there_or_was_is_not_touched(project: Path) -> None:
+def test_new_environment_refuses_existing(project: Path) -> None:
     (project / "environments" / "gone").mkdir()
     (project / "environments" / "link.yaml").symlink_to("nowhere")
     before = snapshot(project)
     for name in ("staging", "gone", "link"):
         result = finbase(project, "new", "environment", name)
         assert result.exit_code == 2
-        assert "is there already" in result.output
+        assert "already exists" in result.output
     assert snapshot(project) == before
 
 
-def test_an_origin_that_is_not_there_or_not_valid_is_told(project: Path) -> None:
+def test_new_environment_refuses_invalid_origin(project: Path) -> None:
     before = snapshot(project)
     result = finbase(project, "new", "environment", "sandbox", "--from", "nowhere")
     assert result.exit_code == 2
@@ -215,26 +216,26 @@ def test_an_origin_that_is_not_there_or_not_valid_is_told(project: Path) -> None
     assert snapshot(project) == before
 
 
-def test_a_name_that_makes_others_too_long_writes_nothing(project: Path) -> None:
+def test_new_environment_refuses_long_name(project: Path) -> None:
     path = project / "environments" / "staging.yaml"
     path.write_text(path.read_text().replace("project: ledger", "project: a-much-longer-ledger"))
     name = "as-long-as-names-may-be"
     with pytest.raises(FinbaseError, match="nothing was written") as caught:
-        scaffold.new_environment(project, Registry(project), name, "staging")
+        new_environment(project, Registry(project), name, "staging")
     assert "[FB241]" in str(caught.value)
     assert not (project / "environments" / f"{name}.yaml").exists()
 
 
 @pytest.mark.parametrize("name", ["null", "true", "no", "on"])
-def test_a_name_that_yaml_reads_otherwise_is_quoted(project: Path, name: str) -> None:
-    made = scaffold.new_environment(project, Registry(project), name, "staging")
+def test_renamed_quotes_yaml_words(project: Path, name: str) -> None:
+    made = new_environment(project, Registry(project), name, "staging")
     assert load(made.path, Registry(project), project).name == name
 
 
-def test_line_ends_and_a_byte_order_mark_do_no_harm(project: Path) -> None:
+def test_new_environment_keeps_line_ends(project: Path) -> None:
     path = project / "environments" / "staging.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
-    made = scaffold.new_environment(project, Registry(project), "sandbox", "staging")
+    made = new_environment(project, Registry(project), "sandbox", "staging")
     content = made.path.read_bytes()
     assert content.count(b"\r\n") == content.count(b"\n") > 0
     assert b"environment: sandbox\r\n" in content
@@ -272,7 +273,7 @@ def full(monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
         (("pipeline", "gitlab"), 0, ".gitlab-ci.yml"),
     ],
 )
-def test_a_full_disk_leaves_nothing_half_written(
+def test_new_file_on_full_disk(
     project: Path,
     words: tuple[str, ...],
     allowed: int,
@@ -290,7 +291,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert finbase(project, "new", *words).exit_code == 0
 
 
-def test_a_file_is_left_where_its_block_ends_and_is_never_written_over(tmp_path: Path) -> None:
+def test_new_file_never_overwrites(tmp_path: Path) -> None:
     place = tmp_path / "a" / "b"
     with pytest.raises(AssertionError), placing.new_file(place, b"new"):
         assert place.read_bytes() != b"new"
@@ -302,7 +303,7 @@ def test_a_file_is_left_where_its_block_ends_and_is_never_written_over(tmp_path:
     assert place.read_bytes() == b"new"
 
 
-def test_what_a_killed_command_left_hinders_nobody(project: Path) -> None:
+def test_new_folder_after_killed_command(project: Path) -> None:
     left = project / "templates" / "modules" / ".audit.finbase~"
     left.mkdir()
     (left / "contract.yaml").touch()
@@ -351,7 +352,7 @@ def test_any_layout_is_kept(old: str, new: str, data: st.DataObject) -> None:
 
 
 @given(names, st.sampled_from(["|-\n    {}\n", ">-\n    {}\n", "{}\n"]))
-def test_a_block_of_one_line_is_replaced_as_a_whole(new: str, style: str) -> None:
+def test_renamed_block_scalar(new: str, style: str) -> None:
     state = f"state:\n  bucket: {style.format('x-old')}  kms_key_id: alias/x\n"
     value = yaml.safe_load(renamed(f"environment: old\n{state}", "old", new))
     assert value["state"] == {"bucket": f"x-{new}", "kms_key_id": "alias/x"}

@@ -35,7 +35,7 @@ def module(project: Path | None, name: str) -> None:
       finbase new module exports
     """
     from finbase.project.find import find_project
-    from finbase.scaffold import new_module
+    from finbase.scaffold.new_module import new_module
 
     root = find_project(project)
     for path in new_module(root, name):
@@ -71,7 +71,7 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
     """
     from finbase.contract.registry import Registry
     from finbase.project.find import find_project
-    from finbase.scaffold import new_environment
+    from finbase.scaffold.new_environment import new_environment
 
     root = find_project(project)
     made = new_environment(root, Registry(root), name, origin)
@@ -97,7 +97,7 @@ def pipeline(project: Path | None, system: str) -> None:
       finbase new pipeline gitlab
     """
     from finbase.project.find import find_project
-    from finbase.scaffold import new_pipeline
+    from finbase.scaffold.new_pipeline import new_pipeline
 
     root = find_project(project)
     path = new_pipeline(root, system).relative_to(root).as_posix()

@@ -1,4 +1,4 @@
-"""An environment's text under another name, and what else in it is an environment's own."""
+"""Rename an environment in its text, and find the values that it cannot share with a copy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def renamed(text: str, old: str, new: str) -> str:
-    """Replace the name of a valid environment in its text: its own, and in the words of its state.
+    """Replace the name of a valid environment, also where the values of ``state`` contain it.
 
-    Nothing else changes: neither comments nor layout, nor quotes.
+    Comments, layout and quotes stay unchanged.
+
+    >>> renamed('environment: "test"  # mine\\n', "test", "prod")
+    'environment: "prod"  # mine\\n'
     """
     top = yaml.compose(text, Loader=yaml.SafeLoader)
     edits: list[tuple[yaml.ScalarNode, str]] = []
@@ -36,31 +39,39 @@ def renamed(text: str, old: str, new: str) -> str:
 
 
 def is_text(word: str) -> bool:
-    """Whether every reader of YAML takes a word without quotes as text; `no` is false for some."""
+    """Return True if every YAML parser reads an unquoted word as text.
+
+    >>> is_text("yes"), is_text("cache")
+    (False, True)
+    """
     return bool(yaml.safe_load(word) == word)
 
 
 def mentions(text: str, name: str) -> list[int]:
-    """The lines, counted from 1, that name an environment, in small letters or not."""
+    """Return the lines, counted from 1, that name an environment in upper or lower case.
+
+    >>> mentions("# For Test.\\nlatest: 1\\n", "test")
+    [1]
+    """
     word = _word(name)
     return [n for n, line in enumerate(text.splitlines(), 1) if word.search(line.lower())]
 
 
-def particular(value: Any) -> Iterator[tuple[Where, str]]:
-    """Yield the values of an environment that another one hardly ever shares, and why."""
-    yield ("account_id",), "the one account that it can be applied to"
+def particular(document: Any) -> Iterator[tuple[Where, str]]:
+    """Yield the values that environments seldom share, and why."""
+    yield ("account_id",), "the AWS account of the environment"
     yield ("tags",), "the owner, the class of the data, the cost centre"
-    yield ("state", "bucket"), "has to be there before the first `terraform init`"
-    for module, section in value["modules"].items():
-        for name, given in section.items():
-            texts = list(_texts(given))
+    yield ("state", "bucket"), "must exist before the first `terraform init`"
+    for module, section in document["modules"].items():
+        for name, value in section.items():
+            texts = list(_texts(value))
             if any(map(_is_network, texts)):
                 yield (
                     ("modules", module, name),
-                    "must not overlap with a network that is connected to it",
+                    "must not overlap a connected network",
                 )
             elif any(map(_MAIL.fullmatch, texts)):
-                yield ("modules", module, name), "who is written to"
+                yield ("modules", module, name), "receives the notifications"
 
 
 def _word(name: str) -> re.Pattern[str]:
@@ -68,10 +79,10 @@ def _word(name: str) -> re.Pattern[str]:
 
 
 def _token(value: str, style: str | None) -> str:
-    """Write a value of letters, digits and ``-/_:``, in the quotes that it had."""
+    """Return a value of letters, digits and ``-/_:`` in the quotes of the old one."""
     if style in ("'", '"'):
         return f"{style}{value}{style}"
-    if style in ("|", ">"):  # a block ends with its line
+    if style in ("|", ">"):  # A block scalar includes the line end.
         return f'"{value}"\n'
     return value if is_text(value) else f'"{value}"'
 

@@ -1,4 +1,4 @@
-"""New files and folders, that are there whole or not at all."""
+"""Create files and folders completely or not at all; never overwrite."""
 
 from __future__ import annotations
 
@@ -7,67 +7,74 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePath
 
-from finbase.errors import TreeError
+from finbase.errors import FinbaseError, TreeError
+from finbase.project.files import staged_path
 
-__all__ = ["new_file", "new_folder"]
+__all__ = ["new_file", "new_folder", "refuse_existing"]
+
+
+def refuse_existing(path: Path, root: Path, hint: str) -> None:
+    """Raise ``FinbaseError`` if a file or folder of the project exists."""
+    if path.exists() or path.is_symlink():
+        raise FinbaseError(f"{path.relative_to(root).as_posix()} already exists", hint)
 
 
 @contextmanager
-def new_file(place: Path, content: bytes) -> Iterator[None]:
-    """Write a file, with the folders above it; where that or the block fails, nothing is left.
+def new_file(target: Path, content: bytes) -> Iterator[None]:
+    """Write a file and its parent folders; remove them again if the block fails.
 
-    Raises ``TreeError`` where it cannot be written, also for a file that is there.
+    Raises ``TreeError`` if it exists or cannot be written.
     """
     with ExitStack() as undo:
-        with _told(place):
-            _make(place.parent, undo)
-            file = place.open("xb")
-            undo.callback(_quietly, place.unlink)
+        with _write_errors(target):
+            _make(target.parent, undo)
+            file = target.open("xb")
+            undo.callback(_quietly, target.unlink)
             with file:
                 file.write(content)
         yield
         undo.pop_all()
 
 
-def new_folder(place: Path, files: Mapping[PurePath, bytes]) -> None:
-    """Write files, named by their paths below ``place``, into a folder of their own.
+def new_folder(target: Path, files: Mapping[PurePath, bytes]) -> None:
+    """Write a folder with files, given by their paths inside it.
 
-    It is written beside its place, and there at once. Raises ``TreeError`` where one of them
-    cannot be written; then nothing is left.
+    It is written to a temporary folder and then renamed. Raises ``TreeError`` and leaves nothing
+    behind if one file cannot be written.
     """
-    staged = place.with_name(f".{place.name}.finbase~")
+    staged = staged_path(target)
     with ExitStack() as undo:
-        with _told(place):
-            shutil.rmtree(staged, ignore_errors=True)  # What is left of one that was killed.
-            _make(place.parent, undo)
+        with _write_errors(target):
+            shutil.rmtree(staged, ignore_errors=True)  # The rest of a killed process.
+            _make(target.parent, undo)
         undo.callback(shutil.rmtree, staged, ignore_errors=True)
         for name, content in files.items():
-            with _told(place / name):
+            with _write_errors(target / name):
                 (staged / name).parent.mkdir(parents=True, exist_ok=True)
                 (staged / name).write_bytes(content)
-        with _told(place):
-            staged.rename(place)
+        with _write_errors(target):
+            staged.rename(target)
         undo.pop_all()
 
 
 def _make(folder: Path, undo: ExitStack) -> None:
-    """Make a folder and those above it; only what is made here is removed again."""
-    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+    """Create a folder and its parents; ``undo`` removes only those that did not exist."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         missing.mkdir()
         undo.callback(_quietly, missing.rmdir)
 
 
 def _quietly(remove: Callable[[], None]) -> None:
-    """Remove what can be removed: what is told is why the whole failed."""
+    """Remove a file or folder; ignores errors, because the first error is reported."""
     with suppress(OSError):
         remove()
 
 
 @contextmanager
-def _told(place: Path) -> Iterator[None]:
-    """Name the file: of a write the system names none, and of a staged file another."""
+def _write_errors(target: Path) -> Iterator[None]:
+    """Raise ``TreeError`` with the final path; the system names a temporary one, or none."""
     try:
         yield
     except OSError as error:
-        what = f"cannot write {place}: {error.strerror or error}"
+        what = f"cannot write {target}: {error.strerror or error}"
         raise TreeError(what, "nothing was written") from error

@@ -1,4 +1,4 @@
-"""The least environment that is valid, made of the contracts and their examples."""
+"""Write a minimal valid environment from the contracts and their examples."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ __all__ = ["environment"]
 
 
 def environment(name: str, registry: Registry) -> str:
-    """Write the text of an environment that has every module it must have, and nothing more."""
+    """Return the text of an environment that contains the required modules only."""
     example = str(_example(TOP.inputs["environment"].schema))
     text = "\n".join([*_head(), *_modules(registry)])
-    return f"# {name}: say here what it is for.\n{renamed(text, example, name)}"
+    return f"# {name}: describe its purpose here.\n{renamed(text, example, name)}"
 
 
 def _head() -> Iterator[str]:
-    for given in TOP.inputs.values():
-        if given.name == "modules":
+    for top in TOP.inputs.values():
+        if top.name == "modules":
             continue
-        yield f"# {given.description}"
-        properties: Mapping[str, Schema] = given.schema.get("properties", {})
+        yield f"# {top.description}"
+        properties: Mapping[str, Schema] = top.schema.get("properties", {})
         for name, part in properties.items():
             if "enum" in part:
                 yield f"# {name} is one of {', '.join(part['enum'])}."
-        required = {name: _example(properties[name]) for name in given.schema.get("required", ())}
-        yield _entry(given.name, required or _example(given.schema))
+        required = {name: _example(properties[name]) for name in top.schema.get("required", ())}
+        yield _entry(top.name, required or _example(top.schema))
         if properties:
             yield ""
 
@@ -44,9 +44,9 @@ def _head() -> Iterator[str]:
 def _modules(registry: Registry) -> Iterator[str]:
     contracts = {name: _newest(name, registry) for name in registry.names}
     needed = {name: c for name, c in contracts.items() if c.multiplicity == "one"}
-    yield "# The README of a module version, in modules/<name>/<version>/, lists all of its inputs."
+    yield "# modules/<name>/<version>/README.md lists all inputs of a module version."
     if others := contracts.keys() - needed.keys():
-        yield f"# There can also be: {', '.join(sorted(others))}."
+        yield f"# Optional modules: {', '.join(sorted(others))}."
     yield "modules:"
     for name in in_order(needed)[0]:
         yield f"  {name}:\n" + textwrap.indent("\n".join(_section(needed[name])), "    ") + "\n"
@@ -54,33 +54,34 @@ def _modules(registry: Registry) -> Iterator[str]:
 
 def _section(contract: Contract) -> Iterator[str]:
     yield _entry("version", str(contract.version))
-    required = {given.name: given for given in contract.inputs if given.required}
-    bare = [name for name, given in required.items() if not given.schema.get("examples")]
+    required = {item.name: item for item in contract.inputs if item.required}
+    bare = [name for name, item in required.items() if not item.schema.get("examples")]
     accepted = _accepted([f"{contract.name}.{name}" for name in bare])
-    for name, given in required.items():
-        value = _example(given.schema, accepted.get(f"{contract.name}.{name}"))
-        yield f"# {given.description}\n{_entry(name, value)}"
+    for name, item in required.items():
+        value = _example(item.schema, accepted.get(f"{contract.name}.{name}"))
+        yield f"# {item.description}\n{_entry(name, value)}"
 
 
 def _newest(name: str, registry: Registry) -> Contract:
-    """Take the newest release, or the draft of a module that has none yet."""
+    """Return the newest release of a module, or its draft if there is none."""
     released = registry.lock.released(name)
     return registry.get(name, released[-1]) if released else registry.current(name)
 
 
-def _accepted(ways: list[str]) -> dict[str, Any]:
-    """Take values that the rules accept.
+def _accepted(names: list[str]) -> dict[str, Any]:
+    """Return values that the rules accept, by input.
 
-    The rule decides that speaks of most of them and of little else; the last of several.
+    The rule whose example covers most of the inputs, and few others, decides; of equal ones, the
+    last.
     """
 
     def order(rule: Rule) -> tuple[int, int]:
-        return -sum(way in rule.accepted for way in ways), len(rule.accepted)
+        return -sum(name in rule.accepted for name in names), len(rule.accepted)
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for rule in sorted((rule for rule in reversed(RULES) if not rule.note), key=order):
-        found = {way: rule.accepted[way] for way in ways if way in rule.accepted} | found
-    return found
+        values = {name: rule.accepted[name] for name in names if name in rule.accepted} | values
+    return values
 
 
 def _example(schema: Schema, accepted: Any = None) -> Any:
@@ -94,6 +95,6 @@ def _example(schema: Schema, accepted: Any = None) -> Any:
 def _entry(name: str, value: Any) -> str:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     deep = isinstance(value, list) or any(isinstance(part, dict | list) for part in parts)
-    flow = None if deep else False  # collections that hold none are written in one line
+    flow = None if deep else False  # Collections of scalars are written on one line.
     text = yaml.safe_dump({name: value}, default_flow_style=flow, sort_keys=False, width=1000)
     return text.rstrip("\n")
