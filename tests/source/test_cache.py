@@ -12,7 +12,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finbase.contract.contract import Contract
+from finbase.contract import registry as contract_registry
+from finbase.contract.contract import Contract, load_contract
 from finbase.contract.registry import Registry
 from finbase.source import cache as yaml_cache
 from finbase.source.cache import YamlCache, load_yaml
@@ -161,11 +162,19 @@ def test_what_is_remembered_is_what_was_said(data: object) -> None:
     assert repr(YamlCache().load(source)) == repr(said)
 
 
-def test_contracts_are_the_same_from_memory(folder: Path, reads: list[bytes]) -> None:
+def test_registry_reads_a_contract_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[bytes] = []
+
+    def load(source: bytes) -> object:
+        reads.append(source)
+        return load_contract(source)
+
+    monkeypatch.setattr(contract_registry, "load_contract", load)
     first, second = Registry(ROOT), Registry(ROOT)
     for registry in (first, second):
         for name in registry.names:
             for version in registry.versions(name):
                 contract = registry.get(name, version)
                 assert contract == Contract.load(contract.path)
-    assert len(reads) == len(set(reads)) == len(list(folder.iterdir())) > len(first.names)
+    (contracts,) = folder.parent.glob("contracts-*")
+    assert len(reads) == len(set(reads)) == len(list(contracts.iterdir())) > len(first.names)

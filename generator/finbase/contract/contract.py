@@ -1,22 +1,18 @@
-"""A module's contract: the single source of its interface.
+"""Read the contract of a module: the single source of its interface.
 
-``contract.yaml`` names the module, its version, its inputs (JSON Schema properties, in
-order), the inputs that other modules or the environment fill (``wiring``), rules across
-inputs (``checks``) and its outputs. Variables, outputs, version constraints, the README,
-the schema of the environment file and the module block of a stack all come from here.
-
-A contract is written by whoever writes the module, not by users, so a broken one is an
-``InputError`` with the file's name but is checked for its shape only.
+``contract.yaml`` contains the name and version of the module, its inputs (JSON Schema properties,
+in order), the inputs that other modules or the environment set (``wiring``), rules across inputs
+(``checks``) and its outputs. Variables, outputs, version constraints, the README, the schema of
+environment files and the module blocks of stacks are generated from it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -25,21 +21,35 @@ from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
 from finbase.source.cache import load_yaml
 
-__all__ = ["Archive", "Check", "Contract", "Input", "Output", "Wire"]
+__all__ = [
+    "SCHEMA",
+    "Archive",
+    "Check",
+    "Contract",
+    "Input",
+    "InvalidContractError",
+    "Output",
+    "Wire",
+    "load_contract",
+]
 
 Schema = Mapping[str, Any]
 Multiplicity = Literal["one", "optional", "many"]
 
-_SOURCE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+SCHEMA: Final = Path(__file__).with_name("schema.json")
+"""The JSON Schema of ``contract.yaml``."""
+
+# Keys of an input that are not part of its JSON Schema.
+_OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
 _INSTANCE_KEY = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
 
 @dataclass(frozen=True)
 class Input:
-    """A value the environment file gives, or leaves to its default.
+    """A value that the environment file sets, or that has its default.
 
-    ``schema`` is the JSON Schema of the value. ``rule`` says in words what the schema
-    demands, and is what both the CLI and the ``validation`` block print.
+    ``schema`` is the JSON Schema of the value. ``rule`` describes the schema in words; the CLI
+    and the ``validation`` block print it.
     """
 
     name: str
@@ -52,29 +62,29 @@ class Input:
 
     @property
     def default(self) -> Any:
-        """The default value; ``None`` for a required input and for an unset optional one."""
+        """The default value; None for a required input, and for an optional one without a value."""
         return self.schema.get("default")
 
 
 @dataclass(frozen=True)
 class Wire(Input):
-    """An input that is never given in YAML: ``source`` is ``<module>.<output>``.
+    """An input that the environment file cannot set: ``source`` is ``<module>.<output>``.
 
-    The pseudo modules ``environment`` (name, project, environment, region, account_id)
-    and ``instance`` (name: the key of an instance of a ``many`` module) are sources too.
-    An output of a ``many`` module arrives as a map keyed by instance.
+    The pseudo modules ``environment`` (name, project, environment, region, account_id) and
+    ``instance`` (name: the key of an instance of a ``many`` module) are sources too. An output
+    of a ``many`` module is a map by instance.
     """
 
     source: str
 
     @property
     def module(self) -> str:
-        """The module (or pseudo module) that the value comes from."""
+        """The module or pseudo module that provides the value."""
         return self.source.partition(".")[0]
 
     @property
     def output(self) -> str:
-        """The name of the output there."""
+        """The output of that module."""
         return self.source.partition(".")[2]
 
 
@@ -104,7 +114,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip that the module ships: of ``folder``, the files that match a glob of ``include``."""
+    """A zip file in the module, with the files of ``folder`` that match a glob of ``include``."""
 
     name: str
     folder: str
@@ -137,12 +147,12 @@ class Contract:
 
     @cached_property
     def requires(self) -> tuple[str, ...]:
-        """The modules whose outputs this one takes, each once, in wiring order."""
+        """The modules whose outputs this one uses, each once, in the order of the wiring."""
         modules = (w.module for w in self.wiring if w.module not in ("environment", "instance"))
         return tuple(dict.fromkeys(modules))
 
     def input_schema(self) -> dict[str, Any]:
-        """The JSON Schema of what one instance of the module may be given."""
+        """Return the JSON Schema of the inputs of one instance."""
         return {
             "type": "object",
             "additionalProperties": False,
@@ -151,7 +161,7 @@ class Contract:
         }
 
     def section_schema(self) -> dict[str, Any]:
-        """The JSON Schema of the module's section in an environment file."""
+        """Return the JSON Schema of the module's section in an environment file."""
         version = {"type": "string", "description": "The released version of the module."}
         if self.multiplicity == "many":
             return {
@@ -176,47 +186,90 @@ class Contract:
 
     @classmethod
     def load(cls, path: Path) -> Contract:
-        """Read ``contract.yaml``; raises ``InputError`` where it is not one."""
+        """Read a ``contract.yaml``; raises ``InputError`` if it is invalid."""
         return cls.parse(path.read_bytes(), path)
 
     @classmethod
-    def parse(cls, source: bytes, path: Path, load: Callable[[bytes], Any] = load_yaml) -> Contract:
-        """Take ``source`` as the content of the ``contract.yaml`` at ``path``; errors as above."""
+    def parse(
+        cls, source: bytes, path: Path, load: Callable[[bytes], Any] | None = None
+    ) -> Contract:
+        """Read ``source``, the content of the ``contract.yaml`` at ``path``.
+
+        ``load`` replaces ``load_contract``, for a cache of its results. Raises ``InputError``.
+        """
         try:
-            return _contract(load(source), path, source)
+            contract = _contract((load or load_contract)(source), path, source)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            raise _broken(path, f"not YAML: {error.problem}", line, column) from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise _broken(path, f"not a contract: {what}") from error
+            where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            raise _broken(path, f"not YAML: {error.problem}", where) from error
+        except InvalidContractError as error:
+            where = _position(source, error.where)
+            name = ".".join(map(str, error.where)) or "the contract"
+            raise _broken(path, f"{name}: {error.message}", where) from error
+        except (TypeError, ValueError) as error:  # YAML that is not JSON, such as a date
+            raise _broken(path, f"not a contract: {error}") from error
+        names = {variable.name for variable in contract.variables}
+        for number, check in enumerate(contract.checks):
+            if check.input not in names:
+                where = _position(source, ["checks", number, "input"])
+                raise _broken(path, f"check of an unknown input: {check.input}", where)
+        return contract
 
 
-def _broken(path: Path, message: str, line: int = 1, column: int = 1) -> InputError:
-    return InputError([Diagnostic(str(path), line, column, codes.CONTRACT, message)])
+class InvalidContractError(ValueError):
+    """A value of a contract, at the keys and indexes ``where``, does not match the schema."""
+
+    def __init__(self, where: list[str | int], message: str) -> None:
+        super().__init__(message)
+        self.where = where
+        self.message = message
+
+
+def load_contract(source: bytes) -> Any:
+    """Parse a contract and validate it against ``schema.json``; returns plain values.
+
+    Raises ``yaml.YAMLError`` or ``InvalidContractError``.
+    """
+    import jsonschema_rs
+
+    data = load_yaml(source)
+    validator = jsonschema_rs.validator_for(SCHEMA.read_text(encoding="utf-8"))
+    for error in validator.iter_errors(data):
+        raise InvalidContractError(list(error.instance_path), error.message)
+    return data
+
+
+def _position(source: bytes, where: list[str | int]) -> tuple[int, int]:
+    """Return line and column of a value, or of the nearest mapping or list around it."""
+    node = yaml.compose(source, Loader=yaml.SafeLoader)
+    for key in where:
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+            node = node.value[key]
+        elif isinstance(node, yaml.MappingNode):
+            node = next((value for name, value in node.value if name.value == key), node)
+    return (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
+
+
+def _broken(path: Path, message: str, where: tuple[int, int] = (1, 1)) -> InputError:
+    return InputError([Diagnostic(str(path), *where, codes.CONTRACT, message)])
 
 
 def _contract(data: dict[str, Any], path: Path, source: bytes) -> Contract:
-    multiplicity = data.get("multiplicity", "one")
-    if multiplicity not in ("one", "optional", "many"):
-        raise ValueError(f"multiplicity {multiplicity!r} is not one, optional or many")
-    inputs = tuple(Input(**_input(n, s)) for n, s in (data.get("inputs") or {}).items())
-    wiring = tuple(
-        Wire(**_input(name, {k: v for k, v in spec.items() if k != "from"}), source=_from(spec))
-        for name, spec in (data.get("wiring") or {}).items()
-    )
-    contract = Contract(
+    return Contract(
         name=data["name"],
         version=Version.parse(data["version"]),
         summary=data["summary"],
         description=data.get("description", ""),
-        multiplicity=cast(Multiplicity, multiplicity),
+        multiplicity=data.get("multiplicity", "one"),
         terraform=data["terraform"],
         providers=data["providers"],
-        inputs=inputs,
-        wiring=wiring,
-        checks=tuple(Check(**check) for check in data.get("checks") or ()),
+        inputs=tuple(_input(name, spec) for name, spec in (data.get("inputs") or {}).items()),
+        wiring=tuple(_wire(name, spec) for name, spec in (data.get("wiring") or {}).items()),
+        checks=tuple(
+            Check(input=check["input"], condition=check["condition"], message=check["message"])
+            for check in data.get("checks") or ()
+        ),
         outputs=tuple(
             Output(
                 name=name,
@@ -235,30 +288,29 @@ def _contract(data: dict[str, Any], path: Path, source: bytes) -> Contract:
         path=path,
         source=source,
     )
-    known = {variable.name for variable in contract.variables}
-    for check in contract.checks:
-        if check.input not in known:
-            raise ValueError(f"a check names {check.input!r}, which is no input")
-    return contract
 
 
-def _input(name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    own = ("description", "rule", "sensitive", "ephemeral")
-    if "type" not in spec:
-        raise ValueError(f"input {name!r} has no type")
-    return {
-        "name": name,
-        "schema": {key: value for key, value in spec.items() if key not in own},
-        "description": spec["description"],
-        "rule": spec.get("rule"),
-        "required": "default" not in spec,
-        "sensitive": spec.get("sensitive", False),
-        "ephemeral": spec.get("ephemeral", False),
-    }
+def _input(name: str, spec: Mapping[str, Any]) -> Input:
+    return Input(
+        name=name,
+        schema={key: value for key, value in spec.items() if key not in _OWN},
+        description=spec["description"],
+        rule=spec.get("rule"),
+        required="default" not in spec,
+        sensitive=spec.get("sensitive", False),
+        ephemeral=spec.get("ephemeral", False),
+    )
 
 
-def _from(spec: dict[str, Any]) -> str:
-    source = str(spec["from"])
-    if _SOURCE.fullmatch(source) is None:
-        raise ValueError(f"wiring from {source!r} is not <module>.<output>")
-    return source
+def _wire(name: str, spec: Mapping[str, Any]) -> Wire:
+    value = _input(name, spec)
+    return Wire(
+        name=name,
+        schema=value.schema,
+        description=value.description,
+        rule=value.rule,
+        required=value.required,
+        sensitive=value.sensitive,
+        ephemeral=value.ephemeral,
+        source=spec["from"],
+    )

@@ -1,13 +1,14 @@
-"""The module registry of a project: every version of every module that can be pinned."""
+"""Find every version of every module of a project that an environment can pin."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from finbase import codes
-from finbase.contract.contract import Contract
+from finbase.contract.contract import SCHEMA, Contract, load_contract
 from finbase.contract.lock import Lock
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
@@ -17,12 +18,14 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """Every contract of a project: the ones of the templates, and each released copy."""
+    """The contracts of a project: those of the templates and those of the releases."""
 
     def __init__(self, root: Path) -> None:
         self.templates = root / "templates" / "modules"
         self.releases = root / "modules"
-        self._yaml = YamlCache()
+        # The cached contracts were validated by the schema that the name of the folder stands for.
+        schema = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
+        self._cache = YamlCache(f"contracts-{schema[:16]}", load_contract)
         self._loaded: dict[Path, Contract] = {}
         self._parsed: dict[bytes, Contract] = {}
         self._current: dict[str, Contract] = {}
@@ -30,32 +33,32 @@ class Registry:
 
     @cached_property
     def lock(self) -> Lock:
-        """What is released; raises ``InputError`` where that cannot be read."""
+        """The lock file with all releases; raises ``InputError`` if it is invalid."""
         return Lock.load(self.releases.parent)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The modules that have templates, sorted; a hidden folder is none."""
+        """The modules that have templates, sorted; hidden folders do not count."""
         found = (path.parent.name for path in self.templates.glob("*/contract.yaml"))
         return tuple(sorted(name for name in found if not name.startswith(".")))
 
     def current(self, name: str) -> Contract:
-        """The contract that the templates of the module have now."""
+        """Return the current contract of a module, from its templates."""
         if name not in self._current:
             self._current[name] = self._load(self.templates / name / "contract.yaml")
         return self._current[name]
 
     def versions(self, name: str) -> tuple[Version, ...]:
-        """Every version that can be pinned, oldest first."""
+        """Return every version that can be pinned, oldest first."""
         found = {self.current(name).version}
         for path in (self.releases / name).glob("*/contract.yaml"):
             found.add(self._load(path).version)
         return tuple(sorted(found))
 
     def get(self, name: str, version: Version) -> Contract:
-        """The contract of that version; raises ``KeyError`` where there is none.
+        """Return the contract of a version; raises ``KeyError`` if it does not exist.
 
-        A released version has its own, whatever the templates are at.
+        A released version has its own contract, also if the templates have the same version.
         """
         if (name, version) not in self._pinned:
             self._pinned[name, version] = self._get(name, version)
@@ -75,15 +78,15 @@ class Registry:
             contract = self._parse(path)
             folder = path.parent if path.is_relative_to(self.templates) else path.parent.parent
             if contract.name != folder.name:
-                what = f"it names {contract.name!r} but lies in {folder.name!r}"
+                what = f"name {contract.name!r} differs from the folder {folder.name!r}; rename one"
                 raise InputError([Diagnostic(str(path), 1, 1, codes.CONTRACT, what)])
             self._loaded[path] = contract
         return self._loaded[path]
 
     def _parse(self, path: Path) -> Contract:
-        """Read a contract; the copy of the newest release is most often what templates have."""
+        """Read a contract; equal files, such as a release and its templates, are parsed once."""
         source = path.read_bytes()
         known = self._parsed.get(source)
         if known is None:
-            known = self._parsed[source] = Contract.parse(source, path, self._yaml.load)
+            known = self._parsed[source] = Contract.parse(source, path, self._cache.load)
         return replace(known, path=path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -38,25 +39,33 @@ def load_yaml(source: bytes) -> Any:
 class YamlCache:
     """The texts that this user has read; where nothing can be kept, each is read anew."""
 
+    def __init__(self, kind: str = "yaml", read: Callable[[bytes], Any] | None = None) -> None:
+        """Keep the results of ``read`` (default: ``load_yaml``) in a folder named ``kind``."""
+        self._kind = kind
+        self._read = read
+
     def load(self, source: bytes) -> Any:
         """Give what a YAML text says, safely; raises ``yaml.YAMLError``."""
         folder = self._folder
         if folder is None:
-            return load_yaml(source)
+            return self._parse(source)
         path = folder / hashlib.sha256(source).hexdigest()
         with contextlib.suppress(OSError, UnsafePermissionsError, ValueError, RecursionError):
             return json.loads(read_private(path, _MOST_OF_ONE))
-        data = load_yaml(source)
+        data = self._parse(source)
         if text := _as_json(data):
             with contextlib.suppress(OSError):
                 write_private(path, text.encode())
                 keep_newest(folder, MOST_TEXTS, MOST_TEXTS * _MOST_OF_ONE)
         return data
 
+    def _parse(self, source: bytes) -> Any:
+        return (self._read or load_yaml)(source)
+
     @cached_property
     def _folder(self) -> Path | None:
         with contextlib.suppress(OSError, RuntimeError):
-            return private_folder(cache_home(), ["finbase", "yaml"])
+            return private_folder(cache_home(), ["finbase", self._kind])
         return None
 
 
