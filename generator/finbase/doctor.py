@@ -227,7 +227,7 @@ def _project(root: Path) -> Iterator[Finding]:
         yield Finding("templates", "wrong", error.message, hint=error.hint or "")
         return
     for breach in breaches:
-        yield Finding("releases", "wrong", breach.what, hint=breach.way_out)
+        yield Finding("releases", "wrong", breach.what, hint=breach.fix)
     if not breaches:
         yield Finding("releases", "fine", f"{len(registry.lock.hashes)}, each as it was released")
         if changes.clean:

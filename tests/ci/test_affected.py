@@ -43,12 +43,12 @@ BEFORE = files(one="kms/1.0.0 cache/1.0.0", two="kms/1.0.0", three="kms/2.0.0")
 KMS = PurePosixPath("modules/kms/1.0.0")
 
 
-def test_nothing_changed_affects_nothing() -> None:
+def test_affected_none() -> None:
     assert names(BEFORE, dict(BEFORE)) == {}
 
 
 @pytest.mark.parametrize("name", ["main.tf", "data.json", "new.tf", "sub/more.tf", "keys/a.pem"])
-def test_a_module_affects_whoever_pins_that_version(name: str) -> None:
+def test_affected_by_module_version(name: str) -> None:
     after = {**BEFORE, KMS / name: b"changed"}
     assert list(affected(BEFORE, after)) == [
         Affected("one", "changed", (KMS / name,)),
@@ -77,32 +77,32 @@ def test_a_module_affects_whoever_pins_that_version(name: str) -> None:
         "generator/finbase/cli.py",
     ],
 )
-def test_what_terraform_does_not_read_affects_nothing(path: str) -> None:
+def test_affected_ignores_unread_files(path: str) -> None:
     assert names(BEFORE, {**BEFORE, PurePosixPath(path): b"changed"}) == {}
 
 
-def test_the_lock_file_of_providers_is_read() -> None:
+def test_affected_by_provider_lock() -> None:
     path = PurePosixPath("environments/one/.terraform.lock.hcl")
     assert names(BEFORE, {**BEFORE, path: b"changed"}) == {"one": "changed"}
 
 
-def test_a_pin_that_moves_affects_its_environment_alone() -> None:
+def test_affected_by_changed_pin() -> None:
     after = files(one="kms/1.0.0 cache/1.0.0", two="kms/2.0.0", three="kms/2.0.0")
     assert names(BEFORE, after) == {"two": "changed"}
 
 
-def test_a_version_that_was_called_before_is_a_reason_too() -> None:
+def test_affected_by_previous_version() -> None:
     after = {**files(one="kms/1.0.0 cache/1.0.0", two="kms/2.0.0", three="kms/2.0.0")}
     del after[PurePosixPath("modules/cache/1.0.0/main.tf")]
     assert names(BEFORE, after) == {"one": "changed", "two": "changed"}
 
 
-def test_environments_that_come_and_go_are_named() -> None:
+def test_affected_added_and_removed() -> None:
     after = files(one="kms/1.0.0 cache/1.0.0", three="kms/2.0.0", four="kms/1.0.0")
     assert names(BEFORE, after) == {"two": "removed", "four": "added"}
 
 
-def test_modules_that_modules_call_count_however_deep() -> None:
+def test_affected_by_nested_modules() -> None:
     calls = {
         KMS / "main.tf": b'module "a" {\n  source = "./part"\n}',
         KMS / "part/main.tf": b'module "b" {\n  source = "../../../names/1.0.0"\n}',
@@ -123,9 +123,7 @@ def test_modules_that_modules_call_count_however_deep() -> None:
     ),
     data=st.data(),
 )
-def test_exactly_who_reaches_a_changed_file_is_affected(
-    stacks: dict[str, set[str]], data: st.DataObject
-) -> None:
+def test_affected_exactly(stacks: dict[str, set[str]], data: st.DataObject) -> None:
     before = files(**{stack: " ".join(sorted(modules)) for stack, modules in stacks.items()})
     changed = data.draw(st.sets(st.sampled_from(sorted(before))))
     after = {
@@ -139,7 +137,7 @@ def test_exactly_who_reaches_a_changed_file_is_affected(
 
 
 @given(st.text(), st.text())
-def test_any_path_and_any_content_can_be_judged(name: str, content: str) -> None:
+def test_affected_any_input(name: str, content: str) -> None:
     path = PurePosixPath("environments/one", name.replace("\0", "") or "x")
     assert is_read(path) in (True, False)
     state = {path: content.encode(errors="replace"), **BEFORE}
@@ -183,12 +181,12 @@ def module_of(project: Path, stack: str, module: str) -> Path:
     return project / match.group()
 
 
-def test_a_clean_tree_affects_nothing(repository: Path) -> None:
+def test_affected_command_clean(repository: Path) -> None:
     result = finbase(repository, "--since", "HEAD")
     assert (result.exit_code, result.output) == (0, "no environment is affected\n")
 
 
-def test_an_edit_of_a_stack_is_told_with_its_reason(repository: Path) -> None:
+def test_affected_command_edited_stack(repository: Path) -> None:
     stack = repository / "environments" / "staging" / "main.tf"
     stack.write_text(stack.read_text() + "\n")
     (repository / "environments" / "production" / "README.md").write_text("words\n")
@@ -198,7 +196,7 @@ def test_an_edit_of_a_stack_is_told_with_its_reason(repository: Path) -> None:
     assert "note: modules/ or environments/ differ" in result.stderr
 
 
-def test_an_untracked_file_counts_unless_git_ignores_it(repository: Path) -> None:
+def test_affected_command_untracked_file(repository: Path) -> None:
     module = module_of(repository, "production", "replica")
     (module / "more.tf").write_text("locals {}\n")
     (repository / "environments" / "development" / "terraform.tfstate").write_text("{}")
@@ -208,7 +206,7 @@ def test_an_untracked_file_counts_unless_git_ignores_it(repository: Path) -> Non
     assert "development" not in result.stdout
 
 
-def test_two_commits_are_compared_and_the_working_tree_is_not(repository: Path) -> None:
+def test_affected_command_two_commits(repository: Path) -> None:
     shutil.rmtree(repository / "environments" / "staging")
     (repository / "environments" / "staging.yaml").unlink()
     git(repository, "add", "--all")
@@ -229,7 +227,7 @@ def test_two_commits_are_compared_and_the_working_tree_is_not(repository: Path) 
     assert back.stdout.startswith("staging: added\n")
 
 
-def test_a_project_in_a_folder_of_a_repository(tmp_path: Path, project: Path) -> None:
+def test_affected_command_in_subfolder(tmp_path: Path, project: Path) -> None:
     inner = tmp_path / "above" / "inner"
     inner.parent.mkdir()
     git(inner.parent, "init", "--quiet")
@@ -247,38 +245,40 @@ def test_a_project_in_a_folder_of_a_repository(tmp_path: Path, project: Path) ->
 @pytest.mark.parametrize(
     "revision", ["nowhere", "", "HEAD~9", "HEAD..HEAD", "HEAD:modules", "a\0b", "--output=x", "-"]
 )
-def test_what_is_no_commit_is_wrong_input(repository: Path, revision: str) -> None:
+def test_affected_command_unknown_commit(repository: Path, revision: str) -> None:
     before = {path.name for path in repository.iterdir()}
     result = finbase(repository, f"--since={revision}")
     assert result.exit_code == 2
-    assert "is no commit of this repository" in result.output
+    assert "is not a commit of this repository" in result.output
     assert finbase(repository, "--since=HEAD", f"--until={revision}").exit_code == 2
     assert {path.name for path in repository.iterdir()} == before
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=12).map(lambda text: f"-{text}"))
-def test_no_revision_becomes_an_option(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_affected_command_dash_revision(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     folder = tmp_path_factory.getbasetemp() / "options"
     if not folder.exists():
         folder.mkdir()
         git(folder, "init", "--quiet")
         git(folder, "commit", "--quiet", "--allow-empty", "--message=first")
-    with pytest.raises(FinbaseError, match="is no commit"):
+    with pytest.raises(FinbaseError, match="is not a commit"):
         Repository(folder).commit(text)
 
 
-def test_no_repository_and_no_git_are_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_affected_command_without_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.parent))
     result = finbase(project, "--since", "HEAD")
     assert result.exit_code == 2
-    assert "lies in no git repository" in result.output
+    assert "is not in a readable git repository" in result.output
     monkeypatch.setenv("PATH", str(project / "features"))
     result = finbase(project, "--since", "HEAD")
     assert result.exit_code == 2
     assert "git is not on PATH" in result.output
 
 
-def test_nothing_is_written_to_the_repository(repository: Path) -> None:
+def test_affected_command_writes_nothing(repository: Path) -> None:
     stack = repository / "environments" / "staging" / "main.tf"
     os.utime(stack)  # git would refresh its index
     before = {path: path.stat().st_mtime_ns for path in (repository / ".git").rglob("*")}

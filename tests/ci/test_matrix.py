@@ -34,9 +34,7 @@ COSTS = st.dictionaries(st.text("abcdef-", min_size=1, max_size=9), st.integers(
 
 
 @given(COSTS, st.integers(1, 12))
-def test_every_environment_is_in_one_shard_and_none_is_empty(
-    costs: Mapping[str, int], most: int
-) -> None:
+def test_shards_partition(costs: Mapping[str, int], most: int) -> None:
     found = shards(costs, most)
     assert len(found) == min(most, len(costs))
     assert sorted(name for shard in found for name in shard.environments) == sorted(costs)
@@ -49,7 +47,7 @@ def test_every_environment_is_in_one_shard_and_none_is_empty(
 
 
 @given(COSTS.filter(bool), st.integers(1, 6))
-def test_no_shard_is_dearer_than_need_be(costs: Mapping[str, int], most: int) -> None:
+def test_shards_balance(costs: Mapping[str, int], most: int) -> None:
     """The known bound of this way to distribute: 4/3 of what is best at least."""
     dearest = max(shard.cost for shard in shards(costs, most))
     best = max(max(costs.values()), -(-sum(costs.values()) // most))
@@ -59,7 +57,7 @@ def test_no_shard_is_dearer_than_need_be(costs: Mapping[str, int], most: int) ->
     assert 3 * dearest <= 4 * best
 
 
-def test_each_has_a_shard_of_its_own_where_nothing_is_said() -> None:
+def test_shards_without_limit() -> None:
     assert [each.environments for each in shards({"a": 1, "b": 2})] == [("b",), ("a",)]
     assert shards({}) == shards({}, 4) == ()
 
@@ -87,7 +85,7 @@ def committed(project: Path) -> Path:
     return project
 
 
-def test_only_what_is_affected_is_in_the_matrix(committed: Path) -> None:
+def test_matrix_since(committed: Path) -> None:
     assert include(committed, "--affected-since", "HEAD") == []
     assert finbase(committed, "matrix", "--affected-since", "HEAD", "--shards", "2", "--shard", "1")
     path = committed / "environments" / "staging.yaml"
@@ -99,14 +97,14 @@ def test_only_what_is_affected_is_in_the_matrix(committed: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["features/network.feature", "requirements/all.lock"])
-def test_what_judges_affects_every_environment(committed: Path, name: str) -> None:
+def test_matrix_since_with_changed_judge(committed: Path, name: str) -> None:
     path = committed / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"{path.read_text() if path.exists() else ''}\n")
     assert len(include(committed, "--affected-since", "HEAD")) == 3
 
 
-def test_a_shard_is_named_for_a_shell(project: Path) -> None:
+def test_matrix_shard_for_shell(project: Path) -> None:
     entries = include(project, "--shards", "2")
     for entry in entries:
         result = finbase(project, "matrix", "--shards", "2", "--shard", str(entry["shard"]))
@@ -131,7 +129,7 @@ def refused(*parts: Part, expected: tuple[str, ...] | None = None) -> str:
     return caught.value.message
 
 
-def test_what_is_merged_is_what_one_job_would_have_said() -> None:
+def test_merge_equals_one_job() -> None:
     names = [f"team-{number:02}" for number in range(9)]
     all_of_them = [verdict(n, ("F01", "F04a")) if "4" in n else verdict(n) for n in names]
     parts = [part(*all_of_them[start::4], path=f"{start}.json") for start in range(4)]
@@ -141,24 +139,22 @@ def test_what_is_merged_is_what_one_job_would_have_said() -> None:
     assert [each.environment for each in merged if not each.passed] == ["team-04"]
 
 
-def test_parts_that_overlap_or_are_not_alike_are_refused() -> None:
+def test_merge_refuses_mismatched_parts() -> None:
     a, b = part(verdict("one"), path="a.json"), part(verdict("two"), path="b.json")
     again = part(verdict("one"), path="c.json")
-    assert refused(a, b, again).startswith("one is in a.json and in c.json")
-    assert refused(a, part(verdict("one", ("F01",)), path="d.json")).startswith("one is in a.json")
+    assert refused(a, b, again).startswith("both a.json and c.json have a verdict on one")
+    assert refused(a, part(verdict("one", ("F01",)), path="d.json")).startswith(
+        "both a.json and d.json"
+    )
     other = part(verdict("two"), path="e.json", finbase_version="9.9.9")
     assert refused(a, other).startswith("e.json was written by finbase 9.9.9, a.json by ")
     fewer = Verdict("two", verdict("two").scenarios, FAILURES[1:])
-    assert refused(a, part(fewer, path="f.json")).startswith("f.json is measured by another")
-    assert refused(a, b, expected=("one", "three", "two", "four")) == (
-        "there is no verdict on four, three"
-    )
-    assert refused(a, b, expected=("two",)) == (
-        "a.json has a verdict on one, which is not to be merged"
-    )
+    assert refused(a, part(fewer, path="f.json")).startswith("f.json was checked with another")
+    assert refused(a, b, expected=("one", "three", "two", "four")) == ("no verdict on four, three")
+    assert refused(a, b, expected=("two",)) == ("a.json has an unexpected verdict on one")
 
 
-def test_what_is_no_part_is_refused() -> None:
+def test_merge_refuses_invalid_part() -> None:
     whole = {"schema_version": 1} | verdict_json.document([verdict("one", ("F01",))])
     for wrong in (
         b"",
@@ -172,7 +168,7 @@ def test_what_is_no_part_is_refused() -> None:
         with pytest.raises(FinbaseError, match=r"part\.json"):
             read_part(wrong, "part.json")
     for wrong in (b"", b"{}", b'{"include": [{"shard": 1}]}', b'{"include": 3}'):
-        with pytest.raises(FinbaseError, match=r"matrix\.json holds no matrix"):
+        with pytest.raises(FinbaseError, match=r"matrix\.json is not a matrix"):
             read_shards(wrong, "matrix.json")
 
 
@@ -221,15 +217,13 @@ def check_alike(workspace: Workspace) -> Check:
 
 
 @pytest.mark.terraform
-def test_twelve_environments_over_four_shards(
-    dozen: Path, tmp_path: Path, check_alike: Check
-) -> None:
+def test_twelve_environments(dozen: Path, tmp_path: Path, check_alike: Check) -> None:
     over_four_shards(dozen, tmp_path, check_alike)
 
 
 @pytest.mark.soak
 @pytest.mark.terraform
-def test_twelve_environments_over_four_shards_plan_by_plan(dozen: Path, tmp_path: Path) -> None:
+def test_twelve_environments_with_terraform(dozen: Path, tmp_path: Path) -> None:
     over_four_shards(dozen, tmp_path, check_one_by_one)
 
 
@@ -263,7 +257,7 @@ def over_four_shards(project: Path, scratch: Path, check: Check) -> None:
     # A job that is lost is not a job that found nothing.
     lost = finbase(project, "report", "merge", *files[1:], "--matrix", str(matrix))
     assert lost.exit_code == 2
-    assert f"there is no verdict on {', '.join(shards_of_it[0])}\n" in lost.output
+    assert f"no verdict on {', '.join(shards_of_it[0])}\n" in lost.output
     assert finbase(project, "report", "merge", *files[1:], "--all").exit_code == 2
     assert finbase(project, *merge, files[0]).exit_code == 2
     assert finbase(project, *merge, "--all").exit_code == 1

@@ -64,11 +64,12 @@ def test_a_change_by_hand_is_shown_as_a_diff_and_undone(project: Path) -> None:
     orphan.write_text(f"# {'Rendered by finbase from '}nowhere\n")
     result = finbase(project, "render", "--check")
     assert result.exit_code == 1
-    assert "--- a/environments/staging/main.tf\n+++ b/environments/staging/main.tf" in result.output
+    header = "--- a/environments/staging/main.tf\ton disk\n+++ b/environments/staging/main.tf\t"
+    assert header in result.output
     assert '-  source = "../../modules/access"\n+  source = "../../modules/access/1.0.1"' in (
         result.output
     )
-    assert "--- a/environments/production/extra.tf\n+++ /dev/null" in result.output
+    assert "--- a/environments/production/extra.tf\ton disk\n+++ /dev/null" in result.output
     assert finbase(project, "render").exit_code == 0
     assert snapshot(project) == before
 
@@ -95,7 +96,7 @@ def test_a_stack_whose_file_is_gone_is_removed_and_told(project: Path) -> None:
     assert finbase(project, "render", "production").exit_code == 0
     shown = finbase(project, "render", "--check")
     assert shown.exit_code == 1
-    assert "--- a/environments/staging/main.tf\n+++ /dev/null" in shown.output
+    assert "--- a/environments/staging/main.tf\ton disk\n+++ /dev/null" in shown.output
     done = finbase(project, "render")
     assert done.exit_code == 0
     assert "environments/staging: 5 removed" in done.output

@@ -120,7 +120,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("prove", "F99"), "no failure and no mutation is called F99", "features/failures.yaml"),
         (("explain", "FB999"), "neither a code nor an input", "`finbase rules` lists them all"),
         (("apply", "staging"), "there is no ", "run `finbase plan staging` first"),
-        (("affected", "--since", "x"), "lies in no git repository", "clone the project"),
+        (("affected", "--since", "x"), "is not in a readable git repository", "clone the project"),
         (("upgrade", "staging", "queue"), "staging has no module queue", "it has "),
         (("upgrade", "staging", "cache@9.9.9"), "there is no cache 9.9.9", "there are 1.0.0"),
         (("release", "queue", "patch", "-m", "x"), "contract.yaml", "`finbase new module`"),
@@ -130,7 +130,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("bogus",), "no such command 'bogus'", "usage: finbase"),
         (("-q", "-v", "render"), "cannot both be", "usage: finbase"),
         (("graph",), "name one environment", "usage: finbase graph"),
-        (("--project", "/", "render"), "/ is no finbase project", "--project DIR"),
+        (("--project", "/", "render"), "/ is not a finbase project", "--project DIR"),
     ],
 )
 def test_wrong_input_exits_2_with_what_is_wrong_and_what_to_do(

@@ -40,7 +40,7 @@ def test_what_is_written_is_read(released: dict[tuple[str, Version], str]) -> No
 
 
 @given(releases, releases)
-def test_a_merge_of_different_releases_is_the_lock_of_both(
+def test_lock_merges_by_line(
     ours: dict[tuple[str, Version], str], theirs: dict[tuple[str, Version], str]
 ) -> None:
     both = {**theirs, **ours}
@@ -50,7 +50,7 @@ def test_a_merge_of_different_releases_is_the_lock_of_both(
 
 
 @given(releases, st.tuples(st.just("cache"), versions), hashes)
-def test_a_release_is_one_more_line(
+def test_with_release_adds_a_line(
     released: dict[tuple[str, Version], str], release: tuple[str, Version], tree_hash: str
 ) -> None:
     released.pop(release, None)
@@ -90,44 +90,44 @@ def test_a_release_is_one_more_line(
         " ",
     ],
 )
-def test_each_line_that_is_none_is_named(line: str) -> None:
+def test_parse_refuses_invalid_line(line: str) -> None:
     found = wrong(f"# A lock.\n\n{SECOND}\n{line}\n")
     assert [number for _, number, _ in found] == [4]
     assert "git checkout HEAD -- modules/releases.lock" in found[0][2]
 
 
-def test_every_wrong_line_is_named_at_once() -> None:
+def test_parse_reports_every_line() -> None:
     found = wrong(f"a\n{FIRST}\nb\n")
     assert [number for _, number, _ in found] == [1, 3]
 
 
-def test_a_conflict_is_told_as_one() -> None:
+def test_parse_reports_merge_conflict() -> None:
     text = f"<<<<<<< HEAD\n{FIRST}\n=======\n{SECOND}\n>>>>>>> other\n"
     found = wrong(text)
     assert [number for _, number, _ in found] == [1, 3, 5]
     assert {hint for _, _, hint in found} == {
-        "keep the lines of both sides, and delete the markers"
+        "keep the lines of both sides and delete the conflict markers"
     }
 
 
-def test_a_release_with_two_hashes_is_wrong_and_with_one_twice_is_not() -> None:
+def test_parse_refuses_two_hashes() -> None:
     assert Lock.parse(f"{FIRST}\n{FIRST}\n".encode()) == Lock.parse(f"{FIRST}\n".encode())
     ((what, line, _),) = wrong(f"{FIRST}\n{SECOND}\n{FIRST.replace('AAA', 'BBB', 1)}\n")
     assert line == 3
-    assert "cache 1.0.0 is there with another hash" in what
+    assert "cache 1.0.0 has another hash above" in what
 
 
-def test_bytes_that_are_no_text_are_a_wrong_line() -> None:
+def test_parse_refuses_binary_line() -> None:
     with pytest.raises(InputError) as error:
         Lock.parse(f"{FIRST}\n".encode() + b"\xff\xfe\n")
     assert [d.line for d in error.value.diagnostics] == [2]
 
 
-def test_a_project_without_a_lock_has_released_nothing(tmp_path: Path) -> None:
+def test_load_without_lock(tmp_path: Path) -> None:
     assert Lock.load(tmp_path) == Lock()
 
 
-def test_a_lock_is_read_through_no_link(tmp_path: Path) -> None:
+def test_load_refuses_symlink(tmp_path: Path) -> None:
     (tmp_path / "modules").mkdir()
     (tmp_path / "elsewhere").write_text(f"{FIRST}\n")
     (tmp_path / PATH).symlink_to(tmp_path / "elsewhere")
@@ -135,7 +135,7 @@ def test_a_lock_is_read_through_no_link(tmp_path: Path) -> None:
         Lock.load(tmp_path)
 
 
-def test_a_folder_is_no_lock(tmp_path: Path) -> None:
+def test_load_refuses_folder(tmp_path: Path) -> None:
     (tmp_path / PATH).mkdir(parents=True)
-    with pytest.raises(TreeError, match="is not a file"):
+    with pytest.raises(TreeError, match="must be a file"):
         Lock.load(tmp_path)

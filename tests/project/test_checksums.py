@@ -16,12 +16,12 @@ NAMES = st.text(
 
 
 @given(st.dictionaries(NAMES, st.binary()))
-def test_a_list_is_read_as_it_was_written(files: dict[str, bytes]) -> None:
+def test_checksums_round_trip(files: dict[str, bytes]) -> None:
     digests = {name: checksums.digest(content) for name, content in files.items()}
     assert checksums.parse(f"# a comment\n{checksums.listing(digests)}".encode()) == digests
 
 
-def test_the_hash_is_that_of_go_modules() -> None:
+def test_tree_hash_equals_go_modules() -> None:
     # The expected value was made with `sha256sum` and `base64`; the format is Hash1 of
     # https://pkg.go.dev/golang.org/x/mod/sumdb/dirhash.
     digests = {"b": checksums.digest(b"b\n"), "a": checksums.digest(b"a\n")}
@@ -33,7 +33,7 @@ def test_the_hash_is_that_of_go_modules() -> None:
     assert checksums.tree_hash(digests) == "h1:oOw/UxvBP/2Po35sddlb//tpKHscE/O5rdJW0fT3eFA="
 
 
-def test_sha256sum_reads_the_list_of_every_module(project: Path) -> None:
+def test_listing_readable_by_sha256sum(project: Path) -> None:
     sha256sum = shutil.which("sha256sum")
     assert sha256sum, "install GNU coreutils"
     lists = sorted(project.glob("modules/*/*/SHA256SUMS"))

@@ -230,7 +230,7 @@ def late(draw: random.Random, moments: int) -> int:
 
 
 @drawn(always=20, soak=200)
-def test_a_killed_render_leaves_a_whole_tree_or_is_mended(
+def test_killed_render(
     number: int,
     steps: dict[str, Step],
     project: Path,
@@ -279,7 +279,7 @@ def settled(case: Step, project: Path, done: Done, *told: str) -> str:
 
 
 @drawn(always=4, soak=50)
-def test_a_file_that_does_not_fit_changes_nothing(
+def test_render_file_size_limit(
     number: int,
     steps: dict[str, Step],
     project: Path,
@@ -310,7 +310,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @drawn(always=4, soak=50)
-def test_a_full_disk_changes_nothing(
+def test_render_full_disk(
     number: int,
     steps: dict[str, Step],
     disk: Path,
@@ -333,7 +333,7 @@ def test_a_full_disk_changes_nothing(
 
 
 @drawn(always=4, soak=50)
-def test_a_read_only_folder_changes_nothing(
+def test_render_read_only_folder(
     number: int,
     steps: dict[str, Step],
     project: Path,
@@ -357,7 +357,7 @@ def test_a_read_only_folder_changes_nothing(
     assert snapshot(project) == case.new
 
 
-def test_a_read_only_disk_changes_nothing(steps: dict[str, Step], disk: Path) -> None:
+def test_render_read_only_disk(steps: dict[str, Step], disk: Path) -> None:
     case = steps["update"]
     begin(case, disk / "project")
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -373,7 +373,7 @@ def state(child: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL])
-def test_a_second_render_waits_for_the_first(
+def test_render_waits_for_another(
     end: signal.Signals, steps: dict[str, Step], project: Path
 ) -> None:
     case = steps["update"]
@@ -398,9 +398,7 @@ def test_a_second_render_waits_for_the_first(
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_renders_at_once_end_in_the_tree_of_one(
-    number: int, steps: dict[str, Step], project: Path
-) -> None:
+def test_concurrent_renders(number: int, steps: dict[str, Step], project: Path) -> None:
     case = steps["update"]
     shutil.copytree(case.before, project)
     with contextlib.ExitStack() as stack:

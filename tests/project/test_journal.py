@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from finbase.errors import TreeError
-from finbase.project.files import ProjectFiles
+from finbase.project.files import ProjectFiles, staged_path
 from finbase.project.journal import Journal, Undone, hold, is_pending
 
 MAIN = PurePosixPath("environments/test/main.tf")
@@ -59,10 +59,10 @@ def interrupt(root: Path, **more: list[str | None]) -> None:
     (root / NEW).parent.mkdir(parents=True)
     (root / NEW).write_bytes(b"new")
     (root / GONE).unlink()
-    ProjectFiles(root).staged(root / MAIN).write_bytes(b"hal")
+    staged_path(root / MAIN).write_bytes(b"hal")
 
 
-def test_nothing_is_left_of_a_journal(root: Path) -> None:
+def test_hold_removes_journal(root: Path) -> None:
     before = files(root)
     with held(root) as journal:
         assert journal.undone is None
@@ -72,7 +72,7 @@ def test_nothing_is_left_of_a_journal(root: Path) -> None:
     assert files(root) == before
 
 
-def test_what_an_interrupted_render_began_is_undone(root: Path) -> None:
+def test_hold_undoes_interrupted_render(root: Path) -> None:
     before = files(root)
     interrupt(root)
     assert is_pending(root)
@@ -83,7 +83,7 @@ def test_what_an_interrupted_render_began_is_undone(root: Path) -> None:
     assert not (root / "modules").exists()
 
 
-def test_what_was_changed_since_is_left_alone(root: Path) -> None:
+def test_hold_keeps_later_changes(root: Path) -> None:
     interrupt(root)
     (root / MAIN).write_bytes(b"edited")
     (root / NEW).unlink()
@@ -110,7 +110,7 @@ def test_what_was_changed_since_is_left_alone(root: Path) -> None:
         "",
     ],
 )
-def test_a_journal_that_somebody_made_reaches_no_other_file(root: Path, path: str) -> None:
+def test_hold_refuses_forged_journal(root: Path, path: str) -> None:
     outside = record(b"evil", None)
     (root / JOURNAL).write_text(json.dumps({path: outside}))
     before = files(root)
@@ -125,7 +125,7 @@ def test_a_journal_that_somebody_made_reaches_no_other_file(root: Path, path: st
 @pytest.mark.parametrize(
     "content", ['{"environments/test/main.tf": ["b2x', "[]", '{"a": 1}', '{"a": ["é", null]}', "\0"]
 )
-def test_a_journal_that_is_not_whole_says_that_nothing_was_begun(root: Path, content: str) -> None:
+def test_hold_ignores_partial_journal(root: Path, content: str) -> None:
     before = files(root)
     (root / JOURNAL).write_text(content)
     with held(root) as journal:
@@ -133,9 +133,7 @@ def test_a_journal_that_is_not_whole_says_that_nothing_was_begun(root: Path, con
     assert files(root) == before
 
 
-def test_what_cannot_be_undone_at_once_is_undone_later(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hold_retries_failed_undo(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = files(root)
 
     def fail(_: ProjectFiles, place: Path, _content: bytes) -> Path:
@@ -148,7 +146,7 @@ def test_what_cannot_be_undone_at_once_is_undone_later(
             monkeypatch.setattr(ProjectFiles, "stage", fail)
             raise OSError("that's it")
 
-    with pytest.raises(TreeError, match="files are half-written: that's it; undoing") as caught:
+    with pytest.raises(TreeError, match="files are partly written: that's it; undoing") as caught:
         render()
     assert "the next `finbase render` undoes" in (caught.value.hint or "")
     assert is_pending(root)
@@ -160,11 +158,11 @@ def test_what_cannot_be_undone_at_once_is_undone_later(
     assert files(root) == before
 
 
-def test_a_second_one_waits_and_then_gives_up(root: Path) -> None:
+def test_hold_waits_and_gives_up(root: Path) -> None:
     told: list[float] = []
     with held(root):
         with (
-            pytest.raises(TreeError, match=r"at work in .* for over 0\.1 s"),
+            pytest.raises(TreeError, match=r"running in .* for over 0\.1 s"),
             hold(root, told.append, patience=0.1),
         ):
             pytest.fail("two at once")
@@ -174,7 +172,7 @@ def test_a_second_one_waits_and_then_gives_up(root: Path) -> None:
         pass
 
 
-def test_a_lock_on_a_file_that_is_deleted_counts_for_nothing(root: Path) -> None:
+def test_hold_ignores_lock_of_deleted_file(root: Path) -> None:
     """Whoever waits has opened the file that the one before deletes at its end."""
     (root / JOURNAL).touch()
     real = fcntl.flock
@@ -195,7 +193,7 @@ def test_a_lock_on_a_file_that_is_deleted_counts_for_nothing(root: Path) -> None
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
-def test_a_journal_that_is_no_file_is_told(root: Path, kind: str) -> None:
+def test_hold_refuses_non_file(root: Path, kind: str) -> None:
     path = root / JOURNAL
     if kind == "link":
         (root / "elsewhere").touch()

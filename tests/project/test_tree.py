@@ -69,7 +69,7 @@ def root(tmp_path: Path) -> Path:
     return project
 
 
-def test_a_first_render_creates_everything(tmp_path: Path) -> None:
+def test_write_creates_everything(tmp_path: Path) -> None:
     changes = compare(TREE, tmp_path)
     assert list(changes.created) == sorted(TREE)
     assert not changes.clean
@@ -80,7 +80,7 @@ def test_a_first_render_creates_everything(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / path).stat().st_mode) == 0o644
 
 
-def test_a_second_render_changes_nothing(root: Path) -> None:
+def test_write_twice(root: Path) -> None:
     before = {path: (root / path).stat() for path in TREE}
     changes = compare(TREE, root)
     assert changes == Changes({}, {}, {}, tuple(sorted(TREE)))
@@ -92,7 +92,7 @@ def test_a_second_render_changes_nothing(root: Path) -> None:
         assert (after.st_mtime_ns, after.st_ino) == (status.st_mtime_ns, status.st_ino)
 
 
-def test_only_what_differs_is_written(root: Path) -> None:
+def test_write_changed_files_only(root: Path) -> None:
     for path in TREE:
         os.utime(root / path, ns=(1, 1))
     edited = marked("edited by hand\n")
@@ -106,7 +106,7 @@ def test_only_what_differs_is_written(root: Path) -> None:
     assert compare(TREE, root).clean
 
 
-def test_an_orphan_goes_and_its_empty_folder_too(root: Path) -> None:
+def test_write_deletes_orphans(root: Path) -> None:
     put(root, "environments/test/old.tf", marked())
     put(root, "modules/store/1.0.0/deep/er/old.tf", marked())
     changes = compare(TREE, root)
@@ -131,7 +131,7 @@ def test_an_orphan_goes_and_its_empty_folder_too(root: Path) -> None:
         "README.md",
     ],
 )
-def test_what_is_not_rendered_here_is_left_alone(root: Path, path: str) -> None:
+def test_write_keeps_other_folders(root: Path, path: str) -> None:
     put(root, path, marked())
     changes = compare(TREE, root)
     assert changes.clean
@@ -154,12 +154,12 @@ def test_what_is_not_rendered_here_is_left_alone(root: Path, path: str) -> None:
         "__pycache__/main.cpython-311.pyc",
     ],
 )
-def test_what_terraform_makes_or_does_not_read_is_left_alone(root: Path, path: str) -> None:
+def test_write_keeps_terraform_files(root: Path, path: str) -> None:
     put(root, f"environments/test/{path}", b"x")
     assert compare(TREE, root).clean
 
 
-def test_a_link_within_terraforms_own_folder_is_left_alone(root: Path) -> None:
+def test_write_keeps_terraform_links(root: Path) -> None:
     (root / "environments/test/.terraform").symlink_to(root)
     assert compare(TREE, root).clean
 
@@ -175,9 +175,7 @@ def test_a_link_within_terraforms_own_folder_is_left_alone(root: Path) -> None:
         ("modules/store/1.0.0/notes.txt", marked()),
     ],
 )
-def test_a_foreign_file_is_an_orphan_but_is_never_deleted(
-    root: Path, path: str, content: bytes
-) -> None:
+def test_write_refuses_to_delete_foreign_file(root: Path, path: str, content: bytes) -> None:
     put(root, path, content)
     (root / MAIN).write_bytes(marked("edited"))
     before = files(root)
@@ -190,7 +188,7 @@ def test_a_foreign_file_is_an_orphan_but_is_never_deleted(
     assert files(root) == before
 
 
-def test_a_foreign_file_is_never_written_over(tmp_path: Path) -> None:
+def test_write_refuses_to_overwrite_foreign_file(tmp_path: Path) -> None:
     put(tmp_path, MAIN, b'provider "aws" {}\n')
     put(tmp_path, ZIP, b"not ours")
     before = files(tmp_path)
@@ -200,7 +198,7 @@ def test_a_foreign_file_is_never_written_over(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
-def test_a_file_that_bears_no_mark_is_ours_where_our_checksums_vouch_for_it(root: Path) -> None:
+def test_write_trusts_checksums(root: Path) -> None:
     older = b"an older build of it"
     put(root, ZIP, older)
     put(root, SUMS, sums({ZIP: older}))
@@ -216,9 +214,7 @@ def test_a_file_that_bears_no_mark_is_ours_where_our_checksums_vouch_for_it(root
         (None, MARK),  # not in the list
     ],
 )
-def test_a_file_that_nobody_vouches_for_is_never_written_over(
-    root: Path, listed: bytes | None, mark: str
-) -> None:
+def test_write_refuses_wrong_checksums(root: Path, listed: bytes | None, mark: str) -> None:
     put(root, ZIP, b"an older build of it")
     put(root, SUMS, sums({} if listed is None else {ZIP: listed}, mark))
     before = files(root)
@@ -229,7 +225,7 @@ def test_a_file_that_nobody_vouches_for_is_never_written_over(
     assert (root / ZIP).read_bytes() == TREE[ZIP]
 
 
-def test_foreign_files_go_by_force(root: Path) -> None:
+def test_write_force(root: Path) -> None:
     put(root, "environments/test/extra.tf", b'resource "x" "y" {}\n')
     put(root, "modules/store/1.0.0/rotation/old.py", b"import this\n")
     (root / MAIN).write_bytes(b"somebody's\n")
@@ -241,7 +237,7 @@ def test_foreign_files_go_by_force(root: Path) -> None:
     assert not (root / "modules/store/1.0.0/rotation").exists()
 
 
-def test_a_link_does_not_go_by_force(root: Path, tmp_path: Path) -> None:
+def test_write_force_refuses_symlink(root: Path, tmp_path: Path) -> None:
     (root / MAIN).rename(tmp_path / "elsewhere.tf")
     (root / MAIN).symlink_to(tmp_path / "elsewhere.tf")
     changed = Changes({}, {MAIN: (TREE[MAIN], marked("new"))}, {}, ())
@@ -249,7 +245,7 @@ def test_a_link_does_not_go_by_force(root: Path, tmp_path: Path) -> None:
         write(changed, root, force=True)
 
 
-def test_a_stack_whose_environment_is_gone_goes_with_a_whole_render(root: Path) -> None:
+def test_write_removes_abandoned_stack(root: Path) -> None:
     put(root, "environments/old/main.tf", marked())
     put(root, "environments/old/outputs.tf", marked())
     put(root, "environments/old/.terraform.lock.hcl", b"")
@@ -265,7 +261,7 @@ def test_a_stack_whose_environment_is_gone_goes_with_a_whole_render(root: Path) 
     assert compare(TREE, root, whole=True) == compare(TREE, root)
 
 
-def test_an_abandoned_stack_with_a_foreign_file_stays(root: Path) -> None:
+def test_write_keeps_abandoned_stack_with_foreign_file(root: Path) -> None:
     put(root, "environments/old/main.tf", marked())
     put(root, "environments/old/terraform.tfvars", b"a = 1\n")
     before = files(root)
@@ -277,7 +273,7 @@ def test_an_abandoned_stack_with_a_foreign_file_stays(root: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["../out.tf", "/etc/out.tf", "environments/../../out.tf", "."])
-def test_a_path_that_leaves_the_project_is_refused(tmp_path: Path, path: str) -> None:
+def test_compare_refuses_outside_path(tmp_path: Path, path: str) -> None:
     outside = {PurePosixPath(path): marked()}
     with pytest.raises(TreeError, match="leaves the project"):
         compare(outside, tmp_path)
@@ -289,7 +285,7 @@ def test_a_path_that_leaves_the_project_is_refused(tmp_path: Path, path: str) ->
 
 
 @pytest.mark.parametrize("link", ["environments", "environments/test", str(MAIN)])
-def test_a_symbolic_link_is_not_followed(root: Path, tmp_path: Path, link: str) -> None:
+def test_compare_refuses_symlink(root: Path, tmp_path: Path, link: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     shutil.move(root / link, elsewhere)
     (root / link).symlink_to(elsewhere)
@@ -301,39 +297,39 @@ def test_a_symbolic_link_is_not_followed(root: Path, tmp_path: Path, link: str) 
         write(Changes({}, {}, {MAIN: TREE[MAIN]}, ()), root)
 
 
-def test_a_link_among_the_rendered_files_is_told(root: Path) -> None:
+def test_compare_reports_symlink_orphan(root: Path) -> None:
     (root / "environments/test/link.tf").symlink_to(root / MODULE)
     with pytest.raises(TreeError, match=r"link\.tf is a symbolic link"):
         compare(TREE, root)
 
 
-def test_a_project_behind_a_link_is_fine(root: Path, tmp_path: Path) -> None:
+def test_compare_project_behind_symlink(root: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(root)
     assert compare(TREE, tmp_path / "link").clean
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(root: Path) -> None:
+def test_compare_refuses_folder_as_file(root: Path) -> None:
     (root / MAIN).unlink()
     (root / MAIN).mkdir()
-    with pytest.raises(TreeError, match=r"main\.tf is not a file"):
+    with pytest.raises(TreeError, match=r"main\.tf must be a file"):
         compare(TREE, root)
 
 
-def test_a_file_in_the_place_of_a_folder_is_told(root: Path) -> None:
+def test_compare_refuses_file_as_folder(root: Path) -> None:
     shutil.rmtree(root / "environments")
     (root / "environments").write_text("")
-    with pytest.raises(TreeError, match="environments is not a folder"):
+    with pytest.raises(TreeError, match="environments must be a folder"):
         compare(TREE, root)
 
 
 def test_a_pipe_is_not_read(root: Path) -> None:
     os.mkfifo(root / "environments/test/pipe.tf")
-    with pytest.raises(TreeError, match=r"pipe\.tf is not a file"):
+    with pytest.raises(TreeError, match=r"pipe\.tf must be a file"):
         compare(TREE, root)
 
 
 @pytest.mark.parametrize(("step", "call"), [("stage", 3), ("replace", 2), ("unlink", 6)])
-def test_a_failure_at_any_step_changes_nothing(
+def test_apply_failure_changes_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: str, call: int
 ) -> None:
     put(root, "environments/test/old.tf", marked())
@@ -375,18 +371,20 @@ def test_ctrl_c_changes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert files(root) == before
 
 
-def test_the_diff_shows_lines_binary_files_and_orphans(root: Path) -> None:
+def test_diff(root: Path) -> None:
     (root / MAIN).write_bytes(marked("a\nB\nc"))
     (root / ZIP).write_bytes(b"\x00old")
     put(root, "modules/store/1.0.0/old.tf", marked("gone\n"))
     new = PurePosixPath("modules/store/1.0.0/new.tf")
     shown = diff(compare({**TREE, new: b""}, root))
     assert shown.startswith(
-        f"--- a/{MAIN}\n+++ b/{MAIN}\n@@ -1,4 +1,4 @@\n # {MARK}somewhere.\n a\n"
+        f"--- a/{MAIN}\ton disk\n+++ b/{MAIN}\trendered\n@@ -1,4 +1,4 @@\n # {MARK}somewhere.\n a\n"
         "-B\n-c\n\\ No newline at end of file\n+b\n+c\n"
-        f"--- a/{ZIP}\n+++ b/{ZIP}\nBinary: 4 bytes, SHA-256 "
+        f"--- a/{ZIP}\ton disk\n+++ b/{ZIP}\trendered\nBinary: 4 bytes, SHA-256 "
     )
-    assert f"--- /dev/null\n+++ b/{new}\n--- a/modules/store/1.0.0/old.tf\n+++ /dev/null\n" in shown
+    created = f"--- /dev/null\ton disk\n+++ b/{new}\trendered\n"
+    removed = "--- a/modules/store/1.0.0/old.tf\ton disk\n+++ /dev/null\trendered\n"
+    assert created + removed in shown
     assert shown.endswith("@@ -1,2 +0,0 @@\n-# Rendered by finbase from somewhere.\n-gone\n")
 
 
@@ -397,7 +395,7 @@ text = st.text(st.sampled_from("ab\n\r\t\x0b\x85\u2028é"), max_size=30).map(
 
 @settings(deadline=None)  # git is started, on a machine that may be busy
 @given(before=text, after=text)
-def test_the_diff_can_be_applied(before: bytes, after: bytes) -> None:
+def test_diff_is_applicable(before: bytes, after: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         put(root, MAIN, before)

@@ -1,6 +1,6 @@
 """Run the tests that every module ships as its users run them: in its folder, by Terraform.
 
-The newest release of each module is tested always, older ones with ``--soak``: released files never change.
+The newest release of each module is always tested, older ones with ``--soak``.
 """
 
 from __future__ import annotations

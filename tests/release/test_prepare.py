@@ -23,7 +23,7 @@ from finbase.contract.version import Version
 from finbase.project.tree import read_folder
 from finbase.release.compatibility import Level
 from finbase.release.integrity import before_the_last
-from finbase.release.notes import released, upgrade_notes
+from finbase.release.notes import ReleaseRequest, released, upgrade_notes
 from finbase.release.prepare import prepare
 from tests.support.commands import ROOT
 
@@ -54,7 +54,7 @@ def add_input(project: Path, name: str = "note", default: str = "    default: no
     edit(project / CACHE / "contract.yaml", "\nwiring:", f"\n{text}\nwiring:")
 
 
-def test_a_patch_is_a_folder_a_hash_and_two_notes(project: Path) -> None:
+def test_release_patch_files(project: Path) -> None:
     before, old = snapshot(project), newest(project)
     edit(project / CACHE / "main.tf.j2", "two or three subnets", "2 or 3 subnets")
     done = finbase(
@@ -77,7 +77,7 @@ def test_a_patch_is_a_folder_a_hash_and_two_notes(project: Path) -> None:
     assert f"## {new} (patch, {date(1970, 1, 1)})\n\nA clearer comment." in log
     assert log.index(str(new)) < log.index(f"## {old} (")
     (note,) = upgrade_notes(project, "cache", old, new)
-    assert note.text == "A clearer comment.\n\nNothing has to be done."
+    assert note.text == "A clearer comment.\n\nNo action is required."
     assert finbase(project, "render", "--check").exit_code == 0
 
 
@@ -103,7 +103,7 @@ def test_a_patch_is_a_folder_a_hash_and_two_notes(project: Path) -> None:
         ("minor", 'terraform: ">= 1.11.0"', 'terraform: ">= 1.12.0"', "terraform"),
     ],
 )
-def test_a_release_that_is_too_small_is_refused_with_file_and_line(
+def test_release_refuses_low_level(
     project: Path, level: str, old: str, new: str, reason: str
 ) -> None:
     edit(project / CACHE / "contract.yaml", old, new)
@@ -126,30 +126,31 @@ def test_a_release_that_is_too_small_is_refused_with_file_and_line(
         ("kms_key_id           = var.cache_key_arn", "kms_key_id           = var.name", "replaces"),
     ],
 )
-def test_what_would_be_destroyed_or_replaced_needs_a_major_release(
-    project: Path, old: str, new: str, reason: str
-) -> None:
+def test_release_refuses_data_loss(project: Path, old: str, new: str, reason: str) -> None:
     edit(project / CACHE / "main.tf.j2", old, new)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 1, done.output
     assert reason in done.output
 
 
-def test_nothing_to_release_and_no_such_module_are_told(project: Path) -> None:
+def test_release_without_change_or_module(project: Path) -> None:
     before = snapshot(project)
     done = finbase(project, "release", "cache", "patch", "-m", "Why.")
     assert done.exit_code == 2
-    assert f"cache renders as {newest(project)} did, so there is nothing to release" in done.output
-    assert "hint: change its templates first: templates/modules/cache/\n" in done.output
+    assert (
+        f"cache still renders the same as {newest(project)}, so there is nothing to release"
+        in done.output
+    )
+    assert "hint: change templates/modules/cache/ first\n" in done.output
     done = finbase(project, "release", "queue", "patch", "-m", "Why.")
     assert done.exit_code == 2
-    assert "there is no templates/modules/queue/contract.yaml\n" in done.output
-    assert "hint: there are access, cache, " in done.output
-    assert "secret; `finbase new module` begins another\n" in done.output
+    assert "templates/modules/queue/contract.yaml not found\n" in done.output
+    assert "hint: name one of access, cache, " in done.output
+    assert "secret, or run `finbase new module queue`\n" in done.output
     assert snapshot(project) == before
 
 
-def test_a_dry_run_writes_nothing(project: Path) -> None:
+def test_release_dry_run(project: Path) -> None:
     add_input(project)
     before = snapshot(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.", "--dry-run")
@@ -158,7 +159,7 @@ def test_a_dry_run_writes_nothing(project: Path) -> None:
     assert snapshot(project) == before
 
 
-def test_a_draft_is_rendered_pinned_and_superseded(project: Path) -> None:
+def test_release_replaces_draft(project: Path) -> None:
     old = newest(project)
     add_input(project)
     edit(project / CACHE / "contract.yaml", f"version: {old}", "version: 7.7.7")
@@ -174,7 +175,7 @@ def test_a_draft_is_rendered_pinned_and_superseded(project: Path) -> None:
     assert not (project / "modules/cache/7.7.7").exists()
 
 
-def test_a_release_of_the_draft_itself_takes_its_place(project: Path) -> None:
+def test_release_of_the_draft_version(project: Path) -> None:
     old = newest(project)
     draft = Version(old.major, old.minor + 1, 0)
     add_input(project)
@@ -192,11 +193,12 @@ def test_a_release_of_the_draft_itself_takes_its_place(project: Path) -> None:
     assert read_folder(project, PurePosixPath("modules/cache", str(draft))) == files
 
 
-def test_what_is_prepared_says_what_was_there_before(project: Path) -> None:
+def test_prepare_steps(project: Path) -> None:
     old = newest(project)
     add_input(project)
     before = snapshot(project)
-    made = prepare(project, Registry(project), "cache", Level.MAJOR, "Why.", (), date(2026, 1, 2))
+    request = ReleaseRequest("cache", Level.MAJOR, "Why.", (), date(2026, 1, 2))
+    made = prepare(project, Registry(project), request)
     assert (made.module, made.version, made.previous) == (
         "cache",
         Version(old.major + 1, 0, 0),
@@ -216,7 +218,7 @@ def test_what_is_prepared_says_what_was_there_before(project: Path) -> None:
         assert after not in (None, was)
 
 
-def test_a_module_that_ships_an_archive_is_released(project: Path) -> None:
+def test_release_module_with_archive(project: Path) -> None:
     with (project / "templates/modules/secret/main.tf.j2").open("a") as file:
         file.write("\n# More.\n")
     done = finbase(project, "release", "secret", "patch", "-m", "Why.")
@@ -224,7 +226,7 @@ def test_a_module_that_ships_an_archive_is_released(project: Path) -> None:
     assert finbase(project, "render", "--check").exit_code == 0
 
 
-def test_templates_before_the_last_release_release_nothing(project: Path) -> None:
+def test_release_refuses_older_templates(project: Path) -> None:
     old = newest(project)
     edit(project / CACHE / "contract.yaml", f"version: {old}", "version: 0.9.0")
     before = snapshot(project)
@@ -235,7 +237,7 @@ def test_templates_before_the_last_release_release_nothing(project: Path) -> Non
     assert snapshot(project) == before
 
 
-def test_a_file_that_cannot_be_read_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_release_reports_unreadable_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_input(project)
     schema = project / "environments/environment.schema.json"
     real = Path.read_bytes
@@ -252,21 +254,21 @@ def test_a_file_that_cannot_be_read_is_told(project: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("text", ["", " ", "one\ntwo"])
-def test_a_message_is_a_line_of_text(project: Path, text: str) -> None:
+def test_release_message_is_one_line(project: Path, text: str) -> None:
     add_input(project)
     before = snapshot(project)
     assert finbase(project, "release", "cache", "minor", "-m", text).exit_code == 2
     assert snapshot(project) == before
 
 
-def test_a_nonsense_date_is_told(project: Path) -> None:
+def test_release_refuses_invalid_date(project: Path) -> None:
     add_input(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.", SOURCE_DATE_EPOCH="soon")
     assert done.exit_code == 2
     assert "SOURCE_DATE_EPOCH is 'soon'" in done.output
 
 
-def test_an_older_version_keeps_its_own_contract(project: Path) -> None:
+def test_older_version_keeps_its_contract(project: Path) -> None:
     old = newest(project)
     edit(
         project / CACHE / "contract.yaml",
@@ -306,7 +308,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_told_is_read_again_as_one_section(project: Path, text: str) -> None:
+def test_notes_escape_markdown(project: Path, text: str) -> None:
     add_input(project)
     old = newest(project)
     done = finbase(project, "release", "cache", "minor", "-m", text, "--note", text)
@@ -325,7 +327,7 @@ def test_what_is_told_is_read_again_as_one_section(project: Path, text: str) -> 
     "text", ["a\rb", "a\x00b", "a\x1b[31mb", "a\u202eb", "a\u200bb", "a\u2028b", "x" * 501]
 )
 @pytest.mark.parametrize("option", ["-m", "--note"])
-def test_what_cannot_be_a_sentence_is_refused(project: Path, option: str, text: str) -> None:
+def test_notes_refuse_invalid_text(project: Path, option: str, text: str) -> None:
     add_input(project)
     before = snapshot(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.", option, text)
@@ -336,7 +338,7 @@ def test_what_cannot_be_a_sentence_is_refused(project: Path, option: str, text: 
     assert snapshot(project) == before
 
 
-def test_what_people_wrote_into_the_notes_stays(project: Path) -> None:
+def test_notes_keep_manual_edits(project: Path) -> None:
     old = newest(project)
     log, upgrading = (project / "modules/cache" / f"{n}.md" for n in ("CHANGELOG", "UPGRADING"))
     for path in (log, upgrading):
@@ -367,7 +369,7 @@ def test_notes_without_a_title(project: Path, content: str) -> None:
     assert text.startswith("# Changelog of the module cache\n" if not content.strip() else "## ")
 
 
-def test_notes_that_are_no_text_are_told(project: Path) -> None:
+def test_notes_refuse_binary_file(project: Path) -> None:
     (project / "modules/cache/CHANGELOG.md").write_bytes(b"\xff")
     add_input(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
@@ -385,9 +387,7 @@ def test_notes_that_are_no_text_are_told(project: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_only_the_version_of_a_contract_is_rewritten(
-    project: Path, line: str, after: str, end: str
-) -> None:
+def test_release_rewrites_version_only(project: Path, line: str, after: str, end: str) -> None:
     old = newest(project)
     add_input(project)
     path = project / CACHE / "contract.yaml"
@@ -404,7 +404,7 @@ def test_only_the_version_of_a_contract_is_rewritten(
 
 
 @pytest.mark.parametrize("key", ['"version": {}', "version : {}", "? version\n: {}"])
-def test_a_version_that_cannot_be_rewritten_is_told(project: Path, key: str) -> None:
+def test_release_refuses_unusual_version_key(project: Path, key: str) -> None:
     add_input(project)
     edit(
         project / CACHE / "contract.yaml",
@@ -414,49 +414,48 @@ def test_a_version_that_cannot_be_rewritten_is_told(project: Path, key: str) -> 
     before = snapshot(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
-    assert "contract.yaml has no line that begins with `version:`\n" in done.output
+    assert "contract.yaml has no line that starts with `version:`\n" in done.output
     old = newest(project)
     line = f"version: {old.major}.{old.minor + 1}.0"
-    assert f"hint: write `{line}` on a line of its own, at its begin\n" in done.output
+    assert f"hint: write `{line}` at the start of a line\n" in done.output
     assert snapshot(project) == before
 
 
-def test_a_line_that_looks_like_the_version_is_told(project: Path) -> None:
+def test_release_refuses_ambiguous_version_line(project: Path) -> None:
     add_input(project)
     edit(
         project / CACHE / "contract.yaml",
         f"version: {newest(project)}\n",
-        f'words: "one\nversion: of them"\nversion: {newest(project)}\n',
+        f'description: "one\nversion: of them"\nversion: {newest(project)}\n',
     )
     before = snapshot(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
-    assert "contract.yaml has another line before its version that looks like it\n" in done.output
-    hint = "put the version before all other lines that begin with `version:`"
-    assert f"hint: {hint}\n" in done.output
+    assert "has another line before its version that starts with `version:`\n" in done.output
+    assert "hint: move the version above the other line\n" in done.output
     assert snapshot(project) == before
 
 
-def test_a_template_that_renders_no_hcl_is_told(project: Path) -> None:
+def test_release_refuses_invalid_hcl(project: Path) -> None:
     with (project / CACHE / "main.tf.j2").open("a") as file:
         file.write('resource "x" {\n')
     before = snapshot(project)
     done = finbase(project, "release", "cache", "major", "-m", "Why.")
     assert done.exit_code == 2
     assert re.search(r"modules/cache/\S+/main\.tf is not HCL", done.output)
-    assert "hint: mend the template that renders it\n" in done.output
+    assert "hint: fix the template or the contract\n" in done.output
     assert snapshot(project) == before
 
 
 @pytest.mark.parametrize("epoch", ["-1", "1.5", " 1", "1_0", "٣", "9" * 30, "x" * 99])
-def test_no_nonsense_is_a_date(project: Path, epoch: str) -> None:
+def test_release_refuses_invalid_epoch(project: Path, epoch: str) -> None:
     add_input(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.", SOURCE_DATE_EPOCH=epoch)
     assert done.exit_code == 2
     assert "which is no number of seconds since 1970" in done.output
 
 
-def test_a_first_release_has_the_version_of_its_contract(project: Path) -> None:
+def test_first_release(project: Path) -> None:
     lock = project / "modules/releases.lock"
     kept = [line for line in lock.read_text().splitlines(True) if not line.startswith("cache ")]
     lock.write_text("".join(kept))
@@ -469,7 +468,7 @@ def test_a_first_release_has_the_version_of_its_contract(project: Path) -> None:
     assert not (project / "modules/cache/UPGRADING.md").exists()
 
 
-def test_a_release_goes_on_from_one_that_is_whole_alone(project: Path) -> None:
+def test_release_refuses_changed_predecessor(project: Path) -> None:
     add_input(project)
     with (project / "modules/cache" / str(newest(project)) / "main.tf").open("a") as file:
         file.write("# More.\n")
@@ -477,14 +476,12 @@ def test_a_release_goes_on_from_one_that_is_whole_alone(project: Path) -> None:
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
     folder = f"modules/cache/{newest(project)}"
-    assert (
-        f"{folder} is not as it was released, so nothing can be compared with it\n" in done.output
-    )
-    assert "hint: `finbase render --check` shows the difference and the way out\n" in done.output
+    assert f"{folder} was changed since its release, so cache cannot be compared" in done.output
+    assert "hint: run `finbase render --check` for the difference and the fix\n" in done.output
     assert snapshot(project) == before
 
 
-def test_what_lies_where_the_release_goes_stays(project: Path) -> None:
+def test_release_refuses_existing_folder(project: Path) -> None:
     add_input(project)
     old = newest(project)
     place = project / f"modules/cache/{old.major}.{old.minor + 1}.0"
@@ -494,13 +491,13 @@ def test_what_lies_where_the_release_goes_stays(project: Path) -> None:
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
     folder = place.relative_to(project)
-    what = f"{folder} may have been released already, but is in no line of modules/releases.lock\n"
+    what = f"{folder} may have been released already, but is not in modules/releases.lock\n"
     assert what in done.output
-    assert "hint: `finbase render --check` shows the way out\n" in done.output
+    assert "hint: run `finbase render --check` for the fix\n" in done.output
     assert snapshot(project) == before
 
 
-def test_what_the_notes_say_was_released_is_not_given_out_again(project: Path) -> None:
+def test_release_refuses_version_in_changelog(project: Path) -> None:
     old = newest(project)
     lock = project / "modules/releases.lock"
     text = lock.read_text()
@@ -512,11 +509,11 @@ def test_what_the_notes_say_was_released_is_not_given_out_again(project: Path) -
     for level in ("minor", "major"):
         done = finbase(project, "release", "cache", level, "-m", "Why.")
         assert done.exit_code == 2
-        assert f"modules/cache/{old} may have been released already, but is in no " in done.output
+        assert f"modules/cache/{old} may have been released already, but is not in " in done.output
     assert snapshot(project) == before
 
 
-def test_a_file_of_somebody_elses_in_the_draft_is_not_taken_along(project: Path) -> None:
+def test_release_refuses_foreign_file_in_draft(project: Path) -> None:
     old = newest(project)
     add_input(project)
     draft = f"{old.major}.{old.minor + 1}.0"
@@ -531,7 +528,7 @@ def test_a_file_of_somebody_elses_in_the_draft_is_not_taken_along(project: Path)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
     both = f"modules/cache/{draft}/mine.txt, modules/cache/{draft}/yours.txt"
-    assert f"not rendered by finbase: {both}\n" in done.output
+    assert f"these files were not rendered by finbase: {both}\n" in done.output
     assert "hint: move them out of the release's folder\n" in done.output
     assert snapshot(project) == before
 
@@ -558,7 +555,7 @@ def ended(child: subprocess.Popen[str]) -> tuple[int, str]:
 RELEASE = ("release", "cache", "minor", "-m", "Why.")
 
 
-def test_a_release_that_is_killed_is_undone(project: Path, tmp_path_factory: Any) -> None:
+def test_killed_release_is_undone(project: Path, tmp_path_factory: Any) -> None:
     add_input(project)
     before = snapshot(project)
     other = tmp_path_factory.mktemp("counted") / "project"
@@ -574,7 +571,7 @@ def test_a_release_that_is_killed_is_undone(project: Path, tmp_path_factory: Any
     assert finbase(project, *RELEASE).exit_code == 0
 
 
-def test_of_two_releases_at_once_the_second_builds_on_the_first(project: Path) -> None:
+def test_concurrent_releases(project: Path) -> None:
     add_input(project)
     edit(project / "templates/modules/kms/contract.yaml", "\ninputs:", "\n# Why.\ninputs:")
     kms = Lock.load(project).released("kms")
@@ -591,7 +588,7 @@ def test_of_two_releases_at_once_the_second_builds_on_the_first(project: Path) -
 
 
 @pytest.mark.parametrize("folder", ["modules/cache", "modules", "templates/modules/cache"])
-def test_a_folder_that_cannot_be_written_to_changes_nothing(project: Path, folder: str) -> None:
+def test_release_read_only_folder(project: Path, folder: str) -> None:
     add_input(project)
     before = snapshot(project)
     (project / folder).chmod(0o555)
@@ -604,7 +601,7 @@ def test_a_folder_that_cannot_be_written_to_changes_nothing(project: Path, folde
     assert snapshot(project) == before
 
 
-def test_a_dry_run_needs_no_right_to_write(project: Path) -> None:
+def test_release_dry_run_read_only(project: Path) -> None:
     add_input(project)
     project.chmod(0o555)
     try:

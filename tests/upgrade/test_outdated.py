@@ -17,7 +17,7 @@ from finbase.contract.lock import PATH, Lock
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.environment.load import load_environments
-from finbase.upgrade.outdated import Outdated, outdated
+from finbase.upgrade.pins import Outdated, outdated
 from tests.support.commands import ROOT, run
 
 HASH = f"h1:{'A' * 43}="
@@ -57,13 +57,13 @@ def find(project: Path, *names: str) -> list[Outdated]:
     return list(outdated(load_environments(project, registry, names), registry))
 
 
-def test_nothing_is_outdated_where_nothing_newer_is_released(pinned: Path) -> None:
+def test_outdated_none(pinned: Path) -> None:
     release(pinned, "kms", Version(0, 9, 0))
     result = finbase(pinned)
     assert (result.exit_code, result.output) == (0, "nothing is outdated\n")
 
 
-def test_the_newest_of_the_same_major_and_of_all_are_told(pinned: Path) -> None:
+def test_outdated_compatible_and_newest(pinned: Path) -> None:
     release(pinned, "kms", Version(1, 0, 1), Version(1, 2, 0), Version(1, 10, 0), Version(2, 0, 0))
     (found,) = find(pinned, "staging")
     assert (found.environment, found.module, found.pinned) == ("staging", "kms", PINNED)
@@ -72,7 +72,7 @@ def test_the_newest_of_the_same_major_and_of_all_are_told(pinned: Path) -> None:
     assert lines[found.line - 2 : found.line] == ["  kms:", "    version: 1.0.0"]
 
 
-def test_a_new_major_alone_has_nothing_compatible(pinned: Path) -> None:
+def test_outdated_major_only(pinned: Path) -> None:
     release(pinned, "kms", Version(2, 0, 0))
     result = finbase(pinned, "staging")
     assert result.exit_code == 1
@@ -81,13 +81,13 @@ def test_a_new_major_alone_has_nothing_compatible(pinned: Path) -> None:
     assert row.split()[:5] == ["staging", "kms", "1.0.0", "-", "2.0.0"]
 
 
-def test_every_environment_is_listed_and_only_the_named_ones(pinned: Path) -> None:
+def test_outdated_of_named_environments(pinned: Path) -> None:
     release(pinned, "cache", Version(1, 0, 1))
     assert [row.environment for row in find(pinned)] == ["development", "production", "staging"]
     assert [row.environment for row in find(pinned, "staging")] == ["staging"]
 
 
-def test_a_draft_makes_nothing_outdated(pinned: Path) -> None:
+def test_outdated_ignores_drafts(pinned: Path) -> None:
     release(pinned, "kms")
     contract = pinned / "templates" / "modules" / "kms" / "contract.yaml"
     contract.write_text(re.sub(r"(?m)^version: .*", "version: 9.0.0", contract.read_text()))
@@ -95,7 +95,7 @@ def test_a_draft_makes_nothing_outdated(pinned: Path) -> None:
     assert find(pinned) == []
 
 
-def test_json_goes_to_standard_output_and_the_table_to_standard_error(pinned: Path) -> None:
+def test_outdated_json_to_stdout(pinned: Path) -> None:
     release(pinned, "kms", Version(1, 1, 0))
     result = run(pinned, "outdated", "staging", "--json", "-")
     assert result.returncode == 1
@@ -115,14 +115,14 @@ def test_json_goes_to_standard_output_and_the_table_to_standard_error(pinned: Pa
     assert "kms" in result.stderr
 
 
-def test_json_is_written_where_nothing_is_outdated(pinned: Path, tmp_path: Path) -> None:
+def test_outdated_json_none(pinned: Path, tmp_path: Path) -> None:
     result = finbase(pinned, "--json", str(tmp_path / "outdated.json"))
     assert result.exit_code == 0
     document = json.loads((tmp_path / "outdated.json").read_text())
     assert document == {"schema_version": 1, "outdated": []}
 
 
-def test_an_unknown_environment_and_a_broken_lock_are_wrong_input(pinned: Path) -> None:
+def test_outdated_refuses_invalid_input(pinned: Path) -> None:
     assert finbase(pinned, "nowhere").exit_code == 2
     (pinned / PATH).write_text("kms 1.0.0 nothing\n")
     result = finbase(pinned)
@@ -131,7 +131,7 @@ def test_an_unknown_environment_and_a_broken_lock_are_wrong_input(pinned: Path) 
 
 
 @given(st.sets(versions, max_size=8))
-def test_newest_and_compatible_bound_every_release(released: set[Version]) -> None:
+def test_outdated_bounds(released: set[Version]) -> None:
     registry = Registry(ROOT)
     lock = Lock({("kms", version): HASH for version in released})
     registry.__dict__["lock"] = lock

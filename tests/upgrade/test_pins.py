@@ -46,19 +46,19 @@ def test_only_the_version_changes(before: str, after: str) -> None:
 @pytest.mark.parametrize(
     "layout", ["  cache: {version: %s, a: 1}\n", '  cache: {a: [1], "version": %s}\n']
 )
-def test_a_pin_on_one_line_changes_too(layout: str) -> None:
+def test_with_pins_flow_style(layout: str) -> None:
     assert moved("modules:\n" + layout % "1.0.0") == "modules:\n" + layout % "2.0.1"
 
 
-def test_several_pins_change_at_once_and_the_ends_of_lines_stay() -> None:
+def test_with_pins_keeps_line_ends() -> None:
     text = "modules:\r\n  kms: {version: 1.0.0}\r\n  cache: {version: 1.0.0}\r\n"
     after = moved(text, kms=Version(1, 0, 1), cache=NEW)
     assert after == "modules:\r\n  kms: {version: 1.0.1}\r\n  cache: {version: 2.0.1}\r\n"
 
 
 @pytest.mark.parametrize("scalar", ["|-\n      1.0.0", ">-\n      1.0.0"])
-def test_a_pin_in_a_block_of_text_is_left_to_people(scalar: str) -> None:
-    with pytest.raises(FinbaseError, match="without a risk") as caught:
+def test_with_pins_refuses_block_scalar(scalar: str) -> None:
+    with pytest.raises(FinbaseError, match="cannot be changed safely") as caught:
         moved(f"modules:\n  cache:\n    version: {scalar}\n    limit: 7\n")
     assert "cache: version: 2.0.1" in (caught.value.hint or "")
 
@@ -69,7 +69,7 @@ def test_a_pin_in_a_block_of_text_is_left_to_people(scalar: str) -> None:
     st.sampled_from(["", "  # why", " "]),
     st.tuples(*[st.integers(0, 99)] * 3).map(lambda parts: Version(*parts)),
 )
-def test_the_rest_of_the_file_is_as_it_was(
+def test_with_pins_changes_nothing_else(
     notes: list[str], pin: str, end: str, version: Version
 ) -> None:
     lines = ["modules:", *notes, "  cache:", f"    version: {pin}{end}", "    limit: 7", ""]
@@ -78,7 +78,7 @@ def test_the_rest_of_the_file_is_as_it_was(
     assert after.replace(str(version), "1.0.0") == text
 
 
-def test_the_newest_release_is_meant_and_a_draft_only_by_name(project: Path) -> None:
+def test_newer(project: Path) -> None:
     lock = Lock().with_release("cache", Version(1, 0, 0), HASH)
     for after in (Version(1, 0, 5), Version(1, 2, 0)):
         lock = lock.with_release("cache", after, HASH)
@@ -95,9 +95,9 @@ def test_the_newest_release_is_meant_and_a_draft_only_by_name(project: Path) -> 
     assert newer(environment, registry, "kms") == {}
     assert newer(environment, registry, "cache", Version(9, 0, 0)) == {"cache": Version(9, 0, 0)}
     wrong: list[tuple[str, Version | None, str]] = [
-        ("queue", None, "production has no module queue"),
-        ("cache", Version(3, 0, 0), "there is no cache 3.0.0"),
-        ("cache", Version(1, 0, 0), "is at cache 1.0.0 already"),
+        ("queue", None, "production does not use the module queue"),
+        ("cache", Version(3, 0, 0), "cache 3.0.0 does not exist"),
+        ("cache", Version(1, 0, 0), "production already pins cache 1.0.0"),
     ]
     for module, version, message in wrong:
         with pytest.raises(FinbaseError, match=message):

@@ -37,7 +37,7 @@ def upgraded(project: Path, *arguments: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_of_the_file_nothing_changes_but_the_pins(
+def test_upgrade_changes_pins_only(
     project: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     monkeypatch.setattr("finbase.upgrade.preview._plans", lambda *_: ({}, {}))
@@ -54,9 +54,7 @@ def test_of_the_file_nothing_changes_but_the_pins(
     assert old.replace(b"1.0.0", b"1.0.1") == new
 
 
-def test_a_file_that_changes_meanwhile_is_not_written_over(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_upgrade_refuses_concurrent_edit(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = project / "environments" / "production.yaml"
 
     def plans(*_: object) -> tuple[object, object]:
@@ -69,8 +67,8 @@ def test_a_file_that_changes_meanwhile_is_not_written_over(
     before = path.read_text()
     done = finbase(project, "upgrade", "production", "kms", "--write")
     assert done.exit_code == 2
-    what = "environments/production.yaml was changed in the meantime, so nothing is written"
-    assert f"{what}\n    hint: upgrade it again\n" in done.output
+    what = "environments/production.yaml was changed during the preview, so nothing is written"
+    assert f"{what}\n    hint: run the upgrade again\n" in done.output
     assert path.read_text() == f"{before}# Changed meanwhile.\n"
     assert finbase(project, "render", "--check").exit_code == 0
 
@@ -100,7 +98,7 @@ def edit_all_pins(project: Path, module: str, version: str) -> None:
         (("production", "cache@"), "'' is not a version such as 1.0.0"),
     ],
 )
-def test_what_is_not_there_is_wrong_input(
+def test_upgrade_refuses_unknown_names(
     project: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     done = finbase(project, "upgrade", *arguments)
@@ -108,7 +106,7 @@ def test_what_is_not_there_is_wrong_input(
     assert message in done.output
 
 
-def test_a_file_that_does_not_fit_the_new_version_is_told_and_not_written(project: Path) -> None:
+def test_upgrade_with_invalid_file(project: Path) -> None:
     edit(project / CACHE / "contract.yaml", "  snapshot_retention_limit:", "  snapshots_kept:")
     edit(project / CACHE / "main.tf.j2", "var.snapshot_retention_limit", "var.snapshots_kept")
     release(project, "cache", "major", "-m", "Plainer words.")
@@ -116,8 +114,8 @@ def test_a_file_that_does_not_fit_the_new_version_is_told_and_not_written(projec
     done = finbase(project, "upgrade", "production", "cache", "--write")
     assert done.exit_code == 1
     assert "input snapshots_kept: new, default 7" in done.output
-    assert "input snapshot_retention_limit: gone (the environment sets it)" in done.output
-    assert "give snapshots_kept instead of snapshot_retention_limit" in done.output
+    assert "input snapshot_retention_limit: removed (the environment sets it)" in done.output
+    assert "set snapshots_kept instead of snapshot_retention_limit" in done.output
     assert re.search(
         r"environments/production\.yaml:\d+:\d+: .*snapshot_retention_limit", done.output
     )
@@ -125,7 +123,7 @@ def test_a_file_that_does_not_fit_the_new_version_is_told_and_not_written(projec
 
 
 @pytest.mark.terraform
-def test_data_loss_is_loud_and_written_only_where_it_is_accepted(project: Path) -> None:
+def test_upgrade_with_data_loss(project: Path) -> None:
     edit(project / CACHE / "main.tf.j2", '"main" {', '"store" {')
     edit(project / CACHE / "contract.yaml", "serverless_cache.main", "serverless_cache.store")
     for test in (project / CACHE / "tests").iterdir():
@@ -146,7 +144,7 @@ def test_data_loss_is_loud_and_written_only_where_it_is_accepted(project: Path) 
 
 
 @pytest.mark.terraform
-def test_our_own_releases_move_and_change_but_lose_nothing(project: Path) -> None:
+def test_upgrade_of_all_releases(project: Path) -> None:
     path = project / "environments" / "production.yaml"
     stack = project / "environments" / "production" / "main.tf"
     before, rendered = path.read_text(), stack.read_text()
@@ -176,9 +174,7 @@ def test_our_own_releases_move_and_change_but_lose_nothing(project: Path) -> Non
 
 
 @pytest.mark.terraform
-def test_terraform_itself_only_moves_what_the_major_release_renames(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_upgrade_moves_renamed_resources(workspace: Workspace, tmp_path: Path) -> None:
     project, stack = tmp_path / "project", tmp_path / "project" / "stack"
     stack.mkdir(parents=True)
     module = ROOT / "modules" / "monitoring"

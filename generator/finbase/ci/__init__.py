@@ -1,1 +1,1 @@
-"""Environments over jobs: what a change reaches, shards, verdicts joined."""
+"""Distribute environments over CI jobs, and merge the verdicts of the jobs."""

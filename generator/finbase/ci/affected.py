@@ -1,8 +1,8 @@
-"""The environments whose plan can change between two states of the project's files.
+"""Find the environments whose plan can change between two states of the project's files.
 
-A stack's plan is made of the stack, of the module versions that it calls, and of what those
-call in turn. It can change where a file of them does, unless Terraform never reads that file.
-Which module versions a stack calls is read from its own ``source`` arguments, before and after.
+A plan depends on the files of the stack and of all modules that it calls, directly or through
+other modules, except files that Terraform never reads. The ``source`` arguments in both states
+say which modules a stack calls.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LOCK_FILE = ".terraform.lock.hcl"
 
 @dataclass(frozen=True)
 class Affected:
-    """An environment, what became of it, and the files that are the reason, sorted."""
+    """An affected environment, what happened to it, and the changed files, sorted."""
 
     environment: str
     change: Change
@@ -42,9 +42,14 @@ class Affected:
 
 
 def is_read(path: PurePosixPath) -> bool:
-    """Say whether a plan can depend on a file below ``environments/`` or ``modules/``.
+    """Return True if a plan can depend on a file below ``environments/`` or ``modules/``.
 
-    Whatever is not known to go unread may be read, by ``file("…")`` for example.
+    Unknown files count, because ``file("…")`` can read any of them.
+
+    >>> is_read(PurePosixPath("modules/cache/1.0.0/main.tf"))
+    True
+    >>> is_read(PurePosixPath("modules/cache/1.0.0/README.md"))
+    False
     """
     folders, name = path.parts[2:-1], path.name
     if len(path.parts) < 3 or path.parts[0] not in (_HOME, "modules"):
@@ -61,7 +66,7 @@ def is_read(path: PurePosixPath) -> bool:
 def affected(before: Files, after: Files) -> Iterator[Affected]:
     """Yield the environments whose plan can change, by name.
 
-    An environment is a folder of ``environments/`` with Terraform code right in it.
+    An environment is a folder in ``environments/`` that directly contains Terraform code.
     """
     before, after = ({p: c for p, c in files.items() if is_read(p)} for files in (before, after))
     changed = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
@@ -84,7 +89,7 @@ def _stacks(files: Files) -> set[PurePosixPath]:
 
 
 def _reached(stack: PurePosixPath, files: Files) -> set[PurePosixPath]:
-    """Find the stack's folder, and the folder of every module that it calls, however deep."""
+    """Return the folders of a stack and of all modules that it calls, at any depth."""
     code: dict[PurePosixPath, list[tuple[str, str]]] = {}
     for path, content in files.items():
         if path.name.endswith(_CODE):

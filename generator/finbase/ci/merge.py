@@ -1,4 +1,4 @@
-"""Verdicts of several jobs, as ``finbase check --json`` writes them → the verdicts of all."""
+"""Merge the verdicts that several jobs wrote with ``finbase check --json``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Part", "merge"]
 
 @dataclass(frozen=True)
 class Part:
-    """What one job found; ``path`` is the file that says it, ``tool`` the finbase that wrote it."""
+    """The verdicts of one job; ``tool`` is the version of finbase that wrote the file ``path``."""
 
     path: str
     tool: str
@@ -22,54 +22,52 @@ class Part:
 
 
 def merge(parts: Sequence[Part], expected: Collection[str] | None = None) -> tuple[Verdict, ...]:
-    """Join the verdicts of all parts, by name of the environment.
+    """Return the verdicts of all parts, sorted by environment.
 
-    Raises ``FinbaseError`` where an environment is in two of them, or is not in any although it
-    is ``expected``, or the other way round; and where the parts were made by different versions
-    of finbase, or measured by different catalogues.
+    Raises ``FinbaseError`` if an environment is in two parts, if the environments are not the
+    ``expected`` ones, or if the parts come from different versions of finbase or catalogues.
     """
     first = parts[0]
-    homes: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for part in parts:
         if part.tool != first.tool:
             raise FinbaseError(
                 f"{part.path} was written by finbase {part.tool}, {first.path} by {first.tool}",
-                "run all jobs with the same version",
+                "run all jobs with the same version of finbase",
             )
         for verdict in part.verdicts:
-            if other := homes.get(verdict.environment):
+            if other := paths.get(verdict.environment):
                 raise FinbaseError(
-                    f"{verdict.environment} is in {other} and in {part.path}, and only one of "
-                    "the verdicts can count",
-                    "give every environment to one job: `finbase matrix` does",
+                    f"both {other} and {part.path} have a verdict on {verdict.environment}",
+                    "check each environment in one job, as `finbase matrix` distributes them",
                 )
-            homes[verdict.environment] = part.path
-    _expect(homes, expected)
+            paths[verdict.environment] = part.path
+    _expect(paths, expected)
     verdicts = [verdict for part in parts for verdict in part.verdicts]
     for verdict in verdicts:
         if _catalogue(verdict) != _catalogue(verdicts[0]):
             raise FinbaseError(
-                f"{homes[verdict.environment]} is measured by another catalogue than "
-                f"{homes[verdicts[0].environment]}",
+                f"{paths[verdict.environment]} was checked with another catalogue than "
+                f"{paths[verdicts[0].environment]}",
                 "run all jobs on the same commit",
             )
     return tuple(sorted(verdicts, key=lambda verdict: verdict.environment))
 
 
 def _catalogue(verdict: Verdict) -> list[tuple[str, ...]]:
-    return [(each.id, each.severity, each.title, each.requirement) for each in verdict.failures]
+    return [(f.id, f.severity, f.title, f.requirement) for f in verdict.failures]
 
 
-def _expect(homes: Mapping[str, str], expected: Collection[str] | None) -> None:
+def _expect(paths: Mapping[str, str], expected: Collection[str] | None) -> None:
     if expected is None:
         return
-    if lost := sorted({*expected} - homes.keys()):
+    if lost := sorted({*expected} - paths.keys()):
         raise FinbaseError(
-            f"there is no verdict on {listed(lost)}",
-            "see what became of the job that was to check it, and run that again",
+            f"no verdict on {listed(lost)}",
+            "find the job that checks it, and run it again",
         )
-    if more := sorted(homes.keys() - {*expected}):
+    if more := sorted(paths.keys() - {*expected}):
         raise FinbaseError(
-            f"{homes[more[0]]} has a verdict on {listed(more)}, which is not to be merged",
-            "merge the files of one run only",
+            f"{paths[more[0]]} has an unexpected verdict on {listed(more)}",
+            "merge files of the same run only",
         )

@@ -1,6 +1,6 @@
-"""Environments → shards of about the same cost, for CI jobs that run side by side.
+"""Distribute environments over shards of about the same cost, for parallel CI jobs.
 
-The same environments always give the same shards, whatever order they come in.
+The result does not depend on the order of the environments.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ __all__ = ["JUDGED_BY", "Shard", "cost", "read_shards", "shards"]
 
 _RESOURCE = re.compile(rb'^resource "', re.MULTILINE)
 _FIXED = 100
-"""What any environment costs, in resource blocks: Terraform and its provider have to start."""
+"""Fixed cost of an environment in resource blocks: the start of Terraform and its provider."""
 
 JUDGED_BY = ("features", "generator", "requirements", "pyproject.toml")
-"""What a verdict depends on beside the plan: where it changes, every environment is affected."""
+"""Verdicts depend on these too: if one changes, every environment is affected."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What one job checks: at least one environment, by name. ``number`` counts from 1."""
+    """The environments that one job checks, at least one. ``number`` counts from 1."""
 
     number: int
     environments: tuple[str, ...]
@@ -34,7 +34,7 @@ class Shard:
 
 
 def cost(environment: Environment, root: Path) -> int:
-    """Say what a check costs, in resource blocks: those of each instance of each module."""
+    """Return the cost of a check: the number of resource blocks of all instances of modules."""
     planned = 0
     for use in environment.modules:
         folder = root / "modules" / use.name / str(use.version)
@@ -44,10 +44,14 @@ def cost(environment: Environment, root: Path) -> int:
 
 
 def shards(costs: Mapping[str, int], most: int | None = None) -> tuple[Shard, ...]:
-    """Distribute environments with their costs over as many shards, none of them empty.
+    """Distribute environments, given with their costs, over at most ``most`` shards.
 
-    Without ``most`` each gets a shard of its own. The dearest come first, each to the shard that
-    is the cheapest until then; that is at most a third dearer than the best there can be.
+    Without ``most``, each environment gets its own shard. Each environment, the most expensive
+    first, goes to the cheapest shard so far; the largest shard costs at most a third more than
+    in the best distribution.
+
+    >>> [shard.environments for shard in shards({"a": 3, "b": 2, "c": 2}, 2)]
+    [('a',), ('b', 'c')]
     """
     count = len(costs) if most is None else min(most, len(costs))
     loads = [0] * count
@@ -57,18 +61,18 @@ def shards(costs: Mapping[str, int], most: int | None = None) -> tuple[Shard, ..
         loads[least] += costs[name]
         names[least].append(name)
     return tuple(
-        Shard(number, tuple(sorted(each)), load)
-        for number, (each, load) in enumerate(zip(names, loads, strict=True), 1)
+        Shard(number, tuple(sorted(group)), load)
+        for number, (group, load) in enumerate(zip(names, loads, strict=True), 1)
     )
 
 
 def read_shards(data: bytes, path: str) -> tuple[str, ...]:
-    """Name the environments of a matrix; raises ``FinbaseError`` where it is none."""
+    """Return the environments of a matrix; raises ``FinbaseError`` for any other content."""
     try:
         entries = json.loads(data)["include"]
         return tuple(name for entry in entries for name in entry["environments"].split())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FinbaseError(
-            f"{path} holds no matrix: {type(error).__name__}: {error}",
-            "name what `finbase matrix` wrote",
+            f"{path} is not a matrix: {type(error).__name__}: {error}",
+            "pass a file that `finbase matrix` wrote",
         ) from error

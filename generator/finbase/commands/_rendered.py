@@ -98,4 +98,4 @@ def tell_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | Non
     for breach in breaches:
         if diffs and breach.diff:
             echo(breach.diff, nl=False, file=file)
-        echo(f"{breach.what}\n    hint: {breach.way_out}", err=True)
+        echo(f"{breach.what}\n    hint: {breach.fix}", err=True)

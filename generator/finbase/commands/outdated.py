@@ -39,7 +39,7 @@ def outdated(
     from finbase.project.find import find_project
     from finbase.report import documents
     from finbase.report.outdated import OutdatedReport
-    from finbase.upgrade import outdated as core
+    from finbase.upgrade import pins as core
 
     root = find_project(project)
     registry = Registry(root)

@@ -52,7 +52,7 @@ def release(
     from finbase.project.find import find_project
     from finbase.project.journal import is_pending
     from finbase.release.compatibility import Level
-    from finbase.release.notes import fault
+    from finbase.release.notes import ReleaseRequest, fault
     from finbase.release.prepare import prepare
     from finbase.report import documents
     from finbase.report.release import ReleaseReport
@@ -67,7 +67,8 @@ def release(
     with nullcontext() if dry_run else hold_journal(root) as journal:
         if dry_run and is_pending(root):
             note(PENDING)
-        prepared = prepare(root, Registry(root), module, Level[level.upper()], why, notes, day)
+        request = ReleaseRequest(module, Level[level.upper()], why, notes, day)
+        prepared = prepare(root, Registry(root), request)
         report = ReleaseReport(prepared, dry_run)
         if json_file:
             json_file.write(documents.render(report))

@@ -1,1 +1,1 @@
-"""A module's contract, its versions, and which of them are released."""
+"""Read module contracts, and find the released versions of each module."""

@@ -1,8 +1,8 @@
-"""``modules/releases.lock``: which versions of which modules are released, and the hash of each.
+"""Read and write ``modules/releases.lock``: the released versions and the hash of each.
 
-A line for each release, sorted, so that two branches that release different modules merge by
-themselves: ``<module> <version> h1:<hash>``. The hash is ``checksums.tree_hash`` of all files of
-``modules/<module>/<version>/``. Who may not change a release need only see this file unchanged.
+The file has one sorted line per release, ``<module> <version> h1:<hash>``, so that branches that
+release different modules merge without a conflict. The hash is ``checksums.tree_hash`` of all
+files in ``modules/<module>/<version>/``. If this file is unchanged, no release has changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from finbase import codes
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
-from finbase.project.files import ProjectFiles, told
+from finbase.project.files import ProjectFiles, wrap_os_errors
 
 __all__ = ["PATH", "Lock"]
 
@@ -36,40 +36,39 @@ class Lock:
     hashes: Mapping[tuple[str, Version], str] = field(default_factory=dict)
 
     def released(self, module: str) -> tuple[Version, ...]:
-        """Name the released versions of a module, oldest first."""
+        """Return the released versions of a module, oldest first."""
         return tuple(sorted(version for name, version in self.hashes if name == module))
 
     def __contains__(self, release: tuple[str, Version]) -> bool:
         return release in self.hashes
 
     def with_release(self, module: str, version: Version, tree_hash: str) -> Lock:
-        """Give the lock with one more release in it."""
+        """Return a copy of the lock with one more release."""
         return Lock({**self.hashes, (module, version): tree_hash})
 
     def line(self, module: str, version: Version) -> str:
-        """Write the line of a release, without its end."""
+        """Return the line of a release, without a line end."""
         return f"{module} {version} {self.hashes[module, version]}"
 
     def text(self) -> str:
-        """Write the file."""
+        """Return the content of the file."""
         return _HEADER + "".join(f"{self.line(*release)}\n" for release in sorted(self.hashes))
 
     @classmethod
     def load(cls, root: Path) -> Lock:
-        """Read the lock of a project; a project without one has released nothing.
+        """Read the lock of a project; without one, the project has no releases.
 
-        Raises ``InputError`` as ``parse`` does, and ``TreeError`` where it cannot be read.
+        Raises ``InputError`` as ``parse`` does, and ``TreeError`` if it cannot be read.
         """
-        with told("read"):
-            place = ProjectFiles(root).place(PATH)
-            return cls.parse(place.read_bytes()) if place.exists() else cls()
+        with wrap_os_errors("read"):
+            file = ProjectFiles(root).resolve(PATH)
+            return cls.parse(file.read_bytes()) if file.exists() else cls()
 
     @classmethod
     def parse(cls, content: bytes) -> Lock:
         """Read the file.
 
-        Raises ``InputError`` for each line that is none, and for a release that is named twice
-        with different hashes.
+        Raises ``InputError`` with all invalid lines, and all releases with two hashes.
         """
         lines = content.decode(errors="replace").replace("\r\n", "\n").split("\n")
         hashes: dict[tuple[str, Version], str] = {}
@@ -80,7 +79,7 @@ class Lock:
             match = _LINE.fullmatch(line)
             if match is None:
                 if line.startswith(_CONFLICT):
-                    hint = "keep the lines of both sides, and delete the markers"
+                    hint = "keep the lines of both sides and delete the conflict markers"
                     wrong.append(_wrong(number, "a merge conflict", hint))
                 else:
                     what = f"{line[:60]!r} is not <module> <version> <hash>"
@@ -92,7 +91,7 @@ class Lock:
                 wrong.append(_wrong(number, str(error)))
                 continue
             if hashes.setdefault(release, match[3]) != match[3]:
-                wrong.append(_wrong(number, f"{match[1]} {match[2]} is there with another hash"))
+                wrong.append(_wrong(number, f"{match[1]} {match[2]} has another hash above"))
         if wrong:
             raise InputError(wrong)
         return cls(hashes)
@@ -101,6 +100,6 @@ class Lock:
 def _wrong(
     line: int,
     what: str,
-    hint: str = f"put the file back as it was committed: git checkout HEAD -- {PATH}",
+    hint: str = f"restore the committed file: git checkout HEAD -- {PATH}",
 ) -> Diagnostic:
     return Diagnostic(str(PATH), line, 1, codes.LOCK, what, hint)

@@ -1,7 +1,6 @@
-"""The ground that renders build on: files below the project's folder, reached through no link.
+"""Access files inside the project safely: never through a symbolic link, never half-written.
 
-A file is written beside its place, under a name that Terraform does not read, and then takes
-the place at once; nobody ever sees half of one.
+A file is written to a temporary name beside it, which Terraform does not read, and then renamed.
 """
 
 from __future__ import annotations
@@ -16,10 +15,18 @@ from typing import TypeAlias
 
 from finbase.errors import TreeError
 
-__all__ = ["MARK", "ProjectFiles", "Tree", "is_finbase_path", "owner", "told"]
+__all__ = [
+    "MARK",
+    "ProjectFiles",
+    "Tree",
+    "is_finbase_path",
+    "owner",
+    "staged_path",
+    "wrap_os_errors",
+]
 
 _OWNED_DEPTH = {"environments": 2, "modules": 3}
-# What is written beside those: pins, the schema for editors, and what a release adds to.
+# Other files that finbase writes: pins, the schema for editors, and what a release adds to.
 _BESIDE = re.compile(
     r"environments/([^/]+\.yaml|environment\.schema\.json)|modules/releases\.lock"
     r"|modules/[^/]+/(CHANGELOG|UPGRADING)\.md|templates/modules/[^/]+/contract\.yaml"
@@ -27,19 +34,25 @@ _BESIDE = re.compile(
 
 
 def owner(path: PurePosixPath) -> PurePosixPath | None:
-    """Give the stack or the module version that a file lies in; None outside of them all."""
+    """Return the folder of the stack or module version that contains a file, or None.
+
+    >>> owner(PurePosixPath("modules/cache/1.0.0/tests/a.tftest.hcl"))
+    PurePosixPath('modules/cache/1.0.0')
+    >>> owner(PurePosixPath("modules/releases.lock")) is None
+    True
+    """
     depth = _OWNED_DEPTH.get(path.parts[0], 0) if path.parts else 0
     return PurePosixPath(*path.parts[:depth]) if 0 < depth < len(path.parts) else None
 
 
 def is_finbase_path(path: PurePosixPath) -> bool:
-    """Say whether a command of finbase ever writes to a path."""
+    """Return True if some command of finbase writes to a path."""
     return owner(path) is not None or _BESIDE.fullmatch(str(path)) is not None
 
 
 @contextlib.contextmanager
-def told(verb: str, hint: str | None = None) -> Iterator[None]:
-    """Make a ``TreeError`` of what the system says about a file."""
+def wrap_os_errors(verb: str, hint: str | None = None) -> Iterator[None]:
+    """Raise a ``TreeError`` instead of an ``OSError``: "cannot <verb> <file>: <reason>"."""
     try:
         yield
     except OSError as error:
@@ -47,56 +60,61 @@ def told(verb: str, hint: str | None = None) -> Iterator[None]:
         raise TreeError(f"cannot {verb} {name}: {error.strerror or error}", hint) from error
 
 
+def staged_path(path: Path) -> Path:
+    """Return the temporary name that a file or folder has while it is written.
+
+    >>> staged_path(Path("main.tf")).name
+    '.main.tf.finbase~'
+    """
+    return path.with_name(f".{path.name}.finbase~")
+
+
 class ProjectFiles:
-    """The project's folder, and a look at all that leads to a file in it."""
+    """Safe access to files inside the project (never through a symbolic link)."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._sound: set[PurePosixPath] = {PurePosixPath()}
+        self._checked: set[PurePosixPath] = {PurePosixPath()}
 
-    def place(self, path: PurePosixPath) -> Path:
-        """Give the place of a file, which may not be there yet.
+    def resolve(self, path: PurePosixPath) -> Path:
+        """Return the absolute path of a file that exists or may be created.
 
-        Raises ``TreeError`` for a path that leaves the project, leads through a symbolic link
-        or is in the way of something else.
+        Raises ``TreeError`` for a path that leaves the project or goes through a symbolic link,
+        and for a file or folder of the wrong type on the way.
         """
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise TreeError(f"{path} leaves the project", "name a path below the project's folder")
-        if path.parent not in self._sound:
+            raise TreeError(f"{path} leaves the project", "use a path inside the project's folder")
+        if path.parent not in self._checked:
             for folder in reversed(path.parents[:-1]):
                 self._check(folder, "folder", stat.S_ISDIR)
-            self._sound.add(path.parent)
+            self._checked.add(path.parent)
         self._check(path, "file", stat.S_ISREG)
         return self.root / path
 
-    def stage(self, place: Path, content: bytes) -> Path:
-        """Write the content beside its place; it is there once the result is renamed to it."""
-        place.parent.mkdir(parents=True, exist_ok=True)
-        staged = self.staged(place)
+    def stage(self, path: Path, content: bytes) -> Path:
+        """Write content to the temporary name of a file; the caller renames the result."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged = staged_path(path)
         try:
             staged.unlink(missing_ok=True)
             with staged.open("xb") as file:
                 file.write(content)
             staged.chmod(0o644)
         except OSError as error:
-            error.filename = str(place)  # what people know, and never nothing
+            error.filename = str(path)  # The user knows this name, not the temporary one.
             raise
         return staged
 
-    def staged(self, place: Path) -> Path:
-        """Say where a file is written before it takes its place."""
-        return place.with_name(f".{place.name}.finbase~")
-
-    def prune(self, place: Path) -> None:
-        """Delete the folders that are empty without this file."""
-        for folder in place.parents:
+    def prune(self, path: Path) -> None:
+        """Delete the parent folders of a removed file that are now empty."""
+        for folder in path.parents:
             if folder == self.root:
                 return
             try:
                 folder.rmdir()
             except FileNotFoundError:
                 continue
-            except OSError:  # it still holds something
+            except OSError:  # The folder is not empty.
                 return
 
     def _check(self, path: PurePosixPath, kind: str, is_kind: Callable[[int], bool]) -> None:
@@ -106,11 +124,11 @@ class ProjectFiles:
             return
         if stat.S_ISLNK(mode):
             raise TreeError(
-                f"{path} is a symbolic link, and finbase reads and writes through none",
-                hint="put the real folder or file there, or remove the link",
+                f"{path} is a symbolic link, which finbase does not follow",
+                hint="replace the link by the real file or folder, or remove it",
             )
         if not is_kind(mode):
-            raise TreeError(f"{path} is not a {kind}, but has to be one", hint="move it away")
+            raise TreeError(f"{path} must be a {kind}", hint="move it away")
 
 
 Tree: TypeAlias = Mapping[PurePosixPath, bytes]
@@ -118,4 +136,4 @@ Tree: TypeAlias = Mapping[PurePosixPath, bytes]
 
 
 MARK = "Rendered by finbase from "
-"""What the first line of every rendered file of HCL, Markdown or JSON says."""
+"""Text in the first line of every rendered HCL, Markdown or JSON file."""

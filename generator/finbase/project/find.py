@@ -1,28 +1,24 @@
-"""The project's folder, and the environments that a command is about."""
+"""Find the project's folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from finbase.errors import FinbaseError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["find_project"]
 
 
-def find_project(given: Path | None) -> Path:
-    """The folder ``given``, or else the nearest from here upward that is a project.
+def find_project(named: Path | None) -> Path:
+    """Return the named folder, or the nearest project at or above the current folder.
 
-    Raises ``FinbaseError`` where there is none.
+    Raises ``FinbaseError`` if that is not a project.
     """
-    start = (given or Path.cwd()).resolve()
-    for folder in [start] if given else [start, *start.parents]:
+    start = (named or Path.cwd()).resolve()
+    for folder in [start] if named else [start, *start.parents]:
         if (folder / "templates" / "modules").is_dir() and (folder / "environments").is_dir():
             return folder
     raise FinbaseError(
-        f"{start} is no finbase project: it has no templates/modules/ and environments/",
-        "change to the project's folder, or name it with --project DIR",
+        f"{start} is not a finbase project: it has no templates/modules/ and environments/",
+        "change to the project's folder, or pass it as --project DIR",
     )

@@ -1,17 +1,19 @@
-"""The files of the project's git repository: as a commit has them, and as they lie there now."""
+"""Read the files of the project's git repository: of a commit, and of the working tree."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from finbase.errors import FinbaseError
 
-__all__ = ["Repository"]
+__all__ = ["Repository", "Snapshot", "contents", "snapshots"]
 
 _log = logging.getLogger(__name__)
 _Wanted = Callable[[PurePosixPath], bool]
@@ -23,9 +25,9 @@ _SUBMODULE = "160000"
 
 
 class Repository:
-    """The repository that the project at ``root`` lies in; nothing is ever written to it.
+    """The git repository that contains the project at ``root``; it is only read.
 
-    Raises ``FinbaseError`` where there is no git or no repository.
+    Raises ``FinbaseError`` if git is not installed or there is no repository.
     """
 
     def __init__(self, root: Path) -> None:
@@ -33,11 +35,11 @@ class Repository:
         self._git("rev-parse", "--is-inside-work-tree", failed=_no_repository(root))
 
     def commit(self, revision: str) -> str:
-        """Give the id of the commit that a revision names; raises ``FinbaseError`` if none."""
+        """Return the commit id of a revision; raises ``FinbaseError`` if it does not exist."""
         unknown = FinbaseError(
-            f"{revision!r} is no commit of this repository",
-            "name a branch, a tag or a commit; a shallow clone has its newest commits only "
-            "(git fetch --unshallow)",
+            f"{revision!r} is not a commit of this repository",
+            "name a branch, a tag or a commit; a shallow clone lacks older commits "
+            "(run git fetch --unshallow)",
         )
         if not revision or "\0" in revision:
             raise unknown
@@ -46,17 +48,17 @@ class Repository:
         return name.decode().strip()
 
     def changes_of(self, path: PurePosixPath) -> list[str]:
-        """Name the commits that changed a file or a folder, newest first, at most 50."""
+        """Return the commits that changed a file or folder, newest first, at most 50."""
         listed = self._git("rev-list", f"--max-count={_MOST}", "HEAD", "--", str(path))
         return listed.decode().split()
 
     def at(self, commit: str, wanted: _Wanted) -> dict[PurePosixPath, bytes]:
-        """Read the wanted files of ``environments/`` and ``modules/`` as a commit has them."""
+        """Read the wanted files below ``environments/`` and ``modules/`` in a commit."""
         listed = self._git("ls-tree", "-r", "-z", commit, "--", *_FOLDERS)
         blobs: dict[PurePosixPath, str] = {}
         for entry in filter(None, listed.split(b"\0")):
-            about, _, name = entry.partition(b"\t")
-            mode, _, blob = about.decode().split(" ")
+            header, _, name = entry.partition(b"\t")
+            mode, _, blob = header.decode().split(" ")
             path = PurePosixPath(os.fsdecode(name))
             if mode != _SUBMODULE and wanted(path):
                 blobs[path] = blob
@@ -64,23 +66,23 @@ class Repository:
         return {path: contents[blob] for path, blob in blobs.items()}
 
     def now(self, wanted: _Wanted) -> dict[PurePosixPath, bytes]:
-        """Read the wanted files as they lie there; what git ignores is left out."""
+        """Read the wanted files on disk, except those that git ignores."""
         kinds = ("--cached", "--others", "--exclude-standard")
         listed = self._git("ls-files", "-z", *kinds, "--", *_FOLDERS)
         files: dict[PurePosixPath, bytes] = {}
         for name in filter(None, listed.split(b"\0")):
             path = PurePosixPath(os.fsdecode(name))
-            place = self.root / path
+            file = self.root / path
             if not wanted(path):
                 continue
-            if place.is_symlink():
-                files[path] = os.fsencode(place.readlink())
-            elif place.is_file():
-                files[path] = place.read_bytes()
+            if file.is_symlink():
+                files[path] = os.fsencode(file.readlink())
+            elif file.is_file():
+                files[path] = file.read_bytes()
         return files
 
     def differs(self, commit: str, paths: Sequence[str]) -> bool:
-        """Say whether any of these files and folders is not as a commit has it."""
+        """Return True if a file at or below one of the paths differs from a commit."""
         changed = self._git("diff", "--name-only", commit, "--", *paths)
         new = self._git("ls-files", "--others", "--exclude-standard", "--", *paths)
         return bool(changed or new)
@@ -96,18 +98,18 @@ class Repository:
             _, kind, size = output[start:end].decode().split(" ")
             if kind != "blob":
                 raise FinbaseError(
-                    f"git has {kind} under {blob}, not the content of a file",
-                    "`git fsck` in the project's folder says whether the repository is sound",
+                    f"git object {blob} is a {kind}, not a file",
+                    "run `git fsck` in the project's folder to check the repository",
                 )
             start = end + 1 + int(size)
             contents[blob] = output[end + 1 : start]
-            start += 1  # a newline ends each
+            start += 1  # A newline follows each file.
         return contents
 
     def _git(
         self, *arguments: str, stdin: bytes = b"", failed: FinbaseError | None = None
     ) -> bytes:
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
             done = subprocess.run(
                 ["git", *arguments],
@@ -122,21 +124,52 @@ class Repository:
             raise FinbaseError("git is not on PATH", "install the package git") from error
         except subprocess.TimeoutExpired as error:
             raise FinbaseError(
-                f"git {arguments[0]} did not end within {_SECONDS:g} s",
-                "`git fsck` in the project's folder says whether the repository is sound",
+                f"git {arguments[0]} did not finish within {_SECONDS:g} s",
+                "run `git fsck` in the project's folder to check the repository",
             ) from error
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         _log.debug("git %s  [%.2f s, exit code %d]", arguments[0], seconds, done.returncode)
         if done.returncode == 0:
             return done.stdout
-        said = done.stderr.decode(errors="replace").strip()
+        message = done.stderr.decode(errors="replace").strip()
         raise failed or FinbaseError(
-            f"git {arguments[0]} failed: {said}", f"run git {arguments[0]} in {self.root} yourself"
+            f"git {arguments[0]} failed: {message}", f"run git {arguments[0]} in {self.root}"
         )
 
 
 def _no_repository(root: Path) -> FinbaseError:
     return FinbaseError(
-        f"{root} lies in no git repository that can be read",
-        "clone the project with git; `git status` there says what is wrong",
+        f"{root} is not in a readable git repository",
+        "clone the project with git; run `git status` there for the cause",
     )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The files of a folder in one commit, by path inside the folder."""
+
+    commit: str
+    files: dict[PurePosixPath, bytes]
+
+
+def snapshots(root: Path, folder: PurePosixPath) -> Iterator[Snapshot]:
+    """Yield a folder after each commit that changed it, newest first, at most 50.
+
+    Yields nothing if there is no git or no repository: history only helps to restore files.
+    """
+    with contextlib.suppress(FinbaseError):
+        repository = Repository(root)
+        for commit in repository.changes_of(folder):
+            files = repository.at(commit, lambda path: path.is_relative_to(folder))
+            yield Snapshot(commit, {path.relative_to(folder): c for path, c in files.items()})
+
+
+def contents(root: Path, path: PurePosixPath) -> Iterator[tuple[str, bytes]]:
+    """Yield the commits that changed a file, and its content in each, as ``snapshots`` does.
+
+    The content is empty for a commit that deleted the file.
+    """
+    with contextlib.suppress(FinbaseError):
+        repository = Repository(root)
+        for commit in repository.changes_of(path):
+            yield commit, repository.at(commit, path.__eq__).get(path, b"")

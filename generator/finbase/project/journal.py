@@ -1,11 +1,10 @@
-"""One render at a time in a project, and a record from which a cut one is undone.
+"""Allow one render at a time in a project, and undo a render that was interrupted.
 
-One file is both. Who holds its lock may write; the kernel frees the lock of who is killed. Its
-content, there only while files are written, says what each file was before. So whoever gets
-the lock and finds content undoes what an earlier render began, and the tree is the old one.
+One file serves both. The process that holds its lock may write; the kernel releases the lock of
+a killed process. While files are written, the journal contains the previous content of each.
+The next process that gets the lock restores them if the journal is not empty.
 
-Nothing is flushed to the disk: this is for a render that is killed, or that runs into a full
-disk, not for a machine that loses its power.
+Nothing is flushed to disk: the journal covers a killed render and a full disk, not a power cut.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import TypeAlias
 
 from finbase.errors import TreeError
 from finbase.project import checksums
-from finbase.project.files import ProjectFiles, is_finbase_path, told
+from finbase.project.files import ProjectFiles, is_finbase_path, staged_path, wrap_os_errors
 
 __all__ = ["Journal", "Step", "Undone", "hold", "is_pending"]
 
@@ -31,44 +30,44 @@ _PATIENCE = 10.0
 _PAUSE = 0.05
 
 Step: TypeAlias = tuple[bytes | None, bytes | None]
-"""Content of a file before and after; None where there is no file."""
+"""Content of a file before and after; None if the file does not exist."""
 
 _Steps = Mapping[PurePosixPath, tuple[bytes | None, str | None]]
-"""Path → content before and SHA-256 after; None where there is no file."""
+"""Path → content before and SHA-256 after; None if the file does not exist."""
 
 
 @dataclass(frozen=True)
 class Undone:
-    """What became of the files that an interrupted render had begun with."""
+    """What happened to the files that an interrupted render had changed."""
 
     restored: tuple[PurePosixPath, ...]
     left: tuple[PurePosixPath, ...]
-    """Files that somebody else has changed since, and that are left as they are."""
+    """Files that were changed again since then, and are left unchanged."""
 
 
 class Journal:
-    """The right to write in a project, for as long as ``hold`` gives it."""
+    """The exclusive right to write in a project, while ``hold`` is active."""
 
     def __init__(self, root: Path, handle: int) -> None:
-        self.ground = ProjectFiles(root)
+        self.files = ProjectFiles(root)
         self.undone: Undone | None = None
         self._handle = handle
         if os.fstat(handle).st_size:
             steps = self._read()
-            with told("undo an interrupted render:", "mend that, and render again"):
+            with wrap_os_errors("undo an interrupted render:", "fix the cause and render again"):
                 self.undone = self._undo(steps)
                 self._clear()
 
     @contextlib.contextmanager
     def all_or_nothing(self, changes: Mapping[PurePosixPath, Step]) -> Iterator[None]:
-        """Keep what the block does to files, or undo it where the block fails.
+        """Undo what the block does to files if it fails.
 
-        ``changes`` are all files that it may write or delete: content before and after, None
-        where there is no file. A block that is killed is undone by the next ``hold``.
+        ``changes`` lists all files that the block may write or delete. If the process is killed,
+        the next ``hold`` undoes the block.
         """
         steps = {path: (before, _digest(after)) for path, (before, after) in changes.items()}
         try:
-            self._note(steps)
+            self._write(steps)
             yield
         except BaseException as error:
             try:
@@ -76,21 +75,21 @@ class Journal:
                 self._clear()
             except OSError as trouble:
                 raise TreeError(
-                    f"the files are half-written: {error}; undoing that failed too: {trouble}",
-                    "mend the cause; the next `finbase render` undoes what is left of this one",
+                    f"the files are partly written: {error}; undoing that failed too: {trouble}",
+                    "fix the cause; the next `finbase render` undoes the rest",
                 ) from error
             raise
         self._clear()
 
-    def _note(self, steps: _Steps) -> None:
+    def _write(self, steps: _Steps) -> None:
         import base64
         import json
 
-        noted = {
+        record = {
             str(path): [None if before is None else base64.b64encode(before).decode(), digest]
             for path, (before, digest) in steps.items()
         }
-        rest = memoryview(json.dumps(noted).encode())
+        rest = memoryview(json.dumps(record).encode())
         try:
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
@@ -104,36 +103,36 @@ class Journal:
 
         content = os.pread(self._handle, os.fstat(self._handle).st_size, 0)
         try:
-            noted = json.loads(content)
+            record = json.loads(content)
             return {
                 PurePosixPath(path): (None if text is None else base64.b64decode(text), digest)
-                for path, (text, digest) in noted.items()
+                for path, (text, digest) in record.items()
             }
         except (AttributeError, TypeError, ValueError):
-            return {}  # interrupted while it was noted, so before any file was touched
+            return {}  # Interrupted while the journal was written: no file was changed yet.
 
     def _undo(self, steps: _Steps) -> Undone:
         restored, left = [], []
         for path, (before, digest) in steps.items():
             try:
-                if not is_finbase_path(path):  # no journal of finbase's says so
-                    raise TreeError(f"{path} is not finbase's", "it is left as it is")
-                place = self.ground.place(path)
+                if not is_finbase_path(path):  # The journal was forged or is damaged.
+                    raise TreeError(f"{path} is not written by finbase", "it is left unchanged")
+                file = self.files.resolve(path)
             except TreeError:
                 left.append(path)
                 continue
-            self.ground.staged(place).unlink(missing_ok=True)
-            now = place.read_bytes() if place.exists() else None
+            staged_path(file).unlink(missing_ok=True)
+            now = file.read_bytes() if file.exists() else None
             if now != before and _digest(now) != digest:
                 left.append(path)
             elif now != before:
                 restored.append(path)
                 if before is None:
-                    place.unlink()
+                    file.unlink()
                 else:
-                    self.ground.stage(place, before).replace(place)
+                    self.files.stage(file, before).replace(file)
             if before is None:
-                self.ground.prune(place)
+                self.files.prune(file)
         return Undone(tuple(restored), tuple(left))
 
     def _clear(self) -> None:
@@ -145,25 +144,25 @@ class Journal:
 def hold(
     root: Path, waiting: Callable[[float], object], patience: float = _PATIENCE
 ) -> Iterator[Journal]:
-    """Wait for the right to write in the project at ``root``, and undo an interrupted render.
+    """Lock the project at ``root`` for writing, and undo an interrupted render.
 
-    ``waiting`` is told the seconds, ``patience``, once another render is found at work.
-    Raises ``TreeError`` where that one does not end in time, or nothing can be written.
+    If another render is running, calls ``waiting`` once with ``patience``, the seconds to wait.
+    Raises ``TreeError`` if that render does not end in time, or the journal cannot be written.
     """
     path = root / _NAME
-    with told("write", "`finbase render --check` only reads"):
+    with wrap_os_errors("write", "`finbase render --check` only reads"):
         handle = _locked(path, waiting, patience)
     try:
         yield Journal(root, handle)
     finally:
         with contextlib.suppress(OSError):
-            if os.fstat(handle).st_size == 0:  # nothing that is still to be undone
+            if os.fstat(handle).st_size == 0:  # Otherwise there is still something to undo.
                 path.unlink()
         os.close(handle)
 
 
 def is_pending(root: Path) -> bool:
-    """Say whether a render is writing at this moment, or was interrupted and not undone yet."""
+    """Return True if a render is writing now, or was interrupted and is not undone yet."""
     try:
         return (root / _NAME).lstat().st_size > 0
     except OSError:
@@ -171,43 +170,39 @@ def is_pending(root: Path) -> bool:
 
 
 def _locked(path: Path, waiting: Callable[[float], object], patience: float) -> int:
-    """Open and lock the file, once it is the one that whoever comes next will find there."""
-    end = None
-    while True:
-        with contextlib.ExitStack() as stack:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-            stack.callback(os.close, handle)
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise TreeError(f"{path} is not a file, but has to be one", "move it away")
-            if _lock(handle):
-                if _is(path, handle):
-                    stack.pop_all()
-                    return handle
-                continue
-        if end is None:
-            waiting(patience)
-            end = time.monotonic() + patience
-        elif time.monotonic() > end:
+    """Open and lock the journal; returns the file descriptor."""
+    handle = _try_lock(path)
+    if handle is None:
+        waiting(patience)
+    end = time.monotonic() + patience
+    while handle is None:
+        if time.monotonic() > end:
             raise TreeError(
-                f"another render has been at work in {path.parent} for over {patience:g} s",
-                "wait for it to end, or end it, and render again: what it began is undone",
+                f"another render has been running in {path.parent} for over {patience:g} s",
+                "wait until it ends, or stop it, and render again; its changes are then undone",
             )
         time.sleep(_PAUSE)
+        handle = _try_lock(path)
+    return handle
 
 
-def _lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _try_lock(path: Path) -> int | None:
+    """Open and lock the journal; returns None if another process has it.
 
-
-def _is(path: Path, handle: int) -> bool:
-    try:
-        return os.path.samestat(path.lstat(), os.fstat(handle))
-    except FileNotFoundError:  # who held the lock has deleted it at the end
-        return False
+    A process that finishes deletes the journal, so the file that was locked may no longer be the
+    one at ``path``. The lock is then worthless.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, handle)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise TreeError(f"{path} must be a file", "move it away")
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(path.lstat(), os.fstat(handle)):
+                stack.pop_all()
+                return handle
+    return None
 
 
 def _digest(content: bytes | None) -> str | None:

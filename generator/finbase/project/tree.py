@@ -1,9 +1,8 @@
-"""Rendered files against the ones that lie in the project: compare, show, write.
+"""Compare rendered files with the files on disk, show the difference, and write them.
 
-A render owns the folder of every module version and every stack that it holds a file of. In
-there, what it does not hold is an orphan and goes; but nothing is written over or deleted
-that finbase is not known to have rendered, unless that is forced, and nothing is reached
-through a symbolic link.
+A render owns the folder of each module version and stack that it contains. Other files in such a
+folder are orphans and are deleted. A file that finbase cannot be shown to have rendered is only
+overwritten or deleted if the user forces it. Symbolic links are never followed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from finbase.errors import TreeError
 from finbase.project import checksums
-from finbase.project.files import MARK, ProjectFiles, Tree, owner, told
+from finbase.project.files import MARK, ProjectFiles, Tree, owner, wrap_os_errors
 from finbase.project.journal import Journal, Step
 
 __all__ = [
@@ -36,13 +35,13 @@ __all__ = [
 
 _MARKED = (".tf", ".md", ".hcl", ".json")
 _MARKS = tuple(f"{start}{MARK}".encode() for start in ("# ", "<!-- ", '{"$comment": "'))
-# What Terraform makes, and what it does not read: hidden files and the copies of editors.
+# Files that Terraform creates, and files that it does not read: hidden ones, editor backups.
 _IGNORED = re.compile(r"\..*|.*~|#.*#|__pycache__|.*\.tfstate(\..*)?|.*\.tfplan")
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What writing a tree would do, by path. Every mapping is in the order of the paths."""
+    """What writing a tree would change, by path. Every mapping is sorted by path."""
 
     created: Mapping[PurePosixPath, bytes]
     changed: Mapping[PurePosixPath, tuple[bytes, bytes]]
@@ -50,13 +49,13 @@ class Changes:
     removed: Mapping[PurePosixPath, bytes]
     unchanged: tuple[PurePosixPath, ...]
     foreign: tuple[PurePosixPath, ...] = ()
-    """What would be lost of it that finbase is not known to have rendered."""
+    """Files that would be lost and that finbase cannot be shown to have rendered."""
     abandoned: Mapping[PurePosixPath, tuple[str, ...]] = field(default_factory=dict)
-    """Stack whose environment is gone → names of what is Terraform's there, and stays."""
+    """Stack without an environment file → names of Terraform's files there, which stay."""
 
     @property
     def steps(self) -> dict[PurePosixPath, Step]:
-        """What has to be written and deleted, for ``apply``."""
+        """The files to write and delete, for ``apply``."""
         return {
             **{path: (None, after) for path, after in self.created.items()},
             **self.changed,
@@ -65,25 +64,24 @@ class Changes:
 
     @property
     def clean(self) -> bool:
-        """Whether there is nothing to write and nothing to remove."""
+        """Whether the files on disk equal the rendered ones."""
         return not (self.created or self.changed or self.removed)
 
 
 def compare(tree: Tree, root: Path, *, whole: bool = False) -> Changes:
-    """Compare a tree with the files below ``root``; nothing is written.
+    """Compare a tree with the files below ``root``.
 
-    A ``whole`` tree holds every environment, so a rendered stack that it does not hold is
-    abandoned. Raises ``TreeError`` for a path that leaves ``root``, leads through a symbolic
-    link or is in the way, and for a file that cannot be read.
+    A ``whole`` tree contains every environment, so any other rendered stack is abandoned. Raises
+    ``TreeError`` for a path that ``ProjectFiles.resolve`` refuses and for an unreadable file.
     """
     created: dict[PurePosixPath, bytes] = {}
     changed: dict[PurePosixPath, tuple[bytes, bytes]] = {}
     unchanged = []
-    ground = ProjectFiles(root)
-    with told("read"):
+    files = ProjectFiles(root)
+    with wrap_os_errors("read"):
         for path, after in sorted(tree.items()):
             try:
-                before = ground.place(path).read_bytes()
+                before = files.resolve(path).read_bytes()
             except FileNotFoundError:
                 created[path] = after
                 continue
@@ -92,42 +90,45 @@ def compare(tree: Tree, root: Path, *, whole: bool = False) -> Changes:
             else:
                 changed[path] = (before, after)
         owned = {folder for folder in map(owner, tree) if folder}
-        abandoned = dict(_abandoned(ground, owned) if whole else ())
+        abandoned = dict(_abandoned(files, owned) if whole else ())
         present = sorted(file for folder in owned | abandoned.keys() for file in walk(root, folder))
-        removed = {path: ground.place(path).read_bytes() for path in present if path not in tree}
+        removed = {path: files.resolve(path).read_bytes() for path in present if path not in tree}
         lost = {path: before for path, (before, _) in changed.items()} | removed
-        foreign = tuple(_foreign(ground, lost))
+        foreign = tuple(_foreign(files, lost))
     return Changes(created, changed, removed, tuple(unchanged), foreign, abandoned)
 
 
 def diff(changes: Changes) -> str:
-    """Show the changes as one unified diff, in the order of the paths."""
+    """Return a unified diff from the files on disk to the rendered ones, sorted by path."""
     before = {path: old for path, (old, _) in changes.changed.items()} | {**changes.removed}
     after = {path: new for path, (_, new) in changes.changed.items()} | {**changes.created}
-    return difference(before, after)
+    return difference(before, after, "rendered")
 
 
-def difference(before: Tree, after: Tree) -> str:
-    """Show what leads from one tree to another as one unified diff, in the order of the paths."""
+def difference(on_disk: Tree, other: Tree, label: str) -> str:
+    """Return a unified diff from the files on disk to others, which ``label`` names.
+
+    The labels follow the paths after a tab, where ``git apply`` ignores them.
+    """
     return "".join(
-        _entry(path, before.get(path), after.get(path))
-        for path in sorted(before.keys() | after.keys())
-        if before.get(path) != after.get(path)
+        _entry(path, on_disk.get(path), other.get(path), label)
+        for path in sorted(on_disk.keys() | other.keys())
+        if on_disk.get(path) != other.get(path)
     )
 
 
 def write(changes: Changes, journal: Journal, *, force: bool = False) -> None:
-    """Write what differs and delete the orphans: all of it, or nothing where anything fails.
+    """Write changed files and delete orphans: all of them, or none if anything fails.
 
-    Files that do not change are not touched. Raises ``TreeError`` as ``apply`` does, and,
-    without ``force``, where a file would be lost that finbase did not render.
+    Raises ``TreeError`` as ``apply`` does, and, without ``force``, if a file would be lost that
+    finbase did not render.
     """
     if changes.foreign and not force:
         raise TreeError(
-            "not rendered by finbase, so left alone, and nothing was written: "
+            "nothing was written, because these files were not rendered by finbase: "
             + ", ".join(map(str, changes.foreign)),
-            hint="move them out of the rendered folders and render again; or, if they can go, "
-            "`finbase render --force` writes over them and deletes them",
+            hint="move them out of the rendered folders and render again, or run "
+            "`finbase render --force` to overwrite or delete them",
         )
     apply(changes.steps, journal)
 
@@ -135,27 +136,26 @@ def write(changes: Changes, journal: Journal, *, force: bool = False) -> None:
 def apply(steps: Mapping[PurePosixPath, Step], journal: Journal) -> None:
     """Take every step, or none.
 
-    Raises ``TreeError`` for a place that may not be written to, and for whatever the system
-    says.
+    Raises ``TreeError`` for a path that may not be written, and for any error of the system.
     """
-    ground = journal.ground
-    with told("reach"):
-        places = {ground.place(path): after for path, (_, after) in steps.items()}
+    files = journal.files
+    with wrap_os_errors("reach"):
+        contents = {files.resolve(path): after for path, (_, after) in steps.items()}
     if not steps:
         return
-    with told("write", "nothing was changed"), journal.all_or_nothing(steps):
-        staged = {p: ground.stage(p, after) for p, after in places.items() if after is not None}
-        for place, temporary in staged.items():
-            temporary.replace(place)
-        for orphan in places.keys() - staged.keys():
+    with wrap_os_errors("write", "nothing was changed"), journal.all_or_nothing(steps):
+        staged = {p: files.stage(p, after) for p, after in contents.items() if after is not None}
+        for path, temporary in staged.items():
+            temporary.replace(path)
+        for orphan in contents.keys() - staged.keys():
             orphan.unlink()
-            ground.prune(orphan)
+            files.prune(orphan)
 
 
-def _foreign(ground: ProjectFiles, lost: Mapping[PurePosixPath, bytes]) -> Iterator[PurePosixPath]:
-    """Yield those of the files about to be ``lost`` that finbase cannot be known to have written.
+def _foreign(files: ProjectFiles, lost: Mapping[PurePosixPath, bytes]) -> Iterator[PurePosixPath]:
+    """Yield those of the ``lost`` files that finbase cannot be shown to have written.
 
-    It wrote what bears its mark, and what a list of checksums with its mark vouches for.
+    It wrote files that begin with its mark, or match a list of checksums that does.
     """
     lists: dict[PurePosixPath, Mapping[str, str]] = {}
     for path, content in sorted(lost.items()):
@@ -163,42 +163,42 @@ def _foreign(ground: ProjectFiles, lost: Mapping[PurePosixPath, bytes]) -> Itera
             continue
         folder = owner(path) or path.parent
         if folder not in lists:
-            lists[folder] = _checksums(folder, ground)
+            lists[folder] = _checksums(folder, files)
         if lists[folder].get(str(path.relative_to(folder))) != checksums.digest(content):
             yield path
 
 
-def _checksums(folder: PurePosixPath, ground: ProjectFiles) -> Mapping[str, str]:
+def _checksums(folder: PurePosixPath, files: ProjectFiles) -> Mapping[str, str]:
     path = folder / checksums.FILE_NAME
     with contextlib.suppress(FileNotFoundError):
-        content = ground.place(path).read_bytes()
+        content = files.resolve(path).read_bytes()
         if _marked(path, content):
             return checksums.parse(content)
     return {}
 
 
 def _marked(path: PurePosixPath, content: bytes) -> bool:
-    may = path.suffix in _MARKED or path.name == checksums.FILE_NAME
-    return may and content.startswith(_MARKS)
+    can_be_marked = path.suffix in _MARKED or path.name == checksums.FILE_NAME
+    return can_be_marked and content.startswith(_MARKS)
 
 
 def _abandoned(
-    ground: ProjectFiles, owned: Set[PurePosixPath]
+    files: ProjectFiles, owned: Set[PurePosixPath]
 ) -> Iterator[tuple[PurePosixPath, tuple[str, ...]]]:
-    """Yield each stack that was rendered, but no more, with the names of what is not rendered."""
+    """Yield each rendered stack without an environment, with the names of its ignored files."""
     home = PurePosixPath("environments")
-    for entry in sorted(os.scandir(ground.root / home), key=lambda entry: entry.name):
+    for entry in sorted(os.scandir(files.root / home), key=lambda entry: entry.name):
         folder = home / entry.name
         if folder in owned or not entry.is_dir(follow_symlinks=False):
             continue
-        files = (path for path in walk(ground.root, folder) if path.suffix in _MARKED)
-        if any(_marked(path, ground.place(path).read_bytes()) for path in files):
-            inside = sorted(each.name for each in os.scandir(entry))
+        paths = (path for path in walk(files.root, folder) if path.suffix in _MARKED)
+        if any(_marked(path, files.resolve(path).read_bytes()) for path in paths):
+            inside = sorted(file.name for file in os.scandir(entry))
             yield folder, tuple(name for name in inside if _IGNORED.fullmatch(name))
 
 
 def walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Yield every file and link below a folder, but what is ignored."""
+    """Yield every file and link below a folder, except ignored ones."""
     if not (root / folder).is_dir():
         return
     for entry in os.scandir(root / folder):
@@ -213,20 +213,20 @@ def walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
 
 def read_folder(root: Path, folder: PurePosixPath) -> dict[PurePosixPath, bytes]:
     """Read every file below a folder of the project; raises ``TreeError`` as ``compare`` does."""
-    ground = ProjectFiles(root)
-    with told("read"):
-        return {path: ground.place(path).read_bytes() for path in walk(root, folder)}
+    files = ProjectFiles(root)
+    with wrap_os_errors("read"):
+        return {path: files.resolve(path).read_bytes() for path in walk(root, folder)}
 
 
 def lay_out(tree: Tree, scratch: Path) -> None:
-    """Write a tree below a scratch folder of our own, where nothing has to be kept."""
+    """Write a tree below a scratch folder, without any protection."""
     for path, content in tree.items():
-        place = scratch / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
+        file = scratch / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
 
 
-def _entry(path: PurePosixPath, before: bytes | None, after: bytes | None) -> str:
+def _entry(path: PurePosixPath, before: bytes | None, after: bytes | None, label: str) -> str:
     from difflib import unified_diff
 
     old, new = (_lines(content) for content in (before, after))
@@ -234,17 +234,18 @@ def _entry(path: PurePosixPath, before: bytes | None, after: bytes | None) -> st
         "/dev/null" if before is None else f"a/{path}",
         "/dev/null" if after is None else f"b/{path}",
     )
+    header = f"--- {names[0]}\ton disk\n+++ {names[1]}\t{label}\n"
     if old is None or new is None:
-        return f"--- {names[0]}\n+++ {names[1]}\nBinary: {_weight(before)} -> {_weight(after)}\n"
-    if old == new:  # an empty file that comes or goes
-        return f"--- {names[0]}\n+++ {names[1]}\n"
-    lines = unified_diff(old, new, *names)
+        return f"{header}Binary: {_weight(before)} -> {_weight(after)}\n"
+    if old == new:  # An empty file is created or deleted.
+        return header
+    lines = unified_diff(old, new, *names, "on disk", label)
     end = "\n\\ No newline at end of file\n"
     return "".join(line if line.endswith("\n") else line + end for line in lines)
 
 
 def _lines(content: bytes | None) -> list[str] | None:
-    """Split text into its lines, ends kept; None for what is not text."""
+    """Return the lines of a text with their line ends; None for a binary file."""
     try:
         text = (content or b"").decode()
     except UnicodeDecodeError:
@@ -254,5 +255,5 @@ def _lines(content: bytes | None) -> list[str] | None:
 
 def _weight(content: bytes | None) -> str:
     if content is None:
-        return "nothing"
+        return "no file"
     return f"{len(content)} bytes, SHA-256 {checksums.digest(content)}"

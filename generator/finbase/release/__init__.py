@@ -1,1 +1,1 @@
-"""Released versions: what they offer, what may change, that they do not."""
+"""Prepare releases of modules, compare their versions, and verify that releases never change."""

@@ -1,8 +1,8 @@
-"""Released versions never change: what lies in ``modules/`` against the lock and the templates.
+"""Verify that released versions did not change.
 
-A release is kept whole by three things that have to agree: its files, its line in the lock, and,
-as long as the templates are at its version, what they render. Where one does not, this says
-which, shows the difference, and names the command that leads out.
+Three sources must agree on a release: its files, its line in the lock, and what the templates
+render while they are at its version. If one differs, the breach says which, shows the difference
+and contains the command that fixes it.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.errors import InputError
 from finbase.project.checksums import digest, tree_hash
-from finbase.project.files import ProjectFiles, Tree, owner, told
+from finbase.project.files import ProjectFiles, Tree, owner, wrap_os_errors
 from finbase.project.tree import difference, walk
 from finbase.release.notes import released
 
 __all__ = ["Breach", "before_the_last", "folder_hash", "folder_of", "verify"]
 
-_CHANGE_OUT = (
-    'release the change: finbase release {module} patch|minor|major -m "why"; or work on it as a '
-    "draft: a later version than {version} in templates/modules/{module}/contract.yaml"
+_RELEASE_IT = (
+    'release the change: finbase release {module} patch|minor|major -m "why"; or make it a draft: '
+    "set a version above {version} in templates/modules/{module}/contract.yaml"
 )
-_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Breach:
-    """A release that is not what was released.
+    """A release whose files, lock or templates differ from what was released.
 
-    ``diff`` leads from the release to what there is now; it is empty where the release cannot
-    be had. ``restored_by`` says which ``finbase render`` puts the release back: any, or only a
-    forced one, or, where it is empty, none.
+    ``diff`` leads from the files on disk to the release, or to what the templates render; it is
+    empty if the release is not available. ``restored_by`` says what restores the release:
+    ``render`` (any render), ``force`` (``finbase render --force``), or nothing if empty.
     """
 
     folder: PurePosixPath
     what: str
-    way_out: str
+    fix: str
     diff: str = ""
     restored_by: str = ""
 
 
 def verify(root: Path, registry: Registry, rendered: Tree) -> tuple[Breach, ...]:
-    """Find every release that changed, and every version that is neither released nor a draft.
+    """Return every changed release, and every version that is neither released nor a draft.
 
-    ``rendered`` holds each module at the version of its templates. Raises ``TreeError`` for a
-    file that cannot be read.
+    ``rendered`` contains each module at the version of its templates. Raises ``TreeError`` for
+    an unreadable file.
     """
     lock = registry.lock
     current = {name: registry.current(name).version for name in registry.names}
@@ -60,7 +60,7 @@ def verify(root: Path, registry: Registry, rendered: Tree) -> tuple[Breach, ...]
     folders: dict[PurePosixPath | None, dict[PurePosixPath, bytes]] = {}
     for path, content in rendered.items():
         folders.setdefault(owner(path), {})[path] = content
-    found: list[Breach] = []
+    breaches: list[Breach] = []
     for name, version in sorted(lock.hashes):
         folder = folder_of(name, version)
         files, link = _read(root, folder)
@@ -70,110 +70,112 @@ def verify(root: Path, registry: Registry, rendered: Tree) -> tuple[Breach, ...]
             breach = _of_the_past(root, lock, name, version, files)
         if link:
             breach = _of_link(folder, link, breach)
-        found += [breach] if breach else []
+        breaches += [breach] if breach else []
     for name, version in current.items():
         latest = last[name]
         if latest and version < latest:
-            found.append(Breach(folder_of(name, version), *before_the_last(name, version, latest)))
-    found += _neither(root, lock, current)
-    return tuple(found)
+            what, fix = before_the_last(name, version, latest)
+            breaches.append(Breach(folder_of(name, version), what, fix))
+    breaches += _neither(root, lock, current)
+    return tuple(breaches)
 
 
 def before_the_last(module: str, version: Version, last: Version) -> tuple[str, str]:
-    """Say that templates are at a version before the last release, and what leads out."""
+    """Return message and hint for templates at a version before the last release."""
     return (
         f"templates/modules/{module}/contract.yaml is at {version}, before the last release {last}",
-        f"put its templates back as they were for {last}, or set `version: {last}` there and "
-        "release what they render now",
+        f"restore the templates of {last}, or set `version: {last}` there and release the "
+        "templates of today",
     )
 
 
 def folder_of(module: str, version: Version) -> PurePosixPath:
-    """Say where a version of a module lies."""
+    """Return the folder of a version of a module."""
     return PurePosixPath("modules", module, str(version))
 
 
 def folder_hash(files: Tree, folder: PurePosixPath) -> str:
-    """Give the hash of the files of a version's folder; their paths lead from the project."""
+    """Return the hash of a version's files, whose paths are relative to the project."""
     return tree_hash({str(path.relative_to(folder)): digest(c) for path, c in files.items()})
 
 
 def _read(root: Path, folder: PurePosixPath) -> tuple[Tree, PurePosixPath | None]:
-    """Read the files of a release, and name a link that takes the place of one, or leads there.
+    """Read the files of a release; also returns a symbolic link at, in or above its folder.
 
-    A name that cannot be shown, or would be two lines of a list, is told by something similar.
+    Unprintable characters and line breaks in a name are replaced.
     """
     for above in (*reversed(folder.parents), folder):
         if (root / above).is_symlink():
             return {}, above
     files, link = {}, None
-    ground = ProjectFiles(root)
-    with told("read"):
+    project = ProjectFiles(root)
+    with wrap_os_errors("read"):
         for path in walk(root, folder):
             if (root / path).is_symlink():
                 link = path
             else:
-                shown = PurePosixPath(_UNSHOWN.sub("\ufffd", str(path)))
-                files[shown] = ground.place(path).read_bytes()
+                printable = PurePosixPath(_UNPRINTABLE.sub("\ufffd", str(path)))
+                files[printable] = project.resolve(path).read_bytes()
     return files, link
 
 
 def _of_link(folder: PurePosixPath, link: PurePosixPath, other: Breach | None) -> Breach:
-    """Tell of a link in a release, together with what is wrong without it."""
-    what = f"{link} is a symbolic link, and a release is its very files"
-    out = f"delete the link: rm {_quoted(link)}"
+    """Report a link in a release, and the ``other`` breach of the release, if any."""
+    what = f"{link} is a symbolic link, which a release must not contain"
+    fix = f"delete the link: rm {_quoted(link)}"
     if other is None:
-        return Breach(folder, what, out)
-    return Breach(folder, what, f"{out}; then {other.way_out}", other.diff)
+        return Breach(folder, what, fix)
+    return Breach(folder, what, f"{fix}; then {other.fix}", other.diff)
 
 
 def _of_templates(
     root: Path, lock: Lock, module: str, version: Version, files: Tree, now: Tree
 ) -> Breach | None:
-    """Judge a release that its templates still are at the version of."""
+    """Check a release whose version the templates still have."""
     folder, locked = folder_of(module, version), lock.hashes[module, version]
     intact = folder_hash(files, folder) == locked
     if intact and files == now:
         return None
     if folder_hash(now, folder) == locked:
         if all(now.get(path) == content for path, content in files.items()):
-            what, out, by = f"{folder} is not whole", "finbase render", "render"
+            what, command, by = f"{folder} lacks files", "finbase render", "render"
         else:
-            what, out, by = f"{folder} is not as it was released", "finbase render --force", "force"
-        return Breach(folder, what, f"put the release back: {out}", difference(now, files), by)
-    change_out = _CHANGE_OUT.format(module=module, version=version)
+            what, command, by = f"{folder} was changed", "finbase render --force", "force"
+        diff = difference(files, now, "released")
+        return Breach(folder, what, f"restore the release: {command}", diff, by)
+    release_it = _RELEASE_IT.format(module=module, version=version)
     if intact:
-        what = f"{folder} is released, and its templates now render something else"
-        return Breach(folder, what, change_out, difference(files, now))
+        what = f"{folder} is released, but its templates now render other files"
+        return Breach(folder, what, release_it, difference(files, now, "rendered"))
     commit, was = _released(root, folder, locked)
     if commit:
-        what = f"{folder} is not as it was released, and its templates render something else, too"
-        out = f"{_put_back(commit, folder, files, was)}; then {change_out}"
-        return Breach(folder, what, out, difference(was, files))
+        what = f"{folder} was changed, and its templates render other files, too"
+        fix = f"{_restore(commit, folder, files, was)}; then {release_it}"
+        return Breach(folder, what, fix, difference(files, was, "released"))
     what = f"{PATH} has another hash for {folder} than its files and its templates"
     hashes = {folder_hash(tree, folder) for tree in (files, now)}
-    return Breach(folder, what, _lock_put_back(root, lock, module, version, hashes))
+    return Breach(folder, what, _restore_lock(root, lock, module, version, hashes))
 
 
 def _of_the_past(
     root: Path, lock: Lock, module: str, version: Version, files: Tree
 ) -> Breach | None:
-    """Judge a release that only its files and the lock still know."""
+    """Check a release that only its files and the lock describe."""
     folder, locked = folder_of(module, version), lock.hashes[module, version]
     have = folder_hash(files, folder)
     if have == locked:
         return None
-    what = f"{folder} is not as it was released" if files else f"{folder} is released, and gone"
+    what = f"{folder} was changed" if files else f"{folder} was released but its files are missing"
     commit, was = _released(root, folder, locked)
     if commit:
-        out = _put_back(commit, folder, files, was)
-        return Breach(folder, what, out, difference(was, files))
-    return Breach(folder, what, _lock_put_back(root, lock, module, version, {have}))
+        fix = _restore(commit, folder, files, was)
+        return Breach(folder, what, fix, difference(files, was, "released"))
+    return Breach(folder, what, _restore_lock(root, lock, module, version, {have}))
 
 
 def _released(root: Path, folder: PurePosixPath, locked: str) -> tuple[str, Tree]:
-    """Find the release in the history of the project: a commit, and the files; or nothing."""
-    from finbase.project.history import snapshots  # Only where something is to be put back.
+    """Return the commit and the files of the release from git's history; both empty if none."""
+    from finbase.project.git import snapshots  # Most renders restore nothing.
 
     for snapshot in snapshots(root, folder):
         files = {folder / path: content for path, content in snapshot.files.items()}
@@ -182,17 +184,17 @@ def _released(root: Path, folder: PurePosixPath, locked: str) -> tuple[str, Tree
     return "", {}
 
 
-def _put_back(commit: str, folder: PurePosixPath, files: Tree, was: Tree) -> str:
+def _restore(commit: str, folder: PurePosixPath, files: Tree, was: Tree) -> str:
     more = " ".join(_quoted(path) for path in files if path not in was)
     remove = f" && rm {more}" if more else ""
-    return f"put the release back: git checkout {commit[:12]} -- {folder}{remove}"
+    return f"restore the release: git checkout {commit[:12]} -- {folder}{remove}"
 
 
-def _lock_put_back(
+def _restore_lock(
     root: Path, lock: Lock, module: str, version: Version, hashes: set[str] | None = None
 ) -> str:
-    """Find the line of a release in the history of the lock; with one of ``hashes``, if given."""
-    from finbase.project.history import contents
+    """Return how to restore the line of a release; only lines with one of ``hashes``, if any."""
+    from finbase.project.git import contents
 
     release = (module, version)
     for commit, content in contents(root, PATH):
@@ -204,33 +206,33 @@ def _lock_put_back(
             continue
         others = {key: value for key, value in lock.hashes.items() if key != release}
         if {**others, release: earlier.hashes[release]} == dict(earlier.hashes):
-            return f"put the lock back: git checkout {commit[:12]} -- {PATH}"
-        return f"put its line back in {PATH}: {earlier.line(module, version)}"
+            return f"restore the lock: git checkout {commit[:12]} -- {PATH}"
+        return f"restore its line in {PATH}: {earlier.line(module, version)}"
     folder = folder_of(module, version)
-    return f"put both back as they were released: git log --all -- {folder} {PATH}"
+    return f"find the release to restore it: git log --all -- {folder} {PATH}"
 
 
 def _neither(root: Path, lock: Lock, current: Mapping[str, Version]) -> Iterator[Breach]:
-    """Find versions that are neither released nor what the templates are at."""
+    """Yield versions that are neither released nor the version of the templates."""
     for module in _folders(root / "modules"):
-        told_of = released(root, module)
-        there = {
+        in_changelog = released(root, module)
+        on_disk = {
             version for version in map(_version, _folders(root / "modules" / module)) if version
         }
-        for version in sorted(there | told_of):
+        for version in sorted(on_disk | in_changelog):
             if (module, version) in lock or not (
-                version in told_of or current.get(module) != version
+                version in in_changelog or current.get(module) != version
             ):
                 continue
             folder = folder_of(module, version)
-            if version in told_of:
-                out = _lock_put_back(root, lock, module, version)
-                what = f"{folder} is in modules/{module}/CHANGELOG.md, but in no line of {PATH}"
-                yield Breach(folder, what, out)
+            if version in in_changelog:
+                fix = _restore_lock(root, lock, module, version)
+                what = f"{folder} is in modules/{module}/CHANGELOG.md but not in {PATH}"
+                yield Breach(folder, what, fix)
                 continue
-            what = f"{folder} is in no line of {PATH}, and not what the templates are at"
-            out = f"if it was a draft, delete it: rm -r {folder}; if it was released, "
-            yield Breach(folder, what, out + _lock_put_back(root, lock, module, version))
+            what = f"{folder} is not in {PATH}, and the templates have another version"
+            fix = f"if it was a draft, delete it: rm -r {folder}; if it was released, "
+            yield Breach(folder, what, fix + _restore_lock(root, lock, module, version))
 
 
 def _version(name: str) -> Version | None:

@@ -1,7 +1,7 @@
-"""What a release tells: the changelog and the upgrade notes of a module, both for people.
+"""Read and write the changelog and the upgrade notes of a module.
 
-They lie beside the versions, in ``modules/<module>/``. A release adds a section at the top; what
-is there already, and may have been corrected by hand, stays.
+Both files are in ``modules/<module>/``. A release adds a section at the top and keeps the other
+sections, which may have been edited by hand.
 """
 
 from __future__ import annotations
@@ -15,26 +15,40 @@ from typing import TYPE_CHECKING
 
 from finbase.contract.version import Version
 from finbase.errors import FinbaseError
-from finbase.project.files import ProjectFiles, told
+from finbase.project.files import ProjectFiles, wrap_os_errors
 from finbase.source.syntax import INVISIBLE
 
-if TYPE_CHECKING:  # A render reads what is released, and compares nothing.
+if TYPE_CHECKING:  # A render reads the notes, but never compares versions.
     from finbase.release.compatibility import Level, Reason
 
-__all__ = ["UpgradeNote", "fault", "released", "upgrade_notes", "with_release"]
+__all__ = ["ReleaseRequest", "UpgradeNote", "fault", "released", "upgrade_notes", "with_release"]
 
 _VERSION = r"((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*))"
 _SECTION = re.compile(rf"^## From {_VERSION} to {_VERSION}[ \t]*\n", re.MULTILINE | re.ASCII)
 _RELEASE = re.compile(rf"^## {_VERSION} \(", re.MULTILINE | re.ASCII)
 _HEADING = re.compile(r"^## ", re.MULTILINE)
-# What makes more of a line of Markdown than a paragraph.
+# The start of a line that is not a plain paragraph in Markdown.
 _BLOCK = re.compile(r"[#>*+~=`|<_\[-]|\d+(?=[.)])", re.ASCII)
 _MOST_LETTERS = 500
 
 
 @dataclass(frozen=True)
+class ReleaseRequest:
+    """What to release. ``why`` and ``hints`` are sentences for the changelog and the notes.
+
+    A first release has the version in the contract; ``level`` is then ignored.
+    """
+
+    module: str
+    level: Level
+    why: str
+    hints: tuple[str, ...]
+    day: date
+
+
+@dataclass(frozen=True)
 class UpgradeNote:
-    """What has to be known of the step from one release to the next; ``text`` is Markdown."""
+    """The notes for the upgrade from one release to the next; ``text`` is Markdown."""
 
     before: Version
     after: Version
@@ -43,27 +57,24 @@ class UpgradeNote:
 
 def with_release(
     root: Path,
-    module: str,
+    request: ReleaseRequest,
     previous: Version | None,
     version: Version,
-    level: Level,
     reasons: Sequence[Reason],
-    why: str,
-    hints: Sequence[str],
-    day: date,
 ) -> dict[PurePosixPath, bytes]:
-    """Give both files as they are with the release in them."""
+    """Return the new contents of both files, by path, with a section for the release."""
+    module = request.module
     home = PurePosixPath("modules", module)
-    why = _paragraph(why)
-    kind = str(level) if previous else "first release"
-    listed = [f"- {reason.what}." for reason in reasons]
-    entry = [f"## {version} ({kind}, {day.isoformat()})", why, "\n".join(listed)]
+    why = _paragraph(request.why)
+    kind = str(request.level) if previous else "first release"
+    changes = "\n".join(f"- {reason.what}." for reason in reasons)
+    entry = [f"## {version} ({kind}, {request.day.isoformat()})", why, changes]
     texts = {home / "CHANGELOG.md": (f"# Changelog of the module {module}", entry)}
     if previous:
         todo = [f"- {reason.todo}: {reason.what}." for reason in reasons if reason.todo]
-        todo += [f"- {_paragraph(hint)}" for hint in hints]
-        what = "\n".join(todo) or "Nothing has to be done."
-        note = [f"## From {previous} to {version}", why, what]
+        todo += [f"- {_paragraph(hint)}" for hint in request.hints]
+        steps = "\n".join(todo) or "No action is required."
+        note = [f"## From {previous} to {version}", why, steps]
         texts[home / "UPGRADING.md"] = (f"# Upgrading the module {module}", note)
     return {path: _added(_read(root, path), *text).encode() for path, text in texts.items()}
 
@@ -71,49 +82,57 @@ def with_release(
 def upgrade_notes(
     root: Path, module: str, before: Version, after: Version
 ) -> tuple[UpgradeNote, ...]:
-    """Read the notes on every release after one version and up to another, oldest first."""
+    """Return the notes on every release after ``before`` up to ``after``, oldest first."""
     text = _read(root, PurePosixPath("modules", module, "UPGRADING.md"))
-    found = [n for n in _sections(text) if before < n.after <= after]
-    return tuple(sorted(found, key=lambda note: note.after))
+    notes = [note for note in _sections(text) if before < note.after <= after]
+    return tuple(sorted(notes, key=lambda note: note.after))
 
 
 def released(root: Path, module: str) -> frozenset[Version]:
-    """Name the versions that the changelog of a module tells the release of."""
+    """Return the versions that have a section in the changelog of a module."""
     text = _read(root, PurePosixPath("modules", module, "CHANGELOG.md"))
-    return frozenset(Version.parse(found) for found in _RELEASE.findall(text))
+    return frozenset(Version.parse(version) for version in _RELEASE.findall(text))
 
 
 def fault(text: str) -> str:
-    """Say what keeps a text from being a sentence of the notes; nothing where all is well."""
+    """Return why a text cannot be a sentence of the notes, or an empty string.
+
+    >>> fault("one\\ntwo")
+    'it is more than one line'
+    """
     if not text.strip():
         return "it is empty"
     if "\n" in text or "\r" in text:
         return "it is more than one line"
-    if found := INVISIBLE.search(text):
-        return f"the character U+{ord(found[0]):04X} cannot be seen"
+    if match := INVISIBLE.search(text):
+        return f"the character U+{ord(match[0]):04X} is invisible"
     if len(text) > _MOST_LETTERS:
         return f"it is longer than {_MOST_LETTERS} characters"
     return ""
 
 
 def _paragraph(text: str) -> str:
-    """Write a line of text such that Markdown makes nothing else of it than a paragraph."""
+    """Escape a line so that Markdown shows it as a paragraph.
+
+    >>> print(_paragraph("# no heading"), _paragraph("1. no list"))
+    \\# no heading 1\\. no list
+    """
     text = text.strip()
-    begins = _BLOCK.match(text)
-    if not begins:
+    block = _BLOCK.match(text)
+    if not block:
         return text
-    at = begins.end() if begins[0].isdigit() else 0
+    at = block.end() if block[0].isdigit() else 0
     return f"{text[:at]}\\{text[at:]}"
 
 
 def _read(root: Path, path: PurePosixPath) -> str:
-    """Read one of the files; nothing where there is none."""
-    with told("read"):
-        place = ProjectFiles(root).place(path)
-        if not place.exists():
+    """Return the text of a file, or an empty string if it does not exist."""
+    with wrap_os_errors("read"):
+        file = ProjectFiles(root).resolve(path)
+        if not file.exists():
             return ""
         try:
-            return place.read_text(encoding="utf-8")
+            return file.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise FinbaseError(f"{path} is not UTF-8", "save it as UTF-8") from error
 
@@ -126,7 +145,7 @@ def _sections(text: str) -> Iterator[UpgradeNote]:
 
 
 def _added(old: str, title: str, section: Sequence[str]) -> str:
-    """Put a section above the ones that are there."""
+    """Insert a section above the existing ones."""
     old = old if old.strip() else f"{title}\n"
     first = _HEADING.search(old)
     head, rest = (old[: first.start()], old[first.start() :]) if first else (old, "")

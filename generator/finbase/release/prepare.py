@@ -1,7 +1,7 @@
-"""A module's templates → a new released version: its files, its hash, and what to tell its users.
+"""Prepare a release of a module: its files, its hash, its changelog and its upgrade notes.
 
-A version is a promise to those who pin the one before. So both are read as they are shipped and
-compared, and a release that is too small for what changed is refused, each reason with its line.
+The new and the previous version are compared as they are shipped. A release whose level is too
+low for the changes is refused, with the line of each reason.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path, PurePosixPath
 
 from finbase.contract.contract import Contract
@@ -17,12 +16,13 @@ from finbase.contract.lock import PATH, Lock
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.errors import FinbaseError
-from finbase.project.files import ProjectFiles, Tree, told
+from finbase.project.files import ProjectFiles, Tree, wrap_os_errors
 from finbase.project.tree import Step, compare, read_folder
 from finbase.release import notes
 from finbase.release.compatibility import Level, Reason, required, what_changed
 from finbase.release.integrity import before_the_last, folder_hash, folder_of
 from finbase.release.interface import ShippedModule, read_shipped
+from finbase.release.notes import ReleaseRequest
 from finbase.render.editor_schema import pinnable
 from finbase.render.module import render_module
 from finbase.render.project import SCHEMA, render_schema
@@ -34,10 +34,9 @@ _VERSION = re.compile(rb"^version:[ \t]*[^\s#]+", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Release:
-    """A release that can be made, or, where it is too small for what changed, cannot.
+    """A prepared release; it must not be made if ``refused`` is not empty.
 
-    ``previous`` is None for a first release. ``steps`` are for ``tree.apply``: path → content
-    before and after, None where there is no file.
+    ``previous`` is None for a first release. ``steps`` are for ``tree.apply``.
     """
 
     module: str
@@ -49,35 +48,26 @@ class Release:
 
     @property
     def refused(self) -> tuple[Reason, ...]:
-        """The reasons that demand a greater release."""
+        """The reasons that require a higher level."""
         return tuple(reason for reason in self.reasons if reason.level > self.level)
 
     @property
     def needed(self) -> Level:
-        """The smallest release that would do."""
+        """The lowest level that the reasons allow."""
         return required(self.reasons)
 
 
-def prepare(
-    root: Path,
-    registry: Registry,
-    module: str,
-    level: Level,
-    why: str,
-    hints: tuple[str, ...],
-    day: date,
-) -> Release:
-    """Prepare the next release of a module; nothing is written.
+def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
+    """Prepare the next release of a module without writing anything.
 
-    ``why`` is a sentence for the changelog and the upgrade notes, ``hints`` are more of them
-    for the latter. The first release has the version that the contract says; ``level`` does
-    not matter then. Raises ``FinbaseError`` for a module that is not there, or where nothing
-    has changed, or what is released is not as it was released.
+    Raises ``FinbaseError`` for an unknown module, if nothing has changed, and if the previous
+    release is not intact.
     """
+    module, level = request.module, request.level
     if module not in registry.names:
         raise FinbaseError(
-            f"there is no templates/modules/{module}/contract.yaml",
-            f"there are {', '.join(registry.names)}; `finbase new module` begins another",
+            f"templates/modules/{module}/contract.yaml not found",
+            f"name one of {', '.join(registry.names)}, or run `finbase new module {module}`",
         )
     contract = registry.current(module)
     released = registry.lock.released(module)
@@ -94,8 +84,8 @@ def prepare(
         before = _intact(root, registry.lock, module, previous)
         if before == render_module(_at(contract, previous), root / "templates"):
             raise FinbaseError(
-                f"{module} renders as {previous} did, so there is nothing to release",
-                f"change its templates first: templates/modules/{module}/",
+                f"{module} still renders the same as {previous}, so there is nothing to release",
+                f"change templates/modules/{module}/ first",
             )
         reasons = what_changed(_shipped(before), _shipped(rendered))
     modules = pinnable(registry)
@@ -104,7 +94,7 @@ def prepare(
         PATH: lock.text().encode(),
         PurePosixPath("templates/modules", module, "contract.yaml"): contract.source,
         SCHEMA: render_schema({**modules, module: modules[module].with_release(contract)}),
-        **notes.with_release(root, module, previous, version, level, reasons, why, hints, day),
+        **notes.with_release(root, request, previous, version, reasons),
     }
     steps = _written(root, rendered, texts) | _draft(root, registry, module, version)
     return Release(module, version, previous, level, reasons, steps)
@@ -119,20 +109,20 @@ def _next(version: Version, level: Level) -> Version:
 
 
 def _at(contract: Contract, version: Version) -> Contract:
-    """Give the contract with another version, in its text too."""
+    """Return the contract with another version, also in its text."""
     source, count = _VERSION.subn(f"version: {version}".encode(), contract.source, count=1)
     if not count:
         raise FinbaseError(
-            f"{contract.path} has no line that begins with `version:`",
-            f"write `version: {version}` on a line of its own, at its begin",
+            f"{contract.path} has no line that starts with `version:`",
+            f"write `version: {version}` at the start of a line",
         )
-    placed = Contract.parse(source, contract.path)
-    if placed.version != version:
+    changed = Contract.parse(source, contract.path)
+    if changed.version != version:
         raise FinbaseError(
-            f"{contract.path} has another line before its version that looks like it",
-            "put the version before all other lines that begin with `version:`",
+            f"{contract.path} has another line before its version that starts with `version:`",
+            "move the version above the other line",
         )
-    return placed
+    return changed
 
 
 def _shipped(tree: Tree) -> ShippedModule:
@@ -143,14 +133,14 @@ def _shipped(tree: Tree) -> ShippedModule:
 
 
 def _is_free(root: Path, lock: Lock, module: str, version: Version, current: Version) -> None:
-    """Refuse to give a version out twice."""
+    """Refuse a version that may have been released before."""
     folder = folder_of(module, version)
     lost = notes.released(root, module) - {*lock.released(module)}
     if lost or (version != current and (root / folder).exists()):
         which = folder_of(module, min(lost)) if lost else folder
         raise FinbaseError(
-            f"{which} may have been released already, but is in no line of {PATH}",
-            "`finbase render --check` shows the way out",
+            f"{which} may have been released already, but is not in {PATH}",
+            "run `finbase render --check` for the fix",
         )
 
 
@@ -159,8 +149,8 @@ def _intact(root: Path, lock: Lock, module: str, version: Version) -> Tree:
     files = read_folder(root, folder)
     if folder_hash(files, folder) != lock.hashes[module, version]:
         raise FinbaseError(
-            f"{folder} is not as it was released, so nothing can be compared with it",
-            "`finbase render --check` shows the difference and the way out",
+            f"{folder} was changed since its release, so {module} cannot be compared with it",
+            "run `finbase render --check` for the difference and the fix",
         )
     return files
 
@@ -168,19 +158,19 @@ def _intact(root: Path, lock: Lock, module: str, version: Version) -> Tree:
 def _written(
     root: Path, rendered: Tree, texts: Mapping[PurePosixPath, bytes]
 ) -> dict[PurePosixPath, Step]:
-    """List the steps that lead to the files, whatever draft of them is there."""
+    """Return the steps that write the release; an existing draft is overwritten."""
     changes = compare(rendered, root)
     if changes.foreign:
         raise FinbaseError(
-            f"not rendered by finbase: {', '.join(map(str, changes.foreign))}",
+            f"these files were not rendered by finbase: {', '.join(map(str, changes.foreign))}",
             "move them out of the release's folder",
         )
     steps = changes.steps
-    ground = ProjectFiles(root)
-    with told("read"):
+    project = ProjectFiles(root)
+    with wrap_os_errors("read"):
         for path, after in texts.items():
-            place = ground.place(path)
-            before = place.read_bytes() if place.exists() else None
+            file = project.resolve(path)
+            before = file.read_bytes() if file.exists() else None
             if before != after:
                 steps[path] = (before, after)
     return steps
@@ -189,7 +179,7 @@ def _written(
 def _draft(
     root: Path, registry: Registry, module: str, version: Version
 ) -> dict[PurePosixPath, Step]:
-    """List the files of the draft that the release takes the place of."""
+    """Return the steps that delete the draft which the release replaces."""
     draft = registry.current(module).version
     if draft == version or (module, draft) in registry.lock:
         return {}

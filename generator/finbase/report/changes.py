@@ -47,7 +47,7 @@ class ChangesReport:
             "removed": [str(path) for path in self.changes.removed],
             "unchanged": len(self.changes.unchanged),
             "breaches": [
-                {"folder": str(breach.folder), "what": breach.what, "fix": breach.way_out}
+                {"folder": str(breach.folder), "what": breach.what, "fix": breach.fix}
                 for breach in self.breaches
             ],
         }

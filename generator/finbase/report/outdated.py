@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from finbase.report.columns import columns
-from finbase.upgrade.outdated import Outdated
+from finbase.upgrade.pins import Outdated
 
 __all__ = ["OutdatedReport"]
 

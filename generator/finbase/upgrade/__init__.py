@@ -1,1 +1,1 @@
-"""What moving a pin does."""
+"""Find outdated module versions and preview an upgrade."""

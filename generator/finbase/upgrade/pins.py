@@ -1,12 +1,10 @@
-"""The pins of an environment file: which versions they could move to, and the move itself.
-
-A pin is changed in the text, so comments and layout stay as they are.
-"""
+"""Find outdated pins of environments, and change pins in the text of an environment file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
@@ -14,19 +12,59 @@ from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
 from finbase.source.document import Document, parse
 
-__all__ = ["newer", "with_pins"]
+__all__ = ["Outdated", "newer", "outdated", "with_pins"]
 
 _SCALAR = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,#}\]]+")
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """A pin that has newer releases.
+
+    ``compatible`` is the newest release of the same major version; it equals ``pinned`` if only
+    other major versions are newer. ``path`` and ``line`` locate the pin.
+    """
+
+    environment: str
+    module: str
+    pinned: Version
+    compatible: Version
+    newest: Version
+    path: str
+    line: int
+
+
+def outdated(environments: Iterable[Environment], registry: Registry) -> Iterator[Outdated]:
+    """Yield the outdated pins, by environment and in the order of its modules.
+
+    Drafts do not count. Raises ``InputError`` for an invalid lock.
+    """
+    for environment in environments:
+        for use in environment.modules:
+            released = registry.lock.released(use.name)
+            releases = [version for version in released if version > use.version]
+            if not releases:
+                continue
+            same_major = [v for v in releases if v.major == use.version.major]
+            line, _ = environment.document.position(("modules", use.name, "version"))
+            yield Outdated(
+                environment=environment.name,
+                module=use.name,
+                pinned=use.version,
+                compatible=max(same_major, default=use.version),
+                newest=max(releases),
+                path=environment.document.path,
+                line=line,
+            )
 
 
 def newer(
     environment: Environment, registry: Registry, module: str = "", version: Version | None = None
 ) -> dict[str, Version]:
-    """Say which pins would move, and where to: to the newest release, or to ``version``.
+    """Return the pins to change: module → the newest release, or ``version``.
 
-    Without ``module`` these are all pins that a newer release has followed. Raises
-    ``FinbaseError`` for a module that the environment does not have, and for a version that
-    is not there or not newer.
+    Without ``module``, returns all outdated pins. Raises ``FinbaseError`` for a module that the
+    environment does not use, and for a version that does not exist or is not newer.
     """
     pinned = {use.name: use.version for use in environment.modules}
     if not module:
@@ -34,29 +72,35 @@ def newer(
         return {name: v for name in pinned for v in newest[name] if v > pinned[name]}
     if module not in pinned:
         raise FinbaseError(
-            f"{environment.name} has no module {module}", f"it has {', '.join(sorted(pinned))}"
+            f"{environment.name} does not use the module {module}",
+            f"it uses {', '.join(sorted(pinned))}",
         )
     released = registry.lock.released(module)
     if version is None:
         return {module: released[-1]} if released and released[-1] > pinned[module] else {}
-    there = registry.versions(module)
-    if version not in there:
+    available = registry.versions(module)
+    if version not in available:
         raise FinbaseError(
-            f"there is no {module} {version}", f"there are {', '.join(map(str, there))}"
+            f"{module} {version} does not exist", f"available: {', '.join(map(str, available))}"
         )
     if version <= pinned[module]:
         raise FinbaseError(
-            f"{environment.name} is at {module} {pinned[module]} already",
-            f"to go back, write the older version into {environment.document.path} yourself",
+            f"{environment.name} already pins {module} {pinned[module]}",
+            f"to downgrade, edit {environment.document.path}",
         )
     return {module: version}
 
 
 def with_pins(document: Document, text: str, pins: Mapping[str, Version]) -> str:
-    """Give the text of an environment file with other versions of some modules, nothing else.
+    """Return the text of an environment file with other versions of some modules.
 
-    ``document`` is what was read from the text. Raises ``FinbaseError`` where the text has
-    the pin in a form that cannot be changed safely.
+    Comments and layout stay unchanged. ``document`` is the parsed text. Raises ``FinbaseError``
+    if a pin is written in a form that cannot be changed safely.
+
+    >>> text = "modules:\\n  cache: {version: 1.0.0} # sessions\\n"
+    >>> document = parse("test.yaml", text.encode())
+    >>> print(with_pins(document, text, {"cache": Version(1, 1, 0)}).splitlines()[1])
+      cache: {version: 1.1.0} # sessions
     """
     lines = text.splitlines(keepends=True)
     for module, version in pins.items():
@@ -72,7 +116,7 @@ def with_pins(document: Document, text: str, pins: Mapping[str, Version]) -> str
         wanted["modules"][module] = {**wanted["modules"][module], "version": str(version)}
     if parse(document.path, changed.encode()).value != wanted:
         raise FinbaseError(
-            f"{document.path} has a pin in a form that cannot be changed without a risk",
-            f"write {', '.join(f'{m}: version: {v}' for m, v in pins.items())} yourself",
+            f"{document.path} has a pin in a form that cannot be changed safely",
+            f"edit it: {', '.join(f'{m}: version: {v}' for m, v in pins.items())}",
         )
     return changed

@@ -1,7 +1,7 @@
-"""What moving the pins of an environment to newer releases does, before anything is written.
+"""Preview the upgrade of an environment's pins.
 
-The environment is validated and rendered with the old and with the new pins, and both stacks are
-planned offline; nothing of the project is touched.
+The environment is validated and rendered with the old and the new pins in a scratch folder, and
+both stacks are planned offline. The project is not changed.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ __all__ = ["InputChange", "ModuleUpgrade", "Upgrade", "preview", "steps"]
 
 @dataclass(frozen=True)
 class InputChange:
-    """An input that is new, gone, or has another default; defaults as JSON, empty for none.
+    """An input that is new, removed, or has another default; defaults as JSON, empty if none.
 
-    ``given`` says that the environment gives it, so that its default does not matter.
+    ``given`` is True if the environment sets the input, so that its default does not matter.
     """
 
     name: str
@@ -53,7 +53,7 @@ class InputChange:
 
 @dataclass(frozen=True)
 class ModuleUpgrade:
-    """One pin that moves, with the notes of all releases in between."""
+    """One changed pin, with the notes of all releases in between."""
 
     name: str
     before: Version
@@ -64,11 +64,11 @@ class ModuleUpgrade:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """All that an upgrade does.
+    """Everything that an upgrade changes.
 
-    ``problems`` are what is wrong with the environment file at the new versions; then there is
-    no ``after`` and nothing was planned. ``original`` is the file that all of this is about,
-    ``text`` is that with the new pins.
+    ``problems`` are the errors of the environment file at the new versions; if there are any,
+    ``after`` is None and nothing was planned. ``original`` is the content of the file, ``text``
+    the content with the new pins.
     """
 
     before: Environment
@@ -81,7 +81,7 @@ class Upgrade:
 
     @property
     def losses(self) -> tuple[Effect, ...]:
-        """What would be destroyed or replaced with something in it."""
+        """The effects that destroy or replace a resource that holds data."""
         return tuple(effect for effect in self.effects if effect.loses)
 
 
@@ -93,10 +93,10 @@ def preview(
     terraform: Terraform,
     progress: Watch = unwatched,
 ) -> Upgrade:
-    """Find out what the new ``pins`` do to an environment; nothing is written to the project.
+    """Plan an environment with its old and its new ``pins``.
 
-    ``progress`` is told of the two plans that are made. Raises ``TerraformError`` where a stack
-    cannot be planned, and ``FinbaseError`` for a version whose files are not there.
+    ``progress`` receives the start and the end of both plans. Raises ``TerraformError`` if a
+    stack cannot be planned, and ``FinbaseError`` if the files of a version are missing.
     """
     path = root / environment.document.path
     original = path.read_bytes()
@@ -110,39 +110,41 @@ def preview(
         return Upgrade(environment, None, original, text, modules, (), error.diagnostics)
     planned, planned_after = _plans(root, registry, (environment, after), terraform, progress)
     moved = {
-        f"module.{label(use, instance)}.{one}": f"module.{label(use, instance)}.{other}"
+        f"module.{label(use, instance)}.{old}": f"module.{label(use, instance)}.{new}"
         for use in after.modules
         if use.name in pins
-        for one, other in read_interface(_files(root, registry, use.contract)).moved.items()
+        for old, new in read_interface(_files(root, registry, use.contract)).moved.items()
         for instance in use.instances
     }
-    found = effects(planned, planned_after, moved)
-    return Upgrade(environment, after, original, text, modules, found)
+    changes = effects(planned, planned_after, moved)
+    return Upgrade(environment, after, original, text, modules, changes)
 
 
 def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPath, Step]:
-    """Give all that the upgrade writes, for ``tree.apply``: the file, its stack, and drafts.
+    """Return what the upgrade writes, for ``tree.apply``: the file, its stack, and drafts.
 
-    Raises ``FinbaseError`` where the file does not fit the new versions or was changed since the
-    preview, or the project is not as it was rendered and released.
+    Raises ``FinbaseError`` if the file is invalid at the new versions or was changed since the
+    preview, if a release was changed, and if files would be lost.
     """
     if upgrade.after is None:
         raise InputError(upgrade.problems)
     rendered = render_project((upgrade.after,), registry, root)
     if verify(root, registry, rendered):
         raise FinbaseError(
-            "a release is not as it was released", "`finbase render --check` names the way out"
+            "a release was changed, so nothing is written",
+            "run `finbase render --check` for the fix",
         )
     changes = compare(rendered, root)
     if changes.foreign:
         raise FinbaseError(
-            f"not rendered by finbase: {', '.join(map(str, changes.foreign))}",
+            f"these files were not rendered by finbase: {', '.join(map(str, changes.foreign))}",
             "move them out of the rendered folders",
         )
     path = PurePosixPath(upgrade.before.document.path)
     if (root / path).read_bytes() != upgrade.original:
         raise FinbaseError(
-            f"{path} was changed in the meantime, so nothing is written", "upgrade it again"
+            f"{path} was changed during the preview, so nothing is written",
+            "run the upgrade again",
         )
     return {**changes.steps, path: (upgrade.original, upgrade.text)}
 
@@ -152,7 +154,7 @@ def _module(
 ) -> ModuleUpgrade:
     if use is None:
         raise FinbaseError(
-            "a pin can only be moved where there is one", "put the module into the file first"
+            "the environment does not use the module", "add the module to the file first"
         )
     return ModuleUpgrade(
         use.name,
@@ -173,11 +175,11 @@ def _inputs(use: ModuleUse, after: Contract) -> Iterator[InputChange]:
             for inputs in (old, new)
         )
         if name not in old:
-            yield InputChange(name, "new" if now else "new, to be given", "", now, given)
+            yield InputChange(name, "new" if now else "new, required", "", now, given)
         elif name not in new:
-            yield InputChange(name, "gone", before, "", given)
+            yield InputChange(name, "removed", before, "", given)
         elif before != now:
-            yield InputChange(name, "another default" if now else "to be given", before, now, given)
+            yield InputChange(name, "new default" if now else "now required", before, now, given)
 
 
 def _plans(
@@ -187,7 +189,7 @@ def _plans(
     terraform: Terraform,
     progress: Watch,
 ) -> list[Any]:
-    """Plan both stacks, each in a project of its own that holds only what it needs."""
+    """Plan both stacks, each in a scratch project with only the files that it needs."""
     with (
         tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
         ThreadPoolExecutor(max_workers=2) as pool,
@@ -214,13 +216,14 @@ def _plans(
 
 
 def _files(root: Path, registry: Registry, contract: Contract) -> Tree:
-    """Read a version of a module as it lies there; a draft is rendered."""
+    """Return the files of a version of a module from disk, or render them if it is a draft."""
     if (contract.name, contract.version) not in registry.lock:
         return render_module(contract, root / "templates")
     folder = folder_of(contract.name, contract.version)
     files = read_folder(root, folder)
     if not files:
         raise FinbaseError(
-            f"{folder} is released, and gone", "`finbase render --check` names the way out"
+            f"{folder} was released but its files are missing",
+            "run `finbase render --check` for the fix",
         )
     return files
