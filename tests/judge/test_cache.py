@@ -133,13 +133,9 @@ def machine(
     monkeypatch.setattr(checking, "find_terraform", lambda: made.terraform)
     monkeypatch.setattr(checking, "find_provider", lambda _: Installation((made.mirror,)))
 
-    def initialise(_: object, tree: Any) -> Path:
+    def initialise(_: object, tree: Any, **__: object) -> None:
         made.planned.append(tree.folder.name)
         made.on_plan()
-        return Path()
-
-    def run(_: object, __: object, ___: object, command: str, *____: str) -> bytes:
-        return PLAN if command == "show" else b""
 
     def judge(_: bytes, features: Path, environment: str, processes: object) -> Verdict:
         assert processes
@@ -148,7 +144,7 @@ def machine(
         return judged(environment)
 
     monkeypatch.setattr(workspace.Workspace, "_initialise", initialise)
-    monkeypatch.setattr(workspace.Workspace, "_run", run)
+    monkeypatch.setattr(workspace.Workspace, "_plan_warm", lambda *_: PLAN)
     read = compliance.read_on_one_line
     monkeypatch.setattr(
         compliance, "read_on_one_line", lambda p: p if isinstance(p, bytes) else read(p)
