@@ -178,7 +178,7 @@ def test_new_environment_from_contracts(project: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "from the contracts' examples" in result.output
     path = project / "environments" / "first.yaml"
-    assert path.read_text().startswith(f"{SCHEMA}# first: say here what it is for.\n")
+    assert path.read_text().startswith(f"{SCHEMA}# first: describe its purpose here.\n")
     assert "bucket: ledger-first-terraform-state" in path.read_text()
     registry = Registry(project)
     environment = load(path, registry, project)
