@@ -169,7 +169,7 @@ def test_the_same_gives_the_same(production: Sources, whole: str) -> None:
 # Content
 
 
-def test_the_verdict_is_told_at_once(production: Sources, whole: str) -> None:
+def test_report_verdict(production: Sources, whole: str) -> None:
     assert "Controls fail. staging: 17 of 19 controls pass, 2 scenarios failed." in (
         Page(whole).text
     )
@@ -178,7 +178,7 @@ def test_the_verdict_is_told_at_once(production: Sources, whole: str) -> None:
     assert "PRESENT" not in fine
 
 
-def test_each_failure_is_told_for_each_environment(whole: str) -> None:
+def test_report_all_controls(whole: str) -> None:
     page = Page(whole)
     labels = [a["aria-label"] for a in page.all("a") if "aria-label" in a]
     for failure in FAILURES:
@@ -190,7 +190,7 @@ def test_each_failure_is_told_for_each_environment(whole: str) -> None:
     assert len([a for a in page.all("details") if "open" in a]) == 2
 
 
-def test_a_finding_has_what_was_demanded_seen_and_written(whole: str) -> None:
+def test_report_finding_content(whole: str) -> None:
     text = whole[whole.index('id="production-F04a"') : whole.index('id="production-F10"')]
     shown = Page(f"<div>{text[text.index('>') + 1 : text.index('</article>')]}</div>")
     assert "Then every primary sets performance_insights_enabled to true" in shown.text
@@ -204,12 +204,12 @@ def test_a_finding_has_what_was_demanded_seen_and_written(whole: str) -> None:
     }
 
 
-def test_a_plan_that_was_handed_in_is_told_from_one_that_was_made(production: Sources) -> None:
+def test_report_supplied_plan(production: Sources) -> None:
     subject = Subject(verdict("production"), picture(), production)
-    assert "handed in" not in render(subject)
-    assert "those that the project has now" in render(replace(subject, given=True))
+    assert "the user supplied it" not in render(subject)
+    assert "the files that the project has now" in render(replace(subject, given=True))
     unknown = replace(subject, given=True, sources=None)
-    assert "which files are behind it is not known" in render(unknown)
+    assert "The files behind it are unknown" in render(unknown)
 
 
 def test_pci_is_never_claimed_to_be_met(whole: str) -> None:
@@ -231,14 +231,14 @@ def test_every_requirement_has_a_subject() -> None:
     assert list(pci.SUBJECTS) == sorted(pci.SUBJECTS, key=pci.order)
 
 
-def test_the_proof_is_shown(whole: str) -> None:
+def test_report_proof(whole: str) -> None:
     page = Page(whole)
-    assert "2 of 19 failures were put back into the rendered stack, each alone" in page.text
-    assert page.text.count("not put back") == len(FAILURES) - 2
-    assert "1 of 2 mutations made exactly its own scenarios fail" in page.text
+    assert "The failures of 2 of 19 controls were introduced into the rendered stack" in page.text
+    assert page.text.count("not tested") == len(FAILURES) - 2
+    assert "1 of 2 changes made exactly the right scenarios fail" in page.text
     assert "F01 F10" in page.text
     assert "missed" in page.text
-    assert "No proof matrix is part of this report" not in page.text
+    assert "This report contains no proof matrix" not in page.text
 
 
 @pytest.mark.parametrize(
@@ -450,4 +450,4 @@ def test_the_report_of_an_environment(tmp_path: Path) -> None:
     assert done.returncode == 0
     text = Page(report.read_text(encoding="utf-8")).text
     assert "All 19 controls of the catalogue pass in development." in text
-    assert "handed in" not in text
+    assert "the user supplied it" not in text

@@ -1,8 +1,8 @@
-"""A saved plan against the stack that it is said to be of.
+"""Check that a saved plan was made from the files of a stack.
 
-An apply follows what is in the plan and reads no file of the stack, so that all of it has to be
-what lies in the project. That the state is still the one that was planned on, Terraform itself
-sees to, by its lineage and serial.
+An apply follows the plan and reads no file of the stack, so the configuration in the plan must be
+the files of the project. Terraform itself checks that the state has not changed since, by its
+lineage and serial.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _AS_WHOM = frozenset(
         "token",
     }
 )
-"""As whom the state is read, not which state: ``-backend-config`` may add these."""
+"""Credentials for the state, which ``-backend-config`` may add."""
 
 
 def verify(plan: Path, stack: Path, called: Path) -> None:
-    """Refuse a plan that is not of the stack as it lies there, on its own backend.
+    """Refuse a plan that was not made from the files of a stack, on its own backend.
 
-    Raises ``FinbaseError`` that names the first difference, and whose plan it is; ``called`` is
-    how the user knows the plan.
+    ``called`` is the name that the user gave to the plan. Raises ``FinbaseError`` with the first
+    difference.
     """
     try:
         read = read_plan_file(plan.read_bytes())
@@ -71,9 +71,9 @@ def verify(plan: Path, stack: Path, called: Path) -> None:
 
 
 def _differences(read: PlanFile, stack: Path) -> Iterator[str]:
-    """What was planned and does not lie there, and what lies there and was not planned.
+    """Yield each difference between the planned files and the files on disk.
 
-    Two modules may be of one folder, so each is compared by itself.
+    Two modules may share a folder, so each is compared separately.
     """
     for module in read.modules.values():
         meant = os.path.normpath(_meant(module.key, read))
@@ -84,7 +84,7 @@ def _differences(read: PlanFile, stack: Path) -> Iterator[str]:
         there = {
             path.name: path
             for path in [*folder.glob("*.tf"), *folder.glob("*.tf.json")]
-            if not path.name.startswith(".")  # Terraform reads none that is hidden.
+            if not path.name.startswith(".")  # Terraform ignores hidden files.
         }
         for name in sorted(module.files.keys() | there.keys()):
             if name not in there or module.files.get(name) != there[name].read_bytes():
@@ -93,7 +93,7 @@ def _differences(read: PlanFile, stack: Path) -> Iterator[str]:
 
 
 def _meant(key: str, read: PlanFile) -> str:
-    """The folder that a module has by its source; one from elsewhere is where Terraform put it."""
+    """Return the folder that a module's source names, or where Terraform downloaded it."""
     module = read.modules[key]
     if not key:
         return "."
@@ -104,7 +104,7 @@ def _meant(key: str, read: PlanFile) -> str:
 
 
 def _environment(read: PlanFile) -> str:
-    """The name that the root module of a plan gives itself; empty where it gives none."""
+    """Return the environment that the root module of a plan names, or an empty string."""
     main = read.modules[""].files.get("main.tf", b"").decode(errors="replace")
     for block in scan(main).blocks:
         if block.type == "locals" and "environment" in block.attributes:
@@ -113,7 +113,7 @@ def _environment(read: PlanFile) -> str:
 
 
 def _elsewhere(read: PlanFile, file: Path) -> Iterator[str]:
-    """In what the backend of a plan is not the one of a file."""
+    """Yield each setting in which the plan's backend differs from ``backend.tf``."""
     kind, settings = _written(file)
     if read.backend.type != kind:
         yield f"its backend is {read.backend.type}, not {kind}"
@@ -126,7 +126,7 @@ def _elsewhere(read: PlanFile, file: Path) -> Iterator[str]:
 
 
 def _written(file: Path) -> tuple[str, Mapping[str, Any]]:
-    """The backend of a stack as its file has it: type and settings."""
+    """Return the type and the settings of the backend in a file."""
     import hcl2
     from lark.exceptions import LarkError
 
@@ -143,7 +143,7 @@ def _written(file: Path) -> tuple[str, Mapping[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as python-hcl2 gives it, without its quotes, marks, comments and what is null."""
+    """Return a value of python-hcl2 without quotes, marks, comments and null values."""
     if isinstance(value, str):
         return _unquoted(value)
     if isinstance(value, dict):
@@ -162,11 +162,11 @@ def _unquoted(text: str) -> str:
     try:
         return str(json.loads(text)).replace("$${", "${").replace("%%{", "%{")
     except ValueError:
-        return text  # A bare name, or a form that is no backend's: then it is a difference.
+        return text  # An expression, which no backend setting can be: it counts as a difference.
 
 
 def _comparable(value: Any) -> Any:
-    """A value as text: a backend takes ``"3"`` for 3, and what lists hold is a set to it."""
+    """Return a value as text: a backend treats ``"3"`` and 3 alike, and lists as sets."""
     if isinstance(value, dict):
         return {name: _comparable(each) for name, each in value.items()}
     if isinstance(value, list):

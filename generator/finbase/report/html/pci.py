@@ -1,6 +1,6 @@
-"""PCI DSS v4.0.1: what the requirements of the catalogue are about, and what no plan can show.
+"""PCI DSS v4.0.1: short descriptions of requirements, and what no plan can show.
 
-The subjects are finbase's own words, short and not the standard's; its text is what binds.
+The descriptions are finbase's own summaries. Only the text of the standard is binding.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["BEYOND", "SUBJECTS", "Beyond", "Subject", "order"]
 
 @dataclass(frozen=True)
 class Subject:
-    """A requirement: what it is about, and what remains to be shown beside the plan."""
+    """A requirement: a summary, and what remains to be shown apart from the plan."""
 
     about: str
     remains: str
@@ -21,7 +21,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Beyond:
-    """What a plan has no part in: the requirements, and what they ask of people."""
+    """Requirements that no plan can support, and what they require of people."""
 
     numbers: str
     what: str
@@ -42,14 +42,14 @@ SUBJECTS: Final[dict[str, Subject]] = {
     ),
     "1.4.5": Subject(
         "Internal addresses and routing are disclosed to nobody without authorisation",
-        "What documents, logs and partners are told",
+        "What documents and logs contain, and what partners receive",
     ),
     "2.2.1": Subject(
         "Components are configured by a standard that is kept up to date",
         "The standard as a document, and components outside of this stack",
     ),
     "2.2.4": Subject(
-        "Only necessary services, functions and components are there",
+        "Only necessary services, functions and components are present",
         "What runs in the applications and in other stacks of the account",
     ),
     "2.2.7": Subject(
@@ -75,7 +75,7 @@ SUBJECTS: Final[dict[str, Subject]] = {
     ),
     "6.5.1": Subject(
         "Changes follow a procedure: documented, approved, tested, reversible",
-        "Approval, test of the running system, and the way back, for each change",
+        "Approval, a test of the running system, and a rollback plan, for each change",
     ),
     "7.2.5": Subject(
         "Accounts of applications and systems have the least privileges that they need",
@@ -103,12 +103,12 @@ SUBJECTS: Final[dict[str, Subject]] = {
         "The inventory itself; tags and descriptions only feed it",
     ),
 }
-"""Every requirement that a failure or a scenario names."""
+"""Every requirement that a control or a scenario names."""
 
 BEYOND: Final = (
     Beyond(
         "3.5.1.2",
-        "Encrypted storage protects lost disks. Whoever may query the database reads clear text: "
+        "Encrypted storage protects lost disks. Users who query the database read clear text: "
         "PAN needs protection by the application.",
     ),
     Beyond(
@@ -123,16 +123,15 @@ BEYOND: Final = (
         "Twelve months of logs, three at hand. The modules set a retention, but no scenario of the "
         "catalogue judges it.",
     ),
-    Beyond("11.3, 11.4", "Vulnerability scans and penetration tests run against what runs."),
+    Beyond("11.3, 11.4", "Vulnerability scans and penetration tests run against running systems."),
     Beyond(
         "11.5.2, 1.2.2",
-        "A plan says what will be built, not what has been changed by hand since. Drift is "
-        "looked for in the account.",
+        "A plan shows what will be built, not later changes by hand. Detect drift in the account.",
     ),
     Beyond("12.3.1, 12.10", "Risk analyses and an incident plan exist and are exercised."),
 )
 
 
 def order(number: str) -> tuple[int, ...]:
-    """Return what requirements are sorted by: ``10.2.1`` comes after ``2.2.7``."""
+    """Return the sort key of a requirement: ``10.2.1`` comes after ``2.2.7``."""
     return tuple(int(part) for part in number.split("."))
