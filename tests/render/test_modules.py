@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,14 @@ def test_every_output_is_described(module: Path) -> None:
         assert output.description.endswith("."), output.name
 
 
-def test_the_rotation_archive_is_packed_from_the_sources_beside_it() -> None:
-    module = ROOT / "modules" / "secret" / "1.0.0"
+def pinned_secret(stack: Path) -> Path:
+    """Return the release of the module ``secret`` that an environment pins."""
+    (version,) = re.findall(r'"../../modules/secret/([^"]+)"', (stack / "main.tf").read_text())
+    return ROOT / "modules" / "secret" / str(version)
+
+
+@pytest.mark.parametrize("module", sorted({*map(pinned_secret, STACKS)}), ids=named)
+def test_rotation_archive_equals_sources(module: Path) -> None:
     folder = module / "rotation"
     sources = [*folder.glob("*.py"), *folder.glob("ca/*.pem")]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sources}
@@ -100,9 +107,9 @@ def test_the_rotation_archive_is_packed_from_the_sources_beside_it() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS, ids=named)
-def test_every_region_has_the_roots_its_databases_are_signed_by(stack: Path) -> None:
+def test_rotation_has_roots_of_region(stack: Path) -> None:
     region = yaml.safe_load(stack.with_suffix(".yaml").read_text())["region"]
-    roots = ROOT / "modules" / "secret" / "1.0.0" / "rotation" / "ca" / f"{region}.pem"
+    roots = pinned_secret(stack) / "rotation" / "ca" / f"{region}.pem"
     assert roots.read_text().count("BEGIN CERTIFICATE") == 3
 
 
