@@ -53,9 +53,9 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
                 sys.stdout.flush()
                 note(f"account {account_id} at {served.url}, log {served.log}; Ctrl-C ends it")
                 os.waitid(os.P_PID, served.pid, os.WEXITED | os.WNOWAIT)
-                raise server.SandboxError("the local AWS has ended by itself")
+                raise server.SandboxError("the local AWS ended unexpectedly")
         except KeyboardInterrupt:
-            note("\nthe local AWS has ended; nothing of it is left")
+            note("\nthe local AWS was stopped and its files were removed")
 
 
 def _stands_in_for(project: Path | None, environment: str) -> tuple[str, str]:
