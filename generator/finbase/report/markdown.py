@@ -15,7 +15,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool =
     >>> print(table(("key", "type"), [("name", "string | null")]))
     | key | type |
     |---|---|
-    | name | string \\\\| null |
+    | name | string \\| null |
     """
     rule = "|---|" + ("---:|" if numbers else "---|") * (len(head) - 1)
     return "\n".join([_row(head), rule, *map(_row, rows)])
