@@ -1,4 +1,4 @@
-"""Moved from commands.shared."""
+"""Options that several commands have, and the exit code of a finding."""
 
 from __future__ import annotations
 
@@ -12,41 +12,53 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-__all__ = ["FOUND", "Command", "OutputFile", "jobs_option", "json_option", "refuse_same"]
+__all__ = [
+    "FOUND",
+    "Command",
+    "OutputFile",
+    "accept_data_loss_option",
+    "jobs_option",
+    "json_option",
+    "refuse_same",
+]
 
 
 Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
 
 
 FOUND = 1
+"""The exit code of a command that found something wrong."""
+
+_BYTES_PER_PLAN = 1_000_000_000  # Terraform and its provider take up to 1 GB of memory.
 
 
-_MEMORY_OF_A_PLAN = 1_000_000_000
-
-
-def _at_once() -> int:
-    """Say how many plans this machine can make at a time: each is a processor's work."""
+def _default_jobs() -> int:
+    """Return how many plans fit this machine: one per processor and GB of memory."""
     affinity = getattr(os, "sched_getaffinity", None)
     processors = len(affinity(0)) if affinity else os.cpu_count() or 1
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return processors
-    return max(1, min(processors, memory // _MEMORY_OF_A_PLAN))
+    return max(1, min(processors, memory // _BYTES_PER_PLAN))
 
 
 jobs_option = click.option(
     "--jobs",
     metavar="N",
     type=click.IntRange(min=1),
-    default=_at_once,
-    show_default="one for each processor, where there is 1 GB of memory for each",
-    help="Plans at a time.",
+    default=_default_jobs,
+    show_default="one per processor, if each has 1 GB of memory",
+    help="Make at most N plans at a time.",
+)
+
+accept_data_loss_option = click.option(
+    "--accept-data-loss", is_flag=True, help="Continue even if data would be lost."
 )
 
 
 class OutputFile(click.File):
-    """A file that is opened where it is written at last; where it cannot be is told at once."""
+    """A file that is opened at the first write, but checked for write access at once."""
 
     def __init__(self) -> None:
         super().__init__("wb")
@@ -56,25 +68,25 @@ class OutputFile(click.File):
         if isinstance(value, str) and value != "-":
             path = Path(value)
             if not path.parent.is_dir():
-                self.fail(f"there is no folder {str(path.parent)!r}", param, ctx)
+                self.fail(f"folder {str(path.parent)!r} does not exist", param, ctx)
             if path.is_dir():
                 self.fail(f"{value!r} is a folder", param, ctx)
             if not os.access(path if path.exists() else path.parent, os.W_OK):
-                self.fail(f"{value!r} may not be written to", param, ctx)
+                self.fail(f"{value!r} is not writable", param, ctx)
         return super().convert(value, param, ctx)
 
 
 def refuse_same(*files: BinaryIO | None) -> None:
-    """Refuse to write two things to one file, of which the second would take the first's place."""
+    """Refuse to write two documents to one file, because the second would replace the first."""
     names = [file.name for file in files if file is not None]
     for name in names:
         if names.count(name) > 1:
-            shown = "standard output" if name == "<stdout>" else name
-            raise click.UsageError(f"{shown} can hold one of them, so name another file")
+            target = "standard output" if name == "<stdout>" else name
+            raise click.UsageError(f"{target} can take only one document; choose different files")
 
 
-def json_option(what: str) -> Callable[[Command], Command]:
-    """Let a command write what it found as JSON, to a file or to standard output."""
+def json_option(content: str) -> Callable[[Command], Command]:
+    """Return the option ``--json FILE``; ``content`` is what the help says is written."""
     return click.option(
-        "--json", "json_file", metavar="FILE", type=OutputFile(), help=f"Write {what} as JSON."
+        "--json", "json_file", metavar="FILE", type=OutputFile(), help=f"Write {content} as JSON."
     )

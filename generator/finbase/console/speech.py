@@ -1,7 +1,7 @@
-"""How commands speak: how much, in colour or not, and what long work is at.
+"""Print for people: how much, in which colours, and the progress of long work.
 
-Standard output is for answers, standard error for all else. ``--quiet`` holds back everything
-but errors, what is wrong, and answers; ``--verbose`` adds what the core writes to its logs.
+Answers go to standard output and everything else to standard error. ``--quiet`` prints only errors,
+findings and requested answers; ``--verbose`` adds the log of every program that is run.
 """
 
 from __future__ import annotations
@@ -9,32 +9,56 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, TypeAlias
 
 import click
 
-from finbase.console import line as live
+from finbase.console import line
 
 if TYPE_CHECKING:
     from finbase.system.progress import Watch
 
 __all__ = [
+    "DIFF",
+    "ERROR",
+    "FAIL",
+    "PASS",
+    "WARN",
+    "Looks",
     "add_verbosity_options",
     "coloured",
     "echo",
+    "error",
     "is_quiet",
     "is_verbose",
     "note",
     "output_stream",
+    "paint",
     "progress",
     "redirect_to_devnull",
     "say",
     "terminal_width",
 ]
 
+Looks: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Regular expression → arguments of ``click.style`` for the text that it matches."""
+
+# Colour marks the outcome, the same in every command.
+PASS: Final = {"fg": "green", "bold": True}
+WARN: Final = {"fg": "yellow", "bold": True}
+FAIL: Final = {"fg": "red", "bold": True}
+ERROR: Final[Looks] = {r"^    hint:": {"fg": "cyan"}, r"^(?=\S).+": FAIL}
+DIFF: Final[Looks] = {
+    r"^(?:---|\+\+\+) .*": {"bold": True},
+    r"^@@.*": {"fg": "cyan"},
+    r"^-.*": {"fg": "red"},
+    r"^\+.*": {"fg": "green"},
+}
+_NOTE: Final[Looks] = {r"^    hint:": {"fg": "cyan"}, r"\bnote:": WARN}
 _QUIET, _VERBOSE = "finbase.quiet", "finbase.verbose"
 
 
@@ -42,12 +66,12 @@ _QUIET, _VERBOSE = "finbase.quiet", "finbase.verbose"
 
 
 def add_verbosity_options(command: click.Command) -> click.Command:
-    """Give a command, and all below it, ``--quiet`` and ``--verbose``; once is as good as twice."""
+    """Add ``--quiet`` and ``--verbose`` to a command and its subcommands, unless they have them."""
     if not any(parameter.name == "quiet" for parameter in command.params):
         command.params += _options()
     if isinstance(command, click.Group):
-        for below in command.commands.values():
-            add_verbosity_options(below)
+        for subcommand in command.commands.values():
+            add_verbosity_options(subcommand)
     return command
 
 
@@ -58,14 +82,14 @@ def _options() -> list[click.Parameter]:
             is_flag=True,
             expose_value=False,
             callback=_be_quiet,
-            help="Tell only what is wrong, and what was asked for.",
+            help="Print only errors, findings and the requested output.",
         ),
         click.Option(
             ["-v", "--verbose"],
             is_flag=True,
             expose_value=False,
             callback=_be_verbose,
-            help="Tell each program that is run, with its time and folder.",
+            help="Print each program that is run, with its duration and folder.",
         ),
     ]
 
@@ -73,106 +97,136 @@ def _options() -> list[click.Parameter]:
 def _be_quiet(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001
     if value:
         ctx.meta[_QUIET] = True
-        _at_odds(ctx)
+        _refuse_both(ctx)
 
 
 def _be_verbose(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001
     if value and not ctx.meta.get(_VERBOSE) and not ctx.resilient_parsing:
         ctx.meta[_VERBOSE] = True
-        _at_odds(ctx)
-        _tell_logs(ctx)
+        _refuse_both(ctx)
+        _print_log(ctx)
 
 
-def _at_odds(ctx: click.Context) -> None:
+def _refuse_both(ctx: click.Context) -> None:
     if ctx.meta.get(_QUIET) and ctx.meta.get(_VERBOSE) and not ctx.resilient_parsing:
-        raise click.UsageError("--quiet and --verbose cannot both be", ctx)
+        raise click.UsageError("--quiet and --verbose are mutually exclusive", ctx)
 
 
-def _tell_logs(ctx: click.Context) -> None:
+def _print_log(ctx: click.Context) -> None:
+    """Print the log of finbase until the command ends."""
     import logging
 
-    class Teller(logging.Handler):
+    class Printer(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             echo(self.format(record), err=True)
 
-    logger, teller = logging.getLogger("finbase"), Teller()
+    logger, printer = logging.getLogger("finbase"), Printer()
     level = logger.level
-    logger.addHandler(teller)
+    logger.addHandler(printer)
     logger.setLevel(logging.DEBUG)
 
     def stop() -> None:
-        logger.removeHandler(teller)
+        logger.removeHandler(printer)
         logger.setLevel(level)
 
     ctx.find_root().call_on_close(stop)
 
 
 def is_quiet() -> bool:
-    """Say whether only what is wrong is to be told."""
-    return _asked(_QUIET)
+    """Return whether ``--quiet`` is set."""
+    return _is_set(_QUIET)
 
 
 def is_verbose() -> bool:
-    """Say whether ``--verbose`` asks for details."""
-    return _asked(_VERBOSE)
+    """Return whether ``--verbose`` is set."""
+    return _is_set(_VERBOSE)
 
 
-def _asked(key: str) -> bool:
+def _is_set(key: str) -> bool:
     ctx = click.get_current_context(silent=True)
     return bool(ctx and ctx.meta.get(key))
 
 
-# --- where, and in what colour --------------------------------------------------------------------
+# --- where, and in which colours ------------------------------------------------------------------
 
 
-def echo(text: str = "", *, nl: bool = True, err: bool = False, **more: Any) -> None:
-    """Print, as ``click.echo`` does, beside a line of progress.
+def echo(
+    text: str = "", *, nl: bool = True, err: bool = False, looks: Looks | None = None, **more: Any
+) -> None:
+    """Print as ``click.echo`` does, above the progress line; style ``looks`` on a terminal.
 
-    A reader who does not wait for the end ends nothing: what is written to files is for others.
+    If the reader of the stream has gone, the command continues: its files are for other readers.
     """
-    with live.aside():
+    stream = more.get("file") or (sys.stderr if err else sys.stdout)
+    if looks and coloured(stream):
+        text, more["color"] = paint(text, looks), True
+    with line.aside():
         try:
             click.echo(text, nl=nl, err=err, **more)
         except BrokenPipeError:
-            redirect_to_devnull(more.get("file") or (sys.stderr if err else sys.stdout))
+            redirect_to_devnull(stream)
+
+
+def paint(text: str, looks: Looks) -> str:
+    """Style the matches of each pattern; a line that starts styled is not matched again.
+
+    >>> paint("-a", {"^-.*": {"fg": "red"}})
+    '\\x1b[31m-a\\x1b[0m'
+    """
+    for pattern, look in looks.items():
+        text = re.sub(
+            pattern,
+            lambda match, look=look: click.style(match[0], **look),  # type: ignore[misc]
+            text,
+            flags=re.MULTILINE,
+        )
+    return text
 
 
 def redirect_to_devnull(stream: TextIO) -> None:
-    """Let all that is still printed there go nowhere: nobody reads it, or it cannot be written."""
-    with contextlib.suppress(OSError, ValueError):  # ValueError: it has no place of its own.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    """Discard further output of a stream that nobody reads or that cannot be written."""
+    with contextlib.suppress(OSError, ValueError):  # ValueError: it has no file descriptor.
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, stream.fileno())
+        os.close(devnull)
 
 
 def say(text: str = "", *, nl: bool = True, **more: Any) -> None:
-    """Print what is done and well; nothing when quiet."""
+    """Print a success message, unless ``--quiet`` is set."""
     if not is_quiet():
         echo(text, nl=nl, **more)
 
 
 def note(text: str) -> None:
-    """Print on standard error what is good to know; nothing when quiet."""
+    """Print a note on standard error, unless ``--quiet`` is set."""
     if not is_quiet():
-        echo(text, err=True)
+        echo(text, err=True, looks=_NOTE)
+
+
+def error(text: str) -> None:
+    """Print an error message and its hint on standard error."""
+    echo(text, err=True, looks=ERROR)
 
 
 def output_stream(*files: BinaryIO | None) -> tuple[TextIO, bool]:
-    """Where people read the answer, and whether in colour.
+    """Return the stream for the answer that people read, and whether it takes colour.
 
-    That is standard error where a file goes to standard output, and nowhere when quiet and the
-    answer goes to a file.
+    It is standard error if a file goes to standard output. It discards everything if ``--quiet``
+    is set and the answer goes to a file.
     """
-    asked = [file for file in files if file is not None]
-    if asked and is_quiet():
+    requested = [file for file in files if file is not None]
+    if requested and is_quiet():
         return io.StringIO(), False
-    piped = any(file.name == "<stdout>" for file in asked)
+    piped = any(file.name == "<stdout>" for file in requested)
     stream = sys.stderr if piped else sys.stdout
     return stream, coloured(stream)
 
 
 def coloured(stream: TextIO) -> bool:
-    """Say whether a stream takes colour: https://no-color.org and https://bixense.com/clicolors."""
+    """Return whether a stream takes colour.
+
+    Follows https://no-color.org and https://bixense.com/clicolors.
+    """
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
@@ -181,7 +235,7 @@ def coloured(stream: TextIO) -> bool:
 
 
 def terminal_width() -> int:
-    """Say how many columns a table may take."""
+    """Return the number of columns for tables, at most 140."""
     import shutil
 
     return min(shutil.get_terminal_size((120, 24)).columns, 140)
@@ -192,39 +246,39 @@ def terminal_width() -> int:
 
 @contextmanager
 def progress(total: int = 0, *, lines: bool = False) -> Iterator[Watch]:
-    """Show on a terminal what long work is at; give the ``Watch`` to be told of it.
+    """Show the progress of long work; yield the ``Watch`` that each step is reported to.
 
-    One line of standard error is written over and over, and is gone at the end; with ``lines``
-    each step gets one or two of its own, for work that itself writes to the terminal. Nothing
-    is shown when quiet, in a pipe or in CI; with --verbose each step is told when it is over.
+    One line of standard error is redrawn and removed at the end. With ``lines``, each step gets its
+    own lines, for work that writes to the terminal itself. With ``--verbose`` each finished step is
+    logged. Nothing is shown with ``--quiet``, in a pipe or in CI.
     """
     from finbase.system.progress import Stages, clock, unwatched
 
-    if _asked(_VERBOSE):
+    if _is_set(_VERBOSE):
         yield Stages(total, ended=_log)
-    elif is_quiet() or not _watched(sys.stderr):
+    elif is_quiet() or not _is_watched(sys.stderr):
         yield unwatched
     elif lines:
 
-        def over(name: str, step: str, seconds: float) -> None:
+        def report_end(name: str, step: str, seconds: float) -> None:
             echo(f"{name}: {step}, {clock(seconds)}", err=True)
 
-        stages = Stages(total, ended=over)
+        stages = Stages(total, ended=report_end)
 
-        def told(name: str, step: str) -> None:
+        def report_step(name: str, step: str) -> None:
             stages(name, step)
             if step:
                 echo(f"{name}: {step} …", err=True)
 
-        yield told
+        yield report_step
     else:
         stages = Stages(total)
-        with live.Line(stages.line, sys.stderr):
+        with line.Line(stages.line, sys.stderr):
             yield stages
 
 
-def _watched(stream: TextIO) -> bool:
-    """Whether somebody looks at the stream; some CI systems give their jobs a terminal."""
+def _is_watched(stream: TextIO) -> bool:
+    """Return whether a person reads the stream; some CI systems give their jobs a terminal."""
     return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
