@@ -23,6 +23,7 @@ __all__ = ["Finished", "Processes", "ProcessesClosedError", "kill_group"]
 
 _log = logging.getLogger(__name__)
 _STANDARD_ERROR = 2  # Standard output is for the results of finbase.
+_SECONDS_TO_STOP = 10.0
 # The guard reads from a pipe that only the caller holds: its end means that the caller is gone, by
 # SIGKILL too. PR_SET_PDEATHSIG would fire when the *thread* that started the child ends. The guard
 # closes its standard output, so that the caller sees the server's end.
@@ -33,6 +34,7 @@ server=$!
 exec >&-
 read -r _
 kill -9 "$server"
+wait "$server"
 rm -rf "$folder"
 """
 
@@ -159,8 +161,12 @@ class Processes:
         return guard
 
     def stop(self, guard: subprocess.Popen[bytes]) -> None:
-        """Kill a server that ``serve`` started."""
+        """Kill a server that ``serve`` started, wait for its end, and remove its folder."""
         with guard:
+            assert guard.stdin is not None  # noqa: S101
+            guard.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                guard.wait(_SECONDS_TO_STOP)
             kill_group(guard)
             with self._lock:
                 self._running.discard(guard)
