@@ -1,4 +1,4 @@
-"""Moved from report.release."""
+"""The date of a release, which can be fixed for reproducible builds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["today"]
 
 
 def today() -> date:
-    """The day of a release, in UTC; ``SOURCE_DATE_EPOCH`` overrides the clock.
+    """Return the current date in UTC; ``SOURCE_DATE_EPOCH`` overrides the clock.
 
-    See https://reproducible-builds.org/specs/source-date-epoch/. Raises ``FinbaseError`` where
-    that is no number of seconds since 1970.
+    See https://reproducible-builds.org/specs/source-date-epoch/. Raises ``FinbaseError`` if
+    the variable is not a number of seconds since 1970.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:

@@ -29,13 +29,13 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
         "zypper": "postgresql-server",
         "brew": "postgresql@17",
     },
-    # Debian, Fedora and openSUSE have neither; their makers' own repositories do.
+    # Debian, Fedora and openSUSE do not package it; the OpenTofu project's own repository does.
     "opentofu": dict.fromkeys(("pacman", "apk", "brew"), "opentofu"),
 }
 
 
 def install(program: str, environ: Mapping[str, str] | None = None) -> str:
-    """Give the command that installs a program, or nothing where no known manager has it."""
+    """Return the command that installs a program, or an empty string if no known manager has it."""
     environ = os.environ if environ is None else environ
     for manager, command in _MANAGERS.items():
         name = _NAMES[program].get(manager)
@@ -46,7 +46,7 @@ def install(program: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 def requirements() -> Iterator[tuple[str, str, str]]:
-    """Name, versions and marker of each package that finbase was installed to need."""
+    """Yield the name, versions and marker of each package that finbase requires."""
     try:
         lines = metadata.requires("finbase") or []
     except metadata.PackageNotFoundError:
@@ -57,7 +57,7 @@ def requirements() -> Iterator[tuple[str, str, str]]:
 
 
 def version(name: str) -> str:
-    """Give the version of a Python package that is installed, or nothing."""
+    """Return the version of an installed Python package, or an empty string."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -65,5 +65,5 @@ def version(name: str) -> str:
 
 
 def pip_install(requirements: Iterable[str]) -> str:
-    """Give the command that installs Python packages where finbase runs."""
+    """Return the command that installs Python packages in the environment of finbase."""
     return shlex.join([sys.executable, "-m", "pip", "install", *requirements])

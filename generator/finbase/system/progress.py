@@ -1,6 +1,6 @@
-"""How far long work is: what is at which step, for how long, and what is left.
+"""Progress of long work: the current steps, their times and the time left.
 
-Core functions take a ``Watch`` and call it, from any thread; they know nothing of terminals.
+Core functions take a ``Watch`` and call it from any thread; they do not use the terminal.
 """
 
 from __future__ import annotations
@@ -10,40 +10,44 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["Stages", "Watch", "clock", "unwatched"]
+__all__ = ["Stages", "Watch", "clock", "ignore", "unwatched"]
 
 Watch: TypeAlias = Callable[[str, str], None]
-"""Told what is worked on, and the step that begins for it; an empty step says that it is done."""
+"""Called with the name of an item and the step that starts for it; an empty step ends the item."""
+
+
+def ignore(*_: object) -> None:
+    """Accept any arguments and do nothing: the default of a callback."""
 
 
 def unwatched(name: str, step: str) -> None:
-    """Watch nothing."""
+    """Ignore the progress."""
 
 
 class Stages:
-    """A ``Watch`` that keeps what it was told, and says it on one line.
+    """A ``Watch`` that describes the progress on one line.
 
-    ``total`` is the number of things to be done, 0 where it is not known. ``ended`` is told
-    each step that is over and the seconds that it took. Safe to use from several threads.
+    ``total`` is the number of items, 0 if unknown. ``ended`` is called with the item, the step and
+    its seconds when a step ends. Safe to use from several threads.
     """
 
     def __init__(
         self,
         total: int = 0,
         *,
-        ended: Callable[[str, str, float], None] = lambda name, step, seconds: None,  # noqa: ARG005
+        ended: Callable[[str, str, float], None] = ignore,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._total = total
         self._ended = ended
         self._now = now
         self._lock = threading.Lock()
-        self._begun = now()
+        self._started = now()
         self._steps: dict[str, tuple[str, float]] = {}
         self._done = 0
 
     def __call__(self, name: str, step: str) -> None:
-        """Note that ``name`` has come to ``step``."""
+        """Record that ``step`` starts for ``name``."""
         with self._lock:
             now = self._now()
             last, since = self._steps.pop(name, ("", now))
@@ -55,12 +59,12 @@ class Stages:
             self._ended(name, last, now - since)
 
     def line(self) -> str:
-        """Say how long it has taken, what is done and left, and every step; at first nothing."""
+        """Return the elapsed time, items done, time left and current steps; empty at the start."""
         with self._lock:
             if not self._steps and not self._done:
                 return ""
             now = self._now()
-            taken = now - self._begun
+            taken = now - self._started
             parts = [clock(taken)]
             if self._total > 1:
                 counted = f"{self._done} of {self._total}"
@@ -76,6 +80,10 @@ class Stages:
 
 
 def clock(seconds: float) -> str:
-    """Write a time as minutes and seconds: ``1:05``."""
+    """Return a time as minutes and seconds.
+
+    >>> clock(65.4)
+    '1:05'
+    """
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02}"

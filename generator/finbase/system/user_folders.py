@@ -1,4 +1,4 @@
-"""Folders and files of the user's own, in which nobody else can have put anything."""
+"""Folders and files that only their user can write to."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = [
 
 
 class UnsafePermissionsError(Exception):
-    """What lies there is no file of this user's alone, or too long to be one that was put there."""
+    """A file that other users own or can write to, or that is longer than allowed."""
 
 
 def cache_home() -> Path:
-    """The user's folder for what can be made anew; raises ``RuntimeError`` without a home."""
+    """Return the user's cache folder; raises ``RuntimeError`` if the user has no home folder."""
     return _base("XDG_CACHE_HOME", ".cache")
 
 
 def private_folder(base: Path, parts: Iterable[str]) -> Path | None:
-    """Make ``base``, and folders in it that only this user can write to, or give None.
+    """Create ``base`` and, in it, nested folders that only this user can write to.
 
-    What lies there is trusted, so a folder of somebody else's is not used, nor one that others
-    can write to. Raises ``OSError`` where a folder can neither be made nor looked at.
+    Return the innermost folder, or None if another user owns or can write to one of them: its
+    files are trusted. Raises ``OSError`` if a folder cannot be created or examined.
     """
     folder = base
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,15 +47,16 @@ def private_folder(base: Path, parts: Iterable[str]) -> Path | None:
 
 
 def is_private(status: os.stat_result) -> bool:
-    """Whether a file or folder is this user's, and nobody else can write to it."""
+    """Return whether this user owns a file or folder and no other user can write to it."""
     own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     return own and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def read_private(path: Path, most: int) -> bytes:
-    """Read a file of this user's alone, of at most ``most`` bytes.
+    """Read a private file of at most ``most`` bytes.
 
-    Raises ``OSError`` where it cannot be read, and ``UnsafePermissionsError`` for any other file.
+    Raises ``OSError`` if it cannot be read, and ``UnsafePermissionsError`` if it is not private,
+    not a regular file, or too long.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
@@ -67,7 +68,7 @@ def read_private(path: Path, most: int) -> bytes:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Put a file in place at once, as this user's alone; raises ``OSError`` where it cannot."""
+    """Write a private file atomically; raises ``OSError`` if that fails."""
     number, name = tempfile.mkstemp(prefix=".", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
@@ -79,7 +80,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def keep_newest(folder: Path, most: int, most_bytes: int) -> None:
-    """Delete the oldest files of a folder, until the others are few and small enough."""
+    """Delete the oldest files of a folder until ``most`` files and ``most_bytes`` remain."""
     found: list[tuple[int, int, str]] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -95,5 +96,5 @@ def keep_newest(folder: Path, most: int, most_bytes: int) -> None:
 
 
 def _base(variable: str, usual: str) -> Path:
-    given = os.environ.get(variable, "")
-    return Path(given) if Path(given).is_absolute() else Path.home() / usual
+    folder = os.environ.get(variable, "")
+    return Path(folder) if Path(folder).is_absolute() else Path.home() / usual

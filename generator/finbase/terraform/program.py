@@ -1,7 +1,7 @@
-"""Terraform or OpenTofu: find it, check its version, run it, tell what it said.
+"""Find Terraform or OpenTofu, check its version, run it and report its errors.
 
-The child gets an environment in which nothing of the caller's decides the result: no AWS
-credentials or profile, no ``TF_VAR_*``, no workspace, no extra arguments.
+The child's environment has no variable that could change the result: no AWS credentials or
+profile, no ``TF_VAR_*``, no workspace, no extra arguments.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _INSTALL = (
     "`tofu` is on PATH, or set FINBASE_TERRAFORM to the program's path"
 )
 _REFUSED = (
-    "it worked on a copy: mend the environment's YAML file or the templates, and render; --verbose "
-    "shows how it was run"
+    "it ran on a copy: fix the environment's YAML file or the templates, and render again; "
+    "--verbose shows the command"
 )
 _LINES = 40
-# How a plan gets its provider is our doing, and nothing that whoever reads the error can change.
+# finbase itself sets the override; a user who reads the error cannot change it.
 _OVERRIDES = re.compile(
     r"Warning: Provider development overrides are in effect\n(?:.+\n?)*?.*releases\.\n?"
 )
@@ -81,8 +81,8 @@ class Terraform:
     ) -> bytes:
         """Run one command and return its output.
 
-        ``about`` names what it works on. Raises ``TerraformError`` with the step and
-        Terraform's own message where it does not succeed, and for a ``TMPDIR`` that is none.
+        ``about`` names the stack or module in messages. Raises ``TerraformError`` with the step and
+        Terraform's own message if it fails, or if ``TMPDIR`` is not a folder.
         """
         step = f"{self.command} {arguments[0]}"
         _refuse_temporary(cwd, environ)
@@ -103,7 +103,7 @@ class Terraform:
 def find_terraform(environ: Mapping[str, str] | None = None) -> Terraform:
     """Find ``FINBASE_TERRAFORM``, else ``terraform``, else ``tofu`` on ``PATH``.
 
-    Raises ``TerraformError`` where there is none, or none that is new enough.
+    Raises ``TerraformError`` if none is installed, or none is new enough.
     """
     environ = os.environ if environ is None else environ
     chosen = environ.get("FINBASE_TERRAFORM")
@@ -129,7 +129,7 @@ def find_terraform(environ: Mapping[str, str] | None = None) -> Terraform:
 def cli_config_file(environ: Mapping[str, str]) -> Path | None:
     """Return the CLI configuration file that the environment names, under either of its names.
 
-    One that is not there is none: Terraform would only warn about it, each time.
+    Return None if the file does not exist: Terraform would warn about it at each command.
     """
     named = environ.get("TF_CLI_CONFIG_FILE") or environ.get("TERRAFORM_CONFIG")
     # Terraform works in another folder than the one in which it was named.
@@ -137,7 +137,7 @@ def cli_config_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def isolated_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the caller's environment without all that could change what Terraform does."""
+    """Return the caller's environment without variables that change what Terraform does."""
     environ = os.environ if environ is None else environ
     kept = {key: value for key, value in environ.items() if not _DROPPED.fullmatch(key)}
     if configured := cli_config_file(environ):
@@ -157,19 +157,19 @@ def isolated_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]
 def fmt_check(paths: Iterable[Path], terraform: Terraform) -> tuple[Path, ...]:
     """Return the files below ``paths`` that ``terraform fmt`` would change, absolute and sorted.
 
-    Raises ``TerraformError`` where one of them cannot be parsed.
+    Raises ``TerraformError`` if one of them cannot be parsed.
     """
     command: list[str | Path] = [terraform.path, "fmt", "-check", "-recursive", "-no-color", *paths]
     with Processes() as processes:
         finished = processes.run(command, environ=isolated_environ(), seconds=_SECONDS)
     if finished.code not in (0, 3) or finished.stderr.strip():
         raise TerraformError(f"{terraform.command} fmt failed:\n{_reason(finished)}", _REFUSED)
-    # It names them from the working folder.
+    # Terraform prints paths relative to the working folder.
     return tuple(sorted(Path(name).resolve() for name in finished.stdout.decode().splitlines()))
 
 
 def _refuse_temporary(cwd: Path, environ: Mapping[str, str]) -> None:
-    """Refuse a ``TMPDIR`` that is no folder: Terraform would blame the provider for it."""
+    """Refuse a ``TMPDIR`` that is not a folder: Terraform would report an error of the provider."""
     named = environ.get("TMPDIR")
     if named and not (cwd / named).is_dir():
         raise TerraformError(
@@ -195,7 +195,7 @@ def _identify(path: Path, environ: Mapping[str, str]) -> Terraform:
 
 
 def _reason(finished: Finished) -> str:
-    """Terraform's own words from the first error on, indented, cut where they get long."""
+    """Return Terraform's output from the first error on, indented, at most ``_LINES`` lines."""
     text = re.sub(r"\n{2,}", "\n", finished.output)
     text = _OVERRIDES.sub("", text)
     start = text.find("Error: ")

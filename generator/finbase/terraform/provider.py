@@ -1,8 +1,8 @@
-"""Where Terraform gets the AWS provider from, without asking the user where possible.
+"""Find a source of the AWS provider for Terraform, if possible without asking the user.
 
-In order: what the user configured; the folders that Terraform searches by itself; the
-plugin cache and filesystem mirrors in the usual places, which Terraform does *not* search
-and which are offered to it through a CLI configuration file of our own; the registry.
+In order: the user's configuration; the folders that Terraform searches by itself; the plugin
+cache and filesystem mirrors in the usual folders, which Terraform does *not* search and which
+finbase adds through its own CLI configuration file; the registry.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = [
     "HOSTS",
     "Installation",
     "Mirror",
-    "all_told",
+    "all_folders_known",
     "find_provider",
     "origins",
     "quoted",
@@ -87,10 +87,10 @@ class Mirror:
 
 @dataclass(frozen=True)
 class Installation:
-    """What to tell Terraform: nothing where ``mirrors`` is empty.
+    """The source of the provider; Terraform needs no configuration if ``mirrors`` is empty.
 
-    ``settings`` is the text of the user's own CLI configuration, to be kept; ``origin`` says, for
-    people, where the provider comes from.
+    ``settings`` is the text of the user's own CLI configuration, which stays in force; ``origin``
+    describes the source in messages.
     """
 
     mirrors: tuple[Mirror, ...] = ()
@@ -119,7 +119,7 @@ def find_provider(
     environ: Mapping[str, str] | None = None,
     roots: Iterable[str] = _ROOTS,
 ) -> Installation:
-    """Find out where the provider can be had on this machine; never fails."""
+    """Return the source of the provider on this machine; never fails."""
     found = _find(terraform, os.environ if environ is None else environ, roots)
     _log.debug("the AWS provider comes from %s", found.origin)
     return found
@@ -153,11 +153,11 @@ def _find(terraform: Terraform, environ: Mapping[str, str], roots: Iterable[str]
 def origins(
     terraform: Terraform, installation: Installation, environ: Mapping[str, str] | None = None
 ) -> tuple[tuple[str, ...], tuple[Path, ...]]:
-    """Return all that decides which build of a pinned provider Terraform installs.
+    """Return the inputs that decide which build of a pinned provider Terraform installs.
 
-    That is the text of each CLI configuration file that there is, and each place that such a
-    file or a build can be taken from, whether it is there or not; but see ``all_told``. A
-    registry is not told: what it serves for a version is signed, and never changes.
+    These are the text of each existing CLI configuration file, and each path from which such a
+    file or a build can come, even if it does not exist; see also ``all_folders_known``. Registries
+    are left out: their builds are signed and never change.
     """
     environ = os.environ if environ is None else environ
     files = _config_files(terraform, environ)
@@ -169,14 +169,14 @@ def origins(
     return tuple(texts), (*files, *mirrors, *(f / host for f in folders for host in HOSTS))
 
 
-def all_told(texts: Iterable[str], environ: Mapping[str, str] | None = None) -> bool:
-    """Whether each folder that the texts of CLI configuration files name could be told."""
+def all_folders_known(texts: Iterable[str], environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether every folder named in the texts of CLI configuration files is known."""
     environ = os.environ if environ is None else environ
     return all(None not in _named(text, environ) for text in texts)
 
 
 def _named(text: str, environ: Mapping[str, str]) -> Iterator[Path | None]:
-    """Yield the folders that a CLI configuration names; None for what may be any folder.
+    """Yield the folders that a CLI configuration names; None for one that is unknown.
 
     Variables of the environment stand for their values, as they do for Terraform.
     """
@@ -227,7 +227,7 @@ def _walk(root: Path, seen: set[Path]) -> Iterator[Path]:
 
 
 def _config_files(terraform: Terraform, environ: Mapping[str, str]) -> list[Path]:
-    """List the CLI configuration files that Terraform reads, which need not exist."""
+    """Return the CLI configuration files that Terraform reads; they may not exist."""
     if explicit := cli_config_file(environ):
         return [explicit]
     home = Path(_expand("~", environ))
@@ -239,7 +239,7 @@ def _config_files(terraform: Terraform, environ: Mapping[str, str]) -> list[Path
 
 
 def _own_folders(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the folders in which Terraform looks for providers when nothing is configured."""
+    """Yield the folders in which Terraform searches for providers by default."""
     home = Path(_expand("~", environ))
     yield home / ".terraform.d" / "plugins"
     data = environ.get("XDG_DATA_HOME") or str(home / ".local" / "share")

@@ -18,6 +18,7 @@ from types import MappingProxyType, TracebackType
 
 from finbase.errors import TerraformError
 from finbase.system.processes import Processes
+from finbase.system.progress import ignore
 from finbase.terraform.offline import (
     copy_stack,
     count_aws_configurations,
@@ -115,7 +116,7 @@ class Workspace:
         *,
         project: Path,
         state: bytes | None = None,
-        copied: Callable[[Path, Path], object] = lambda project, stack: None,  # noqa: ARG005
+        copied: Callable[[Path, Path], object] = ignore,
     ) -> bytes:
         """Plan ``stack`` from an empty state, or from ``state``; return JSON on one line.
 

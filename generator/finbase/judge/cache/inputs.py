@@ -20,7 +20,7 @@ from pathlib import Path
 from finbase.judge.features import IGNORED as GENERATED
 from finbase.terraform.offline import IGNORED, used_folders
 from finbase.terraform.program import Terraform, isolated_environ
-from finbase.terraform.provider import Installation, all_told, origins
+from finbase.terraform.provider import Installation, all_folders_known, origins
 
 __all__ = ["VerdictInputs", "features_hash", "stack_hash"]
 
@@ -87,7 +87,7 @@ class VerdictInputs:
     def _sources(self) -> Iterator[str]:
         """Yield the CLI configuration of Terraform and the builds of the provider it may use."""
         texts, folders = origins(self._terraform, self._provider, self._environ)
-        if any(map(_DEVELOPMENT.search, texts)) or not all_told(texts, self._environ):
+        if any(map(_DEVELOPMENT.search, texts)) or not all_folders_known(texts, self._environ):
             raise OSError(errno.ENOTSUP, "it names providers in folders that cannot be hashed")
         yield from texts
         for folder in folders:
