@@ -1,12 +1,12 @@
-"""Everything that can go wrong for a person, in one family.
+"""The errors that the user can fix.
 
-    FinbaseError            exit code 2, has a message and a hint
-    ├── InputError          wrong input: one or many diagnostics with a place
-    ├── TreeError           a rendered tree that must not be written over
-    ├── TerraformError      Terraform or its provider is missing, or it failed
-    └── ComplianceError     the features could not be run, or gave no verdict
+    FinbaseError            exit code 2; has a message and a hint
+    ├── InputError          invalid input: one or more diagnostics, each with a position
+    ├── TreeError           writing the rendered files would lose files on disk
+    ├── TerraformError      Terraform or its provider is missing or failed
+    └── ComplianceError     the features could not run or returned no verdict
 
-Errors never print themselves: ``cli.py`` does, for all commands alike.
+Errors do not print themselves; ``cli.py`` prints them for all commands.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = [
 
 @dataclass(frozen=True, order=True)
 class Diagnostic:
-    """One thing wrong at one place.
+    """One problem at one position of a file.
 
-    ``path`` is shown as given, relative to the project where it lies inside.
-    ``line`` and ``column`` count from 1. ``code`` is stable (``FB101``). A ``note`` refuses
-    nothing: it tells of something that cannot be judged here.
+    ``path`` is relative to the project if the file is inside it. ``line`` and ``column`` count
+    from 1. ``code`` is stable, such as ``FB101``. A ``note`` is not an error: it reports
+    something that finbase cannot decide.
     """
 
     path: str
@@ -42,13 +42,13 @@ class Diagnostic:
     note: bool = False
 
     def __str__(self) -> str:
-        what = f"note: {self.message}" if self.note else self.message
-        text = f"{self.path}:{self.line}:{self.column}: {what} [{self.code}]"
+        message = f"note: {self.message}" if self.note else self.message
+        text = f"{self.path}:{self.line}:{self.column}: {message} [{self.code}]"
         return f"{text}\n    hint: {self.hint}" if self.hint else text
 
 
 class FinbaseError(Exception):
-    """The base of all errors that are told to the user without a traceback."""
+    """The base of all errors that are reported without a traceback."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class FinbaseError(Exception):
 
 
 class InputError(FinbaseError):
-    """Wrong input, with every diagnostic that was found, in file order."""
+    """Invalid input, with all diagnostics in file order."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(sorted(diagnostics, key=lambda d: (d.path, d.line, d.column)))
@@ -68,12 +68,12 @@ class InputError(FinbaseError):
 
 
 class TreeError(FinbaseError):
-    """A rendered tree cannot be written without losing what is there."""
+    """The rendered files cannot be written without losing files on disk."""
 
 
 class TerraformError(FinbaseError):
-    """Terraform or OpenTofu is missing, its provider is, or it refused the stack."""
+    """Terraform, OpenTofu or the provider is missing, or Terraform rejected the stack."""
 
 
 class ComplianceError(FinbaseError):
-    """terraform-compliance did not come to a verdict."""
+    """terraform-compliance returned no verdict."""

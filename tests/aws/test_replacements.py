@@ -386,13 +386,13 @@ def actions(
     }
 
 
-def test_every_argument_is_tried() -> None:
+def test_replacements_are_tried() -> None:
     assert {kind: known.arguments for kind, known in replacements().items()} == {
         kind: frozenset(tried.replacing) for kind, tried in TRIED.items()
     }
 
 
-def test_every_entry_names_its_source() -> None:
+def test_replacements_have_source() -> None:
     for kind, known in replacements().items():
         assert known.source.endswith(f"/hashicorp/aws/5.100.0/docs/resources/{kind[4:]}")
 
@@ -401,7 +401,7 @@ def test_every_entry_names_its_source() -> None:
 @pytest.mark.parametrize(
     ("kind", "name"), [(kind, name) for kind, tried in TRIED.items() for name in tried.replacing]
 )
-def test_it_replaces(kind: str, name: str, actions: dict[tuple[str, str], Any]) -> None:
+def test_argument_replaces(kind: str, name: str, actions: dict[tuple[str, str], Any]) -> None:
     done, paths = actions[kind, name]
     assert done == ["delete", "create"]
     assert name in paths
@@ -411,11 +411,13 @@ def test_it_replaces(kind: str, name: str, actions: dict[tuple[str, str], Any]) 
 @pytest.mark.parametrize(
     ("kind", "name"), [(kind, name) for kind, tried in TRIED.items() for name in tried.harmless]
 )
-def test_what_is_near_does_not(kind: str, name: str, actions: dict[tuple[str, str], Any]) -> None:
+def test_other_argument_does_not_replace(
+    kind: str, name: str, actions: dict[tuple[str, str], Any]
+) -> None:
     assert actions[kind, name] == (["update"], [])
 
 
 @pytest.mark.terraform
 @pytest.mark.parametrize("kind", TRIED)
-def test_nor_does_a_plan_without_a_change(kind: str, actions: dict[tuple[str, str], Any]) -> None:
+def test_no_change_does_not_replace(kind: str, actions: dict[tuple[str, str], Any]) -> None:
     assert "delete" not in actions[kind, "nothing"][0]

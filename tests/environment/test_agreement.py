@@ -58,7 +58,7 @@ CASES = dict(cases())
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_file_is_let_through_or_refused(name: str, tmp_path: Path) -> None:
+def test_file_accepts_and_refuses_examples(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     path = write(tmp_path, changed(case.change), None if case.accepted else "production")
     if case.accepted:
@@ -72,7 +72,7 @@ def test_a_file_is_let_through_or_refused(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.terraform
 @pytest.mark.parametrize("name", CASES)
-def test_the_modules_say_the_same(name: str, refusals: Mapping[str, list[str]]) -> None:
+def test_modules_agree_with_examples(name: str, refusals: Mapping[str, list[str]]) -> None:
     case = CASES[name]
     if case.accepted:
         assert refusals[name] == []
@@ -80,7 +80,7 @@ def test_the_modules_say_the_same(name: str, refusals: Mapping[str, list[str]]) 
         assert refusals[name] != []
 
 
-def test_every_input_with_a_demand_has_a_bound() -> None:
+def test_bounds_cover_every_constrained_input() -> None:
     from finbase.render.validation import words
 
     named = {bound.name for bound in bounds(REGISTRY)}
@@ -90,7 +90,7 @@ def test_every_input_with_a_demand_has_a_bound() -> None:
     assert len(CASES) > 250
 
 
-def test_every_check_of_a_contract_belongs_to_a_rule() -> None:
+def test_rules_cover_every_contract_check() -> None:
     """A rule across inputs that the modules hold, and the YAML file does not, would be missed."""
     about = {name for rule in RULES if not rule.yaml_only for name in rule.inputs}
     for module in REGISTRY.names:

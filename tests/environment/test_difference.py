@@ -41,7 +41,7 @@ def contract(module: str) -> str:
     return f"{module} {SAMPLE['modules'][module]['version']}"
 
 
-def test_environments_that_are_equal_but_for_the_name_do_not_differ(project: Path) -> None:
+def test_compare_ignores_name(project: Path) -> None:
     assert compare(project, SAMPLE) == {}
     result = finbase(project, "left", "right")
     assert (result.exit_code, result.output) == (
@@ -63,9 +63,7 @@ def test_environments_that_are_equal_but_for_the_name_do_not_differ(project: Pat
         ("replica.instances.reporting.instance_class", "db.r7g.xlarge"),
     ],
 )
-def test_a_value_that_both_give_differs_with_both_places(
-    project: Path, way: str, value: Any
-) -> None:
+def test_compare_given_values(project: Path, way: str, value: Any) -> None:
     found = compare(project, changed({way: value}))
     ((name, (left, right)),) = found.items()
     assert name == way.replace(".instances", "")
@@ -73,7 +71,7 @@ def test_a_value_that_both_give_differs_with_both_places(
     assert (left.path, right.path) == ("environments/left.yaml", "environments/right.yaml")
 
 
-def test_places_are_lines_of_the_files(project: Path) -> None:
+def test_compare_lines(project: Path) -> None:
     result = finbase(project, "staging", "production")
     assert result.exit_code == 1
     lines = (project / "environments" / "production.yaml").read_text().splitlines()
@@ -81,7 +79,7 @@ def test_places_are_lines_of_the_files(project: Path) -> None:
     assert f'"111122223333"  environments/production.yaml:{line}' in result.output
 
 
-def test_a_default_is_shown_as_one(project: Path) -> None:
+def test_compare_default(project: Path) -> None:
     found = compare(project, changed({"database.multi_az": False}))
     assert found["database.multi_az"][0] == Side("default", True, contract=contract("database"))
     assert found["database.multi_az"][1].value is False
@@ -91,16 +89,16 @@ def test_a_default_is_shown_as_one(project: Path) -> None:
     assert text.endswith("1 difference between left and right\n")
 
 
-def test_an_equal_default_is_no_difference(project: Path) -> None:
+def test_compare_ignores_equal_default(project: Path) -> None:
     assert compare(project, changed({"database.multi_az": True})) == {}
 
 
-def test_an_optional_input_that_is_not_set_is_shown_as_such(project: Path) -> None:
+def test_compare_unset_input(project: Path) -> None:
     found = compare(project, changed({"database.iops": 12000}))
     assert found["database.iops"][0] == Side("unset", contract=contract("database"))
 
 
-def test_a_set_has_no_order(project: Path) -> None:
+def test_compare_ignores_order_of_sets(project: Path) -> None:
     left = changed(
         {"environment": "left", "network.interface_endpoints": ["secretsmanager", "sts"]}
     )
@@ -110,7 +108,7 @@ def test_a_set_has_no_order(project: Path) -> None:
     assert list(compare(project, right, left)) == ["network.interface_endpoints"]
 
 
-def test_an_entry_that_one_side_lacks_is_one_difference(project: Path) -> None:
+def test_compare_missing_entry(project: Path) -> None:
     zone = {
         "public_cidr": "10.20.2.0/24",
         "private_cidr": "10.20.48.0/20",
@@ -122,7 +120,7 @@ def test_an_entry_that_one_side_lacks_is_one_difference(project: Path) -> None:
     assert found["network.zones.eu-west-1c"][1].value == zone
 
 
-def test_an_instance_and_a_module_that_one_side_lacks(project: Path) -> None:
+def test_compare_missing_instance_and_module(project: Path) -> None:
     more = {"instance_class": "db.r7g.large"}
     found = compare(project, changed({"replica.instances.other": more}))
     assert list(found) == ["replica.other"]
@@ -146,7 +144,7 @@ def newer(project: Path, module: str, old: str, new: str) -> None:
     (target / "contract.yaml").write_text(text)
 
 
-def test_versions_differ_with_their_defaults(project: Path) -> None:
+def test_compare_versions(project: Path) -> None:
     newer(
         project,
         "cache",
@@ -161,7 +159,7 @@ def test_versions_differ_with_their_defaults(project: Path) -> None:
     )
 
 
-def test_an_input_of_one_version_only_is_shown_as_such(project: Path) -> None:
+def test_compare_unknown_input(project: Path) -> None:
     newer(project, "cache", "  snapshot_retention_limit:\n", "  snapshots_kept:\n")
     found = compare(project, changed({"cache.version": "7.0.0"}))
     assert found["cache.snapshot_retention_limit"][1] == Side("unknown", contract="cache 7.0.0")
@@ -169,7 +167,7 @@ def test_an_input_of_one_version_only_is_shown_as_such(project: Path) -> None:
     assert "cache 7.0.0 has no such input" in finbase(project, "left", "right").output
 
 
-def test_a_secret_value_is_never_shown(project: Path) -> None:
+def test_compare_hides_secrets(project: Path) -> None:
     newer(project, "cache", "    maxLength: 255\n", "    maxLength: 255\n    sensitive: true\n")
     right = changed({"cache.version": "7.0.0", "cache.description": "hush-hush"})
     found = compare(project, right)
@@ -182,7 +180,7 @@ def test_a_secret_value_is_never_shown(project: Path) -> None:
         assert "secret" in text
 
 
-def test_json_is_versioned_and_goes_to_standard_output(project: Path) -> None:
+def test_diff_json(project: Path) -> None:
     compare(project, changed({"tags.owner": "another"}))
     result = run(project, "diff", "left", "right", "--json", "-")
     assert result.returncode == 1
@@ -196,7 +194,7 @@ def test_json_is_versioned_and_goes_to_standard_output(project: Path) -> None:
     assert [side["value"] for side in only["sides"]] == ["payments-platform", "another"]
 
 
-def test_an_environment_that_is_not_there_is_wrong_input(project: Path) -> None:
+def test_diff_refuses_missing_environment(project: Path) -> None:
     result = finbase(project, "staging", "producton")
     assert result.exit_code == 2
     assert "did you mean `production`?" in result.output
@@ -213,9 +211,7 @@ def loaded(scratch: Path, value: dict[str, Any]) -> Environment:
 
 @settings(max_examples=20)
 @given(left=environments("left"), right=environments("right"))
-def test_drawn_environments_differ_both_ways_alike(
-    scratch: Path, left: dict[str, Any], right: dict[str, Any]
-) -> None:
+def test_compare_is_symmetric(scratch: Path, left: dict[str, Any], right: dict[str, Any]) -> None:
     one, other = loaded(scratch, left), loaded(scratch, right)
     there, back = difference.compare(one, other), difference.compare(other, one)
     swapped = {Difference(d.name, d.right, d.left) for d in map(_frozen, back)}
@@ -227,7 +223,7 @@ def test_drawn_environments_differ_both_ways_alike(
 
 @settings(max_examples=20)
 @given(environments("left"), st.data())
-def test_what_is_changed_in_a_drawn_environment_is_what_differs(
+def test_compare_finds_drawn_change(
     scratch: Path, left: dict[str, Any], data: st.DataObject
 ) -> None:
     ways = {

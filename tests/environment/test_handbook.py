@@ -34,16 +34,16 @@ def data(name: str) -> dict[str, Any]:
         ("queue.length", "queue.length"),
     ],
 )
-def test_the_place_of_an_input(name: str, way: str) -> None:
+def test_place(name: str, way: str) -> None:
     assert place(REGISTRY, name) == way
 
 
-def test_the_place_of_an_input_in_another_instance() -> None:
+def test_place_in_instance() -> None:
     assert place(REGISTRY, "replica.x", "ledger") == "replica.instances.ledger.x"
     assert place(REGISTRY, "network.x", "ledger") == "network.x"
 
 
-def test_an_input_is_found_by_its_name() -> None:
+def test_find_input() -> None:
     assert find_input(REGISTRY, "region") is TOP.inputs["region"]
     (cidr,) = (i for i in REGISTRY.current("network").inputs if i.name == "cidr")
     assert find_input(REGISTRY, "network.cidr") is cidr
@@ -51,7 +51,7 @@ def test_an_input_is_found_by_its_name() -> None:
         assert find_input(REGISTRY, name) is None
 
 
-def test_a_part_of_a_field_is_found_as_an_input_of_its_own() -> None:
+def test_find_input_part() -> None:
     part = TOP.inputs["tags"].schema["properties"]["owner"]
     assert find_input(REGISTRY, "tags.owner") == Input(
         name="owner",
@@ -64,7 +64,7 @@ def test_a_part_of_a_field_is_found_as_an_input_of_its_own() -> None:
     )
 
 
-def test_a_bound_has_the_words_of_its_input_and_the_examples_of_the_data() -> None:
+def test_bounds_combine_contract_and_data() -> None:
     entries = data("bounds")
     found = {bound.name: bound for bound in bounds(REGISTRY)}
     assert list(found) == list(entries)
@@ -85,7 +85,7 @@ def test_a_bound_has_the_words_of_its_input_and_the_examples_of_the_data() -> No
     assert any("with" in entry for entry in entries.values())
 
 
-def test_a_reading_is_what_the_data_says() -> None:
+def test_readings_match_data() -> None:
     entries = data("reading")
     assert readings() == tuple(
         Reading(
@@ -116,8 +116,6 @@ def test_a_reading_is_what_the_data_says() -> None:
         ({"not": {"pattern": "x"}}, ("FB138",)),
     ],
 )
-def test_a_bound_names_the_codes_that_its_breaches_are_told_with(
-    schema: Schema, codes: tuple[str, ...]
-) -> None:
+def test_bound_codes(schema: Schema, codes: tuple[str, ...]) -> None:
     given = Input("x", schema, "d", None, True, False, False)
     assert Bound("m.x", given, "", "", (), ()).codes == codes

@@ -60,7 +60,7 @@ def snapshot(root: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def test_a_good_file(project: Path) -> None:
+def test_load_good_file(project: Path) -> None:
     path = project / "environments" / "production.yaml"
     environment = load(path, Registry(project), project)
     assert environment.path == Path("environments/production.yaml")
@@ -91,7 +91,7 @@ def test_a_good_file(project: Path) -> None:
     assert environment.document.position(where) == (31, 35)
 
 
-def test_each_section_is_held_against_its_own_version(project: Path) -> None:
+def test_load_checks_section_by_its_version(project: Path) -> None:
     first = GOOD[: GOOD.index("  database:")] + (
         '  database:\n    version: 1.0.0\n    engine_version: "9.6"\n    storage: 20\n'
     )
@@ -118,11 +118,11 @@ def test_each_section_is_held_against_its_own_version(project: Path) -> None:
         ),
     ],
 )
-def test_other_good_files(project: Path, text: str) -> None:
+def test_load_other_good_files(project: Path, text: str) -> None:
     load(write(project, text), Registry(project), project)
 
 
-def test_modules_come_after_what_they_need_and_otherwise_by_name(project: Path) -> None:
+def test_load_orders_modules(project: Path) -> None:
     head, sections = GOOD.split("modules:\n")
     sections += "  cache:\n    version: 1.0.0\n  alarms:\n    version: 1.0.0\n"
     backwards = "".join(reversed(re.split(r"^(?=  \w)", sections, flags=re.M)))
@@ -136,7 +136,7 @@ def test_modules_come_after_what_they_need_and_otherwise_by_name(project: Path) 
 
 @settings(deadline=None)
 @given(st.permutations("abcdef"), st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5))))
-def test_the_order_of_modules(names: list[str], edges: set[tuple[int, int]]) -> None:
+def test_in_order(names: list[str], edges: set[tuple[int, int]]) -> None:
     needs = {name: {names[a] for a, b in edges if b == i and a < b} for i, name in enumerate(names)}
     base = Registry(SMALL).current("kms")
     (wire,) = base.wiring
@@ -151,7 +151,7 @@ def test_the_order_of_modules(names: list[str], edges: set[tuple[int, int]]) -> 
     assert in_order(contracts) == (expected, [])
 
 
-def test_a_circle_of_modules(project: Path) -> None:
+def test_load_refuses_cycle(project: Path) -> None:
     contract = project / "templates/modules/kms/contract.yaml"
     contract.write_text(
         contract.read_text().replace("from: environment.account_id", "from: network.vpc_id")
@@ -161,7 +161,7 @@ def test_a_circle_of_modules(project: Path) -> None:
     assert "database, kms, network, replica" in str(error)
 
 
-def test_discover_is_sorted_and_knows_yaml_only(project: Path) -> None:
+def test_discover(project: Path) -> None:
     for name in ("staging.yaml", "a.yaml", "notes.txt", "old.yml"):
         (project / "environments" / name).touch()
     (project / "environments" / "production").mkdir()
@@ -169,14 +169,14 @@ def test_discover_is_sorted_and_knows_yaml_only(project: Path) -> None:
     assert discover(project / "nowhere") == ()
 
 
-def test_a_missing_file_names_those_there_are(project: Path) -> None:
+def test_load_missing_file(project: Path) -> None:
     write(project, GOOD, "staging")
     error = refused(project / "environments" / "producton.yaml", project)
     assert only(error) == ("environments/producton.yaml", 1, 1, codes.MISSING_FILE)
-    assert "did you mean `production`? there are production, staging" in str(error)
+    assert "did you mean `production`? environments/ contains production, staging" in str(error)
 
 
-def test_a_missing_folder(tmp_path: Path) -> None:
+def test_load_missing_folder(tmp_path: Path) -> None:
     error = refused(tmp_path / "environments" / "production.yaml", tmp_path)
     assert only(error)[3] == codes.MISSING_FILE
 
@@ -184,30 +184,30 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["Production", "p", "1st", "a_b", "a--b", "a-", "-a", "a" * 32, "é", "a b", "a.b"]
 )
-def test_names_that_no_environment_has(project: Path, name: str) -> None:
+def test_load_refuses_file_names(project: Path, name: str) -> None:
     error = refused(write(project, GOOD, name), project)
     assert only(error) == (f"environments/{name}.yaml", 1, 1, codes.FILE_NAME)
 
 
-def test_a_name_that_cannot_be_shown(project: Path) -> None:
+def test_load_escapes_file_name(project: Path) -> None:
     path = write(project, GOOD, "a\x1b[31m\udcff")
     assert str(refused(path, project)).splitlines()[0].isprintable()
 
 
 @pytest.mark.parametrize("name", ["qa", "a" * 31, "eu-2"])
-def test_names_that_an_environment_may_have(project: Path, name: str) -> None:
+def test_load_accepts_file_names(project: Path, name: str) -> None:
     text = GOOD.replace("environment: production", f"environment: {name}")
     text = text.replace("project: ledger", "project: l2")
     assert load(write(project, text, name), Registry(project), project).name == name
 
 
-def test_another_ending(project: Path) -> None:
+def test_load_refuses_other_suffix(project: Path) -> None:
     path = project / "environments" / "production.yaml"
     other = path.rename(path.with_suffix(".yml"))
     assert only(refused(other, project))[3] == codes.FILE_NAME
 
 
-def test_a_link_may_not_lead_out_of_the_project(project: Path, tmp_path: Path) -> None:
+def test_load_refuses_outside_link(project: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.yaml"
     secret.write_text("password: hunter2 hunter2\n")
     link = project / "environments" / "linked.yaml"
@@ -218,20 +218,20 @@ def test_a_link_may_not_lead_out_of_the_project(project: Path, tmp_path: Path) -
     assert str(tmp_path) not in str(error)
 
 
-def test_a_link_may_lead_to_a_file_of_the_project(project: Path) -> None:
+def test_load_follows_inside_link(project: Path) -> None:
     path = project / "environments" / "production.yaml"
     path.rename(project / "shared.yaml")
     path.symlink_to(project / "shared.yaml")
     assert load(path, Registry(project), project).document.path == "environments/production.yaml"
 
 
-def test_a_project_that_is_reached_through_a_link(project: Path, tmp_path: Path) -> None:
+def test_load_linked_project(project: Path, tmp_path: Path) -> None:
     linked = tmp_path / "linked"
     linked.symlink_to(project)
     load(linked / "environments" / "production.yaml", Registry(linked), linked)
 
 
-def test_things_that_are_no_readable_file(project: Path) -> None:
+def test_load_refuses_unreadable_files(project: Path) -> None:
     folder = project / "environments"
     (folder / "loop.yaml").symlink_to("loop.yaml")
     (folder / "dangling.yaml").symlink_to("nothing.yaml")
@@ -248,23 +248,21 @@ def test_things_that_are_no_readable_file(project: Path) -> None:
     assert found == expected
 
 
-def test_a_file_that_is_too_large_is_not_read_to_its_end(project: Path) -> None:
+def test_load_stops_at_large_file(project: Path) -> None:
     path = write(project, GOOD)
     with path.open("r+b") as file:
         file.truncate(MOST_BYTES * 4096)
     assert only(refused(path, project))[3] == codes.TOO_LARGE
 
 
-def test_a_path_is_shown_relative_to_the_project(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_load_shows_relative_path(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(project, "")
     monkeypatch.chdir(project / "environments")
     for path in (Path("production.yaml"), project / "environments/../environments/production.yaml"):
         assert only(refused(path, project))[0] == "environments/production.yaml"
 
 
-def test_what_is_found_is_bounded(project: Path) -> None:
+def test_load_bounds_problems(project: Path) -> None:
     path = write(project, GOOD + "".join(f"key{n}: 1\n" for n in range(380)))
     error = refused(path, project)
     assert len(error.diagnostics) == MOST_PROBLEMS + 1
@@ -279,7 +277,7 @@ def corpus(suffix: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", corpus("yaml"))
-def test_bad_file(project: Path, name: str) -> None:
+def test_load_bad_file(project: Path, name: str) -> None:
     path = write(project, (CORPUS / f"{name}.yaml").read_bytes())
     before = snapshot(project)
     error = refused(path, project)
@@ -291,19 +289,19 @@ def test_bad_file(project: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", corpus("rendered"))
-def test_bad_file_in_words(project: Path, name: str) -> None:
+def test_load_bad_file_message(project: Path, name: str) -> None:
     path = write(project, (CORPUS / f"{name}.yaml").read_bytes())
     assert f"{refused(path, project)}\n" == (CORPUS / f"{name}.rendered").read_text()
 
 
-def test_the_corpus_is_whole() -> None:
+def test_corpus_is_complete() -> None:
     assert len(corpus("yaml")) >= 140
     assert corpus("expected") == corpus("yaml")
     assert len(corpus("rendered")) >= 12
     assert set(corpus("rendered")) <= set(corpus("yaml"))
 
 
-def test_the_corpus_knows_every_code() -> None:
+def test_corpus_covers_every_code() -> None:
     known = {
         line.split()[1]
         for path in CORPUS.glob("*.expected")
@@ -320,7 +318,7 @@ def test_the_corpus_knows_every_code() -> None:
     assert not known & alone
 
 
-def test_a_sensitive_value_is_never_shown(project: Path) -> None:
+def test_load_hides_sensitive_value(project: Path) -> None:
     for value in ("hunter2", "[hunter2]", "{hunter2: hunter2}", "77773333", "true"):
         text = GOOD.replace("    username", f"    initial_token: {value}\n    username")
         error = refused(write(project, text), project)
@@ -328,7 +326,7 @@ def test_a_sensitive_value_is_never_shown(project: Path) -> None:
         assert "hunter2" not in str(error)
 
 
-def test_a_place_points_at_what_the_message_is_about(project: Path) -> None:
+def test_load_points_at_cause(project: Path) -> None:
     text = (CORPUS / "many-at-once.yaml").read_text()
     lines = text.splitlines()
     error = refused(write(project, text), project)
@@ -350,7 +348,7 @@ def test_a_place_points_at_what_the_message_is_about(project: Path) -> None:
 # The schema for editors.
 
 
-def test_the_schema_is_one_and_agrees_with_the_check(project: Path) -> None:
+def test_schema_agrees_with_load(project: Path) -> None:
     registry = Registry(project)
     schema = environment_schema(pinnable(registry))
     json.dumps(schema)
@@ -401,7 +399,7 @@ def survives(root: Path, data: bytes) -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace")))
-def test_any_bytes(scratch: Path, data: bytes) -> None:
+def test_load_any_bytes(scratch: Path, data: bytes) -> None:
     survives(scratch, data)
 
 
@@ -413,7 +411,7 @@ def test_any_bytes(scratch: Path, data: bytes) -> None:
 )
 @example(0, 0, "!\n")
 @example(GOOD.index("0.20.1.0/24"), 0, "\t")
-def test_a_good_file_with_a_hole(scratch: Path, start: int, length: int, text: str) -> None:
+def test_load_any_missing_part(scratch: Path, start: int, length: int, text: str) -> None:
     survives(scratch, (GOOD[:start] + text + GOOD[start + length :]).encode())
 
 
@@ -422,7 +420,7 @@ LINES = GOOD.splitlines(keepends=True)
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(LINES), max_size=40))
-def test_lines_in_any_order(scratch: Path, lines: list[str]) -> None:
+def test_load_any_line_order(scratch: Path, lines: list[str]) -> None:
     survives(scratch, "".join(lines).encode())
 
 
@@ -435,7 +433,7 @@ values = st.recursive(
 
 @settings(deadline=None)
 @given(st.integers(0, len(LINES) - 1), values)
-def test_any_value_of_a_key(scratch: Path, line: int, value: object) -> None:
+def test_load_any_value(scratch: Path, line: int, value: object) -> None:
     key = LINES[line].partition(":")[0]
     lines = [*LINES[:line], f"{key}: {json.dumps(value)}\n", *LINES[line + 1 :]]
     survives(scratch, "".join(lines).encode("utf-8", "surrogatepass"))
@@ -445,13 +443,13 @@ def test_any_value_of_a_key(scratch: Path, line: int, value: object) -> None:
 
 
 @pytest.mark.parametrize("path", discover(ROOT), ids=lambda path: path.stem)
-def test_environment_of_this_project(path: Path) -> None:
+def test_load_own_environment(path: Path) -> None:
     environment = load(path, Registry(ROOT), ROOT)
     assert environment.name == path.stem
     assert environment.modules[0].name == "kms"
 
 
-def test_the_project_has_environments_and_a_schema_for_them() -> None:
+def test_own_environments_exist() -> None:
     assert {path.stem for path in discover(ROOT)} >= {"development", "production", "staging"}
     registry = Registry(ROOT)
     validator = jsonschema_rs.Draft7Validator(environment_schema(pinnable(registry)))

@@ -72,7 +72,7 @@ def zones(**ranges: str) -> dict[str, dict[str, str]]:
     }
 
 
-def test_rules_can_be_listed_and_explained() -> None:
+def test_rules_are_complete() -> None:
     assert len({rule.code for rule in RULES}) == len(RULES)
     for rule in RULES:
         assert re.fullmatch("FB3[0-9][0-9]" if rule.note else "FB2[0-9][0-9]", rule.code)
@@ -85,7 +85,7 @@ def test_rules_can_be_listed_and_explained() -> None:
     assert [rule.code for rule in RULES] == sorted(rule.code for rule in RULES)
 
 
-def test_a_rule_is_what_it_was_made_of() -> None:
+def test_rule_decorators() -> None:
     def find(_: Environment) -> Iterator[Finding]:
         """Nothing is too much."""
         for number in itertools.count():
@@ -134,7 +134,7 @@ def test_a_rule_is_what_it_was_made_of() -> None:
         code="FB399",
         title="much",
         inputs=("network.cidr",),
-        yaml_only="a note refuses nothing",
+        yaml_only="a note rejects nothing",
         note=True,
     )
     # As many as anybody reads; of breaches, one more than are shown, so that this can be said.
@@ -147,18 +147,18 @@ def test_a_rule_is_what_it_was_made_of() -> None:
     assert next(told(GOOD)).note is True
 
 
-def test_a_rule_without_words_demands_nothing() -> None:
+def test_rule_demand_without_docstring() -> None:
     assert replace(RULES[0], find=lambda _: iter(())).demand == ""
 
 
-def test_every_code_has_one_name_and_one_title() -> None:
+def test_codes_are_unique() -> None:
     named = [value for name, value in vars(codes).items() if name.isupper() and name != "TITLES"]
     assert len(named) == len(set(named))
     assert set(named) == set(codes.TITLES)
     assert len(set(TITLES.values())) == len(TITLES)
 
 
-def test_the_good_environment_breaks_no_rule() -> None:
+def test_rules_accept_sample() -> None:
     assert broken(GOOD) == []
 
 
@@ -203,7 +203,7 @@ def test_two_zones() -> None:
         ("private_cidr", "10.20.0.0/24", ["FB205"]),
     ],
 )
-def test_ranges(tier: str, text: str, expected: list[str]) -> None:
+def test_cidr_ranges(tier: str, text: str, expected: list[str]) -> None:
     assert broken(change("network", zones=zones(**{tier: text}))) == expected
 
 
@@ -217,7 +217,7 @@ def test_ranges(tier: str, text: str, expected: list[str]) -> None:
         ("172.16.0.0/12", ["FB206"]),
     ],
 )
-def test_range_of_the_vpc(text: str, expected: list[str]) -> None:
+def test_vpc_range(text: str, expected: list[str]) -> None:
     assert broken(change("network", cidr=text, zones={"eu-west-1a": {}, "eu-west-1b": {}})) == (
         expected
     )
@@ -232,7 +232,7 @@ networks = st.builds(
 
 @settings(deadline=None)
 @given(st.lists(networks, max_size=9))
-def test_overlaps_are_those_of_every_pair(ranges: list[IPv4Network]) -> None:
+def test_subnets_apart_equals_pairwise(ranges: list[IPv4Network]) -> None:
     given = {
         f"eu-west-1{chr(97 + i)}": {"public_cidr": str(network)} for i, network in enumerate(ranges)
     }
@@ -251,7 +251,7 @@ def test_overlaps_are_those_of_every_pair(ranges: list[IPv4Network]) -> None:
     )
 
 
-def test_windows_are_minutes_of_a_week() -> None:
+def test_windows_parse() -> None:
     assert windows.daily("23:30-00:15") == windows.Window(1410, 45, windows.DAY)
     assert windows.weekly("sun:23:30-mon:00:15") == windows.Window(6 * 1440 + 1410, 45, 10080)
     for text in ("3:00-04:00", "24:00-01:00", "03:60-04:00", "03:00-04:00 ", "٠٣:00-04:00"):
@@ -265,7 +265,7 @@ minutes = st.integers(0, 1439)
 
 @settings(deadline=None)
 @given(minutes, st.integers(1, 1439), st.integers(0, 6), minutes, st.integers(1, 10079))
-def test_overlap_is_a_shared_minute(
+def test_overlap_equals_minutes(
     start: int, lasting: int, day: int, begin: int, length: int
 ) -> None:
     one = windows.Window(start, lasting, 1440)
@@ -296,12 +296,12 @@ def test_overlap_is_a_shared_minute(
         (None, "mon:03:30-mon:04:00", []),
     ],
 )
-def test_windows_of_the_primary(backup: str | None, maintenance: str, expected: list[str]) -> None:
+def test_primary_windows(backup: str | None, maintenance: str, expected: list[str]) -> None:
     environment = change("database", backup_window=backup, maintenance_window=maintenance)
     assert broken(environment) == expected
 
 
-def test_a_default_window_counts() -> None:
+def test_default_window_overlaps() -> None:
     assert broken(change("database", backup_window="04:30-05:30")) == ["FB223"]
     assert broken(change("database", maintenance_window="sat:03:30-sat:04:30")) == ["FB223"]
     assert broken(change("replica", maintenance_window="mon:04:59-mon:06:00")) == ["FB224"]
@@ -343,7 +343,7 @@ def test_business_hours(region: str, backup: str, maintenance: str, expected: li
 @example(18 * 60, 60)
 @example(18 * 60 - 1, 60)
 @given(minutes, st.integers(1, 1439))
-def test_business_hours_are_five_days(start: int, length: int) -> None:
+def test_business_days(start: int, length: int) -> None:
     text = "-".join(f"{m % 1440 // 60:02}:{m % 60:02}" for m in (start, start + length))
     busy = {(w.start + m) % 10080 for w in windows.business(text) for m in range(w.length)}
     first = -1 if start >= 18 * 60 else 0
@@ -362,7 +362,7 @@ def test_business_hours_are_five_days(start: int, length: int) -> None:
         ("public_cidr", "10.20.0.0/28", []),
     ],
 )
-def test_room_in_a_subnet(tier: str, text: str, expected: list[str]) -> None:
+def test_room_in_subnet(tier: str, text: str, expected: list[str]) -> None:
     assert broken(change("network", zones=zones(**{tier: text}))) == expected
 
 
@@ -377,11 +377,11 @@ def test_replicas(count: int, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("project", "expected"), [("sg", ["FB242"]), ("sg-a", ["FB242"]), ("sga", []), ("a-sg", [])]
 )
-def test_names_are_no_ids(project: str, expected: list[str]) -> None:
+def test_group_name(project: str, expected: list[str]) -> None:
     assert broken(replace(GOOD, project=project)) == expected
 
 
-def test_notes_are_no_errors() -> None:
+def test_notes_are_not_errors() -> None:
     assert noted(GOOD) == []
     assert noted(replace(GOOD, region="xx-none-1")) == ["FB301"]
 
@@ -448,11 +448,11 @@ def test_room_to_grow(size: int, most: int | None, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("length", "expected"), [(29, []), (30, ["FB241"])])
-def test_names_fit(length: int, expected: list[str]) -> None:
+def test_stack_name(length: int, expected: list[str]) -> None:
     assert broken(replace(GOOD, project="p" * length)) == expected
 
 
-def test_rules_pass_over_what_a_contract_does_not_have() -> None:
+def test_rules_skip_missing_inputs() -> None:
     bare = tuple(
         replace(
             use,
@@ -491,12 +491,12 @@ names = [
     st.sampled_from([use.name for use in GOOD.modules]),
     st.dictionaries(st.sampled_from(names), anything),
 )
-def test_rules_never_fail(module: str, inputs: dict[str, object]) -> None:
+def test_rules_never_raise(module: str, inputs: dict[str, object]) -> None:
     for diagnostic in breaches(change(module, **inputs)):
         assert diagnostic.line >= 1
 
 
-def test_what_is_wrong_already_is_not_judged_by_a_rule(tmp_path: Path) -> None:
+def test_rules_skip_reported_values(tmp_path: Path) -> None:
     text = (SMALL / "environments" / "production.yaml").read_text()
     file = tmp_path / "environments" / "production.yaml"
     file.parent.mkdir()
@@ -512,7 +512,7 @@ def test_what_is_wrong_already_is_not_judged_by_a_rule(tmp_path: Path) -> None:
     assert [d.code for d in caught.value.diagnostics] == [codes.WRONG_TYPE]
 
 
-def test_the_rules_read_inputs_that_the_modules_have() -> None:
+def test_rules_read_existing_inputs() -> None:
     """A rule passes over an input that it does not find, so a misspelt one would never fail."""
     registry = Registry(ROOT)
     read = {
@@ -527,7 +527,7 @@ def test_the_rules_read_inputs_that_the_modules_have() -> None:
         assert inputs <= {i.name for i in registry.current(module).inputs}
 
 
-def test_rules_are_about_what_there_is() -> None:
+def test_rules_name_existing_inputs() -> None:
     registry = Registry(ROOT)
     there = {*TOP.inputs, "replica.instances"}
     for module in registry.names:
@@ -537,7 +537,7 @@ def test_rules_are_about_what_there_is() -> None:
         assert set(rule.inputs) <= there
 
 
-def test_a_diagnostic_stands_at_the_value_or_at_the_key_above_it() -> None:
+def test_diagnostic_position() -> None:
     document: Document = parse("x.yaml", b"modules:\n  network:\n    zones: {}\n")
     (found,) = network.two_zones(replace(change("network", zones={}), document=document))
     assert (found.path, found.line, found.column) == ("x.yaml", 3, 5)

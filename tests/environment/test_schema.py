@@ -94,19 +94,19 @@ def mistaken(draw: Any) -> Any:
 
 @settings(max_examples=40)
 @given(environments())
-def test_every_valid_environment_is_valid(value: Any) -> None:
+def test_schema_accepts_valid_environments(value: Any) -> None:
     assert list(VALIDATOR.iter_errors(value)) == []
     assert not refused(value)
 
 
 @settings(max_examples=400)
 @given(mistaken())
-def test_it_accepts_and_refuses_what_the_command_line_does(value: Any) -> None:
+def test_schema_agrees_with_load(value: Any) -> None:
     said = refused(value)
     assert VALIDATOR.is_valid(value) is not bool(said), said
 
 
-def test_the_schema_is_one_of_draft_7() -> None:
+def test_schema_is_draft_7() -> None:
     assert MADE["$schema"] == "http://json-schema.org/draft-07/schema#"
     assert jsonschema_rs.meta.is_valid(MADE)
     text = json.dumps(MADE)
@@ -116,7 +116,7 @@ def test_the_schema_is_one_of_draft_7() -> None:
 
 
 @pytest.mark.parametrize("name", REGISTRY.names)
-def test_every_input_of_every_version_says_what_its_contract_says(name: str) -> None:
+def test_schema_describes_every_input(name: str) -> None:
     for version in REGISTRY.versions(name):
         contract = REGISTRY.get(name, version)
         section = MODULES[name]
@@ -138,7 +138,7 @@ def test_every_input_of_every_version_says_what_its_contract_says(name: str) -> 
             assert shown.get("enum") == each.schema.get("enum")
 
 
-def test_a_pin_tells_what_has_followed_it() -> None:
+def test_schema_describes_versions() -> None:
     versions = [str(version) for version in reversed(REGISTRY.versions("cache"))]
     pin = MODULES["cache"]["properties"]["version"]
     assert pin["enum"] == versions
@@ -147,7 +147,7 @@ def test_a_pin_tells_what_has_followed_it() -> None:
     assert all(other.startswith(f"followed by {versions[0]}; ") for other in others)
 
 
-def test_the_version_decides_which_inputs_there_are() -> None:
+def test_schema_depends_on_version() -> None:
     old = changed({"cache": {"version": "1.0.0"}})
     assert VALIDATOR.is_valid(old)
     new = {"version": "1.1.0", "user_group_id": "ledger-applications"}
@@ -155,7 +155,7 @@ def test_the_version_decides_which_inputs_there_are() -> None:
     assert not VALIDATOR.is_valid(changed({"cache": {**new, "version": "1.0.0"}}))
 
 
-def test_a_draft_and_a_deprecated_input_are_told(project: Path) -> None:
+def test_schema_marks_draft_and_deprecated(project: Path) -> None:
     path = project / "templates" / "modules" / "cache" / "contract.yaml"
     text = path.read_text()
     text = text.replace("version: 1.1.0", "version: 1.2.0", 1)
@@ -171,7 +171,7 @@ def test_a_draft_and_a_deprecated_input_are_told(project: Path) -> None:
     assert "deprecated" not in json.dumps(MODULES["cache"])
 
 
-def test_a_release_and_a_render_write_it(project: Path) -> None:
+def test_release_and_render_write_schema(project: Path) -> None:
     place = project / SCHEMA
     place.write_text(place.read_text().replace("kms", "kmz"))
     check = finbase(project, "render", "--check")
@@ -189,7 +189,7 @@ def test_a_release_and_a_render_write_it(project: Path) -> None:
     assert finbase(project, "render", "--check").exit_code == 0
 
 
-def test_a_schema_that_a_person_wrote_is_left_alone(project: Path) -> None:
+def test_release_keeps_foreign_schema(project: Path) -> None:
     place = project / SCHEMA
     place.write_text('{"title": "mine"}\n')
     result = finbase(project, "render")
@@ -200,7 +200,7 @@ def test_a_schema_that_a_person_wrote_is_left_alone(project: Path) -> None:
     assert place.read_text() == '{"title": "mine"}\n'
 
 
-def test_the_command_prints_what_is_committed(project: Path, tmp_path: Path) -> None:
+def test_schema_command(project: Path, tmp_path: Path) -> None:
     committed = (ROOT / SCHEMA).read_bytes()
     assert committed == render_schema(pinnable(REGISTRY))
     assert finbase(project, "schema").output == committed.decode()

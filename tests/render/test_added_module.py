@@ -36,7 +36,7 @@ def added(project: Path) -> Path:
     return project
 
 
-def test_finbase_has_never_heard_of_the_module() -> None:
+def test_package_does_not_name_module() -> None:
     code = (
         path
         for path in (ROOT / "generator" / "finbase").rglob("*")
@@ -47,13 +47,13 @@ def test_finbase_has_never_heard_of_the_module() -> None:
     assert "exports" not in Registry(ROOT).names
 
 
-def test_it_is_rendered_with_all_that_a_module_has(added: Path) -> None:
+def test_render_added_module(added: Path) -> None:
     names = {path.relative_to(added / MODULE).as_posix() for path in (added / MODULE).rglob("*.*")}
     assert {"main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md"} <= names
     assert finbase(added, "render", "--check").exit_code == 0
 
 
-def test_it_is_wired_into_the_stack_that_pins_it_and_into_no_other(added: Path) -> None:
+def test_added_module_is_wired_once(added: Path) -> None:
     stacks = {
         name: (added / "environments" / name / "main.tf").read_text()
         for name in ("development", "production", "staging")
@@ -71,7 +71,7 @@ def test_it_is_wired_into_the_stack_that_pins_it_and_into_no_other(added: Path) 
     assert 'output "exports_bucket"' in outputs
 
 
-def test_a_wrong_value_is_refused_with_its_place(added: Path) -> None:
+def test_load_refuses_wrong_value(added: Path) -> None:
     path = added / "environments" / "staging.yaml"
     path.write_text(path.read_text().replace("expire_after_days: 30", "expire_after_days: 0"))
     result = finbase(added, "render")
@@ -81,7 +81,7 @@ def test_a_wrong_value_is_refused_with_its_place(added: Path) -> None:
     assert "`exports.expire_after_days` must be from 1 to 3650, not 0" in result.output
 
 
-def test_every_other_command_knows_it(added: Path) -> None:
+def test_commands_know_module(added: Path) -> None:
     explained = finbase(added, "explain", "exports.expire_after_days")
     assert explained.exit_code == 0
     assert "must be a whole number between 1 and 3650" in explained.output
@@ -94,7 +94,7 @@ def test_every_other_command_knows_it(added: Path) -> None:
     assert "exports.expire_after_days\n" in differs
 
 
-def test_it_is_released_and_then_outdated(added: Path) -> None:
+def test_release_and_outdated(added: Path) -> None:
     first = finbase(added, "release", "exports", "minor", "-m", "Exports have a bucket.")
     assert first.exit_code == 0, first.output
     version = Registry(added).current("exports").version
@@ -118,7 +118,7 @@ def test_it_is_released_and_then_outdated(added: Path) -> None:
 
 
 @pytest.mark.terraform
-def test_it_passes_check_with_terraform_itself(added: Path) -> None:
+def test_check_added_module(added: Path) -> None:
     terraform = find_terraform()
     assert fmt_check([added / MODULE], terraform) == ()
     (verdict,) = check(added, ["staging"], jobs=1, progress=lambda *_: None)

@@ -26,11 +26,11 @@ PARTS = st.text("abcdefgh_-.", min_size=1, max_size=6).filter(
 NAMES = st.lists(PARTS, min_size=1, max_size=3).map("/".join)
 
 
-def test_the_bytes_are_these_on_every_machine() -> None:
+def test_pack_bytes() -> None:
     assert hashlib.sha256(pack(FILES)).hexdigest() == SHA256
 
 
-def test_the_order_and_the_time_and_the_mask_make_no_difference() -> None:
+def test_pack_ignores_order_time_umask() -> None:
     program = (
         "import hashlib, os, sys; os.umask(0o077); from finbase.render.archive import pack; "
         f"files = {dict(reversed(FILES.items()))!r}; "
@@ -48,7 +48,7 @@ def test_the_order_and_the_time_and_the_mask_make_no_difference() -> None:
         assert done.stdout == SHA256
 
 
-def test_entries_are_plain_files_that_anybody_may_read() -> None:
+def test_pack_modes() -> None:
     with zipfile.ZipFile(io.BytesIO(pack(FILES))) as zipped:
         entries = zipped.infolist()
     assert [entry.filename for entry in entries] == sorted(FILES)
@@ -62,7 +62,7 @@ def test_entries_are_plain_files_that_anybody_may_read() -> None:
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=200), max_size=8))
-def test_what_is_packed_is_unpacked(files: dict[str, bytes]) -> None:
+def test_pack_roundtrip(files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(io.BytesIO(pack(files))) as zipped:
         assert zipped.testzip() is None
         assert {name: zipped.read(name) for name in zipped.namelist()} == files
@@ -71,12 +71,12 @@ def test_what_is_packed_is_unpacked(files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     "name", ["", ".", "/etc/passwd", "../a", "a/../b", "a//b", "./a", "a/", "a\\b", "a\0.py"]
 )
-def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
+def test_pack_refuses_outside_path(name: str) -> None:
     with pytest.raises(ValueError, match="not a p"):
         pack({name: b""})
 
 
 @pytest.mark.parametrize("name", ["rotation.pyc", "__pycache__/rotation.cpython-312.pyc"])
-def test_compiled_python_is_refused(name: str) -> None:
+def test_pack_refuses_compiled_python(name: str) -> None:
     with pytest.raises(ValueError, match="compiled"):
         pack({name: b""})

@@ -52,7 +52,7 @@ def completed(server: LanguageServer, text: str) -> set[str]:
 # Completion.
 
 
-def test_the_keys_of_the_file_are_offered(server: LanguageServer) -> None:
+def test_completion_of_keys(server: LanguageServer) -> None:
     top = {"environment", "project", "region", "account_id", "tags", "state", "modules"}
     assert completed(server, "|") == top
     assert completed(server, "modules:\n  |\n") == set(Registry(ROOT).names)
@@ -60,7 +60,7 @@ def test_the_keys_of_the_file_are_offered(server: LanguageServer) -> None:
     assert "cost_centre" in completed(server, given)
 
 
-def test_the_keys_of_a_module_are_those_of_its_version(server: LanguageServer) -> None:
+def test_completion_depends_on_version(server: LanguageServer) -> None:
     registry = Registry(ROOT)
     for name in ("database", "cache", "network"):
         for version in registry.versions(name):
@@ -71,7 +71,7 @@ def test_the_keys_of_a_module_are_those_of_its_version(server: LanguageServer) -
     assert "instance_class" in completed(server, replica)
 
 
-def test_values_and_versions_are_offered(server: LanguageServer) -> None:
+def test_completion_of_values(server: LanguageServer) -> None:
     pin = "modules:\n  cache:\n    version: |\n"
     items = server.complete(ENVIRONMENTS, NAMED + pin)
     assert list(items)[:2] == ["1.1.0", "1.0.0"]
@@ -85,7 +85,7 @@ def test_values_and_versions_are_offered(server: LanguageServer) -> None:
 # Hover.
 
 
-def test_hovering_tells_the_meaning_the_rule_and_the_default(server: LanguageServer) -> None:
+def test_hover(server: LanguageServer) -> None:
     text = "modules:\n  network:\n    version: 1.0.0\n    ci|dr: 10.0.0.0/16\n"
     shown = server.hover(ENVIRONMENTS, NAMED + text)
     assert shown.startswith("IPv4 range of the VPC.\n\n**Must be a private IPv4 range (10/8, ")
@@ -112,7 +112,7 @@ def small(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_file_of_this_project_names_the_schema_and_has_no_problem(
+def test_own_file_has_no_problem(
     server: LanguageServer,
 ) -> None:
     for path in discover(ROOT):
@@ -121,16 +121,14 @@ def test_a_file_of_this_project_names_the_schema_and_has_no_problem(
         assert server.problems(server.open(ENVIRONMENTS, text)) == []
 
 
-def test_the_rule_is_told(small: Path, server: LanguageServer) -> None:
+def test_error_message_is_rule(small: Path, server: LanguageServer) -> None:
     text = NAMED + (CORPUS / "account-id-short.yaml").read_text()
     ((line, column, message),) = server.problems(server.open(small / "environments", text))
     assert text.splitlines()[line - 1][column - 1 :].startswith('"')
     assert message.startswith("`account_id` must be the 12 digits of an AWS account, in quotes")
 
 
-def test_what_is_wrong_is_underlined_where_the_command_line_names_it(
-    small: Path, server: LanguageServer
-) -> None:
+def test_errors_agree_with_load(small: Path, server: LanguageServer) -> None:
     """On every file of the corpus that the schema alone refuses."""
     registry = Registry(small)
     named: dict[str, set[tuple[int, int]]] = {}

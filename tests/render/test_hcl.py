@@ -80,18 +80,18 @@ def terraform(*arguments: str, cwd: Path | None = None, given: str | None = None
         ({"eu-west-1a": 1}, '{\n  "eu-west-1a" = 1\n}'),
     ],
 )
-def test_a_literal_is_written_as_terraform_fmt_would(value: Any, expected: str) -> None:
+def test_literal_format(value: Any, expected: str) -> None:
     assert literal(value) == expected
 
 
-def test_many_scalars_fill_the_lines() -> None:
+def test_literal_fills_lines() -> None:
     lines = literal([f"word{n}" for n in range(17)]).splitlines()
     assert lines[1] == "  " + ", ".join(f'"word{n}"' for n in range(8)) + ","
     assert [len(line) <= 80 for line in lines] == [True] * 5
     assert len(literal([f"{n}" * 30 for n in range(10, 26)]).splitlines()) == 18
 
 
-def test_a_list_of_scalars_stays_on_one_line_up_to_80_columns() -> None:
+def test_literal_list_width() -> None:
     fits = ["x" * 37, "y" * 35]  # 80 columns with quotes, comma and brackets
     assert len(literal(fits)) == 80
     assert literal([*fits[:-1], "y" * 36]) == f'[\n  "{"x" * 37}",\n  "{"y" * 36}",\n]'
@@ -108,7 +108,7 @@ def row(columns: int) -> list[str]:
 
 @pytest.mark.parametrize("indent", [0, 2, 6])
 @pytest.mark.parametrize("name", ["a", "subnet_ids"])
-def test_a_row_ends_where_the_line_does(name: str, indent: int) -> None:
+def test_literal_row_width(name: str, indent: int) -> None:
     """Wherever it stands, it may reach the last of 80 columns and not one further."""
     room = 80 - indent - len(f"{name} = ")
     fits, wide = row(room), row(room + 1)
@@ -122,35 +122,35 @@ def test_a_row_ends_where_the_line_does(name: str, indent: int) -> None:
         assert attributes({name: fits}) == line
 
 
-def test_a_row_within_a_list_of_rows_ends_before_its_comma() -> None:
+def test_literal_nested_row_width() -> None:
     assert literal([row(78)]).splitlines()[1] == f"  {inline(row(78))},"
     assert len(literal([row(79)]).splitlines()) == 6
 
 
-def test_sixteen_scalars_stand_below_each_other_and_seventeen_fill_the_lines() -> None:
+def test_literal_row_threshold() -> None:
     words = [f"word{n:02}" for n in range(17)]
     assert len(literal(words[:16]).splitlines()) == 18
     assert len(literal(words).splitlines()) == 5
 
 
-def test_a_fragment_of_several_lines_is_never_put_into_a_row() -> None:
+def test_literal_multiline_fragment() -> None:
     call = Hcl("merge(\n  a,\n)")
     assert literal([call, 1]) == "[\n  merge(\n    a,\n  ),\n  1,\n]"
     assert literal([call] * 17).splitlines() == ["[", *["  merge(", "    a,", "  ),"] * 17, "]"]
 
 
-def test_keys_beyond_the_first_plane_have_eight_digits() -> None:
+def test_literal_escapes_astral_keys() -> None:
     assert literal({"\uffff": 1}) == '{\n  "\\uffff" = 1\n}'
     assert literal({"\U00010000": 1}) == '{\n  "\\U00010000" = 1\n}'
     assert literal({"\U00010001": 1}) == '{\n  "\\U00010001" = 1\n}'
 
 
-def test_the_lines_after_the_first_are_indented() -> None:
+def test_literal_indent() -> None:
     assert literal({"a": {"b": 1}}, indent=4) == "{\n      a = {\n        b = 1\n      }\n    }"
     assert shift("a\n\nb", 2) == "a\n\n  b"
 
 
-def test_attributes_are_aligned_and_a_value_of_several_lines_parts_them() -> None:
+def test_attributes_alignment() -> None:
     pairs = [("a", 1), ("bbb", 2), ("object", {"x": 1}), ("cc", 3), ("d-d-d", Hcl("var.d"))]
     assert attributes(pairs, 2) == (
         "  a   = 1\n  bbb = 2\n  object = {\n    x = 1\n  }\n  cc    = 3\n  d-d-d = var.d"
@@ -159,7 +159,7 @@ def test_attributes_are_aligned_and_a_value_of_several_lines_parts_them() -> Non
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", "a\n", 'a" = 1 #', "a.b", "é"])
-def test_an_attribute_must_have_a_name(name: str) -> None:
+def test_attributes_refuses_names(name: str) -> None:
     with pytest.raises(ValueError, match="not an identifier"):
         attributes({name: 1})
 
@@ -174,14 +174,14 @@ def test_an_attribute_must_have_a_name(name: str) -> None:
         ([{None: 1}], "a key must be text, not None"),
     ],
 )
-def test_what_has_no_form_in_hcl_is_refused(value: Any, message: str) -> None:
+def test_literal_refuses_types(value: Any, message: str) -> None:
     with pytest.raises(TypeError) as caught:
         literal(value)
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"\udfff": 1}])
-def test_what_terraform_cannot_read_is_refused(value: Any) -> None:
+def test_literal_refuses_values(value: Any) -> None:
     with pytest.raises(ValueError, match="not"):
         literal(value)
 
@@ -189,7 +189,7 @@ def test_what_terraform_cannot_read_is_refused(value: Any) -> None:
 @pytest.mark.parametrize(
     "made", [Hcl("a") + "b", Hcl("a b")[:1], ",".join([Hcl("a")]), Hcl("a").upper(), f"{Hcl('a')}"]
 )
-def test_what_is_made_of_a_fragment_is_data_again(made: str) -> None:
+def test_hcl_operations_return_data(made: str) -> None:
     assert literal(made).startswith('"')
 
 
@@ -222,7 +222,7 @@ def test_what_is_made_of_a_fragment_is_data_again(made: str) -> None:
         ),
     ],
 )
-def test_a_schema_has_a_type(schema: dict[str, Any], expected: str) -> None:
+def test_type_constraint(schema: dict[str, Any], expected: str) -> None:
     assert type_constraint(schema) == expected
     nested = type_constraint({"type": "array", "items": schema})
     assert nested == f"list({expected})"
@@ -250,7 +250,7 @@ def test_a_schema_has_a_type(schema: dict[str, Any], expected: str) -> None:
         },
     ],
 )
-def test_a_schema_that_leaves_the_type_open_is_refused(schema: dict[str, Any]) -> None:
+def test_type_constraint_refuses_open_type(schema: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="no Terraform type") as caught:
         type_constraint(schema)
     assert str(caught.value) == (
@@ -268,7 +268,7 @@ def test_a_schema_that_leaves_the_type_open_is_refused(schema: dict[str, Any]) -
         lambda schema: {"type": "object", "properties": {"a": schema}, "required": ["a"]},
     ],
 )
-def test_a_type_may_be_on_one_line_however_deep(around: Any) -> None:
+def test_type_constraint_on_one_line(around: Any) -> None:
     inner = {"type": "object", "properties": {"b": {"type": "string"}}}
     written = "object({ b = optional(string) })"
     whole = type_constraint(around(inner), on_one_line=True)
@@ -284,7 +284,7 @@ READABLE = ("$${", "%%{")
 
 @settings(deadline=None, max_examples=150)
 @given(values.filter(lambda value: not any(mark in literal(value) for mark in READABLE)))
-def test_a_literal_reads_back_as_the_value(value: Any) -> None:
+def test_literal_roundtrip(value: Any) -> None:
     assert plain(hcl2.loads(f"x = {literal(value)}\n")["x"]) == value
     assert plain(hcl2.loads(f"x = {inline(value)}\n")["x"]) == value
 
@@ -292,7 +292,7 @@ def test_a_literal_reads_back_as_the_value(value: Any) -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.dictionaries(names, values, min_size=1, max_size=8))
 @pytest.mark.terraform
-def test_terraform_fmt_leaves_attributes_alone(pairs: dict[str, Any]) -> None:
+def test_attributes_match_terraform_fmt(pairs: dict[str, Any]) -> None:
     block = f"locals {{\n{attributes(pairs, 2)}\n}}\n"
     assert terraform("fmt", "-no-color", "-", given=block) == block
 
@@ -322,14 +322,14 @@ def test_terraform_fmt_leaves_attributes_alone(pairs: dict[str, Any]) -> None:
     )
 )
 @pytest.mark.terraform
-def test_terraform_fmt_leaves_types_alone(schema: dict[str, Any]) -> None:
+def test_types_match_terraform_fmt(schema: dict[str, Any]) -> None:
     pairs = {"description": "x", "type": type_constraint(schema), "nullable": False}
     block = f'variable "x" {{\n{attributes(pairs, 2)}\n}}\n'
     assert terraform("fmt", "-no-color", "-", given=block) == block
 
 
 @pytest.mark.terraform
-def test_terraform_reads_the_same_values(tmp_path: Path) -> None:
+def test_terraform_reads_literals(tmp_path: Path) -> None:
     rest = random.Random(0)
     nasty: list[Any] = ["".join(parts) for parts in itertools.product(NASTY[:8], repeat=4)]
     nasty += ["".join(rest.choices(NASTY, k=9)) for _ in range(500)]

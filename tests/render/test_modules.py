@@ -47,27 +47,27 @@ def variables(module: Path) -> dict[str, dict[str, Any]]:
     return {name: body for block in blocks for name, body in block.items()}
 
 
-def test_there_are_eight_modules_and_three_stacks() -> None:
+def test_own_modules_and_stacks() -> None:
     assert {module.parent.name for module in MODULES} == {
         *("access", "cache", "database", "kms", "monitoring", "network", "replica", "secret"),
     }
     assert [stack.name for stack in STACKS] == ["development", "production", "staging"]
 
 
-def test_the_project_is_as_rendered() -> None:
+def test_project_is_rendered() -> None:
     registry = Registry(ROOT)
     rendered = render_project(load_environments(ROOT, registry, ()), registry, ROOT)
     assert tree.diff(tree.compare(rendered, ROOT)) == ""
 
 
 @pytest.mark.parametrize("module", MODULES, ids=named)
-def test_a_module_has_its_standard_files(module: Path) -> None:
+def test_module_files(module: Path) -> None:
     standard = ("main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md")
     assert [name for name in standard if not (module / name).is_file()] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=named)
-def test_every_input_has_type_and_description_and_each_rule_is_told(module: Path) -> None:
+def test_variables_are_documented(module: Path) -> None:
     declared = variables(module)
     contract = Contract.load(module / "contract.yaml")
     assert list(declared) == [variable.name for variable in contract.variables]
@@ -81,13 +81,13 @@ def test_every_input_has_type_and_description_and_each_rule_is_told(module: Path
 
 
 @pytest.mark.parametrize("module", MODULES, ids=named)
-def test_no_input_switches_a_control_off(module: Path) -> None:
+def test_inputs_cannot_disable_controls(module: Path) -> None:
     given = {i.name for i in Contract.load(module / "contract.yaml").inputs}
     assert given & CONTROLS == set()
 
 
 @pytest.mark.parametrize("module", MODULES, ids=named)
-def test_every_output_is_described(module: Path) -> None:
+def test_outputs_are_documented(module: Path) -> None:
     for output in Contract.load(module / "contract.yaml").outputs:
         assert output.description.endswith("."), output.name
 
@@ -114,7 +114,7 @@ def test_rotation_has_roots_of_region(stack: Path) -> None:
 
 
 @pytest.mark.terraform
-def test_terraform_fmt_would_change_nothing() -> None:
+def test_project_is_formatted() -> None:
     assert fmt_check([ROOT / "modules", ROOT / "environments"], find_terraform()) == ()
 
 
@@ -125,7 +125,7 @@ def test_terraform_validates(folder: Path, workspace: Workspace) -> None:
 
 
 @pytest.mark.terraform
-def test_no_password_is_in_the_plan(workspace: Workspace) -> None:
+def test_plan_has_no_password(workspace: Workspace) -> None:
     plan = json.loads(workspace.plan(ROOT / "environments" / "production", project=ROOT))
     after = {change["address"]: change["change"]["after"] for change in plan["resource_changes"]}
     primary = after["module.database.aws_db_instance.primary"]

@@ -77,7 +77,7 @@ def rendered(root: Path) -> dict[PurePosixPath, bytes]:
     return render_project(stacks, registry, root)
 
 
-def test_a_project_is_rendered_as_expected(project: Path) -> None:
+def test_render_project_golden(project: Path) -> None:
     """``FINBASE_UPDATE_GOLDEN=1`` writes what is expected anew."""
     tree = {str(path): data for path, data in rendered(project).items() if path.suffix != ".zip"}
     if os.environ.get("FINBASE_UPDATE_GOLDEN"):
@@ -93,11 +93,11 @@ def test_a_project_is_rendered_as_expected(project: Path) -> None:
 
 
 @pytest.mark.terraform
-def test_what_is_expected_is_formatted() -> None:
+def test_golden_is_formatted() -> None:
     assert fmt_check([EXPECTED], find_terraform()) == ()
 
 
-def test_place_time_and_order_change_nothing(
+def test_render_is_reproducible(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = rendered(project)
@@ -111,7 +111,7 @@ def test_place_time_and_order_change_nothing(
     assert str(tmp_path).encode() not in everything
 
 
-def test_every_rendered_file_says_so_in_its_first_line(project: Path) -> None:
+def test_rendered_files_have_header(project: Path) -> None:
     for path, content in rendered(project).items():
         first = content.split(b"\n")[0].decode(errors="replace")
         if path.suffix == ".tf":
@@ -122,7 +122,7 @@ def test_every_rendered_file_says_so_in_its_first_line(project: Path) -> None:
             assert first.startswith(f'{{"$comment": "{MARK}')
 
 
-def test_an_archive_holds_what_its_globs_say_and_the_folder_lies_beside(project: Path) -> None:
+def test_render_archive(project: Path) -> None:
     tree = rendered(project)
     home = PurePosixPath("modules/store/1.2.0")
     with zipfile.ZipFile(io.BytesIO(tree[home / "function.zip"])) as archive:
@@ -133,7 +133,7 @@ def test_an_archive_holds_what_its_globs_say_and_the_folder_lies_beside(project:
     assert home / "function/NOTES" in tree
 
 
-def test_hidden_and_compiled_files_stay_behind(project: Path) -> None:
+def test_render_skips_hidden_files(project: Path) -> None:
     before = rendered(project)
     home = project / "templates/modules/store"
     for path in (".DS_Store", "function/.hidden", "function/__pycache__/main.cpython-311.pyc"):
@@ -143,14 +143,14 @@ def test_hidden_and_compiled_files_stay_behind(project: Path) -> None:
     assert rendered(project) == before
 
 
-def test_the_contract_is_copied_byte_for_byte(project: Path) -> None:
+def test_render_copies_contract(project: Path) -> None:
     source = project / "templates/modules/reader/contract.yaml"
     source.write_bytes(b"# A comment that stays.\r\n" + source.read_bytes())
     tree = rendered(project)
     assert tree[PurePosixPath("modules/reader/1.0.0/contract.yaml")] == source.read_bytes()
 
 
-def test_a_pinned_release_is_not_rendered_but_used(project: Path) -> None:
+def test_render_uses_pinned_release(project: Path) -> None:
     registry = Registry(project)
     folder = project / "modules/reader/0.9.0"
     folder.mkdir(parents=True)
@@ -168,7 +168,7 @@ def test_a_pinned_release_is_not_rendered_but_used(project: Path) -> None:
     assert PurePosixPath("modules/reader/1.0.0/main.tf") in tree
 
 
-def test_a_wire_without_a_source_is_refused(project: Path) -> None:
+def test_blocks_refuse_unwired(project: Path) -> None:
     stack = environment(uses(Registry(project), reader={"a": {}}))
     with pytest.raises(ValueError, match=r"store_id is wired from store\.id, which is not in"):
         render_stacks([stack], project)
@@ -190,9 +190,7 @@ def test_a_wire_without_a_source_is_refused(project: Path) -> None:
         ),
     ],
 )
-def test_a_contract_that_cannot_be_rendered_is_named(
-    project: Path, old: str, new: str, says: str
-) -> None:
+def test_render_refuses_contract(project: Path, old: str, new: str, says: str) -> None:
     path = project / "templates/modules/store/contract.yaml"
     source = path.read_text()
     assert old in source
@@ -204,14 +202,14 @@ def test_a_contract_that_cannot_be_rendered_is_named(
     assert says in diagnostic.message
 
 
-def test_a_broken_template_is_named(project: Path) -> None:
+def test_render_refuses_template(project: Path) -> None:
     path = project / "templates/modules/store/main.tf.j2"
     path.write_text("\n{{ contract.nothing }}\n")
     with pytest.raises(InputError, match=r"store/main\.tf\.j2:2:1: .*no attribute 'nothing'"):
         render_module(Registry(project).current("store"), project / "templates")
 
 
-def test_hostile_values_stay_values(project: Path) -> None:
+def test_render_hostile_values(project: Path) -> None:
     hostile = '"\n}\nprovider "evil" {\n  x = "${file("/etc/passwd")}'
     stack = environment(uses(Registry(project), store={"": {**STORE, "label": hostile}}))
     stack = replace(
@@ -232,7 +230,7 @@ def real() -> dict[PurePosixPath, bytes]:
     return render_project(loaded, registry, ROOT)
 
 
-def test_rendering_the_project_again_takes_a_moment() -> None:
+def test_render_is_fast() -> None:
     registry = Registry(ROOT)
     loaded = [load(path, registry, ROOT) for path in discover(ROOT)]
     render_project(loaded, registry, ROOT)
@@ -247,7 +245,7 @@ def timed(run: Any) -> float:
 
 
 @pytest.mark.terraform
-def test_every_module_and_stack_is_formatted_and_valid(tmp_path: Path) -> None:
+def test_rendered_files_are_valid(tmp_path: Path) -> None:
     project, scratch = tmp_path / "project", tmp_path / "scratch"
     scratch.mkdir()
     shutil.copytree(ROOT / "modules", project / "modules")

@@ -60,38 +60,36 @@ def markdown(tmp_path: Path) -> Render:
         ("  {% if true %}\n  x\n  {% endif %}\n", "  x\n"),
     ],
 )
-def test_what_is_printed_is_a_literal(render: Render, template: str, expected: str) -> None:
+def test_hcl_prints_literals(render: Render, template: str, expected: str) -> None:
     assert render(template, name='a "b" ${c}') == expected
 
 
-def test_what_a_macro_prints_is_hcl(render: Render) -> None:
+def test_hcl_macro(render: Render) -> None:
     macro = "{% macro tag(name) %}{ Name = {{ name }} }{% endmacro %}"
     assert render(macro + "tags = {{ tag(x) }}", x='a"') == 'tags = { Name = "a\\"" }'
     wrapped = "{% macro twice() %}{{ caller() }} {{ caller() }}{% endmacro %}"
     assert render(wrapped + "{% call twice() %}{{ x }}{% endcall %}", x="a") == '"a" "a"'
 
 
-def test_what_is_included_or_imported_is_hcl(render: Render, tmp_path: Path) -> None:
+def test_hcl_include_and_import(render: Render, tmp_path: Path) -> None:
     (tmp_path / "_part.j2").write_text("{% macro f(a) %}[{{ a }}]{% endmacro %}part = {{ x }}")
     assert render("{% include '_part.j2' %}", x="a") == 'part = "a"'
     assert render("{% import '_part.j2' as part with context %}{{ part.f('b') }}", x="a") == '["b"]'
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", 'a"', "a\n", "a.b", "${a}", 1, None])
-def test_what_is_no_identifier_is_refused(render: Render, name: Any) -> None:
+def test_identifier_refuses(render: Render, name: Any) -> None:
     with pytest.raises(InputError, match="is not an identifier"):
         render('resource "x" "{{ name | identifier }}" {}', name=name)
 
 
-def test_only_text_is_raw(render: Render) -> None:
+def test_raw_refuses_other_types(render: Render) -> None:
     with pytest.raises(InputError, match="only text can be raw"):
         render("{{ 1 | raw }}")
 
 
 @given(text=st.text())
-def test_no_text_breaks_out_of_a_comment(
-    tmp_path_factory: pytest.TempPathFactory, text: str
-) -> None:
+def test_comment_contains_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     root = tmp_path_factory.getbasetemp()
     (root / "comment.j2").write_text("{{ text | comment }}\n")
     lines = hcl_templates(root).render("comment.j2", {"text": text}).split("\n")
@@ -99,23 +97,21 @@ def test_no_text_breaks_out_of_a_comment(
     assert not any(char < " " for line in lines for char in line)
 
 
-def test_a_comment_keeps_its_lines(render: Render) -> None:
+def test_comment_keeps_lines(render: Render) -> None:
     assert (
         render("{{ text | comment }}", text="one\n\ntwo\r\nthree\n") == "# one\n#\n# two\n# three"
     )
 
 
 @given(value=st.recursive(st.text() | st.integers() | st.none(), st.lists, max_leaves=5))
-def test_no_value_breaks_out_of_its_place(
-    tmp_path_factory: pytest.TempPathFactory, value: Any
-) -> None:
+def test_hcl_contains_values(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     root = tmp_path_factory.getbasetemp()
     (root / "value.j2").write_text("value = {{ value }}\n")
     rendered = hcl_templates(root).render("value.j2", {"value": value})
     assert rendered == f"value = {literal(value)}\n"
 
 
-def test_a_hostile_value_stays_one_value(render: Render) -> None:
+def test_hcl_hostile_value(render: Render) -> None:
     hostile = 'x"\n}\nresource "null_resource" "evil" {\n  a = "${file("/etc/passwd")}'
     read = hcl2.loads(render("locals {\n  a = {{ hostile }}\n}\n", hostile=hostile))
     assert list(read) == ["locals"]
@@ -135,7 +131,7 @@ def test_a_hostile_value_stays_one_value(render: Render) -> None:
         ("\n{{ {'a': gone} }}", 2, "has no form in HCL"),
     ],
 )
-def test_what_is_wrong_with_a_template_has_its_place(
+def test_template_error_position(
     render: Render, tmp_path: Path, template: str, line: int, says: str
 ) -> None:
     with pytest.raises(InputError) as caught:
@@ -146,7 +142,7 @@ def test_what_is_wrong_with_a_template_has_its_place(
     assert says in diagnostic.message
 
 
-def test_an_error_in_an_included_template_has_its_place(render: Render, tmp_path: Path) -> None:
+def test_included_template_error_position(render: Render, tmp_path: Path) -> None:
     (tmp_path / "_part.tf.j2").write_text("\n\n{{ missing }}")
     with pytest.raises(InputError, match=r"_part\.tf\.j2:3:1: .*'missing' is undefined"):
         render("\n{% include '_part.tf.j2' %}")
@@ -162,7 +158,7 @@ def test_an_error_in_an_included_template_has_its_place(render: Render, tmp_path
         ("{{ '' | code }}", ""),
     ],
 )
-def test_markdown_is_printed_as_it_is(markdown: Render, template: str, expected: str) -> None:
+def test_markdown_prints_unchanged(markdown: Render, template: str, expected: str) -> None:
     assert markdown(template) == expected
 
 
@@ -172,7 +168,7 @@ def opened(root: Path) -> Templates:
     return hcl_templates(root)
 
 
-def test_compiled_templates_are_kept_for_the_user_alone(render: Render, cache: Path) -> None:
+def test_cache_is_private(render: Render, cache: Path) -> None:
     assert render("{{ 1 }}") == "1"
     for made in (cache.parent, cache):
         assert stat.S_IMODE(made.stat().st_mode) == 0o700
@@ -180,21 +176,19 @@ def test_compiled_templates_are_kept_for_the_user_alone(render: Render, cache: P
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
-def test_a_kept_template_is_used_again(
-    render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_hit(render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     render("{{ 1 }}")
     monkeypatch.setattr(jinja2.Environment, "_generate", None)  # compiling would fail
     assert opened(tmp_path).render("x.tf.j2", {}) == "1"
 
 
-def test_a_changed_template_is_compiled_again(render: Render, tmp_path: Path) -> None:
+def test_cache_miss_after_change(render: Render, tmp_path: Path) -> None:
     render("{{ 1 }}")
     (tmp_path / "x.tf.j2").write_text("{{ 2 }}")
     assert opened(tmp_path).render("x.tf.j2", {}) == "2"
 
 
-def test_another_jinja_has_files_of_its_own(
+def test_cache_depends_on_jinja(
     render: Render, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     render("{{ 1 }}")
@@ -203,7 +197,7 @@ def test_another_jinja_has_files_of_its_own(
     assert len(list(cache.iterdir())) == 2
 
 
-def test_a_folder_whose_name_is_not_utf_8_holds_templates(tmp_path: Path, cache: Path) -> None:
+def test_templates_in_non_utf8_folder(tmp_path: Path, cache: Path) -> None:
     root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfc"))
     root.mkdir()
     (root / "x.tf.j2").write_text("{% include 'y.j2' %}")
@@ -213,7 +207,7 @@ def test_a_folder_whose_name_is_not_utf_8_holds_templates(tmp_path: Path, cache:
         assert len(list(cache.glob("*"))) == 2
 
 
-def test_a_damaged_cache_is_harmless(render: Render, tmp_path: Path, cache: Path) -> None:
+def test_cache_damaged(render: Render, tmp_path: Path, cache: Path) -> None:
     render("{{ 1 }}")
     (kept,) = cache.glob("*")
     whole = kept.read_bytes()
@@ -222,22 +216,20 @@ def test_a_damaged_cache_is_harmless(render: Render, tmp_path: Path, cache: Path
         assert opened(tmp_path).render("x.tf.j2", {}) == "1"
 
 
-def test_a_cache_that_cannot_be_made_is_harmless(render: Render, cache: Path) -> None:
+def test_cache_not_writable(render: Render, cache: Path) -> None:
     cache.parent.parent.mkdir()
     cache.parent.write_text("a file")
     assert render("{{ 1 }}") == "1"
 
 
-def test_a_cache_that_is_gone_is_harmless(tmp_path: Path, cache: Path) -> None:
+def test_cache_removed(tmp_path: Path, cache: Path) -> None:
     templates = opened(tmp_path)
     cache.rmdir()
     (tmp_path / "x.tf.j2").write_text("{{ 1 }}")
     assert templates.render("x.tf.j2", {}) == "1"
 
 
-def test_what_is_kept_does_not_grow_for_ever(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_is_pruned(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(templating, "_MOST_COMPILED", 7)
     monkeypatch.setattr(templating, "_BETWEEN", 3)
     templates = opened(tmp_path)
@@ -249,14 +241,14 @@ def test_what_is_kept_does_not_grow_for_ever(
     assert len(list(cache.iterdir())) <= 7
 
 
-def test_a_folder_that_others_can_write_to_is_not_used(render: Render, cache: Path) -> None:
+def test_cache_ignores_writable_folder(render: Render, cache: Path) -> None:
     cache.mkdir(parents=True)
     cache.chmod(0o777)
     assert render("{{ 1 }}") == "1"
     assert list(cache.rglob("*.cache")) == []
 
 
-def test_a_folder_behind_a_link_is_not_used(render: Render, tmp_path: Path, cache: Path) -> None:
+def test_cache_ignores_linked_folder(render: Render, tmp_path: Path, cache: Path) -> None:
     cache.parent.mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     cache.symlink_to(tmp_path / "elsewhere")
@@ -264,9 +256,7 @@ def test_a_folder_behind_a_link_is_not_used(render: Render, tmp_path: Path, cach
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_the_cache_is_in_the_home_where_nothing_else_is_said(
-    render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_in_home(render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     render("{{ 1 }}")

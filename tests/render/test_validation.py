@@ -155,14 +155,12 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("schema", "condition", "says"), CASES)
-def test_a_keyword_becomes_a_condition_and_a_sentence(
-    schema: dict[str, Any], condition: str, says: str
-) -> None:
+def test_validations_of_keyword(schema: dict[str, Any], condition: str, says: str) -> None:
     name = "x" if says.startswith("must") else "x:"
     assert validations(variable(schema))[0] == (condition, f"{name} {says}.")
 
 
-def test_a_member_that_may_be_left_out_is_checked_only_if_given() -> None:
+def test_validations_of_optional_member() -> None:
     blocks = validations(variable({"type": "object", "additionalProperties": ENTRY}))
     assert blocks[1] == (
         "alltrue([for value in values(var.x) : "
@@ -171,7 +169,7 @@ def test_a_member_that_may_be_left_out_is_checked_only_if_given() -> None:
     )
 
 
-def test_a_rule_makes_one_block_of_all_conditions() -> None:
+def test_validations_with_rule() -> None:
     schema = {"type": "string", "maxLength": 9, "pattern": "^a"}
     assert len(validations(variable(schema))) == 2
     assert validations(variable(schema, rule="must be short.")) == [
@@ -181,18 +179,18 @@ def test_a_rule_makes_one_block_of_all_conditions() -> None:
     assert unset[0][0].startswith("var.x == null ? true : alltrue([\n")
 
 
-def test_the_checks_of_an_input_follow() -> None:
+def test_validations_with_checks() -> None:
     checks = [Check("y", "var.y", "y is wrong."), Check("x", "var.x > var.y\n", "x is too small.")]
     schema = {"type": "boolean"}
     assert validations(variable(schema), checks) == [("var.x > var.y", "x is too small.")]
 
 
-def test_what_a_resource_puts_out_is_not_checked_to_be_whole() -> None:
+def test_validations_of_wire() -> None:
     wire = Wire("x", {"type": "integer"}, "A wire.", None, True, False, False, source="m.x")
     assert validations(wire) == []
 
 
-def test_the_words_are_the_rule_or_all_that_is_demanded() -> None:
+def test_describe_constraint() -> None:
     schema = {"type": "string", "maxLength": 9, "pattern": "^a"}
     assert words(variable(schema, rule="must be short")) == "must be short"
     generated = "must be at most 9 characters long; must match the pattern ^a"
@@ -212,12 +210,12 @@ def test_the_words_are_the_rule_or_all_that_is_demanded() -> None:
         ({"type": "string", "anyOf": [{"enum": ["a"]}, {"type": "string"}]}, "demands nothing"),
     ],
 )
-def test_what_terraform_cannot_check_is_refused(schema: dict[str, Any], says: str) -> None:
+def test_validations_refuse_schema(schema: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         validations(variable(schema))
 
 
-def test_an_escaped_backslash_is_no_back_reference() -> None:
+def test_validations_escaped_backslash() -> None:
     assert validations(variable({"type": "string", "pattern": r"\\1"}))
 
 
@@ -267,7 +265,7 @@ VALUES: dict[str, list[Any]] = {
 
 
 @pytest.mark.terraform
-def test_terraform_refuses_what_json_schema_refuses(tmp_path: Path) -> None:
+def test_terraform_agrees_with_json_schema(tmp_path: Path) -> None:
     expected, declared = set(), {}
     schemas = [schema for schema, _, _ in CASES]
     schemas.append({"type": "object", "properties": {"a": {"type": "string", "maxLength": 1}}})
@@ -294,7 +292,7 @@ def test_terraform_refuses_what_json_schema_refuses(tmp_path: Path) -> None:
 
 
 @pytest.mark.terraform
-def test_every_default_and_example_of_the_catalogue_is_allowed(tmp_path: Path) -> None:
+def test_terraform_accepts_defaults(tmp_path: Path) -> None:
     registry = Registry(ROOT)
     declared = []
     for module in registry.names:

@@ -24,7 +24,7 @@ def found(tmp_path: Path) -> dict[str, Value]:
     return {value.name: value for value in values(load(path, REGISTRY, tmp_path))}
 
 
-def test_every_input_and_wire_of_every_module_is_there_once(tmp_path: Path) -> None:
+def test_values_are_complete(tmp_path: Path) -> None:
     environment = load(write(tmp_path, SAMPLE), REGISTRY, tmp_path)
     names = [value.name for value in values(environment)]
     assert len(names) == len(set(names))
@@ -38,7 +38,7 @@ def test_every_input_and_wire_of_every_module_is_there_once(tmp_path: Path) -> N
     assert {"project", "tags.owner", "state.bucket", "cache.version"} <= set(names)
 
 
-def test_what_is_given_has_its_line(found: dict[str, Value], tmp_path: Path) -> None:
+def test_values_lines(found: dict[str, Value], tmp_path: Path) -> None:
     value = found["cache.description"]
     assert (value.origin, value.text) == ("given", '"Sessions"')
     lines = (tmp_path / value.source).read_text().splitlines()
@@ -56,11 +56,11 @@ def test_what_is_given_has_its_line(found: dict[str, Value], tmp_path: Path) -> 
         ("database.name", "wired", "local.name"),
     ],
 )
-def test_every_origin_is_told(found: dict[str, Value], name: str, origin: str, text: str) -> None:
+def test_values_origins(found: dict[str, Value], name: str, origin: str, text: str) -> None:
     assert (found[name].origin, found[name].text) == (origin, text)
 
 
-def test_the_table_and_the_json_say_the_same(tmp_path: Path) -> None:
+def test_show_table_equals_json(tmp_path: Path) -> None:
     report = tmp_path / "values.json"
     done = show("production", "--json", str(report))
     assert done.exit_code == 0, done.output
@@ -73,7 +73,7 @@ def test_the_table_and_the_json_say_the_same(tmp_path: Path) -> None:
     assert any("default of database" in line for line in lines)
 
 
-def test_one_module_alone() -> None:
+def test_values_of_module() -> None:
     done = show("production", "cache")
     assert done.exit_code == 0
     assert all(line.startswith("cache.") for line in done.output.splitlines())

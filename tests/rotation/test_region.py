@@ -54,8 +54,8 @@ def test_region_added_by_release(project: Path) -> None:
     set_version(project, "99.0.0")
     (told,) = noted(project)
     assert told.note
-    assert f"secret 99.0.0 has no CA roots for {REGION}, so a plan will be refused" in told.message
-    assert told.hint == "add them as rotation/ca/README.md says"
+    assert f"secret 99.0.0 has no CA roots for {REGION}; the plan will fail" in told.message
+    assert told.hint == "add them as described in rotation/ca/README.md of the module"
     before = roots_in_zip(project)
 
     folder = project / "templates" / "modules" / "secret" / "rotation" / "ca"

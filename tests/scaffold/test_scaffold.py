@@ -212,7 +212,7 @@ def test_new_environment_refuses_invalid_origin(project: Path) -> None:
     before = snapshot(project)
     result = finbase(project, "new", "environment", "sandbox", "--from", "nowhere")
     assert result.exit_code == 2
-    assert "there is no such environment" in result.output
+    assert "environment not found" in result.output
     assert snapshot(project) == before
 
 

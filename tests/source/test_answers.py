@@ -202,7 +202,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("project"), SAMPLE)
 
 
-def test_each_answer_is_as_it_was_read_and_approved(file: Path) -> None:
+def test_messages_match_approved_text(file: Path) -> None:
     parts = ("\n".join([f"# {title}", *answer(change, file)]) for title, change in MADE.items())
     text = "\n\n".join(parts) + "\n"
     if os.environ.get("FINBASE_UPDATE_GOLDEN"):
@@ -210,7 +210,7 @@ def test_each_answer_is_as_it_was_read_and_approved(file: Path) -> None:
     assert text == ANSWERS.read_text(encoding="utf-8")
 
 
-def test_each_rule_has_its_answer() -> None:
+def test_messages_cover_every_rule() -> None:
     text = ANSWERS.read_text(encoding="utf-8")
     for rule in RULES:
         (part,) = (p for p in text.split("\n\n") if p.startswith(f"# {rule.code}: "))
@@ -219,7 +219,7 @@ def test_each_rule_has_its_answer() -> None:
 
 
 @pytest.mark.parametrize("title", MADE)
-def test_a_module_of_many_instances_is_answered_at_the_one(title: str, file: Path) -> None:
+def test_rules_point_at_the_instance(title: str, file: Path) -> None:
     """No rule relies on it that there is one network, or one primary."""
     data = changed(MADE[title])
     single = environment(MADE[title], file)
@@ -249,23 +249,23 @@ def _document(data: dict[str, Any]) -> Document:
 
 
 def _sayings(finding: Finding, moved: AbstractSet[str]) -> tuple[Where, str, str, bool]:
-    """Give a finding as it is of the second of many, without the line that it speaks of."""
+    """Return the finding for the second of many instances, without the line in its message."""
     where = finding.where
     if where[0] == "modules" and where[1] in moved:
         where = (*where[:2], "instances", "even", *where[2:])
-    return where, re.sub(r", at \d+:\d+$", "", finding.message), finding.hint, finding.key
+    return where, re.sub(r", \d+:\d+\)$", ")", finding.message), finding.hint, finding.key
 
 
 @pytest.mark.parametrize("value", [["work_memory"], "work_memory", 7, True, None])
 @pytest.mark.parametrize(
     "way", ["database.parameters", "network.interface_endpoints", "access.internet_cidrs"]
 )
-def test_a_value_of_another_kind_is_passed_over(way: str, value: object, file: Path) -> None:
+def test_rules_skip_wrong_types(way: str, value: object, file: Path) -> None:
     if way != "database.parameters" and isinstance(value, list):
         value = {"work_memory": "1"}
     assert [d.code for d in breaches(environment({way: value}, file))] == []
 
 
-def test_a_region_that_is_wrong_already_has_no_roots_to_lack(file: Path) -> None:
+def test_roots_skip_wrong_region(file: Path) -> None:
     wrong = environment({"region": ""}, file)
     assert [d.code for d in breaches(wrong)] == []

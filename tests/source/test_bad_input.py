@@ -56,7 +56,7 @@ def corpus(suffix: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", corpus("yaml"))
-def test_a_file_that_means_harm_is_refused(name: str, tmp_path: Path) -> None:
+def test_load_refuses_hostile_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "environments" / "production.yaml"
     path.parent.mkdir()
     shutil.copy(CORPUS / f"{name}.yaml", path)
@@ -69,7 +69,7 @@ def test_a_file_that_means_harm_is_refused(name: str, tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
-def test_the_corpus_is_whole() -> None:
+def test_corpus_is_complete() -> None:
     assert corpus("yaml") == corpus("expected")
     assert len(corpus("yaml")) + len(list(CORPUS.parent.glob("*.yaml"))) >= 180
 
@@ -140,7 +140,7 @@ def shown(way: tuple[Any, ...]) -> str:
     return ".".join(str(step) for step in way if step != "modules")
 
 
-def test_every_text_is_tried() -> None:
+def test_hostile_texts_cover_every_input() -> None:
     named = {shown(way) for way in TEXTS}
     assert len(TEXTS) >= 48
     assert named >= FREE
@@ -151,7 +151,7 @@ def test_every_text_is_tried() -> None:
 
 @pytest.mark.parametrize("kind", PAYLOADS)
 @pytest.mark.parametrize("way", TEXTS, ids=shown)
-def test_a_text_is_refused_or_stays_a_text(
+def test_hostile_text_stays_text(
     way: tuple[Any, ...], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -303,7 +303,7 @@ print(seconds / max(before, yardstick()), int(peak[1]) // 1024, found)
 
 
 @pytest.mark.parametrize("kind", HEAVY)
-def test_a_heavy_file_is_answered_soon_and_with_little(
+def test_load_bounds_time_and_memory(
     kind: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     path = tmp_path / "environments" / "production.yaml"
@@ -327,7 +327,7 @@ def test_a_heavy_file_is_answered_soon_and_with_little(
     assert snapshot(tmp_path) == before
 
 
-def test_the_command_writes_nothing_for_a_bad_file(tmp_path: Path) -> None:
+def test_render_writes_nothing_for_bad_file(tmp_path: Path) -> None:
     for folder in ("templates", "environments", "modules"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for name in corpus("yaml"):
@@ -344,7 +344,7 @@ def test_the_command_writes_nothing_for_a_bad_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["/etc/passwd", "/dev/zero", "/proc/self/mem", "../outside.yaml"])
-def test_a_link_out_of_the_project_is_not_followed(tmp_path: Path, place: str) -> None:
+def test_load_refuses_outside_link(tmp_path: Path, place: str) -> None:
     root = tmp_path / "project"
     (root / "environments").mkdir(parents=True)
     (tmp_path / "outside.yaml").write_text("secret: hunter2\n")

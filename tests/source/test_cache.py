@@ -43,7 +43,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return read
 
 
-def test_a_text_is_read_once(folder: Path, reads: list[bytes]) -> None:
+def test_load_reads_text_once(folder: Path, reads: list[bytes]) -> None:
     for _ in range(3):
         said = YamlCache().load(TEXT)
         assert repr(said) == repr(SAID)
@@ -53,7 +53,7 @@ def test_a_text_is_read_once(folder: Path, reads: list[bytes]) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_another_text_is_another(reads: list[bytes]) -> None:
+def test_load_separates_texts(reads: list[bytes]) -> None:
     other = TEXT + b"# the same, but for this\n"
     assert YamlCache().load(TEXT) == YamlCache().load(other) == SAID
     assert reads == [TEXT, other]
@@ -75,16 +75,14 @@ def test_another_text_is_another(reads: list[bytes]) -> None:
         b"&a [*a]",
     ],
 )
-def test_what_json_cannot_say_is_read_each_time(
-    text: bytes, folder: Path, reads: list[bytes]
-) -> None:
+def test_load_skips_non_json_values(text: bytes, folder: Path, reads: list[bytes]) -> None:
     for _ in range(2):
         YamlCache().load(text)
     assert reads == [text, text]
     assert not list(folder.iterdir())
 
 
-def test_what_is_no_yaml_is_refused_each_time(folder: Path, reads: list[bytes]) -> None:
+def test_load_raises_for_invalid_yaml(folder: Path, reads: list[bytes]) -> None:
     for _ in range(2):
         with pytest.raises(yaml.YAMLError):
             YamlCache().load(b"a: [")
@@ -93,7 +91,7 @@ def test_what_is_no_yaml_is_refused_each_time(folder: Path, reads: list[bytes]) 
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"a"', b"\xff", b"[" * 100_000])
-def test_a_damaged_copy_is_made_anew(damage: bytes, folder: Path, reads: list[bytes]) -> None:
+def test_load_replaces_damaged_entry(damage: bytes, folder: Path, reads: list[bytes]) -> None:
     YamlCache().load(TEXT)
     (kept,) = folder.iterdir()
     kept.write_bytes(damage)
@@ -101,7 +99,7 @@ def test_a_damaged_copy_is_made_anew(damage: bytes, folder: Path, reads: list[by
     assert reads == [TEXT, TEXT]
 
 
-def test_a_copy_that_others_can_write_to_is_not_believed(folder: Path, reads: list[bytes]) -> None:
+def test_load_ignores_writable_entry(folder: Path, reads: list[bytes]) -> None:
     YamlCache().load(TEXT)
     (kept,) = folder.iterdir()
     kept.write_text('{"a": "something else"}')
@@ -110,7 +108,7 @@ def test_a_copy_that_others_can_write_to_is_not_believed(folder: Path, reads: li
     assert reads == [TEXT, TEXT]
 
 
-def test_a_folder_that_others_can_write_to_is_not_used(folder: Path, reads: list[bytes]) -> None:
+def test_load_ignores_writable_folder(folder: Path, reads: list[bytes]) -> None:
     folder.mkdir(parents=True)
     folder.chmod(0o777)
     for _ in range(2):
@@ -119,9 +117,7 @@ def test_a_folder_that_others_can_write_to_is_not_used(folder: Path, reads: list
     assert not list(folder.iterdir())
 
 
-def test_without_a_home_each_text_is_read(
-    monkeypatch: pytest.MonkeyPatch, reads: list[bytes]
-) -> None:
+def test_load_works_without_home(monkeypatch: pytest.MonkeyPatch, reads: list[bytes]) -> None:
     def nowhere() -> Path:
         raise RuntimeError("no home")
 
@@ -131,7 +127,7 @@ def test_without_a_home_each_text_is_read(
     assert reads == [TEXT, TEXT]
 
 
-def test_the_oldest_texts_are_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_prunes_oldest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_cache, "MOST_TEXTS", 3)
     now = time.time()
     for number in range(5):
@@ -152,7 +148,7 @@ def test_the_oldest_texts_are_forgotten(folder: Path, monkeypatch: pytest.Monkey
         max_leaves=10,
     )
 )
-def test_what_is_remembered_is_what_was_said(data: object) -> None:
+def test_load_equals_plain_read(data: object) -> None:
     source = yaml.safe_dump(data, allow_unicode=True).encode("utf-8", "surrogatepass")
     try:
         said = load_yaml(source)

@@ -60,7 +60,7 @@ def problems(data: str | bytes) -> list[tuple[int, int, str]]:
         ('"\\u00e9\\t"', "é\t"),
     ],
 )
-def test_scalars_that_have_a_type(text: str, value: object) -> None:
+def test_parse_typed_scalars(text: str, value: object) -> None:
     got = read(f"a: {text}\n").value["a"]
     assert got == value
     assert type(got) is type(value)
@@ -75,22 +75,22 @@ def test_scalars_that_have_a_type(text: str, value: object) -> None:
         *("=", "a#b", "CC-4711"),
     ],
 )
-def test_scalars_that_stay_text(text: str) -> None:
+def test_parse_keeps_text(text: str) -> None:
     assert read(f"a: {text}\n").value["a"] == text
 
 
 @pytest.mark.parametrize("text", ["012", "011122223333", "00", "-007"])
-def test_a_leading_zero_is_neither_a_number_nor_text(text: str) -> None:
+def test_parse_refuses_leading_zero(text: str) -> None:
     assert problems(f"a: {text}\n") == [(1, 4, codes.LEADING_ZERO)]
     assert read(f"a: '{text}'\n").value["a"] == text
 
 
-def test_collections() -> None:
+def test_parse_collections() -> None:
     value = read("a:\n  - 1\n  - {b: [], c: {}}\nd: [x, 'y']\n").value
     assert value == {"a": [1, {"b": [], "c": {}}], "d": ["x", "y"]}
 
 
-def test_places() -> None:
+def test_parse_positions() -> None:
     text = "# first\na:\n  b: {c: 1,\n      d: [é, x]}\n\nempty:\n"
     parsed = read(text)
     expected = {
@@ -113,14 +113,14 @@ def test_places() -> None:
     assert {(w, k): parsed.position(w, k) for w, k in expected} == expected
 
 
-def test_a_byte_order_mark_is_no_character() -> None:
+def test_parse_skips_byte_order_mark() -> None:
     parsed = parse("x.yaml", b"\xef\xbb\xbfa: b\n")
     assert parsed.value == {"a": "b"}
     assert parsed.position(("a",), key=True) == (1, 1)
 
 
 @pytest.mark.parametrize("data", ["a: 1\r\nb: 012\r\n", "a: é\nb: 012\n"])
-def test_lines_are_counted_as_editors_do(data: str) -> None:
+def test_parse_counts_lines_like_editors(data: str) -> None:
     assert problems(data) == [(2, 4, codes.LEADING_ZERO)]
 
 
@@ -167,30 +167,30 @@ def test_lines_are_counted_as_editors_do(data: str) -> None:
     ],
     ids=lambda value: repr(value)[:40] if isinstance(value, str | bytes) else None,
 )
-def test_what_is_refused(data: str | bytes, expected: list[tuple[int, int, str]]) -> None:
+def test_parse_refuses(data: str | bytes, expected: list[tuple[int, int, str]]) -> None:
     assert problems(data) == expected
 
 
-def test_as_deep_as_it_may_be() -> None:
+def test_parse_deepest_nesting() -> None:
     assert read("[" * 32 + "]" * 32)
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "? " * 200_000, "a: &a [" * 100_000])
-def test_a_bomb_is_refused_early(text: str) -> None:
+def test_parse_stops_early_at_bomb(text: str) -> None:
     assert problems(text)[-1][2] in (codes.TOO_DEEP, codes.SYNTAX, codes.INDENTATION)
 
 
-def test_problems_are_bounded() -> None:
+def test_parse_bounds_problems() -> None:
     assert len(problems("a: 1\n" * 5000)) == document.MOST_PROBLEMS + 1
 
 
-def test_what_is_refused_is_known_as_spoiled() -> None:
+def test_parse_marks_spoiled_values() -> None:
     parsed = parse("x.yaml", b"a: *x\nb: !y 1\nc: 012\nd: &z 1\ne: 1\n")
     assert parsed.spoiled == {("a",), ("b",), ("c",)}
     assert parsed.value == {"a": None, "b": "1", "c": "012", "d": 1, "e": 1}
 
 
-def test_a_message_shows_nothing_that_moves_the_cursor() -> None:
+def test_shown_escapes_control_characters() -> None:
     with pytest.raises(InputError) as caught:
         parse("x.yaml", b"a: \x1b[31m\n")
     assert "\x1b" not in str(caught.value)
@@ -227,14 +227,14 @@ Strict.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
 
 @settings(deadline=None)
 @given(plain_values)
-def test_what_is_written_is_read(value: object) -> None:
+def test_parse_reads_written_values(value: object) -> None:
     text = yaml.dump({"a": value}, Dumper=Strict, allow_unicode=True, width=math.inf)
     assert read(text).value == {"a": value}
 
 
 @settings(deadline=None)
 @given(plain_values, st.booleans())
-def test_every_value_has_a_place_within_the_text(value: object, flow: bool) -> None:
+def test_parse_positions_within_text(value: object, flow: bool) -> None:
     text = yaml.dump({"a": value}, Dumper=Strict, default_flow_style=flow, allow_unicode=True)
     parsed = read(text)
     lines = text.split("\n")
@@ -261,7 +261,7 @@ def test_every_value_has_a_place_within_the_text(value: object, flow: bool) -> N
 @example("%TAG ! !\n--- !a b")
 @example("a: |9\n  b")
 @example("'" * 999)
-def test_no_text_is_more_than_an_input_error(text: str) -> None:
+def test_parse_any_text(text: str) -> None:
     for line, column, code in problems(text.encode("utf-8", "surrogatepass")):
         assert line >= 1
         assert column >= 1
@@ -270,5 +270,5 @@ def test_no_text_is_more_than_an_input_error(text: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
-def test_no_bytes_are_more_than_an_input_error(data: bytes) -> None:
+def test_parse_any_bytes(data: bytes) -> None:
     assert isinstance(problems(data), list)

@@ -91,7 +91,7 @@ def edit_all_pins(project: Path, module: str, version: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere",), "there is no such environment"),
+        (("nowhere",), "environment not found"),
         (("production", "queue"), "production has no module queue"),
         (("production", "cache@9.9.9"), "there is no cache 9.9.9"),
         (("production", "cache@new"), "'new' is not a version such as 1.0.0"),

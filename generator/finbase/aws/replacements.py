@@ -1,4 +1,4 @@
-"""What is lost when Terraform replaces or destroys a resource, from ``replacements.yaml``."""
+"""What is lost if Terraform replaces or destroys a resource, from ``replacements.yaml``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Replacement", "replacements"]
 
 @dataclass(frozen=True)
 class Replacement:
-    """What is lost with a resource of some type, and the arguments that replace it."""
+    """What is lost with a resource of one type, and the arguments whose change replaces it."""
 
     loses: str
     arguments: frozenset[str]
@@ -21,7 +21,7 @@ class Replacement:
 
 @cache
 def replacements() -> Mapping[str, Replacement]:
-    """Give what is known, by the type of the resource."""
+    """Return the known losses, by resource type."""
     import yaml
 
     data = yaml.safe_load((Path(__file__).parent / "replacements.yaml").read_bytes())

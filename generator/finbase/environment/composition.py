@@ -1,4 +1,4 @@
-"""Which modules an environment is composed of: at which versions, with which others, in order."""
+"""Resolve the module versions that an environment pins, check that they fit, and order them."""
 
 from __future__ import annotations
 
@@ -22,48 +22,48 @@ _PSEUDO = ("environment", "instance")
 def pinned(
     document: Document, registry: Registry, sections: Mapping[str, Any]
 ) -> Iterator[Contract | Diagnostic]:
-    """The contract of each section's module at the version that it pins, or why there is none."""
+    """Yield the contract of each section at its pinned version, or the error that prevents it."""
     for name, section in sections.items():
         where = ("modules", name)
         at_version = (*where, "version")
         if where in document.spoiled or at_version in document.spoiled:
             continue
         if name not in registry.names:
-            hint = closest(name, registry.names) or f"there are {listed(registry.names)}"
-            what = f"unknown module `{shown(name)}`"
-            yield document.problem(where, codes.UNKNOWN_MODULE, what, hint, key=True)
+            hint = closest(name, registry.names) or f"available modules: {listed(registry.names)}"
+            message = f"unknown module `{shown(name)}`"
+            yield document.problem(where, codes.UNKNOWN_MODULE, message, hint, key=True)
             continue
         newest = registry.current(name).version
-        hint = f"write `version: {newest}` under it"
+        hint = f"add `version: {newest}` below it"
         if not isinstance(section, dict):
-            what = f"`{name}` must be a mapping" + (", but is empty" if section is None else "")
-            yield document.problem(where, codes.WRONG_TYPE, what, hint, key=True)
+            message = f"`{name}` must be a mapping" + (", but is empty" if section is None else "")
+            yield document.problem(where, codes.WRONG_TYPE, message, hint, key=True)
         elif "version" not in section:
-            what = f"`{name}` has no `version`"
-            yield document.problem(where, codes.MISSING_KEY, what, hint, key=True)
+            message = f"`{name}` has no `version`"
+            yield document.problem(where, codes.MISSING_KEY, message, hint, key=True)
         elif not isinstance(section["version"], str):
-            what = f"`{name}.version` must be a version such as {newest}"
-            yield document.problem(at_version, codes.WRONG_TYPE, what, f"write {newest}")
+            message = f"`{name}.version` must be a version such as {newest}"
+            yield document.problem(at_version, codes.WRONG_TYPE, message, f"write {newest}")
         else:
             try:
                 yield registry.get(name, Version.parse(section["version"]))
             except (KeyError, ValueError):
-                there = listed([str(v) for v in registry.versions(name)])
-                what = f"`{name}` has no version {shown(section['version'])}"
-                hint = f"its versions: {there}"
-                yield document.problem(at_version, codes.UNKNOWN_VERSION, what, hint)
+                message = f"`{name}` has no version {shown(section['version'])}"
+                versions = [str(version) for version in registry.versions(name)]
+                hint = f"available versions: {listed(versions)}"
+                yield document.problem(at_version, codes.UNKNOWN_VERSION, message, hint)
 
 
 def missing(
     document: Document, registry: Registry, sections: Container[str]
 ) -> Iterator[Diagnostic]:
-    """Modules that every environment has and this one has not."""
+    """Yield an error for each required module that the environment does not have."""
     for name in registry.names:
         current = registry.current(name)
         if current.multiplicity == "one" and name not in sections:
-            what = f"the module `{name}` is missing"
-            hint = f"write `{name}:` with `version: {current.version}` under `modules:`"
-            yield document.problem(("modules",), codes.MISSING_MODULE, what, hint, key=True)
+            message = f"the required module `{name}` is missing"
+            hint = f"add `{name}:` with `version: {current.version}` below `modules:`"
+            yield document.problem(("modules",), codes.MISSING_MODULE, message, hint, key=True)
 
 
 def fitting(
@@ -72,7 +72,7 @@ def fitting(
     sections: Container[str],
     contracts: Mapping[str, Contract],
 ) -> Iterator[Diagnostic]:
-    """Outputs that one module takes of another, which is not there or has no such output."""
+    """Yield an error for each wire whose module is missing or has no such output."""
     for contract in contracts.values():
         for wire in contract.wiring:
             if wire.module in _PSEUDO:
@@ -80,42 +80,42 @@ def fitting(
             where = ("modules", contract.name, "version")
             if source := contracts.get(wire.module):
                 if wire.output not in {output.name for output in source.outputs}:
-                    what = (
-                        f"{contract.name} {contract.version} needs the output {wire.output} of "
-                        f"{source.name}, which {source.version} has not"
+                    message = (
+                        f"{contract.name} {contract.version} requires the output `{wire.output}`, "
+                        f"which {source.name} {source.version} does not have"
                     )
                     hint = f"pin another version of {contract.name} or of {source.name}"
-                    yield document.problem(where, codes.MISSING_OUTPUT, what, hint)
+                    yield document.problem(where, codes.MISSING_OUTPUT, message, hint)
             elif wire.module not in sections and _needed(wire, registry):
-                what = f"`{contract.name}` needs the module `{wire.module}`, which is missing"
-                hint = f"write `{wire.module}:` under `modules:`"
-                yield document.problem(where, codes.MISSING_SOURCE, what, hint, key=True)
+                message = f"`{contract.name}` requires the module `{wire.module}`, which is missing"
+                hint = f"add `{wire.module}:` below `modules:`"
+                yield document.problem(where, codes.MISSING_SOURCE, message, hint, key=True)
 
 
 def in_order(contracts: Mapping[str, Contract]) -> tuple[list[str], list[str]]:
-    """The modules, each after all that it takes outputs of, and those that form a circle.
+    """Return the modules in dependency order, and those that require each other in a cycle.
 
-    Among modules that are free to come next, the name decides.
+    Modules that could come next in any order are sorted by name.
     """
     waiting = {n: set(c.requires) & contracts.keys() for n, c in contracts.items()}
-    ready = [name for name, needs in waiting.items() if not needs]
+    ready = [name for name, required in waiting.items() if not required]
     heapq.heapify(ready)
     order: list[str] = []
     while ready:
         done = heapq.heappop(ready)
         order.append(done)
-        for name, needs in waiting.items():
-            if done in needs:
-                needs.remove(done)
-                if not needs:
+        for name, required in waiting.items():
+            if done in required:
+                required.remove(done)
+                if not required:
                     heapq.heappush(ready, name)
     return order, sorted(contracts.keys() - set(order))
 
 
 def _needed(wire: Wire, registry: Registry) -> bool:
-    """Whether a wire cannot do without its module and nothing else says so.
+    """Return whether a wire requires a module whose absence no other check reports.
 
-    A ``one`` module that is missing is told of anyway, and a ``many`` one is an empty map.
+    ``missing`` reports ``one`` modules, and a ``many`` module without instances is an empty map.
     """
     if wire.module not in registry.names:
         return True

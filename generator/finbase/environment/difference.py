@@ -1,7 +1,7 @@
-"""How two environments differ: value by value, version by version.
+"""Compare two environments: each value and each module version.
 
-What counts is what holds, not what is written: a value that one file gives and the other
-leaves to an equal default is no difference.
+Effective values count: a value that one file sets and that equals the default in the other
+environment is not a difference.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from finbase.source.document import Document, Where
 __all__ = ["Difference", "Kind", "Side", "compare"]
 
 Kind = Literal["given", "default", "unset", "unknown", "absent"]
-"""What an environment says about a value: the file gives it; it has its default; it is optional
-and has none; the version that is pinned has no such input; what it would belong to is not there."""
+"""The state of a value in an environment: ``given`` by the file; its ``default``; optional and
+``unset``; ``unknown`` to the pinned version; or ``absent`` with its module or instance."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """What one environment says about a value.
+    """A value in one environment.
 
-    ``value`` is None unless the kind is ``given`` or ``default``, and for a secret one. ``path``
-    and ``line`` are where the file gives it; else the line is 0. ``contract`` is the module
-    version that ``default``, ``unset`` and ``unknown`` are about, such as ``cache 1.0.0``.
+    ``value`` is None for a secret, and unless the kind is ``given`` or ``default``. ``path`` and
+    ``line`` are the position in the file if the file sets it; else ``line`` is 0. ``contract`` is
+    the module version of a value that is ``default``, ``unset`` or ``unknown``, such as
+    ``cache 1.0.0``.
     """
 
     kind: Kind
@@ -41,7 +42,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that differs; ``name`` is the way to it, such as ``network.zones.eu-west-1a``."""
+    """One value that differs; ``name`` is its path, such as ``network.zones.eu-west-1a``."""
 
     name: str
     left: Side
@@ -50,7 +51,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Value:
-    """A side, with the document that gives it and the way to it there."""
+    """A side, with the document that sets it and the path in the document."""
 
     side: Side
     document: Document | None = None
@@ -62,14 +63,14 @@ _ABSENT = _Value(Side("absent"))
 
 
 def compare(left: Environment, right: Environment) -> tuple[Difference, ...]:
-    """Compare all that two environments say but their names: the head, then the modules by name."""
+    """Return all differences but the names: the top of the files, then the modules by name."""
     return tuple(_differences(left, right))
 
 
 def _differences(left: Environment, right: Environment) -> Iterator[Difference]:
     for key in ("project", "region", "account_id", "tags", "state"):
         yield from _within(key, *(_given(e, (key,), e.document.value[key]) for e in (left, right)))
-    for name in sorted({use.name for each in (left, right) for use in each.modules}):
+    for name in sorted({use.name for side in (left, right) for use in side.modules}):
         yield from _of_module(name, left, right)
 
 
@@ -79,29 +80,29 @@ def _of_module(name: str, left: Environment, right: Environment) -> Iterator[Dif
     instances = [{i.key: i for i in use.instances} if use else {} for _, use in sides]
     declared = dict.fromkeys(i.name for _, use in sides if use for i in use.contract.inputs)
     for key in sorted({*instances[0], *instances[1]}):
-        pair = [(*side, found.get(key)) for side, found in zip(sides, instances, strict=True)]
-        home = f"{name}.{key}" if key else name
+        pair = [(*side, own.get(key)) for side, own in zip(sides, instances, strict=True)]
+        prefix = f"{name}.{key}" if key else name
         if key and not all(instance for _, _, instance in pair):
-            yield from _within(home, *(_instance(*side) for side in pair))
+            yield from _within(prefix, *(_instance(*side) for side in pair))
             continue
-        for given in declared:
-            values = [_input(*side, given) for side in pair]
+        for declared_name in declared:
+            values = [_input(*side, declared_name) for side in pair]
             kinds = {value.side.kind for value in values}
-            if "given" in kinds or "absent" not in kinds:  # a module's defaults go with its pin
-                yield from _within(f"{home}.{given}", *values)
+            if "given" in kinds or "absent" not in kinds:  # The pin implies the defaults.
+                yield from _within(f"{prefix}.{declared_name}", *values)
 
 
 def _within(name: str, before: _Value, after: _Value) -> Iterator[Difference]:
-    """Yield where two values differ: of two mappings, each entry by itself."""
-    one, other = before.side, after.side
-    secret = one.secret or other.secret
-    if isinstance(one.value, dict) and isinstance(other.value, dict) and not secret:
-        for key in dict.fromkeys((*one.value, *other.value)):
+    """Yield the differences of two values; two mappings are compared entry by entry."""
+    left, right = before.side, after.side
+    secret = left.secret or right.secret
+    if isinstance(left.value, dict) and isinstance(right.value, dict) and not secret:
+        for key in dict.fromkeys((*left.value, *right.value)):
             yield from _within(f"{name}.{key}", _entry(before, key), _entry(after, key))
     elif _identity(before) != _identity(after):
         if secret:
-            one, other = (replace(side, value=None, secret=True) for side in (one, other))
-        yield Difference(name, one, other)
+            left, right = (replace(side, value=None, secret=True) for side in (left, right))
+        yield Difference(name, left, right)
 
 
 def _entry(value: _Value, key: str) -> _Value:
@@ -130,7 +131,7 @@ def _pin(environment: Environment, use: ModuleUse | None) -> _Value:
 
 
 def _instance(environment: Environment, use: ModuleUse | None, instance: Instance | None) -> _Value:
-    """Take an instance as a whole, for where the other environment has none of that name."""
+    """Return a whole instance, for when the other environment has none of that name."""
     if use is None or instance is None:
         return _ABSENT
     value = _given(environment, use.where(instance), dict(instance.inputs))
@@ -157,9 +158,9 @@ def _input(
 
 
 def _identity(value: _Value) -> tuple[str, str]:
-    """Tell what holds in a way that is the same for equal values only: 1, true and "1" differ."""
+    """Return a key that is equal only for equal values: 1, true and "1" differ."""
     kind, content = value.side.kind, value.side.value
     if value.unordered and isinstance(content, list):
         content = sorted(json.dumps(item, sort_keys=True) for item in content)
-    held = "value" if kind in ("given", "default") else kind
-    return held, json.dumps(content, sort_keys=True)
+    state = "value" if kind in ("given", "default") else kind
+    return state, json.dumps(content, sort_keys=True)

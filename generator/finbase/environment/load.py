@@ -1,27 +1,19 @@
-"""An environment file → a validated ``Environment``, or every reason why it is none.
+"""Load and validate environment files, collecting all errors.
 
-The versions that the file pins are settled first. Then each module's section is checked
-against the contract of *its* version, the modules against each other, and the rules on all
-that is not already known to be wrong. Everything found is told at once.
+First the pinned versions are resolved. Then each module's section is checked against the contract
+of its version, the modules against each other, and the rules against everything that is not
+already known to be wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from finbase.errors import Diagnostic, FinbaseError, InputError
-
-if TYPE_CHECKING:
-    from finbase.contract.registry import Registry
-    from finbase.environment.model import Environment
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from finbase import codes
@@ -32,75 +24,175 @@ from finbase.environment.composition import fitting, in_order, missing, pinned
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.index import breaches
 from finbase.environment.schema import NAME, TOP, part_of
+from finbase.errors import Diagnostic, FinbaseError, InputError
 from finbase.source.document import MOST_PROBLEMS, Document, Where, parse
 from finbase.source.scalars import closest, listed, shown
 from finbase.source.syntax import MOST_BYTES, failure
 
-__all__ = ["Environment", "Instance", "ModuleUse", "discover", "load", "load_environments", "read"]
+__all__ = ["discover", "load", "load_environments", "read"]
 
 
 def discover(root: Path) -> tuple[Path, ...]:
-    """Every ``environments/*.yaml`` of a project, sorted."""
+    """Return the paths of all ``environments/*.yaml`` of a project, sorted."""
     return tuple(sorted((root / "environments").glob("*.yaml")))
+
+
+def load_environments(
+    root: Path, registry: Registry, names: Sequence[str]
+) -> tuple[Environment, ...]:
+    """Load the named environments, or all if ``names`` is empty; each once, in this order.
+
+    Raises:
+        InputError: with the errors of all environments.
+
+    """
+    paths = [root / "environments" / f"{name}.yaml" for name in dict.fromkeys(names)]
+    environments: list[Environment] = []
+    problems: list[Diagnostic] = []
+    for path in paths or discover(root):
+        try:
+            environments.append(load(path, registry, root))
+        except InputError as error:
+            problems += error.diagnostics
+    if problems:
+        raise InputError(problems)
+    if not environments:
+        raise FinbaseError(
+            "environments/ contains no *.yaml file",
+            "create one with `finbase new environment`; the README shows a complete file",
+        )
+    return tuple(environments)
 
 
 def load(path: Path, registry: Registry, root: Path) -> Environment:
     """Read and validate one environment file of the project at ``root``.
 
-    What can only be noted is in the ``notes`` of the result. Raises ``InputError`` with
-    everything that is wrong with it, in the order of the file.
+    Remarks that are not errors are in the ``notes`` of the result.
+
+    Raises:
+        InputError: with all errors, in the order of the file.
+
     """
-    return read(*_read(path, root), registry, root)
+    return read(*_read_file(path, root), registry, root)
 
 
 def read(name: str, data: bytes, registry: Registry, root: Path) -> Environment:
-    """Take ``data`` as the content of the file ``name``, and validate it as ``load`` does."""
+    """Validate ``data`` like ``load``, as the content of the file ``name``."""
     document = parse(name, data)
-    found = list(document.problems)
-    wrong = set(document.spoiled)
+    findings = _Findings(document)
+    sections = _check_top(document, findings)
+    contracts = _check_sections(document, registry, sections, findings)
+    order = _check_composition(document, registry, sections, contracts, findings)
+    environment = _assemble(
+        document,
+        findings.usable(document.value),
+        [contracts[module] for module in order],
+        AwsCatalogue(root),
+    )
+    notes = _check_environment(environment, findings)
+    if findings.problems:
+        raise InputError(_limited(findings.problems))
+    return replace(environment, notes=tuple(notes))
 
-    def check(problems: Iterable[tuple[Where | None, Diagnostic]]) -> None:
+
+class _Findings:
+    """The problems found so far, and the paths of the values that later checks must not use."""
+
+    def __init__(self, document: Document) -> None:
+        self.problems = list(document.problems)
+        self.unusable = set(document.spoiled)
+
+    def add(self, problems: Iterable[Diagnostic]) -> None:
+        """Add problems that leave all values usable."""
+        self.problems += problems
+
+    def taint(self, problems: Iterable[tuple[Where | None, Diagnostic]]) -> None:
+        """Add problems, each with the path of the value that it makes unusable, if any."""
         for where, diagnostic in islice(problems, MOST_PROBLEMS + 1):
-            found.append(diagnostic)
+            self.problems.append(diagnostic)
             if where is not None:
-                wrong.add(where)
+                self.unusable.add(where)
 
-    check(TOP.check(document, (), document.value))
-    unusable = wrong & {(), ("modules",)}
-    sections = {} if unusable else _mapping(_mapping(document.value).get("modules"))
+    def usable(self, value: Any, where: Where = ()) -> Any:
+        """Return the value with None in place of everything unusable."""
+        if not self.unusable:
+            return value
+        if where in self.unusable:
+            return None
+        if isinstance(value, dict):
+            return {key: self.usable(v, (*where, key)) for key, v in value.items()}
+        if isinstance(value, list):
+            return [self.usable(v, (*where, index)) for index, v in enumerate(value)]
+        return value
+
+
+def _check_top(document: Document, findings: _Findings) -> Mapping[str, Any]:
+    """Check the top of the file; return the sections of the modules that can be checked."""
+    findings.taint(TOP.check(document, (), document.value))
+    if findings.unusable & {(), ("modules",)}:
+        return {}
+    return _mapping(_mapping(document.value).get("modules"))
+
+
+def _check_sections(
+    document: Document, registry: Registry, sections: Mapping[str, Any], findings: _Findings
+) -> dict[str, Contract]:
+    """Check each section against its contract; return the contracts by module."""
     contracts: dict[str, Contract] = {}
     for result in islice(pinned(document, registry, sections), MOST_PROBLEMS + 1):
         if isinstance(result, Diagnostic):
-            found.append(result)
+            findings.add([result])
         else:
             contracts[result.name] = result
             where = ("modules", result.name)
-            check(part_of(result).check(document, where, sections[result.name]))
+            findings.taint(part_of(result).check(document, where, sections[result.name]))
+    return contracts
+
+
+def _check_composition(
+    document: Document,
+    registry: Registry,
+    sections: Mapping[str, Any],
+    contracts: Mapping[str, Contract],
+    findings: _Findings,
+) -> list[str]:
+    """Check the modules against each other; return their names in dependency order."""
+    unusable = findings.unusable & {(), ("modules",)}
     if ("modules",) in document.places and not unusable:
-        found += missing(document, registry, sections)
-    found += fitting(document, registry, sections, contracts)
-    order, circle = in_order(contracts)
-    if circle:
-        what = f"modules need each other in a circle: {listed(circle)}"
-        found.append(document.problem(("modules",), codes.CYCLE, what, key=True))
-
-    value = _without(document.value, wrong) if wrong else document.value
-    uses = [contracts[name] for name in order]
-    environment = _assembled(document, value, uses, AwsCatalogue(root))
-    found += _same_name(environment)
-    # What has been found wrong is not judged by a rule as well.
-    told = {(d.line, d.column) for d in found if d.code != codes.MISSING_KEY}
-    judged = [d for d in breaches(environment) if (d.line, d.column) not in told]
-    found += [d for d in judged if not d.note]
-    if found:
-        raise InputError(_bounded(found))
-    return replace(environment, notes=tuple(judged))
+        findings.add(missing(document, registry, sections))
+    findings.add(fitting(document, registry, sections, contracts))
+    order, cycle = in_order(contracts)
+    if cycle:
+        message = f"modules require each other in a cycle: {listed(cycle)}"
+        hint = "pin versions of these modules that do not require each other"
+        findings.add([document.problem(("modules",), codes.CYCLE, message, hint, key=True)])
+    return order
 
 
-def _assembled(
+def _check_environment(environment: Environment, findings: _Findings) -> list[Diagnostic]:
+    """Check the name and the rules; return the notes."""
+    findings.add(_different_name(environment))
+    # A rule must not report a value that is already reported. The position of a missing key is
+    # that of its mapping, whose other values the rules can still judge.
+    reported = {(d.line, d.column) for d in findings.problems if d.code != codes.MISSING_KEY}
+    judged = [d for d in breaches(environment) if (d.line, d.column) not in reported]
+    findings.add(d for d in judged if not d.note)
+    return [d for d in judged if d.note]
+
+
+def _different_name(environment: Environment) -> list[Diagnostic]:
+    stem = environment.path.stem
+    if environment.name in ("", stem):
+        return []
+    message = f"`environment` must be {stem}, the name of the file, not {environment.name}"
+    hint = f"write {stem}, or rename the file to {environment.name}.yaml"
+    return [environment.document.problem(("environment",), codes.OTHER_NAME, message, hint)]
+
+
+def _assemble(
     document: Document, value: Any, contracts: Iterable[Contract], catalogue: AwsCatalogue
 ) -> Environment:
-    """The environment that the value describes, as far as it does."""
+    """Build the environment, with empty fields for what is missing or unusable."""
     top = _mapping(value)
     sections = _mapping(top.get("modules"))
     return Environment(
@@ -119,38 +211,20 @@ def _assembled(
 
 def _instances(contract: Contract, section: Mapping[str, Any]) -> tuple[Instance, ...]:
     if contract.multiplicity == "many":
-        given = _mapping(section.get("instances")).items()
-        return tuple(Instance(key, inputs) for key, inputs in given if isinstance(inputs, dict))
+        instances = _mapping(section.get("instances")).items()
+        return tuple(Instance(key, inputs) for key, inputs in instances if isinstance(inputs, dict))
     return (Instance("", {name: v for name, v in section.items() if name != "version"}),)
 
 
-def _same_name(environment: Environment) -> list[Diagnostic]:
-    stem = environment.path.stem
-    if environment.name in ("", stem):
-        return []
-    what = f"`environment` must be {stem}, as the file is called, not {environment.name}"
-    hint = f"write {stem}, or rename the file to {environment.name}.yaml"
-    return [environment.document.problem(("environment",), codes.OTHER_NAME, what, hint)]
-
-
-def _without(value: Any, wrong: set[Where], where: Where = ()) -> Any:
-    """The value with nothing in the place of each thing that is wrong."""
-    if where in wrong:
-        return None
-    if isinstance(value, dict):
-        return {key: _without(v, wrong, (*where, key)) for key, v in value.items()}
-    if isinstance(value, list):
-        return [_without(v, wrong, (*where, index)) for index, v in enumerate(value)]
-    return value
-
-
-def _bounded(found: list[Diagnostic]) -> list[Diagnostic]:
-    if len(found) <= MOST_PROBLEMS:
-        return found
-    first = sorted(found, key=lambda d: (d.line, d.column))[:MOST_PROBLEMS]
+def _limited(problems: list[Diagnostic]) -> list[Diagnostic]:
+    """Return the first problems of the file, with a last one that says that there are more."""
+    if len(problems) <= MOST_PROBLEMS:
+        return problems
+    first = sorted(problems, key=lambda d: (d.line, d.column))[:MOST_PROBLEMS]
     last = first[-1]
-    what = f"there are more than the {MOST_PROBLEMS} problems that are shown"
-    return [*first, Diagnostic(last.path, last.line, last.column, codes.TOO_MANY, what)]
+    message = f"only the first {MOST_PROBLEMS} problems are shown"
+    hint = "fix these and run the command again"
+    return [*first, Diagnostic(last.path, last.line, last.column, codes.TOO_MANY, message, hint)]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -161,65 +235,43 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _read(path: Path, root: Path) -> tuple[str, bytes]:
-    """How the file is called in messages, and what it holds."""
-    place = Path(os.path.abspath(path))  # noqa: PTH100 - a symlink keeps its own name
+def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
+    """Return the file's name for messages, and its content."""
+    # abspath, unlike resolve, keeps the name of a symlink: the name that the user knows.
+    file = Path(os.path.abspath(path))  # noqa: PTH100
     top = Path(os.path.abspath(root))  # noqa: PTH100
-    name = place.relative_to(top).as_posix() if place.is_relative_to(top) else str(path)
+    name = file.relative_to(top).as_posix() if file.is_relative_to(top) else str(path)
     name = shown(name, most=4096)
 
-    def failed(code: str, what: str, hint: str | None = None) -> InputError:
-        return failure(name, (1, 1), code, what, hint)
+    def failed(code: str, message: str, hint: str | None = None) -> InputError:
+        return failure(name, (1, 1), code, message, hint)
 
     try:
-        real = place.resolve(strict=True)
-        kind = real.stat().st_mode
-        if re.fullmatch(NAME, place.stem) is None or not 2 <= len(place.stem) <= 31:
-            hint = "call it by 2 to 31 lowercase letters, digits and single hyphens"
-            raise failed(
-                codes.FILE_NAME, f"{shown(place.stem)} is no name for an environment", hint
-            )
-        if place.suffix != ".yaml":
-            raise failed(codes.FILE_NAME, "not called *.yaml", f"rename it to {place.stem}.yaml")
+        real = file.resolve(strict=True)
+        mode = real.stat().st_mode
+        if re.fullmatch(NAME, file.stem) is None or not 2 <= len(file.stem) <= 31:
+            message = f"{shown(file.stem)} is not a valid environment name"
+            hint = "rename the file: use 2 to 31 lowercase letters, digits and single hyphens"
+            raise failed(codes.FILE_NAME, message, hint)
+        if file.suffix != ".yaml":
+            hint = f"rename it to {file.stem}.yaml"
+            raise failed(codes.FILE_NAME, "the file name must end with .yaml", hint)
         if not real.is_relative_to(top.resolve()):
-            hint = "keep the file itself in environments/"
-            raise failed(codes.OUTSIDE, "the file lies outside the project", hint)
-        if not stat.S_ISREG(kind):
+            hint = "replace the symbolic link with the file itself"
+            raise failed(codes.OUTSIDE, "the file is outside the project", hint)
+        if not stat.S_ISREG(mode):
             raise failed(codes.UNREADABLE, "not a regular file")
-        with real.open("rb") as file:
-            return name, file.read(MOST_BYTES + 1)
+        with real.open("rb") as stream:
+            return name, stream.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
-        there = [found.stem for found in discover(root)]
-        hint = f"there are {listed(there)}" if there else "there is none in environments/ yet"
-        hint = f"{near} {hint}" if (near := closest(place.stem, there)) else hint
-        raise failed(codes.MISSING_FILE, "there is no such environment", hint) from error
+        existing = [environment.stem for environment in discover(root)]
+        hint = (
+            f"environments/ contains {listed(existing)}"
+            if existing
+            else ("environments/ contains no environment yet; see `finbase new environment --help`")
+        )
+        hint = f"{near} {hint}" if (near := closest(file.stem, existing)) else hint
+        raise failed(codes.MISSING_FILE, "environment not found", hint) from error
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise failed(codes.UNREADABLE, f"cannot be read: {reason}") from error
-
-
-def load_environments(
-    root: Path, registry: Registry, names: Sequence[str]
-) -> tuple[Environment, ...]:
-    """Load the named environments, or all; in the order given, each once.
-
-    Raises ``InputError`` with what is wrong in any of them.
-    """
-    from finbase.environment.load import discover, load
-
-    paths = [root / "environments" / f"{name}.yaml" for name in dict.fromkeys(names)]
-    loaded: list[Environment] = []
-    problems: list[Diagnostic] = []
-    for path in paths or discover(root):
-        try:
-            loaded.append(load(path, registry, root))
-        except InputError as error:
-            problems += error.diagnostics
-    if problems:
-        raise InputError(problems)
-    if not loaded:
-        raise FinbaseError(
-            "environments/ holds no *.yaml, so there is nothing to do",
-            "write one; the README shows a whole file",
-        )
-    return tuple(loaded)
+        raise failed(codes.UNREADABLE, f"cannot read the file: {reason}") from error

@@ -1,4 +1,4 @@
-"""A validated environment: what the rules read and rendering works on."""
+"""A validated environment, the input of the rules and of rendering."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["Environment", "Instance", "ModuleUse"]
 
 @dataclass(frozen=True)
 class Instance:
-    """One use of a module, with the inputs that the file gives and no others.
+    """One use of a module, with only the inputs that the file sets.
 
-    ``key`` is the name of an instance of a ``many`` module, and empty for any other.
+    ``key`` is the name of an instance of a ``many`` module; it is empty for other modules.
     """
 
     key: str
@@ -29,10 +29,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class ModuleUse:
-    """A module at the version that the environment pins.
-
-    A module that is not ``many`` has exactly one instance.
-    """
+    """A module at its pinned version. Modules other than ``many`` have exactly one instance."""
 
     contract: Contract
     instances: tuple[Instance, ...]
@@ -44,26 +41,26 @@ class ModuleUse:
 
     @property
     def version(self) -> Version:
-        """The version that is pinned."""
+        """The pinned version."""
         return self.contract.version
 
     def value(self, instance: Instance, name: str) -> Any:
-        """An input as given, or its default; ``None`` where the contract has no such input."""
+        """Return an input's value or its default, or None if the contract has no such input."""
         if name in instance.inputs:
             return instance.inputs[name]
         return next((i.default for i in self.contract.inputs if i.name == name), None)
 
     def where(self, instance: Instance, *names: str) -> Where:
-        """The way to an instance in the document, or to a value within it."""
+        """Return the path of an instance in the document, or of a value in it."""
         key = ("instances", instance.key) if self.contract.multiplicity == "many" else ()
         return ("modules", self.name, *key, *names)
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment; ``modules`` are in the order in which they depend on each other.
+    """One environment, with its ``modules`` in dependency order.
 
-    ``notes`` tell what in the file could not be judged.
+    ``notes`` are remarks about values that finbase cannot judge.
     """
 
     path: Path
@@ -84,11 +81,11 @@ class Environment:
         return f"{self.project}-{self.name}"
 
     def module(self, name: str) -> ModuleUse | None:
-        """The use of a module, or None where the environment has none."""
+        """Return the use of a module, or None if the environment does not have it."""
         return next((use for use in self.modules if use.name == name), None)
 
     def instances(self, name: str) -> Iterator[tuple[ModuleUse, Instance]]:
-        """Every instance of a module with the use it belongs to; none where there is none."""
+        """Yield every instance of a module, with its use."""
         if use := self.module(name):
             for instance in use.instances:
                 yield use, instance

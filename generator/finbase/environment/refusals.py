@@ -1,7 +1,7 @@
-"""What a schema refuses → a sentence for people, with the place of the cause.
+"""Turn the errors of a JSON Schema validator into messages with a position and a fix.
 
-An input's own ``rule`` is said wherever it has one, with the value that was found; a value
-that is sensitive is never shown.
+If the contract states a rule for the input in words, the message quotes it. Sensitive values are
+never shown.
 """
 
 from __future__ import annotations
@@ -52,33 +52,34 @@ _TYPES: Final[Mapping[str, str]] = {
 _NEGATIVE: Final = frozenset({"not", "uniqueItems"})
 _SWITCHES: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
 _INSTANCE_HINT: Final = (
-    "at most 20 lowercase letters, digits and single hyphens, beginning with a letter"
+    "use at most 20 lowercase letters, digits and single hyphens, starting with a letter"
 )
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A value that a schema refused.
+    """A value that a schema rejected.
 
-    ``node`` is the schema that did, ``given`` the input that the value belongs to, and
-    ``whole`` whether it is all of that input. ``filled`` are the inputs that are never given,
-    each with the output that fills it.
+    ``node`` is the part of the schema that rejected it, ``declared`` the input that contains the
+    value, and ``whole`` says whether the value is all of that input. ``filled`` maps inputs that
+    the file cannot set to the outputs that set them.
     """
 
     document: Document
     where: Where
     value: Any
     node: Mapping[str, Any]
-    given: Input | None
+    declared: Input | None
     whole: bool
     filled: Mapping[str, str]
 
-    def say(
+    def diagnostic(
         self, code: str, message: str, hint: str | None = None, *, under: str | None = None
     ) -> Diagnostic:
-        """A diagnostic at the value, or at one of the keys ``under`` it.
+        """Return a diagnostic at the value, or at the key ``under`` it.
 
-        A mapping and a list begin below their key, and nothing has no place: their key it is.
+        A mapping, a list and an empty value are reported at their key: the first two start on a
+        later line, and an empty value has no position.
         """
         where = self.where if under is None else (*self.where, under)
         at_key = under is not None or self.value is None or isinstance(self.value, dict | list)
@@ -86,7 +87,7 @@ class Refusal:
 
 
 def explain(refusal: Refusal, kind: Any) -> Iterator[Diagnostic]:
-    """Say what was refused; ``kind`` is what ``jsonschema_rs`` knows about it."""
+    """Yield the diagnostics of a rejected value; ``kind`` comes from ``jsonschema_rs``."""
     match kind.name:
         case "additionalProperties":
             for key in kind.unexpected:
@@ -96,19 +97,25 @@ def explain(refusal: Refusal, kind: Any) -> Iterator[Diagnostic]:
         case "propertyNames":
             yield _refused_key(refusal, str(kind.error.instance))
         case "type":
-            # The library gives the types in no order; here they come in that of _TYPES.
+            # The library returns the types in random order.
             yield _wrong_type(refusal, [name for name in _TYPES if name in kind.types])
         case name:
             yield _refused(refusal, name)
 
 
 def code_of(keyword: str) -> str:
-    """The code that a breach of a keyword is told with; empty for one that demands nothing."""
+    """Return the code for a breach of a keyword; empty for a keyword that checks nothing."""
     return _CODES.get(keyword, "")
 
 
 def named(where: Where) -> str:
-    """What a value is called: ``network.cidr``, or the second item of a list."""
+    """Return how messages refer to a value.
+
+    >>> named(("modules", "network", "cidr")), named(("tags",)), named(())
+    ('`network.cidr`', '`tags`', 'the file')
+    >>> named(("modules", "access", "internet_cidrs", 0))
+    'item 1 of `access.internet_cidrs`'
+    """
     if where and isinstance(where[-1], int):
         return f"item {where[-1] + 1} of {named(where[:-1])}"
     names = where[1:] if len(where) > 1 and where[0] == "modules" else where
@@ -118,81 +125,95 @@ def named(where: Where) -> str:
 def _unknown(refusal: Refusal, key: str) -> Diagnostic:
     known = refusal.node.get("properties", {})
     if key in refusal.filled:
-        hint = f"it is filled with {refusal.filled[key]} and never given; take it out"
+        hint = f"remove it; finbase sets it to {refusal.filled[key]}"
     else:
-        hint = closest(key, known) or f"the keys here are {listed(known, 40)}"
-    place = f" in {named(refusal.where)}" if refusal.where else ""
-    return refusal.say(codes.UNKNOWN_KEY, f"unknown key `{shown(key)}`{place}", hint, under=key)
+        hint = closest(key, known) or f"allowed keys: {listed(known, 40)}"
+    context = f" in {named(refusal.where)}" if refusal.where else ""
+    return refusal.diagnostic(
+        codes.UNKNOWN_KEY, f"unknown key `{shown(key)}`{context}", hint, under=key
+    )
 
 
 def _missing(refusal: Refusal, key: str) -> Diagnostic:
     schema = refusal.node.get("properties", {}).get(key, {})
-    hint = str(schema.get("description", "")).rstrip(".")
+    description = str(schema.get("description", "")).rstrip(".")
+    hint = f"add `{key}`: {description}" if description else f"add `{key}`"
     if examples := schema.get("examples"):
         hint = f"{hint}; for example {as_yaml(examples[0])}"
-    return refusal.say(codes.MISSING_KEY, f"{named(refusal.where)} has no `{key}`", hint or None)
+    return refusal.diagnostic(codes.MISSING_KEY, f"{named(refusal.where)} has no `{key}`", hint)
 
 
 def _refused_key(refusal: Refusal, key: str) -> Diagnostic:
     hint = None
-    if refusal.given and refusal.given.rule:
-        hint = f"`{refusal.given.name}` {refusal.given.rule}"
+    if refusal.declared and refusal.declared.rule:
+        hint = f"`{refusal.declared.name}` {refusal.declared.rule}"
     elif refusal.where[-1:] == ("instances",):
         hint = _INSTANCE_HINT
-    message = f"`{shown(key)}` cannot be a key of {named(refusal.where)}"
-    return refusal.say(codes.KEY_FORM, message, hint, under=key)
+    message = f"`{shown(key)}` is not a valid key of {named(refusal.where)}"
+    return refusal.diagnostic(codes.KEY_FORM, message, hint, under=key)
 
 
-def _wrong_type(refusal: Refusal, wanted: Sequence[str]) -> Diagnostic:
-    demand = f"must be {' or '.join(_TYPES[name] for name in wanted)}"
-    found = "a list" if isinstance(refusal.value, list) else _found(refusal)
-    but = "but is empty" if refusal.value is None else f"not {found}"
+def _wrong_type(refusal: Refusal, expected: Sequence[str]) -> Diagnostic:
+    demand = f"must be {' or '.join(_TYPES[name] for name in expected)}"
+    actual = "a list" if isinstance(refusal.value, list) else _actual(refusal)
+    but = "but is empty" if refusal.value is None else f"not {actual}"
     message = f"{named(refusal.where)} {demand}, {but}"
-    return refusal.say(codes.WRONG_TYPE, message, _type_hint(wanted, refusal))
+    return refusal.diagnostic(codes.WRONG_TYPE, message, _type_hint(expected, refusal))
 
 
-def _type_hint(wanted: Sequence[str], refusal: Refusal) -> str | None:
+def _type_hint(expected: Sequence[str], refusal: Refusal) -> str | None:
     value = refusal.value
     if value is None:
-        return "give a value, or take the line out"
+        return "add a value, or remove the line"
     if _secret(refusal):
         return None
-    if "string" in wanted and isinstance(value, bool | int | float):
+    if "string" in expected and isinstance(value, bool | int | float):
         return f'quote it: "{as_yaml(value)}"'
-    if "boolean" in wanted and isinstance(value, str) and value.lower() in _SWITCHES:
+    if "boolean" in expected and isinstance(value, str) and value.lower() in _SWITCHES:
         return "write true or false"
-    if isinstance(value, str) and "integer" in wanted:
-        return "write it in plain digits, without quotes"
-    if isinstance(value, str) and "number" in wanted:
-        return "write it as a plain decimal number such as 1.5, without quotes"
-    if "array" in wanted and not isinstance(value, dict | list):
+    if isinstance(value, str) and "integer" in expected:
+        return "write only digits, without quotes"
+    if isinstance(value, str) and "number" in expected:
+        return "write a decimal number such as 1.5, without quotes"
+    if "array" in expected and not isinstance(value, dict | list):
         return f"write a list: [{shown(as_yaml(value))}]"
-    return "write `key: value` below it, in lines of their own" if "object" in wanted else None
+    return (
+        "write its `key: value` pairs on separate, indented lines below it"
+        if "object" in expected
+        else None
+    )
 
 
 def _refused(refusal: Refusal, kind: str) -> Diagnostic:
-    node, given = refusal.node, refusal.given
-    rule = given.rule if given and refusal.whole else node.get("rule")
+    node, declared = refusal.node, refusal.declared
+    rule = declared.rule if declared and refusal.whole else node.get("rule")
     if kind == "uniqueItems":
         rule = None
-    demand = rule or (_DEMANDS[kind](node) if kind in _DEMANDS else f"must keep to its {kind}")
-    joint = "; found" if kind in _NEGATIVE and not rule else ", not"
-    message = f"{named(refusal.where)} {demand}{joint} {_found(refusal)}"
-    if kind == "pattern" and not rule and given and given.rule:  # The hint says it in words.
-        message = f"{named(refusal.where)} cannot be {_found(refusal)}"
+    demand = rule or (
+        _DEMANDS[kind](node) if kind in _DEMANDS else f"must satisfy the schema's {kind}"
+    )
+    contrast = "; it is" if kind in _NEGATIVE and not rule else ", not"
+    message = f"{named(refusal.where)} {demand}{contrast} {_actual(refusal)}"
+    if kind == "pattern" and not rule and declared and declared.rule:
+        # The hint states the rule in words, which say more than the pattern.
+        message = f"{named(refusal.where)} cannot be {_actual(refusal)}"
     hint = None
     if kind == "enum":
         if isinstance(refusal.value, str):
             hint = closest(refusal.value, node["enum"])
         if hint is None and rule:
-            hint = f"one of {listed(node['enum'])}"
-    if hint is None and given:
-        hint = _example(given.schema if refusal.whole else node) or _nearest(kind, node)
+            hint = f"write one of {listed(node['enum'])}"
+    if hint is None and declared:
+        hint = _example(declared.schema if refusal.whole else node) or _nearest(kind, node)
     if hint is None:
-        hint = _CURES.get(kind)
-    if hint is None and given and (rule is None or rule != given.rule):
-        hint = f"`{given.name}` {given.rule}" if given.rule else given.description.rstrip(".")
-    return refusal.say(_CODES.get(kind, codes.CONSTRAINT), message, hint)
+        hint = _FIXES.get(kind)
+    if hint is None and declared and (rule is None or rule != declared.rule):
+        hint = (
+            f"`{declared.name}` {declared.rule}"
+            if declared.rule
+            else declared.description.rstrip(".")
+        )
+    return refusal.diagnostic(_CODES.get(kind, codes.CONSTRAINT), message, hint)
 
 
 def _example(schema: Mapping[str, Any]) -> str | None:
@@ -207,17 +228,20 @@ def _nearest(kind: str, node: Mapping[str, Any]) -> str | None:
     return f"write {node[kind]} or {more}" if more else None
 
 
-def _found(refusal: Refusal) -> str:
+def _actual(refusal: Refusal) -> str:
+    """Return the rejected value as a message can show it."""
     value = refusal.value
     if _secret(refusal):
-        return "the value given, which is secret"
+        return "the value in the file (secret, not shown)"
     if isinstance(value, dict):
-        return f"a mapping of {len(value)}" if value else "an empty mapping"
+        return f"a mapping with {len(value)} keys" if value else "an empty mapping"
     return f'"{shown(value)}"' if isinstance(value, str) else shown(as_yaml(value))
 
 
 def _secret(refusal: Refusal) -> bool:
-    return refusal.given is not None and (refusal.given.sensitive or refusal.given.ephemeral)
+    return refusal.declared is not None and (
+        refusal.declared.sensitive or refusal.declared.ephemeral
+    )
 
 
 def _span(least: str, most: str, unit: str) -> Callable[[Mapping[str, Any]], str]:
@@ -230,15 +254,15 @@ def _span(least: str, most: str, unit: str) -> Callable[[Mapping[str, Any]], str
     return demand
 
 
-def _barred(node: Mapping[str, Any]) -> str:
-    words = node["not"].get("enum") if isinstance(node["not"], dict) else None
-    return f"must be none of {listed(words)}" if words else "must be something else"
+def _forbidden(node: Mapping[str, Any]) -> str:
+    values = node["not"].get("enum") if isinstance(node["not"], dict) else None
+    return f"must not be one of {listed(values)}" if values else "must have another value"
 
 
-_CURES: Final[Mapping[str, str]] = {
+_FIXES: Final[Mapping[str, str]] = {
     "maxLength": "shorten it",
-    "maxItems": "take some out",
-    "maxProperties": "take some out",
+    "maxItems": "remove some",
+    "maxProperties": "remove some",
 }
 _NUMBERS = _span("minimum", "maximum", "be {}")
 _CHARACTERS = _span("minLength", "maxLength", "have {} characters")
@@ -247,7 +271,7 @@ _ENTRIES = _span("minProperties", "maxProperties", "have {} entries")
 _DEMANDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "enum": lambda node: f"must be one of {listed(node['enum'])}",
     "const": lambda node: f"must be {as_yaml(node['const'])}",
-    "pattern": lambda node: f"must have the form {node['pattern']}",
+    "pattern": lambda node: f"must match the pattern {node['pattern']}",
     "minimum": _NUMBERS,
     "maximum": _NUMBERS,
     "multipleOf": lambda node: f"must be a multiple of {node['multipleOf']}",
@@ -257,7 +281,7 @@ _DEMANDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "maxItems": _ITEMS,
     "minProperties": _ENTRIES,
     "maxProperties": _ENTRIES,
-    "not": _barred,
-    "uniqueItems": lambda _: "must not give an item twice",
+    "not": _forbidden,
+    "uniqueItems": lambda _: "must not contain an item twice",
     "contains": lambda node: f"must include {as_yaml(node['contains'].get('const'))}",
 }

@@ -1,4 +1,4 @@
-"""The JSON Schema of each part of an environment file, and the check of that part."""
+"""The JSON Schema of each part of an environment file, and how to check the part."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["NAME", "TOP", "Part", "part_of"]
 
 NAME: Final = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
-"""What an environment and a project are called, in 2 to 31 characters."""
+"""The pattern of environment and project names, which have 2 to 31 characters."""
 
 _NAME_RULE: Final = (
-    "must be 2 to 31 lowercase letters, digits and single hyphens, beginning with a letter"
+    "must be 2 to 31 lowercase letters, digits and single hyphens, starting with a letter"
 )
 _TAG: Final = {
     "type": "string",
     "pattern": r"^[A-Za-z0-9 _.:/=+@-]{1,256}$",
     "not": {"pattern": "^(aws|rds):"},
     "rule": "must be 1 to 256 letters, digits, spaces and any of _.:/=+@-, "
-    "not beginning with aws: or rds:",
+    "without the prefix aws: or rds:",
 }
 _KEY_ID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
 
@@ -41,7 +41,7 @@ def _field(name: str, description: str, rule: str | None = None, **schema: Any) 
 _FIELDS: Final = (
     _field(
         "environment",
-        "Name of the environment; the same as the file's.",
+        "Name of the environment, which is also the name of the file.",
         _NAME_RULE,
         type="string",
         pattern=NAME,
@@ -51,7 +51,7 @@ _FIELDS: Final = (
     ),
     _field(
         "project",
-        "Name of the project; with the environment's the prefix of every name.",
+        "Name of the project. Resource names start with <project>-<environment>.",
         _NAME_RULE,
         type="string",
         pattern=NAME,
@@ -61,34 +61,35 @@ _FIELDS: Final = (
     ),
     _field(
         "region",
-        "Region of AWS that holds the stack.",
-        "must be a region of AWS such as eu-west-1",
+        "AWS region of the stack.",
+        "must be an AWS region such as eu-west-1",
         type="string",
         pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$",
         examples=["eu-west-1"],
     ),
     _field(
         "account_id",
-        "Account of AWS that holds the stack; Terraform refuses any other.",
-        'must be the 12 digits of an AWS account, in quotes, such as "111122223333"',
+        "AWS account of the stack. Terraform refuses to use any other account.",
+        'must be the 12 digits of an AWS account ID, in quotes, such as "111122223333"',
         type="string",
         pattern="^[0-9]{12}$",
         examples=["111122223333"],
     ),
     _field(
         "tags",
-        "Tags of every resource, beside the project's and the environment's.",
+        "Tags of every resource, in addition to project, environment and name.",
         type="object",
         properties={
             "owner": {
                 **_TAG,
-                "description": "Team that answers for the stack.",
+                "description": "Team that is responsible for the stack.",
                 "examples": ["payments-platform"],
             },
             "data_classification": {
                 "type": "string",
                 "enum": ["public", "internal", "confidential", "restricted"],
                 "description": "Class of the most sensitive data in the stack.",
+                "rule": "must be public, internal, confidential or restricted",
             },
             "cost_centre": {
                 **_TAG,
@@ -103,18 +104,18 @@ _FIELDS: Final = (
         },
         additionalProperties=_TAG,
         maxProperties=40,
-        rule="must name at most 40 tags, in lowercase letters, digits and underscores, and not "
-        "project, environment, name or managed_by, which every resource has anyway",
+        rule="must have at most 40 tags, with names of lowercase letters, digits and underscores "
+        "except project, environment, name and managed_by, which finbase sets",
     ),
     _field(
         "state",
-        "Where Terraform keeps the state of the stack.",
+        "Where Terraform stores the state of the stack.",
         type="object",
         properties={
             "bucket": {
                 "type": "string",
                 "pattern": "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
-                "description": "Bucket of S3.",
+                "description": "S3 bucket of the state.",
                 "rule": "must be 3 to 63 lowercase letters, digits and hyphens",
                 "examples": ["ledger-production-terraform-state"],
             },
@@ -122,8 +123,8 @@ _FIELDS: Final = (
                 "type": "string",
                 "pattern": rf"^(alias/[a-zA-Z0-9/_-]+|{_KEY_ID}"
                 r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9/_-]+)$",
-                "description": "Key that encrypts the state.",
-                "rule": "must be a KMS key's alias, id or ARN, such as alias/terraform-state",
+                "description": "KMS key that encrypts the state.",
+                "rule": "must be the alias, ID or ARN of a KMS key, such as alias/terraform-state",
                 "examples": ["alias/terraform-state"],
             },
         },
@@ -136,9 +137,10 @@ _FIELDS: Final = (
 
 @dataclass(frozen=True)
 class Part:
-    """The schema of one part of the file, with what it takes to speak about its inputs.
+    """The schema of one part of the file, and the inputs that messages describe.
 
-    ``depth`` is how far below the part its inputs are.
+    ``filled`` maps inputs that the file cannot set to the outputs that set them. ``depth`` is
+    the number of levels between the part and its inputs.
     """
 
     schema: Mapping[str, Any]
@@ -156,25 +158,27 @@ class Part:
     def check(
         self, document: Document, where: Where, value: Any
     ) -> Iterator[tuple[Where | None, Diagnostic]]:
-        """What is wrong with the part at ``where``.
+        """Yield the errors of the part at ``where``.
 
-        Each with the place of the value that cannot be used for anything more, if one is.
+        Each comes with the path of the value that later checks must not use, or None.
         """
         for error in islice(self.validator.iter_errors(value), MOST_PROBLEMS + 1):
             path = tuple(error.instance_path)
             at = (*where, *path)
+            # The reader has already reported a spoiled value, and everything inside it.
             if any(at[:length] in document.spoiled for length in range(len(at) + 1)):
                 continue
             node: Any = self.schema
             for step in error.schema_path[:-1]:
                 node = node[step]
             below = path[self.depth :]
-            given = self.inputs.get(str(below[0])) if below else None
+            declared = self.inputs.get(str(below[0])) if below else None
             whole = len(below) == 1
-            refusal = Refusal(document, at, error.instance, node, given, whole, self.filled)
-            useless = error.kind.name == "type" or not isinstance(error.instance, dict | list)
+            refusal = Refusal(document, at, error.instance, node, declared, whole, self.filled)
+            # One wrong entry does not make the rest of a mapping or list unusable.
+            unusable = error.kind.name == "type" or not isinstance(error.instance, dict | list)
             for diagnostic in explain(refusal, error.kind):
-                yield at if useless else None, diagnostic
+                yield at if unusable else None, diagnostic
 
 
 TOP: Final = Part(
@@ -186,13 +190,13 @@ TOP: Final = Part(
     },
     {f.name: f for f in _FIELDS},
 )
-"""The top of the file; the sections of ``modules`` are parts of their own."""
+"""The top of the file; each section of ``modules`` is a part of its own."""
 
 _PARTS: Final[dict[bytes, Part]] = {}
 
 
 def part_of(contract: Contract) -> Part:
-    """The section of a module, compiled once for each contract."""
+    """Return the part for a module's section; each contract is compiled once."""
     if contract.source not in _PARTS:
         inputs = {i.name: i for i in contract.inputs}
         filled = {wire.name: wire.source for wire in contract.wiring}

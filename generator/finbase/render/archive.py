@@ -1,4 +1,4 @@
-"""A zip that is the same bytes for the same files, wherever and whenever it is made."""
+"""Pack a zip archive that is byte-identical for the same files, on every machine."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from pathlib import PurePosixPath
 
 __all__ = ["pack"]
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip can hold
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # The oldest time that a zip can store.
 _UNIX = 3
 _REGULAR_0644 = 0o100644 << 16
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """Pack ``files`` (POSIX path inside the archive → content) into a zip.
+    """Pack ``files`` (contents by POSIX path inside the archive) into a zip.
 
-    Names are sorted, times and modes fixed, and nothing is compressed, since builds of zlib
-    differ in their output. Raises ``ValueError`` for a name that would be unpacked elsewhere,
-    or that is compiled Python, whose bytes depend on who compiled it.
+    Raises:
+        ValueError: a path would be unpacked outside the archive's folder, or is compiled Python,
+            whose bytes depend on the machine.
+
     """
-    # Imported here: only a stack with a function to pack needs them.
+    # Imported here: only a stack with a function needs them.
     import io
     import zipfile
 
     buffer = io.BytesIO()
+    # Not compressed: versions of zlib differ in their output.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
             _check(name)
@@ -39,6 +41,6 @@ def _check(name: str) -> None:
     if str(path) != name or path.is_absolute() or ".." in path.parts or name in ("", "."):
         raise ValueError(f"{name!r} is not a plain relative path")
     if "\\" in name or "\0" in name:
-        raise ValueError(f"{name!r} is not a path on every system")
+        raise ValueError(f"{name!r} is not a valid path on every system")
     if path.suffix == ".pyc":
-        raise ValueError(f"{name!r} is compiled: pack the source")
+        raise ValueError(f"{name!r} is compiled Python; pack the source")

@@ -1,8 +1,8 @@
-"""The JSON Schema of a whole environment file, for editors: completion, hover text, mistakes.
+"""Build the JSON Schema with which editors complete and check a whole environment file.
 
-It is draft 7, which every editor's YAML support reads, and it bears the annotations of the YAML
-language server beside the standard ones: ``markdownDescription``, ``errorMessage`` and their
-like. What ``schema.py`` refuses of a file, it refuses; the rules across values it cannot say.
+It is draft 7, which the YAML support of every editor reads, with the annotations of the YAML
+language server, such as ``markdownDescription`` and ``errorMessage``. It rejects what the schemas
+of ``finbase.environment.schema`` reject; it cannot express the rules across values.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ _ONES: Final = ("items", "additionalProperties", "propertyNames")
 
 @dataclass(frozen=True)
 class ModuleVersions:
-    """What can be pinned of a module: its releases, oldest first, and its draft, if it has one."""
+    """The versions of a module that can be pinned: its releases, oldest first, and its draft."""
 
     releases: tuple[Contract, ...]
     draft: Contract | None
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
-        """All of it, oldest first."""
+        """Return all versions, oldest first."""
         return (*self.releases, self.draft) if self.draft else self.releases
 
     @property
     def newest(self) -> Contract:
-        """The newest release, or the draft of a module that has none."""
+        """Return the newest release, or the draft of a module without releases."""
         return self.releases[-1] if self.releases else self.contracts[-1]
 
     def with_release(self, contract: Contract) -> ModuleVersions:
-        """Give what can be pinned once this is released, which takes the place of any draft."""
+        """Return the versions after this release, which replaces the draft."""
         return ModuleVersions((*self.releases, contract), None)
 
 
@@ -56,15 +56,15 @@ def pinnable(registry: Registry) -> dict[str, ModuleVersions]:
 
 
 def environment_schema(modules: Mapping[str, ModuleVersions]) -> dict[str, Any]:
-    """Make the schema of an environment that is composed of these modules."""
-    top = _properties(TOP.schema, {name: given.rule for name, given in TOP.inputs.items()})
+    """Return the schema of an environment that can use these modules."""
+    top = _properties(TOP.schema, {name: field.rule for name, field in TOP.inputs.items()})
     sections = {name: _section(name, versions) for name, versions in modules.items()}
     top["properties"]["modules"] |= {
         "properties": sections,
-        "required": [n for n, each in modules.items() if each.newest.multiplicity == "one"],
+        "required": [n for n, v in modules.items() if v.newest.multiplicity == "one"],
         "additionalProperties": False,
     }
-    return {"$schema": DRAFT, "description": "An environment of finbase.", **top}
+    return {"$schema": DRAFT, "description": "A finbase environment.", **top}
 
 
 def _pinnable(registry: Registry, name: str) -> ModuleVersions:
@@ -75,14 +75,15 @@ def _pinnable(registry: Registry, name: str) -> ModuleVersions:
 
 
 def _section(name: str, versions: ModuleVersions) -> dict[str, Any]:
-    """Make the schema of a module's section; the version that it pins decides which one holds."""
+    """Return the schema of a module's section, which depends on the pinned version."""
     newest = versions.newest
     pin = {
         "enum": [str(contract.version) for contract in reversed(versions.contracts)],
         "markdownEnumDescriptions": [
-            _standing(name, contract.version, versions) for contract in reversed(versions.contracts)
+            _version_description(name, contract.version, versions)
+            for contract in reversed(versions.contracts)
         ],
-        "description": "The released version of the module.",
+        "description": "Version of the module.",
     }
     shapes: list[tuple[list[str], dict[str, Any]]] = []
     for shape, group in groupby(versions.contracts, _shape):
@@ -105,26 +106,28 @@ def _section(name: str, versions: ModuleVersions) -> dict[str, Any]:
     }
 
 
-def _standing(name: str, version: Version, versions: ModuleVersions) -> str:
+def _version_description(name: str, version: Version, versions: ModuleVersions) -> str:
     newest = versions.newest.version
     if versions.draft and version == versions.draft.version:
-        return "a draft, which is not released"
+        return "draft, not released"
     if version == newest:
-        return "the newest release"
-    return f"followed by {newest}; `finbase upgrade ENV {name}` shows what that changes"
+        return "newest release"
+    return f"older than {newest}; `finbase upgrade ENV {name}` shows what an upgrade changes"
 
 
 def _shape(contract: Contract) -> dict[str, Any]:
-    """The schema of the section of one version, whatever the version is called."""
+    """Return the schema of the section for one version, without the version itself."""
     section = contract.section_schema()
-    rules = {given.name: words(given) for given in contract.inputs}
+    rules = {declared.name: words(declared) for declared in contract.inputs}
     if contract.multiplicity == "many":
         instances = section["properties"]["instances"]
-        each = _properties(instances["additionalProperties"], rules)
-        named = {**instances["propertyNames"], "title": "name"}
         section["properties"] = {
             "version": {},
-            "instances": {**instances, "additionalProperties": each, "propertyNames": named},
+            "instances": {
+                **instances,
+                "additionalProperties": _properties(instances["additionalProperties"], rules),
+                "propertyNames": {**instances["propertyNames"], "title": "name"},
+            },
         }
         return section
     del section["properties"]["version"]
@@ -134,32 +137,32 @@ def _shape(contract: Contract) -> dict[str, Any]:
 
 
 def _properties(schema: Schema, rules: Mapping[str, str | None]) -> dict[str, Any]:
-    """Annotate every property of an object, each with the rule that it has, if any."""
+    """Annotate every property of an object, with its rule if it has one."""
     return {
         **schema,
         "properties": {
-            name: _annotated({**each, "rule": rules.get(name)}, name)
-            for name, each in schema["properties"].items()
+            name: _annotated({**part, "rule": rules.get(name)}, name)
+            for name, part in schema["properties"].items()
         },
     }
 
 
 def _annotated(schema: Schema, name: str, inherited: str | None = None) -> dict[str, Any]:
-    """Say in the words of the contract what a value is, and what is wrong with one.
+    """Add the contract's description to a schema, and its rule as the error message.
 
-    A part without a rule of its own, such as an item of a list, is told by that of the whole.
+    A part without its own rule, such as an item of a list, uses the rule of the whole.
     """
     rule = schema.get("rule") or inherited
     result = {key: value for key, value in schema.items() if key != "rule"}
-    if result.get("default", ...) is None:  # optional, and unset
+    if result.get("default", ...) is None:  # Optional, and not set.
         del result["default"]
     if description := schema.get("description"):
         result["description"] = " ".join(_sentences(schema))
         result["markdownDescription"] = "\n\n".join(_paragraphs(description, schema))
-    if rule and schema.get("type") != "object":  # there it would stand for a missing key, too
+    if rule and schema.get("type") != "object":  # For an object, a missing key would show it too.
         result["errorMessage"] = f"`{name}` {rule}"
     if result.pop("deprecated", False):
-        result["deprecationMessage"] = f"`{name}` is deprecated: a later release will not have it"
+        result["deprecationMessage"] = f"`{name}` is deprecated; a later release will remove it"
     for key in _MANY:
         if key in schema:
             result[key] = {n: _annotated(part, n, rule) for n, part in schema[key].items()}
@@ -179,7 +182,7 @@ def _sentences(schema: Schema) -> Iterator[str]:
 
 
 def _paragraphs(description: str, schema: Schema) -> Iterator[str]:
-    """Give the hover text; examples and the values of an ``enum`` are added by the editor."""
+    """Yield the hover text; the editor itself adds examples and the values of an ``enum``."""
     import json
 
     yield _escaped(description)
@@ -197,7 +200,11 @@ def _capital(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape what Markdown would take for markup, but for the code between backticks."""
+    """Escape the markup characters of Markdown, except in code between backticks.
+
+    >>> _escaped("a_b `c_d`")
+    'a\\\\_b `c_d`'
+    """
     parts = text.split("`")
     parts[::2] = [re.sub(r"([\\*_<\[])", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)

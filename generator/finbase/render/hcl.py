@@ -1,8 +1,8 @@
-"""Python values as HCL, written the way ``terraform fmt`` leaves it.
+"""Write Python values as HCL, in the format of ``terraform fmt``.
 
-A fragment of HCL is an ``Hcl``; everything else is data, and ``literal`` quotes it. Fragments
-are made for column 0. Whoever places one further right shifts the lines after the first,
-which is safe because no fragment holds a heredoc or a string that spans lines.
+A fragment of HCL has the type ``Hcl``; everything else is data, and ``literal`` quotes it.
+Fragments are written for column 0. To place one further right, indent the lines after the first
+with ``shift``. This is safe because no fragment contains a heredoc or a string with line breaks.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _SCALARS = {"string": "string", "integer": "number", "number": "number", "boolea
 _KEYWORDS = frozenset({"else", "endfor", "endif", "false", "for", "if", "in", "null", "true"})
 _TEMPLATE = re.compile(r"[$%](?=\{)")
 _SHORT = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
-# Control characters, and those that a reader cannot see or that turn the reading direction.
-# A fixed list: what Python deems printable differs between its versions.
+# Control characters, invisible characters, and those that change the reading direction. The list
+# is fixed because ``str.isprintable`` differs between versions of Python.
 _UNSEEN = (
     r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ufeff\ufff9-\uffff\U000e0000-\U000e007f"
@@ -34,31 +34,44 @@ _ESCAPED_IN_KEY = re.compile(rf'[\\"{_UNSEEN}]|[^\x00-\x7f]')
 
 
 class Hcl(str):
-    """A fragment of HCL that is safe as it stands: never made from data, only from ``literal``
-    and from text that the project's own templates and contracts hold.
+    """A fragment of HCL that is printed without quotes.
 
-    Ordinary operations on it (``+``, slices, ``join``) give a plain ``str``, which is data
-    again and gets quoted.
-    """  # noqa: D205
+    It must come from ``literal`` or from the project's own templates and contracts, never from
+    data. String operations on it (``+``, slices, ``join``) return a plain ``str``, which is data
+    and gets quoted.
+    """
 
     __slots__ = ()
 
 
 def literal(value: Any, indent: int = 0) -> Hcl:
-    """Write ``value`` as HCL; an ``Hcl`` stays as it is.
+    """Write a value as HCL; an ``Hcl`` is returned unchanged.
 
-    ``indent`` is the indentation, in columns, of the line on which the value begins; the lines
-    after the first are shifted by it. Mappings take a line for each entry; so do lists, unless
-    they hold scalars only and fit on a line of 80 columns. More than 16 scalars fill the lines.
+    ``indent`` is the indentation of the line on which the value starts, in columns; later lines
+    are shifted by it. A mapping has one line for each entry. So has a list, unless it contains
+    only scalars and fits into 80 columns; more than 16 scalars fill the lines.
 
-    Raises ``TypeError`` for what has no form in HCL (sets too: they have no order), and
-    ``ValueError`` for numbers that are not finite and text that is not Unicode.
+    >>> print(literal({"name": "a \\"b\\" ${c}", "ports": [5432, 6379], "key": Hcl("var.key")}))
+    {
+      name  = "a \\"b\\" $${c}"
+      ports = [5432, 6379]
+      key   = var.key
+    }
+
+    Raises:
+        TypeError: HCL cannot represent the value, such as a set, which has no order.
+        ValueError: a number is not finite, or a text is not valid Unicode.
+
     """
     return shift(_literal(value, _WIDTH - indent), indent)
 
 
 def inline(value: Any) -> Hcl:
-    """Write ``value`` on one line, however long; errors as for ``literal``."""
+    """Write a value on one line of any length; raises the errors of ``literal``.
+
+    >>> inline({"a": [1, None, True]})
+    '{ a = [1, null, true] }'
+    """
     if isinstance(value, Mapping):
         keys = _keys(value)
         entries = [f"{keys[key]} = {inline(entry)}" for key, entry in value.items()]
@@ -69,9 +82,9 @@ def inline(value: Any) -> Hcl:
 
 
 def attributes(pairs: Mapping[str, Any] | Iterable[tuple[str, Any]], indent: int = 0) -> Hcl:
-    """Write ``name = value`` lines, aligned, each indented by ``indent`` columns.
+    """Write aligned ``name = value`` lines, each indented by ``indent`` columns.
 
-    Raises ``ValueError`` for a name that is no identifier; other errors as for ``literal``.
+    Raises ``ValueError`` for a name that is not an identifier, and the errors of ``literal``.
     """
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
     lines = []
@@ -83,11 +96,16 @@ def attributes(pairs: Mapping[str, Any] | Iterable[tuple[str, Any]], indent: int
 
 
 def type_constraint(schema: Mapping[str, Any], *, on_one_line: bool = False) -> Hcl:
-    """Write the Terraform type of the values that a JSON Schema describes.
+    """Return the Terraform type of the values that a JSON Schema describes.
 
-    An array is a ``set`` where its items are unique, else a ``list``. An object with
-    ``properties`` is an ``object`` whose members may be left out unless ``required``; one with
-    a schema for ``additionalProperties`` is a ``map``. Raises ``ValueError`` for anything else.
+    An array becomes a ``set`` if its items are unique, else a ``list``. An object with
+    ``properties`` becomes an ``object``, in which only ``required`` members are not optional; one
+    with a schema for ``additionalProperties`` becomes a ``map``.
+
+    >>> type_constraint({"type": "array", "uniqueItems": True, "items": {"type": "integer"}})
+    'set(number)'
+
+    Raises ``ValueError`` for any other schema.
     """
     kind, members, values = (schema.get(k) for k in ("type", "properties", "additionalProperties"))
     if isinstance(kind, str) and kind in _SCALARS:
@@ -104,13 +122,13 @@ def type_constraint(schema: Mapping[str, Any], *, on_one_line: bool = False) -> 
     if kind == "object" and isinstance(values, Mapping) and not members:
         return Hcl(f"map({type_constraint(values, on_one_line=on_one_line)})")
     raise ValueError(
-        f"no Terraform type for {kind!r}: it needs a known type, and an array needs items, an "
+        f"no Terraform type for {kind!r}: the type must be known, an array requires items, and an "
         "object either properties or a schema for additionalProperties"
     )
 
 
 def shift(text: str, indent: int) -> Hcl:
-    """Indent every line but the first by ``indent`` more columns."""
+    """Indent every line except the first by ``indent`` more columns."""
     first, *rest = text.split("\n")
     return Hcl("\n".join([first, *(" " * indent + line if line else line for line in rest)]))
 
@@ -143,7 +161,7 @@ def _literal(value: Any, room: int) -> str:
 
 
 def _filled(scalars: Iterable[Any], room: int) -> list[str]:
-    """As many elements on each line as fit."""
+    """Return lines with as many elements as fit on each."""
     lines = [""]
     for text in (f"{inline(scalar)}," for scalar in scalars):
         longer = f"{lines[-1]} {text}".lstrip()
@@ -159,9 +177,9 @@ def _enclose(opening: str, lines: Iterable[str], closing: str) -> str:
 
 
 def _align(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """``key = value`` for each pair, the ``=`` of neighbours in one column.
+    """Return a ``key = value`` line for each pair, with the ``=`` of a group in one column.
 
-    As in terraform fmt, a value of several lines stands alone and parts its neighbours.
+    As in ``terraform fmt``, a value of several lines separates two groups.
     """
     result: list[str] = []
     group: list[tuple[str, str]] = []
@@ -182,13 +200,13 @@ def _align(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _keys(mapping: Mapping[Any, Any]) -> dict[str, str]:
-    """Write the keys of an object: without quotes where none of them needs any."""
+    """Write the keys of an object, without quotes if no key requires them."""
     for key in mapping:
         if not isinstance(key, str):
             raise TypeError(f"a key must be text, not {key!r}")
     if all(_PLAIN_KEY.fullmatch(key) and key not in _KEYWORDS for key in mapping):
         return {key: key for key in mapping}
-    # ASCII only: terraform fmt aligns by what is seen, and its width would have to be known.
+    # ASCII only: terraform fmt aligns by display width, which Python does not know.
     return {key: _quote(key, _ESCAPED_IN_KEY) for key in mapping}
 
 
@@ -206,10 +224,10 @@ def _scalar(value: Any) -> str:
             return str(value)
         case float():
             if not math.isfinite(value):
-                raise ValueError(f"{value} is not a number in HCL")
+                raise ValueError(f"{value} is not finite, so HCL has no such number")
             return repr(value + 0.0)  # -0.0 becomes 0.0
         case _:
-            raise TypeError(f"a {type(value).__name__} has no form in HCL: {value!r}")
+            raise TypeError(f"a {type(value).__name__} cannot be written as HCL: {value!r}")
 
 
 def _quote(text: str, escaped: re.Pattern[str]) -> str:

@@ -1,11 +1,11 @@
-"""Jinja environments in which nothing has to be escaped by hand.
+"""Render Jinja templates in which nothing has to be escaped by hand.
 
-In an HCL template every printed value becomes a literal: ``{{ name }}`` gives ``"name"``
-with quotes, ``{{ true }}`` gives ``true``. Only an ``Hcl`` is printed as it is; that is what
-the filters ``attributes``, ``comment``, ``identifier`` and ``raw`` give, and what a macro
-returns, since all it printed went the same way. An ``include`` needs nothing at all.
+In an HCL template every printed value becomes a literal: ``{{ name }}`` prints ``"name"`` with
+quotes, ``{{ true }}`` prints ``true``. Only an ``Hcl`` is printed unchanged: the result of the
+filters ``attributes``, ``comment``, ``identifier`` and ``raw``, and that of a macro, whose values
+were already printed this way. An ``include`` requires nothing.
 
-In a Markdown template text is printed as it is; ``cell`` and ``code`` fit it into a table.
+In a Markdown template text is printed unchanged; ``cell`` and ``code`` format it for a table.
 """
 
 from __future__ import annotations
@@ -42,24 +42,26 @@ __all__ = [
 
 SUFFIX: Final = ".j2"
 
-_MOST_COMPILED: Final = 1000  # Templates, of all projects and all versions of Jinja together.
+_MOST_COMPILED: Final = 1000  # Templates of all projects and versions of Jinja.
 _MOST_COMPILED_BYTES: Final = 1 << 25
-_BETWEEN: Final = 100  # New ones between two looks at how many there are.
+_BETWEEN: Final = 100  # New templates between two clean-ups.
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
 class Templates:
-    """The templates of one folder, rendered in one of the two ways."""
+    """The templates of one folder, rendered as HCL or as Markdown."""
 
     root: Path
     environment: jinja2.Environment
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
-        """Render a template, named by its path below the folder.
+        """Render the template at this path below the folder.
 
-        Raises ``InputError`` with the template's file and line for whatever goes wrong in it.
+        Raises:
+            InputError: with the file and line of the template that failed.
+
         """
         import jinja2
 
@@ -67,10 +69,10 @@ class Templates:
             return self.environment.get_template(name).render(context)
         except jinja2.TemplateNotFound as error:
             where, line = self._place(error, name)
-            raise _broken(where, line, f"there is no template {error.name}") from error
+            raise _broken(where, line, f"template {error.name} not found") from error
         except jinja2.TemplateSyntaxError as error:
             where = error.filename or str(self.root / name)
-            raise _broken(where, error.lineno, f"not a template: {error.message}") from error
+            raise _broken(where, error.lineno, f"invalid template: {error.message}") from error
         except (
             jinja2.TemplateError,
             ArithmeticError,
@@ -80,10 +82,10 @@ class Templates:
             ValueError,
         ) as error:
             where, line = self._place(error, name)
-            raise _broken(where, line, f"the template cannot be rendered: {error}") from error
+            raise _broken(where, line, f"cannot render the template: {error}") from error
 
     def _place(self, error: Exception, name: str) -> tuple[str, int]:
-        """Find the innermost line of a template that an error came from."""
+        """Return the innermost template line that an error came from."""
         where, line, trace = str(self.root / name), 1, error.__traceback__
         while trace:
             file = trace.tb_frame.f_code.co_filename
@@ -95,7 +97,7 @@ class Templates:
 
 @lru_cache(maxsize=8)
 def hcl_templates(root: Path) -> Templates:
-    """Open the HCL templates below ``root``; two calls give the same object."""
+    """Return the HCL templates below ``root``, always the same object."""
     filters: dict[str, Callable[..., str]] = {
         "attributes": hcl.attributes,
         "comment": _comment,
@@ -107,7 +109,7 @@ def hcl_templates(root: Path) -> Templates:
 
 @lru_cache(maxsize=8)
 def markdown_templates(root: Path) -> Templates:
-    """Open the Markdown templates below ``root``; two calls give the same object."""
+    """Return the Markdown templates below ``root``, always the same object."""
     return Templates(root, _environment(root, {"cell": _cell, "code": _code}))
 
 
@@ -156,13 +158,13 @@ def _environment(
     from jinja2.runtime import Context, Macro
 
     class HclContext(Context):
-        """Calls a macro and takes what it returns for the HCL that it is."""
+        """Marks the result of a macro as HCL."""
 
         def call(self, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
             result = super().call(obj, *args, **kwargs)
             return Hcl(result) if isinstance(obj, Macro) else result
 
-    environment = jinja2.Environment(  # noqa: S701 - neither way of rendering makes HTML
+    environment = jinja2.Environment(  # noqa: S701 - no template makes HTML
         loader=jinja2.FileSystemLoader(root),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -187,37 +189,37 @@ def _finalize(value: Any) -> Hcl:
     import jinja2
 
     if isinstance(value, jinja2.Undefined):
-        str(value)  # raises, and says what is undefined
+        str(value)  # Raises an error that names the undefined value.
     return hcl.literal(value)
 
 
 def _identifier(text: str) -> Hcl:
-    """Print a name, for instance within a reference or the quotes of a block's label."""
+    """Print a name, for example in a reference or in the label of a block."""
     if not isinstance(text, str) or hcl.IDENTIFIER.fullmatch(text) is None:
         raise ValueError(f"{text!r} is not an identifier")
     return Hcl(text)
 
 
 def _raw(text: str) -> Hcl:
-    """Print HCL that a contract or the template itself holds; never a value from YAML."""
+    """Print HCL from a contract or from the template itself; never a value from YAML."""
     if not isinstance(text, str):
         raise TypeError(f"only text can be raw HCL, not {text!r}")
     return Hcl(text)
 
 
 def _comment(text: str) -> Hcl:
-    """Print text as whole-line comments, of which no character can break out."""
+    """Print text as comment lines, which no character of the text can end."""
     lines = (_CONTROL.sub(" ", line).rstrip() for line in text.strip().splitlines())
     return Hcl("\n".join(f"# {line}".rstrip() for line in lines))
 
 
 def _cell(text: str) -> str:
-    """Print text within one cell of a Markdown table."""
+    """Print text in one cell of a Markdown table."""
     return " ".join(text.split()).replace("|", r"\|")
 
 
 def _code(text: str) -> str:
-    """Print text as code within one cell of a Markdown table; nothing for nothing."""
+    """Print text as code in one cell of a Markdown table; an empty text stays empty."""
     text = _cell(text)
     if not text:
         return ""
@@ -228,12 +230,11 @@ def _code(text: str) -> str:
 
 
 def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
-    """Keep compiled templates in the user's cache folder, or nowhere if that is not to be had.
-
-    What is compiled holds the results of filters on constants, so it is kept apart by all
-    that decides it besides the template: Jinja's version and the code of the filters.
-    """
+    """Return a cache of compiled templates in the user's folder, or None if it is not available."""
     import jinja2
+
+    # Compiled templates contain the results of filters on constants. So the key of an entry covers
+    # the code of the filters and Jinja's version, besides the template itself.
 
     key = hashlib.sha256(f"{jinja2.__version__} {kind}".encode())
     for module in (Path(__file__), Path(hcl.__file__)):
@@ -247,17 +248,17 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
     home, dumped = folder, count()
 
     class Cache(jinja2.FileSystemBytecodeCache):
-        """Goes without, where a file cannot be read or written."""
+        """Ignores files that cannot be read or written."""
 
         def get_cache_key(self, name: str, filename: str | None = None) -> str:
-            """Hash what Jinja hashes; the path of a template need not be UTF-8."""
+            """Return the hash that Jinja uses, also for paths that are not UTF-8."""
             text = f"{key.hexdigest()}|{name}|{filename}"
             return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
         def load_bytecode(self, bucket: Any) -> None:
             try:
                 super().load_bytecode(bucket)
-            except Exception:  # whatever a damaged file makes of itself
+            except Exception:  # A damaged file can raise anything.
                 bucket.reset()
 
         def dump_bytecode(self, bucket: Any) -> None:

@@ -1,8 +1,8 @@
-"""The JSON Schema of an input → the ``validation`` blocks of its variable.
+"""Translate the JSON Schema of an input into the ``validation`` blocks of its variable.
 
-A contract describes an input once. Whoever writes an environment file is held to it by a JSON
-Schema validator; whoever uses the module directly is held to it by Terraform, through what is
-made here. A keyword that cannot be carried over is an error and never left out.
+A contract describes an input once. A JSON Schema validator checks the values of environment
+files; the blocks made here let Terraform check the values of users who call a module directly. A
+keyword that cannot be translated is an error and is never ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from finbase.render.hcl import Hcl, inline, literal, shift
 __all__ = ["validations", "words"]
 
 _NOTES = frozenset({"$comment", "default", "deprecated", "description", "examples", "title"})
-_SHAPE = frozenset({"type", "required", "uniqueItems"})  # the type constraint sees to these
+_SHAPE = frozenset({"type", "required", "uniqueItems"})  # The type constraint covers these.
 _NUMBER = frozenset({"minimum", "maximum", "multipleOf"})
 _SIZES = {
     ("minLength", "maxLength"): ("be", "characters long"),
@@ -26,17 +26,21 @@ _SIZES = {
     ("minProperties", "maxProperties"): ("have", "keys"),
 }
 _SIZE = frozenset(keyword for pair in _SIZES for keyword in pair)
-_ONLY_ECMA = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\\[1-9])")  # look-around, back references
+_ONLY_ECMA = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\\[1-9])")  # Look-around, back references.
 _CALL = re.compile(r"!?[a-z]+\(")
 _OPERATOR = re.compile(r" (&&|\|\||\?|==|<=|>=|%) ")
 
 
 def validations(variable: Input, checks: Iterable[Check] = ()) -> list[tuple[Hcl, str]]:
-    """Make the ``validation`` blocks of a variable, as (condition, error message).
+    """Return the ``validation`` blocks of a variable, as (condition, error message).
 
-    A ``rule`` in the contract's words makes one block of all conditions; without one each
-    condition is a block with generated words. Those of ``checks`` that name the variable
-    follow. Raises ``ValueError`` for a schema that Terraform cannot check.
+    If the contract states a ``rule``, one block contains all conditions and shows the rule. If
+    not, each condition has its own block and a generated message. The ``checks`` of the contract
+    that name the variable follow.
+
+    Raises:
+        ValueError: Terraform cannot check the schema.
+
     """
     rules = list(_rules_of(variable))
     blocks: list[tuple[Hcl, str]] = []
@@ -55,15 +59,15 @@ def validations(variable: Input, checks: Iterable[Check] = ()) -> list[tuple[Hcl
 
 
 def words(variable: Input) -> str:
-    """Say what a variable demands, without its name; nothing where it demands nothing."""
+    """Return the rule of a variable, without its name; empty if every value is valid."""
     return variable.rule or "; ".join(rule.clause() for rule in _rules_of(variable))
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """A condition, and its words: ``<subject> must <phrase>``.
+    """A condition and its description: ``<subject> must <phrase>``.
 
-    The subject is a part of the value (``every element``), or empty for the value itself.
+    The subject is a part of the value, such as ``every element``; empty for the value itself.
     """
 
     condition: str
@@ -77,7 +81,7 @@ class _Rule:
         return _sentence(f"{name}:" if self.subject else name, self.clause())
 
     def option(self) -> str:
-        """Say it as one of several things that may hold, after "must"."""
+        """Return the phrase as one of several alternatives after "must"."""
         return f"be such that {self.clause()}" if self.subject else self.phrase
 
 
@@ -92,12 +96,12 @@ def _rules_of(variable: Input) -> Iterator[_Rule]:
 def _rules(schema: Schema, value: str, depth: int = 0, *, wire: bool = False) -> Iterator[_Rule]:
     """Yield every rule of ``schema`` on the HCL expression ``value``, in a fixed order.
 
-    ``depth`` counts the ``for`` expressions around. Terraform knows numbers only, so an
-    integer is checked to be one, except on a ``wire``, which a resource fills.
+    ``depth`` is the number of enclosing ``for`` expressions. Terraform has no integers, so a
+    condition checks for one, except on a ``wire``, whose value comes from a resource.
     """
     known = _NOTES | _SHAPE | _NUMBER | _SIZE | _KEYWORDS.keys()
     if unknown := sorted(schema.keys() - known):
-        raise ValueError(f"{', '.join(unknown)} cannot be checked by Terraform")
+        raise ValueError(f"{', '.join(unknown)} cannot be translated for Terraform")
     yield from _number(schema, value, wire)
     for (least, most), (verb, unit) in _SIZES.items():
         low, high = schema.get(least), schema.get(most)
@@ -130,7 +134,7 @@ def _number(schema: Schema, value: str, wire: bool) -> Iterator[_Rule]:
 
 
 def _implies_whole(schema: Schema) -> bool:
-    """Whether the keywords beside the type let only whole numbers through."""
+    """Return whether the other keywords already allow only whole numbers."""
     values = schema.get("enum", [schema["const"]] if "const" in schema else None)
     return (
         (values is not None and all(isinstance(value, int) for value in values))
@@ -153,7 +157,7 @@ def _const(schema: Schema, value: str, _depth: int) -> Iterator[_Rule]:
 def _pattern(schema: Schema, value: str, _depth: int) -> Iterator[_Rule]:
     pattern = schema["pattern"]
     if _ONLY_ECMA.search(pattern):
-        raise ValueError(f"Terraform has no look-around and no back references: {pattern}")
+        raise ValueError(f"Terraform supports neither look-around nor back references: {pattern}")
     yield _Rule(f"can(regex({literal(pattern)}, {value}))", f"match the pattern {pattern}")
 
 
@@ -172,7 +176,7 @@ def _additional(schema: Schema, value: str, depth: int) -> Iterator[_Rule]:
 
 
 def _each(schema: Schema, values: str, name: str, subject: str, depth: int) -> Iterator[_Rule]:
-    """Yield the rules of ``schema``, each demanded of all ``values``."""
+    """Yield the rules of ``schema``, each applied to all ``values``."""
     name = _variable(name, depth)
     for rule in _rules(schema, name, depth + 1):
         yield replace(
@@ -243,10 +247,10 @@ def _variable(name: str, depth: int) -> str:
 
 
 def _conjunction(rules: Iterator[_Rule]) -> tuple[str, str]:
-    """Join rules that hold together into one condition and its words after "must"."""
+    """Join rules with "and" into one condition and its phrase after "must"."""
     joined = list(rules)
     if not joined:
-        raise ValueError("a part of contains, anyOf or not demands nothing")
+        raise ValueError("a part of contains, anyOf or not allows every value")
     phrase = " and ".join(rule.option() for rule in joined)
     if len(joined) == 1:
         return joined[0].condition, phrase
@@ -254,7 +258,7 @@ def _conjunction(rules: Iterator[_Rule]) -> tuple[str, str]:
 
 
 def _grouped(condition: str) -> str:
-    """Put it in parentheses where an operator beside it could tear it apart."""
+    """Add parentheses if an operator beside the condition could split it."""
     return f"({condition})" if re.search(r" (&&|\|\||\?) ", condition) else condition
 
 

@@ -1,4 +1,4 @@
-"""Every value of an environment: what it is, and whether given, default or wired."""
+"""List every value of an environment and its origin: the file, a default, or wiring."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Origin = Literal["given", "default", "unset", "wired"]
 
 @dataclass(frozen=True)
 class Value:
-    """One value; ``name`` is the way to it, such as ``replica.reporting.instance_class``.
+    """One value; ``name`` is its path, such as ``replica.reporting.instance_class``.
 
-    ``text`` is JSON, or for what is wired, HCL; it is empty for what is unset and for a secret.
-    ``line`` is where the file gives it, else 0; ``source`` is the file, or the module version
-    whose default it is, or ``<module>.<output>``.
+    ``text`` is JSON, or HCL for a wired value; it is empty for an unset value and for a secret.
+    ``source`` is the file that sets it, the module version whose default it is, or
+    ``<module>.<output>``. ``line`` is the line in the file, or 0.
     """
 
     name: str
@@ -35,9 +35,10 @@ class Value:
 
 
 def values(environment: Environment, module: str = "") -> Iterator[Value]:
-    """Yield the head of the file, then each module in dependency order; or one module only.
+    """Yield the values at the top of the file, then each module's in dependency order.
 
-    Raises ``KeyError`` for a module that the environment does not have.
+    With ``module``, yield only the values of this module; raises ``KeyError`` if the environment
+    does not have it.
     """
     if module and environment.module(module) is None:
         raise KeyError(module)
@@ -58,19 +59,19 @@ def values(environment: Environment, module: str = "") -> Iterator[Value]:
 def _of_instance(
     environment: Environment, use: ModuleUse, instance: Instance, block: stack.Block
 ) -> Iterator[Value]:
-    home = ".".join(filter(None, (use.name, instance.key)))
+    prefix = ".".join(filter(None, (use.name, instance.key)))
     contract = f"{use.name} {use.version}"
     pin = ("modules", use.name, "version")
-    yield _given(environment, pin, str(use.version), f"{home}.version")
+    yield _given(environment, pin, str(use.version), f"{prefix}.version")
     for declared in use.contract.inputs:
-        name = f"{home}.{declared.name}"
+        name = f"{prefix}.{declared.name}"
         if declared.name in instance.inputs:
             where = use.where(instance, declared.name)
             yield _given(environment, where, instance.inputs[declared.name], name, declared)
         else:
             yield _default(declared, name, contract)
     for wire in use.contract.wiring:
-        name = f"{home}.{wire.name}"
+        name = f"{prefix}.{wire.name}"
         if wire.name in block.wiring:
             yield Value(name, _reference(block.wiring[wire.name]), "wired", wire.source)
         else:

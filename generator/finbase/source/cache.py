@@ -1,7 +1,7 @@
-"""YAML texts that were read before: what each says, kept as JSON by the hash of the text.
+"""A cache of parsed YAML: the values of each text, as JSON, by the hash of the text.
 
-Reading YAML takes thirty times as long as reading the same as JSON, and contracts of released
-versions, which every render reads, never change.
+Reading YAML takes thirty times as long as reading the same values as JSON, and every render reads
+the contracts of released versions, which never change.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _MOST_OF_ONE: Final = 1 << 20
 
 
 def load_yaml(source: bytes) -> Any:
-    """Give what a YAML text says, safely; raises ``yaml.YAMLError``."""
+    """Read a YAML text into plain values; raises ``yaml.YAMLError``."""
     return yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
 
 class YamlCache:
-    """The texts that this user has read; where nothing can be kept, each is read anew."""
+    """The cache in the user's folder; without a safe folder, every text is parsed again."""
 
     def __init__(self, kind: str = "yaml", read: Callable[[bytes], Any] | None = None) -> None:
         """Keep the results of ``read`` (default: ``load_yaml``) in a folder named ``kind``."""
@@ -45,7 +45,7 @@ class YamlCache:
         self._read = read
 
     def load(self, source: bytes) -> Any:
-        """Give what a YAML text says, safely; raises ``yaml.YAMLError``."""
+        """Read a YAML text, from the cache if possible; raises ``yaml.YAMLError``."""
         folder = self._folder
         if folder is None:
             return self._parse(source)
@@ -70,12 +70,10 @@ class YamlCache:
 
 
 def _as_json(data: Any) -> str | None:
-    """Give JSON that says just the same, or None for dates, keys that are no text, and the like.
-
-    It is made in pieces, since aliases can make a little YAML very long.
-    """
+    """Return the data as JSON, or None if JSON cannot represent it exactly, such as a date."""
     text = ""
     try:
+        # In pieces, to stop early: aliases can make a short YAML text very long.
         for piece in json.JSONEncoder().iterencode(data):
             text += piece
             if len(text) > _MOST_OF_ONE:

@@ -1,13 +1,13 @@
-"""The text of an environment file → plain values, and where in the text each one stands.
+"""Read the YAML of an environment file: plain values, and the position of each.
 
-YAML is read strictly. A plain scalar is a boolean only as ``true`` or ``false``, empty only
-as nothing, ``~`` or ``null``, and a number only where writing the number gives the same text
-again: ``16`` and ``1.5`` are numbers; ``no``, ``1.20``, ``1.0.0``, ``12:30:00`` and dates stay
-text. Keys are text and given once. Anchors, aliases, tags, merge keys and second documents
-are refused, and nothing but plain values is ever made.
+YAML is read strictly. An unquoted scalar is a boolean only as ``true`` or ``false``, None only as
+nothing, ``~`` or ``null``, and a number only if writing the number produces the same text:
+``16`` and ``1.5`` are numbers; ``no``, ``1.20``, ``1.0.0``, ``12:30:00`` and dates stay text. Keys
+must be text and unique. Anchors, aliases, tags, merge keys and second documents are errors, so
+only plain values can be created.
 
-The parser's events are read rather than its nodes: an alias then has nothing to expand, and
-the depth and the size of everything are bounded while it is built.
+This module reads the parser's events, not its nodes: an alias then has nothing to expand, and the
+depth and size of all values are limited while they are built.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from finbase.source.syntax import INVISIBLE, Place, decode, explain, failure
 __all__ = ["MOST_DEPTH", "MOST_PROBLEMS", "Document", "Where", "parse"]
 
 Where = tuple[str | int, ...]
-"""The way to a value: keys of mappings and indexes of lists, from the top."""
+"""The path of a value: the keys of mappings and indexes of lists, from the top."""
 
 MOST_DEPTH: Final = 32
 MOST_ENTRIES: Final = 400
@@ -40,11 +40,11 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says, as dict, list, str, int, float, bool and None.
+    """The content of a file, as dict, list, str, int, float, bool and None.
 
-    ``problems`` tells what had to be left out to read the rest; one more than
-    ``MOST_PROBLEMS`` stands for any number. A value at ``spoiled`` is only a stand-in for
-    something refused, so nothing more can be said about it.
+    ``problems`` are the errors of the parts that were skipped, at most ``MOST_PROBLEMS`` and one
+    more. The values at the paths in ``spoiled`` are placeholders for rejected ones, so later
+    checks must not judge them. ``places`` has the positions of each value's key and of the value.
     """
 
     path: str
@@ -54,9 +54,9 @@ class Document:
     places: Mapping[Where, tuple[Place, Place]]
 
     def position(self, where: Where, key: bool = False) -> Place:
-        """The place of a value, or of its key; an item of a list has only the one.
+        """Return the position of a value or of its key; for an item of a list both are equal.
 
-        Of a value that the file does not give, the key that it would stand under.
+        For a value that is not in the file, return the key of the nearest parent that is.
         """
         while where not in self.places:
             where, key = where[:-1], True
@@ -73,18 +73,21 @@ class Document:
         key: bool = False,
         note: bool = False,
     ) -> Diagnostic:
-        """A diagnostic at the place of a value or of its key."""
+        """Return a diagnostic at the position of a value or of its key."""
         place = self.position(where, key)
         hint = shown(hint, 500) if hint else None
         return Diagnostic(self.path, *place, code, shown(message, 500), hint, note)
 
 
 def parse(path: str, data: bytes) -> Document:
-    """Read the bytes of a file; ``path`` is what diagnostics show.
+    """Read the bytes of a file; diagnostics show ``path``.
 
-    Raises ``InputError`` with one diagnostic where the text cannot be read to its end. What
-    is wrong but can be read past is in ``Document.problems``, for the caller to raise
-    together with what else it finds.
+    Errors that can be skipped are in ``Document.problems``, so that the caller can raise them
+    together with those that it finds.
+
+    Raises:
+        InputError: with one diagnostic, if the text cannot be read to its end.
+
     """
     text = decode(path, data)
     reader = _Reader(path, text)
@@ -93,13 +96,13 @@ def parse(path: str, data: bytes) -> Document:
     except yaml.MarkedYAMLError as error:
         raise InputError([explain(path, text, error)]) from error
     except yaml.YAMLError as error:
-        raise failure(path, (1, 1), codes.SYNTAX, f"not YAML: {error}") from error
+        raise failure(path, (1, 1), codes.SYNTAX, f"invalid YAML: {error}") from error
     problems, spoiled = tuple(reader.problems), frozenset(reader.spoiled)
     return Document(path, value, problems, spoiled, reader.places)
 
 
 class _Reader:
-    """Builds the values of one document out of the parser's events."""
+    """Builds the values of one document from the parser's events."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -120,11 +123,11 @@ class _Reader:
                     self.path,
                     _start(after),
                     codes.SEVERAL_DOCUMENTS,
-                    "a second YAML document begins here",
-                    "give every environment a file of its own",
+                    "a second YAML document starts here",
+                    "move it to a file of its own",
                 )
         if value is None and not self.problems:
-            hint = "begin with `environment: <name>`"
+            hint = "start with `environment: <name>`"
             raise failure(self.path, (1, 1), codes.EMPTY, "the file is empty", hint)
         return value
 
@@ -160,8 +163,8 @@ class _Reader:
                 self.skip(value)
             elif key in values:
                 line, column = self.places[(*where, key)][0]
-                what = f"`{shown(key)}` is given twice, first at {line}:{column}"
-                self.refuse(event, codes.DUPLICATE_KEY, what, "keep one of the two")
+                message = f"duplicate key `{shown(key)}`, first used at {line}:{column}"
+                self.refuse(event, codes.DUPLICATE_KEY, message, "remove one of the two")
                 self.skip(value)
             else:
                 values[key] = self.node(value, (*where, key), at_key, depth)
@@ -169,24 +172,24 @@ class _Reader:
         return values
 
     def key(self, event: Any) -> str | None:
-        """The text of a key; None where it is refused."""
+        """Return the text of a key, or None if it is rejected."""
         if self.refused(event):
             self.skip(event)
             return None
         if not isinstance(event, yaml.ScalarEvent):
-            what = "a list or a mapping cannot be a key"
-            self.refuse(event, codes.KEY_NOT_TEXT, what, "write a name before the colon")
+            message = "a list or a mapping cannot be a key"
+            self.refuse(event, codes.KEY_NOT_TEXT, message, "write a name before the colon")
             self.skip(event)
             return None
         text = str(event.value)
         if event.implicit[0] and text == "<<":
-            what = "merge keys are not allowed"
-            self.refuse(event, codes.MERGE_KEY, what, "write out the keys that it would bring in")
+            message = "merge keys are not allowed"
+            self.refuse(event, codes.MERGE_KEY, message, "write out the keys that it would add")
             return None
         if event.implicit[0] and not isinstance(plain(text), str):
-            what = f"the key {shown(text)} is not text" if text else "a key is missing before `:`"
-            hint = f'quote it: "{shown(text)}"' if text else None
-            self.refuse(event, codes.KEY_NOT_TEXT, what, hint)
+            message = f"the key {shown(text)} is not text" if text else "missing key before `:`"
+            hint = f'quote it: "{shown(text)}"' if text else "write a name before the colon"
+            self.refuse(event, codes.KEY_NOT_TEXT, message, hint)
             return None
         return text if self.visible(event) else None
 
@@ -197,35 +200,36 @@ class _Reader:
                 self.spoiled.add(where)
             return text
         if event.start_mark.line != event.end_mark.line and text:
-            what = f"this text goes on to line {event.end_mark.line + 1}"
-            hint = "is the next line indented too far? text of several lines needs quotes"
-            self.refuse(event, codes.INDENTATION, what, hint)
+            message = f"this text continues on line {event.end_mark.line + 1}"
+            hint = "is the next line indented too far? text of several lines requires quotes"
+            self.refuse(event, codes.INDENTATION, message, hint)
             self.spoiled.add(where)
         elif _LEADING_ZERO.fullmatch(text):
-            what = f"{shown(text)} is a number with a leading zero"
+            message = f"{shown(text)} is a number with a leading zero"
             hint = f'quote it if it is text: "{shown(text)}"'
-            self.refuse(event, codes.LEADING_ZERO, what, hint)
+            self.refuse(event, codes.LEADING_ZERO, message, hint)
             self.spoiled.add(where)
         return plain(text)
 
     def visible(self, event: Any) -> bool:
-        """Whether a text has no invisible character, which an escape can bring in."""
-        found = INVISIBLE.search(event.value)
-        if found:
-            what = f"the text holds U+{ord(found.group()):04X}, which cannot be seen"
-            self.refuse(event, codes.CHARACTER, what, "take the escape out")
-        return found is None
+        """Return whether a text has no invisible character; an escape sequence can contain one."""
+        match = INVISIBLE.search(event.value)
+        if match:
+            message = f"the text contains the invisible character U+{ord(match.group()):04X}"
+            self.refuse(event, codes.CHARACTER, message, "remove the escape sequence")
+        return match is None
 
     def refused(self, event: Any) -> bool:
-        """Whether a node has no value of its own: an alias, or a tag that would change it."""
+        """Return whether a node has no plain value: an alias, or a value with a tag."""
         alias = isinstance(event, yaml.AliasEvent)
         if event.anchor is not None:
-            what = f"anchors and aliases are not allowed: {'*' if alias else '&'}{event.anchor}"
-            self.refuse(event, codes.ALIAS, what, "write the value out where it is needed")
+            message = f"anchors and aliases are not allowed: {'*' if alias else '&'}{event.anchor}"
+            self.refuse(event, codes.ALIAS, message, "write the value itself wherever it is used")
         if alias or event.tag is None:
             return alias
         tag = event.tag.replace("tag:yaml.org,2002:", "!!", 1)
-        self.refuse(event, codes.TAG, f"tags are not allowed: {tag}", "write the value without it")
+        hint = "write the value without the tag"
+        self.refuse(event, codes.TAG, f"YAML tags are not allowed: {tag}", hint)
         return True
 
     def refuse(self, event: Any, code: str, message: str, hint: str | None = None) -> None:
@@ -234,12 +238,12 @@ class _Reader:
             self.problems.append(Diagnostic(self.path, *place, code, shown(message, 200), hint))
 
     def bounded(self, values: Sized, event: Any) -> None:
-        """Stop where a collection grows out of hand: judging it takes the square of its size."""
+        """Stop at a collection that is too long: validating it takes the square of its size."""
         if len(values) > MOST_ENTRIES:
             raise self.too_large(event, f"more than {MOST_ENTRIES} entries in one list or mapping")
 
     def skip(self, event: Any) -> None:
-        """Read past a node without building it."""
+        """Skip a node without building it."""
         level = 0
         while True:
             if isinstance(event, yaml.CollectionStartEvent):
@@ -253,12 +257,12 @@ class _Reader:
             event = next(self.events)
 
     def too_large(self, event: Any, message: str) -> InputError:
-        hint = "an environment has some hundred values"
+        hint = "an environment has a few hundred values; is this the right file?"
         return failure(self.path, _start(event), codes.TOO_LARGE, message, hint)
 
     def too_deep(self, event: Any) -> InputError:
         message = f"nested more than {MOST_DEPTH} levels deep"
-        hint = "an environment has about five; is a bracket opened too often?"
+        hint = "an environment has about five levels; is a bracket opened too often?"
         return failure(self.path, _start(event), codes.TOO_DEEP, message, hint)
 
 

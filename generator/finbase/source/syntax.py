@@ -1,13 +1,15 @@
-"""Bytes → text, and why a text is not YAML, said in words for people.
+"""Decode the bytes of a file, and explain why a text is not YAML.
 
-PyYAML's two scanners, in C and in Python, word the same mistake differently and often point
-behind it. Here both come to the same code and, where it helps, to the place of the cause.
+PyYAML has two scanners, in C and in Python. They describe the same mistake in different words and
+often point behind it. Here both lead to the same code and, if possible, to the position of the
+cause.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import yaml
 
@@ -17,12 +19,13 @@ from finbase.errors import Diagnostic, InputError
 __all__ = ["INVISIBLE", "MOST_BYTES", "Place", "decode", "explain", "failure"]
 
 Place = tuple[int, int]
-"""A line and a column, both counted from 1."""
+"""A line and a column, both counting from 1."""
 
 MOST_BYTES: Final = 1024 * 1024
 
-# Everything YAML does not call printable, line breaks that editors do not count as lines, what
-# has no width, and characters that change the direction of the text around them.
+# Characters that YAML forbids, line breaks that editors do not count as lines, characters without
+# width, and those that change the reading direction: with any of them, a reviewer could see
+# another text than the parser.
 INVISIBLE: Final = re.compile(
     "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
@@ -36,126 +39,199 @@ _MISPLACED = re.compile(
 )
 
 
-def failure(path: str, place: Place, code: str, what: str, hint: str | None = None) -> InputError:
-    """An error that ends the reading of a file."""
-    return InputError([Diagnostic(path, *place, code, what, hint)])
+def failure(
+    path: str, place: Place, code: str, message: str, hint: str | None = None
+) -> InputError:
+    """Return an error with one diagnostic, for a file that cannot be read further."""
+    return InputError([Diagnostic(path, *place, code, message, hint)])
 
 
 def decode(path: str, data: bytes) -> str:
-    """The text of a file, without a byte order mark.
+    """Return the text of a file, without a byte order mark.
 
-    Raises ``InputError`` where the bytes are too many, not UTF-8 or hold something that
-    cannot be seen.
+    Raises:
+        InputError: the file is too large, is not UTF-8, or contains an invisible character.
+
     """
     if len(data) > MOST_BYTES:
-        raise failure(path, (1, 1), codes.TOO_LARGE, f"larger than {MOST_BYTES // 1024} KiB")
+        message = f"the file is larger than {MOST_BYTES // 1024} KiB"
+        hint = "an environment has a few hundred lines; is this the right file?"
+        raise failure(path, (1, 1), codes.TOO_LARGE, message, hint)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        what = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+        message = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
         place = _end(data[: error.start].decode("utf-8"))
-        raise failure(path, place, codes.NOT_UTF8, what, "save the file as UTF-8") from error
+        raise failure(path, place, codes.NOT_UTF8, message, "save the file as UTF-8") from error
     text = text.removeprefix("\ufeff")
-    if found := INVISIBLE.search(text):
-        what = f"the character U+{ord(found.group()):04X} cannot be seen and is not allowed"
-        raise failure(path, _end(text[: found.start()]), codes.CHARACTER, what, "take it out")
+    if match := INVISIBLE.search(text):
+        message = f"invisible character U+{ord(match.group()):04X} is not allowed"
+        raise failure(path, _end(text[: match.start()]), codes.CHARACTER, message, "remove it")
     return text
 
 
+class _Stop(NamedTuple):
+    """Where and why PyYAML stopped. Positions count from 0; ``opening`` is that of its context."""
+
+    problem: str
+    context: str
+    lines: list[str]
+    line: int
+    column: int
+    opening: Place | None
+
+    @property
+    def row(self) -> str:
+        return self.lines[self.line]
+
+
+class _Cause(NamedTuple):
+    """A mistake: how to find its position (or None), and how to report it.
+
+    ``message`` may contain the ``{character}`` at the position and the ``{line}`` of the stop.
+    """
+
+    locate: Callable[[_Stop], Place | None]
+    code: str
+    message: str
+    hint: str
+
+
 def explain(path: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
-    """The one diagnostic of a text that PyYAML could not read to its end."""
-    problem = error.problem or "unreadable"
-    mark = error.problem_mark or error.context_mark
+    """Return the diagnostic of a text that PyYAML could not read."""
+    stop = _stop(text, error)
+    for cause in _CAUSES:
+        if position := cause.locate(stop):
+            line, column = position
+            character = stop.lines[line][column : column + 1]
+            message = cause.message.format(character=character, line=stop.line + 1)
+            return Diagnostic(path, line + 1, column + 1, cause.code, message, cause.hint)
+    open_quote = stop.row[: stop.column].endswith(('"', "'"))
+    hint = "is a quote above left open?" if open_quote else None
+    message = f"invalid YAML: {stop.problem}"
+    return Diagnostic(path, stop.line + 1, stop.column + 1, codes.SYNTAX, message, hint)
+
+
+def _stop(text: str, error: yaml.MarkedYAMLError) -> _Stop:
+    mark, context = error.problem_mark or error.context_mark, error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
-    if line >= len(lines):  # The scanner ends each text with a line break that need not be there.
+    if line >= len(lines):  # The scanner adds a line break to a text that does not end with one.
         line, column = len(lines) - 1, len(lines[-1])
-    row = lines[line]
-
-    def at(line: int, column: int, code: str, message: str, hint: str | None = None) -> Diagnostic:
-        return Diagnostic(path, line + 1, column + 1, code, message, hint)
-
-    if tab := _tab(row, column, problem):
-        return at(line, tab - 1, codes.TAB, "a tab where YAML wants spaces", "write spaces")
-    if error.context_mark and _unclosed(error):
-        start, first = error.context_mark.line, error.context_mark.column
-        opened = lines[start][first : first + 1]
-        return at(
-            start,
-            first,
-            codes.SYNTAX,
-            f"the {opened} that opens here is not closed where line {line + 1} needs it",
-            "close it, or put a comma before the next item" if opened in "[{" else "close it",
-        )
-    if "maximum nesting" in problem:
-        return at(line, column, codes.TOO_DEEP, "nested too deep")
-    if "tag" in problem and "handle" in problem:
-        return at(line, column, codes.TAG, "tags are not allowed", "write the value without it")
-    if "escape" in problem:
-        return at(
-            line,
-            column,
-            codes.SYNTAX,
-            "a backslash that begins no known escape",
-            "put the text in single quotes, in which a backslash is itself",
-        )
-    if "cannot start any token" in problem:
-        return at(
-            line,
-            column,
-            codes.SYNTAX,
-            f"a value cannot begin with {row[column : column + 1]}",
-            "put the text in double quotes",
-        )
-    if "could not find expected ':'" in problem and error.context_mark:
-        key = error.context_mark
-        what = "a key without `: ` behind it"
-        return at(key.line, key.column, codes.SYNTAX, what, "write `key: value`, with a space")
-    if _MISPLACED.search(problem):
-        if _first_on_line(row, column, problem):
-            return at(
-                line,
-                len(row) - len(row.lstrip(" ")),
-                codes.INDENTATION,
-                "this line is not indented as the lines above it demand",
-                "keys of one mapping begin in the same column, two spaces right of their parent;"
-                " is the line above complete, with a space behind its colon?",
-            )
-        if "mapping values" in problem:
-            return at(
-                line,
-                column,
-                codes.SYNTAX,
-                "a second `: ` on this line",
-                "put text that holds a colon in double quotes",
-            )
-    hint = "is a quote above left open?" if row[:column].endswith(('"', "'")) else None
-    return at(line, column, codes.SYNTAX, f"not YAML: {problem}", hint)
+    opening = (context.line, context.column) if context else None
+    problem = error.problem or "unreadable"
+    return _Stop(problem, error.context or "", lines, line, column, opening)
 
 
-def _tab(row: str, column: int, problem: str) -> int:
-    """The column behind the tab that is to blame; 0 where none is."""
-    if indent := _TAB_INDENT.match(row):
-        return indent.end()
-    if row[column : column + 1] == "\t":
-        return column + 1
-    return column + 1 if "tab character" in problem else 0
+def _saying(*words: str) -> Callable[[_Stop], Place | None]:
+    """Return a locator that finds the stop itself if PyYAML's message contains all words."""
+    return lambda stop: (stop.line, stop.column) if all(w in stop.problem for w in words) else None
 
 
-def _unclosed(error: yaml.MarkedYAMLError) -> bool:
-    context, problem = error.context or "", error.problem or ""
-    flow = "parsing a flow" in context and ("expected ','" in problem)
-    return flow or ("quoted scalar" in context and "end of stream" in problem)
+def _tab(stop: _Stop) -> Place | None:
+    if indent := _TAB_INDENT.match(stop.row):
+        return stop.line, indent.end() - 1
+    if stop.row[stop.column : stop.column + 1] == "\t" or "tab character" in stop.problem:
+        return stop.line, stop.column
+    return None
 
 
-def _first_on_line(row: str, column: int, problem: str) -> bool:
-    """Whether the mistake lies in how far the whole line is indented."""
-    before = row[:column]
-    if not before.strip():
-        return True
-    return "mapping values" in problem and ": " not in before and "{" not in before
+def _open_bracket(stop: _Stop) -> Place | None:
+    in_brackets = "parsing a flow" in stop.context and "expected ','" in stop.problem
+    return stop.opening if in_brackets else None
+
+
+def _open_quote(stop: _Stop) -> Place | None:
+    in_quotes = "quoted scalar" in stop.context and "end of stream" in stop.problem
+    return stop.opening if in_quotes else None
+
+
+def _key_without_colon(stop: _Stop) -> Place | None:
+    return stop.opening if "could not find expected ':'" in stop.problem else None
+
+
+def _wrong_indentation(stop: _Stop) -> Place | None:
+    """Return the first character of the line if its whole indentation is the mistake."""
+    if not _MISPLACED.search(stop.problem):
+        return None
+    before = stop.row[: stop.column]
+    # A colon is misplaced, but it is the first one on the line: the key itself is too far right.
+    only_colon = "mapping values" in stop.problem and ": " not in before and "{" not in before
+    if before.strip() and not only_colon:
+        return None
+    return stop.line, len(stop.row) - len(stop.row.lstrip(" "))
+
+
+# The first cause that can be located is reported, so specific ones come before general ones.
+_CAUSES: Final = (
+    _Cause(
+        _tab,
+        codes.TAB,
+        "tab character where YAML requires spaces",
+        "replace the tab with spaces",
+    ),
+    _Cause(
+        _open_bracket,
+        codes.SYNTAX,
+        "this {character} is not closed before line {line}",
+        "close it, or add a comma before the next item",
+    ),
+    _Cause(
+        _open_quote,
+        codes.SYNTAX,
+        "this {character} is not closed before line {line}",
+        "add the closing quote",
+    ),
+    _Cause(
+        _saying("maximum nesting"),
+        codes.TOO_DEEP,
+        "nested too deeply",
+        "an environment has about five levels; is a bracket opened too often?",
+    ),
+    _Cause(
+        _saying("tag", "handle"),
+        codes.TAG,
+        "YAML tags are not allowed",
+        "write the value without the tag",
+    ),
+    _Cause(
+        _saying("escape"),
+        codes.SYNTAX,
+        "unknown escape sequence after a backslash",
+        "use single quotes, in which a backslash has no special meaning",
+    ),
+    _Cause(
+        _saying("cannot start any token"),
+        codes.SYNTAX,
+        "a value cannot start with {character}",
+        "put the text in double quotes",
+    ),
+    _Cause(
+        _key_without_colon,
+        codes.SYNTAX,
+        "missing `: ` after this key",
+        "write `key: value`, with a space after the colon",
+    ),
+    _Cause(
+        _wrong_indentation,
+        codes.INDENTATION,
+        "the indentation does not match the lines above",
+        "start all keys of a mapping in the same column, two spaces right of their parent;"
+        " is the line above complete, with a space after its colon?",
+    ),
+    _Cause(
+        _saying("mapping values"),
+        codes.SYNTAX,
+        "second `: ` on this line",
+        "put text that contains a colon in double quotes",
+    ),
+)
 
 
 def _end(text: str) -> Place:
-    """The place behind the text."""
+    r"""Return the position after the text.
+
+    >>> _end("environment: qa\nregion")
+    (2, 7)
+    """
     return text.count("\n") + 1, len(text) - text.rfind("\n")

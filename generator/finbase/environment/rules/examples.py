@@ -1,4 +1,4 @@
-"""Values that several rules are explained with."""
+"""Values that the examples of several rules share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["network", "zones"]
 
 
 def zones(*names: str, start: str = "10.20") -> dict[str, Any]:
-    """Zones with three subnets each, in the first /16 that begins so."""
+    """Return zones with three subnets each, in the /16 range that starts with ``start``."""
     return {
         name: {
             "public_cidr": f"{start}.{index}.0/24",
@@ -22,6 +22,6 @@ def zones(*names: str, start: str = "10.20") -> dict[str, Any]:
 
 
 def network(start: str) -> Change:
-    """A whole network in the /16 that begins so."""
-    both = zones("eu-west-1a", "eu-west-1b", start=start)
-    return {"network.cidr": f"{start}.0.0/16", "network.zones": both}
+    """Return a whole network in the /16 range that starts with ``start``."""
+    two_zones = zones("eu-west-1a", "eu-west-1b", start=start)
+    return {"network.cidr": f"{start}.0.0/16", "network.zones": two_zones}

@@ -1,7 +1,8 @@
-"""Every demand on an environment file, with its reason and examples, for people to look up.
+"""The requirements of the schema and of the reader, with reasons and examples.
 
-Rules carry theirs with them. Those of the schema and of the reader stand in ``bounds.yaml`` and
-``reading.yaml``; the words of a bound are its input's own, in the contract.
+``finbase explain`` and the page of rules show them beside the rules. ``bounds.yaml`` has the
+reasons for the schema, ``reading.yaml`` those of the reader. The contract of an input states the
+bound itself.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ _NESTED: Final = ("items", "additionalProperties")
 
 @dataclass(frozen=True)
 class Bound:
-    """What one input is held to by its schema.
+    """The values that the schema allows for one input.
 
-    ``name`` is ``module.input``, or a field at the top of the file. ``codes`` are those that a
-    breach may be told with. Each of ``accepted`` and ``refused`` is a whole change.
+    ``name`` is ``module.input``, or a field at the top of the file. ``accepted`` and ``refused``
+    are examples, each complete.
     """
 
     name: str
@@ -43,15 +44,15 @@ class Bound:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes of its breaches, sorted; that of a wrong type goes without saying."""
+        """Return the codes of breaches, sorted, without the one for a wrong type."""
         return tuple(sorted(set(_codes(self.given.schema))))
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Why a file is refused before any rule is asked; ``source`` may be empty.
+    """A reason to reject a file before the rules are checked; ``source`` may be empty.
 
-    The examples are text of a file, or changes, or words.
+    The examples are the text of a file, values by path, or a description.
     """
 
     code: str
@@ -62,22 +63,22 @@ class Reading:
 
 
 def bounds(registry: Registry) -> tuple[Bound, ...]:
-    """Every bound of the newest contracts: first those of the file's top, then by module."""
-    found: list[Bound] = []
+    """Return the bounds of the newest contracts: first the top of the file, then by module."""
+    results: list[Bound] = []
     for name, entry in _data("bounds").items():
         if given := find_input(registry, name):
             at = f"{place(registry, name)}.{entry['at']}" if "at" in entry else None
-            way, beside = at or place(registry, name), entry.get("with", {})
+            path, others = at or place(registry, name), entry.get("with", {})
             accepted, refused = (
-                tuple({**beside, way: value} for value in entry[key])
+                tuple({**others, path: value} for value in entry[key])
                 for key in ("accepted", "refused")
             )
-            found.append(Bound(name, given, entry["why"], entry["source"], accepted, refused))
-    return tuple(found)
+            results.append(Bound(name, given, entry["why"], entry["source"], accepted, refused))
+    return tuple(results)
 
 
 def readings() -> tuple[Reading, ...]:
-    """Every reason to refuse a file before any rule is asked, in the order of the codes."""
+    """Return every reason to reject a file before the rules are checked, by code."""
     return tuple(
         Reading(code, entry["why"], entry.get("source", ""), entry["accepted"], entry["refused"])
         for code, entry in _data("reading").items()
@@ -85,7 +86,7 @@ def readings() -> tuple[Reading, ...]:
 
 
 def place(registry: Registry, name: str, instance: str = "reporting") -> str:
-    """The way to an input in a file; for a module of many instances, in one of them."""
+    """Return the path of an input in a file; for a ``many`` module, in one instance."""
     module, _, rest = name.partition(".")
     many = module in registry.names and registry.current(module).multiplicity == "many"
     return f"{module}.instances.{instance}.{rest}" if many else name
@@ -99,7 +100,7 @@ def _data(name: str) -> Mapping[str, Any]:
 
 
 def find_input(registry: Registry, name: str) -> Input | None:
-    """The input of that name, or the field at the top of the file, or a part of one."""
+    """Return the input of that name, or the field at the top of the file, or a part of it."""
     first, _, rest = name.partition(".")
     if first in TOP.inputs:
         field = TOP.inputs[first]
@@ -113,7 +114,7 @@ def find_input(registry: Registry, name: str) -> Input | None:
 
 
 def _codes(schema: Schema) -> Iterator[str]:
-    """The code that a breach of each keyword is told with."""
+    """Yield the code of a breach of each keyword."""
     for keyword, value in schema.items():
         if keyword in _NESTED and isinstance(value, Mapping):
             yield from _codes(value)

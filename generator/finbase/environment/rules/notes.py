@@ -1,4 +1,7 @@
-"""What cannot be known here, since AWS adds to it, or may be meant so: told, never refused."""
+"""Notes: remarks about values that finbase cannot judge, or that may be intended.
+
+AWS adds regions, versions and services without notice, so an unknown one is never an error.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from finbase.environment.model import Environment
-from finbase.environment.rules.examples import zones
+from finbase.environment.rules import examples
 from finbase.environment.rules.rule import Finding, Rule, note
+from finbase.source.scalars import closest
 
 __all__ = ["RULES"]
 
@@ -16,62 +20,62 @@ _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _ADDRESSES: Final = 5
 _PRODUCTION = re.compile(r"prod(uction)?(-.*)?")
 _BURSTABLE = re.compile(r"db\.t[0-9]")
-_ADD: Final = "if AWS has it, add it to known.yaml"
+_ADD: Final = "if AWS offers it, add it to known.yaml"
 
 
 @note(
     "FB301",
-    "a region that finbase does not know",
+    "unknown region",
     "region",
-    why="Its business hours are not known, so nothing keeps backups and maintenance out of them "
-    "before the features do.",
+    why="finbase does not know the region's business hours, so it cannot keep backups and "
+    "maintenance out of them. Only `finbase check` can.",
     source="https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html",
     accepted={"region": "eu-west-1"},
     refused={"region": "eu-west-9"},
 )
 def region(environment: Environment) -> Iterator[Finding]:
-    """The region is one of those that finbase knows."""
+    """The region should be one that finbase knows."""
     name = environment.region
     if name and environment.catalogue.business_hours(name) is None:
-        what = f"{name} is no region that finbase knows, nor are its business hours"
-        hint = (
-            f"{_near(name, environment.catalogue.regions())}add `{name}` to `regions` of known.yaml"
-        )
-        yield Finding(("region",), what, hint)
+        message = f"unknown region {name}: finbase does not know its business hours"
+        near = _near(name, environment.catalogue.regions())
+        hint = f"{near}add `{name}` with its business hours under `regions` in known.yaml"
+        yield Finding(("region",), message, hint)
 
 
 @note(
     "FB302",
-    "a region without the roots of its databases",
+    "no CA roots for the region",
     "region",
-    why="The rotation function verifies the certificate of the database against the roots that "
-    "it ships. A plan is refused until the module has those of the region.",
+    why="The rotation function verifies the database's certificate with the CA roots in the "
+    "`secret` module. The plan fails until the module has those of the region.",
     source=f"{_GUIDE}UsingWithRDS.SSL.html",
     accepted={"region": "eu-west-1"},
     refused={"region": "sa-east-1"},
 )
 def roots(environment: Environment) -> Iterator[Finding]:
-    """The `secret` module has the certificate roots of the region."""
+    """The `secret` module should contain the CA roots of the region."""
     name = environment.region
     for use, _ in environment.instances("secret") if name else ():
         folder = use.contract.path.parent / "rotation" / "ca"
         if folder.is_dir() and not (folder / f"{name}.pem").is_file():
-            what = f"secret {use.version} has no CA roots for {name}, so a plan will be refused"
-            yield Finding(("region",), what, "add them as rotation/ca/README.md says")
+            message = f"secret {use.version} has no CA roots for {name}; the plan will fail"
+            hint = "add them as described in rotation/ca/README.md of the module"
+            yield Finding(("region",), message, hint)
 
 
 @note(
     "FB303",
-    "a major version that finbase does not know",
+    "unknown major version",
     "database.engine_version",
     "cache.major_engine_version",
-    why="AWS refuses a version that it does not offer at apply; a plan accepts any.",
+    why="AWS rejects a version that it does not offer at apply; a plan accepts any version.",
     source=f"{_GUIDE}PostgreSQL.Concepts.General.DBVersions.html",
     accepted={"database.engine_version": "18"},
     refused={"database.engine_version": "19"},
 )
 def engine_version(environment: Environment) -> Iterator[Finding]:
-    """The major version of PostgreSQL or Valkey is one of those that finbase knows."""
+    """The major version of PostgreSQL or Valkey should be one that finbase knows."""
     for module, name, engine in (
         ("database", "engine_version", "postgres"),
         ("cache", "major_engine_version", "valkey"),
@@ -80,24 +84,24 @@ def engine_version(environment: Environment) -> Iterator[Finding]:
             version = use.value(instance, name)
             known = environment.catalogue.versions(engine)
             if isinstance(version, str) and version not in known:
-                what = f"{version} is no major version of {engine} that finbase knows"
-                hint = f"the newest known is {known[-1]}; {_ADD} under `engine_versions`"
-                yield Finding(use.where(instance, name), what, hint)
+                message = f"unknown major version {version} of {engine}"
+                hint = f"the newest known version is {known[-1]}; {_ADD} under `engine_versions`"
+                yield Finding(use.where(instance, name), message, hint)
 
 
 @note(
     "FB304",
-    "an instance class that finbase does not know",
+    "unknown instance class",
     "database.instance_class",
     "replica.instance_class",
-    why="RDS refuses a class that it does not offer for the engine in the region at apply; a "
-    "plan accepts any.",
+    why="RDS rejects a class that it does not offer for the engine and region at apply; a plan "
+    "accepts any class.",
     source=f"{_GUIDE}Concepts.DBInstanceClass.Support.html",
     accepted={"database.instance_class": "db.r8g.48xlarge"},
     refused={"database.instance_class": "db.r8g.64xlarge"},
 )
 def instance_class(environment: Environment) -> Iterator[Finding]:
-    """The instance class is one of those that finbase knows."""
+    """The instance class should be one that finbase knows."""
     families = environment.catalogue.instance_classes()
     for module in ("database", "replica"):
         for use, instance in environment.instances(module):
@@ -106,110 +110,106 @@ def instance_class(environment: Environment) -> Iterator[Finding]:
                 continue
             family, _, size = name.rpartition(".")
             if size not in families.get(family, ()):
-                what = f"{name} is no instance class that finbase knows"
-                there = [f"{family}.{s}" for s in families.get(family, ())] or list(families)
-                hint = f"{_near(name, there)}{_ADD} under `instance_classes`"
-                yield Finding(use.where(instance, "instance_class"), what, hint)
+                candidates = [f"{family}.{s}" for s in families.get(family, ())] or list(families)
+                hint = f"{_near(name, candidates)}{_ADD} under `instance_classes`"
+                where = use.where(instance, "instance_class")
+                yield Finding(where, f"unknown instance class {name}", hint)
 
 
 @note(
     "FB305",
-    "a parameter that finbase does not know",
+    "unknown database parameter",
     "database.parameters",
-    why="RDS refuses a parameter that the version of PostgreSQL does not have, or that may not "
-    "be set, at apply; a plan accepts any.",
+    why="RDS rejects a parameter that the PostgreSQL version does not have or that cannot be "
+    "changed at apply; a plan accepts any parameter.",
     source=f"{_GUIDE}Appendix.PostgreSQL.CommonDBATasks.Parameters.html",
     accepted={"database.parameters": {"work_mem": "65536"}},
     refused={"database.parameters": {"work_memory": "65536"}},
 )
 def parameter(environment: Environment) -> Iterator[Finding]:
-    """Every parameter is one of those that finbase knows."""
+    """Database parameters should be ones that finbase knows."""
     for use, instance in environment.instances("database"):
-        given = use.value(instance, "parameters")
-        if not (isinstance(given, dict) and given):
+        parameters = use.value(instance, "parameters")
+        if not (isinstance(parameters, dict) and parameters):
             continue
         known = frozenset(environment.catalogue.parameters())
-        for name in given:
+        for name in parameters:
             if name not in known:
                 where = use.where(instance, "parameters", name)
-                what = f"{name} is no parameter of PostgreSQL that finbase knows"
                 hint = f"{_near(name, known)}{_ADD} under `parameters`"
-                yield Finding(where, what, hint, key=True)
+                yield Finding(where, f"unknown PostgreSQL parameter {name}", hint, key=True)
 
 
 @note(
     "FB306",
-    "an endpoint's service that finbase does not know",
+    "unknown endpoint service",
     "network.interface_endpoints",
-    why="AWS refuses an endpoint for a service that it does not have in the region at apply; a "
-    "plan accepts any.",
+    why="AWS rejects an endpoint for a service that the region does not have at apply; a plan "
+    "accepts any service.",
     source="https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html",
     accepted={"network.interface_endpoints": ["secretsmanager", "sqs"]},
     refused={"network.interface_endpoints": ["secretsmanager", "sqss"]},
 )
 def endpoint(environment: Environment) -> Iterator[Finding]:
-    """Every service with an interface endpoint is one of those that finbase knows."""
+    """Services with an interface endpoint should be ones that finbase knows."""
     for use, instance in environment.instances("network"):
-        given = instance.inputs.get("interface_endpoints")
-        if not (isinstance(given, list) and given):
+        services = instance.inputs.get("interface_endpoints")
+        if not (isinstance(services, list) and services):
             continue
         known = frozenset(environment.catalogue.endpoints())
-        for index, name in enumerate(given):
+        for index, name in enumerate(services):
             if isinstance(name, str) and name not in known:
                 where = (*use.where(instance, "interface_endpoints"), index)
-                what = f"{name} is no service with an interface endpoint that finbase knows"
                 hint = f"{_near(name, known)}{_ADD} under `endpoints`"
-                yield Finding(where, what, hint)
+                yield Finding(where, f"unknown endpoint service {name}", hint)
 
 
 @note(
     "FB307",
-    "more zones than an account has elastic IPs",
+    "more zones than elastic IPs in the default quota",
     "network.zones",
-    why="Every zone has a NAT gateway on an elastic IP of its own, and an account may have five "
-    "in a region until AWS raises the quota.",
+    why="Every zone has a NAT gateway with its own elastic IP. The default quota is five elastic "
+    "IPs for each region; AWS raises it on request.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html",
-    accepted={"network.zones": zones(*(f"eu-west-1{letter}" for letter in "abcde"))},
-    refused={"network.zones": zones(*(f"eu-west-1{letter}" for letter in "abcdef"))},
+    accepted={"network.zones": examples.zones(*(f"eu-west-1{letter}" for letter in "abcde"))},
+    refused={"network.zones": examples.zones(*(f"eu-west-1{letter}" for letter in "abcdef"))},
 )
 def addresses(environment: Environment) -> Iterator[Finding]:
-    """The stack keeps to five elastic IPs."""
+    """The stack should use at most five zones, one for each elastic IP of the default quota."""
     for use, instance in environment.instances("network"):
-        given = use.value(instance, "zones")
-        if isinstance(given, dict) and len(given) > _ADDRESSES:
-            what = f"{len(given)} zones need {len(given)} elastic IPs; the quota is {_ADDRESSES}"
-            hint = "ask AWS to raise the quota before you apply"
-            yield Finding(use.where(instance, "zones"), what, hint, key=True)
+        zones = use.value(instance, "zones")
+        if isinstance(zones, dict) and (count := len(zones)) > _ADDRESSES:
+            message = f"{count} zones need {count} elastic IPs; the default quota is {_ADDRESSES}"
+            hint = "before you apply, ask AWS to raise the quota for elastic IPs"
+            yield Finding(use.where(instance, "zones"), message, hint, key=True)
 
 
 @note(
     "FB308",
-    "a burstable instance class in production",
+    "burstable instance class in production",
     "database.instance_class",
     "replica.instance_class",
-    why="A class of the t family is throttled when its CPU credits are spent, or billed for "
-    "every credit beyond them.",
+    why="When an instance of the t family has used its CPU credits, AWS throttles it or charges "
+    "for more credits.",
     source=f"{_GUIDE}Concepts.DBInstanceClass.Types.html",
     accepted={"environment": "production", "database.instance_class": "db.m7g.large"},
     refused={"environment": "production", "database.instance_class": "db.t4g.large"},
 )
 def burstable(environment: Environment) -> Iterator[Finding]:
-    """No instance of an environment called production, or prod, has a burstable class."""
+    """Instances in an environment named `production` or `prod` should not be burstable."""
     if _PRODUCTION.fullmatch(environment.name) is None:
         return
     for module in ("database", "replica"):
         for use, instance in environment.instances(module):
             name = use.value(instance, "instance_class")
             if isinstance(name, str) and _BURSTABLE.match(name):
-                what = f"{name} is burstable, which production should not rely on"
+                message = f"{name} is a burstable instance class in a production environment"
                 where = use.where(instance, "instance_class")
-                yield Finding(where, what, "take a class of the m or r family")
+                yield Finding(where, message, "use a class of the m or r family")
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """The beginning of a hint at the name that was probably meant."""
-    from finbase.source.scalars import closest
-
+    """Return the start of a hint at the most similar name; empty if no name is similar."""
     near = closest(name, sorted(known))
     return f"{near} " if near else ""
 

@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""The type of a rule, and the decorators that make one of a function."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ __all__ = ["Change", "Finding", "Rule", "note", "rule"]
 _MOST_NOTES: Final = 10
 
 Change: TypeAlias = Mapping[str, Any]
-"""Values of an environment file, by the way to each: ``database.port``, ``tags.owner``."""
+"""Values of an environment file by their paths, such as ``database.port`` or ``tags.owner``."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One breach of a rule, at a value of the document or at its key, and what to do about it."""
+    """One breach of a rule: the path of the value, what is wrong, and how to fix it.
+
+    The position is that of the value, or with ``key`` that of its key.
+    """
 
     where: Where
     message: str
@@ -34,15 +37,15 @@ Find = Callable[[Environment], Iterator[Finding]]
 
 @dataclass(frozen=True)
 class Rule:
-    """Something that no schema can say and that a plan does not refuse.
+    """A requirement that a JSON Schema cannot express and that ``terraform plan`` does not check.
 
-    ``inputs`` are what it is about, as ``module.input``. ``why`` tells what goes wrong
-    otherwise, ``source`` where that can be read. ``accepted`` and ``refused`` differ as little
-    as they can. ``yaml_only`` says why the modules do not hold the rule themselves; where it is
-    empty, they do. A rule that is a ``note`` refuses nothing.
+    ``inputs`` are the values that it reads, as ``module.input``. ``why`` says what goes wrong
+    otherwise, and ``source`` is the page that documents it. ``accepted`` and ``refused`` are
+    examples that differ as little as possible. ``yaml_only`` says why the modules do not check
+    the rule; it is empty if they do. A ``note`` rejects nothing.
 
-    ``find`` never fails: it passes over what a version of a module does not have, and over what
-    has already been found wrong, which it sees as ``None`` (or ``""`` at the top of the file).
+    ``find`` must not raise. It ignores inputs that a module version does not have. Values that
+    are already reported as wrong are ``None`` (``""`` at the top of the file); it ignores them too.
     """
 
     code: str
@@ -58,11 +61,11 @@ class Rule:
 
     @property
     def demand(self) -> str:
-        """What the rule demands, in a sentence."""
+        """The requirement, as one sentence."""
         return (self.find.__doc__ or "").strip()
 
     def __call__(self, environment: Environment) -> Iterator[Diagnostic]:
-        """The breaches of the rule, as many as anybody reads."""
+        """Yield the breaches of the rule, up to a readable number."""
         most = _MOST_NOTES if self.note else MOST_PROBLEMS + 1
         for f in islice(self.find(environment), most):
             yield environment.document.problem(
@@ -80,7 +83,7 @@ def rule(
     refused: Change,
     yaml_only: str = "",
 ) -> Callable[[Find], Rule]:
-    """Make a function that finds breaches into a rule."""
+    """Turn a function that yields breaches into a rule."""
     return lambda find: Rule(
         code, title, inputs, why, source, accepted, refused, yaml_only, False, find
     )
@@ -89,6 +92,6 @@ def rule(
 def note(
     code: str, title: str, *inputs: str, why: str, source: str, accepted: Change, refused: Change
 ) -> Callable[[Find], Rule]:
-    """Make a function that finds what is worth a note into a rule."""
-    only = "a note refuses nothing"
+    """Turn a function that yields remarks into a rule that only notes them."""
+    only = "a note rejects nothing"
     return lambda find: Rule(code, title, inputs, why, source, accepted, refused, only, True, find)

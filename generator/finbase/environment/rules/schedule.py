@@ -1,4 +1,4 @@
-"""When the primary is backed up, and when it and its replicas are maintained."""
+"""Rules about backup and maintenance windows."""
 
 from __future__ import annotations
 
@@ -14,50 +14,53 @@ __all__ = ["RULES"]
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _BACKUP: Final = f"{_GUIDE}USER_WorkingWithAutomatedBackups.html"
 _MAINTENANCE: Final = f"{_GUIDE}USER_UpgradeDBInstance.Maintenance.html"
-_DAILY: Final = "write HH:MM-HH:MM in UTC, such as 03:00-04:00"
-_WEEKLY: Final = "write ddd:HH:MM-ddd:HH:MM in UTC, such as mon:04:00-mon:05:00"
+_DAILY: Final = "write HH:MM-HH:MM in UTC, at least 30 minutes, such as 03:00-04:00"
+_WEEKLY: Final = (
+    "write ddd:HH:MM-ddd:HH:MM in UTC, at least 30 minutes, such as mon:04:00-mon:05:00"
+)
 
 
 @rule(
     "FB221",
-    "the backup window is no window",
+    "invalid backup window",
     "database.backup_window",
-    why="RDS refuses a window of less than 30 minutes at apply; a plan accepts it.",
+    why="RDS rejects a window shorter than 30 minutes at apply; a plan accepts it.",
     source=_BACKUP,
     accepted={"database.backup_window": "03:00-03:30"},
     refused={"database.backup_window": "03:00-03:29"},
 )
 def backup_window(environment: Environment) -> Iterator[Finding]:
-    """A backup window is a daily one, of 30 minutes or more."""
+    """A backup window must be a daily window of at least 30 minutes."""
     for use, instance in environment.instances("database"):
-        if (text := _text(use, instance, "backup_window")) and (what := _fault(text, daily(text))):
-            yield Finding(use.where(instance, "backup_window"), what, _DAILY)
+        text = _text(use, instance, "backup_window")
+        if text and (problem := _problem(text, daily(text))):
+            yield Finding(use.where(instance, "backup_window"), problem, _DAILY)
 
 
 @rule(
     "FB222",
-    "a maintenance window is no window",
+    "invalid maintenance window",
     "database.maintenance_window",
     "replica.maintenance_window",
-    why="RDS refuses a window of less than 30 minutes, or of a day and more, at apply; a plan "
+    why="RDS rejects a window shorter than 30 minutes, or of a day or more, at apply; a plan "
     "accepts both.",
     source=_MAINTENANCE,
     accepted={"database.maintenance_window": "sun:00:00-sun:00:30"},
     refused={"database.maintenance_window": "sun:00:00-sun:00:29"},
 )
 def maintenance_window(environment: Environment) -> Iterator[Finding]:
-    """A maintenance window is a weekly one, of 30 minutes or more and less than a day."""
+    """A maintenance window must be a weekly window of at least 30 minutes and less than a day."""
     for use, instance, name, text in _windows(environment):
-        if name == "maintenance_window" and (what := _fault(text, weekly(text))):
-            yield Finding(use.where(instance, name), what, _WEEKLY)
+        if name == "maintenance_window" and (problem := _problem(text, weekly(text))):
+            yield Finding(use.where(instance, name), problem, _WEEKLY)
 
 
 @rule(
     "FB223",
-    "backup and maintenance overlap",
+    "backup and maintenance windows overlap",
     "database.backup_window",
     "database.maintenance_window",
-    why="RDS refuses the instance at apply; a plan accepts it.",
+    why="RDS rejects such an instance at apply; a plan accepts it.",
     source=_BACKUP,
     accepted={
         "database.backup_window": "03:00-04:00",
@@ -69,71 +72,74 @@ def maintenance_window(environment: Environment) -> Iterator[Finding]:
     },
 )
 def windows_apart(environment: Environment) -> Iterator[Finding]:
-    """The backup never runs within the maintenance window."""
+    """The backup window must not overlap the maintenance window."""
     for use, instance in environment.instances("database"):
         backup = _text(use, instance, "backup_window")
         maintenance = _text(use, instance, "maintenance_window")
-        one, other = _sound(daily(backup)), _sound(weekly(maintenance))
-        if one and other and overlap(one, other):
-            given = [n for n in ("backup_window", "maintenance_window") if n in instance.inputs]
-            where = use.where(instance, *given[-1:])
-            what = f"maintenance in {maintenance} overlaps the backup in {backup} of every day"
-            yield Finding(where, what, "move one of the two windows")
+        backed_up, maintained = _valid(daily(backup)), _valid(weekly(maintenance))
+        if backed_up and maintained and overlap(backed_up, maintained):
+            # A window that the file does not set has no line of its own to point at.
+            in_file = [n for n in ("backup_window", "maintenance_window") if n in instance.inputs]
+            where = use.where(instance, *in_file[-1:])
+            message = f"maintenance window {maintenance} overlaps the daily backup window {backup}"
+            hint = "move one of them; one window may start when the other ends"
+            yield Finding(where, message, hint)
 
 
 @rule(
     "FB224",
-    "a replica is maintained together with its primary",
+    "replica and primary have maintenance at the same time",
     "database.maintenance_window",
     "replica.maintenance_window",
-    why="Both could be down at once, so that no read is answered at all.",
+    why="Both could be down at the same time, and no instance would answer reads.",
     source=_MAINTENANCE,
     accepted={"replica.instances.reporting.maintenance_window": "mon:05:00-mon:06:00"},
     refused={"replica.instances.reporting.maintenance_window": "mon:04:59-mon:05:59"},
 )
 def replica_apart(environment: Environment) -> Iterator[Finding]:
-    """No replica has its maintenance while the primary may have its own."""
-    for primary, of in environment.instances("database"):
-        theirs = _text(primary, of, "maintenance_window")
-        one = _sound(weekly(theirs))
+    """The maintenance window of a replica must not overlap that of its primary."""
+    for database, primary in environment.instances("database"):
+        primary_text = _text(database, primary, "maintenance_window")
+        primary_window = _valid(weekly(primary_text))
         for use, instance in environment.instances("replica"):
-            ours = _text(use, instance, "maintenance_window")
-            other = _sound(weekly(ours))
-            if one and other and overlap(one, other):
+            text = _text(use, instance, "maintenance_window")
+            window = _valid(weekly(text))
+            if primary_window and window and overlap(primary_window, window):
                 where = use.where(instance, "maintenance_window")
-                what = f"maintenance in {ours} overlaps that of the primary in {theirs}"
-                yield Finding(where, what, "move it to another day")
+                message = f"maintenance window {text} overlaps {primary_text}, that of the primary"
+                yield Finding(where, message, "move it to another time or another day")
 
 
 @rule(
     "FB229",
-    "a window within business hours",
+    "window during business hours",
     "database.backup_window",
     "database.maintenance_window",
     "replica.maintenance_window",
-    why="A backup slows an instance without a standby down, and maintenance may restart it: "
-    "F04c of the features fails for such an environment.",
+    why="A backup slows down an instance without a standby, and maintenance can restart an "
+    "instance. `finbase check` fails F04c for such an environment.",
     source=_MAINTENANCE,
     accepted={"database.maintenance_window": "wed:05:00-wed:06:00"},
     refused={"database.maintenance_window": "wed:05:01-wed:06:01"},
-    yaml_only="the business hours of a region are not in the modules",
+    yaml_only="the modules do not contain the business hours of regions",
 )
 def outside_business_hours(environment: Environment) -> Iterator[Finding]:
-    """No window lies within the business hours of the region, Monday to Friday."""
+    """Windows must be outside the business hours of the region, Monday to Friday."""
     hours = environment.catalogue.business_hours(environment.region)
     busy = business(hours) if hours else ()
+    when = f"{environment.region} ({hours} UTC, Monday to Friday)"
     for use, instance, name, text in _windows(environment):
-        window = _sound(daily(text) if name == "backup_window" else weekly(text))
+        window = _valid(daily(text) if name == "backup_window" else weekly(text))
         if window and any(overlap(window, span) for span in busy):
-            of = f"{environment.region}, {hours} UTC from Monday to Friday"
-            default = "" if name in instance.inputs else "the default "
-            what = f"{default}{text} lies within the business hours of {of}"
-            hint = f"{'move' if not default else 'give'} `{name}` outside of them"
-            yield Finding(use.where(instance, name), what, hint)
+            in_file = name in instance.inputs
+            origin = "" if in_file else f"the default `{name}` "
+            message = f"{origin}{text} overlaps the business hours of {when}"
+            hint = f"{'move' if in_file else 'set'} `{name}` to a time outside these hours"
+            yield Finding(use.where(instance, name), message, hint)
 
 
 def _windows(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, str, str]]:
-    """Every window of every instance, with its name."""
+    """Yield every window of every instance: the name of its input, and its text."""
     for module in ("database", "replica"):
         for use, instance in environment.instances(module):
             for name in ("backup_window", "maintenance_window"):
@@ -146,19 +152,23 @@ def _text(use: ModuleUse, instance: Instance, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _fault(text: str, window: Window | None) -> str | None:
-    """What is wrong with a window by itself, if anything is."""
+def _problem(text: str, window: Window | None) -> str | None:
+    """Return what is wrong with a window, or None if it is valid.
+
+    >>> _problem("03:00-03:29", daily("03:00-03:29"))
+    '03:00-03:29 is 29 minutes long; RDS requires at least 30 minutes'
+    """
     if window is None:
-        return f"{text} is not a window"
+        return f"{text} is not a valid window"
     if window.length < LEAST:
-        return f"{text} is a window of {window.length} minutes; RDS needs at least {LEAST}"
+        return f"{text} is {window.length} minutes long; RDS requires at least {LEAST} minutes"
     if window.length >= DAY:
-        return f"{text} is a window of a day or more"
+        return f"{text} is a day or longer; RDS requires less"
     return None
 
 
-def _sound(window: Window | None) -> Window | None:
-    """The window, unless it breaks a rule by itself and is not worth comparing."""
+def _valid(window: Window | None) -> Window | None:
+    """Return the window, or None if another rule already reports it."""
     return window if window and LEAST <= window.length < DAY else None
 
 

@@ -1,4 +1,4 @@
-"""The volume of the primary."""
+"""Rules about the volume of the primary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from finbase.environment.rules.rule import Finding, Rule, rule
 __all__ = ["RULES"]
 
 _STRIPED: Final = 400
-"""The size in GiB from which RDS for PostgreSQL spreads a gp3 volume over four."""
+"""From this size in GiB on, RDS for PostgreSQL stripes a gp3 volume across four volumes."""
 _IOPS: Final = (12_000, 64_000)
 _THROUGHPUT: Final = (500, 4_000)
 
@@ -21,24 +21,24 @@ _STORAGE: Final = f"{_GUIDE}CHAP_Storage.html"
 
 @rule(
     "FB225",
-    "IOPS or throughput for a small volume",
+    "IOPS or throughput on a small volume",
     "database.allocated_storage",
     "database.iops",
     "database.storage_throughput",
-    why="A gp3 volume of less than 400 GiB always has 3000 IOPS and 125 MiB/s; RDS refuses "
-    "anything else at apply, a plan accepts it.",
+    why="A gp3 volume below 400 GiB always has 3000 IOPS and 125 MiB/s. RDS rejects other values "
+    "at apply; a plan accepts them.",
     source=_STORAGE,
     accepted={"database.allocated_storage": 400, "database.iops": 12000},
     refused={"database.allocated_storage": 399, "database.iops": 12000},
 )
 def small_volume(environment: Environment) -> Iterator[Finding]:
-    """Volumes of less than 400 GiB have neither IOPS nor throughput of their own."""
+    """A volume below 400 GiB must not set IOPS or throughput."""
     for use, instance, size in _volumes(environment):
         for name in ("iops", "storage_throughput") if size < _STRIPED else ():
             if _number(use, instance, name):
-                what = f"`{name}` needs a volume of at least {_STRIPED} GiB, not {size} GiB"
-                hint = f"take it out, or raise allocated_storage to {_STRIPED}"
-                yield Finding(use.where(instance, name), what, hint)
+                message = f"`{name}` requires a volume of at least {_STRIPED} GiB, not {size} GiB"
+                hint = f"remove `{name}`, or raise `allocated_storage` to {_STRIPED}"
+                yield Finding(use.where(instance, name), message, hint)
 
 
 @rule(
@@ -46,8 +46,8 @@ def small_volume(environment: Environment) -> Iterator[Finding]:
     "IOPS or throughput out of range",
     "database.iops",
     "database.storage_throughput",
-    why="A gp3 volume of 400 GiB and more has 12000 to 64000 IOPS and 500 to 4000 MiB/s, and "
-    "at most 1 MiB/s for every 4 IOPS; RDS refuses anything else at apply, a plan accepts it.",
+    why="A gp3 volume of 400 GiB or more supports 12000 to 64000 IOPS and 500 to 4000 MiB/s, and "
+    "at most 1 MiB/s for every 4 IOPS. RDS rejects other values at apply; a plan accepts them.",
     source=_STORAGE,
     accepted={
         "database.allocated_storage": 400,
@@ -61,7 +61,7 @@ def small_volume(environment: Environment) -> Iterator[Finding]:
     },
 )
 def large_volume(environment: Environment) -> Iterator[Finding]:
-    """Volumes of 400 GiB and more keep to the limits of four gp3 volumes."""
+    """IOPS and throughput of a volume of 400 GiB or more must be within the limits of gp3."""
     for use, instance, size in _volumes(environment):
         if size < _STRIPED:
             continue
@@ -72,39 +72,39 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
             (name, value, *of) for name, value, of in given if value and not _within(value, of)
         ]
         for name, value, least, most in wrong:
-            what = f"`{name}` must be from {least} to {most}, not {value}"
+            message = f"`{name}` must be from {least} to {most}, not {value}"
             nearest = f"{least} or more" if value < least else f"{most} or less"
-            yield Finding(use.where(instance, name), what, f"write {nearest}")
+            yield Finding(use.where(instance, name), message, f"write {nearest}")
         has = iops or _IOPS[0]
         if not wrong and throughput and 4 * throughput > has:
-            what = f"{throughput} MiB/s needs {4 * throughput} IOPS; the volume has {has}"
-            hint = f"raise iops to {4 * throughput}, or lower storage_throughput to {has // 4}"
-            yield Finding(use.where(instance, "storage_throughput"), what, hint)
+            message = f"{throughput} MiB/s require {4 * throughput} IOPS, but the volume has {has}"
+            hint = f"raise `iops` to {4 * throughput}, or lower `storage_throughput` to {has // 4}"
+            yield Finding(use.where(instance, "storage_throughput"), message, hint)
 
 
 @rule(
     "FB227",
-    "the volume has no room to grow",
+    "no room for the volume to grow",
     "database.allocated_storage",
     "database.max_allocated_storage",
-    why="RDS refuses a maximum that is less than 10 % above the size at apply; a plan accepts it.",
+    why="RDS rejects a maximum less than 10 % above the initial size at apply; a plan accepts it.",
     source=f"{_GUIDE}USER_PIOPS.Autoscaling.html",
     accepted={"database.allocated_storage": 101, "database.max_allocated_storage": 112},
     refused={"database.allocated_storage": 101, "database.max_allocated_storage": 111},
 )
 def room_to_grow(environment: Environment) -> Iterator[Finding]:
-    """The size that a volume may grow to is at least 10 % above its size."""
+    """`max_allocated_storage` must be at least 10 % above `allocated_storage`."""
     for use, instance, size in _volumes(environment):
         most = _number(use, instance, "max_allocated_storage")
         least = -(-11 * size // 10)
         if most and most < least:
-            what = f"`max_allocated_storage` must be at least {least} GiB, not {most}"
-            hint = "leave 10 % more than allocated_storage"
-            yield Finding(use.where(instance, "max_allocated_storage"), what, hint)
+            message = f"`max_allocated_storage` must be at least {least} GiB, not {most} GiB"
+            hint = f"write {least} or more: 10 % above `allocated_storage`"
+            yield Finding(use.where(instance, "max_allocated_storage"), message, hint)
 
 
 def _volumes(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, int]]:
-    """Each primary on gp3, with its size in GiB."""
+    """Yield each primary on a gp3 volume, with the size in GiB."""
     for use, instance in environment.instances("database"):
         size = _number(use, instance, "allocated_storage")
         if size and use.value(instance, "storage_type") in (None, "gp3"):
