@@ -81,12 +81,14 @@ def test_modules_agree_with_examples(name: str, refusals: Mapping[str, list[str]
 
 
 def test_bounds_cover_every_constrained_input() -> None:
-    from finbase.render.validation import words
+    from finbase.render.validation import describe_constraint
 
     named = {bound.name for bound in bounds(REGISTRY)}
     for module in REGISTRY.names:
         for given in REGISTRY.current(module).inputs:
-            assert (f"{module}.{given.name}" in named) == bool(words(given)), given.name
+            assert (f"{module}.{given.name}" in named) == bool(describe_constraint(given)), (
+                given.name
+            )
     assert len(CASES) > 250
 
 

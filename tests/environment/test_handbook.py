@@ -75,7 +75,7 @@ def test_bounds_combine_contract_and_data() -> None:
         assert given is not None
         assert found[name] == Bound(
             name=name,
-            given=given,
+            input=given,
             why=entry["why"],
             source=entry["source"],
             accepted=tuple({**beside, way: value} for value in entry["accepted"]),

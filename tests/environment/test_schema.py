@@ -18,7 +18,7 @@ from finbase.environment.load import discover, read
 from finbase.errors import InputError
 from finbase.render.editor_schema import environment_schema, pinnable
 from finbase.render.project import SCHEMA, render_schema
-from finbase.render.validation import words
+from finbase.render.validation import describe_constraint
 from finbase.source.document import parse
 from tests.support.commands import ROOT, finbase
 from tests.support.sample import SAMPLE, changed
@@ -130,7 +130,7 @@ def test_schema_describes_every_input(name: str) -> None:
         for each in contract.inputs:
             shown = properties[each.name]
             assert shown["description"].startswith(each.description)
-            if rule := words(each):
+            if rule := describe_constraint(each):
                 assert rule[1:] in shown["description"]
                 assert "**" in shown["markdownDescription"]
                 assert each.schema["type"] == "object" or rule in shown["errorMessage"]
@@ -143,8 +143,8 @@ def test_schema_describes_versions() -> None:
     pin = MODULES["cache"]["properties"]["version"]
     assert pin["enum"] == versions
     first, *others = pin["markdownEnumDescriptions"]
-    assert first == "the newest release"
-    assert all(other.startswith(f"followed by {versions[0]}; ") for other in others)
+    assert first == "newest release"
+    assert all(other.startswith(f"older than {versions[0]}; ") for other in others)
 
 
 def test_schema_depends_on_version() -> None:
@@ -164,8 +164,8 @@ def test_schema_marks_draft_and_deprecated(project: Path) -> None:
     section = json.loads((project / SCHEMA).read_text())["properties"]["modules"]["properties"]
     pin = section["cache"]["properties"]["version"]
     assert pin["enum"][0] == "1.2.0"
-    assert pin["markdownEnumDescriptions"][0] == "a draft, which is not released"
-    assert pin["markdownEnumDescriptions"][1] == "the newest release"
+    assert pin["markdownEnumDescriptions"][0] == "draft, not released"
+    assert pin["markdownEnumDescriptions"][1] == "newest release"
     draft, *_ = [b["then"] for b in section["cache"]["allOf"] if "1.2.0" in str(b["if"])]
     assert "is deprecated" in draft["properties"]["description"]["deprecationMessage"]
     assert "deprecated" not in json.dumps(MODULES["cache"])

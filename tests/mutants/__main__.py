@@ -34,6 +34,7 @@ TESTS = {
         *("environment/rules", "source/answers", "environment/handbook"),
         *("environment/rules_text", "aws/catalogue", "environment/agreement"),
     ),
+    "generator/finbase/aws/windows.py": ("environment/rules", "source/answers"),
     "generator/finbase/render/hcl.py": ("render/hcl", "render/render"),
     "generator/finbase/release/prepare.py": ("release/prepare",),
     "generator/finbase/judge/compliance.py": ("judge/compliance", "plan/mutilated_plans"),

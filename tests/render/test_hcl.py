@@ -167,9 +167,9 @@ def test_attributes_refuses_names(name: str) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"a"}, "a set has no form in HCL: {'a'}"),
-        (b"a", "a bytes has no form in HCL: b'a'"),
-        (1j, "a complex has no form in HCL: 1j"),
+        ({"a"}, "a set cannot be written as HCL: {'a'}"),
+        (b"a", "a bytes cannot be written as HCL: b'a'"),
+        (1j, "a complex cannot be written as HCL: 1j"),
         ({1: 2}, "a key must be text, not 1"),
         ([{None: 1}], "a key must be text, not None"),
     ],
@@ -254,8 +254,8 @@ def test_type_constraint_refuses_open_type(schema: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="no Terraform type") as caught:
         type_constraint(schema)
     assert str(caught.value) == (
-        f"no Terraform type for {schema.get('type')!r}: it needs a known type, and an array needs "
-        "items, an object either properties or a schema for additionalProperties"
+        f"no Terraform type for {schema.get('type')!r}: the type must be known, an array "
+        "requires items, and an object either properties or a schema for additionalProperties"
     )
 
 

@@ -170,23 +170,25 @@ def test_render_uses_pinned_release(project: Path) -> None:
 
 def test_blocks_refuse_unwired(project: Path) -> None:
     stack = environment(uses(Registry(project), reader={"a": {}}))
-    with pytest.raises(ValueError, match=r"store_id is wired from store\.id, which is not in"):
+    with pytest.raises(
+        ValueError, match=r"store_id is wired from store\.id, which the stack does not have"
+    ):
         render_stacks([stack], project)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("minimum: 20", "exclusiveMinimum: 20", "input 'size': exclusiveMinimum cannot be checked"),
-        ("[a-z]+\\.", "(?!a)[a-z]+\\.", "input 'label': Terraform has no look-around"),
+        ("minimum: 20", "exclusiveMinimum: 20", "input 'size': exclusiveMinimum cannot be translated"),
+        ("[a-z]+\\.", "(?!a)[a-z]+\\.", "input 'label': Terraform supports neither look-around"),
         ("type: integer", "type: decimal", "input 'size': no Terraform type for 'decimal'"),
-        ("data/*.txt", "data/*.csv", "no file of 'function' matches 'data/*.csv'"),
-        ("folder: function", "folder: nowhere", "no file of 'nowhere' matches '*.py'"),
-        ("data/*.txt", "../policy.json", "no file of 'function' matches '../policy.json'"),
+        ("data/*.txt", "data/*.csv", "no file in 'function' matches 'data/*.csv'"),
+        ("folder: function", "folder: nowhere", "no file in 'nowhere' matches '*.py'"),
+        ("data/*.txt", "../policy.json", "no file in 'function' matches '../policy.json'"),
         (
             "ephemeral: true",
             "ephemeral: true\n    export: true",
-            "a stack has no ephemeral outputs",
+            "is ephemeral, and a stack cannot export such an output",
         ),
     ],
 )

@@ -123,12 +123,12 @@ def test_hcl_hostile_value(render: Render) -> None:
     [
         ("a\n{{ missing }}\n", 2, "'missing' is undefined"),
         ("{{ 'a' }}\n\n{{ given.missing }}", 3, "has no attribute 'missing'"),
-        ("a\n\n{% if %}", 3, "not a template"),
-        ("{% include 'gone.j2' %}", 1, "there is no template gone.j2"),
+        ("a\n\n{% if %}", 3, "invalid template"),
+        ("{% include 'gone.j2' %}", 1, "template gone.j2 not found"),
         ("\n{{ 1 / 0 }}", 2, "division by zero"),
         ("\n{{ nothing() }}", 2, "'nothing' is undefined"),
-        ("\n{{ [object] }}", 2, "has no form in HCL"),
-        ("\n{{ {'a': gone} }}", 2, "has no form in HCL"),
+        ("\n{{ [object] }}", 2, "cannot be written as HCL"),
+        ("\n{{ {'a': gone} }}", 2, "cannot be written as HCL"),
     ],
 )
 def test_template_error_position(

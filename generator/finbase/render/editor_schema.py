@@ -17,7 +17,7 @@ from finbase.contract.contract import Contract, Schema
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.environment.schema import TOP
-from finbase.render.validation import words
+from finbase.render.validation import describe_constraint
 
 __all__ = ["DRAFT", "ModuleVersions", "environment_schema", "pinnable"]
 
@@ -118,7 +118,7 @@ def _version_description(name: str, version: Version, versions: ModuleVersions) 
 def _shape(contract: Contract) -> dict[str, Any]:
     """Return the schema of the section for one version, without the version itself."""
     section = contract.section_schema()
-    rules = {declared.name: words(declared) for declared in contract.inputs}
+    rules = {declared.name: describe_constraint(declared) for declared in contract.inputs}
     if contract.multiplicity == "many":
         instances = section["properties"]["instances"]
         section["properties"] = {

@@ -15,7 +15,7 @@ from finbase.project.files import MARK
 from finbase.render import archive
 from finbase.render.hcl import Hcl, attributes, inline, type_constraint
 from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
-from finbase.render.validation import validations, words
+from finbase.render.validation import describe_constraint, validations
 
 __all__ = ["render_module"]
 
@@ -111,7 +111,7 @@ def _variable(variable: Input, contract: Contract) -> Variable:
     try:
         declaration["type"] = type_constraint(variable.schema)
         blocks = validations(variable, contract.checks)
-        rule = words(variable)
+        rule = describe_constraint(variable)
     except ValueError as error:
         raise _broken(contract, f"input {variable.name!r}: {error}") from error
     return Variable(

@@ -15,7 +15,7 @@ from typing import Any
 from finbase.contract.contract import Check, Input, Schema, Wire
 from finbase.render.hcl import Hcl, inline, literal, shift
 
-__all__ = ["validations", "words"]
+__all__ = ["describe_constraint", "validations"]
 
 _NOTES = frozenset({"$comment", "default", "deprecated", "description", "examples", "title"})
 _SHAPE = frozenset({"type", "required", "uniqueItems"})  # The type constraint covers these.
@@ -58,7 +58,7 @@ def validations(variable: Input, checks: Iterable[Check] = ()) -> list[tuple[Hcl
     return [*blocks, *((Hcl(check.condition.strip()), check.message) for check in own)]
 
 
-def words(variable: Input) -> str:
+def describe_constraint(variable: Input) -> str:
     """Return the rule of a variable, without its name; empty if every value is valid."""
     return variable.rule or "; ".join(rule.clause() for rule in _rules_of(variable))
 

@@ -36,7 +36,7 @@ class Bound:
     """
 
     name: str
-    given: Input
+    input: Input
     why: str
     source: str
     accepted: tuple[Change, ...]
@@ -45,7 +45,7 @@ class Bound:
     @property
     def codes(self) -> tuple[str, ...]:
         """Return the codes of breaches, sorted, without the one for a wrong type."""
-        return tuple(sorted(set(_codes(self.given.schema))))
+        return tuple(sorted(set(_codes(self.input.schema))))
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ def bounds(registry: Registry) -> tuple[Bound, ...]:
     """Return the bounds of the newest contracts: first the top of the file, then by module."""
     results: list[Bound] = []
     for name, entry in _data("bounds").items():
-        if given := find_input(registry, name):
+        if declared := find_input(registry, name):
             at = f"{place(registry, name)}.{entry['at']}" if "at" in entry else None
             path, others = at or place(registry, name), entry.get("with", {})
             accepted, refused = (
                 tuple({**others, path: value} for value in entry[key])
                 for key in ("accepted", "refused")
             )
-            results.append(Bound(name, given, entry["why"], entry["source"], accepted, refused))
+            results.append(Bound(name, declared, entry["why"], entry["source"], accepted, refused))
     return tuple(results)
 
 
