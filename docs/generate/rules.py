@@ -7,7 +7,7 @@ from finbase.contract.registry import Registry
 from finbase.environment.rules.handbook import Bound, bounds, readings
 from finbase.environment.rules.index import RULES, TITLES
 from finbase.environment.rules.rule import Change, Rule
-from finbase.render.validation import words
+from finbase.render.validation import describe_constraint
 from finbase.report.examples import scalar
 from finbase.report.markdown import code, table
 
@@ -52,7 +52,7 @@ def _bound(bound: Bound) -> tuple[str, ...]:
         for changes in (bound.accepted, bound.refused)
     )
     why = f"{bound.why} [Source]({bound.source})."
-    return code(bound.name), words(bound.given), why, accepted, refused
+    return code(bound.name), describe_constraint(bound.input), why, accepted, refused
 
 
 def _example(change: Change) -> str:

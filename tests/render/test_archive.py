@@ -72,7 +72,7 @@ def test_pack_roundtrip(files: dict[str, bytes]) -> None:
     "name", ["", ".", "/etc/passwd", "../a", "a/../b", "a//b", "./a", "a/", "a\\b", "a\0.py"]
 )
 def test_pack_refuses_outside_path(name: str) -> None:
-    with pytest.raises(ValueError, match="not a (plain relative|valid) path"):
+    with pytest.raises(ValueError, match=r"not a (plain relative|valid) path"):
         pack({name: b""})
 
 

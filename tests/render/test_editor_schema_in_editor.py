@@ -125,7 +125,7 @@ def test_error_message_is_rule(small: Path, server: LanguageServer) -> None:
     text = NAMED + (CORPUS / "account-id-short.yaml").read_text()
     ((line, column, message),) = server.problems(server.open(small / "environments", text))
     assert text.splitlines()[line - 1][column - 1 :].startswith('"')
-    assert message.startswith("`account_id` must be the 12 digits of an AWS account, in quotes")
+    assert message.startswith("`account_id` must be the 12 digits of an AWS account ID, in quotes")
 
 
 def test_errors_agree_with_load(small: Path, server: LanguageServer) -> None:

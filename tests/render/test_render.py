@@ -179,7 +179,11 @@ def test_blocks_refuse_unwired(project: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("minimum: 20", "exclusiveMinimum: 20", "input 'size': exclusiveMinimum cannot be translated"),
+        (
+            "minimum: 20",
+            "exclusiveMinimum: 20",
+            "input 'size': exclusiveMinimum cannot be translated",
+        ),
         ("[a-z]+\\.", "(?!a)[a-z]+\\.", "input 'label': Terraform supports neither look-around"),
         ("type: integer", "type: decimal", "input 'size': no Terraform type for 'decimal'"),
         ("data/*.txt", "data/*.csv", "no file in 'function' matches 'data/*.csv'"),

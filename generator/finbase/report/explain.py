@@ -12,7 +12,7 @@ from finbase.environment.rules.index import RULES, TITLES
 from finbase.environment.rules.rule import Change, Rule
 from finbase.errors import FinbaseError
 from finbase.judge.catalogue import Failure
-from finbase.render.validation import words
+from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
 from finbase.report.examples import scalar
 from finbase.source.scalars import closest, shown
@@ -84,7 +84,9 @@ def _bound(bound: Bound, width: int) -> str:
         ("source", bound.source),
         *_see_also(bound.name),
     ]
-    return _entry(f"{bound.name}: {bound.given.description}", words(bound.given), facts, width)
+    return _entry(
+        f"{bound.name}: {bound.input.description}", describe_constraint(bound.input), facts, width
+    )
 
 
 def _input(module: str, input_: Input, width: int) -> str:
@@ -92,7 +94,7 @@ def _input(module: str, input_: Input, width: int) -> str:
     name = f"{module}.{input_.name}"
     default = "none: a value is required" if input_.required else scalar(input_.default)
     facts = [("default", default), *_see_also(name)]
-    return _entry(f"{name}: {input_.description}", words(input_), facts, width)
+    return _entry(f"{name}: {input_.description}", describe_constraint(input_), facts, width)
 
 
 def _see_also(name: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from finbase.contract.registry import Registry
 from finbase.environment.rules.handbook import bounds, readings
 from finbase.environment.rules.index import RULES, TITLES
-from finbase.render.validation import words
+from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
 
 __all__ = ["RulesReport"]
@@ -26,7 +26,9 @@ class RulesReport:
         """Return a row per rule, bound, note and reason to refuse a file."""
         errors = [(r.code, r.title, ", ".join(r.inputs)) for r in RULES if not r.note]
         notes = [(r.code, r.title, ", ".join(r.inputs)) for r in RULES if r.note]
-        limits = [(b.name, " ".join(b.codes), words(b.given)) for b in bounds(self.registry)]
+        limits = [
+            (b.name, " ".join(b.codes), describe_constraint(b.input)) for b in bounds(self.registry)
+        ]
         reading = [(r.code, TITLES[r.code], "") for r in readings()]
         parts = (
             ("Rules, which no schema can express", errors),
@@ -46,7 +48,7 @@ class RulesReport:
                 for r in RULES
             ],
             "bounds": [
-                {"input": b.name, "codes": list(b.codes), "demand": words(b.given)}
+                {"input": b.name, "codes": list(b.codes), "demand": describe_constraint(b.input)}
                 for b in bounds(self.registry)
             ],
             "readings": [{"code": r.code, "title": TITLES[r.code]} for r in readings()],
