@@ -194,7 +194,7 @@ def test_release_keeps_foreign_schema(project: Path) -> None:
     place.write_text('{"title": "mine"}\n')
     result = finbase(project, "render")
     assert result.exit_code == 2
-    assert f"not rendered by finbase, so left alone, and nothing was written: {SCHEMA}" in (
+    assert f"nothing was written, because these files were not rendered by finbase: {SCHEMA}" in (
         result.output
     )
     assert place.read_text() == '{"title": "mine"}\n'
