@@ -1,7 +1,7 @@
-"""The command line: the table of the commands, and how errors are told.
+"""The command line: the table of commands, and how errors become messages and exit codes.
 
-Exit codes: 0 fine, 1 found something, 2 wrong usage or input, 130 interrupted, 141 left
-by whoever reads a pipe.
+Exit codes: 0 success, 1 something found, 2 wrong usage or input, 130 interrupted, 141 the reader of
+standard output has gone.
 """
 
 from __future__ import annotations
@@ -14,81 +14,106 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
-from finbase.console.speech import add_verbosity_options, redirect_to_devnull
+from finbase.console.speech import ERROR, add_verbosity_options, echo, redirect_to_devnull
 
 __all__ = ["main"]
 
-WRONG = 2
-INTERRUPTED = 130
-UNREAD = 141
+_USAGE_OR_INPUT = 2
+_INTERRUPTED = 130
+_READER_GONE = 141
 
-_COMMANDS = {
-    "apply": "Check a saved plan of an environment, and apply that very plan.",
-    "affected": "Name the environments whose plan a change can change.",
-    "check": "Plan each environment offline and judge the plan.",
-    "completion": "Print the script with which a shell completes finbase.",
-    "diff": "Show how two environments differ.",
-    "doctor": "Say what is missing, and the command that brings it.",
-    "explain": "Tell why a code, a failure or an input is held to what it is.",
-    "graph": "Draw the modules, the network or the flows of a stack.",
-    "matrix": "Distribute environments over CI jobs.",
-    "new": "Begin a module, an environment or a pipeline.",
-    "outdated": "List pins that newer releases have followed.",
-    "plan": "Plan an environment on its real account, and sum the plan up.",
-    "prove": "Put each failure back and see it caught.",
-    "rehearse": "Apply, rotate and destroy an environment on a local AWS.",
-    "release": "Make what a module's templates render its next version.",
-    "render": "Write modules and stacks from the YAML files.",
-    "report": "Work on the verdicts of several jobs.",
-    "rules": "List what an environment file is held to.",
-    "sandbox": "Serve a local AWS for use by hand.",
-    "schema": "Print the JSON Schema of environment files, for editors.",
-    "show": "Show every value of an environment and where it comes from.",
-    "upgrade": "Show what newer releases do to an environment, and move its pins.",
+
+class _Command(NamedTuple):
+    """A line of the list of commands; the module is imported only to run the command."""
+
+    module: str
+    function: str
+    summary: str
+
+
+_COMMANDS: Final = {
+    name: _Command(f"finbase.commands.{module}", function, summary)
+    for name, module, function, summary in (
+        ("apply", "apply", "apply", "Apply a saved plan after checking it."),
+        ("affected", "affected", "affected", "List environments that a commit can change."),
+        ("check", "check", "check", "Plan environments offline and check the plans."),
+        ("completion", "completion", "completion", "Print the completion script of a shell."),
+        ("diff", "diff", "diff", "Show how two environments differ."),
+        ("doctor", "doctor", "doctor", "Check the installation and the project."),
+        ("explain", "explain", "explain", "Explain a code, a failure or an input."),
+        ("graph", "graph", "graph", "Draw the modules, network or flows of a stack."),
+        ("matrix", "matrix", "matrix", "Distribute environments over CI jobs."),
+        ("new", "new", "new", "Create a module, an environment or a pipeline."),
+        ("outdated", "outdated", "outdated", "List pins that have newer releases."),
+        ("plan", "plan", "plan", "Plan an environment on its AWS account."),
+        ("prove", "prove", "prove", "Prove that the checks detect each failure."),
+        ("rehearse", "rehearse", "rehearse", "Apply, rotate and destroy on a local AWS."),
+        ("release", "release", "release", "Release the next version of a module."),
+        ("render", "render", "render", "Write modules and stacks from the YAML files."),
+        ("report", "report", "report", "Merge the verdicts of several jobs."),
+        ("rules", "rules", "rules", "List the rules for environment files."),
+        ("sandbox", "sandbox", "sandbox", "Serve a local AWS until Ctrl-C."),
+        ("schema", "schema", "schema", "Print the JSON Schema of environment files."),
+        ("show", "show", "show", "Show every value of an environment."),
+        ("upgrade", "upgrade", "upgrade", "Preview newer module versions, and pin them."),
+    )
 }
-"""Command → what the list of commands says of it. Its file in ``generator/commands`` is loaded
-only where it runs."""
 
 
 class Finbase(click.Group):
     """The group of all commands; turns every known error into a message and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Name the commands, sorted."""
+        """Return the sorted names of the commands."""
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Load a command; None where there is none of that name."""
+        """Load a command, or return None for an unknown name."""
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"finbase.commands.{cmd_name}"), cmd_name)
+        module, function, _ = _COMMANDS[cmd_name]
+        command = getattr(import_module(module), function)
         assert isinstance(command, click.Command)  # noqa: S101
         return add_verbosity_options(command)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a command line; suggest a name for a mistyped one."""
+        if not ctx.resilient_parsing and args[0] not in _COMMANDS and args[0][:1].isalnum():
+            from difflib import get_close_matches
+
+            message = f"no such command {args[0]!r}"
+            if near := get_close_matches(args[0], _COMMANDS, n=1):
+                message += f". Did you mean {near[0]!r}?"
+            ctx.fail(message)
+        return super().resolve_command(ctx, args)
+
     def make_context(self, *args: Any, **more: Any) -> click.Context:
-        """Read the command line; help is printed on the way."""
-        with _reader_may_leave():
+        """Parse the command line, which may print a help text."""
+        with _exit_if_reader_is_gone():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; where nobody reads on, end as others do."""
-        with _reader_may_leave():
+        """Run the command."""
+        with _exit_if_reader_is_gone():
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without loading one."""
+        """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _COMMANDS[name]) for name in self.list_commands(ctx)])
+            names = self.list_commands(ctx)
+            formatter.write_dl([(name, _COMMANDS[name].summary) for name in names])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete options and commands, again without loading one."""
+        """Complete options and commands without importing the commands."""
         commands = [
-            CompletionItem(name, help=_COMMANDS[name])
+            CompletionItem(name, help=_COMMANDS[name].summary)
             for name in self.list_commands(ctx)
             if name.startswith(incomplete)
         ]
@@ -102,52 +127,53 @@ class Finbase(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run, and end with the exit code; what goes wrong is told in one voice."""
-        _can_print_anything()
+        """Run finbase and exit; every known error is printed without a traceback."""
+        _make_streams_printable()
         if os.environ.get("_FINBASE_COMPLETE"):
-            import_module("finbase.commands.completion")  # It has our own way with bash.
+            import_module("finbase.commands.completion")  # It replaces click's class for bash.
         run = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
         if not standalone_mode:
             return run()
         try:
             code: object = run()
         except click.Abort:
-            _end("interrupted: nothing is left running", INTERRUPTED)
+            _end("interrupted; all child processes were stopped", _INTERRUPTED)
         except click.exceptions.NoArgsIsHelpError as error:
-            _end(error.message, WRONG)
+            click.echo(error.message, err=True)
+            sys.exit(_USAGE_OR_INPUT)
         except click.ClickException as error:
-            _end(_usage(error), WRONG)
+            _end(_usage(error), _USAGE_OR_INPUT)
         except Exception as error:
-            _end(_known(error), WRONG)
+            _end(_known(error), _USAGE_OR_INPUT)
         sys.exit(code if isinstance(code, int) else 0)
 
 
 @contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """End as a program that its reader has left, and not as click, which would say 1."""
+def _exit_if_reader_is_gone() -> Iterator[None]:
+    """Exit with 141, as other programs do, if nobody reads standard output; click exits with 1."""
     try:
         yield
     except BrokenPipeError:
         redirect_to_devnull(sys.stdout)
-        raise click.exceptions.Exit(UNREAD) from None
+        raise click.exceptions.Exit(_READER_GONE) from None
 
 
 def _usage(error: click.ClickException) -> str:
-    """Say what is wrong with a command line, in our voice."""
-    message = error.format_message().rstrip(".").replace(". Did you", "; did you")
+    """Return the message for a wrong command line, with the usage as a hint."""
+    message = error.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]
     ctx = getattr(error, "ctx", None)
     if isinstance(error, click.FileError):
-        return f"{message}\n    hint: name a file that can be read or written, or - for a stream"
+        return f"{message}\n    hint: use a file that can be read or written, or - for a stream"
     if not isinstance(ctx, click.Context):
         return message
     usage = ctx.command.get_usage(ctx).removeprefix("Usage: ")
-    where = f"`{ctx.command_path} --help` tells more"
-    return f"{ctx.command_path}: {message}\n    hint: usage: {' '.join(usage.split())}; {where}"
+    more = f"see `{ctx.command_path} --help`"
+    return f"{ctx.command_path}: {message}\n    hint: usage: {' '.join(usage.split())}; {more}"
 
 
-def _can_print_anything() -> None:
-    """Let no stream be missing, and let what it cannot encode be escaped."""
+def _make_streams_printable() -> None:
+    """Replace missing streams by the null device, and escape what a stream cannot encode."""
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
@@ -158,22 +184,22 @@ def _can_print_anything() -> None:
 
 
 def _known(error: Exception) -> str:
-    """Say what went wrong with input or files; what is not known is raised again."""
+    """Return the message for wrong input or a failed file; raise an unexpected error again."""
     from finbase.errors import FinbaseError
 
     if isinstance(error, FinbaseError):
         return str(error)
     if isinstance(error, OSError) and error.filename:
-        hint = "it has to be there, and this user has to be allowed to do that"
+        hint = "check that the file exists and that this user has the permission"
         return f"{error.filename}: {error.strerror}\n    hint: {hint}"
     if isinstance(error, OSError) and error.errno:
-        redirect_to_devnull(sys.stdout)  # What it still holds would be tried again at the end.
-        return f"{error.strerror}\n    hint: what was to be written or printed is not whole"
+        redirect_to_devnull(sys.stdout)  # Python would try to flush it again at exit.
+        return f"{error.strerror}\n    hint: the output is incomplete"
     raise error
 
 
 def _end(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
+    echo(message, err=True, looks=ERROR)
     sys.exit(code)
 
 
@@ -186,14 +212,14 @@ def _end(message: str, code: int) -> NoReturn:
     "--project",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of the project; default: this one or the nearest above it that is one.",
+    help="Use the project in DIR instead of the current folder or the nearest above it.",
 )
 @click.version_option(package_name="finbase", prog_name="finbase")
 @click.pass_context
 def main(ctx: click.Context, project: Path | None) -> None:
     """Turn one YAML file per environment into versioned Terraform, and prove it.
 
-    Begin with `finbase render`, then `finbase check`; `finbase doctor` says what is missing.
+    Start with `finbase render`, then `finbase check`. `finbase doctor` checks the installation.
     """
     ctx.obj = project
 

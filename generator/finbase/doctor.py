@@ -1,4 +1,4 @@
-"""What finbase needs on a machine and in a project: what is there, and what brings the rest."""
+"""Check what finbase needs on the machine and in the project, and how to fix problems."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "State", "examine"]
 
 State: TypeAlias = Literal["fine", "missing", "wrong"]
-"""``missing`` is what only some commands need; what is ``wrong`` has to be mended."""
+"""``missing``: only some commands need it; ``wrong``: must be fixed."""
 
-_EACH = "mend the lines that are named; `finbase explain CODE` tells more of each"
+_FIX_ALL = "fix these lines; `finbase explain CODE` explains each code"
+_START = (
+    "change to a project or name it with --project DIR; to start one, clone the finbase "
+    "repository and run `finbase new environment NAME` in it"
+)
 _EXTRA = "rehearsal"
 _EXTRA_NAMES = ("flask", "flask-cors", "moto")
 _PINNED = re.compile(r'source\s*=\s*"hashicorp/aws"\s+version\s*=\s*"([^"]+)"')
@@ -32,31 +36,30 @@ _PINNED = re.compile(r'source\s*=\s*"hashicorp/aws"\s+version\s*=\s*"([^"]+)"')
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The state of one subject.
 
-    ``mend`` is the very command that mends it, and ``hint`` says it in words; either may be
-    empty, and both are where all is fine.
+    ``fix`` is the shell command that fixes a problem, and ``hint`` explains it. Both are empty if
+    the state is fine, and either may be empty otherwise.
     """
 
     subject: str
     state: State
     found: str
-    mend: str = ""
+    fix: str = ""
     hint: str = ""
 
 
 def examine(start: Path | None = None) -> Iterator[Finding]:
-    """Look at the machine, then at the project at ``start``, or at the one that we are in.
+    """Yield the findings on the machine, then on the project at ``start`` or the current folder.
 
-    Nothing is written, and nothing is raised for what is not as it should be.
+    Writes no files, and reports every problem as a finding instead of raising it.
     """
     from finbase.project.find import find_project
 
     try:
         root: Path | None = find_project(start)
-        nowhere = None
     except FinbaseError as error:
-        root, nowhere = None, error
+        root, not_found = None, error.message
     yield _python()
     yield _libraries()
     yield from _terraform(root)
@@ -66,8 +69,8 @@ def examine(start: Path | None = None) -> Iterator[Finding]:
     yield _cache()
     if root is not None:
         yield from _project(root)
-    elif nowhere is not None:
-        yield Finding("project", "missing", nowhere.message, hint=nowhere.hint or "")
+    else:
+        yield Finding("project", "wrong", not_found, hint=_START)
 
 
 # --- the machine ----------------------------------------------------------------------------------
@@ -78,13 +81,13 @@ def _python() -> Finding:
 
 
 def _libraries() -> Finding:
-    wanted = [name for name, _, marker in packages.requirements() if "extra" not in marker]
-    missing = [name for name in wanted if not packages.version(name)]
+    required = [name for name, _, marker in packages.requirements() if "extra" not in marker]
+    missing = [name for name in required if not packages.version(name)]
     if missing:
         needed = [f"{name}{spec}" for name, spec, _ in packages.requirements() if name in missing]
         what = f"not installed: {', '.join(missing)}"
         return Finding("libraries", "wrong", what, packages.pip_install(needed))
-    return Finding("libraries", "fine", _listed(wanted))
+    return Finding("libraries", "fine", _listed(required))
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -97,8 +100,8 @@ def _terraform(root: Path | None) -> Iterator[Finding]:
     try:
         terraform = find_terraform()
     except FinbaseError as error:
-        mend = packages.install("opentofu")
-        yield Finding("Terraform", "wrong", error.message, mend, error.hint or "")
+        fix = packages.install("opentofu")
+        yield Finding("Terraform", "wrong", error.message, fix, error.hint or "")
         return
     version = ".".join(map(str, terraform.version))
     yield Finding("Terraform", "fine", f"{terraform.product} {version}, {terraform.path}")
@@ -110,34 +113,37 @@ def _provider(terraform: Terraform, root: Path | None) -> Finding:
 
     installation = find_provider(terraform)
     pinned = _pinned(root) if root else {}
-    wanted = ", ".join(sorted(set(pinned.values())))
-    what = f"hashicorp/aws {wanted} from {installation.origin}".replace("  ", " ")
+    required = ", ".join(sorted(set(pinned.values())))
+    what = f"hashicorp/aws {required} from {installation.origin}".replace("  ", " ")
     if not installation.mirrors:
         return Finding("AWS provider", "fine", what)
-    there = {v for mirror in installation.mirrors for v in mirror.versions(terraform.platform)}
+    mirrored = {v for mirror in installation.mirrors for v in mirror.versions(terraform.platform)}
     for stack, version in pinned.items():
-        if version not in there:
-            what += f", which has only {', '.join(sorted(there))}; {terraform.host} will be asked"
+        if version not in mirrored:
+            available = ", ".join(sorted(mirrored))
+            what += (
+                f", which has only {available}; Terraform will download it from {terraform.host}"
+            )
             folder = shlex.quote(str(stack))
-            mend = f"{terraform.command} -chdir={folder} providers mirror ~/.terraform.d/plugins"
-            return Finding("AWS provider", "missing", what, mend)
+            fix = f"{terraform.command} -chdir={folder} providers mirror ~/.terraform.d/plugins"
+            return Finding("AWS provider", "missing", what, fix)
     return Finding("AWS provider", "fine", what)
 
 
 def _pinned(root: Path) -> dict[Path, str]:
-    """The version of the provider that each rendered stack pins, by its folder."""
-    found = {}
+    """Return the provider version that each rendered stack pins, by its folder."""
+    versions = {}
     for path in sorted((root / "environments").glob("*/versions.tf")):
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         if match := _PINNED.search(text):
-            found[path.parent] = match[1].removeprefix("=").strip()
-    return found
+            versions[path.parent] = match[1].removeprefix("=").strip()
+    return versions
 
 
 def _git(root: Path | None) -> Finding:
     path = shutil.which("git")
     if not path:
-        what = "not on PATH; finbase affected needs it, and the way back to an edited release"
+        what = "not on PATH; finbase affected and the restoring of edited releases need it"
         hint = "install the package git"
         return Finding("git", "missing", what, packages.install("git"), hint)
     if root is None:
@@ -147,8 +153,8 @@ def _git(root: Path | None) -> Finding:
     try:
         Repository(root)
     except FinbaseError as error:
-        mend = f"git -C {shlex.quote(str(root))} init"
-        return Finding("git", "missing", f"{path}, but {error.message}", mend, error.hint or "")
+        fix = f"git -C {shlex.quote(str(root))} init"
+        return Finding("git", "missing", f"{path}, but {error.message}", fix, error.hint or "")
     return Finding("git", "fine", path)
 
 
@@ -158,42 +164,42 @@ def _postgresql() -> Finding:
     try:
         return Finding("PostgreSQL", "fine", str(find_postgres()))
     except FinbaseError as error:
-        mend = packages.install("postgresql")
-        return Finding("PostgreSQL", "missing", error.message, mend, error.hint or "")
+        fix = packages.install("postgresql")
+        return Finding("PostgreSQL", "missing", error.message, fix, error.hint or "")
 
 
 def _rehearsal() -> Finding:
-    named = [(name, spec) for name, spec, marker in packages.requirements() if _EXTRA in marker]
-    wanted = named or [(name, "") for name in _EXTRA_NAMES]
-    missing = [name for name, _ in wanted if not packages.version(name)]
+    declared = [(name, spec) for name, spec, marker in packages.requirements() if _EXTRA in marker]
+    required = declared or [(name, "") for name in _EXTRA_NAMES]
+    missing = [name for name, _ in required if not packages.version(name)]
     if missing:
         what = f"finbase rehearse and finbase sandbox need {', '.join(missing)}"
         return Finding(
-            "local AWS", "missing", what, packages.pip_install(f"{n}{spec}" for n, spec in wanted)
+            "local AWS", "missing", what, packages.pip_install(f"{n}{spec}" for n, spec in required)
         )
-    return Finding("local AWS", "fine", _listed(name for name, _ in wanted))
+    return Finding("local AWS", "fine", _listed(name for name, _ in required))
 
 
 def _cache() -> Finding:
     from finbase.system.user_folders import cache_home, is_private
 
-    elsewhere = "set XDG_CACHE_HOME to a folder of your own"
+    elsewhere = "set XDG_CACHE_HOME to a folder that only you can write to"
     try:
         folder = cache_home() / "finbase"
         if not folder.exists():
-            return Finding("cache", "fine", f"{folder}, which the next render makes")
+            return Finding("cache", "fine", f"{folder}, created by the next render")
         if not is_private(folder.lstat()) or not os.access(folder, os.W_OK):
-            what = f"nothing is remembered: {folder} is not yours alone to write to"
+            what = f"not used: {folder} is writable by other users"
             return Finding(
                 "cache", "missing", what, f"rm -rf {shlex.quote(str(folder))}", elsewhere
             )
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     except RuntimeError as error:
-        return Finding("cache", "missing", f"nothing is remembered: {error}", hint=elsewhere)
+        return Finding("cache", "missing", f"not used: {error}", hint=elsewhere)
     except OSError as error:
-        what = f"nothing is remembered: {error.filename}: {error.strerror}"
+        what = f"not used: {error.filename}: {error.strerror}"
         return Finding("cache", "missing", what, hint=elsewhere)
-    return Finding("cache", "fine", f"{folder}, {size // 1024} KiB; it may be deleted at any time")
+    return Finding("cache", "fine", f"{folder}, {size // 1024} KiB; it can be deleted at any time")
 
 
 # --- the project ----------------------------------------------------------------------------------
@@ -209,16 +215,18 @@ def _project(root: Path) -> Iterator[Finding]:
     yield Finding("project", "fine", str(root))
     render = f"finbase --project {shlex.quote(str(root))} render"
     if journal.is_pending(root):
-        yield Finding("render", "wrong", "one was interrupted, or is at work now", render)
-        return  # Till that is undone, anything may look broken.
+        yield Finding("render", "wrong", "interrupted, or running now", render)
+        return  # Until it is undone, other findings would be misleading.
     yield _features(root)
     registry = Registry(root)
     try:
         environments = load_environments(root, registry, ())
     except FinbaseError as error:
-        yield Finding("environments", "wrong", error.message, hint=error.hint or _EACH)
+        yield Finding("environments", "wrong", error.message, hint=error.hint or _FIX_ALL)
         return
-    yield Finding("environments", "fine", ", ".join(each.name for each in environments))
+    yield Finding(
+        "environments", "fine", ", ".join(environment.name for environment in environments)
+    )
     try:
         rendered = render_project(environments, registry, root)
         breaches = integrity.verify(root, registry, rendered)
@@ -229,7 +237,7 @@ def _project(root: Path) -> Iterator[Finding]:
     for breach in breaches:
         yield Finding("releases", "wrong", breach.what, hint=breach.fix)
     if not breaches:
-        yield Finding("releases", "fine", f"{len(registry.lock.hashes)}, each as it was released")
+        yield Finding("releases", "fine", f"{len(registry.lock.hashes)} releases, all unchanged")
         if changes.clean:
             yield Finding("render", "fine", f"{len(changes.unchanged)} files, all as rendered")
         else:
@@ -242,17 +250,19 @@ def _features(root: Path) -> Finding:
     from finbase.judge.catalogue import load_failures
 
     features = root / "features"
-    found = sorted(features.rglob("*.feature"))
-    for there, what in (
+    feature_files = sorted(features.rglob("*.feature"))
+    for exists, what in (
         ((features / "failures.yaml").is_file(), f"{features / 'failures.yaml'} is missing"),
-        (bool(found), f"{features} holds no feature files"),
+        (bool(feature_files), f"{features} has no feature files"),
     ):
-        if not there:
-            mend = f"git -C {shlex.quote(str(root))} checkout HEAD -- features"
-            hint = "put the features of the project back: without them no plan is judged"
-            return Finding("features", "wrong", what, mend, hint)
+        if not exists:
+            fix = f"git -C {shlex.quote(str(root))} checkout HEAD -- features"
+            hint = "restore the features of the project; without them no plan can be checked"
+            return Finding("features", "wrong", what, fix, hint)
     try:
         failures = load_failures(features)
     except FinbaseError as error:
         return Finding("features", "wrong", error.message, hint=error.hint or "")
-    return Finding("features", "fine", f"{len(failures)} failures, {len(found)} feature files")
+    return Finding(
+        "features", "fine", f"{len(failures)} failures, {len(feature_files)} feature files"
+    )

@@ -1,4 +1,4 @@
-"""Completion in the shells themselves, and what they are answered."""
+"""Complete command lines in real shells, and compare the answers to the shells."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ LINES = [
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment with a ``finbase`` on PATH, and a home where nothing is set up."""
+    """Return an environment with ``finbase`` on PATH and an empty home."""
     home = tmp_path_factory.mktemp("home")
     program = home / "bin" / "finbase"
     program.parent.mkdir()
@@ -75,7 +75,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def answered(environ: dict[str, str], line: str, folder: Path = ROOT) -> list[str]:
-    """What bash is answered for a line, without a bash."""
+    """Return the answers that bash would get for a line."""
     given = {
         "COMP_LINE": line,
         "COMP_POINT": str(len(line)),
@@ -94,9 +94,11 @@ def answered(environ: dict[str, str], line: str, folder: Path = ROOT) -> list[st
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_shell_itself_completes(shell: str, environ: dict[str, str], tmp_path: Path) -> None:
+def test_completion_in_real_shell(shell: str, environ: dict[str, str], tmp_path: Path) -> None:
     if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed; what it is answered is tested all the same")
+        pytest.skip(
+            f"{shell} is not installed; test_completion_for_zsh_and_fish covers its answers"
+        )
     script = tmp_path / f"finbase.{shell}"
     script.write_text(finbase(ROOT, "completion", shell).stdout)
     notes = tmp_path / "notes"
@@ -105,7 +107,9 @@ def test_the_shell_itself_completes(shell: str, environ: dict[str, str], tmp_pat
         terminal.wait_for(r"noted begin\.")
         for number, (line, _) in enumerate(LINES):
             terminal.press(line.format(root=ROOT) + "\t")
-            terminal.press(f"\x01note {number} \n")  # At the line's begin, so that it is not run.
+            terminal.press(
+                f"\x01note {number} \n"
+            )  # At the start of the line, so that it is not run.
             terminal.wait_for(rf"noted {number}\.")
     completed = [line.partition(" ")[2].strip() for line in notes.read_text().splitlines()]
     assert completed[1:] == [full.format(root=ROOT) for _, full in LINES]
@@ -130,11 +134,11 @@ def test_the_shell_itself_completes(shell: str, environ: dict[str, str], tmp_pat
         ("finbase check nowhere", []),
     ],
 )
-def test_what_is_completed(environ: dict[str, str], line: str, answers: list[str]) -> None:
+def test_completion_answers(environ: dict[str, str], line: str, answers: list[str]) -> None:
     assert answered(environ, line) == answers
 
 
-def test_codes_inputs_and_ids_are_those_that_there_are(environ: dict[str, str]) -> None:
+def test_completion_of_codes_inputs_and_ids(environ: dict[str, str]) -> None:
     codes = answered(environ, "finbase explain ")
     assert {*TITLES, *FAILURES} < set(codes)
     assert "cache." in codes
@@ -145,7 +149,7 @@ def test_codes_inputs_and_ids_are_those_that_there_are(environ: dict[str, str]) 
     assert ids[len(FAILURES) :] == [m.id for m in load_mutations(ROOT / "features")]
 
 
-def test_wherever_an_environment_is_named_it_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_completion_of_every_environment_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     root, named = click.Context(main, info_name="finbase"), []
     for name in main.list_commands(root):
@@ -166,7 +170,7 @@ def answered_environments() -> list[str]:
 
 
 @pytest.mark.parametrize("harm", ["no project", "broken"])
-def test_where_there_is_nothing_to_complete_nothing_is_said(
+def test_completion_is_silent_without_valid_project(
     environ: dict[str, str], tmp_path: Path, harm: str
 ) -> None:
     if harm == "broken":
@@ -181,7 +185,7 @@ def test_where_there_is_nothing_to_complete_nothing_is_said(
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_what_click_gives_them(shell: str, environ: dict[str, str]) -> None:
+def test_completion_for_zsh_and_fish(shell: str, environ: dict[str, str]) -> None:
     given = {
         "COMP_WORDS": "finbase comp",
         "COMP_CWORD": "1" if shell == "zsh" else "comp",
@@ -190,28 +194,8 @@ def test_other_shells_get_what_click_gives_them(shell: str, environ: dict[str, s
     done = subprocess.run(
         ["finbase"], env={**environ, **given}, capture_output=True, text=True, check=True
     )
-    said = "Print the script with which a shell completes finbase."
-    expected = {"zsh": f"plain\ncompletion\n{said}", "fish": f"plain,completion\t{said}"}
+    summary = "Print the completion script of a shell."
+    expected = {"zsh": f"plain\ncompletion\n{summary}", "fish": f"plain,completion\t{summary}"}
     assert done.stdout.strip() == expected[shell]
     script = finbase(ROOT, "completion", shell).stdout
     assert f"_FINBASE_COMPLETE={shell}_complete" in script
-
-
-def test_completion_loads_little(environ: dict[str, str]) -> None:
-    script = (
-        "import sys; from finbase.cli import main\n"
-        "try: main(prog_name='finbase')\n"
-        "except SystemExit: print(*sys.modules, file=sys.stderr)"
-    )
-    line = {"COMP_LINE": "finbase check ", "COMP_POINT": "14", "_FINBASE_COMPLETE": "bash_complete"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env={**environ, **line},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "production" in done.stdout
-    heavy = {"yaml", "jinja2", "jsonschema_rs", "hcl2", "subprocess", "finbase.contract.registry"}
-    assert heavy & set(done.stderr.split()) == set()

@@ -1,4 +1,4 @@
-"""``finbase doctor``: what is there, what is missing, and the command that mends it."""
+"""``finbase doctor``: its findings, and that their fixes work."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def of(findings: Sequence[Finding], subject: str) -> Finding:
 
 @pytest.fixture(autouse=True)
 def programs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All that is on PATH: a Terraform that is new enough, git, and a home of its own."""
+    """Set up a PATH with git and a supported Terraform only, and an empty home."""
     folder = tmp_path_factory.mktemp("bin")
     program(folder, "terraform", TERRAFORM.format(version="1.11.4"))
     git = shutil.which("git")
@@ -59,13 +59,13 @@ def programs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def repository(project: Path, programs: Path) -> Path:
-    """The project as a git repository, as it has to be."""
+    """Return the project as a git repository."""
     subprocess.run([programs / "git", "init", "--quiet", str(project)], check=True)
     return project
 
 
 def runs(command: str) -> str:
-    """Run a mend as it stands, in a shell that knows ``finbase``; give what it printed."""
+    """Run a fix unchanged, in a shell that knows ``finbase``; return its output."""
     script = (
         f"finbase() {{ {shlex.quote(sys.executable)} -c "
         "'from finbase.cli import main; main()' \"$@\"; }; "
@@ -77,7 +77,7 @@ def runs(command: str) -> str:
     return done.stdout
 
 
-def test_all_is_fine_in_a_project_that_is_rendered(repository: Path) -> None:
+def test_examine_rendered_project_is_fine(repository: Path) -> None:
     findings = tuple(examine(repository))
     machine = {"Python", "libraries", "Terraform", "AWS provider", "git", "PostgreSQL"}
     subjects = [finding.subject for finding in findings]
@@ -88,13 +88,13 @@ def test_all_is_fine_in_a_project_that_is_rendered(repository: Path) -> None:
     assert f"click {metadata.version('click')}" in of(findings, "libraries").found
     assert of(findings, "environments").found == "development, production, staging"
     assert of(findings, "features").found == "19 failures, 7 feature files"
-    assert "which the next render makes" in of(findings, "cache").found
+    assert "created by the next render" in of(findings, "cache").found
     done = finbase(repository, "doctor")
     assert done.exit_code == 0
     assert done.stdout == f"{DoctorReport(tuple(examine(repository))).text()}\n"
 
 
-def test_json_says_the_same(repository: Path) -> None:
+def test_doctor_json_has_same_findings(repository: Path) -> None:
     done = run(repository, "doctor", "--json", "-")
     document = json.loads(done.stdout)
     assert (done.returncode, document["fine"]) == (0, True)
@@ -102,7 +102,7 @@ def test_json_says_the_same(repository: Path) -> None:
     assert "Python" in done.stderr
 
 
-def test_quiet_tells_only_what_is_not_fine(repository: Path, programs: Path) -> None:
+def test_doctor_quiet_prints_problems_only(repository: Path, programs: Path) -> None:
     (programs / "git").unlink()
     done = finbase(repository, "doctor", "-q")
     assert done.exit_code == 0
@@ -110,7 +110,7 @@ def test_quiet_tells_only_what_is_not_fine(repository: Path, programs: Path) -> 
     assert "ok " not in done.stdout
 
 
-def test_no_terraform(repository: Path, programs: Path) -> None:
+def test_doctor_without_terraform(repository: Path, programs: Path) -> None:
     (programs / "terraform").unlink()
     program(programs, "brew")
     done = finbase(repository, "doctor")
@@ -121,7 +121,7 @@ def test_no_terraform(repository: Path, programs: Path) -> None:
     assert "AWS provider" not in done.output
 
 
-def test_a_terraform_that_is_too_old(repository: Path, programs: Path) -> None:
+def test_examine_old_terraform(repository: Path, programs: Path) -> None:
     program(programs, "terraform", TERRAFORM.format(version="1.5.7"))
     found = of(tuple(examine(repository)), "Terraform")
     assert found.state == "wrong"
@@ -129,9 +129,7 @@ def test_a_terraform_that_is_too_old(repository: Path, programs: Path) -> None:
     assert "install Terraform 1.11" in found.hint
 
 
-def test_no_mirror_of_the_provider_is_fine_where_there_is_a_registry(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_examine_provider_from_registry(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("finbase.terraform.provider._walk", lambda *_: iter(()))
     found = of(tuple(examine(repository)), "AWS provider")
     assert found.state == "fine"
@@ -141,7 +139,7 @@ def test_no_mirror_of_the_provider_is_fine_where_there_is_a_registry(
 @pytest.mark.parametrize(
     "form", ["5.99.0/linux_amd64", "terraform-provider-aws_5.99.0_linux_amd64.zip"]
 )
-def test_a_mirror_with_another_version_of_the_provider(
+def test_examine_mirror_with_other_version(
     repository: Path,
     tmp_path_factory: pytest.TempPathFactory,
     form: str,
@@ -155,12 +153,12 @@ def test_a_mirror_with_another_version_of_the_provider(
     found = of(tuple(examine(repository)), "AWS provider")
     assert found.state == "missing"
     assert "which has only 5.99.0" in found.found
-    name, chdir, *rest = shlex.split(found.mend)
+    name, chdir, *rest = shlex.split(found.fix)
     assert (name, rest[:2]) == ("terraform", ["providers", "mirror"])
     assert Path(chdir.removeprefix("-chdir=")) == repository / "environments" / "development"
 
 
-def test_no_git_and_no_postgresql(
+def test_examine_without_git_and_postgresql(
     repository: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (programs / "git").unlink()
@@ -170,19 +168,19 @@ def test_no_git_and_no_postgresql(
     for subject, package in (("git", "git"), ("PostgreSQL", "postgresql")):
         found = of(findings, subject)
         assert found.state == "missing"
-        assert shlex.split(found.mend)[-3:] == ["apt-get", "install", package]
+        assert shlex.split(found.fix)[-3:] == ["apt-get", "install", package]
         assert found.hint
 
 
-def test_a_project_that_is_no_repository(project: Path) -> None:
+def test_examine_project_without_repository(project: Path) -> None:
     found = of(tuple(examine(project)), "git")
     assert found.state == "missing"
-    assert runs(found.mend)
+    assert runs(found.fix)
     assert of(tuple(examine(project)), "git").state == "fine"
 
 
 @pytest.mark.parametrize("manager", MANAGERS)
-def test_what_installs_a_program_is_what_there_is(tmp_path: Path, manager: str) -> None:
+def test_install_uses_available_package_manager(tmp_path: Path, manager: str) -> None:
     program(tmp_path, manager)
     command = packages.install("git", {"PATH": str(tmp_path)})
     words = shlex.split(command)
@@ -191,7 +189,7 @@ def test_what_installs_a_program_is_what_there_is(tmp_path: Path, manager: str) 
     assert packages.install("git", {"PATH": str(tmp_path / "empty")}) == ""
 
 
-def test_the_extra_and_the_libraries_are_brought_at_the_versions_that_are_needed(
+def test_examine_missing_libraries_names_versions(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     wanted = ["click>=8.2", "hcl-of-old (<3,>=2)", 'mute>=5,<6; extra == "rehearsal"']
@@ -201,22 +199,22 @@ def test_the_extra_and_the_libraries_are_brought_at_the_versions_that_are_needed
     assert (libraries.state, extra.state) == ("wrong", "missing")
     assert libraries.found == "not installed: hcl-of-old"
     pip = [sys.executable, "-m", "pip", "install"]
-    assert shlex.split(libraries.mend)[:4] == pip
-    assert shlex.split(extra.mend) == [*pip, "mute>=5,<6"]
-    # pip reads them, and finds that the first is there.
+    assert shlex.split(libraries.fix)[:4] == pip
+    assert shlex.split(extra.fix) == [*pip, "mute>=5,<6"]
+    # pip accepts the arguments, and finds the first requirement installed.
     runs(shlex.join([*pip, "--dry-run", "--no-index", "--no-deps", "--quiet", "click>=8.1"]))
 
 
-def test_an_interrupted_render_is_undone_by_the_command(repository: Path) -> None:
+def test_doctor_fix_undoes_interrupted_render(repository: Path) -> None:
     (repository / ".finbase-journal").write_bytes(_journal(repository))
     found = of(tuple(examine(repository)), "render")
-    assert (found.state, found.found.split(",")[0]) == ("wrong", "one was interrupted")
-    assert "nothing to do" in runs(found.mend)
+    assert (found.state, found.found.split(",")[0]) == ("wrong", "interrupted")
+    assert "nothing to do" in runs(found.fix)
     assert of(tuple(examine(repository)), "render").state == "fine"
 
 
 def _journal(project: Path) -> bytes:
-    """What a render leaves that is killed before it has written anything."""
+    """Return the journal of a render that was killed before its first write."""
     script = (
         "import os, signal, sys; from pathlib import Path, PurePosixPath; "
         "from finbase.project import journal\n"
@@ -228,17 +226,17 @@ def _journal(project: Path) -> bytes:
     return (project / ".finbase-journal").read_bytes()
 
 
-def test_what_is_not_as_rendered_is_rendered_by_the_command(repository: Path) -> None:
+def test_doctor_fix_renders_changed_files(repository: Path) -> None:
     with (repository / "environments" / "staging" / "main.tf").open("a") as file:
         file.write("\n")
     found = of(tuple(examine(repository)), "render")
     assert (found.state, found.found) == ("wrong", "1 files are not as rendered")
-    runs(found.mend)
+    runs(found.fix)
     assert of(tuple(examine(repository)), "render").state == "fine"
 
 
 @pytest.mark.parametrize("gone", ["features", "features/failures.yaml", "features/*.feature"])
-def test_features_that_are_gone_are_put_back_by_the_command(repository: Path, gone: str) -> None:
+def test_doctor_fix_restores_features(repository: Path, gone: str) -> None:
     mine = ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@example.org"]
     subprocess.run([*mine, "add", "features"], check=True)
     subprocess.run([*mine, "commit", "--quiet", "--message=x"], check=True)
@@ -249,25 +247,25 @@ def test_features_that_are_gone_are_put_back_by_the_command(repository: Path, go
     found = of(tuple(examine(repository)), "features")
     assert found.state == "wrong"
     assert str(repository / "features") in found.found
-    assert "put the features of the project back" in found.hint
-    runs(found.mend)
+    assert "restore the features of the project" in found.hint
+    runs(found.fix)
     assert of(tuple(examine(repository)), "features").state == "fine"
 
 
-def test_a_catalogue_that_is_none_is_told(repository: Path) -> None:
+def test_examine_invalid_catalogue(repository: Path) -> None:
     (repository / "features" / "failures.yaml").write_text("- id: F01\n")
     found = of(tuple(examine(repository)), "features")
-    assert (found.state, found.mend) == ("wrong", "")
+    assert (found.state, found.fix) == ("wrong", "")
     assert "an entry has no 'severity'" in found.found
     assert found.hint
 
 
-def test_a_folder_where_a_file_should_be_is_no_stack(repository: Path) -> None:
+def test_examine_ignores_folder_named_versions_tf(repository: Path) -> None:
     (repository / "environments" / "x" / "versions.tf").mkdir(parents=True)
     assert "hashicorp/aws 5.100.0" in of(tuple(examine(repository)), "AWS provider").found
 
 
-def test_a_breach_of_a_release(repository: Path) -> None:
+def test_examine_breach_of_release(repository: Path) -> None:
     version = Registry(repository).current("cache").version
     with (repository / "modules" / "cache" / str(version) / "main.tf").open("a") as file:
         file.write("\n")
@@ -296,7 +294,7 @@ def test_a_breach_of_a_release(repository: Path) -> None:
         ),
     ],
 )
-def test_what_is_broken_in_the_project_is_told_with_its_place(
+def test_examine_broken_project_file(
     repository: Path, harm: Callable[[Path], None], subject: str, told: str
 ) -> None:
     harm(repository)
@@ -310,17 +308,18 @@ def _append(path: Path, text_: str) -> None:
         file.write(text_)
 
 
-def test_outside_of_a_project_the_machine_alone_is_looked_at(tmp_path: Path) -> None:
+def test_doctor_outside_project_exits_1(tmp_path: Path) -> None:
     findings = tuple(examine(tmp_path))
     assert findings[-1].subject == "project"
-    assert findings[-1].state == "missing"
+    assert findings[-1].state == "wrong"
     assert "--project DIR" in findings[-1].hint
     assert of(findings, "AWS provider").found.startswith("hashicorp/aws from")
+    done = finbase(tmp_path, "doctor", "-q")
+    assert done.exit_code == 1
+    assert "to start one, clone" in done.output
 
 
-def test_a_cache_that_others_can_write_to_goes_by_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_fix_removes_unsafe_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = tmp_path / "finbase"
     folder.mkdir()
@@ -328,6 +327,6 @@ def test_a_cache_that_others_can_write_to_goes_by_the_command(
     found = of(tuple(examine(tmp_path)), "cache")
     assert found.state == "missing"
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    runs(found.mend)
+    runs(found.fix)
     assert not folder.exists()
     assert doctor._cache().state == "fine"

@@ -1,4 +1,4 @@
-"""Errors in one voice: what is wrong, where, and what to do; exit code 2 and no traceback."""
+"""Errors say what is wrong, where, and how to fix it; exit code 2 and no traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from finbase.cli import main
 from tests.support.commands import ROOT, finbase, run
 
 NO_PEOPLE = ("sandbox", "rehears")
-"""What answers a provider, or stands in the report of a rehearsal."""
+"""Packages whose errors go to a provider or into the report of a rehearsal."""
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
@@ -25,7 +25,7 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
 
 
 def family() -> set[str]:
-    """The names of all errors that have a message and a hint, those of single modules too."""
+    """Return the names of all error classes with a message and a hint."""
     found, names = {"FinbaseError"}, set[str]()
     classes = [n for _, tree in sources() for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
     while found != names:
@@ -47,7 +47,7 @@ def raised() -> Iterator[tuple[str, ast.Call]]:
                     yield f"{place}:{node.lineno}", node
 
 
-def test_every_error_says_what_to_do() -> None:
+def test_every_error_has_a_hint() -> None:
     silent = [
         place
         for place, call in raised()
@@ -59,8 +59,8 @@ def test_every_error_says_what_to_do() -> None:
     assert silent == []
 
 
-def test_neither_messages_nor_hints_are_sentences() -> None:
-    """They stand after a place, or after `hint:`."""
+def test_messages_and_hints_are_no_sentences() -> None:
+    """They follow a location or `hint:`, so they start in lower case and end without a stop."""
     odd = [
         f"{place}: {text}"
         for place, call in raised()
@@ -71,7 +71,7 @@ def test_neither_messages_nor_hints_are_sentences() -> None:
 
 
 def _text(node: ast.expr) -> str:
-    """The literal text of a message, with `…` for what is filled in."""
+    """Return the literal text of a message, with `…` for each placeholder."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -92,7 +92,7 @@ def every_command() -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("command", every_command(), ids=" ".join)
-def test_wrong_usage_of_each_command_is_told_with_its_usage(command: tuple[str, ...]) -> None:
+def test_wrong_usage_of_each_command_prints_usage(command: tuple[str, ...]) -> None:
     for wrong in (("--no-such-option",), ("a", "b", "c", "--no-such-option"), ("--project",)):
         done = finbase(ROOT, *command, *wrong)
         assert done.exit_code == 2, done.output
@@ -104,7 +104,7 @@ def test_wrong_usage_of_each_command_is_told_with_its_usage(command: tuple[str, 
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project that is no repository, and that nothing here writes to."""
+    """Return a copy of the project outside a repository, for tests that only read."""
     root = tmp_path_factory.mktemp("project")
     for folder in ("templates", "environments", "modules", "features"):
         shutil.copytree(ROOT / folder, root / folder)
@@ -117,9 +117,9 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("show", "prod"), "there is no such environment", "there are development"),
         (("show", "staging", "queue"), "staging has no module queue", "it has kms"),
         (("diff", "staging", "prod"), "there is no such environment", "there are development"),
-        (("prove", "F99"), "no failure and no mutation is called F99", "features/failures.yaml"),
+        (("prove", "F99"), "no such failure or mutation: F99", "features/failures.yaml"),
         (("explain", "FB999"), "neither a code nor an input", "`finbase rules` lists them all"),
-        (("apply", "staging"), "there is no ", "run `finbase plan staging` first"),
+        (("apply", "staging"), "staging.tfplan does not exist", "run `finbase plan staging` first"),
         (("affected", "--since", "x"), "is not in a readable git repository", "clone the project"),
         (("upgrade", "staging", "queue"), "staging has no module queue", "it has "),
         (("upgrade", "staging", "cache@9.9.9"), "there is no cache 9.9.9", "there are 1.0.0"),
@@ -128,12 +128,12 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("check", "--plan", "{features}/failures.yaml"), "is not JSON", "terraform show -json"),
         (("render", "../x"), "", "there are"),
         (("bogus",), "no such command 'bogus'", "usage: finbase"),
-        (("-q", "-v", "render"), "cannot both be", "usage: finbase"),
-        (("graph",), "name one environment", "usage: finbase graph"),
+        (("-q", "-v", "render"), "mutually exclusive", "usage: finbase"),
+        (("graph",), "name either one environment", "usage: finbase graph"),
         (("--project", "/", "render"), "/ is not a finbase project", "--project DIR"),
     ],
 )
-def test_wrong_input_exits_2_with_what_is_wrong_and_what_to_do(
+def test_wrong_input_exits_2_with_hint(
     untouched: Path, arguments: tuple[str, ...], told: str, hint: str
 ) -> None:
     given = (argument.format(features=untouched / "features") for argument in arguments)
@@ -147,15 +147,15 @@ def test_wrong_input_exits_2_with_what_is_wrong_and_what_to_do(
     assert done.stdout == ""
 
 
-def test_a_file_that_cannot_be_written_is_told(project: Path, tmp_path: Path) -> None:
+def test_unwritable_output_file_exits_2(project: Path, tmp_path: Path) -> None:
     done = run(project, "rules", "--json", str(tmp_path / "no" / "folder.json"))
     assert done.returncode == 2
-    assert "there is no folder" in done.stderr
+    assert "does not exist" in done.stderr
     assert "    hint: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_what_nobody_foresaw_is_not_hidden(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_is_not_hidden(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 

@@ -1,4 +1,4 @@
-"""Streams that end early, are full, closed or of another encoding: no traceback, no false code."""
+"""Closed, full, missing and differently encoded streams: no traceback, and the right exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def finbase(
 
 
 def unread(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run with a standard output that nobody reads any more."""
+    """Run with a closed pipe as standard output."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -42,7 +42,7 @@ def unread(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         os.close(writer)
 
 
-def test_the_module_can_be_run_itself() -> None:
+def test_module_can_be_run() -> None:
     done = finbase("render", "nope")
     assert done.returncode == 2
     assert "nope" in done.stderr
@@ -51,20 +51,20 @@ def test_the_module_can_be_run_itself() -> None:
 @pytest.mark.parametrize(
     "arguments", [["rules"], ["schema"], ["render", "--check"], ["matrix"], ["outdated"]]
 )
-def test_a_reader_who_leaves_changes_no_exit_code(arguments: list[str]) -> None:
+def test_closed_pipe_keeps_exit_code(arguments: list[str]) -> None:
     read, left = finbase(*arguments), unread(*arguments)
     assert left.returncode in (read.returncode, 141)
     assert left.stderr == read.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "--help"]])
-def test_help_that_nobody_reads_ends_as_other_programs_do(arguments: list[str]) -> None:
+def test_help_to_closed_pipe_exits_141(arguments: list[str]) -> None:
     done = unread(*arguments)
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_what_is_written_to_files_is_for_others(tmp_path: Path) -> None:
-    """The table is not read to its end; the verdict is the same, and so are the files."""
+def test_closed_pipe_keeps_output_files(tmp_path: Path) -> None:
+    """Nobody reads the table, but the verdict and the files are complete."""
     files = {kind: tmp_path / f"v.{kind}" for kind in ("json", "junit", "sarif")}
     options = [word for kind, path in files.items() for word in (f"--{kind}", str(path))]
     verdict = finbase("check", "--plan", str(PLAN), *options)
@@ -77,7 +77,7 @@ def test_what_is_written_to_files_is_for_others(tmp_path: Path) -> None:
     assert {kind: path.read_bytes() for kind, path in files.items()} == expected
 
 
-def test_a_plan_may_come_through_a_pipe(tmp_path: Path) -> None:
+def test_check_reads_plan_from_pipe(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as file, subprocess.Popen(["cat", str(PLAN)], stdout=file):
         pass
@@ -99,17 +99,17 @@ def test_a_plan_may_come_through_a_pipe(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [["rules"], ["--version"], ["show", "staging"], ["rules", "--json", "-"]]
 )
-def test_a_disk_without_room_is_told_in_a_line(arguments: list[str]) -> None:
+def test_full_disk_is_reported(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = finbase(*arguments, stdout=full)
     assert done.returncode == 2
     first, second = done.stderr.splitlines()[-2:]
     assert first == "No space left on device"
-    assert second == "    hint: what was to be written or printed is not whole"
+    assert second == "    hint: the output is incomplete"
 
 
 @pytest.mark.parametrize("arguments", [["render", "--check"], ["show", "staging"], ["--version"]])
-def test_without_a_standard_output_the_exit_code_is_the_same(arguments: list[str]) -> None:
+def test_missing_stdout_keeps_exit_code(arguments: list[str]) -> None:
     script = "import os, sys\nos.close(1)\nos.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", script, *FINBASE, *arguments],
@@ -122,7 +122,7 @@ def test_without_a_standard_output_the_exit_code_is_the_same(arguments: list[str
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_what_an_encoding_does_not_have_is_escaped(encoding: str, tmp_path: Path) -> None:
+def test_unencodable_output_is_escaped(encoding: str, tmp_path: Path) -> None:
     arguments = ["check", "--plan", str(PLAN), "--json", str(tmp_path / "v.json")]
     done = finbase(*arguments, PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (1, "")
@@ -131,7 +131,7 @@ def test_what_an_encoding_does_not_have_is_escaped(encoding: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", ["--json", "--junit", "--sarif", "--html"])
-def test_a_file_that_cannot_be_written_is_told_before_the_work(kind: str, tmp_path: Path) -> None:
+def test_output_folder_is_refused_before_work(kind: str, tmp_path: Path) -> None:
     done = finbase("check", "--plan", str(PLAN), kind, str(tmp_path))
     assert done.returncode == 2
     assert f"{str(tmp_path)!r} is a folder" in done.stderr
@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_written_is_told_before_the_work(kind: str, tmp_pa
 @pytest.mark.parametrize(
     ("name", "shown"), [("-", "standard output"), ("v.txt", "v.txt")], ids=["stream", "file"]
 )
-def test_one_file_holds_one_thing(
+def test_two_documents_in_one_file_are_refused(
     name: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -156,5 +156,5 @@ def test_one_file_holds_one_thing(
             check=False,
         )
         assert done.returncode == 2
-        assert f"{shown} can hold one of them, so name another file" in done.stderr
+        assert f"{shown} can take only one document; choose different files" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["part.json"]

@@ -1,4 +1,4 @@
-"""What people see while a command works: progress, colour, and more or less of it."""
+"""Progress, colours and verbosity on a terminal."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ import pytest
 
 from finbase.cli import main
 from finbase.console.line import Line
-from finbase.console.speech import coloured, progress
+from finbase.console.speech import DIFF, ERROR, coloured, echo, paint, progress
 from finbase.system.progress import Stages, clock, unwatched
 from tests.support.commands import ROOT, finbase, run, search_path
 from tests.support.terminal import Terminal
 
 COMMAND = [sys.executable, "-c", "from finbase.cli import main; main(prog_name='finbase')"]
 CLEAR = "\r\x1b[K"
+GREEN, YELLOW, RED = (f"\x1b[{code}m\x1b[1m" for code in (32, 33, 31))
 SECRET = "no-one-may-read-this"
 
 TERRAFORM = """#!/bin/sh
@@ -35,7 +36,7 @@ exit 1
 
 @pytest.fixture
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of somebody at a terminal, whose Terraform is slow and then fails."""
+    """Return the environment of a terminal whose Terraform is slow and then fails."""
     folder = tmp_path_factory.mktemp("terraform")
     program = folder / "terraform"
     program.write_text(TERRAFORM.format(seconds=0.7))
@@ -59,17 +60,17 @@ def on_terminal(environ: dict[str, str], *arguments: str, **streams: int) -> Ter
 # --- progress ------------------------------------------------------------------------------------
 
 
-def test_a_terminal_shows_the_step_and_its_time_and_nothing_is_left_of_it(
+def test_progress_line_is_drawn_and_removed(
     environ: dict[str, str],
 ) -> None:
     with on_terminal(environ, "check", "staging") as terminal:
         terminal.wait_for(re.escape(CLEAR) + r"\d:\d\d  staging: plan 0:\d\d")
         assert terminal.finish() == 2
     last = terminal.seen.rpartition("staging: plan 0:")[2]
-    assert re.match(r"\d\d" + re.escape(CLEAR) + "terraform init failed for", last)
+    assert re.match(r"\d\d" + re.escape(CLEAR + RED) + "terraform init failed for", last)
 
 
-def test_what_terraform_says_for_itself_gets_lines_beside(environ: dict[str, str]) -> None:
+def test_progress_lines_beside_terraform_output(environ: dict[str, str]) -> None:
     with on_terminal(environ, "plan", "staging") as terminal:
         assert terminal.finish() == 2
     assert terminal.seen.splitlines()[:2] == [
@@ -82,7 +83,7 @@ def test_what_terraform_says_for_itself_gets_lines_beside(environ: dict[str, str
 @pytest.mark.parametrize(
     "told", [{"CI": "true"}, {"TERM": "dumb"}, {"arguments": "-q"}, {"piped": "stderr"}]
 )
-def test_elsewhere_there_is_no_progress(environ: dict[str, str], told: dict[str, str]) -> None:
+def test_progress_is_hidden_without_reader(environ: dict[str, str], told: dict[str, str]) -> None:
     quiet = [told["arguments"]] if "arguments" in told else []
     piped = {told["piped"]: subprocess.PIPE} if "piped" in told else {}
     given = {key: value for key, value in told.items() if key.isupper()}
@@ -90,12 +91,12 @@ def test_elsewhere_there_is_no_progress(environ: dict[str, str], told: dict[str,
         written = terminal.child.stderr.read().decode() if terminal.child.stderr else ""
         assert terminal.finish() == 2
     written += terminal.seen
-    assert "\x1b" not in written
+    assert CLEAR not in written
     assert "plan 0:" not in written
     assert "terraform init failed" in written
 
 
-def test_ctrl_c_takes_the_line_away_and_ends_all(environ: dict[str, str]) -> None:
+def test_ctrl_c_removes_line_and_exits_130(environ: dict[str, str]) -> None:
     program = Path(environ["FINBASE_TERRAFORM"])
     program.write_text(TERRAFORM.format(seconds=600))
     with on_terminal(environ, "check", "staging") as terminal:
@@ -105,10 +106,10 @@ def test_ctrl_c_takes_the_line_away_and_ends_all(environ: dict[str, str]) -> Non
     _, _, after = terminal.seen.partition("^C")
     # The line may be drawn once more, and is gone in the end.
     _, _, last = after.replace("\r\n", "").rpartition(CLEAR)
-    assert last == "interrupted: nothing is left running"
+    assert click.unstyle(last) == "interrupted; all child processes were stopped"
 
 
-def test_a_line_is_as_wide_as_the_terminal_and_others_print_beside_it() -> None:
+def test_line_fits_terminal_and_hides_for_output() -> None:
     class Screen(io.StringIO):
         drawn = threading.Event()
 
@@ -121,14 +122,14 @@ def test_a_line_is_as_wide_as_the_terminal_and_others_print_beside_it() -> None:
     line = Line(lambda: "x" * 500, screen)
     with line:
         assert screen.drawn.wait(30)
-        with line.away():
+        with line.hidden():
             screen.write("something else\n")
     drawn, _, after = screen.getvalue().partition("something else\n")
     assert drawn.endswith(CLEAR + "x" * 79 + CLEAR)
     assert after in ("", CLEAR + "x" * 79 + CLEAR)
 
 
-def test_the_line_says_what_is_done_and_left_and_under_way() -> None:
+def test_stages_line_counts_done_left_and_running() -> None:
     now = [0.0]
     ended: list[tuple[str, str, float]] = []
     stages = Stages(3, ended=lambda *step: ended.append(step), now=lambda: now[0])
@@ -147,7 +148,7 @@ def test_the_line_says_what_is_done_and_left_and_under_way() -> None:
     assert ended == [("a", "plan", 5.0), ("a", "features", 60.0), ("b", "plan", 60.0)]
 
 
-def test_one_thing_is_not_counted_and_minutes_are_no_hours() -> None:
+def test_stages_line_of_one_and_clock_minutes() -> None:
     now = iter([0.0, 1.0, 2.5])
     stages = Stages(1, now=lambda: next(now))
     stages("a", "plan")
@@ -155,7 +156,7 @@ def test_one_thing_is_not_counted_and_minutes_are_no_hours() -> None:
     assert (clock(0.9), clock(59), clock(3600)) == ("0:00", "0:59", "60:00")
 
 
-def test_without_a_terminal_nothing_is_watched() -> None:
+def test_progress_without_terminal_is_unwatched() -> None:
     with progress(3) as watch:
         assert watch is unwatched
 
@@ -176,7 +177,7 @@ def test_without_a_terminal_nothing_is_watched() -> None:
         ({"TERM": "dumb"}, True, False),
     ],
 )
-def test_colour_is_for_terminals_unless_somebody_says_otherwise(
+def test_coloured_follows_terminal_and_variables(
     given: dict[str, str], terminal: bool, colour: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stream(io.StringIO):
@@ -204,7 +205,7 @@ def every_command() -> Iterator[tuple[str, click.Command]]:
                 yield f"{name} {below.name}", below
 
 
-def test_every_command_can_be_quiet_and_verbose() -> None:
+def test_every_command_has_verbosity_options() -> None:
     for name, command in every_command():
         flags = {flag for parameter in command.params for flag in parameter.opts}
         assert {"-q", "--quiet", "-v", "--verbose"} <= flags, name
@@ -212,12 +213,12 @@ def test_every_command_can_be_quiet_and_verbose() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("-q", "render"), ("render", "-q"), ("-q", "render", "-q")])
-def test_quiet_says_nothing_where_all_is_well(project: Path, arguments: tuple[str, ...]) -> None:
+def test_quiet_render_prints_nothing(project: Path, arguments: tuple[str, ...]) -> None:
     done = run(project, *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_quiet_tells_what_is_wrong_and_answers_what_is_asked(project: Path) -> None:
+def test_quiet_prints_findings_and_answers(project: Path) -> None:
     with (project / "environments" / "staging" / "main.tf").open("a") as file:
         file.write("\n")
     wrong = run(project, "-q", "render", "--check")
@@ -230,7 +231,7 @@ def test_quiet_tells_what_is_wrong_and_answers_what_is_asked(project: Path) -> N
     assert asked.stderr == ""
 
 
-def test_verbose_tells_each_program_with_its_time_and_folder_and_no_secret(
+def test_verbose_prints_programs_without_secrets(
     environ: dict[str, str],
 ) -> None:
     for arguments in (("-v", "check", "staging"), ("check", "staging", "--verbose")):
@@ -256,12 +257,38 @@ def test_verbose_tells_each_program_with_its_time_and_folder_and_no_secret(
         assert "\x1b" not in done.stderr
 
 
-def test_verbose_is_over_with_the_command(project: Path) -> None:
+def test_verbose_ends_with_command(project: Path) -> None:
     assert "git rev-parse" in finbase(project, "-v", "affected", "--since", "x").stderr
     assert "git rev-parse" not in finbase(project, "affected", "--since", "x").stderr
 
 
-def test_quiet_and_verbose_are_at_odds(project: Path) -> None:
+def test_quiet_and_verbose_exclude_each_other(project: Path) -> None:
     done = finbase(project, "-v", "render", "-q")
     assert done.exit_code == 2
-    assert "--quiet and --verbose cannot both be" in done.output
+    assert "--quiet and --verbose are mutually exclusive" in done.output
+
+
+def test_outcomes_are_coloured_alike(environ: dict[str, str], project: Path) -> None:
+    main_tf = project / "environments" / "staging" / "main.tf"
+    main_tf.write_text(main_tf.read_text() + "# edited\n")
+    shown = {}
+    for arguments in (("render", "--check"), ("doctor",), ("outdated",)):
+        with on_terminal(environ, "--project", str(project), *arguments) as terminal:
+            terminal.finish()
+        shown[arguments[0]] = terminal.seen.replace("\r\n", "\n")
+    assert "\x1b[31m-# edited\x1b[0m\n" in shown["render"]
+    assert re.search(re.escape(RED) + r"3 environments.* not as rendered: run ", shown["render"])
+    assert f"\n{GREEN}ok\x1b[0m       libraries " in shown["doctor"]
+    assert f"\n{RED}WRONG\x1b[0m    render " in shown["doctor"]
+    assert re.search(re.escape(YELLOW) + r"\d+\.\d+\.\d+\x1b\[0m +environments/", shown["outdated"])
+
+
+def test_echo_paints_only_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:
+    echo("-a\n+b", looks=DIFF)
+    assert capsys.readouterr().out == "-a\n+b\n"
+    assert paint("--- a\n-a\n+b\n c", DIFF) == (
+        "\x1b[1m--- a\x1b[0m\n\x1b[31m-a\x1b[0m\n\x1b[32m+b\x1b[0m\n c"
+    )
+    assert paint("a.yaml:1:1: b\n    hint: c", ERROR) == (
+        f"{RED}a.yaml:1:1: b\x1b[0m\n\x1b[36m    hint:\x1b[0m c"
+    )

@@ -1,1 +1,1 @@
-"""The commands: a file for each, which parses, calls one core function and prints."""
+"""The commands: each file parses its options, calls one core function and prints the result."""

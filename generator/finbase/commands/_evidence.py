@@ -41,7 +41,7 @@ class Evidence:
     plans: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
-    def begin(
+    def start(
         cls, project: Path | None, file: BinaryIO, proof: BinaryIO | None, *, given: bool
     ) -> Evidence:
         """Start a report; ``given`` says that the user supplied the plan.

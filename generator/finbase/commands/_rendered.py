@@ -1,4 +1,4 @@
-"""What several commands share: options, and the loading of what is rendered."""
+"""Read the rendered project for a command: print notes and breaches, and exit if it must stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from finbase.console.options import FOUND
-from finbase.console.speech import echo, note
+from finbase.console.speech import DIFF, echo, error, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,14 +23,14 @@ __all__ = [
     "hold_journal",
     "load_rendered",
     "note_difference",
+    "print_breaches",
     "rendered_stack",
-    "tell_breaches",
 ]
 
 
 PENDING = (
-    "note: a render is writing here at this moment, or one was interrupted; "
-    "if so, the next `finbase render` undoes what that one began"
+    "note: a render is running in this project, or one was interrupted; "
+    "the next `finbase render` undoes an interrupted one"
 )
 
 
@@ -43,35 +43,34 @@ def load_rendered(root: Path, names: Sequence[str]) -> Standing:
 
     try:
         standing = read_standing(root, names)
-    except BrokenReleaseError as error:
-        tell_breaches(error.breaches, diffs=True)
-        echo(str(error), err=True)
+    except BrokenReleaseError as broken:
+        print_breaches(broken.breaches, diffs=True)
+        error(str(broken))
         sys.exit(FOUND)
-    for each in standing.notes:
-        note(str(each))
+    for diagnostic in standing.notes:
+        note(str(diagnostic))
     return standing
 
 
 def note_difference(verb: str) -> None:
-    """Say that the files are not what is rendered, and that they are what counts here."""
+    """Warn that the files on disk are not as rendered, and that they are what is ``verb``."""
     note(
         "note: modules/ or environments/ differ from what the YAML and the templates render "
-        f"(see `finbase render --check`); what is {verb} is what lies there"
+        f"(see `finbase render --check`); the files on disk are {verb}"
     )
 
 
 def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:
-    """Give the project's folder and a stack in it; ends with 1 where it is not as rendered."""
+    """Return the project's folder and the stack's; exit with 1 if it is not as rendered."""
     from finbase.project.find import find_project
 
     root = find_project(project)
-    found = load_rendered(root, [environment])
-    if not found.clean:
-        tell_breaches(found.breaches, diffs=False)
-        echo(
-            f"{environment} is not as rendered and released, so nothing is done\n"
-            "    hint: `finbase render --check` shows the difference",
-            err=True,
+    standing = load_rendered(root, [environment])
+    if not standing.clean:
+        print_breaches(standing.breaches, diffs=False)
+        error(
+            f"{environment} differs from what is rendered and released, so nothing was done\n"
+            "    hint: `finbase render --check` shows the difference"
         )
         sys.exit(FOUND)
     return root, root / "environments" / environment
@@ -79,23 +78,23 @@ def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:
 
 @contextmanager
 def hold_journal(root: Path) -> Iterator[Journal]:
-    """Wait for the right to write in the project; what was undone for it is told."""
+    """Wait for the write lock of the project; report what an interrupted render left."""
     from finbase.project import journal
-    from finbase.report import changes
+    from finbase.report.changes import undone
 
-    with journal.hold(root, _wait) as held:
+    with journal.hold(root, _note_wait) as held:
         if held.undone:
-            note(f"note: {changes.undone(held.undone)}")
+            note(f"note: {undone(held.undone)}")
         yield held
 
 
-def _wait(seconds: float) -> None:
-    note(f"another render is at work here; waiting for it, at most {seconds:g} s …")
+def _note_wait(seconds: float) -> None:
+    note(f"another render is running in this project; waiting up to {seconds:g} s …")
 
 
-def tell_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | None = None) -> None:
-    """Print each breach on standard error, and, where it is wanted, the difference to ``file``."""
+def print_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | None = None) -> None:
+    """Print each breach on standard error, and with ``diffs`` its difference to ``file``."""
     for breach in breaches:
         if diffs and breach.diff:
-            echo(breach.diff, nl=False, file=file)
-        echo(f"{breach.what}\n    hint: {breach.fix}", err=True)
+            echo(breach.diff, nl=False, file=file, looks=DIFF)
+        error(f"{breach.what}\n    hint: {breach.fix}")

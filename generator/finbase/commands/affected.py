@@ -16,20 +16,21 @@ __all__ = ["affected"]
 
 @click.command()
 @click.option(
-    "--since", metavar="REV", required=True, help="The commit before: a branch, a tag or an id."
+    "--since", metavar="REV", required=True, help="Compare with this branch, tag or commit."
 )
-@click.option("--until", metavar="REV", help="The commit after; default: the files as they are.")
+@click.option(
+    "--until", metavar="REV", help="Compare up to this commit instead of the files on disk."
+)
 @json_option("the list")
 @click.pass_obj
 def affected(
     project: Path | None, since: str, until: str | None, json_file: BinaryIO | None
 ) -> None:
-    """Name the environments whose plan can change between a commit and now.
+    """List the environments whose plan can change between a commit and now.
 
-    These are the ones whose rendered stack differs, or a module version that it calls, before
-    or after, in a file that Terraform reads; and those that came or went. The rendered files
-    are compared, so render first. Exits 0 whatever is affected. FILE may be `-` for standard
-    output; the text then goes to standard error.
+    An environment is affected if it was added or removed, or if its rendered stack or a module
+    version that it calls differs in a file that Terraform reads. Rendered files are compared, so
+    render first. FILE can be `-` for standard output; the text then goes to standard error.
 
     \b
     Examples:
@@ -37,7 +38,8 @@ def affected(
       finbase affected --since v1 --until v2
       finbase affected --since origin/main --json -
     """
-    from finbase.ci import affected as core
+    from finbase.ci.affected import affected as compare
+    from finbase.ci.affected import is_read
     from finbase.project.find import find_project
     from finbase.project.git import Repository
     from finbase.report import documents
@@ -47,13 +49,11 @@ def affected(
     repository = Repository(root)
     first = repository.commit(since)
     last = None if until is None else repository.commit(until)
-    if last is None:
-        rendered = load_rendered(root, ())
-        if not rendered.clean:
-            note_difference("compared")
-    after = repository.now(core.is_read) if last is None else repository.at(last, core.is_read)
-    found = tuple(core.affected(repository.at(first, core.is_read), after))
-    report = AffectedReport(found, first, last)
+    if last is None and not load_rendered(root, ()).clean:
+        note_difference("compared")
+    after = repository.now(is_read) if last is None else repository.at(last, is_read)
+    changes = tuple(compare(repository.at(first, is_read), after))
+    report = AffectedReport(changes, first, last)
     stream, _ = output_stream(json_file)
     echo(report.text(), file=stream)
     if json_file:

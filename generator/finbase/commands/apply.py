@@ -12,32 +12,32 @@ from pathlib import Path
 import click
 
 from finbase.commands._rendered import rendered_stack
-from finbase.console import completion as names
-from finbase.console.options import FOUND
-from finbase.console.speech import echo, note, progress, say, terminal_width
+from finbase.console import completion
+from finbase.console.options import FOUND, accept_data_loss_option
+from finbase.console.speech import echo, error, note, progress, say, terminal_width
 
 __all__ = ["apply"]
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
 @click.argument(
     "plan_file",
     metavar="[PLAN]",
     required=False,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
 )
-@click.option("--accept-data-loss", is_flag=True, help="Apply even where something is lost.")
+@accept_data_loss_option
 @click.pass_obj
 def apply(
     project: Path | None, environment: str, plan_file: Path | None, accept_data_loss: bool
 ) -> None:
-    """Check the saved PLAN of ENV, and apply that very plan.
+    """Check the saved PLAN of ENV, and apply exactly this plan.
 
-    PLAN is what `finbase plan` saved; default: ENV.tfplan in the project. It has to be of ENV as
-    it lies there, file by file, and on its own state. Nothing is applied, and 1 is the exit
-    code, where a failure of the catalogue is in the plan, or where a database, a key, a secret
-    or the like would be replaced or destroyed.
+    PLAN is the file that `finbase plan` saved; default: ENV.tfplan in the project. It must match
+    the stack on disk, file by file, and the state of ENV. Nothing is applied, and the exit code is
+    1, if the plan contains a failure of the catalogue, or if it would replace or destroy a
+    database, a key, a secret or other data.
 
     \b
     Examples:
@@ -45,30 +45,30 @@ def apply(
       finbase apply production change-4711.tfplan
     """
     from finbase.errors import FinbaseError
-    from finbase.plan import saved as saved_plan
+    from finbase.plan.saved import verify
 
     root, stack = rendered_stack(project, environment)
     saved = plan_file or root / f"{environment}.tfplan"
     if not saved.is_file():
-        raise FinbaseError(f"there is no {saved}", f"run `finbase plan {environment}` first")
+        raise FinbaseError(f"{saved} does not exist", f"run `finbase plan {environment}` first")
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
-        # Whoever plans again meanwhile puts another plan in its place: this one is judged.
+        # Another `finbase plan` may replace the file meanwhile: check and apply the same copy.
         plan = Path(shutil.copy(saved, scratch))
-        saved_plan.verify(plan, stack, saved)
+        verify(plan, stack, saved)
         _apply(plan, environment, root, stack, accept_data_loss=accept_data_loss)
         note(f"applied: {saved}")
-        _put_away(plan, saved)
+        _delete_applied(plan, saved)
 
 
-def _put_away(plan: Path, saved: Path) -> None:
-    """Delete what has been applied, and cannot be again; where that fails, all is still well."""
+def _delete_applied(plan: Path, saved: Path) -> None:
+    """Delete the saved plan, which cannot be applied again; a failure is only noted."""
     try:
         if filecmp.cmp(plan, saved, shallow=False):
             saved.unlink()
     except FileNotFoundError:
-        pass  # Whoever deleted it meanwhile wanted the same.
+        pass  # Somebody else has deleted it.
     except OSError as error:
-        note(f"note: {saved} has been applied, and could not be deleted: {error.strerror}")
+        note(f"note: {saved} was applied but could not be deleted: {error.strerror}")
 
 
 def _apply(
@@ -84,26 +84,24 @@ def _apply(
     terraform = find_terraform()
     with progress() as watch:
         watch(environment, f"{terraform.command} show")
-        shown = account.show(terraform, stack, plan)
+        plan_json = account.show(terraform, stack, plan)
         watch(environment, "features")
-        verdict = compliance.run(shown, root / "features", environment=environment)
+        verdict = compliance.run(plan_json, root / "features", environment=environment)
         watch(environment, "")
     if not verdict.passed:
         echo(terminal.text(verdict, colour=False, width=terminal_width()), err=True)
-        echo(
-            "a failure of the catalogue is in the plan, so nothing is applied\n"
-            f"    hint: mend {environment}.yaml or the templates, render, and plan again",
-            err=True,
+        error(
+            "the plan contains a failure of the catalogue, so nothing was applied\n"
+            f"    hint: fix {environment}.yaml or the templates, render, and plan again"
         )
         sys.exit(FOUND)
-    summary = summarise(json.loads(shown))
+    summary = summarise(json.loads(plan_json))
     say(PlanReport(environment, summary).text())
     if summary.losses and not accept_data_loss:
         lost = "\n".join(f"  {step.address}: {step.loses}" for step in summary.losses)
-        echo(
-            f"something would be lost, so nothing is applied:\n{lost}\n"
-            "    hint: where that is meant, apply with --accept-data-loss",
-            err=True,
+        error(
+            f"data would be lost, so nothing was applied:\n{lost}\n"
+            "    hint: if this is intended, apply with --accept-data-loss"
         )
         sys.exit(FOUND)
     with progress(lines=True) as watch:

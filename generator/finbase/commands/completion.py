@@ -1,4 +1,4 @@
-"""``finbase completion``, and what bash needs beyond click."""
+"""``finbase completion``, and a fix of click's completion for bash."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ complete -o nosort -F _finbase_completion finbase
 
 
 class Bash(BashComplete):
-    """Completion for bash 4.4 or newer, of words in which bash sees several, too.
+    """Completion for bash 4.4 or newer that also completes words with ``@`` or ``=``.
 
-    For bash ``database@1.0.0`` is two words, and only the last is completed; click would take it
-    for a word of its own.
+    Bash splits ``database@1.0.0`` into two words and completes only the last one; click would treat
+    it as a separate argument.
     """
 
     def source(self) -> str:
-        """Write the script; unlike click's, it does not ask for bash to be installed here."""
+        """Return the script; unlike click, do not require bash on this machine."""
         return _BASH
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Read the line up to the cursor."""
+        """Return the words before the cursor, and the incomplete one."""
         line = os.environ["COMP_LINE"].encode()[: int(os.environ["COMP_POINT"])].decode()
         words = shell_completion.split_arg_string(line)[1:]
         if not line or line[-1].isspace():
@@ -52,16 +52,16 @@ class Bash(BashComplete):
         return words[:-1], words[-1] if words else ""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """Complete the whole word, and leave out of each answer what bash has already."""
+        """Complete the whole word, and strip the prefix that bash keeps from each answer."""
         breaks = os.environ.get("COMP_WORDBREAKS", "")
-        found = super().get_completions(args, incomplete)
+        items = super().get_completions(args, incomplete)
         _, equals, value = incomplete.partition("=")
         word = value if equals and incomplete.startswith("--") else incomplete
-        # Readline begins a new word after each of these, but keeps an @ at its head.
-        known = max([0, *(word.rfind(sign) + (sign != "@") for sign in breaks)])
-        for item in found:
-            item.value = item.value[known:]
-        return found
+        # Readline starts a new word after each of these signs, but keeps an @ as its first letter.
+        start = max([0, *(word.rfind(sign) + (sign != "@") for sign in breaks)])
+        for item in items:
+            item.value = item.value[start:]
+        return items
 
 
 shell_completion.add_completion_class(Bash)
@@ -71,10 +71,10 @@ shell_completion.add_completion_class(Bash)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes commands, options and the names of the project.
+    """Print the script that completes commands, options and names of the project.
 
-    Put the matching line into the start-up file of your shell, or save the script where it looks
-    for completions. Bash has to be 4.4 or newer.
+    Add the line for your shell to its start-up file, or save the script in its folder for
+    completions. Bash must be version 4.4 or newer.
 
     \b
     Examples:
@@ -85,6 +85,8 @@ def completion(ctx: click.Context, shell: str) -> None:
       eval "$(finbase completion zsh)"                                 # in ~/.zshrc
       finbase completion fish > ~/.config/fish/completions/finbase.fish
     """
-    found = shell_completion.get_completion_class(shell)
-    assert found is not None  # noqa: S101
-    click.echo(found(ctx.find_root().command, {}, "finbase", "_FINBASE_COMPLETE").source())
+    completion_class = shell_completion.get_completion_class(shell)
+    assert completion_class is not None  # noqa: S101
+    click.echo(
+        completion_class(ctx.find_root().command, {}, "finbase", "_FINBASE_COMPLETE").source()
+    )

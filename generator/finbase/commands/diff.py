@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import echo, output_stream
 
@@ -16,17 +16,16 @@ __all__ = ["diff"]
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=names.environments)
-@click.argument("other", metavar="OTHER", shell_complete=names.environments)
+@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@click.argument("other", metavar="OTHER", shell_complete=completion.environments)
 @json_option("the differences")
 @click.pass_obj
 def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO | None) -> None:
     """Show how two environments differ, value by value and version by version.
 
-    What holds is compared, not what is written: a value that one file gives and the other
-    leaves to an equal default does not differ. Exits 0 where the two are equal but for the
-    name, and 1 where they are not. FILE may be `-` for standard output; the text then goes to
-    standard error.
+    The effective values are compared: a value in one file equals the same default in the other.
+    Exits with 1 if the environments differ in more than the name. FILE can be `-` for standard
+    output; the text then goes to standard error.
 
     \b
     Examples:

@@ -9,20 +9,22 @@ from typing import BinaryIO
 import click
 
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import echo, is_quiet, output_stream
+from finbase.console.speech import FAIL, PASS, WARN, Looks, echo, is_quiet, output_stream
 
 __all__ = ["doctor"]
 
+_STATES: Looks = {r"^ok\b": PASS, r"^missing\b": WARN, r"^WRONG\b": FAIL}
+
 
 @click.command()
-@json_option("what was found")
+@json_option("the findings")
 @click.pass_obj
 def doctor(project: Path | None, json_file: BinaryIO | None) -> None:
-    """Say what finbase needs, what of it is there, and the command that brings the rest.
+    """Check what finbase needs on this machine and in the project, and print how to fix problems.
 
-    Looks at Terraform and its provider, Python and its libraries, git, PostgreSQL, the local
-    AWS, the cache, and at the project. What only some commands need may be missing; exits 1
-    where something has to be mended. Nothing is written.
+    Checks Python and its libraries, Terraform and its provider, git, PostgreSQL, the local AWS, the
+    cache and the project. `missing` marks what only some commands need. Exits with 1 if anything is
+    `WRONG`. Writes no files, except with --json.
 
     \b
     Examples:
@@ -36,9 +38,9 @@ def doctor(project: Path | None, json_file: BinaryIO | None) -> None:
 
     findings = tuple(examine(project))
     stream, _ = output_stream(json_file)
-    told = [each for each in findings if each.state != "fine" or not is_quiet()]
-    if told:
-        echo(DoctorReport(told).text(), file=stream)
+    shown = [finding for finding in findings if finding.state != "fine" or not is_quiet()]
+    if shown:
+        echo(DoctorReport(shown).text(), file=stream, looks=_STATES)
     if json_file:
         json_file.write(documents.render(DoctorReport(findings)))
     if any(finding.state == "wrong" for finding in findings):

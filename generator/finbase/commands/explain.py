@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.speech import terminal_width
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ __all__ = ["explain", "load_catalogue"]
 
 
 @click.command()
-@click.argument("code", metavar="CODE|INPUT", shell_complete=names.codes)
+@click.argument("code", metavar="CODE|INPUT", shell_complete=completion.codes)
 @click.pass_obj
 def explain(project: Path | None, code: str) -> None:
-    """Tell what a code or an input demands, why, where that can be read, and an example.
+    """Explain a rule, a failure or an input: the requirement, the reason, sources and an example.
 
-    A code can also be the id of a failure, as `finbase check` prints it.
+    CODE is the code of a message, such as FB207, or the id of a failure that `finbase check`
+    printed, such as F01.
 
     \b
     Examples:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.options import OutputFile
 from finbase.console.speech import progress
 
@@ -18,14 +18,14 @@ __all__ = ["graph"]
 
 
 @click.command()
-@click.argument("environment", metavar="[ENV]", default="", shell_complete=names.environments)
+@click.argument("environment", metavar="[ENV]", default="", shell_complete=completion.environments)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["mermaid", "svg"]),
     default="mermaid",
     show_default=True,
-    help="Mermaid for Markdown documents, or SVG.",
+    help="Write Mermaid for Markdown documents, or SVG.",
 )
 @click.option(
     "--of",
@@ -33,7 +33,7 @@ __all__ = ["graph"]
     type=click.Choice(["modules", "network", "flows"]),
     default="modules",
     show_default=True,
-    help="What modules share; zones, subnets, gateways and routes; or every allowed flow.",
+    help="Draw the wiring of modules, the zones and routes, or every allowed flow.",
 )
 @click.option(
     "--plan",
@@ -47,7 +47,7 @@ __all__ = ["graph"]
     metavar="FILE",
     type=OutputFile(),
     default="-",
-    help="Write there instead of to standard output.",
+    help="Write to FILE instead of standard output.",
 )
 @click.pass_obj
 def graph(
@@ -58,7 +58,7 @@ def graph(
     plan_file: Path | None,
     output: BinaryIO,
 ) -> None:
-    """Draw the stack of an environment from its plan, made with no AWS account and no network.
+    """Draw the stack of an environment from its plan, made offline without an AWS account.
 
     \b
     Examples:
@@ -74,7 +74,7 @@ def graph(
     from finbase.report.drawing.mermaid import mermaid
 
     if bool(environment) == bool(plan_file):
-        raise click.UsageError("name one environment, or a plan with --plan")
+        raise click.UsageError("name either one environment, or a plan with --plan")
     root = find_project(project)
     data = plan_file.read_bytes() if plan_file else _plan(root, environment)
     plan = read_shape(data, str(plan_file or environment))

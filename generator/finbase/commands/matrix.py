@@ -23,30 +23,30 @@ __all__ = ["matrix"]
     "--affected-since",
     "since",
     metavar="REV",
-    help="Only environments whose verdict can have changed since this commit.",
+    help="Include only environments whose verdict can differ from this commit's.",
 )
 @click.option(
     "--shards",
     "most",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Distribute them over so many jobs; default: one for each.",
+    help="Distribute them over at most N jobs; default: one job each.",
 )
 @click.option(
     "--shard",
     "number",
     metavar="I",
     type=click.IntRange(min=1),
-    help="Print the names of this shard instead, in one line.",
+    help="Print only the names of shard I, on one line.",
 )
 @click.pass_obj
 def matrix(project: Path | None, since: str | None, most: int | None, number: int | None) -> None:
-    """Distribute environments over CI jobs of about the same cost, as JSON in one line.
+    """Distribute environments over CI jobs of about the same cost, as one line of JSON.
 
-    It is what GitHub takes as `strategy.matrix`: `include` has an entry for each shard, with its
-    number as `shard` and its names as `environments`. It is empty where nothing is affected, and
-    GitHub refuses a matrix of nothing: let the job depend on `include[0]`. With --shard, a job
-    asks for its own share, and gets an empty line where there is none.
+    The JSON is a `strategy.matrix` for GitHub: `include` has an entry per shard, with its number as
+    `shard` and its names as `environments`. It is empty if no environment is affected; GitHub
+    refuses an empty matrix, so make the job depend on `include[0]`. With --shard, the output is the
+    names of one shard, or an empty line.
 
     \b
     Examples:
@@ -60,29 +60,28 @@ def matrix(project: Path | None, since: str | None, most: int | None, number: in
     from finbase.project.find import find_project
 
     if number and not most:
-        raise click.UsageError("--shard is one of several, so it needs --shards")
+        raise click.UsageError("--shard requires --shards")
     if number and most and number > most:
-        raise click.UsageError(f"--shard {number} is none of {most} shards")
+        raise click.UsageError(f"--shard {number} is larger than --shards {most}")
     root = find_project(project)
     loaded: Iterable[Environment] = load_environments(root, Registry(root), ())
     if since:
-        wanted = _affected(root, since)
-        loaded = [each for each in loaded if wanted is None or each.name in wanted]
-    found = shards({each.name: cost(each, root) for each in loaded}, most)
+        names = _affected(root, since)
+        loaded = [e for e in loaded if names is None or e.name in names]
+    split = shards({e.name: cost(e, root) for e in loaded}, most)
     if number:
-        mine = found[number - 1].environments if number <= len(found) else ()
-        echo(" ".join(mine))
+        echo(" ".join(split[number - 1].environments) if number <= len(split) else "")
         return
     entries = [
         {"shard": shard.number, "environments": " ".join(shard.environments), "cost": shard.cost}
-        for shard in found
+        for shard in split
     ]
     echo(json.dumps({"include": entries}))
 
 
 def _affected(root: Path, since: str) -> set[str] | None:
-    """Name the environments that a change can reach; None where it reaches them all."""
-    from finbase.ci import affected as core
+    """Return the affected environments, or None if what judges them all has changed."""
+    from finbase.ci.affected import affected, is_read
     from finbase.ci.shards import JUDGED_BY
     from finbase.project.git import Repository
 
@@ -90,5 +89,5 @@ def _affected(root: Path, since: str) -> set[str] | None:
     commit = repository.commit(since)
     if repository.differs(commit, JUDGED_BY):
         return None
-    before, now = repository.at(commit, core.is_read), repository.now(core.is_read)
-    return {each.environment for each in core.affected(before, now)}
+    before, now = repository.at(commit, is_read), repository.now(is_read)
+    return {change.environment for change in affected(before, now)}

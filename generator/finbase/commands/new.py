@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.speech import say
 
 __all__ = ["new"]
@@ -14,7 +14,7 @@ __all__ = ["new"]
 
 @click.group()
 def new() -> None:
-    """Begin a module, an environment or a pipeline; nothing that is there is written over.
+    """Create a module, an environment or a pipeline; existing files are never overwritten.
 
     \b
     Examples:
@@ -28,7 +28,7 @@ def new() -> None:
 @click.argument("name", metavar="NAME")
 @click.pass_obj
 def module(project: Path | None, name: str) -> None:
-    """Write templates/modules/NAME/, the draft of a module that renders at once.
+    """Create templates/modules/NAME/, the draft of a module that can be rendered at once.
 
     \b
     Examples:
@@ -41,10 +41,10 @@ def module(project: Path | None, name: str) -> None:
     for path in new_module(root, name):
         say(f"written: {path.relative_to(root).as_posix()}")
     say(
-        "Its comments tell what goes where. Then:\n"
-        f"  finbase render writes modules/{name}/1.0.0/;\n"
-        f"  `{name}: {{version: 1.0.0}}` under `modules:` puts it into an environment;\n"
-        f"  finbase release makes the draft a version that never changes."
+        "Its comments explain each part. Next:\n"
+        f"  `finbase render` writes modules/{name}/1.0.0/;\n"
+        f"  `{name}: {{version: 1.0.0}}` under `modules:` adds it to an environment;\n"
+        f"  `finbase release` turns the draft into a version that never changes."
     )
 
 
@@ -54,15 +54,15 @@ def module(project: Path | None, name: str) -> None:
     "--from",
     "origin",
     metavar="ENV",
-    shell_complete=names.environments,
-    help="Environment to copy; default: the first by name, or one made of the contracts.",
+    shell_complete=completion.environments,
+    help="Copy ENV; default: the first by name, or the examples of the contracts.",
 )
 @click.pass_obj
 def environment(project: Path | None, name: str, origin: str | None) -> None:
-    """Write environments/NAME.yaml, as a copy of another environment.
+    """Create environments/NAME.yaml as a copy of another environment.
 
-    Comments and layout stay; the old name is replaced where the file names itself, and in the
-    state's bucket. What is to be edited is listed.
+    Comments and layout are kept. The old name is replaced in `name` and in the state's bucket. The
+    values that must be edited are listed.
 
     \b
     Examples:
@@ -76,20 +76,20 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
     root = find_project(project)
     made = new_environment(root, Registry(root), name, origin)
     path = made.path.relative_to(root).as_posix()
-    source = f"environments/{made.origin}.yaml" if made.origin else "the contracts' examples"
-    say(f"written: {path}, from {source}. Look at:")
-    for each in made.to_edit:
-        say(f"  {path}:{each.line}: {each.name}: {each.why}")
-    say(f"Then: finbase render {name}")
+    source = f"environments/{made.origin}.yaml" if made.origin else "the examples of the contracts"
+    say(f"written: {path}, from {source}. Edit:")
+    for value in made.to_edit:
+        say(f"  {path}:{value.line}: {value.name}: {value.why}")
+    say(f"Next: finbase render {name}")
 
 
 @new.command()
 @click.argument("system", metavar="github|gitlab", type=click.Choice(["github", "gitlab"]))
 @click.pass_obj
 def pipeline(project: Path | None, system: str) -> None:
-    """Write a pipeline for GitHub Actions or GitLab: render, check, plan, apply on approval.
+    """Create a pipeline for GitHub Actions or GitLab: render, check, plan, apply on approval.
 
-    It is written where the CI looks for it; its comments tell what has to be set up there.
+    It is written to the path that the CI reads. Its comments explain what to set up there.
 
     \b
     Examples:
@@ -101,4 +101,4 @@ def pipeline(project: Path | None, system: str) -> None:
 
     root = find_project(project)
     path = new_pipeline(root, system).relative_to(root).as_posix()
-    say(f"written: {path}. Its first comment tells what has to be set up.")
+    say(f"written: {path}. Its first comment explains what to set up.")

@@ -8,25 +8,29 @@ from typing import BinaryIO
 
 import click
 
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import echo, output_stream, say
+from finbase.console.speech import PASS, WARN, echo, output_stream, say
 
 __all__ = ["outdated"]
 
+_NEWEST = {r"\d+\.\d+\.\d+(?=  +environments/\S+$)": WARN}
+
 
 @click.command()
-@click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=names.environments)
+@click.argument(
+    "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
+)
 @json_option("the list")
 @click.pass_obj
 def outdated(
     project: Path | None, environments: tuple[str, ...], json_file: BinaryIO | None
 ) -> None:
-    """List the module versions that environments pin and that newer releases have followed.
+    """List the pinned module versions that have newer releases.
 
-    `compatible` is the newest release of the same major version, `newest` the newest of all.
-    Exits 0 where nothing is outdated, and 1 where something is, as such commands do elsewhere.
-    FILE may be `-` for standard output; the table then goes to standard error.
+    `compatible` is the newest release of the same major version, `newest` the newest of all. Exits
+    with 1 if a pin is outdated. FILE can be `-` for standard output; the table then goes to
+    standard error.
 
     \b
     Examples:
@@ -39,18 +43,18 @@ def outdated(
     from finbase.project.find import find_project
     from finbase.report import documents
     from finbase.report.outdated import OutdatedReport
-    from finbase.upgrade import pins as core
+    from finbase.upgrade.pins import outdated as find_outdated
 
     root = find_project(project)
     registry = Registry(root)
-    found = tuple(core.outdated(load_environments(root, registry, environments), registry))
-    report = OutdatedReport(found)
+    pins = tuple(find_outdated(load_environments(root, registry, environments), registry))
+    report = OutdatedReport(pins)
     stream, _ = output_stream(json_file)
-    if found:
-        echo(report.text(), file=stream)
+    if pins:
+        echo(report.text(), file=stream, looks=_NEWEST)
     else:
-        say("nothing is outdated", file=stream)
+        say("every pin is the newest release", file=stream, looks={r".+": PASS})
     if json_file:
         json_file.write(documents.render(report))
-    if found:
+    if pins:
         sys.exit(FOUND)

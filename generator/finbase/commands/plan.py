@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 
 from finbase.commands._rendered import rendered_stack
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import echo, note, output_stream, progress
 
@@ -18,24 +18,24 @@ __all__ = ["plan"]
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
 @click.option(
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where the plan is saved; default: ENV.tfplan in the project.",
+    help="Save the plan to FILE; default: ENV.tfplan in the project.",
 )
 @json_option("the summary")
 @click.pass_obj
 def plan(
     project: Path | None, environment: str, out: Path | None, json_file: BinaryIO | None
 ) -> None:
-    """Plan ENV on its real account and backend, save the plan, and sum it up by module.
+    """Plan ENV on its AWS account and backend, save the plan, and summarise it by module.
 
-    Terraform runs in environments/ENV with the credentials of this shell. The summary, on
-    standard output, is Markdown for a review; what Terraform says goes to standard error. Exits
-    1 where something would be lost, or where the stack is not as rendered. FILE of --json may
-    be `-` for standard output; the summary then goes to standard error.
+    Terraform runs in environments/ENV with the credentials of this shell. The summary on standard
+    output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1 if
+    data would be lost, or if the stack is not as rendered. FILE of --json can be `-` for standard
+    output; the summary then goes to standard error.
 
     \b
     Examples:
@@ -61,6 +61,6 @@ def plan(
     echo(report.text(), file=stream)
     if json_file:
         json_file.write(documents.render(report))
-    note(f"saved: {saved}; apply it with finbase apply {environment} {saved}")
+    note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
     if summary.losses:
         sys.exit(FOUND)

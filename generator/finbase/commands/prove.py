@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.options import FOUND, jobs_option, json_option
 from finbase.console.speech import echo, output_stream, progress, say
 
@@ -16,14 +16,14 @@ __all__ = ["prove"]
 
 
 @click.command()
-@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=names.failures)
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=completion.failures)
 @json_option("the matrix")
 @click.option(
     "--environment",
     metavar="ENV",
     default="",
-    shell_complete=names.environments,
-    help="Put them into the stack of ENV, at the versions that it pins.",
+    shell_complete=completion.environments,
+    help="Change the stack of ENV, at the versions that it pins.",
 )
 @jobs_option
 @click.pass_obj
@@ -34,11 +34,11 @@ def prove(
     json_file: BinaryIO | None,
     jobs: int,
 ) -> None:
-    """Put each failure back, one at a time, and see it caught by its own scenarios.
+    """Put each failure back, one at a time, and prove that its own scenarios detect it.
 
-    ID is a failure (F04a) or a mutation of features/mutations.yaml; without one all are put
-    back, into a scratch copy of the rendered tree. Exits 1 where a mutation is missed, or falls
-    to an id that has nothing to do with it.
+    ID is a failure (F04a) or a mutation of features/mutations.yaml; default: all. The changes are
+    made in a copy of the rendered files. Exits with 1 if a mutation is not detected, or if it fails
+    scenarios of an unrelated failure.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def prove(
         mutations = select(root, ids, environment)
     except KeyError as error:
         raise FinbaseError(
-            f"no failure and no mutation is called {', '.join(error.args)}",
+            f"no such failure or mutation: {', '.join(error.args)}",
             "features/failures.yaml and features/mutations.yaml list them",
         ) from None
     stream, colour = output_stream(json_file)
@@ -67,8 +67,8 @@ def prove(
         outcomes = run(root, mutations, jobs=jobs, progress=watch)
     report = MatrixReport(outcomes, colour)
     proved = all(outcome.proved for outcome in outcomes)
-    tell = say if proved else echo
-    tell(report.text(), file=stream, color=colour)
+    show = say if proved else echo
+    show(report.text(), file=stream, color=colour)
     if json_file:
         json_file.write(documents.render(report))
     if not proved:

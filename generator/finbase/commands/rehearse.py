@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from finbase.commands._rendered import load_rendered, note_difference
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import echo, output_stream, progress, say, terminal_width
 
@@ -19,22 +19,22 @@ _SHARE = click.IntRange(1, 99)
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=names.environments)
+@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
 @json_option("the steps, drifts and problems")
-@click.option("--keep", is_flag=True, help="Leave the scratch folder, and say where it is.")
+@click.option("--keep", is_flag=True, help="Keep the scratch folder, and print its path.")
 @click.option(
     "--cut-apply",
     metavar="PERCENT",
     type=_SHARE,
     multiple=True,
-    help="Kill Terraform after that share of the resources, and go on; may be repeated.",
+    help="Kill Terraform after this share of the resources, then resume; repeatable.",
 )
 @click.option(
     "--cut-destroy",
     metavar="PERCENT",
     type=_SHARE,
     multiple=True,
-    help="Likewise, in the destroy.",
+    help="Do the same during the destroy; repeatable.",
 )
 @click.pass_obj
 def rehearse(
@@ -45,12 +45,11 @@ def rehearse(
     cut_apply: tuple[int, ...],
     cut_destroy: tuple[int, ...],
 ) -> None:
-    """Apply ENV to a local AWS, rotate its password twice, and destroy it again.
+    """Apply ENV to a local AWS, rotate its password twice, and destroy it.
 
-    Real Terraform, the real provider, the stack's own function and a real PostgreSQL, on this
-    machine alone: no account, no network. Both plans in between must find nothing to do, no
-    password may be in any file, and nothing may be left. Takes minutes, most of it waiting.
-    Exits 1 where something is wrong.
+    Runs Terraform, the AWS provider, the stack's own function and a PostgreSQL on this machine,
+    without an account or a network. Exits with 1 if a plan in between finds changes, if a password
+    is in a file, if a resource remains, or if a step fails. Takes minutes, mostly waiting.
 
     \b
     Examples:
@@ -61,26 +60,26 @@ def rehearse(
     from finbase.errors import FinbaseError
     from finbase.project.find import find_project
     from finbase.rehearsal.rehearse import Cuts
-    from finbase.rehearsal.rehearse import rehearse as hold
+    from finbase.rehearsal.rehearse import rehearse as run
     from finbase.rehearsal.scratch import scratch_folder
     from finbase.report import documents
     from finbase.report.rehearsal import RehearsalReport
     from finbase.terraform.program import find_terraform
 
     root = find_project(project)
-    found = load_rendered(root, [environment])
-    if not found.clean:
+    standing = load_rendered(root, [environment])
+    if not standing.clean:
         note_difference("rehearsed")
-    [loaded] = found.environments
+    [loaded] = standing.environments
     if not (root / "environments" / environment).is_dir():
         raise FinbaseError(
-            f"{environment} is not rendered, so there is nothing to rehearse",
+            f"{environment} is not rendered yet",
             f"run `finbase render {environment}`",
         )
     terraform = find_terraform()
     with progress() as watch, scratch_folder(keep=keep) as scratch:
         try:
-            result = hold(
+            result = run(
                 root,
                 environment,
                 account_id=loaded.account_id,
@@ -91,12 +90,12 @@ def rehearse(
                 cuts=Cuts(_shares(cut_apply), _shares(cut_destroy)),
             )
         finally:
-            if keep:  # Asked for, so told when quiet, too.
+            if keep:  # The user asked for it, so print it with --quiet, too.
                 echo(f"kept: {scratch}", err=True)
     stream, _ = output_stream(json_file)
     report = RehearsalReport(result, terminal_width())
-    tell = say if result.passed else echo
-    tell(report.text(), file=stream)
+    show = say if result.passed else echo
+    show(report.text(), file=stream)
     if json_file:
         json_file.write(documents.render(report))
     if not result.passed:

@@ -10,21 +10,31 @@ from typing import BinaryIO
 import click
 
 from finbase.commands._rendered import PENDING, hold_journal
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import echo, note, output_stream, say
+from finbase.console.speech import echo, error, note, output_stream, say
 
 __all__ = ["release"]
 
 
 @click.command()
-@click.argument("module", metavar="MODULE", shell_complete=names.modules)
+@click.argument("module", metavar="MODULE", shell_complete=completion.modules)
 @click.argument("level", type=click.Choice(["patch", "minor", "major"]))
-@click.option("-m", "--message", "why", required=True, help="Why: a sentence for the changelog.")
 @click.option(
-    "--note", "notes", metavar="TEXT", multiple=True, help="What upgraders have to do; repeatable."
+    "-m",
+    "--message",
+    "why",
+    required=True,
+    help="Explain the change in one sentence for the changelog.",
 )
-@click.option("--dry-run", is_flag=True, help="Tell what the release would be; write nothing.")
+@click.option(
+    "--note",
+    "notes",
+    metavar="TEXT",
+    multiple=True,
+    help="Tell users what to do when they upgrade; repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the release; write nothing.")
 @json_option("the release and its reasons")
 @click.pass_obj
 def release(
@@ -36,11 +46,10 @@ def release(
     dry_run: bool,
     json_file: BinaryIO | None,
 ) -> None:
-    """Release what the templates of MODULE render now, as its next version.
+    """Release the templates of MODULE as its next version.
 
-    The version before and the new one are compared as they are shipped. A LEVEL that is too
-    small for what changed is refused, with every reason, and exits 1. A module that was never
-    released gets the version that its contract says.
+    The rendered files are compared with the last release. Exits with 1 if LEVEL is too small for a
+    change, with all reasons. The first release of a module gets the version in its contract.
 
     \b
     Examples:
@@ -62,7 +71,7 @@ def release(
     root = find_project(project)
     for text in (why, *notes):
         if wrong := fault(text):
-            raise click.UsageError(f"a message or note is one line of text, but {wrong}")
+            raise click.UsageError(f"write a message or note as one line of text: {wrong}")
     day = today()
     with nullcontext() if dry_run else hold_journal(root) as journal:
         if dry_run and is_pending(root):
@@ -74,7 +83,7 @@ def release(
             json_file.write(documents.render(report))
         if prepared.refused:
             echo(report.reasons(), nl=False, file=stream)
-            echo(report.refusal(), err=True)
+            error(report.refusal())
             sys.exit(FOUND)
         say(report.reasons(), nl=False, file=stream)
         if journal:

@@ -8,24 +8,32 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
-from finbase.commands._rendered import PENDING, hold_journal, load_rendered, tell_breaches
-from finbase.console import completion as names
+from finbase.commands._rendered import PENDING, hold_journal, load_rendered, print_breaches
+from finbase.console import completion
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import echo, note, output_stream, say
+from finbase.console.speech import DIFF, PASS, echo, error, note, output_stream, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["render"]
 
+_PASSED = {r".+": PASS}
+
 
 @click.command()
-@click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=names.environments)
-@click.option("--check", is_flag=True, help="Write nothing; print the difference and exit 1.")
-@click.option(
-    "--force", is_flag=True, help="Write over and delete files there that finbase did not render."
+@click.argument(
+    "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
 )
-@json_option("what was written, or would be,")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing; print the difference and exit with 1 if there is one.",
+)
+@click.option(
+    "--force", is_flag=True, help="Overwrite and delete files that finbase did not render."
+)
+@json_option("the changes")
 @click.pass_obj
 def render(
     project: Path | None,
@@ -36,9 +44,9 @@ def render(
 ) -> None:
     """Write modules/ and environments/ENV/ from templates/ and environments/ENV.yaml.
 
-    Without ENV all environments are rendered, and a stack whose YAML file is gone is removed.
-    Only what differs is written: all of it, or nothing where anything fails. FILE may be `-` for
-    standard output; the rest then goes to standard error.
+    Without ENV, every environment is rendered, and stacks without a YAML file are removed. Only
+    files that differ are written, and none if anything fails. FILE can be `-` for standard output;
+    all other output then goes to standard error.
 
     \b
     Examples:
@@ -64,23 +72,23 @@ def _compare(
     from finbase.report import documents
     from finbase.report.changes import ChangesReport
 
-    found = load_rendered(root, environments)
+    standing = load_rendered(root, environments)
     if journal.is_pending(root):
         note(PENDING)
-    echo(tree.diff(found.changes), nl=False, file=stream)
-    tell_breaches((b for b in found.breaches if not b.restored_by), diffs=True, file=stream)
-    tell_breaches((b for b in found.breaches if b.restored_by), diffs=False)
-    unchanged = found.clean
-    outcome = "all as rendered" if unchanged else "not as rendered"
-    if not unchanged and not found.breaches:
+    echo(tree.diff(standing.changes), nl=False, file=stream, looks=DIFF)
+    print_breaches((b for b in standing.breaches if not b.restored_by), diffs=True, file=stream)
+    print_breaches((b for b in standing.breaches if b.restored_by), diffs=False)
+    unchanged = standing.clean
+    outcome = "all files are as rendered" if unchanged else "not as rendered"
+    if not unchanged and not standing.breaches:
         outcome += ": run `finbase render`"
-    report = ChangesReport(found.environments, found.changes, outcome, found.breaches)
+    report = ChangesReport(standing.environments, standing.changes, outcome, standing.breaches)
     if json_file:
         json_file.write(documents.render(report))
     if unchanged:
-        say(report.text(), file=stream)
+        say(report.text(), file=stream, looks=_PASSED)
         return
-    echo(report.text(), err=True)
+    error(report.text())
     sys.exit(FOUND)
 
 
@@ -96,25 +104,25 @@ def _write(
     from finbase.report import changes, documents
 
     restores = {"render", "force"} if force else {"render"}
-    with hold_journal(root) as held:
-        found = load_rendered(root, environments)
-        lasting = [b for b in found.breaches if b.restored_by not in restores]
-        if not lasting:
-            tree.write(found.changes, held, force=force)
-    outcome = "nothing to do" if found.changes.clean else "written"
-    if lasting:
+    with hold_journal(root) as journal:
+        standing = load_rendered(root, environments)
+        unrestored = [b for b in standing.breaches if b.restored_by not in restores]
+        if not unrestored:
+            tree.write(standing.changes, journal, force=force)
+    outcome = "nothing to do" if standing.changes.clean else "written"
+    if unrestored:
         outcome = "nothing was written"
     report = changes.ChangesReport(
-        found.environments, found.changes, outcome, lasting, written=not lasting
+        standing.environments, standing.changes, outcome, unrestored, written=not unrestored
     )
     if json_file:
         json_file.write(documents.render(report))
-    if lasting:
-        tell_breaches(lasting, diffs=True, file=stream)
-        echo(report.text(), err=True)
+    if unrestored:
+        print_breaches(unrestored, diffs=True, file=stream)
+        error(report.text())
         sys.exit(FOUND)
-    for stack, kept in found.changes.abandoned.items():
-        note(f"note: {changes.abandoned(stack, kept)}")
-    for folder, counts in changes.by_folder(found.changes).items():
+    for stack, remaining in standing.changes.abandoned.items():
+        note(f"note: {changes.abandoned(stack, remaining)}")
+    for folder, counts in changes.by_folder(standing.changes).items():
         say(f"  {folder}: {counts}", file=stream)
     say(report.text(), file=stream)

@@ -17,7 +17,7 @@ __all__ = ["rules"]
 @json_option("the list")
 @click.pass_obj
 def rules(project: Path | None, json_file: BinaryIO | None) -> None:
-    """List every rule, bound and note with its code, and what it is about.
+    """List every rule, limit and note for environment files, with its code.
 
     \b
     Examples:

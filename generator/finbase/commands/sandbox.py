@@ -8,30 +8,30 @@ from pathlib import Path
 
 import click
 
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.speech import echo, note
 
 __all__ = ["sandbox"]
 
 
 @click.command()
-@click.argument("environment", metavar="[ENV]", default="", shell_complete=names.environments)
+@click.argument("environment", metavar="[ENV]", default="", shell_complete=completion.environments)
 @click.option(
     "--port",
     metavar="N",
     type=click.IntRange(min=0, max=65535),
     default=4566,
     show_default=True,
-    help="Where to serve, on 127.0.0.1; 0 lets the system choose.",
+    help="Listen on this port of 127.0.0.1; 0 lets the system choose one.",
 )
 @click.pass_obj
 def sandbox(project: Path | None, environment: str, port: int) -> None:
-    """Serve a local AWS for use by hand, until Ctrl-C.
+    """Serve a local AWS until Ctrl-C, to try stacks by hand.
 
-    It stands in for the account and region of ENV, or else for account 123456789012 in eu-west-1,
-    and knows what the modules use, with a real PostgreSQL behind each primary where one is
-    installed. Nothing of it reaches AWS, and nothing of it is left at the end. On standard output
-    are the variables for a shell, and the override files for a copy of a stack.
+    It simulates the account and region of ENV (default: account 123456789012 in eu-west-1) and
+    supports the services that the modules use. If PostgreSQL is installed, each primary database
+    is a real one. It never connects to AWS and removes all its data at the end. It prints the
+    variables for a shell and the override files for a copy of a stack.
 
     \b
     Examples:
@@ -41,7 +41,7 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
     from finbase.rehearsal.scratch import scratch_folder
     from finbase.sandbox import server
 
-    account_id, region = _stands_in_for(project, environment)
+    account_id, region = _account_and_region(project, environment)
     with scratch_folder("sandbox") as folder:
         try:
             with server.running(folder, account_id=account_id, region=region, port=port) as served:
@@ -51,14 +51,14 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
                 for name, text in server.overrides(served.url).items():
                     echo(f"\n# {name}\n{text}", nl=False)
                 sys.stdout.flush()
-                note(f"account {account_id} at {served.url}, log {served.log}; Ctrl-C ends it")
+                note(f"account {account_id} at {served.url}, log {served.log}; stop it with Ctrl-C")
                 os.waitid(os.P_PID, served.pid, os.WEXITED | os.WNOWAIT)
                 raise server.SandboxError("the local AWS ended unexpectedly")
         except KeyboardInterrupt:
             note("\nthe local AWS was stopped and its files were removed")
 
 
-def _stands_in_for(project: Path | None, environment: str) -> tuple[str, str]:
+def _account_and_region(project: Path | None, environment: str) -> tuple[str, str]:
     if not environment:
         return "123456789012", "eu-west-1"
     from finbase.contract.registry import Registry

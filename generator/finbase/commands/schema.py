@@ -12,15 +12,19 @@ __all__ = ["schema"]
 
 @click.command()
 @click.option(
-    "--output", metavar="FILE", type=click.File("wb"), default="-", help="Write it here instead."
+    "--output",
+    metavar="FILE",
+    type=click.File("wb"),
+    default="-",
+    help="Write to FILE instead of standard output.",
 )
 @click.pass_obj
 def schema(project: Path | None, output: BinaryIO) -> None:
     """Print the JSON Schema of environment files, for editors.
 
-    It is made of the contracts: the keys of each module at each version that can be pinned,
-    what they mean, and what they are held to. `finbase render` keeps it in
-    environments/environment.schema.json, which the first line of an environment file names:
+    It is generated from the contracts: the keys of each module at each version, their meaning and
+    their limits. `finbase render` writes it to environments/environment.schema.json. The first line
+    of an environment file refers to it:
 
     \b
       # yaml-language-server: $schema=environment.schema.json

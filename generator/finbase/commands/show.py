@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from finbase.console import completion as names
+from finbase.console import completion
 from finbase.console.options import json_option
 from finbase.console.speech import echo, output_stream
 
@@ -15,14 +15,14 @@ __all__ = ["show"]
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=names.environments)
-@click.argument("module", metavar="[MODULE]", default="", shell_complete=names.pinned_modules)
+@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@click.argument("module", metavar="[MODULE]", default="", shell_complete=completion.pinned_modules)
 @json_option("the values")
 @click.pass_obj
 def show(project: Path | None, environment: str, module: str, json_file: BinaryIO | None) -> None:
-    """Show every value of ENV: given in its file, a default, or wired from another module.
+    """Show every value of ENV: set in its file, a default, or wired from another module.
 
-    FILE may be `-` for standard output; the table then goes to standard error.
+    FILE can be `-` for standard output; the table then goes to standard error.
 
     \b
     Examples:
@@ -40,11 +40,11 @@ def show(project: Path | None, environment: str, module: str, json_file: BinaryI
     root = find_project(project)
     (loaded,) = load_environments(root, Registry(root), [environment])
     try:
-        found = list(values(loaded, module))
+        rows = list(values(loaded, module))
     except KeyError:
-        there = ", ".join(use.name for use in loaded.modules)
-        raise FinbaseError(f"{environment} has no module {module}", f"it has {there}") from None
-    report = ValuesReport(environment, found)
+        names = ", ".join(use.name for use in loaded.modules)
+        raise FinbaseError(f"{environment} has no module {module}", f"it has {names}") from None
+    report = ValuesReport(environment, rows)
     stream, _ = output_stream(json_file)
     echo(report.text(), file=stream)
     if json_file:

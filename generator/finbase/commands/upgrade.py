@@ -9,21 +9,29 @@ from typing import BinaryIO
 import click
 
 from finbase.commands._rendered import hold_journal
-from finbase.console import completion as names
-from finbase.console.options import FOUND, json_option
-from finbase.console.speech import echo, output_stream, progress, say
+from finbase.console import completion
+from finbase.console.options import FOUND, accept_data_loss_option, json_option
+from finbase.console.speech import FAIL, WARN, Looks, echo, error, output_stream, progress, say
 
 __all__ = ["upgrade"]
 
+_EFFECTS: Looks = {
+    r"^DATA LOSS:": FAIL,
+    r"^  -(?:/\+)? +\S.*": {"fg": "red"},
+    r"^  \+ +\S.*": {"fg": "green"},
+    r"^  [~>] +\S.*": {"fg": "yellow"},
+    r"^.+ does not fit .*": WARN,
+}
+
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=names.environments)
-@click.argument("module", metavar="[MODULE[@VERSION]]", default="", shell_complete=names.releases)
-@click.option("--write", is_flag=True, help="Put the new pins into the YAML file and render.")
-@click.option(
-    "--accept-data-loss", is_flag=True, help="Write even where data would be lost at the apply."
+@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@click.argument(
+    "module", metavar="[MODULE[@VERSION]]", default="", shell_complete=completion.releases
 )
-@json_option("what it does")
+@click.option("--write", is_flag=True, help="Write the new pins to the YAML file and render.")
+@accept_data_loss_option
+@json_option("the changes")
 @click.pass_obj
 def upgrade(
     project: Path | None,
@@ -33,12 +41,12 @@ def upgrade(
     accept_data_loss: bool,
     json_file: BinaryIO | None,
 ) -> None:
-    """Show what newer releases do to ENV, before anything is written.
+    """Show the changes that newer releases make to ENV, before anything is written.
 
-    Without MODULE every module moves to its newest release. Both stacks are planned offline;
-    what is applied is not asked. --write changes the pins, keeps all else of the file as it
-    is, and renders. Exits 1 where the file does not fit the new versions, or where data would
-    be lost and --write is not told to accept it. FILE may be `-` for standard output.
+    Without MODULE, every module moves to its newest release. Both stacks are planned offline and
+    compared; the AWS account is not read. --write changes only the pins in the file, and renders.
+    Exits with 1 if the file is invalid for the new versions, or if data would be lost and
+    --accept-data-loss is not set. FILE can be `-` for standard output.
 
     \b
     Examples:
@@ -59,11 +67,11 @@ def upgrade(
 
     stream, _ = output_stream(json_file)
     root = find_project(project)
-    name, _, wanted = module.partition("@")
+    name, _, requested = module.partition("@")
     try:
-        version = Version.parse(wanted) if "@" in module else None
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        version = Version.parse(requested) if "@" in module else None
+    except ValueError as invalid:
+        raise click.UsageError(str(invalid)) from None
     registry = Registry(root)
     (loaded,) = load_environments(root, registry, [environment])
     pins = newer(loaded, registry, name, version)
@@ -74,24 +82,25 @@ def upgrade(
             json_file.write(documents.render(unchanged))
         return
     with progress() as watch:
-        found = preview(root, registry, loaded, pins, find_terraform(), watch)
-    report = UpgradeReport(found)
-    echo(report.text(), file=stream)
+        changes = preview(root, registry, loaded, pins, find_terraform(), watch)
+    report = UpgradeReport(changes)
+    echo(report.text(), file=stream, looks=_EFFECTS)
     if json_file:
         json_file.write(documents.render(report))
-    if found.after is None:
+    if changes.after is None:
         sys.exit(FOUND)
     if not write:
-        say("nothing is written; with --write it would be", file=stream)
+        say("nothing was written; use --write to write it", file=stream)
         return
-    if found.losses and not accept_data_loss:
-        echo(
-            "data would be lost, so nothing is written\n"
-            "    hint: where that is meant, add --accept-data-loss",
-            err=True,
+    if changes.losses and not accept_data_loss:
+        error(
+            "data would be lost, so nothing was written\n"
+            "    hint: if this is intended, add --accept-data-loss"
         )
         sys.exit(FOUND)
     with hold_journal(root) as journal:
-        tree.apply(steps(found, registry, root), journal)
-    written = f"{loaded.document.path} and its stack are written; see finbase check {environment}"
-    say(written, file=stream)
+        tree.apply(steps(changes, registry, root), journal)
+    say(
+        f"written: {loaded.document.path} and its stack; next: `finbase check {environment}`",
+        file=stream,
+    )

@@ -1,1 +1,1 @@
-"""How commands speak on a terminal."""
+"""What commands share: printing, options and shell completion."""

@@ -1,4 +1,4 @@
-"""One line on a terminal that is written over and over, and everything else printed beside it."""
+"""A progress line on a terminal, redrawn in place; other output is printed above it."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from typing import TextIO
 __all__ = ["Line", "aside"]
 
 _CLEAR = "\r\x1b[K"
-_TICK = 0.2  # Seconds: often enough for a clock of seconds, and too late for what takes no time.
+_TICK = 0.2  # Seconds: a clock of seconds looks steady, and short work draws no line.
 _WIDTH = 80
-_shown: Line | None = None
+_active: Line | None = None
 
 
 def aside() -> AbstractContextManager[None]:
-    """Take the line, if one is drawn, off the terminal while something else is printed."""
-    return _shown.away() if _shown else nullcontext()
+    """Hide the active line, if there is one, while something else is printed."""
+    return _active.hidden() if _active else nullcontext()
 
 
 class Line:
-    """A line drawn by a thread of its own, so that a clock in it does not stand still."""
+    """A line that a thread of its own redraws, so that the clock in it advances."""
 
     def __init__(self, text: Callable[[], str], stream: TextIO) -> None:
         self._text = text
         self._stream = stream
         self._lock = threading.RLock()
-        self._over = threading.Event()
+        self._ended = threading.Event()
         self._drawn = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> None:
-        """Begin to draw."""
-        global _shown
-        _shown = self
+        """Start drawing."""
+        global _active
+        _active = self
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        """End, and leave nothing on the terminal."""
-        global _shown
-        self._over.set()
+        """Stop drawing and clear the line."""
+        global _active
+        self._ended.set()
         self._thread.join()
         self._clear()
-        _shown = None
+        _active = None
 
     @contextmanager
-    def away(self) -> Iterator[None]:
-        """Take the line off the terminal for the time of the block."""
+    def hidden(self) -> Iterator[None]:
+        """Hide the line during the block."""
         with self._lock:
             self._clear()
             yield
 
     def _run(self) -> None:
-        while not self._over.wait(_TICK):
+        while not self._ended.wait(_TICK):
             with self._lock:
                 if text := self._text()[: _columns(self._stream) - 1]:
                     self._stream.write(_CLEAR + text)

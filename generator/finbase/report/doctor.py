@@ -36,7 +36,7 @@ class DoctorReport:
                     "subject": finding.subject,
                     "state": finding.state,
                     "found": finding.found,
-                    "fix": finding.mend or None,
+                    "fix": finding.fix or None,
                     "hint": finding.hint or None,
                 }
                 for finding in self.findings
@@ -46,8 +46,8 @@ class DoctorReport:
 
 def _details(finding: Finding) -> str:
     lines = [finding.found]
-    if finding.mend:
-        lines.append(f"run: {finding.mend}")
+    if finding.fix:
+        lines.append(f"run: {finding.fix}")
     if finding.hint:
         lines.append(f"hint: {finding.hint}")
     return "\n".join(lines)

@@ -14,8 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from finbase.system.user_folders import (
     UnsafePermissionsError,
     cache_home,
@@ -33,6 +31,8 @@ _MOST_OF_ONE: Final = 1 << 20
 
 def load_yaml(source: bytes) -> Any:
     """Read a YAML text into plain values; raises ``yaml.YAMLError``."""
+    import yaml  # Imported late: cached texts, as in completion, need no parser.
+
     return yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
 
