@@ -161,6 +161,8 @@ def _exit_if_reader_is_gone() -> Iterator[None]:
 def _usage(error: click.ClickException) -> str:
     """Return the message for a wrong command line, with the usage as a hint."""
     message = error.format_message().rstrip(".")
+    if near := getattr(error, "possibilities", None):  # Click lists up to three, sorted by name.
+        message = f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?"
     message = message[:1].lower() + message[1:]
     ctx = getattr(error, "ctx", None)
     if isinstance(error, click.FileError):

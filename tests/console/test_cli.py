@@ -146,7 +146,7 @@ def test_render_reports_all_errors_and_writes_nothing(project: Path) -> None:
         (("check", "production", "staging", "--plan", str(ROOT / "README.md")), "one plan"),
         (("check", "--plan", str(ROOT / "README.md")), "is not JSON"),
         (("check", "--plan", str(ROOT / "nowhere.json")), "does not exist"),
-        (("prove-all",), "no such command 'prove-all'\n"),
+        (("prove-all",), "no such command 'prove-all'. Did you mean 'prove'?"),
         (("chekc",), "no such command 'chekc'. Did you mean 'check'?"),
         (("new", "modul"), "no such command 'modul'. Did you mean 'module'?"),
         (("render", "--chek"), "no such option '--chek'. Did you mean '--check'?"),

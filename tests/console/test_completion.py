@@ -96,9 +96,7 @@ def answered(environ: dict[str, str], line: str, folder: Path = ROOT) -> list[st
 @pytest.mark.parametrize("shell", SHELLS)
 def test_completion_in_real_shell(shell: str, environ: dict[str, str], tmp_path: Path) -> None:
     if not shutil.which(shell):
-        pytest.skip(
-            f"{shell} is not installed; test_completion_for_zsh_and_fish covers its answers"
-        )
+        pytest.skip(f"{shell} is not installed; the answers to it are tested below")
     script = tmp_path / f"finbase.{shell}"
     script.write_text(finbase(ROOT, "completion", shell).stdout)
     notes = tmp_path / "notes"
@@ -107,9 +105,7 @@ def test_completion_in_real_shell(shell: str, environ: dict[str, str], tmp_path:
         terminal.wait_for(r"noted begin\.")
         for number, (line, _) in enumerate(LINES):
             terminal.press(line.format(root=ROOT) + "\t")
-            terminal.press(
-                f"\x01note {number} \n"
-            )  # At the start of the line, so that it is not run.
+            terminal.press(f"\x01note {number} \n")  # At its start: not run.
             terminal.wait_for(rf"noted {number}\.")
     completed = [line.partition(" ")[2].strip() for line in notes.read_text().splitlines()]
     assert completed[1:] == [full.format(root=ROOT) for _, full in LINES]

@@ -52,7 +52,7 @@ def test_rehearse_notes_edited_release(monkeypatch: pytest.MonkeyPatch, edited: 
     monkeypatch.setattr(command, "load_rendered", rendered)
     done = finbase(ROOT, "rehearse", ENVIRONMENT)
     assert done.exit_code == 0, done.output
-    assert ("what is rehearsed is what lies there" in done.stderr) == edited
+    assert ("the files on disk are rehearsed" in done.stderr) == edited
 
 
 @pytest.mark.parametrize("quiet", [(), ("--quiet",)])

@@ -251,7 +251,7 @@ def test_a_stack_that_is_not_as_rendered_is_left_alone(world: World, command: st
         file.write("\n")
     done = world.run(command, "staging")
     assert done.exit_code == 1
-    assert "staging is not as rendered and released, so nothing is done" in done.output
+    assert "staging differs from what is rendered and released, so nothing was done" in done.output
     assert world.asked() == []
 
 
@@ -277,7 +277,7 @@ def test_a_plan_with_a_failure_in_it_is_not_applied(good_plan: bytes, world: Wor
     save(world.project / "staging.tfplan", world.project / "environments" / "staging")
     done = world.run("apply", "staging")
     assert done.exit_code == 1, done.output
-    assert "a failure of the catalogue is in the plan, so nothing is applied" in done.output
+    assert "the plan contains a failure of the catalogue, so nothing was applied" in done.output
     assert not applied(world)
 
 
@@ -293,7 +293,7 @@ def test_that_very_plan_is_judged_and_applied_unless_something_is_lost(
     (world.home / "plan.json").write_text(json.dumps(losing))
     done = world.run("apply", "staging")
     assert done.exit_code == 1, done.output
-    assert "something would be lost, so nothing is applied" in done.output
+    assert "data would be lost, so nothing was applied" in done.output
     assert not applied(world)
     assert saved.exists()
 
@@ -360,7 +360,7 @@ def test_a_good_apply_is_one_though_its_plan_cannot_be_deleted(
     monkeypatch.setattr(Path, "unlink", refuse)
     done = world.run("apply", "staging")
     assert done.exit_code == 0, done.output
-    assert f"{saved} has been applied, and could not be deleted: Permission denied" in done.stderr
+    assert f"{saved} was applied but could not be deleted: Permission denied" in done.stderr
 
 
 # --- a plan of something else --------------------------------------------------------------------

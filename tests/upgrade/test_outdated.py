@@ -60,7 +60,7 @@ def find(project: Path, *names: str) -> list[Outdated]:
 def test_outdated_none(pinned: Path) -> None:
     release(pinned, "kms", Version(0, 9, 0))
     result = finbase(pinned)
-    assert (result.exit_code, result.output) == (0, "nothing is outdated\n")
+    assert (result.exit_code, result.output) == (0, "every pin is the newest release\n")
 
 
 def test_outdated_compatible_and_newest(pinned: Path) -> None:

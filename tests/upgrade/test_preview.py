@@ -135,7 +135,7 @@ def test_upgrade_with_data_loss(project: Path) -> None:
     assert done.exit_code == 1
     loss = "DATA LOSS: module.cache.aws_elasticache_serverless_cache.main, to destroy"
     assert loss in done.output
-    assert "data would be lost, so nothing is written" in done.output
+    assert "data would be lost, so nothing was written" in done.output
     assert file.read_text() == before
     done = finbase(project, "upgrade", "development", "cache", "--write", "--accept-data-loss")
     assert done.exit_code == 0

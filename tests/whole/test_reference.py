@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from docs.generate import FOLDER, is_generated, pages, write
@@ -63,12 +66,24 @@ def test_every_command_has_examples() -> None:
     assert paths == {"finbase"}
 
 
-EXAMPLES = [line for context in walk() for line in examples(context.command)]
+EXAMPLES = [(context, line) for context in walk() for line in examples(context.command)]
 
 
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_help_examples_are_valid_commands(line: str) -> None:
+@pytest.mark.parametrize(("context", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
+def test_help_example_is_a_valid_call_of_its_command(
+    context: click.Context, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert list(faults(line)) == []
+    call = re.search(r"finbase ([^|>#)]*)", line)
+    assert call, line
+    arguments = shlex.split(re.sub(r"\$\w+", "2", call[1]))
+    path = context.command_path.split()[1:]
+    assert arguments[: len(path)] == path
+    monkeypatch.chdir(tmp_path)
+    for argument in arguments:
+        if re.search(r"\.(json|tfplan)$", argument):
+            (tmp_path / argument).touch()
+    context.command.make_context(path[-1], arguments[len(path) :], parent=context.parent)
 
 
 def test_module_pages_name_all_inputs_and_outputs() -> None:

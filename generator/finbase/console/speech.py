@@ -51,7 +51,7 @@ Looks: TypeAlias = Mapping[str, Mapping[str, Any]]
 PASS: Final = {"fg": "green", "bold": True}
 WARN: Final = {"fg": "yellow", "bold": True}
 FAIL: Final = {"fg": "red", "bold": True}
-ERROR: Final[Looks] = {r"^    hint:": {"fg": "cyan"}, r"^(?=\S).+": FAIL}
+ERROR: Final[Looks] = {r"^    hint:": {"fg": "cyan"}, r"^(?=[^\s\x1b]).+": FAIL}
 DIFF: Final[Looks] = {
     r"^(?:---|\+\+\+) .*": {"bold": True},
     r"^@@.*": {"fg": "cyan"},
