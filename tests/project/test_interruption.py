@@ -385,7 +385,10 @@ def test_render_waits_for_another(
             time.sleep(0.01)
         assert is_pending(project)
         use_sources(project, case.sources)
-        assert "a render is running in this project" in run("kill", 0, project, "render", "--check").stderr
+        assert (
+            "a render is running in this project"
+            in run("kill", 0, project, "render", "--check").stderr
+        )
         with start("kill", 0, project, "render") as second:
             assert second.stderr
             assert "another render is running in this project" in second.stderr.readline()
