@@ -118,7 +118,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("show", "staging", "queue"), "staging has no module queue", "it has kms"),
         (("diff", "staging", "prod"), "there is no such environment", "there are development"),
         (("prove", "F99"), "no such failure or mutation: F99", "features/failures.yaml"),
-        (("explain", "FB999"), "neither a code nor an input", "`finbase rules` lists them all"),
+        (("explain", "FB999"), "is not a code, an input or a failure", "`finbase rules` lists"),
         (("apply", "staging"), "staging.tfplan does not exist", "run `finbase plan staging` first"),
         (("affected", "--since", "x"), "is not in a readable git repository", "clone the project"),
         (("upgrade", "staging", "queue"), "staging has no module queue", "it has "),
