@@ -67,7 +67,7 @@ def test_compare_given_values(project: Path, way: str, value: Any) -> None:
     found = compare(project, changed({way: value}))
     ((name, (left, right)),) = found.items()
     assert name == way.replace(".instances", "")
-    assert (left.kind, right.kind, right.value) == ("given", "given", value)
+    assert (left.kind, right.kind, right.value) == ("set", "set", value)
     assert (left.path, right.path) == ("environments/left.yaml", "environments/right.yaml")
 
 
@@ -172,7 +172,7 @@ def test_compare_hides_secrets(project: Path) -> None:
     right = changed({"cache.version": "7.0.0", "cache.description": "hush-hush"})
     found = compare(project, right)
     assert found["cache.description"][1] == Side(
-        "given", None, secret=True, path="environments/right.yaml", line=1
+        "set", None, secret=True, path="environments/right.yaml", line=1
     )
     result = run(project, "diff", "left", "right", "--json", "-")
     for text in (result.stdout, result.stderr):
@@ -186,7 +186,7 @@ def test_diff_json(project: Path) -> None:
     assert result.returncode == 1
     assert "1 difference between left and right" in result.stderr
     document = json.loads(result.stdout)
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert document["environments"] == ["left", "right"]
     assert document["equal"] is False
     (only,) = document["differences"]

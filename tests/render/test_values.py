@@ -40,7 +40,7 @@ def test_values_are_complete(tmp_path: Path) -> None:
 
 def test_values_lines(found: dict[str, Value], tmp_path: Path) -> None:
     value = found["cache.description"]
-    assert (value.origin, value.text) == ("given", '"Sessions"')
+    assert (value.origin, value.text) == ("set", '"Sessions"')
     lines = (tmp_path / value.source).read_text().splitlines()
     assert '"Sessions"' in lines[value.line - 1]
 
@@ -52,7 +52,7 @@ def test_values_lines(found: dict[str, Value], tmp_path: Path) -> None:
         ("cache.user_group_id", "unset", ""),
         ("cache.vpc_id", "wired", "module.network.vpc_id"),
         ("replica.reporting.instance", "wired", '"reporting"'),
-        ("replica.reporting.instance_class", "given", '"db.r7g.large"'),
+        ("replica.reporting.instance_class", "set", '"db.r7g.large"'),
         ("database.name", "wired", "local.name"),
     ],
 )
@@ -65,7 +65,7 @@ def test_show_table_equals_json(tmp_path: Path) -> None:
     done = show("production", "--json", str(report))
     assert done.exit_code == 0, done.output
     document = json.loads(report.read_text())
-    assert (document["schema_version"], document["environment"]) == (1, "production")
+    assert (document["schema_version"], document["environment"]) == (2, "production")
     entries = document["values"]
     lines = done.output.splitlines()
     assert [line.split()[0] for line in lines] == [entry["name"] for entry in entries]

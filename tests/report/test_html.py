@@ -207,8 +207,8 @@ def test_report_finding_content(whole: str) -> None:
 def test_report_supplied_plan(production: Sources) -> None:
     subject = Subject(verdict("production"), picture(), production)
     assert "the user supplied it" not in render(subject)
-    assert "the files that the project has now" in render(replace(subject, given=True))
-    unknown = replace(subject, given=True, sources=None)
+    assert "the files that the project has now" in render(replace(subject, supplied=True))
+    unknown = replace(subject, supplied=True, sources=None)
     assert "The files behind it are unknown" in render(unknown)
 
 
@@ -408,7 +408,7 @@ def test_a_check_without_a_report_loads_none_of_it() -> None:
 def test_a_proof_without_a_report_is_wrong_usage() -> None:
     done = run(ROOT, "check", "--proof", __file__)
     assert done.returncode == 2
-    assert "--proof is shown in a report" in done.stderr
+    assert "--proof requires --html" in done.stderr
 
 
 def test_a_matrix_is_read_before_anything_is_planned(tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ def edit_all_pins(project: Path, module: str, version: str) -> None:
     ("arguments", "message"),
     [
         (("nowhere",), "environment not found"),
-        (("production", "queue"), "production has no module queue"),
-        (("production", "cache@9.9.9"), "there is no cache 9.9.9"),
+        (("production", "queue"), "production does not use the module queue"),
+        (("production", "cache@9.9.9"), "cache 9.9.9 does not exist"),
         (("production", "cache@new"), "'new' is not a version such as 1.0.0"),
         (("production", "cache@"), "'' is not a version such as 1.0.0"),
     ],

@@ -17,7 +17,7 @@ from finbase.source.document import Document, Where
 
 __all__ = ["Difference", "Kind", "Side", "compare"]
 
-Kind = Literal["given", "default", "unset", "unknown", "absent"]
+Kind = Literal["set", "default", "unset", "unknown", "absent"]
 """The state of a value in an environment: ``given`` by the file; its ``default``; optional and
 ``unset``; ``unknown`` to the pinned version; or ``absent`` with its module or instance."""
 
@@ -88,7 +88,7 @@ def _of_module(name: str, left: Environment, right: Environment) -> Iterator[Dif
         for declared_name in declared:
             values = [_input(*side, declared_name) for side in pair]
             kinds = {value.side.kind for value in values}
-            if "given" in kinds or "absent" not in kinds:  # The pin implies the defaults.
+            if "set" in kinds or "absent" not in kinds:  # The pin implies the defaults.
                 yield from _within(f"{prefix}.{declared_name}", *values)
 
 
@@ -121,7 +121,7 @@ def _given(
     line, _ = document.position(where, key=True)
     secret = declared is not None and declared.sensitive
     unordered = declared is not None and bool(declared.schema.get("uniqueItems"))
-    return _Value(Side("given", value, secret, document.path, line), document, where, unordered)
+    return _Value(Side("set", value, secret, document.path, line), document, where, unordered)
 
 
 def _pin(environment: Environment, use: ModuleUse | None) -> _Value:
@@ -162,5 +162,5 @@ def _identity(value: _Value) -> tuple[str, str]:
     kind, content = value.side.kind, value.side.value
     if value.unordered and isinstance(content, list):
         content = sorted(json.dumps(item, sort_keys=True) for item in content)
-    state = "value" if kind in ("given", "default") else kind
+    state = "value" if kind in ("set", "default") else kind
     return state, json.dumps(content, sort_keys=True)

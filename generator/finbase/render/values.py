@@ -14,7 +14,7 @@ from finbase.render.hcl import Hcl, inline
 
 __all__ = ["Origin", "Value", "values"]
 
-Origin = Literal["given", "default", "unset", "wired"]
+Origin = Literal["set", "default", "unset", "wired"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def values(environment: Environment, module: str = "") -> Iterator[Value]:
             value = environment.document.value[key]
             parts = value.items() if isinstance(value, dict) else [("", value)]
             for part, inner in parts:
-                yield _given(environment, (key, part) if part else (key,), inner)
+                yield _from_file(environment, (key, part) if part else (key,), inner)
     blocks = iter(stack.blocks(environment))
     for use in environment.modules:
         for instance in use.instances:
@@ -62,12 +62,12 @@ def _of_instance(
     prefix = ".".join(filter(None, (use.name, instance.key)))
     contract = f"{use.name} {use.version}"
     pin = ("modules", use.name, "version")
-    yield _given(environment, pin, str(use.version), f"{prefix}.version")
+    yield _from_file(environment, pin, str(use.version), f"{prefix}.version")
     for declared in use.contract.inputs:
         name = f"{prefix}.{declared.name}"
         if declared.name in instance.inputs:
             where = use.where(instance, declared.name)
-            yield _given(environment, where, instance.inputs[declared.name], name, declared)
+            yield _from_file(environment, where, instance.inputs[declared.name], name, declared)
         else:
             yield _default(declared, name, contract)
     for wire in use.contract.wiring:
@@ -78,7 +78,7 @@ def _of_instance(
             yield _default(wire, name, contract)
 
 
-def _given(
+def _from_file(
     environment: Environment,
     where: tuple[str | int, ...],
     value: Any,
@@ -89,7 +89,7 @@ def _given(
     line, _ = document.position(where, key=True)
     secret = declared is not None and declared.sensitive
     text = "" if secret else json.dumps(value, ensure_ascii=False)
-    return Value(name or ".".join(map(str, where)), text, "given", document.path, line, secret)
+    return Value(name or ".".join(map(str, where)), text, "set", document.path, line, secret)
 
 
 def _default(declared: Input, name: str, contract: str) -> Value:

@@ -51,7 +51,7 @@ class DifferenceReport:
 def _side(side: Side) -> str:
     value = "(secret)" if side.secret else json.dumps(side.value, ensure_ascii=False)
     match side.kind:
-        case "given":
+        case "set":
             return f"{value}  {side.path}:{side.line}"
         case "default":
             return f"{value}  (default of {side.contract})"

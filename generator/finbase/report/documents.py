@@ -11,7 +11,7 @@ __all__ = ["SCHEMA_VERSIONS", "Report", "dump", "render"]
 SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
     "affected": 1,
     "check": 1,
-    "diff": 1,
+    "diff": 2,
     "doctor": 2,
     "outdated": 1,
     "plan": 1,
@@ -20,8 +20,8 @@ SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
     "release": 1,
     "render": 2,
     "rules": 1,
-    "show": 1,
-    "upgrade": 2,
+    "show": 2,
+    "upgrade": 3,
 }
 """The version of each command's document; ``shapes/COMMAND.json`` is its JSON Schema.
 

@@ -103,7 +103,7 @@ def _input(change: InputChange) -> str:
         text += f", {change.after} instead of {change.before}"
     elif change.after:
         text += f", default {change.after}"
-    return f"{text} (the environment sets it)" if change.given else text
+    return f"{text} (the environment sets it)" if change.overridden else text
 
 
 def _effect(effect: Effect) -> Iterator[str]:

@@ -43,7 +43,7 @@ def _value(value: Value) -> str:
 
 def _origin(value: Value) -> str:
     match value.origin:
-        case "given":
+        case "set":
             return f"{value.source}:{value.line}"
         case "wired":
             return f"wired from {value.source}"

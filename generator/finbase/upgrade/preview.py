@@ -41,14 +41,14 @@ __all__ = ["InputChange", "ModuleUpgrade", "Upgrade", "preview", "steps"]
 class InputChange:
     """An input that is new, removed, or has another default; defaults as JSON, empty if none.
 
-    ``given`` is True if the environment sets the input, so that its default does not matter.
+    ``overridden`` is True if the environment sets the input, so that its default does not matter.
     """
 
     name: str
     what: str
     before: str
     after: str
-    given: bool
+    overridden: bool
 
 
 @dataclass(frozen=True)
@@ -169,17 +169,19 @@ def _inputs(use: ModuleUse, after: Contract) -> Iterator[InputChange]:
     old = {each.name: each for each in use.contract.inputs}
     new = {each.name: each for each in after.inputs}
     for name in [*new, *(name for name in old if name not in new)]:
-        given = any(name in instance.inputs for instance in use.instances)
+        overridden = any(name in instance.inputs for instance in use.instances)
         before, now = (
             "" if not (found := inputs.get(name)) or found.required else json.dumps(found.default)
             for inputs in (old, new)
         )
         if name not in old:
-            yield InputChange(name, "new" if now else "new, required", "", now, given)
+            yield InputChange(name, "new" if now else "new, required", "", now, overridden)
         elif name not in new:
-            yield InputChange(name, "removed", before, "", given)
+            yield InputChange(name, "removed", before, "", overridden)
         elif before != now:
-            yield InputChange(name, "new default" if now else "now required", before, now, given)
+            yield InputChange(
+                name, "new default" if now else "now required", before, now, overridden
+            )
 
 
 def _plans(

@@ -28,14 +28,14 @@ _MOST = 12
 class Subject:
     """One environment of a report; ``sources`` is None if the plan has no environment file.
 
-    ``given`` says that finbase did not make the plan, so the plan may come from other files than
+    ``supplied`` says that finbase did not make the plan, so the plan may come from other files than
     those of the project.
     """
 
     verdict: Verdict
     picture: Picture
     sources: Sources | None = None
-    given: bool = False
+    supplied: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Chapter:
     name: str
     anchor: str
     verdict: Verdict
-    given: bool
+    supplied: bool
     path: Linked | None
     findings: tuple[Finding, ...]
     others: tuple[ScenarioView, ...]
@@ -130,7 +130,7 @@ def chapter(subject: Subject, anchor: str, features: Mapping[str, str], links: L
         name=verdict.environment,
         anchor=anchor,
         verdict=verdict,
-        given=subject.given,
+        supplied=subject.supplied,
         path=Linked(path, links.to(path, 1)) if path else None,
         findings=tuple(
             _finding(row, anchor, tuple(map(view, row.scenarios)), sources, links)
