@@ -68,7 +68,7 @@ def rewritten(plan: Path, content: bytes, **changed: bytes) -> Path:
     return plan
 
 
-UNREADABLE = "p is no saved plan, or one that is encrypted or damaged, and so cannot be compared"
+UNREADABLE = "p is not a saved plan, or it is encrypted or damaged"
 
 
 # --- damaged -------------------------------------------------------------------------------------
@@ -325,10 +325,12 @@ def test_a_module_is_of_the_folder_that_its_source_names(stack: Path, tmp_path: 
     save(plan, stack, modules=modules)
     other = (stack / to.format("m") / "main.tf").read_bytes()
     rewritten(plan, plan.read_bytes(), **{"tfconfig/m-c/main.tf": other})
-    assert f"module c is of {to.format('m')}, not of {to.format('n')}" in refusal(plan, stack)
+    assert f"module c was read from {to.format('m')}, not from {to.format('n')}" in refusal(
+        plan, stack
+    )
     modules[0]["Dir"] = "../w2"
     save(plan, stack, modules=modules)
-    assert "module of the stack is of ../w2, not of ." in refusal(plan, stack)
+    assert "the stack was read from ../w2, not from ." in refusal(plan, stack)
 
 
 def test_files_of_a_module_that_is_not_listed_are_no_plan(
@@ -356,7 +358,7 @@ def test_what_terraform_does_not_read_is_no_difference(
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("settings", "difference"),
     [
         ({"bucket": "another"}, "its bucket is not a-bucket"),
         ({"encrypt": False}, "its encrypt is not true"),
@@ -368,10 +370,10 @@ def test_what_terraform_does_not_read_is_no_difference(
     ],
 )
 def test_a_plan_on_another_backend_is_refused(
-    given: dict[str, Any], told: str, stack: Path, tmp_path: Path
+    settings: dict[str, Any], difference: str, stack: Path, tmp_path: Path
 ) -> None:
-    save(tmp_path / "plan", stack, **given)
-    assert f"p was made on another state: {told}" in refusal(tmp_path / "plan", stack)
+    save(tmp_path / "plan", stack, **settings)
+    assert f"p was made for another state: {difference}" in refusal(tmp_path / "plan", stack)
 
 
 def test_as_whom_the_state_is_read_may_be_given_beside_the_backend(
@@ -391,7 +393,7 @@ def test_all_that_a_backend_may_be_given_is_compared(stack: Path, tmp_path: Path
         '    assume_role = {\n      role_arn = "r"\n      policy = null\n    }\n'
         '    endpoints {\n      s3 = "z"\n    }\n'
     )
-    given: dict[str, Any] = {
+    changes: dict[str, Any] = {
         "max_retries": 3,
         "key2": "a${b}",
         "allowed_account_ids": ["1", "2"],
@@ -400,11 +402,11 @@ def test_all_that_a_backend_may_be_given_is_compared(stack: Path, tmp_path: Path
     }
     file.write_text(text.replace("  }\n}\n", f"{more}  }}\n}}\n"))
     try:
-        save(plan, stack, **given)
+        save(plan, stack, **changes)
         verify(plan, stack, plan)
-        for name, other in {**given, "max_retries": 4, "assume_role": {"role_arn": "s"}}.items():
-            if other != given[name]:
-                save(plan, stack, **{**given, name: other})
+        for name, other in {**changes, "max_retries": 4, "assume_role": {"role_arn": "s"}}.items():
+            if other != changes[name]:
+                save(plan, stack, **{**changes, name: other})
                 assert f"its {name} is not" in refusal(plan, stack)
     finally:
         file.write_text(text)

@@ -390,7 +390,7 @@ def test_a_plan_of_what_was_there_before_is_refused(world: World, place: str) ->
     file.write_text(f"{text}\n")
     save(plan, world.project / "environments" / "staging")
     file.write_text(text)
-    assert f"made of something else than what lies there: {place} differs" in refused(world, plan)
+    assert f"was not made from the files on disk: {place} differs" in refused(world, plan)
 
 
 def test_a_file_that_came_or_went_since_the_plan_is_a_difference(world: World) -> None:
@@ -412,7 +412,7 @@ def test_a_plan_on_another_state_is_refused(world: World) -> None:
     save(plan, stack, key="ledger/staging/other.tfstate")
     assert "its key is not ledger/staging/terraform.tfstate" in refused(world, plan)
     save(plan, stack, workspace="other")
-    assert "made in a workspace" in refused(world, plan)
+    assert "made in a workspace other than default" in refused(world, plan)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04", b"\x7fELF" * 99])
@@ -421,7 +421,7 @@ def test_what_is_no_plan_is_told(world: World, content: bytes) -> None:
     plan.write_bytes(content)
     done = world.run("apply", "staging", str(plan))
     assert done.exit_code == 2
-    assert "is no saved plan, or one that is encrypted" in done.output
+    assert "is not a saved plan, or it is encrypted or damaged" in done.output
     assert world.asked() == []
 
 
@@ -448,7 +448,7 @@ def test_terraform_itself_saves_plans_that_can_be_told_apart(tmp_path: Path) -> 
         verify(tmp_path / "production", tmp_path / "environments" / "staging", Path("p"))
     subprocess.run([terraform, "workspace", "new", "w"], cwd=stack, env=environ, check=True)
     subprocess.run([terraform, "plan", "-out=w"], cwd=stack, env=environ, check=True)
-    with pytest.raises(FinbaseError, match="made in a workspace"):
+    with pytest.raises(FinbaseError, match="made in a workspace other than default"):
         verify(stack / "w", stack, Path("w"))
     (stack / "backend.tf").write_text(backend.replace(state, "elsewhere"))
     with pytest.raises(FinbaseError, match=r"backend\.tf differs"):

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from finbase.errors import FinbaseError
-from finbase.plan.saved_file import DEFAULT_WORKSPACE, PlanFile, read_plan_file
+from finbase.plan.saved_file import DEFAULT_WORKSPACE, Backend, PlanFile, read_plan_file
 from finbase.source.hcl_scan import scan, string_value
 
 __all__ = ["verify"]
 
-_AS_WHOM = frozenset(
+_CREDENTIALS = frozenset(
     {
         "access_key",
         "assume_role",
@@ -34,98 +34,94 @@ _AS_WHOM = frozenset(
 """Credentials for the state, which ``-backend-config`` may add."""
 
 
-def verify(plan: Path, stack: Path, called: Path) -> None:
+def verify(plan: Path, stack: Path, name: Path) -> None:
     """Refuse a plan that was not made from the files of a stack, on its own backend.
 
-    ``called`` is the name that the user gave to the plan. Raises ``FinbaseError`` with the first
+    ``name`` is the path of the plan for messages. Raises ``FinbaseError`` with the first
     difference.
     """
     try:
-        read = read_plan_file(plan.read_bytes())
+        saved = read_plan_file(plan.read_bytes())
     except ValueError as error:
         raise FinbaseError(
-            f"{called} is no saved plan, or one that is encrypted or damaged, and so cannot be "
-            "compared",
-            "`finbase plan` saves one; `terraform show -json` makes another thing of it",
+            f"{name} is not a saved plan, or it is encrypted or damaged",
+            "save a plan with `finbase plan`; the output of `terraform show -json` is not one",
         ) from error
     again = f"plan {stack.name} again: finbase plan {stack.name}"
-    difference = next(_differences(read, stack), None)
-    if difference:
-        whose = _environment(read)
-        if whose and whose != stack.name:
-            raise FinbaseError(f"{called} is a plan of {whose}, not of {stack.name}", again)
+    if difference := next(_differences(saved, stack), None):
+        environment = _environment(saved)
+        if environment and environment != stack.name:
+            raise FinbaseError(f"{name} is a plan of {environment}, not of {stack.name}", again)
+        raise FinbaseError(f"{name} was not made from the files on disk: {difference}", again)
+    if difference := next(_backend_differences(saved.backend, stack / "backend.tf"), None):
         raise FinbaseError(
-            f"{called} was made of something else than what lies there: {difference}", again
+            f"{name} was made for another state: {difference}",
+            f"remove -backend-config, also from TF_CLI_ARGS_init, and {again}",
         )
-    elsewhere = next(_elsewhere(read, stack / "backend.tf"), None)
-    if elsewhere:
+    if saved.backend.workspace != DEFAULT_WORKSPACE:
         raise FinbaseError(
-            f"{called} was made on another state: {elsewhere}",
-            f"leave out -backend-config, in TF_CLI_ARGS_init too, and {again}",
-        )
-    if read.backend.workspace != DEFAULT_WORKSPACE:
-        raise FinbaseError(
-            f"{called} was made in a workspace, and so on another state than {stack.name} has",
-            f"unset TF_WORKSPACE, run `terraform workspace select default` there, and {again}",
+            f"{name} was made in a workspace other than {DEFAULT_WORKSPACE}",
+            "unset TF_WORKSPACE, run `terraform workspace select default` in the stack's folder, "
+            f"and {again}",
         )
 
 
-def _differences(read: PlanFile, stack: Path) -> Iterator[str]:
+def _differences(saved: PlanFile, stack: Path) -> Iterator[str]:
     """Yield each difference between the planned files and the files on disk.
 
     Two modules may share a folder, so each is compared separately.
     """
-    for module in read.modules.values():
-        meant = os.path.normpath(_meant(module.key, read))
-        if os.path.normpath(module.folder) != meant:
-            yield f"module {module.key or 'of the stack'} is of {module.folder}, not of {meant}"
-    for _, module in sorted(read.modules.items()):
+    for module in saved.modules.values():
+        expected = os.path.normpath(_expected_folder(module.key, saved))
+        if os.path.normpath(module.folder) != expected:
+            title = f"module {module.key}" if module.key else "the stack"
+            yield f"{title} was read from {module.folder}, not from {expected}"
+    for _, module in sorted(saved.modules.items()):
         folder = Path(os.path.realpath(stack / module.folder))
-        there = {
+        on_disk = {
             path.name: path
             for path in [*folder.glob("*.tf"), *folder.glob("*.tf.json")]
             if not path.name.startswith(".")  # Terraform ignores hidden files.
         }
-        for name in sorted(module.files.keys() | there.keys()):
-            if name not in there or module.files.get(name) != there[name].read_bytes():
-                place = os.path.relpath(folder / name, os.path.realpath(stack.parent.parent))
-                yield f"{place} differs"
+        for name in sorted(module.files.keys() | on_disk.keys()):
+            if name not in on_disk or module.files.get(name) != on_disk[name].read_bytes():
+                path = os.path.relpath(folder / name, os.path.realpath(stack.parent.parent))
+                yield f"{path} differs"
 
 
-def _meant(key: str, read: PlanFile) -> str:
+def _expected_folder(key: str, saved: PlanFile) -> str:
     """Return the folder that a module's source names, or where Terraform downloaded it."""
-    module = read.modules[key]
+    module = saved.modules[key]
     if not key:
         return "."
     if not module.source.startswith(("./", "../")):
         return module.folder
-    parent = read.modules.get(key.rpartition(".")[0])
+    parent = saved.modules.get(key.rpartition(".")[0])
     return f"{parent.folder if parent else '.'}/{module.source}"
 
 
-def _environment(read: PlanFile) -> str:
+def _environment(saved: PlanFile) -> str:
     """Return the environment that the root module of a plan names, or an empty string."""
-    main = read.modules[""].files.get("main.tf", b"").decode(errors="replace")
+    main = saved.modules[""].files.get("main.tf", b"").decode(errors="replace")
     for block in scan(main).blocks:
         if block.type == "locals" and "environment" in block.attributes:
             return string_value(block.attributes["environment"]) or ""
     return ""
 
 
-def _elsewhere(read: PlanFile, file: Path) -> Iterator[str]:
+def _backend_differences(backend: Backend, file: Path) -> Iterator[str]:
     """Yield each setting in which the plan's backend differs from ``backend.tf``."""
-    kind, settings = _written(file)
-    if read.backend.type != kind:
-        yield f"its backend is {read.backend.type}, not {kind}"
-    given = read.backend.settings
+    kind, settings = _configured_backend(file)
+    if backend.type != kind:
+        yield f"its backend is {backend.type}, not {kind}"
     for name, value in settings.items():
-        if _comparable(given.get(name)) != _comparable(value):
-            yield f"its {name} is not {_shown(value)}, as in {file}"
-    for name in sorted(given.keys() - settings.keys() - _AS_WHOM):
+        if _comparable(backend.settings.get(name)) != _comparable(value):
+            yield f"its {name} is not {_as_text(value)}, as in {file}"
+    for name in sorted(backend.settings.keys() - settings.keys() - _CREDENTIALS):
         yield f"its {name} is not in {file}"  # No value: it may be a secret.
 
 
-def _written(file: Path) -> tuple[str, Mapping[str, Any]]:
+def _configured_backend(file: Path) -> tuple[str, Mapping[str, Any]]:
     """Return the type and the settings of the backend in a file."""
     import hcl2
     from lark.exceptions import LarkError
@@ -133,7 +129,9 @@ def _written(file: Path) -> tuple[str, Mapping[str, Any]]:
     try:
         tree = hcl2.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     except LarkError as error:
-        raise FinbaseError(f"{file} cannot be read: {error}", "mend it, and plan again") from error
+        raise FinbaseError(
+            f"{file} cannot be read: {error}", "fix the file, and plan again"
+        ) from error
     for terraform in tree.get("terraform", ()):
         for backend in terraform.get("backend", ()):
             for label, settings in backend.items():
@@ -148,13 +146,13 @@ def _plain(value: Any) -> Any:
         return _unquoted(value)
     if isinstance(value, dict):
         return {
-            _unquoted(name): _plain(each)
-            for name, each in value.items()
-            if each is not None and not name.startswith("__")
+            _unquoted(name): _plain(member)
+            for name, member in value.items()
+            if member is not None and not name.startswith("__")
         }
     if isinstance(value, list):
         block = len(value) == 1 and isinstance(value[0], dict)
-        return _plain(value[0]) if block else [_plain(each) for each in value]
+        return _plain(value[0]) if block else [_plain(member) for member in value]
     return value
 
 
@@ -168,11 +166,11 @@ def _unquoted(text: str) -> str:
 def _comparable(value: Any) -> Any:
     """Return a value as text: a backend treats ``"3"`` and 3 alike, and lists as sets."""
     if isinstance(value, dict):
-        return {name: _comparable(each) for name, each in value.items()}
+        return {name: _comparable(member) for name, member in value.items()}
     if isinstance(value, list):
         return sorted(map(_comparable, value), key=repr)
-    return _shown(value)
+    return _as_text(value)
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,9 +1,9 @@
-"""The file of a saved plan: which configuration is in it, and which backend and workspace it names.
+"""Read the configuration, the backend and the workspace from the file of a saved plan.
 
 Terraform and OpenTofu write a zip archive. ``tfconfig/modules.json`` lists the modules,
 ``tfconfig/m-KEY/`` holds the files of each, and ``tfplan`` is a protocol buffer whose field 13 is
-the backend: its type, its settings as MessagePack, the workspace. All is read as strictly as can
-be: what two programs may read in two ways is not a plan here.
+the backend: its type, its settings as MessagePack, and the workspace. The reader is strict: it
+refuses a file that Go and Python may read differently.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any
 __all__ = ["DEFAULT_WORKSPACE", "Backend", "Module", "PlanFile", "read_plan_file"]
 
 DEFAULT_WORKSPACE = "default"
-"""The one that a stack's own state is in."""
+"""The workspace of a stack's own state."""
 
 _CONFIG = "tfconfig/m-"
 _END, _END_64 = b"PK\x05\x06", b"PK\x06\x07"
 _END_SIZE, _END_64_SIZE = 22, 20
-_DEPTH = 16  # That of the settings; those of a backend have two levels.
+_DEPTH = 16  # Of nested settings; a backend has two levels.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 _NUMBERS = {
     0xCA: ">f",
@@ -43,9 +43,9 @@ _NUMBERS = {
 
 @dataclass(frozen=True)
 class Module:
-    """A module that was planned. The root has the key ``""`` and no source.
+    """A planned module; the root module has the key ``""`` and no source.
 
-    ``folder`` is relative to the stack; ``files`` are by their names in it.
+    ``folder`` is relative to the stack. ``files`` maps the names of files in it to their contents.
     """
 
     key: str
@@ -56,7 +56,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Backend:
-    """Where the state of a plan is; settings that were not given are not in it."""
+    """The backend with the state of a plan; ``settings`` has no settings that are null."""
 
     type: str
     settings: Mapping[str, Any]
@@ -65,45 +65,45 @@ class Backend:
 
 @dataclass(frozen=True)
 class PlanFile:
-    """What a saved plan says that it was made of; ``modules`` are by their keys."""
+    """The contents of a saved plan; ``modules`` are by their keys."""
 
     modules: Mapping[str, Module]
     backend: Backend
 
 
 def read_plan_file(data: bytes) -> PlanFile:
-    """Read a saved plan; raises ``ValueError`` where that is damaged, encrypted or none."""
+    """Read a saved plan; raises ``ValueError`` if it is damaged, encrypted or not a saved plan."""
     try:
         members = dict(_members(data))
         return PlanFile(_modules(members), _backend(members["tfplan"]))
-    except _DAMAGED as error:  # RuntimeError: encrypted, of an unknown method, or nested too deep.
-        raise ValueError(f"no saved plan: {error}") from error
+    except _DAMAGED as error:  # RuntimeError: encrypted, unknown compression, or deep nesting.
+        raise ValueError(f"not a saved plan: {error}") from error
 
 
 def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give the files of an archive that is nothing else than one, and names none of them twice.
+    """Yield the files of an archive; refuse duplicate names and bytes outside of the archive.
 
-    Go and Python differ on which of two it is, on what lies before an archive or after it, and
-    on an end in the form for large archives that the other end does not ask for.
+    Go and Python differ on duplicate names, on bytes before or after an archive, and on an
+    unneeded end record in the form for large archives.
     """
     end = len(data) - _END_SIZE
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        found = archive.infolist()
-        names = {info.orig_filename for info in found}
-        if len(names) < len(found) or not data.startswith(_END, end):
-            raise ValueError("a name twice, or more than an archive")
-        if data.startswith(_END_64, end - _END_64_SIZE) or min(i.header_offset for i in found):
-            raise ValueError("two ends, or more than an archive")
-        for info in found:
+        entries = archive.infolist()
+        names = {info.orig_filename for info in entries}
+        if len(names) < len(entries) or not data.startswith(_END, end):
+            raise ValueError("duplicate name, or bytes after the archive")
+        if data.startswith(_END_64, end - _END_64_SIZE) or min(e.header_offset for e in entries):
+            raise ValueError("two end records, or bytes before the archive")
+        for info in entries:
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError("a way to compress that Terraform does not have")
+                raise ValueError("compression method that Terraform does not support")
             yield info.orig_filename, archive.read(info)
 
 
 def _modules(members: Mapping[str, bytes]) -> Mapping[str, Module]:
     manifest = json.loads(members["tfconfig/modules.json"], object_pairs_hook=_object)
     if not isinstance(manifest, list):
-        raise ValueError("the modules are no list")
+        raise ValueError("the modules are not a list")
     files: dict[str, dict[str, bytes]] = {}
     for name, content in members.items():
         if name.startswith(_CONFIG):
@@ -112,26 +112,26 @@ def _modules(members: Mapping[str, bytes]) -> Mapping[str, Module]:
     modules = {}
     for entry in manifest:
         if not isinstance(entry, dict):
-            raise ValueError("a module is no object")
+            raise ValueError("a module is not an object")
         key = _printable(entry.get("Key"))
         source = _printable(entry.get("Source", "" if key == "" else None))
         folder = _printable(entry.get("Dir"))
         modules[key] = Module(key, source, folder, files.get(key, {}))
     if "" not in modules or len(modules) < len(manifest) or files.keys() - modules.keys():
-        raise ValueError("a module twice, or none of that key")
+        raise ValueError("duplicate or missing module")
     return modules
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
-    """Refuse a name that is there twice; to Go, ``dir`` is the same as ``Dir``."""
+    """Return an object; refuse duplicate names. To Go, ``dir`` is the same as ``Dir``."""
     if len({name.casefold() for name, _ in pairs}) < len(pairs):
-        raise ValueError("a name twice in an object")
+        raise ValueError("duplicate name in an object")
     return dict(pairs)
 
 
 def _printable(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable():
-        raise ValueError(f"{value!r} is no name")
+        raise ValueError(f"{value!r} is not a name")
     return value
 
 
@@ -143,20 +143,20 @@ def _backend(plan: bytes) -> Backend:
     config = _Reader(_only(_only(backend, 2), 1))
     settings = config.value()
     if not config.at_end or not isinstance(settings, dict):
-        raise ValueError("the backend's settings are no object")
+        raise ValueError("the backend's settings are not an object")
     return Backend(_only(backend, 1).decode(), settings, _only(backend, 3).decode())
 
 
-def _only(message: bytes, wanted: int) -> bytes:
-    """The one field of that number, whose type has a length."""
-    found = [value for number, value in _fields(message) if number == wanted]
-    if len(found) != 1 or found[0] is None:
-        raise ValueError(f"field {wanted} is there {len(found)} times")
-    return found[0]
+def _only(message: bytes, number: int) -> bytes:
+    """Return the only field with a number; its type must have a length."""
+    values = [value for field, value in _fields(message) if field == number]
+    if len(values) != 1 or values[0] is None:
+        raise ValueError(f"field {number} occurs {len(values)} times, or has no length")
+    return values[0]
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes | None]]:
-    """Each field by its number; None is one whose type has no length."""
+    """Yield the number and the bytes of each field, or None if its type has no length."""
     reader = _Reader(message)
     while not reader.at_end:
         tag = reader.varint()
@@ -177,20 +177,20 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes | None]]:
 
 
 class _Reader:
-    """Bytes from the first to the last; raises ``ValueError`` where more are asked for."""
+    """Read bytes in order; raises ``ValueError`` at their end."""
 
     def __init__(self, data: bytes) -> None:
-        self._data, self._place = data, 0
+        self._data, self._position = data, 0
 
     @property
     def at_end(self) -> bool:
-        return self._place == len(self._data)
+        return self._position == len(self._data)
 
     def take(self, size: int) -> bytes:
-        taken = self._data[self._place : self._place + size]
+        taken = self._data[self._position : self._position + size]
         if len(taken) < size:
             raise ValueError("cut short")
-        self._place += size
+        self._position += size
         return taken
 
     def varint(self) -> int:
@@ -200,13 +200,13 @@ class _Reader:
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value
-        raise ValueError("a number that does not end")
+        raise ValueError("number without an end")
 
     def value(self, depth: int = 0) -> Any:
-        """One value of MessagePack, without the members of objects that are null."""
+        """Return the next value of MessagePack; objects lose members that are null."""
         (head,) = self.take(1)
         if depth > _DEPTH:
-            raise ValueError("nested too deep")
+            raise ValueError("nested too deeply")
         if head < 0x80 or head >= 0xE0:
             return head if head < 0x80 else head - 0x100
         if head in _NUMBERS:
@@ -229,7 +229,7 @@ class _Reader:
             return self._list(head & 0x0F, depth)
         if head < 0xC0:
             return self.take(head & 0x1F).decode()
-        raise ValueError("a value that is not known yet")
+        raise ValueError("extension type of MessagePack")
 
     def _size(self, width: int) -> int:
         return int.from_bytes(self.take(width), "big")
@@ -238,10 +238,10 @@ class _Reader:
         return [self.value(depth + 1) for _ in range(size)]
 
     def _object(self, size: int, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for _ in range(size):
             key = self.value(depth + 1)
-            if not isinstance(key, str) or key in found:
-                raise ValueError(f"{key!r} is no name, or there twice")
-            found[key] = self.value(depth + 1)
-        return {key: value for key, value in found.items() if value is not None}
+            if not isinstance(key, str) or key in members:
+                raise ValueError(f"{key!r} is a duplicate, or not a name")
+            members[key] = self.value(depth + 1)
+        return {key: value for key, value in members.items() if value is not None}
