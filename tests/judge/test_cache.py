@@ -672,7 +672,7 @@ def test_check_command_always_judges_a_given_plan(
 
 
 @pytest.mark.terraform
-def test_check_command_starts_no_terraform_for_a_cached_verdict(
+def test_check_and_graph_start_no_terraform_for_a_cached_verdict(
     project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp = tmp_path_factory.mktemp("terraform")
@@ -702,3 +702,15 @@ def test_check_command_starts_no_terraform_for_a_cached_verdict(
     assert second.pop("from_cache") is not None
     assert first.pop("from_cache") is None
     assert second == first
+
+    def draw(*options: str) -> tuple[list[str], str]:
+        started.clear()
+        done = finbase(project, "graph", "development", "--of", "network", *options)
+        assert done.exit_code == 0, done.output
+        return list(started), done.output
+
+    commands, picture_of_check = draw("--cache")
+    assert commands == ["version"]
+    commands, picture_of_plan = draw("--no-cache")
+    assert commands == ["version", "init", "plan", "show"]
+    assert picture_of_check == picture_of_plan

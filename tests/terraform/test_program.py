@@ -19,7 +19,7 @@ from finbase.system.processes import Processes
 from finbase.terraform.offline import copy_stack, isolate_provider, requirements
 from finbase.terraform.program import Terraform, find_terraform, fmt_check, isolated_environ
 from finbase.terraform.provider import Installation, Mirror
-from finbase.terraform.workspace import Workspace, plan
+from finbase.terraform.workspace import Workspace
 
 MAIN = """
 terraform {
@@ -425,7 +425,8 @@ def test_a_plan_needs_no_account_and_touches_nothing(
     before = contents(project)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    planned = plan(stack(project), project=project, scratch=scratch, terraform=terraform)
+    with Workspace(terraform, scratch) as workspace:
+        planned = workspace.plan(stack(project), project=project)
     assert contents(project) == before
     assert b"\n" not in planned
     after = key_of(planned)
@@ -440,7 +441,8 @@ def test_a_shared_provider_gives_the_same_plan(
     workspace.plan(stack(project), project=project)  # Whatever ran before, it is shared now.
     shared = workspace.plan(stack(project), project=project)
     (tmp_path / "scratch").mkdir()
-    fresh = plan(stack(project), project=project, scratch=tmp_path / "scratch", terraform=terraform)
+    with Workspace(terraform, tmp_path / "scratch") as own:
+        fresh = own.plan(stack(project), project=project)
     assert comparable(shared) == comparable(fresh)
 
 

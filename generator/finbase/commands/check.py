@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -12,7 +11,7 @@ import click
 from finbase.commands._rendered import PENDING, load_rendered, note_difference, print_breaches
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console import completion
-from finbase.console.options import FOUND, OutputFile, jobs_option
+from finbase.console.options import FOUND, OutputFile, cache_option, jobs_option
 from finbase.console.speech import echo, is_quiet, is_verbose, note, progress, terminal_width
 
 if TYPE_CHECKING:
@@ -51,13 +50,7 @@ __all__ = ["check"]
     help="Include this proof matrix (from `finbase prove --json`) in the HTML report.",
 )
 @jobs_option
-@click.option(
-    "--cache/--no-cache",
-    default=lambda: not os.environ.get("CI"),
-    envvar="FINBASE_CACHE",
-    show_default="--cache, or --no-cache if CI is set",
-    help="Reuse the verdict of an earlier run on identical inputs.",
-)
+@cache_option
 @click.pass_obj
 def check(
     project: Path | None,

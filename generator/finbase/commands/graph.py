@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from finbase.console import completion
-from finbase.console.options import OutputFile
+from finbase.console.options import OutputFile, cache_option
 from finbase.console.speech import progress
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ __all__ = ["graph"]
     default="-",
     help="Write to FILE instead of standard output.",
 )
+@cache_option
 @click.pass_obj
 def graph(
     project: Path | None,
@@ -57,8 +59,11 @@ def graph(
     subject: Subject,
     plan_file: Path | None,
     output: BinaryIO,
+    cache: bool,
 ) -> None:
     """Draw the stack of an environment from its plan, made offline without an AWS account.
+
+    If `finbase check` has just made the same plan, its plan is used.
 
     \b
     Examples:
@@ -76,24 +81,36 @@ def graph(
     if bool(environment) == bool(plan_file):
         raise click.UsageError("name either one environment, or a plan with --plan")
     root = find_project(project)
-    data = plan_file.read_bytes() if plan_file else _plan(root, environment)
+    data = plan_file.read_bytes() if plan_file else _plan(root, environment, cache=cache)
     plan = read_shape(data, str(plan_file or environment))
     picture = read_picture(plan, read_stack(plan, root / "features"))
     write = standalone if form == "svg" else mermaid
     output.write(write(picture, subject).encode())
 
 
-def _plan(root: Path, environment: str) -> bytes:
+def _plan(root: Path, environment: str, *, cache: bool) -> bytes:
     import tempfile
 
     from finbase.contract.registry import Registry
     from finbase.environment.load import load_environments
+    from finbase.judge.cache.judge import cached_plan
+    from finbase.judge.cache.store import CacheUnavailableError, VerdictCache
     from finbase.terraform.program import find_terraform
-    from finbase.terraform.workspace import plan
+    from finbase.terraform.provider import find_provider
+    from finbase.terraform.workspace import Workspace
 
     load_environments(root, Registry(root), [environment])
     terraform = find_terraform()
-    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch, progress() as watch:
+    provider = find_provider(terraform)
+    if cache:
+        with suppress(CacheUnavailableError):
+            verdicts = VerdictCache.open()
+            if known := cached_plan(verdicts, root, environment, terraform, provider):
+                return known
+    with (
+        tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
+        progress() as watch,
+        Workspace(terraform, Path(scratch), provider) as workspace,
+    ):
         watch(environment, "plan")
-        stack = root / "environments" / environment
-        return plan(stack, project=root, scratch=Path(scratch), terraform=terraform)
+        return workspace.plan(root / "environments" / environment, project=root)

@@ -17,6 +17,7 @@ __all__ = [
     "Command",
     "OutputFile",
     "accept_data_loss_option",
+    "cache_option",
     "jobs_option",
     "json_option",
     "refuse_same",
@@ -50,6 +51,14 @@ jobs_option = click.option(
     default=_default_jobs,
     show_default="one per processor, if each has 1 GB of memory",
     help="Make at most N plans at a time.",
+)
+
+cache_option = click.option(
+    "--cache/--no-cache",
+    default=lambda: not os.environ.get("CI"),
+    envvar="FINBASE_CACHE",
+    show_default="--cache, or --no-cache if CI is set",
+    help="Reuse the plan and the verdict of an earlier `finbase check` on identical inputs.",
 )
 
 accept_data_loss_option = click.option(

@@ -31,7 +31,7 @@ from finbase.terraform.program import Terraform, isolated_environ
 from finbase.terraform.provider import ADVICE, Installation, find_provider, quoted
 from finbase.terraform.warm_provider import WarmProviders
 
-__all__ = ["Workspace", "plan"]
+__all__ = ["Workspace"]
 
 _UNAVAILABLE = re.compile(
     r"Failed to (query available|resolve|install) provider|no available releases match"
@@ -292,12 +292,6 @@ class Workspace:
             processes=self.processes,
             about=tree.about,
         )
-
-
-def plan(stack: Path, *, project: Path, scratch: Path, terraform: Terraform) -> bytes:
-    """Make one plan: see ``Workspace.plan``."""
-    with Workspace(terraform, scratch) as workspace:
-        return workspace.plan(stack, project=project)
 
 
 def _offline(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,8 +13,10 @@ from finbase.errors import TerraformError
 from finbase.judge.cache.inputs import VerdictInputs, features_hash, stack_hash
 from finbase.judge.cache.store import UnusableEntryError, VerdictCache
 from finbase.judge.check import Judged, StackJudge
+from finbase.terraform.program import Terraform
+from finbase.terraform.provider import Installation
 
-__all__ = ["CachedJudge"]
+__all__ = ["CachedJudge", "cached_plan"]
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,13 @@ class CachedJudge:
 
     def _hash_inputs(self) -> VerdictInputs:
         return VerdictInputs(self.judge.root, self.judge.terraform, self.judge.provider)
+
+
+def cached_plan(
+    cache: VerdictCache, root: Path, name: str, terraform: Terraform, provider: Installation
+) -> bytes | None:
+    """Return the plan of the cached verdict on an environment, or None if there is none."""
+    with suppress(OSError, TerraformError, UnusableEntryError):
+        cached = cache.load(VerdictInputs(root, terraform, provider).of(name))
+        return cached.plan if cached else None
+    return None
