@@ -47,7 +47,7 @@ def raised() -> Iterator[tuple[str, ast.Call]]:
                     yield f"{place}:{node.lineno}", node
 
 
-def test_every_error_has_a_hint() -> None:
+def test_errors_have_hints() -> None:
     silent = [
         place
         for place, call in raised()

@@ -141,7 +141,7 @@ def test_output_folder_is_refused_before_work(kind: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "shown"), [("-", "standard output"), ("v.txt", "v.txt")], ids=["stream", "file"]
 )
-def test_two_documents_in_one_file_are_refused(
+def test_outputs_refuse_the_same_file(
     name: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

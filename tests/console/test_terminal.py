@@ -205,7 +205,7 @@ def every_command() -> Iterator[tuple[str, click.Command]]:
                 yield f"{name} {below.name}", below
 
 
-def test_every_command_has_verbosity_options() -> None:
+def test_commands_have_verbosity_options() -> None:
     for name, command in every_command():
         flags = {flag for parameter in command.params for flag in parameter.opts}
         assert {"-q", "--quiet", "-v", "--verbose"} <= flags, name

@@ -323,7 +323,7 @@ def test_run_refuses_an_incomplete_run(features: Path) -> None:
     hook = "from radish import before\n@before.each_scenario\ndef f(scenario):\n"
     hook += "    if 'region' in scenario.sentence: raise SystemExit(1)\n"
     (features / "steps" / "hook.py").write_text(hook)
-    with pytest.raises(ComplianceError, match="gave no verdict"):
+    with pytest.raises(ComplianceError, match="returned no verdict"):
         run(PLAN, features)
 
 
@@ -616,7 +616,7 @@ def test_run_works_without_steps(features: Path, monkeypatch: pytest.MonkeyPatch
 
 
 LONG = "\n".join(f"line {number}" for number in range(1, 21))
-NO_VERDICT = "terraform-compliance gave no verdict (exit code {}):\n    {}"
+NO_VERDICT = "terraform-compliance returned no verdict (exit code {}):\n    {}"
 FIX = "fix the step or feature in the message; --verbose shows the command"
 
 

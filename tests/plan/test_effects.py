@@ -35,11 +35,11 @@ TOPIC = resource("module.m.aws_sns_topic.a", {"name": "a"})
 KEY = resource("module.m.aws_kms_key.k", {"multi_region": False, "description": "d"})
 
 
-def test_equal_plans_have_no_effects() -> None:
+def test_effects_of_equal_plans_are_empty() -> None:
     assert effects(plan(TOPIC, KEY), plan(KEY, TOPIC), {}) == ()
 
 
-def test_resources_come_and_go() -> None:
+def test_effects_add_and_destroy() -> None:
     assert effects(plan(TOPIC), plan(KEY), {}) == (
         Effect("module.m.aws_kms_key.k", "add"),
         effects(plan(TOPIC), plan(), {})[0],
@@ -49,13 +49,13 @@ def test_resources_come_and_go() -> None:
     assert "the key" in gone.loses
 
 
-def test_what_is_no_resource_of_the_stack_does_not_count() -> None:
+def test_effects_ignore_data_sources() -> None:
     data = {**resource("module.m.aws_kms_key.k", {}), "mode": "data"}
     assert effects(plan(data), plan(), {}) == ()
 
 
 @pytest.mark.parametrize("index", ["", '["a"]', "[0]", '["a.b"]'])
-def test_moves_are_followed_with_the_key_of_each_instance(index: str) -> None:
+def test_effects_follow_moves_with_keys(index: str) -> None:
     old = resource(f"module.m.aws_sns_topic.a{index}", {"name": "a"})
     new = resource(f"module.m.aws_sns_topic.c{index}", {"name": "a"})
     chain = {
@@ -66,13 +66,13 @@ def test_moves_are_followed_with_the_key_of_each_instance(index: str) -> None:
     assert effect == Effect(new["address"], "move", moved_from=old["address"])
 
 
-def test_moves_in_a_circle_end() -> None:
+def test_effects_end_on_circular_moves() -> None:
     circle = {"aws_sns_topic.a": "aws_sns_topic.b", "aws_sns_topic.b": "aws_sns_topic.a"}
     one = resource("x.aws_sns_topic.a", {})
     assert effects(plan(one), plan(one), circle) == ()
 
 
-def test_arguments_are_told_by_their_way_in() -> None:
+def test_effects_name_nested_arguments() -> None:
     before = {"name": "a", "rules": [{"days": 7}], "tags": {"A": "1"}, "tags_all": {"A": "1"}}
     after = {"name": "a", "rules": [{"days": 8}], "tags": {"A": "2"}, "tags_all": {"A": "2"}}
     address = "module.m.aws_x.y"
@@ -84,7 +84,7 @@ def test_arguments_are_told_by_their_way_in() -> None:
     )
 
 
-def test_documents_are_compared_part_by_part() -> None:
+def test_effects_compare_parts_of_documents() -> None:
     def with_action(action: str) -> dict[str, Any]:
         policy = json.dumps({"Statement": [{"Action": action}], "Version": "v"})
         return plan(resource("module.m.aws_x.y", {"policy": policy}))
@@ -97,14 +97,14 @@ def test_documents_are_compared_part_by_part() -> None:
 @pytest.mark.parametrize(
     ("argument", "kind"), [("multi_region", "replace"), ("description", "change")]
 )
-def test_what_replaces_a_key_is_told_apart(argument: str, kind: str) -> None:
+def test_effects_replace_a_key(argument: str, kind: str) -> None:
     after = {**KEY["change"]["after"], argument: "other"}
     (effect,) = effects(plan(KEY), plan(resource(KEY["address"], after)), {})
     assert effect.action == kind
     assert bool(effect.loses) == (kind == "replace")
 
 
-def test_what_is_not_known_yet_or_must_not_be_seen_is_told_in_words() -> None:
+def test_effects_mark_unknown_and_sensitive() -> None:
     known = resource("module.m.aws_x.y", {"arn": "a", "token": "one"})
     later = resource(
         "module.m.aws_x.y",
@@ -120,7 +120,7 @@ def test_what_is_not_known_yet_or_must_not_be_seen_is_told_in_words() -> None:
     assert "two" not in str(effect)
 
 
-def test_what_nobody_knows_yet_is_compared_by_what_it_is_made_of() -> None:
+def test_effects_compare_references_of_unknown() -> None:
     def with_key(name: str) -> dict[str, Any]:
         one = resource("module.m.aws_x.y", {}, after_unknown={"kms_key_id": True})
         references = [f"aws_kms_key.{name}.arn", f"aws_kms_key.{name}"]

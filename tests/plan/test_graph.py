@@ -56,46 +56,46 @@ def texts(stack: Stack, address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("zone", ["a", "b"])
-def test_each_key_means_the_instance_of_the_same_key(stack: Stack, zone: str) -> None:
+def test_graph_each_key(stack: Stack, zone: str) -> None:
     gateway = f'module.network.terraform_data.gateway["{zone}"]'
     assert meant(stack, gateway) == f'module.network.terraform_data.subnet["{zone}"]'
 
 
-def test_a_count_index_means_the_instance_of_the_same_index(stack: Stack) -> None:
+def test_graph_count_index(stack: Stack) -> None:
     assert meant(stack, "module.network.terraform_data.counted_reader[1]") == (
         "module.network.terraform_data.counted[1]"
     )
 
 
-def test_a_literal_key_means_that_instance_whoever_asks(stack: Stack) -> None:
+def test_graph_literal_key(stack: Stack) -> None:
     assert meant(stack, 'module.network.terraform_data.literal_key["b"]') == (
         'module.network.terraform_data.gateway["a"]'
     )
 
 
-def test_for_each_over_instances_means_the_instance_of_the_same_key(stack: Stack) -> None:
+def test_graph_for_each_over_instances(stack: Stack) -> None:
     assert meant(stack, 'module.network.terraform_data.chained["b"]') == (
         'module.network.terraform_data.subnet["b"]'
     )
 
 
 @pytest.mark.parametrize("name", ["first", "computed_key", "conditional_key", "conditional"])
-def test_a_computed_choice_proves_no_instance(stack: Stack, name: str) -> None:
+def test_graph_computed_choice(stack: Stack, name: str) -> None:
     for zone in ("a", "b"):
         assert meant(stack, f'module.network.terraform_data.{name}["{zone}"]') is None
 
 
-def test_a_literal_beside_a_reference_proves_no_instance(stack: Stack) -> None:
+def test_graph_literal_beside_a_reference(stack: Stack) -> None:
     assert meant(stack, "module.network.terraform_data.hidden_literal") is None
 
 
-def test_a_planned_value_that_is_not_the_references_proves_no_instance(stack: Stack) -> None:
+def test_graph_value_differs_from_reference(stack: Stack) -> None:
     gateway = at(stack, 'module.network.terraform_data.gateway["a"]')
     known = gateway._replace(values={"input": "else"}, unknown={})
     assert stack.one(known, "input", TYPE) is None
 
 
-def test_an_instance_of_another_type_is_not_meant(stack: Stack) -> None:
+def test_graph_other_type(stack: Stack) -> None:
     gateway = at(stack, 'module.network.terraform_data.gateway["a"]')
     assert stack.one(gateway, "input", "aws_subnet") is None
 
@@ -104,37 +104,35 @@ def test_an_instance_of_another_type_is_not_meant(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("store", ["blue", "green"])
-def test_a_variable_leads_through_the_call_and_an_output_into_the_module(
-    stack: Stack, store: str
-) -> None:
+def test_graph_follows_variables_and_outputs(stack: Stack, store: str) -> None:
     assert meant(stack, f'module.store["{store}"].terraform_data.subnet') == (
         'module.network.terraform_data.subnet["a"]'
     )
 
 
-def test_a_module_in_a_module_is_followed_as_well(stack: Stack) -> None:
+def test_graph_follows_nested_modules(stack: Stack) -> None:
     inner = 'module.store["blue"].module.inner.terraform_data.own'
     assert meant(stack, inner) == 'module.network.terraform_data.subnet["a"]'
     assert meant(stack, 'module.store["blue"].terraform_data.inner') == inner
 
 
-def test_each_key_in_a_call_means_the_key_of_the_module(stack: Stack) -> None:
+def test_graph_each_key_in_a_call(stack: Stack) -> None:
     assert meant(stack, 'module.store["green"].terraform_data.companion') == (
         'terraform_data.companion["green"]'
     )
 
 
-def test_a_key_picks_from_a_collection_that_came_through_a_variable(stack: Stack) -> None:
+def test_graph_key_of_a_passed_collection(stack: Stack) -> None:
     assert meant(stack, 'module.store["blue"].terraform_data.by_zone["b"]') == (
         'module.network.terraform_data.subnet["b"]'
     )
 
 
-def test_a_key_of_a_module_means_that_instance_of_it(stack: Stack) -> None:
+def test_graph_key_of_a_module(stack: Stack) -> None:
     assert meant(stack, "terraform_data.reader") == 'module.store["blue"].terraform_data.subnet'
 
 
-def test_several_references_are_several_instances(stack: Stack) -> None:
+def test_graph_several_references(stack: Stack) -> None:
     readers = at(stack, "terraform_data.all_readers")
     assert [each.address for each in stack.some(readers, "input", TYPE)] == [
         'module.store["blue"].terraform_data.subnet',
@@ -143,7 +141,7 @@ def test_several_references_are_several_instances(stack: Stack) -> None:
     assert meant(stack, "terraform_data.all_readers") is None
 
 
-def test_a_whole_resource_is_all_of_its_instances(stack: Stack) -> None:
+def test_graph_whole_resource(stack: Stack) -> None:
     subnets = at(stack, 'module.store["blue"].terraform_data.subnets')
     assert [each.key for each in stack.some(subnets, "input", TYPE)] == ["a", "b"]
 
@@ -161,7 +159,7 @@ def test_a_whole_resource_is_all_of_its_instances(stack: Stack) -> None:
         ("function", "an expression without references"),
     ],
 )
-def test_an_end_without_a_resource_says_what_it_is(stack: Stack, name: str, end: str) -> None:
+def test_graph_end_without_a_resource(stack: Stack, name: str, end: str) -> None:
     assert texts(stack, f'module.store["blue"].terraform_data.{name}') == [end]
 
 
@@ -169,7 +167,7 @@ def test_an_end_without_a_resource_says_what_it_is(stack: Stack, name: str, end:
     ("name", "written"),
     [("size", True), ("owner", True), ("local", True), ("null", False), ("unset", False)],
 )
-def test_null_is_not_set_wherever_it_comes_from(stack: Stack, name: str, written: bool) -> None:
+def test_graph_null_is_not_set(stack: Stack, name: str, written: bool) -> None:
     resource = at(stack, f'module.store["blue"].terraform_data.{name}')
     assert stack.is_set(resource, "input") is written
     assert not stack.is_set(resource, "triggers_replace")
@@ -178,7 +176,7 @@ def test_null_is_not_set_wherever_it_comes_from(stack: Stack, name: str, written
 # --- values --------------------------------------------------------------------------------
 
 
-def test_a_value_is_known_unset_or_known_after_apply(stack: Stack) -> None:
+def test_graph_known_unset_and_unknown_values(stack: Stack) -> None:
     subnet = at(stack, 'module.network.terraform_data.subnet["a"]')
     assert subnet.planned("input") == "a"
     assert subnet.planned("id") is UNKNOWN
@@ -186,7 +184,7 @@ def test_a_value_is_known_unset_or_known_after_apply(stack: Stack) -> None:
     assert subnet.planned("no.such.0.path") is None
 
 
-def test_what_lies_within_an_unknown_value_is_unknown(stack: Stack) -> None:
+def test_graph_parts_of_unknown_values(stack: Stack) -> None:
     subnet = at(stack, 'module.network.terraform_data.subnet["a"]')
     nested = subnet._replace(
         values={"rules": [{"days": 30}, {}]}, unknown={"rules": [{}, {"days": True}]}
@@ -197,7 +195,7 @@ def test_what_lies_within_an_unknown_value_is_unknown(stack: Stack) -> None:
     assert subnet.planned("id.0.anything") is UNKNOWN
 
 
-def test_outputs_have_a_value_or_none_yet_and_their_origins(stack: Stack) -> None:
+def test_graph_outputs(stack: Stack) -> None:
     outputs = {name: (value, ends) for name, value, ends in stack.outputs()}
     assert outputs["owner"][0] == "payments"
     assert outputs["subnets"][0] is UNKNOWN
@@ -205,12 +203,12 @@ def test_outputs_have_a_value_or_none_yet_and_their_origins(stack: Stack) -> Non
     assert [each.key for end in outputs["subnets"][1] for each in end.resources] == ["a", "b"]
 
 
-def test_depends_on_is_told_as_written(stack: Stack) -> None:
+def test_graph_depends_on(stack: Stack) -> None:
     inner = at(stack, 'module.store["blue"].terraform_data.inner')
     assert inner.depends_on == ("terraform_data.subnet",)
 
 
-def test_blocks_are_walked_down_to_their_expressions(stack: Stack) -> None:
+def test_graph_walks_blocks(stack: Stack) -> None:
     written = {"rules": [{"days": {"constant_value": 30}, "on": [{"to": {"references": []}}]}]}
     resource = at(stack, "terraform_data.reader")._replace(configuration={"expressions": written})
     assert list(resource.paths("rules")) == ["rules.0.days", "rules.0.on.0.to"]
@@ -219,7 +217,7 @@ def test_blocks_are_walked_down_to_their_expressions(stack: Stack) -> None:
     assert not resource.writes("days")
 
 
-def test_a_plan_of_nothing_is_a_stack_of_nothing() -> None:
+def test_graph_of_an_empty_plan() -> None:
     empty = Stack({"configuration": {"root_module": {}}, "planned_values": {"root_module": {}}})
     assert empty.resources == ()
     assert list(empty.outputs()) == []
@@ -227,7 +225,7 @@ def test_a_plan_of_nothing_is_a_stack_of_nothing() -> None:
 
 
 @pytest.mark.terraform
-def test_terraform_plans_the_source_alike(tmp_path: Path, stack: Stack) -> None:
+def test_graph_source_matches_terraform(tmp_path: Path, stack: Stack) -> None:
     with Workspace(find_terraform(), tmp_path) as workspace:
         made = Stack(json.loads(workspace.plan(PLANS / "nested", project=PLANS)))
     addresses = [each.address for each in stack.resources]
@@ -244,12 +242,12 @@ KEYS = st.none() | st.integers(0, 99) | st.from_regex(r"[a-z0-9./: -]{1,12}", fu
 
 
 @given(st.lists(st.tuples(NAMES, KEYS), max_size=4))
-def test_the_path_of_a_module_survives_its_address(path: list[tuple[str, Any]]) -> None:
+def test_graph_module_path_roundtrip(path: list[tuple[str, Any]]) -> None:
     assert module_path(prefix(tuple(path)).rstrip(".")) == tuple(path)
 
 
 @given(NAMES, NAMES, KEYS, NAMES)
-def test_a_reference_is_split_into_names_and_keys(
+def test_graph_splits_references(
     kind: str, name: str, key: str | int | None, attribute: str
 ) -> None:
     index = "" if key is None else f"[{json.dumps(key)}]"
@@ -257,10 +255,10 @@ def test_a_reference_is_split_into_names_and_keys(
     assert tokens(f"{kind}.{name}{index}.{attribute}") == [*parts, attribute]
 
 
-def test_the_shorter_forms_of_a_reference_are_left_out() -> None:
+def test_graph_drops_shorter_references() -> None:
     references = ['a.b["c"].d', 'a.b["c"]', "a.b", "a.b", "each.key", "each.key"]
     assert list(whole(references)) == ['a.b["c"].d', "a.b", "each.key", "each.key"]
 
 
-def test_an_attribute_is_joined() -> None:
+def test_graph_joins_attributes() -> None:
     assert dotted(["a", 0, ("b",)]) == "a.0.b"

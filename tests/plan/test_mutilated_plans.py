@@ -243,7 +243,7 @@ OTHER_TYPES: dict[str, tuple[bytes, str]] = {
         for name, case in group.items()
     ],
 )
-def test_a_mutilated_plan_is_refused(data: bytes, message: str, tmp_path: Path) -> None:
+def test_read_plan_refuses_mutilated_plans(data: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_bytes(data)
     with pytest.raises(ComplianceError, match=message) as raised:
@@ -254,7 +254,7 @@ def test_a_mutilated_plan_is_refused(data: bytes, message: str, tmp_path: Path) 
     assert len(str(raised.value)) < 1000
 
 
-def test_the_way_out_is_told_of_constants_that_give_none() -> None:
+def test_read_plan_hints_at_invalid_constants() -> None:
     data, _ = PARTIAL["nothing planned"]
     with pytest.raises(ComplianceError) as caught:
         read_plan(data, "the plan")
@@ -269,7 +269,7 @@ def test_the_way_out_is_told_of_constants_that_give_none() -> None:
 
 
 @pytest.mark.parametrize("group", [NOT_JSON, NO_PLAN, PARTIAL, OTHER_TYPES], ids=len)
-def test_the_command_tells_it_and_exits_with_2(
+def test_check_of_a_mutilated_plan_exits_2(
     group: dict[str, tuple[bytes, str]], tmp_path: Path
 ) -> None:
     path = tmp_path / "plan.json"
@@ -285,12 +285,12 @@ def test_the_command_tells_it_and_exits_with_2(
         assert not report.exists() or not report.read_bytes()
 
 
-def test_the_plans_of_the_tests_are_whole() -> None:
+def test_read_plan_accepts_test_plans() -> None:
     for data in (PLAN, NESTED):
         assert read_plan(data, "the plan") == json.loads(data)
 
 
-def test_what_is_left_of_each_half_is_refused_or_equal() -> None:
+def test_read_plan_of_halves() -> None:
     """Wherever the text of a plan ends too early, it is refused."""
     whole = PLAN.rstrip()
     for end in range(0, len(whole), 7):
@@ -299,7 +299,7 @@ def test_what_is_left_of_each_half_is_refused_or_equal() -> None:
 
 
 @given(st.integers(0, len(PLAN) - 1), st.integers(0, 7))
-def test_a_flipped_bit_raises_nothing_else(at: int, bit: int) -> None:
+def test_read_plan_of_flipped_bits(at: int, bit: int) -> None:
     data = PLAN[:at] + bytes([PLAN[at] ^ 1 << bit]) + PLAN[at + 1 :]
     with suppress(ComplianceError):
         read_plan(data, "the plan")
@@ -313,7 +313,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from([*json.loads(PLAN)]), JSON)
-def test_any_value_in_the_place_of_a_part_raises_nothing_else(key: str, value: Any) -> None:
+def test_read_plan_of_replaced_parts(key: str, value: Any) -> None:
     data = changed(put(key, value))
     with suppress(ComplianceError):
         read_plan(data, "the plan")
@@ -338,7 +338,7 @@ def padded(size: int) -> bytes:
     return json.dumps(plan).encode()
 
 
-def test_a_plan_of_50_mb_is_refused_at_once(tmp_path: Path) -> None:
+def test_read_plan_refuses_50_mb_quickly(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_bytes(padded(50_000_000))
     assert path.stat().st_size > 49_000_000
@@ -367,7 +367,7 @@ def test_a_plan_of_50_mb_is_refused_at_once(tmp_path: Path) -> None:
     assert kilobytes < MIB * 1024
 
 
-def test_a_plan_that_is_just_not_too_large_is_judged() -> None:
+def test_check_judges_the_largest_plan() -> None:
     """It is judged as any other: the padding changes nothing of what the scenarios see."""
     data = padded(MOST_BYTES - 200_000)
     assert MOST_BYTES - 1_000_000 < len(data) < MOST_BYTES
@@ -380,7 +380,7 @@ def test_a_plan_that_is_just_not_too_large_is_judged() -> None:
 # --- what else reads a plan ---------------------------------------------------------------
 
 
-def test_apply_judges_with_the_same_eyes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_apply_refuses_mutilated_plans(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Of a plan that `terraform show` gives in part, nothing is applied."""
     applied: list[Path] = []
     broken = changed(drop("resource_changes", 0))

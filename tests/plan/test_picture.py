@@ -89,7 +89,7 @@ def production(workspace: Workspace) -> tuple[dict[str, Any], Picture]:
 
 
 @pytest.mark.terraform
-def test_the_network_of_production(production: tuple[dict[str, Any], Picture]) -> None:
+def test_read_network_of_production(production: tuple[dict[str, Any], Picture]) -> None:
     _, picture = production
     network = picture.network
     assert network.zones == ("eu-west-1a", "eu-west-1b", "eu-west-1c")
@@ -106,7 +106,7 @@ def test_the_network_of_production(production: tuple[dict[str, Any], Picture]) -
 
 
 @pytest.mark.terraform
-def test_every_rule_of_production_is_in_a_flow(
+def test_flows_have_every_rule_of_production(
     production: tuple[dict[str, Any], Picture],
 ) -> None:
     made, picture = production
@@ -118,12 +118,12 @@ def test_every_rule_of_production_is_in_a_flow(
     drawn = {end for flow in picture.network.flows for end in (flow.outward, flow.inward) if end}
     assert drawn == rules
     assert len(rules) == 11
-    whole = [flows.whole(flow) for flow in picture.network.flows]
-    assert whole == [True] * 6
+    allowed = [flows.is_allowed(flow) for flow in picture.network.flows]
+    assert allowed == [True] * 6
 
 
 @pytest.mark.terraform
-def test_every_reference_between_modules_is_a_wire(
+def test_picture_has_every_reference_as_wire(
     production: tuple[dict[str, Any], Picture],
 ) -> None:
     _, picture = production
@@ -136,7 +136,7 @@ def test_every_reference_between_modules_is_a_wire(
     assert sum(module.count for module in picture.modules) == len(changes)
 
 
-def test_a_rule_within_a_group_is_a_flow() -> None:
+def test_flows_of_inline_rules() -> None:
     rule = {
         "description": "SSH",
         "from_port": 22,
@@ -153,11 +153,11 @@ def test_a_rule_within_a_group_is_a_flow() -> None:
     }
 
 
-def test_a_group_without_rules_has_no_flows() -> None:
+def test_flows_of_a_group_without_rules() -> None:
     assert not read(resource("aws_security_group.app", {"ingress": []})).network.flows
 
 
-def test_an_old_rule_is_a_flow() -> None:
+def test_flows_of_old_rules() -> None:
     picture = read(
         resource("aws_security_group.app"),
         resource(
@@ -176,7 +176,7 @@ def test_an_old_rule_is_a_flow() -> None:
     )
 
 
-def test_a_group_that_cannot_be_told_is_not_left_out() -> None:
+def test_flows_keep_unknown_groups() -> None:
     picture = read(
         resource("aws_security_group.app"),
         resource(
@@ -192,7 +192,7 @@ def test_a_group_that_cannot_be_told_is_not_left_out() -> None:
     assert (flow.source, flow.ports) == ("unknown in the plan", "1-2")
 
 
-def test_a_flow_that_one_end_allows_is_broken() -> None:
+def test_is_allowed_needs_both_ends() -> None:
     def rule(side: str, ours: str, theirs: str) -> Any:
         return resource(
             f"aws_vpc_security_group_{side}_rule.x",
@@ -206,11 +206,11 @@ def test_a_flow_that_one_end_allows_is_broken() -> None:
     groups = [resource("aws_security_group.app"), resource("aws_security_group.db")]
     (one,) = read(*groups, rule("egress", "app", "db")).network.flows
     (both,) = read(*groups, rule("egress", "app", "db"), rule("ingress", "db", "app")).network.flows
-    assert (flows.whole(one), flows.whole(both)) == (False, True)
+    assert (flows.is_allowed(one), flows.is_allowed(both)) == (False, True)
     assert (both.source, both.target) == ("aws_security_group.app", "aws_security_group.db")
 
 
-def test_a_route_within_a_table_and_a_subnet_without_one() -> None:
+def test_read_network_inline_routes() -> None:
     route = {"cidr_block": "0.0.0.0/0"}
     table = resource("aws_route_table.t", {"route": [route]})
     table["expressions"]["route"][0]["gateway_id"] = reference("aws_internet_gateway.g")
@@ -241,7 +241,7 @@ def test_a_route_within_a_table_and_a_subnet_without_one() -> None:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("zones", [1, 2, 3, 6])
-def test_everything_lies_within_the_picture(subject: Subject, zones: int) -> None:
+def test_draw_stays_within_the_picture(subject: Subject, zones: int) -> None:
     tree = ET.fromstring(standalone(sample(zones), subject))
     width, height = float(tree.get("width", "")), float(tree.get("height", ""))
     for element in tree.iter():
@@ -262,7 +262,7 @@ def boxes(tree: ET.Element, look: str) -> list[tuple[float, ...]]:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("zones", [1, 3, 6])
-def test_no_box_covers_another(subject: Subject, zones: int) -> None:
+def test_draw_boxes_do_not_overlap(subject: Subject, zones: int) -> None:
     cells = boxes(ET.fromstring(standalone(sample(zones), subject)), "cell")
     assert len(cells) >= 2
     for number, (x, y, width, height) in enumerate(cells):
@@ -272,7 +272,7 @@ def test_no_box_covers_another(subject: Subject, zones: int) -> None:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_a_picture_names_itself(subject: Subject) -> None:
+def test_draw_adds_title_and_description(subject: Subject) -> None:
     tree = ET.fromstring(draw(sample(), subject, "here"))
     assert tree.get("role") == "img"
     ids = {each.get("id"): each for each in tree if each.get("id")}
@@ -282,7 +282,7 @@ def test_a_picture_names_itself(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_a_plan_cannot_write_markup(subject: Subject) -> None:
+def test_draw_escapes_markup(subject: Subject) -> None:
     plain = ET.fromstring(standalone(sample(text="x"), subject))
     hostile = ET.fromstring(standalone(sample(text=HOSTILE), subject))
     tags = {each.tag for each in hostile.iter()} - {f"{SVG}title"}
@@ -295,7 +295,7 @@ def test_a_plan_cannot_write_markup(subject: Subject) -> None:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @given(text=st.text(max_size=80))
-def test_any_text_can_be_drawn(subject: Subject, text: str) -> None:
+def test_draw_accepts_any_text(subject: Subject, text: str) -> None:
     picture = sample(2, text)
     drawn = draw(picture, subject, "x")
     assert ET.fromstring(drawn) is not None
@@ -303,7 +303,7 @@ def test_any_text_can_be_drawn(subject: Subject, text: str) -> None:
     assert drawn.encode()
 
 
-def test_what_is_cut_is_told_whole() -> None:
+def test_draw_has_tooltips_for_cut_text() -> None:
     canvas = Canvas("x", "title", "description")
     canvas.text(0, 0, "a long text that does not fit", room=60)
     (text,) = ET.fromstring(markup(canvas)).iter(f"{SVG}text")
@@ -312,7 +312,7 @@ def test_what_is_cut_is_told_whole() -> None:
     assert title.tail == "a long t…"
 
 
-def test_a_way_to_the_gateway_of_another_zone_is_seen() -> None:
+def test_draw_marks_routes_to_other_zones() -> None:
     picture = sample(2)
     network = picture.network
     subnets = tuple(
@@ -323,11 +323,11 @@ def test_a_way_to_the_gateway_of_another_zone_is_seen() -> None:
         else s
         for s in network.subnets
     )
-    astray = Picture(Network(**{**vars(network), "subnets": subnets}), (), ())
-    drawn = draw(astray, "network", "x")
-    assert drawn.count('class="line astray"') == 1
+    moved = Picture(Network(**{**vars(network), "subnets": subnets}), (), ())
+    drawn = draw(moved, "network", "x")
+    assert drawn.count('class="line other-zone"') == 1
     assert "NAT in zone-0" in drawn
-    assert "astray" not in draw(picture, "network", "x")
+    assert "other-zone" not in draw(picture, "network", "x")
 
 
 # Text
@@ -335,13 +335,13 @@ def test_a_way_to_the_gateway_of_another_zone_is_seen() -> None:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60))
-def test_no_text_breaks_out_of_a_label(subject: Subject, text: str) -> None:
+def test_mermaid_escapes_labels(subject: Subject, text: str) -> None:
     picture, plain = sample(2, text), sample(2)
     ours, theirs = (re.sub(r'"[^"]*"', '""', mermaid(p, subject)) for p in (picture, plain))
     assert sorted(ours.splitlines()) == sorted(theirs.splitlines())
 
 
-def test_mermaid_says_what_modules_share() -> None:
+def test_mermaid_of_modules() -> None:
     assert mermaid(sample(), "modules") == (
         "flowchart LR\n"
         '  n0["kms<br>kms 1.0.0, 5 resources"]\n'
@@ -369,7 +369,9 @@ def plan_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("form", "begins"), [("mermaid", "flowchart"), ("svg", "<svg")])
-def test_the_command_draws_a_plan(form: str, begins: str, plan_file: Path, tmp_path: Path) -> None:
+def test_graph_command_draws_a_plan(
+    form: str, begins: str, plan_file: Path, tmp_path: Path
+) -> None:
     done = run(ROOT, "graph", "--plan", str(plan_file), "--format", form)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(begins)
@@ -379,17 +381,17 @@ def test_the_command_draws_a_plan(form: str, begins: str, plan_file: Path, tmp_p
     assert file.read_text(encoding="utf-8") == done.stdout
 
 
-def test_the_command_wants_a_plan_or_an_environment(plan_file: Path) -> None:
+def test_graph_command_requires_plan_or_environment(plan_file: Path) -> None:
     for arguments in ([], ["production", "--plan", str(plan_file)]):
         done = run(ROOT, "graph", *arguments)
         assert done.returncode == 2
-        assert "name one environment, or a plan" in done.stderr
+        assert "name either one environment, or a plan" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "says"), [("{", "is not JSON"), ("{}", "not of a Terraform plan")]
 )
-def test_the_command_tells_what_is_no_plan(text: str, says: str, tmp_path: Path) -> None:
+def test_graph_command_refuses_other_files(text: str, says: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text, encoding="utf-8")
     done = run(ROOT, "graph", "--plan", str(path))
@@ -399,7 +401,7 @@ def test_the_command_tells_what_is_no_plan(text: str, says: str, tmp_path: Path)
 
 
 @pytest.mark.terraform
-def test_the_command_makes_the_plan() -> None:
+def test_graph_command_makes_the_plan() -> None:
     done = run(ROOT, "graph", "development", "--of", "network", "--format", "svg")
     assert (done.returncode, done.stderr) == (0, "")
     tree = ET.fromstring(done.stdout)

@@ -74,9 +74,7 @@ UNREADABLE = "p is not a saved plan, or it is encrypted or damaged"
 # --- damaged -------------------------------------------------------------------------------------
 
 
-def test_any_one_bit_that_flips_leaves_a_plan_or_an_error_in_words(
-    good: bytes, stack: Path, tmp_path: Path
-) -> None:
+def test_verify_of_flipped_bits(good: bytes, stack: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan"
     for place in range(len(good)):
         for bit in (0x01, 0x08, 0x80):
@@ -91,9 +89,7 @@ def test_any_one_bit_that_flips_leaves_a_plan_or_an_error_in_words(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_becomes_of_its_bytes_a_plan_is_read_or_is_none(
-    data: st.DataObject, good: bytes
-) -> None:
+def test_read_plan_file_of_changed_bytes(data: st.DataObject, good: bytes) -> None:
     places = st.integers(0, len(good) - 1)
     changed = bytearray(good)
     for place, byte in data.draw(st.dictionaries(places, st.integers(0, 255), max_size=8)).items():
@@ -108,7 +104,7 @@ def test_whatever_becomes_of_its_bytes_a_plan_is_read_or_is_none(
 
 
 @given(content=st.binary(max_size=200))
-def test_whatever_is_its_innermost_part_a_plan_is_read_or_is_none(content: bytes) -> None:
+def test_read_plan_file_of_any_content(content: bytes) -> None:
     modules = ("tfconfig/modules.json", b'[{"Key":"","Dir":"."}]')
     for plan in (content, tfplan("s3", content, "default")):
         try:
@@ -144,7 +140,7 @@ def test_whatever_is_its_innermost_part_a_plan_is_read_or_is_none(content: bytes
         "\udcff",
     ],
 )
-def test_modules_of_another_shape_are_no_plan(modules: str) -> None:
+def test_read_plan_file_refuses_other_modules(modules: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_plan_file(of_the_root(modules))
 
@@ -160,7 +156,7 @@ def of_the_root(modules: str) -> bytes:
     )
 
 
-def test_the_modules_that_those_are_changes_of_are_read() -> None:
+def test_read_plan_file_modules() -> None:
     modules = '[{"Key": "", "Dir": "."}, {"Key": "a", "Source": "./a", "Dir": "a"}]'
     assert list(read_plan_file(of_the_root(modules)).modules) == ["", "a"]
 
@@ -193,22 +189,20 @@ BACKEND = field(1, b"s3") + field(2, field(1, CONFIG)) + field(3, b"default")
         tfplan("s3", b"\x81\xa1a" + b"\x91" * 100_000, "default"),
     ],
 )
-def test_a_backend_of_another_shape_is_no_plan(
+def test_verify_refuses_malformed_backends(
     plan: bytes, good: bytes, stack: Path, tmp_path: Path
 ) -> None:
     assert refusal(rewritten(tmp_path / "plan", good, tfplan=plan), stack) == UNREADABLE
 
 
 @pytest.mark.parametrize("depth", [17, 100, 400, 1000])
-def test_a_setting_that_is_nested_deep_is_no_plan(
-    depth: int, good: bytes, stack: Path, tmp_path: Path
-) -> None:
+def test_verify_refuses_deep_settings(depth: int, good: bytes, stack: Path, tmp_path: Path) -> None:
     config = b"\x81\xa6bucket" + b"\x91" * depth + b"\xc0"
     plan = rewritten(tmp_path / "plan", good, tfplan=tfplan("s3", config, "default"))
     assert refusal(plan, stack) == UNREADABLE
 
 
-def test_every_form_of_a_setting_is_read() -> None:
+def test_read_plan_file_settings() -> None:
     form = {
         b"\x07": 7,
         b"\xff": -1,
@@ -231,9 +225,7 @@ def test_every_form_of_a_setting_is_read() -> None:
         assert read_plan_file(content).backend.settings == {"k": value}
 
 
-def test_what_is_wrong_with_a_plan_is_told_with_code_2(
-    good: bytes, project: Path, tmp_path: Path
-) -> None:
+def test_apply_of_a_damaged_plan_exits_2(good: bytes, project: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan"
     plan.write_bytes(good[:60] + bytes([good[60] ^ 0xFF]) + good[61:])
     done = CliRunner().invoke(main, ["--project", str(project), "apply", "staging", str(plan)])
@@ -244,7 +236,7 @@ def test_what_is_wrong_with_a_plan_is_told_with_code_2(
 # --- what Go and Python would read in two ways ---------------------------------------------------
 
 
-def test_a_name_that_is_there_twice_is_no_plan(good: bytes, stack: Path, tmp_path: Path) -> None:
+def test_verify_refuses_duplicate_names(good: bytes, stack: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan"
     plan.write_bytes(good)
     own = members(plan)
@@ -255,7 +247,7 @@ def test_a_name_that_is_there_twice_is_no_plan(good: bytes, stack: Path, tmp_pat
     assert refusal(plan, stack) == UNREADABLE
 
 
-def test_a_name_with_an_end_in_it_is_another_name(good: bytes, stack: Path, tmp_path: Path) -> None:
+def test_verify_refuses_null_in_names(good: bytes, stack: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan"
     plan.write_bytes(good)
     longer = archive((name.replace("tfplan", "tfplan!"), each) for name, each in members(plan))
@@ -264,7 +256,7 @@ def test_a_name_with_an_end_in_it_is_another_name(good: bytes, stack: Path, tmp_
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_what_terraform_cannot_unpack_is_no_plan(
+def test_verify_refuses_other_compression(
     method: int, good: bytes, stack: Path, tmp_path: Path
 ) -> None:
     plan = tmp_path / "plan"
@@ -274,9 +266,7 @@ def test_what_terraform_cannot_unpack_is_no_plan(
 
 
 @pytest.mark.parametrize("where", ["before", "after", "comment", "second end"])
-def test_more_than_an_archive_is_no_plan(
-    where: str, good: bytes, stack: Path, tmp_path: Path
-) -> None:
+def test_verify_refuses_extra_bytes(where: str, good: bytes, stack: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan"
     comment = io.BytesIO(good)
     with zipfile.ZipFile(comment, "a") as written:
@@ -312,13 +302,13 @@ def test_more_than_an_archive_is_no_plan(
 # --- another configuration -----------------------------------------------------------------------
 
 
-def test_each_module_of_one_folder_is_compared(good: bytes, stack: Path, tmp_path: Path) -> None:
+def test_verify_compares_each_module(good: bytes, stack: Path, tmp_path: Path) -> None:
     for key in ("a", "b"):
         plan = rewritten(tmp_path / "plan", good, **{f"tfconfig/m-{key}/main.tf": b"# other\n"})
         assert "modules/m/1.0.0/main.tf differs" in refusal(plan, stack)
 
 
-def test_a_module_is_of_the_folder_that_its_source_names(stack: Path, tmp_path: Path) -> None:
+def test_verify_refuses_other_module_folders(stack: Path, tmp_path: Path) -> None:
     plan, to = tmp_path / "plan", "../../modules/{}/1.0.0"
     modules = manifest({"": ".", **{k: to.format(n) for k, n in zip("abc", "mmn", strict=True)}})
     modules[3]["Dir"] = to.format("m")
@@ -333,18 +323,14 @@ def test_a_module_is_of_the_folder_that_its_source_names(stack: Path, tmp_path: 
     assert "the stack was read from ../w2, not from ." in refusal(plan, stack)
 
 
-def test_files_of_a_module_that_is_not_listed_are_no_plan(
-    good: bytes, stack: Path, tmp_path: Path
-) -> None:
+def test_verify_refuses_unlisted_modules(good: bytes, stack: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan"
     plan.write_bytes(good)
     plan.write_bytes(archive([*members(plan), ("tfconfig/m-d/main.tf", b"")]))
     assert refusal(plan, stack) == UNREADABLE
 
 
-def test_what_terraform_does_not_read_is_no_difference(
-    good: bytes, stack: Path, tmp_path: Path
-) -> None:
+def test_verify_ignores_hidden_files(good: bytes, stack: Path, tmp_path: Path) -> None:
     plan, hidden = tmp_path / "plan", stack / ".#main.tf"
     plan.write_bytes(good)
     hidden.symlink_to("nobody@nowhere.1")  # As an editor locks the file.
@@ -369,22 +355,20 @@ def test_what_terraform_does_not_read_is_no_difference(
         ({"kind": "gcs"}, "its backend is gcs, not s3"),
     ],
 )
-def test_a_plan_on_another_backend_is_refused(
+def test_verify_refuses_other_backends(
     settings: dict[str, Any], difference: str, stack: Path, tmp_path: Path
 ) -> None:
     save(tmp_path / "plan", stack, **settings)
     assert f"p was made for another state: {difference}" in refusal(tmp_path / "plan", stack)
 
 
-def test_as_whom_the_state_is_read_may_be_given_beside_the_backend(
-    stack: Path, tmp_path: Path
-) -> None:
+def test_verify_allows_credentials(stack: Path, tmp_path: Path) -> None:
     role = {"role_arn": "arn:aws:iam::111122223333:role/reader", "duration": None}
     save(tmp_path / "plan", stack, profile="payments", assume_role=role)
     verify(tmp_path / "plan", stack, tmp_path / "plan")
 
 
-def test_all_that_a_backend_may_be_given_is_compared(stack: Path, tmp_path: Path) -> None:
+def test_verify_compares_all_settings(stack: Path, tmp_path: Path) -> None:
     plan, file = tmp_path / "plan", stack / "backend.tf"
     text = file.read_text()
     more = (
@@ -412,7 +396,7 @@ def test_all_that_a_backend_may_be_given_is_compared(stack: Path, tmp_path: Path
         file.write_text(text)
 
 
-def test_a_backend_that_cannot_be_read_is_told(stack: Path, tmp_path: Path) -> None:
+def test_verify_reports_unreadable_backend(stack: Path, tmp_path: Path) -> None:
     plan, file = tmp_path / "plan", stack / "backend.tf"
     text = file.read_text()
     file.write_text(f"{text}{{\n")

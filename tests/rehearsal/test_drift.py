@@ -15,7 +15,7 @@ def test_drifts_name_arguments_that_differ() -> None:
     }
     resource = {"mode": "managed", "address": "m.x", "type": "aws_x", "change": change}
     plan = {"resource_changes": [resource]}
-    assert drifts(plan, "later") == (Drift("later", "m.x", "update", ("b", "c")),)
+    assert drifts(plan, "later") == (Drift("later", "m.x", "change", ("b", "c")),)
 
 
 def test_drifts_ignore_no_ops_and_data_sources() -> None:

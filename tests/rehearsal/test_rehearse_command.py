@@ -86,5 +86,5 @@ def test_rehearse_without_terraform_creates_no_folder(
     monkeypatch.setenv("FINBASE_TERRAFORM", "/nowhere")
     done = finbase(ROOT, "rehearse", ENVIRONMENT, "--keep")
     assert done.exit_code == 2
-    assert "names '/nowhere', which is no program" in done.stderr
+    assert "names '/nowhere', which is not a program" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -89,7 +89,7 @@ def whole(production: Sources) -> str:
 # Structure
 
 
-def test_the_page_is_sound(whole: str) -> None:
+def test_html_is_well_formed(whole: str) -> None:
     page = Page(whole)
     ids = [a["id"] for _, a in page.elements if "id" in a]
     assert len(ids) == len(set(ids))
@@ -108,7 +108,7 @@ def test_the_page_is_sound(whole: str) -> None:
     assert all(a["tabindex"] == "0" and a["aria-label"] for a in page.all("div"))
 
 
-def test_nothing_is_loaded_or_run(whole: str) -> None:
+def test_html_loads_no_resource(whole: str) -> None:
     page = Page(whole)
     assert not page.all("script", "img", "link", "iframe", "object", "form", "base", "embed")
     for _, attributes in page.elements:
@@ -119,7 +119,7 @@ def test_nothing_is_loaded_or_run(whole: str) -> None:
     assert not re.search(r"url\(|@import|expression\(", whole)
 
 
-def test_the_policy_allows_the_style_and_nothing_else(whole: str) -> None:
+def test_html_policy_allows_only_the_style(whole: str) -> None:
     (policy,) = (a["content"] for a in Page(whole).all("meta") if "http-equiv" in a)
     style = re.findall("<style>(.*?)</style>", whole, re.DOTALL)
     assert len(style) == 1
@@ -130,7 +130,7 @@ def test_the_policy_allows_the_style_and_nothing_else(whole: str) -> None:
 
 
 @pytest.mark.parametrize("base", [".", "reports/2024", "../elsewhere"])
-def test_every_link_leads_somewhere(base: str, production: Sources) -> None:
+def test_html_links_are_valid(base: str, production: Sources) -> None:
     folder = (ROOT / base).resolve()
     text = render(Subject(verdict("production"), picture(), production), base=folder)
     page = Page(text)
@@ -156,7 +156,7 @@ def file_of(path: Path) -> Path:
     return Path(*parts)
 
 
-def test_the_same_gives_the_same(production: Sources, whole: str) -> None:
+def test_html_is_reproducible(production: Sources, whole: str) -> None:
     again = render(
         Subject(verdict("production"), picture(), production),
         Subject(verdict("staging", ("F01", "F04b")), picture()),
@@ -220,7 +220,7 @@ def test_pci_is_never_claimed_to_be_met(whole: str) -> None:
     assert pci.SUBJECTS["3.5.1"].remains in page.text
 
 
-def test_every_requirement_has_a_subject() -> None:
+def test_pci_subjects_are_complete() -> None:
     tagged = {
         number
         for path in (ROOT / "features").glob("*.feature")
@@ -252,7 +252,7 @@ def test_report_proof(whole: str) -> None:
         b'{"schema_version": 1, "mutations": [{"id": "x"}]}',
     ],
 )
-def test_what_is_no_matrix_is_refused(data: bytes) -> None:
+def test_proof_refuses_other_documents(data: bytes) -> None:
     with pytest.raises(FinbaseError, match=r"matrix\.json is (not )?a proof matrix"):
         read_proof(data, "matrix.json", {"x"})
 
@@ -267,9 +267,7 @@ def test_what_is_no_matrix_is_refused(data: bytes) -> None:
         ),
     ],
 )
-def test_a_matrix_that_proves_nothing_here_is_refused(
-    mutations: object, told: str, tmp_path: Path
-) -> None:
+def test_proof_refuses_other_matrices(mutations: object, told: str, tmp_path: Path) -> None:
     matrix = tmp_path / "matrix.json"
     matrix.write_text(json.dumps(MATRIX | {"mutations": mutations}), encoding="utf-8")
     report = tmp_path / "report.html"
@@ -284,7 +282,7 @@ def test_a_matrix_that_proves_nothing_here_is_refused(
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_no_text_becomes_markup(known: bool, production: Sources) -> None:
+def test_html_escapes_text(known: bool, production: Sources) -> None:
     given_ = production if known else None
     plain = Page(render(Subject(verdict("x", (), "seen"), picture(), given_), proof=MATRIX))
     text = render(
@@ -303,7 +301,7 @@ def test_no_text_becomes_markup(known: bool, production: Sources) -> None:
 
 @given(text=st.text(max_size=60))
 @settings(max_examples=25)
-def test_any_text_can_be_shown(text: str) -> None:
+def test_html_accepts_any_text(text: str) -> None:
     shown = render(Subject(verdict(text, ("F01",), f"seen {text}"), picture(text)))
     assert shown.encode()
     assert Page(shown).all("main")
@@ -324,7 +322,7 @@ def test_any_text_can_be_shown(text: str) -> None:
         ("F06c", {"host"}, set()),
     ],
 )
-def test_the_lines_behind_a_finding(
+def test_html_excerpts_of_a_finding(
     failure: str, hcl: set[str], yaml_: set[str], production: Sources
 ) -> None:
     blocks, sections = production.behind([SEEN[failure]])
@@ -339,7 +337,7 @@ def test_the_lines_behind_a_finding(
     assert bool(yaml_) == bool(keys)
 
 
-def test_an_address_leads_to_the_version_that_is_pinned(production: Sources) -> None:
+def test_html_links_to_pinned_version(production: Sources) -> None:
     pieces = production.pieces(f"{SEEN['F01']} and module.no.aws_x.y, aws_vpc: 1")
     assert "".join(text for text, _ in pieces).startswith("eu-west-1a: module.network")
     named = {str(place.path) for _, place in pieces if place}
@@ -349,7 +347,7 @@ def test_an_address_leads_to_the_version_that_is_pinned(production: Sources) -> 
     assert named == {f"modules/network/{version}/main.tf"}
 
 
-def test_the_row_of_an_outline_is_filled_in() -> None:
+def test_html_fills_outline_rows() -> None:
     lines = (ROOT / "features/database.feature").read_text(encoding="utf-8").splitlines()
     row = next(number for number, line in enumerate(lines, 1) if "ddl, mod or all" in line)
     (step,) = scenario_steps("\n".join(lines), row)
@@ -371,7 +369,7 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("part", [0, 1])
-def test_all_colours_have_contrast_enough(part: int, whole: str) -> None:
+def test_html_colours_have_contrast(part: int, whole: str) -> None:
     """WCAG asks 4.5 to 1 of text: on the page, on excerpts and on their marks, light and dark."""
     palettes = re.findall(r":root \{(.*?)\}", whole, re.DOTALL)[:2]
     colours = dict(re.findall(r"--(\w+): #(\w+);", palettes[part]))
@@ -386,7 +384,7 @@ def test_all_colours_have_contrast_enough(part: int, whole: str) -> None:
 # The command
 
 
-def test_a_check_without_a_report_loads_none_of_it() -> None:
+def test_check_without_html_imports_no_report() -> None:
     code = (
         "import sys; from click.testing import CliRunner; from finbase.cli import main;"
         f"run = ['--project', {str(ROOT)!r}, 'check', '--plan', {__file__!r}];"
@@ -405,20 +403,20 @@ def test_a_check_without_a_report_loads_none_of_it() -> None:
     assert (done.stderr, done.stdout) == ("", "[]\n")
 
 
-def test_a_proof_without_a_report_is_wrong_usage() -> None:
+def test_proof_without_html_is_wrong_usage() -> None:
     done = run(ROOT, "check", "--proof", __file__)
     assert done.returncode == 2
     assert "--proof requires --html" in done.stderr
 
 
-def test_a_matrix_is_read_before_anything_is_planned(tmp_path: Path) -> None:
+def test_proof_is_read_before_planning(tmp_path: Path) -> None:
     done = run(ROOT, "check", "--html", str(tmp_path / "r.html"), "--proof", __file__)
     assert (done.returncode, done.stdout) == (2, "")
     assert "is not a proof matrix" in done.stderr
 
 
 @pytest.mark.terraform
-def test_the_report_changes_no_verdict(
+def test_html_does_not_change_the_verdict(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
@@ -444,7 +442,7 @@ def test_the_report_changes_no_verdict(
 
 
 @pytest.mark.terraform
-def test_the_report_of_an_environment(tmp_path: Path) -> None:
+def test_html_of_an_environment(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     done = run(ROOT, "check", "development", "--html", str(report))
     assert done.returncode == 0

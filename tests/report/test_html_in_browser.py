@@ -47,7 +47,7 @@ def asked_for(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_page_fits_and_loads_nothing(page: Page, report: Path, width: int, scheme: str) -> None:
+def test_page_fits_and_loads_no_resource(page: Page, report: Path, width: int, scheme: str) -> None:
     page.open(report, width, scheme)
     assert page.ask("document.title").startswith("finbase evidence: production, staging")
     page.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
@@ -100,7 +100,7 @@ def test_from_the_glance_to_the_evidence(page: Page, report: Path) -> None:
         (".scenario p a", "features/database.feature"),
     ],
 )
-def test_a_link_asks_for_the_file(page: Page, report: Path, link: str, path: str) -> None:
+def test_page_link_requests_the_file(page: Page, report: Path, link: str, path: str) -> None:
     """What a browser makes of it, a page or a download, is its own affair."""
     page.open(report, 1280)
     page.click("#production-F04a summary")
@@ -159,7 +159,7 @@ def test_hostile_text_is_only_text(page: Page, tmp_path: Path) -> None:
     assert (asked_for(page), complaints(page)) == ([path.as_uri()], [])
 
 
-def test_the_policy_stops_what_would_get_in(page: Page, report: Path, tmp_path: Path) -> None:
+def test_page_policy_blocks_scripts(page: Page, report: Path, tmp_path: Path) -> None:
     """Were something not escaped one day, the browser would still not run or load it."""
     text = report.read_text(encoding="utf-8")
     path = tmp_path / "report.html"

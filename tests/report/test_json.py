@@ -60,7 +60,7 @@ def fits(document: bytes, shape: str) -> dict[str, Any]:
     return found
 
 
-def test_each_command_writes_json_or_has_a_reason_not_to() -> None:
+def test_json_of_each_command() -> None:
     context = click.Context(main)
     for name in main.list_commands(context):
         command = main.get_command(context, name)
@@ -84,7 +84,7 @@ def test_each_command_writes_json_or_has_a_reason_not_to() -> None:
         ("doctor", None, "findings"),
     ],
 )
-def test_what_a_command_writes_has_its_shape(
+def test_json_matches_shape(
     project: Path, tmp_path: Path, command: str, code: int | None, some: str
 ) -> None:
     report = tmp_path / "report.json"
@@ -94,7 +94,7 @@ def test_what_a_command_writes_has_its_shape(
     assert not some or found[some]
 
 
-def test_what_a_render_would_write_is_named(project: Path, tmp_path: Path) -> None:
+def test_json_of_a_render(project: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     stack = project / "environments" / "staging"
     (stack / "main.tf").write_text("# nothing\n")
@@ -111,7 +111,7 @@ def test_what_a_render_would_write_is_named(project: Path, tmp_path: Path) -> No
         assert [breach["folder"] for breach in found["breaches"]] == ["modules/kms/1.0.0"]
 
 
-def test_a_release_and_its_reasons(project: Path, tmp_path: Path) -> None:
+def test_json_of_a_release(project: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     template = project / "templates" / "modules" / "kms" / "main.tf.j2"
     template.write_text(template.read_text().replace("deletion_window_in_days", "x_days"))
@@ -162,13 +162,13 @@ def test_verdicts_proofs_and_plans() -> None:
     assert fits(documents.render(PlanReport("staging", summary)), "plan")["data_loss"]
 
 
-def test_a_rehearsal() -> None:
+def test_json_of_a_rehearsal() -> None:
     step = Step("apply", 1.5, 12, 132, ("132 resources",), ("a password lies in a file",))
-    drift = Drift("again", "module.kms.aws_kms_key.x", "update", ("tags",))
+    drift = Drift("again", "module.kms.aws_kms_key.x", "change", ("tags",))
     seen = Rehearsal("staging", (step,), (drift,), ("a key",), Search(2, 3, 4, ("a.log",)))
     assert not fits(documents.render(RehearsalReport(seen, 80)), "rehearse")["passed"]
 
 
-def test_the_shapes_are_schemas() -> None:
+def test_shapes_are_valid_schemas() -> None:
     for path in SHAPES.iterdir():
         jsonschema_rs.meta.validate(json.loads(path.read_bytes()))

@@ -23,7 +23,7 @@ def test_text_wraps_problems() -> None:
 
 
 def test_document_has_steps_drifts_and_search() -> None:
-    drift = Drift("later", "m.x", "update", ("b",))
+    drift = Drift("later", "m.x", "change", ("b",))
     result = Rehearsal("development", STEPS[:1], (drift,))
     document = RehearsalReport(result, 80).document()
     assert document["passed"]

@@ -301,7 +301,7 @@ def test_junit_is_always_well_formed(verdicts: list[Verdict]) -> None:
 
 
 @given(VERDICTS, st.booleans(), st.integers(20, 160))
-def test_no_line_of_the_terminal_is_too_wide(verdict: Verdict, colour: bool, width: int) -> None:
+def test_terminal_lines_fit(verdict: Verdict, colour: bool, width: int) -> None:
     text = terminal.text(verdict, colour=colour, width=width, verbose=colour)
     assert text.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]", text)
@@ -323,18 +323,18 @@ def test_json_can_always_be_read_back(verdicts: list[Verdict]) -> None:
 
 
 @given(VERDICTS)
-def test_a_verdict_passes_only_if_every_failure_was_shown_absent(verdict: Verdict) -> None:
+def test_verdict_passes_if_all_failures_are_absent(verdict: Verdict) -> None:
     shown = {i for s in verdict.scenarios if s.status == "passed" for i in s.failure_ids}
     expected = all(f.id in shown for f in verdict.failures) and not verdict.failed
     assert verdict.passed == expected
 
 
-def test_a_row_keeps_each_line_of_evidence_once() -> None:
+def test_row_has_unique_evidence() -> None:
     verdict = Verdict("x", (scenario("a"), scenario("b")), (NAT,))
     assert verdict.by_failure()[0].evidence == "aws_eip: 3"
 
 
 @pytest.mark.parametrize(("status", "passed"), [("passed", True), ("skipped", False)])
-def test_a_failed_scenario_outside_of_the_catalogue_counts(status: Status, passed: bool) -> None:
+def test_verdict_counts_scenarios_without_failure(status: Status, passed: bool) -> None:
     assert Verdict("x", (scenario("a", status),), (NAT,)).passed is passed
     assert not Verdict("x", (scenario("a", status), scenario("b", "failed", ())), (NAT,)).passed

@@ -49,7 +49,7 @@ def place(location: dict[str, Any]) -> tuple[str, int]:
     return physical["artifactLocation"]["uri"], physical["region"]["startLine"]
 
 
-def test_the_schema_is_that_of_sarif_and_refuses() -> None:
+def test_sarif_schema_refuses_invalid_documents() -> None:
     document = json.loads(sarif_of([verdict("production", ("F01",))]))
     document["runs"][0]["results"][0]["level"] = "high"
     assert not validator().is_valid(document)
@@ -57,7 +57,7 @@ def test_the_schema_is_that_of_sarif_and_refuses() -> None:
     assert len(list(validator().iter_errors(document))) == 2
 
 
-def test_a_good_verdict_has_rules_and_no_result() -> None:
+def test_sarif_of_a_passed_verdict() -> None:
     (run,) = runs(sarif_of([verdict("production")]))
     assert run["results"] == []
     rules = run["tool"]["driver"]["rules"]
@@ -65,7 +65,7 @@ def test_a_good_verdict_has_rules_and_no_result() -> None:
     assert run["automationDetails"]["id"] == "finbase/production/"
 
 
-def test_a_result_is_at_the_lines_behind_it() -> None:
+def test_sarif_result_has_locations() -> None:
     found = runs(
         sarif_of(
             [
@@ -103,7 +103,7 @@ def test_a_result_is_at_the_lines_behind_it() -> None:
     assert "rds.force_ssl = 1" in second["message"]["text"]
 
 
-def test_a_finding_keeps_its_fingerprint_and_no_two_share_one() -> None:
+def test_sarif_fingerprints_are_stable_and_unique() -> None:
     verdicts = [
         verdict(
             name,
@@ -126,7 +126,7 @@ def test_a_finding_keeps_its_fingerprint_and_no_two_share_one() -> None:
     assert run["results"][0]["partialFingerprints"]["finbase/v1"] == marks[0]
 
 
-def test_what_is_no_environment_has_its_places_in_the_features() -> None:
+def test_sarif_of_an_unknown_environment() -> None:
     (run,) = runs(sarif_of([verdict("plan.json", ("F01",))]))
     path, line = place(run["results"][0]["locations"][0])
     assert path.startswith("features/")
@@ -134,7 +134,7 @@ def test_what_is_no_environment_has_its_places_in_the_features() -> None:
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "\ud800", 'module.a.b.c["%s"] \u2028'])
-def test_whatever_a_plan_holds_it_is_valid(text: str) -> None:
+def test_sarif_of_any_verdict_is_valid(text: str) -> None:
     (run,) = runs(sarif_of([verdict("production", ("F01",), text)]))
     assert run["results"][0]["locations"][0]
 
@@ -151,7 +151,7 @@ def test_help_is_where_the_commit_is_hosted() -> None:
     assert all(uri.startswith(start) for uri in uris)
 
 
-def test_a_file_that_is_refused_is_told_too(project: Path, tmp_path: Path) -> None:
+def test_sarif_of_an_invalid_file(project: Path, tmp_path: Path) -> None:
     path = project / "environments" / "staging.yaml"
     path.write_text(path.read_text().replace("backup_retention_period: 14", "port: 80"))
     file = tmp_path / "found.sarif"

@@ -39,7 +39,7 @@ def pids(tmp_path: Path) -> Path:
     return tmp_path / "pids"
 
 
-def test_output_and_code_come_back(tmp_path: Path) -> None:
+def test_run_returns_output_and_code(tmp_path: Path) -> None:
     with Processes() as processes:
         finished = processes.run(
             ["sh", "-c", "pwd; echo $WORD >&2; exit 3"],
@@ -53,12 +53,12 @@ def test_output_and_code_come_back(tmp_path: Path) -> None:
     assert finished.output.startswith("grüße\n")
 
 
-def test_standard_input_is_empty() -> None:
+def test_run_has_empty_standard_input() -> None:
     with Processes() as processes:
         assert processes.run(["cat"], seconds=60).stdout == b""
 
 
-def test_a_late_child_ends_with_its_children(pids: Path) -> None:
+def test_run_kills_a_late_child(pids: Path) -> None:
     environ = {**os.environ, "PIDS": str(pids)}
     with Processes() as processes, pytest.raises(TimeoutError, match="within 1 seconds"):
         processes.run(["sh", "-c", FAMILY], environ=environ, seconds=1)
@@ -66,7 +66,7 @@ def test_a_late_child_ends_with_its_children(pids: Path) -> None:
     wait_until(lambda: not is_alive(grandchild))
 
 
-def test_closing_ends_children_of_other_threads(pids: Path) -> None:
+def test_close_kills_children_of_other_threads(pids: Path) -> None:
     environ = {**os.environ, "PIDS": str(pids)}
     codes: list[int] = []
     with Processes() as processes:
@@ -84,14 +84,14 @@ def test_closing_ends_children_of_other_threads(pids: Path) -> None:
     wait_until(lambda: not is_alive(grandchild))
 
 
-def test_nothing_starts_after_closing() -> None:
+def test_run_refuses_after_close() -> None:
     processes = Processes()
     processes.close()
     with pytest.raises(ProcessesClosedError):
         processes.run(["true"], seconds=60)
 
 
-def test_ctrl_c_ends_children_and_removes_the_scratch_folder(tmp_path: Path, pids: Path) -> None:
+def test_ctrl_c_kills_children_and_removes_scratch(tmp_path: Path, pids: Path) -> None:
     script = (
         "import signal, sys, tempfile\n"
         "from finbase.system.processes import Processes\n"

@@ -102,7 +102,7 @@ def world(
 # --- the summary ---------------------------------------------------------------------------------
 
 
-def test_terraform_s_word_on_each_resource_counts() -> None:
+def test_summarise_uses_terraform_actions() -> None:
     data = {**TOPIC, "mode": "data"}
     summary = summarise({"resource_changes": [KEY, TOPIC, MOVED, QUIET, CHANGED, data]})
     assert [(step.action, step.arguments) for step in summary.steps] == [
@@ -116,7 +116,7 @@ def test_terraform_s_word_on_each_resource_counts() -> None:
     assert "everything that it encrypted" in loss.loses
 
 
-def test_the_summary_is_markdown_by_module() -> None:
+def test_plan_report_is_markdown_by_module() -> None:
     text = PlanReport("staging", summarise({"resource_changes": [KEY, TOPIC, MOVED]})).text()
     assert text.splitlines() == [
         "### staging: 1 to add, 1 to replace, 1 to move",
@@ -140,7 +140,7 @@ def test_the_summary_is_markdown_by_module() -> None:
 # --- plan ----------------------------------------------------------------------------------------
 
 
-def test_a_plan_is_made_in_the_stack_saved_and_summed_up(world: World) -> None:
+def test_plan_saves_and_summarises(world: World) -> None:
     world.shows(TOPIC)
     done = world.run("plan", "staging")
     assert done.exit_code == 0, done.output
@@ -156,7 +156,7 @@ def test_a_plan_is_made_in_the_stack_saved_and_summed_up(world: World) -> None:
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
-def test_no_terraform_runs_in_a_workspace_that_the_shell_names(
+def test_plan_refuses_tf_workspace(
     command: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.shows(TOPIC)
@@ -172,7 +172,7 @@ def test_no_terraform_runs_in_a_workspace_that_the_shell_names(
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
 @pytest.mark.parametrize("folder", ["", "elsewhere"])
-def test_no_terraform_runs_in_a_workspace_that_was_selected_there(
+def test_plan_refuses_selected_workspace(
     command: str, folder: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.shows(TOPIC)
@@ -190,7 +190,7 @@ def test_no_terraform_runs_in_a_workspace_that_was_selected_there(
 
 
 @pytest.mark.parametrize("place", ["shell", "folder"])
-def test_the_workspace_that_a_stack_has_may_be_named(
+def test_plan_accepts_default_workspace(
     place: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.shows(TOPIC)
@@ -204,7 +204,7 @@ def test_the_workspace_that_a_stack_has_may_be_named(
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
 @pytest.mark.parametrize("name", ["TF_LOG", "TF_LOG_PROVIDER"])
-def test_no_terraform_runs_where_it_would_log_the_password(
+def test_plan_refuses_logs_with_passwords(
     command: str, name: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.shows(TOPIC)
@@ -219,16 +219,14 @@ def test_no_terraform_runs_where_it_would_log_the_password(
     assert world.run("plan", "staging").exit_code == 0
 
 
-def test_no_colour_is_no_colour_of_terraform_s_either(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plan_passes_no_color_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.shows(TOPIC)
     monkeypatch.setenv("NO_COLOR", "1")
     assert world.run("plan", "staging").exit_code == 0
     assert all("-no-color" in arguments for _, _, *arguments in world.asked())
 
 
-def test_a_plan_that_loses_something_exits_1(world: World) -> None:
+def test_plan_with_data_loss_exits_1(world: World) -> None:
     world.shows(KEY)
     done = world.run("plan", "staging", "--out", str(world.home / "x.tfplan"))
     assert done.exit_code == 1
@@ -237,7 +235,7 @@ def test_a_plan_that_loses_something_exits_1(world: World) -> None:
 
 
 @pytest.mark.parametrize("step", ["init", "plan", "show"])
-def test_where_terraform_fails_that_is_told(world: World, step: str) -> None:
+def test_plan_reports_terraform_errors(world: World, step: str) -> None:
     world.shows(TOPIC)
     world.fails(step)
     done = world.run("plan", "staging")
@@ -246,7 +244,7 @@ def test_where_terraform_fails_that_is_told(world: World, step: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
-def test_a_stack_that_is_not_as_rendered_is_left_alone(world: World, command: str) -> None:
+def test_plan_refuses_changed_stacks(world: World, command: str) -> None:
     with (world.project / "environments" / "staging" / "main.tf").open("a") as file:
         file.write("\n")
     done = world.run(command, "staging")
@@ -262,7 +260,7 @@ def applied(world: World) -> bool:
     return any(step == "apply" for _, step, *_ in world.asked())
 
 
-def test_without_a_saved_plan_the_way_to_one_is_told(world: World) -> None:
+def test_apply_without_a_plan_has_a_hint(world: World) -> None:
     done = world.run("apply", "staging")
     assert done.exit_code == 2
     assert "run `finbase plan staging` first" in done.output
@@ -270,7 +268,7 @@ def test_without_a_saved_plan_the_way_to_one_is_told(world: World) -> None:
 
 
 @pytest.mark.terraform
-def test_a_plan_with_a_failure_in_it_is_not_applied(good_plan: bytes, world: World) -> None:
+def test_apply_refuses_plans_with_failures(good_plan: bytes, world: World) -> None:
     bad = good_plan.replace(b'"multi_region":false', b'"multi_region":true')
     assert bad != good_plan
     (world.home / "plan.json").write_bytes(bad)
@@ -282,9 +280,7 @@ def test_a_plan_with_a_failure_in_it_is_not_applied(good_plan: bytes, world: Wor
 
 
 @pytest.mark.terraform
-def test_that_very_plan_is_judged_and_applied_unless_something_is_lost(
-    good_plan: bytes, world: World
-) -> None:
+def test_apply_judges_the_saved_plan(good_plan: bytes, world: World) -> None:
     saved = world.project / "staging.tfplan"
     save(saved, world.project / "environments" / "staging")
     losing = json.loads(good_plan)
@@ -308,7 +304,7 @@ def test_that_very_plan_is_judged_and_applied_unless_something_is_lost(
 
 
 @pytest.mark.terraform
-def test_a_plan_that_takes_its_place_meanwhile_is_not_applied(
+def test_apply_ignores_a_replaced_plan(
     good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved = world.project / "staging.tfplan"
@@ -331,7 +327,7 @@ def test_a_plan_that_takes_its_place_meanwhile_is_not_applied(
 
 
 @pytest.mark.terraform
-def test_a_good_apply_is_one_though_its_plan_is_gone_by_then(
+def test_apply_succeeds_if_the_plan_is_gone(
     good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved = world.project / "staging.tfplan"
@@ -344,7 +340,7 @@ def test_a_good_apply_is_one_though_its_plan_is_gone_by_then(
 
 
 @pytest.mark.terraform
-def test_a_good_apply_is_one_though_its_plan_cannot_be_deleted(
+def test_apply_succeeds_if_the_plan_stays(
     good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved = world.project / "staging.tfplan"
@@ -375,7 +371,7 @@ def refused(world: World, plan: Path) -> str:
     return done.output
 
 
-def test_a_plan_of_another_environment_is_refused_by_its_name(world: World) -> None:
+def test_apply_refuses_plans_of_other_environments(world: World) -> None:
     other = world.home / "other.tfplan"
     save(other, world.project / "environments" / "production")
     assert f"{other} is a plan of production, not of staging" in refused(world, other)
@@ -384,7 +380,7 @@ def test_a_plan_of_another_environment_is_refused_by_its_name(world: World) -> N
 @pytest.mark.parametrize(
     "place", ["environments/staging/providers.tf", "modules/network/1.0.0/main.tf"]
 )
-def test_a_plan_of_what_was_there_before_is_refused(world: World, place: str) -> None:
+def test_apply_refuses_plans_of_older_files(world: World, place: str) -> None:
     plan, file = world.project / "staging.tfplan", world.project / place
     text = file.read_text()
     file.write_text(f"{text}\n")
@@ -393,7 +389,7 @@ def test_a_plan_of_what_was_there_before_is_refused(world: World, place: str) ->
     assert f"was not made from the files on disk: {place} differs" in refused(world, plan)
 
 
-def test_a_file_that_came_or_went_since_the_plan_is_a_difference(world: World) -> None:
+def test_apply_refuses_added_or_removed_files(world: World) -> None:
     plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
     extra = stack / "extra.tf"
     extra.touch()
@@ -407,7 +403,7 @@ def test_a_file_that_came_or_went_since_the_plan_is_a_difference(world: World) -
     assert "environments/staging/outputs.tf differs" in refused(world, plan)
 
 
-def test_a_plan_on_another_state_is_refused(world: World) -> None:
+def test_apply_refuses_plans_of_other_states(world: World) -> None:
     plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
     save(plan, stack, key="ledger/staging/other.tfstate")
     assert "its key is not ledger/staging/terraform.tfstate" in refused(world, plan)
@@ -416,7 +412,7 @@ def test_a_plan_on_another_state_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04", b"\x7fELF" * 99])
-def test_what_is_no_plan_is_told(world: World, content: bytes) -> None:
+def test_apply_refuses_other_files(world: World, content: bytes) -> None:
     plan = world.home / "plan"
     plan.write_bytes(content)
     done = world.run("apply", "staging", str(plan))
@@ -426,7 +422,7 @@ def test_what_is_no_plan_is_told(world: World, content: bytes) -> None:
 
 
 @pytest.mark.terraform
-def test_terraform_itself_saves_plans_that_can_be_told_apart(tmp_path: Path) -> None:
+def test_verify_plans_saved_by_terraform(tmp_path: Path) -> None:
     module = tmp_path / "modules" / "m" / "1.0.0"
     module.mkdir(parents=True)
     (module / "main.tf").write_text('resource "terraform_data" "x" {}\n')

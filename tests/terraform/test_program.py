@@ -152,7 +152,7 @@ def on_path(*folders: Path) -> dict[str, str]:
     return {"PATH": os.pathsep.join([*map(str, folders), "/bin", "/usr/bin"])}
 
 
-def test_terraform_comes_before_tofu(tmp_path: Path) -> None:
+def test_find_prefers_terraform(tmp_path: Path) -> None:
     program(tmp_path / "a", "tofu", "OpenTofu v1.11.2\non linux_arm64")
     path = program(tmp_path / "b", "terraform", "Terraform v1.13.0-beta2\non linux_amd64")
     found = find_terraform(on_path(tmp_path / "a", tmp_path / "b"))
@@ -160,7 +160,7 @@ def test_terraform_comes_before_tofu(tmp_path: Path) -> None:
     assert (found.command, found.host) == ("terraform", "registry.terraform.io")
 
 
-def test_tofu_is_taken_where_terraform_is_missing_or_too_old(tmp_path: Path) -> None:
+def test_find_falls_back_to_tofu(tmp_path: Path) -> None:
     tofu = program(tmp_path / "a", "tofu", "OpenTofu v1.11.2\non darwin_arm64")
     expected = Terraform(tofu, "OpenTofu", (1, 11, 2), "darwin_arm64")
     assert find_terraform({"PATH": f"{tmp_path / 'a'}:/bin"}) == expected
@@ -169,7 +169,7 @@ def test_tofu_is_taken_where_terraform_is_missing_or_too_old(tmp_path: Path) -> 
     assert (expected.command, expected.host) == ("tofu", "registry.opentofu.org")
 
 
-def test_the_variable_decides_alone(tmp_path: Path) -> None:
+def test_find_uses_only_the_variable(tmp_path: Path) -> None:
     program(tmp_path / "a", "terraform", "Terraform v1.12.0\non linux_amd64")
     mine = program(tmp_path / "b", "mine", "OpenTofu v1.12.0\non linux_amd64")
     environ = on_path(tmp_path / "a") | {"FINBASE_TERRAFORM": str(mine)}
@@ -180,7 +180,7 @@ def test_the_variable_decides_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chosen", [{}, {"FINBASE_TERRAFORM": "/nowhere/terraform"}])
-def test_a_missing_program_is_explained_for_both(tmp_path: Path, chosen: dict[str, str]) -> None:
+def test_find_reports_missing_programs(tmp_path: Path, chosen: dict[str, str]) -> None:
     with pytest.raises(TerraformError) as raised:
         find_terraform({"PATH": str(tmp_path)} | chosen)
     assert raised.value.hint is not None
@@ -190,14 +190,14 @@ def test_a_missing_program_is_explained_for_both(tmp_path: Path, chosen: dict[st
         assert value in raised.value.message
 
 
-def test_every_program_that_is_too_old_is_named(tmp_path: Path) -> None:
+def test_find_names_old_programs(tmp_path: Path) -> None:
     program(tmp_path / "a", "terraform", "Terraform v1.10.9\non linux_amd64")
     program(tmp_path / "a", "tofu", "OpenTofu v1.9.0\non linux_amd64")
     with pytest.raises(TerraformError, match=r"Terraform 1\.10\.9 and .*OpenTofu 1\.9\.0"):
         find_terraform(on_path(tmp_path / "a"))
 
 
-def test_another_program_of_that_name_is_refused(tmp_path: Path) -> None:
+def test_find_refuses_other_programs(tmp_path: Path) -> None:
     program(tmp_path / "a", "terraform", "Planet shaper 2.0")
     with pytest.raises(TerraformError, match="is neither Terraform nor OpenTofu"):
         find_terraform(on_path(tmp_path / "a"))
@@ -206,7 +206,7 @@ def test_another_program_of_that_name_is_refused(tmp_path: Path) -> None:
 # --- keeping the caller out --------------------------------------------------------------
 
 
-def test_nothing_that_decides_a_plan_is_inherited(tmp_path: Path) -> None:
+def test_environ_inherits_no_plan_settings(tmp_path: Path) -> None:
     config = tmp_path / "present.tfrc"
     config.touch()
     caller = {
@@ -237,15 +237,13 @@ def test_nothing_that_decides_a_plan_is_inherited(tmp_path: Path) -> None:
     }
 
 
-def test_a_configuration_file_that_is_missing_is_dropped(tmp_path: Path) -> None:
+def test_environ_drops_missing_configuration(tmp_path: Path) -> None:
     environ = isolated_environ({"TF_CLI_CONFIG_FILE": str(tmp_path / "missing"), "GOGC": "50"})
     assert "TF_CLI_CONFIG_FILE" not in environ
     assert environ["GOGC"] == "50"
 
 
-def test_a_configuration_file_under_its_older_name_is_the_callers_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environ_reads_terraform_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("older.tfrc", "newer.tfrc"):
         (tmp_path / name).touch()
@@ -259,7 +257,7 @@ def test_a_configuration_file_under_its_older_name_is_the_callers_too(
     assert missing.keys().isdisjoint(("TERRAFORM_CONFIG", "TF_CLI_CONFIG_FILE"))
 
 
-def test_a_long_message_is_cut_to_the_first_error(tmp_path: Path) -> None:
+def test_error_is_cut_to_the_first(tmp_path: Path) -> None:
     noise = "\n".join(["Warning: old", "Error: the first", "", "", *["more"] * 100])
     path = tmp_path / "terraform"
     path.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{noise}\nEND\nexit 1\n")
@@ -272,7 +270,7 @@ def test_a_long_message_is_cut_to_the_first_error(tmp_path: Path) -> None:
     assert lines[-1] == "    … 61 more lines"
 
 
-def test_a_temporary_folder_that_is_none_is_told_before_anything_is_run(tmp_path: Path) -> None:
+def test_run_refuses_invalid_tmpdir(tmp_path: Path) -> None:
     path = tmp_path / "terraform"
     path.write_text("#!/bin/sh\necho run\n")
     path.chmod(0o755)
@@ -289,7 +287,7 @@ def test_a_temporary_folder_that_is_none_is_told_before_anything_is_run(tmp_path
             with pytest.raises(TerraformError) as raised:
                 run(none)
             assert raised.value.message.splitlines() == [
-                f"TMPDIR names {none!r}, which is no folder, and Terraform writes there"
+                f"TMPDIR is {none!r}, which is not a folder; Terraform writes temporary files there"
             ]
             assert "unset TMPDIR" in (raised.value.hint or "")
         for fine in (str(tmp_path), ".", ""):
@@ -299,7 +297,7 @@ def test_a_temporary_folder_that_is_none_is_told_before_anything_is_run(tmp_path
 # --- copies ------------------------------------------------------------------------------
 
 
-def test_a_copy_has_the_stack_and_its_modules_only(project: Path, tmp_path: Path) -> None:
+def test_offline_copy_has_stack_and_modules(project: Path, tmp_path: Path) -> None:
     before = contents(project)
     copy = copy_stack(stack(project), project, tmp_path / "copy")
     assert copy == tmp_path / "copy/environments/small"
@@ -313,7 +311,7 @@ def test_a_copy_has_the_stack_and_its_modules_only(project: Path, tmp_path: Path
     assert contents(project) == before
 
 
-def test_each_provider_block_is_overridden(project: Path, tmp_path: Path) -> None:
+def test_offline_copy_overrides_each_provider(project: Path, tmp_path: Path) -> None:
     copy = copy_stack(stack(project), project, tmp_path / "copy")
     isolate_provider(copy)
     text = (copy / "zz_finbase_provider_override.tf").read_text()
@@ -321,7 +319,7 @@ def test_each_provider_block_is_overridden(project: Path, tmp_path: Path) -> Non
     assert text.count('alias = "backup"') == 1
 
 
-def test_a_module_on_its_own_gets_a_provider(project: Path, tmp_path: Path) -> None:
+def test_offline_copy_adds_a_provider(project: Path, tmp_path: Path) -> None:
     copy = copy_stack(project / "modules/keys/1.0.0", project, tmp_path / "copy")
     isolate_provider(copy)
     assert (copy / "zz_finbase_provider.tf").is_file()
@@ -334,7 +332,7 @@ def test_a_module_on_its_own_gets_a_provider(project: Path, tmp_path: Path) -> N
         ("../../modules/missing/1.0.0", r"uses \S+/modules/missing/1\.0\.0, which does not exist"),
     ],
 )
-def test_a_module_that_cannot_be_copied(
+def test_offline_copy_reports_missing_modules(
     project: Path, tmp_path: Path, source: str, message: str
 ) -> None:
     (tmp_path / "outside").mkdir()
@@ -344,7 +342,7 @@ def test_a_module_that_cannot_be_copied(
         copy_stack(stack(project), project, tmp_path / "copy")
 
 
-def test_a_folder_that_is_not_there_is_rendered(project: Path, tmp_path: Path) -> None:
+def test_offline_copy_hints_at_render(project: Path, tmp_path: Path) -> None:
     shutil.rmtree(project / "modules/name")
     for folder, message in (
         (stack(project), "small uses .*name/1.0.0, which does not exist"),
@@ -356,7 +354,7 @@ def test_a_folder_that_is_not_there_is_rendered(project: Path, tmp_path: Path) -
         assert not (tmp_path / "copy").exists()
 
 
-def test_the_copy_of_a_read_only_checkout_can_be_written_to(project: Path, tmp_path: Path) -> None:
+def test_offline_copy_is_writable(project: Path, tmp_path: Path) -> None:
     script = project / "modules/name/1.0.0/rotate.sh"
     script.touch()
     for path in sorted(project.rglob("*"), reverse=True):
@@ -376,14 +374,14 @@ def test_the_copy_of_a_read_only_checkout_can_be_written_to(project: Path, tmp_p
             path.chmod(0o755)
 
 
-def test_json_syntax_is_followed_too(project: Path, tmp_path: Path) -> None:
+def test_offline_copy_follows_json_syntax(project: Path, tmp_path: Path) -> None:
     extra = {"module": {"unused": {"source": "../../modules/unused/1.0.0"}}}
     write(project, {"environments/small/extra.tf.json": json.dumps(extra)})
     copy_stack(stack(project), project, tmp_path / "copy")
     assert (tmp_path / "copy/modules/unused/1.0.0/main.tf").is_file()
 
 
-def test_requirements_change_with_versions_and_nothing_else(project: Path) -> None:
+def test_requirements_depend_on_versions_only(project: Path) -> None:
     def now() -> frozenset[str]:
         return requirements(project, stack(project))
 
@@ -414,7 +412,7 @@ def workspace(
 
 
 @pytest.mark.terraform
-def test_a_plan_needs_no_account_and_touches_nothing(
+def test_plan_offline_changes_no_file(
     project: Path, tmp_path: Path, terraform: Terraform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_VAR_suffix", "from-the-caller")
@@ -435,7 +433,7 @@ def test_a_plan_needs_no_account_and_touches_nothing(
 
 
 @pytest.mark.terraform
-def test_a_shared_provider_gives_the_same_plan(
+def test_plan_with_shared_provider_is_equal(
     project: Path, workspace: Workspace, tmp_path: Path, terraform: Terraform
 ) -> None:
     workspace.plan(stack(project), project=project)  # Whatever ran before, it is shared now.
@@ -447,7 +445,7 @@ def test_a_shared_provider_gives_the_same_plan(
 
 
 @pytest.mark.terraform
-def test_two_trees_at_a_time(project: Path, tmp_path: Path, workspace: Workspace) -> None:
+def test_plan_two_trees_in_parallel(project: Path, tmp_path: Path, workspace: Workspace) -> None:
     other = shutil.copytree(project, tmp_path / "other")
     name = other / "modules/name/1.0.0/main.tf"
     name.write_text(name.read_text().replace("ledger", "other"))
@@ -458,7 +456,7 @@ def test_two_trees_at_a_time(project: Path, tmp_path: Path, workspace: Workspace
 
 
 @pytest.mark.terraform
-def test_a_version_that_is_not_installed_is_not_replaced_by_one_that_is(
+def test_plan_refuses_missing_versions(
     project: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.plan(stack(project), project=project)
@@ -473,7 +471,7 @@ def test_a_version_that_is_not_installed_is_not_replaced_by_one_that_is(
 
 
 @pytest.mark.terraform
-def test_a_mirror_under_the_other_registrys_name_is_used(
+def test_plan_uses_the_other_registrys_mirror(
     project: Path, workspace: Workspace, terraform: Terraform, tmp_path: Path
 ) -> None:
     workspace.plan(stack(project), project=project)
@@ -488,7 +486,7 @@ def test_a_mirror_under_the_other_registrys_name_is_used(
 
 
 @pytest.mark.terraform
-def test_terraforms_own_words_reach_the_user(project: Path, workspace: Workspace) -> None:
+def test_plan_reports_terraform_message(project: Path, workspace: Workspace) -> None:
     keys = project / "modules/keys/1.0.0/main.tf"
     keys.write_text(keys.read_text().replace("description", "descriptoin"))
     with pytest.raises(TerraformError) as raised:
@@ -500,7 +498,7 @@ def test_terraforms_own_words_reach_the_user(project: Path, workspace: Workspace
 
 
 @pytest.mark.terraform
-def test_a_data_source_that_asks_aws_fails_at_once(project: Path, workspace: Workspace) -> None:
+def test_plan_fails_on_data_sources(project: Path, workspace: Workspace) -> None:
     write(project, {"environments/small/data.tf": 'data "aws_caller_identity" "this" {}\n'})
     with pytest.raises(TerraformError) as raised:
         workspace.plan(stack(project), project=project)
@@ -510,7 +508,7 @@ def test_a_data_source_that_asks_aws_fails_at_once(project: Path, workspace: Wor
 
 
 @pytest.mark.terraform
-def test_validate_a_module_and_a_stack(project: Path, workspace: Workspace) -> None:
+def test_validate_module_and_stack(project: Path, workspace: Workspace) -> None:
     workspace.validate(project / "modules/keys/1.0.0", project=project)
     workspace.validate(stack(project), project=project)
     name = project / "modules/name/1.0.0/main.tf"
@@ -520,7 +518,7 @@ def test_validate_a_module_and_a_stack(project: Path, workspace: Workspace) -> N
 
 
 @pytest.mark.terraform
-def test_a_closed_workspace_starts_nothing(
+def test_closed_workspace_refuses_to_plan(
     project: Path, tmp_path: Path, terraform: Terraform
 ) -> None:
     (tmp_path / "scratch").mkdir()

@@ -43,13 +43,13 @@ def environ(home: Path, tmp_path: Path) -> dict[str, str]:
     return {"HOME": str(home), "XDG_DATA_DIRS": str(tmp_path / "shared")}
 
 
-def test_nowhere_leaves_it_to_the_registry(environ: dict[str, str], tmp_path: Path) -> None:
+def test_mirrors_without_folders(environ: dict[str, str], tmp_path: Path) -> None:
     assert find_provider(TERRAFORM, environ, [str(tmp_path)]) == Installation()
 
 
 @pytest.mark.parametrize("make", [unpacked, zipped])
 @pytest.mark.parametrize("below", ["", "mirror", "a/b/c"])
-def test_a_mirror_is_found_within_three_folders(
+def test_mirrors_in_three_levels(
     environ: dict[str, str], tmp_path: Path, make: object, below: str
 ) -> None:
     assert callable(make)
@@ -58,27 +58,23 @@ def test_a_mirror_is_found_within_three_folders(
     assert found.mirrors == (Mirror(root, REGISTRY),)
 
 
-def test_a_deeper_mirror_is_not_searched_for(environ: dict[str, str], tmp_path: Path) -> None:
+def test_mirrors_skip_deeper_folders(environ: dict[str, str], tmp_path: Path) -> None:
     unpacked(tmp_path / "root" / "a/b/c/d")
     assert find_provider(TERRAFORM, environ, [str(tmp_path / "root")]).mirrors == ()
 
 
-def test_a_mirror_for_another_platform_is_no_mirror(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_mirrors_skip_other_platforms(environ: dict[str, str], tmp_path: Path) -> None:
     unpacked(tmp_path / "root", platform="darwin_arm64")
     zipped(tmp_path / "root" / "more", platform="windows_amd64")
     assert find_provider(TERRAFORM, environ, [str(tmp_path / "root")]).mirrors == ()
 
 
-def test_a_mirror_of_another_provider_is_no_mirror(environ: dict[str, str], tmp_path: Path) -> None:
+def test_mirrors_skip_other_providers(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "root" / REGISTRY / "hashicorp" / "random").mkdir(parents=True)
     assert find_provider(TERRAFORM, environ, [str(tmp_path / "root")]).mirrors == ()
 
 
-def test_links_are_not_followed_and_missing_roots_are_fine(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_mirrors_skip_links_and_missing_roots(environ: dict[str, str], tmp_path: Path) -> None:
     unpacked(tmp_path / "elsewhere")
     root = tmp_path / "root"
     root.mkdir()
@@ -88,9 +84,7 @@ def test_links_are_not_followed_and_missing_roots_are_fine(
     assert find_provider(TERRAFORM, environ, roots).mirrors == ()
 
 
-def test_the_search_is_bounded_but_sees_likely_names_first(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_mirrors_search_is_bounded(environ: dict[str, str], tmp_path: Path) -> None:
     root = tmp_path / "root"
     for number in range(400):
         (root / f"a{number:03}").mkdir(parents=True)
@@ -100,7 +94,7 @@ def test_the_search_is_bounded_but_sees_likely_names_first(
     assert found.mirrors == (Mirror(root / "zz-terraform-plugins", REGISTRY),)
 
 
-def test_every_mirror_is_offered_once(environ: dict[str, str], tmp_path: Path) -> None:
+def test_mirrors_are_unique(environ: dict[str, str], tmp_path: Path) -> None:
     first, second = unpacked(tmp_path / "root/a"), unpacked(tmp_path / "root/b")
     roots = [str(tmp_path / "root"), str(tmp_path / "root" / "a"), str(tmp_path)]
     found = find_provider(TERRAFORM, environ, roots)
@@ -116,7 +110,7 @@ def test_every_mirror_is_offered_once(environ: dict[str, str], tmp_path: Path) -
         "home/Library/Application Support/io.terraform/plugins",
     ],
 )
-def test_folders_that_terraform_searches_need_no_configuration(
+def test_implied_folders_need_no_configuration(
     environ: dict[str, str], tmp_path: Path, folder: str
 ) -> None:
     unpacked(tmp_path / folder)
@@ -124,14 +118,14 @@ def test_folders_that_terraform_searches_need_no_configuration(
     assert find_provider(TERRAFORM, environ, [str(tmp_path / "root")]) == Installation()
 
 
-def test_xdg_data_home_is_searched_by_terraform(environ: dict[str, str], tmp_path: Path) -> None:
+def test_implied_folders_include_xdg_data_home(environ: dict[str, str], tmp_path: Path) -> None:
     unpacked(tmp_path / "data" / "terraform" / "plugins")
     unpacked(tmp_path / "root")
     environ |= {"XDG_DATA_HOME": str(tmp_path / "data")}
     assert find_provider(TERRAFORM, environ, [str(tmp_path / "root")]) == Installation()
 
 
-def test_a_plugin_cache_comes_before_the_search(environ: dict[str, str], tmp_path: Path) -> None:
+def test_plugin_cache_precedes_search(environ: dict[str, str], tmp_path: Path) -> None:
     cache = unpacked(tmp_path / "cache")
     unpacked(tmp_path / "root")
     environ |= {"TF_PLUGIN_CACHE_DIR": str(cache)}
@@ -139,9 +133,7 @@ def test_a_plugin_cache_comes_before_the_search(environ: dict[str, str], tmp_pat
     assert found.mirrors == (Mirror(cache, REGISTRY),)
 
 
-def test_an_empty_plugin_cache_does_not_hide_a_mirror(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_plugin_cache_that_is_empty(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     mirror = unpacked(tmp_path / "root")
     environ |= {"TF_PLUGIN_CACHE_DIR": str(tmp_path / "cache")}
@@ -159,7 +151,7 @@ def test_an_empty_plugin_cache_does_not_hide_a_mirror(
     ],
 )
 @pytest.mark.parametrize("place", ["explicit", "older", "home", "folder"])
-def test_what_the_user_configured_is_left_alone(
+def test_user_installation_is_unchanged(
     environ: dict[str, str], home: Path, tmp_path: Path, text: str, place: str
 ) -> None:
     unpacked(tmp_path / "root")
@@ -177,9 +169,7 @@ def test_what_the_user_configured_is_left_alone(
     assert find_provider(TERRAFORM, environ, [str(tmp_path / "root")]) == Installation()
 
 
-def test_other_settings_of_the_user_are_kept(
-    environ: dict[str, str], home: Path, tmp_path: Path
-) -> None:
+def test_other_user_settings_remain(environ: dict[str, str], home: Path, tmp_path: Path) -> None:
     mirror = unpacked(tmp_path / "root")
     settings = '# plugin_cache_dir = "x"\ncredentials "example.com" {\n  token = "t"\n}\n'
     (home / ".terraformrc").write_text(settings)
@@ -191,7 +181,7 @@ def test_other_settings_of_the_user_are_kept(
     assert f'direct {{\n    exclude = ["{REGISTRY}/hashicorp/aws"]' in config
 
 
-def test_settings_in_json_are_not_mixed_with_blocks(
+def test_json_settings_are_not_mixed_with_blocks(
     environ: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
     unpacked(tmp_path / "root")
@@ -201,9 +191,7 @@ def test_settings_in_json_are_not_mixed_with_blocks(
     assert found.cli_config(REGISTRY, tmp_path).startswith("provider_installation {")
 
 
-def test_a_configuration_file_that_is_missing_counts_as_none(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_missing_configuration_is_ignored(environ: dict[str, str], tmp_path: Path) -> None:
     mirror = unpacked(tmp_path / "root")
     environ |= {"TF_CLI_CONFIG_FILE": str(tmp_path / "missing.tfrc")}
     found = find_provider(TERRAFORM, environ, [str(tmp_path / "root")])
@@ -220,9 +208,7 @@ def test_opentofu_reads_its_own_configuration(
     assert find_provider(TOFU, environ, [str(tmp_path / "root")]) == Installation()
 
 
-def test_a_mirror_of_the_other_registry_serves_opentofu_by_links(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_opentofu_uses_links_to_mirror(environ: dict[str, str], tmp_path: Path) -> None:
     root = unpacked(tmp_path / "root")
     (root / REGISTRY / "hashicorp/aws/terraform-provider-aws_5.99.0_linux_amd64.zip").touch()
     found = find_provider(TOFU, environ, [str(root)])
@@ -238,7 +224,7 @@ def test_a_mirror_of_the_other_registry_serves_opentofu_by_links(
     assert (package / "terraform-provider-aws_5.99.0_linux_amd64.zip").is_symlink()
 
 
-def test_the_own_registry_is_preferred(environ: dict[str, str], tmp_path: Path) -> None:
+def test_opentofu_prefers_own_registry(environ: dict[str, str], tmp_path: Path) -> None:
     root = unpacked(unpacked(tmp_path / "root"), host=TOFU_REGISTRY)
     assert find_provider(TERRAFORM, environ, [str(root)]).mirrors == (Mirror(root, REGISTRY),)
     assert find_provider(TOFU, environ, [str(root)]).mirrors == (Mirror(root, TOFU_REGISTRY),)

@@ -25,7 +25,7 @@ _ELSEWHERE = (
     ("aws_iam_role_policy_attachments_exclusive", "role_name"),
     ("aws_kms_grant", "grantee_principal"),
 )
-"""Resources that give a role rights that the plan of a new stack does not show in full."""
+"""Resources that add rights to a role which the plan of a new stack does not show in full."""
 
 
 @check("only {service:PROPERTY} may assume the role of the rotation function")

@@ -44,7 +44,7 @@ def cost(environment: Environment, root: Path) -> int:
 
 
 def shards(costs: Mapping[str, int], most: int | None = None) -> tuple[Shard, ...]:
-    """Distribute environments, given with their costs, over at most ``most`` shards.
+    """Distribute environments, which are mapped to their costs, over at most ``most`` shards.
 
     Without ``most``, each environment gets its own shard. Each environment, the most expensive
     first, goes to the cheapest shard so far; the largest shard costs at most a third more than

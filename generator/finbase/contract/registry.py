@@ -39,8 +39,8 @@ class Registry:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The modules that have templates, sorted; hidden folders do not count."""
-        found = (path.parent.name for path in self.templates.glob("*/contract.yaml"))
-        return tuple(sorted(name for name in found if not name.startswith(".")))
+        names = (path.parent.name for path in self.templates.glob("*/contract.yaml"))
+        return tuple(sorted(name for name in names if not name.startswith(".")))
 
     def current(self, name: str) -> Contract:
         """Return the current contract of a module, from its templates."""
@@ -50,10 +50,10 @@ class Registry:
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """Return every version that can be pinned, oldest first."""
-        found = {self.current(name).version}
+        versions = {self.current(name).version}
         for path in (self.releases / name).glob("*/contract.yaml"):
-            found.add(self._load(path).version)
-        return tuple(sorted(found))
+            versions.add(self._load(path).version)
+        return tuple(sorted(versions))
 
     def get(self, name: str, version: Version) -> Contract:
         """Return the contract of a version; raises ``KeyError`` if it does not exist.

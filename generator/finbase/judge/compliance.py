@@ -120,7 +120,7 @@ def _no_verdict(finished: Finished) -> str:
     errors = _ERROR.findall(finished.output)
     lines = errors[:1] or finished.output.splitlines()[-15:] or ["it printed nothing"]
     return "\n    ".join(
-        [f"terraform-compliance gave no verdict (exit code {finished.code}):", *lines]
+        [f"terraform-compliance returned no verdict (exit code {finished.code}):", *lines]
     )
 
 

@@ -108,7 +108,7 @@ def _item(item: dict[str, Any], name: str) -> str:
     value = item.get("values")
     plain = (str, int, float, bool, type(None))
     if isinstance(value, plain) or (
-        isinstance(value, list) and all(isinstance(each, plain) for each in value)
+        isinstance(value, list) and all(isinstance(member, plain) for member in value)
     ):
         return f"{item['address']}: {name} = {value}"
     return str(item["address"])

@@ -24,7 +24,7 @@ def disagreements(plan: Mapping[str, Any]) -> Iterator[str]:
     planned: dict[str, Mapping[str, Any]] = {}
     root, values = plan["configuration"]["root_module"], plan["planned_values"]
     yield from _module(values["root_module"], root, "", planned)
-    changes = [each for each in plan.get("resource_changes", ()) if "deposed" not in each]
+    changes = [change for change in plan.get("resource_changes", ()) if "deposed" not in change]
     yield from _changes(planned, changes)
     outputs = values.get("outputs", {})
     yield from _outputs(outputs, root.get("outputs", {}), plan.get("output_changes", {}))
@@ -38,22 +38,23 @@ def _module(
 ) -> Iterator[str]:
     """Compare a planned module with its configuration, and collect its planned resources."""
     prefix = f"{address}." if address else ""
-    configured_resources = {_identity(each): each for each in configured.get("resources", ())}
+    configured_resources = {_identity(r): r for r in configured.get("resources", ())}
     if len(configured_resources) < len(configured.get("resources", ())):
         yield f"a resource of {address or 'the stack'} is configured twice"
     here = set()
-    for each in planned.get("resources", ()):
-        if each["address"] in planned_resources:
-            yield f"{each['address']} is planned twice"
-        planned_resources[each["address"]] = each
-        here.add(_identity(each))
-        if not _has_own_address(each, prefix):
-            yield f"{each['address']} is not the address of {prefix}{each['type']}.{each['name']}"
-        if _identity(each) not in configured_resources:
-            yield f"{each['address']} is planned, but not configured"
-    for identity, each in configured_resources.items():
-        if identity not in here and identity[0] == "managed" and _is_one(each):
-            yield f"{prefix}{each['type']}.{each['name']} {UNPLANNED}"
+    for resource in planned.get("resources", ()):
+        address = resource["address"]
+        if address in planned_resources:
+            yield f"{address} is planned twice"
+        planned_resources[address] = resource
+        here.add(_identity(resource))
+        if not _has_own_address(resource, prefix):
+            yield f"{address} is not the address of {prefix}{resource['type']}.{resource['name']}"
+        if _identity(resource) not in configured_resources:
+            yield f"{address} is planned, but not configured"
+    for identity, resource in configured_resources.items():
+        if identity not in here and identity[0] == "managed" and _is_one(resource):
+            yield f"{prefix}{resource['type']}.{resource['name']} {UNPLANNED}"
     yield from _children(planned, configured, prefix, planned_resources)
 
 
@@ -85,8 +86,8 @@ def _changes(
 ) -> Iterator[str]:
     """Compare planned values with changes: the same resources, and the same values."""
     changed = set()
-    for each in changes:
-        address, change = each["address"], each["change"]
+    for entry in changes:
+        address, change = entry["address"], entry["change"]
         if address in changed:
             yield f"{address} is changed twice"
         changed.add(address)
@@ -97,7 +98,7 @@ def _changes(
             continue
         if address not in planned:
             yield f"{address} is in resource_changes, but not in planned_values"
-        elif any(each.get(key) != planned[address].get(key) for key in (*_IDENTITY, "index")):
+        elif any(entry.get(key) != planned[address].get(key) for key in (*_IDENTITY, "index")):
             yield f"{address} has another type, name or key in resource_changes"
         elif (change.get("after") or {}) != planned[address].get("values", {}):
             yield f"{address} has other values in planned_values than in resource_changes"

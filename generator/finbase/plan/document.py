@@ -106,5 +106,5 @@ def _validator() -> Draft202012Validator:
 
 
 def _pointer(path: list[str | int]) -> str:
-    steps = [f"[{each}]" if isinstance(each, int) else f".{each}" for each in path]
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
     return shown("".join(steps).removeprefix(".") or "top level", 200)

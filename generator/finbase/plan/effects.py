@@ -55,19 +55,19 @@ def effects(
     old = {_followed(address, moved): (address, r) for address, r in _resources(before).items()}
     new = _resources(after)
     expressions = [_expressions(plan, moved) for plan in (before, after)]
-    found = []
+    result = []
     for address in sorted(old.keys() | new.keys()):
         if address not in new:
             was, resource = old[address]
-            found.append(Effect(was, "destroy", loses=loses(resource)))
+            result.append(Effect(was, "destroy", loses=loses(resource)))
         elif address not in old:
-            found.append(Effect(address, "add"))
+            result.append(Effect(address, "add"))
         else:
             was, resource = old[address]
             texts = [references.get(_INDEX.sub("", address), {}) for references in expressions]
             arguments = tuple(_arguments(resource, new[address], texts[0], texts[1]))
-            found += _effect(address, was, resource, arguments)
-    return tuple(found)
+            result += _effect(address, was, resource, arguments)
+    return tuple(result)
 
 
 def _effect(
@@ -167,12 +167,12 @@ def _part(value: Any, key: str | int) -> Any:
 
 def _expressions(plan: Mapping[str, Any], moved: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return the references of each top-level argument, by address without key and by name."""
-    found: dict[str, dict[str, str]] = {}
+    expressions: dict[str, dict[str, str]] = {}
 
     def walk(module: Mapping[str, Any], prefix: str) -> None:
         for resource in module.get("resources", ()):
             address = _followed(f"{prefix}{resource['address']}", moved)
-            found[address] = {
+            expressions[address] = {
                 name: _references(expression, prefix, moved)
                 for name, expression in resource.get("expressions", {}).items()
                 if isinstance(expression, dict) and "references" in expression
@@ -181,7 +181,7 @@ def _expressions(plan: Mapping[str, Any], moved: Mapping[str, str]) -> dict[str,
             walk(call.get("module", {}), f"{prefix}module.{name}.")
 
     walk(plan.get("configuration", {}).get("root_module", {}), "")
-    return found
+    return expressions
 
 
 def _references(expression: Mapping[str, Any], prefix: str, moved: Mapping[str, str]) -> str:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stack_graph import Resource, Stack
 
-__all__ = ["GROUPS", "UNTOLD", "Flow", "flows", "is_group", "text", "whole"]
+__all__ = ["GROUPS", "UNKNOWN", "Flow", "flows", "is_allowed", "is_group", "text"]
 
 GROUPS = ("aws_security_group", "aws_default_security_group")
-UNTOLD = "unknown in the plan"
+UNKNOWN = "unknown in the plan"
 
 _RULES = {"aws_vpc_security_group_egress_rule": True, "aws_vpc_security_group_ingress_rule": False}
 _OLD_RULE = "aws_security_group_rule"
@@ -59,16 +59,16 @@ class _End:
 
 def flows(stack: Stack) -> tuple[Flow, ...]:
     """Return each flow once, whether one of its ends allows it or both do."""
-    found: dict[tuple[str, str, str, str], Flow] = {}
+    merged: dict[tuple[str, str, str, str], Flow] = {}
     for end in _ends(stack):
         source, target = (end.group, end.other) if end.outward else (end.other, end.group)
         key = (source, target, end.protocol, end.ports)
-        flow = found.get(key) or Flow(*key, end.description)
+        flow = merged.get(key) or Flow(*key, end.description)
         if end.outward:
-            found[key] = replace(flow, outward=end.address)
+            merged[key] = replace(flow, outward=end.address)
         else:
-            found[key] = replace(flow, inward=end.address)
-    return tuple(sorted(found.values(), key=lambda f: (f.source, f.target, f.protocol, f.ports)))
+            merged[key] = replace(flow, inward=end.address)
+    return tuple(sorted(merged.values(), key=lambda f: (f.source, f.target, f.protocol, f.ports)))
 
 
 def text(value: Any) -> str:
@@ -87,54 +87,54 @@ def _ends(stack: Stack) -> Iterator[_End]:
         named = _groups(stack, rule, "source_security_group_id")
         others = [*named, *_ranges(rule, "", group)]
         yield from _at(rule, "", rule.planned("type") == "egress", group, others)
-    for holder in (each for type_ in GROUPS for each in stack.all(type_)):
+    for holder in (group for type_ in GROUPS for group in stack.all(type_)):
         for side, outward in _SIDES.items():
             # A plan sorts these blocks, so a named group may belong to any of them.
-            ways = [f"{side}.{number}." for number in range(_count(holder, side))]
-            named = [g for way in ways for g in _groups(stack, holder, f"{way}security_groups")]
-            for way in ways:
-                mine = named if holder.planned(f"{way}security_groups") != [] else []
-                others = [*mine, *_ranges(holder, way, holder.address)]
-                yield from _at(holder, way, outward, holder.address, others)
+            paths = [f"{side}.{number}." for number in range(_count(holder, side))]
+            named = [g for path in paths for g in _groups(stack, holder, f"{path}security_groups")]
+            for path in paths:
+                mine = named if holder.planned(f"{path}security_groups") != [] else []
+                others = [*mine, *_ranges(holder, path, holder.address)]
+                yield from _at(holder, path, outward, holder.address, others)
 
 
 def _at(
-    holder: Resource, way: str, outward: bool, group: str, others: Sequence[str]
+    holder: Resource, path: str, outward: bool, group: str, others: Sequence[str]
 ) -> Iterator[_End]:
-    protocols = (text(holder.planned(way + name)) for name in ("ip_protocol", "protocol"))
+    protocols = (text(holder.planned(path + name)) for name in ("ip_protocol", "protocol"))
     protocol = next(filter(None, protocols), "")
-    first, last = (text(holder.planned(way + name)) for name in ("from_port", "to_port"))
-    whole = protocol == "-1"
-    for other in others or [UNTOLD]:
+    first, last = (text(holder.planned(path + name)) for name in ("from_port", "to_port"))
+    any_protocol = protocol == "-1"
+    for other in others or [UNKNOWN]:
         yield _End(
             address=holder.address,
             outward=outward,
             group=group,
             other=other,
-            protocol="everything" if whole else protocol,
-            ports="" if whole else first if first == last else f"{first}-{last}",
-            description=text(holder.planned(f"{way}description")),
+            protocol="everything" if any_protocol else protocol,
+            ports="" if any_protocol else first if first == last else f"{first}-{last}",
+            description=text(holder.planned(f"{path}description")),
         )
 
 
 def _groups(stack: Stack, holder: Resource, path: str) -> list[str]:
-    """Return the groups that an argument names, or ``UNTOLD`` if they are unknown."""
+    """Return the groups that an argument names, or ``UNKNOWN`` if they are unknown."""
     named = [group.address for group in stack.some(holder, path, GROUPS[0])]
-    return named or [UNTOLD] * stack.is_set(holder, path)
+    return named or [UNKNOWN] * stack.is_set(holder, path)
 
 
-def _ranges(holder: Resource, way: str = "", own: str = "") -> Iterator[str]:
+def _ranges(holder: Resource, path: str = "", own: str = "") -> Iterator[str]:
     """Yield the ranges of a rule, and ``own`` if the rule lets a group reach itself."""
-    if holder.planned(f"{way}self") is True:
+    if holder.planned(f"{path}self") is True:
         yield own
     for name in _RANGES:
-        value = holder.planned(way + name)
+        value = holder.planned(path + name)
         yield from filter(None, map(text, value if isinstance(value, list) else [value]))
 
 
 def _group(stack: Stack, rule: Resource, argument: str) -> str:
-    found = (stack.one(rule, argument, type_) for type_ in GROUPS)
-    return next((group.address for group in found if group), UNTOLD)
+    groups = (stack.one(rule, argument, type_) for type_ in GROUPS)
+    return next((group.address for group in groups if group), UNKNOWN)
 
 
 def _count(group: Resource, side: str) -> int:
@@ -150,7 +150,7 @@ def is_group(end: str) -> bool:
     return "aws_" in end
 
 
-def whole(flow: Flow) -> bool:
+def is_allowed(flow: Flow) -> bool:
     """Return whether each end that is a group has a rule for the flow."""
     return all(
         rule or not is_group(end)

@@ -1,7 +1,7 @@
-"""The network of a plan: zones, subnets, gateways, routes, and what lives there.
+"""Read the network of a plan: zones, subnets, gateways, routes and the resources in subnets.
 
-Only what the plan proves is in it. Where a reference cannot be followed to one resource, the
-place is empty, and whoever draws says so.
+It contains only what the plan proves. A reference that does not lead to exactly one resource is
+empty, and the diagrams say so.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "Network",
     "Route",
     "Subnet",
+    "other_zone",
     "outlet",
     "read_network",
 ]
@@ -42,12 +43,12 @@ _MEMBERS: Mapping[str, tuple[str, str]] = {
     "aws_lambda_function": ("vpc_config.0.subnet_ids", "vpc_config.0.security_group_ids"),
     "aws_vpc_endpoint": ("subnet_ids", "security_group_ids"),
 }
-"""What lives in subnets: the arguments that say in which, and in which groups."""
+"""The types of resources in subnets, with their arguments for subnets and for groups."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """A route of a table; ``target`` is the address of a gateway, empty where it is not proved."""
+    """A route of a table; ``target`` is the address of a gateway, or empty if it is unknown."""
 
     address: str
     destination: str
@@ -57,7 +58,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Subnet:
-    """A subnet, and where its one route table leads. ``table`` is empty where it has not one."""
+    """A subnet with its route table; ``table`` is empty unless there is exactly one."""
 
     address: str
     tier: str
@@ -79,7 +80,7 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Member:
-    """Something with an address in subnets: an instance, a cache, a function, an endpoint."""
+    """A resource with addresses in subnets: an instance, a cache, a function or an endpoint."""
 
     address: str
     title: str
@@ -89,7 +90,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A gateway endpoint: a service that route tables lead to."""
+    """A gateway endpoint: a service that route tables route to."""
 
     address: str
     service: str
@@ -98,7 +99,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Group:
-    """A security group and who is in it."""
+    """A security group and the addresses of its members."""
 
     address: str
     description: str
@@ -107,7 +108,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Network:
-    """The network of a plan; zones, subnets and all else in the order of the plan."""
+    """The network of a plan; all its parts are in the order of the plan."""
 
     cidrs: tuple[str, ...]
     subnets: tuple[Subnet, ...]
@@ -119,12 +120,12 @@ class Network:
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """Every availability zone that has a subnet."""
+        """The availability zones that have a subnet, sorted."""
         return tuple(sorted({subnet.zone for subnet in self.subnets}))
 
     @property
     def tiers(self) -> tuple[str, ...]:
-        """The tiers: those with a way to the internet gateway first, those without any last."""
+        """The tiers, sorted by their routes: to the internet gateway, to NAT, and others."""
         rank = {"internet": 0, "nat": 1, "": 2}
         best: dict[str, int] = {}
         for subnet in self.subnets:
@@ -134,7 +135,7 @@ class Network:
 
 
 def read_network(stack: Stack) -> Network:
-    """Read the network of a plan from its graph."""
+    """Return the network of a plan from its graph."""
     members = tuple(_members(stack))
     return Network(
         cidrs=tuple(str(vpc.planned("cidr_block")) for vpc in stack.all("aws_vpc")),
@@ -157,18 +158,18 @@ def read_network(stack: Stack) -> Network:
 
 def _subnets(stack: Stack) -> Iterator[Subnet]:
     tables: dict[str, list[str]] = {}
-    for each in stack.all("aws_route_table_association"):
-        subnet = stack.one(each, "subnet_id", _SUBNET)
-        table = stack.one(each, "route_table_id", "aws_route_table")
+    for association in stack.all("aws_route_table_association"):
+        subnet = stack.one(association, "subnet_id", _SUBNET)
+        table = stack.one(association, "route_table_id", "aws_route_table")
         if subnet and table:
             tables.setdefault(subnet.address, []).append(table.address)
     routes: dict[str, list[Route]] = {}
-    for each in stack.all("aws_route"):
-        if table := stack.one(each, "route_table_id", "aws_route_table"):
-            routes.setdefault(table.address, []).append(_route(stack, each, ""))
+    for route in stack.all("aws_route"):
+        if table := stack.one(route, "route_table_id", "aws_route_table"):
+            routes.setdefault(table.address, []).append(_route(stack, route, ""))
     for table in stack.all("aws_route_table"):
-        within = table.planned("route") if table.writes("route") else None
-        for number in range(len(within) if isinstance(within, list) else 0):
+        inline = table.planned("route") if table.writes("route") else None
+        for number in range(len(inline) if isinstance(inline, list) else 0):
             routes.setdefault(table.address, []).append(_route(stack, table, f"route.{number}."))
     for subnet in stack.all(_SUBNET):
         mine = tables.get(subnet.address, [])
@@ -183,17 +184,17 @@ def _subnets(stack: Stack) -> Iterator[Subnet]:
         )
 
 
-def _route(stack: Stack, holder: Resource, way: str) -> Route:
-    """Read a route resource, or the route at ``way`` within a table."""
+def _route(stack: Stack, holder: Resource, path: str) -> Route:
+    """Return a route resource, or the route at ``path`` in a table."""
     names = (
         "destination_cidr_block",
         "cidr_block",
         "destination_ipv6_cidr_block",
         "ipv6_cidr_block",
     )
-    destination = next((found for name in names if (found := text(holder.planned(way + name)))), "")
+    destination = next((cidr for name in names if (cidr := text(holder.planned(path + name)))), "")
     for argument, (type_, kind) in _GATEWAYS.items():
-        if gateway := stack.one(holder, way + argument, type_):
+        if gateway := stack.one(holder, path + argument, type_):
             return Route(holder.address, destination, gateway.address, kind)
     return Route(holder.address, destination, "", "")
 
@@ -211,19 +212,23 @@ def _gateways(stack: Stack) -> Iterator[Gateway]:
 
 def _members(stack: Stack) -> Iterator[Member]:
     for type_, (subnets, groups) in _MEMBERS.items():
-        for each in stack.all(type_):
-            if _is_gateway_endpoint(each):
+        for resource in stack.all(type_):
+            if _is_gateway_endpoint(resource):
                 continue
-            lies = stack.some(each, subnets, _SUBNET) if subnets else _of_instance(stack, each)
+            resource_subnets = (
+                stack.some(resource, subnets, _SUBNET)
+                if subnets
+                else _instance_subnets(stack, resource)
+            )
             yield Member(
-                each.address,
-                _title(each),
-                tuple(subnet.address for subnet in lies),
-                tuple(group.address for group in stack.some(each, groups, GROUPS[0])),
+                resource.address,
+                _title(resource),
+                tuple(subnet.address for subnet in resource_subnets),
+                tuple(group.address for group in stack.some(resource, groups, GROUPS[0])),
             )
 
 
-def _of_instance(stack: Stack, instance: Resource) -> tuple[Resource, ...]:
+def _instance_subnets(stack: Stack, instance: Resource) -> tuple[Resource, ...]:
     """Return the subnets of a database instance; a replica is in those of its primary."""
     primary = stack.one(instance, "replicate_source_db", "aws_db_instance") or instance
     group = stack.one(primary, "db_subnet_group_name", "aws_db_subnet_group")
@@ -231,21 +236,21 @@ def _of_instance(stack: Stack, instance: Resource) -> tuple[Resource, ...]:
 
 
 def _endpoints(stack: Stack) -> Iterator[Endpoint]:
-    for each in filter(_is_gateway_endpoint, stack.all("aws_vpc_endpoint")):
-        tables = stack.some(each, "route_table_ids", "aws_route_table")
-        yield Endpoint(each.address, _service(each), tuple(table.address for table in tables))
+    for endpoint in filter(_is_gateway_endpoint, stack.all("aws_vpc_endpoint")):
+        tables = stack.some(endpoint, "route_table_ids", "aws_route_table")
+        addresses = tuple(table.address for table in tables)
+        yield Endpoint(endpoint.address, _service(endpoint), addresses)
 
 
 def _title(resource: Resource) -> str:
     if resource.type == "aws_vpc_endpoint":
         return _service(resource)
     names = ("identifier", "function_name", "name")
-    known = (found for name in names if (found := text(resource.planned(name))))
-    return next(known, resource.name)
+    return next(filter(None, (text(resource.planned(name)) for name in names)), resource.name)
 
 
 def _service(endpoint: Resource) -> str:
-    """Shorten ``com.amazonaws.eu-west-1.logs`` to ``logs``."""
+    """Return the short name of a service: ``logs`` for ``com.amazonaws.eu-west-1.logs``."""
     name = text(endpoint.planned("service_name"))
     return re.sub(r"^com\.amazonaws\.[a-z0-9-]+\.", "", name) or endpoint.name
 
@@ -255,21 +260,21 @@ def _is_gateway_endpoint(resource: Resource) -> bool:
 
 
 def outlet(network: Network, subnet: Subnet) -> str:
-    """Say where the routes of a subnet lead; a zone is named where it is another one."""
-    words = {"internet": "internet gateway", "nat": "NAT gateway", "": "an untold target"}
-    routes = [
-        f"{route.destination or 'a list'} → "
-        + (f"NAT in {zone}" if (zone := _astray(network, subnet, route)) else words[route.kind])
-        for route in subnet.routes
-    ]
+    """Return the targets of a subnet's routes as text, with the zone if it is another one."""
     if not subnet.table:
         return "no route table of its own"
+    targets = {"internet": "internet gateway", "nat": "NAT gateway", "": "unknown target"}
+    routes = []
+    for route in subnet.routes:
+        zone = other_zone(network, subnet, route)
+        target = f"NAT in {zone}" if zone else targets[route.kind]
+        routes.append(f"{route.destination or 'a list'} → {target}")
     return ", ".join(routes) or "no route out of the VPC"
 
 
-def _astray(network: Network, subnet: Subnet, route: Route) -> str:
-    """Name the zone that a route leads to, where it is not the one of the subnet."""
-    homes = {gateway.address: gateway.subnet for gateway in network.gateways}
-    zones = {each.address: each.zone for each in network.subnets}
-    zone = zones.get(homes.get(route.target, ""), subnet.zone)
+def other_zone(network: Network, subnet: Subnet, route: Route) -> str:
+    """Return the zone of a route's gateway if the subnet is in another zone, or an empty string."""
+    subnets = {gateway.address: gateway.subnet for gateway in network.gateways}
+    zones = {subnet.address: subnet.zone for subnet in network.subnets}
+    zone = zones.get(subnets.get(route.target, ""), subnet.zone)
     return zone if zone != subnet.zone else ""

@@ -1,4 +1,4 @@
-"""What of a plan can be drawn: its network with every allowed flow, and what its modules share."""
+"""Read what the diagrams of a plan show: its network, its flows and the values of its modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Module", "Picture", "Wire", "pinned", "read_picture"]
 
 @dataclass(frozen=True)
 class Module:
-    """A module block: its label, where it is, and how many resources of each type it plans."""
+    """A module block: its label, its source, and the number of its resources by type."""
 
     label: str
     source: str
@@ -25,13 +25,13 @@ class Module:
 
     @property
     def count(self) -> int:
-        """How many resources it plans."""
+        """The number of resources that it plans."""
         return sum(count for _, count in self.resources)
 
 
 @dataclass(frozen=True)
 class Wire:
-    """An output of one module that an input of another one takes."""
+    """An output of one module that is an input of another one."""
 
     source: str
     output: str
@@ -41,7 +41,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Picture:
-    """All that is drawn of one plan; ``modules`` in an order in which none needs a later one."""
+    """The content of the diagrams; each module comes after the modules that it depends on."""
 
     network: Network
     modules: tuple[Module, ...]
@@ -49,7 +49,7 @@ class Picture:
 
 
 def read_picture(plan: Mapping[str, Any], stack: Stack) -> Picture:
-    """Read the picture of a plan; ``stack`` is the graph of the same plan."""
+    """Return the picture of a plan; ``stack`` is the graph of the same plan."""
     calls: Mapping[str, Any] = plan["configuration"]["root_module"].get("module_calls", {})
     wires = tuple(dict.fromkeys(_wires(calls)))
     modules = {
@@ -61,8 +61,8 @@ def read_picture(plan: Mapping[str, Any], stack: Stack) -> Picture:
 
 
 def _counts(stack: Stack, label: str) -> tuple[tuple[str, int], ...]:
-    mine = (r for r in stack.resources if r.module and r.module[0][0] == label)
-    return tuple(sorted(Counter(r.type for r in mine if r.mode == "managed").items()))
+    own = (r for r in stack.resources if r.module and r.module[0][0] == label)
+    return tuple(sorted(Counter(r.type for r in own if r.mode == "managed").items()))
 
 
 def _wires(calls: Mapping[str, Any]) -> Iterator[Wire]:
@@ -76,12 +76,12 @@ def _wires(calls: Mapping[str, Any]) -> Iterator[Wire]:
 
 
 def _ordered(labels: Sequence[str], wires: Sequence[Wire]) -> list[str]:
-    """Put each module after all that it takes from, and as near to them as can be."""
+    """Return the labels in an order in which each module follows its dependencies."""
     needs = {label: {w.source for w in wires if w.target == label} for label in labels}
     order: list[str] = []
     while len(order) < len(labels):
         left = [label for label in labels if label not in order]
-        # Terraform plans no cycle; of a plan that has one, the rest comes as it is.
+        # Terraform refuses cycles; if an edited plan has one, keep the order of the rest.
         ready = [label for label in left if needs[label] <= set(order)] or left
         order.append(ready[0])
     return order

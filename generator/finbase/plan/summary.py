@@ -1,7 +1,7 @@
 """Summarise a plan of an applied stack by module, with the data that it would lose.
 
 Unlike ``effects``, which compares two plans of an empty state, this reads one plan that Terraform
-made from a state, and so knows exactly what is replaced, moved and destroyed.
+made from a state, so the result is exact.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from finbase.plan.model import Action, Change, loses, managed
 
-__all__ = ["Step", "Summary", "summarise"]
+__all__ = ["ACTIONS", "Step", "Summary", "summarise"]
 
-_ACTIONS: Mapping[tuple[str, ...], Action] = {
+ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("create",): "add",
     ("update",): "change",
     ("delete", "create"): "replace",
@@ -66,7 +66,7 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
     steps = []
     for resource in managed(plan):
         change = resource["change"]
-        action = _ACTIONS.get(tuple(change["actions"]))
+        action = ACTIONS.get(tuple(change["actions"]))
         moved_from = resource.get("previous_address", "")
         if action is None and moved_from:
             action = "move"

@@ -101,7 +101,7 @@ class ProjectFiles:
                 file.write(content)
             staged.chmod(0o644)
         except OSError as error:
-            error.filename = str(path)  # The user knows this name, not the temporary one.
+            error.filename = str(path)  # Users understand this name, not the temporary one.
             raise
         return staged
 

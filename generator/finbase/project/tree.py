@@ -155,7 +155,7 @@ def apply(steps: Mapping[PurePosixPath, Step], journal: Journal) -> None:
 def _foreign(files: ProjectFiles, lost: Mapping[PurePosixPath, bytes]) -> Iterator[PurePosixPath]:
     """Yield those of the ``lost`` files that finbase cannot be shown to have written.
 
-    It wrote files that begin with its mark, or match a list of checksums that does.
+    It wrote files that start with its mark, or match a list of checksums that does.
     """
     lists: dict[PurePosixPath, Mapping[str, str]] = {}
     for path, content in sorted(lost.items()):

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
-from finbase.rehearsal.drift import changes
+from finbase.plan.summary import summarise
 from finbase.rehearsal.inventory import Resource, inventory
 from finbase.rehearsal.orphans import IMPORTS, import_blocks, orphans
 from finbase.rehearsal.record import EndError, Record, StepLog
@@ -40,7 +40,7 @@ class Lifecycle:
         """
         with self._record.step("plan") as step:
             _, plan = self._stack.plan("first")
-            total = len(changes(plan))
+            total = len(summarise(plan).steps)
             step.notes.append(f"{total} resources to create")
         done = 0
         for cut in cuts:
@@ -51,7 +51,7 @@ class Lifecycle:
                 self.import_lost(step, before)
             with self._record.step("plan the rest") as step:
                 _, plan = self._stack.plan("first")
-                step.notes.append(f"{len(changes(plan))} resources to create or import")
+                step.notes.append(f"{len(summarise(plan).steps)} resources to create or import")
         with self._record.step("apply") as step:
             step.add(self._stack.apply("first", self._watch("apply", total, done)))
             (self._stack.folder / IMPORTS).unlink(missing_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from finbase.plan.model import Action
+
 __all__ = ["Drift", "Rehearsal", "Search", "Step"]
 
 
@@ -26,12 +28,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Drift:
-    """A change in a plan although nobody changed anything; ``arguments`` are those that differ."""
+    """A change in a plan although nobody changed anything."""
 
     plan: str
     address: str
-    action: str
-    arguments: tuple[str, ...]
+    action: Action
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -171,8 +171,8 @@ class _Run:
             self.drifts += found
             step.notes.append(f"{len(found)} changes" if changed else "No changes")
             step.problems += [
-                f"the plan {when} would {drift.action} {drift.address}: "
-                f"{', '.join(drift.arguments)}"
+                f"the plan {when} would {drift.action} {drift.address}"
+                + (f": {', '.join(drift.arguments)}" if drift.arguments else "")
                 for drift in found
             ]
             self._show(when, plan.get("prior_state", {}))

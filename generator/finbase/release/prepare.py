@@ -1,6 +1,6 @@
 """Prepare a release of a module: its files, its hash, its changelog and its upgrade notes.
 
-The new and the previous version are compared as they are shipped. A release whose level is too
+The shipped files of the new and the previous version are compared. A release whose level is too
 low for the changes is refused, with the line of each reason.
 """
 

@@ -96,7 +96,7 @@ def _implied(keyword: str, new: Schema, old: Sequence[Schema]) -> bool:
 
 
 def _has_type(kind: object, new: Schema, old: Sequence[Schema]) -> bool:
-    """Compare types as Terraform has them: a set is no list, and an object is no map."""
+    """Compare types like Terraform: a set is not a list, and an object is not a map."""
     kinds = {fact.get("type") for fact in old}
     if kind == "array":
         unique = any(fact.get("uniqueItems") for fact in old)

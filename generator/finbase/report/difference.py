@@ -33,8 +33,8 @@ class DifferenceReport:
             "environments": [self.left, self.right],
             "equal": not self.differences,
             "differences": [
-                {"name": each.name, "sides": [_document(each.left), _document(each.right)]}
-                for each in self.differences
+                {"name": d.name, "sides": [_document(d.left), _document(d.right)]}
+                for d in self.differences
             ],
         }
 

@@ -16,7 +16,7 @@ SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
     "outdated": 1,
     "plan": 1,
     "prove": 1,
-    "rehearse": 2,
+    "rehearse": 3,
     "release": 1,
     "render": 2,
     "rules": 1,

@@ -1,25 +1,22 @@
-"""Verdicts as JUnit XML, for the test report of any CI.
+"""Write verdicts as JUnit XML, for test reports in CI.
 
-A suite for each environment, a case for each scenario, its class the failure id. A failure
-that no scenario looked at, or only skipped ones, has a failed case of its own.
+Each environment is a suite. Each scenario is a case, and its class is the failure id. A failure
+without any scenario that ran has a failed case of its own.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
+from finbase.report.drawing.canvas import clean
 
 __all__ = ["render"]
 
-# What XML 1.0 cannot hold, not even escaped. A plan's strings may have any of it.
-_INVALID = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
 
 def render(verdicts: Iterable[Verdict]) -> bytes:
-    """Return the XML document, UTF-8, a newline at its end."""
+    """Return the XML document in UTF-8, with a newline at its end."""
     root = ET.Element("testsuites", name="finbase")
     for verdict in verdicts:
         _suite(root, verdict)
@@ -31,14 +28,14 @@ def render(verdicts: Iterable[Verdict]) -> bytes:
 
 
 def _suite(root: ET.Element, verdict: Verdict) -> None:
-    suite = ET.SubElement(root, "testsuite", name=_clean(verdict.environment))
-    if verdict.cached_at:  # Of a verdict from the cache, when it was reached.
+    suite = ET.SubElement(root, "testsuite", name=clean(verdict.environment))
+    if verdict.cached_at:  # A cached verdict; say when it was made.
         suite.set("timestamp", verdict.cached_at.isoformat(timespec="seconds"))
     for scenario in verdict.scenarios:
         _case(suite, scenario)
     for row in verdict.by_failure():
         if row.status == "failed" and all(s.status == "skipped" for s in row.scenarios):
-            _unproved(suite, row)
+            _untested(suite, row)
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", "0")
@@ -49,28 +46,24 @@ def _case(suite: ET.Element, scenario: Scenario) -> None:
     case = ET.SubElement(
         suite,
         "testcase",
-        classname=_clean("+".join(scenario.failure_ids) or scenario.feature),
-        name=_clean(scenario.name),
+        classname=clean("+".join(scenario.failure_ids) or scenario.feature),
+        name=clean(scenario.name),
     )
     properties: list[tuple[str, str]] = [("severity", scenario.severity or "")]
     properties += [("requirement", requirement) for requirement in scenario.requirements]
-    listed = ET.SubElement(case, "properties")
+    parent = ET.SubElement(case, "properties")
     for name, value in properties:
-        ET.SubElement(listed, "property", name=name, value=_clean(value))
+        ET.SubElement(parent, "property", name=name, value=clean(value))
     if scenario.status == "passed":
         if scenario.evidence:
-            ET.SubElement(case, "system-out").text = _clean(scenario.evidence)
+            ET.SubElement(case, "system-out").text = clean(scenario.evidence)
         return
     kind = "failure" if scenario.status == "failed" else "skipped"
-    outcome = ET.SubElement(case, kind, message=_clean(scenario.evidence))
-    outcome.text = _clean(f"{scenario.location}: {scenario.step}\n{scenario.evidence}")
+    outcome = ET.SubElement(case, kind, message=clean(scenario.evidence))
+    outcome.text = clean(f"{scenario.location}: {scenario.step}\n{scenario.evidence}")
 
 
-def _unproved(suite: ET.Element, row: FailureRow) -> None:
-    case = ET.SubElement(suite, "testcase", classname=_clean(row.id), name=_clean(row.title))
-    failure = ET.SubElement(case, "failure", message=_clean(row.evidence))
-    failure.text = _clean(f"required: {row.requirement}")
-
-
-def _clean(text: str) -> str:
-    return _INVALID.sub("\ufffd", text)
+def _untested(suite: ET.Element, row: FailureRow) -> None:
+    case = ET.SubElement(suite, "testcase", classname=clean(row.id), name=clean(row.title))
+    failure = ET.SubElement(case, "failure", message=clean(row.evidence))
+    failure.text = clean(f"required: {row.requirement}")

@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0, for code scanning: a run per environment.
+"""Write findings as SARIF 2.1.0 for code scanning, one run per environment.
 
 The rules of a run are the failures of the catalogue. A result is a failure that the plan has. Its
 location is the line of HCL behind it; related locations are other lines of HCL and YAML. Errors in
@@ -53,23 +53,23 @@ def render_refused(diagnostics: Iterable[Diagnostic]) -> bytes:
     ids = sorted({diagnostic.code for diagnostic in ordered})
     rules = [
         {
-            "id": each,
-            "shortDescription": {"text": TITLES[each]},
-            "fullDescription": {"text": f"Error in an environment file: {TITLES[each]}."},
-            "help": {"text": f"finbase explain {each}"},
+            "id": code,
+            "shortDescription": {"text": TITLES[code]},
+            "fullDescription": {"text": f"Error in an environment file: {TITLES[code]}."},
+            "help": {"text": f"finbase explain {code}"},
         }
-        for each in ids
+        for code in ids
     ]
     results = [
         {
-            "ruleId": each.code,
-            "ruleIndex": ids.index(each.code),
-            "level": "note" if each.note else "error",
-            "message": {"text": "\n".join(filter(None, (each.message, each.hint)))},
-            "locations": [_location(each.path, each.line, each.column)],
-            "partialFingerprints": _fingerprint(each.code, each.path, each.message),
+            "ruleId": error.code,
+            "ruleIndex": ids.index(error.code),
+            "level": "note" if error.note else "error",
+            "message": {"text": "\n".join(filter(None, (error.message, error.hint)))},
+            "locations": [_location(error.path, error.line, error.column)],
+            "partialFingerprints": _fingerprint(error.code, error.path, error.message),
         }
-        for each in ordered
+        for error in ordered
     ]
     return _document([_tool_run("finbase/input/", rules, results)])
 

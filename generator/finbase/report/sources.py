@@ -87,25 +87,25 @@ class Sources:
 
     def pieces(self, text: str) -> list[Piece]:
         """Split a text into addresses of resources and the text between them."""
-        found: list[Piece] = []
+        pieces: list[Piece] = []
         end = 0
         for match in _ADDRESS.finditer(text):
             if resource := self._resource(match):
-                found += [(text[end : match.start()], None), (match[0], resource.place)]
+                pieces += [(text[end : match.start()], None), (match[0], resource.place)]
                 end = match.end()
-        return [piece for piece in [*found, (text[end:], None)] if piece[0]]
+        return [piece for piece in [*pieces, (text[end:], None)] if piece[0]]
 
     def behind(self, evidence: Iterable[str]) -> tuple[list[Excerpt], list[Excerpt]]:
         """Return the lines of HCL and of YAML behind evidence, an excerpt per block."""
         chosen: dict[str, dict[str, set[int]]] = {}
         for text in evidence:
             matches = [m for m in _ADDRESS.finditer(text) if self._resource(m)]
-            words = set(_WORD.findall(_ADDRESS.sub(" ", text)))
+            names = set(_WORD.findall(_ADDRESS.sub(" ", text)))
             for match in matches:
                 address = _address(match)
                 others = {_address(other) for other in matches} - {address}
                 lines = chosen.setdefault(match["label"], {}).setdefault(address, set())
-                lines |= set(self._relevant(match, words, others))
+                lines |= set(self._relevant(match, names, others))
         hcl: dict[Place, Excerpt] = {}
         yaml: dict[Place, Excerpt] = {}
         for name, blocks in chosen.items():
@@ -131,16 +131,16 @@ class Sources:
         block = self._blocks.get(match["label"])
         return block.interface.resources.get(_address(match)) if block else None
 
-    def _relevant(self, match: re.Match[str], words: set[str], others: set[str]) -> Iterator[int]:
+    def _relevant(self, match: re.Match[str], names: set[str], others: set[str]) -> Iterator[int]:
         """Yield the lines of a block that contain one of the words or other addresses."""
         place = self._blocks[match["label"]].interface.resources[_address(match)].place
         text = self._text(place.path)
         for number in range(place.line + 1, self._end(place)):
             line = text[number - 1]
             key = _KEY.match(line)
-            if (key and key[1] in words) or any(other in line for other in others):
+            if (key and key[1] in names) or any(other in line for other in others):
                 yield number
-            elif any(word in words for word in _QUOTED.findall(line)):
+            elif any(word in names for word in _QUOTED.findall(line)):
                 yield from (number, number + 1)  # A name; the line below has its value.
 
     def _excerpt(self, block: _Block, address: str, behind: set[int]) -> Excerpt:
@@ -148,8 +148,8 @@ class Sources:
         text, end = self._text(place.path), self._end(place)
         numbers = range(place.line, end + 1)
         for_each = {n for n in numbers if text[n - 1].lstrip().startswith("for_each ")}
-        shown = {place.line, *for_each, *behind, end} if behind else set(numbers[:_FEW])
-        lines = (Line(n, text[n - 1], n in behind) for n in sorted(shown))
+        visible = {place.line, *for_each, *behind, end} if behind else set(numbers[:_FEW])
+        lines = (Line(n, text[n - 1], n in behind) for n in sorted(visible))
         return Excerpt(address, place, tuple(lines))
 
     def _section(self, block: _Block, excerpts: Sequence[Excerpt]) -> Excerpt:
@@ -158,19 +158,19 @@ class Sources:
         where = block.use.where(block.instance)
         lines = (line for excerpt in excerpts for line in excerpt.lines)
         using = (line.text for line in lines if line.behind or "for_each" in line.text)
-        names = {name for each in using for name in _VARIABLE.findall(each)}
+        names = {name for line in using for name in _VARIABLE.findall(line)}
         module = ("modules", block.use.name)
-        shown = {
-            document.position(way, key=True)[0]: False
-            for way in (module, (*module, "version"), where)
+        visible = {
+            document.position(path, key=True)[0]: False
+            for path in (module, (*module, "version"), where)
         }
         for name in names & set(block.instance.inputs):
             first = document.position((*where, name), key=True)[0]
-            shown |= dict.fromkeys(_nested(text, first), True)
+            visible |= dict.fromkeys(_nested(text, first), True)
         return Excerpt(
             ".".join(map(str, where)),
             Place(self.path, document.position(where, key=True)[0]),
-            tuple(Line(n, text[n - 1], behind) for n, behind in sorted(shown.items())),
+            tuple(Line(n, text[n - 1], behind) for n, behind in sorted(visible.items())),
         )
 
     def _text(self, path: PurePosixPath) -> list[str]:
@@ -191,7 +191,7 @@ def scenario_steps(feature: str, line: int) -> tuple[str, ...]:
     ``feature`` is the text of a feature file. ``line`` is the line of a scenario, or of a row of
     an outline, whose values replace the placeholders.
     """
-    lines = [each.strip() for each in feature.splitlines()]
+    lines = [text.strip() for text in feature.splitlines()]
     row = example_row(lines, line)
     start = line
     while start > 1 and not _SCENARIO.match(lines[start - 1]):

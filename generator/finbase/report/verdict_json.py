@@ -110,12 +110,12 @@ def read_part(data: bytes, path: str) -> Part:
 
 
 def _read_verdict(data: Mapping[str, Any]) -> Verdict:
-    reached = data["from_cache"]
+    cached_at = data["from_cache"]
     verdict = Verdict(
         environment=str(data["name"]),
-        scenarios=tuple(_read_scenario(each) for each in data["scenarios"]),
-        failures=tuple(_read_failure(each) for each in data["failures"]),
-        cached_at=datetime.fromisoformat(reached) if reached else None,
+        scenarios=tuple(map(_read_scenario, data["scenarios"])),
+        failures=tuple(map(_read_failure, data["failures"])),
+        cached_at=datetime.fromisoformat(cached_at) if cached_at else None,
     )
     if verdict.passed is not data["passed"]:
         raise ValueError(f"`passed` of {verdict.environment} contradicts its scenarios")

@@ -37,7 +37,7 @@ def new_file(target: Path, content: bytes) -> Iterator[None]:
 
 
 def new_folder(target: Path, files: Mapping[PurePath, bytes]) -> None:
-    """Write a folder with files, given by their paths inside it.
+    """Write a folder with files, which are named by their paths inside it.
 
     It is written to a temporary folder and then renamed. Raises ``TreeError`` and leaves nothing
     behind if one file cannot be written.

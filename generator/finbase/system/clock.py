@@ -25,6 +25,6 @@ def today() -> date:
         return datetime.fromtimestamp(int(epoch), UTC).date()
     except (ValueError, OverflowError, OSError) as error:
         raise FinbaseError(
-            f"SOURCE_DATE_EPOCH is {epoch[:40]!r}, which is no number of seconds since 1970",
+            f"SOURCE_DATE_EPOCH is {epoch[:40]!r}, not a number of seconds since 1970",
             "unset it, or set it to such a number",
         ) from error

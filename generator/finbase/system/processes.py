@@ -124,7 +124,7 @@ class Processes:
         Its output goes to standard error. Ctrl-C reaches the child and not finbase, so that
         Terraform can finish what it has started and save its state.
         """
-        begun = time.monotonic()
+        started = time.monotonic()
         with self._lock:
             self._refuse_if_closed()
             child = subprocess.Popen(_text(command), cwd=cwd, env=environ, stdout=_STANDARD_ERROR)
@@ -133,7 +133,7 @@ class Processes:
             code = child.wait()
         finally:
             signal.signal(signal.SIGINT, earlier)
-        _report(command, begun, code, cwd)
+        _report(command, started, code, cwd)
         return code
 
     def serve(
@@ -183,7 +183,7 @@ class Processes:
     def _owned(
         self, command: Sequence[str | Path], cwd: Path | None, environ: Mapping[str, str] | None
     ) -> Iterator[subprocess.Popen[bytes]]:
-        begun = time.monotonic()
+        started = time.monotonic()
         with self._lock:
             self._refuse_if_closed()
             child = subprocess.Popen(
@@ -203,7 +203,7 @@ class Processes:
                 kill_group(child)
                 with self._lock:
                     self._running.discard(child)
-        _report(command, begun, child.returncode, cwd)
+        _report(command, started, child.returncode, cwd)
 
     @property
     def closed(self) -> bool:
@@ -239,7 +239,7 @@ def _text(command: Sequence[str | Path]) -> list[str]:
     return [os.fspath(part) for part in command]
 
 
-def _report(command: Sequence[str | Path], begun: float, code: int, cwd: Path | None) -> None:
-    seconds = time.monotonic() - begun
+def _report(command: Sequence[str | Path], started: float, code: int, cwd: Path | None) -> None:
+    seconds = time.monotonic() - started
     text = shlex.join(_text(command))
     _log.debug("%s  [%.2f s, exit code %d, in %s]", text, seconds, code, cwd or ".")

@@ -81,16 +81,16 @@ def write_private(path: Path, content: bytes) -> None:
 
 def keep_newest(folder: Path, most: int, most_bytes: int) -> None:
     """Delete the oldest files of a folder until ``most`` files and ``most_bytes`` remain."""
-    found: list[tuple[int, int, str]] = []
+    files: list[tuple[int, int, str]] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
                 status = entry.stat(follow_symlinks=False)
-                found.append((status.st_mtime_ns, status.st_size, entry.path))
-    held = 0
-    for number, (_, size, path) in enumerate(sorted(found, reverse=True), 1):
-        held += size
-        if number > most or held > most_bytes:
+                files.append((status.st_mtime_ns, status.st_size, entry.path))
+    total = 0
+    for number, (_, size, path) in enumerate(sorted(files, reverse=True), 1):
+        total += size
+        if number > most or total > most_bytes:
             with contextlib.suppress(OSError):
                 Path(path).unlink()
 

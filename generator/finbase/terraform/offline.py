@@ -1,8 +1,8 @@
 """Copy a stack so that it can be planned without AWS; the stack itself is never changed.
 
 The copy has the stack and the modules it uses at the same relative paths, so ``../../modules``
-still works. Override files give it local state and a provider with static credentials that does
-not check them.
+still works. Override files set local state, and a provider with static credentials that does not
+check them.
 """
 
 from __future__ import annotations
@@ -152,11 +152,11 @@ def requirements(root: Path, folder: Path) -> frozenset[str]:
     That is each version constraint, and the lock file of the stack in ``folder``.
     """
     lock = folder / ".terraform.lock.hcl"
-    found = {lock.read_text()} if lock.is_file() else set()
+    texts = {lock.read_text()} if lock.is_file() else set()
     for path in root.rglob("*.tf"):
         blocks = scan(_read(path)).walk("required_providers")
-        found |= {" ".join(block.text.split()) for block in blocks}
-    return frozenset(found | {path.read_text() for path in root.rglob("*.tf.json")})
+        texts |= {" ".join(block.text.split()) for block in blocks}
+    return frozenset(texts | {path.read_text() for path in root.rglob("*.tf.json")})
 
 
 def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]] | None:

@@ -108,16 +108,16 @@ def find_terraform(environ: Mapping[str, str] | None = None) -> Terraform:
     environ = os.environ if environ is None else environ
     chosen = environ.get("FINBASE_TERRAFORM")
     names = [chosen] if chosen else ["terraform", "tofu"]
-    found = [path for name in names if (path := shutil.which(name, path=environ.get("PATH", "")))]
-    if not found:
+    paths = [path for name in names if (path := shutil.which(name, path=environ.get("PATH", "")))]
+    if not paths:
         what = (
-            f"FINBASE_TERRAFORM names {chosen!r}, which is no program"
+            f"FINBASE_TERRAFORM names {chosen!r}, which is not a program"
             if chosen
             else ("neither `terraform` nor `tofu` is on PATH")
         )
         raise TerraformError(what, _INSTALL)
     old: list[str] = []
-    for path in found:
+    for path in paths:
         terraform = _identify(Path(path), environ)
         if terraform.version >= MINIMUM:
             return terraform
@@ -139,12 +139,12 @@ def cli_config_file(environ: Mapping[str, str]) -> Path | None:
 def isolated_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the caller's environment without variables that change what Terraform does."""
     environ = os.environ if environ is None else environ
-    kept = {key: value for key, value in environ.items() if not _DROPPED.fullmatch(key)}
+    inherited = {key: value for key, value in environ.items() if not _DROPPED.fullmatch(key)}
     if configured := cli_config_file(environ):
-        kept["TF_CLI_CONFIG_FILE"] = str(configured)
+        inherited["TF_CLI_CONFIG_FILE"] = str(configured)
     # A collector four times lazier costs 40 MB and saves a quarter of the processor time.
-    kept.setdefault("GOGC", "400")
-    return kept | {
+    inherited.setdefault("GOGC", "400")
+    return inherited | {
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -173,8 +173,8 @@ def _refuse_temporary(cwd: Path, environ: Mapping[str, str]) -> None:
     named = environ.get("TMPDIR")
     if named and not (cwd / named).is_dir():
         raise TerraformError(
-            f"TMPDIR names {named!r}, which is no folder, and Terraform writes there",
-            "make that folder, or unset TMPDIR, or let it name another",
+            f"TMPDIR is {named!r}, which is not a folder; Terraform writes temporary files there",
+            "create the folder, unset TMPDIR, or set it to another folder",
         )
 
 

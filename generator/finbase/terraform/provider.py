@@ -120,9 +120,9 @@ def find_provider(
     roots: Iterable[str] = _ROOTS,
 ) -> Installation:
     """Return the source of the provider on this machine; never fails."""
-    found = _find(terraform, os.environ if environ is None else environ, roots)
-    _log.debug("the AWS provider comes from %s", found.origin)
-    return found
+    installation = _find(terraform, os.environ if environ is None else environ, roots)
+    _log.debug("the AWS provider comes from %s", installation.origin)
+    return installation
 
 
 def _find(terraform: Terraform, environ: Mapping[str, str], roots: Iterable[str]) -> Installation:
@@ -140,14 +140,14 @@ def _find(terraform: Terraform, environ: Mapping[str, str], roots: Iterable[str]
     if cache and (mirrors := _mirrors(Path(cache), terraform)):
         return Installation(mirrors, settings, f"TF_PLUGIN_CACHE_DIR, {cache}")
     seen: set[Path] = set()
-    found = [
+    searched = [
         mirror
         for root in roots
         for folder in _walk(Path(_expand(root, environ)), seen)
         for mirror in _mirrors(folder, terraform)
     ]
-    places = ", ".join(str(mirror.root) for mirror in found)
-    return Installation(tuple(found), settings, places or f"the registry, {terraform.host}")
+    places = ", ".join(str(mirror.root) for mirror in searched)
+    return Installation(tuple(searched), settings, places or f"the registry, {terraform.host}")
 
 
 def origins(
@@ -183,9 +183,9 @@ def _named(text: str, environ: Mapping[str, str]) -> Iterator[Path | None]:
     if "\\" in text:
         yield None  # An escape may hide a name, or the end of one.
     for match in _PLACE.finditer(_COMMENT.sub("", text)):
-        place = match[1] or "$"
-        path = _VARIABLE.sub(lambda v: environ.get(v[1] or v[2], ""), _expand(place, environ))
-        plain = "$" not in _VARIABLE.sub("", place) and Path(path).is_absolute()
+        folder = match[1] or "$"
+        path = _VARIABLE.sub(lambda v: environ.get(v[1] or v[2], ""), _expand(folder, environ))
+        plain = "$" not in _VARIABLE.sub("", folder) and Path(path).is_absolute()
         yield Path(path) if plain else None
 
 
@@ -255,10 +255,10 @@ def _served(mirror: Mirror, host: str, folder: Path) -> Path:
     if mirror.host == host:
         return mirror.root
     target = folder / host / _PROVIDER
-    for found in [*mirror.package.glob("*/*_*"), *mirror.package.glob("*.zip")]:
-        link = target / found.relative_to(mirror.package)
+    for path in [*mirror.package.glob("*/*_*"), *mirror.package.glob("*.zip")]:
+        link = target / path.relative_to(mirror.package)
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(found)
+        link.symlink_to(path)
     return folder
 
 

@@ -1,6 +1,6 @@
 """AWS providers that keep running between the Terraform commands of one run.
 
-Terraform starts a provider for each command and asks it for its schema each time. A provider in
+Terraform starts a provider for each command and reads its schema each time. A provider in
 debug mode (``-debug``) stays, and Terraform attaches to it by ``TF_REATTACH_PROVIDERS``.
 
 The provider keeps one configuration for the whole process, and each plan replaces it (region and

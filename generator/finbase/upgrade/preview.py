@@ -166,12 +166,12 @@ def _module(
 
 
 def _inputs(use: ModuleUse, after: Contract) -> Iterator[InputChange]:
-    old = {each.name: each for each in use.contract.inputs}
-    new = {each.name: each for each in after.inputs}
+    old = {declared.name: declared for declared in use.contract.inputs}
+    new = {declared.name: declared for declared in after.inputs}
     for name in [*new, *(name for name in old if name not in new)]:
         overridden = any(name in instance.inputs for instance in use.instances)
         before, now = (
-            "" if not (found := inputs.get(name)) or found.required else json.dumps(found.default)
+            "" if not (entry := inputs.get(name)) or entry.required else json.dumps(entry.default)
             for inputs in (old, new)
         )
         if name not in old:

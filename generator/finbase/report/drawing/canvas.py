@@ -1,4 +1,4 @@
-"""An SVG tree with the few shapes that the pictures are made of."""
+"""Build an SVG tree from the few shapes that the diagrams use."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from xml.etree import ElementTree as ET
 __all__ = ["WIDTH", "Canvas", "clean", "markup", "stylesheet"]
 
 WIDTH = 760.0
-"""What a picture is drawn for, in units: a pixel each where the page is 800 pixels wide."""
+"""The usual width of a diagram; a unit is a pixel on a page that is 800 pixels wide."""
 
-# What XML 1.0 cannot hold, not even escaped. A plan's strings may have any of it.
+# XML 1.0 cannot contain these characters, not even escaped, but a plan's strings can.
 _INVALID = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# How wide a character is, as a share of its size, in the widest of the usual fonts.
+# The width of a character relative to its font size, in the widest of the usual fonts.
 _SANS, _MONO = 0.54, 0.61
 _SIZES = {"small": 11.0, "mono": 12.0, "strong": 13.0, "": 12.0}
 
 
 class Canvas:
-    """One picture; coordinates are in units from its upper left corner."""
+    """One diagram; coordinates start at its upper left corner."""
 
     def __init__(self, name: str, title: str, description: str) -> None:
         self._root = ET.Element(
@@ -37,7 +37,7 @@ class Canvas:
         self._add("desc", description, id=f"{name}-desc")
 
     def size(self, width: float, height: float) -> None:
-        """Give the picture its size; one that is wider than usual is not to be made smaller."""
+        """Set the size; a page scrolls a wide diagram instead of shrinking it."""
         if width > WIDTH:
             self._root.set("class", "picture wide")
         for key, value in (("width", width), ("height", height)):
@@ -46,8 +46,8 @@ class Canvas:
 
     def box(self, x: float, y: float, width: float, height: float, look: str) -> None:
         """Draw a rectangle."""
-        place = {"x": x, "y": y, "width": width, "height": height}
-        self._add("rect", look=look, **{key: _number(value) for key, value in place.items()})
+        attributes = {"x": x, "y": y, "width": width, "height": height}
+        self._add("rect", look=look, **{key: _number(value) for key, value in attributes.items()})
 
     def line(self, look: str, *points: tuple[float, float]) -> None:
         """Draw a line from point to point."""
@@ -55,7 +55,7 @@ class Canvas:
         self._add("path", look=f"line {look}".strip(), d=f"M{steps}")
 
     def curve(self, look: str, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Draw a curve that leaves and arrives level."""
+        """Draw a curve that is level at both ends."""
         (x, y), (to_x, to_y) = start, end
         middle = (x + to_x) / 2
         numbers = [_number(n) for n in (x, y, middle, y, middle, to_y, to_x, to_y)]
@@ -79,25 +79,25 @@ class Canvas:
     def text(
         self, x: float, y: float, text: str, look: str = "", room: float = 0, anchor: str = ""
     ) -> None:
-        """Write on one line from ``x`` on; what needs more than ``room`` is cut, and told whole."""
+        """Write one line from ``x``; a tooltip has the whole text if it does not fit ``room``."""
         most = _fitting(look, room) if room else len(text)
-        shown = text if len(text) <= most else f"{text[: max(most - 1, 1)].rstrip()}…"
-        place = {"x": _number(x), "y": _number(y)} | ({"text-anchor": anchor} if anchor else {})
-        element = self._add("text", shown, look=look, **place)
-        if shown != text:
-            # The title comes first, so what is written follows it.
+        visible = text if len(text) <= most else f"{text[: max(most - 1, 1)].rstrip()}…"
+        position = {"x": _number(x), "y": _number(y)} | ({"text-anchor": anchor} if anchor else {})
+        element = self._add("text", visible, look=look, **position)
+        if visible != text:
+            # The title must be the first child, so the visible text is its tail.
             title = ET.SubElement(element, "title")
             title.text, title.tail, element.text = clean(text), element.text, None
 
     def paragraph(self, x: float, y: float, text: str, look: str, room: float) -> None:
-        """Write on two lines at most."""
+        """Write at most two lines."""
         first, *rest = textwrap.wrap(clean(text), max(_fitting(look, room), 8)) or [""]
         self.text(x, y, first, look, room)
         if rest:
             self.text(x, y + 13, " ".join(rest), look, room)
 
     def add_style(self) -> None:
-        """Carry the stylesheet along, for a picture outside of a page."""
+        """Include the stylesheet, for a diagram that is a file of its own."""
         style = ET.Element("style")
         style.text = stylesheet()
         self._root.insert(2, style)
@@ -111,24 +111,24 @@ class Canvas:
 
 
 def markup(canvas: Canvas) -> str:
-    """Return the picture as text."""
+    """Return the SVG document as text."""
     return ET.tostring(canvas._root, encoding="unicode")
 
 
 def clean(text: str) -> str:
-    """Replace what XML cannot hold."""
+    """Replace the characters that XML cannot contain."""
     return _INVALID.sub("\ufffd", text)
 
 
 @cache
 def stylesheet() -> str:
-    """Return the stylesheet of all pictures, for light, dark and print."""
+    """Return the stylesheet of all diagrams, for light, dark and print."""
     return files("finbase.report.drawing").joinpath("pictures.css").read_text(encoding="utf-8")
 
 
 def _fitting(look: str, room: float) -> int:
-    """How many characters of a look surely fit."""
-    size = next(size for word, size in _SIZES.items() if word in look)
+    """Return the number of characters that are sure to fit."""
+    size = next(size for name, size in _SIZES.items() if name in look)
     return int(room / (size * (_MONO if "mono" in look else _SANS)))
 
 

@@ -1,4 +1,4 @@
-"""Every allowed flow: who may begin it on the left, whom it reaches on the right."""
+"""Draw every allowed flow, with sources on the left and targets on the right."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of, place_of
-from finbase.plan.flows import UNTOLD, is_group, whole
+from finbase.plan.flows import UNKNOWN, is_allowed, is_group
 from finbase.report.drawing.canvas import WIDTH, Canvas
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ __all__ = ["draw"]
 _ROW, _GAP, _TOP = 54.0, 16.0, 34.0
 _LEFT, _RIGHT = 150.0, 168.0
 _LEVEL = 510.0
-"""How far a line runs level, under what it carries, before it turns to its target."""
+"""Where a line stops being level, after its label, and turns to its target."""
 
 
 def draw(network: Network, name: str) -> Canvas:
-    """Draw the flows of a network, as a picture whose ids begin with ``name``."""
+    """Draw the flows of a network; ``name`` starts every id in the picture."""
     flows = network.flows
     canvas = Canvas(
         name,
@@ -37,9 +37,9 @@ def draw(network: Network, name: str) -> Canvas:
     left = _slots(sources, [flow.source for flow in flows])
     right = _slots(targets, [flow.target for flow in flows])
     height = _TOP + max(_height(left), _height(right)) + 30
-    canvas.text(0, 14, "may begin", "small muted")
-    canvas.text(_LEFT + 16, 14, "what flows, and why", "small muted")
-    canvas.text(WIDTH - _RIGHT, 14, "may be reached", "small muted")
+    canvas.text(0, 14, "source", "small muted")
+    canvas.text(_LEFT + 16, 14, "traffic and reason", "small muted")
+    canvas.text(WIDTH - _RIGHT, 14, "target", "small muted")
     # Spread the lower side over the height of the higher one.
     spread = (_height(left) - _height(right)) / 2
     shift = (max(-spread, 0.0), max(spread, 0.0))
@@ -53,13 +53,13 @@ def draw(network: Network, name: str) -> Canvas:
     canvas.dot(4, y - 4)
     canvas.text(14, y, "a rule at this end", "small muted")
     canvas.dot(134, y - 4, "open")
-    canvas.text(144, y, "no rule at this end, so nothing flows", "small muted")
+    canvas.text(144, y, "no rule at this end, so no traffic", "small muted")
     canvas.size(WIDTH, height)
     return canvas
 
 
 def _slots(ends: Sequence[str], used: Sequence[str]) -> dict[str, tuple[float, int]]:
-    """Give each end its top, and as many rows as it has flows."""
+    """Return the top and the number of rows of each end; it has a row per flow."""
     slots: dict[str, tuple[float, int]] = {}
     top = _TOP - 10
     for end in ends:
@@ -81,12 +81,12 @@ def _flow(
     targets: Sequence[str],
     shift: tuple[float, float],
 ) -> None:
-    outgoing = [each for each in flows if each.source == flow.source]
-    outgoing.sort(key=lambda each: targets.index(each.target))
-    incoming = [each for each in flows if each.target == flow.target]
+    outgoing = [other for other in flows if other.source == flow.source]
+    outgoing.sort(key=lambda other: targets.index(other.target))
+    incoming = [other for other in flows if other.target == flow.target]
     y = source[0] + shift[0] + (outgoing.index(flow) + 0.5) * _ROW
     to_y = target[0] + shift[1] + (incoming.index(flow) + 0.5) * _ROW
-    look, end = "way" if whole(flow) else "broken", WIDTH - _RIGHT
+    look, end = "path" if is_allowed(flow) else "broken", WIDTH - _RIGHT
     room = _LEVEL - _LEFT - 16
     canvas.line(look, (_LEFT, y), (_LEVEL, y))
     canvas.curve(look, (_LEVEL, y), (end - 10, to_y))
@@ -108,15 +108,15 @@ def _end(
     count: int,
 ) -> None:
     x, width = across
-    group = next((each for each in network.groups if each.address == end), None)
+    group = next((group for group in network.groups if group.address == end), None)
     canvas.box(x, top + 3, width, count * _ROW - 6, "cell")
     middle = top + count * _ROW / 2
     canvas.text(x + 12, middle - 2, name_of(end), "strong", width - 24)
-    below = "address range" if end != UNTOLD else "see the plan"
+    below = "address range" if end != UNKNOWN else "see the plan"
     if group is not None:
         members = len(group.members)
-        there = f"{members or 'no'} member{'' if members == 1 else 's'}"
-        below = f"{place_of(end).removeprefix('module.')}, {there}"
+        count_text = f"{members or 'no'} member{'' if members == 1 else 's'}"
+        below = f"{place_of(end).removeprefix('module.')}, {count_text}"
     canvas.text(x + 12, middle + 14, below, "small muted", width - 24)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of, place_of
-from finbase.plan.flows import is_group, whole
+from finbase.plan.flows import is_allowed, is_group
 from finbase.plan.network import outlet
 from finbase.plan.picture import pinned
 from finbase.report.drawing.canvas import clean
@@ -105,7 +105,7 @@ def _flows(picture: Picture) -> _Graph:
                 ": ".join(
                     filter(None, (f"{flow.protocol} {flow.ports}".strip(), flow.description))
                 ),
-                broken=not whole(flow),
+                broken=not is_allowed(flow),
             )
             for flow in flows
         ),

@@ -1,7 +1,7 @@
-"""What modules share: a row for each, and a line down from each that gives to others.
+"""Draw the values that modules share: a row per module, and a line down from each source.
 
-A module stands below all that it takes from. A dot is a joint; where two lines cross without
-one, they have nothing to do with each other.
+A module is below the modules that it depends on. A dot connects two lines; lines that cross
+without a dot are not connected.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _ROW, _BOX, _LEFT, _NARROWEST = 48.0, 38.0, 220.0, 44.0
-_TAKES, _GIVES = 13.0, 26.0
+_INPUT, _OUTPUT = 13.0, 26.0
 
 
 def draw(picture: Picture, name: str) -> Canvas:
-    """Draw what the modules of a stack share, as a picture whose ids begin with ``name``."""
+    """Draw the values that modules share; ``name`` starts every id in the picture."""
     modules, shared = picture.modules, Counter((w.source, w.target) for w in picture.wires)
     canvas = Canvas(
         name,
-        "What the modules share",
-        f"{len(modules)} modules in an order in which none needs a later one. "
+        "Values that modules share",
+        f"{len(modules)} modules, each below the modules that it depends on. "
         + " ".join(_sentence(module, shared) for module in modules),
     )
-    givers = [module.label for module in modules if any(s == module.label for s, _ in shared)]
-    step = max(_NARROWEST, (WIDTH - _LEFT - 40) / max(len(givers), 1))
-    lanes = {label: _LEFT + 40 + index * step for index, label in enumerate(givers)}
+    sources = [module.label for module in modules if any(s == module.label for s, _ in shared)]
+    step = max(_NARROWEST, (WIDTH - _LEFT - 40) / max(len(sources), 1))
+    lanes = {label: _LEFT + 40 + index * step for index, label in enumerate(sources)}
     tops = {module.label: index * _ROW for index, module in enumerate(modules)}
-    for giver in givers:
-        takers = [target for source, target in shared if source == giver and target in tops]
-        x, y = lanes[giver], tops[giver] + _GIVES
-        last = max((tops[taker] for taker in takers), default=tops[giver])
-        canvas.line("way", (_LEFT, y), (x, y), (x, last + _TAKES))
+    for source in sources:
+        targets = [target for origin, target in shared if origin == source and target in tops]
+        x, y = lanes[source], tops[source] + _OUTPUT
+        last = max((tops[target] for target in targets), default=tops[source])
+        canvas.line("path", (_LEFT, y), (x, y), (x, last + _INPUT))
     for module in modules:
         _module(canvas, module, tops[module.label], shared, lanes)
-    width = _LEFT + 40 + max(len(givers) - 1, 0) * step + 44
+    width = _LEFT + 40 + max(len(sources) - 1, 0) * step + 44
     canvas.size(max(width, WIDTH), len(modules) * _ROW)
     return canvas
 
@@ -57,16 +57,16 @@ def _module(
     canvas.text(12, top + 16, module.label, "strong", _LEFT - 24)
     count = f"{module.count} resource{'' if module.count == 1 else 's'}"
     canvas.text(12, top + 31, f"{pinned(module)}, {count}", "small muted", _LEFT - 24)
-    y = top + _TAKES
-    takes = {s: n for (s, t), n in shared.items() if t == module.label and s in lanes}
-    if takes:
-        canvas.line("", (_LEFT + 6, y), (max(lanes[giver] for giver in takes), y))
+    y = top + _INPUT
+    inputs = {s: n for (s, t), n in shared.items() if t == module.label and s in lanes}
+    if inputs:
+        canvas.line("", (_LEFT + 6, y), (max(lanes[source] for source in inputs), y))
         canvas.arrow(_LEFT + 1, y, "left")
-    for giver, values in takes.items():
-        canvas.dot(lanes[giver], y)
-        canvas.text(lanes[giver] + 6, y - 3, str(values), "small muted")
+    for source, values in inputs.items():
+        canvas.dot(lanes[source], y)
+        canvas.text(lanes[source] + 6, y - 3, str(values), "small muted")
 
 
 def _sentence(module: Module, shared: Counter[tuple[str, str]]) -> str:
-    takes = [f"{s} ({n})" for (s, t), n in shared.items() if t == module.label]
-    return f"{module.label} takes from {', '.join(takes) or 'none'}."
+    inputs = [f"{s} ({n})" for (s, t), n in shared.items() if t == module.label]
+    return f"{module.label} uses values of {', '.join(inputs) or 'no module'}."

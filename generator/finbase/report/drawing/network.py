@@ -1,4 +1,4 @@
-"""The network: a column for each zone, a band for each tier, and the ways out of it."""
+"""Draw the network: a column per zone, a band per tier, and the routes to the internet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of
-from finbase.plan.network import _astray, outlet
+from finbase.plan.network import other_zone, outlet
 from finbase.report.drawing.canvas import WIDTH, Canvas
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _GUTTER, _NARROWEST, _PAD = 76.0, 204.0, 16.0
 _INTERNET, _GATEWAY, _COLLECTOR, _ZONES = 26.0, 52.0, 100.0, 126.0
 _FIRST, _CELL, _LINE, _BAND = 138.0, 62.0, 18.0, 30.0
 _CHIP, _CLIMB = 28.0, 110.0
-"""How high a gateway is, and where within a cell the way to the internet begins."""
+"""The height of a gateway, and where in a cell the line to the internet starts."""
 _KINDS = {
     "aws_db_instance": "Databases",
     "aws_elasticache_serverless_cache": "Cache",
@@ -27,21 +27,21 @@ _KINDS = {
 }
 
 
-def _residents(network: Network, tier: str) -> list[tuple[str, str]]:
-    """List who lives in a tier: a kind, and the names of all that are of it."""
+def _members(network: Network, tier: str) -> list[tuple[str, str]]:
+    """Return the resources of a tier: each kind with its names."""
     subnets = {subnet.address: subnet for subnet in network.subnets if subnet.tier == tier}
     zones = {subnet.zone for subnet in subnets.values()}
-    found: dict[str, list[str]] = {}
+    kinds: dict[str, list[str]] = {}
     for member in network.members:
-        mine = {subnets[address].zone for address in member.subnets if address in subnets}
-        if mine:
-            where = "" if mine == zones else f" ({', '.join(sorted(mine))})"
-            found.setdefault(_kind(member), []).append(member.title + where)
-    return [(kind, ", ".join(names)) for kind, names in found.items()]
+        occupied = {subnets[address].zone for address in member.subnets if address in subnets}
+        if occupied:
+            suffix = "" if occupied == zones else f" ({', '.join(sorted(occupied))})"
+            kinds.setdefault(_kind(member), []).append(member.title + suffix)
+    return [(kind, ", ".join(names)) for kind, names in kinds.items()]
 
 
 def draw(network: Network, name: str) -> Canvas:
-    """Draw a network, as a picture whose ids begin with ``name``."""
+    """Draw a network; ``name`` starts every id in the picture."""
     zones, tiers = network.zones, network.tiers
     canvas = Canvas(name, "Zones, subnets, gateways and routes", _description(network))
     step = max(_NARROWEST, (WIDTH - _GUTTER - 2 * _PAD) / max(len(zones), 1))
@@ -62,7 +62,7 @@ def draw(network: Network, name: str) -> Canvas:
 
 
 class _Layout:
-    """Where things are: filled while the tiers are drawn from top to bottom."""
+    """The positions of subnets and gateways; drawing the tiers from top to bottom sets them."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class _Layout:
         self.climbs: list[float] = []
 
     def tiers(self, tiers: Sequence[str]) -> float:
-        """Draw all tiers; returns where they end."""
+        """Draw all tiers, and return the position of their lower end."""
         top = _FIRST
         for tier in tiers:
             cells = {
@@ -93,7 +93,7 @@ class _Layout:
                 for row, subnet in enumerate(subnets):
                     self.subnet(subnet, self.lefts[zone], top + row * (height + 6), height)
             top += rows * (height + 6) + 4
-            for kind, names in _residents(self.network, tier):
+            for kind, names in _members(self.network, tier):
                 left = min(self.lefts.values())
                 self.canvas.text(left, top + 10, kind, "small muted")
                 self.canvas.text(left + 70, top + 10, names, "small", self.right - left - 80)
@@ -102,11 +102,11 @@ class _Layout:
         return top - _BAND + 14
 
     def subnet(self, subnet: Subnet, x: float, y: float, height: float) -> None:
-        """Draw a subnet with the gateways in it, and its way out."""
+        """Draw a subnet with its gateways and the lines of its routes."""
         self.canvas.box(x, y, self.width, height, "cell")
         gateways = [g for g in self.network.gateways if g.subnet == subnet.address]
         room = self.width - 20
-        wrong = any(_astray(self.network, subnet, route) for route in subnet.routes)
+        wrong = any(other_zone(self.network, subnet, route) for route in subnet.routes)
         look = "small bad" if wrong or not subnet.table else "small muted"
         self.canvas.text(x + 10, y + 18, subnet.cidr, "mono", room)
         table = f"table {name_of(subnet.table)}" if subnet.table else "no table"
@@ -116,15 +116,15 @@ class _Layout:
             self.chip(gateway, x + 10, y + _CELL + number * (_CHIP + 8))
         for route in subnet.routes:
             if route.kind == "internet":
-                self.canvas.line("way", (x + _CLIMB, y), (x + _CLIMB, _COLLECTOR))
+                self.canvas.line("path", (x + _CLIMB, y), (x + _CLIMB, _COLLECTOR))
                 self.climbs.append(x + _CLIMB)
             elif route.target in self.chips:
-                self.climb(route.target, x, y, "astray" if wrong else "way")
+                self.climb(route.target, x, y, "other-zone" if wrong else "path")
 
     def most_gateways(self, cells: Iterable[Sequence[Subnet]]) -> float:
-        """How much higher the cells of a tier are for the gateways in them."""
-        homes = [gateway.subnet for gateway in self.network.gateways]
-        counts = [homes.count(subnet.address) for cell in cells for subnet in cell]
+        """Return the height that the gateways add to the cells of a tier."""
+        gateway_subnets = [gateway.subnet for gateway in self.network.gateways]
+        counts = [gateway_subnets.count(subnet.address) for cell in cells for subnet in cell]
         return max(counts, default=0) * (_CHIP + 8)
 
     def chip(self, gateway: Gateway, x: float, y: float) -> None:
@@ -132,13 +132,13 @@ class _Layout:
         width = self.width - 20
         self.canvas.box(x, y, width, _CHIP, "chip")
         self.canvas.text(x + 8, y + 18, "NAT gateway", "small", width)
-        ip = f"elastic IP {name_of(gateway.ip)}" if gateway.ip else "no elastic IP told"
+        ip = f"elastic IP {name_of(gateway.ip)}" if gateway.ip else "elastic IP unknown"
         look = "small muted" if gateway.ip else "small bad"
         self.canvas.text(x + width - 8, y + 18, ip, look, width - 84, anchor="end")
         self.chips[gateway.address] = (x + width / 2, y + _CHIP)
 
     def climb(self, gateway: str, x: float, y: float, look: str) -> None:
-        """Draw the way from a subnet up to its NAT gateway, straight or across zones."""
+        """Draw the line from a subnet up to its NAT gateway, straight or across zones."""
         to_x, to_y = self.chips[gateway]
         inside = x <= to_x <= x + self.width
         start = to_x if inside else x + self.width - 16
@@ -147,7 +147,7 @@ class _Layout:
         self.canvas.arrow(to_x, to_y + 1, "up")
 
     def internet(self) -> None:
-        """Draw the internet and the gateway to it, above all that leads there."""
+        """Draw the internet and its gateway, above the lines of all routes to it."""
         left = min(self.lefts.values(), default=_PAD)
         gateways = [g for g in self.network.gateways if g.kind == "internet"]
         self.canvas.line("faint", (left, _INTERNET), (self.right - _PAD, _INTERNET))
@@ -155,27 +155,27 @@ class _Layout:
         if not gateways:
             return
         x = self.middle
-        self.canvas.line("way", (x, _GATEWAY), (x, _INTERNET + 6))
+        self.canvas.line("path", (x, _GATEWAY), (x, _INTERNET + 6))
         self.canvas.arrow(x, _INTERNET + 1, "up")
         self.canvas.box(x - 70, _GATEWAY, 140, 28, "chip")
         self.canvas.text(x, _GATEWAY + 18, "Internet gateway", "small", anchor="middle")
         if self.climbs:
             ends = [x, *self.climbs]
-            self.canvas.line("way", (min(ends), _COLLECTOR), (max(ends), _COLLECTOR))
-            self.canvas.line("way", (x, _COLLECTOR), (x, _GATEWAY + 28))
+            self.canvas.line("path", (min(ends), _COLLECTOR), (max(ends), _COLLECTOR))
+            self.canvas.line("path", (x, _COLLECTOR), (x, _GATEWAY + 28))
 
 
 def _below(network: Network) -> list[str]:
-    """Say what has no place in the columns."""
+    """Return lines about what the columns cannot show."""
     known = {subnet.address for subnet in network.subnets}
     lines = [
-        f"Gateway endpoint {endpoint.service}, from the route tables {tables or 'untold'}"
+        f"Gateway endpoint {endpoint.service}, from the route tables {tables or 'unknown'}"
         for endpoint in network.endpoints
         for tables in [", ".join(dict.fromkeys(map(name_of, endpoint.tables)))]
     ]
-    homeless = [m.title for m in network.members if not known & set(m.subnets)]
-    if homeless:
-        lines.append(f"In subnets that the plan does not tell: {', '.join(homeless)}")
+    elsewhere = [m.title for m in network.members if not known & set(m.subnets)]
+    if elsewhere:
+        lines.append(f"In subnets that are unknown in the plan: {', '.join(elsewhere)}")
     return lines
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
-from finbase.plan.flows import whole
+from finbase.plan.flows import is_allowed
 from finbase.plan.network import outlet
 from finbase.plan.picture import pinned
 from finbase.report.drawing.draw import SUBJECTS, draw
@@ -136,13 +136,13 @@ def chapter(subject: Subject, anchor: str, features: Mapping[str, str], links: L
             _finding(row, anchor, tuple(map(view, row.scenarios)), sources, links)
             for row in verdict.by_failure()
         ),
-        others=tuple(view(each) for each in verdict.scenarios if not each.failure_ids),
+        others=tuple(view(s) for s in verdict.scenarios if not s.failure_ids),
         pictures={s: draw(picture, s, f"{anchor}-{s}") for s in SUBJECTS if available[s]},
         subnets=tuple(_subnets(network)),
         flows=tuple(
             tuple(links.text(text, sources) for text in cells) for cells in _flows(network)
         ),
-        broken=sum(not whole(flow) for flow in network.flows),
+        broken=sum(not is_allowed(flow) for flow in network.flows),
         modules=tuple(_modules(picture)),
     )
 
@@ -154,7 +154,7 @@ def _finding(
     sources: Sources | None,
     links: Links,
 ) -> Finding:
-    evidence = [line for each in scenarios for line in each.scenario.evidence.splitlines()]
+    evidence = [line for scenario in scenarios for line in scenario.scenario.evidence.splitlines()]
     hcl, yaml = sources.behind(evidence) if sources else ([], [])
     views = tuple(_view(excerpt, links) for excerpt in hcl)
     return Finding(

@@ -79,25 +79,25 @@ def render(
         chapters=chapters,
         levels=_LEVELS,
         failures=[finding.row for finding in chapters[0].findings] if chapters else [],
-        passed=all(each.verdict.passed for each in chapters),
+        passed=all(chapter.verdict.passed for chapter in chapters),
         requirements=_requirements(chapters),
         beyond=pci.BEYOND,
         proof=proof,
-        mutations=Counter(each.failure for each in proof),
-        caught=Counter(each.failure for each in proof if each.caught),
+        mutations=Counter(mutation.failure for mutation in proof),
+        caught=Counter(mutation.failure for mutation in proof if mutation.caught),
     )
 
 
 def _requirements(chapters: Sequence[Chapter]) -> list[_Requirement]:
     controls: dict[str, dict[str, None]] = {}
     failing: dict[str, dict[str, None]] = {}
-    for each in chapters:
-        for finding in each.findings:
+    for section in chapters:
+        for finding in section.findings:
             for name in finding.row.requirements:
                 number = name.removeprefix("PCI DSS ")
                 controls.setdefault(number, {})[finding.row.id] = None
                 if not finding.absent:
-                    failing.setdefault(number, {})[each.name] = None
+                    failing.setdefault(number, {})[section.name] = None
     unknown = pci.Subject("see the standard", "not described here")
     return [
         _Requirement(

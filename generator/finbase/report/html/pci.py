@@ -38,7 +38,7 @@ SUBJECTS: Final[dict[str, Subject]] = {
     ),
     "1.3.2": Subject(
         "Outbound traffic of the cardholder data environment is restricted to what is needed",
-        "Which hosts applications call: a security group knows addresses and ports, no names",
+        "Which hosts applications call: a security group has addresses and ports, not names",
     ),
     "1.4.5": Subject(
         "Internal addresses and routing are disclosed to nobody without authorisation",

@@ -43,14 +43,14 @@ def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutat
             raise FinbaseError(f"{name} is a proof matrix with schema_version {version!r}", _HINT)
         mutations = tuple(
             Mutation(
-                id=str(each["id"]),
-                failure=str(each["failure"]),
-                environment=str(each["environment"]),
-                what=str(each["what"]),
-                fell=tuple(map(str, each["fell"])),
-                outcome=str(each["outcome"]),
+                id=str(mutation["id"]),
+                failure=str(mutation["failure"]),
+                environment=str(mutation["environment"]),
+                what=str(mutation["what"]),
+                fell=tuple(map(str, mutation["fell"])),
+                outcome=str(mutation["outcome"]),
             )
-            for each in document["mutations"]
+            for mutation in document["mutations"]
         )
     except (ValueError, KeyError, TypeError) as error:
         raise FinbaseError(f"{name} is not a proof matrix", _HINT) from error
