@@ -176,7 +176,7 @@ def test_new_environment_from_contracts(project: Path) -> None:
     (project / "environments").mkdir()
     result = finbase(project, "new", "environment", "first")
     assert result.exit_code == 0, result.output
-    assert "from the contracts' examples" in result.output
+    assert "from the examples of the contracts" in result.output
     path = project / "environments" / "first.yaml"
     assert path.read_text().startswith(f"{SCHEMA}# first: describe its purpose here.\n")
     assert "bucket: ledger-first-terraform-state" in path.read_text()
