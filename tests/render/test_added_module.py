@@ -12,9 +12,10 @@ from finbase.contract.lock import PATH, Lock
 from finbase.contract.registry import Registry
 from finbase.judge.check import check
 from finbase.render.editor_schema import environment_schema, pinnable
-from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT, finbase
+from tests.support.formatting import fmt_check
 
 FIXTURE = ROOT / "tests" / "fixtures" / "modules" / "exports"
 MODULE = Path("modules", "exports", "1.0.0")

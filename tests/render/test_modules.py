@@ -17,9 +17,10 @@ from finbase.environment.load import load_environments
 from finbase.project import tree
 from finbase.render import archive
 from finbase.render.project import render_project
-from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
+from tests.support.formatting import fmt_check
 
 MODULES = sorted(path.parent for path in ROOT.glob("modules/*/*/contract.yaml"))
 STACKS = sorted(path.parent for path in ROOT.glob("environments/*/main.tf"))

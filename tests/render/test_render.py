@@ -22,9 +22,10 @@ from finbase.render.module import render_module
 from finbase.render.project import SCHEMA, render_project
 from finbase.render.stack import render_stacks
 from finbase.source.document import Document
-from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
+from tests.support.formatting import fmt_check
 
 FIXTURES = ROOT / "tests" / "fixtures" / "render"
 EXPECTED = FIXTURES / "expected"

@@ -23,9 +23,10 @@ from finbase.scaffold import placing
 from finbase.scaffold.copying import mentions, renamed
 from finbase.scaffold.new_environment import new_environment
 from finbase.scaffold.new_module import new_module
-from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import finbase
+from tests.support.formatting import fmt_check
 
 SCHEMA = "# yaml-language-server: $schema=environment.schema.json\n"
 names = st.from_regex(r"[a-z][a-z0-9]{1,8}(-[a-z0-9]{1,4})?", fullmatch=True) | st.sampled_from(

@@ -17,7 +17,7 @@ import pytest
 from finbase.errors import TerraformError
 from finbase.system.processes import Processes
 from finbase.terraform.offline import copy_stack, isolate_provider, requirements
-from finbase.terraform.program import Terraform, find_terraform, fmt_check, isolated_environ
+from finbase.terraform.program import Terraform, find_terraform, isolated_environ
 from finbase.terraform.provider import Installation, Mirror
 from finbase.terraform.workspace import Workspace
 
@@ -526,17 +526,3 @@ def test_closed_workspace_refuses_to_plan(
         pass
     with pytest.raises(TerraformError, match="no process can be started"):
         workspace.plan(stack(project), project=project)
-
-
-@pytest.mark.terraform
-def test_fmt_check_names_what_it_would_change(project: Path, terraform: Terraform) -> None:
-    for path in project.rglob("*.tf"):
-        path.write_text(path.read_text().replace("resource {", ""))
-    folders = [project / "environments", project / "modules"]
-    assert fmt_check(folders, terraform) == ()
-    name = project / "modules/name/1.0.0/main.tf"
-    name.write_text(name.read_text().replace("type =", "type="))
-    assert fmt_check(folders, terraform) == (name.resolve(),)
-    name.write_text("resource {")
-    with pytest.raises(TerraformError, match="fmt failed"):
-        fmt_check(folders, terraform)

@@ -17,8 +17,9 @@ from finbase.judge.check import check
 from finbase.project.tree import lay_out
 from finbase.render.project import render_project
 from finbase.render.stack import render_stacks
-from finbase.terraform.program import find_terraform, fmt_check
+from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
+from tests.support.formatting import fmt_check
 from tests.support.sample import write
 from tests.support.strategies import REGISTRY, ROOT, environments
 

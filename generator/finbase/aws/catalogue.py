@@ -1,4 +1,4 @@
-"""What AWS offers, as far as finbase knows: regions, versions, classes, parameters and services.
+"""The list of what AWS offers: regions, versions, classes, parameters and services.
 
 AWS extends its offer without notice, so nothing here rejects a value: rules only note an unknown
 one. The YAML files beside this module are the data; ``known.yaml`` in a project adds to them.

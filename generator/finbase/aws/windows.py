@@ -74,7 +74,7 @@ def business(text: str) -> tuple[Window, ...]:
     hours = daily(text)
     if hours is None:
         return ()
-    # Monday in Tokyo begins on Sunday evening in UTC.
+    # Monday in Tokyo starts on Sunday evening in UTC.
     first = hours.start - (DAY if hours.start >= _EVENING else 0)
     return tuple(Window((first + day * DAY) % WEEK, hours.length, WEEK) for day in range(5))
 

@@ -37,20 +37,20 @@ class Evidence:
     file: BinaryIO
     base: Path
     proof: tuple[Mutation, ...]
-    given: bool
+    supplied: bool
     plans: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def start(
-        cls, project: Path | None, file: BinaryIO, proof: BinaryIO | None, *, given: bool
+        cls, project: Path | None, file: BinaryIO, proof: BinaryIO | None, *, supplied: bool
     ) -> Evidence:
-        """Start a report; ``given`` says that the user supplied the plan.
+        """Start a report; ``supplied`` says that the user supplied the plan.
 
         Raises ``FinbaseError`` if the proof matrix is invalid, before anything is planned.
         """
         root = find_project(project)
         base = root if file.name == "<stdout>" else Path(file.name).resolve().parent
-        return cls(root, file, base, _matrix(root, proof) if proof else (), given)
+        return cls(root, file, base, _matrix(root, proof) if proof else (), supplied)
 
     def keep(self, name: str, plan: bytes) -> None:
         """Keep the plan of an environment for its pictures."""
@@ -64,7 +64,7 @@ class Evidence:
                 verdict,
                 self._picture(verdict.environment),
                 sources.get(verdict.environment),
-                self.given,
+                self.supplied,
             )
             for verdict in verdicts
         ]

@@ -81,7 +81,7 @@ def check(
     if files.html:
         from finbase.commands._evidence import Evidence
 
-        report = Evidence.start(project, files.html, proof_file, given=plan_file is not None)
+        report = Evidence.start(project, files.html, proof_file, supplied=plan_file is not None)
     planned = report.keep if report else _ignore_plan
     if plan_file:
         verdicts = _judge_plan(project, plan_file, environments, planned)

@@ -278,7 +278,7 @@ def progress(total: int = 0, *, lines: bool = False) -> Iterator[Watch]:
 
 
 def _is_watched(stream: TextIO) -> bool:
-    """Return whether a person reads the stream; some CI systems give their jobs a terminal."""
+    """Return whether a person reads the stream; jobs of some CI systems have a terminal."""
     return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 

@@ -18,7 +18,7 @@ from finbase.source.document import Document, Where
 __all__ = ["Difference", "Kind", "Side", "compare"]
 
 Kind = Literal["set", "default", "unset", "unknown", "absent"]
-"""The state of a value in an environment: ``given`` by the file; its ``default``; optional and
+"""The state of a value in an environment: ``set`` by the file; its ``default``; optional and
 ``unset``; ``unknown`` to the pinned version; or ``absent`` with its module or instance."""
 
 
@@ -26,7 +26,7 @@ Kind = Literal["set", "default", "unset", "unknown", "absent"]
 class Side:
     """A value in one environment.
 
-    ``value`` is None for a secret, and unless the kind is ``given`` or ``default``. ``path`` and
+    ``value`` is None for a secret, and unless the kind is ``set`` or ``default``. ``path`` and
     ``line`` are the position in the file if the file sets it; else ``line`` is 0. ``contract`` is
     the module version of a value that is ``default``, ``unset`` or ``unknown``, such as
     ``cache 1.0.0``.
@@ -69,7 +69,9 @@ def compare(left: Environment, right: Environment) -> tuple[Difference, ...]:
 
 def _differences(left: Environment, right: Environment) -> Iterator[Difference]:
     for key in ("project", "region", "account_id", "tags", "state"):
-        yield from _within(key, *(_given(e, (key,), e.document.value[key]) for e in (left, right)))
+        yield from _within(
+            key, *(_from_file(e, (key,), e.document.value[key]) for e in (left, right))
+        )
     for name in sorted({use.name for side in (left, right) for use in side.modules}):
         yield from _of_module(name, left, right)
 
@@ -114,7 +116,7 @@ def _entry(value: _Value, key: str) -> _Value:
     return _Value(side, value.document, where)
 
 
-def _given(
+def _from_file(
     environment: Environment, where: Where, value: Any, declared: Input | None = None
 ) -> _Value:
     document = environment.document
@@ -127,14 +129,14 @@ def _given(
 def _pin(environment: Environment, use: ModuleUse | None) -> _Value:
     if use is None:
         return _ABSENT
-    return _given(environment, ("modules", use.name, "version"), str(use.version))
+    return _from_file(environment, ("modules", use.name, "version"), str(use.version))
 
 
 def _instance(environment: Environment, use: ModuleUse | None, instance: Instance | None) -> _Value:
     """Return a whole instance, for when the other environment has none of that name."""
     if use is None or instance is None:
         return _ABSENT
-    value = _given(environment, use.where(instance), dict(instance.inputs))
+    value = _from_file(environment, use.where(instance), dict(instance.inputs))
     secret = any(i.sensitive for i in use.contract.inputs if i.name in instance.inputs)
     return replace(value, side=replace(value.side, secret=secret))
 
@@ -150,7 +152,7 @@ def _input(
         return _Value(Side("unknown", contract=contract))
     if name in instance.inputs:
         where = use.where(instance, name)
-        return _given(environment, where, instance.inputs[name], declared)
+        return _from_file(environment, where, instance.inputs[name], declared)
     if declared.default is None:
         return _Value(Side("unset", contract=contract))
     side = Side("default", declared.default, declared.sensitive, contract=contract)

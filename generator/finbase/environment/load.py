@@ -237,7 +237,7 @@ def _text(value: Any) -> str:
 
 def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
     """Return the file's name for messages, and its content."""
-    # abspath, unlike resolve, keeps the name of a symlink: the name that the user knows.
+    # abspath, unlike resolve, keeps the name of a symlink, which is the name that the user passed.
     file = Path(os.path.abspath(path))  # noqa: PTH100
     top = Path(os.path.abspath(root))  # noqa: PTH100
     name = file.relative_to(top).as_posix() if file.is_relative_to(top) else str(path)

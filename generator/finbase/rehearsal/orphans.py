@@ -34,7 +34,7 @@ def orphans(
 ) -> tuple[Orphan, ...]:
     """Return the resources that the account has but the state lacks, each with its address.
 
-    ``plan`` must be made after the kill, so that it knows every argument of the resources that
+    ``plan`` must be made after the kill, so that it has every argument of the resources that
     were in creation. Resources that AWS itself retains are ignored.
     """
     state_values: dict[str, list[set[str]]] = {}

@@ -1,7 +1,7 @@
 """Render a whole project: modules, stacks and the schema for editors.
 
 Rendering reads no earlier output, and its result does not depend on the time, the machine or the
-project's path: the same sources always give the same bytes.
+project's path: the same sources always produce the same bytes.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,6 @@ __all__ = [
     "Terraform",
     "cli_config_file",
     "find_terraform",
-    "fmt_check",
     "isolated_environ",
 ]
 
@@ -152,20 +151,6 @@ def isolated_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",
     }
-
-
-def fmt_check(paths: Iterable[Path], terraform: Terraform) -> tuple[Path, ...]:
-    """Return the files below ``paths`` that ``terraform fmt`` would change, absolute and sorted.
-
-    Raises ``TerraformError`` if one of them cannot be parsed.
-    """
-    command: list[str | Path] = [terraform.path, "fmt", "-check", "-recursive", "-no-color", *paths]
-    with Processes() as processes:
-        finished = processes.run(command, environ=isolated_environ(), seconds=_SECONDS)
-    if finished.code not in (0, 3) or finished.stderr.strip():
-        raise TerraformError(f"{terraform.command} fmt failed:\n{_reason(finished)}", _REFUSED)
-    # Terraform prints paths relative to the working folder.
-    return tuple(sorted(Path(name).resolve() for name in finished.stdout.decode().splitlines()))
 
 
 def _refuse_temporary(cwd: Path, environ: Mapping[str, str]) -> None:

@@ -34,7 +34,7 @@ _ADD: Final = "if AWS offers it, add it to known.yaml"
     refused={"region": "eu-west-9"},
 )
 def region(environment: Environment) -> Iterator[Finding]:
-    """The region should be one that finbase knows."""
+    """The region should be in the catalogue of finbase."""
     name = environment.region
     if name and environment.catalogue.business_hours(name) is None:
         message = f"unknown region {name}: finbase does not know its business hours"
@@ -75,7 +75,7 @@ def roots(environment: Environment) -> Iterator[Finding]:
     refused={"database.engine_version": "19"},
 )
 def engine_version(environment: Environment) -> Iterator[Finding]:
-    """The major version of PostgreSQL or Valkey should be one that finbase knows."""
+    """The major version of PostgreSQL or Valkey should be in the catalogue of finbase."""
     for module, name, engine in (
         ("database", "engine_version", "postgres"),
         ("cache", "major_engine_version", "valkey"),
@@ -101,7 +101,7 @@ def engine_version(environment: Environment) -> Iterator[Finding]:
     refused={"database.instance_class": "db.r8g.64xlarge"},
 )
 def instance_class(environment: Environment) -> Iterator[Finding]:
-    """The instance class should be one that finbase knows."""
+    """The instance class should be in the catalogue of finbase."""
     families = environment.catalogue.instance_classes()
     for module in ("database", "replica"):
         for use, instance in environment.instances(module):
@@ -127,7 +127,7 @@ def instance_class(environment: Environment) -> Iterator[Finding]:
     refused={"database.parameters": {"work_memory": "65536"}},
 )
 def parameter(environment: Environment) -> Iterator[Finding]:
-    """Database parameters should be ones that finbase knows."""
+    """Database parameters should be in the catalogue of finbase."""
     for use, instance in environment.instances("database"):
         parameters = use.value(instance, "parameters")
         if not (isinstance(parameters, dict) and parameters):
@@ -151,7 +151,7 @@ def parameter(environment: Environment) -> Iterator[Finding]:
     refused={"network.interface_endpoints": ["secretsmanager", "sqss"]},
 )
 def endpoint(environment: Environment) -> Iterator[Finding]:
-    """Services with an interface endpoint should be ones that finbase knows."""
+    """Services with an interface endpoint should be in the catalogue of finbase."""
     for use, instance in environment.instances("network"):
         services = instance.inputs.get("interface_endpoints")
         if not (isinstance(services, list) and services):

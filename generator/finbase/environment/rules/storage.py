@@ -67,9 +67,9 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
             continue
         iops = _number(use, instance, "iops")
         throughput = _number(use, instance, "storage_throughput")
-        given = (("iops", iops, _IOPS), ("storage_throughput", throughput, _THROUGHPUT))
+        values = (("iops", iops, _IOPS), ("storage_throughput", throughput, _THROUGHPUT))
         wrong = [
-            (name, value, *of) for name, value, of in given if value and not _within(value, of)
+            (name, value, *of) for name, value, of in values if value and not _within(value, of)
         ]
         for name, value, least, most in wrong:
             message = f"`{name}` must be from {least} to {most}, not {value}"
