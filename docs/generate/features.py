@@ -53,7 +53,7 @@ def _links(read_features: Sequence[Feature], failure: str) -> Iterator[str]:
 def _feature(feature: Feature) -> Iterator[str]:
     yield f"## {feature.title}"
     yield f"`features/{feature.path}`"
-    yield feature.words
+    yield feature.description
     for scenario in feature.scenarios:
         yield f"### {escaped(scenario.title)}"
         yield ", ".join(code(f"@{tag}") for tag in scenario.tags)

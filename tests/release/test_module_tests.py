@@ -109,7 +109,7 @@ def terraform_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terrafo
                     cwd=folder,
                     environ=environ,
                     processes=processes,
-                    about=folder.name,
+                    subject=folder.name,
                 )
             success = SUCCESS.search(output.decode())
             assert success, output.decode()

@@ -14,7 +14,7 @@ from finbase import codes
 from finbase.errors import InputError
 from finbase.source import document
 from finbase.source.document import Document, Where, parse
-from finbase.source.scalars import shown
+from finbase.source.scalars import printable
 from finbase.source.syntax import MOST_BYTES
 
 LOADERS = [yaml.SafeLoader, yaml.CSafeLoader] if yaml.__with_libyaml__ else [yaml.SafeLoader]
@@ -194,8 +194,8 @@ def test_shown_escapes_control_characters() -> None:
     with pytest.raises(InputError) as caught:
         parse("x.yaml", b"a: \x1b[31m\n")
     assert "\x1b" not in str(caught.value)
-    assert shown("a\x1b\nb") == "a\\x1b\\nb"
-    assert shown("x" * 100) == "x" * 59 + "…"
+    assert printable("a\x1b\nb") == "a\\x1b\\nb"
+    assert printable("x" * 100) == "x" * 59 + "…"
 
 
 plain_values = st.recursive(
@@ -238,7 +238,7 @@ def test_parse_positions_within_text(value: object, flow: bool) -> None:
     text = yaml.dump({"a": value}, Dumper=Strict, default_flow_style=flow, allow_unicode=True)
     parsed = read(text)
     lines = text.split("\n")
-    for places in parsed.places.values():
+    for places in parsed.positions.values():
         for line, column in places:
             assert 1 <= column <= len(lines[line - 1]) + 1
 
@@ -251,7 +251,7 @@ def test_parse_positions_within_text(value: object, flow: bool) -> None:
             for index, child in enumerate(value):
                 yield from ways(child, (*where, index))
 
-    assert set(ways(parsed.value, ())) == parsed.places.keys()
+    assert set(ways(parsed.value, ())) == parsed.positions.keys()
 
 
 @settings(max_examples=300, deadline=None)

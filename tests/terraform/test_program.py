@@ -264,7 +264,7 @@ def test_error_is_cut_to_the_first(tmp_path: Path) -> None:
     path.chmod(0o755)
     terraform = Terraform(path, "Terraform", (1, 11, 4), "linux_amd64")
     with pytest.raises(TerraformError) as raised, Processes() as processes:
-        terraform.run("plan", cwd=tmp_path, environ={}, processes=processes, about="small")
+        terraform.run("plan", cwd=tmp_path, environ={}, processes=processes, subject="small")
     lines = raised.value.message.splitlines()
     assert lines[:3] == ["terraform plan failed for small:", "    Error: the first", "    more"]
     assert lines[-1] == "    … 61 more lines"
@@ -279,7 +279,7 @@ def test_run_refuses_invalid_tmpdir(tmp_path: Path) -> None:
     def run(temporary: str) -> bytes:
         environ = isolated_environ({"TMPDIR": temporary})
         return terraform.run(
-            "init", cwd=tmp_path, environ=environ, processes=processes, about="small"
+            "init", cwd=tmp_path, environ=environ, processes=processes, subject="small"
         )
 
     with Processes() as processes:

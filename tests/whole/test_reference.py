@@ -122,7 +122,7 @@ def test_read_feature_returns_text_tags_and_steps(tmp_path: Path) -> None:
         "  @F02\n  Scenario Outline: Two\n    Given <y>\n\n    Examples:\n      | y |\n"
     )
     feature = read_feature(path)
-    assert (feature.title, feature.words) == ("A", "Words of it.")
+    assert (feature.title, feature.description) == ("A", "Words of it.")
     one, two = feature.scenarios
     assert (one.title, one.tags, one.text) == ("One", ("F01", "high"), "Given x\n  | a |")
     assert (two.title, two.tags) == ("Two", ("F02",))

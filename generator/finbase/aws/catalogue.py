@@ -17,7 +17,7 @@ from finbase.aws.windows import daily
 from finbase.errors import InputError
 from finbase.source.cache import load_yaml
 from finbase.source.document import Document, parse
-from finbase.source.scalars import shown
+from finbase.source.scalars import printable
 from finbase.source.syntax import MOST_BYTES, failure
 
 __all__ = ["FILE", "SUBJECTS", "AwsCatalogue"]
@@ -111,7 +111,7 @@ def _entries(value: Any) -> _Entries:
         raise ValueError("write a list of names, or a mapping of names to values")
     for name, values in value.items():
         if not isinstance(values, str | int):
-            raise ValueError(f"write the values of {shown(name)} as text, separated by spaces")
+            raise ValueError(f"write the values of {printable(name)} as text, separated by spaces")
     return {name: tuple(str(values).split()) for name, values in value.items()}
 
 
@@ -127,9 +127,9 @@ def _read(document: Document) -> dict[str, _Entries]:
             for name, values in entries.items():
                 if not _is_complete(subject, values):
                     required = _REQUIRED.get(subject, "no value, only its name")
-                    raise ValueError(f"{shown(name)} requires {required}")
+                    raise ValueError(f"{printable(name)} requires {required}")
         except ValueError as error:
-            message = f"invalid `{shown(subject)}`" if subject else "not a mapping"
+            message = f"invalid `{printable(subject)}`" if subject else "not a mapping"
             raise InputError(
                 [document.problem(where, codes.NOT_KNOWN_DATA, message, str(error), key=True)]
             ) from error

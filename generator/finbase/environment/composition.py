@@ -12,7 +12,7 @@ from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic
 from finbase.source.document import Document
-from finbase.source.scalars import closest, listed, shown
+from finbase.source.scalars import closest, listed, printable
 
 __all__ = ["fitting", "in_order", "missing", "pinned"]
 
@@ -30,7 +30,7 @@ def pinned(
             continue
         if name not in registry.names:
             hint = closest(name, registry.names) or f"available modules: {listed(registry.names)}"
-            message = f"unknown module `{shown(name)}`"
+            message = f"unknown module `{printable(name)}`"
             yield document.problem(where, codes.UNKNOWN_MODULE, message, hint, key=True)
             continue
         newest = registry.current(name).version
@@ -48,7 +48,7 @@ def pinned(
             try:
                 yield registry.get(name, Version.parse(section["version"]))
             except (KeyError, ValueError):
-                message = f"`{name}` has no version {shown(section['version'])}"
+                message = f"`{name}` has no version {printable(section['version'])}"
                 versions = [str(version) for version in registry.versions(name)]
                 hint = f"available versions: {listed(versions)}"
                 yield document.problem(at_version, codes.UNKNOWN_VERSION, message, hint)

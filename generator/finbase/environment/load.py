@@ -26,7 +26,7 @@ from finbase.environment.rules.index import breaches
 from finbase.environment.schema import NAME, TOP, part_of
 from finbase.errors import Diagnostic, FinbaseError, InputError
 from finbase.source.document import MOST_PROBLEMS, Document, Where, parse
-from finbase.source.scalars import closest, listed, shown
+from finbase.source.scalars import closest, listed, printable
 from finbase.source.syntax import MOST_BYTES, failure
 
 __all__ = ["discover", "load", "load_environments", "read"]
@@ -158,7 +158,7 @@ def _check_composition(
 ) -> list[str]:
     """Check the modules against each other; return their names in dependency order."""
     unusable = findings.unusable & {(), ("modules",)}
-    if ("modules",) in document.places and not unusable:
+    if ("modules",) in document.positions and not unusable:
         findings.add(missing(document, registry, sections))
     findings.add(fitting(document, registry, sections, contracts))
     order, cycle = in_order(contracts)
@@ -241,7 +241,7 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
     file = Path(os.path.abspath(path))  # noqa: PTH100
     top = Path(os.path.abspath(root))  # noqa: PTH100
     name = file.relative_to(top).as_posix() if file.is_relative_to(top) else str(path)
-    name = shown(name, most=4096)
+    name = printable(name, most=4096)
 
     def failed(code: str, message: str, hint: str | None = None) -> InputError:
         return failure(name, (1, 1), code, message, hint)
@@ -250,7 +250,7 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
         real = file.resolve(strict=True)
         mode = real.stat().st_mode
         if re.fullmatch(NAME, file.stem) is None or not 2 <= len(file.stem) <= 31:
-            message = f"{shown(file.stem)} is not a valid environment name"
+            message = f"{printable(file.stem)} is not a valid environment name"
             hint = "rename the file: use 2 to 31 lowercase letters, digits and single hyphens"
             raise failed(codes.FILE_NAME, message, hint)
         if file.suffix != ".yaml":

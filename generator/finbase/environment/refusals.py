@@ -14,7 +14,7 @@ from finbase import codes
 from finbase.contract.contract import Input
 from finbase.errors import Diagnostic
 from finbase.source.document import Document, Where
-from finbase.source.scalars import as_yaml, closest, listed, shown
+from finbase.source.scalars import as_yaml, closest, listed, printable
 
 __all__ = ["Refusal", "code_of", "explain", "named"]
 
@@ -119,7 +119,7 @@ def named(where: Where) -> str:
     if where and isinstance(where[-1], int):
         return f"item {where[-1] + 1} of {named(where[:-1])}"
     names = where[1:] if len(where) > 1 and where[0] == "modules" else where
-    return f"`{shown('.'.join(str(n) for n in names))}`" if names else "the file"
+    return f"`{printable('.'.join(str(n) for n in names))}`" if names else "the file"
 
 
 def _unknown(refusal: Refusal, key: str) -> Diagnostic:
@@ -130,7 +130,7 @@ def _unknown(refusal: Refusal, key: str) -> Diagnostic:
         hint = closest(key, known) or f"allowed keys: {listed(known, 40)}"
     context = f" in {named(refusal.where)}" if refusal.where else ""
     return refusal.diagnostic(
-        codes.UNKNOWN_KEY, f"unknown key `{shown(key)}`{context}", hint, under=key
+        codes.UNKNOWN_KEY, f"unknown key `{printable(key)}`{context}", hint, under=key
     )
 
 
@@ -149,7 +149,7 @@ def _refused_key(refusal: Refusal, key: str) -> Diagnostic:
         hint = f"`{refusal.declared.name}` {refusal.declared.rule}"
     elif refusal.where[-1:] == ("instances",):
         hint = _INSTANCE_HINT
-    message = f"`{shown(key)}` is not a valid key of {named(refusal.where)}"
+    message = f"`{printable(key)}` is not a valid key of {named(refusal.where)}"
     return refusal.diagnostic(codes.KEY_FORM, message, hint, under=key)
 
 
@@ -176,7 +176,7 @@ def _type_hint(expected: Sequence[str], refusal: Refusal) -> str | None:
     if isinstance(value, str) and "number" in expected:
         return "write a decimal number such as 1.5, without quotes"
     if "array" in expected and not isinstance(value, dict | list):
-        return f"write a list: [{shown(as_yaml(value))}]"
+        return f"write a list: [{printable(as_yaml(value))}]"
     return (
         "write its `key: value` pairs on separate, indented lines below it"
         if "object" in expected
@@ -235,7 +235,7 @@ def _actual(refusal: Refusal) -> str:
         return "the value in the file (secret, not shown)"
     if isinstance(value, dict):
         return f"a mapping with {len(value)} keys" if value else "an empty mapping"
-    return f'"{shown(value)}"' if isinstance(value, str) else shown(as_yaml(value))
+    return f'"{printable(value)}"' if isinstance(value, str) else printable(as_yaml(value))
 
 
 def _secret(refusal: Refusal) -> bool:

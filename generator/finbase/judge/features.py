@@ -37,11 +37,11 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature file; ``words`` is the text between its title and the first scenario."""
+    """One feature file; ``description`` is the text between its title and the first scenario."""
 
     path: str
     title: str
-    words: str
+    description: str
     scenarios: tuple[Scenario, ...]
 
 
@@ -72,7 +72,7 @@ def _copy_file(source: str, target: str) -> None:
 
 def read_feature(path: Path) -> Feature:
     """Return the feature of a file, with its scenarios."""
-    title, words, tags = "", list[str](), list[str]()
+    title, preamble, tags = "", list[str](), list[str]()
     scenarios, bodies = list[Scenario](), list[list[str]]()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         head = _HEAD.fullmatch(line)
@@ -85,10 +85,10 @@ def read_feature(path: Path) -> Feature:
             bodies.append([])
             tags = []
         else:
-            (bodies[-1] if bodies else words).append(line)
+            (bodies[-1] if bodies else preamble).append(line)
     texts = [textwrap.dedent("\n".join(body)).strip("\n") for body in bodies]
     scenarios = [
         replace(scenario, text=text) for scenario, text in zip(scenarios, texts, strict=True)
     ]
-    words = [line.strip() for line in words]
-    return Feature(path.name, title, "\n".join(words).strip(), tuple(scenarios))
+    preamble = [line.strip() for line in preamble]
+    return Feature(path.name, title, "\n".join(preamble).strip(), tuple(scenarios))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from finbase.errors import ComplianceError
 from finbase.plan.consistency import UNPLANNED, disagreements
 from finbase.plan.parse import MAKE_HINT, parse
-from finbase.source.scalars import shown
+from finbase.source.scalars import printable
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
@@ -58,14 +58,14 @@ def demand_whole(plan: Any, name: str) -> None:
     _demand_shape(plan, name)
     for contradiction in disagreements(plan):
         hint = _AGAIN + _NONE if contradiction.endswith(UNPLANNED) else _AGAIN
-        message = f"{name} does not agree with itself: {shown(contradiction, 300)}"
+        message = f"{name} does not agree with itself: {printable(contradiction, 300)}"
         raise ComplianceError(message, hint)
 
 
 def _demand_shape(plan: Any, name: str) -> None:
     for error in _validator().iter_errors(plan):
         at = _pointer(error.instance_path)
-        raise ComplianceError(f"{name}: {at}: {shown(error.message, 200)}", _AGAIN)
+        raise ComplianceError(f"{name}: {at}: {printable(error.message, 200)}", _AGAIN)
 
 
 def _of_a_whole_run(plan: Any, name: str) -> None:
@@ -75,7 +75,7 @@ def _of_a_whole_run(plan: Any, name: str) -> None:
         )
     version = plan["format_version"]
     if not isinstance(version, str) or not _FORMAT.fullmatch(version):
-        what = f"Unsupported terraform plan output format: {shown(repr(version))}"
+        what = f"Unsupported terraform plan output format: {printable(repr(version))}"
         raise ComplianceError(f"{name}: {what}", "finbase reads format 1, of Terraform 1.1 on")
     if plan.get("errored"):
         what = f"{name} is incomplete, because the run of Terraform failed"
@@ -107,4 +107,4 @@ def _validator() -> Draft202012Validator:
 
 def _pointer(path: list[str | int]) -> str:
     steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
-    return shown("".join(steps).removeprefix(".") or "top level", 200)
+    return printable("".join(steps).removeprefix(".") or "top level", 200)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 from finbase.errors import ComplianceError
-from finbase.source.scalars import shown
+from finbase.source.scalars import printable
 
 __all__ = ["MAKE_HINT", "MOST_BYTES", "MOST_DEPTH", "parse"]
 
@@ -62,7 +62,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(parsed) < len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {shown(repeated)} occurs twice in one object")
+        raise ValueError(f"the key {printable(repeated)} occurs twice in one object")
     return parsed
 
 
@@ -73,7 +73,7 @@ def _refuse(constant: str) -> NoReturn:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{shown(text)} is too large for a number")
+        raise ValueError(f"{printable(text)} is too large for a number")
     return value
 
 

@@ -168,7 +168,7 @@ class Stack:
             cwd=self.folder,
             environ=self.environ,
             processes=self.processes,
-            about="the rehearsal",
+            subject="the rehearsal",
         )
 
     def _follow(self, command: str, watch: Watch, *arguments: str) -> Applied:

@@ -15,7 +15,7 @@ from finbase.judge.catalogue import Failure
 from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
 from finbase.report.examples import scalar
-from finbase.source.scalars import closest, shown
+from finbase.source.scalars import closest, printable
 
 __all__ = ["Catalogue", "explain"]
 
@@ -58,7 +58,7 @@ def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> 
     near = closest(name.upper(), [*TITLES, *ids]) or closest(name.lower(), limits)
     suggestion = f"{near} " if near else ""
     raise FinbaseError(
-        f"{shown(name)} is not a code, an input or a failure of the catalogue",
+        f"{printable(name)} is not a code, an input or a failure of the catalogue",
         f"{suggestion}`finbase rules` lists codes and inputs, features/failures.yaml the failures",
     )
 

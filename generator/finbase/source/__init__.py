@@ -1,1 +1,1 @@
-"""YAML text → plain values, with the place of each."""
+"""Parse YAML into plain values, and keep the position of each."""

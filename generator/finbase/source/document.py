@@ -21,8 +21,8 @@ import yaml
 
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
-from finbase.source.scalars import plain, shown
-from finbase.source.syntax import INVISIBLE, Place, decode, explain, failure
+from finbase.source.scalars import plain, printable
+from finbase.source.syntax import INVISIBLE, Position, decode, explain, failure
 
 __all__ = ["MOST_DEPTH", "MOST_PROBLEMS", "Document", "Where", "parse"]
 
@@ -44,23 +44,23 @@ class Document:
 
     ``problems`` are the errors of the parts that were skipped, at most ``MOST_PROBLEMS`` and one
     more. The values at the paths in ``spoiled`` are placeholders for rejected ones, so later
-    checks must not judge them. ``places`` has the positions of each value's key and of the value.
+    checks must not judge them. ``positions`` maps a path to the positions of its key and value.
     """
 
     path: str
     value: Any
     problems: tuple[Diagnostic, ...]
     spoiled: frozenset[Where]
-    places: Mapping[Where, tuple[Place, Place]]
+    positions: Mapping[Where, tuple[Position, Position]]
 
-    def position(self, where: Where, key: bool = False) -> Place:
+    def position(self, where: Where, key: bool = False) -> Position:
         """Return the position of a value or of its key; for an item of a list both are equal.
 
         For a value that is not in the file, return the key of the nearest parent that is.
         """
-        while where not in self.places:
+        while where not in self.positions:
             where, key = where[:-1], True
-        at_key, at_value = self.places[where]
+        at_key, at_value = self.positions[where]
         return at_key if key else at_value
 
     def problem(
@@ -74,9 +74,9 @@ class Document:
         note: bool = False,
     ) -> Diagnostic:
         """Return a diagnostic at the position of a value or of its key."""
-        place = self.position(where, key)
-        hint = shown(hint, 500) if hint else None
-        return Diagnostic(self.path, *place, code, shown(message, 500), hint, note)
+        position = self.position(where, key)
+        hint = printable(hint, 500) if hint else None
+        return Diagnostic(self.path, *position, code, printable(message, 500), hint, note)
 
 
 def parse(path: str, data: bytes) -> Document:
@@ -98,7 +98,7 @@ def parse(path: str, data: bytes) -> Document:
     except yaml.YAMLError as error:
         raise failure(path, (1, 1), codes.SYNTAX, f"invalid YAML: {error}") from error
     problems, spoiled = tuple(reader.problems), frozenset(reader.spoiled)
-    return Document(path, value, problems, spoiled, reader.places)
+    return Document(path, value, problems, spoiled, reader.positions)
 
 
 class _Reader:
@@ -109,7 +109,7 @@ class _Reader:
         self.events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
         self.problems: list[Diagnostic] = []
         self.spoiled: set[Where] = set()
-        self.places: dict[Where, tuple[Place, Place]] = {}
+        self.positions: dict[Where, tuple[Position, Position]] = {}
 
     def document(self) -> Any:
         next(self.events)  # the start of the stream
@@ -131,9 +131,9 @@ class _Reader:
             raise failure(self.path, (1, 1), codes.EMPTY, "the file is empty", hint)
         return value
 
-    def node(self, event: Any, where: Where, at_key: Place, depth: int) -> Any:
-        self.places[where] = (at_key, _start(event))
-        if len(self.places) > MOST_VALUES:
+    def node(self, event: Any, where: Where, at_key: Position, depth: int) -> Any:
+        self.positions[where] = (at_key, _start(event))
+        if len(self.positions) > MOST_VALUES:
             raise self.too_large(event, f"more than {MOST_VALUES} values in one file")
         if self.refused(event):
             self.spoiled.add(where)
@@ -162,8 +162,8 @@ class _Reader:
             if key is None:
                 self.skip(value)
             elif key in values:
-                line, column = self.places[(*where, key)][0]
-                message = f"duplicate key `{shown(key)}`, first used at {line}:{column}"
+                line, column = self.positions[(*where, key)][0]
+                message = f"duplicate key `{printable(key)}`, first used at {line}:{column}"
                 self.refuse(event, codes.DUPLICATE_KEY, message, "remove one of the two")
                 self.skip(value)
             else:
@@ -187,8 +187,8 @@ class _Reader:
             self.refuse(event, codes.MERGE_KEY, message, "write out the keys that it would add")
             return None
         if event.implicit[0] and not isinstance(plain(text), str):
-            message = f"the key {shown(text)} is not text" if text else "missing key before `:`"
-            hint = f'quote it: "{shown(text)}"' if text else "write a name before the colon"
+            message = f"the key {printable(text)} is not text" if text else "missing key before `:`"
+            hint = f'quote it: "{printable(text)}"' if text else "write a name before the colon"
             self.refuse(event, codes.KEY_NOT_TEXT, message, hint)
             return None
         return text if self.visible(event) else None
@@ -205,8 +205,8 @@ class _Reader:
             self.refuse(event, codes.INDENTATION, message, hint)
             self.spoiled.add(where)
         elif _LEADING_ZERO.fullmatch(text):
-            message = f"{shown(text)} is a number with a leading zero"
-            hint = f'quote it if it is text: "{shown(text)}"'
+            message = f"{printable(text)} is a number with a leading zero"
+            hint = f'quote it if it is text: "{printable(text)}"'
             self.refuse(event, codes.LEADING_ZERO, message, hint)
             self.spoiled.add(where)
         return plain(text)
@@ -234,8 +234,10 @@ class _Reader:
 
     def refuse(self, event: Any, code: str, message: str, hint: str | None = None) -> None:
         if len(self.problems) <= MOST_PROBLEMS:
-            place = _start(event)
-            self.problems.append(Diagnostic(self.path, *place, code, shown(message, 200), hint))
+            position = _start(event)
+            self.problems.append(
+                Diagnostic(self.path, *position, code, printable(message, 200), hint)
+            )
 
     def bounded(self, values: Sized, event: Any) -> None:
         """Stop at a collection that is too long: validating it takes the square of its size."""
@@ -266,5 +268,5 @@ class _Reader:
         return failure(self.path, _start(event), codes.TOO_DEEP, message, hint)
 
 
-def _start(event: Any) -> Place:
+def _start(event: Any) -> Position:
     return event.start_mark.line + 1, event.start_mark.column + 1

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-__all__ = ["as_yaml", "closest", "listed", "plain", "shown"]
+__all__ = ["as_yaml", "closest", "listed", "plain", "printable"]
 
 _CONSTANTS: Final[Mapping[str, bool | None]] = {
     "true": True,
@@ -21,12 +21,12 @@ _DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}")
 _LONGEST_NAME: Final = 64
 
 
-def shown(text: str, most: int = 60) -> str:
+def printable(text: str, most: int = 60) -> str:
     r"""Return the text as a message can show it: printable, on one line, and shortened.
 
-    >>> shown("two\nlines")
+    >>> printable("two\nlines")
     'two\\nlines'
-    >>> shown("production", most=5)
+    >>> printable("production", most=5)
     'prod…'
     """
     short = text if len(text) <= most else f"{text[: most - 1]}…"

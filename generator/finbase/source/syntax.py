@@ -16,9 +16,9 @@ import yaml
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
 
-__all__ = ["INVISIBLE", "MOST_BYTES", "Place", "decode", "explain", "failure"]
+__all__ = ["INVISIBLE", "MOST_BYTES", "Position", "decode", "explain", "failure"]
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 """A line and a column, both counting from 1."""
 
 MOST_BYTES: Final = 1024 * 1024
@@ -40,10 +40,10 @@ _MISPLACED = re.compile(
 
 
 def failure(
-    path: str, place: Place, code: str, message: str, hint: str | None = None
+    path: str, position: Position, code: str, message: str, hint: str | None = None
 ) -> InputError:
     """Return an error with one diagnostic, for a file that cannot be read further."""
-    return InputError([Diagnostic(path, *place, code, message, hint)])
+    return InputError([Diagnostic(path, *position, code, message, hint)])
 
 
 def decode(path: str, data: bytes) -> str:
@@ -61,8 +61,8 @@ def decode(path: str, data: bytes) -> str:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
-        place = _end(data[: error.start].decode("utf-8"))
-        raise failure(path, place, codes.NOT_UTF8, message, "save the file as UTF-8") from error
+        position = _end(data[: error.start].decode("utf-8"))
+        raise failure(path, position, codes.NOT_UTF8, message, "save the file as UTF-8") from error
     text = text.removeprefix("\ufeff")
     if match := INVISIBLE.search(text):
         message = f"invisible character U+{ord(match.group()):04X} is not allowed"
@@ -78,7 +78,7 @@ class _Stop(NamedTuple):
     lines: list[str]
     line: int
     column: int
-    opening: Place | None
+    opening: Position | None
 
     @property
     def row(self) -> str:
@@ -91,7 +91,7 @@ class _Cause(NamedTuple):
     ``message`` may contain the ``{character}`` at the position and the ``{line}`` of the stop.
     """
 
-    locate: Callable[[_Stop], Place | None]
+    locate: Callable[[_Stop], Position | None]
     code: str
     message: str
     hint: str
@@ -123,12 +123,14 @@ def _stop(text: str, error: yaml.MarkedYAMLError) -> _Stop:
     return _Stop(problem, error.context or "", lines, line, column, opening)
 
 
-def _saying(*words: str) -> Callable[[_Stop], Place | None]:
-    """Return a locator that finds the stop itself if PyYAML's message contains all words."""
-    return lambda stop: (stop.line, stop.column) if all(w in stop.problem for w in words) else None
+def _containing(*texts: str) -> Callable[[_Stop], Position | None]:
+    """Return a locator that finds the stop itself if PyYAML's message contains all texts."""
+    return lambda stop: (
+        (stop.line, stop.column) if all(text in stop.problem for text in texts) else None
+    )
 
 
-def _tab(stop: _Stop) -> Place | None:
+def _tab(stop: _Stop) -> Position | None:
     if indent := _TAB_INDENT.match(stop.row):
         return stop.line, indent.end() - 1
     if stop.row[stop.column : stop.column + 1] == "\t" or "tab character" in stop.problem:
@@ -136,21 +138,21 @@ def _tab(stop: _Stop) -> Place | None:
     return None
 
 
-def _open_bracket(stop: _Stop) -> Place | None:
+def _open_bracket(stop: _Stop) -> Position | None:
     in_brackets = "parsing a flow" in stop.context and "expected ','" in stop.problem
     return stop.opening if in_brackets else None
 
 
-def _open_quote(stop: _Stop) -> Place | None:
+def _open_quote(stop: _Stop) -> Position | None:
     in_quotes = "quoted scalar" in stop.context and "end of stream" in stop.problem
     return stop.opening if in_quotes else None
 
 
-def _key_without_colon(stop: _Stop) -> Place | None:
+def _key_without_colon(stop: _Stop) -> Position | None:
     return stop.opening if "could not find expected ':'" in stop.problem else None
 
 
-def _wrong_indentation(stop: _Stop) -> Place | None:
+def _wrong_indentation(stop: _Stop) -> Position | None:
     """Return the first character of the line if its whole indentation is the mistake."""
     if not _MISPLACED.search(stop.problem):
         return None
@@ -183,25 +185,25 @@ _CAUSES: Final = (
         "add the closing quote",
     ),
     _Cause(
-        _saying("maximum nesting"),
+        _containing("maximum nesting"),
         codes.TOO_DEEP,
         "nested too deeply",
         "an environment has about five levels; is a bracket opened too often?",
     ),
     _Cause(
-        _saying("tag", "handle"),
+        _containing("tag", "handle"),
         codes.TAG,
         "YAML tags are not allowed",
         "write the value without the tag",
     ),
     _Cause(
-        _saying("escape"),
+        _containing("escape"),
         codes.SYNTAX,
         "unknown escape sequence after a backslash",
         "use single quotes, in which a backslash has no special meaning",
     ),
     _Cause(
-        _saying("cannot start any token"),
+        _containing("cannot start any token"),
         codes.SYNTAX,
         "a value cannot start with {character}",
         "put the text in double quotes",
@@ -220,7 +222,7 @@ _CAUSES: Final = (
         " is the line above complete, with a space after its colon?",
     ),
     _Cause(
-        _saying("mapping values"),
+        _containing("mapping values"),
         codes.SYNTAX,
         "second `: ` on this line",
         "put text that contains a colon in double quotes",
@@ -228,7 +230,7 @@ _CAUSES: Final = (
 )
 
 
-def _end(text: str) -> Place:
+def _end(text: str) -> Position:
     r"""Return the position after the text.
 
     >>> _end("environment: qa\nregion")

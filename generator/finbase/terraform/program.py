@@ -76,12 +76,12 @@ class Terraform:
         cwd: Path,
         environ: Mapping[str, str],
         processes: Processes,
-        about: str,
+        subject: str,
     ) -> bytes:
         """Run one command and return its output.
 
-        ``about`` names the stack or module in messages. Raises ``TerraformError`` with the step and
-        Terraform's own message if it fails, or if ``TMPDIR`` is not a folder.
+        ``subject`` names the stack or module in messages. Raises ``TerraformError`` with the step
+        and Terraform's own message if it fails, or if ``TMPDIR`` is not a folder.
         """
         step = f"{self.command} {arguments[0]}"
         _refuse_temporary(cwd, environ)
@@ -91,11 +91,11 @@ class Terraform:
             )
         except (OSError, TimeoutError, ProcessesClosedError) as error:
             raise TerraformError(
-                f"{step} could not run for {about}: {error}",
+                f"{step} could not run for {subject}: {error}",
                 "`finbase doctor` looks for what is missing",
             ) from error
         if finished.code != 0:
-            raise TerraformError(f"{step} failed for {about}:\n{_reason(finished)}", _REFUSED)
+            raise TerraformError(f"{step} failed for {subject}:\n{_reason(finished)}", _REFUSED)
         return finished.stdout
 
 

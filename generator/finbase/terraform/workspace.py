@@ -54,7 +54,7 @@ class _Tree:
 
     root: Path
     folder: Path
-    about: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Workspace:
                     failure, log = error, provider.log()
         else:
             raise TerraformError(
-                f"the AWS provider ended twice while planning {tree.about}:\n"
+                f"the AWS provider ended twice while planning {tree.name}:\n"
                 f"{log or failure.message}",
                 "it may have run out of memory; check fewer environments at a time with --jobs 1",
             ) from failure
@@ -193,9 +193,9 @@ class Workspace:
 
     def _copy(self, folder: Path, project: Path) -> _Tree:
         folder, project = folder.resolve(), project.resolve()
-        about = str(folder.relative_to(project)) if folder.is_relative_to(project) else str(folder)
+        name = str(folder.relative_to(project)) if folder.is_relative_to(project) else str(folder)
         root = self._scratch / f"tree-{next(self._numbers)}"
-        return _Tree(root, copy_stack(folder, project, root), about)
+        return _Tree(root, copy_stack(folder, project, root), name)
 
     def _initialise(self, tree: _Tree, *, warm: bool = False) -> _Installed:
         """Initialise the tree; ``warm`` starts a provider meanwhile if none was started."""
@@ -290,7 +290,7 @@ class Workspace:
             cwd=tree.folder,
             environ=environ,
             processes=self.processes,
-            about=tree.about,
+            subject=tree.name,
         )
 
 

@@ -15,7 +15,7 @@ __all__ = ["BEYOND", "SUBJECTS", "Beyond", "Subject", "order"]
 class Subject:
     """A requirement: a summary, and what remains to be shown apart from the plan."""
 
-    about: str
+    summary: str
     remains: str
 
 
