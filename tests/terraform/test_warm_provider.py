@@ -250,6 +250,7 @@ def test_plan_is_equal_with_and_without_a_warm_provider(
     (installed,) = space._installed.values()
     (provider,) = guards(space)
     assert provider.is_running()
+    assert provider.answers  # The proxy recognised the request for schemas.
     monkeypatch.setattr(installed.providers, "_program", None)
     plain = comparable(space.plan(folder, project=project))
     assert [comparable(plan) == plain for plan in warm] == [True, True]

@@ -41,6 +41,8 @@ class WarmProvider:
         self._processes, self._host = processes, host
         self._folder = Path(tempfile.mkdtemp(prefix="finbase-"))
         self._output = b""
+        self.answers: dict[bytes, bytes] = {}
+        """What a ``SchemaProxy`` keeps of this process."""
         private = {"TMPDIR": str(self._folder), "PLUGIN_UNIX_SOCKET_DIR": str(self._folder)}
         try:
             if len(os.fsencode(self._folder)) > _LONGEST_FOLDER:

@@ -29,6 +29,7 @@ from finbase.terraform.offline import (
 )
 from finbase.terraform.program import Terraform, isolated_environ
 from finbase.terraform.provider import ADVICE, Installation, find_provider, quoted
+from finbase.terraform.schema_proxy import mentioned_types, shortened
 from finbase.terraform.warm_provider import WarmProviders
 
 __all__ = ["Workspace"]
@@ -142,13 +143,15 @@ class Workspace:
 
     def _plan_warm(self, tree: _Tree, installed: _Installed) -> bytes:
         """Plan with a running provider; if the provider ends, start another one once."""
+        types = mentioned_types(path.read_bytes() for path in tree.root.rglob("*.tf*"))
         for _ in range(2):
             with installed.providers.lease() as lease:
                 if lease is None:
                     break
                 provider, reattach = lease
                 try:
-                    return self._plan(tree, installed.config, reattach)
+                    with shortened(reattach, types, provider.answers) as short:
+                        return self._plan(tree, installed.config, short)
                 except TerraformError as error:
                     if provider.is_running() or self.processes.closed:
                         raise
