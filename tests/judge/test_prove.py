@@ -89,7 +89,7 @@ def test_prove_exits_1_for_a_missed_mutation(project: Path) -> None:
     report = project / "matrix.json"
     good = prove(project, "storage-type-old", "--json", str(report))
     assert good.exit_code == 0, good.output
-    assert "1 of 1 mutations of 1 failures caught" in good.output
+    assert "1 of 1 mutations of 1 failures were caught" in good.output
     assert json.loads(report.read_text())["proved"]
 
     mutations = project / "features" / "mutations.yaml"
@@ -102,7 +102,7 @@ def test_prove_exits_1_for_a_missed_mutation(project: Path) -> None:
     )
     bad = prove(project, "storage-type-old", "--jobs", "1")
     assert bad.exit_code == 1, bad.output
-    assert "storage-type-old: MISSED, fell: F04b" in bad.output
+    assert "storage-type-old: MISSED, failed: F04b" in bad.output
 
 
 @pytest.mark.terraform
