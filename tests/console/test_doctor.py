@@ -278,7 +278,7 @@ def test_examine_breach_of_release(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "subject", "told"),
+    ("harm", "subject", "message"),
     [
         (lambda root: _append(root / "environments/staging.yaml", "\t- {"), "environments", "FB1"),
         (lambda root: _append(root / "modules/releases.lock", "x\n"), "environments", "FB011"),
@@ -295,12 +295,12 @@ def test_examine_breach_of_release(repository: Path) -> None:
     ],
 )
 def test_examine_broken_project_file(
-    repository: Path, harm: Callable[[Path], None], subject: str, told: str
+    repository: Path, harm: Callable[[Path], None], subject: str, message: str
 ) -> None:
     harm(repository)
     found = of(tuple(examine(repository)), subject)
     assert found.state == "wrong"
-    assert told in found.found
+    assert message in found.found
 
 
 def _append(path: Path, text_: str) -> None:

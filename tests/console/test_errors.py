@@ -112,21 +112,25 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told", "hint"),
+    ("arguments", "message", "hint"),
     [
-        (("show", "prod"), "there is no such environment", "there are development"),
+        (("show", "prod"), "environment not found", "environments/ contains dev"),
         (("show", "staging", "queue"), "staging has no module queue", "it has kms"),
-        (("diff", "staging", "prod"), "there is no such environment", "there are development"),
+        (("diff", "staging", "prod"), "environment not found", "environments/ contains dev"),
         (("prove", "F99"), "no such failure or mutation: F99", "features/failures.yaml"),
         (("explain", "FB999"), "is not a code, an input or a failure", "`finbase rules` lists"),
         (("apply", "staging"), "staging.tfplan does not exist", "run `finbase plan staging` first"),
         (("affected", "--since", "x"), "is not in a readable git repository", "clone the project"),
-        (("upgrade", "staging", "queue"), "staging has no module queue", "it has "),
-        (("upgrade", "staging", "cache@9.9.9"), "there is no cache 9.9.9", "there are 1.0.0"),
-        (("release", "queue", "patch", "-m", "x"), "contract.yaml", "`finbase new module`"),
+        (("upgrade", "staging", "queue"), "does not use the module queue", "it uses access"),
+        (("upgrade", "staging", "cache@9.9.9"), "cache 9.9.9 does not exist", "available: 1.0.0"),
+        (
+            ("release", "queue", "patch", "-m", "x"),
+            "contract.yaml",
+            "`finbase new module queue`",
+        ),
         (("new", "environment", "staging"), "staging", ""),
         (("check", "--plan", "{features}/failures.yaml"), "is not JSON", "terraform show -json"),
-        (("render", "../x"), "", "there are"),
+        (("render", "../x"), "not found", "environments/ contains dev"),
         (("bogus",), "no such command 'bogus'", "usage: finbase"),
         (("-q", "-v", "render"), "mutually exclusive", "usage: finbase"),
         (("graph",), "name either one environment", "usage: finbase graph"),
@@ -134,12 +138,12 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_wrong_input_exits_2_with_hint(
-    untouched: Path, arguments: tuple[str, ...], told: str, hint: str
+    untouched: Path, arguments: tuple[str, ...], message: str, hint: str
 ) -> None:
-    given = (argument.format(features=untouched / "features") for argument in arguments)
-    done = run(untouched, *given)
+    formatted = (argument.format(features=untouched / "features") for argument in arguments)
+    done = run(untouched, *formatted)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert f"    hint: {hint}" in done.stderr or (
         hint in done.stderr and "    hint: " in done.stderr
     )

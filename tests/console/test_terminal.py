@@ -81,13 +81,15 @@ def test_progress_lines_beside_terraform_output(environ: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize(
-    "told", [{"CI": "true"}, {"TERM": "dumb"}, {"arguments": "-q"}, {"piped": "stderr"}]
+    "settings", [{"CI": "true"}, {"TERM": "dumb"}, {"arguments": "-q"}, {"piped": "stderr"}]
 )
-def test_progress_is_hidden_without_reader(environ: dict[str, str], told: dict[str, str]) -> None:
-    quiet = [told["arguments"]] if "arguments" in told else []
-    piped = {told["piped"]: subprocess.PIPE} if "piped" in told else {}
-    given = {key: value for key, value in told.items() if key.isupper()}
-    with on_terminal({**environ, **given}, "check", "staging", *quiet, **piped) as terminal:
+def test_progress_is_hidden_without_reader(
+    environ: dict[str, str], settings: dict[str, str]
+) -> None:
+    quiet = [settings["arguments"]] if "arguments" in settings else []
+    piped = {settings["piped"]: subprocess.PIPE} if "piped" in settings else {}
+    variables = {key: value for key, value in settings.items() if key.isupper()}
+    with on_terminal({**environ, **variables}, "check", "staging", *quiet, **piped) as terminal:
         written = terminal.child.stderr.read().decode() if terminal.child.stderr else ""
         assert terminal.finish() == 2
     written += terminal.seen

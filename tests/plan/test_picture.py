@@ -288,9 +288,9 @@ def test_draw_escapes_markup(subject: Subject) -> None:
     tags = {each.tag for each in hostile.iter()} - {f"{SVG}title"}
     assert tags == {each.tag for each in plain.iter()} - {f"{SVG}title"}
     assert f"{SVG}script" not in tags
-    told = "".join(hostile.itertext())
-    assert "<script>alert('1')</script>" in told
-    assert "\x00" not in told
+    written = "".join(hostile.itertext())
+    assert "<script>alert('1')</script>" in written
+    assert "\x00" not in written
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

@@ -258,7 +258,7 @@ def test_proof_refuses_other_documents(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mutations", "told"),
+    ("mutations", "message"),
     [
         ([], "contains no mutations, so it proves nothing"),
         (
@@ -267,13 +267,13 @@ def test_proof_refuses_other_documents(data: bytes) -> None:
         ),
     ],
 )
-def test_proof_refuses_other_matrices(mutations: object, told: str, tmp_path: Path) -> None:
+def test_proof_refuses_other_matrices(mutations: object, message: str, tmp_path: Path) -> None:
     matrix = tmp_path / "matrix.json"
     matrix.write_text(json.dumps(MATRIX | {"mutations": mutations}), encoding="utf-8")
     report = tmp_path / "report.html"
     done = run(ROOT, "check", "--html", str(report), "--proof", str(matrix))
     assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
+    assert message in done.stderr
     assert "hint: " in done.stderr
     assert "finbase prove --json matrix.json" in done.stderr
 
@@ -293,7 +293,7 @@ def test_html_escapes_text(known: bool, production: Sources) -> None:
     assert "<script>alert('1')</script>" in hostile.text
     assert "<script" not in text
     assert "\x00" not in text
-    # A long text takes two lines in a picture, and one that is cut is told whole.
+    # A long text takes two lines in a picture, and a cut text has a tooltip.
     free = ("title", "text")
     without = [[tag for tag, _ in p.elements if tag not in free] for p in (plain, hostile)]
     assert without[0] == without[1]
@@ -427,9 +427,9 @@ def test_html_does_not_change_the_verdict(
     for expected in (0, 1):
         file.write_text(json.dumps(made), encoding="utf-8")
         arguments = ("check", "development", "--plan", str(file))
-        plain, told = run(ROOT, *arguments), run(ROOT, *arguments, "--html", str(report))
-        assert plain.returncode == told.returncode == expected
-        assert (plain.stdout, plain.stderr) == (told.stdout, told.stderr)
+        plain, reported = run(ROOT, *arguments), run(ROOT, *arguments, "--html", str(report))
+        assert plain.returncode == reported.returncode == expected
+        assert (plain.stdout, plain.stderr) == (reported.stdout, reported.stderr)
         piped = run(ROOT, *arguments, "--html", "-")
         assert piped.stderr == plain.stdout
         for text in (report.read_text(encoding="utf-8"), piped.stdout):

@@ -28,7 +28,7 @@ from tests.support.commands import ROOT, finbase
 SHAPES = ROOT / "generator" / "finbase" / "report" / "shapes"
 
 WITHOUT = {
-    "apply": "what is applied is told by `plan --json`, and what comes of it by Terraform",
+    "apply": "`plan --json` reports what is applied, and Terraform reports the result",
     "completion": "it prints a script",
     "explain": "it prints prose; the facts are in `rules --json`",
     "graph": "it has formats of its own",

@@ -1,4 +1,4 @@
-"""Where the provider is found, and what Terraform is then told."""
+"""Find the provider, and configure Terraform to use it."""
 
 from __future__ import annotations
 
