@@ -214,7 +214,7 @@ def _end(message: str, code: int) -> NoReturn:
     "--project",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Use the project in DIR instead of the current folder or the nearest above it.",
+    help="Use the project in DIR. Default: the nearest project at or above the current folder.",
 )
 @click.version_option(package_name="finbase", prog_name="finbase")
 @click.pass_context

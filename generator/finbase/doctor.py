@@ -143,7 +143,7 @@ def _pinned(root: Path) -> dict[Path, str]:
 def _git(root: Path | None) -> Finding:
     path = shutil.which("git")
     if not path:
-        what = "not on PATH; finbase affected and the restoring of edited releases need it"
+        what = "not on PATH; `finbase affected` and the repair of edited releases need it"
         hint = "install the package git"
         return Finding("git", "missing", what, packages.install("git"), hint)
     if root is None:
@@ -154,7 +154,7 @@ def _git(root: Path | None) -> Finding:
         Repository(root)
     except FinbaseError as error:
         fix = f"git -C {shlex.quote(str(root))} init"
-        return Finding("git", "missing", f"{path}, but {error.message}", fix, error.hint or "")
+        return Finding("git", "missing", f"{path} works; {error.message}", fix, error.hint or "")
     return Finding("git", "fine", path)
 
 
@@ -188,8 +188,10 @@ def _cache() -> Finding:
         folder = cache_home() / "finbase"
         if not folder.exists():
             return Finding("cache", "fine", f"{folder}, created by the next render")
-        if not is_private(folder.lstat()) or not os.access(folder, os.W_OK):
-            what = f"not used: {folder} is writable by other users"
+        private = is_private(folder.lstat())
+        if not private or not os.access(folder, os.W_OK):
+            problem = "you cannot write to" if private else "other users can write to"
+            what = f"not used: {problem} {folder}"
             return Finding(
                 "cache", "missing", what, f"rm -rf {shlex.quote(str(folder))}", elsewhere
             )
@@ -215,7 +217,7 @@ def _project(root: Path) -> Iterator[Finding]:
     yield Finding("project", "fine", str(root))
     render = f"finbase --project {shlex.quote(str(root))} render"
     if journal.is_pending(root):
-        yield Finding("render", "wrong", "interrupted, or running now", render)
+        yield Finding("render", "wrong", "a render was interrupted, or is still running", render)
         return  # Until it is undone, other findings would be misleading.
     yield _features(root)
     registry = Registry(root)

@@ -68,7 +68,7 @@ def rewritten(plan: Path, content: bytes, **changed: bytes) -> Path:
     return plan
 
 
-UNREADABLE = "p is not a saved plan, or it is encrypted or damaged"
+UNREADABLE = "p is not a saved plan, or it is encrypted or damaged: "
 
 
 # --- damaged -------------------------------------------------------------------------------------
@@ -192,14 +192,14 @@ BACKEND = field(1, b"s3") + field(2, field(1, CONFIG)) + field(3, b"default")
 def test_verify_refuses_malformed_backends(
     plan: bytes, good: bytes, stack: Path, tmp_path: Path
 ) -> None:
-    assert refusal(rewritten(tmp_path / "plan", good, tfplan=plan), stack) == UNREADABLE
+    assert refusal(rewritten(tmp_path / "plan", good, tfplan=plan), stack).startswith(UNREADABLE)
 
 
 @pytest.mark.parametrize("depth", [17, 100, 400, 1000])
 def test_verify_refuses_deep_settings(depth: int, good: bytes, stack: Path, tmp_path: Path) -> None:
     config = b"\x81\xa6bucket" + b"\x91" * depth + b"\xc0"
     plan = rewritten(tmp_path / "plan", good, tfplan=tfplan("s3", config, "default"))
-    assert refusal(plan, stack) == UNREADABLE
+    assert refusal(plan, stack).startswith(UNREADABLE)
 
 
 def test_read_plan_file_settings() -> None:
@@ -244,7 +244,7 @@ def test_verify_refuses_duplicate_names(good: bytes, stack: Path, tmp_path: Path
     with pytest.warns(UserWarning, match="Duplicate name"):
         content = archive([("tfplan", other), *own])
     plan.write_bytes(content)
-    assert refusal(plan, stack) == UNREADABLE
+    assert refusal(plan, stack).startswith(UNREADABLE)
 
 
 def test_verify_refuses_null_in_names(good: bytes, stack: Path, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_verify_refuses_null_in_names(good: bytes, stack: Path, tmp_path: Path) 
     plan.write_bytes(good)
     longer = archive((name.replace("tfplan", "tfplan!"), each) for name, each in members(plan))
     plan.write_bytes(longer.replace(b"tfplan!", b"tfplan\0"))
-    assert refusal(plan, stack) == UNREADABLE
+    assert refusal(plan, stack).startswith(UNREADABLE)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -262,7 +262,7 @@ def test_verify_refuses_other_compression(
     plan = tmp_path / "plan"
     plan.write_bytes(good)
     plan.write_bytes(archive(members(plan), method))
-    assert refusal(plan, stack) == UNREADABLE
+    assert refusal(plan, stack).startswith(UNREADABLE)
 
 
 @pytest.mark.parametrize("where", ["before", "after", "comment", "second end"])
@@ -296,7 +296,7 @@ def test_verify_refuses_extra_bytes(where: str, good: bytes, stack: Path, tmp_pa
         "second end": good[:end] + large + good[end:],
     }[where]
     plan.write_bytes(content)
-    assert refusal(plan, stack) == UNREADABLE
+    assert refusal(plan, stack).startswith(UNREADABLE)
 
 
 # --- another configuration -----------------------------------------------------------------------
@@ -327,7 +327,7 @@ def test_verify_refuses_unlisted_modules(good: bytes, stack: Path, tmp_path: Pat
     plan = tmp_path / "plan"
     plan.write_bytes(good)
     plan.write_bytes(archive([*members(plan), ("tfconfig/m-d/main.tf", b"")]))
-    assert refusal(plan, stack) == UNREADABLE
+    assert refusal(plan, stack).startswith(UNREADABLE)
 
 
 def test_verify_ignores_hidden_files(good: bytes, stack: Path, tmp_path: Path) -> None:

@@ -163,3 +163,22 @@ def test_search_for_passwords_reports_gaps(tmp_path: Path) -> None:
     [step] = record.steps
     assert step.problems == ("not searched: broken: File is not a zip file",)
     assert "skipped 1 with fewer than 8 characters" in step.notes
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_rotate_notes_success_only_if_it_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    before, after = (Credentials("db.example", "ledger", "owner", p) for p in ("old", "new"))
+    fake = SimpleNamespace(
+        passwords=set(),
+        rotated=lambda _: ["secret"],
+        rotate=lambda _: (before, after),
+        opens=lambda _, password: (password == after.password) is works,
+    )
+    monkeypatch.setattr(module, "Secrets", lambda *_: fake)
+    record = Record(tmp_path / "calls.jsonl", lambda _: None)
+    stack, aws = SimpleNamespace(state=dict), SimpleNamespace(url=URL)
+    module._Run(aws, "eu-west-1", stack, record, None)._rotate(1)  # type: ignore[arg-type]
+    [step] = record.steps
+    assert (len(step.notes), len(step.problems)) == ((1, 0) if works else (0, 2))

@@ -77,7 +77,7 @@ def test_forms_are_never_short(password: str) -> None:
 
 
 def test_forms_refuse_short_secret() -> None:
-    with pytest.raises(ValueError, match="of 4 characters; it needs 8"):
+    with pytest.raises(ValueError, match="of 4 characters; the minimum is 8"):
         forms("four")
 
 

@@ -489,7 +489,7 @@ def test_release_refuses_existing_folder(project: Path) -> None:
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
     folder = place.relative_to(project)
-    what = f"{folder} may have been released already, but is not in modules/releases.lock\n"
+    what = f"modules/releases.lock has no line for {folder}, although it may have been released\n"
     assert what in done.output
     assert "hint: run `finbase render --check` for the fix\n" in done.output
     assert snapshot(project) == before
@@ -507,7 +507,7 @@ def test_release_refuses_version_in_changelog(project: Path) -> None:
     for level in ("minor", "major"):
         done = finbase(project, "release", "cache", level, "-m", "Why.")
         assert done.exit_code == 2
-        assert f"modules/cache/{old} may have been released already, but is not in " in done.output
+        assert f" has no line for modules/cache/{old}, although it may have been" in done.output
     assert snapshot(project) == before
 
 

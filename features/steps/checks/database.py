@@ -80,7 +80,7 @@ def same_retention(stack: Stack) -> Iterator[Finding]:
     name = "performance_insights_retention_period"
     replicas = of_kind(stack, "replica")
     if not replicas and of_kind(stack, "primary"):
-        yield Finding(True, "the plan has no replica")
+        yield Finding(True, "no replicas, so there is nothing to compare")
     for replica in replicas:
         primary = stack.one(replica, "replicate_source_db", "aws_db_instance")
         if primary is None:

@@ -63,7 +63,7 @@ def in_private_subnets(stack: Stack) -> Iterator[Finding]:
 
 @check("only Secrets Manager may call the rotation function, and only for the connection secret")
 def permission(stack: Stack) -> Iterator[Finding]:
-    """Require service, account and secret in each permission; less lets others call."""
+    """Require service, account and secret; without all three, others can invoke the function."""
     for secret, _, function in connection_rotations(stack):
         yield from _ambiguous(stack, PERMISSION, function)
         for type_ in _OTHER_CALLERS:
@@ -109,7 +109,7 @@ def _ambiguous(stack: Stack, kind: tuple[str, str], target: Resource) -> Iterato
     """Refuse resources of which the plan does not show whether they belong to the target."""
     for resource in in_doubt(stack, kind, target):
         now = source_of(stack, resource, kind[1])
-        text = f"{now}, which may be {target.address}; refer to one resource"
+        text = f"{now}, which may or may not be {target.address}; reference it directly"
         yield Finding(False, f"{resource.address}: {text}")
 
 

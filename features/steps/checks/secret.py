@@ -34,7 +34,8 @@ def fields(stack: Stack, names: str) -> Iterator[Finding]:
         ]
         if not lists or "local." not in written:
             text = (
-                f"no output lists the fields of {written}; add one that takes keys() of the local"
+                f"no output lists the fields of {written}; write the secret from a local, and add "
+                "an output with keys() of that local"
             )
             yield Finding(False, f"{version.address}: {text}")
         for name, value in lists:

@@ -73,6 +73,6 @@ def read_shards(data: bytes, path: str) -> tuple[str, ...]:
         return tuple(name for entry in entries for name in entry["environments"].split())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FinbaseError(
-            f"{path} is not a matrix: {type(error).__name__}: {error}",
+            f"{path} is not a matrix: it needs a list `include` with `environments` in each entry",
             "pass a file that `finbase matrix` wrote",
         ) from error

@@ -68,7 +68,7 @@ def pinned_modules(root: Path, ctx: click.Context, incomplete: str) -> Iterable[
 
 @_completer
 def releases(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
-    """Return the modules, or after ``MODULE@`` its versions, newest first."""
+    """Complete a module's name; after ``MODULE@``, its released versions, newest first."""
     from finbase.contract.lock import Lock
 
     module, at, _ = incomplete.partition("@")

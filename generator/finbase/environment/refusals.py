@@ -60,9 +60,9 @@ _INSTANCE_HINT: Final = (
 class Refusal:
     """A value that a schema rejected.
 
-    ``node`` is the part of the schema that rejected it, ``declared`` the input that contains the
-    value, and ``whole`` says whether the value is all of that input. ``filled`` maps inputs that
-    the file cannot set to the outputs that set them.
+    ``node`` is the subschema that rejected the value, and ``declared`` the input that contains it.
+    ``whole`` is true if the value is the entire input. ``filled`` maps each input that users cannot
+    set to the output that provides it.
     """
 
     document: Document

@@ -1,4 +1,4 @@
-"""Read the cucumber JSON of terraform-compliance, and never take anything else for a pass.
+"""Read the cucumber JSON of terraform-compliance; a scenario passes only if the JSON says so.
 
 radish writes rows of an outline with their placeholders, counts a scenario without steps as
 passed, and marks steps that did not run as "pending". A scenario that forbids a resource is
@@ -148,7 +148,7 @@ def _severity(
         raise ComplianceError(
             f"{location}: tagged {' '.join(f'@{level}' for level in tagged)}, but failures.yaml "
             f"says {' and '.join(f'{i} is {catalogue[i].severity}' for i in ids)}",
-            "tag it as failures.yaml says, or not at all",
+            "change the severity tag to the severity in failures.yaml, or remove it",
         )
     return next(iter(tagged or listed), None)
 

@@ -44,7 +44,7 @@ def verify(plan: Path, stack: Path, name: Path) -> None:
         saved = read_plan_file(plan.read_bytes())
     except ValueError as error:
         raise FinbaseError(
-            f"{name} is not a saved plan, or it is encrypted or damaged",
+            f"{name} is not a saved plan, or it is encrypted or damaged: {error}",
             "save a plan with `finbase plan`; the output of `terraform show -json` is not one",
         ) from error
     again = f"plan {stack.name} again: finbase plan {stack.name}"

@@ -56,7 +56,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Backend:
-    """The backend with the state of a plan; ``settings`` has no settings that are null."""
+    """The backend with the state of a plan; ``settings`` omits null values."""
 
     type: str
     settings: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Backend:
 
 @dataclass(frozen=True)
 class PlanFile:
-    """The contents of a saved plan; ``modules`` are by their keys."""
+    """The contents of a saved plan; ``modules`` maps keys to modules."""
 
     modules: Mapping[str, Module]
     backend: Backend
@@ -118,7 +118,9 @@ def _modules(members: Mapping[str, bytes]) -> Mapping[str, Module]:
         folder = _printable(entry.get("Dir"))
         modules[key] = Module(key, source, folder, files.get(key, {}))
     if "" not in modules or len(modules) < len(manifest) or files.keys() - modules.keys():
-        raise ValueError("duplicate or missing module")
+        raise ValueError(
+            "modules.json lists a module twice, or lacks the root module or one that has files"
+        )
     return modules
 
 
@@ -148,10 +150,10 @@ def _backend(plan: bytes) -> Backend:
 
 
 def _only(message: bytes, number: int) -> bytes:
-    """Return the only field with a number; its type must have a length."""
+    """Return the only field with a number; refuse types without a length."""
     values = [value for field, value in _fields(message) if field == number]
     if len(values) != 1 or values[0] is None:
-        raise ValueError(f"field {number} occurs {len(values)} times, or has no length")
+        raise ValueError(f"field {number} must occur once, with a length; found {len(values)}")
     return values[0]
 
 
@@ -189,7 +191,7 @@ class _Reader:
     def take(self, size: int) -> bytes:
         taken = self._data[self._position : self._position + size]
         if len(taken) < size:
-            raise ValueError("cut short")
+            raise ValueError("the data ends too early")
         self._position += size
         return taken
 

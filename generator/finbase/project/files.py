@@ -79,11 +79,14 @@ class ProjectFiles:
     def resolve(self, path: PurePosixPath) -> Path:
         """Return the absolute path of a file that exists or may be created.
 
-        Raises ``TreeError`` for a path that leaves the project or goes through a symbolic link,
-        and for a file or folder of the wrong type on the way.
+        Raises ``TreeError`` for a path outside the project or through a symbolic link, and for a
+        file or folder of the wrong type on the way.
         """
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise TreeError(f"{path} leaves the project", "use a path inside the project's folder")
+            raise TreeError(
+                f"{path} is not a relative path inside the project",
+                "write the path relative to the project's folder, without `..`",
+            )
         if path.parent not in self._checked:
             for folder in reversed(path.parents[:-1]):
                 self._check(folder, "folder", stat.S_ISDIR)

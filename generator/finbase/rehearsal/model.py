@@ -38,7 +38,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Search:
-    """The extent of the search for passwords; ``matches`` are places, without the password."""
+    """The extent of the search for passwords; ``matches`` never contain the password itself."""
 
     passwords: int = 0
     files: int = 0

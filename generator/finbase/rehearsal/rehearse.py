@@ -31,14 +31,14 @@ from finbase.terraform.program import Terraform
 __all__ = ["Cuts", "Observe", "rehearse"]
 
 Observe = Callable[[str, Mapping[str, Any]], None]
-"""Receives the state before each later plan and after the destroy, with the name of the step."""
+"""Called with a step's name and the state: before each repeated plan, and after the destroy."""
 
 _ROTATIONS = 2
 
 
 @dataclass(frozen=True)
 class Cuts:
-    """Where to kill Terraform: shares of the resources, between 0 and 1, in rising order."""
+    """When to kill Terraform: fractions of all resources, from 0 to 1, in ascending order."""
 
     apply: Sequence[float] = ()
     destroy: Sequence[float] = ()
@@ -140,7 +140,9 @@ class _Run:
                 f"{self.searched.bytes / 1e6:.0f} MB"
             )
             if gaps.short:
-                step.notes.append(f"skipped {gaps.short} with fewer than {SHORTEST} characters")
+                step.notes.append(
+                    f"did not search for {gaps.short} passwords: shorter than {SHORTEST} characters"
+                )
 
     def _compare_passwords(self) -> None:
         """Check that secret and instance agree, and that PostgreSQL accepts that password only."""
@@ -153,15 +155,17 @@ class _Run:
             for secret in secrets:
                 credentials = self._secrets.current(secret)
                 if self._secrets.rds_password(credentials) != credentials.password:
-                    step.problems.append(f"RDS received another password than {secret} has")
+                    step.problems.append(f"RDS and {secret} have different passwords")
                 if not self._secrets.opens(credentials, credentials.password):
                     step.problems.append(f"{credentials.host} refuses the password of {secret}")
                 if self._secrets.opens(credentials, credentials.password[::-1]):
                     step.problems.append(f"{credentials.host} accepts a wrong password")
-                step.notes.append(f"{credentials.host} accepts the password of its secret only")
+                if not step.problems:
+                    step.notes.append(f"{credentials.host} accepts the password of its secret only")
             failures = self._secrets.failed_tests(secrets)
             step.problems += [f"the test of a rotation failed: {failure}" for failure in failures]
-            step.notes.append("the test of the rotation passed")
+            if not failures:
+                step.notes.append("the test of the rotation passed")
 
     def _plan_again(self, when: str) -> None:
         """Plan again, which must find no changes."""
@@ -189,7 +193,10 @@ class _Run:
                     step.problems.append(f"{after.host} still accepts the old password")
                 if not self._secrets.opens(after, after.password):
                     step.problems.append(f"{after.host} refuses the new password")
-                step.notes.append(f"{after.host} accepts the new password and refuses the old one")
+                if not step.problems:
+                    step.notes.append(
+                        f"{after.host} accepts the new password and refuses the old one"
+                    )
 
     def _list_leftovers(self, before: frozenset[Resource]) -> None:
         """Check that state and account are empty but for what AWS itself retains."""
@@ -203,7 +210,8 @@ class _Run:
                 f"{resource['address']} is still in the state"
                 for resource in managed(self._stack.state())
             ]
-            step.notes.append(f"none; AWS itself retains {len(self.retained)}")
+            remaining = f"{len(step.problems)} problems" if step.problems else "none"
+            step.notes.append(f"{remaining}; AWS itself retains {len(self.retained)}")
 
     def _show(self, when: str, state: Mapping[str, Any]) -> None:
         if self._observe is not None:

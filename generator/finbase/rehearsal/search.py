@@ -75,7 +75,7 @@ def forms(secret: str) -> Mapping[bytes, str]:
     """
     if len(secret) < SHORTEST:
         raise ValueError(
-            f"cannot search for a secret of {len(secret)} characters; it needs {SHORTEST}"
+            f"cannot search for a secret of {len(secret)} characters; the minimum is {SHORTEST}"
         )
     plain = secret.encode()
     once = json.dumps(secret)[1:-1]

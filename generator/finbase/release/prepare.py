@@ -129,7 +129,9 @@ def _shipped(tree: Tree) -> ShippedModule:
     try:
         return read_shipped(tree)
     except ValueError as error:
-        raise FinbaseError(str(error), "fix the template or the contract") from error
+        raise FinbaseError(
+            str(error), "correct the template or contract.yaml of the module, and release again"
+        ) from error
 
 
 def _is_free(root: Path, lock: Lock, module: str, version: Version, current: Version) -> None:
@@ -139,7 +141,7 @@ def _is_free(root: Path, lock: Lock, module: str, version: Version, current: Ver
     if lost or (version != current and (root / folder).exists()):
         which = folder_of(module, min(lost)) if lost else folder
         raise FinbaseError(
-            f"{which} may have been released already, but is not in {PATH}",
+            f"{PATH} has no line for {which}, although it may have been released",
             "run `finbase render --check` for the fix",
         )
 

@@ -45,7 +45,7 @@ class MatrixReport:
         return "\n".join([*rows, "", summary])
 
     def document(self) -> dict[str, Any]:
-        """Return the mutations with their outcomes."""
+        """Return whether all mutations are proved, and the outcome of each."""
         return {
             "proved": all(outcome.proved for outcome in self.outcomes),
             "mutations": [
@@ -68,8 +68,8 @@ class MatrixReport:
 def label(outcome: Outcome) -> str:
     """Return ``caught``, or why not.
 
-    ``MISSED``: its own scenarios passed. ``STRAY``: another failure's scenarios failed.
-    ``REFUSED``: the plan was refused.
+    ``MISSED``: the scenarios of the mutated failure passed. ``STRAY``: scenarios of another failure
+    failed. ``REFUSED``: Terraform or the features stopped with an error, so there is no verdict.
     """
     if outcome.refused:
         return "REFUSED"

@@ -92,7 +92,7 @@ class Terraform:
         except (OSError, TimeoutError, ProcessesClosedError) as error:
             raise TerraformError(
                 f"{step} could not run for {subject}: {error}",
-                "`finbase doctor` looks for what is missing",
+                "run `finbase doctor` to check the installation",
             ) from error
         if finished.code != 0:
             raise TerraformError(f"{step} failed for {subject}:\n{_reason(finished)}", _REFUSED)

@@ -67,7 +67,7 @@ class WarmProvider:
         return json.dumps({f"{self._host}/hashicorp/aws": connection})
 
     def is_running(self) -> bool:
-        """Return whether the provider still runs; its standard output ends with it."""
+        """Return whether the provider still runs: its standard output is open until it stops."""
         while select.select([self._stdout], [], [], 0)[0]:
             if not self._read(0):
                 return False
@@ -117,9 +117,9 @@ class WarmProviders:
 
     @contextmanager
     def lease(self) -> Iterator[tuple[WarmProvider, str] | None]:
-        """Yield a provider for the caller alone, with its ``TF_REATTACH_PROVIDERS``.
+        """Lend the caller a provider for exclusive use, with its ``TF_REATTACH_PROVIDERS``.
 
-        Yield None if no provider can run like that here.
+        Yield None if no provider can run in debug mode here.
         """
         provider = self._take()
         if provider is None:

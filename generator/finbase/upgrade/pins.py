@@ -116,7 +116,7 @@ def with_pins(document: Document, text: str, pins: Mapping[str, Version]) -> str
         wanted["modules"][module] = {**wanted["modules"][module], "version": str(version)}
     if parse(document.path, changed.encode()).value != wanted:
         raise FinbaseError(
-            f"{document.path} has a pin in a form that cannot be changed safely",
+            f"finbase cannot edit the pins in {document.path}, because of the way they are written",
             f"edit it: {', '.join(f'{m}: version: {v}' for m, v in pins.items())}",
         )
     return changed

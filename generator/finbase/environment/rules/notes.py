@@ -196,7 +196,7 @@ def addresses(environment: Environment) -> Iterator[Finding]:
     refused={"environment": "production", "database.instance_class": "db.t4g.large"},
 )
 def burstable(environment: Environment) -> Iterator[Finding]:
-    """Instances in an environment named `production` or `prod` should not be burstable."""
+    """Databases and replicas should not be burstable in `production` or `prod`, also `prod-eu`."""
     if _PRODUCTION.fullmatch(environment.name) is None:
         return
     for module in ("database", "replica"):

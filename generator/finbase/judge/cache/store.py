@@ -83,7 +83,7 @@ class VerdictCache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise UnusableEntryError(f"cache entry: {error.strerror}") from error
+            raise UnusableEntryError(f"unreadable cache entry: {error.strerror}") from error
         except UnsafePermissionsError as error:
             raise UnusableEntryError(f"cache entry: {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:

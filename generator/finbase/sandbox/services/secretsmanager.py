@@ -158,12 +158,11 @@ class Backend(models.SecretsManagerBackend):
         rotation_rules: dict[str, Any] | None = None,
         rotate_immediately: bool = True,
     ) -> str:
-        """Store the settings of the request and start a rotation: add an empty ``AWSPENDING``.
+        """Store the rotation settings; also start a rotation if ``rotate_immediately`` is set.
 
-        The steps follow asynchronously. An unfinished rotation can be continued, but refuses
-        another one; ``AWSPENDING`` and ``AWSCURRENT`` on one version mean that it is finished.
-        Without ``rotate_immediately`` the version exists only during the test, so the driver
-        adds it.
+        A rotation starts with a version without a value, labelled ``AWSPENDING``; its steps run
+        later. It is finished when ``AWSPENDING`` and ``AWSCURRENT`` are on the same version.
+        Until then the same token continues it, and another token is refused.
         """
         secret = self._own(secret_id)
         token = self._from_client_request_token(client_request_token)
