@@ -32,7 +32,7 @@ __all__ = ["release"]
     "notes",
     metavar="TEXT",
     multiple=True,
-    help="Tell users what to do when they upgrade; repeatable.",
+    help="Add a note on what users must do when they upgrade; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the release; write nothing.")
 @json_option("the release and its reasons")

@@ -1,6 +1,6 @@
 """A proxy between Terraform and a running AWS provider that shortens the provider's schema.
 
-Each Terraform command asks the provider for the schemas of all its types, and decoding them takes
+Each Terraform command requests the schemas of all types of the provider, and decoding them takes
 most of the processor time of a small plan. The proxy passes every HTTP/2 frame on unchanged, except
 for the answer with the schemas: it removes those of the types that the plan does not mention.
 
