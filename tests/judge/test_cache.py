@@ -640,15 +640,15 @@ def test_reports_show_the_time_of_a_cached_verdict() -> None:
     assert '<time datetime="2024-05-06T07:08:09+00:00">2024-05-06 07:08:09 UTC</time>' in text
 
 
-def test_cache_is_used_by_the_check_command_alone() -> None:
-    """What judges a plan for ``check --plan`` and ``apply`` has no cache."""
+def test_cache_is_used_by_check_and_graph_alone() -> None:
+    """``apply`` and everything that judges a plan for it must not use the cache."""
     users = set()
     for path in sorted((ROOT / "generator" / "finbase").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if any(name.startswith("finbase.judge.cache") for name in names):
                 users.add(path.relative_to(ROOT / "generator" / "finbase").as_posix())
-    assert users == {"judge/cache/judge.py", "commands/check.py"}
+    assert users == {"judge/cache/judge.py", "commands/check.py", "commands/graph.py"}
 
 
 def test_check_command_always_judges_a_given_plan(
