@@ -96,11 +96,12 @@ def test_render_removes_stack_without_file(project: Path) -> None:
     done = finbase(project, "render")
     assert done.exit_code == 0
     assert "environments/staging: 5 removed" in done.output
-    assert "environments/staging.yaml is gone" in done.output
-    assert "what was applied of it stays, and of Terraform's own files there" in done.output
+    assert "because environments/staging.yaml no longer exists" in done.output
+    assert "resources that were applied from it still exist" in done.output
+    assert "Terraform's files remain: .terraform.lock.hcl" in " ".join(done.output.split())
     assert [path.name for path in stack.iterdir()] == [".terraform.lock.hcl"]
     again = finbase(project, "render")
-    assert "is gone" not in again.output
+    assert "no longer exists" not in again.output
     assert again.output.strip().endswith("nothing to do")
 
 

@@ -36,13 +36,13 @@ FOUND = [
 """Places that made a step crash, which is a failed scenario without a reason."""
 
 
-def test_the_corpus_is_there() -> None:
+def test_corpus_exists() -> None:
     assert len(CASES) > 50
     assert len({text for _, text in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize(("outcome", "text"), CASES, ids=range(len(CASES)))
-def test_a_text_that_reached_something_new_still_has_its_answer(outcome: str, text: str) -> None:
+def test_corpus_text_has_same_answer(outcome: str, text: str) -> None:
     """Each had a set of codes that no other has; bytes are written as Latin-1.
 
     What is wrong with the text does not change with the contracts, as all else may.
@@ -69,7 +69,7 @@ def of_the_text(outcome: str) -> set[str]:
         [Diagnostic("x", 1, 1, "FB105", "one of many")] * 200,
     ],
 )
-def test_the_examination_can_fail(
+def test_examination_can_fail(
     diagnostics: list[Diagnostic], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(*_: object) -> None:
@@ -80,21 +80,21 @@ def test_the_examination_can_fail(
         examine(b"a: 1\nb:\n"[:-1])
 
 
-def test_the_comparison_of_literals_can_fail() -> None:
+def test_literal_comparison_can_fail() -> None:
     assert same({"e\u0301": [1e300, True, None]}, {"é": [10**300, True, None]})
     for value, back in [(True, 1), (0, False), (None, "None"), ("a", "b"), ([1], [1, 2]), (1, 1.5)]:
         assert not same(value, back)
 
 
 @pytest.mark.terraform
-def test_a_batch_of_drawn_literals_is_read_back() -> None:
+def test_random_literals_are_read_back() -> None:
     values = drawn(0, count=150)
     assert len(values) > 100
     assert wrong(values) == []
 
 
 @pytest.mark.terraform
-def test_no_place_of_a_plan_can_be_spoilt_into_a_pass(workspace: Workspace) -> None:
+def test_damaged_plan_never_passes(workspace: Workspace) -> None:
     """One failure of a value and one of a reference, each spoilt in a hundred places."""
     good = workspace.plan(ROOT / "environments" / "production", project=ROOT)
     old_storage = good.replace(b'"storage_type":"gp3"', b'"storage_type":"gp2"')
@@ -127,7 +127,7 @@ def judged_as_a_whole(campaign: Campaign) -> None:
     assert campaign.judge.failed(plan) - before
 
 
-def test_a_mutilated_plan_is_whole_again_afterwards() -> None:
+def test_damage_is_undone() -> None:
     plan = {"a": [{"b": 1}, 2], "c": "x"}
     before = json.dumps(plan)
     for way in WAYS:
@@ -137,6 +137,6 @@ def test_a_mutilated_plan_is_whole_again_afterwards() -> None:
             assert json.dumps(plan) == before
 
 
-def test_the_judge_knows_every_scenario() -> None:
+def test_fast_judge_has_every_scenario() -> None:
     outlines = sum(path.read_text().count("Scenario") for path in FEATURES.glob("*.feature"))
     assert len(Judge().places) >= outlines

@@ -325,9 +325,7 @@ EDITED = {
 
 @pytest.mark.parametrize("case", EDITED)
 @pytest.mark.parametrize("undone", [True, False])
-def test_check_caches_nothing_if_a_file_changes_before_it_is_copied(
-    machine: Machine, case: str, undone: bool
-) -> None:
+def test_check_ignores_file_changed_before_copy(machine: Machine, case: str, undone: bool) -> None:
     step, name = EDITED[case]
     path = machine.project / name
     before = path.read_bytes()

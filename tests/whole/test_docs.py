@@ -77,7 +77,7 @@ def walks() -> Iterator[object]:
 
 
 @pytest.mark.parametrize("page", list(walks()))
-def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
+def test_page_shows_real_output(page: Path, tmp_path: Path) -> None:
     scratch = Scratch(tmp_path)
     for step in filter(is_run, ALL[page]):
         code, printed = scratch.run(step)
@@ -97,12 +97,12 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     [step for found in ALL.values() for step in found if step.command],
     ids=lambda step: f"{step.page}:{step.line}",
 )
-def test_a_command_has_the_options_that_it_is_given(step: Step) -> None:
+def test_page_options_exist(step: Step) -> None:
     assert list(faults(step.command)) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_commands_within_a_sentence_exist(page: Path) -> None:
+def test_inline_commands_exist(page: Path) -> None:
     text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text(), flags=re.M | re.S)
     found = re.findall(r"(?<!`)`((?:finbase|make) [^`]+)`(?!`)", text)
     wrong = {each: list(faults(each)) for each in found if "…" not in each}
@@ -110,7 +110,7 @@ def test_commands_within_a_sentence_exist(page: Path) -> None:
     assert {each: f for each, f in wrong.items() if f and not f[0].endswith(f"{known}.")} == {}
 
 
-def test_nothing_is_left_out_in_silence() -> None:
+def test_skipped_commands_are_listed() -> None:
     counted = Counter(is_run(step) for found in ALL.values() for step in found)
     assert counted[True] + counted[False] == sum(map(len, ALL.values()))
     for each in NOT_RUN:
@@ -125,7 +125,7 @@ def test_nothing_is_left_out_in_silence() -> None:
                 assert not any(line.startswith("$ ") for line in block.lines), where
 
 
-def test_the_line_that_only_a_clone_prints_is_in_the_makefile() -> None:
+def test_setup_line_is_in_makefile() -> None:
     assert f"@echo '{PRINTED_ONCE}'" in (ROOT / "Makefile").read_text()
 
 
@@ -143,9 +143,7 @@ def test_the_line_that_only_a_clone_prints_is_in_the_makefile() -> None:
         ((), "a\n", False),
     ],
 )
-def test_how_shown_and_printed_are_compared(
-    shown: tuple[str, ...], printed: str, same: bool
-) -> None:
+def test_compare_output_with_ellipsis(shown: tuple[str, ...], printed: str, same: bool) -> None:
     assert bool(pattern(shown).fullmatch(printed)) is same
 
 
@@ -167,11 +165,11 @@ def test_how_shown_and_printed_are_compared(
         "cd environments/staging && terraform aply",
     ],
 )
-def test_a_command_that_is_wrong_is_found(command: str) -> None:
+def test_page_with_wrong_command_fails(command: str) -> None:
     assert list(faults(command)) != []
 
 
-def test_the_site_is_built_without_a_warning_and_needs_no_network(tmp_path: Path) -> None:
+def test_site_builds_offline_without_warning(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"),
@@ -193,7 +191,7 @@ def test_the_site_is_built_without_a_warning_and_needs_no_network(tmp_path: Path
         assert not re.findall(r"(?:@import|url\()\s*['\"]?(?:https?:)?//", style.read_text())
 
 
-def test_links_of_pages_outside_the_site_lead_somewhere() -> None:
+def test_links_of_root_pages_exist() -> None:
     for page in (ROOT / each for each in ("README.md", "CONTRIBUTING.md", "SECURITY.md")):
         for address in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / address).exists(), f"{page.name}: {address}"

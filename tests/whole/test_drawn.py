@@ -36,7 +36,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(environment=environments())
-def test_what_is_drawn_is_valid_and_renders(scratch: Path, environment: dict[str, Any]) -> None:
+def test_random_environment_renders(scratch: Path, environment: dict[str, Any]) -> None:
     loaded = load(write(scratch, environment), REGISTRY, scratch)
     assert [str(note) for note in loaded.notes] == []
     rendered = render_stacks([loaded], ROOT)
@@ -74,19 +74,19 @@ def project(root: Path, environments: list[dict[str, Any]]) -> Path:
 
 
 @pytest.mark.terraform
-def test_what_is_drawn_is_formatted(tmp_path: Path) -> None:
+def test_random_environment_is_formatted(tmp_path: Path) -> None:
     root = project(tmp_path, sample(40))
     assert fmt_check([root / "environments"], find_terraform()) == ()
 
 
 @pytest.mark.terraform
-def test_what_is_drawn_passes_every_feature(tmp_path: Path) -> None:
+def test_random_environment_passes(tmp_path: Path) -> None:
     proved(project(tmp_path, sample(SAMPLE)))
 
 
 @pytest.mark.soak
 @pytest.mark.terraform
-def test_much_that_is_drawn_passes_every_feature(tmp_path: Path) -> None:
+def test_many_random_environments_pass(tmp_path: Path) -> None:
     proved(project(tmp_path, sample(SOAK)))
 
 
@@ -99,7 +99,7 @@ def proved(root: Path) -> None:
 
 
 @pytest.mark.terraform
-def test_a_text_reaches_the_plan_as_it_was_written(tmp_path: Path) -> None:
+def test_text_reaches_plan_unchanged(tmp_path: Path) -> None:
     """What means something to Jinja, HCL or YAML means nothing on its way to AWS."""
     (environment,) = sample(1)
     awkward = "${x} %{ if y } {{ z }} \"q\" 'a' \\n \\ # // /* é 日本 🙂 $${"
@@ -117,7 +117,7 @@ def test_a_text_reaches_the_plan_as_it_was_written(tmp_path: Path) -> None:
     assert values["search_path"] == "\n\t"
 
 
-def test_the_sample_is_varied() -> None:
+def test_sample_is_varied() -> None:
     drawn = sample(40)
     modules = [each["modules"] for each in drawn]
     assert len({each["region"] for each in drawn}) > 5

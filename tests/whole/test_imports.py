@@ -106,7 +106,7 @@ def test_completion_loads_click_alone(words: str) -> None:
     assert own(modules) & ELSEWHERE == set()
 
 
-def test_the_help_of_a_command_loads_click_alone() -> None:
+def test_command_help_loads_click_alone() -> None:
     names = main.list_commands(None)  # type: ignore[arg-type]
     modules = loaded(*(ran(name, "--help") for name in names))
     assert packages(modules) == CLICK
@@ -114,7 +114,7 @@ def test_the_help_of_a_command_loads_click_alone() -> None:
     assert own(modules) & ELSEWHERE == set()
 
 
-def test_a_render_loads_what_it_needs_cold_and_warm(project: Path, tmp_path: Path) -> None:
+def test_render_loads_needed_packages(project: Path, tmp_path: Path) -> None:
     for state in ("cold", "warm"):
         for arguments in (("render",), ("render", "--check"), ("render", "production")):
             modules = loaded(
@@ -125,7 +125,7 @@ def test_a_render_loads_what_it_needs_cold_and_warm(project: Path, tmp_path: Pat
             assert own(modules) & ELSEWHERE == set(), (state, arguments)
 
 
-def test_a_module_that_is_loaded_is_seen() -> None:
+def test_loaded_sees_modules() -> None:
     modules = loaded("import hcl2, difflib, finbase.terraform.workspace")
     assert "hcl2" in packages(modules)
     assert "difflib" in modules & SLOW

@@ -83,7 +83,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return project
 
 
-def test_the_manifest_is_one_and_names_commands_that_there_are() -> None:
+def test_manifest_names_existing_commands() -> None:
     done = subprocess.run([PRE_COMMIT, "validate-manifest", MANIFEST], cwd=ROOT, check=False)
     assert done.returncode == 0
     hooks = yaml.safe_load((ROOT / MANIFEST).read_text())
@@ -104,7 +104,7 @@ def test_the_manifest_is_one_and_names_commands_that_there_are() -> None:
         assert all(option in told for option in options)
 
 
-def test_a_commit_needs_what_is_rendered(repository: Repository) -> None:
+def test_commit_requires_rendered_files(repository: Repository) -> None:
     (installed,) = repository.home.glob("repo*/py_env-*/lib/python*/site-packages/finbase")
     written = {
         path.relative_to(ROOT / "generator" / "finbase")
@@ -135,7 +135,7 @@ def test_a_commit_needs_what_is_rendered(repository: Repository) -> None:
 
 
 @pytest.mark.terraform
-def test_a_push_needs_a_stack_that_passes(repository: Repository) -> None:
+def test_push_requires_passing_stack(repository: Repository) -> None:
     main = repository.path / "environments" / "development" / "main.tf"
     text, key = main.read_text(), "database_key_arn    = module.kms."
     main.write_text(text.replace(f"{key}database_key_arn", f"{key}cache_key_arn"))

@@ -70,7 +70,7 @@ EXAMPLES = [(context, line) for context in walk() for line in examples(context.c
 
 
 @pytest.mark.parametrize(("context", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
-def test_help_example_is_a_valid_call_of_its_command(
+def test_help_example_is_valid(
     context: click.Context, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert list(faults(line)) == []

@@ -92,26 +92,26 @@ def expected(shared: Path) -> list[list[str]]:
         pytest.param({"USER": "someone", "HOSTNAME": "elsewhere"}, id="somebody else"),
     ],
 )
-def test_the_surroundings_change_no_byte(
+def test_render_ignores_surroundings(
     shared: Path, expected: list[list[str]], environ: Mapping[str, str | None]
 ) -> None:
     assert render(shared, environ=environ)["files"] == expected
 
 
 @pytest.mark.parametrize("options", [("-O",), ("-OO",), STRICT, ("-X", "dev")], ids="".join)
-def test_no_option_of_python_changes_a_byte(
+def test_render_ignores_python_options(
     shared: Path, expected: list[list[str]], options: Sequence[str]
 ) -> None:
     assert render(shared, *options)["files"] == expected
 
 
-def test_the_working_directory_changes_no_byte(shared: Path, expected: list[list[str]]) -> None:
+def test_render_ignores_working_directory(shared: Path, expected: list[list[str]]) -> None:
     for cwd in (Path("/"), shared, shared / "environments" / "staging"):
         assert render(Path(os.path.relpath(shared, cwd)), cwd=cwd)["files"] == expected
 
 
 @pytest.mark.parametrize("name", ["with spaces", "überall-日本", "a" * 200, "${x} {{ y }} %s"])
-def test_the_place_of_the_project_changes_no_byte(
+def test_render_ignores_project_path(
     shared: Path, tmp_path: Path, expected: list[list[str]], name: str
 ) -> None:
     project = shutil.copytree(shared, tmp_path / name)
@@ -145,7 +145,7 @@ class Shuffled(Iterator[Any]):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_order_of_files_changes_no_byte(
+def test_render_ignores_file_order(
     shared: Path, expected: list[list[str]], monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     order = random.Random(seed)
@@ -160,7 +160,7 @@ def test_the_order_of_files_changes_no_byte(
     assert [list(each) for each in every_file.digests(shared)] == expected
 
 
-def test_files_that_were_written_in_another_order_change_no_byte(
+def test_render_ignores_write_order(
     shared: Path, tmp_path: Path, expected: list[list[str]]
 ) -> None:
     files = sorted((path for path in shared.rglob("*") if path.is_file()), reverse=True)
@@ -185,9 +185,7 @@ def git(project: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077], ids="{:03o}".format)
-def test_the_umask_decides_on_folders_alone_and_git_sees_no_change(
-    shared: Path, tmp_path: Path, mask: int
-) -> None:
+def test_umask_affects_folders_only(shared: Path, tmp_path: Path, mask: int) -> None:
     project = shutil.copytree(shared, tmp_path / "project")
     git(project, "init", "--quiet")
     git(project, "add", "--all")
@@ -228,7 +226,7 @@ def interpreters(version: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_the_version_of_python_changes_no_byte(
+def test_render_ignores_python_version(
     shared: Path,
     expected: list[list[str]],
     version: str,

@@ -63,7 +63,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.mark.parametrize("arguments", [("render",), ("render", "--check")])
-def test_what_is_the_same_for_all_environments_is_done_once(
+def test_common_work_is_done_once(
     many: Path, calls: Counter[str], arguments: tuple[str, ...]
 ) -> None:
     seen = []
@@ -88,7 +88,7 @@ def test_what_is_the_same_for_all_environments_is_done_once(
     assert seen[0] == {}
 
 
-def test_an_environment_costs_the_same_among_many(many: Path) -> None:
+def test_cost_per_environment_is_constant(many: Path) -> None:
     """By calls of functions: a cost that grows with their number is quadratic, and is seen."""
 
     def cost(count: int) -> int:
@@ -107,7 +107,7 @@ def test_an_environment_costs_the_same_among_many(many: Path) -> None:
     assert (most - more) / 8 <= 1.02 * (more - few) / 4
 
 
-def test_one_changed_file_renders_one_stack(many: Path) -> None:
+def test_changed_file_renders_one_stack(many: Path) -> None:
     names = add_environments(many, 4)
     assert finbase(many, "render").exit_code == 0
 
@@ -126,14 +126,14 @@ def test_one_changed_file_renders_one_stack(many: Path) -> None:
     assert touched == [many / "environments" / names[2] / "main.tf"]
 
 
-def test_a_render_of_one_environment_reads_no_other(many: Path, calls: Counter[str]) -> None:
+def test_render_of_one_reads_no_other(many: Path, calls: Counter[str]) -> None:
     names = add_environments(many, 4)
     (many / "environments" / f"{names[0]}.yaml").write_text("broken: [")
     assert finbase(many, "render", names[1]).exit_code == 0
     assert calls["environments parsed"] == 1
 
 
-def test_a_step_pattern_is_compiled_once_for_its_types() -> None:
+def test_step_pattern_is_compiled_once() -> None:
     made: list[tuple[str, tuple[str, ...]]] = []
 
     def parser(pattern: str, types: dict[str, object]) -> object:
@@ -147,7 +147,7 @@ def test_a_step_pattern_is_compiled_once_for_its_types() -> None:
     assert made == [("{a} is {b}", ()), ("{a} is not {b}", ()), ("{a} is {b}", ("Number",))]
 
 
-def test_terraform_is_started_no_more_often_than_needed(project: Path, tmp_path: Path) -> None:
+def test_terraform_starts_are_minimal(project: Path, tmp_path: Path) -> None:
     """One ``init`` for all, and one ``get`` for each composition of modules."""
     log, program = tmp_path / "started", tmp_path / "terraform"
     program.write_text(

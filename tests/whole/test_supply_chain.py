@@ -57,12 +57,12 @@ def locked(name: str = "all.lock") -> dict[str, str]:
 LOCKS = sorted(path.name for path in REQUIREMENTS.glob("*.lock"))
 
 
-def test_the_locks_are_those_that_are_known() -> None:
+def test_locks_are_complete() -> None:
     assert set(LOCKS) >= {"all.lock", "audit.lock", "build.lock", "fuzz.lock"}
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_the_page_names_each_lock_and_the_releases_that_were_held_against_advisories(
+def test_page_counts_releases_of_lock(
     name: str,
 ) -> None:
     where, counted = (line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
@@ -71,7 +71,7 @@ def test_the_page_names_each_lock_and_the_releases_that_were_held_against_adviso
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_every_line_of_a_lock_is_one_version_with_hashes(name: str) -> None:
+def test_lock_has_versions_with_hashes(name: str) -> None:
     found = list(entries(REQUIREMENTS / name))
     assert found
     for requirement, hashes in found:
@@ -81,7 +81,7 @@ def test_every_line_of_a_lock_is_one_version_with_hashes(name: str) -> None:
         assert all(re.fullmatch("--hash=sha256:[0-9a-f]{64}", each) for each in hashes)
 
 
-def test_every_install_demands_hashes() -> None:
+def test_install_requires_hashes() -> None:
     """Only finbase itself is installed without, and then nothing else with it."""
     text = (ROOT / "Makefile").read_text()
     targets = sorted({*re.findall(r"^([\w./-]+):(?!=)", text, re.MULTILINE)} - {".PHONY"})
@@ -105,7 +105,7 @@ def test_every_install_demands_hashes() -> None:
 
 
 @pytest.mark.parametrize("group", ["dependencies", *PROJECT["dependency-groups"]])
-def test_the_lock_has_what_the_project_asks_for(group: str) -> None:
+def test_lock_satisfies_project(group: str) -> None:
     asked = PROJECT["dependency-groups"].get(group) or PROJECT["project"]["dependencies"]
     own = REQUIREMENTS / f"{group}.lock"
     versions = locked(own.name if own.is_file() else "all.lock")
@@ -113,7 +113,7 @@ def test_the_lock_has_what_the_project_asks_for(group: str) -> None:
         assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
 
 
-def test_what_is_installed_is_what_is_locked() -> None:
+def test_installed_packages_are_locked() -> None:
     allowed = locked() | {"pip": None, "finbase": PROJECT["project"]["version"]}
     installed = {canonicalize_name(d.name): d.version for d in distributions()}
     foreign = {n: v for n, v in installed.items() if allowed.get(n, v if n == "pip" else "") != v}
@@ -128,7 +128,7 @@ def from_npm() -> dict[str, dict[str, Any]]:
     return {place: each for place, each in lock["packages"].items() if place}
 
 
-def test_every_package_from_npm_is_one_version_with_a_hash() -> None:
+def test_npm_packages_have_hashes() -> None:
     packages = from_npm()
     assert f"{len(packages)} packages" in PAGE
     for place, each in packages.items():
@@ -137,13 +137,13 @@ def test_every_package_from_npm_is_one_version_with_a_hash() -> None:
         assert not each.get("hasInstallScript"), place
 
 
-def test_what_is_asked_of_npm_is_what_is_locked() -> None:
+def test_npm_lock_satisfies_package() -> None:
     asked = json.loads((ROOT / "tests" / "node" / "package.json").read_text())["devDependencies"]
     packages = from_npm()
     assert {name: packages[f"node_modules/{name}"]["version"] for name in asked} == asked
 
 
-def test_every_licence_from_npm_is_allowed_and_counted() -> None:
+def test_npm_licences_are_allowed() -> None:
     counted = Counter(each.get("license") for each in from_npm().values())
     assert set(counted) <= ALLOWED
     for name, number in counted.items():
@@ -153,7 +153,7 @@ def test_every_licence_from_npm_is_allowed_and_counted() -> None:
 # --- what must never run ------------------------------------------------------------------
 
 
-def test_judging_a_plan_imports_no_ipython(tmp_path: Path) -> None:
+def test_judge_imports_no_ipython(tmp_path: Path) -> None:
     """terraform-compliance asks for a prompt that only its debugging opens: it gets a stand-in."""
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps(json.loads((FIXTURES / "plan.json").read_text())))
@@ -183,7 +183,7 @@ def importlines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("import time:")]
 
 
-def test_no_file_of_ours_imports_it() -> None:
+def test_code_never_imports_ipython() -> None:
     sources = [*(ROOT / "generator" / "finbase").rglob("*.py"), *(ROOT / "features").rglob("*.py")]
     assert len(sources) > 50
     for path in sources:
@@ -193,7 +193,7 @@ def test_no_file_of_ours_imports_it() -> None:
 # --- advisories --------------------------------------------------------------------------
 
 
-def test_every_advisory_that_is_ignored_is_of_what_is_locked_and_explained() -> None:
+def test_ignored_advisories_are_explained() -> None:
     lines = (REQUIREMENTS / "audit.ignore").read_text().splitlines()
     ignored = [line.split(maxsplit=2) for line in lines if not line.startswith("#")]
     assert ignored
@@ -273,7 +273,7 @@ def runtime() -> set[str]:
     return found
 
 
-def test_every_licence_is_allowed() -> None:
+def test_licences_are_allowed() -> None:
     names = set(installed()) - {"finbase"}
     declared = {name: licence(installed()[name]) for name in names - BY_HAND.keys()}
     refused = {
@@ -285,7 +285,7 @@ def test_every_licence_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BY_HAND))
-def test_a_licence_that_was_read_by_hand_still_stands_there(name: str) -> None:
+def test_licence_read_by_hand_is_unchanged(name: str) -> None:
     said, text = BY_HAND[name]
     distribution = installed()[name]
     assert not set(licence(distribution).split(" AND ")) <= ALLOWED, "no need to read it by hand"
@@ -297,7 +297,7 @@ def test_a_licence_that_was_read_by_hand_still_stands_there(name: str) -> None:
     assert name in PAGE
 
 
-def test_the_page_lists_the_licences_of_what_is_installed_with_finbase() -> None:
+def test_page_lists_installed_licences() -> None:
     table = PAGE.partition("| licence | packages |\n|---|---|\n")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.MULTILINE)
     listed = {name: text for text, names in rows for name in names.split(", ")}
@@ -347,14 +347,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-def test_the_same_sources_give_the_same_archives(built: Path, tmp_path: Path) -> None:
+def test_archives_are_reproducible(built: Path, tmp_path: Path) -> None:
     """In another folder, with other times and modes of the files."""
     again = build(tmp_path / "é a", epoch=1_700_000_000, umask=0o077, when=1_000_000_000)
     assert {path.name: path.read_bytes() for path in built.iterdir()} == again
     assert len(again) == 2
 
 
-def test_wheel_holds_only_the_package(built: Path) -> None:
+def test_wheel_contains_only_package(built: Path) -> None:
     (path,) = built.glob("*.whl")
     with zipfile.ZipFile(path) as wheel:
         names = set(wheel.namelist())
@@ -377,7 +377,7 @@ def test_wheel_holds_only_the_package(built: Path) -> None:
     }
 
 
-def test_the_source_archive_is_the_checkout(built: Path) -> None:
+def test_source_archive_equals_checkout(built: Path) -> None:
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -386,7 +386,7 @@ def test_the_source_archive_is_the_checkout(built: Path) -> None:
     assert modes == {0o644}
 
 
-def test_a_wheel_of_the_source_archive_is_the_wheel(built: Path, tmp_path: Path) -> None:
+def test_wheel_from_source_archive_is_equal(built: Path, tmp_path: Path) -> None:
     (source,) = built.glob("*.tar.gz")
     (wheel,) = built.glob("*.whl")
     with tarfile.open(source) as archive:
@@ -407,7 +407,7 @@ def test_a_wheel_of_the_source_archive_is_the_wheel(built: Path, tmp_path: Path)
     assert (folder / "out" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
-def test_the_wheel_works_without_the_checkout(built: Path, tmp_path: Path) -> None:
+def test_wheel_works_without_checkout(built: Path, tmp_path: Path) -> None:
     """It is the tool; templates, contracts, features and environments are the project's."""
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         wheel.extractall(tmp_path / "wheel")
@@ -453,7 +453,7 @@ def sbom(target: Path, checked: str) -> dict[str, Any]:
     return document
 
 
-def test_the_bill_of_materials_lists_what_is_locked_and_is_reproducible(tmp_path: Path) -> None:
+def test_bill_of_materials_is_complete_and_reproducible(tmp_path: Path) -> None:
     first = sbom(tmp_path / "first.json", "--validate")
     sbom(tmp_path / "second.json", "--no-validate")
     assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
@@ -470,7 +470,7 @@ def test_the_bill_of_materials_lists_what_is_locked_and_is_reproducible(tmp_path
     assert all(each.get("licenses") for each in first["components"])
 
 
-def test_the_tools_of_the_audit_are_not_installed_with_the_rest() -> None:
+def test_audit_tools_are_separate() -> None:
     """They bring some fifty packages that nothing of finbase needs."""
     assert importlib.util.find_spec("pip_audit") is None
     assert locked("audit.lock").keys() >= {"pip-audit", "cyclonedx-bom"}

@@ -1,6 +1,6 @@
 """Daily and weekly windows of RDS, and business hours, as minutes of a week in UTC.
 
-``features/steps/windows.py`` reads the same texts out of plans. It does not use this module:
+``features/steps/shared/windows.py`` reads the same texts out of plans. It does not use this module:
 the features must run without finbase, and as a second implementation they also find its mistakes.
 """
 

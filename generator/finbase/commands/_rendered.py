@@ -53,7 +53,7 @@ def load_rendered(root: Path, names: Sequence[str]) -> Standing:
 
 
 def note_difference(verb: str) -> None:
-    """Warn that the files on disk are not as rendered, and that they are what is ``verb``."""
+    """Warn that the files on disk differ from a render; ``verb`` says what happens to them."""
     note(
         "note: modules/ or environments/ differ from what the YAML and the templates render "
         f"(see `finbase render --check`); the files on disk are {verb}"

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from finbase.judge import compliance
 from finbase.judge.verdict import Verdict
-from finbase.system.progress import Watch
+from finbase.system.progress import Watch, ignore
 from finbase.terraform.program import Terraform, find_terraform
 from finbase.terraform.provider import Installation, find_provider
 from finbase.terraform.workspace import Workspace
@@ -31,10 +31,6 @@ Judge: TypeAlias = Callable[[str], Judged]
 """Returns the verdict on an environment, by name; is called from several threads."""
 
 
-def _ignore(*_: object) -> None:
-    """Do nothing: the default of callbacks."""
-
-
 @dataclass(frozen=True)
 class StackJudge:
     """Plans the stack of an environment and judges the plan."""
@@ -49,8 +45,8 @@ class StackJudge:
         self,
         name: str,
         *,
-        stack_copied: Callable[[Path, Path], object] = _ignore,
-        features_copied: Callable[[Path], object] = _ignore,
+        stack_copied: Callable[[Path, Path], object] = ignore,
+        features_copied: Callable[[Path], object] = ignore,
     ) -> Judged:
         """Plan and judge ``environments/<name>/``.
 
@@ -78,7 +74,7 @@ def check(
     *,
     jobs: int,
     progress: Watch,
-    planned: Callable[[str, bytes], object] = _ignore,
+    planned: Callable[[str, bytes], object] = ignore,
     through: Callable[[StackJudge], Judge] | None = None,
 ) -> Iterator[Verdict]:
     """Plan ``environments/<name>/`` for each name and judge the plan; yield verdicts in order.

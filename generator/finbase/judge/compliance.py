@@ -26,6 +26,7 @@ from finbase.judge.verdict import FailureRow, Scenario, Verdict
 from finbase.plan.document import read_plan
 from finbase.plan.parse import MOST_BYTES
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
+from finbase.system.progress import ignore
 
 __all__ = ["FailureRow", "Scenario", "Verdict", "read_on_one_line", "run"]
 
@@ -40,7 +41,7 @@ def run(
     *,
     environment: str = "plan",
     processes: Processes | None = None,
-    copied: Callable[[Path], object] = lambda features: None,  # noqa: ARG005
+    copied: Callable[[Path], object] = ignore,
 ) -> Verdict:
     """Return the verdict of the scenarios on a plan: JSON, or the path of a JSON file.
 

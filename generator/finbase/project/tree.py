@@ -21,7 +21,6 @@ from finbase.project.journal import Journal, Step
 
 __all__ = [
     "Changes",
-    "Step",
     "Tree",
     "apply",
     "compare",

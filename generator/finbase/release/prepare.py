@@ -17,7 +17,8 @@ from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.errors import FinbaseError
 from finbase.project.files import ProjectFiles, Tree, wrap_os_errors
-from finbase.project.tree import Step, compare, read_folder
+from finbase.project.journal import Step
+from finbase.project.tree import compare, read_folder
 from finbase.release import notes
 from finbase.release.compatibility import Level, Reason, required, what_changed
 from finbase.release.integrity import before_the_last, folder_hash, folder_of

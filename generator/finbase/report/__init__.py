@@ -1,1 +1,1 @@
-"""A verdict for people and for machines: terminal, JUnit XML, JSON."""
+"""Format results as text, JSON, JUnit XML, SARIF, HTML, SVG and Mermaid."""

@@ -104,7 +104,7 @@ def read_part(data: bytes, path: str) -> Part:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FinbaseError(
-            f"{path} does not contain verdicts: {type(error).__name__}: {error}",
+            f"{path} does not contain the verdicts of `finbase check --json`",
             "merge files that `finbase check --json FILE` wrote",
         ) from error
 

@@ -1,1 +1,1 @@
-"""Terraform and its provider: find, run, keep apart."""
+"""Find and run Terraform and its provider, offline or on an account."""

@@ -22,7 +22,8 @@ from finbase.environment.model import Environment, ModuleUse
 from finbase.errors import Diagnostic, FinbaseError, InputError
 from finbase.plan.effects import Effect, effects
 from finbase.project.files import Tree
-from finbase.project.tree import Step, compare, lay_out, read_folder
+from finbase.project.journal import Step
+from finbase.project.tree import compare, lay_out, read_folder
 from finbase.release.integrity import folder_of, verify
 from finbase.release.interface import read_interface
 from finbase.release.notes import UpgradeNote, upgrade_notes
