@@ -208,7 +208,7 @@ def test_examine_missing_libraries_names_versions(
 def test_doctor_fix_undoes_interrupted_render(repository: Path) -> None:
     (repository / ".finbase-journal").write_bytes(_journal(repository))
     found = of(tuple(examine(repository)), "render")
-    assert (found.state, found.found.split(",")[0]) == ("wrong", "interrupted")
+    assert (found.state, found.found.split(",")[0]) == ("wrong", "a render was interrupted")
     assert "nothing to do" in runs(found.fix)
     assert of(tuple(examine(repository)), "render").state == "fine"
 

@@ -122,12 +122,17 @@ def test_missing_stdout_keeps_exit_code(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_unencodable_output_is_escaped(encoding: str, tmp_path: Path) -> None:
-    arguments = ["check", "--plan", str(PLAN), "--json", str(tmp_path / "v.json")]
+def test_unencodable_output_is_escaped(encoding: str, project: Path, tmp_path: Path) -> None:
+    file = project / "environments" / "staging.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert "payments-platform" in text
+    file.write_text(text.replace("payments-platform", "payments-Ω"), encoding="utf-8")
+    report = tmp_path / "values.json"
+    arguments = ["--project", str(project), "show", "staging", "--json", str(report)]
     done = finbase(*arguments, PYTHONIOENCODING=encoding)
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "\\u" in done.stdout
-    assert (tmp_path / "v.json").stat().st_size
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "payments-\\u03a9" in done.stdout
+    assert report.stat().st_size
 
 
 @pytest.mark.parametrize("kind", ["--json", "--junit", "--sarif", "--html"])
