@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,17 +123,13 @@ def test_missing_stdout_keeps_exit_code(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_unencodable_output_is_escaped(encoding: str, project: Path, tmp_path: Path) -> None:
-    file = project / "environments" / "staging.yaml"
-    text = file.read_text(encoding="utf-8")
-    assert "payments-platform" in text
-    file.write_text(text.replace("payments-platform", "payments-Ω"), encoding="utf-8")
-    report = tmp_path / "values.json"
-    arguments = ["--project", str(project), "show", "staging", "--json", str(report)]
+def test_unencodable_output_is_escaped(encoding: str, tmp_path: Path) -> None:
+    plan = shutil.copy(PLAN, tmp_path / "plan-Ω.json")
+    arguments = ["check", "--plan", str(plan), "--json", str(tmp_path / "v.json")]
     done = finbase(*arguments, PYTHONIOENCODING=encoding)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "payments-\\u03a9" in done.stdout
-    assert report.stat().st_size
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "plan-\\u03a9.json" in done.stdout
+    assert (tmp_path / "v.json").stat().st_size
 
 
 @pytest.mark.parametrize("kind", ["--json", "--junit", "--sarif", "--html"])
