@@ -162,7 +162,7 @@ def test_search_for_passwords_reports_gaps(tmp_path: Path) -> None:
         run.search_for_passwords(tmp_path)
     [step] = record.steps
     assert step.problems == ("not searched: broken: File is not a zip file",)
-    assert "skipped 1 with fewer than 8 characters" in step.notes
+    assert "did not search for 1 passwords: shorter than 8 characters" in step.notes
 
 
 @pytest.mark.parametrize("works", [True, False])

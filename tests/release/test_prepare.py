@@ -441,7 +441,10 @@ def test_release_refuses_invalid_hcl(project: Path) -> None:
     done = finbase(project, "release", "cache", "major", "-m", "Why.")
     assert done.exit_code == 2
     assert re.search(r"modules/cache/\S+/main\.tf is not HCL", done.output)
-    assert "hint: correct the template or contract.yaml of the module, and release again\n" in done.output
+    assert (
+        "hint: correct the template or contract.yaml of the module, and release again\n"
+        in done.output
+    )
     assert snapshot(project) == before
 
 

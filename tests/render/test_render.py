@@ -186,7 +186,7 @@ def test_blocks_refuse_unwired(project: Path) -> None:
             "input 'size': exclusiveMinimum cannot be translated",
         ),
         ("[a-z]+\\.", "(?!a)[a-z]+\\.", "input 'label': Terraform supports neither look-around"),
-        ("type: integer", "type: decimal", "input 'size': no Terraform type for 'decimal'"),
+        ("type: integer", "type: decimal", 'inputs.size.type: "decimal" is not one of'),
         ("data/*.txt", "data/*.csv", "no file in 'function' matches 'data/*.csv'"),
         ("folder: function", "folder: nowhere", "no file in 'nowhere' matches '*.py'"),
         ("data/*.txt", "../policy.json", "no file in 'function' matches '../policy.json'"),

@@ -189,20 +189,23 @@ def _locked(path: Path, waiting: Callable[[float], object], patience: float) -> 
 def _try_lock(path: Path) -> int | None:
     """Open and lock the journal; returns None if another process has it.
 
-    A process that finishes deletes the journal, so the file that was locked may no longer be the
-    one at ``path``. The lock is then worthless.
+    A process that finishes deletes the journal, so the locked file may no longer be the one at
+    ``path``. The lock is then worthless, and the file that is there now is tried.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    with contextlib.ExitStack() as stack:
-        stack.callback(os.close, handle)
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise TreeError(f"{path} must be a file", "move it away")
-        with contextlib.suppress(BlockingIOError, FileNotFoundError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(path.lstat(), os.fstat(handle)):
-                stack.pop_all()
-                return handle
-    return None
+    while True:
+        with contextlib.ExitStack() as stack:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            stack.callback(os.close, handle)
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise TreeError(f"{path} must be a file", "move it away")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(path.lstat(), os.fstat(handle)):
+                    stack.pop_all()
+                    return handle
 
 
 def _digest(content: bytes | None) -> str | None:
