@@ -54,7 +54,7 @@ def measure() -> Iterator[Ratio]:
             command([FINBASE, "check", "production", "--no-cache"], ROOT),
             "terraform init, plan, show -json",
             bare_terraform(Path(scratch)),
-            budget=1.35,
+            budget=0.75,
             runs=7,
         )
 

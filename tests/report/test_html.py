@@ -175,7 +175,7 @@ def test_report_verdict(production: Sources, whole: str) -> None:
     )
     fine = Page(render(Subject(verdict("production"), picture(), production))).text
     assert "All 19 controls of the catalogue pass in production." in fine
-    assert "PRESENT" not in fine
+    assert "FAIL" not in fine
 
 
 def test_report_all_controls(whole: str) -> None:
@@ -434,7 +434,7 @@ def test_html_does_not_change_the_verdict(
         assert piped.stderr == plain.stdout
         for text in (report.read_text(encoding="utf-8"), piped.stdout):
             assert "2023-11-14" in text
-            assert ("PRESENT" in text) == bool(expected)
+            assert (">FAIL<" in text) == bool(expected)
             assert len(Page(text).all("svg")) == 3
         kms = made["configuration"]["root_module"]["module_calls"]["kms"]["module"]
         for each in kms["resources"]:

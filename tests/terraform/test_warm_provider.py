@@ -11,15 +11,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from finbase.errors import TerraformError
 from finbase.system.processes import Processes
+from finbase.terraform import workspace as workspaces
 from finbase.terraform.offline import count_aws_configurations
-from finbase.terraform.program import find_terraform
+from finbase.terraform.program import Terraform, find_terraform
 from finbase.terraform.warm_provider import WarmProvider, WarmProviders
 from finbase.terraform.workspace import Workspace
 from tests.system.test_processes import is_alive, wait_until
@@ -315,3 +318,32 @@ def test_plan_with_several_configurations_starts_no_provider(tmp_path: Path) -> 
         workspace.plan(folder, project=tmp_path)
         assert guards(workspace) == []
     shutil.rmtree(scratch)
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_plan_starts_its_own_provider_if_terraform_cannot_connect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connected: bool
+) -> None:
+    reason = "Error: No such attribute" if connected else "Error: Failed to load\n plugin schemas"
+    reattached: list[str] = []
+
+    def plan(*arguments: Any) -> bytes:
+        reattach: str = arguments[-1]
+        reattached.append(reattach)
+        if reattach:
+            raise TerraformError(reason)
+        return b"{}"
+
+    running = SimpleNamespace(is_running=lambda: True, answers={}, log=str)
+    providers = SimpleNamespace(lease=lambda: nullcontext((running, "{}")))
+    installed = SimpleNamespace(providers=providers, config=tmp_path)
+    monkeypatch.setattr(Workspace, "_plan", plan)
+    monkeypatch.setattr(workspaces, "shortened", lambda *_: nullcontext("short"))
+    tree = SimpleNamespace(root=tmp_path, name="stack")
+    workspace = Workspace(Terraform(Path("terraform"), "Terraform", (1, 11, 4), "x"), tmp_path)
+    if connected:
+        with pytest.raises(TerraformError):
+            workspace._plan_warm(tree, installed)  # type: ignore[arg-type]
+    else:
+        assert workspace._plan_warm(tree, installed) == b"{}"  # type: ignore[arg-type]
+    assert reattached == (["short"] if connected else ["short", ""])

@@ -43,6 +43,7 @@ _PLAN_FILE = "finbase.tfplan"
 _NOWHERE = "http://127.0.0.1:9"
 _OFFLINE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
 _ASKED_AWS = re.compile(r"proxyconnect|127\.0\.0\.1:9\b|no EC2 IMDS role found")
+_NOT_CONNECTED = re.compile(r"Failed to load plugin schemas|plugin\.\(\*GRPCProvider\)")
 _NO_AWS = (
     "a plan is made without AWS: replace data sources that ask AWS (caller identity, "
     "availability zones, …) by inputs"
@@ -153,7 +154,11 @@ class Workspace:
                     with shortened(reattach, types, provider.answers) as short:
                         return self._plan(tree, installed.config, short)
                 except TerraformError as error:
-                    if provider.is_running() or self.processes.closed:
+                    if self.processes.closed:
+                        raise
+                    if provider.is_running():
+                        if _NOT_CONNECTED.search(" ".join(error.message.split())):
+                            break  # Terraform starts a provider itself: slower, but independent.
                         raise
                     failure, log = error, provider.log()
         else:
