@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias
+from typing import Any
 
 from finbase.contract.contract import Contract
+from finbase.project.files import Tree
 
 __all__ = [
     "Interface",
@@ -31,8 +32,6 @@ _REFERENCE = re.compile(r"(?<![\w.-])(?:local\.[\w-]+|(?!data\.)[a-z]\w*\.[\w-]+
 _SIMPLE = re.compile(r'[\w.]+|"[^"]*"')
 _PLAIN_IN_TEXT = re.compile(r'\$\{"((?:[^"\\$]|\$\{[^"{}]*\})*)"\}')
 _LONGEST = 100_000
-
-Tree: TypeAlias = Mapping[PurePosixPath, bytes]
 
 
 @dataclass(frozen=True, order=True)
