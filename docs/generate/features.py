@@ -18,7 +18,7 @@ __all__ = ["page"]
 _INTRODUCTION = """# Features and the failure catalogue
 
 `features/failures.yaml` lists the controls, each against one failure. The scenarios in
-`features/*.feature` check them in a plan. `features/mutations.yaml` lists changes that bring each
+`features/*.feature` check them in a plan. `features/mutations/*.yaml` list changes that bring each
 failure back, to prove that its scenarios detect it.
 [Why each control matters](../explanation/failures.md) explains the failures."""
 

@@ -92,7 +92,7 @@ def test_prove_exits_1_for_a_missed_mutation(project: Path) -> None:
     assert "1 of 1 mutations of 1 failures were caught" in good.output
     assert json.loads(report.read_text())["proved"]
 
-    mutations = project / "features" / "mutations.yaml"
+    mutations = project / "features" / "mutations" / "review.yaml"
     text = mutations.read_text()
     assert text.count("id: storage-type-old\n  failure: F04b") == 1
     mutations.write_text(

@@ -36,7 +36,7 @@ def prove(
 ) -> None:
     """Put each failure back, one at a time, and prove that its own scenarios detect it.
 
-    ID is a failure (F04a) or a mutation of features/mutations.yaml; default: all. The changes are
+    ID is a failure (F04a) or a mutation of features/mutations/; default: all. The changes are
     made in a copy of the rendered files. Exits with 1 if a mutation is not detected, or if it fails
     scenarios of an unrelated failure.
 
@@ -60,7 +60,7 @@ def prove(
     except KeyError as error:
         raise FinbaseError(
             f"no such failure or mutation: {', '.join(error.args)}",
-            "features/failures.yaml and features/mutations.yaml list them",
+            "features/failures.yaml and features/mutations/*.yaml list them",
         ) from None
     stream, colour = output_stream(json_file)
     with progress(len(mutations)) as watch:

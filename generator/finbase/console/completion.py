@@ -95,13 +95,13 @@ def codes(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str
 @_completer
 def failures(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[str, str]]:  # noqa: ARG001
     """Return the ids of failures with their titles, and of mutations with their failure."""
-    return [*_entries(root, "failures", "title"), *_entries(root, "mutations", "failure")]
+    return [*_entries(root, "failures", "title"), *_entries(root, "mutations/*", "failure")]
 
 
 def _entries(root: Path, name: str, key: str) -> list[tuple[str, str]]:
-    """Return the id and another field of each entry in ``features/NAME.yaml``, if it exists."""
-    file = root / "features" / f"{name}.yaml"
-    return [(entry["id"], entry[key]) for entry in (_read(file) if file.is_file() else ())]
+    """Return the id and another field of each entry in the files ``features/NAME.yaml``."""
+    files = sorted((root / "features").glob(f"{name}.yaml"))
+    return [(entry["id"], entry[key]) for file in files for entry in _read(file)]
 
 
 def _read(path: Path) -> Any:

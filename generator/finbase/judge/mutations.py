@@ -1,6 +1,6 @@
 """Mutations: edits that put a failure of the catalogue back into the rendered files.
 
-A feature that never failed proves nothing. Each entry of ``features/mutations.yaml`` changes the
+A feature that never failed proves nothing. Each entry of ``features/mutations/*.yaml`` changes the
 rendered HCL so that it has one failure. The plan of the changed files must fail the scenarios of
 that failure, and no others.
 """
@@ -17,30 +17,18 @@ import yaml
 
 from finbase.errors import ComplianceError
 from finbase.judge.catalogue import load_failures
+from finbase.judge.edits import Create, Edit, read_edit
 from finbase.judge.verdict import Verdict
 
-__all__ = ["Edit", "Files", "Mutation", "Outcome", "caught", "load_mutations", "mutate"]
+__all__ = ["Files", "Mutation", "Outcome", "caught", "load_mutations", "mutate"]
 
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 
-_FILE = "mutations.yaml"
-_FORM = "the comment at the top of features/mutations.yaml lists the fields of an entry"
+_FORM = "the comment at the top of features/mutations/review.yaml lists the fields of an entry"
+_OWN = ("id", "failure", "what", "why", "environment", "edits")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./(modules/[^"]+)"', re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Replace a text that occurs ``count`` times in the files that match a pattern.
-
-    ``file`` is a pattern of ``PurePath.match``, such as ``modules/database/*/main.tf``.
-    """
-
-    file: str
-    find: str
-    replace: str
-    count: int
 
 
 @dataclass(frozen=True)
@@ -88,54 +76,73 @@ class Outcome:
 
 
 def load_mutations(features: Path) -> tuple[Mutation, ...]:
-    """Return the mutations beside the feature files, in their order.
+    """Return the mutations of all files in ``features/mutations``, by name of the file.
 
     Raises ``ComplianceError`` if they are missing, invalid, or not of the failure catalogue.
     """
-    path = features / _FILE
     catalogue = {failure.id for failure in load_failures(features)}
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-        mutations = tuple(_mutation(entry) for entry in entries)
-    except FileNotFoundError as error:
-        hint = "restore it: git checkout HEAD -- features"
-        raise ComplianceError(f"{path} is missing", hint) from error
-    except KeyError as error:
-        raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
-    except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
-        raise ComplianceError(f"{path} is not a valid list of mutations: {error}", _FORM) from error
-    ids = [mutation.id for mutation in mutations]
-    for mutation in mutations:
-        if ids.count(mutation.id) > 1:
-            raise ComplianceError(f"{path}: {mutation.id} is listed twice", "change one of the ids")
-        if mutation.failure not in catalogue:
-            unknown = f"{mutation.failure} is not in the failure catalogue"
-            raise ComplianceError(
-                f"{path}: {mutation.id}: {unknown}", "add it to failures.yaml, or correct the id"
-            )
-    return mutations
+    folder = features / "mutations"
+    file_of: dict[str, Path] = {}
+    mutations: list[Mutation] = []
+    for path in sorted(folder.glob("*.yaml")):
+        for mutation in _read(path):
+            other = file_of.setdefault(mutation.id, path)
+            if other != path or any(mutation.id == m.id for m in mutations):
+                twice = f"{mutation.id} is listed twice" + (f", see {other}" * (other != path))
+                raise ComplianceError(f"{path}: {twice}", "change one of the ids")
+            if mutation.failure not in catalogue:
+                unknown = f"{mutation.failure} is not in the failure catalogue"
+                raise ComplianceError(
+                    f"{path}: {mutation.id}: {unknown}",
+                    "add it to failures.yaml, or correct the id",
+                )
+            mutations.append(mutation)
+    if not mutations:
+        raise ComplianceError(
+            f"{folder} contains no mutations", "restore it: git checkout HEAD -- features"
+        )
+    return tuple(mutations)
 
 
 def mutate(files: Files, mutation: Mutation) -> dict[PurePosixPath, bytes]:
     """Return all files, with the mutation applied to the stack of its environment.
 
-    Raises ``ComplianceError`` if a text does not occur as often as it must: then the templates
-    have changed, and the mutation would prove nothing.
+    Raises ``ComplianceError`` if a text or a block does not occur as often as it must: then the
+    templates have changed, and the mutation would prove nothing.
     """
     changed = dict(files)
     for edit in mutation.edits:
-        paths = [path for path in _stack(files, mutation) if path.match(edit.file)]
-        count = sum(changed[path].decode().count(edit.find) for path in paths)
+        if isinstance(edit.change, Create):
+            changed |= _created(changed, mutation, edit, edit.change.text)
+            continue
+        paths = [path for path in _stack(changed, mutation) if path.match(edit.file)]
+        count = 0
+        for path in paths:
+            text, places = edit.change.apply(changed[path].decode())
+            changed[path] = text.encode()
+            count += places
         if count != edit.count:
             where = ", ".join(map(str, paths)) or f"no file of {mutation.environment}"
-            raise ComplianceError(
-                f"{_FILE}: {mutation.id}: the text to replace occurs {count} times in {where} "
-                f"({edit.file}), not {edit.count}",
-                "update the mutation to the current templates",
+            raise _outdated(
+                mutation,
+                f"{edit.change} occurs {count} times in {where} ({edit.file}), not {edit.count}",
             )
-        for path in paths:
-            changed[path] = changed[path].decode().replace(edit.find, edit.replace).encode()
     return changed
+
+
+def _created(files: Files, mutation: Mutation, edit: Edit, text: str) -> Files:
+    folder, _, name = edit.file.rpartition("/")
+    created = {path / name for path in _folders(files, mutation) if path.match(folder)}
+    if not created or not created.isdisjoint(files):
+        raise _outdated(mutation, f"{edit.file} names no folder, or a file that exists already")
+    return dict.fromkeys(created, f"{text}\n".encode())
+
+
+def _outdated(mutation: Mutation, problem: str) -> ComplianceError:
+    return ComplianceError(
+        f"features/mutations: {mutation.id}: {problem}",
+        "update the mutation to the current templates",
+    )
 
 
 def caught(
@@ -150,31 +157,41 @@ def caught(
 
 
 def _stack(files: Files, mutation: Mutation) -> list[PurePosixPath]:
-    """Return the files of the environment and of the module versions that it uses."""
+    """Return the HCL files of the environment and of the module versions that it uses."""
+    folders = _folders(files, mutation)
+    return sorted(path for path in files if path.suffix == ".tf" and path.parent in folders)
+
+
+def _folders(files: Files, mutation: Mutation) -> set[PurePosixPath]:
     stack = PurePosixPath("environments", mutation.environment)
     main = files.get(stack / "main.tf")
     if main is None:
         unknown = f"environment {mutation.environment} is not rendered"
         hint = f"render it: finbase render {mutation.environment}"
-        raise ComplianceError(f"{_FILE}: {mutation.id}: {unknown}", hint)
-    folders = {stack, *map(PurePosixPath, _SOURCE.findall(main.decode()))}
-    return sorted(path for path in files if path.suffix == ".tf" and path.parent in folders)
+        raise ComplianceError(f"features/mutations: {mutation.id}: {unknown}", hint)
+    return {stack, *map(PurePosixPath, _SOURCE.findall(main.decode()))}
+
+
+def _read(path: Path) -> list[Mutation]:
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return [_mutation(entry) for entry in entries]
+    except KeyError as error:
+        raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
+    except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        raise ComplianceError(f"{path} is not a valid list of mutations: {error}", _FORM) from error
 
 
 def _mutation(entry: dict[str, Any]) -> Mutation:
     if not _ID.fullmatch(entry["id"]):
         raise ValueError(f"{entry['id']!r} is not a valid id: use a-z and 0-9, joined by hyphens")
+    first = {name: value for name, value in entry.items() if name not in _OWN}
+    further = entry.get("edits", ())
     return Mutation(
         id=entry["id"],
         failure=entry["failure"],
         what=entry["what"],
         why=entry["why"],
-        edits=tuple(map(_edit, (entry, *entry.get("further", ())))),
+        edits=tuple(map(read_edit, [first, *further] if first or not further else further)),
         environment=entry.get("environment", "production"),
     )
-
-
-def _edit(entry: dict[str, Any]) -> Edit:
-    if not entry["find"] or entry["find"] == entry["replace"]:
-        raise ValueError(f"an edit of {entry['file']} changes nothing")
-    return Edit(entry["file"], entry["find"], entry["replace"], entry.get("count", 1))

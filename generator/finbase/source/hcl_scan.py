@@ -29,7 +29,8 @@ _PLAIN_STRING = re.compile(r'"((?:[^"\\$%\n]|[$%](?!\{))*)"')
 class Block:
     """A block, or a whole file, which has neither type nor labels.
 
-    ``attributes`` has the text of each expression.
+    ``attributes`` has the text of each expression, ``spans`` where each attribute starts and ends.
+    ``start`` and ``end`` are the offsets of the whole block, ``body`` that of the text in braces.
     """
 
     type: str = ""
@@ -37,6 +38,10 @@ class Block:
     attributes: dict[str, str] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     text: str = ""
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    start: int = 0
+    body: int = 0
+    end: int = 0
 
     def walk(self, type_: str) -> Iterator[Block]:
         """Yield the blocks of a type, at any depth."""
@@ -60,34 +65,33 @@ def scan(text: str) -> Block:
     >>> [(block.type, block.labels, block.attributes) for block in file.blocks]
     [('module', ('a',), {'source': '"./a"'})]
     """
-    file = Block(text=text)
-    open_blocks, header = [(file, 0)], list[_Token]()
+    file = Block(text=text, end=len(text))
+    open_blocks, header = [file], list[_Token]()
     tokens = _tokens(text, 0)
     for token in tokens:
-        block, start = open_blocks[-1]
+        block = open_blocks[-1]
         if token.text == "}":
-            if len(open_blocks) > 1:
-                block.text = text[start : token.start]
-                open_blocks.pop()
+            _close(open_blocks, text, token.start, token.end)
             header = []
         elif token.text == "{" and header:
             labels = tuple(string_value(part.text) or part.text for part in header[1:])
-            block.blocks.append(inner := Block(header[0].text, labels))
-            open_blocks.append((inner, token.end))
+            inner = Block(header[0].text, labels, start=header[0].start, body=token.end)
+            block.blocks.append(inner)
+            open_blocks.append(inner)
             header = []
         elif token.text == "=" and len(header) == 1:
-            end, closes = _expression_end(tokens, token.end)
+            end, block_end = _expression_end(tokens, token.end)
             block.attributes[header[0].text] = text[token.end : end].strip()
+            block.spans[header[0].text] = (header[0].start, end)
             header = []
-            if closes and len(open_blocks) > 1:
-                block.text = text[start:end]
-                open_blocks.pop()
+            if block_end is not None:
+                _close(open_blocks, text, end, block_end)
         elif token.kind == "word" or (token.kind == "string" and header):
             header.append(token)
         else:
             header = []
-    for block, start in open_blocks[1:]:
-        block.text = text[start:]
+    while len(open_blocks) > 1:
+        _close(open_blocks, text, len(text), len(text))
     return file
 
 
@@ -101,17 +105,24 @@ def string_value(expression: str) -> str | None:
     return match[1] if match else None
 
 
-def _expression_end(tokens: Iterator[_Token], start: int) -> tuple[int, bool]:
-    """Return where an expression ends, and whether its block's closing brace ends it."""
+def _close(open_blocks: list[Block], text: str, body_end: int, end: int) -> None:
+    """Close the innermost block; the file itself stays open."""
+    if len(open_blocks) > 1:
+        block = open_blocks.pop()
+        block.text, block.end = text[block.body : body_end], end
+
+
+def _expression_end(tokens: Iterator[_Token], start: int) -> tuple[int, int | None]:
+    """Return where an expression ends, and where its block ends if the block's brace ends it."""
     depth, end = 0, start
     for token in tokens:
         if depth == 0 and (token.kind == "newline" or token.text == "}"):
-            return end, token.text == "}"
+            return end, token.end if token.text == "}" else None
         if token.kind == "mark":
             depth += (token.text in "([{") - (token.text in ")]}")
         if token.kind != "newline":
             end = token.end
-    return end, False
+    return end, None
 
 
 def _tokens(text: str, start: int) -> Iterator[_Token]:
