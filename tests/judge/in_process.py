@@ -33,4 +33,4 @@ def _ids(place: str) -> list[str]:
     name, _, line = place.rpartition(":")
     lines = (ROOT / name).read_text().splitlines()[: int(line)]
     tags = next(each for each in reversed(lines) if each.strip().startswith("@"))
-    return re.findall(r"@(F\d\d[a-z]?)", tags)
+    return re.findall(r"@([BDF]\d\d[a-z]?)", tags)

@@ -39,7 +39,7 @@ class Outline:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(tag for tag in self.tags if re.fullmatch(r"F\d\d[a-z]?", tag))
+        return tuple(tag for tag in self.tags if re.fullmatch(r"[BDF]\d\d[a-z]?", tag))
 
     @property
     def pci(self) -> set[str]:

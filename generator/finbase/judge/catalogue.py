@@ -10,9 +10,10 @@ import yaml
 
 from finbase.errors import ComplianceError
 
-__all__ = ["Failure", "Severity", "load_failures"]
+__all__ = ["Failure", "Section", "Severity", "load_failures"]
 
 Severity = Literal["high", "medium", "low"]
+Section = Literal["review", "design", "baseline"]
 
 _FORM = "the comment at the top of features/failures.yaml lists the fields of an entry"
 
@@ -23,7 +24,8 @@ class Failure:
 
     ``title`` says what a stack without the failure has, ``requirement`` what a plan must show.
     ``pci`` holds bare numbers such as ``8.3.2``. ``overlaps`` names the failures that inherently
-    occur together with this one.
+    occur together with this one. ``section`` says where the control comes from: the review of the
+    hand-written stack, the design profile, or the baseline.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Failure:
     requirement: str
     pci: tuple[str, ...]
     overlaps: tuple[str, ...]
+    section: Section = "review"
 
 
 def load_failures(features: Path) -> tuple[Failure, ...]:
@@ -67,6 +70,8 @@ def load_failures(features: Path) -> tuple[Failure, ...]:
 def _failure(entry: dict[str, Any]) -> Failure:
     if entry["severity"] not in get_args(Severity):
         raise ValueError(f"severity {entry['severity']!r} is not high, medium or low")
+    if entry.get("section", "review") not in get_args(Section):
+        raise ValueError(f"section {entry['section']!r} is not review, design or baseline")
     return Failure(
         id=str(entry["id"]),
         severity=entry["severity"],
@@ -74,4 +79,5 @@ def _failure(entry: dict[str, Any]) -> Failure:
         requirement=str(entry["requirement"]),
         pci=tuple(str(number) for number in entry["pci"]),
         overlaps=tuple(str(other) for other in entry.get("overlaps", ())),
+        section=entry.get("section", "review"),
     )

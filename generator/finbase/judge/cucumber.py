@@ -22,7 +22,7 @@ __all__ = ["example_row", "read_cucumber"]
 
 _ROW = re.compile(r" - row \d+$")
 _CELL = re.compile(r"(?<!\\)\|")
-_ID = re.compile(r"F\d{2}[a-z]?")
+_ID = re.compile(r"[BDF]\d{2}[a-z]?")
 _PCI = re.compile(r"pci-(\d+(?:\.\d+)+)")
 _FORBIDS = re.compile(r"\b(the scenario (should|must) fail|it fails|it (should|must) fail)$", re.I)
 _LENIENT = frozenset(
