@@ -37,6 +37,7 @@ KNOWN = {"values": {"replicate_source_db": "arn:aws:rds:eu-west-1:111111111111:d
         ({}, {}, {"replicate_source_db": True}, "replica"),
         ({}, KNOWN, {}, "replica"),
         ({}, {"values": {"replicate_source_db": None}}, {}, "primary"),
+        ({}, {"values": {"replicate_source_db": ""}}, {}, "primary"),
         ({}, {}, {}, "primary"),
     ],
 )
@@ -173,6 +174,21 @@ def test_allowed_reads_merged_documents() -> None:
         Statement(("kms:Decrypt",), ("aws_kms_key.x",), ()),
         Statement(("NotAction",), ("*",), ()),
     ]
+
+
+def test_named_follows_documents_that_were_read() -> None:
+    stack, _ = made({"own": [KEY]})
+    plan = json.loads(json.dumps(stack._plan))
+    planned = plan["planned_values"]["root_module"]
+    read = [r for r in planned["resources"] if r["mode"] == "data"]
+    gone = {**read[0], "address": document("gone"), "name": "gone"}
+    plan["planned_values"] = {
+        "root_module": {"resources": [r for r in planned["resources"] if r["mode"] == "managed"]}
+    }
+    plan["prior_state"] = {"values": {"root_module": {"resources": [*read, gone]}}}
+    stack = Stack(plan)
+    assert list(named(stack, at(stack, "aws_iam_policy.x"), "policy")) == ["aws_kms_key.x"]
+    assert not any(resource.name == "gone" for resource in stack.resources)
 
 
 def test_allowed_returns_none_for_unknown_policy() -> None:

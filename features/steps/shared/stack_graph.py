@@ -53,14 +53,17 @@ class Resource(NamedTuple):
     configuration: Mapping[str, Any]
 
     def planned(self, path: str) -> Any:
-        """Return the planned value at ``a.0.b``: None if unset, ``UNKNOWN`` before apply."""
+        """Return the planned value at ``a.0.b``: None if unset, ``UNKNOWN`` before apply.
+
+        An empty text is unset: so the provider reads arguments back that AWS has no value for.
+        """
         value: Any = self.values
         unknown: Any = self.unknown
         for part in path.split("."):
             value, unknown = _item(value, part), _item(unknown, part)
             if unknown is True:
                 return UNKNOWN
-        return value
+        return None if value == "" else value
 
     def expression(self, path: str) -> Mapping[str, Any] | None:
         """Return the expression that the configuration has for ``a.0.b``, or None."""
@@ -133,7 +136,8 @@ class Stack:
             for change in plan.get("resource_changes", ())
             if "deposed" not in change
         }
-        self.resources = tuple(self._planned(plan["planned_values"]["root_module"], changes))
+        planned = tuple(self._planned(plan["planned_values"]["root_module"], changes))
+        self.resources = planned + tuple(self._read(planned))
 
     def all(self, type: str, name: str | None = None) -> tuple[Resource, ...]:  # noqa: A002
         """Return the planned instances of a type in all modules, optionally of one name."""
@@ -202,6 +206,15 @@ class Stack:
             )
         for child in module.get("child_modules", ()):
             yield from self._planned(child, changes)
+
+    def _read(self, planned: Iterable[Resource]) -> Iterator[Resource]:
+        """Yield the data sources that this run has read; they are not planned any more."""
+        addresses = {resource.address for resource in planned}
+        prior = self._plan.get("prior_state", {}).get("values", {}).get("root_module", {})
+        for resource in self._planned(prior, {}):
+            is_new = resource.address not in addresses
+            if is_new and resource.mode == "data" and resource.configuration:
+                yield resource
 
     def _configuration(self, path: ModulePath) -> Mapping[str, Any]:
         module: Mapping[str, Any] = self._root
