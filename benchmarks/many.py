@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-__all__ = ["add_environments", "new_project"]
-
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Cost", "measured", "without_bytecode_setting"]
-
 _EVERY = 0.01
 """Seconds from one look at the memory to the next."""
 

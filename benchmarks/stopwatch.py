@@ -12,8 +12,6 @@ from pathlib import Path
 
 from benchmarks.meter import without_bytecode_setting
 
-__all__ = ["Ratio", "command", "compare"]
-
 
 @dataclass(frozen=True)
 class Ratio:

@@ -13,8 +13,6 @@ from benchmarks.judges.tools import Finding, Judgement, Judges
 from finbase.judge.prove import rendered_files
 from finbase.terraform.workspace import Workspace
 
-__all__ = ["MOST", "Hearing", "Verdict", "judge_plans", "judge_sources"]
-
 MOST = 6
 """The number of findings that comments in all templates together may suppress."""
 

@@ -26,8 +26,6 @@ from finbase.system.progress import unwatched
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 
-__all__ = ["look"]
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "docs" / "evidence" / "judges.md", ROOT / "README.md")
 

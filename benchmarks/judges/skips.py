@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["Skip", "skips", "skips_of_templates", "uncounted", "without_skips"]
-
 _MARK = re.compile(
     r"(?:checkov|bridgecrew|cortex):skip= *(?P<checkov>[\w-]+(?:,[\w-]+)*)?"
     r"|(?:trivy|tfsec):(?:\S+:)?ignore:(?P<trivy>[^\s:]*)\S*"

@@ -17,8 +17,6 @@ from finbase.contract.registry import Registry
 from finbase.project.tree import lay_out
 from finbase.terraform.workspace import Workspace
 
-__all__ = ["Files", "keys_made", "newest_modules", "place", "plan_with_keys", "stacks"]
-
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 

@@ -11,23 +11,6 @@ from benchmarks.judges.tools import Finding
 from finbase.errors import FinbaseError
 from finbase.judge.mutations import Mutation
 
-__all__ = [
-    "COUNTS",
-    "FIRST",
-    "FURTHER",
-    "SHORT",
-    "WAYS",
-    "Seen",
-    "by_id",
-    "cells",
-    "counts",
-    "filled",
-    "first_of_each",
-    "row",
-    "rule",
-    "tables",
-]
-
 WAYS = ("checkov, sources", "checkov, plan", "Trivy, sources", "Trivy, plan")
 """Each judge with each kind of input."""
 

@@ -18,8 +18,6 @@ from typing import Any
 
 from finbase.errors import FinbaseError
 
-__all__ = ["HOME", "Finding", "Judgement", "Judges"]
-
 HOME = Path(__file__).resolve().parents[2] / "build" / "judge"
 """The virtual environment that `make judge` creates for them."""
 

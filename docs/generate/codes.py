@@ -7,8 +7,6 @@ from docs.generate.markdown import slug
 from finbase.environment.rules.index import RULES, TITLES
 from finbase.report.markdown import code, table
 
-__all__ = ["page"]
-
 _INTRODUCTION = """# Codes
 
 Messages end with a code in brackets:

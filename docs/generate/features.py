@@ -13,8 +13,6 @@ from finbase.judge.features import Feature, read_feature
 from finbase.judge.mutations import load_mutations
 from finbase.report.markdown import code, table
 
-__all__ = ["page"]
-
 _INTRODUCTION = """# Features and the failure catalogue
 
 `features/failures.yaml` lists the controls, each against one failure. The scenarios in

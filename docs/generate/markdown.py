@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["block", "escaped", "page", "slug"]
-
 
 def page(*parts: str) -> str:
     """Join parts with an empty line between, and one newline at the end."""

@@ -10,8 +10,6 @@ from docs.generate.markdown import page as joined
 from finbase.contract.registry import Registry
 from finbase.report.markdown import code, table
 
-__all__ = ["pages"]
-
 _SECTIONS = ("Inputs", "Wiring", "Rules across inputs", "Outputs")
 _PRESENCE = {
     "one": "every environment has one",

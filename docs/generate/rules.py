@@ -11,8 +11,6 @@ from finbase.render.validation import describe_constraint
 from finbase.report.examples import scalar
 from finbase.report.markdown import code, table
 
-__all__ = ["page"]
-
 
 def page(registry: Registry) -> str:
     """Return all rules, bounds, notes and reasons to refuse a file, as Markdown."""

@@ -21,8 +21,6 @@ from click.shell_completion import CompletionItem
 
 from finbase.console.speech import ERROR, add_verbosity_options, echo, redirect_to_devnull
 
-__all__ = ["main"]
-
 _USAGE_OR_INPUT = 2
 _INTERRUPTED = 130
 _READER_GONE = 141

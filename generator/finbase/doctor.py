@@ -19,8 +19,6 @@ from finbase.system import packages
 if TYPE_CHECKING:
     from finbase.terraform.program import Terraform
 
-__all__ = ["Finding", "State", "examine"]
-
 State: TypeAlias = Literal["fine", "missing", "wrong"]
 """``missing``: only some commands need it; ``wrong``: must be fixed."""
 

@@ -14,15 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = [
-    "ComplianceError",
-    "Diagnostic",
-    "FinbaseError",
-    "InputError",
-    "TerraformError",
-    "TreeError",
-]
-
 
 @dataclass(frozen=True, order=True)
 class Diagnostic:

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["ROOT", "Judge", "StepCrashError"]
-
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = ROOT / "features"
 _STOCK = {

@@ -24,8 +24,6 @@ from hypothesis import strategies as st
 from finbase.render.hcl import attributes
 from finbase.terraform.program import find_terraform, isolated_environ
 
-__all__ = ["BATCH", "canonical", "drawn", "main", "read_back"]
-
 BATCH = 500
 _PARTS = [
     *("$", "%", "{", "}", "~", "\\", '"', "'", "`", "a", "\n", "\r", "\t", " ", "#", "//", "/*"),

@@ -23,8 +23,6 @@ from finbase.errors import ComplianceError
 from finbase.judge import compliance
 from finbase.plan.document import demand_whole, read_plan
 
-__all__ = ["Campaign", "WrongError", "main"]
-
 SAMPLE = 1000  # of so many, the real terraform-compliance judges one as well
 
 

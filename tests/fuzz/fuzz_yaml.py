@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from finbase.contract.registry import Registry
 
-__all__ = ["SECONDS", "WrongError", "changed", "examine", "main"]
-
 SECONDS = 2.0  # of processor time, with the tracing of atheris
 MIB = 300
 _WORDS = (

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-__all__ = ["BYTES", "WAYS", "Place", "mutilated", "places", "spoil"]
-
 Place: TypeAlias = tuple[str | int, ...]
 
 _GONE = object()

@@ -16,8 +16,6 @@ from finbase.project.tree import lay_out
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 
-__all__ = ["GOOD", "make_plans"]
-
 GOOD = ("development", "production")
 _EACH = 3  # of the ways to put one failure back
 

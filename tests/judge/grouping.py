@@ -22,8 +22,6 @@ from typing import TypeAlias
 from finbase.errors import ComplianceError
 from finbase.judge.mutations import Files, Mutation, mutate
 
-__all__ = ["Group", "decode", "explained", "group_mutations", "mutate_all"]
-
 Group: TypeAlias = tuple[Mutation, ...]
 Overlaps: TypeAlias = Mapping[str, Collection[str]]
 Block: TypeAlias = tuple[PurePosixPath, str]

@@ -10,8 +10,6 @@ from fast_judge import Judge
 
 from tests.support.commands import ROOT
 
-__all__ = ["failed_ids", "failed_places", "ids_of"]
-
 
 def failed_places(plan: Mapping[str, Any]) -> set[str]:
     """Return the scenarios that the plan fails, such as ``features/x.feature:12``."""

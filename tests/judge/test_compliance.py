@@ -20,9 +20,9 @@ from finbase.errors import ComplianceError
 from finbase.judge import compliance
 from finbase.judge import runner as compliance_runner
 from finbase.judge.catalogue import Failure, load_failures
-from finbase.judge.compliance import Verdict, run
+from finbase.judge.compliance import run
 from finbase.judge.cucumber import example_row, read_cucumber
-from finbase.judge.verdict import Scenario
+from finbase.judge.verdict import Scenario, Verdict
 from finbase.system.processes import Finished, Processes
 from tests.support.commands import ROOT
 

@@ -23,8 +23,6 @@ from typing import Any
 
 import pytest
 
-__all__ = ["Page", "browser"]
-
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _OWN = Path(sys.prefix) / "node" / "browser"
 _FLAGS = (

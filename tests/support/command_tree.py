@@ -9,8 +9,6 @@ import click
 
 from finbase.cli import main
 
-__all__ = ["examples", "walk"]
-
 
 def walk(context: click.Context | None = None) -> Iterator[click.Context]:
     """Yield the context of each visible command from ``context`` (default: finbase) down."""

@@ -21,8 +21,6 @@ from typing import Final
 
 from tests.support.commands import ROOT, search_path
 
-__all__ = ["Block", "Scratch", "Step", "blocks", "pattern", "steps"]
-
 _FENCE: Final = re.compile(r"^(`{3,})(.*)$")
 _PROJECT: Final = ("templates", "environments", "modules", "features", "requirements", "tests/node")
 _PAGE_WIDTH: Final = "100"

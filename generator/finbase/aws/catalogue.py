@@ -20,8 +20,6 @@ from finbase.source.document import Document, parse
 from finbase.source.scalars import printable
 from finbase.source.syntax import MOST_BYTES, failure
 
-__all__ = ["FILE", "SUBJECTS", "AwsCatalogue"]
-
 FILE: Final = "known.yaml"
 """The file of a project that adds to the catalogue."""
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Replacement", "replacements"]
-
 
 @dataclass(frozen=True)
 class Replacement:

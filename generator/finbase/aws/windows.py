@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DAY", "LEAST", "Window", "business", "daily", "overlap", "weekly"]
-
 DAY: Final = 24 * 60
 WEEK: Final = 7 * DAY
 LEAST: Final = 30

@@ -17,8 +17,6 @@ from typing import Literal, TypeAlias
 from finbase.project import checksums
 from finbase.terraform.offline import local_sources
 
-__all__ = ["Affected", "Change", "Files", "affected", "is_read"]
-
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 

@@ -9,8 +9,6 @@ from finbase.errors import FinbaseError
 from finbase.judge.verdict import Verdict
 from finbase.source.scalars import listed
 
-__all__ = ["Part", "merge"]
-
 
 @dataclass(frozen=True)
 class Part:

@@ -14,8 +14,6 @@ from pathlib import Path
 from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
 
-__all__ = ["JUDGED_BY", "Shard", "cost", "read_shards", "shards"]
-
 _RESOURCE = re.compile(rb'^resource "', re.MULTILINE)
 _FIXED = 100
 """Fixed cost of an environment in resource blocks: the start of Terraform and its provider."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from finbase.environment.model import Environment
     from finbase.judge.verdict import Verdict
 
-__all__ = ["Evidence", "read_features", "read_sources"]
-
 
 @dataclass(frozen=True)
 class Evidence:

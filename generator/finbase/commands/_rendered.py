@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     from finbase.release.standing import Standing
 
 
-__all__ = [
-    "PENDING",
-    "hold_journal",
-    "load_rendered",
-    "note_difference",
-    "print_breaches",
-    "rendered_stack",
-]
-
-
 PENDING = (
     "note: a render is running in this project, or one was interrupted; "
     "the next `finbase render` undoes an interrupted one"

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from finbase.judge.verdict import Verdict
 
-__all__ = ["VerdictFiles", "verdict_file_options"]
-
 
 @dataclass(frozen=True)
 class VerdictFiles:

@@ -11,8 +11,6 @@ from finbase.commands._rendered import load_rendered, note_difference
 from finbase.console.options import json_option
 from finbase.console.speech import echo, output_stream
 
-__all__ = ["affected"]
-
 
 @click.command()
 @click.option(

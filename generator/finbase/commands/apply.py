@@ -16,8 +16,6 @@ from finbase.console import completion
 from finbase.console.options import FOUND, accept_data_loss_option
 from finbase.console.speech import echo, error, note, progress, say, terminal_width
 
-__all__ = ["apply"]
-
 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)

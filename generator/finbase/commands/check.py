@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from finbase.judge.check import Judge, StackJudge
     from finbase.judge.verdict import Verdict
 
-__all__ = ["check"]
-
 
 @click.command()
 @click.argument(

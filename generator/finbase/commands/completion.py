@@ -8,8 +8,6 @@ import click
 from click import shell_completion
 from click.shell_completion import BashComplete, CompletionItem
 
-__all__ = ["completion"]
-
 _BASH = """\
 _finbase_completion() {
     local IFS=$'\\n' type value

@@ -12,8 +12,6 @@ from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import echo, output_stream
 
-__all__ = ["diff"]
-
 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)

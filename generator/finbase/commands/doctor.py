@@ -11,8 +11,6 @@ import click
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import FAIL, PASS, WARN, Looks, echo, is_quiet, output_stream
 
-__all__ = ["doctor"]
-
 _STATES: Looks = {r"^ok\b": PASS, r"^missing\b": WARN, r"^WRONG\b": FAIL}
 
 

@@ -13,8 +13,6 @@ from finbase.console.speech import terminal_width
 if TYPE_CHECKING:
     from finbase.report.explain import Catalogue
 
-__all__ = ["explain", "load_catalogue"]
-
 
 @click.command()
 @click.argument("code", metavar="CODE|INPUT", shell_complete=completion.codes)

@@ -15,8 +15,6 @@ from finbase.console.speech import progress
 if TYPE_CHECKING:
     from finbase.report.drawing.draw import Subject
 
-__all__ = ["graph"]
-
 
 @click.command()
 @click.argument("environment", metavar="[ENV]", default="", shell_complete=completion.environments)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from finbase.environment.model import Environment
 
-__all__ = ["matrix"]
-
 
 @click.command()
 @click.option(

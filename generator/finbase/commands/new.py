@@ -9,8 +9,6 @@ import click
 from finbase.console import completion
 from finbase.console.speech import say
 
-__all__ = ["new"]
-
 
 @click.group()
 def new() -> None:

@@ -12,8 +12,6 @@ from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import PASS, WARN, echo, output_stream, say
 
-__all__ = ["outdated"]
-
 _NEWEST = {r"\d+\.\d+\.\d+(?=  +environments/\S+$)": WARN}
 
 

@@ -14,8 +14,6 @@ from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import echo, note, output_stream, progress
 
-__all__ = ["plan"]
-
 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)

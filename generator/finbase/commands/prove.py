@@ -12,8 +12,6 @@ from finbase.console import completion
 from finbase.console.options import FOUND, jobs_option, json_option
 from finbase.console.speech import echo, output_stream, progress, say
 
-__all__ = ["prove"]
-
 
 @click.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=completion.failures)

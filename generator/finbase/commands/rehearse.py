@@ -13,8 +13,6 @@ from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import echo, output_stream, progress, say, terminal_width
 
-__all__ = ["rehearse"]
-
 _SHARE = click.IntRange(1, 99)
 
 

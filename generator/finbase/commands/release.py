@@ -14,8 +14,6 @@ from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import echo, error, note, output_stream, say
 
-__all__ = ["release"]
-
 
 @click.command()
 @click.argument("module", metavar="MODULE", shell_complete=completion.modules)

@@ -16,8 +16,6 @@ from finbase.console.speech import DIFF, PASS, echo, error, note, output_stream,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["render"]
-
 _PASSED = {r".+": PASS}
 
 

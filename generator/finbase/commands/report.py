@@ -12,8 +12,6 @@ from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console.options import FOUND
 from finbase.console.speech import echo, is_quiet, terminal_width
 
-__all__ = ["report"]
-
 
 @click.group()
 def report() -> None:

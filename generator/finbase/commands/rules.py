@@ -10,8 +10,6 @@ import click
 from finbase.console.options import json_option
 from finbase.console.speech import echo, output_stream, terminal_width
 
-__all__ = ["rules"]
-
 
 @click.command("rules")
 @json_option("the list")

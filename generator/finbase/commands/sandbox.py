@@ -11,8 +11,6 @@ import click
 from finbase.console import completion
 from finbase.console.speech import echo, note
 
-__all__ = ["sandbox"]
-
 
 @click.command()
 @click.argument("environment", metavar="[ENV]", default="", shell_complete=completion.environments)

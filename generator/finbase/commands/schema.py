@@ -7,8 +7,6 @@ from typing import BinaryIO
 
 import click
 
-__all__ = ["schema"]
-
 
 @click.command()
 @click.option(

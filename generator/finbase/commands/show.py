@@ -11,8 +11,6 @@ from finbase.console import completion
 from finbase.console.options import json_option
 from finbase.console.speech import echo, output_stream
 
-__all__ = ["show"]
-
 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)

@@ -13,8 +13,6 @@ from finbase.console import completion
 from finbase.console.options import FOUND, accept_data_loss_option, json_option
 from finbase.console.speech import FAIL, WARN, Looks, echo, error, output_stream, progress, say
 
-__all__ = ["upgrade"]
-
 _EFFECTS: Looks = {
     r"^DATA LOSS:": FAIL,
     r"^  -(?:/\+)? +\S.*": {"fg": "red"},

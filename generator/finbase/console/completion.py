@@ -13,8 +13,6 @@ from typing import Any, TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
-__all__ = ["codes", "environments", "failures", "modules", "pinned_modules", "releases"]
-
 _Names: TypeAlias = Callable[[Path, click.Context, str], Iterable[str | tuple[str, str]]]
 _Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TextIO
 
-__all__ = ["Line", "aside"]
-
 _CLEAR = "\r\x1b[K"
 _TICK = 0.2  # Seconds: a clock of seconds looks steady, and short work draws no line.
 _WIDTH = 80

@@ -12,18 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-__all__ = [
-    "FOUND",
-    "Command",
-    "OutputFile",
-    "accept_data_loss_option",
-    "cache_option",
-    "jobs_option",
-    "json_option",
-    "refuse_same",
-]
-
-
 Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
 
 

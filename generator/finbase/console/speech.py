@@ -22,28 +22,6 @@ from finbase.console import line
 if TYPE_CHECKING:
     from finbase.system.progress import Watch
 
-__all__ = [
-    "DIFF",
-    "ERROR",
-    "FAIL",
-    "PASS",
-    "WARN",
-    "Looks",
-    "add_verbosity_options",
-    "coloured",
-    "echo",
-    "error",
-    "is_quiet",
-    "is_verbose",
-    "note",
-    "output_stream",
-    "paint",
-    "progress",
-    "redirect_to_devnull",
-    "say",
-    "terminal_width",
-]
-
 Looks: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Regular expression → arguments of ``click.style`` for the text that it matches."""
 

@@ -21,18 +21,6 @@ from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
 from finbase.source.cache import load_yaml
 
-__all__ = [
-    "SCHEMA",
-    "Archive",
-    "Check",
-    "Contract",
-    "Input",
-    "InvalidContractError",
-    "Output",
-    "Wire",
-    "load_contract",
-]
-
 Schema = Mapping[str, Any]
 Multiplicity = Literal["one", "optional", "many"]
 

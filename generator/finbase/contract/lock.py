@@ -17,8 +17,6 @@ from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
 from finbase.project.files import ProjectFiles, wrap_os_errors
 
-__all__ = ["PATH", "Lock"]
-
 PATH = PurePosixPath("modules/releases.lock")
 
 _HEADER = """\

@@ -14,8 +14,6 @@ from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
 from finbase.source.cache import YamlCache
 
-__all__ = ["Registry"]
-
 
 class Registry:
     """The contracts of a project: those of the templates and those of the releases."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias
 
-__all__ = ["Range", "Version", "version_range"]
-
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _CONSTRAINT = re.compile(r"(>=|>|<=|<|=|!=|~>)?\s*v?(\d+(?:\.\d+){0,2})", re.ASCII)
 

@@ -14,8 +14,6 @@ from finbase.errors import Diagnostic
 from finbase.source.document import Document
 from finbase.source.scalars import closest, listed, printable
 
-__all__ = ["fitting", "in_order", "missing", "pinned"]
-
 _PSEUDO = ("environment", "instance")
 
 

@@ -15,8 +15,6 @@ from finbase.contract.contract import Input
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.source.document import Document, Where
 
-__all__ = ["Difference", "Kind", "Side", "compare"]
-
 Kind = Literal["set", "default", "unset", "unknown", "absent"]
 """The state of a value in an environment: ``set`` by the file; its ``default``; optional and
 ``unset``; ``unknown`` to the pinned version; or ``absent`` with its module or instance."""

@@ -29,8 +29,6 @@ from finbase.source.document import MOST_PROBLEMS, Document, Where, parse
 from finbase.source.scalars import closest, listed, printable
 from finbase.source.syntax import MOST_BYTES, failure
 
-__all__ = ["discover", "load", "load_environments", "read"]
-
 
 def discover(root: Path) -> tuple[Path, ...]:
     """Return the paths of all ``environments/*.yaml`` of a project, sorted."""

@@ -13,8 +13,6 @@ from finbase.contract.version import Version
 from finbase.errors import Diagnostic
 from finbase.source.document import Document, Where
 
-__all__ = ["Environment", "Instance", "ModuleUse"]
-
 
 @dataclass(frozen=True)
 class Instance:

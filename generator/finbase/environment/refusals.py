@@ -16,8 +16,6 @@ from finbase.errors import Diagnostic
 from finbase.source.document import Document, Where
 from finbase.source.scalars import as_yaml, closest, listed, printable
 
-__all__ = ["Refusal", "code_of", "explain", "named"]
-
 _CODES: Final[Mapping[str, str]] = {
     "type": codes.WRONG_TYPE,
     "enum": codes.NOT_ONE_OF,

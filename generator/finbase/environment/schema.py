@@ -16,8 +16,6 @@ from finbase.source.document import MOST_PROBLEMS, Document, Where
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
 
-__all__ = ["NAME", "TOP", "Part", "part_of"]
-
 NAME: Final = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 """The pattern of environment and project names, which have 2 to 31 characters."""
 

@@ -10,8 +10,6 @@ import yaml
 
 from finbase.errors import ComplianceError
 
-__all__ = ["Failure", "Section", "Severity", "load_failures"]
-
 Severity = Literal["high", "medium", "low"]
 Section = Literal["review", "design", "baseline"]
 

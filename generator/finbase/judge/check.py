@@ -16,8 +16,6 @@ from finbase.terraform.program import Terraform, find_terraform
 from finbase.terraform.provider import Installation, find_provider
 from finbase.terraform.workspace import Workspace
 
-__all__ = ["Judge", "Judged", "StackJudge", "check"]
-
 
 @dataclass(frozen=True)
 class Judged:

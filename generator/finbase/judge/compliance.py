@@ -22,13 +22,11 @@ from finbase.judge import runner as compliance_runner
 from finbase.judge.catalogue import load_failures
 from finbase.judge.cucumber import read_cucumber
 from finbase.judge.features import copy_features
-from finbase.judge.verdict import FailureRow, Scenario, Verdict
+from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
 from finbase.plan.parse import MOST_BYTES
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
 from finbase.system.progress import ignore
-
-__all__ = ["FailureRow", "Scenario", "Verdict", "read_on_one_line", "run"]
 
 _SECONDS = 600.0
 _UNJUDGED = "fix the step or feature in the message; --verbose shows the command"

@@ -18,8 +18,6 @@ from finbase.judge.catalogue import Failure, Severity
 from finbase.judge.runner import FAILURE, SEEN
 from finbase.judge.verdict import Scenario, Status
 
-__all__ = ["example_row", "read_cucumber"]
-
 _ROW = re.compile(r" - row \d+$")
 _CELL = re.compile(r"(?<!\\)\|")
 _ID = re.compile(r"[BDF]\d{2}[a-z]?")

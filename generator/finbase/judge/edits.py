@@ -10,8 +10,6 @@ from typing import Any, TypeAlias
 
 from finbase.source.hcl_scan import Block, scan
 
-__all__ = ["Append", "Create", "Delete", "Edit", "Insert", "Replace", "Set", "read_edit"]
-
 _TEXTS = ("file", "find", "replace", "append", "create", "block", "insert", "argument", "value")
 _FIELDS = {*_TEXTS, "count", "delete"}
 

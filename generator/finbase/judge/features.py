@@ -10,8 +10,6 @@ from pathlib import Path
 
 from finbase.errors import ComplianceError
 
-__all__ = ["IGNORED", "Feature", "Scenario", "copy_features", "read_feature"]
-
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 """Files that tools generate, for ``shutil.copytree``.
 

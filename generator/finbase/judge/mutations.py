@@ -20,8 +20,6 @@ from finbase.judge.catalogue import load_failures
 from finbase.judge.edits import Create, Edit, read_edit
 from finbase.judge.verdict import Verdict
 
-__all__ = ["Files", "Mutation", "Outcome", "caught", "load_mutations", "mutate"]
-
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 

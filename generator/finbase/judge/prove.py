@@ -20,8 +20,6 @@ from finbase.system.progress import Watch
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 
-__all__ = ["prove", "rendered_files", "select"]
-
 
 def select(root: Path, names: Sequence[str], environment: str = "") -> tuple[Mutation, ...]:
     """Return the mutations whose id or failure is among ``names``, or all if it is empty.

@@ -23,8 +23,6 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-__all__ = ["FAILURE", "SEEN", "main", "once_each", "simple_docopt"]
-
 SEEN = "text/plain"
 FAILURE = "text/x-failure"
 

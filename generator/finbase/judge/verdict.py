@@ -8,8 +8,6 @@ from typing import Literal
 
 from finbase.judge.catalogue import Failure, Severity
 
-__all__ = ["FailureRow", "Scenario", "Status", "Verdict"]
-
 Status = Literal["passed", "failed", "skipped"]
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["name_of", "place_of"]
-
-
 _ADDRESS = re.compile(
     r'^(?P<module>(?:module\.[\w-]+(?:\[(?:"(?:[^"\\]|\\.)*"|\d+)\])?\.)*)'
     r"(?P<type>\w+)\.(?P<name>[\w-]+)(?:\[.*\])?$"

@@ -20,8 +20,6 @@ from finbase.source.scalars import printable
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
 
-__all__ = ["demand_whole", "read_plan", "read_shape"]
-
 _AGAIN: Final = f"{MAKE_HINT}, of a plan of the whole stack, and do not edit it"
 _NONE: Final = "; move a count or for_each of constants that yields no instance into a local"
 _KEYS: Final = ("format_version", "terraform_version", "planned_values", "configuration")

@@ -16,8 +16,6 @@ from typing import Any
 from finbase.aws.replacements import replacements
 from finbase.plan.model import Action, Change, ResourceChange, loses, managed
 
-__all__ = ["Argument", "Effect", "effects"]
-
 _UNKNOWN = "(known after apply)"
 _HIDDEN = "(sensitive)"
 _INDEX = re.compile(r"\[[^\]]*\]$")

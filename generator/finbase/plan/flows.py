@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stack_graph import Resource, Stack
 
-__all__ = ["GROUPS", "UNKNOWN", "Flow", "flows", "is_allowed", "is_group", "text"]
-
 GROUPS = ("aws_security_group", "aws_default_security_group")
 UNKNOWN = "unknown in the plan"
 

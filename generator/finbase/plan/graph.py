@@ -16,8 +16,6 @@ from finbase.errors import ComplianceError
 if TYPE_CHECKING:
     from stack_graph import Stack
 
-__all__ = ["read_stack"]
-
 
 def read_stack(plan: Mapping[str, Any], features: Path) -> Stack:
     """Return the graph of a plan (``terraform show -json``).

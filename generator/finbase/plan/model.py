@@ -7,8 +7,6 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from finbase.aws.replacements import replacements
 
-__all__ = ["Action", "Change", "ResourceChange", "loses", "managed"]
-
 Action: TypeAlias = Literal["add", "change", "replace", "destroy", "move", "forget"]
 
 

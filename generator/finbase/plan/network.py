@@ -16,20 +16,6 @@ from finbase.plan.flows import GROUPS, Flow, flows, text
 if TYPE_CHECKING:
     from stack_graph import Resource, Stack
 
-__all__ = [
-    "Endpoint",
-    "Gateway",
-    "Group",
-    "Kind",
-    "Member",
-    "Network",
-    "Route",
-    "Subnet",
-    "other_zone",
-    "outlet",
-    "read_network",
-]
-
 Kind = Literal["internet", "nat", ""]
 
 _SUBNET = "aws_subnet"

@@ -10,8 +10,6 @@ from typing import Any, Final, NoReturn
 from finbase.errors import ComplianceError
 from finbase.source.scalars import printable
 
-__all__ = ["MAKE_HINT", "MOST_BYTES", "MOST_DEPTH", "parse"]
-
 MAKE_HINT: Final = "make it with `terraform show -json PLANFILE > plan.json`"
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Some forty times the plan of a whole stack."""

@@ -12,8 +12,6 @@ from finbase.plan.network import Network, read_network
 if TYPE_CHECKING:
     from stack_graph import Stack
 
-__all__ = ["Module", "Picture", "Wire", "pinned", "read_picture"]
-
 
 @dataclass(frozen=True)
 class Module:

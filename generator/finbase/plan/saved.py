@@ -17,8 +17,6 @@ from finbase.errors import FinbaseError
 from finbase.plan.saved_file import DEFAULT_WORKSPACE, Backend, PlanFile, read_plan_file
 from finbase.source.hcl_scan import scan, string_value
 
-__all__ = ["verify"]
-
 _CREDENTIALS = frozenset(
     {
         "access_key",

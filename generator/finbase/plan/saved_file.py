@@ -17,8 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["DEFAULT_WORKSPACE", "Backend", "Module", "PlanFile", "read_plan_file"]
-
 DEFAULT_WORKSPACE = "default"
 """The workspace of a stack's own state."""
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from finbase.plan.model import Action, Change, loses, managed
 
-__all__ = ["ACTIONS", "Step", "Summary", "summarise"]
-
 ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("create",): "add",
     ("update",): "change",

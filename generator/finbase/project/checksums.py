@@ -10,8 +10,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-__all__ = ["FILE_NAME", "digest", "listing", "parse", "tree_hash"]
-
 FILE_NAME = "SHA256SUMS"
 """Name of the list in the folder of a module version; the list does not contain itself."""
 

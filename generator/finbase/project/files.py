@@ -15,16 +15,6 @@ from typing import TypeAlias
 
 from finbase.errors import TreeError
 
-__all__ = [
-    "MARK",
-    "ProjectFiles",
-    "Tree",
-    "is_finbase_path",
-    "owner",
-    "staged_path",
-    "wrap_os_errors",
-]
-
 _OWNED_DEPTH = {"environments": 2, "modules": 3}
 # Other files that finbase writes: pins, the schema for editors, and what a release adds to.
 _BESIDE = re.compile(

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from finbase.errors import FinbaseError
 
-__all__ = ["find_project"]
-
 
 def find_project(named: Path | None) -> Path:
     """Return the named folder, or the nearest project at or above the current folder.

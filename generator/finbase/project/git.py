@@ -13,8 +13,6 @@ from pathlib import Path, PurePosixPath
 
 from finbase.errors import FinbaseError
 
-__all__ = ["Repository", "Snapshot", "contents", "snapshots"]
-
 _log = logging.getLogger(__name__)
 _Wanted = Callable[[PurePosixPath], bool]
 

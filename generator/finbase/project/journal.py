@@ -23,8 +23,6 @@ from finbase.errors import TreeError
 from finbase.project import checksums
 from finbase.project.files import ProjectFiles, is_finbase_path, staged_path, wrap_os_errors
 
-__all__ = ["Journal", "Step", "Undone", "hold", "is_pending"]
-
 _NAME = ".finbase-journal"
 _PATIENCE = 10.0
 _PAUSE = 0.05

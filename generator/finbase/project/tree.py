@@ -19,19 +19,6 @@ from finbase.project import checksums
 from finbase.project.files import MARK, ProjectFiles, Tree, owner, wrap_os_errors
 from finbase.project.journal import Journal, Step
 
-__all__ = [
-    "Changes",
-    "Tree",
-    "apply",
-    "compare",
-    "diff",
-    "difference",
-    "lay_out",
-    "read_folder",
-    "walk",
-    "write",
-]
-
 _MARKED = (".tf", ".md", ".hcl", ".json")
 _MARKS = tuple(f"{start}{MARK}".encode() for start in ("# ", "<!-- ", '{"$comment": "'))
 # Files that Terraform creates, and files that it does not read: hidden ones, editor backups.

@@ -8,8 +8,6 @@ from typing import Any
 from finbase.plan.summary import ACTIONS, summarise
 from finbase.rehearsal.model import Drift
 
-__all__ = ["drifts"]
-
 
 def drifts(plan: Mapping[str, Any], name: str) -> tuple[Drift, ...]:
     """Return all changes of resources and outputs in the plan with that name.

@@ -9,8 +9,6 @@ from typing import Any
 
 from finbase.sandbox.client import client
 
-__all__ = ["Resource", "inventory"]
-
 
 @dataclass(frozen=True)
 class Resource:

@@ -13,8 +13,6 @@ from finbase.rehearsal.record import EndError, Record, StepLog
 from finbase.rehearsal.terraform import Applied, Stack, Watch, managed
 from finbase.sandbox.client import client
 
-__all__ = ["Lifecycle"]
-
 _UNPROTECTED = "zz_finbase_unprotected_override.tf"
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 from finbase.plan.model import Action
 
-__all__ = ["Drift", "Rehearsal", "Search", "Step"]
-
 
 @dataclass(frozen=True)
 class Step:

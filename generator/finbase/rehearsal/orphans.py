@@ -15,8 +15,6 @@ from finbase.rehearsal.inventory import Resource
 from finbase.rehearsal.terraform import managed
 from finbase.render.hcl import literal
 
-__all__ = ["IMPORTS", "Orphan", "import_blocks", "orphans"]
-
 IMPORTS = "zz_finbase_imports.tf"
 """The file with the ``import`` blocks in the copy of the stack."""
 

@@ -14,8 +14,6 @@ from finbase.rehearsal.model import Step
 from finbase.rehearsal.terraform import Applied
 from finbase.sandbox.calls import calls
 
-__all__ = ["EndError", "Record", "StepLog"]
-
 
 class EndError(Exception):
     """A step failed so that the next steps make no sense."""

@@ -28,8 +28,6 @@ from finbase.sandbox.postgres.find import find_postgres
 from finbase.system.progress import Watch
 from finbase.terraform.program import Terraform
 
-__all__ = ["Cuts", "Observe", "rehearse"]
-
 Observe = Callable[[str, Mapping[str, Any]], None]
 """Called with a step's name and the state: before each repeated plan, and after the destroy."""
 

@@ -22,8 +22,6 @@ from urllib.parse import quote
 
 from finbase.rehearsal.model import Search
 
-__all__ = ["SHORTEST", "Gaps", "forms", "search"]
-
 SHORTEST = 8
 """The minimum length of a secret, which is also that of RDS; a shorter one would match anywhere."""
 

@@ -16,8 +16,6 @@ from finbase.sandbox import server
 from finbase.sandbox.client import client
 from finbase.sandbox.postgres.client import accepts
 
-__all__ = ["Credentials", "RotationError", "Secrets"]
-
 _PATIENCE = 180.0  # Seconds; a rotation needs a few.
 _POLL = 0.2  # Seconds.
 

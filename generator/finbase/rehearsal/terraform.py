@@ -21,8 +21,6 @@ from finbase.system.processes import Processes
 from finbase.terraform.program import Terraform
 from finbase.terraform.workspace import Workspace
 
-__all__ = ["Applied", "RehearsalWorkspace", "Stack", "Watch", "kill_between_writes", "managed"]
-
 Watch = Callable[["Applied"], bool]
 """Called after each finished resource; returns True to kill Terraform and its provider."""
 

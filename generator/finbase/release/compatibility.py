@@ -20,8 +20,6 @@ from finbase.contract.version import version_range
 from finbase.release.interface import Interface, Place, Resource, ShippedModule, renamed
 from finbase.release.widening import accepts_all, same
 
-__all__ = ["Level", "Reason", "required", "what_changed"]
-
 _LONGEST = 160
 _TRIGGERS = "lifecycle.replace_triggered_by"
 _IGNORED = "lifecycle.ignore_changes"

@@ -23,8 +23,6 @@ from finbase.project.files import ProjectFiles, Tree, owner, wrap_os_errors
 from finbase.project.tree import difference, walk
 from finbase.release.notes import released
 
-__all__ = ["Breach", "before_the_last", "folder_hash", "folder_of", "verify"]
-
 _RELEASE_IT = (
     'release the change: finbase release {module} patch|minor|major -m "why"; or make it a draft: '
     "set a version above {version} in templates/modules/{module}/contract.yaml"

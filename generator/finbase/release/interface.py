@@ -16,17 +16,6 @@ from typing import Any
 from finbase.contract.contract import Contract
 from finbase.project.files import Tree
 
-__all__ = [
-    "Interface",
-    "Place",
-    "Resource",
-    "ShippedModule",
-    "Variable",
-    "read_interface",
-    "read_shipped",
-    "renamed",
-]
-
 _REPLACING = ("ignore_changes", "replace_triggered_by")
 _REFERENCE = re.compile(r"(?<![\w.-])(?:local\.[\w-]+|(?!data\.)[a-z]\w*\.[\w-]+\.\w+)(?![\w(-])")
 _SIMPLE = re.compile(r'[\w.]+|"[^"]*"')

@@ -21,8 +21,6 @@ from finbase.source.syntax import INVISIBLE
 if TYPE_CHECKING:  # A render reads the notes, but never compares versions.
     from finbase.release.compatibility import Level, Reason
 
-__all__ = ["ReleaseRequest", "UpgradeNote", "fault", "released", "upgrade_notes", "with_release"]
-
 _VERSION = r"((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*))"
 _SECTION = re.compile(rf"^## From {_VERSION} to {_VERSION}[ \t]*\n", re.MULTILINE | re.ASCII)
 _RELEASE = re.compile(rf"^## {_VERSION} \(", re.MULTILINE | re.ASCII)

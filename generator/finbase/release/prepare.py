@@ -28,8 +28,6 @@ from finbase.render.editor_schema import pinnable
 from finbase.render.module import render_module
 from finbase.render.project import SCHEMA, render_schema
 
-__all__ = ["Release", "prepare"]
-
 _VERSION = re.compile(rb"^version:[ \t]*[^\s#]+", re.MULTILINE)
 
 

@@ -15,8 +15,6 @@ from finbase.release.integrity import Breach, verify
 from finbase.render.project import render_project
 from finbase.render.stack import render_stacks
 
-__all__ = ["BrokenReleaseError", "Standing", "read_standing"]
-
 
 class BrokenReleaseError(InputError):
     """An environment cannot be loaded, and ``breaches`` of releases are the likely cause."""

@@ -11,8 +11,6 @@ import jsonschema_rs
 
 from finbase.contract.contract import Schema
 
-__all__ = ["accepts_all", "same"]
-
 _NOTES = frozenset({"$comment", "default", "deprecated", "description", "examples", "title"})
 
 

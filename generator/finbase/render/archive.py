@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-__all__ = ["pack"]
-
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # The oldest time that a zip can store.
 _UNIX = 3
 _REGULAR_0644 = 0o100644 << 16

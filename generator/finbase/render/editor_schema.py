@@ -19,8 +19,6 @@ from finbase.contract.version import Version
 from finbase.environment.schema import TOP
 from finbase.render.validation import describe_constraint
 
-__all__ = ["DRAFT", "ModuleVersions", "environment_schema", "pinnable"]
-
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 
 _MANY: Final = ("properties",)

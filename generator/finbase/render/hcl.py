@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["IDENTIFIER", "Hcl", "attributes", "inline", "literal", "shift", "type_constraint"]
-
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _WIDTH = 80

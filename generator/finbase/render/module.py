@@ -17,8 +17,6 @@ from finbase.render.hcl import Hcl, attributes, inline, type_constraint
 from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
 from finbase.render.validation import describe_constraint, validations
 
-__all__ = ["render_module"]
-
 
 @dataclass(frozen=True)
 class Variable:

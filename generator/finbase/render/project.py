@@ -18,8 +18,6 @@ from finbase.render.editor_schema import ModuleVersions, environment_schema, pin
 from finbase.render.module import render_module
 from finbase.render.stack import render_stacks
 
-__all__ = ["SCHEMA", "render_project", "render_schema"]
-
 SCHEMA: Final = PurePosixPath("environments/environment.schema.json")
 """The path of the schema by which editors check environment files."""
 

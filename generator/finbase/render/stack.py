@@ -18,8 +18,6 @@ from finbase.render.hcl import Hcl
 from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
 from finbase.source.cache import load_yaml
 
-__all__ = ["Block", "blocks", "exports", "label", "render_stacks"]
-
 
 @dataclass(frozen=True)
 class Block:

@@ -30,16 +30,6 @@ from finbase.system.user_folders import cache_home, keep_newest, private_folder
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = [
-    "SUFFIX",
-    "Templates",
-    "files_below",
-    "hcl_templates",
-    "is_partial",
-    "markdown_templates",
-    "render_file",
-]
-
 SUFFIX: Final = ".j2"
 
 _MOST_COMPILED: Final = 1000  # Templates of all projects and versions of Jinja.

@@ -15,8 +15,6 @@ from typing import Any
 from finbase.contract.contract import Check, Input, Schema, Wire
 from finbase.render.hcl import Hcl, inline, literal, shift
 
-__all__ = ["describe_constraint", "validations"]
-
 _NOTES = frozenset({"$comment", "default", "deprecated", "description", "examples", "title"})
 _SHAPE = frozenset({"type", "required", "uniqueItems"})  # The type constraint covers these.
 _NUMBER = frozenset({"minimum", "maximum", "multipleOf"})

@@ -12,8 +12,6 @@ from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.render import stack
 from finbase.render.hcl import Hcl, inline
 
-__all__ = ["Origin", "Value", "values"]
-
 Origin = Literal["set", "default", "unset", "wired"]
 
 

@@ -10,8 +10,6 @@ from typing import Any, ClassVar
 from finbase.ci.affected import Affected
 from finbase.project.files import owner
 
-__all__ = ["AffectedReport"]
-
 
 @dataclass(frozen=True)
 class AffectedReport:

@@ -13,8 +13,6 @@ from finbase.project.journal import Undone
 from finbase.project.tree import Changes
 from finbase.release.integrity import Breach
 
-__all__ = ["ChangesReport", "abandoned", "by_folder", "undone"]
-
 
 @dataclass(frozen=True)
 class ChangesReport:

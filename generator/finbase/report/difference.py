@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 
 from finbase.environment.difference import Difference, Side
 
-__all__ = ["DifferenceReport"]
-
 
 @dataclass(frozen=True)
 class DifferenceReport:

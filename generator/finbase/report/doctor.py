@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 from finbase.doctor import Finding, State
 from finbase.report.columns import columns
 
-__all__ = ["DoctorReport"]
-
 _LABELS: dict[State, str] = {"fine": "ok", "missing": "missing", "wrong": "WRONG"}
 
 

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Protocol
 
-__all__ = ["SCHEMA_VERSIONS", "Report", "dump", "render"]
-
 SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
     "affected": 1,
     "check": 1,

@@ -17,8 +17,6 @@ from finbase.report.columns import columns
 from finbase.report.examples import scalar
 from finbase.source.scalars import closest, printable
 
-__all__ = ["Catalogue", "explain"]
-
 
 @dataclass(frozen=True)
 class Catalogue:

@@ -12,8 +12,6 @@ from xml.etree import ElementTree as ET
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
 from finbase.report.drawing.canvas import clean
 
-__all__ = ["render"]
-
 
 def render(verdicts: Iterable[Verdict]) -> bytes:
     """Return the XML document in UTF-8, with a newline at its end."""

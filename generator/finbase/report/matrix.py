@@ -10,8 +10,6 @@ import click
 
 from finbase.judge.mutations import Outcome
 
-__all__ = ["MatrixReport", "label", "line"]
-
 _COLOURS = {"caught": "green", "MISSED": "red", "STRAY": "red", "REFUSED": "red"}
 
 

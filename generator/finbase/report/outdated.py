@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 from finbase.report.columns import columns
 from finbase.upgrade.pins import Outdated
 
-__all__ = ["OutdatedReport"]
-
 _HEADS = ("environment", "module", "pinned", "compatible", "newest", "where")
 
 

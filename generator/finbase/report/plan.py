@@ -10,8 +10,6 @@ from finbase.plan.model import Action
 from finbase.plan.summary import Step, Summary
 from finbase.report.markdown import code, table
 
-__all__ = ["MARKS", "PlanReport"]
-
 MARKS: dict[Action, str] = {
     "add": "+",
     "change": "~",

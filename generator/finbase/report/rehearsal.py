@@ -10,8 +10,6 @@ from typing import Any, ClassVar
 from finbase.rehearsal.model import Rehearsal, Step
 from finbase.report.columns import columns
 
-__all__ = ["RehearsalReport"]
-
 
 @dataclass(frozen=True)
 class RehearsalReport:

@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 from finbase.release.integrity import folder_of
 from finbase.release.prepare import Release
 
-__all__ = ["ReleaseReport"]
-
 
 @dataclass(frozen=True)
 class ReleaseReport:

@@ -11,8 +11,6 @@ from finbase.environment.rules.index import RULES, TITLES
 from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
 
-__all__ = ["RulesReport"]
-
 
 @dataclass(frozen=True)
 class RulesReport:

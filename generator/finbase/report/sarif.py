@@ -22,8 +22,6 @@ from finbase.judge.verdict import FailureRow, Verdict
 from finbase.release.interface import Place
 from finbase.report.sources import Sources
 
-__all__ = ["SCHEMA", "hosted_files", "render", "render_refused"]
-
 SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )

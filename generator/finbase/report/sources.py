@@ -19,8 +19,6 @@ from finbase.judge.cucumber import example_row
 from finbase.release.interface import Interface, Place, Resource, read_interface
 from finbase.render.stack import label
 
-__all__ = ["Excerpt", "Line", "Piece", "Sources", "scenario_steps"]
-
 Piece: TypeAlias = tuple[str, Place | None]
 """A part of a text, and the place of the resource that it names, or None."""
 

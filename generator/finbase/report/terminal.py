@@ -10,8 +10,6 @@ import click
 
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
 
-__all__ = ["MINIMUM_WIDTH", "text"]
-
 MINIMUM_WIDTH = 60
 
 _OUTCOMES = {True: ("PASS", "green"), False: ("FAIL", "red")}

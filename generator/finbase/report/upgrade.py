@@ -12,8 +12,6 @@ from finbase.plan.model import Action
 from finbase.report.plan import MARKS
 from finbase.upgrade.preview import InputChange, Upgrade
 
-__all__ = ["NoUpgradeReport", "UpgradeReport"]
-
 _ACTIONS: tuple[Action, ...] = ("add", "change", "move", "replace", "destroy")
 _LONGEST = 76
 

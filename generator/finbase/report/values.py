@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 from finbase.render.values import Value
 from finbase.report.columns import columns
 
-__all__ = ["ValuesReport"]
-
 _WIDEST = 60
 
 

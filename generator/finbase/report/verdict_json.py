@@ -15,8 +15,6 @@ from finbase.judge.catalogue import Failure
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
 from finbase.report.documents import SCHEMA_VERSIONS, dump
 
-__all__ = ["document", "read_part", "render"]
-
 _PCI = "PCI DSS "
 
 

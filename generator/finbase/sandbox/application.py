@@ -35,8 +35,6 @@ from finbase.sandbox.postgres.databases import Databases
 from finbase.sandbox.rotation import Rotations
 from finbase.sandbox.services import awslambda, ec2, elasticache, kms, rds, secretsmanager
 
-__all__ = ["Application", "SandboxState", "install", "serve"]
-
 _UNORDERED = frozenset({"Invoke"})
 """Operations that wait for other calls, so they must not hold the lock."""
 

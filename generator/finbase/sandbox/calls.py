@@ -6,9 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CALLS", "Call", "calls"]
-
-
 CALLS = "calls.jsonl"
 
 

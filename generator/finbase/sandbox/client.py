@@ -6,8 +6,6 @@ import threading
 from functools import cache
 from typing import Any
 
-__all__ = ["client"]
-
 _lock = threading.Lock()  # A client is thread-safe, but a session's creation of clients is not.
 
 

@@ -21,8 +21,6 @@ from urllib.parse import urlsplit
 
 from finbase.errors import FinbaseError
 
-__all__ = ["LOG", "Database", "FunctionError", "run"]
-
 LOG = "function.log"
 """The name of the file with everything that the function prints and logs."""
 

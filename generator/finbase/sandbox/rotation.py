@@ -20,8 +20,6 @@ from finbase.sandbox.services import awslambda
 from finbase.sandbox.services.secret import PENDING, Secret, new_version
 from finbase.sandbox.services.secretsmanager import Backend
 
-__all__ = ["Rotation", "Rotations"]
-
 _PRINCIPAL = "secretsmanager.amazonaws.com"
 
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from finbase.errors import FinbaseError
 
-__all__ = ["STEPS", "Invoke", "RotationIncompleteError", "complete", "event"]
-
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
 Invoke = Callable[[Mapping[str, str]], None]

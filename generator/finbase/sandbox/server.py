@@ -29,17 +29,6 @@ from typing import Any
 from finbase.errors import FinbaseError
 from finbase.sandbox.calls import CALLS
 
-__all__ = [
-    "SERVICES",
-    "Sandbox",
-    "SandboxError",
-    "databases",
-    "environment",
-    "overrides",
-    "rotations",
-    "running",
-]
-
 SERVICES = (
     "cloudwatch",
     "ec2",

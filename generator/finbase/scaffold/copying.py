@@ -11,8 +11,6 @@ import yaml
 
 from finbase.source.document import Where
 
-__all__ = ["is_text", "mentions", "particular", "renamed"]
-
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 

@@ -15,8 +15,6 @@ from finbase.render.project import SCHEMA
 from finbase.scaffold import copying, placing, skeleton
 from finbase.source.document import Document
 
-__all__ = ["NewEnvironment", "ToEdit", "new_environment"]
-
 _SERVER = "# yaml-language-server:"
 
 

@@ -13,8 +13,6 @@ from finbase.errors import FinbaseError
 from finbase.scaffold import placing
 from finbase.scaffold.copying import is_text
 
-__all__ = ["new_module"]
-
 _MODULE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _TAKEN = ("environment", "instance")
 _TEMPLATES = Path(__file__).parent / "module"

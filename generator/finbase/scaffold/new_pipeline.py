@@ -8,8 +8,6 @@ from typing import Final
 from finbase.environment.load import discover
 from finbase.scaffold import placing
 
-__all__ = ["PATHS", "new_pipeline"]
-
 PATHS: Final = {
     "github": PurePosixPath(".github/workflows/finbase.yml"),
     "gitlab": PurePosixPath(".gitlab-ci.yml"),

@@ -10,8 +10,6 @@ from pathlib import Path, PurePath
 from finbase.errors import FinbaseError, TreeError
 from finbase.project.files import staged_path
 
-__all__ = ["new_file", "new_folder", "refuse_existing"]
-
 
 def refuse_existing(path: Path, root: Path, hint: str) -> None:
     """Raise ``FinbaseError`` if a file or folder of the project exists."""

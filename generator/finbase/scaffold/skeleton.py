@@ -16,8 +16,6 @@ from finbase.environment.rules.rule import Rule
 from finbase.environment.schema import TOP
 from finbase.scaffold.copying import renamed
 
-__all__ = ["environment"]
-
 
 def environment(name: str, registry: Registry) -> str:
     """Return the text of an environment that contains the required modules only."""

@@ -23,8 +23,6 @@ from finbase.system.user_folders import (
     write_private,
 )
 
-__all__ = ["MOST_TEXTS", "YamlCache", "load_yaml"]
-
 MOST_TEXTS: Final = 500
 _MOST_OF_ONE: Final = 1 << 20
 

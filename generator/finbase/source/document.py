@@ -24,8 +24,6 @@ from finbase.errors import Diagnostic, InputError
 from finbase.source.scalars import plain, printable
 from finbase.source.syntax import INVISIBLE, Position, decode, explain, failure
 
-__all__ = ["MOST_DEPTH", "MOST_PROBLEMS", "Document", "Where", "parse"]
-
 Where = tuple[str | int, ...]
 """The path of a value: the keys of mappings and indexes of lists, from the top."""
 

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["Block", "scan", "string_value"]
-
 _TOKEN = re.compile(
     r"(?P<skip>[^\S\n]+|(?:\#|//)[^\n]*|/\*(?s:.*?)(?:\*/|\Z))"
     r"|(?P<newline>\n)"

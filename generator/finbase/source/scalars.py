@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-__all__ = ["as_yaml", "closest", "listed", "plain", "printable"]
-
 _CONSTANTS: Final[Mapping[str, bool | None]] = {
     "true": True,
     "false": False,

@@ -16,8 +16,6 @@ import yaml
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
 
-__all__ = ["INVISIBLE", "MOST_BYTES", "Position", "decode", "explain", "failure"]
-
 Position = tuple[int, int]
 """A line and a column, both counting from 1."""
 

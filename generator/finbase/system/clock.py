@@ -7,8 +7,6 @@ from datetime import UTC, date, datetime
 
 from finbase.errors import FinbaseError
 
-__all__ = ["today"]
-
 
 def today() -> date:
     """Return the current date in UTC; ``SOURCE_DATE_EPOCH`` overrides the clock.

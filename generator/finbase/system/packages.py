@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 
-__all__ = ["install", "pip_install", "requirements", "version"]
-
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*([^;]*?)\s*(?:;\s*(.*))?")
 _MANAGERS: Mapping[str, str] = {
     "apt-get": "apt-get install {}",

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["Finished", "Processes", "ProcessesClosedError", "kill_group"]
-
 _log = logging.getLogger(__name__)
 _STANDARD_ERROR = 2  # Standard output is for the results of finbase.
 _SECONDS_TO_STOP = 10.0

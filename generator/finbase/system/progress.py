@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["Stages", "Watch", "clock", "ignore", "unwatched"]
-
 Watch: TypeAlias = Callable[[str, str], None]
 """Called with the name of an item and the step that starts for it; an empty step ends the item."""
 

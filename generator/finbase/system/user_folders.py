@@ -9,16 +9,6 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = [
-    "UnsafePermissionsError",
-    "cache_home",
-    "is_private",
-    "keep_newest",
-    "private_folder",
-    "read_private",
-    "write_private",
-]
-
 
 class UnsafePermissionsError(Exception):
     """A file that other users own or can write to, or that is longer than allowed."""

@@ -15,8 +15,6 @@ from finbase.system.processes import Processes
 from finbase.system.progress import Watch, unwatched
 from finbase.terraform.program import Terraform
 
-__all__ = ["apply", "make_plan", "show"]
-
 _SECONDS = 900.0
 _LOGS = ("TF_LOG", "TF_LOG_PROVIDER")
 _VERBOSE_LEVELS = {"TRACE", "DEBUG", "JSON"}

@@ -19,18 +19,6 @@ from finbase.errors import TerraformError
 from finbase.source.hcl_scan import Block, scan, string_value
 from finbase.terraform.provider import quoted
 
-__all__ = [
-    "IGNORED",
-    "copy_stack",
-    "count_aws_configurations",
-    "isolate_backend",
-    "isolate_provider",
-    "local_sources",
-    "module_calls",
-    "requirements",
-    "used_folders",
-]
-
 IGNORED = shutil.ignore_patterns(".terraform", ".git", "*.tfstate", "*.tfstate.*", "*.tfplan")
 """Files of a folder that are not part of a plan, for ``shutil.copytree``."""
 

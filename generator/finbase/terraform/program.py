@@ -16,14 +16,6 @@ from pathlib import Path
 from finbase.errors import TerraformError
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
 
-__all__ = [
-    "MINIMUM",
-    "Terraform",
-    "cli_config_file",
-    "find_terraform",
-    "isolated_environ",
-]
-
 MINIMUM = (1, 11, 0)
 """The first release with write-only arguments, in Terraform and in OpenTofu."""
 

@@ -18,17 +18,6 @@ from pathlib import Path
 
 from finbase.terraform.program import Terraform, cli_config_file
 
-__all__ = [
-    "ADVICE",
-    "HOSTS",
-    "Installation",
-    "Mirror",
-    "all_folders_known",
-    "find_provider",
-    "origins",
-    "quoted",
-]
-
 HOSTS = ("registry.terraform.io", "registry.opentofu.org")
 """Both registries serve the same builds of the provider."""
 

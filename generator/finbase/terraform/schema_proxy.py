@@ -24,8 +24,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["SchemaProxy", "keep_types", "mentioned_types", "shortened"]
-
 _TYPE = re.compile(rb"\baws_[a-z0-9_]+")
 _PREFACE = 24  # "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RESET, _SETTINGS, _WINDOW_UPDATE, _CONTINUATION = 0, 1, 3, 4, 8, 9

@@ -24,8 +24,6 @@ from pathlib import Path
 
 from finbase.system.processes import Processes, ProcessesClosedError
 
-__all__ = ["WarmProvider", "WarmProviders"]
-
 _ADDRESS = re.compile(rb"TF_REATTACH_PROVIDERS='(.*)'")
 _SECONDS_TO_START = 60.0
 # macOS limits the path of a Unix socket to 104 bytes; the provider adds "/plugin" and digits.

@@ -32,8 +32,6 @@ from finbase.terraform.provider import ADVICE, Installation, find_provider, quot
 from finbase.terraform.schema_proxy import mentioned_types, shortened
 from finbase.terraform.warm_provider import WarmProviders
 
-__all__ = ["Workspace"]
-
 _UNAVAILABLE = re.compile(
     r"Failed to (query available|resolve|install) provider|no available releases match"
     r"|Could not retrieve the list of available versions"

@@ -12,8 +12,6 @@ from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
 from finbase.source.document import Document, parse
 
-__all__ = ["Outdated", "newer", "outdated", "with_pins"]
-
 _SCALAR = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,#}\]]+")
 
 

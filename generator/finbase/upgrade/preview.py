@@ -35,8 +35,6 @@ from finbase.terraform.program import Terraform
 from finbase.terraform.workspace import Workspace
 from finbase.upgrade.pins import with_pins
 
-__all__ = ["InputChange", "ModuleUpgrade", "Upgrade", "preview", "steps"]
-
 
 @dataclass(frozen=True)
 class InputChange:

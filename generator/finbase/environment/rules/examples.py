@@ -6,8 +6,6 @@ from typing import Any
 
 from finbase.environment.rules.rule import Change
 
-__all__ = ["network", "zones"]
-
 
 def zones(*names: str, start: str = "10.20") -> dict[str, Any]:
     """Return zones with three subnets each, in the /16 range that starts with ``start``."""

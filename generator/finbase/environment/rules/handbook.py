@@ -21,8 +21,6 @@ from finbase.environment.refusals import code_of
 from finbase.environment.rules.rule import Change
 from finbase.environment.schema import TOP
 
-__all__ = ["Bound", "Reading", "bounds", "find_input", "place", "readings"]
-
 _HERE: Final = Path(__file__).parent
 _NESTED: Final = ("items", "additionalProperties")
 

@@ -15,8 +15,6 @@ from finbase.environment.rules import naming, network, notes, schedule, storage
 from finbase.environment.rules.rule import Rule
 from finbase.errors import Diagnostic
 
-__all__ = ["RULES", "TITLES", "breaches"]
-
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(
         (*network.RULES, *schedule.RULES, *storage.RULES, *naming.RULES, *notes.RULES),

@@ -8,8 +8,6 @@ from typing import Final
 from finbase.environment.model import Environment
 from finbase.environment.rules.rule import Finding, Rule, rule
 
-__all__ = ["RULES"]
-
 _ROOM: Final[Mapping[str, int]] = {
     "the name of a serverless cache": 40,
     "the identifier of a replica": 63 - len("-") - 20,

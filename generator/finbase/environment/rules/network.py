@@ -13,8 +13,6 @@ from finbase.environment.rules import examples
 from finbase.environment.rules.rule import Finding, Rule, rule
 from finbase.source.document import Where
 
-__all__ = ["RULES"]
-
 _TIERS: Final = ("public_cidr", "private_cidr", "database_cidr")
 _CIDR = re.compile(r"[0-9.]+/[0-9]+")
 _ZONE_ELSEWHERE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+-.+")

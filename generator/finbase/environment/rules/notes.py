@@ -14,8 +14,6 @@ from finbase.environment.rules import examples
 from finbase.environment.rules.rule import Finding, Rule, note
 from finbase.source.scalars import closest
 
-__all__ = ["RULES"]
-
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _ADDRESSES: Final = 5
 _PRODUCTION = re.compile(r"prod(uction)?(-.*)?")

@@ -11,8 +11,6 @@ from finbase.environment.model import Environment
 from finbase.errors import Diagnostic
 from finbase.source.document import MOST_PROBLEMS, Where
 
-__all__ = ["Change", "Finding", "Rule", "note", "rule"]
-
 _MOST_NOTES: Final = 10
 
 Change: TypeAlias = Mapping[str, Any]

@@ -9,8 +9,6 @@ from finbase.aws.windows import DAY, LEAST, Window, business, daily, overlap, we
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.rule import Finding, Rule, rule
 
-__all__ = ["RULES"]
-
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _BACKUP: Final = f"{_GUIDE}USER_WorkingWithAutomatedBackups.html"
 _MAINTENANCE: Final = f"{_GUIDE}USER_UpgradeDBInstance.Maintenance.html"

@@ -8,8 +8,6 @@ from typing import Any, Final
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.rule import Finding, Rule, rule
 
-__all__ = ["RULES"]
-
 _STRIPED: Final = 400
 """From this size in GiB on, RDS for PostgreSQL stripes a gp3 volume across four volumes."""
 _IOPS: Final = (12_000, 64_000)

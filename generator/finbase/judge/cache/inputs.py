@@ -22,8 +22,6 @@ from finbase.terraform.offline import IGNORED, used_folders
 from finbase.terraform.program import Terraform, isolated_environ
 from finbase.terraform.provider import Installation, all_folders_known, origins
 
-__all__ = ["VerdictInputs", "features_hash", "stack_hash"]
-
 _JUDGES = ("terraform_compliance", "radish")
 _INSTALLED = (".dist-info", ".egg-info", ".pth", *all_suffixes())
 _SETTINGS = re.compile(r"(PYTHON|TF_|TFC_|TOFU_|OPENTOFU_|RADISH_).*")

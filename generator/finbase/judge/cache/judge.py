@@ -16,8 +16,6 @@ from finbase.judge.check import Judged, StackJudge
 from finbase.terraform.program import Terraform
 from finbase.terraform.provider import Installation
 
-__all__ = ["CachedJudge", "cached_plan"]
-
 
 @dataclass(frozen=True)
 class CachedJudge:

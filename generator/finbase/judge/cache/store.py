@@ -29,14 +29,6 @@ from finbase.system.user_folders import (
     write_private,
 )
 
-__all__ = [
-    "MOST_BYTES",
-    "MOST_ENTRIES",
-    "CacheUnavailableError",
-    "UnusableEntryError",
-    "VerdictCache",
-]
-
 MOST_ENTRIES = 2000
 MOST_BYTES = 128 << 20
 """Limits of the cache. The least recently used entries are removed first."""

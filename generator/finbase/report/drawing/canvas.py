@@ -8,8 +8,6 @@ from functools import cache
 from importlib.resources import files
 from xml.etree import ElementTree as ET
 
-__all__ = ["WIDTH", "Canvas", "clean", "markup", "stylesheet"]
-
 WIDTH = 760.0
 """The usual width of a diagram; a unit is a pixel on a page that is 800 pixels wide."""
 

@@ -14,8 +14,6 @@ from finbase.report.drawing import canvas, flows, modules, network
 if TYPE_CHECKING:
     from finbase.plan.picture import Picture
 
-__all__ = ["SUBJECTS", "Subject", "draw", "standalone"]
-
 Subject = Literal["modules", "network", "flows"]
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from finbase.plan.flows import Flow
     from finbase.plan.network import Network
 
-__all__ = ["draw"]
-
 _ROW, _GAP, _TOP = 54.0, 16.0, 34.0
 _LEFT, _RIGHT = 150.0, 168.0
 _LEVEL = 510.0

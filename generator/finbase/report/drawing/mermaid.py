@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from finbase.plan.picture import Picture
     from finbase.report.drawing.draw import Subject
 
-__all__ = ["mermaid"]
-
 
 @dataclass(frozen=True)
 class _Node:

@@ -15,8 +15,6 @@ from finbase.report.drawing.canvas import WIDTH, Canvas
 if TYPE_CHECKING:
     from finbase.plan.picture import Module, Picture
 
-__all__ = ["draw"]
-
 _ROW, _BOX, _LEFT, _NARROWEST = 48.0, 38.0, 220.0, 44.0
 _INPUT, _OUTPUT = 13.0, 26.0
 

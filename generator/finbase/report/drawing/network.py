@@ -12,8 +12,6 @@ from finbase.report.drawing.canvas import WIDTH, Canvas
 if TYPE_CHECKING:
     from finbase.plan.network import Gateway, Member, Network, Subnet
 
-__all__ = ["draw"]
-
 _GUTTER, _NARROWEST, _PAD = 76.0, 204.0, 16.0
 _INTERNET, _GATEWAY, _COLLECTOR, _ZONES = 26.0, 52.0, 100.0, 126.0
 _FIRST, _CELL, _LINE, _BAND = 138.0, 62.0, 18.0, 30.0

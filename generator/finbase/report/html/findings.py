@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from finbase.plan.network import Network
     from finbase.plan.picture import Picture
 
-__all__ = ["Chapter", "Finding", "Subject", "chapter"]
-
 _MOST = 12
 """How many blocks of HCL a finding shows; it links to the others."""
 

@@ -12,8 +12,6 @@ from urllib.parse import quote
 from finbase.release.interface import Place
 from finbase.report.sources import Piece, Sources
 
-__all__ = ["Linked", "Links"]
-
 
 class Linked(NamedTuple):
     """A part of a text, and the address that it links to, or an empty string."""

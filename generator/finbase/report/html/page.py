@@ -23,8 +23,6 @@ from finbase.report.html.findings import Chapter, Subject, chapter
 from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation
 
-__all__ = ["render"]
-
 _FOLDER = Path(__file__).parent
 _LEVELS = ("high", "medium", "low")
 

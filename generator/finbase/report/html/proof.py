@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from finbase.errors import FinbaseError
 from finbase.report.documents import SCHEMA_VERSIONS
 
-__all__ = ["Mutation", "read_proof"]
-
 _HINT = "make it with `finbase prove --json matrix.json`"
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from finbase.errors import FinbaseError
 
-__all__ = ["Certificates", "CertificatesError", "make_certificates"]
-
 _VALID = datetime.datetime(2000, 1, 1), datetime.datetime(2099, 1, 1)
 
 

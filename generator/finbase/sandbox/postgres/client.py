@@ -12,8 +12,6 @@ from pathlib import Path
 
 from finbase.sandbox.postgres.find import PostgresError, find_postgres
 
-__all__ = ["LOOPBACK", "PATIENCE", "accepts", "psql", "quote_identifier", "verifier"]
-
 LOOPBACK = "127.0.0.1"
 PATIENCE = 60.0
 """Seconds until a program of PostgreSQL has failed; all of them need far fewer."""

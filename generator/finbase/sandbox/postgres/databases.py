@@ -26,8 +26,6 @@ from finbase.sandbox.postgres import find
 if TYPE_CHECKING:
     from finbase.sandbox.postgres.server import Server
 
-__all__ = ["Databases"]
-
 
 @dataclass
 class _Entry:

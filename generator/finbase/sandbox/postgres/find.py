@@ -8,8 +8,6 @@ from pathlib import Path
 
 from finbase.errors import FinbaseError
 
-__all__ = ["PostgresError", "find_postgres"]
-
 _PROGRAMS = ("initdb", "postgres", "psql")
 
 

@@ -29,8 +29,6 @@ from finbase.sandbox.postgres.find import PostgresError, find_postgres
 from finbase.sandbox.postgres.owner import Owner
 from finbase.sandbox.postgres.watcher import Watcher, environ
 
-__all__ = ["ACCESS", "Server", "start"]
-
 _ADMINISTRATOR = "rdsadmin"  # The name of the superuser that RDS keeps for itself.
 _ATTEMPTS = 5
 _SETTINGS = """

@@ -6,8 +6,6 @@ import os
 import subprocess
 from pathlib import Path
 
-__all__ = ["Watcher", "environ"]
-
 # Reads the id of the server, or an empty line when it has ended, until end of input. The input
 # ends when the process with the other end of the pipe ends, however that happens.
 _SCRIPT = (

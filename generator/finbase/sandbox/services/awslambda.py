@@ -18,8 +18,6 @@ from moto.awslambda import models
 from finbase.sandbox.function import LOG, Database, FunctionError, run
 from finbase.sandbox.services.backends import replace_backend
 
-__all__ = ["Backend", "backend_of", "install"]
-
 _LOG_TAIL = 4096
 """Bytes of the log that Invoke returns."""
 

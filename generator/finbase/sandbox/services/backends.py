@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["replace_backend"]
-
 
 def replace_backend(backends: Any, replacement: type) -> None:
     """Use another backend for a service in all accounts; backends that exist lose their data."""

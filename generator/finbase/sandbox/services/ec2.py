@@ -18,8 +18,6 @@ from moto.rds.models import rds_backends
 
 from finbase.sandbox.services.backends import replace_backend
 
-__all__ = ["Backend", "SecurityGroupRule", "install"]
-
 
 def install() -> None:
     """Replace moto's backend; call this before the first request."""

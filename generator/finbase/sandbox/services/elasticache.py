@@ -19,8 +19,6 @@ from moto.elasticache.responses import ElastiCacheResponse
 
 from finbase.sandbox.services.backends import replace_backend
 
-__all__ = ["Backend", "ServerlessCache", "install"]
-
 _FULL_VERSIONS = {"7": "7.2", "8": "8.1"}
 _MODIFIABLE = (
     "description",
@@ -39,6 +37,8 @@ _ARNS = (
 
 
 class ServerlessCacheNotFoundFault(ElastiCacheException):
+    """There is no cache of this name."""
+
     code = "ServerlessCacheNotFoundFault"
 
     def __init__(self, name: str) -> None:
@@ -46,6 +46,8 @@ class ServerlessCacheNotFoundFault(ElastiCacheException):
 
 
 class ServerlessCacheAlreadyExistsFault(ElastiCacheException):
+    """There is a cache of this name."""
+
     code = "ServerlessCacheAlreadyExistsFault"
 
     def __init__(self, name: str) -> None:

@@ -13,8 +13,6 @@ from moto.core.exceptions import ServiceException
 from moto.kms.models import Key
 from moto.kms.responses import KmsResponse
 
-__all__ = ["install"]
-
 _DAY = 86_400
 _DEFAULT_DAYS = 365
 _plain_enable = KmsResponse.enable_key_rotation

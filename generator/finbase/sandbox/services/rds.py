@@ -31,8 +31,6 @@ from finbase.sandbox.services.rds_instance import (
     window_problem,
 )
 
-__all__ = ["Backend", "install"]
-
 _INHERITED = (
     "allocated_storage",
     "auto_minor_version_upgrade",

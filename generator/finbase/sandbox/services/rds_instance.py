@@ -21,14 +21,6 @@ from moto.rds.exceptions import (
 )
 from moto.rds.utils import valid_preferred_maintenance_window
 
-__all__ = [
-    "DBInstance",
-    "check_final_snapshot",
-    "check_password",
-    "rename_in_replicas",
-    "window_problem",
-]
-
 _MINOR_VERSIONS = {"14": "14.19", "15": "15.14", "16": "16.10", "17": "17.6", "18": "18.1"}
 _DEFAULT_CA = "rds-ca-rsa2048-g1"
 _THROUGHPUT_GROWS_AT = 400  # GiB, for Db2, MariaDB, MySQL and PostgreSQL

@@ -13,17 +13,6 @@ from typing import Any
 from moto.secretsmanager import models
 from moto.secretsmanager.exceptions import InvalidParameterException
 
-__all__ = [
-    "CURRENT",
-    "PENDING",
-    "PREVIOUS",
-    "Secret",
-    "check_rules",
-    "has_value",
-    "new_version",
-    "next_rotation",
-]
-
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 _DAY = 86_400
 

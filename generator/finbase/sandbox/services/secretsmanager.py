@@ -33,8 +33,6 @@ from finbase.sandbox.services.secret import (
     next_rotation,
 )
 
-__all__ = ["Backend", "Driver", "install"]
-
 _PAGE = 100
 
 
