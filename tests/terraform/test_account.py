@@ -127,7 +127,13 @@ def test_plan_report_is_markdown_by_module() -> None:
         "| `monitoring` | 1 |  |  |",
         "| `m` |  |  | 1 |",
         "",
+        "**Changes of access: permissions, keys, policies, secrets, network**",
+        "",
         "- `-/+` `module.kms.aws_kms_key.logs`: because of x",
+        "",
+        "**Other changes**",
+        "",
+        "- `+` `module.monitoring.aws_sns_topic.main`",
         "- `>` `module.m.aws_x.b`, moved from `module.m.aws_x.a`",
         "",
         "**DATA LOSS**: `module.kms.aws_kms_key.logs`, to replace, loses the key, and with it "
@@ -135,6 +141,55 @@ def test_plan_report_is_markdown_by_module() -> None:
     ]
     assert PlanReport("staging", Summary(())).text() == "### staging: no changes"
     assert "the stack itself" in PlanReport("x", Summary((Step("aws_x.y", "", "add"),))).text()
+
+
+def test_summarise_shows_values_of_access() -> None:
+    ingress = "module.access.aws_vpc_security_group_ingress_rule.anybody"
+    rule = resource(ingress, "create", change={"before": None, "after": {"cidr_ipv4": "0.0.0.0/0"}})
+    policy = json.dumps({"Statement": [{"Principal": "*"}]})
+    change = {"before": {"policy": "{}", "x": 1}, "after": {"policy": policy, "x": 2}}
+    topic = resource("module.m.aws_sns_topic.x", "update", change=change)
+    text = PlanReport("x", summarise({"resource_changes": [rule, topic]})).text()
+    assert f'- `+` `{ingress}`\n  - cidr_ipv4 = `"0.0.0.0/0"`\n' in text
+    assert '  - policy.Statement[0].Principal = `"*"`' in text
+    assert "  - x = " not in text
+
+
+def test_summarise_counts_lost_evidence() -> None:
+    steps = [
+        resource(f"module.m.{kind}.x", "update", change={"before": before, "after": after})
+        for kind, before, after in (
+            ("aws_cloudwatch_log_group", {"retention_in_days": 3653}, {"retention_in_days": 365}),
+            ("aws_cloudwatch_log_group", {"retention_in_days": 0}, {"retention_in_days": 3653}),
+            ("aws_cloudwatch_log_group", {"retention_in_days": 365}, {"retention_in_days": 0}),
+            ("aws_db_instance", {"backup_retention_period": 35}, {"backup_retention_period": 7}),
+            ("aws_db_instance", {"backup_retention_period": 7}, {"backup_retention_period": 35}),
+            ("aws_elasticache_serverless_cache", {"snapshot_retention_limit": 7}, {}),
+            (
+                "aws_db_instance",
+                {"enabled_cloudwatch_logs_exports": ["postgresql", "upgrade"]},
+                {"enabled_cloudwatch_logs_exports": ["upgrade"]},
+            ),
+        )
+    ]
+    summary = summarise({"resource_changes": steps})
+    assert [bool(step.loses) for step in summary.steps] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_summarise_names_provisioners() -> None:
+    inner = {"resources": [{"address": "terraform_data.x", "provisioners": [{"type": "x"}]}]}
+    calls = {"module_calls": {"kms": {"module": inner}}}
+    summary = summarise({"configuration": {"root_module": calls}})
+    assert summary.provisioners == ("module.kms.terraform_data.x",)
+    assert "**PROVISIONER**: `module.kms.terraform_data.x`" in PlanReport("x", summary).text()
 
 
 # --- plan ----------------------------------------------------------------------------------------

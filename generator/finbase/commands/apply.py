@@ -95,6 +95,13 @@ def _apply(
         sys.exit(FOUND)
     summary = summarise(json.loads(plan_json))
     say(PlanReport(environment, summary).text())
+    if summary.provisioners:
+        error(
+            "the stack has provisioners, so nothing was applied: "
+            f"{', '.join(summary.provisioners)}\n"
+            "    hint: remove them; no plan shows what a provisioner does"
+        )
+        sys.exit(FOUND)
     if summary.losses and not accept_data_loss:
         lost = "\n".join(f"  {step.address}: {step.loses}" for step in summary.losses)
         error(

@@ -31,9 +31,10 @@ def plan(
     """Plan ENV on its AWS account and backend, save the plan, and summarise it by module.
 
     Terraform runs in environments/ENV with the credentials of this shell. The summary on standard
-    output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1 if
-    data would be lost, or if the stack is not as rendered. FILE of --json can be `-` for standard
-    output; the summary then goes to standard error.
+    output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1
+    if data or evidence would be lost, if a provisioner would run, or if the stack is not as
+    rendered. FILE of --json can be `-` for standard output; the summary then goes to standard
+    error.
 
     \b
     Examples:
@@ -60,5 +61,5 @@ def plan(
     if json_file:
         json_file.write(documents.render(report))
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
-    if summary.losses:
+    if summary.losses or summary.provisioners:
         sys.exit(FOUND)

@@ -11,7 +11,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from finbase.aws.replacements import replacements
 from finbase.plan.model import Action, Change, ResourceChange, loses, managed
@@ -115,8 +115,27 @@ def _arguments(
             yield Argument(name, one, other)
 
 
+def differences(change: Change) -> tuple[Argument, ...]:
+    """Return every value that differs before and after an apply, sorted by name, without tags."""
+    before, after = _values(change, "before"), _values(change, "after")
+    return tuple(
+        Argument(name, one, other)
+        for name in sorted(before.keys() | after.keys())
+        if (one := before.get(name, "null")) != (other := after.get(name, "null"))
+        and not name.startswith("tags")
+    )
+
+
+def _values(change: Change, side: Literal["before", "after"]) -> dict[str, str]:
+    """Return every value on one side of a change as text, by its path."""
+    if side == "after":
+        return _flat(change) if change.get("after") else {}
+    before = change.get("before")
+    return dict(_flatten(before, None, change.get("before_sensitive"), "")) if before else {}
+
+
 def _flat(change: Change) -> dict[str, str]:
-    """Return every value of a change as text, by its path, such as ``route[0].cidr_block``."""
+    """Return every planned value of a change as text, by its path, as ``route[0].cidr_block``."""
     after, unknown = change.get("after"), change.get("after_unknown")
     return dict(_flatten(after, unknown, change.get("after_sensitive"), ""))
 

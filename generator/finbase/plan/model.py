@@ -17,6 +17,7 @@ class Change(TypedDict):
     before: NotRequired[dict[str, Any] | None]
     after: NotRequired[dict[str, Any] | None]
     after_unknown: NotRequired[dict[str, Any]]
+    before_sensitive: NotRequired[dict[str, Any] | bool]
     after_sensitive: NotRequired[dict[str, Any] | bool]
     replace_paths: NotRequired[list[list[str | int]]]
 

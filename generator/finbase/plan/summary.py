@@ -1,16 +1,20 @@
-"""Summarise a plan of an applied stack by module, with the data that it would lose.
+"""Summarise a plan of an applied stack by module, with what a reviewer must not miss.
 
-Unlike ``effects``, which compares two plans of an empty state, this reads one plan that Terraform
-made from a state, so the result is exact.
+That is the data and evidence that would be lost, every change of access (permissions, keys,
+policies, security groups, routes), and every provisioner. Unlike ``effects``, which compares two
+plans of an empty state, this reads one plan that Terraform made from a state, so the result is
+exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finbase.plan.model import Action, Change, loses, managed
+from finbase.aws.review import controls_access, shortened
+from finbase.plan.effects import Argument, differences
+from finbase.plan.model import Action, Change, ResourceChange, loses, managed
 
 ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("create",): "add",
@@ -27,7 +31,8 @@ class Step:
     """The change of one resource.
 
     ``arguments`` are the top-level arguments that change, or those that force a replacement.
-    ``loses`` says which data would be lost, or is empty.
+    ``loses`` says which data or evidence would be lost, or is empty. ``access`` holds the values
+    that change if the resource decides who can reach or read what; it is None for other resources.
     """
 
     address: str
@@ -36,13 +41,15 @@ class Step:
     arguments: tuple[str, ...] = ()
     moved_from: str = ""
     loses: str = ""
+    access: tuple[Argument, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All steps of a plan, in its order."""
+    """All steps of a plan, in its order, and the addresses of resources with provisioners."""
 
     steps: tuple[Step, ...]
+    provisioners: tuple[str, ...] = ()
 
     @property
     def losses(self) -> tuple[Step, ...]:
@@ -77,10 +84,48 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
                 action,
                 tuple(_arguments(change)),
                 moved_from,
-                loses(resource) if action in ("replace", "destroy") else "",
+                _loses(resource, action),
+                _access(resource, action),
             )
         )
-    return Summary(tuple(steps))
+    return Summary(tuple(steps), tuple(_provisioners(plan)))
+
+
+def _access(resource: ResourceChange, action: Action) -> tuple[Argument, ...] | None:
+    """Return the values that change access; a type that controls access shows all its values."""
+    if controls_access(resource["type"]):
+        return differences(resource["change"])
+    if action not in ("change", "replace"):
+        return None
+    changed = differences(resource["change"])
+    return tuple(a for a in changed if controls_access(a.name.partition(".")[0])) or None
+
+
+def _loses(resource: ResourceChange, action: Action) -> str:
+    if action in ("replace", "destroy"):
+        return loses(resource)
+    if action != "change":
+        return ""
+    change = resource["change"]
+    return shortened(
+        resource["type"],
+        change.get("before") or {},
+        change.get("after") or {},
+        change.get("after_unknown") or {},
+    )
+
+
+def _provisioners(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the address of each resource with provisioners, without the key of an instance."""
+
+    def walk(module: Mapping[str, Any], prefix: str) -> Iterator[str]:
+        for resource in module.get("resources", ()):
+            if resource.get("provisioners"):
+                yield f"{prefix}{resource['address']}"
+        for name, call in module.get("module_calls", {}).items():
+            yield from walk(call.get("module", {}), f"{prefix}module.{name}.")
+
+    yield from walk(plan.get("configuration", {}).get("root_module", {}), "")
 
 
 def _arguments(change: Change) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from finbase.plan.effects import Argument
 from finbase.plan.model import Action
 from finbase.plan.summary import Step, Summary
 from finbase.report.markdown import code, table
@@ -20,6 +21,10 @@ MARKS: dict[Action, str] = {
 }
 
 
+_MOST_VALUES = 40
+_MOST_TEXT = 200
+
+
 @dataclass(frozen=True)
 class PlanReport:
     """The summary of an environment's plan."""
@@ -29,7 +34,10 @@ class PlanReport:
     summary: Summary
 
     def text(self) -> str:
-        """Return a heading, a table by module, and a line per change other than an addition."""
+        """Return the summary for a reviewer: a table by module, then all changes.
+
+        Changes of access come with their values; provisioners and losses stand at the end.
+        """
         return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
@@ -39,13 +47,29 @@ class PlanReport:
             "counts": {action: self.summary.count(action) for action in MARKS},
             "steps": [asdict(step) for step in self.summary.steps],
             "data_loss": bool(self.summary.losses),
+            "provisioners": list(self.summary.provisioners),
         }
 
     def _lines(self) -> Iterator[str]:
         summary = self.summary
         if not summary.steps:
             yield f"### {self.environment}: no changes"
-            return
+        else:
+            yield from self._changes()
+        if summary.provisioners:
+            yield ""
+        for address in summary.provisioners:
+            yield (
+                f"**PROVISIONER**: {code(address)} runs a program during the apply; "
+                "remove it, since no plan shows what it does"
+            )
+        if summary.losses:
+            yield ""
+        for step in summary.losses:
+            yield f"**DATA LOSS**: {code(step.address)}, to {step.action}, loses {step.loses}"
+
+    def _changes(self) -> Iterator[str]:
+        summary = self.summary
         used = [action for action in MARKS if summary.count(action)]
         counts = ", ".join(f"{summary.count(action)} to {action}" for action in used)
         yield f"### {self.environment}: {counts}"
@@ -55,14 +79,19 @@ class PlanReport:
             for module in summary.modules
         ]
         yield table(("module", *used), rows, numbers=True)
-        listed = [step for step in summary.steps if step.action != "add"]
-        if listed:
-            yield ""
-        yield from map(_step, listed)
-        if summary.losses:
-            yield ""
-        for step in summary.losses:
-            yield f"**DATA LOSS**: `{step.address}`, to {step.action}, loses {step.loses}"
+        access = [step for step in summary.steps if step.access is not None]
+        others = [step for step in summary.steps if step.access is None]
+        for title, steps in (
+            ("Changes of access: permissions, keys, policies, secrets, network", access),
+            ("Other changes", others),
+        ):
+            if steps:
+                yield ""
+                yield f"**{title}**"
+                yield ""
+            for step in steps:
+                yield _step(step)
+                yield from _values(step.access or ())
 
 
 def _name(module: str) -> str:
@@ -70,10 +99,23 @@ def _name(module: str) -> str:
 
 
 def _step(step: Step) -> str:
-    text = f"- `{MARKS[step.action]}` `{step.address}`"
+    text = f"- {code(MARKS[step.action])} {code(step.address)}"
     if step.moved_from:
-        text += f", moved from `{step.moved_from}`"
+        text += f", moved from {code(step.moved_from)}"
     if step.arguments:
         why = "because of" if step.action == "replace" else "changes"
         text += f": {why} {', '.join(step.arguments)}"
     return text
+
+
+def _values(arguments: Sequence[Argument]) -> Iterator[str]:
+    for argument in arguments[:_MOST_VALUES]:
+        before, after = (_shortened(text) for text in (argument.before, argument.after))
+        change = code(after) if argument.before == "null" else f"{code(before)} → {code(after)}"
+        yield f"  - {argument.name} = {change}"
+    if len(arguments) > _MOST_VALUES:
+        yield f"  - and {len(arguments) - _MOST_VALUES} more values: see `terraform show`"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"
