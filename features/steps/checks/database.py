@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from findings import Finding, check
-from kinds import listed, of_kind, source_of, zone
+from kinds import listed, of_kind, source_of, switch, zone
 from stack_graph import UNKNOWN, Stack
 from windows import business, daily, overlap, weekly
 
@@ -26,8 +26,8 @@ def parameter(stack: Stack, parameter: str, values: str) -> Iterator[Finding]:
             yield Finding(False, f"{instance.address}: {text}")
             continue
         settings: Any = group.planned("parameter")
-        planned = [s["value"] for s in settings or () if s["name"] == parameter]
-        fine = bool(planned) and all(value in re.split(r", | or ", values) for value in planned)
+        planned = [s["value"] for s in settings or () if s["name"].lower() == parameter]
+        fine = bool(planned) and all(switch(v) in re.split(r", | or ", values) for v in planned)
         text = f"{instance.address}: {parameter} = {listed(planned) or 'unset'} in {group.address}"
         yield Finding(fine, text if fine else f"{text}; set it to {values}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from findings import Finding, check
-from kinds import listed, of_kind, source_of
+from kinds import is_named, listed, of_kind, origins, source_of
 from radish import given
 from stack_graph import Resource, Stack
 from terraform_compliance.common.bdd_tags import look_for_bdd_tags
@@ -52,7 +52,7 @@ def takes(stack: Stack, kind: str, argument: str, target: str) -> Iterator[Findi
 
     def look(resource: Resource) -> Finding:
         sources = stack.some(resource, argument, type_)
-        if sources and all(source.name == name for source in sources):
+        if sources and all(is_named(stack, source, name) for source in sources):
             addresses = listed(source.address for source in sources)
             return Finding(True, f"{resource.address}: {argument} from {addresses}")
         now = source_of(stack, resource, argument)
@@ -78,6 +78,13 @@ def _setting(
         if not is_set or not fits(value):
             now = f"is {_text(value)}" if is_set else "is not set"
             text = f"{argument} {now}; set it to {expected}"
+            return Finding(False, f"{resource.address}: {text}")
+        if not stack.shows(resource, argument):
+            source = origins(stack, resource, argument)
+            now = (
+                f"{argument} is {_text(value)}, by default or from {source}: not shown by this plan"
+            )
+            text = f"{now}; write a literal or a variable"
             return Finding(False, f"{resource.address}: {text}")
         return Finding(True, f"{resource.address}: {argument} = {_text(value)}")
 

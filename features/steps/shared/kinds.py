@@ -16,6 +16,8 @@ _KEYS = (
     "aws_kms_replica_key",
     "aws_kms_replica_external_key",
 )
+_HOMES = {"aws_kms_key": "kms", "aws_subnet": "network"}
+"""The module that holds the resources of a type, by the folder of its source."""
 PUBLIC, ISOLATED = "public", "database"
 """Tiers, by the resource names of the subnets. Every other subnet is private."""
 
@@ -36,6 +38,27 @@ def _is_replica(stack: Stack, instance: Resource) -> bool:
     """Return whether an instance has a source, in its configuration or in its planned values."""
     argument = "replicate_source_db"
     return stack.is_set(instance, argument) or instance.planned(argument) is not None
+
+
+def is_named(stack: Stack, resource: Resource, name: str) -> bool:
+    """Return whether a resource is the one of the design with its type and a name.
+
+    If several modules have such a resource, only the one in the module of the design counts.
+    """
+    type_ = resource.type
+    names = {r.module: stack.module_name(r) for r in stack.all(type_, name)}
+    homes = [module for module, folder in names.items() if folder == _HOMES.get(type_)]
+    return resource.name == name and [resource.module] == (homes if len(names) > 1 else [*names])
+
+
+def switch(value: object) -> str:
+    """Return a parameter's value as a sentence writes it: ``1`` and ``0`` for switches.
+
+    >>> switch("ON"), switch(True), switch("false"), switch("ddl")
+    ('1', '1', '0', 'ddl')
+    """
+    text = str(value).lower()
+    return {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}.get(text, text)
 
 
 def is_private(subnet: Resource) -> bool:

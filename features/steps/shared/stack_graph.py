@@ -16,6 +16,7 @@ This file imports only the standard library: finbase loads it alone, to draw the
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -26,6 +27,8 @@ ModulePath = tuple[tuple[str, Key], ...]
 _CALL = re.compile(r'module\.([\w-]+)(?:\[(?:"((?:[^"\\]|\\.)*)"|(\d+))\])?')
 _TOKEN = re.compile(r'([\w-]+)|\[(?:"((?:[^"\\]|\\.)*)"|(\d+))\]')
 _SAME_KEY = ("each.key", "count.index")
+_SCALAR = bool | int | float | str
+_IDENTITY = ("id", "arn", "name", "identifier", "key_id", "function_name")
 
 
 class Unknown:
@@ -64,6 +67,13 @@ class Resource(NamedTuple):
             if unknown is True:
                 return UNKNOWN
         return None if value == "" else value
+
+    def items(self, path: str) -> list[Any]:
+        """Return the planned items of a list, or the one value of another argument."""
+        planned = self.planned(path)
+        if not isinstance(planned, list):
+            return [planned]
+        return [self.planned(f"{path}.{number}") for number in range(len(planned))]
 
     def expression(self, path: str) -> Mapping[str, Any] | None:
         """Return the expression that the configuration has for ``a.0.b``, or None."""
@@ -160,18 +170,54 @@ class Stack:
         return instances[0] if len(instances) == 1 else None
 
     def some(self, resource: Resource, path: str, type: str) -> tuple[Resource, ...]:  # noqa: A002
-        """Return the instances that an argument refers to; empty if it can mean anything else."""
-        origins, planned = self.trace(resource, path), resource.planned(path)
-        instances = {r.address: r for origin in origins for r in origin.resources}
-        fits = all(_can_be(planned, origin) for origin in origins)
-        if not fits or any((r.mode, r.type) != ("managed", type) for r in instances.values()):
+        """Return the instances that an argument refers to; empty if it can mean anything else.
+
+        A value that is known must be the one of an instance. A value that is unknown can be of any
+        instance that the expression refers to.
+        """
+        origins = self.trace(resource, path)
+        instances: dict[str, Resource] = {}
+        for value in resource.items(path):
+            meant = [[r for r in o.resources if _names(r, o.attribute, value)] for o in origins]
+            if not any(meant) or (value is UNKNOWN and not all(meant)):
+                return ()
+            instances |= {r.address: r for of_origin in meant for r in of_origin}
+        if any((r.mode, r.type) != ("managed", type) for o in origins for r in o.resources):
             return ()
         return tuple(instances.values())
 
     def is_set(self, resource: Resource, path: str) -> bool:
-        """Return whether an argument is set to something other than null."""
+        """Return whether the configuration sets an argument, to something other than null."""
         origins = self.trace(resource, path)
-        return bool(origins) and not all(origin.literal is None for origin in origins)
+        null = resource.planned(path) is None or all(origin.literal is None for origin in origins)
+        return bool(origins) and not null
+
+    def shows(self, resource: Resource, path: str) -> bool:
+        """Return whether the planned value is provably the one that the expression gives.
+
+        If it is not, the expression can be null, and the value a default of the provider or the
+        one that AWS has already: ``local.x``, ``try(var.x, null)``.
+        """
+        origins, planned = self.trace(resource, path), resource.planned(path)
+        if planned is UNKNOWN:
+            return bool(origins) and all(
+                any(_names(r, origin.attribute, UNKNOWN) for r in origin.resources)
+                for origin in origins
+            )
+        return any(
+            _equal(planned, origin.literal)
+            or any(_names(r, origin.attribute, planned) for r in origin.resources)
+            for origin in origins
+        )
+
+    def module_name(self, resource: Resource) -> str:
+        """Return the folder of a resource's module, without a version; empty for the root."""
+        if not resource.module:
+            return ""
+        *above, (label, _) = resource.module
+        call = self._configuration(tuple(above)).get("module_calls", {}).get(label, {})
+        folders = re.sub(r"/v?\d[\w.-]*$", "", call.get("source", "").partition("?")[0])
+        return str(folders.rstrip("/").rpartition("/")[2])
 
     def outputs(self) -> Iterator[tuple[str, Any, tuple[Origin, ...]]]:
         """Yield every output of the stack: its name, its value or ``UNKNOWN``, its origins."""
@@ -244,8 +290,8 @@ class Stack:
     def _resolve(self, module: ModulePath, reference: str, each: _Each) -> tuple[Origin, ...]:
         parts = tokens(reference)
         match parts:
-            case ["var", str(name), *_]:
-                return self._variable(module, name)
+            case ["var", str(name), *rest]:
+                return tuple(_part(origin, rest) for origin in self._variable(module, name))
             case ["module", str(name), int() | (str(),) as index, str(output), *_]:
                 key = index if isinstance(index, int) else index[0]
                 return self._output(module, name, output, (key,))
@@ -319,13 +365,39 @@ def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:
     return tuple(narrowed)
 
 
-def _can_be(planned: Any, origin: Origin) -> bool:
-    """Return whether a planned value can come from an origin rather than from a literal."""
-    if planned is UNKNOWN or isinstance(planned, list):
-        return bool(origin.resources)
-    if origin.attribute:
-        return any(r.planned(origin.attribute) == planned for r in origin.resources)
-    return any(planned in r.values.values() for r in origin.resources)
+def _part(origin: Origin, rest: Sequence[Any]) -> Origin:
+    """Return the origin of a part of a literal: ``var.settings.name``."""
+    literal = origin.literal
+    for part in rest if literal is not UNKNOWN else ():
+        literal = _item(literal, str(part[0] if isinstance(part, tuple) else part))
+    return origin._replace(literal=literal)
+
+
+def _names(resource: Resource, attribute: str, value: Any) -> bool:
+    """Return whether a value can be an attribute of a resource, or another name of the resource.
+
+    AWS returns the name of some resources for an ARN in the configuration, and the other way round.
+    """
+    if value is UNKNOWN:
+        return not attribute or resource.planned(attribute) in (UNKNOWN, None)
+    if value is None:
+        return False
+    if attribute and _equal(resource.planned(attribute), value):
+        return True
+    return attribute in ("", *_IDENTITY) and value in map(resource.planned, _IDENTITY)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Return whether two values are equal after Terraform has converted their types.
+
+    >>> _equal("7", 7), _equal(True, "true"), _equal(None, ""), _equal(1, True)
+    (True, True, False, False)
+    """
+    if isinstance(one, str) != isinstance(other, str):
+        one, other = (
+            json.dumps(v).strip('"') if isinstance(v, _SCALAR) else v for v in (one, other)
+        )
+    return one is not UNKNOWN and isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 def _leaves(expression: Any, path: str) -> Iterator[str]:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 DAY = 24 * 60
 WEEK = 7 * DAY
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_TIME = r"(\d\d):(\d\d)"
+SHORTEST = 30
+"""The fewest minutes that AWS accepts for a window."""
+_TIME = r"([01]\d|2[0-3]):([0-5]\d)"
 _DAILY = re.compile(f"{_TIME}-{_TIME}")
 _WEEKLY = re.compile(rf"(\w+):{_TIME}-(\w+):{_TIME}")
 _EVENING = 18 * 60
@@ -26,27 +28,31 @@ def daily(text: str) -> list[Span]:
 
     >>> daily("23:30-00:30")[0]
     Span(start=1410, length=60)
-    >>> daily("03:00")
-    []
+    >>> daily("03:00"), daily("03:00-03:15"), daily("24:00-24:30")
+    ([], [], [])
     """
     if not (match := _DAILY.fullmatch(text)):
         return []
     start, end = _minutes(*match.groups()[:2]), _minutes(*match.groups()[2:])
-    return [Span(day * DAY + start, (end - start) % DAY) for day in range(7)]
+    length = (end - start) % DAY
+    return [Span(day * DAY + start, length) for day in range(7)] if length >= SHORTEST else []
 
 
 def weekly(text: str) -> list[Span]:
     """Return the one span of a weekly window, or an empty list for an invalid one.
 
-    >>> weekly("mon:04:00-mon:05:00")
+    >>> weekly("Mon:04:00-mon:05:00")
     [Span(start=240, length=60)]
+    >>> weekly("mon:04:00-mon:04:15")
+    []
     """
-    match = _WEEKLY.fullmatch(text)
+    match = _WEEKLY.fullmatch(text.lower())
     if not match or match[1] not in _DAYS or match[4] not in _DAYS:
         return []
     start = _DAYS.index(match[1]) * DAY + _minutes(match[2], match[3])
     end = _DAYS.index(match[4]) * DAY + _minutes(match[5], match[6])
-    return [Span(start, (end - start) % WEEK)]
+    length = (end - start) % WEEK
+    return [Span(start, length)] if length >= SHORTEST else []
 
 
 def business(text: str) -> list[Span]:
