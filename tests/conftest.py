@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
+from tests.support.plan_store import PlanStore
 
 # No verdict comes from an earlier run, unless a test wants just that.
 os.environ.setdefault("FINBASE_CACHE", "0")
@@ -40,9 +41,21 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """One installed provider for all plans of a test process."""
-    with Workspace(find_terraform(), tmp_path_factory.mktemp("workspace")) as workspace:
+def plan_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of plans that all workers of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / "plans"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory, plan_store: Path) -> Iterator[Workspace]:
+    """One installed provider for all plans of a test process, and one plan for each tree."""
+    scratch = tmp_path_factory.mktemp("workspace")
+    with PlanStore(find_terraform(), scratch, plan_store) as workspace:
         yield workspace
 
 

@@ -6,27 +6,29 @@ A group holds mutations of different failures. The ids that fall must be those o
 * a stray id shows as unexplained in each group without a mutation of that id.
 
 No two mutations are together in both groupings, and the groups of the second are chosen so that
-they explain few ids that the first explains, too. Failures with more mutations than the first
-grouping has groups are in the second only. A group that does not decode is run one by one.
+they explain few ids that the first explains, too. If a failure has more mutations than a grouping
+has groups, each of them is in one grouping only. If a group does not decode, the mutations that it
+misses are planned without the others; if that does not explain it, its halves are.
+
+A group explains at most 3 of 10 ids of the catalogue: a larger one would hide too many stray ids.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import reduce
+from math import isqrt
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from finbase.errors import ComplianceError
+from finbase.errors import ComplianceError, TerraformError
 from finbase.judge.mutations import Files, Mutation, mutate
 
 Group: TypeAlias = tuple[Mutation, ...]
 Overlaps: TypeAlias = Mapping[str, Collection[str]]
-Block: TypeAlias = tuple[PurePosixPath, str]
-
-SIZE = 6
+Line: TypeAlias = tuple[PurePosixPath, int]
 
 
 def decode(group: Group, fell: Collection[str], overlaps: Overlaps) -> list[str]:
@@ -40,6 +42,31 @@ def explained(mutations: Iterable[Mutation], overlaps: Overlaps) -> set[str]:
     return {id_ for m in mutations for id_ in (m.failure, *overlaps.get(m.failure, ()))}
 
 
+def find_problems(
+    group: Group, judge: Callable[[Group], Collection[str]], overlaps: Overlaps
+) -> tuple[list[str], int]:
+    """Return what is wrong with single mutations of a group, and the number of plans.
+
+    ``judge`` plans mutations together and returns the ids that fell; it may raise
+    ``TerraformError``, because some mutations cannot be planned together.
+    """
+    try:
+        fell = judge(group)
+    except TerraformError as error:
+        fell, problems = (), [f"{', '.join(m.id for m in group)}: {error}"]
+    else:
+        problems = decode(group, fell, overlaps)
+    if not problems or len(group) == 1:
+        return problems, 1
+    missed = tuple(m for m in group if m.failure not in fell)
+    if len(missed) == len(problems) < len(group):  # The others are found, and no id is stray.
+        parts = [missed]
+    else:
+        parts = [group[: len(group) // 2], group[len(group) // 2 :]]
+    answers = [find_problems(part, judge, overlaps) for part in parts]
+    return [each for found, _ in answers for each in found], 1 + sum(n for _, n in answers)
+
+
 def mutate_all(files: Files, group: Iterable[Mutation]) -> Files:
     """Return all files with each mutation of a group; raises ``ComplianceError``."""
     return reduce(mutate, group, files)
@@ -50,43 +77,63 @@ def group_mutations(
 ) -> tuple[Group, ...]:
     """Return the groups of both groupings for the mutations of one environment.
 
-    The result depends on the arguments alone. Mutations that change the same block of HCL, or
-    that cannot be applied together, are never in one group.
+    The result depends on the arguments alone. Mutations that change the same line of HCL, or that
+    cannot be applied together, are never in one group.
     """
-    frequency = Counter(mutation.failure for mutation in mutations)
+    rivals = {f: explained([m], overlaps) for m in mutations for f in [m.failure]}
+    frequency = Counter(id_ for mutation in mutations for id_ in rivals[mutation.failure])
     # The most frequent failures first: they have the least choice.
-    ordered = sorted(mutations, key=lambda m: (-frequency[m.failure], m.failure, m.id))
-    count = -(-len(mutations) // SIZE)
-    frequent = {failure for failure, number in frequency.items() if number > count}
-    builder = _Builder(files, overlaps, mutations)
-    first = builder.build([m for m in ordered if m.failure not in frequent], {})
+    ordered = sorted(
+        mutations, key=lambda m: (-frequency[m.failure], min(rivals[m.failure]), m.failure, m.id)
+    )
+    size = max(1, 3 * len(overlaps) // 10)
+    # Groups that are larger than their number would share pairs.
+    count = max(-(-len(ordered) // size), -(-max(frequency.values()) // 2), isqrt(len(ordered)))
+    frequent = [m for m in ordered if frequency[m.failure] > count]
+    once = ({*frequent[::2]}, {*frequent[1::2]})
+    builder = _Builder(files, overlaps, mutations, size, count)
+    first = builder.build([m for m in ordered if m not in once[1]], {})
     companions = {m: {*group} - {m} for group in first for m in group}
-    second = builder.build(ordered, companions)
-    return tuple(group for group in (*first, *second) if len(group) > 1 or group in second)
+    second = builder.build([m for m in ordered if m not in once[0]], companions)
+    alone = {group for group in first if len(group) == 1 and group in second}
+    return tuple(group for group in (*first, *second) if group in second or group not in alone)
 
 
 class _Builder:
-    def __init__(self, files: Files, overlaps: Overlaps, mutations: Iterable[Mutation]) -> None:
-        self.files, self.overlaps = files, overlaps
-        self.blocks = {mutation: _changed_blocks(files, mutation) for mutation in mutations}
+    def __init__(
+        self,
+        files: Files,
+        overlaps: Overlaps,
+        mutations: Iterable[Mutation],
+        size: int,
+        count: int,
+    ) -> None:
+        self.files, self.overlaps, self.size, self.count = files, overlaps, size, count
+        self.lines = {mutation: _changed_lines(files, mutation) for mutation in mutations}
 
     def build(
         self, mutations: Sequence[Mutation], companions: Mapping[Mutation, Collection[Mutation]]
     ) -> list[Group]:
         """Fill the groups evenly; a mutation that fits in none gets a group of its own."""
-        most = max(Counter(mutation.failure for mutation in mutations).values())
-        groups: list[Group] = [()] * max(-(-len(mutations) // SIZE), most)
+        groups: list[Group] = [()] * self.count
+        trees = [self.files] * self.count
         for mutation in mutations:
             ranked = sorted(
                 range(len(groups)),
                 key=lambda n: (self._masked(mutation, groups[n], companions), len(groups[n])),
             )
             for number in ranked:
-                if self._fits(mutation, groups[number], companions.get(mutation, ())):
-                    groups[number] = (*groups[number], mutation)
-                    break
+                if not self._fits(mutation, groups[number], companions.get(mutation, ())):
+                    continue
+                try:
+                    trees[number] = mutate(trees[number], mutation)
+                except ComplianceError:
+                    continue
+                groups[number] = (*groups[number], mutation)
+                break
             else:
                 groups.append((mutation,))
+                trees.append(mutate(self.files, mutation))
         return [group for group in groups if group]
 
     def _masked(
@@ -104,36 +151,28 @@ class _Builder:
 
     def _fits(self, mutation: Mutation, group: Group, companions: Collection[Mutation]) -> bool:
         own = explained([mutation], self.overlaps)
-        if len(group) == SIZE or not {*group}.isdisjoint(companions):
-            return False
-        for other in group:
-            if other.failure in own or mutation.failure in explained([other], self.overlaps):
-                return False
-            if not self.blocks[mutation].isdisjoint(self.blocks[other]):
-                return False
-        try:
-            mutate_all(self.files, (*group, mutation))
-        except ComplianceError:
-            return False
-        return True
+        return (
+            len(group) < self.size
+            and {*group}.isdisjoint(companions)
+            and all(
+                other.failure not in own
+                and mutation.failure not in explained([other], self.overlaps)
+                and self.lines[mutation].isdisjoint(self.lines[other])
+                for other in group
+            )
+        )
 
 
-def _changed_blocks(files: Files, mutation: Mutation) -> frozenset[Block]:
-    """Return path and first line of each top-level block that a mutation changes."""
-    changed = mutate(files, mutation)
-    blocks: set[Block] = set()
-    for path in files:
-        if changed[path] != files[path]:
-            old, new = files[path].decode().splitlines(), changed[path].decode().splitlines()
+def _changed_lines(files: Files, mutation: Mutation) -> frozenset[Line]:
+    """Return the lines that a mutation changes, with those around an insertion."""
+    lines: set[Line] = set()
+    for path, content in mutate(files, mutation).items():
+        before = files.get(path, b"")
+        if content != before:
+            old, new = before.decode().splitlines(), content.decode().splitlines()
             matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-            for tag, start, end, new_start, new_end in matcher.get_opcodes():
+            for tag, start, end, _, _ in matcher.get_opcodes():
                 if tag != "equal":
-                    blocks |= {(path, _head(old, line)) for line in range(start, end)}
-                    blocks |= {(path, _head(new, line)) for line in range(new_start, new_end)}
-    return frozenset(blocks)
-
-
-def _head(lines: Sequence[str], line: int) -> str:
-    """Return the line that opens the top-level block around a line."""
-    above = (lines[number] for number in range(line, -1, -1))
-    return next((text for text in above if text[:1].isalpha()), "")
+                    first = start - 1 if tag == "insert" else start
+                    lines |= {(path, line) for line in range(first, max(end, start + 1))}
+    return frozenset(lines)

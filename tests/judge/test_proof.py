@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +24,14 @@ from finbase.judge.verdict import Scenario, Verdict
 from finbase.plan.document import read_plan
 from finbase.project.tree import lay_out
 from finbase.terraform.workspace import Workspace
-from tests.judge.grouping import Group, decode, explained, group_mutations, mutate_all
+from tests.judge.grouping import (
+    Group,
+    decode,
+    explained,
+    find_problems,
+    group_mutations,
+    mutate_all,
+)
 from tests.judge.in_process import failed_places, ids_of
 from tests.support.commands import ROOT
 
@@ -260,10 +268,33 @@ def test_decode_finds_missed_mutations_and_stray_ids(fell: list[str], problems: 
     assert decode(PAIR, fell, OVERLAPS) == problems
 
 
-def test_groups_hold_each_mutation_and_save_half_of_the_plans() -> None:
+def test_groups_hold_each_mutation_and_save_plans() -> None:
     assert {each for group in GROUPS for each in group} == set(ALL)
     assert len(GROUPS) < len(ALL) / 2
     assert all(len({each.environment for each in group}) == 1 for group in GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("judged", "problems", "plans"),
+    [
+        ({"ab": "F01 F04d"}, [], 1),
+        ({"ab": "F01", "a": "F04d"}, [], 2),  # Only the other mutation hid it.
+        ({"ab": "F01", "a": ""}, ["missed logs-off (F04d)"], 2),
+        ({"ab": "F01 F03 F04d", "a": "F04d", "b": "F01"}, [], 3),
+        ({"ab": "F01 F03 F04d", "a": "F03 F04d", "b": "F01"}, ["stray F03"], 3),
+        ({"ab": "", "a": "F04d", "b": ""}, ["missed one-gateway (F01)"], 3),
+        ({"a": "F04d", "b": "F01"}, [], 3),  # They cannot be planned together.
+        ({"b": "F01"}, ["logs-off: no plan"], 3),
+    ],
+)
+def test_find_problems_plans_parts(judged: dict[str, str], problems: list[str], plans: int) -> None:
+    def judge(group: Group) -> set[str]:
+        key = "".join("ab"[PAIR.index(each)] for each in group)
+        if key not in judged:
+            raise TerraformError("no plan")
+        return {*judged[key].split()}
+
+    assert find_problems(PAIR, judge, OVERLAPS) == (problems, plans)
 
 
 def test_groups_share_no_pair_of_mutations() -> None:
@@ -321,7 +352,10 @@ BY_ENGINE = groups_for_the_engine()
 def plan_mutated(group: Group, workspace: Workspace, folder: Path) -> bytes:
     project = Path(tempfile.mkdtemp(dir=folder))
     lay_out(mutate_all(FILES, group), project)
-    return workspace.plan(project / "environments" / group[0].environment, project=project)
+    try:
+        return workspace.plan(project / "environments" / group[0].environment, project=project)
+    finally:
+        shutil.rmtree(project)
 
 
 def judge(plan: bytes, *, by_engine: bool = False) -> set[str]:
@@ -342,17 +376,12 @@ def test_mutations_are_caught_in_groups(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    try:
-        plan = plan_mutated(group, workspace, tmp_path)
-        problems = decode(group, judge(plan, by_engine=group in BY_ENGINE), OVERLAPS)
-    except TerraformError as error:
-        problems = [str(error)]
-    record_property("seen", "one by one" if problems else "decoded")
-    if not problems:
-        return
-    for each in group:
-        fell = judge(plan_mutated((each,), workspace, tmp_path), by_engine=group in BY_ENGINE)
-        assert decode((each,), fell, OVERLAPS) == [], f"{each.id}, in a group: {problems}"
+    def judge_together(part: Group) -> set[str]:
+        return judge(plan_mutated(part, workspace, tmp_path), by_engine=part in BY_ENGINE)
+
+    problems, plans = find_problems(group, judge_together, OVERLAPS)
+    record_property("seen", "decoded" if plans == 1 else f"decoded in {plans} plans")
+    assert problems == []
 
 
 @pytest.mark.soak

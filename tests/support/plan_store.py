@@ -1,0 +1,68 @@
+"""Plan each distinct tree once in a test run, whichever tests and workers ask for it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from finbase.system.progress import ignore
+from finbase.terraform.offline import used_folders
+from finbase.terraform.program import Terraform
+from finbase.terraform.workspace import Workspace
+
+
+class PlanStore(Workspace):
+    """A workspace that reads a plan from ``folder`` if the same tree was planned before.
+
+    The workers of a test run share the folder, and wait for a plan that another one is making.
+    """
+
+    def __init__(self, terraform: Terraform, scratch: Path, folder: Path) -> None:
+        super().__init__(terraform, scratch)
+        self._folder = folder
+        self._off = False
+
+    @contextmanager
+    def off(self) -> Iterator[Workspace]:
+        """Plan each tree anew, for tests of the planning itself."""
+        self._off = True
+        try:
+            yield self
+        finally:
+            self._off = False
+
+    def plan(
+        self,
+        stack: Path,
+        *,
+        project: Path,
+        state: bytes | None = None,
+        copied: Callable[[Path, Path], object] = ignore,
+    ) -> bytes:
+        """Return the stored plan of the same files and the same state, or plan and store it."""
+        if self._off or copied is not ignore:
+            return super().plan(stack, project=project, state=state, copied=copied)
+        file = self._folder / f"{_hash(stack.resolve(), project.resolve(), state)}.json"
+        with file.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.is_file():
+                plan = super().plan(stack, project=project, state=state)
+                new = file.with_suffix(".new")
+                new.write_bytes(plan)
+                new.rename(file)
+            return file.read_bytes()
+
+
+def _hash(stack: Path, project: Path, state: bytes | None) -> str:
+    """Return a hash of all that a plan depends on: names and contents of files, and the state."""
+    digest = hashlib.sha256(f"{stack.relative_to(project)}\0".encode())
+    digest.update(b"no state" if state is None else hashlib.sha256(state).digest())
+    for folder in sorted(used_folders(stack, project)):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and ".terraform" not in path.parts:
+                digest.update(f"\0{path.relative_to(project)}\0".encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
