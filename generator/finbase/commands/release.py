@@ -9,21 +9,22 @@ from typing import BinaryIO
 
 import click
 
-from finbase.commands._rendered import PENDING, hold_journal
+from finbase.commands._rendered import PENDING, hold_journal, print_breaches
 from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import echo, error, note, output_stream, say
 
+_VERIFY = "verify"
+
 
 @click.command()
 @click.argument("module", metavar="MODULE", shell_complete=completion.modules)
-@click.argument("level", type=click.Choice(["patch", "minor", "major"]))
+@click.argument("level", required=False, type=click.Choice(["patch", "minor", "major"]))
 @click.option(
     "-m",
     "--message",
     "why",
-    required=True,
-    help="Explain the change in one sentence for the changelog.",
+    help="Explain the change in one sentence for the changelog; required for a release.",
 )
 @click.option(
     "--note",
@@ -33,27 +34,49 @@ from finbase.console.speech import echo, error, note, output_stream, say
     help="Add a note on what users must do when they upgrade; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the release; write nothing.")
+@click.option(
+    "--since",
+    metavar="REV",
+    help="Compare all releases with this revision and git's history; only with `verify`.",
+)
 @json_option("the release and its reasons")
 @click.pass_obj
 def release(
     project: Path | None,
     module: str,
-    level: str,
-    why: str,
+    level: str | None,
+    why: str | None,
     notes: tuple[str, ...],
     dry_run: bool,
+    since: str | None,
     json_file: BinaryIO | None,
 ) -> None:
-    """Release the templates of MODULE as its next version.
+    """Release the templates of MODULE as its next version, or verify all releases.
 
     The rendered files are compared with the last release. Exits with 1 if LEVEL is too small for a
     change, with all reasons. The first release of a module gets the version in its contract.
+
+    `finbase release verify --since REV` compares the releases with git: each release of REV must
+    have its line in the lock, its hash and its files, and no line may ever have been different.
+    Exits with 1 if a release differs. A pipeline calls it with the base of a pull request.
 
     \b
     Examples:
       finbase release cache patch -m "The alarm counts throttled commands as well."
       finbase release database minor -m "The log level can be chosen." --dry-run
+      finbase release verify --since origin/main
     """
+    if module == _VERIFY:
+        if since is None or level or why or notes or dry_run or json_file:
+            raise click.UsageError("`release verify` takes --since REV, and nothing else")
+        _verify(project, since)
+        return
+    if since is not None:
+        raise click.UsageError("--since compares releases: finbase release verify --since REV")
+    if level is None:
+        raise click.UsageError("add the level of the release: patch, minor or major")
+    if why is None:
+        raise click.UsageError('explain the change for the changelog: -m "why"')
     from finbase.contract.registry import Registry
     from finbase.project import tree
     from finbase.project.find import find_project
@@ -87,3 +110,13 @@ def release(
         if journal:
             tree.apply(prepared.steps, journal)
     say(report.text(), file=stream)
+
+
+def _verify(project: Path | None, since: str) -> None:
+    from finbase.project.find import find_project
+    from finbase.release.history import verify_history
+
+    if breaches := verify_history(find_project(project), since):
+        print_breaches(breaches, diffs=True)
+        sys.exit(FOUND)
+    say(f"every release is as in the history of {since}")

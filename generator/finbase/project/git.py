@@ -50,6 +50,21 @@ class Repository:
         listed = self._git("rev-list", f"--max-count={_MOST}", "HEAD", "--", str(path))
         return listed.decode().split()
 
+    def is_shallow(self) -> bool:
+        """Return whether the clone lacks older commits."""
+        return self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    def versions_of(self, path: PurePosixPath) -> Iterator[tuple[str, bytes]]:
+        """Yield every commit of HEAD's history that changed a file, and its content there.
+
+        Merges count. Commits that deleted the file are left out.
+        """
+        listed = self._git("rev-list", "--full-history", "HEAD", "--", str(path))
+        for commit in listed.decode().split():
+            files = self.at(commit, path.__eq__)
+            if path in files:
+                yield commit, files[path]
+
     def at(self, commit: str, wanted: _Wanted) -> dict[PurePosixPath, bytes]:
         """Read the wanted files below ``environments/`` and ``modules/`` in a commit."""
         listed = self._git("ls-tree", "-r", "-z", commit, "--", *_FOLDERS)

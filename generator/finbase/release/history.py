@@ -1,0 +1,147 @@
+"""Compare the releases with git's history, in which none may ever have been different.
+
+``integrity`` compares files with the lock. An author who changes a release, its ``SHA256SUMS`` and
+its line in the lock together passes that. History shows it: a line of the lock is added once and
+stays, and the files of a release are the same in every commit that has them.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from finbase.contract.lock import PATH, Lock
+from finbase.contract.version import Version
+from finbase.errors import FinbaseError, InputError
+from finbase.project.files import Tree, owner
+from finbase.project.git import Repository
+from finbase.release.integrity import Breach, folder_hash, folder_of
+
+_MOST_ARCHIVED = 16 * 1024 * 1024
+"""Bytes that all members of one archive may have together."""
+
+
+def verify_history(root: Path, since: str) -> tuple[Breach, ...]:
+    """Return every release that differs from git's history, sorted by folder.
+
+    ``since`` is a revision whose releases are trusted, such as the base of a pull request: each of
+    them must still have its line in the lock, its hash and its files. Of all other commits, each
+    line of the lock must equal the line of today. An archive in a release must contain the files
+    beside it. Raises ``FinbaseError`` without git, without the revision, and in a shallow clone,
+    and ``InputError`` for a lock that cannot be read.
+    """
+    repository = Repository(root)
+    if repository.is_shallow():
+        raise FinbaseError(
+            f"the clone of {root} is shallow, so older releases cannot be compared",
+            "fetch the whole history: git fetch --unshallow (fetch-depth: 0 in a pipeline)",
+        )
+    base = repository.commit(since)
+    lock = Lock.load(root)
+    then = repository.at(base, _is_module)
+    now = repository.now(_is_module)
+    trusted = Lock.parse(then[PATH]) if PATH in then else Lock()
+    breaches = {
+        **_archived(lock, now),
+        **_rewritten(repository, lock),
+        **_changed(trusted, then, lock, now, since),
+    }
+    return tuple(breaches[release] for release in sorted(breaches))
+
+
+_Breaches = Mapping[tuple[str, Version], Breach]
+
+
+def _changed(trusted: Lock, then: Tree, lock: Lock, now: Tree, since: str) -> _Breaches:
+    """Compare the releases of a trusted revision with those of today."""
+    breaches = {}
+    files_then, files_now = _by_folder(then), _by_folder(now)
+    for release, hash_then in trusted.hashes.items():
+        folder = folder_of(*release)
+        line = trusted.line(*release)
+        if release not in lock:
+            what = f"{PATH} has lost the line of {folder}"
+            breaches[release] = Breach(folder, what, f"restore the line: {line}")
+        elif lock.hashes[release] != hash_then:
+            what = f"{PATH} has another hash for {folder} than at {since}"
+            breaches[release] = Breach(folder, what, f"restore the line: {line}")
+        elif folder_hash(files_then.get(folder, {}), folder) != hash_then:
+            what = f"the files of {folder} at {since} do not have the hash in {PATH}"
+            breaches[release] = Breach(folder, what, "name a revision with intact releases")
+        elif files_now.get(folder, {}) != files_then.get(folder, {}):
+            what = f"the files of {folder} differ from those at {since}"
+            fix = f"restore the release: git checkout {since} -- {folder}"
+            breaches[release] = Breach(folder, what, fix)
+    return breaches
+
+
+def _rewritten(repository: Repository, lock: Lock) -> _Breaches:
+    """Compare the lines of the lock with the same lines in every earlier commit."""
+    breaches = {}
+    for commit, content in repository.versions_of(PATH):
+        try:
+            earlier = Lock.parse(content)
+        except InputError:
+            continue  # A merge conflict was committed once; the lock of today has been read.
+        for release, was in earlier.hashes.items():
+            folder = folder_of(*release)
+            restore = f"restore the line of commit {commit[:12]}: {earlier.line(*release)}"
+            if release not in lock:
+                what = f"{PATH} has lost the line of {folder}"
+                breaches[release] = Breach(folder, what, restore)
+            elif lock.hashes[release] != was:
+                what = f"{PATH} has another hash for {folder} than in commit {commit[:12]}"
+                breaches[release] = Breach(folder, what, restore)
+    return breaches
+
+
+def _archived(lock: Lock, now: Tree) -> _Breaches:
+    """Compare each archive of a release with the files beside it, of which it is made."""
+    breaches = {}
+    files = _by_folder(now)
+    for release in lock.hashes:
+        folder = folder_of(*release)
+        for path, content in files.get(folder, {}).items():
+            if path.suffix == ".zip" and (wrong := _differs(path, content, files[folder])):
+                what = f"{path} does not contain the files of {path.with_suffix('')}/: {wrong}"
+                fix = "release a version whose archive is made of its files"
+                breaches[release] = Breach(folder, what, fix)
+    return breaches
+
+
+def _differs(path: PurePosixPath, content: bytes, files: Tree) -> str:
+    """Return how an archive differs from the folder of the same name; empty if it does not."""
+    sources = path.with_suffix("")
+    expected = {
+        str(file.relative_to(sources)): data
+        for file, data in files.items()
+        if file.is_relative_to(sources) and file.suffix != ".md"  # Pages are not packed.
+    }
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > _MOST_ARCHIVED:
+                return f"it has more than {_MOST_ARCHIVED} bytes"
+            packed = {member.filename: archive.read(member) for member in members}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        return f"it cannot be read: {error}"
+    if len(packed) != len(members):
+        return "it has two files of one name"
+    for name in sorted(packed.keys() | expected.keys()):
+        if packed.get(name) != expected.get(name):
+            return f"{name!r} is another file"
+    return ""
+
+
+def _by_folder(files: Tree) -> dict[PurePosixPath, dict[PurePosixPath, bytes]]:
+    folders: dict[PurePosixPath, dict[PurePosixPath, bytes]] = {}
+    for path, content in files.items():
+        if folder := owner(path):
+            folders.setdefault(folder, {})[path] = content
+    return folders
+
+
+def _is_module(path: PurePosixPath) -> bool:
+    return path.parts[:1] == ("modules",)

@@ -1,0 +1,125 @@
+"""Test that a release which was changed together with its hash and its lock line is found."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from finbase.contract.lock import PATH, Lock
+from finbase.contract.version import Version
+from finbase.project.checksums import digest, listing
+from finbase.release.integrity import folder_hash
+from tests.support.commands import finbase
+
+KMS = PurePosixPath("modules/kms/1.0.0")
+SECRET = PurePosixPath("modules/secret/1.0.2")
+
+
+def git(project: Path, *arguments: str) -> str:
+    name = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    command = ["git", *name, *arguments]
+    done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(project: Path) -> str:
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--allow-empty", "--message", "A change.")
+    return git(project, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def committed(project: Path) -> Path:
+    git(project, "init", "--quiet", ".")
+    commit(project)
+    return project
+
+
+def seal(project: Path, folder: PurePosixPath) -> None:
+    """Give a changed release the hashes that a release of these files would have."""
+    path = project / folder
+    head = (path / "SHA256SUMS").read_text().splitlines()[0]
+    files = [p for p in sorted(path.rglob("*")) if p.is_file() and p.name != "SHA256SUMS"]
+    sums = listing({str(p.relative_to(path)): digest(p.read_bytes()) for p in files})
+    (path / "SHA256SUMS").write_text(f"{head}\n{sums}")
+    tree = {folder / p.relative_to(path): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    release = (folder.parts[1], Version.parse(folder.name))
+    lock = Lock.load(project)
+    text = Lock({**lock.hashes, release: folder_hash(tree, folder)}).text()
+    (project / PATH).write_text(text)
+
+
+def weaken(project: Path) -> None:
+    main = project / KMS / "main.tf"
+    main.write_text(main.read_text() + "# Everybody may use the keys.\n")
+    seal(project, KMS)
+
+
+def forget(project: Path) -> None:
+    lines = (project / PATH).read_text().splitlines(keepends=True)
+    (project / PATH).write_text("".join(line for line in lines if "kms 1.0.0" not in line))
+
+
+def repack(project: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("rotation.py", "steal()")
+    (project / SECRET / "rotation.zip").write_bytes(buffer.getvalue())
+    seal(project, SECRET)
+
+
+def verify(project: Path, since: str, code: int) -> str:
+    done = finbase(project, "release", "verify", "--since", since)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_verify_passes_intact_releases(committed: Path) -> None:
+    assert "every release is as in the history of HEAD" in verify(committed, "HEAD", 0)
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        (weaken, f"{PATH} has another hash for {KMS} than at"),
+        (forget, f"{PATH} has lost the line of {KMS}"),
+        (repack, f"{PATH} has another hash for {SECRET} than at"),
+    ],
+)
+def test_verify_refuses_changed_releases(
+    attack: Callable[[Path], None], message: str, committed: Path
+) -> None:
+    base = git(committed, "rev-parse", "HEAD")
+    attack(committed)
+    assert message in verify(committed, base, 1)
+    changed = commit(committed)
+    assert message in verify(committed, base, 1)
+    # The change has reached main, and the next pull request is compared with it.
+    assert message.rpartition(" than ")[0] in verify(committed, changed, 1)
+
+
+def test_verify_refuses_archives_of_other_files(project: Path) -> None:
+    repack(project)
+    git(project, "init", "--quiet", ".")
+    commit(project)
+    assert f"{SECRET}/rotation.zip does not contain the files of" in verify(project, "HEAD", 1)
+
+
+def test_verify_needs_the_whole_history(committed: Path, tmp_path: Path) -> None:
+    commit(committed)
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{committed}", "clone")
+    assert "is shallow" in verify(tmp_path / "clone", "HEAD", 2)
+    assert "is not a commit" in verify(committed, "nowhere", 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("verify",), ("verify", "minor", "--since", "HEAD"), ("kms", "--since", "HEAD"), ("kms",)],
+)
+def test_release_refuses_mixed_arguments(arguments: tuple[str, ...], project: Path) -> None:
+    assert finbase(project, "release", *arguments).exit_code == 2
