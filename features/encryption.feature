@@ -1,12 +1,6 @@
 Feature: Keys are explicitly limited to one region
 
   @F08 @low @pci-3.6.1 @noskip
-  Scenario: No key is replicated
-    Given I have aws_kms_key defined
-    Then it must contain multi_region
-    And its value must be false
-
-  @F08 @low @pci-3.6.1 @noskip
   Scenario: Every key sets multi_region explicitly
     Given the planned stack
     Then every key sets multi_region to false

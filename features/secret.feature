@@ -2,10 +2,8 @@ Feature: The connection secret is complete and rotated automatically
 
   @F06a @low @pci-12.5.1 @noskip
   Scenario: Every secret has a description
-    Given I have aws_secretsmanager_secret defined
-    Then it must contain description
-    And its value must not be null
-    And its value must match the ".*[A-Za-z].*" regex
+    Given the planned stack
+    Then every aws_secretsmanager_secret has description with a letter
 
   @F06b @medium @pci-8.6.2 @noskip
   Scenario: The connection secret has all fields that a client needs

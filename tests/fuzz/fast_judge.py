@@ -54,11 +54,12 @@ class Judge:
 
         Raises ``StepCrashError`` where a step neither passes nor fails.
         """
+        self._findings._PLANS["fuzz"] = plan
+        self._findings._STACKS.pop("fuzz", None)
         try:
-            stack = self._findings.Stack(plan)
+            stack = self._findings.planned_stack()
         except Exception as error:
             raise StepCrashError(f"reading the stack: {error!r}") from error
-        self._findings._STACKS["fuzz"] = stack
         return {place for place in places or self.places if not self._passes(stack, place)}
 
     def _passes(self, stack: Any, place: str) -> bool:

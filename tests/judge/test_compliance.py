@@ -181,9 +181,18 @@ def test_by_failure_fails_with_skipped_scenarios(features: Path) -> None:
     edit(features / "secrets.feature", "@F06a @low @noskip", "@F06a @low")
     edit(features / "secrets.feature", "aws_secretsmanager_secret", "aws_dynamodb_table")
     verdict = run(PLAN, features)
-    assert verdict.scenarios[-1].status == "skipped"
+    assert verdict.scenarios[-1].status == "failed"
+    assert verdict.scenarios[-1].evidence == "the plan has no aws_dynamodb_table"
     assert statuses(verdict)["F06a"] == "failed"
     assert not verdict.passed
+
+
+def test_run_suggests_a_type_of_the_plan(features: Path) -> None:
+    edit(features / "secrets.feature", "@F06a @low @noskip", "@F06a @low")
+    edit(features / "secrets.feature", "aws_secretsmanager_secret", "aws_secretmanager_secret")
+    evidence = run(PLAN, features).scenarios[-1].evidence
+    expected = "the plan has no aws_secretmanager_secret; did you mean aws_secretsmanager_secret?"
+    assert evidence == expected
 
 
 def test_run_fails_an_absent_resource_with_noskip(features: Path) -> None:
@@ -518,6 +527,7 @@ ENTRY = "- {id: F01, severity: high, title: t, requirement: r, pci: [1.10, '8.3.
         ),
         ("- [", "is not a valid failure catalogue"),
         ("", "is not a valid failure catalogue"),
+        ("[]\n", "has no entries"),
         ("- word\n", "is not a valid failure catalogue"),
     ],
 )

@@ -133,10 +133,10 @@ PARTIAL: dict[str, tuple[bytes, str]] = {
         changed(put("errored", "no")),
         "is incomplete, because the run of Terraform failed",
     ),
-    "not complete": (changed(put("complete", False)), "Terraform deferred a part of the stack"),
+    "not complete": (changed(put("complete", False)), "Terraform left out or deferred a part"),
     "deferred": (
         changed(put("deferred_changes", [{"reason": "unknown"}])),
-        "Terraform deferred a part of the stack",
+        "Terraform left out or deferred a part",
     ),
     "no planned root": (changed(drop("planned_values", "root_module")), "planned_values: .*root_m"),
     "no root": (changed(drop("configuration", "root_module")), "configuration: .*root_module"),

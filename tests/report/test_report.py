@@ -64,6 +64,7 @@ def scenario(
     )
 
 
+WITHOUT_SUBJECT = "not applicable, because the plan has no aws_vpc"
 GOOD = Verdict(
     "staging",
     (scenario("addresses"), scenario("keys", ids=("F08",), evidence="5 keys")),
@@ -74,10 +75,11 @@ BAD = Verdict(
     (
         scenario("addresses"),
         scenario("gateways", "failed", ("F01", "F08"), "2 is not 3\nfor zones a, b"),
-        scenario("types", "skipped", ("F09",), "nothing in the plan to check"),
+        scenario("types", "skipped", ("F09",), WITHOUT_SUBJECT),
         scenario("beyond the catalogue", "passed", ()),
     ),
     (NAT, KEY, LOST),
+    not_judged=("aws_s3_bucket.logs",),
 )
 
 
@@ -125,15 +127,11 @@ def test_text_details_each_failing_control() -> None:
         "        2 is not 3",
         "        for zones a, b",
         "      why it matters: finbase explain F08",
-        "FAIL  F09  Every resource type of the design",
-        "      medium severity, PCI DSS 6.5.1, 1.4.5",
-        "      required: the plan has every resource type",
-        "      nothing was checked: every scenario was skipped",
-        "      features/network.feature:7 types",
-        "        Then there are 3",
-        "        nothing in the plan to check",
-        "      why it matters: finbase explain F09",
-        "production: 0 of 3 controls pass (4 scenarios, 1 failed)",
+        "N/A   F09  Every resource type of the design",
+        "      not applicable, because the plan has no aws_vpc",
+        "not judged: 1 resource that no control names",
+        "      aws_s3_bucket.logs",
+        "production: 0 of 3 controls pass, 1 not applicable (4 scenarios, 1 failed)",
     ]
 
 
@@ -178,7 +176,7 @@ def test_text_colours_only_outcomes() -> None:
         assert "\x1b" not in plain
         assert click.unstyle(coloured) == plain
         styled = re.findall("\x1b\\[3(.)m\x1b\\[1m([^\x1b]*)", coloured)
-        colours = {"PASS": "2", "FAIL": "1"}
+        colours = {"PASS": "2", "FAIL": "1", "N/A ": "3"}
         assert len(styled) == len(verdict.failures) + 1
         assert all(code == colours[text] for code, text in styled[:-1])
         assert styled[-1][0] == colours["PASS" if verdict.passed else "FAIL"]
@@ -193,11 +191,11 @@ def test_text_of_a_verdict_without_catalogue_or_scenarios() -> None:
 
 def test_junit_has_a_suite_for_each_environment() -> None:
     root = ET.fromstring(junit.render([GOOD, BAD]))
-    assert root.attrib == {"name": "finbase", "tests": "7", "failures": "2", "skipped": "1"}
+    assert root.attrib == {"name": "finbase", "tests": "7", "failures": "1", "skipped": "2"}
     suites = [dict(suite.attrib) for suite in root]
     assert suites == [
         {"name": "staging", "tests": "2", "failures": "0", "errors": "0", "skipped": "0"},
-        {"name": "production", "tests": "5", "failures": "2", "errors": "0", "skipped": "1"},
+        {"name": "production", "tests": "5", "failures": "1", "errors": "0", "skipped": "2"},
     ]
 
 
@@ -208,7 +206,7 @@ def test_junit_cases_are_named_by_failure() -> None:
         ("F01+F08", "gateways"),
         ("F09", "types"),
         ("Network", "beyond the catalogue"),
-        ("F09", "Every resource type of the design"),
+        ("not judged", "aws_s3_bucket.logs"),
     ]
     failure = suite[1].find("failure")
     assert failure is not None
@@ -219,8 +217,15 @@ def test_junit_cases_are_named_by_failure() -> None:
     properties = [(p.get("name"), p.get("value")) for p in suite[0].iter("property")]
     assert properties == [("severity", "high"), ("requirement", "PCI DSS 1.4.5")]
     assert suite[0].findtext("system-out") == "aws_eip: 3"
-    assert suite[2].find("skipped") is not None
-    assert suite[4].findtext("failure") == "required: the plan has every resource type"
+    skipped = suite[2].find("skipped")
+    assert skipped is not None
+    assert skipped.get("message") == WITHOUT_SUBJECT
+    assert suite[4].find("skipped") is not None
+
+
+def test_junit_fails_a_control_without_scenarios() -> None:
+    (suite,) = ET.fromstring(junit.render([Verdict("x", (), (LOST,))]))
+    assert suite[0].findtext("failure") == "required: the plan has every resource type"
 
 
 # --- JSON --------------------------------------------------------------------------------
@@ -234,6 +239,7 @@ def test_json_is_stable() -> None:
     assert production["counts"] == {
         "failures": 3,
         "failures_absent": 0,
+        "failures_not_applicable": 1,
         "scenarios": 4,
         "scenarios_passed": 2,
         "scenarios_failed": 1,
@@ -289,12 +295,10 @@ def test_junit_is_always_well_formed(verdicts: list[Verdict]) -> None:
     assert len(root) == len(verdicts)
     for verdict, suite in zip(verdicts, root, strict=True):
         failures = suite.findall("testcase/failure")
-        unproved = sum(
-            row.status == "failed" and all(s.status == "skipped" for s in row.scenarios)
-            for row in verdict.by_failure()
-        )
-        assert len(failures) == len(verdict.failed) + unproved
-        assert (not failures) == verdict.passed
+        untested = sum(not row.scenarios for row in verdict.by_failure())
+        assert len(failures) == len(verdict.failed) + untested
+        states = {row.status for row in verdict.by_failure()}
+        assert (not failures) == (not verdict.failed and "failed" not in states)
         for shown, original in zip(suite, verdict.scenarios, strict=False):
             name = FORBIDDEN.sub("\ufffd", original.name)
             assert shown.get("name") == re.sub("\r\n?", "\n", name) or "\r" in name
@@ -308,7 +312,7 @@ def test_terminal_lines_fit(verdict: Verdict, colour: bool, width: int) -> None:
     allowed = max(width, terminal.MINIMUM_WIDTH)
     for line in text.split("\n"):
         plain = click.unstyle(line)
-        lead = re.match(r"(PASS|FAIL)  \S+ +", plain)
+        lead = re.match(r"(PASS|FAIL|N/A )  \S+ +", plain)
         rest = plain[lead.end() :] if lead else plain
         assert len(plain) <= allowed or len(WORD.findall(rest)) == 1
     if not colour:
@@ -325,7 +329,9 @@ def test_json_can_always_be_read_back(verdicts: list[Verdict]) -> None:
 @given(VERDICTS)
 def test_verdict_passes_if_all_failures_are_absent(verdict: Verdict) -> None:
     shown = {i for s in verdict.scenarios if s.status == "passed" for i in s.failure_ids}
-    expected = all(f.id in shown for f in verdict.failures) and not verdict.failed
+    skipped = {i for s in verdict.scenarios if s.status == "skipped" for i in s.failure_ids}
+    ids = {failure.id for failure in verdict.failures}
+    expected = ids <= shown | skipped and (not ids or bool(ids & shown)) and not verdict.failed
     assert verdict.passed == expected
 
 

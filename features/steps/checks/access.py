@@ -15,7 +15,7 @@ _EGRESS = "aws_vpc_security_group_egress_rule"
 _OLD_RULE = "aws_security_group_rule"
 
 
-@check("no security group has inline rules")
+@check("no security group has inline rules", "security group")
 def no_inline_rules(stack: Stack) -> Iterator[Finding]:
     """Refuse blocks, empty lists and dynamic blocks of rules in a group."""
     for group in (group for type_ in _GROUPS for group in stack.all(type_)):
@@ -24,7 +24,7 @@ def no_inline_rules(stack: Stack) -> Iterator[Finding]:
         yield Finding(not inline, f"{group.address}: {fix if inline else 'no inline rules'}")
 
 
-@check("every security group has separate rules")
+@check("every security group has separate rules", "security group")
 def separate_rules(stack: Stack) -> Iterator[Finding]:
     """Require a rule for each group: without any, it allows no traffic and was forgotten."""
     rules_of: dict[str, list[str]] = {group.address: [] for group in stack.all(_GROUPS[0])}
@@ -44,7 +44,7 @@ def separate_rules(stack: Stack) -> Iterator[Finding]:
         yield Finding(False, f"{rule.address}: {text}")
 
 
-@check("every rule has a description")
+@check("every rule has a description", "security group rule")
 def described_rules(stack: Stack) -> Iterator[Finding]:
     """Require a description that is known at plan time and not blank."""
     for rule in _rules(stack):
@@ -54,7 +54,7 @@ def described_rules(stack: Stack) -> Iterator[Finding]:
         yield Finding(fine, f"{rule.address}: {text}")
 
 
-@check("every flow between two groups is allowed by both groups")
+@check("every flow between two groups is allowed by both groups", "rule between two groups")
 def both_ends(stack: Stack) -> Iterator[Finding]:
     """Require for each rule that names another group a matching rule of that group."""
     outgoing = {rule.address: _flow(stack, rule, outward=True) for rule in stack.all(_EGRESS)}

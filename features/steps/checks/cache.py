@@ -8,7 +8,7 @@ from findings import Finding, check
 from stack_graph import Stack
 
 
-@check("every cache sets a maximum for {limit:PROPERTY}")
+@check("every cache sets a maximum for {limit:PROPERTY}", "aws_elasticache_serverless_cache")
 def limits(stack: Stack, limit: str) -> Iterator[Finding]:
     """Require the limit as a block in ``cache_usage_limits`` with a positive whole maximum."""
     for cache in stack.all("aws_elasticache_serverless_cache"):

@@ -8,7 +8,7 @@ from findings import Finding, check
 from stack_graph import Stack
 
 
-@check("the plan has at least one resource of each type")
+@check("the plan has at least one resource of each type", of_design=True)
 def types(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Require every listed type: a check of all resources of a type passes if there are none."""
     for row in table:
@@ -17,7 +17,7 @@ def types(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
         yield Finding(count > 0, f"{row['type']}: {count}{fix}")
 
 
-@check("the stack has a version constraint for the provider {source:PROPERTY}")
+@check("the stack has a version constraint for the provider {source:PROPERTY}", of_design=True)
 def provider(stack: Stack, source: str) -> Iterator[Finding]:
     """Require a constraint: without one, the same source plans a different stack later."""
     for name, constraint in stack.providers():

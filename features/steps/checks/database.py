@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from findings import Finding, check
+from findings import Finding, check, rendered
 from kinds import listed, of_kind, source_of, switch, zone
 from stack_graph import UNKNOWN, Stack
 from windows import business, daily, overlap, weekly
@@ -15,7 +15,10 @@ _PARAMETERS = "aws_db_parameter_group"
 _WINDOWS = ("backup_window", "maintenance_window")
 
 
-@check("every instance uses a parameter group that sets {parameter:PROPERTY} to {values:ANY}")
+@check(
+    "every instance uses a parameter group that sets {parameter:PROPERTY} to {values:ANY}",
+    "instance",
+)
 def parameter(stack: Stack, parameter: str, values: str) -> Iterator[Finding]:
     """Follow the reference to the group and require one of the values in that group."""
     for instance in of_kind(stack, "instance"):
@@ -44,7 +47,7 @@ def exports(stack: Stack, kind: str, names: str) -> Iterator[Finding]:
         yield Finding(fine, text if fine else text + fix)
 
 
-@check("the backup and maintenance windows of every primary do not overlap")
+@check("the backup and maintenance windows of every primary do not overlap", "primary")
 def windows_apart(stack: Stack) -> Iterator[Finding]:
     """Refuse what RDS would refuse too, but only at apply."""
     for primary in of_kind(stack, "primary"):
@@ -55,9 +58,11 @@ def windows_apart(stack: Stack) -> Iterator[Finding]:
         yield Finding(fine, text if fine else f"{text}; choose windows that do not overlap")
 
 
-@check("no window of any instance overlaps business hours")
+@check("no window of any instance overlaps business hours", "instance")
 def windows_at_night(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Compare the windows with the hours that the table lists, in UTC, by prefix of the region."""
+    if not of_kind(stack, "instance"):
+        return
     zones = sorted({zone(subnet) for subnet in stack.all("aws_subnet")})
     hours = {r["hours in UTC"] for z in zones for r in table if z.startswith(r["region"])}
     if len(hours) != 1:  # No row for the region, or subnets in regions with different hours.
@@ -74,12 +79,12 @@ def windows_at_night(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[
         yield Finding(fine, f"{instance.address}: {text}{fix}")
 
 
-@check("every replica keeps Performance Insights data as long as its primary")
+@check("every replica keeps Performance Insights data as long as its primary", "replica")
 def same_retention(stack: Stack) -> Iterator[Finding]:
     """Require the primary's retention, by reference or as an equal value."""
     name = "performance_insights_retention_period"
     replicas = of_kind(stack, "replica")
-    if not replicas and of_kind(stack, "primary"):
+    if not replicas and of_kind(stack, "primary") and rendered():
         yield Finding(True, "no replicas, so there is nothing to compare")
     for replica in replicas:
         primary = stack.one(replica, "replicate_source_db", "aws_db_instance")

@@ -12,7 +12,7 @@ from stack_graph import Resource, Stack
 _ANYWHERE = "0.0.0.0/0"
 
 
-@check("every availability zone has a NAT gateway in its public subnet")
+@check("every availability zone has a NAT gateway in its public subnet", "aws_subnet")
 def gateway_in_each_zone(stack: Stack) -> Iterator[Finding]:
     """Require a gateway per zone; two gateways in one zone do not make up for a missing one."""
     subnet_of = {
@@ -29,7 +29,7 @@ def gateway_in_each_zone(stack: Stack) -> Iterator[Finding]:
         yield Finding(bool(gateways), f"{name}: {listed(gateways) or fix}")
 
 
-@check("every NAT gateway has its own elastic IP")
+@check("every NAT gateway has its own elastic IP", "aws_nat_gateway")
 def elastic_ips(stack: Stack) -> Iterator[Finding]:
     """Require a different elastic IP, in the domain ``vpc``, for each gateway."""
     used: set[str] = set()
@@ -49,7 +49,10 @@ def elastic_ips(stack: Stack) -> Iterator[Finding]:
             yield Finding(domain == "vpc", f"{gateway.address}: {ip.address}, domain {domain}{fix}")
 
 
-@check("every private subnet reaches the internet through a NAT gateway in its own zone")
+@check(
+    "every private subnet reaches the internet through a NAT gateway in its own zone",
+    "private subnet",
+)
 def private_path(stack: Stack) -> Iterator[Finding]:
     """Require association, route table, default route and NAT gateway, all for one zone."""
     for subnet in filter(is_private, stack.all("aws_subnet")):
@@ -70,7 +73,7 @@ def private_path(stack: Stack) -> Iterator[Finding]:
         yield Finding(fine, f"{path.text} → {gateway.address} in {where}{fix}")
 
 
-@check("no route table serves private subnets of two zones")
+@check("no route table serves private subnets of two zones", "route table of a private subnet")
 def table_of_one_zone(stack: Stack) -> Iterator[Finding]:
     """Refuse a shared table: if its gateway fails, it cuts off more than one zone."""
     zones_of: dict[str, list[str]] = {}
@@ -83,7 +86,7 @@ def table_of_one_zone(stack: Stack) -> Iterator[Finding]:
         yield Finding(fine, f"{address}: private subnets of {listed(zones)}{fix}")
 
 
-@check("every public subnet reaches the internet through the internet gateway")
+@check("every public subnet reaches the internet through the internet gateway", "public subnet")
 def public_path(stack: Stack) -> Iterator[Finding]:
     """Require association, route table, default route and internet gateway."""
     for subnet in stack.all("aws_subnet", PUBLIC):

@@ -8,6 +8,8 @@ from findings import Finding, check
 from kinds import is_private, listed, origins, source_of
 from rotation_parts import (
     CONNECTION,
+    CONNECTION_ROTATION,
+    CONNECTION_SECRET,
     FUNCTION,
     PERMISSION,
     ROLE,
@@ -26,7 +28,7 @@ _CALLER = ("secretsmanager.amazonaws.com", "lambda:InvokeFunction")
 _OTHER_CALLERS = ("aws_lambda_function_url", "aws_lambda_event_source_mapping")
 
 
-@check("a function rotates the connection secret at least every {days:d} days")
+@check("a function rotates the connection secret at least every {days:d} days", CONNECTION_SECRET)
 def rotated(stack: Stack, days: int) -> Iterator[Finding]:
     """Require exactly one rotation, by a function of this stack, on a schedule."""
     for secret in stack.all(SECRET, CONNECTION):
@@ -46,7 +48,10 @@ def rotated(stack: Stack, days: int) -> Iterator[Finding]:
             yield Finding(fine, text if fine else text + fix)
 
 
-@check("the rotation function runs in private subnets with its own security group")
+@check(
+    "the rotation function runs in private subnets with its own security group",
+    CONNECTION_ROTATION,
+)
 def in_private_subnets(stack: Stack) -> Iterator[Finding]:
     """Require a network from which the function reaches the database and AWS."""
     for _, _, function in connection_rotations(stack):
@@ -61,7 +66,10 @@ def in_private_subnets(stack: Stack) -> Iterator[Finding]:
         yield Finding(fine, text if fine else text + fix)
 
 
-@check("only Secrets Manager may call the rotation function, and only for the connection secret")
+@check(
+    "only Secrets Manager may call the rotation function, and only for the connection secret",
+    CONNECTION_ROTATION,
+)
 def permission(stack: Stack) -> Iterator[Finding]:
     """Require service, account and secret; without all three, others can invoke the function."""
     for secret, _, function in connection_rotations(stack):
@@ -92,7 +100,7 @@ def _permission(stack: Stack, granted: Resource, secret: Resource, function: Res
     return Finding(limited, text if limited else text + fix)
 
 
-@check("the rotation depends on the permissions and policies of its function")
+@check("the rotation depends on the permissions and policies of its function", CONNECTION_ROTATION)
 def rotation_waits(stack: Stack) -> Iterator[Finding]:
     """Require ``depends_on``: AWS calls the function as soon as the rotation exists."""
     for _, rotation, function in connection_rotations(stack):

@@ -9,6 +9,7 @@ from kinds import listed, of_kind, origins, source_of
 from policies import allowed, named
 from rotation_parts import (
     ATTACHMENT,
+    CONNECTION_ROTATION,
     INLINE,
     ROLE,
     attachments,
@@ -28,7 +29,7 @@ _ELSEWHERE = (
 """Resources that add rights to a role which the plan of a new stack does not show in full."""
 
 
-@check("only {service:PROPERTY} may assume the role of the rotation function")
+@check("only {service:PROPERTY} may assume the role of the rotation function", CONNECTION_ROTATION)
 def trust(stack: Stack, service: str) -> Iterator[Finding]:
     """Require a trust policy with this service as its only principal."""
     for _, _, function in connection_rotations(stack):
@@ -45,7 +46,10 @@ def trust(stack: Stack, service: str) -> Iterator[Finding]:
         yield Finding(fine, text if fine else f"{text}; allow only the service {service}")
 
 
-@check("the policies of that role name the secret, its key and its instance, and nothing else")
+@check(
+    "the policies of that role name the secret, its key and its instance, and nothing else",
+    CONNECTION_ROTATION,
+)
 def reach(stack: Stack) -> Iterator[Finding]:
     """Require policies of this stack that name exactly what the rotation needs."""
     for secret, role in _roles(stack):
@@ -64,7 +68,7 @@ def reach(stack: Stack) -> Iterator[Finding]:
         yield Finding(fine, text if fine else text + fix)
 
 
-@check("the policies whose text is planned allow these actions and no others")
+@check("the policies whose text is planned allow these actions and no others", CONNECTION_ROTATION)
 def actions(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Compare each known text with the table; accept a text that is unknown until apply."""
     rows = {row["action"]: row["on"] for row in table}

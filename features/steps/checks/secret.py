@@ -15,14 +15,14 @@ from typing import Any
 
 from findings import Finding, check
 from kinds import listed, of_kind, origins
-from rotation_parts import CONNECTION, SECRET, possible, rotations
+from rotation_parts import CONNECTION, CONNECTION_SECRET, SECRET, possible, rotations
 from stack_graph import UNKNOWN, Resource, Stack, prefix
 
 _VERSION = "aws_secretsmanager_secret_version"
 _PUBLIC = "terraform_data"
 
 
-@check("the connection secret has exactly the fields {names:ANY}")
+@check("the connection secret has exactly the fields {names:ANY}", CONNECTION_SECRET)
 def fields(stack: Stack, names: str) -> Iterator[Finding]:
     """Read the fields from the output that lists those of the written local."""
     for version in _versions(stack):
@@ -44,7 +44,10 @@ def fields(stack: Stack, names: str) -> Iterator[Finding]:
             yield Finding(fine, text if fine else f"{text}; the fields must be {names}")
 
 
-@check("the public part of the connection secret has the engine {engine:PROPERTY}")
+@check(
+    "the public part of the connection secret has the engine {engine:PROPERTY}",
+    CONNECTION_SECRET,
+)
 def engine(stack: Stack, engine: str) -> Iterator[Finding]:
     """Require the field ``engine``, by which clients choose a driver."""
     for public in stack.all(_PUBLIC, CONNECTION):
@@ -53,7 +56,7 @@ def engine(stack: Stack, engine: str) -> Iterator[Finding]:
         yield Finding(planned == engine, f"{public.address}: engine = {planned}{fix}")
 
 
-@check("the public part of the connection secret matches the primary")
+@check("the public part of the connection secret matches the primary", CONNECTION_SECRET)
 def agreement(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Require for each field of the table the value of an argument of the primary."""
     for public in stack.all(_PUBLIC, CONNECTION):
@@ -70,7 +73,7 @@ def agreement(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
                 yield Finding(fine, text if fine else text + fix)
 
 
-@check("the host in the connection secret is the address of the primary")
+@check("the host in the connection secret is the address of the primary", CONNECTION_SECRET)
 def host(stack: Stack) -> Iterator[Finding]:
     """Require a reference to the address, and no other value that is unknown until apply."""
     for public in stack.all(_PUBLIC, CONNECTION):
@@ -93,7 +96,7 @@ def host(stack: Stack) -> Iterator[Finding]:
             yield Finding(fine, text if fine else f"{text}; take it from {primary.address}.address")
 
 
-@check("the output of the host has the address of the primary as its value")
+@check("the output of the host has the address of the primary as its value", CONNECTION_SECRET)
 def host_is_shown(stack: Stack) -> Iterator[Finding]:
     """Require an output of the local's host, which proves that no text overwrites it."""
     addresses = {primary.planned("address") for primary in of_kind(stack, "primary")}
@@ -113,7 +116,7 @@ def host_is_shown(stack: Stack) -> Iterator[Finding]:
             yield Finding(fine, text if fine else f"{text}; it must be the primary's address")
 
 
-@check("the rotation depends on the first version of the connection secret")
+@check("the rotation depends on the first version of the connection secret", CONNECTION_SECRET)
 def rotation_waits(stack: Stack) -> Iterator[Finding]:
     """Require ``depends_on``: otherwise the function could read an empty secret."""
     first = f"{_VERSION}.{CONNECTION}"

@@ -6,26 +6,75 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from findings import Finding, check
+from findings import Finding, check, rendered, unjudged
 from kinds import is_named, listed, of_kind, origins, source_of
-from radish import given
+from radish import after, given
+from radish.utils import console_write
 from stack_graph import Resource, Stack
 from terraform_compliance.common.bdd_tags import look_for_bdd_tags
+from terraform_compliance.common.error_handling import Error
+
+_LETTER = re.compile("[A-Za-z]")
+NOTHING = "nothing to judge: the plan has no resource that a control applies to"
 
 
 @given("the planned stack")  # type: ignore[untyped-decorator]
 def the_planned_stack(step: Any) -> None:
-    """Prepare the context as the stock steps do, so that tags and hooks work alike."""
+    """Prepare the context as the stock steps do, and fail if no scenario can judge the plan."""
     look_for_bdd_tags(step)
     context = step.context
     context.type, context.name, context.property_name = "stack", "the planned stack", "stack"
     context.stash, context.cumulative_stash, context.addresses = [], [], []
+    if why := unjudged():
+        Error(step, why)
+
+
+@after.each_scenario
+def skip_what_is_not_applicable(scenario: Any) -> None:
+    """Mark the steps of a scenario as skipped if none of them had a resource to check."""
+    _, *steps = scenario.all_steps or [None]
+    if steps and all(getattr(step, "not_applicable", False) for step in steps):
+        for step in steps:
+            step.skip()
+
+
+@after.all(order=1)
+def refuse_to_judge_nothing(features: Any, **_: Any) -> None:
+    """Exit with 1 if no scenario applies, because a run that judged nothing must not be green."""
+    states = {str(scenario.state) for feature in features for scenario in feature.all_scenarios}
+    if states <= {"skipped", "untested"} and not rendered():
+        console_write(f"ERROR: {NOTHING}")
+        raise SystemExit(1)
 
 
 @check("every {kind:PROPERTY} sets {argument:PROPERTY}")
 def sets_something(stack: Stack, kind: str, argument: str) -> Iterator[Finding]:
-    """Require an explicit value that is neither null nor empty."""
-    return _setting(stack, kind, argument, "a value", lambda value: value not in (None, "", []))
+    """Require an explicit value that is neither null nor empty nor blank."""
+
+    def fits(value: Any) -> bool:
+        return bool(value.strip()) if isinstance(value, str) else value not in (None, [])
+
+    return _setting(stack, kind, argument, "a value", fits)
+
+
+@check("every {kind:PROPERTY} has {argument:PROPERTY} with a letter")
+def has_letters(stack: Stack, kind: str, argument: str) -> Iterator[Finding]:
+    """Require a text that a reader can understand, so not only blanks or digits."""
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, str) and bool(_LETTER.search(value))
+
+    return _setting(stack, kind, argument, "a text with letters", fits)
+
+
+@check("no {unwanted:PROPERTY} is beside an {kind:PROPERTY}")
+def none_beside(stack: Stack, unwanted: str, kind: str) -> Iterator[Finding]:
+    """Refuse a resource type that has no effect on the resources of a kind."""
+    beside = of_kind(stack, kind)
+    for resource in of_kind(stack, unwanted) if beside or rendered() else ():
+        yield Finding(False, f"{resource.address}: {kind} ignores it; remove it")
+    for resource in beside:
+        yield Finding(True, f"{resource.address}: no {unwanted} beside it")
 
 
 @check("every {kind:PROPERTY} sets {argument:PROPERTY} to {values:ANY}")
@@ -64,7 +113,7 @@ def takes(stack: Stack, kind: str, argument: str, target: str) -> Iterator[Findi
 
 def _findings(stack: Stack, kind: str, look: Callable[[Resource], Finding]) -> Iterator[Finding]:
     resources = of_kind(stack, kind)
-    if kind == "replica" and not resources and of_kind(stack, "primary"):
+    if kind == "replica" and not resources and of_kind(stack, "primary") and rendered():
         yield Finding(True, "the plan has no replica")
     yield from map(look, resources)
 

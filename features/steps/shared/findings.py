@@ -2,12 +2,12 @@
 
 A check is a function that yields a ``Finding`` for each resource that it looks at:
 
-    @check("every NAT gateway has its own elastic IP")
+    @check("every NAT gateway has its own elastic IP", "NAT gateway")
     def elastic_ips(stack: Stack) -> Iterator[Finding]: ...
 
 Its step fails with the text of every wrong finding. If all are fine, it attaches their texts to
-the report as evidence (``step.embed``, as ``text/plain``). A check without findings fails too,
-because it has checked no resource.
+the report as evidence (``step.embed``, as ``text/plain``). A check without findings has checked no
+resource. In a stack that finbase rendered, it fails; in any other stack it is not applicable.
 
 radish also loads this file by itself, beside the module that the checks import. So a file in
 ``shared`` must not register steps: they would be registered twice.
@@ -17,14 +17,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from plan_kinds import is_rendered, why_not_judged
 from radish import then, world
 from stack_graph import Stack
 from terraform_compliance.common.error_handling import Error
 
+_PLANS: dict[str, dict[str, Any]] = {}
 _STACKS: dict[str, Stack] = {}
 
 
@@ -38,20 +41,25 @@ class Finding(NamedTuple):
 Check = TypeVar("Check", bound=Callable[..., Iterator[Finding]])
 
 
-def check(sentence: str) -> Callable[[Check], Check]:
+def check(sentence: str, subject: str = "", *, of_design: bool = False) -> Callable[[Check], Check]:
     """Register a function as the step ``Then <sentence>``.
 
     The step calls it with the stack, the fields of the sentence and, if the function has a
-    parameter ``table``, the rows of the step's table.
+    parameter ``table``, the rows of the step's table. ``subject`` says what the check looks at;
+    without it, the sentence names the subject in its field ``kind``. A check ``of_design`` is
+    about a whole stack of the design, so it is not applicable to any other stack.
     """
 
     def register(function: Check) -> Check:
         tabled = "table" in signature(function).parameters
 
         def run(step: Any, **fields: Any) -> None:
+            about = subject or fields.get("kind", "resource that this step could check")
             if tabled:
                 fields["table"] = step.table
-            _report(step, list(function(_stack(), **fields)))
+            foreign = of_design and not rendered()
+            findings = [] if foreign else list(function(planned_stack(), **fields))
+            _report(step, findings, "" if foreign else about)
 
         then(sentence)(run)
         return function
@@ -59,21 +67,64 @@ def check(sentence: str) -> Callable[[Check], Check]:
     return register
 
 
-def _stack() -> Stack:
-    """Return the stack of the plan; each plan file is read once.
+def rendered() -> bool:
+    """Return whether finbase rendered the stack of the plan."""
+    return is_rendered(_plan())
 
-    terraform-compliance changes the plan while it parses it, so this reads the file again.
-    """
-    name = world.config.user_data["plan_file"]
+
+def unjudged() -> str:
+    """Return why no scenario can judge the plan, or an empty string."""
+    return why_not_judged(_plan())
+
+
+def planned_stack() -> Stack:
+    """Return the stack of the plan."""
+    name = _plan_file()
     if name not in _STACKS:
-        plan = Path(world.config.user_data["plan_file"]).read_bytes()
-        _STACKS[name] = Stack(json.loads(plan))
+        _STACKS[name] = Stack(_plan())
     return _STACKS[name]
 
 
-def _report(step: Any, findings: list[Finding]) -> None:
+def resembling(kind: str, stack: Stack) -> str:
+    """Return a question about a resource type of the plan that resembles a mistyped one.
+
+    >>> from types import SimpleNamespace
+    >>> stack = SimpleNamespace(resources=[SimpleNamespace(type="aws_db_instance")])
+    >>> resembling("aws_db_instanc", stack)
+    '; did you mean aws_db_instance?'
+    """
+    types = {resource.type for resource in stack.resources} - {kind}
+    similar = get_close_matches(kind, sorted(types), n=1, cutoff=0.9)
+    return f"; did you mean {similar[0]}?" if similar else ""
+
+
+def _plan() -> dict[str, Any]:
+    """Return the plan; each plan file is read once.
+
+    terraform-compliance changes the plan while it parses it, so this reads the file again.
+    """
+    name = _plan_file()
+    if name not in _PLANS:
+        _PLANS[name] = json.loads(Path(name).read_bytes())
+    return _PLANS[name]
+
+
+def _plan_file() -> str:
+    return str(world.config.user_data["plan_file"])
+
+
+def _report(step: Any, findings: list[Finding], subject: str) -> None:
     wrong = [finding.text for finding in findings if not finding.fine]
-    if wrong or not findings:
-        Error(step, "\n".join(wrong or ["the plan has no resource that this step could check"]))
-    else:
+    if wrong:
+        Error(step, "\n".join(wrong))
+    elif findings:
         step.embed("\n".join(finding.text for finding in findings))
+    else:
+        why = "finbase did not render this stack"
+        if subject:
+            why = f"the plan has no {subject}{resembling(subject, planned_stack())}"
+        if rendered():
+            Error(step, why)
+        else:
+            step.not_applicable = True
+            step.embed(f"not applicable, because {why}")

@@ -15,6 +15,9 @@ from stack_graph import Resource, Stack
 SECRET = "aws_secretsmanager_secret"  # noqa: S105
 CONNECTION = "connection"
 """The name of the Terraform resources of the connection secret."""
+CONNECTION_SECRET = f"connection secret ({SECRET}.{CONNECTION})"
+CONNECTION_ROTATION = f"function that rotates the {CONNECTION_SECRET}"
+"""What the checks of the secret and of its rotation look at, for messages."""
 FUNCTION = "aws_lambda_function"
 ROLE = "aws_iam_role"
 ROTATION = ("aws_secretsmanager_secret_rotation", "secret_id")

@@ -240,6 +240,8 @@ class Stack:
         for planned in module.get("resources", ()):
             identity = planned["mode"], planned["type"], planned["name"]
             change = changes.get(planned["address"], {})
+            if change.get("actions") == ["forget"]:  # The stack loses it.
+                continue
             yield Resource(
                 planned["address"],
                 path,

@@ -84,7 +84,9 @@ def _apply(
         watch(environment, f"{terraform.command} show")
         plan_json = account.show(terraform, stack, plan)
         watch(environment, "features")
-        verdict = compliance.run(plan_json, root / "features", environment=environment)
+        verdict = compliance.run(
+            plan_json, root / "features", environment=environment, rendered=True
+        )
         watch(environment, "")
     if not verdict.passed:
         echo(terminal.text(verdict, colour=False, width=terminal_width()), err=True)

@@ -52,6 +52,8 @@ def load_failures(features: Path) -> tuple[Failure, ...]:
         raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
     except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
         raise ComplianceError(f"{path} is not a valid failure catalogue: {error}", _FORM) from error
+    if not failures:
+        raise ComplianceError(f"{path} has no entries", _FORM)
     ids = [failure.id for failure in failures]
     for failure in failures:
         if ids.count(failure.id) > 1:

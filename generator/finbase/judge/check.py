@@ -60,6 +60,7 @@ class StackJudge:
             plan,
             self.root / "features",
             environment=name,
+            rendered=True,
             processes=self.workspace.processes,
             copied=features_copied,
         )

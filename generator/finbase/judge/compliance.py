@@ -24,12 +24,15 @@ from finbase.judge.cucumber import read_cucumber
 from finbase.judge.features import copy_features
 from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
+from finbase.plan.kinds import is_rendered, managed_addresses
 from finbase.plan.parse import MOST_BYTES
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
 from finbase.system.progress import ignore
 
 _SECONDS = 600.0
 _UNJUDGED = "fix the step or feature in the message; --verbose shows the command"
+_NOTHING = "nothing to judge: the plan has no resource that a control applies to"
+_APPLICABLE = "`finbase check --plan` judges networks, databases, secrets, caches and their keys"
 _ERROR = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
 
 
@@ -38,15 +41,19 @@ def run(
     features: Path,
     *,
     environment: str = "plan",
+    rendered: bool = False,
     processes: Processes | None = None,
     copied: Callable[[Path], object] = ignore,
 ) -> Verdict:
     """Return the verdict of the scenarios on a plan: JSON, or the path of a JSON file.
 
     ``features`` holds the feature files, ``failures.yaml`` and perhaps ``steps``. ``processes``
-    lets the caller stop the run from another thread. ``copied`` is called with the copy of the
+    lets the caller stop the run from another thread. ``rendered`` says that the plan is of an
+    environment of the project; otherwise the sources of its modules show whether finbase rendered
+    its stack. ``copied`` is called with the copy of the
     features before they run. Raises ``ComplianceError`` if there is no verdict: an incomplete
-    plan, no scenarios, an unknown step, a crash, or a feature that is not a file.
+    plan, no scenarios, an unknown step, a crash, a feature that is not a file, or a
+    plan to which no control applies.
     """
     plan = read_on_one_line(plan_json)
     features = features.resolve()
@@ -56,14 +63,16 @@ def run(
             if features.is_dir():
                 copy_features(features, copy)
                 copied(copy)
-            return _judge(plan, copy, environment, processes)
+            return _judge(plan, copy, environment, processes, rendered)
         except ComplianceError as error:
             # The copy is deleted before anybody reads the message.
             message = error.message.replace(str(copy), str(features))
             raise ComplianceError(message, error.hint) from error
 
 
-def _judge(plan: bytes, features: Path, environment: str, processes: Processes | None) -> Verdict:
+def _judge(
+    plan: bytes, features: Path, environment: str, processes: Processes | None, rendered: bool
+) -> Verdict:
     failures = load_failures(features)
     if not any(features.rglob("*.feature")):
         raise ComplianceError(
@@ -75,7 +84,15 @@ def _judge(plan: bytes, features: Path, environment: str, processes: Processes |
     with nullcontext(processes) if processes else Processes() as owner:
         finished = _start(plan, features, report, owner)
     document = _document(report, finished)
-    return Verdict(environment, read_cucumber(document, features, failures), failures)
+    read: dict[str, Any] = json.loads(plan)
+    rendered = rendered or is_rendered(read)
+    types = {change["type"] for change in read.get("resource_changes", ())}
+    scenarios = read_cucumber(document, features, failures, rendered=rendered, types=types)
+    if scenarios and all(scenario.status == "skipped" for scenario in scenarios):
+        raise ComplianceError(_NOTHING, _APPLICABLE)
+    evidence = "\n".join(s.evidence for s in scenarios if s.status != "skipped")
+    not_judged = [a for a in managed_addresses(read) if not rendered and a not in evidence]
+    return Verdict(environment, scenarios, failures, not_judged=tuple(not_judged))
 
 
 def _start(plan: bytes, features: Path, report: Path, processes: Processes) -> Finished:
@@ -109,6 +126,8 @@ def _document(report: Path, finished: Finished) -> list[dict[str, Any]]:
         for element in feature["elements"]
         for step in element["steps"]
     ]
+    if _NOTHING in finished.output and "failed" not in states:
+        return document
     # A crash leaves a report, too, in which the remaining steps are "pending".
     if finished.code != ("failed" in states) or "pending" in states:
         raise ComplianceError(_no_verdict(finished), _UNJUDGED)

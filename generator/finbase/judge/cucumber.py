@@ -2,14 +2,17 @@
 
 radish writes rows of an outline with their placeholders, counts a scenario without steps as
 passed, and marks steps that did not run as "pending". A scenario that forbids a resource is
-"skipped" if the plan has no such resource; here it is a pass.
+"skipped" if the plan has no such resource; here it is a pass. Any other skipped scenario has judged
+nothing: it fails on a stack that finbase rendered, and is not applicable to any other stack.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ _CELL = re.compile(r"(?<!\\)\|")
 _ID = re.compile(r"[BDF]\d{2}[a-z]?")
 _PCI = re.compile(r"pci-(\d+(?:\.\d+)+)")
 _FORBIDS = re.compile(r"\b(the scenario (should|must) fail|it fails|it (should|must) fail)$", re.I)
+_NOTHING = "the plan has nothing to check"
+_TYPE = re.compile(r"\b(?:aws|terraform|random|null)_\w+\b")
 _LENIENT = frozenset(
     ("warning", "no-failure", "no-fail", "info", "nofailure", "nofail", "dontfail")
 )
@@ -30,9 +35,17 @@ _LENIENT = frozenset(
 
 
 def read_cucumber(
-    document: list[dict[str, Any]], features: Path, failures: tuple[Failure, ...]
+    document: list[dict[str, Any]],
+    features: Path,
+    failures: tuple[Failure, ...],
+    *,
+    rendered: bool = True,
+    types: Collection[str] = (),
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of a report, sorted by file and line.
+
+    ``rendered`` says whether finbase rendered the stack. ``types`` are the resource types of the
+    plan, to suggest one in place of a mistyped one.
 
     Raises ``ComplianceError`` if a scenario did not run, contradicts the catalogue by its tags,
     or has a tag that keeps it from failing.
@@ -46,6 +59,7 @@ def read_cucumber(
         for element in feature["elements"]:
             name, line = _place(element, lines)
             scenario = _scenario(element, feature, name, f"{file}:{line}", catalogue)
+            scenario = _without_subject(scenario, rendered, types)
             placed.append((file, line, scenario))
     return tuple(scenario for _, _, scenario in sorted(placed, key=lambda item: item[:2]))
 
@@ -72,8 +86,6 @@ def _scenario(
     tags = tuple(dict.fromkeys(named))
     ids = _ids(tags, catalogue, location)
     status, step, evidence = _outcome(element["steps"], location)
-    if status == "skipped" and "noskip" in tags:
-        status = "failed"
     return Scenario(
         feature=feature["name"],
         name=name,
@@ -88,6 +100,23 @@ def _scenario(
     )
 
 
+def _without_subject(scenario: Scenario, rendered: bool, types: Collection[str]) -> Scenario:
+    """Judge a scenario that found no resource, and suggest a type of the plan for its own."""
+    evidence, status = scenario.evidence, scenario.status
+    stock = status == "skipped" and evidence == _NOTHING
+    if stock or "Can not find " in evidence:
+        for kind in _TYPE.findall(scenario.step):
+            if kind not in types:
+                evidence = evidence.replace(_NOTHING, f"the plan has no {kind}")
+                similar = get_close_matches(kind, sorted(types), n=1, cutoff=0.9)
+                evidence += f"; did you mean {similar[0]}?" if similar else ""
+    if status == "skipped" and (rendered or (stock and "noskip" in scenario.tags)):
+        status = "failed"
+    elif stock:
+        evidence = f"not applicable, because {evidence}"
+    return replace(scenario, status=status, evidence=evidence)
+
+
 def _outcome(steps: list[dict[str, Any]], location: str) -> tuple[Status, str, str]:
     if not steps:
         return "failed", "", "the scenario has no steps"
@@ -98,7 +127,8 @@ def _outcome(steps: list[dict[str, Any]], location: str) -> tuple[Status, str, s
         if status == "skipped":
             if _FORBIDS.search(steps[-1]["name"]):
                 return "passed", "", "absent, as required"
-            return "skipped", step["name"], "the plan has nothing to check"
+            reasons = [text for each in steps for text in _embedded(each, SEEN)]
+            return "skipped", step["name"], "\n".join(dict.fromkeys(reasons)) or _NOTHING
         if status != "passed":
             raise ComplianceError(
                 f"{location}: {step['name']!r} never ran (it is {status})",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from finbase.judge.catalogue import Failure, Severity
 
+RowStatus = Literal["passed", "failed", "not applicable"]
 Status = Literal["passed", "failed", "skipped"]
 
 
@@ -20,7 +21,8 @@ class Scenario:
     one line each. ``step`` is the step that failed or found no resource; it is empty for a passed
     scenario. ``requirements`` look like ``PCI DSS 8.3.2``.
 
-    ``skipped`` means that the plan has nothing to check. It is not a pass.
+    ``skipped`` means that the scenario is not applicable, because the plan is of a stack that
+    finbase did not render, and has no resource to check. It is not a pass.
     """
 
     feature: str
@@ -37,14 +39,17 @@ class Scenario:
 
 @dataclass(frozen=True)
 class FailureRow:
-    """One failure of the catalogue: ``passed`` if every scenario shows that it is absent."""
+    """One failure of the catalogue: ``passed`` if every scenario shows that it is absent.
+
+    It is not applicable if every scenario was skipped.
+    """
 
     id: str
     severity: Severity
     requirements: tuple[str, ...]
     title: str
     requirement: str
-    status: Literal["passed", "failed"]
+    status: RowStatus
     evidence: str
     scenarios: tuple[Scenario, ...]
 
@@ -53,19 +58,21 @@ class FailureRow:
 class Verdict:
     """The verdict on one plan. ``failures`` is the whole catalogue.
 
-    ``cached_at`` is the time of the verdict if it comes from the cache.
+    ``not_judged`` lists the addresses of resources that no scenario looked at, in a stack that
+    finbase did not render. ``cached_at`` is the time of the verdict if it comes from the cache.
     """
 
     environment: str
     scenarios: tuple[Scenario, ...]
     failures: tuple[Failure, ...]
     cached_at: datetime | None = None
+    not_judged: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether no scenario failed and every failure of the catalogue was shown to be absent."""
-        rows = self.by_failure()
-        return not self.failed and all(row.status == "passed" for row in rows)
+        """Whether no scenario and no control failed, and any control of the catalogue passes."""
+        states = {row.status for row in self.by_failure()}
+        return not self.failed and "failed" not in states and states != {"not applicable"}
 
     @property
     def failed(self) -> tuple[Scenario, ...]:
@@ -75,8 +82,7 @@ class Verdict:
     def by_failure(self) -> tuple[FailureRow, ...]:
         """Return one row for each failure of the catalogue, in its order.
 
-        A failure without scenarios, or with skipped scenarios only, counts as failed: nothing
-        shows that it is absent.
+        A failure without scenarios counts as failed: nothing shows that it is absent.
         """
         return tuple(self._row(failure) for failure in self.failures)
 
@@ -84,11 +90,9 @@ class Verdict:
         mine = tuple(s for s in self.scenarios if failure.id in s.failure_ids)
         failed = [s for s in mine if s.status == "failed"]
         passed = [s for s in mine if s.status == "passed"]
-        if failed or passed:
-            lines = [line for s in failed or passed for line in s.evidence.splitlines()]
+        if mine:
+            lines = [line for s in failed or passed or mine for line in s.evidence.splitlines()]
             evidence = "\n".join(dict.fromkeys(lines))
-        elif mine:
-            evidence = "nothing was checked: every scenario was skipped"
         else:
             evidence = f"nothing was checked: no scenario is tagged @{failure.id}"
         own = [f"PCI DSS {number}" for number in failure.pci]
@@ -98,7 +102,13 @@ class Verdict:
             requirements=tuple(dict.fromkeys([*own, *(r for s in mine for r in s.requirements)])),
             title=failure.title,
             requirement=failure.requirement,
-            status="passed" if passed and not failed else "failed",
+            status=_status({scenario.status for scenario in mine}),
             evidence=evidence,
             scenarios=mine,
         )
+
+
+def _status(states: set[Status]) -> RowStatus:
+    if states == {"skipped"}:
+        return "not applicable"
+    return "passed" if "passed" in states and "failed" not in states else "failed"

@@ -42,6 +42,9 @@ def _module(
     here = set()
     for resource in planned.get("resources", ()):
         address = resource["address"]
+        # Terraform lists a resource that it only forgets, without values.
+        if "values" not in resource and _identity(resource) not in configured_resources:
+            continue
         if address in planned_resources:
             yield f"{address} is planned twice"
         planned_resources[address] = resource

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from finbase.errors import ComplianceError
 from finbase.plan.consistency import UNPLANNED, disagreements
+from finbase.plan.kinds import absence_of_stack
 from finbase.plan.parse import MAKE_HINT, parse
 from finbase.source.scalars import printable
 
@@ -54,6 +55,9 @@ def demand_whole(plan: Any, name: str) -> None:
     """Raise ``ComplianceError`` if a parsed plan is incomplete or was edited."""
     _of_a_whole_run(plan, name)
     _demand_shape(plan, name)
+    if absence := absence_of_stack(plan):
+        why, hint = absence
+        raise ComplianceError(f"{name} {why}", hint)
     for contradiction in disagreements(plan):
         hint = _AGAIN + _NONE if contradiction.endswith(UNPLANNED) else _AGAIN
         message = f"{name} does not agree with itself: {printable(contradiction, 300)}"
@@ -80,7 +84,7 @@ def _of_a_whole_run(plan: Any, name: str) -> None:
         raise ComplianceError(what, "fix the errors that Terraform reports, and plan again")
     if plan.get("complete") is False or plan.get("deferred_changes"):
         raise ComplianceError(
-            f"{name} is incomplete: Terraform deferred a part of the stack",
+            f"{name} is incomplete: Terraform left out or deferred a part of the stack",
             "plan without -target and -exclude, and make sure that no change is deferred",
         )
 

@@ -1,7 +1,8 @@
 """Write verdicts as JUnit XML, for test reports in CI.
 
 Each environment is a suite. Each scenario is a case, and its class is the failure id. A failure
-without any scenario that ran has a failed case of its own.
+without any scenario has a failed case of its own. A resource that no control judged is a skipped
+case of the class ``not judged``.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ def _suite(root: ET.Element, verdict: Verdict) -> None:
     for scenario in verdict.scenarios:
         _case(suite, scenario)
     for row in verdict.by_failure():
-        if row.status == "failed" and all(s.status == "skipped" for s in row.scenarios):
+        if not row.scenarios:
             _untested(suite, row)
+    for address in verdict.not_judged:
+        case = ET.SubElement(suite, "testcase", classname="not judged", name=clean(address))
+        ET.SubElement(case, "skipped", message="no control names this resource")
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", "0")

@@ -1,6 +1,7 @@
 """Write findings as SARIF 2.1.0 for code scanning, one run per environment.
 
-The rules of a run are the failures of the catalogue. A result is a failure that the plan has. Its
+The rules of a run are the failures of the catalogue. A result is a failure that the plan has, or
+a control that is not applicable (``kind``). Its
 location is the line of HCL behind it; related locations are other lines of HCL and YAML. Errors in
 environment files, which prevent a plan, are in a run of their own.
 """
@@ -104,10 +105,27 @@ def _run(verdict: Verdict, sources: Sources | None, files_url: str) -> dict[str,
     ]
     results = [
         _result(verdict.environment, index, row, sources)
-        for index, row in enumerate(rows)
         if row.status == "failed"
+        else _inapplicable(index, row, sources)
+        for index, row in enumerate(rows)
+        if row.status != "passed"
     ]
-    return _tool_run(f"finbase/{verdict.environment}/", rules, results)
+    run = _tool_run(f"finbase/{verdict.environment}/", rules, results)
+    if verdict.not_judged:
+        run["properties"] = {"notJudged": [_clean(address) for address in verdict.not_judged]}
+    return run
+
+
+def _inapplicable(index: int, row: FailureRow, sources: Sources | None) -> dict[str, Any]:
+    place = _fallback(row, sources)
+    return {
+        "ruleId": row.id,
+        "ruleIndex": index,
+        "kind": "notApplicable",
+        "level": "none",
+        "message": {"text": _clean(row.evidence)},
+        "locations": [_location(str(place.path), place.line)],
+    }
 
 
 def _rule(failure: Failure, row: FailureRow, files_url: str) -> dict[str, Any]:

@@ -8,11 +8,17 @@ from datetime import date, datetime
 
 import click
 
-from finbase.judge.verdict import FailureRow, Scenario, Verdict
+from finbase.judge.verdict import FailureRow, RowStatus, Scenario, Verdict
 
 MINIMUM_WIDTH = 60
 
-_OUTCOMES = {True: ("PASS", "green"), False: ("FAIL", "red")}
+_OUTCOMES: dict[RowStatus, tuple[str, str]] = {
+    "passed": ("PASS", "green"),
+    "failed": ("FAIL", "red"),
+    "not applicable": ("N/A ", "yellow"),
+}
+_MOST = 10
+"""How many resources that no control judged are listed without ``verbose``."""
 # A plan's strings must neither move the cursor nor fail to encode.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # A key within an address may hold spaces, and a copied address must stay whole.
@@ -38,24 +44,28 @@ def text(
     column = max([2, *(len(row.id) for row in rows)])
     lines: list[str] = []
     for row in rows:
-        passed = row.status == "passed"
-        lines += _headline(passed, row.id.ljust(column), row.title, colour, width)
-        if verbose or not passed:
+        lines += _headline(row.status, row.id.ljust(column), row.title, colour, width)
+        if row.status == "not applicable" and not verbose:
+            lines += _indented(row.evidence, width, 6)
+        elif verbose or row.status == "failed":
             lines += _details(row, (places or {}).get(row.id, ()), width)
     catalogued = {failure.id for failure in verdict.failures}
     for scenario in verdict.failed:
         if not catalogued.intersection(scenario.failure_ids):
-            lines += _headline(False, "-".ljust(column), scenario.feature, colour, width)
+            lines += _headline("failed", "-".ljust(column), scenario.feature, colour, width)
             lines += _scenario(scenario, width)
+    lines += _not_judged(verdict.not_judged, verbose, width)
     summary = "\n".join(_wrapped(_summary(verdict, rows), width))
     reached = verdict.cached_at
     cached = [_cached(reached, datetime.now(reached.tzinfo).date())] if reached else []
-    return "\n".join([*lines, *cached, _coloured(summary, verdict.passed, colour)])
+    return "\n".join(
+        [*lines, *cached, _coloured(summary, "passed" if verdict.passed else "failed", colour)]
+    )
 
 
-def _headline(passed: bool, id_: str, title: str, colour: bool, width: int) -> Iterator[str]:
-    outcome = _OUTCOMES[passed][0]
-    lead = f"{_coloured(outcome, passed, colour)}  {id_}  "
+def _headline(status: RowStatus, id_: str, title: str, colour: bool, width: int) -> Iterator[str]:
+    outcome = _OUTCOMES[status][0]
+    lead = f"{_coloured(outcome, status, colour)}  {id_}  "
     first, *more = _wrapped(title, width - len(f"{outcome}  {id_}  "))
     yield f"{lead}{first}".rstrip()
     yield from (" " * len(f"{outcome}  {id_}  ") + line for line in more)
@@ -65,15 +75,15 @@ def _details(row: FailureRow, places: Sequence[str], width: int) -> Iterator[str
     severity = ", ".join([f"{row.severity} severity", *_named_once(row.requirements)])
     yield from _indented(severity, width, 6)
     yield from _indented(f"required: {row.requirement}", width, 6)
-    passed = row.status == "passed"
-    deciding = [s for s in row.scenarios if passed or s.status == "failed"]
-    if not deciding:  # No scenario is tagged with the control, or all of them were skipped.
+    failed = row.status == "failed"
+    deciding = [s for s in row.scenarios if not failed or s.status == "failed"]
+    if not deciding:  # No scenario is tagged with the control.
         yield from _indented(row.evidence, width, 6)
     for scenario in deciding or row.scenarios:
         yield from _scenario(scenario, width)
     if places:
         yield from _indented(f"written in: {', '.join(places)}", width, 6)
-    if not passed:
+    if failed:
         yield from _indented(f"why it matters: finbase explain {row.id}", width, 6)
 
 
@@ -89,7 +99,21 @@ def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
     scenarios = f"{count} scenario{'' if count == 1 else 's'}"
     if verdict.failed:
         scenarios += f", {len(verdict.failed)} failed"
-    return f"{verdict.environment}: {passed} of {len(rows)} controls pass ({scenarios})"
+    inapplicable = sum(row.status == "not applicable" for row in rows)
+    more = f", {inapplicable} not applicable" if inapplicable else ""
+    return f"{verdict.environment}: {passed} of {len(rows)} controls pass{more} ({scenarios})"
+
+
+def _not_judged(addresses: Sequence[str], verbose: bool, width: int) -> Iterator[str]:
+    if addresses:
+        count = f"{len(addresses)} resource{'s' * (len(addresses) != 1)}"
+        yield from _wrapped(f"not judged: {count} that no control names", width)
+        shown = addresses if verbose else addresses[:_MOST]
+        for address in shown:
+            yield from _indented(address, width, 6)
+        if len(shown) < len(addresses):
+            more = f"and {len(addresses) - len(shown)} more; --verbose lists them"
+            yield from _indented(more, width, 6)
 
 
 def _cached(reached: datetime, today: date) -> str:
@@ -116,8 +140,8 @@ def _named_once(requirements: Sequence[str]) -> Iterator[str]:
         yield requirement.removeprefix("PCI DSS ") if index else requirement
 
 
-def _coloured(text: str, passed: bool, colour: bool) -> str:
-    return click.style(text, fg=_OUTCOMES[passed][1], bold=True) if colour else text
+def _coloured(text: str, status: RowStatus, colour: bool) -> str:
+    return click.style(text, fg=_OUTCOMES[status][1], bold=True) if colour else text
 
 
 def _indented(text: str, width: int, indent: int) -> Iterator[str]:

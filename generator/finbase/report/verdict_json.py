@@ -43,6 +43,7 @@ def _environment(verdict: Verdict) -> dict[str, Any]:
         "counts": {
             "failures": len(rows),
             "failures_absent": sum(row.status == "passed" for row in rows),
+            "failures_not_applicable": sum(row.status == "not applicable" for row in rows),
             "scenarios": len(verdict.scenarios),
             "scenarios_passed": states["passed"],
             "scenarios_failed": states["failed"],
@@ -50,6 +51,7 @@ def _environment(verdict: Verdict) -> dict[str, Any]:
         },
         "failures": [_failure(row) for row in rows],
         "scenarios": [_scenario(scenario) for scenario in verdict.scenarios],
+        "not_judged": list(verdict.not_judged),
     }
 
 
@@ -114,6 +116,7 @@ def _read_verdict(data: Mapping[str, Any]) -> Verdict:
         scenarios=tuple(map(_read_scenario, data["scenarios"])),
         failures=tuple(map(_read_failure, data["failures"])),
         cached_at=datetime.fromisoformat(cached_at) if cached_at else None,
+        not_judged=tuple(map(str, data["not_judged"])),
     )
     if verdict.passed is not data["passed"]:
         raise ValueError(f"`passed` of {verdict.environment} contradicts its scenarios")

@@ -119,6 +119,7 @@ def _decode(content: bytes, inputs: Mapping[str, str]) -> Judged:
         tuple(Scenario(**_with_tuples(scenario)) for scenario in data["scenarios"]),
         tuple(Failure(**_with_tuples(failure)) for failure in data["failures"]),
         cached_at=datetime.fromisoformat(entry["when"]),
+        not_judged=tuple(data["not_judged"]),
     )
     return Judged(verdict, entry["plan"].encode())
 

@@ -29,12 +29,13 @@ _LEVELS = ("high", "medium", "low")
 
 @dataclass(frozen=True)
 class _Requirement:
-    """A requirement of PCI DSS, the controls that support it, and environments that fail it."""
+    """A requirement of PCI DSS, its controls, and the environments that do not show it."""
 
     number: str
     subject: pci.Subject
     controls: tuple[str, ...]
     failing: tuple[str, ...]
+    inapplicable: tuple[str, ...]
 
 
 def render(
@@ -78,6 +79,7 @@ def render(
         levels=_LEVELS,
         failures=[finding.row for finding in chapters[0].findings] if chapters else [],
         passed=all(chapter.verdict.passed for chapter in chapters),
+        complete=all(chapter.absent == len(chapter.findings) for chapter in chapters),
         requirements=_requirements(chapters),
         beyond=pci.BEYOND,
         proof=proof,
@@ -89,13 +91,15 @@ def render(
 def _requirements(chapters: Sequence[Chapter]) -> list[_Requirement]:
     controls: dict[str, dict[str, None]] = {}
     failing: dict[str, dict[str, None]] = {}
+    passing: dict[str, dict[str, None]] = {}
     for section in chapters:
         for finding in section.findings:
             for name in finding.row.requirements:
                 number = name.removeprefix("PCI DSS ")
                 controls.setdefault(number, {})[finding.row.id] = None
-                if not finding.absent:
-                    failing.setdefault(number, {})[section.name] = None
+                states = {"passed": passing, "failed": failing}
+                if (sections := states.get(finding.row.status)) is not None:
+                    sections.setdefault(number, {})[section.name] = None
     unknown = pci.Subject("see the standard", "not described here")
     return [
         _Requirement(
@@ -103,6 +107,7 @@ def _requirements(chapters: Sequence[Chapter]) -> list[_Requirement]:
             pci.SUBJECTS.get(number, unknown),
             tuple(controls[number]),
             tuple(failing.get(number, ())),
+            tuple(s.name for s in chapters if s.name not in passing.get(number, ())),
         )
         for number in sorted(controls, key=pci.order)
     ]

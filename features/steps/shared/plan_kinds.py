@@ -1,0 +1,77 @@
+"""Recognise plans that no scenario can judge, and plans of stacks that finbase rendered.
+
+This file imports only the standard library. The package has the same answers in
+``finbase.plan.kinds``, which refuses such a plan before the scenarios run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_GONE = {"delete", "forget"}
+_RENDERED = re.compile(r"(.*/)?modules/[\w-]+/\d+\.\d+\.\d+")
+
+
+def is_rendered(plan: Mapping[str, Any]) -> bool:
+    """Return whether a root module calls a released module, as every rendered stack does.
+
+    >>> call = {"source": "../../modules/network/1.0.0"}
+    >>> is_rendered({"configuration": {"root_module": {"module_calls": {"network": call}}}})
+    True
+    """
+    calls = plan["configuration"]["root_module"].get("module_calls", {})
+    return any(_RENDERED.fullmatch(call.get("source", "")) for call in calls.values())
+
+
+def why_not_judged(plan: Mapping[str, Any]) -> str:
+    """Return why no scenario can judge a plan, and what to plan instead; empty if one can."""
+    if plan.get("errored"):
+        return (
+            "the plan is incomplete, because the run of Terraform failed; "
+            "fix the errors that Terraform reports, and plan again"
+        )
+    if plan.get("complete") is False or plan.get("deferred_changes"):
+        return (
+            "the plan is incomplete: Terraform left out or deferred a part of the stack; "
+            "plan without -target and -exclude, and make sure that no change is deferred"
+        )
+    if any(True for _ in _managed(plan["planned_values"]["root_module"])):
+        return ""
+    gone = [c for c in plan.get("resource_changes", ()) if c.get("mode") != "data"]
+    if gone and all({*c["change"].get("actions", ())} <= _GONE for c in gone):
+        return (
+            f"the plan removes all {len(gone)} resources, so it leaves no stack to judge; "
+            "review what it deletes with `terraform show`, or plan without -destroy"
+        )
+    prior = plan.get("prior_state", {}).get("values", {}).get("root_module", {})
+    if not gone and any(True for _ in _managed(prior)):
+        return (
+            "the plan is refresh-only, so it contains no planned values to judge; "
+            "plan without -refresh-only"
+        )
+    configured = _configured(plan["configuration"]["root_module"])
+    if not gone and not is_rendered(plan) and not any(True for _ in configured):
+        return (
+            "the plan is empty: the configuration has no resources; "
+            "plan in the folder of the stack, such as environments/production"
+        )
+    return ""
+
+
+def _managed(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the managed resources of a planned module, except the ones that are only forgotten."""
+    yield from (
+        resource
+        for resource in module.get("resources", ())
+        if resource["mode"] == "managed" and "values" in resource
+    )
+    for child in module.get("child_modules", ()):
+        yield from _managed(child)
+
+
+def _configured(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from module.get("resources", ())
+    for call in module.get("module_calls", {}).values():
+        yield from _configured(call.get("module", {}))

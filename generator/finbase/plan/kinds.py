@@ -1,0 +1,70 @@
+"""Recognise plans that hold no stack to judge, and plans of stacks that finbase rendered.
+
+``features/steps/shared/plan_kinds.py`` gives the same answers to terraform-compliance, which runs
+without this package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+_RENDERED: Final = re.compile(r"(.*/)?modules/[\w-]+/\d+\.\d+\.\d+")
+
+
+def is_rendered(plan: Mapping[str, Any]) -> bool:
+    """Return whether a root module calls a released module, as every rendered stack does.
+
+    >>> call = {"source": "../../modules/network/1.0.0"}
+    >>> is_rendered({"configuration": {"root_module": {"module_calls": {"network": call}}}})
+    True
+    """
+    calls = plan["configuration"]["root_module"].get("module_calls", {})
+    return any(_RENDERED.fullmatch(call.get("source", "")) for call in calls.values())
+
+
+def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return why a plan holds no stack to judge, and what to plan instead; None if it holds one."""
+    if managed_addresses(plan):
+        return None
+    gone = [c for c in plan.get("resource_changes", ()) if c["mode"] == "managed"]
+    if gone and all({*change["change"]["actions"]} <= {"delete", "forget"} for change in gone):
+        return (
+            f"removes all {len(gone)} resources, so it leaves no stack to judge",
+            "review what it deletes with `terraform show`, or plan without -destroy",
+        )
+    if gone:
+        return None
+    prior = plan.get("prior_state", {}).get("values", {}).get("root_module", {})
+    if any(True for _ in _managed(prior)):
+        return (
+            "is refresh-only, so it contains no planned values to judge",
+            "plan without -refresh-only",
+        )
+    configured = _configured(plan["configuration"]["root_module"])
+    if not is_rendered(plan) and not any(True for _ in configured):
+        return (
+            "is empty: the configuration has no resources",
+            "plan in the folder of the stack, such as environments/production",
+        )
+    return None
+
+
+def managed_addresses(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the addresses of the planned resources, without those that are only forgotten."""
+    return tuple(_managed(plan["planned_values"]["root_module"]))
+
+
+def _managed(module: Mapping[str, Any]) -> Iterator[str]:
+    for resource in module.get("resources", ()):
+        if resource["mode"] == "managed" and "values" in resource:
+            yield resource["address"]
+    for child in module.get("child_modules", ()):
+        yield from _managed(child)
+
+
+def _configured(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from module.get("resources", ())
+    for call in module.get("module_calls", {}).values():
+        yield from _configured(call.get("module", {}))
