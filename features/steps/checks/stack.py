@@ -10,7 +10,7 @@ from findings import Finding, check, rendered, unjudged
 from kinds import is_named, listed, of_kind, origins, source_of
 from radish import after, given
 from radish.utils import console_write
-from stack_graph import Resource, Stack
+from stack_graph import UNKNOWN, Resource, Stack
 from terraform_compliance.common.bdd_tags import look_for_bdd_tags
 from terraform_compliance.common.error_handling import Error
 
@@ -61,10 +61,13 @@ def sets_something(stack: Stack, kind: str, argument: str) -> Iterator[Finding]:
 def has_letters(stack: Stack, kind: str, argument: str) -> Iterator[Finding]:
     """Require a text that a reader can understand, so not only blanks or digits."""
 
-    def fits(value: Any) -> bool:
-        return isinstance(value, str) and bool(_LETTER.search(value))
+    def look(resource: Resource) -> Finding:
+        value = resource.planned(argument)
+        fine = isinstance(value, str) and bool(_LETTER.search(value))
+        fix = "" if fine else "; write a text with letters"
+        return Finding(fine, f"{resource.address}: {argument} {_now(value)}{fix}")
 
-    return _setting(stack, kind, argument, "a text with letters", fits)
+    return _findings(stack, kind, look)
 
 
 @check("no {unwanted:PROPERTY} is beside an {kind:PROPERTY}")
@@ -125,7 +128,7 @@ def _setting(
         value = resource.planned(argument)
         is_set = stack.is_set(resource, argument)
         if not is_set or not fits(value):
-            now = f"is {_text(value)}" if is_set else "is not set"
+            now = _now(value) if is_set else "is not set"
             text = f"{argument} {now}; set it to {expected}"
             return Finding(False, f"{resource.address}: {text}")
         if not stack.shows(resource, argument):
@@ -138,6 +141,15 @@ def _setting(
         return Finding(True, f"{resource.address}: {argument} = {_text(value)}")
 
     return _findings(stack, kind, look)
+
+
+def _now(value: Any) -> str:
+    """Say what a plan shows of an argument."""
+    if value is UNKNOWN:
+        return "is not shown by this plan, because it is known only after apply"
+    if value is None:
+        return "is not set"
+    return "is blank" if isinstance(value, str) and not value.strip() else f"is {_text(value)}"
 
 
 def _text(value: Any) -> str:
