@@ -25,8 +25,9 @@ from finbase.rehearsal.orphans import IMPORTS
 from finbase.rehearsal.record import EndError, Record, StepLog
 from finbase.rehearsal.secrets import Credentials, Secrets
 from finbase.sandbox import server
+from finbase.sandbox.client import Endpoint
 
-URL = "http://127.0.0.1:9"
+ENDPOINT = Endpoint("http://127.0.0.1:9", "LOCALKEY")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_secrets_collect_reads_any_kind(monkeypatch: pytest.MonkeyPatch) -> None
         None,
     )
     monkeypatch.setattr(secrets_module, "client", lambda *_: manager)
-    secrets = Secrets(URL, "eu-west-1")
+    secrets = Secrets(ENDPOINT, "eu-west-1")
     secrets.collect()
     assert secrets.passwords == {"first", '{"token": "second"}', "third", '["fourth"]'}
 
@@ -142,7 +143,7 @@ def test_import_lost_again_after_second_kill(
     monkeypatch.setattr(time, "sleep", lambda _: None)
     stack: Any = PlannedStack(tmp_path)
     record = Record(tmp_path / "calls.jsonl", lambda _: None)
-    lifecycle = Lifecycle(stack, record, URL, "eu-west-1", lambda _: None)
+    lifecycle = Lifecycle(stack, record, ENDPOINT, "eu-west-1", lambda _: None)
     for _ in range(2):
         step = StepLog()
         lifecycle.import_lost(step, frozenset())
@@ -155,7 +156,9 @@ def test_search_for_passwords_reports_gaps(tmp_path: Path) -> None:
     log = tmp_path / "calls.jsonl"
     record = Record(log, lambda _: None)
     stack: Any = PlannedStack(tmp_path)
-    run = module._Run(server.Sandbox(URL, 0, log), "eu-west-1", stack, record, None)
+    run = module._Run(
+        server.Sandbox(ENDPOINT.url, ENDPOINT.key, 0, log), "eu-west-1", stack, record, None
+    )
     secrets: Any = SimpleNamespace(collect=lambda: None, passwords={"seven-7", "eight-eight"})
     run._secrets = secrets
     with suppress(EndError):
@@ -178,7 +181,7 @@ def test_rotate_notes_success_only_if_it_succeeds(
     )
     monkeypatch.setattr(module, "Secrets", lambda *_: fake)
     record = Record(tmp_path / "calls.jsonl", lambda _: None)
-    stack, aws = SimpleNamespace(state=dict), SimpleNamespace(url=URL)
-    module._Run(aws, "eu-west-1", stack, record, None)._rotate(1)  # type: ignore[arg-type]
+    stack = SimpleNamespace(state=dict)
+    module._Run(ENDPOINT, "eu-west-1", stack, record, None)._rotate(1)  # type: ignore[arg-type]
     [step] = record.steps
     assert (len(step.notes), len(step.problems)) == ((1, 0) if works else (0, 2))

@@ -34,8 +34,8 @@ def client(sandbox: Sandbox) -> Callable[..., Any]:
             service,
             endpoint_url=sandbox.url,
             region_name=REGION,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
+            aws_access_key_id=sandbox.key,
+            aws_secret_access_key=sandbox.key,
             config=Config(retries={"total_max_attempts": 1}, **options),
         )
 

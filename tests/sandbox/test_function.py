@@ -12,10 +12,11 @@ import pytest
 
 from finbase.render.archive import pack
 from finbase.sandbox import function
+from finbase.sandbox.client import Endpoint
 from finbase.sandbox.function import LOG, Database, FunctionError
 
 HOST = "ledger.abc.eu-west-1.rds.amazonaws.com"
-URL = "http://127.0.0.1:9"
+ENDPOINT = Endpoint("http://127.0.0.1:9", "LOCALKEY")
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def run(
     return function.run(
         pack({"code.py": source.encode(), **(files or {})}),
         handler="code.handler",
-        endpoint_url=URL,
+        endpoint=ENDPOINT,
         region="eu-west-1",
         folder=folder,
         timeout=timeout,
@@ -57,7 +58,8 @@ def test_run_limits_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert isinstance(seen, dict)
     assert seen["OWN"] == "1"
     assert seen["AWS_REGION"] == "eu-west-1"
-    assert seen["AWS_ENDPOINT_URL"] == URL
+    assert seen["AWS_ENDPOINT_URL"] == ENDPOINT.url
+    assert seen["AWS_ACCESS_KEY_ID"] == ENDPOINT.key
     assert not {"MINE", "AWS_PROFILE", "PYTHONPATH"} & set(seen)
 
 
@@ -110,7 +112,7 @@ def test_run_reports_invalid_zip(tmp_path: Path) -> None:
             environment={},
             event={},
             databases={},
-            endpoint_url=URL,
+            endpoint=ENDPOINT,
             region="eu-west-1",
             folder=tmp_path,
             timeout=5,

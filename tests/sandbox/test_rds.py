@@ -367,12 +367,12 @@ def test_modify_password_reaches_database(rds: Any, sandbox: Sandbox, primary: s
     assert host.startswith(f"{primary}.")
     assert host.endswith(".eu-west-1.rds.amazonaws.com")
 
-    behind = databases(sandbox.url)[host]
+    behind = databases(sandbox)[host]
     known = (behind["identifier"], behind["username"], behind["database"])
     assert known == (primary, "owner", "ledger")
     for password in (SECOND, FIRST):
         rds.modify_db_instance(DBInstanceIdentifier=primary, MasterUserPassword=password)
-        assert databases(sandbox.url)[host]["password"] == password
+        assert databases(sandbox)[host]["password"] == password
         assert accepted(host, behind) == {password}
 
 
@@ -384,9 +384,9 @@ def test_restore_after_rename(rds: Any, sandbox: Sandbox, primary: str) -> None:
     host = ready(rds, primary)
     rotated, renamed, replica = "set-by-a-rotation", f"{primary}-old", f"{primary}-r"
     before = described(rds, primary)
-    set_by_its_owner(host, databases(sandbox.url)[host], FIRST, rotated)
+    set_by_its_owner(host, databases(sandbox)[host], FIRST, rotated)
     rds.create_db_snapshot(DBInstanceIdentifier=primary, DBSnapshotIdentifier=f"{primary}-s")
-    set_by_its_owner(host, databases(sandbox.url)[host], rotated, FIRST)
+    set_by_its_owner(host, databases(sandbox)[host], rotated, FIRST)
     rds.create_db_instance_read_replica(
         DBInstanceIdentifier=replica, SourceDBInstanceIdentifier=primary
     )
@@ -406,8 +406,8 @@ def test_restore_after_rename(rds: Any, sandbox: Sandbox, primary: str) -> None:
     assert copy["DBInstanceClass"] == before["DBInstanceClass"]
     new_host = old["Endpoint"]["Address"]
     assert new_host == host.replace(primary, renamed)
-    assert host not in databases(sandbox.url)
-    behind = databases(sandbox.url)[new_host]
+    assert host not in databases(sandbox)
+    behind = databases(sandbox)[new_host]
     assert behind["identifier"] == renamed
     assert accepted(new_host, behind) == {FIRST}
     with pytest.raises(PostgresError, match="certificate"):
@@ -420,17 +420,17 @@ def test_restore_after_rename(rds: Any, sandbox: Sandbox, primary: str) -> None:
     restored = described(rds, primary)
     assert restored["DbiResourceId"] != before["DbiResourceId"]
     assert (before["MultiAZ"], restored["MultiAZ"]) == (True, False)
-    behind = databases(sandbox.url)[host]
+    behind = databases(sandbox)[host]
     assert accepted(host, behind, rotated) == {rotated}
     rds.modify_db_instance(DBInstanceIdentifier=primary, MasterUserPassword=SECOND)
     assert accepted(host, behind, rotated) == {SECOND}
     rds.modify_db_instance(DBInstanceIdentifier=renamed, MasterUserPassword=FIRST)
-    assert accepted(new_host, databases(sandbox.url)[new_host]) == {FIRST}
+    assert accepted(new_host, databases(sandbox)[new_host]) == {FIRST}
 
     for name in (replica, renamed):
         rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
     rds.delete_db_instance(DBInstanceIdentifier=primary, SkipFinalSnapshot=True)
-    assert not {host, new_host} & set(databases(sandbox.url))
+    assert not {host, new_host} & set(databases(sandbox))
     assert not list(sandbox.log.parent.glob(f"database-{primary}*"))
     with pytest.raises(PostgresError):
         accepted(host, behind)

@@ -6,9 +6,7 @@ Guide; "observed" is what users of AWS report, and no page of it tells.
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -16,14 +14,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from finbase.render.archive import pack
-from finbase.sandbox.server import Sandbox
+from finbase.sandbox.server import Sandbox, rotations
 
 # Without boto3, which takes longer to import than all else takes.
 SOURCE = b"""
 import json, os, urllib.request
 
 def call(operation, **given):
-    scope = f"local/20260101/{os.environ['AWS_REGION']}/secretsmanager/aws4_request"
+    key, region = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_REGION"]
+    scope = f"{key}/20260101/{region}/secretsmanager/aws4_request"
     headers = {
         "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=, Signature=",
         "Content-Type": "application/x-amz-json-1.1",
@@ -90,10 +89,9 @@ def ended(sandbox: Sandbox, version: str) -> dict[str, Any]:
     """Wait for the end of the rotation to that version."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
-        with urllib.request.urlopen(f"{sandbox.url}/sandbox/rotations") as answer:
-            for rotation in json.load(answer):
-                if rotation["version"] == version and rotation["state"] != "running":
-                    return dict(rotation)
+        for rotation in rotations(sandbox):
+            if rotation["version"] == version and rotation["state"] != "running":
+                return dict(rotation)
         time.sleep(0.05)
     raise AssertionError(f"the rotation to {version} has not ended")
 

@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from finbase.sandbox.calls import calls
+from finbase.sandbox.client import Endpoint
 from finbase.sandbox.server import SERVICES, Sandbox, SandboxError, databases, overrides, running
 from tests.support.living import alive
 
@@ -114,8 +115,9 @@ def test_unsupported_operation_is_a_400(
 
 
 def test_overrides_keep_account_check(sandbox: Sandbox) -> None:
-    text = "\n".join(overrides(sandbox.url).values())
+    text = "\n".join(overrides(sandbox).values())
     assert text.count(f'"{sandbox.url}"') == len(SERVICES)
+    assert text.count(f'"{sandbox.key}"') == 2
     assert 'backend "local"' in text
     assert "allowed_account_ids" not in text
     assert "skip_requesting_account_id" not in text
@@ -132,19 +134,24 @@ def test_port_in_use(sandbox: Sandbox, tmp_path: Path) -> None:
 
 def test_command_ends_with_ctrl_c(by_hand: subprocess.Popen[str], temporary: Path) -> None:
     assert by_hand.stderr is not None
+    assert by_hand.stdout is not None
     ready = by_hand.stderr.readline()
     url = ready.split()[3].rstrip(",")
     assert ready.startswith("account 123456789012 at http://127.0.0.1:")
-    assert databases(url) == {}
+    printed = by_hand.stdout.readline() + by_hand.stdout.readline()
+    key = printed.rpartition("export AWS_ACCESS_KEY_ID=")[2].rstrip("\n")
+    endpoint = Endpoint(url, key)
+    assert databases(endpoint) == {}
     assert len(list(temporary.iterdir())) == 1
     by_hand.send_signal(signal.SIGINT)
-    said, _ = by_hand.communicate(timeout=60)
+    printed += by_hand.stdout.read()
+    by_hand.wait(timeout=60)
     assert by_hand.returncode == 0
-    assert f"export AWS_ENDPOINT_URL={url}\n" in said
-    assert f'rds            = "{url}"' in said
+    assert printed.startswith(f"export AWS_ENDPOINT_URL={url}\n")
+    assert f'rds            = "{url}"' in printed
     assert list(temporary.iterdir()) == []
     with pytest.raises(OSError, match="refused"):
-        databases(url)
+        databases(endpoint)
 
 
 def test_server_ends_with_killed_parent(parent: subprocess.Popen[str]) -> None:

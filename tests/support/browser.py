@@ -28,9 +28,10 @@ _OWN = Path(sys.prefix) / "node" / "browser"
 _FLAGS = (
     *("--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    # Nothing listens there: what a page asks from outside fails.
-    *("--proxy-server=http://127.0.0.1:9", "--proxy-bypass-list=<-loopback>"),
 )
+# No server listens there, so all requests of a page fail.
+_NO_NETWORK = ("--proxy-server=http://127.0.0.1:9", "--proxy-bypass-list=<-loopback>")
+_LOOPBACK = ("--proxy-server=http://127.0.0.1:9",)
 
 _SECONDS = 60  # of silence, after which a browser that was asked something has failed
 
@@ -70,9 +71,13 @@ class Page:
         self.send("Emulation.setEmulatedMedia", media=media, features=features)
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.send("Emulation.setDeviceMetricsOverride", **screen)
+        self.open_url(path.as_uri())
+
+    def open_url(self, url: str) -> None:
+        """Open a page and wait until it has loaded."""
         self.events.clear()
         # What an earlier click has begun may still load: only this navigation's own end counts.
-        loader = self.send("Page.navigate", url=path.as_uri())["loaderId"]
+        loader = self.send("Page.navigate", url=url)["loaderId"]
         self.wait_for(
             "Page.lifecycleEvent", lambda seen: (seen["loaderId"], seen["name"]) == (loader, "load")
         )
@@ -140,8 +145,11 @@ class Page:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Page]:
-    """Start a browser with an empty profile; it ends with the block."""
+def browser(profile: Path, *, loopback: bool = False) -> Iterator[Page]:
+    """Start a browser with an empty profile; it ends with the block.
+
+    It has no network, or, with ``loopback``, no other host than this one.
+    """
     candidates = (os.environ.get("FINBASE_CHROMIUM"), str(_OWN / "chromium"), *_PROGRAMS)
     program = next(filter(None, map(shutil.which, filter(None, candidates))), None)
     if not program:
@@ -149,7 +157,7 @@ def browser(profile: Path) -> Iterator[Page]:
             "no Chromium is here, so nobody has opened the report: install the package `chromium`, "
             "or name a browser with FINBASE_CHROMIUM"
         )
-    flags = [*_FLAGS, f"--user-data-dir={profile}"]
+    flags = [*_FLAGS, *(_LOOPBACK if loopback else _NO_NETWORK), f"--user-data-dir={profile}"]
     if os.geteuid() == 0:
         flags.append("--no-sandbox")  # Chromium has no sandbox for root.
     theirs_in, out = os.pipe()

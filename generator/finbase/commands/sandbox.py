@@ -43,10 +43,10 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
     with scratch_folder("sandbox") as folder:
         try:
             with server.running(folder, account_id=account_id, region=region, port=port) as served:
-                for name, value in server.environment(served.url).items():
+                for name, value in server.environment(served).items():
                     echo(f"export {name}={value}")
                 echo(f"export AWS_DEFAULT_REGION={region}")
-                for name, text in server.overrides(served.url).items():
+                for name, text in server.overrides(served).items():
                     echo(f"\n# {name}\n{text}", nl=False)
                 sys.stdout.flush()
                 note(f"account {account_id} at {served.url}, log {served.log}; stop it with Ctrl-C")

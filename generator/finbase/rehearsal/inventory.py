@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from finbase.sandbox.client import client
+from finbase.sandbox.client import Endpoint, client
 
 
 @dataclass(frozen=True)
@@ -144,26 +144,26 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-def inventory(url: str, region: str) -> frozenset[Resource]:
+def inventory(endpoint: Endpoint, region: str) -> frozenset[Resource]:
     """Return all resources in the account and region."""
     import jmespath  # type: ignore[import-untyped]
 
     resources: set[Resource] = set()
     for type_, service, operation, query in _LISTS:
-        for page in _pages(client(service, url, region), operation):
+        for page in _pages(client(service, endpoint, region), operation):
             for identifier, fact, *retained in jmespath.search(query, page) or ():
                 facts = frozenset({fact} if fact else ())
                 resources.add(Resource(type_, identifier, facts, retained=any(retained)))
-    ec2 = client("ec2", url, region)
+    ec2 = client("ec2", endpoint, region)
     return frozenset(
         {
             *resources,
-            *_keys(client("kms", url, region)),
-            *_policies(client("iam", url, region)),
-            *_topics(client("sns", url, region)),
+            *_keys(client("kms", endpoint, region)),
+            *_policies(client("iam", endpoint, region)),
+            *_topics(client("sns", endpoint, region)),
             *_routes(ec2),
             *_rules(ec2),
-            *_permissions(client("lambda", url, region)),
+            *_permissions(client("lambda", endpoint, region)),
         }
     )
 

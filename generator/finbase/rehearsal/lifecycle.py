@@ -11,7 +11,7 @@ from finbase.rehearsal.inventory import Resource, inventory
 from finbase.rehearsal.orphans import IMPORTS, import_blocks, orphans
 from finbase.rehearsal.record import EndError, Record, StepLog
 from finbase.rehearsal.terraform import Applied, Stack, Watch, managed
-from finbase.sandbox.client import client
+from finbase.sandbox.client import Endpoint, client
 
 _UNPROTECTED = "zz_finbase_unprotected_override.tf"
 
@@ -23,12 +23,12 @@ class Lifecycle:
         self,
         stack: Stack,
         record: Record,
-        sandbox_url: str,
+        endpoint: Endpoint,
         region: str,
         progress: Callable[[str], None],
     ) -> None:
         self._stack, self._record, self._progress = stack, record, progress
-        self._sandbox_url, self._region = sandbox_url, region
+        self._endpoint, self._region = endpoint, region
 
     def apply(self, cuts: Sequence[float], before: frozenset[Resource]) -> None:
         """Plan and apply the stack.
@@ -91,7 +91,7 @@ class Lifecycle:
         # state.
         (self._stack.folder / IMPORTS).unlink(missing_ok=True)
         _, plan = self._stack.plan("lost")
-        existing = inventory(self._sandbox_url, self._region) - before
+        existing = inventory(self._endpoint, self._region) - before
         lost = orphans(existing, self._stack.state(), plan)
         step.resources = len(lost)
         imported = ", ".join(orphan.address for orphan in lost if orphan.address)
@@ -117,7 +117,7 @@ class Lifecycle:
         ):
             return False
         [group] = [fact for fact in resource.facts if fact.startswith("sg-")]
-        client("ec2", self._sandbox_url, self._region).revoke_security_group_egress(
+        client("ec2", self._endpoint, self._region).revoke_security_group_egress(
             GroupId=group, SecurityGroupRuleIds=[resource.id]
         )
         return True

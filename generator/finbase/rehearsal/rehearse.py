@@ -76,12 +76,12 @@ def rehearse(
         stack = workspace.copy(
             root / "environments" / environment,
             project=root,
-            overrides=server.overrides(sandbox.url),
+            overrides=server.overrides(sandbox),
             variables={"TF_LOG": "trace", "TF_LOG_PATH": str(work / "trace.log")} if trace else {},
         )
         record = Record(sandbox.log, report_step)
         record.steps.append(Step("initialise", time.monotonic() - start, 0))
-        lifecycle = Lifecycle(stack, record, sandbox.url, region, report_step)
+        lifecycle = Lifecycle(stack, record, sandbox, region, report_step)
         run = _Run(sandbox, region, stack, record, observe)
         with suppress(EndError):
             run.live(lifecycle, cuts)
@@ -105,7 +105,7 @@ class _Run:
     ) -> None:
         self._sandbox, self._region, self._stack = sandbox, region, stack
         self._record, self._observe = record, observe
-        self._secrets = Secrets(sandbox.url, region)
+        self._secrets = Secrets(sandbox, region)
         self.drifts: list[Drift] = []
         self.retained: list[str] = []
         self.searched = Search()
@@ -216,4 +216,4 @@ class _Run:
             self._observe(when, state)
 
     def _inventory(self) -> frozenset[Resource]:
-        return inventory(self._sandbox.url, self._region)
+        return inventory(self._sandbox, self._region)

@@ -13,7 +13,7 @@ from typing import Any
 from finbase.errors import FinbaseError
 from finbase.rehearsal.terraform import managed
 from finbase.sandbox import server
-from finbase.sandbox.client import client
+from finbase.sandbox.client import Endpoint, client
 from finbase.sandbox.postgres.client import accepts
 
 _PATIENCE = 180.0  # Seconds; a rotation needs a few.
@@ -51,9 +51,9 @@ class Secrets:
     ``passwords`` are all passwords seen so far.
     """
 
-    def __init__(self, url: str, region: str) -> None:
-        self._url = url
-        self._client = client("secretsmanager", url, region)
+    def __init__(self, endpoint: Endpoint, region: str) -> None:
+        self._endpoint = endpoint
+        self._client = client("secretsmanager", endpoint, region)
         self.passwords: set[str] = set()
 
     def rotated(self, state: Mapping[str, Any]) -> list[str]:
@@ -97,7 +97,7 @@ class Secrets:
             labels = self._client.describe_secret(SecretId=secret)["VersionIdsToStages"]
             if "AWSCURRENT" in labels.get(token, ()):
                 return before, self.current(secret)
-            for rotation in server.rotations(self._url):
+            for rotation in server.rotations(self._endpoint):
                 if (rotation["version"], rotation["state"]) == (token, "failed"):
                     raise RotationError(f"the rotation of {secret} failed: {rotation['error']}")
             time.sleep(_POLL)
@@ -109,7 +109,7 @@ class Secrets:
         while time.monotonic() < end:
             tests = [
                 rotation
-                for rotation in server.rotations(self._url)
+                for rotation in server.rotations(self._endpoint)
                 if rotation["test"] and rotation["secret"] in secrets
             ]
             if tests and all(test["state"] != "running" for test in tests):
@@ -138,7 +138,7 @@ class Secrets:
                 yield _password(text)
 
     def _database(self, credentials: Credentials) -> dict[str, Any]:
-        return server.databases(self._url).get(credentials.host, {})
+        return server.databases(self._endpoint).get(credentials.host, {})
 
 
 def _password(text: str) -> str:

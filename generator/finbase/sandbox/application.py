@@ -1,5 +1,7 @@
 """The web application of the local AWS: moto with corrected services, one call at a time.
 
+It creates and runs functions, so it answers only requests that ``access`` allows.
+
 moto's own server answers 500 to an unsupported call, which AWS clients retry for minutes. This
 one answers 400 with a clear message. It logs each call.
 """
@@ -30,7 +32,9 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from finbase.sandbox.access import Access, new_key
 from finbase.sandbox.calls import CALLS
+from finbase.sandbox.client import Endpoint
 from finbase.sandbox.postgres.databases import Databases
 from finbase.sandbox.rotation import Rotations
 from finbase.sandbox.services import awslambda, ec2, elasticache, kms, rds, secretsmanager
@@ -46,10 +50,10 @@ _plain_call = BaseResponse.call_action
 class SandboxState:
     """The databases and rotations of one server, which its services share."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
+    def __init__(self, folder: Path, endpoint: Endpoint) -> None:
+        self.folder, self.endpoint = folder, endpoint
         self.databases = Databases(folder)
-        self.rotations = Rotations(url, _order)
+        self.rotations = Rotations(endpoint, _order)
 
     def describe(self, path: str) -> object:
         """Return the content of one of our own routes, or None if the path is unknown."""
@@ -68,7 +72,7 @@ class NotHereError(ServiceException):
 
 def install(state: SandboxState) -> None:
     """Install every corrected service; call this before the first request."""
-    awslambda.install(state.folder, state.url, state.databases.reachable)
+    awslambda.install(state.folder, state.endpoint, state.databases.reachable)
     ec2.install()
     elasticache.install()
     kms.install()
@@ -100,7 +104,8 @@ class Application:
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._access = Access(state.endpoint)
+        self._moto = DomainDispatcherApplication(_create_app)
         self._log = (state.folder / CALLS).open("a", encoding="utf-8")
         self._writing = threading.Lock()
 
@@ -108,6 +113,8 @@ class Application:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer one request."""
+        if problem := self._access.problem(environ):
+            return _refuse(problem, start_response)
         path = environ.get("PATH_INFO", "")
         if path.startswith("/sandbox/"):
             return self._own_route(path, start_response)
@@ -153,6 +160,27 @@ class Application:
             self._log.flush()
 
 
+def _create_app(service: Any) -> Any:
+    """Create moto's application of a service, but none for moto's own administration."""
+    if service == "moto_api":
+        return lambda _, start_response: _refuse("no such route", start_response, "404 Not Found")
+    return create_backend_app(service)
+
+
+def _refuse(
+    problem: str, start_response: Callable[..., Any], status: str = "403 Forbidden"
+) -> Iterable[bytes]:
+    """Answer in the form of AWS's errors, without a header that lets a page read the answer."""
+    body = (
+        "<ErrorResponse><Error><Code>InvalidClientTokenId</Code>"
+        f"<Message>{problem}</Message></Error></ErrorResponse>"
+    ).encode()
+    # The body of a refused request is not read, and must not be taken for another request.
+    headers = [("Content-Type", "text/xml"), ("Connection", "close")]
+    start_response(status, [*headers, ("Content-Length", str(len(body)))])
+    return [body]
+
+
 class _Handler(MotoRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -163,13 +191,14 @@ class _Handler(MotoRequestHandler):
 def serve(folder: Path, listener: socket.socket) -> NoReturn:
     """Serve until end of standard input or SIGTERM; then stop all databases and exit.
 
-    Print a line of JSON with the ``port`` once the server accepts calls.
+    Print a line of JSON with the ``port`` and the ``key`` once the server accepts calls.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     # moto warns of errors that are not in AWS's model of a service.
     warnings.filterwarnings("ignore", "Exception.NotHereError", UserWarning)
     host, port = listener.getsockname()
-    state = SandboxState(folder, f"http://{host}:{port}")
+    endpoint = Endpoint(f"http://{host}:{port}", new_key())
+    state = SandboxState(folder, endpoint)
     install(state)
     application = Application(state)
     server = make_server(
@@ -178,7 +207,7 @@ def serve(folder: Path, listener: socket.socket) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent receives it too, and stops us.
     signal.signal(signal.SIGTERM, lambda *_: _stop(server))
     threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
-    print(json.dumps({"port": port}), flush=True)
+    print(json.dumps({"port": port, "key": endpoint.key}), flush=True)
     try:
         server.serve_forever(poll_interval=0.05)
     finally:

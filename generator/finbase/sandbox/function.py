@@ -20,15 +20,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from finbase.errors import FinbaseError
+from finbase.sandbox.client import Endpoint
 
 LOG = "function.log"
 """The name of the file with everything that the function prints and logs."""
 
 _RUNNER = Path(__file__).with_name("function_runner.py")
 _START_AND_EXIT = 30.0  # Seconds for the process to start and exit on a busy machine.
-_CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "sandbox",
-    "AWS_SECRET_ACCESS_KEY": "sandbox",
+_NO_CONFIGURATION = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -60,7 +59,7 @@ def run(
     environment: Mapping[str, str],
     event: object,
     databases: Mapping[str, Database],
-    endpoint_url: str,
+    endpoint: Endpoint,
     region: str,
     folder: Path,
     timeout: float,
@@ -78,7 +77,7 @@ def run(
             "handler": handler,
             "event": event,
             "seconds": timeout,
-            "endpoint": urlsplit(endpoint_url).hostname,
+            "endpoint": urlsplit(endpoint.url).hostname,
             "request_id": str(uuid.uuid4()),
             "result": str(result),
             "databases": {
@@ -91,10 +90,14 @@ def run(
             "LANG": "C.UTF-8",
             "TZ": ":UTC",
             "LAMBDA_TASK_ROOT": str(task),
-            **_CREDENTIALS,
+            "HOME": name,
+            "TMPDIR": name,
+            **_NO_CONFIGURATION,
+            "AWS_ACCESS_KEY_ID": endpoint.key,
+            "AWS_SECRET_ACCESS_KEY": endpoint.key,
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_ENDPOINT_URL": endpoint.url,
             **environment,
         }
         with (folder / LOG).open("ab") as log:

@@ -15,7 +15,7 @@ from typing import Any
 from moto.secretsmanager.exceptions import SecretsManagerClientError
 
 from finbase.sandbox import rotation_steps
-from finbase.sandbox.client import client
+from finbase.sandbox.client import Endpoint, client
 from finbase.sandbox.services import awslambda
 from finbase.sandbox.services.secret import PENDING, Secret, new_version
 from finbase.sandbox.services.secretsmanager import Backend
@@ -41,8 +41,8 @@ class Rotations:
     ``order`` is the lock of the sandbox, for changes of a secret that bypass its API.
     """
 
-    def __init__(self, url: str, order: AbstractContextManager[Any]) -> None:
-        self._url = url
+    def __init__(self, endpoint: Endpoint, order: AbstractContextManager[Any]) -> None:
+        self._endpoint = endpoint
         self._order = order
         self._all: list[Rotation] = []
 
@@ -72,7 +72,7 @@ class Rotations:
                 self._test(rotation, backend, secret)
             else:
                 rotation_steps.complete(
-                    client("secretsmanager", self._url, backend.region_name),
+                    client("secretsmanager", self._endpoint, backend.region_name),
                     rotation.secret,
                     self._invoker(rotation, backend, secret),
                     token=rotation.version,

@@ -28,6 +28,8 @@ from typing import Any
 
 from finbase.errors import FinbaseError
 from finbase.sandbox.calls import CALLS
+from finbase.sandbox.client import Endpoint
+from finbase.system.child_environ import python_environ
 
 SERVICES = (
     "cloudwatch",
@@ -50,7 +52,6 @@ _START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 # No program listens there, so a call to any host but the local AWS fails at once.
 _NOWHERE = "http://127.0.0.1:9"
-_KEY = "local"
 
 
 class SandboxError(FinbaseError):
@@ -58,10 +59,9 @@ class SandboxError(FinbaseError):
 
 
 @dataclass(frozen=True)
-class Sandbox:
+class Sandbox(Endpoint):
     """A running local AWS; ``log`` has a line of JSON for each call of its API."""
 
-    url: str
     pid: int
     log: Path
 
@@ -76,35 +76,39 @@ def running(
     can name any other. Without ``port`` the system chooses a free one. Raises ``SandboxError`` if
     the server does not start.
     """
-    command = [sys.executable, "-m", "finbase.sandbox.server", str(folder.resolve())]
+    folder = folder.resolve()
+    # With -P, Python imports no file of the working folder in place of a package.
+    command = [sys.executable, "-P", "-m", "finbase.sandbox.server", str(folder)]
     command += ["--account-id", account_id, "--region", region, "--port", str(port or 0)]
     log = folder / "server.log"
     with log.open("wb") as errors:
         child = subprocess.Popen(
             command,
-            env=_environ(),
+            cwd=folder,
+            env=_environ(folder),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             process_group=0,
         )
         try:
-            yield Sandbox(_address(child, log), child.pid, folder / CALLS)
+            port, key = _first_line(child, log)
+            yield Sandbox(f"http://{_HOST}:{port}", key, child.pid, folder / CALLS)
         finally:
             _stop(child)
 
 
-def overrides(sandbox_url: str) -> dict[str, str]:
+def overrides(endpoint: Endpoint) -> dict[str, str]:
     """Return the override files, by name, that connect a copy of a stack to the local AWS.
 
     The state stays in the copy. The provider still looks up the account, so
     ``allowed_account_ids`` is checked and the ARNs that the provider builds are right.
     """
-    endpoints = "".join(f'    {name:<14} = "{sandbox_url}"\n' for name in SERVICES)
+    endpoints = "".join(f'    {name:<14} = "{endpoint.url}"\n' for name in SERVICES)
     provider = (
         'provider "aws" {\n'
-        f'  access_key              = "{_KEY}"\n'
-        f'  secret_key              = "{_KEY}"\n'
+        f'  access_key              = "{endpoint.key}"\n'
+        f'  secret_key              = "{endpoint.key}"\n'
         "  max_retries             = 3\n"
         "  skip_metadata_api_check = true\n"
         "  s3_use_path_style       = true\n"
@@ -116,38 +120,38 @@ def overrides(sandbox_url: str) -> dict[str, str]:
     }
 
 
-def environment(sandbox_url: str) -> dict[str, str]:
+def environment(endpoint: Endpoint) -> dict[str, str]:
     """Return the variables that connect an AWS client to the local AWS."""
     return {
-        "AWS_ENDPOINT_URL": sandbox_url,
-        "AWS_ACCESS_KEY_ID": _KEY,
-        "AWS_SECRET_ACCESS_KEY": _KEY,
+        "AWS_ENDPOINT_URL": endpoint.url,
+        "AWS_ACCESS_KEY_ID": endpoint.key,
+        "AWS_SECRET_ACCESS_KEY": endpoint.key,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
 
-def databases(sandbox_url: str) -> dict[str, dict[str, Any]]:
+def databases(endpoint: Endpoint) -> dict[str, dict[str, Any]]:
     """Return the database of each instance, with its password, by the host that RDS reports.
 
     The keys are ``port``, ``root_certificate`` (a path), ``username``, ``database``,
     ``password`` (the last that RDS received) and ``identifier``; the first two are None if the
     instance has no PostgreSQL.
     """
-    return dict(_read(f"{sandbox_url}/sandbox/databases"))
+    return dict(_read(endpoint, "/sandbox/databases"))
 
 
-def rotations(sandbox_url: str) -> list[dict[str, Any]]:
+def rotations(endpoint: Endpoint) -> list[dict[str, Any]]:
     """Return all rotations and tests of their configuration, in the order of their start.
 
     The keys are ``secret`` (an ARN), ``version``, ``test`` (whether it is a test), ``state``
     (running, succeeded or failed), ``step`` and ``error``; the last two may be None.
     """
-    return list(_read(f"{sandbox_url}/sandbox/rotations"))
+    return list(_read(endpoint, "/sandbox/rotations"))
 
 
-def _environ() -> dict[str, str]:
-    """Return the server's environment: no AWS settings of the caller, no network but loopback."""
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_"))}
+def _environ(folder: Path) -> dict[str, str]:
+    """Return the server's environment: no settings or secrets of the caller, only loopback."""
+    environ = python_environ(folder)
     root = str(Path(__file__).resolve().parents[2])
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
     return (
@@ -158,14 +162,15 @@ def _environ() -> dict[str, str]:
     )
 
 
-def _address(child: subprocess.Popen[bytes], log: Path) -> str:
-    """Wait for the server's first line, which has its port, and return its URL."""
+def _first_line(child: subprocess.Popen[bytes], log: Path) -> tuple[int, str]:
+    """Wait for the server's first line, and return the port and the key in it."""
     assert child.stdout is not None  # noqa: S101
     ready, _, _ = select.select([child.stdout], [], [], _START_SECONDS)
     line = child.stdout.readline() if ready else b""
     if not line.strip():
         raise _start_error(log)
-    return f"http://{_HOST}:{json.loads(line)['port']}"
+    first = json.loads(line)
+    return first["port"], first["key"]
 
 
 def _start_error(log: Path) -> SandboxError:
@@ -196,15 +201,17 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         child.stdout.close()
 
 
-def _read(url: str) -> Any:
-    """Return the JSON at a URL on loopback, ignoring the proxies in the environment."""
+def _read(endpoint: Endpoint, route: str) -> Any:
+    """Return the JSON of one of the server's own routes, ignoring proxies in the environment."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=60) as response:
+    bearer = {"Authorization": f"Bearer {endpoint.key}"}
+    request = urllib.request.Request(endpoint.url + route, headers=bearer)  # noqa: S310
+    with opener.open(request, timeout=60) as response:
         return json.load(response)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve until end of standard input or SIGTERM; print the port in the first line."""
+    """Serve until end of standard input or SIGTERM; print the port and the key first."""
     parser = argparse.ArgumentParser(prog="finbase.sandbox.server")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--account-id", required=True)
@@ -219,6 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
         "AWS_DEFAULT_REGION": options.region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "MOTO_ACCOUNT_ID": options.account_id,
+        "MOTO_DISABLE_GLOBAL_CORS": "true",
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     }
 

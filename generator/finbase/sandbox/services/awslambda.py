@@ -15,6 +15,7 @@ from typing import Any
 
 from moto.awslambda import models
 
+from finbase.sandbox.client import Endpoint
 from finbase.sandbox.function import LOG, Database, FunctionError, run
 from finbase.sandbox.services.backends import replace_backend
 
@@ -23,14 +24,14 @@ _LOG_TAIL = 4096
 
 
 def install(
-    folder: Path, endpoint_url: str, databases: Callable[[], Mapping[str, Database]]
+    folder: Path, endpoint: Endpoint, databases: Callable[[], Mapping[str, Database]]
 ) -> None:
     """Replace moto's backend; call this before the first request.
 
     The functions' logs go to ``folder``. ``databases`` returns the databases that functions can
     reach.
     """
-    Backend.folder, Backend.endpoint_url = folder, endpoint_url
+    Backend.folder, Backend.endpoint = folder, endpoint
     Backend.databases = staticmethod(databases)
     replace_backend(models.lambda_backends, Backend)
 
@@ -40,7 +41,7 @@ class Backend(models.LambdaBackend):
 
     __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
     folder: Path
-    endpoint_url: str
+    endpoint: Endpoint
     databases: Callable[[], Mapping[str, Database]]
 
     def call(self, function_name: str, event: object, qualifier: str | None = None) -> object:
@@ -54,7 +55,7 @@ class Backend(models.LambdaBackend):
             environment=function.environment_vars,
             event=event,
             databases=self.databases(),
-            endpoint_url=self.endpoint_url,
+            endpoint=self.endpoint,
             region=self.region_name,
             folder=folder,
             timeout=float(function.timeout),
