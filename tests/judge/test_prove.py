@@ -37,9 +37,9 @@ REFUSED = Outcome(mutation("no-key", "F08"), (), frozenset(), refused="plan fail
 def test_matrix_shows_each_outcome() -> None:
     text = MatrixReport([CAUGHT, MISSED, STRAY, REFUSED]).text()
     assert text.splitlines() == [
-        "F01   gateway-absent  caught  F01 F10",
-        "F04b  gp2             MISSED  none",
-        "F04d  no-logs         STRAY  F03 F04d",
+        "F01   gateway-absent  caught   F01 F10",
+        "F04b  gp2             MISSED   none",
+        "F04d  no-logs         STRAY    F03 F04d",
         "F08   no-key          REFUSED  none",
         "",
         "gp2: MISSED, failed: none",

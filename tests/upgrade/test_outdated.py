@@ -77,8 +77,10 @@ def test_outdated_major_only(pinned: Path) -> None:
     result = finbase(pinned, "staging")
     assert result.exit_code == 1
     head, row = result.output.splitlines()
-    assert head.split() == ["environment", "module", "pinned", "compatible", "newest", "where"]
-    assert row.split()[:5] == ["staging", "kms", "1.0.0", "-", "2.0.0"]
+    assert head.split() == ["where", "module", "pinned", "compatible", "newest"]
+    where, *versions = row.split()
+    assert re.fullmatch(r"environments/staging\.yaml:\d+", where)
+    assert versions == ["kms", "1.0.0", "-", "2.0.0"]
 
 
 def test_outdated_of_named_environments(pinned: Path) -> None:

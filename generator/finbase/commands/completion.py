@@ -8,6 +8,8 @@ import click
 from click import shell_completion
 from click.shell_completion import BashComplete, CompletionItem
 
+from finbase.console.options import Choice
+
 _BASH = """\
 _finbase_completion() {
     local IFS=$'\\n' type value
@@ -66,7 +68,7 @@ shell_completion.add_completion_class(Bash)
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that completes commands, options and names of the project.

@@ -9,7 +9,16 @@ from typing import BinaryIO
 import click
 
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import FAIL, PASS, WARN, Looks, echo, is_quiet, output_stream
+from finbase.console.speech import (
+    FAIL,
+    PASS,
+    WARN,
+    Looks,
+    echo,
+    is_quiet,
+    output_stream,
+    table_width,
+)
 
 _STATES: Looks = {r"^ok\b": PASS, r"^missing\b": WARN, r"^WRONG\b": FAIL}
 
@@ -36,10 +45,11 @@ def doctor(project: Path | None, json_file: BinaryIO | None) -> None:
 
     findings = tuple(examine(project))
     stream, _ = output_stream(json_file)
+    width = table_width(stream)
     shown = [finding for finding in findings if finding.state != "fine" or not is_quiet()]
     if shown:
-        echo(DoctorReport(shown).text(), file=stream, looks=_STATES)
+        echo(DoctorReport(shown, width).text(), file=stream, looks=_STATES)
     if json_file:
-        json_file.write(documents.render(DoctorReport(findings)))
+        json_file.write(documents.render(DoctorReport(findings, width)))
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(FOUND)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from finbase.console import completion
-from finbase.console.options import OutputFile, cache_option
+from finbase.console.options import Choice, OutputFile, cache_option
 from finbase.console.speech import progress
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["mermaid", "svg"]),
+    type=Choice(["mermaid", "svg"]),
     default="mermaid",
     show_default=True,
     help="Write Mermaid for Markdown documents, or SVG.",
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--of",
     "subject",
-    type=click.Choice(["modules", "network", "flows"]),
+    type=Choice(["modules", "network", "flows"]),
     default="modules",
     show_default=True,
     help="Draw the wiring of modules, the zones and routes, or every allowed flow.",

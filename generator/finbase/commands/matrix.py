@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finbase.console.options import Whole
 from finbase.console.speech import echo
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
     "--shards",
     "most",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     help="Distribute them over at most N jobs; default: one job each.",
 )
 @click.option(
     "--shard",
     "number",
     metavar="I",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     help="Print only the names of shard I, on one line.",
 )
 @click.pass_obj

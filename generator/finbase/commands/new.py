@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from finbase.console import completion
+from finbase.console.options import Choice
 from finbase.console.speech import say
 
 
@@ -82,7 +83,7 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
 
 
 @new.command()
-@click.argument("system", metavar="github|gitlab", type=click.Choice(["github", "gitlab"]))
+@click.argument("system", metavar="github|gitlab", type=Choice(["github", "gitlab"]))
 @click.pass_obj
 def pipeline(project: Path | None, system: str) -> None:
     """Create a pipeline for GitHub Actions or GitLab: render, check, plan, apply on approval.

@@ -10,9 +10,9 @@ import click
 
 from finbase.console import completion
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import PASS, WARN, echo, output_stream, say
+from finbase.console.speech import PASS, WARN, echo, output_stream, say, table_width
 
-_NEWEST = {r"\d+\.\d+\.\d+(?=  +environments/\S+$)": WARN}
+_NEWEST = {r"\d+\.\d+\.\d+$": WARN}
 
 
 @click.command()
@@ -46,8 +46,8 @@ def outdated(
     root = find_project(project)
     registry = Registry(root)
     pins = tuple(find_outdated(load_environments(root, registry, environments), registry))
-    report = OutdatedReport(pins)
     stream, _ = output_stream(json_file)
+    report = OutdatedReport(pins, table_width(stream))
     if pins:
         echo(report.text(), file=stream, looks=_NEWEST)
     else:

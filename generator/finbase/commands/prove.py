@@ -45,7 +45,8 @@ def prove(
       finbase prove nat-gateway-single --json matrix.json
       finbase prove F07a F07b F07c --environment staging
     """
-    from finbase.errors import FinbaseError
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load_environments
     from finbase.judge.prove import prove as run
     from finbase.judge.prove import select
     from finbase.project.find import find_project
@@ -53,13 +54,9 @@ def prove(
     from finbase.report.matrix import MatrixReport
 
     root = find_project(project)
-    try:
-        mutations = select(root, ids, environment)
-    except KeyError as error:
-        raise FinbaseError(
-            f"no such failure or mutation: {', '.join(error.args)}",
-            "features/failures.yaml and features/mutations/*.yaml list them",
-        ) from None
+    if environment:
+        load_environments(root, Registry(root), [environment])
+    mutations = select(root, ids, environment)
     stream, colour = output_stream(json_file)
     with progress(len(mutations)) as watch:
         outcomes = run(root, mutations, jobs=jobs, progress=watch)

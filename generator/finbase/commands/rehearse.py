@@ -10,10 +10,10 @@ import click
 
 from finbase.commands._rendered import load_rendered, note_difference
 from finbase.console import completion
-from finbase.console.options import FOUND, json_option
+from finbase.console.options import FOUND, Whole, json_option
 from finbase.console.speech import echo, output_stream, progress, say, terminal_width
 
-_SHARE = click.IntRange(1, 99)
+_SHARE = Whole(1, 99)
 
 
 @click.command()

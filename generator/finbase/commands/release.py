@@ -11,7 +11,7 @@ import click
 
 from finbase.commands._rendered import PENDING, hold_journal, print_breaches
 from finbase.console import completion
-from finbase.console.options import FOUND, json_option
+from finbase.console.options import FOUND, Choice, json_option
 from finbase.console.speech import echo, error, note, output_stream, say
 
 _VERIFY = "verify"
@@ -19,7 +19,7 @@ _VERIFY = "verify"
 
 @click.command()
 @click.argument("module", metavar="MODULE", shell_complete=completion.modules)
-@click.argument("level", required=False, type=click.Choice(["patch", "minor", "major"]))
+@click.argument("level", required=False, type=Choice(["patch", "minor", "major"]))
 @click.option(
     "-m",
     "--message",
@@ -73,23 +73,25 @@ def release(
         return
     if since is not None:
         raise click.UsageError("--since compares releases: finbase release verify --since REV")
-    if level is None:
-        raise click.UsageError("add the level of the release: patch, minor or major")
-    if why is None:
-        raise click.UsageError('explain the change for the changelog: -m "why"')
     from finbase.contract.registry import Registry
     from finbase.project import tree
     from finbase.project.find import find_project
     from finbase.project.journal import is_pending
     from finbase.release.compatibility import Level
     from finbase.release.notes import ReleaseRequest, fault
-    from finbase.release.prepare import prepare
+    from finbase.release.prepare import prepare, require_module
     from finbase.report import documents
     from finbase.report.release import ReleaseReport
     from finbase.system.clock import today
 
-    stream, _ = output_stream(json_file)
     root = find_project(project)
+    registry = Registry(root)
+    require_module(registry, module)
+    if level is None:
+        raise click.UsageError("add the level of the release: patch, minor or major")
+    if why is None:
+        raise click.UsageError('explain the change for the changelog: -m "why"')
+    stream, _ = output_stream(json_file)
     for text in (why, *notes):
         if wrong := fault(text):
             raise click.UsageError(f"write a message or note as one line of text: {wrong}")
@@ -98,7 +100,7 @@ def release(
         if dry_run and is_pending(root):
             note(PENDING)
         request = ReleaseRequest(module, Level[level.upper()], why, notes, day)
-        prepared = prepare(root, Registry(root), request)
+        prepared = prepare(root, registry, request)
         report = ReleaseReport(prepared, dry_run)
         if json_file:
             json_file.write(documents.render(report))

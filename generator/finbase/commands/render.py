@@ -55,6 +55,8 @@ def render(
     """
     from finbase.project.find import find_project
 
+    if check and force:
+        raise click.UsageError("--check writes nothing and --force overwrites files; choose one")
     root = find_project(project)
     stream, _ = output_stream(json_file)
     if check:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from finbase.console import completion
+from finbase.console.options import Whole
 from finbase.console.speech import echo, note
 
 
@@ -17,7 +18,7 @@ from finbase.console.speech import echo, note
 @click.option(
     "--port",
     metavar="N",
-    type=click.IntRange(min=0, max=65535),
+    type=Whole(min=0, max=65535),
     default=4566,
     show_default=True,
     help="Listen on this port of 127.0.0.1; 0 lets the system choose one.",

@@ -9,7 +9,7 @@ import click
 
 from finbase.console import completion
 from finbase.console.options import json_option
-from finbase.console.speech import echo, output_stream
+from finbase.console.speech import echo, output_stream, table_width
 
 
 @click.command()
@@ -34,16 +34,18 @@ def show(project: Path | None, environment: str, module: str, json_file: BinaryI
     from finbase.render.values import values
     from finbase.report import documents
     from finbase.report.values import ValuesReport
+    from finbase.source.scalars import with_closest
 
     root = find_project(project)
     (loaded,) = load_environments(root, Registry(root), [environment])
     try:
         rows = list(values(loaded, module))
     except KeyError:
-        names = ", ".join(use.name for use in loaded.modules)
-        raise FinbaseError(f"{environment} has no module {module}", f"it has {names}") from None
-    report = ValuesReport(environment, rows)
+        names = [use.name for use in loaded.modules]
+        hint = with_closest(module, names, f"it has {', '.join(names)}")
+        raise FinbaseError(f"{environment} has no module {module}", hint) from None
     stream, _ = output_stream(json_file)
+    report = ValuesReport(environment, rows, table_width(stream))
     echo(report.text(), file=stream)
     if json_file:
         json_file.write(documents.render(report))

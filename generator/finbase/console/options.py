@@ -32,10 +32,43 @@ def _default_jobs() -> int:
     return max(1, min(processors, memory // _BYTES_PER_PLAN))
 
 
+class Choice(click.Choice[str]):
+    """One of a few words; a mistyped one gets a suggestion."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse a word that is not among the choices."""
+        if value in self.choices:
+            return str(value)
+        from finbase.source.scalars import with_closest
+
+        hint = with_closest(value, self.choices, f"choose {' or '.join(self.choices)}")
+        raise click.BadParameter(f"unknown word {value!r}; {hint}", ctx, param)
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
+        """Name the choices on one line."""
+        return f"Choose {' or '.join(self.choices)}"
+
+
+class Whole(click.IntRange):
+    """A whole number between two limits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse any other text."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        if number < (self.min or 0):
+            self.fail(f"{number} is too small; use {self.min or 0} or more", param, ctx)
+        if self.max is not None and number > self.max:
+            self.fail(f"{number} is too large; use {self.max} or less", param, ctx)
+        return number
+
+
 jobs_option = click.option(
     "--jobs",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     default=_default_jobs,
     show_default="one per processor, if each has 1 GB of memory",
     help="Make at most N plans at a time.",

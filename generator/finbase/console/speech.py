@@ -67,7 +67,7 @@ def _options() -> list[click.Parameter]:
             is_flag=True,
             expose_value=False,
             callback=_be_verbose,
-            help="Print each program that is run, with its duration and folder.",
+            help="Print all details, and each program that is run with its duration and folder.",
         ),
     ]
 
@@ -217,6 +217,11 @@ def terminal_width() -> int:
     import shutil
 
     return min(shutil.get_terminal_size((120, 24)).columns, 140)
+
+
+def table_width(stream: TextIO) -> int | None:
+    """Return the width for a table with one row per value, or None where programs may read it."""
+    return terminal_width() if stream.isatty() or os.environ.get("COLUMNS") else None
 
 
 # --- progress -------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from finbase.environment.rules.index import breaches
 from finbase.environment.schema import NAME, TOP, part_of
 from finbase.errors import Diagnostic, FinbaseError, InputError
 from finbase.source.document import MOST_PROBLEMS, Document, Where, parse
-from finbase.source.scalars import closest, listed, printable
+from finbase.source.scalars import listed, printable, with_closest
 from finbase.source.syntax import MOST_BYTES, failure
 
 
@@ -268,7 +268,7 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
             if existing
             else ("environments/ contains no environment yet; see `finbase new environment --help`")
         )
-        hint = f"{near} {hint}" if (near := closest(file.stem, existing)) else hint
+        hint = with_closest(file.stem, existing, hint)
         raise failed(codes.MISSING_FILE, "environment not found", hint) from error
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

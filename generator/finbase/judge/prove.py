@@ -10,12 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from finbase.errors import ComplianceError, TerraformError
+from finbase.errors import ComplianceError, FinbaseError, TerraformError
 from finbase.judge import compliance
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Files, Mutation, Outcome, caught, load_mutations, mutate
 from finbase.judge.verdict import Verdict
 from finbase.project.tree import lay_out
+from finbase.source.scalars import with_closest
 from finbase.system.progress import Watch
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
@@ -25,12 +26,16 @@ def select(root: Path, names: Sequence[str], environment: str = "") -> tuple[Mut
     """Return the mutations whose id or failure is among ``names``, or all if it is empty.
 
     ``environment`` replaces the environment of each mutation. Raises ``ComplianceError`` for
-    invalid mutations, and ``KeyError`` with the names that match no mutation.
+    invalid mutations, and ``FinbaseError`` with the names that match no mutation.
     """
     mutations = load_mutations(root / "features")
-    unknown = [n for n in names if not any(n in (m.id, m.failure) for m in mutations)]
-    if unknown:
-        raise KeyError(*unknown)
+    known = sorted({name for m in mutations for name in (m.id, m.failure)})
+    if unknown := [name for name in names if name not in known]:
+        hint = "features/failures.yaml and features/mutations/*.yaml list them"
+        raise FinbaseError(
+            f"no such failure or mutation: {', '.join(unknown)}",
+            with_closest(unknown[0], known, hint),
+        )
     chosen = (m for m in mutations if not names or m.id in names or m.failure in names)
     return tuple(replace(m, environment=environment or m.environment) for m in chosen)
 

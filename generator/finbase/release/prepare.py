@@ -27,6 +27,7 @@ from finbase.release.notes import ReleaseRequest
 from finbase.render.editor_schema import pinnable
 from finbase.render.module import render_module
 from finbase.render.project import SCHEMA, render_schema
+from finbase.source.scalars import with_closest
 
 _VERSION = re.compile(rb"^version:[ \t]*[^\s#]+", re.MULTILINE)
 
@@ -56,6 +57,16 @@ class Release:
         return required(self.reasons)
 
 
+def require_module(registry: Registry, module: str) -> None:
+    """Raise ``FinbaseError`` if no templates of the module exist."""
+    if module not in registry.names:
+        hint = f"name one of {', '.join(registry.names)}, or run `finbase new module {module}`"
+        raise FinbaseError(
+            f"templates/modules/{module}/contract.yaml not found",
+            with_closest(module, registry.names, hint),
+        )
+
+
 def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     """Prepare the next release of a module without writing anything.
 
@@ -63,11 +74,7 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     release is not intact.
     """
     module, level = request.module, request.level
-    if module not in registry.names:
-        raise FinbaseError(
-            f"templates/modules/{module}/contract.yaml not found",
-            f"name one of {', '.join(registry.names)}, or run `finbase new module {module}`",
-        )
+    require_module(registry, module)
     contract = registry.current(module)
     released = registry.lock.released(module)
     previous = released[-1] if released else None

@@ -1,11 +1,13 @@
-"""Text tables for the terminal."""
+"""Text tables and wrapped text for the terminal."""
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Collection, Sequence
 
 _MINIMUM = 30
+# A key within an address may hold spaces, and a copied address must stay whole.
+_WORD = re.compile(r'(?:\["(?:[^"\\]|\\.)*"\]|\S)+')
 
 
 def columns(
@@ -18,9 +20,9 @@ def columns(
 ) -> str:
     """Return rows as columns that are two spaces apart.
 
-    The last column may have several lines, and is wrapped if ``width`` says where lines end.
-    ``right`` lists the columns to align to the right. A cell longer than ``widest`` does not
-    widen its column.
+    The last column may have several lines. If ``width`` says where lines end, it is wrapped, or
+    continues below the others where they leave no room for it. ``right`` lists the columns to align
+    to the right. A cell longer than ``widest`` does not widen its column.
 
     >>> print(columns([("name", "value"), ("port", "5432")]))
     name  value
@@ -28,36 +30,56 @@ def columns(
     >>> print(columns([("F01", "one\\ntwo")], indent=2))
       F01  one
            two
+    >>> print(columns([("database.backup_window", "default of database 1.0.1")], width=40))
+    database.backup_window
+        default of database 1.0.1
     """
-    lengths = [
-        max(len(row[column]) for row in rows)
-        if widest is None
-        else min(max(len(row[column]) for row in rows), widest)
-        for column in range(len(rows[0]) - 1)
-    ]
+    longest = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lengths = [min(length, widest or length) for length in longest[:-1]]
     margin = " " * (indent + sum(lengths) + 2 * len(lengths))
     lines: list[str] = []
     for *cells, last in rows:
-        head = "".join(
+        head = " " * indent + "".join(
             f"{cell:{'>' if column in right else '<'}{length}}  "
             for column, (cell, length) in enumerate(zip(cells, lengths, strict=True))
         )
-        first, *rest = wrap(last, width - len(margin)) if width else last.splitlines() or [""]
-        lines += [f"{'':{indent}}{head}{first}", *(margin + line for line in rest)]
+        if width is None:
+            first, *rest = last.splitlines() or [""]
+            lines += [f"{head}{first}", *(margin + line for line in rest)]
+        elif (
+            len(head) == len(margin)
+            and width - len(margin) >= min(_MINIMUM, longest[-1])
+            and width - len(margin) >= max(map(len, _WORD.findall(last)), default=0)
+        ):
+            first, *rest = wrap(last, width - len(margin))
+            lines += [f"{head}{first}", *(margin + line for line in rest)]
+        else:
+            below = " " * (indent + 4)
+            if len(head) - 2 > width:
+                first, *rest = wrap("  ".join(cells), width - len(below))
+                head = "\n".join([" " * indent + first, *(below + line for line in rest)])
+            lines += [head, *(below + line for line in wrap(last, width - len(below)) if line)]
     return "\n".join(line.rstrip() for line in lines)
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return the lines of a text, wrapped at a width of 30 characters or more.
+    """Return the lines of a text, wrapped between words at a width of 30 characters or more.
 
     An indented line is an example and stays whole, as does a long word, such as an address.
+
+    >>> wrap('as set by module.network.aws_eip.nat["eu-west-1 a"] now', 24)
+    ['as set by', 'module.network.aws_eip.nat["eu-west-1 a"]', 'now']
     """
     lines: list[str] = []
-    for line in text.splitlines():
-        if line.startswith(" "):
-            lines.append(line)
-        else:
-            lines += textwrap.wrap(
-                line, max(width, _MINIMUM), break_long_words=False, break_on_hyphens=False
-            ) or [""]
-    return lines or [""]
+    for paragraph in text.splitlines() or [""]:
+        lines.append("")
+        if paragraph.startswith(" "):
+            lines[-1] = paragraph
+            continue
+        for word in _WORD.findall(paragraph):
+            longer = f"{lines[-1]} {word}".strip()
+            if len(longer) <= max(width, _MINIMUM) or not lines[-1]:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+    return lines

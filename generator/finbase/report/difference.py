@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from finbase.environment.difference import Difference, Side
+from finbase.report.columns import columns
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,10 @@ class DifferenceReport:
         }
 
     def _lines(self) -> Iterator[str]:
-        width = max(len(self.left), len(self.right))
         for difference in self.differences:
             yield difference.name
-            yield f"  {self.left:{width}}  {_side(difference.left)}"
-            yield f"  {self.right:{width}}  {_side(difference.right)}"
+            sides = (self.left, _side(difference.left)), (self.right, _side(difference.right))
+            yield columns(sides, indent=2)
         count = len(self.differences)
         yield f"{count} difference{'' if count == 1 else 's'} between {self.left} and {self.right}"
 

@@ -14,15 +14,17 @@ _LABELS: dict[State, str] = {"fine": "ok", "missing": "missing", "wrong": "WRONG
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """What ``finbase doctor`` found."""
+    """What ``finbase doctor`` found; the text fits into ``width`` columns."""
 
     command: ClassVar[str] = "doctor"
     findings: Sequence[Finding]
+    width: int | None = None
 
     def text(self) -> str:
         """Return a row per finding, with the command that fixes it and a hint."""
         return columns(
-            [(f"{_LABELS[f.state]:7}", f"{f.subject:12}", _details(f)) for f in self.findings]
+            [(f"{_LABELS[f.state]:7}", f"{f.subject:12}", _details(f)) for f in self.findings],
+            width=self.width,
         )
 
     def document(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from finbase.contract.contract import Input
+from finbase.contract.contract import Input, Wire
 from finbase.contract.registry import Registry
 from finbase.environment.rules.handbook import Bound, Reading, bounds, find_input, readings
 from finbase.environment.rules.index import RULES, TITLES
@@ -15,7 +15,7 @@ from finbase.judge.catalogue import Failure
 from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
 from finbase.report.examples import scalar
-from finbase.source.scalars import closest, printable
+from finbase.source.scalars import printable, with_closest
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,13 @@ def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> 
         facts = list(_failure(failure, catalogue))
         return _entry(f"{failure.id}: {failure.title}", "", facts, width)
     ids = [failure.id for failure in failures.values()]
-    near = closest(name.upper(), [*TITLES, *ids]) or closest(name.lower(), limits)
-    suggestion = f"{near} " if near else ""
+    contracts = map(registry.current, registry.names)
+    inputs = [f"{c.name}.{i.name}" for c in contracts for i in (*c.inputs, *c.wiring)]
+    known = [*limits, *inputs] if rest else [*TITLES, *ids, *limits]
+    hint = "`finbase rules` lists codes and inputs, features/failures.yaml the failures"
     raise FinbaseError(
         f"{printable(name)} is not a code, an input or a failure of the catalogue",
-        f"{suggestion}`finbase rules` lists codes and inputs, features/failures.yaml the failures",
+        with_closest(name.lower() if rest else name, known, hint),
     )
 
 
@@ -90,7 +92,10 @@ def _bound(bound: Bound, width: int) -> str:
 def _input(module: str, input_: Input, width: int) -> str:
     """Explain an input that the handbook does not describe, from its contract."""
     name = f"{module}.{input_.name}"
-    default = "none: a value is required" if input_.required else scalar(input_.default)
+    if isinstance(input_, Wire):
+        default = f"none: it is wired from {input_.source}, and no file can set it"
+    else:
+        default = "none: a value is required" if input_.required else scalar(input_.default)
     facts = [("default", default), *_see_also(name)]
     return _entry(f"{name}: {input_.description}", describe_constraint(input_), facts, width)
 

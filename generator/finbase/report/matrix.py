@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import click
-
+from finbase.console.speech import FAIL, PASS, Looks, paint
 from finbase.judge.mutations import Outcome
+from finbase.report.columns import columns
 
-_COLOURS = {"caught": "green", "MISSED": "red", "STRAY": "red", "REFUSED": "red"}
+_LOOKS: Looks = {r"(?<=  )caught(?=  )": PASS, r"(?<=  )(?:MISSED|STRAY|REFUSED)(?=  )": FAIL}
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class MatrixReport:
 
     def text(self) -> str:
         """Return a row per mutation, then the details of each that was not caught."""
-        width = max((len(o.mutation.id) for o in self.outcomes), default=0)
-        rows = []
-        for outcome in self.outcomes:
-            name = label(outcome)
-            styled = click.style(name, fg=_COLOURS[name]) if self.colour else name
-            mutation, fell = outcome.mutation, " ".join(outcome.fell) or "none"
-            rows.append(f"{mutation.failure:<5} {mutation.id:<{width}}  {styled}  {fell}")
+        table = columns(
+            [
+                (o.mutation.failure, o.mutation.id, label(o), " ".join(o.fell) or "none")
+                for o in self.outcomes
+            ]
+        )
+        rows = [paint(table, _LOOKS) if self.colour else table]
         for outcome in self.outcomes:
             if not outcome.proved:
                 rows += ["", line(outcome), f"    it {outcome.mutation.what}"]

@@ -9,19 +9,20 @@ from typing import Any, ClassVar
 from finbase.report.columns import columns
 from finbase.upgrade.pins import Outdated
 
-_HEADS = ("environment", "module", "pinned", "compatible", "newest", "where")
+_HEADS = ("where", "module", "pinned", "compatible", "newest")
 
 
 @dataclass(frozen=True)
 class OutdatedReport:
-    """The outdated pins of environments."""
+    """The outdated pins of environments; the text fits into ``width`` columns."""
 
     command: ClassVar[str] = "outdated"
     pins: Sequence[Outdated]
+    width: int | None = None
 
     def text(self) -> str:
         """Return a table; ``-`` means that there is no newer compatible release."""
-        return columns([_HEADS, *map(_cells, self.pins)])
+        return columns([_HEADS, *map(_cells, self.pins)], width=self.width)
 
     def document(self) -> dict[str, Any]:
         """Return the pins with their newer releases."""
@@ -43,5 +44,4 @@ class OutdatedReport:
 
 def _cells(pin: Outdated) -> tuple[str, ...]:
     compatible = "-" if pin.compatible == pin.pinned else str(pin.compatible)
-    location = f"{pin.path}:{pin.line}"
-    return pin.environment, pin.module, str(pin.pinned), compatible, str(pin.newest), location
+    return f"{pin.path}:{pin.line}", pin.module, str(pin.pinned), compatible, str(pin.newest)

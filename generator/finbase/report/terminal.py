@@ -6,23 +6,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
-import click
-
+from finbase.console.speech import FAIL, PASS, WARN, paint
 from finbase.judge.verdict import FailureRow, RowStatus, Scenario, Verdict
+from finbase.report.columns import columns, wrap
 
 MINIMUM_WIDTH = 60
 
-_OUTCOMES: dict[RowStatus, tuple[str, str]] = {
-    "passed": ("PASS", "green"),
-    "failed": ("FAIL", "red"),
-    "not applicable": ("N/A ", "yellow"),
-}
+_OUTCOMES: dict[RowStatus, str] = {"passed": "PASS", "failed": "FAIL", "not applicable": "N/A "}
+_LOOKS = {r"^PASS\b": PASS, r"^FAIL\b": FAIL, r"^N/A ": WARN}
 _MOST = 10
 """How many resources that no control judged are listed without ``verbose``."""
 # A plan's strings must neither move the cursor nor fail to encode.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-# A key within an address may hold spaces, and a copied address must stay whole.
-_WORD = re.compile(r'(?:\["(?:[^"\\]|\\.)*"\]|\S)+')
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def text(
@@ -44,7 +39,7 @@ def text(
     column = max([2, *(len(row.id) for row in rows)])
     lines: list[str] = []
     for row in rows:
-        lines += _headline(row.status, row.id.ljust(column), row.title, colour, width)
+        lines.append(_headline(row.status, row.id.ljust(column), row.title, width))
         if row.status == "not applicable" and not verbose:
             lines += _indented(row.evidence, width, 6)
         elif verbose or row.status == "failed":
@@ -52,23 +47,20 @@ def text(
     catalogued = {failure.id for failure in verdict.failures}
     for scenario in verdict.failed:
         if not catalogued.intersection(scenario.failure_ids):
-            lines += _headline("failed", "-".ljust(column), scenario.feature, colour, width)
+            lines.append(_headline("failed", "-".ljust(column), scenario.feature, width))
             lines += _scenario(scenario, width)
     lines += _not_judged(verdict.not_judged, verbose, width)
-    summary = "\n".join(_wrapped(_summary(verdict, rows), width))
-    reached = verdict.cached_at
-    cached = [_cached(reached, datetime.now(reached.tzinfo).date())] if reached else []
-    return "\n".join(
-        [*lines, *cached, _coloured(summary, "passed" if verdict.passed else "failed", colour)]
-    )
+    if reached := verdict.cached_at:
+        lines.append(_cached(reached, datetime.now(reached.tzinfo).date()))
+    summary = "\n".join(wrap(_UNPRINTABLE.sub("?", _summary(verdict, rows)), width))
+    if colour:
+        summary = paint(summary, {r".+": PASS if verdict.passed else FAIL})
+    report = "\n".join(lines)
+    return f"{paint(report, _LOOKS) if colour else report}\n{summary}".lstrip("\n")
 
 
-def _headline(status: RowStatus, id_: str, title: str, colour: bool, width: int) -> Iterator[str]:
-    outcome = _OUTCOMES[status][0]
-    lead = f"{_coloured(outcome, status, colour)}  {id_}  "
-    first, *more = _wrapped(title, width - len(f"{outcome}  {id_}  "))
-    yield f"{lead}{first}".rstrip()
-    yield from (" " * len(f"{outcome}  {id_}  ") + line for line in more)
+def _headline(status: RowStatus, id_: str, title: str, width: int) -> str:
+    return columns([(_OUTCOMES[status], id_, _UNPRINTABLE.sub("?", title))], width=width)
 
 
 def _details(row: FailureRow, places: Sequence[str], width: int) -> Iterator[str]:
@@ -107,7 +99,7 @@ def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
 def _not_judged(addresses: Sequence[str], verbose: bool, width: int) -> Iterator[str]:
     if addresses:
         count = f"{len(addresses)} resource{'s' * (len(addresses) != 1)}"
-        yield from _wrapped(f"not judged: {count} that no control names", width)
+        yield from wrap(f"not judged: {count} that no control names", width)
         shown = addresses if verbose else addresses[:_MOST]
         for address in shown:
             yield from _indented(address, width, 6)
@@ -140,30 +132,10 @@ def _named_once(requirements: Sequence[str]) -> Iterator[str]:
         yield requirement.removeprefix("PCI DSS ") if index else requirement
 
 
-def _coloured(text: str, status: RowStatus, colour: bool) -> str:
-    return click.style(text, fg=_OUTCOMES[status][1], bold=True) if colour else text
-
-
 def _indented(text: str, width: int, indent: int) -> Iterator[str]:
     """Yield the lines of a text; continued lines are indented by two more columns."""
-    for paragraph in text.split("\n"):
-        first, *more = _wrapped(paragraph, width - indent - 2)
+    for paragraph in _UNPRINTABLE.sub("?", text).split("\n"):
+        first, *more = wrap(paragraph.strip(), width - indent - 2)
         if first:
             yield " " * indent + first
         yield from (" " * (indent + 2) + line for line in more)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Break a text between words; a longer word gets a line of its own, unbroken.
-
-    >>> _wrapped('as set by module.network.aws_eip.nat["eu-west-1a"] now', 24)
-    ['as set by', 'module.network.aws_eip.nat["eu-west-1a"]', 'now']
-    """
-    lines = [""]
-    for word in _WORD.findall(_CONTROL.sub("?", text.replace("\n", " "))):
-        longer = f"{lines[-1]} {word}".strip()
-        if len(longer) <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines

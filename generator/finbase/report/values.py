@@ -9,21 +9,22 @@ from typing import Any, ClassVar
 from finbase.render.values import Value
 from finbase.report.columns import columns
 
-_WIDEST = 60
+_WIDEST = 36
 
 
 @dataclass(frozen=True)
 class ValuesReport:
-    """The values of an environment, or of one of its modules."""
+    """The values of an environment, or of one of its modules; the text fits into ``width``."""
 
     command: ClassVar[str] = "show"
     environment: str
     values: Sequence[Value]
+    width: int | None = None
 
     def text(self) -> str:
         """Return a row per value: its name, the value, and its origin."""
         rows = [(value.name, _value(value), _origin(value)) for value in self.values]
-        return columns(rows, widest=_WIDEST)
+        return columns(rows, width=self.width, widest=_WIDEST)
 
     def document(self) -> dict[str, Any]:
         """Return the values with their origins."""

@@ -88,3 +88,13 @@ def closest(name: str, names: Iterable[Any]) -> str | None:
         return None
     matches = get_close_matches(name, [str(candidate) for candidate in names], n=1)
     return f"did you mean `{matches[0]}`?" if matches else None
+
+
+def with_closest(name: str, names: Iterable[Any], hint: str) -> str:
+    """Return the hint, after a hint at the most similar of ``names`` if one is similar.
+
+    >>> with_closest("databse", ["database", "cache"], "it has database, cache")
+    'did you mean `database`? it has database, cache'
+    """
+    near = closest(name, names)
+    return f"{near} {hint}" if near else hint

@@ -11,6 +11,7 @@ from finbase.contract.version import Version
 from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
 from finbase.source.document import Document, parse
+from finbase.source.scalars import with_closest
 
 _SCALAR = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,#}\]]+")
 
@@ -71,7 +72,7 @@ def newer(
     if module not in pinned:
         raise FinbaseError(
             f"{environment.name} does not use the module {module}",
-            f"it uses {', '.join(sorted(pinned))}",
+            with_closest(module, pinned, f"it uses {', '.join(sorted(pinned))}"),
         )
     released = registry.lock.released(module)
     if version is None:
@@ -79,7 +80,8 @@ def newer(
     available = registry.versions(module)
     if version not in available:
         raise FinbaseError(
-            f"{module} {version} does not exist", f"available: {', '.join(map(str, available))}"
+            f"{module} {version} does not exist",
+            with_closest(str(version), available, f"available: {', '.join(map(str, available))}"),
         )
     if version <= pinned[module]:
         raise FinbaseError(

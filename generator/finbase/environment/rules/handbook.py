@@ -108,7 +108,8 @@ def find_input(registry: Registry, name: str) -> Input | None:
         return Input(rest, part, part["description"], part.get("rule"), True, False, False)
     if first not in registry.names:
         return None
-    return next((i for i in registry.current(first).inputs if i.name == rest), None)
+    contract = registry.current(first)
+    return next((i for i in (*contract.inputs, *contract.wiring) if i.name == rest), None)
 
 
 def _codes(schema: Schema) -> Iterator[str]:
