@@ -85,8 +85,7 @@ def release(
     from finbase.system.clock import today
 
     root = find_project(project)
-    registry = Registry(root)
-    require_module(registry, module)
+    require_module(Registry(root), module)
     if level is None:
         raise click.UsageError("add the level of the release: patch, minor or major")
     if why is None:
@@ -100,7 +99,7 @@ def release(
         if dry_run and is_pending(root):
             note(PENDING)
         request = ReleaseRequest(module, Level[level.upper()], why, notes, day)
-        prepared = prepare(root, registry, request)
+        prepared = prepare(root, Registry(root), request)
         report = ReleaseReport(prepared, dry_run)
         if json_file:
             json_file.write(documents.render(report))
