@@ -73,15 +73,15 @@ def test_pipeline_matches_published_schema(pipeline: Path, system: str) -> None:
 def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     text = "\n".join(scripts(load(pipeline, system)))
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
-    found = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
-    programs = {command.split()[0] for command in found}
-    assert programs == {"finbase", "make", "terraform"}
-    used = {command.split()[1] for command in found if command.startswith("finbase")}
-    assert used == {"apply", "check", "matrix", "plan", "render", "report"}
-    for command in found:
-        if not command.startswith("terraform -chdir"):
+    text = text.replace('../base/.venv/bin/finbase --project "$PWD"', "finbase")
+    text = text.replace('${SINCE:+--affected-since "$SINCE"}', '--affected-since "$SINCE"')
+    commands = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
+    assert {command.split()[0] for command in commands} == {"finbase", "make"}
+    used = {command.split()[1] for command in commands if command.startswith("finbase")}
+    assert used == {"apply", "check", "matrix", "plan", "release", "render", "report"}
+    for command in commands:
+        if not command.startswith("make -C"):
             assert list(faults(command)) == [], command
-    assert 'terraform -chdir="environments/$ENVIRONMENT" init -input=false' in text
 
 
 def test_pipeline_pins_actions(pipeline: Path) -> None:
@@ -107,12 +107,14 @@ def test_rights_are_the_least(pipeline: Path) -> None:
         "render": set(),
         "check": set(),
         "verdict": {"security-events"},
-        "plan": {"id-token", "pull-requests"},
+        "plan": {"id-token"},
+        "changes": set(),
         "apply": {"id-token"},
     }
-    for job in workflow["jobs"].values():
+    for name, job in workflow["jobs"].items():
         checkouts = [s for s in job["steps"] if "actions/checkout" in s.get("uses", "")]
-        assert [step["with"]["persist-credentials"] for step in checkouts] == [False]
+        persisted = [step["with"]["persist-credentials"] for step in checkouts]
+        assert persisted == ([] if name == "changes" else [False])
         for step in job["steps"]:  # What comes from outside reaches a shell as a variable only.
             assert "${{" not in step.get("run", "")
     text = (pipeline / GITHUB).read_text() + (pipeline / GITLAB).read_text()
@@ -125,14 +127,30 @@ def test_pipeline_apply_needs_approval(pipeline: Path) -> None:
     assert jobs["plan"]["environment"] == "${{ matrix.environments }}-plan"
     assert jobs["apply"]["concurrency"] == jobs["plan"]["concurrency"]
     assert jobs["apply"]["concurrency"]["cancel-in-progress"] is False
-    assert "github.event_name == 'push'" in jobs["apply"]["if"]
+    # Only a push to main starts the jobs with credentials; the others follow from the first.
+    assert "github.event_name == 'push'" in jobs["plan"]["if"]
+    assert (jobs["changes"]["needs"], jobs["apply"]["needs"]) == ("plan", "changes")
     gitlab = load(pipeline, "gitlab")
     assert [rule["when"] for rule in gitlab["apply"]["rules"]] == ["manual"]
+    for rules in (gitlab[".account"]["rules"], gitlab["apply"]["rules"]):
+        condition = '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH'
+        assert [rule["if"] for rule in rules] == [condition]
+    assert "rules" not in gitlab["plan"]
+    audiences = [gitlab[job]["id_tokens"]["AWS_TOKEN"]["aud"] for job in ("plan", "apply")]
+    assert audiences == ["finbase/$ENVIRONMENT/plan", "finbase/$ENVIRONMENT/apply"]
     assert gitlab["apply"]["environment"]["name"] == "$ENVIRONMENT"
     assert gitlab["plan"]["environment"] == {"name": "$ENVIRONMENT/plan", "action": "prepare"}
     assert gitlab[".account"]["resource_group"] == "$ENVIRONMENT"
     for job in ("plan", "apply"):
         assert gitlab[job]["parallel"]["matrix"] == [{"ENVIRONMENT": NAMES}]
+
+
+def test_pipeline_stores_no_plan(pipeline: Path) -> None:
+    for system in SYSTEMS:
+        text = (pipeline / SYSTEMS[system]).read_text()
+        uploads = re.findall(r"path: (.+)|paths: \[(.+)\]", text)
+        assert uploads
+        assert not [upload for upload in uploads if "plan" in str(upload)]
 
 
 def test_new_pipeline_refuses_existing_file(pipeline: Path) -> None:
@@ -195,6 +213,9 @@ def test_github_steps(changed: Path) -> None:
     assert json.loads(outputs["shards"])["include"][0]["environments"] == "staging"
     assert outputs.keys() == {"shards", "environments"}
     assert shell(changed, matrix["run"], SINCE="gone", SHARDS="4").returncode == 2
+    # On main, everything is checked.
+    assert shell(changed, matrix["run"], SINCE="", SHARDS="4").returncode == 0
+    assert all(name in (changed / "output").read_text() for name in NAMES)
 
     (step,) = [s for s in jobs["verdict"]["steps"] if s.get("name", "").startswith("Join")]
     for failing, code in (((), 0), (("F01",), 1)):
@@ -208,18 +229,39 @@ def test_github_steps(changed: Path) -> None:
     assert "0 of 1 environment pass; failing: staging" in summary
 
 
+def test_github_changes(changed: Path) -> None:
+    (step,) = [s for s in load(changed, "github")["jobs"]["changes"]["steps"] if "run" in s]
+    for name, steps in (("staging", [{"action": "add"}]), ("production", [])):
+        document = {"environment": name, "steps": steps}
+        (changed / f"{name}.json").write_text(json.dumps(document))
+    done = shell(changed, step["run"])
+    assert done.returncode == 0, done.stderr
+    (line,) = (changed / "output").read_text().splitlines()
+    assert json.loads(line.removeprefix("environments=")) == {
+        "include": [{"environments": "staging"}]
+    }
+
+
+def test_github_apply_needs_the_approved_plan(changed: Path) -> None:
+    (step,) = [
+        s for s in load(changed, "github")["jobs"]["apply"]["steps"] if "again" in s.get("name", "")
+    ]
+    script = step["run"].replace("finbase plan", "touch summary.md; cat planned.json > now.json #")
+    (changed / "approved").mkdir()
+    (changed / "approved" / "staging.json").write_text("{}")
+    for planned, code in (("{}", 0), ('{"steps": [1]}', 1)):
+        (changed / "planned.json").write_text(planned)
+        done = shell(changed, script, ENVIRONMENT="staging")
+        assert done.returncode == code, done.stderr
+
+
 def test_gitlab_scripts(changed: Path) -> None:
     jobs = load(changed, "gitlab")
-    script = {name: "\n".join(jobs[name]["script"]) for name in ("check", "verdict", "plan")}
+    script = {name: "\n".join(jobs[name]["script"]) for name in ("check", "verdict")}
     for index in ("1", "2"):
         done = shell(changed, script["check"], SINCE="HEAD", CI_NODE_TOTAL="4", CI_NODE_INDEX=index)
         assert done.returncode == 0, done.stderr
     assert (changed / "checked").read_text() == "check staging --json verdict-1.json\n"
-    # A job of an environment that is not affected ends before it plans.
-    done = shell(changed, script["plan"], SINCE="HEAD", ENVIRONMENT="production")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert not (changed / "plans").exists()
-
     nothing, something = (
         '{"include": []}',
         shell(changed, 'finbase matrix --affected-since "$SINCE" --shards 4', SINCE="HEAD").stdout,
