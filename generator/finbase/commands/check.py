@@ -72,6 +72,7 @@ def check(
       finbase check --html report.html --proof matrix.json
     """
     from finbase.report import terminal
+    from finbase.system.progress import ignore
 
     if proof_file and not files.html:
         raise click.UsageError("--proof requires --html")
@@ -80,7 +81,7 @@ def check(
         from finbase.commands._evidence import Evidence
 
         report = Evidence.start(project, files.html, proof_file, supplied=plan_file is not None)
-    planned = report.keep if report else _ignore_plan
+    planned = report.keep if report else ignore
     if plan_file:
         verdicts = _judge_plan(project, plan_file, environments, planned)
     else:
@@ -127,10 +128,6 @@ def _places(project: Path | None, verdict: Verdict) -> dict[str, list[str]]:
         for row in verdict.by_failure()
         if row.status == "failed"
     }
-
-
-def _ignore_plan(name: str, plan: bytes) -> None:
-    """Drop a plan once it is checked; only an HTML report needs it later."""
 
 
 def _judge_plan(

@@ -4,52 +4,48 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Container, Iterator, Mapping
-from typing import Any
 
 from finbase import codes
 from finbase.contract.contract import Contract, Wire
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
-from finbase.errors import Diagnostic
+from finbase.errors import Diagnostic, InputError
 from finbase.source.document import Document
 from finbase.source.scalars import closest, listed, printable
 
 _PSEUDO = ("environment", "instance")
 
 
-def pinned(
-    document: Document, registry: Registry, sections: Mapping[str, Any]
-) -> Iterator[Contract | Diagnostic]:
-    """Yield the contract of each section at its pinned version, or the error that prevents it."""
-    for name, section in sections.items():
-        where = ("modules", name)
-        at_version = (*where, "version")
-        if where in document.spoiled or at_version in document.spoiled:
-            continue
-        if name not in registry.names:
-            hint = closest(name, registry.names) or f"available modules: {listed(registry.names)}"
-            message = f"unknown module `{printable(name)}`"
-            yield document.problem(where, codes.UNKNOWN_MODULE, message, hint, key=True)
-            continue
-        newest = registry.current(name).version
-        hint = f"add `version: {newest}` below it"
-        if not isinstance(section, dict):
-            message = f"`{name}` must be a mapping" + (", but is empty" if section is None else "")
-            yield document.problem(where, codes.WRONG_TYPE, message, hint, key=True)
-        elif "version" not in section:
-            message = f"`{name}` has no `version`"
-            yield document.problem(where, codes.MISSING_KEY, message, hint, key=True)
-        elif not isinstance(section["version"], str):
-            message = f"`{name}.version` must be a version such as {newest}"
-            yield document.problem(at_version, codes.WRONG_TYPE, message, f"write {newest}")
-        else:
-            try:
-                yield registry.get(name, Version.parse(section["version"]))
-            except (KeyError, ValueError):
-                message = f"`{name}` has no version {printable(section['version'])}"
-                versions = [str(version) for version in registry.versions(name)]
-                hint = f"available versions: {listed(versions)}"
-                yield document.problem(at_version, codes.UNKNOWN_VERSION, message, hint)
+def pinned(document: Document, registry: Registry, name: str, section: object) -> Contract:
+    """Return the contract of a section at its pinned version.
+
+    Raises ``InputError`` for an unknown module, and for a missing, invalid or unknown version.
+    """
+    where = ("modules", name)
+    at_version = (*where, "version")
+    if name not in registry.names:
+        hint = closest(name, registry.names) or f"available modules: {listed(registry.names)}"
+        message = f"unknown module `{printable(name)}`"
+        raise InputError([document.problem(where, codes.UNKNOWN_MODULE, message, hint, key=True)])
+    newest = registry.current(name).version
+    hint = f"add `version: {newest}` below it"
+    if not isinstance(section, dict):
+        message = f"`{name}` must be a mapping" + (", but is empty" if section is None else "")
+        raise InputError([document.problem(where, codes.WRONG_TYPE, message, hint, key=True)])
+    if "version" not in section:
+        message = f"`{name}` has no `version`"
+        raise InputError([document.problem(where, codes.MISSING_KEY, message, hint, key=True)])
+    if not isinstance(section["version"], str):
+        message = f"`{name}.version` must be a version such as {newest}"
+        hint = f"write {newest}"
+        raise InputError([document.problem(at_version, codes.WRONG_TYPE, message, hint)])
+    try:
+        return registry.get(name, Version.parse(section["version"]))
+    except (KeyError, ValueError):
+        message = f"`{name}` has no version {printable(section['version'])}"
+        hint = f"available versions: {listed(map(str, registry.versions(name)))}"
+        problem = document.problem(at_version, codes.UNKNOWN_VERSION, message, hint)
+        raise InputError([problem]) from None
 
 
 def missing(

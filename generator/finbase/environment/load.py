@@ -137,13 +137,16 @@ def _check_sections(
 ) -> dict[str, Contract]:
     """Check each section against its contract; return the contracts by module."""
     contracts: dict[str, Contract] = {}
-    for result in islice(pinned(document, registry, sections), MOST_PROBLEMS + 1):
-        if isinstance(result, Diagnostic):
-            findings.add([result])
+    for name, section in islice(sections.items(), MOST_PROBLEMS + 1):
+        where = ("modules", name)
+        if where in document.spoiled or (*where, "version") in document.spoiled:
+            continue
+        try:
+            contracts[name] = pinned(document, registry, name, section)
+        except InputError as error:
+            findings.add(error.diagnostics)
         else:
-            contracts[result.name] = result
-            where = ("modules", result.name)
-            findings.taint(part_of(result).check(document, where, sections[result.name]))
+            findings.taint(part_of(contracts[name]).check(document, where, section))
     return contracts
 
 

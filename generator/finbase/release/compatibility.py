@@ -129,11 +129,11 @@ def _input(
         yield reason(Level.MAJOR, what, check_value)
     if checks < checks_before:
         yield reason(Level.MINOR, "has fewer checks")
-    if _nature(old) == _nature(new):
-        generated = set(rendered.conditions) - checks
-        generated_before = set(rendered_before.conditions) - checks_before
-        if rendered.attributes != rendered_before.attributes or generated - generated_before:
-            yield reason(Level.MAJOR, "is rendered differently from the same contract", check_value)
+    generated = set(rendered.conditions) - checks
+    generated_before = set(rendered_before.conditions) - checks_before
+    differs = rendered.attributes != rendered_before.attributes or generated - generated_before
+    if differs and _nature(old) == _nature(new):
+        yield reason(Level.MAJOR, "is rendered differently from the same contract", check_value)
 
 
 def _is_renamed(before: ShippedModule, old: str, after: ShippedModule, new: str) -> bool:

@@ -34,7 +34,6 @@ _WINDOW = 65_535  # The window of a new connection and, until a setting changes 
 _FRAME = 16_384  # Every receiver accepts frames of this size.
 _LARGE = 1_000_000  # Only the schemas of all types are a longer message.
 _EMPTY = bytes(5)  # The request for schemas has no fields.
-_CANCEL = (8).to_bytes(4)
 # Literals without an index do not change the state of Terraform's header decompression.
 _ANSWER_HEADERS = b"\x88\x0f\x10\x10application/grpc"  # :status: 200, content-type.
 _ANSWER_TRAILERS = b"\x00\x0bgrpc-status\x010"
@@ -209,9 +208,9 @@ class _Connection:
                 if (kind, flags, payload) == (_DATA, _END_STREAM, _EMPTY):
                     request = self._headers + number.to_bytes(4)
                     if message := self._answers.get(request):
-                        # The provider has the headers, which its decompression needs, but it only
-                        # starts to work when the data arrives.
-                        self._send(_frame(_RESET, 0, number, _CANCEL))
+                        # The provider has the headers, which its decompression needs, and waits for
+                        # the data until the connection ends. After a reset its handler may answer
+                        # "cancelled", which Terraform would take for the answer.
                         self._start(partial(self._answer, number, message))
                         continue
                     with self._changed:
