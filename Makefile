@@ -14,7 +14,7 @@ PIP_INSTALL := $(BIN)/python $(INSTALL) --no-build-isolation
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help render check judge prove plan apply test docs reference soak fuzz mutants lint format audit sbom lock clean
+.PHONY: help render check judge prove applied plan apply test docs reference soak fuzz mutants lint format audit sbom lock clean
 .PHONY: benchmark benchmark-scaling benchmark-check benchmark-cdktf
 
 help: ## List the targets
@@ -31,6 +31,10 @@ judge: .venv/ready build/judge/ready ## Have checkov and Trivy judge modules, st
 
 prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
 	@$(BIN)/finbase prove $(ID)
+
+applied: .venv/ready ## Write the states for prove --applied anew, from rehearsals
+	@for name in production staging; do \
+		$(BIN)/finbase rehearse $$name --save-state features/applied/$$name.state.gz || exit 1; done
 
 plan: .venv/ready ## Plan ENV=name on its real account, and save and sum up the plan
 	@$(BIN)/finbase plan $(ENV)

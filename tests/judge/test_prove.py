@@ -16,8 +16,12 @@ from click.testing import CliRunner, Result
 
 from finbase.cli import main
 from finbase.judge.mutations import Mutation, Outcome
+from finbase.judge.prove import applied_state, has_changes
 from finbase.report import documents
 from finbase.report.matrix import MatrixReport
+from finbase.terraform.workspace import Workspace
+from tests.judge.in_process import failed_ids
+from tests.support.commands import ROOT
 
 
 def prove(project: Path, *arguments: str) -> Result:
@@ -67,6 +71,67 @@ def test_matrix_as_json_shows_each_outcome() -> None:
         ["F01", "F10"],
     )
     assert (second["outcome"], second["refused"]) == ("refused", "plan failed:\n  no key")
+
+
+def test_matrix_lists_unchanged_stacks_as_not_caught() -> None:
+    unchanged = Outcome(mutation("gp2", "F04b"), (), frozenset(), unchanged=True)
+    report = MatrixReport([CAUGHT, unchanged], applied=True)
+    assert report.proved
+    document = json.loads(documents.render(report))
+    assert (document["proved"], document["applied"]) == (True, True)
+    assert [each["outcome"] for each in document["mutations"]] == ["caught", "unchanged"]
+    assert report.text().splitlines()[1:] == [
+        "F04b  gp2             UNCHANGED  none",
+        "",
+        "gp2: UNCHANGED, failed: none",
+        "    it turns it off",
+        "    the plan has no change: an argument that is no longer set keeps its value on AWS",
+        "",
+        "1 of 2 mutations of 2 failures were caught by the right scenarios only; "
+        "1 plan no change of the applied stack",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resource", "output", "changes"),
+    [
+        ("no-op", "no-op", False),
+        ("read", "no-op", False),
+        ("update", "no-op", True),
+        ("no-op", "update", True),
+    ],
+)
+def test_has_changes_looks_at_resources_and_outputs(
+    resource: str, output: str, changes: bool
+) -> None:
+    plan = {
+        "resource_changes": [{"change": {"actions": [resource]}}],
+        "output_changes": {"host": {"actions": [output]}},
+    }
+    assert has_changes(json.dumps(plan).encode()) is changes
+
+
+def test_prove_applied_refuses_a_missing_state(project: Path) -> None:
+    (project / "features" / "applied" / "production.state.gz").unlink()
+    result = prove(project, "storage-type-old", "--applied")
+    assert result.exit_code == 2
+    assert "finbase rehearse production --save-state" in result.output
+
+
+@pytest.mark.terraform
+def test_prove_applied_judges_changes(project: Path) -> None:
+    result = prove(project, "storage-type-old", "--applied")
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 mutations of 1 failures were caught" in result.output
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("environment", ["production", "staging"])
+def test_applied_state_is_of_the_rendered_stack(environment: str, workspace: Workspace) -> None:
+    stack = ROOT / "environments" / environment
+    plan = workspace.plan(stack, project=ROOT, state=applied_state(ROOT, environment))
+    assert not has_changes(plan), "write the state anew: make applied"
+    assert failed_ids(json.loads(plan)) == set()
 
 
 def test_prove_refuses_an_unknown_name(project: Path) -> None:

@@ -20,6 +20,7 @@ from finbase.rehearsal import lifecycle as lifecycles
 from finbase.rehearsal import rehearse as module
 from finbase.rehearsal import secrets as secrets_module
 from finbase.rehearsal.inventory import Resource
+from finbase.rehearsal.judged import JudgedPlans
 from finbase.rehearsal.lifecycle import Lifecycle
 from finbase.rehearsal.orphans import IMPORTS
 from finbase.rehearsal.record import EndError, Record, StepLog
@@ -131,8 +132,23 @@ class PlannedStack:
             "resource_changes": [{"address": address, "type": "aws_vpc", "change": change}]
         }
 
+    def plan_json(self, _: str) -> bytes:
+        return b"{}"
+
     def state(self) -> dict[str, Any]:
         return {}
+
+
+PLANS: Any = None
+"""The plans of a run that makes none."""
+
+
+@pytest.mark.parametrize("failed", [(), ("F01", "F10")])
+def test_plan_notes_what_the_judge_finds(tmp_path: Path, failed: tuple[str, ...]) -> None:
+    stack: Any = PlannedStack(tmp_path)
+    step = StepLog()
+    JudgedPlans(stack, lambda plan: failed if plan == b"{}" else ("wrong plan",)).plan(step, "x")
+    assert step.problems == [f"the plan fails {control}" for control in failed]
 
 
 def test_import_lost_again_after_second_kill(
@@ -143,7 +159,8 @@ def test_import_lost_again_after_second_kill(
     monkeypatch.setattr(time, "sleep", lambda _: None)
     stack: Any = PlannedStack(tmp_path)
     record = Record(tmp_path / "calls.jsonl", lambda _: None)
-    lifecycle = Lifecycle(stack, record, ENDPOINT, "eu-west-1", lambda _: None)
+    plans = JudgedPlans(stack, lambda _: ())
+    lifecycle = Lifecycle(stack, plans, record, ENDPOINT, "eu-west-1", lambda _: None)
     for _ in range(2):
         step = StepLog()
         lifecycle.import_lost(step, frozenset())
@@ -157,7 +174,7 @@ def test_search_for_passwords_reports_gaps(tmp_path: Path) -> None:
     record = Record(log, lambda _: None)
     stack: Any = PlannedStack(tmp_path)
     run = module._Run(
-        server.Sandbox(ENDPOINT.url, ENDPOINT.key, 0, log), "eu-west-1", stack, record, None
+        server.Sandbox(ENDPOINT.url, ENDPOINT.key, 0, log), "eu-west-1", stack, PLANS, record, None
     )
     secrets: Any = SimpleNamespace(collect=lambda: None, passwords={"seven-7", "eight-eight"})
     run._secrets = secrets
@@ -182,6 +199,7 @@ def test_rotate_notes_success_only_if_it_succeeds(
     monkeypatch.setattr(module, "Secrets", lambda *_: fake)
     record = Record(tmp_path / "calls.jsonl", lambda _: None)
     stack = SimpleNamespace(state=dict)
-    module._Run(ENDPOINT, "eu-west-1", stack, record, None)._rotate(1)  # type: ignore[arg-type]
+    run = module._Run(ENDPOINT, "eu-west-1", stack, PLANS, record, None)  # type: ignore[arg-type]
+    run._rotate(1)
     [step] = record.steps
     assert (len(step.notes), len(step.problems)) == ((1, 0) if works else (0, 2))

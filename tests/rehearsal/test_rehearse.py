@@ -218,6 +218,7 @@ def observed(temporary: Path, cuts: Cuts, **more: Any) -> tuple[Rehearsal, dict[
         scratch=temporary,
         terraform=find_terraform(),
         progress=lambda *_: None,
+        judge=lambda _: (),
         cuts=cuts,
         observe=observe,
         **more,

@@ -23,6 +23,11 @@ from finbase.console.speech import echo, output_stream, progress, say
     shell_complete=completion.environments,
     help="Change the stack of ENV, at the versions that it pins.",
 )
+@click.option(
+    "--applied",
+    is_flag=True,
+    help="Plan each change for the applied stack; its state is in features/applied/.",
+)
 @jobs_option
 @click.pass_obj
 def prove(
@@ -30,13 +35,15 @@ def prove(
     ids: tuple[str, ...],
     environment: str,
     json_file: BinaryIO | None,
+    applied: bool,
     jobs: int,
 ) -> None:
     """Put each failure back, one at a time, and prove that its own scenarios detect it.
 
     ID is a failure (F04a) or a mutation of features/mutations/; default: all. The changes are
     made in a copy of the rendered files. Exits with 1 if a mutation is not detected, or if it fails
-    scenarios of an unrelated failure.
+    scenarios of an unrelated failure. With --applied, a mutation that plans no change is listed as
+    UNCHANGED: an argument that is no longer set keeps its value on AWS.
 
     \b
     Examples:
@@ -44,6 +51,7 @@ def prove(
       finbase prove F01 F10
       finbase prove nat-gateway-single --json matrix.json
       finbase prove F07a F07b F07c --environment staging
+      finbase prove F04d --applied
     """
     from finbase.contract.registry import Registry
     from finbase.environment.load import load_environments
@@ -59,9 +67,9 @@ def prove(
     mutations = select(root, ids, environment)
     stream, colour = output_stream(json_file)
     with progress(len(mutations)) as watch:
-        outcomes = run(root, mutations, jobs=jobs, progress=watch)
-    report = MatrixReport(outcomes, colour)
-    proved = all(outcome.proved for outcome in outcomes)
+        outcomes = run(root, mutations, jobs=jobs, progress=watch, applied=applied)
+    report = MatrixReport(outcomes, colour, applied)
+    proved = report.proved
     show = say if proved else echo
     show(report.text(), file=stream, color=colour)
     if json_file:

@@ -34,6 +34,13 @@ _SHARE = Whole(1, 99)
     multiple=True,
     help="Do the same during the destroy; repeatable.",
 )
+@click.option(
+    "--save-state",
+    "state_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save the state of the applied stack, compressed, for `finbase prove --applied`.",
+)
 @click.pass_obj
 def rehearse(
     project: Path | None,
@@ -42,20 +49,24 @@ def rehearse(
     keep: bool,
     cut_apply: tuple[int, ...],
     cut_destroy: tuple[int, ...],
+    state_file: Path | None,
 ) -> None:
     """Apply ENV to a local AWS, rotate its password twice, and destroy it.
 
     Runs Terraform, the AWS provider, the stack's own function and a PostgreSQL on this machine,
-    without an account or a network. Exits with 1 if a plan in between finds changes, if a password
-    is in a file, if a resource remains, or if a step fails. Takes minutes, mostly waiting.
+    without an account or a network. Exits with 1 if a plan fails a control or finds changes in
+    between, if a password is in a file, if a resource remains, or if a step fails. Takes minutes,
+    mostly waiting.
 
     \b
     Examples:
       finbase rehearse development
       finbase rehearse production --json rehearsal.json
       finbase rehearse development --cut-apply 25 --cut-apply 75
+      finbase rehearse production --save-state features/applied/production.state.gz
     """
     from finbase.errors import FinbaseError
+    from finbase.judge import compliance
     from finbase.project.find import find_project
     from finbase.rehearsal.rehearse import Cuts
     from finbase.rehearsal.rehearse import rehearse as run
@@ -75,6 +86,11 @@ def rehearse(
             f"run `finbase render {environment}`",
         )
     terraform = find_terraform()
+
+    def judge(plan: bytes) -> list[str]:
+        verdict = compliance.run(plan, root / "features", environment=environment)
+        return [row.id for row in verdict.by_failure() if row.status == "failed"]
+
     with progress() as watch, scratch_folder(keep=keep) as scratch:
         try:
             result = run(
@@ -85,6 +101,8 @@ def rehearse(
                 scratch=scratch,
                 terraform=terraform,
                 progress=watch,
+                judge=judge,
+                state_file=state_file,
                 cuts=Cuts(_shares(cut_apply), _shares(cut_destroy)),
             )
         finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -52,19 +54,35 @@ def rendered_files(root: Path) -> dict[PurePosixPath, bytes]:
     return files
 
 
+def applied_state(root: Path, environment: str) -> bytes:
+    """Return the state of the applied stack of an environment; raises ``ComplianceError``."""
+    file = root / "features" / "applied" / f"{environment}.state.gz"
+    try:
+        return gzip.decompress(file.read_bytes())
+    except (OSError, EOFError) as error:
+        raise ComplianceError(
+            f"{file} cannot be read: {error}",
+            f"write it: finbase rehearse {environment} --save-state {file}",
+        ) from error
+
+
 def prove(
     root: Path,
     mutations: Sequence[Mutation],
     *,
     jobs: int,
     progress: Watch,
+    applied: bool = False,
 ) -> tuple[Outcome, ...]:
     """Return the outcome of each mutation, in order: apply it, plan the stack, judge the plan.
 
-    ``progress`` receives the id of a mutation and the step that starts. Mutations with the same
-    result are planned once. Raises ``ComplianceError`` before the first plan if a mutation does
-    not apply. A mutation without a plan or verdict has an outcome with ``refused``.
+    ``applied`` plans each one as a change of the applied stack. ``progress`` receives the id of a
+    mutation and the step that starts. Mutations with the same result are planned once. Raises
+    ``ComplianceError`` before the first plan if a mutation does not fit, or if the state of an
+    applied stack is missing. A mutation without a plan or verdict has an outcome with ``refused``.
     """
+    environments = {mutation.environment for mutation in mutations} if applied else ()
+    states = {name: applied_state(root, name) for name in environments}
     files = rendered_files(root)
     overlaps = {f.id: f.overlaps for f in load_failures(root / "features")}
     trees = {mutation: mutate(files, mutation) for mutation in mutations}
@@ -80,21 +98,23 @@ def prove(
         Workspace(terraform, _folder(scratch, "workspace")) as workspace,
     ):
 
-        def judge(number: int, mutation: Mutation) -> Verdict:
+        def judge(number: int, mutation: Mutation) -> tuple[Verdict, bool]:
             project = _folder(scratch, f"mutated-{number}")
             progress(mutation.id, "plan")
             try:
                 lay_out(trees[mutation], project)
                 stack = project / "environments" / mutation.environment
-                plan = workspace.plan(stack, project=project)
+                state = states.get(mutation.environment)
+                plan = workspace.plan(stack, project=project, state=state)
             finally:
                 shutil.rmtree(project, ignore_errors=True)
             progress(mutation.id, "features")
-            return compliance.run(
+            verdict = compliance.run(
                 plan, root / "features", environment=mutation.id, processes=workspace.processes
             )
+            return verdict, has_changes(plan)
 
-        futures: dict[Future[Verdict], list[Mutation]] = {
+        futures: dict[Future[tuple[Verdict, bool]], list[Mutation]] = {
             pool.submit(judge, number, group[0]): group
             for number, group in enumerate(groups.values())
         }
@@ -109,13 +129,25 @@ def prove(
     return tuple(outcomes[mutation] for mutation in mutations)
 
 
+def has_changes(plan: bytes) -> bool:
+    """Return whether a plan changes a resource or an output."""
+    document = json.loads(plan)
+    entries = [entry["change"] for entry in document.get("resource_changes", ())]
+    entries += document.get("output_changes", {}).values()
+    return any({"no-op", "read"}.isdisjoint(entry["actions"]) for entry in entries)
+
+
 def _outcome(
-    future: Future[Verdict], mutation: Mutation, overlaps: Mapping[str, Collection[str]]
+    future: Future[tuple[Verdict, bool]],
+    mutation: Mutation,
+    overlaps: Mapping[str, Collection[str]],
 ) -> Outcome:
     try:
-        return caught(future.result(), mutation, overlaps)
+        verdict, changes = future.result()
     except (ComplianceError, TerraformError) as error:
         return Outcome(mutation, (), frozenset(), refused=str(error))
+    outcome = caught(verdict, mutation, overlaps)
+    return replace(outcome, unchanged=not outcome.fell and not changes)
 
 
 def _fingerprint(tree: Files, environment: str) -> str:

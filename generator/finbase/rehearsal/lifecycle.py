@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from finbase.plan.summary import summarise
 from finbase.rehearsal.inventory import Resource, inventory
+from finbase.rehearsal.judged import JudgedPlans
 from finbase.rehearsal.orphans import IMPORTS, import_blocks, orphans
 from finbase.rehearsal.record import EndError, Record, StepLog
 from finbase.rehearsal.terraform import Applied, Stack, Watch, managed
@@ -22,12 +23,14 @@ class Lifecycle:
     def __init__(
         self,
         stack: Stack,
+        plans: JudgedPlans,
         record: Record,
         endpoint: Endpoint,
         region: str,
         progress: Callable[[str], None],
     ) -> None:
         self._stack, self._record, self._progress = stack, record, progress
+        self._plans = plans
         self._endpoint, self._region = endpoint, region
 
     def apply(self, cuts: Sequence[float], before: frozenset[Resource]) -> None:
@@ -37,7 +40,7 @@ class Lifecycle:
         lacks. ``before`` are the resources that the account had before.
         """
         with self._record.step("plan") as step:
-            _, plan = self._stack.plan("first")
+            _, plan = self._plans.plan(step, "first")
             total = len(summarise(plan).steps)
             step.notes.append(f"{total} resources to create")
         done = 0
@@ -48,7 +51,7 @@ class Lifecycle:
             with self._record.step("import lost resources") as step:
                 self.import_lost(step, before)
             with self._record.step("plan the rest") as step:
-                _, plan = self._stack.plan("first")
+                _, plan = self._plans.plan(step, "first")
                 step.notes.append(f"{len(summarise(plan).steps)} resources to create or import")
         with self._record.step("apply") as step:
             step.add(self._stack.apply("first", self._watch("apply", total, done)))
@@ -70,6 +73,8 @@ class Lifecycle:
             blocks = (f'module "{m}" {{\n  deletion_protection = false\n}}\n' for m in modules)
             (self._stack.folder / _UNPROTECTED).write_text("\n".join(blocks))
             self._stack.plan("unprotected")
+            if failed := self._plans.failed("unprotected"):
+                step.notes.append(f"`finbase apply` would refuse this plan: {', '.join(failed)}")
             watch = self._watch("lift deletion protection")
             step.add(self._stack.apply("unprotected", watch))
             step.notes.append(f"deletion_protection: false for {', '.join(modules)}")
@@ -90,7 +95,7 @@ class Lifecycle:
         # Blocks of an earlier kill would hide resources from the plan that are still not in the
         # state.
         (self._stack.folder / IMPORTS).unlink(missing_ok=True)
-        _, plan = self._stack.plan("lost")
+        _, plan = self._plans.plan(step, "lost")
         existing = inventory(self._endpoint, self._region) - before
         lost = orphans(existing, self._stack.state(), plan)
         step.resources = len(lost)

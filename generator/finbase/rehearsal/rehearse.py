@@ -6,6 +6,7 @@ function and a real PostgreSQL. Only AWS is a local one.
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import Any
 
 from finbase.rehearsal.drift import drifts
 from finbase.rehearsal.inventory import Resource, inventory
+from finbase.rehearsal.judged import Judge, JudgedPlans
 from finbase.rehearsal.lifecycle import Lifecycle
 from finbase.rehearsal.model import Drift, Rehearsal, Search, Step
 from finbase.rehearsal.record import EndError, Record
@@ -51,14 +53,17 @@ def rehearse(
     scratch: Path,
     terraform: Terraform,
     progress: Watch,
+    judge: Judge,
     cuts: Cuts = Cuts(),
     trace: bool = False,
     observe: Observe | None = None,
+    state_file: Path | None = None,
 ) -> Rehearsal:
     """Rehearse the rendered stack of one environment.
 
-    ``scratch`` is an empty folder from ``scratch_folder``. With ``trace`` Terraform and its
-    provider write a full log there. Problems of the stack are in the result; raises
+    ``scratch`` is an empty folder from ``scratch_folder``. ``judge`` judges each plan. With
+    ``trace`` Terraform and its provider write a full log to ``scratch``. ``state_file`` receives
+    the state of the applied stack, compressed. Problems of the stack are in the result; raises
     ``FinbaseError`` if the rehearsal cannot start.
     """
     find_postgres()
@@ -81,10 +86,11 @@ def rehearse(
         )
         record = Record(sandbox.log, report_step)
         record.steps.append(Step("initialise", time.monotonic() - start, 0))
-        lifecycle = Lifecycle(stack, record, sandbox, region, report_step)
-        run = _Run(sandbox, region, stack, record, observe)
+        plans = JudgedPlans(stack, judge)
+        lifecycle = Lifecycle(stack, plans, record, sandbox, region, report_step)
+        run = _Run(sandbox, region, stack, plans, record, observe)
         with suppress(EndError):
-            run.live(lifecycle, cuts)
+            run.live(lifecycle, cuts, state_file)
         with suppress(EndError):
             run.search_for_passwords(scratch)
     return Rehearsal(
@@ -100,17 +106,18 @@ class _Run:
         sandbox: server.Sandbox,
         region: str,
         stack: Stack,
+        plans: JudgedPlans,
         record: Record,
         observe: Observe | None,
     ) -> None:
         self._sandbox, self._region, self._stack = sandbox, region, stack
-        self._record, self._observe = record, observe
+        self._plans, self._record, self._observe = plans, record, observe
         self._secrets = Secrets(sandbox, region)
         self.drifts: list[Drift] = []
         self.retained: list[str] = []
         self.searched = Search()
 
-    def live(self, lifecycle: Lifecycle, cuts: Cuts) -> None:
+    def live(self, lifecycle: Lifecycle, cuts: Cuts, state_file: Path | None) -> None:
         """Run all steps but the last; raises ``EndError`` if a failure makes the rest pointless."""
         with self._record.step("list the account") as step:
             before = self._inventory()
@@ -118,6 +125,8 @@ class _Run:
         lifecycle.apply(cuts.apply, before)
         self._compare_passwords()
         self._plan_again("after the apply")
+        if state_file:
+            self._save_state(state_file)
         for number in range(1, _ROTATIONS + 1):
             self._rotate(number)
         self._plan_again("after the rotations")
@@ -168,7 +177,7 @@ class _Run:
     def _plan_again(self, when: str) -> None:
         """Plan again, which must find no changes."""
         with self._record.step(f"plan {when}") as step:
-            changed, plan = self._stack.plan(f"plan-{when.replace(' ', '-')}")
+            changed, plan = self._plans.plan(step, f"plan-{when.replace(' ', '-')}")
             found = drifts(plan, when)
             self.drifts += found
             step.notes.append(f"{len(found)} changes" if changed else "No changes")
@@ -180,6 +189,13 @@ class _Run:
             self._show(when, plan.get("prior_state", {}))
             if changed and not found:
                 step.problems.append(f"the plan {when} is not empty")
+
+    def _save_state(self, file: Path) -> None:
+        with self._record.step("save the state") as step:
+            state = self._stack.refreshed_state()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(gzip.compress(state, mtime=0))
+            step.notes.append(f"{len(state)} bytes")
 
     def _rotate(self, number: int) -> None:
         """Rotate every secret of the stack with its function."""

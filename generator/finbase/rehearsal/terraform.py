@@ -144,8 +144,15 @@ class Stack:
         if finished.code not in (0, 2):
             raise TerraformError(f"terraform plan failed in the rehearsal:\n{finished.output}")
         plan = self._run("show", "-json", str(file))
-        (self.folder / f"{name}.plan.json").write_bytes(plan)
+        self._json(name).write_bytes(plan)
         return finished.code == 2, json.loads(plan)
+
+    def plan_json(self, name: str) -> bytes:
+        """Return the saved plan with that name as JSON."""
+        return self._json(name).read_bytes()
+
+    def _json(self, name: str) -> Path:
+        return self.folder / f"{name}.plan.json"
 
     def apply(self, name: str, watch: Watch) -> Applied:
         """Apply the plan with that name, until it ends, fails or is killed."""
@@ -154,6 +161,11 @@ class Stack:
     def destroy(self, watch: Watch) -> Applied:
         """Destroy the stack, until that ends, fails or is killed."""
         return self._follow("destroy", watch, "-auto-approve")
+
+    def refreshed_state(self) -> bytes:
+        """Return the state file, after it was compared with AWS; raises ``TerraformError``."""
+        self._run("apply", "-refresh-only", "-auto-approve", *_QUIET)
+        return (self.folder / STATE).read_bytes()
 
     def state(self) -> dict[str, Any]:
         """Return the state as ``terraform show -json`` prints it."""

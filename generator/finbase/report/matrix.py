@@ -10,16 +10,28 @@ from finbase.console.speech import FAIL, PASS, Looks, paint
 from finbase.judge.mutations import Outcome
 from finbase.report.columns import columns
 
-_LOOKS: Looks = {r"(?<=  )caught(?=  )": PASS, r"(?<=  )(?:MISSED|STRAY|REFUSED)(?=  )": FAIL}
+_LOOKS: Looks = {
+    r"(?<=  )caught(?=  )": PASS,
+    r"(?<=  )(?:MISSED|STRAY|REFUSED|UNCHANGED)(?=  )": FAIL,
+}
 
 
 @dataclass(frozen=True)
 class MatrixReport:
-    """The outcomes of ``finbase prove``; ``colour`` colours them in the text."""
+    """The outcomes of ``finbase prove``; ``colour`` colours them in the text.
+
+    ``applied`` says that the mutations were planned as changes of applied stacks.
+    """
 
     command: ClassVar[str] = "prove"
     outcomes: Sequence[Outcome]
     colour: bool = False
+    applied: bool = False
+
+    @property
+    def proved(self) -> bool:
+        """Whether each mutation was caught, or changes nothing in the applied stack."""
+        return all(outcome.proved or outcome.unchanged for outcome in self.outcomes)
 
     def text(self) -> str:
         """Return a row per mutation, then the details of each that was not caught."""
@@ -33,19 +45,22 @@ class MatrixReport:
         for outcome in self.outcomes:
             if not outcome.proved:
                 rows += ["", line(outcome), f"    it {outcome.mutation.what}"]
-                rows += [f"    {reason}" for reason in outcome.refused.splitlines()]
+                rows += [f"    {reason}" for reason in _reason(outcome).splitlines()]
         proved = sum(outcome.proved for outcome in self.outcomes)
         failures = {outcome.mutation.failure for outcome in self.outcomes}
         summary = (
             f"{proved} of {len(self.outcomes)} mutations of {len(failures)} failures were caught "
             "by the right scenarios only"
         )
+        if unchanged := sum(outcome.unchanged for outcome in self.outcomes):
+            summary += f"; {unchanged} plan no change of the applied stack"
         return "\n".join([*rows, "", summary])
 
     def document(self) -> dict[str, Any]:
         """Return whether all mutations are proved, and the outcome of each."""
         return {
-            "proved": all(outcome.proved for outcome in self.outcomes),
+            "proved": self.proved,
+            "applied": self.applied,
             "mutations": [
                 {
                     "id": outcome.mutation.id,
@@ -68,12 +83,20 @@ def label(outcome: Outcome) -> str:
 
     ``MISSED``: the scenarios of the mutated failure passed. ``STRAY``: scenarios of another failure
     failed. ``REFUSED``: Terraform or the features stopped with an error, so there is no verdict.
+    ``UNCHANGED``: the plan has no change of the applied stack.
     """
     if outcome.refused:
         return "REFUSED"
+    if outcome.unchanged:
+        return "UNCHANGED"
     if outcome.missed:
         return "MISSED"
     return "STRAY" if outcome.stray else "caught"
+
+
+def _reason(outcome: Outcome) -> str:
+    unchanged = "the plan has no change: an argument that is no longer set keeps its value on AWS"
+    return unchanged if outcome.unchanged else outcome.refused
 
 
 def line(outcome: Outcome) -> str:

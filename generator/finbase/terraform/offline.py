@@ -33,7 +33,7 @@ _PROVIDER = """provider "aws" {{
   skip_metadata_api_check     = true
   skip_region_validation      = true
   skip_requesting_account_id  = true
-}}
+{endpoints}}}
 """
 
 
@@ -107,17 +107,21 @@ def isolate_backend(folder: Path) -> None:
     (folder / "zz_finbase_backend_override.tf").write_text(_BACKEND)
 
 
-def isolate_provider(folder: Path) -> None:
+def isolate_provider(folder: Path, secrets: str = "") -> None:
     """Override every AWS provider of the copy so that it sends no requests; add one if it has none.
 
-    ``allowed_account_ids`` is removed, since only AWS could say which account it is.
+    ``allowed_account_ids`` is removed, since only AWS could say which account it is. ``secrets`` is
+    the URL of a server to read ephemeral secrets from.
     """
+    endpoints = f"  endpoints {{\n    secretsmanager = {quoted(secrets)}\n  }}\n" if secrets else ""
     blocks = [block for path in _code(folder) for block in _aws_providers(path)]
     aliases = [string_value(block.attributes.get("alias", "")) for block in blocks]
     name = "zz_finbase_provider_override.tf" if blocks else "zz_finbase_provider.tf"
     (folder / name).write_text(
         "\n".join(
-            _PROVIDER.format(alias=f"  alias = {quoted(alias)}\n" if alias else "")
+            _PROVIDER.format(
+                alias=f"  alias = {quoted(alias)}\n" if alias else "", endpoints=endpoints
+            )
             for alias in aliases or [None]
         )
     )

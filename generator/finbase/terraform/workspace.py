@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -30,6 +31,7 @@ from finbase.terraform.offline import (
 from finbase.terraform.program import Terraform, isolated_environ
 from finbase.terraform.provider import ADVICE, Installation, find_provider, quoted
 from finbase.terraform.schema_proxy import mentioned_types, shortened
+from finbase.terraform.secret_endpoint import secret_endpoint
 from finbase.terraform.warm_provider import WarmProviders
 
 _UNAVAILABLE = re.compile(
@@ -128,15 +130,16 @@ class Workspace:
         copied(tree.root, tree.folder)
         configurations = count_aws_configurations(tree.root)
         isolate_backend(tree.folder)
-        isolate_provider(tree.folder)
-        if state is not None:
-            (tree.folder / "terraform.tfstate").write_bytes(state)
-        installed = self._initialise(tree, warm=configurations <= 1)
-        plan = (
-            self._plan_warm(tree, installed)
-            if configurations <= 1
-            else self._plan(tree, installed.config, "")
-        )
+        with secret_endpoint() if state is not None else nullcontext("") as secrets:
+            isolate_provider(tree.folder, secrets)
+            if state is not None:
+                (tree.folder / "terraform.tfstate").write_bytes(state)
+            installed = self._initialise(tree, warm=configurations <= 1)
+            plan = (
+                self._plan_warm(tree, installed)
+                if configurations <= 1
+                else self._plan(tree, installed.config, "")
+            )
         shutil.rmtree(tree.root, ignore_errors=True)
         return plan
 
