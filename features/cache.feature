@@ -17,6 +17,7 @@ Feature: The cache is limited, described, encrypted and backed up
   Scenario: The cache has daily snapshots with a limited retention
     Given the planned stack
     Then every aws_elasticache_serverless_cache sets daily_snapshot_time
+    And no cache takes its snapshot in the business hours of its region
     And every aws_elasticache_serverless_cache has snapshot_retention_limit of 1 or more
 
   @F07c @medium @pci-2.2.4 @noskip

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from findings import Finding, check
+from kinds import UNKNOWN_HOURS, business_hours, listed, zones
 from stack_graph import Stack
+from windows import business, moment, overlap
 
 
 @check("every cache sets a maximum for {limit:PROPERTY}", "aws_elasticache_serverless_cache")
@@ -19,3 +21,22 @@ def limits(stack: Stack, limit: str) -> Iterator[Finding]:
         text = f"{cache.address}: {limit} maximum {shown} {unit or ''}".rstrip()
         fix = f"; set {limit} {{ maximum = … }} in cache_usage_limits"
         yield Finding(fine, text if fine else text + fix)
+
+
+@check(
+    "no cache takes its snapshot in the business hours of its region",
+    "aws_elasticache_serverless_cache",
+)
+def snapshots_at_night(stack: Stack) -> Iterator[Finding]:
+    """Compare the hour from ``daily_snapshot_time`` on with the hours of the region."""
+    busy = business_hours(stack)
+    for cache in stack.all("aws_elasticache_serverless_cache"):
+        time = cache.planned("daily_snapshot_time")
+        if not busy:
+            yield Finding(False, f"{listed(zones(stack)) or 'the plan'}: {UNKNOWN_HOURS}")
+            return
+        spans = moment(str(time))
+        fine = bool(spans) and not overlap(spans, business(busy))
+        fix = "" if fine else "; choose a time outside business hours (UTC)"
+        text = f"daily_snapshot_time {time or 'unset'}, business hours {busy}"
+        yield Finding(fine, f"{cache.address}: {text}{fix}")

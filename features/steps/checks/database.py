@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from findings import Finding, check, rendered
-from kinds import listed, of_kind, source_of, switch, zone
-from stack_graph import UNKNOWN, Stack
-from windows import business, daily, overlap, weekly
+from kinds import UNKNOWN_HOURS, business_hours, listed, of_kind, source_of, switch, zones
+from stack_graph import UNKNOWN, Resource, Stack
+from windows import SHORTEST, business, daily, overlap, weekly
 
 _PARAMETERS = "aws_db_parameter_group"
 _WINDOWS = ("backup_window", "maintenance_window")
@@ -52,31 +52,33 @@ def windows_apart(stack: Stack) -> Iterator[Finding]:
     """Refuse what RDS would refuse too, but only at apply."""
     for primary in of_kind(stack, "primary"):
         backup, maintenance = (primary.planned(name) for name in _WINDOWS)
-        text = f"{primary.address}: backup_window {backup}, maintenance_window {maintenance}"
         spans = daily(str(backup)), weekly(str(maintenance))
         fine = all(spans) and not overlap(*spans)
-        yield Finding(fine, text if fine else f"{text}; choose windows that do not overlap")
+        fix = f"; choose windows of {SHORTEST} minutes or more that do not overlap"
+        yield Finding(fine, f"{primary.address}: {_windows(primary)}{'' if fine else fix}")
 
 
-@check("no window of any instance overlaps business hours", "instance")
-def windows_at_night(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
-    """Compare the windows with the hours that the table lists, in UTC, by prefix of the region."""
-    if not of_kind(stack, "instance"):
+@check("no window of any instance overlaps the business hours of its region", "instance")
+def windows_at_night(stack: Stack) -> Iterator[Finding]:
+    """Compare each window that is set with the hours of the region; a primary sets both."""
+    instances = of_kind(stack, "instance")
+    busy = business_hours(stack)
+    if instances and not busy:
+        yield Finding(False, f"{listed(zones(stack)) or 'the plan'}: {UNKNOWN_HOURS}")
         return
-    zones = sorted({zone(subnet) for subnet in stack.all("aws_subnet")})
-    hours = {r["hours in UTC"] for z in zones for r in table if z.startswith(r["region"])}
-    if len(hours) != 1:  # No row for the region, or subnets in regions with different hours.
-        text = "no single row of business hours for these zones; add one to the scenario's table"
-        yield Finding(False, f"{listed(zones)}: {text}")
-        return
-    (busy,) = hours
-    for instance in of_kind(stack, "instance"):
+    for instance in instances:
         backup, maintenance = (str(instance.planned(name)) for name in _WINDOWS)
         spans = daily(backup) + weekly(maintenance)
         fine = bool(weekly(maintenance)) and not overlap(spans, business(busy))
-        text = f"backup_window {backup}, maintenance_window {maintenance}, business hours {busy}"
         fix = "" if fine else "; choose windows outside business hours (UTC)"
+        text = f"{_windows(instance)}, business hours {busy}"
         yield Finding(fine, f"{instance.address}: {text}{fix}")
+
+
+def _windows(instance: Resource) -> str:
+    """Return the windows of an instance for a message."""
+    planned = ((name, instance.planned(name)) for name in _WINDOWS)
+    return ", ".join(f"{name} {value or 'unset'}" for name, value in planned)
 
 
 @check("every replica keeps Performance Insights data as long as its primary", "replica")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stack_graph import Resource, Stack
+from windows import hours_of
 
 _KEYS = (
     "aws_kms_key",
@@ -18,6 +19,10 @@ _KEYS = (
 )
 _HOMES = {"aws_kms_key": "kms", "aws_subnet": "network"}
 """The module that holds the resources of a type, by the folder of its source."""
+UNKNOWN_HOURS = (
+    "no single row of business hours for this region; add it to HOURS in "
+    "features/steps/shared/windows.py"
+)
 PUBLIC, ISOLATED = "public", "database"
 """Tiers, by the resource names of the subnets. Every other subnet is private."""
 
@@ -67,9 +72,30 @@ def is_private(subnet: Resource) -> bool:
 
 
 def zone(subnet: Resource) -> str:
-    """Return the availability zone of a subnet; if it is unknown, a text unique to the subnet."""
-    planned = subnet.planned("availability_zone")
-    return planned if isinstance(planned, str) else f"the unknown zone of {subnet.address}"
+    """Return the availability zone of a subnet, by name or by id.
+
+    If it is unknown, return a text unique to the subnet.
+    """
+    planned = [subnet.planned(name) for name in ("availability_zone", "availability_zone_id")]
+    known = [zone for zone in planned if isinstance(zone, str) and zone]
+    return known[0] if known else f"the unknown zone of {subnet.address}"
+
+
+def zones(stack: Stack) -> list[str]:
+    """Return the zones of all subnets, sorted."""
+    return sorted({zone(subnet) for subnet in stack.all("aws_subnet")})
+
+
+def business_hours(stack: Stack) -> str:
+    """Return the business hours of the stack's only region; empty if it is not known.
+
+    The zones of the subnets have the region in their names. A plan without such zones has it in
+    the configuration of the provider.
+    """
+    hours = {hours_of(place) for place in zones(stack)}
+    if not any(hours):
+        hours = {hours_of(region) for region in stack.regions()}
+    return hours.pop() if len(hours) == 1 else ""
 
 
 def origins(stack: Stack, resource: Resource, path: str) -> str:

@@ -231,6 +231,15 @@ class Stack:
         for config in self._plan["configuration"].get("provider_config", {}).values():
             yield config.get("full_name", config["name"]), config.get("version_constraint", "")
 
+    def regions(self) -> tuple[str, ...]:
+        """Return the regions of the configured AWS providers, as far as the plan shows them."""
+        ends = [
+            end
+            for config in self._plan["configuration"].get("provider_config", {}).values()
+            for end in self._ends((), config.get("expressions", {}).get("region"), _Each())
+        ]
+        return tuple(str(end.literal) for end in ends if end.literal is not UNKNOWN)
+
     def _planned(self, module: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[Resource]:
         path = module_path(module.get("address", ""))
         configured = {

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from itertools import pairwise
 from typing import NamedTuple
 
 DAY = 24 * 60
 WEEK = 7 * DAY
+_MONTHS = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())
+_SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SHORTEST = 30
 """The fewest minutes that AWS accepts for a window."""
 _TIME = r"([01]\d|2[0-3]):([0-5]\d)"
 _DAILY = re.compile(f"{_TIME}-{_TIME}")
 _WEEKLY = re.compile(rf"(\w+):{_TIME}-(\w+):{_TIME}")
+_CLOCK = re.compile(_TIME)
 _EVENING = 18 * 60
+HOURS = {
+    "eu-": "06:00-18:00",
+    "us-east-": "12:00-23:00",
+    "us-west-": "15:00-02:00",
+    "ca-central-": "12:00-23:00",
+    "ca-west-": "14:00-02:00",
+    "mx-central-": "14:00-01:00",
+    "sa-east-": "11:00-21:00",
+    "af-south-": "06:00-16:00",
+    "il-central-": "05:00-16:00",
+    "me-south-": "05:00-15:00",
+    "me-central-": "04:00-14:00",
+    "ap-south-": "02:30-12:30",
+    "ap-east-": "00:00-10:00",
+    "ap-southeast-1": "00:00-10:00",
+    "ap-southeast-2": "21:00-08:00",
+    "ap-southeast-3": "01:00-11:00",
+    "ap-southeast-4": "21:00-08:00",
+    "ap-southeast-5": "00:00-10:00",
+    "ap-southeast-6": "19:00-06:00",
+    "ap-southeast-7": "01:00-11:00",
+    "ap-northeast-": "23:00-09:00",
+}
+"""Business hours in UTC, Monday to Friday, by the start of a region's name."""
 
 
 class Span(NamedTuple):
@@ -21,6 +50,68 @@ class Span(NamedTuple):
 
     start: int
     length: int
+
+
+def hours_of(place: str) -> str:
+    """Return the business hours of a region or zone, or an empty text if none are known.
+
+    >>> hours_of("eu-west-1a"), hours_of("moon-1")
+    ('06:00-18:00', '')
+    """
+    return next((hours for region, hours in HOURS.items() if place.startswith(region)), "")
+
+
+def moment(text: str) -> list[Span]:
+    """Return the seven hours that start at a time of day, or an empty list for an invalid one.
+
+    A serverless cache takes its daily snapshot at such a time.
+
+    >>> moment("12:00")[0]
+    Span(start=720, length=60)
+    """
+    match = _CLOCK.fullmatch(text)
+    return [Span(day * DAY + _minutes(*match.groups()), 60) for day in range(7)] if match else []
+
+
+def longest_gap(schedule: str) -> int | None:
+    """Return the most days between two runs of a schedule expression; None if it is unclear.
+
+    >>> longest_gap("rate(30 days)"), longest_gap("cron(0 4 1 * ? *)")
+    (30, 31)
+    >>> longest_gap("cron(0 4 ? * SUN *)"), longest_gap("cron(0 4 1 1 ? *)")
+    (7, 365)
+    """
+    if match := re.fullmatch(r"rate\((\d+) (hour|day)s?\)", schedule.strip()):
+        return -(-int(match[1]) // (24 if match[2] == "hour" else 1))
+    match = re.fullmatch(r"cron\(\S+ \S+ (\S+) (\S+) (\S+) \*\)", schedule.strip())
+    if not match:
+        return None
+    days = _numbers(match[1], 31, ())
+    months = _numbers(match[2], 12, _MONTHS)
+    weekdays = _numbers(match[3], 7, _SUNDAY_FIRST)
+    start = date(2025, 1, 1).toordinal()
+    runs = [
+        number
+        for number in range(start, start + 3 * 365)
+        for day in [date.fromordinal(number)]
+        if (day.day in days and day.month in months and day.isoweekday() % 7 + 1 in weekdays)
+    ]
+    return max((later - earlier for earlier, later in pairwise(runs)), default=None)
+
+
+def _numbers(field: str, most: int, names: tuple[str, ...]) -> set[int]:
+    """Return the numbers from 1 on that a field of a cron expression allows; empty if unclear."""
+    for number, name in enumerate(names, 1):
+        field = re.sub(name, str(number), field, flags=re.IGNORECASE)
+    numbers: set[int] = set()
+    for part in field.replace("?", "*").split(","):
+        match = re.fullmatch(r"(\d+|\*)(?:-(\d+))?(?:/(\d+))?", part)
+        if not match:
+            return set()
+        first = 1 if match[1] == "*" else int(match[1])
+        last = int(match[2]) if match[2] else most if match[3] or match[1] == "*" else first
+        numbers |= {*range(first, last + 1, int(match[3] or 1) or 1)}
+    return numbers
 
 
 def daily(text: str) -> list[Span]:
