@@ -114,20 +114,25 @@ def replica_apart(environment: Environment) -> Iterator[Finding]:
     "database.backup_window",
     "database.maintenance_window",
     "replica.maintenance_window",
-    why="A backup slows down an instance without a standby, and maintenance can restart an "
-    "instance. `finbase check` fails F04c for such an environment.",
+    "cache.daily_snapshot_time",
+    why="A backup slows down an instance without a standby, maintenance can restart an instance, "
+    "and a snapshot uses the cache's capacity. `finbase check` fails F04c or F07b for such an "
+    "environment.",
     source=_MAINTENANCE,
     accepted={"database.maintenance_window": "wed:05:00-wed:06:00"},
     refused={"database.maintenance_window": "wed:05:01-wed:06:01"},
     yaml_only="the modules do not contain the business hours of regions",
 )
 def outside_business_hours(environment: Environment) -> Iterator[Finding]:
-    """Windows must be outside the business hours of the region, Monday to Friday."""
+    """Windows and snapshots must be outside the region's business hours, Monday to Friday."""
     hours = environment.catalogue.business_hours(environment.region)
     busy = business(hours) if hours else ()
     when = f"{environment.region} ({hours} UTC, Monday to Friday)"
-    for use, instance, name, text in _windows(environment):
-        window = _valid(daily(text) if name == "backup_window" else weekly(text))
+    times = (
+        (*at, _valid(daily(at[3]) if at[2] == "backup_window" else weekly(at[3])))
+        for at in _windows(environment)
+    )
+    for use, instance, name, text, window in (*times, *_snapshots(environment)):
         if window and any(overlap(window, span) for span in busy):
             in_file = name in instance.inputs
             origin = "" if in_file else f"the default `{name}` "
@@ -143,6 +148,17 @@ def _windows(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, st
             for name in ("backup_window", "maintenance_window"):
                 if text := _text(use, instance, name):
                     yield use, instance, name, text
+
+
+def _snapshots(
+    environment: Environment,
+) -> Iterator[tuple[ModuleUse, Instance, str, str, Window | None]]:
+    """Yield the hour from each cache's snapshot time on, as ``features/`` reads it."""
+    for use, instance in environment.instances("cache"):
+        text = _text(use, instance, "daily_snapshot_time")
+        start = daily(f"{text}-00:00")
+        window = Window(start.start, 60, DAY) if start else None
+        yield use, instance, "daily_snapshot_time", text, window
 
 
 def _text(use: ModuleUse, instance: Instance, name: str) -> str:
