@@ -27,7 +27,7 @@ Feature: The database forces TLS, logs activity and is maintained
   @F04b @medium @pci-2.2.1 @noskip
   Scenario: The storage type is explicit
     Given the planned stack
-    Then every primary sets storage_type to gp3
+    Then every instance sets storage_type to gp3
 
   @F04c @medium @pci-6.3.3 @noskip
   Scenario: Backup and maintenance windows are set and do not overlap
@@ -50,8 +50,8 @@ Feature: The database forces TLS, logs activity and is maintained
   Scenario: The database name, snapshot tags and minor upgrades are explicit
     Given the planned stack
     Then every primary sets db_name
-    And every primary sets copy_tags_to_snapshot to true
-    And every primary sets auto_minor_version_upgrade to true
+    And every instance sets copy_tags_to_snapshot to true
+    And every instance sets auto_minor_version_upgrade to true
 
   @F05 @medium @pci-3.5.1 @noskip
   Scenario: Every replica has the Performance Insights settings of its primary

@@ -36,6 +36,9 @@ def separate_rules(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, f"{rule.address}: {text}")
         else:
             rules_of[group.address].append(rule.address)
+    for rule in stack.all(_OLD_RULE):
+        if group := stack.one(rule, "security_group_id", _GROUPS[0]):
+            rules_of[group.address].append(rule.address)
     for address, rules in rules_of.items():
         fix = "" if rules else "; write an ingress or egress rule for it, or remove the group"
         yield Finding(bool(rules), f"{address}: {len(rules)} separate rules{fix}")

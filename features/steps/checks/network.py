@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from findings import Finding, check
-from kinds import PUBLIC, is_private, listed, source_of, zone
+from findings import Finding, check, rendered
+from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, unproved, zone
+from routes import default_route, route_tables, routes_of, subnets, tier
 from stack_graph import Resource, Stack
 
-_ANYWHERE = "0.0.0.0/0"
+_INSIDE = "private"
 
 
-@check("every availability zone has a NAT gateway in its public subnet", "aws_subnet")
+@check("every availability zone has a NAT gateway in its public subnet", "subnet with a gateway")
 def gateway_in_each_zone(stack: Stack) -> Iterator[Finding]:
     """Require a gateway per zone; two gateways in one zone do not make up for a missing one."""
-    subnet_of = {
-        gateway.address: stack.one(gateway, "subnet_id", "aws_subnet")
-        for gateway in stack.all("aws_nat_gateway")
-    }
-    for name in dict.fromkeys(map(zone, stack.all("aws_subnet"))):
+    private = [g for g in stack.all("aws_nat_gateway") if g.planned("connectivity_type") == _INSIDE]
+    for gateway in private:
+        text = "a private gateway leads to no internet; remove connectivity_type"
+        yield Finding(False, f"{gateway.address}: {text}")
+    all_gateways = [g for g in stack.all("aws_nat_gateway") if g not in private]
+    subnet_of = {g.address: stack.one(g, "subnet_id", "aws_subnet") for g in all_gateways}
+    public = subnets(stack, PUBLIC)
+    for name in dict.fromkeys(map(zone, _with_gateway(stack))):
         gateways = [
             f"{gateway} in {subnet.address}"
             for gateway, subnet in subnet_of.items()
-            if subnet and subnet.name == PUBLIC and zone(subnet) == name
+            if subnet in public and subnet and zone(subnet) == name
         ]
         fix = f"no NAT gateway in a public subnet of {name}; create an aws_nat_gateway there"
+        for gateway in () if gateways else all_gateways:
+            if any(is_unclear(stack, gateway, "subnet_id", s) for s in public if zone(s) == name):
+                why = unproved(stack, gateway, "subnet_id", "one aws_subnet")
+                fix = f"{gateway.address}: {why}"
         yield Finding(bool(gateways), f"{name}: {listed(gateways) or fix}")
+
+
+def _with_gateway(stack: Stack) -> tuple[Resource, ...]:
+    """Return all subnets, or none if all of them are isolated by their routes."""
+    found = stack.all("aws_subnet")
+    isolated = all(tier(stack, subnet) == ISOLATED for subnet in found)
+    return () if isolated and not rendered() else found
 
 
 @check("every NAT gateway has its own elastic IP", "aws_nat_gateway")
@@ -36,17 +50,31 @@ def elastic_ips(stack: Stack) -> Iterator[Finding]:
     for gateway in stack.all("aws_nat_gateway"):
         ip = stack.one(gateway, "allocation_id", "aws_eip")
         if ip is None:
-            now = source_of(stack, gateway, "allocation_id")
-            text = f"{now}; it must be one aws_eip"
+            text = unproved(stack, gateway, "allocation_id", "one aws_eip")
             yield Finding(False, f"{gateway.address}: {text}")
         elif ip.address in used:
             text = f"{ip.address} already belongs to another gateway; create another aws_eip"
             yield Finding(False, f"{gateway.address}: {text}")
+        elif others := _other_users(stack, ip):
+            text = f"{ip.address} is also associated with {listed(others)}; create another aws_eip"
+            yield Finding(False, f"{gateway.address}: {text}")
         else:
             used.add(ip.address)
-            domain = ip.planned("domain")
+            domain = "vpc" if ip.planned("vpc") is True else ip.planned("domain")
             fix = "" if domain == "vpc" else "; it must be vpc"
             yield Finding(domain == "vpc", f"{gateway.address}: {ip.address}, domain {domain}{fix}")
+
+
+def _other_users(stack: Stack, ip: Resource) -> list[str]:
+    """Return what else than a NAT gateway an elastic IP is, or may be, associated with."""
+    own = [path for path in ("instance", "network_interface") if stack.is_set(ip, path)]
+    associations = [
+        association.address
+        for association in stack.all("aws_eip_association")
+        if ip in stack.some(association, "allocation_id", "aws_eip")
+        or is_unclear(stack, association, "allocation_id", ip)
+    ]
+    return own + associations
 
 
 @check(
@@ -55,20 +83,34 @@ def elastic_ips(stack: Stack) -> Iterator[Finding]:
 )
 def private_path(stack: Stack) -> Iterator[Finding]:
     """Require association, route table, default route and NAT gateway, all for one zone."""
-    for subnet in filter(is_private, stack.all("aws_subnet")):
-        path = _default_route(stack, subnet)
+    for subnet in subnets(stack, PRIVATE):
+        path = default_route(stack, subnet)
         if not path.route:
             yield Finding(False, path.text)
             continue
         gateway = stack.one(path.route, "nat_gateway_id", "aws_nat_gateway")
         if gateway is None:
-            now = source_of(stack, path.route, "nat_gateway_id")
-            text = f"{now}; it must be one aws_nat_gateway"
+            text = unproved(stack, path.route, "nat_gateway_id", "one aws_nat_gateway")
             yield Finding(False, f"{path.text}: {text}")
             continue
         public = stack.one(gateway, "subnet_id", "aws_subnet")
         where = zone(public) if public else "an unknown zone"
         fine = where == zone(subnet)
+        outward = [
+            f"{route.address} to {route.planned('destination_cidr_block') or 'IPv6'}"
+            for table in route_tables(stack, subnet)
+            for route in routes_of(stack, table)
+            if stack.trace(route, "gateway_id")
+        ]
+        for table in route_tables(stack, subnet):
+            outward += [
+                f"{route.address} (this plan does not show its table)"
+                for route in stack.all("aws_route")
+                if is_unclear(stack, route, "route_table_id", table)
+            ]
+        if outward:
+            text = f"a second way out by {listed(outward)}; remove it"
+            yield Finding(False, f"{path.text}: {text}")
         fix = "" if fine else f"; use the NAT gateway of {zone(subnet)}"
         yield Finding(fine, f"{path.text} → {gateway.address} in {where}{fix}")
 
@@ -77,8 +119,8 @@ def private_path(stack: Stack) -> Iterator[Finding]:
 def table_of_one_zone(stack: Stack) -> Iterator[Finding]:
     """Refuse a shared table: if its gateway fails, it cuts off more than one zone."""
     zones_of: dict[str, list[str]] = {}
-    for subnet in filter(is_private, stack.all("aws_subnet")):
-        for table in _tables(stack, subnet):
+    for subnet in subnets(stack, PRIVATE):
+        for table in route_tables(stack, subnet):
             zones_of.setdefault(table.address, []).append(zone(subnet))
     for address, zones in zones_of.items():
         fine = len(set(zones)) == 1
@@ -89,53 +131,24 @@ def table_of_one_zone(stack: Stack) -> Iterator[Finding]:
 @check("every public subnet reaches the internet through the internet gateway", "public subnet")
 def public_path(stack: Stack) -> Iterator[Finding]:
     """Require association, route table, default route and internet gateway."""
-    for subnet in stack.all("aws_subnet", PUBLIC):
-        path = _default_route(stack, subnet)
+    for subnet in subnets(stack, PUBLIC):
+        path = default_route(stack, subnet)
         if not path.route:
             yield Finding(False, path.text)
             continue
         gateway = stack.one(path.route, "gateway_id", "aws_internet_gateway")
         if gateway:
-            yield Finding(True, f"{path.text} → {gateway.address}")
+            fine = _is_attached(stack, gateway)
+            fix = "" if fine else " is attached to no VPC; set vpc_id"
+            yield Finding(fine, f"{path.text} → {gateway.address}{fix}")
         else:
-            now = source_of(stack, path.route, "gateway_id")
-            text = f"{now}; it must be one aws_internet_gateway"
+            text = unproved(stack, path.route, "gateway_id", "one aws_internet_gateway")
             yield Finding(False, f"{path.text}: {text}")
 
 
-class _Path(NamedTuple):
-    """The path from a subnet to its default route; ``route`` is None if the path breaks off."""
-
-    text: str
-    route: Resource | None = None
-
-
-def _default_route(stack: Stack, subnet: Resource) -> _Path:
-    text = f"{zone(subnet)}: {subnet.address}"
-    tables = _tables(stack, subnet)
-    if len(tables) != 1:
-        return _Path(f"{text} is associated with {len(tables)} route tables; associate it with one")
-    table = tables[0]
-    text = f"{text} → {table.address}"
-    if table.holds("route"):
-        fix = "inline routes, which remove separate ones; write aws_route resources instead"
-        return _Path(f"{text} has {fix}")
-    routes = [
-        route
-        for route in stack.all("aws_route")
-        if route.planned("destination_cidr_block") == _ANYWHERE
-        and stack.one(route, "route_table_id", "aws_route_table") == table
-    ]
-    if len(routes) != 1:
-        return _Path(f"{text} has {len(routes)} routes to {_ANYWHERE}; it must have exactly one")
-    return _Path(f"{text} → {routes[0].address}", routes[0])
-
-
-def _tables(stack: Stack, subnet: Resource) -> list[Resource]:
-    """Return the route table of each association of a subnet, where the plan shows which."""
-    return [
-        table
-        for association in stack.all("aws_route_table_association")
-        if stack.one(association, "subnet_id", "aws_subnet") == subnet
-        and (table := stack.one(association, "route_table_id", "aws_route_table"))
-    ]
+def _is_attached(stack: Stack, gateway: Resource) -> bool:
+    """Return whether an internet gateway is attached to a VPC, by argument or attachment."""
+    return stack.is_set(gateway, "vpc_id") or any(
+        stack.one(attachment, "internet_gateway_id", "aws_internet_gateway") == gateway
+        for attachment in stack.all("aws_internet_gateway_attachment")
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from findings import Finding, check
-from kinds import is_private, listed, origins, source_of
+from kinds import PRIVATE, listed, origins, source_of
 from rotation_parts import (
     CONNECTION,
     CONNECTION_ROTATION,
@@ -22,7 +22,9 @@ from rotation_parts import (
     possible,
     rotations,
 )
+from routes import tier
 from stack_graph import Resource, Stack
+from windows import longest_gap
 
 _CALLER = ("secretsmanager.amazonaws.com", "lambda:InvokeFunction")
 _OTHER_CALLERS = ("aws_lambda_function_url", "aws_lambda_event_source_mapping")
@@ -41,9 +43,9 @@ def rotated(stack: Stack, days: int) -> Iterator[Finding]:
             function = stack.one(rotation, "rotation_lambda_arn", FUNCTION)
             lambdas = origins(stack, rotation, "rotation_lambda_arn")
             by = function.address if function else lambdas or "no function"
-            every = rotation.planned("rotation_rules.0.automatically_after_days")
-            fine = function is not None and isinstance(every, int) and 1 <= every <= days
-            text = f"{secret.address}: every {every} days by {by}"
+            every, text = _interval(rotation)
+            fine = function is not None and every is not None and 1 <= every <= days
+            text = f"{secret.address}: {text} by {by}"
             fix = f"; set automatically_after_days to 1-{days} and use one {FUNCTION}"
             yield Finding(fine, text if fine else text + fix)
 
@@ -60,7 +62,8 @@ def in_private_subnets(stack: Stack) -> Iterator[Finding]:
         addresses = listed(subnet.address for subnet in subnets)
         now = addresses or origins(stack, function, "vpc_config.0.subnet_ids") or "no subnet"
         own = group.address if group else "no security group of this stack"
-        fine = bool(subnets) and all(map(is_private, subnets)) and group is not None
+        private = bool(subnets) and all(tier(stack, subnet) == PRIVATE for subnet in subnets)
+        fine = private and group is not None
         text = f"{function.address}: {own}; {now}"
         fix = "; vpc_config must have private subnets and one aws_security_group"
         yield Finding(fine, text if fine else text + fix)
@@ -111,6 +114,18 @@ def rotation_waits(stack: Stack) -> Iterator[Finding]:
             fine = name in rotation.depends_on
             verb = "depends_on" if fine else "depends_on must list"
             yield Finding(fine, f"{rotation.address}: {verb} {name}")
+
+
+def _interval(rotation: Resource) -> tuple[int | None, str]:
+    """Return the most days between two rotations, and what the plan says about them."""
+    rules = "rotation_rules.0"
+    schedule = rotation.planned(f"{rules}.schedule_expression")
+    if isinstance(schedule, str) and schedule:
+        days = longest_gap(schedule)
+        every = f"{days} days" if days else "an interval that this check cannot read"
+        return days, f"{schedule}, so at most every {every}"
+    days = rotation.planned(f"{rules}.automatically_after_days")
+    return (days, f"every {days} days") if isinstance(days, int) else (None, "on no schedule")
 
 
 def _ambiguous(stack: Stack, kind: tuple[str, str], target: Resource) -> Iterator[Finding]:

@@ -135,6 +135,17 @@ def _policies(stack: Stack, role: Resource) -> tuple[list[Resource], list[str]]:
         else:
             foreign.append(origins(stack, attachment, "policy_arn") or "no ARN")
     unsure = [r for kind in (ATTACHMENT, INLINE) for r in in_doubt(stack, kind, role)]
-    elsewhere = [r for kind in _ELSEWHERE for r in possible(stack, kind, role)]
+    elsewhere = [
+        resource
+        for kind in _ELSEWHERE
+        for resource in possible(stack, kind, role)
+        if not _keeps(stack, resource, policies)
+    ]
     foreign += [resource.address for resource in (*unsure, *elsewhere)]
     return policies, foreign
+
+
+def _keeps(stack: Stack, exclusive: Resource, policies: list[Resource]) -> bool:
+    """Return whether an exclusive list of attachments holds nothing but the role's own policies."""
+    kept = stack.some(exclusive, "policy_arns", "aws_iam_policy")
+    return bool(kept) and all(policy in policies for policy in kept)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from findings import Finding, check, rendered, unjudged
-from kinds import is_named, listed, of_kind, origins, source_of
+from kinds import is_named, listed, of_kind, origins, unproved
 from radish import after, given
 from radish.utils import console_write
 from stack_graph import UNKNOWN, Resource, Stack
@@ -103,15 +103,28 @@ def takes(stack: Stack, kind: str, argument: str, target: str) -> Iterator[Findi
     type_, name = target.split(".")
 
     def look(resource: Resource) -> Finding:
-        sources = stack.some(resource, argument, type_)
-        if sources and all(is_named(stack, source, name) for source in sources):
+        sources = stack.some(resource, argument, type_) or _behind_aliases(
+            stack, resource, argument
+        )
+        if sources and all(_is_meant(stack, source, name) for source in sources):
             addresses = listed(source.address for source in sources)
             return Finding(True, f"{resource.address}: {argument} from {addresses}")
-        now = source_of(stack, resource, argument)
-        text = f"{now}; it must come from {target}"
+        text = unproved(stack, resource, argument, target)
         return Finding(False, f"{resource.address}: {text}")
 
     return _findings(stack, kind, look)
+
+
+def _is_meant(stack: Stack, source: Resource, name: str) -> bool:
+    """Return whether a resource is the one of the design; other stacks use names of their own."""
+    return is_named(stack, source, name) or not rendered()
+
+
+def _behind_aliases(stack: Stack, resource: Resource, argument: str) -> tuple[Resource, ...]:
+    """Return the keys of the aliases that an argument refers to."""
+    aliases = stack.some(resource, argument, "aws_kms_alias")
+    keys = [stack.one(alias, "target_key_id", "aws_kms_key") for alias in aliases]
+    return tuple(key for key in keys if key) if all(keys) else ()
 
 
 def _findings(stack: Stack, kind: str, look: Callable[[Resource], Finding]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stack_graph import Resource, Stack
+from stack_graph import UNKNOWN, Resource, Stack
 from windows import hours_of
 
 _KEYS = (
@@ -23,8 +23,8 @@ UNKNOWN_HOURS = (
     "no single row of business hours for this region; add it to HOURS in "
     "features/steps/shared/windows.py"
 )
-PUBLIC, ISOLATED = "public", "database"
-"""Tiers, by the resource names of the subnets. Every other subnet is private."""
+PUBLIC, PRIVATE, ISOLATED = "public", "private", "database"
+"""Tiers, by the names of the design's subnets."""
 
 
 def of_kind(stack: Stack, kind: str) -> tuple[Resource, ...]:
@@ -66,11 +66,6 @@ def switch(value: object) -> str:
     return {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}.get(text, text)
 
 
-def is_private(subnet: Resource) -> bool:
-    """Return whether a subnet is for workloads: neither public nor isolated from the internet."""
-    return subnet.name not in (PUBLIC, ISOLATED)
-
-
 def zone(subnet: Resource) -> str:
     """Return the availability zone of a subnet, by name or by id.
 
@@ -107,6 +102,29 @@ def source_of(stack: Stack, resource: Resource, path: str) -> str:
     """Say where the value of an argument comes from, or that the argument is not set."""
     texts = origins(stack, resource, path)
     return f"{path} comes from {texts}" if texts else f"{path} is not set"
+
+
+def is_unclear(stack: Stack, resource: Resource, path: str, target: Resource) -> bool:
+    """Return whether an argument may or may not refer to a target, as far as the plan shows it."""
+    if stack.one(resource, path, target.type):
+        return False
+    ends = stack.trace(resource, path)
+    hidden = any(not end.resources and end.literal is UNKNOWN for end in ends)
+    return hidden or any(target in end.resources for end in ends)
+
+
+def unproved(stack: Stack, resource: Resource, path: str, expected: str) -> str:
+    """Say why an argument does not prove a reference to what is expected, and how to fix it."""
+    ends, now = stack.trace(resource, path), source_of(stack, resource, path)
+    if not ends:
+        return f"{now}; take it from {expected}"
+    hidden = any(not end.resources and end.literal is UNKNOWN for end in ends)
+    if hidden or len({r.address for end in ends for r in end.resources}) > 1:
+        return (
+            f"{now}: this plan does not show which resource that is; it must be {expected}, "
+            "referred to directly"
+        )
+    return f"{now}; it must be {expected}"
 
 
 def listed(texts: Iterable[str]) -> str:
