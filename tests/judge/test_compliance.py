@@ -504,7 +504,8 @@ def test_load_failures_reads_the_catalogue() -> None:
     failures = load_failures(ROOT / "features")
     ids = " ".join(failure.id for failure in failures)
     assert ids == (
-        "F01 F02 F03 F04a F04b F04c F04d F04e F05 F06a F06b F06c F06d F07a F07b F07c F08 F09 F10"
+        "F01 F02 F03 F04a F04b F04c F04d F04e F05 F06a F06b F06c F06d F07a F07b F07c F08 F09 F10 "
+        "D01"
     )
     assert {f.id for f in failures if f.severity == "high"} == {"F01", "F03", "F04a", "F10"}
     assert {f.id for f in failures if f.severity == "low"} == {"F06a", "F08", "F09"}

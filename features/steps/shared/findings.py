@@ -81,7 +81,7 @@ def planned_stack() -> Stack:
     """Return the stack of the plan."""
     name = _plan_file()
     if name not in _STACKS:
-        _STACKS[name] = Stack(_plan())
+        _STACKS[name] = Stack(_plan(), Path(name).resolve().parent)
     return _STACKS[name]
 
 

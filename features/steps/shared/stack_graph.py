@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 Key = str | int | None
@@ -137,8 +138,10 @@ class _Each(NamedTuple):
 class Stack:
     """The resources and references of a plan (``terraform show -json``)."""
 
-    def __init__(self, plan: Mapping[str, Any]) -> None:
+    def __init__(self, plan: Mapping[str, Any], folder: Path | None = None) -> None:
+        """Read a plan. ``folder`` may hold the ``.tf`` files of the stack."""
         self._plan = plan
+        self.folder = folder
         self._root: Mapping[str, Any] = plan["configuration"]["root_module"]
         # A deposed object has the address of its replacement, but says nothing about it.
         changes = {
@@ -239,6 +242,17 @@ class Stack:
             for end in self._ends((), config.get("expressions", {}).get("region"), _Each())
         ]
         return tuple(str(end.literal) for end in ends if end.literal is not UNKNOWN)
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """The configuration of the root module."""
+        return self._root
+
+    @property
+    def provider_config(self) -> Mapping[str, Any]:
+        """The configuration of every provider."""
+        providers: Mapping[str, Any] = self._plan["configuration"].get("provider_config", {})
+        return providers
 
     def _planned(self, module: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[Resource]:
         path = module_path(module.get("address", ""))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from finbase.judge import compliance
+from finbase.judge.features import copy_sources
 from finbase.judge.verdict import Verdict
 from finbase.system.progress import Watch, ignore
 from finbase.terraform.program import Terraform, find_terraform
@@ -54,16 +55,23 @@ class StackJudge:
         """
         self.progress(name, "plan")
         stack = self.root / "environments" / name
-        plan = self.workspace.plan(stack, project=self.root, copied=stack_copied)
-        self.progress(name, "features")
-        verdict = compliance.run(
-            plan,
-            self.root / "features",
-            environment=name,
-            rendered=True,
-            processes=self.workspace.processes,
-            copied=features_copied,
-        )
+        with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+
+            def copied(project: Path, copy: Path) -> None:
+                stack_copied(project, copy)
+                copy_sources(copy, Path(scratch))
+
+            plan = self.workspace.plan(stack, project=self.root, copied=copied)
+            self.progress(name, "features")
+            verdict = compliance.run(
+                plan,
+                self.root / "features",
+                environment=name,
+                rendered=True,
+                stack=Path(scratch, "sources", "environments", name),
+                processes=self.workspace.processes,
+                copied=features_copied,
+            )
         return Judged(verdict, plan)
 
 

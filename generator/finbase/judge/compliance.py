@@ -21,7 +21,7 @@ from finbase.errors import ComplianceError
 from finbase.judge import runner as compliance_runner
 from finbase.judge.catalogue import load_failures
 from finbase.judge.cucumber import read_cucumber
-from finbase.judge.features import copy_features
+from finbase.judge.features import copy_features, copy_profiles, copy_sources
 from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
 from finbase.plan.kinds import is_rendered, managed_addresses
@@ -42,6 +42,7 @@ def run(
     *,
     environment: str = "plan",
     rendered: bool = False,
+    stack: Path | None = None,
     processes: Processes | None = None,
     copied: Callable[[Path], object] = ignore,
 ) -> Verdict:
@@ -50,7 +51,8 @@ def run(
     ``features`` holds the feature files, ``failures.yaml`` and perhaps ``steps``. ``processes``
     lets the caller stop the run from another thread. ``rendered`` says that the plan is of an
     environment of the project; otherwise the sources of its modules show whether finbase rendered
-    its stack. ``copied`` is called with the copy of the
+    its stack. ``stack`` is the folder that was planned, if its HCL is available; then steps judge
+    what a plan lacks, such as ``lifecycle``. ``copied`` is called with the copy of the
     features before they run. Raises ``ComplianceError`` if there is no verdict: an incomplete
     plan, no scenarios, an unknown step, a crash, a feature that is not a file, or a
     plan to which no control applies.
@@ -62,8 +64,10 @@ def run(
         try:
             if features.is_dir():
                 copy_features(features, copy)
+                copy_profiles(features.parent, copy.parent)
                 copied(copy)
-            return _judge(plan, copy, environment, processes, rendered)
+            folder = copy_sources(stack.resolve(), copy.parent) if stack else copy.parent
+            return _judge(plan, copy, folder, environment, processes, rendered)
         except ComplianceError as error:
             # The copy is deleted before anybody reads the message.
             message = error.message.replace(str(copy), str(features))
@@ -71,7 +75,12 @@ def run(
 
 
 def _judge(
-    plan: bytes, features: Path, environment: str, processes: Processes | None, rendered: bool
+    plan: bytes,
+    features: Path,
+    folder: Path,
+    environment: str,
+    processes: Processes | None,
+    rendered: bool,
 ) -> Verdict:
     failures = load_failures(features)
     if not any(features.rglob("*.feature")):
@@ -82,7 +91,7 @@ def _judge(
     report = features.with_name("cucumber.json")
     # The caller may use its processes for the next plan, so do not close them.
     with nullcontext(processes) if processes else Processes() as owner:
-        finished = _start(plan, features, report, owner)
+        finished = _start(plan, features, folder, report, owner)
     document = _document(report, finished)
     read: dict[str, Any] = json.loads(plan)
     rendered = rendered or is_rendered(read)
@@ -95,8 +104,10 @@ def _judge(
     return Verdict(environment, scenarios, failures, not_judged=tuple(not_judged))
 
 
-def _start(plan: bytes, features: Path, report: Path, processes: Processes) -> Finished:
-    copy = report.with_name("plan.json")
+def _start(
+    plan: bytes, features: Path, folder: Path, report: Path, processes: Processes
+) -> Finished:
+    copy = folder / "plan.json"
     copy.write_bytes(plan)
     steps = features / "steps"
     command = [

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finbase.errors import ComplianceError
+from finbase.terraform.offline import used_folders
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 """Files that tools generate, for ``shutil.copytree``.
@@ -60,6 +61,28 @@ def copy_features(features: Path, target: Path) -> None:
             f"{features} cannot be copied: {error}",
             "free space for temporary files, or set TMPDIR to another folder",
         ) from error
+
+
+def copy_profiles(project: Path, target: Path) -> None:
+    """Copy the design profiles that modules of the project bring: what they add to the design."""
+    for profile in sorted(project.glob("modules/*/*/design.yaml")):
+        copy = target / profile.relative_to(project)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(profile, copy)
+
+
+def copy_sources(stack: Path, target: Path) -> Path:
+    """Copy the HCL of a stack and of its modules; return the copy of the stack's folder.
+
+    Only files that the steps read are copied: ``.tf`` and design profiles.
+    """
+    project = stack.parents[1]
+    for folder in used_folders(stack, project):
+        copy = target / "sources" / folder.relative_to(project)
+        copy.mkdir(parents=True, exist_ok=True)
+        for file in (*folder.glob("*.tf"), *folder.glob("design.yaml")):
+            shutil.copyfile(file, copy / file.name)
+    return target / "sources" / stack.relative_to(project)
 
 
 def _copy_file(source: str, target: str) -> None:

@@ -100,18 +100,22 @@ def prove(
 
         def judge(number: int, mutation: Mutation) -> tuple[Verdict, bool]:
             project = _folder(scratch, f"mutated-{number}")
+            stack = project / "environments" / mutation.environment
             progress(mutation.id, "plan")
             try:
                 lay_out(trees[mutation], project)
-                stack = project / "environments" / mutation.environment
                 state = states.get(mutation.environment)
                 plan = workspace.plan(stack, project=project, state=state)
+                progress(mutation.id, "features")
+                verdict = compliance.run(
+                    plan,
+                    root / "features",
+                    environment=mutation.id,
+                    stack=stack,
+                    processes=workspace.processes,
+                )
             finally:
                 shutil.rmtree(project, ignore_errors=True)
-            progress(mutation.id, "features")
-            verdict = compliance.run(
-                plan, root / "features", environment=mutation.id, processes=workspace.processes
-            )
             return verdict, has_changes(plan)
 
         futures: dict[Future[tuple[Verdict, bool]], list[Mutation]] = {

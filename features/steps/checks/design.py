@@ -1,0 +1,39 @@
+"""The step that compares the resources of a plan with the design profile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from design_judge import judged
+from design_profile import ELSEWHERE
+from findings import Finding, check
+from stack_graph import Stack
+
+_FEATURE = Path(__file__).resolve().parents[2] / "design.feature"
+
+
+@check("the resources of {control:PROPERTY} are as the design describes", of_design=True)
+def of_the_design(stack: Stack, control: str) -> Iterator[Finding]:
+    """Require the resources and arguments of a control to be those of ``design.yaml``.
+
+    The last control also covers the resources of controls that have no scenario of the design.
+    """
+    deviations, passed = judged(stack)
+    ids = [control]
+    if control == ELSEWHERE:
+        known = _controls()
+        ids += [i for i in {*passed, *(d.control for d in deviations)} if i not in known]
+    for deviation in deviations:
+        if deviation.control in ids:
+            yield Finding(False, deviation.text)
+    count = sum(passed[i] for i in ids)
+    yield Finding(True, f"{count} rules of the design for {control} hold, and nothing is beside it")
+
+
+@cache
+def _controls() -> frozenset[str]:
+    """Return the controls that have a scenario of the design."""
+    return frozenset(re.findall(r"resources of (\w+) are", _FEATURE.read_text(encoding="utf-8")))

@@ -1,0 +1,397 @@
+"""Compare the resources of a plan with the design profile, and sort the differences by control.
+
+The design covers stacks that finbase rendered: one of their modules has the name of a module of
+the design and a version in its source. Then everything in the plan must be of the design.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from design_profile import (
+    ELSEWHERE,
+    Entry,
+    Profile,
+    Rule,
+    design,
+    project_profile,
+    with_additions,
+)
+from design_rules import Argument, Rules, merged, text
+from sources import Sources, normalised
+from stack_graph import Resource, Stack
+
+_SOURCE = re.compile(r"(?:.*[/:])?modules/([\w-]+)/(\d+\.\d+\.\d+)/?(?:\?.*)?")
+_OFFLINE = re.compile(
+    r"access_key|secret_key|token|max_retries|skip_\w+|endpoints|s3_use_path_style"
+)
+"""Settings of a plan without an account. They choose who plans, not what is planned."""
+
+
+class Call(NamedTuple):
+    """One module of the configuration: its folder name, its version and its own blocks."""
+
+    path: tuple[str, ...]
+    module: str
+    version: str
+    configuration: Mapping[str, Any]
+    call: Mapping[str, Any]
+
+
+class Deviation(NamedTuple):
+    """One difference between the plan and the design, and the control that fails for it."""
+
+    control: str
+    text: str
+
+
+def judged(stack: Stack) -> tuple[list[Deviation], Counter[str]]:
+    """Return all deviations of a stack, and how many rules each control passed."""
+    if id(stack) not in _JUDGED:
+        _JUDGED.clear()
+        judge = _Judge(stack)
+        _JUDGED[id(stack)] = (stack, judge.deviations(), judge.passed)
+    return _JUDGED[id(stack)][1:]
+
+
+_JUDGED: dict[int, tuple[Stack, list[Deviation], Counter[str]]] = {}
+
+
+def profile_of(stack: Stack) -> Profile:
+    """Return the design, with the profiles that modules of the project itself bring."""
+    found: dict[str, Path] = {}
+    for call in _calls(stack):
+        if call.module and call.module not in design().modules:
+            places = [project_profile(call.module, call.version)]
+            if sources := sources_of(stack):
+                folder = sources.folder(call.path)
+                places = [folder / "design.yaml"] if folder else []
+            for path in places:
+                if path.is_file():
+                    found[call.module] = path
+    return with_additions(tuple(sorted(found.items())))
+
+
+def sources_of(stack: Stack) -> Sources | None:
+    """Return the HCL beside the plan; None if it is not available."""
+    sources = Sources(stack.folder) if stack.folder else None
+    return sources if sources and sources.available else None
+
+
+def _calls(stack: Stack) -> list[Call]:
+    return list(_walk(stack.configuration, (), {}))
+
+
+def _walk(
+    configuration: Mapping[str, Any], path: tuple[str, ...], call: Mapping[str, Any]
+) -> Iterator[Call]:
+    match = _SOURCE.fullmatch(call.get("source", "")) if len(path) == 1 else None
+    module, version = (match[1], match[2]) if match else ("", "")
+    yield Call(path, module, version, configuration, call)
+    for name, child in configuration.get("module_calls", {}).items():
+        yield from _walk(child.get("module", {}), (*path, name), child)
+
+
+class _Judge:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.profile: Profile = profile_of(stack)
+        self.calls = _calls(stack)
+        modules = {call.path: call.module for call in self.calls}
+        self.sources = sources_of(stack)
+        self.rules = Rules(stack, self.profile, modules, self.sources)
+        self.passed: Counter[str] = Counter()
+        self.intruders: dict[str, str] = {}
+        """The identity of each resource outside of the design, by address."""
+        self.users: dict[str, str] = {}
+        """The control of an argument that uses a resource against the design, by address."""
+        self.planned: dict[tuple[tuple[str, ...], str], list[Resource]] = {}
+        for resource in stack.resources:
+            key = tuple(name for name, _ in resource.module), _identity(resource)
+            self.planned.setdefault(key, []).append(resource)
+
+    def deviations(self) -> list[Deviation]:
+        """Return all deviations; those of an argument come before those of whole resources.
+
+        A resource outside of the design falls under the control of the argument that uses it.
+        """
+        found = [Deviation(ELSEWHERE, problem) for problem in self.profile.problems]
+        found += [*self._providers(), *self._of_modules()]
+        for address, identity in self.intruders.items():
+            control = self.users.get(address, self.profile.control(identity))
+            found.append(Deviation(control, f"{address}: not of the design; remove it"))
+        return found
+
+    def _of_modules(self) -> Iterator[Deviation]:
+        counts = Counter(call.module for call in self.calls)
+        for call in self.calls:
+            where = ".".join(f"module.{name}" for name in call.path)
+            if counts[call.module] > 1 and call.module in self.profile.once:
+                yield Deviation(ELSEWHERE, f"{where}: {call.module} is called more than once")
+            if call.module and any(
+                k in call.call for k in ("for_each_expression", "count_expression")
+            ):
+                yield Deviation(ELSEWHERE, f"{where}: the module has count or for_each")
+            yield from self._module(call, where)
+
+    def _module(self, call: Call, where: str) -> Iterator[Deviation]:
+        yield from self._code(call, where)
+        blocks = {_identity_of(b): b for b in call.configuration.get("resources", ())}
+        wanted = set(self.profile.identities(call.module)) if call.module else set()
+        for identity, block in blocks.items():
+            entry = self.profile.entry(call.module, identity) if call.module else None
+            address = f"{where}.{identity}".lstrip(".")
+            if entry is None or not self._is_of_version(entry, call):
+                self.intruders[address] = identity
+                continue
+            yield from self._resource(call, identity, entry, address, block)
+        for identity in sorted(wanted - blocks.keys()):
+            entry = self.profile.entry(call.module, identity)
+            if entry and self._is_of_version(entry, call) and not identity.startswith("data "):
+                text_ = f"{where}.{identity}: missing; the design requires it"
+                yield Deviation(entry.instances.control, text_)
+
+    def _is_of_version(self, entry: Entry, call: Call) -> bool:
+        _, of, major = entry.instances.text.partition(" of version ")
+        return not of or call.version.partition(".")[0] == major
+
+    def _resource(
+        self, call: Call, identity: str, entry: Entry, address: str, block: Mapping[str, Any]
+    ) -> Iterator[Deviation]:
+        instances = self.planned.get((call.path, identity), [])
+        if not identity.startswith("data "):
+            if wrong := self._count(call, entry, instances):
+                yield Deviation(entry.instances.control, f"{address}: {wrong}")
+            else:
+                self.passed[entry.instances.control] += 1
+        if block.get("provisioners"):
+            yield Deviation("B12", f"{address}: has a provisioner; remove it")
+        yield from self._ignored(call, identity, entry, address)
+        for resource in instances:
+            yield from self._arguments(call, entry, resource)
+            if call.module not in design().modules:
+                yield from self._unsealed(resource)
+
+    def _unsealed(self, resource: Resource) -> Iterator[Deviation]:
+        """Refuse a resource of another module that changes a resource of the design."""
+        for pattern, arguments in self.profile.sealed.items():
+            if not fnmatchcase(resource.type, pattern):
+                continue
+            for argument in arguments.split(", "):
+                origins = self.stack.trace(resource, argument)
+                reached = [r for origin in origins for r in origin.resources]
+                for target in reached:
+                    if self.rules.module_of(target) in design().modules:
+                        text_ = f"{argument} is {target.address}, a resource of the design"
+                        control = self.profile.control(resource.type)
+                        yield Deviation(control, f"{resource.address}: {text_}; remove it")
+
+    def _ignored(
+        self, call: Call, identity: str, entry: Entry, address: str
+    ) -> Iterator[Deviation]:
+        """Refuse ``ignore_changes``, which hides later changes of an argument from every plan."""
+        allowed = entry.arguments.get("ignored changes", Rule("", "")).text.split(", ")
+        for name in self.sources.ignored(call.path, identity) if self.sources else ():
+            if name not in allowed:
+                rule = entry.arguments.get(name, entry.instances)
+                text_ = f"{address}: ignores changes of {name}; remove it from ignore_changes"
+                yield Deviation(rule.control, text_)
+
+    def _code(self, call: Call, where: str) -> Iterator[Deviation]:
+        """Compare the locals and outputs of a module with the profile, if the HCL is available."""
+        for name, rule in self.profile.code(call.module).items() if self.sources else ():
+            what, _, _ = name.partition(" ")
+            written = self.sources.expression(call.path, what) if self.sources else None
+            pattern = rule.text.removeprefix("like ")
+            fine = (
+                re.fullmatch(pattern, written or "") is not None
+                if pattern != rule.text
+                else written == normalised(rule.text)
+            )
+            if fine:
+                self.passed[rule.control] += 1
+            else:
+                text_ = f"{where}.{what} is {written}; the design says: {rule.text}"
+                yield Deviation(rule.control, text_)
+
+    def _count(self, call: Call, entry: Entry, instances: list[Resource]) -> str:
+        keys = {resource.key for resource in instances}
+        rule = entry.instances.text.partition(" of version ")[0]
+        if rule == "any":
+            return ""
+        if rule == "one":
+            fine = len(instances) == 1 and keys == {None}
+            return "" if fine else f"has {len(instances)} instances; the design has exactly one"
+        word, _, operand = rule.partition(" ")
+        if word == "with":
+            return "" if operand in keys else f"has no instance {operand!r}"
+        wanted = self._wanted_keys(call, operand)
+        if wanted is None or keys == wanted:
+            return ""
+        names = ", ".join(sorted(map(str, wanted))) or "none"
+        return f"has instances for {', '.join(sorted(map(str, keys))) or 'none'}, not for {names}"
+
+    def _wanted_keys(self, call: Call, what: str) -> set[Any] | None:
+        """Return the keys that a resource must have; None if the plan does not show them."""
+        if what == "zone":
+            subnets = [
+                r.planned("availability_zone")
+                for name in ("public", "private", "database")
+                for r in self.rules.instances("network", f"aws_subnet.{name}")
+            ]
+            zones = set(subnets)
+            return zones if len(zones) > 1 else {"two zones or more"}
+        if what == "log":
+            instances = [r for r in self.stack.all("aws_db_instance") if _names(r) == call.path]
+            logs = instances[0].planned("enabled_cloudwatch_logs_exports") if instances else None
+            return set(logs) if isinstance(logs, list) else None
+        if what.startswith("item of "):
+            name = what.removeprefix("item of ")
+            value = call.call.get("expressions", {}).get(name, {})
+            if not value:
+                declared = call.configuration.get("variables", {}).get(name, {})
+                value = {"constant_value": declared.get("default")}
+            items = value.get("constant_value")
+            return set(items) if isinstance(items, list) else None
+        primary = self.rules.instances("database", "aws_db_instance.primary")
+        name = text(primary[0].planned("identifier")) if primary else ""
+        replicas = {
+            text(r.planned("identifier")).removeprefix(f"{name}-")
+            for r in self.rules.instances("replica", "aws_db_instance.replica")
+        }
+        return replicas | ({"primary"} if what == "instance" else set())
+
+    def _arguments(self, call: Call, entry: Entry, resource: Resource) -> Iterator[Deviation]:
+        seen: set[str] = set()
+        for path, rule_name in self._paths(entry, resource):
+            rule = entry.arguments.get(rule_name)
+            argument = self._argument(call, resource, path)
+            if rule is None:
+                if not self.rules.is_unset(argument):
+                    control = self._control_of(entry, resource)
+                    text_ = f"{path} = {text(argument.value)} is not of the design; remove it"
+                    yield Deviation(control, f"{resource.address}: {text_}")
+                continue
+            seen.add(rule_name)
+            yield from self._judge_argument(argument, rule)
+        for name, rule in entry.arguments.items():
+            if (
+                name not in seen
+                and name != "ignored changes"
+                and not rule.text.startswith("optional ")
+            ):
+                text_ = f"{name} is not set; the design says: {rule.text}"
+                yield Deviation(rule.control, f"{resource.address}: {text_}")
+
+    def _judge_argument(self, argument: Argument, rule: Rule) -> Iterator[Deviation]:
+        wrong = self.rules.problem(argument, rule.text)
+        if wrong:
+            for address in self.rules.intruders:
+                self.users.setdefault(re.sub(r"\[[^]]*\]", "", address), rule.control)
+            self.rules.intruders = {}
+            text_ = f"{argument.path} {wrong}; the design says: {rule.text}"
+            yield Deviation(rule.control, f"{argument.resource.address}: {text_}")
+        else:
+            self.passed[rule.control] += 1
+
+    def _argument(self, call: Call, resource: Resource, path: str) -> Argument:
+        value: Any = merged(resource.values, resource.unknown)
+        for part in path.split("."):
+            if isinstance(value, Mapping):
+                value = value.get(part)
+            elif isinstance(value, list) and part.isdecimal():
+                value = value[int(part)] if int(part) < len(value) else None
+            elif not isinstance(value, type(None)) and not isinstance(value, str | int):
+                break  # The whole block is unknown.
+            else:
+                value = None
+        return Argument(resource, path, value, call.module)
+
+    def _paths(self, entry: Entry, resource: Resource) -> Iterator[tuple[str, str]]:
+        """Yield each argument that the configuration or a dynamic block sets, with its rule."""
+        expressions = resource.configuration.get("expressions", {})
+        tops = dict.fromkeys(expressions)
+        for name, value in resource.values.items():
+            is_block = isinstance(value, list) and any(isinstance(i, Mapping) for i in value)
+            if is_block and name not in self.profile.computed:
+                tops[name] = None
+        for top in tops:
+            if top in entry.arguments:
+                yield top, top
+                continue
+            leaves = dict.fromkeys(resource.paths(top))
+            planned = resource.values.get(top)
+            if isinstance(planned, list) and any(isinstance(i, Mapping) for i in planned):
+                leaves |= dict.fromkeys(_leaves(planned, top))
+            for path in leaves or (top,):
+                yield path, ".".join(part for part in path.split(".") if not part.isdecimal())
+
+    def _control_of(self, entry: Entry, resource: Resource) -> str:
+        """Return the control of an argument that has no rule: that of the resource."""
+        if "other" in entry.arguments:
+            return entry.arguments["other"].control
+        return self.profile.control(resource.type)
+
+    def _providers(self) -> Iterator[Deviation]:
+        rules = self.profile.provider
+        version = rules["version"].removeprefix("F09 like ")
+        for key, config in self.stack.provider_config.items():
+            name = config.get("full_name", config.get("name", ""))
+            if name.endswith("builtin/terraform"):
+                continue
+            if not name.endswith("hashicorp/aws"):
+                yield Deviation("B12", f"provider {key}: {name} is not of the design; remove it")
+                continue
+            if config.get("alias") or config.get("module_address"):
+                yield Deviation(
+                    self._control_of_alias(key),
+                    f"provider {key}: not of the design; use the one provider",
+                )
+                continue
+            constraint = config.get("version_constraint", "")
+            if not re.fullmatch(version, constraint.removeprefix("=").strip()):
+                yield Deviation(
+                    "F09", f"provider {key}: version {constraint or 'any'}; pin one version"
+                )
+            allowed = rules["arguments"].split(", ")
+            for argument in config.get("expressions", {}):
+                if argument not in allowed and not _OFFLINE.fullmatch(argument):
+                    yield Deviation(ELSEWHERE, f"provider {key}: {argument} is not of the design")
+
+    def _control_of_alias(self, key: str) -> str:
+        users = {
+            block["type"]
+            for call in self.calls
+            for block in call.configuration.get("resources", ())
+            if block.get("provider_config_key") == key
+        }
+        return "F04c" if "aws_db_instance" in users else ELSEWHERE
+
+
+def _leaves(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for number, item in enumerate(value):
+            yield from _leaves(item, f"{path}.{number}")
+    elif isinstance(value, Mapping) and path.rpartition(".")[2].isdecimal():
+        for name, part in value.items():
+            if part not in (None, "", [], {}):
+                yield from _leaves(part, f"{path}.{name}")
+    else:
+        yield path
+
+
+def _names(resource: Resource) -> tuple[str, ...]:
+    return tuple(name for name, _ in resource.module)
+
+
+def _identity(resource: Resource) -> str:
+    return _identity_of({"mode": resource.mode, "type": resource.type, "name": resource.name})
+
+
+def _identity_of(block: Mapping[str, Any]) -> str:
+    return f"{'data ' if block['mode'] == 'data' else ''}{block['type']}.{block['name']}"

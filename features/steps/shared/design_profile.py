@@ -1,0 +1,174 @@
+"""Read the design profile, ``features/design.yaml``, and the profiles of a project's own modules.
+
+A profile is YAML with two levels of names and one line for each rule. This file reads this subset
+itself, because terraform-compliance does not install a YAML library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_FEATURES = Path(__file__).resolve().parents[2]
+_REPEATED = {"replica"}
+"""Modules that a stack may call more than once."""
+_LINE = re.compile(r"( *)([^\s:#][^:]*):(?: +(.+))?")
+_RULE = re.compile(r"([BDF]\d\d[a-z]?) (.+)")
+EVERYWHERE = "every module"
+_NOT_MODULES = {
+    "provider",
+    "types",
+    "policies",
+    "parameters",
+    "hours",
+    "arns",
+    "computed",
+    EVERYWHERE,
+}
+ELSEWHERE = "D01"
+"""The control of everything that no other control owns."""
+
+
+class Rule(NamedTuple):
+    """What an argument must be, and the control that fails if it is not."""
+
+    control: str
+    text: str
+
+
+class Entry(NamedTuple):
+    """The rules of one resource, by argument, and the number of its instances."""
+
+    instances: Rule
+    arguments: Mapping[str, Rule]
+
+
+class Profile:
+    """The rules for the resources of every module, and the controls of all other types."""
+
+    def __init__(self, sections: Mapping[str, Any]) -> None:
+        self._sections = dict(sections)
+        self.policies: Mapping[str, Mapping[str, str]] = sections.get("policies", {})
+        self.controls: Mapping[str, str] = sections.get("types", {})
+        self.parameters: Mapping[str, str] = sections.get("parameters", {})
+        self.hours: Mapping[str, str] = sections.get("hours", {})
+        self.arns: Mapping[str, str] = sections.get("arns", {})
+        blocks = sections.get("computed", {}).get("blocks", "")
+        self.computed = frozenset(blocks.split(", "))
+        self.provider: Mapping[str, str] = sections.get("provider", {})
+        self.sealed: Mapping[str, str] = sections.get("sealed", {})
+        self.added: list[str] = []
+        """The profiles of a project's own modules that this one includes."""
+        self.problems: list[str] = []
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The names of the modules that the profile describes."""
+        return frozenset(self._sections) - _NOT_MODULES
+
+    @property
+    def once(self) -> frozenset[str]:
+        """The names of the modules that a stack may call only once."""
+        return self.modules - _REPEATED
+
+    def identities(self, module: str) -> Iterator[str]:
+        """Yield every resource that a module must or may hold, as ``type.name``."""
+        for identity in self._sections.get(module, {}):
+            if "*" not in identity and identity != "code":
+                yield identity
+
+    def code(self, module: str) -> Mapping[str, Rule]:
+        """Return the rules for the HCL of locals and outputs of a module."""
+        rules = self._sections.get(module, {}).get("code", {})
+        return {name: _rule(text) for name, text in rules.items()}
+
+    def entry(self, module: str, identity: str) -> Entry | None:
+        """Return the rules of a resource, or None if the module must not hold it."""
+        if identity not in self._sections.get(module, {}):
+            return None
+        texts: dict[str, str] = {}
+        for section in (EVERYWHERE, module):
+            for pattern, rules in self._sections.get(section, {}).items():
+                if fnmatchcase(identity, pattern):
+                    texts |= rules
+        rules = {name: _rule(text) for name, text in texts.items()}
+        instances = rules.pop("instances", Rule(self.control(identity), "one"))
+        return Entry(instances, rules)
+
+    def control(self, identity: str) -> str:
+        """Return the control that a resource outside of the design falls under."""
+        type_ = identity.removeprefix("data ").partition(".")[0]
+        for pattern, control in self.controls.items():
+            if fnmatchcase(type_, pattern):
+                return control
+        return ELSEWHERE
+
+
+@cache
+def design() -> Profile:
+    """Return the profile of the design."""
+    return Profile(read((_FEATURES / "design.yaml").read_text(encoding="utf-8")))
+
+
+@cache
+def with_additions(paths: tuple[tuple[str, Path], ...]) -> Profile:
+    """Return the design with the profiles of a project's own modules, by module name.
+
+    Such a profile has rules for its own module, and policies of new names. A profile that has
+    other sections is not used: it could loosen the design.
+    """
+    sections: dict[str, Any] = read((_FEATURES / "design.yaml").read_text(encoding="utf-8"))
+    added, problems = [], []
+    for module, path in paths:
+        own = read(path.read_text(encoding="utf-8"))
+        policies = own.pop("policies", {})
+        others = [name for name in own if name != module]
+        if others or policies.keys() & sections["policies"].keys():
+            problems.append(f"{path}: may only have the section {module}, and new policies")
+            continue
+        sections |= own
+        sections["policies"] |= policies
+        added.append(f"{module}: {path}")
+    profile = Profile(sections)
+    profile.added, profile.problems = added, problems
+    return profile
+
+
+def project_profile(module: str, version: str) -> Path:
+    """Return the path of a module's own profile in the project that holds the features."""
+    return _FEATURES.parent / "modules" / module / version / "design.yaml"
+
+
+def read(text: str) -> dict[str, dict[str, dict[str, str]]]:
+    """Read a profile.
+
+    >>> read("cache:\\n  aws_x.main:\\n    engine: F07a is valkey")
+    {'cache': {'aws_x.main': {'engine': 'F07a is valkey'}}}
+    """
+    top: dict[str, dict[str, dict[str, str]]] = {}
+    open_: list[dict] = [top]
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.rstrip())
+        depth = len(match[1]) // 2 if match else -1
+        if not match or len(match[1]) % 2 or depth >= len(open_):
+            raise ValueError(f"line {number} of the profile: {line.strip()!r} is not `name: rule`")
+        del open_[depth + 1 :]
+        if match[3]:
+            open_[depth][match[2]] = match[3]
+        else:
+            open_[depth][match[2]] = child = {}
+            open_.append(child)
+    return top
+
+
+def _rule(text: str) -> Rule:
+    match = _RULE.fullmatch(text)
+    if not match:
+        raise ValueError(f"the rule {text!r} does not start with the id of a control")
+    return Rule(match[1], match[2])

@@ -1,0 +1,553 @@
+"""Compare the value of an argument with a rule of the design profile.
+
+The comment at the top of ``features/design.yaml`` describes the rules. Each function returns an
+empty text if the value is as the rule says, or else what the plan has instead.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from design_profile import Profile
+from sources import Sources, normalised
+from stack_graph import UNKNOWN, Origin, Resource, Stack, whole
+from windows import DAY, SHORTEST, Span, business, daily, overlap, weekly
+
+_PLACEHOLDER = re.compile(r"\{([a-z-]+)\}")
+_LISTS = {"for", "concat", "one", "sort", "toset", "tolist", "values", "distinct", "jsonencode"}
+"""Functions that put values together, or order them, and do not change them."""
+_PARTS = {"slice", "min", "length"}
+_CONFIGURED = (
+    "the plan does not show this value; write it as a literal, or in an input of the module"
+)
+
+
+class Argument(NamedTuple):
+    """One argument of one resource, with its planned value."""
+
+    resource: Resource
+    path: str
+    value: Any
+    module: str
+
+
+class Rules:
+    """The rules of a profile, for one stack."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        profile: Profile,
+        modules: Mapping[tuple[str, ...], str],
+        sources: Sources | None,
+    ) -> None:
+        self.stack = stack
+        self.sources = sources
+        self.profile = profile
+        self._modules = modules
+        self._by_identity: dict[tuple[str, str], list[Resource]] = {}
+        for resource in stack.resources:
+            module = modules.get(_names(resource), "")
+            identity = f"{resource.type}.{resource.name}"
+            self._by_identity.setdefault((module, identity), []).append(resource)
+        self._facts = self._stack_facts()
+        self.intruders: dict[str, None] = {}
+        """Resources of which the last compared argument took a value, against the design."""
+
+    def instances(self, module: str, identity: str) -> list[Resource]:
+        """Return the planned instances of a resource, in all calls of its module."""
+        return self._by_identity.get((module, identity), [])
+
+    def module_of(self, resource: Resource) -> str:
+        """Return the name of the module that holds a resource; empty for the root."""
+        return self._modules.get(_names(resource), "")
+
+    def problem(self, argument: Argument, rule: str) -> str:
+        """Return what an argument has instead of what the rule says; empty if it is right."""
+        optional = rule.removeprefix("optional ")
+        if optional != rule:
+            if self.is_unset(argument):
+                return ""
+            rule = optional
+        word, _, operand = rule.partition(" ")
+        check: Callable[[Argument, str], str] | None = getattr(self, f"_{word}", None)
+        if check is None:
+            if rule in ("weekly window",):
+                return self._window(argument, "weekly")
+            return self._number(argument, rule)
+        return check(argument, operand)
+
+    def is_unset(self, argument: Argument) -> bool:
+        """Return whether an argument has no value, or null by a literal.
+
+        AWS may have chosen a value for an argument that is null.
+        """
+        if argument.value in (None, "", [], {}):
+            return True
+        written = argument.resource.expression(argument.path) is not None
+        return written and not self.stack.is_set(argument.resource, argument.path)
+
+    def _absent(self, argument: Argument, _: str) -> str:
+        return f"is {text(argument.value)}"
+
+    def _free(self, _argument: Argument, _: str) -> str:
+        return ""
+
+    def _text(self, argument: Argument, _: str) -> str:
+        value = argument.value
+        if value is UNKNOWN:
+            return "" if argument.path == "description" else _CONFIGURED
+        fine = isinstance(value, str) and any(map(str.isalpha, value))
+        return "" if fine else f"is {text(value)!r}"
+
+    def _is(self, argument: Argument, expected: str) -> str:
+        expected = self._fill(expected, argument.resource)
+        value = argument.value
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{name}={part}" for name, part in value.items())
+        if value is UNKNOWN:
+            return _CONFIGURED
+        return "" if text(value) == expected else f"is {text(value)}, not {expected}"
+
+    def _explicitly(self, argument: Argument, expected: str) -> str:
+        if wrong := self._is(argument, expected):
+            return wrong
+        origins = self.stack.trace(argument.resource, argument.path)
+        written = origins and all(text(origin.literal) == expected for origin in origins)
+        return "" if written else f"is not shown by the plan to be set; write {expected}"
+
+    def _one(self, argument: Argument, operand: str) -> str:
+        allowed = operand.removeprefix("of ").split(", ")
+        if argument.value is UNKNOWN:
+            return _CONFIGURED
+        return "" if text(argument.value) in allowed else f"is {text(argument.value)}"
+
+    def _like(self, argument: Argument, pattern: str) -> str:
+        value = argument.value
+        if not isinstance(value, str):
+            return _CONFIGURED if value is UNKNOWN else f"is {text(value)}"
+        filled = self._fill(pattern, argument.resource, re.escape)
+        return "" if re.fullmatch(filled, value) else f"is {value}"
+
+    def _number(self, argument: Argument, rule: str) -> str:
+        value = argument.value
+        if value is UNKNOWN:
+            return _CONFIGURED
+        least, _, most = rule.replace(" or more", " to inf").partition(" to ")
+        try:
+            fine = float(least) <= float(value) <= float(most)
+        except (TypeError, ValueError):
+            fine = False
+        return "" if fine and not isinstance(value, bool) else f"is {text(value)}"
+
+    def _set(self, argument: Argument, operand: str) -> str:
+        needed, _, others = operand.partition(" or ")
+        value = argument.value
+        if not isinstance(value, list) or UNKNOWN in value:
+            return _CONFIGURED if value is UNKNOWN else f"is {text(value)}"
+        items, names = {text(item) for item in value}, set(needed.split(", "))
+        fine = names <= items <= names | set(filter(None, others.split(", ")))
+        return "" if fine else f"is {', '.join(sorted(items)) or 'empty'}"
+
+    def _time(self, argument: Argument, _: str) -> str:
+        """Require a time of day outside business hours."""
+        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text(argument.value))
+        if not match:
+            return f"is {text(argument.value)}"
+        minute = int(match[1]) * 60 + int(match[2])
+        week = [Span(day * DAY + minute, 1) for day in range(7)]
+        hours = self._business_hours()
+        busy = bool(hours) and overlap(week, business(hours))
+        return f"is {match[0]}, within business hours ({hours})" if busy else ""
+
+    def _window(self, argument: Argument, kind: str = "daily") -> str:
+        value = argument.value
+        if not isinstance(value, str):
+            return _CONFIGURED if value is UNKNOWN else f"is {text(value)}"
+        valid = (weekly if kind == "weekly" else daily)(value)
+        return "" if valid else f"is {value}, an invalid window or less than {SHORTEST} minutes"
+
+    def _from(self, argument: Argument, operand: str) -> str:
+        """Require the attribute of one resource, of the same key if there are several."""
+        targets = self._targets(argument, operand)
+        same = [t for t in targets if t[0].key == argument.resource.key]
+        if len(targets) > 1 and same:
+            targets = same
+        if len(targets) != 1:
+            return f"must come from {operand}, of which the plan has {len(targets)}"
+        return self._compare(argument, targets, operand)
+
+    def _all(self, argument: Argument, operand: str) -> str:
+        targets = self._targets(argument, operand.removeprefix("of "))
+        return self._compare(argument, targets, operand)
+
+    def _up(self, argument: Argument, operand: str) -> str:
+        """Require attributes of at most ``n`` instances, or of all if there are fewer."""
+        most, _, operand = operand.removeprefix("to ").partition(" of ")
+        targets = self._targets(argument, operand)
+        value = argument.value
+        count = min(int(most), len(targets))
+        if isinstance(value, list) and len(value) != count:
+            return f"has {len(value)} items, not {count}"
+        return self._compare(argument, targets, operand, some=True)
+
+    def _targets(self, argument: Argument, operand: str) -> list[tuple[Resource, str]]:
+        found: list[tuple[Resource, str]] = []
+        for part in operand.split(" and "):
+            *named, path = part.split(" ")
+            module = named[0] if named else argument.module
+            type_, name, attribute = path.split(".")
+            for resource in self.instances(module, f"{type_}.{name}"):
+                if module != argument.module or resource.module == argument.resource.module:
+                    found.append((resource, attribute))
+        return found
+
+    def _compare(
+        self,
+        argument: Argument,
+        targets: list[tuple[Resource, str]],
+        operand: str,
+        *,
+        some: bool = False,
+    ) -> str:
+        """Compare known parts of a value by value, and unknown parts by their origins."""
+        value = argument.value
+        parts = value if isinstance(value, list) else [value]
+        known = [part for part in parts if part is not UNKNOWN]
+        attributes = [resource.planned(attribute) for resource, attribute in targets]
+        foreign = [text(part) for part in known if part not in attributes]
+        if foreign:
+            return f"is {', '.join(foreign)}, not from {operand}"
+        if not parts or (len(set(map(str, known))) != len(known)):
+            return f"is {text(value)}"
+        if isinstance(value, list) and not some and len(value) != len(targets):
+            return f"has {len(value)} items, not {len(targets)}"
+        if len(known) == len(parts):
+            missing = not some and any(part not in known for part in attributes)
+            return f"lacks values of {operand}" if missing else ""
+        return self._origins_differ(argument, targets, operand, some=some)
+
+    def _origins_differ(
+        self,
+        argument: Argument,
+        targets: list[tuple[Resource, str]],
+        operand: str,
+        *,
+        some: bool,
+    ) -> str:
+        origins = self.stack.trace(argument.resource, argument.path)
+        reached = {r.address for origin in origins for r in origin.resources}
+        wanted = {resource.address for resource, _ in targets}
+        attributes = {attribute for _, attribute in targets}
+        wrong = [o.text for o in origins if not _fits(o, attributes)]
+        if not origins:
+            return "is not set"
+        if wrong or reached != wanted:
+            self.intruders = dict.fromkeys(reached - wanted)
+            return f"comes from {', '.join(o.text for o in origins)}, not from {operand}"
+        return self._changed(argument, some=some)
+
+    def _changed(self, argument: Argument, *, some: bool) -> str:
+        """Return which function changes the value on its way, where the HCL is available."""
+        written = self.written(argument)
+        if not self.sources or written is None:
+            return ""
+        allowed = _LISTS if isinstance(argument.value, list) or argument.value is UNKNOWN else set()
+        found = self.sources.functions(_names(argument.resource), written)
+        changes = found - allowed - (_PARTS if some else set())
+        return f"is changed by {', '.join(sorted(changes))} in {written}" if changes else ""
+
+    def written(self, argument: Argument) -> str | None:
+        """Return the HCL of an argument; None if it is not available."""
+        resource = argument.resource
+        if not self.sources:
+            return None
+        data = "data " if resource.mode == "data" else ""
+        identity = f"{data}{resource.type}.{resource.name}"
+        block = self.sources.resource(_names(resource), identity)
+        *blocks, last = [part for part in argument.path.split(".") if not part.isdecimal()]
+        for name in blocks:
+            block = next(block.of(name), None) if block else None
+        return block.arguments.get(last) if block else None
+
+    def _reads(self, argument: Argument, operand: str) -> str:
+        """Require exactly these references, in this order, and the HCL after ``as``."""
+        wanted, _, code = operand.partition(" as ")
+        expression = argument.resource.expression(argument.path) or {}
+        references = list(whole(expression.get("references", ())))
+        if references != [name for name in wanted.split(", ") if name != "nothing"]:
+            return f"reads {', '.join(references) or 'nothing'}"
+        written = self.written(argument)
+        return "" if not code or written in (None, normalised(code)) else f"is {written}"
+
+    def _policy(self, argument: Argument, name: str) -> str:
+        """Require the statements of a policy; of an unknown text, only what the plan shows."""
+        value = argument.value
+        if argument.resource.mode == "data":
+            blocks = value if isinstance(value, list) else []
+            given = [_block(block) for block in blocks]
+        elif isinstance(value, str):
+            try:
+                given = [_statement(s) for s in listed(json.loads(value).get("Statement"))]
+            except (ValueError, AttributeError):
+                return "is not a policy in JSON"
+        else:
+            return self._unknown_policy(argument, name)
+        return self._differs(given, name, argument.resource)
+
+    def _unknown_policy(self, argument: Argument, name: str) -> str:
+        """Compare the HCL of a policy whose text is known only after apply, if it is available."""
+        origins = self.stack.trace(argument.resource, argument.path)
+        if not origins:
+            return "is not set"
+        documents = {r.name for o in origins for r in o.resources if r.mode == "data"}
+        written = self.written(argument)
+        if written is None or documents:
+            return ""
+        policy = decoded(written)
+        if not isinstance(policy, Mapping):
+            return f"is {written}"
+        return self._differs([_statement(s) for s in listed(policy.get("Statement"))], name)
+
+    def _differs(self, given: list[str], name: str, resource: Resource | None = None) -> str:
+        """Return how the statements differ from a policy of the profile.
+
+        Without a resource, they are of HCL, and hold references instead of values.
+        """
+        lines = list(self.profile.policies.get(name, {}).values())
+        patterns = [
+            re.compile(
+                self._fill(_escape(line), resource, re.escape)
+                if resource
+                else _PLACEHOLDER.sub(self._reference, _escape(line))
+            )
+            for line in lines
+        ]
+        extra = [line for line in given if not any(p.fullmatch(line) for p in patterns)]
+        if extra:
+            return f"has the statement: {extra[0]}"
+        for pattern, line in zip(patterns, lines, strict=True):
+            if not any(pattern.fullmatch(text_) for text_ in given):
+                return f"lacks the statement: {line}"
+        return "repeats a statement" if len(given) != len(patterns) else ""
+
+    def _reference(self, match: re.Match[str]) -> str:
+        """Return a pattern of the reference that HCL has for a placeholder."""
+        if match[1] not in self.profile.arns:
+            return r"(var|local)\.[\w-]+"
+        path, _, suffix = self.profile.arns[match[1]].partition(" ")[2].partition(":")
+        reference = re.escape(path)
+        return rf"\$\{{{reference}\}}:{re.escape(suffix)}" if suffix else reference
+
+    def _parameters(self, argument: Argument, _: str) -> str:
+        """Require the parameters of the design; others must not name the same ones again."""
+        rules = self.profile.parameters
+        blocks = argument.value if isinstance(argument.value, list) else []
+        names = [str(block.get("name")) for block in blocks if isinstance(block, Mapping)]
+        if repeated := [n for n in names if [x.lower() for x in names].count(n.lower()) > 1]:
+            return f"sets {repeated[0]} more than once"
+        values = {str(b.get("name")): b.get("value") for b in blocks if isinstance(b, Mapping)}
+        for name, allowed in rules.items():
+            value = values.get(name)
+            if name == "others":
+                continue
+            if value is UNKNOWN or text(value) not in allowed.split(" or "):
+                return f"{name} is {'not set' if value is None else text(value)}, not {allowed}"
+        for name in values:
+            if name not in rules and not re.fullmatch(rules["others"], name):
+                return f"sets {name}"
+        return ""
+
+    def _widgets(self, argument: Argument, _: str) -> str:
+        value = argument.value
+        if not isinstance(value, str):
+            return ""
+        try:
+            widgets = json.loads(value).get("widgets")
+        except (ValueError, AttributeError):
+            return "is not a dashboard in JSON"
+        return "" if widgets else "has no widgets"
+
+    def _fill(self, pattern: str, resource: Resource, quote: Callable[[str], str] = str) -> str:
+        key = resource.key
+        own = {"key": text(key), "instance": self._facts["name"]}
+        if key not in (None, "primary"):
+            own["instance"] = f"{self._facts['name']}-{key}"
+        facts = {**self._facts, **own}
+
+        def fill(match: re.Match[str]) -> str:
+            if match[1] in self.profile.arns:
+                return quote(self._arn(match[1]))
+            if match[1] == "star":
+                return r"\*?"
+            return quote(facts[match[1]]) if match[1] in facts else match[0]
+
+        return _PLACEHOLDER.sub(fill, pattern)
+
+    def _arn(self, name: str) -> str:
+        """Return the planned ARN of a resource that the profile names, as policies hold it."""
+        module, _, path = self.profile.arns[name].partition(" ")
+        path, colon, suffix = path.partition(":")
+        identity, _, attribute = path.rpartition(".")
+        values = {r.planned(attribute) for r in self.instances(module, identity)}
+        value = values.pop() if len(values) == 1 else UNKNOWN
+        return text(value) if value is UNKNOWN else f"{value}{colon}{suffix}"
+
+    def _stack_facts(self) -> dict[str, str]:
+        """Return the values that the placeholders of the rules stand for."""
+
+        def planned(module: str, identity: str, argument: str) -> str:
+            values = [r.planned(argument) for r in self.instances(module, identity)]
+            return text(values[0]) if values else ""
+
+        zone = planned("network", "aws_subnet.private", "availability_zone")
+        return {
+            "name": planned("database", "aws_db_instance.primary", "identifier"),
+            "engine": planned("database", "aws_db_instance.primary", "engine_version"),
+            "account": planned("secret", "aws_lambda_permission.rotation", "source_account"),
+            "region": zone[:-1],
+            "partition": "aws-cn"
+            if zone.startswith("cn-")
+            else "aws-us-gov"
+            if zone.startswith("us-gov")
+            else "aws",
+        }
+
+    def _business_hours(self) -> str:
+        region = self._facts["region"]
+        hours = self.profile.hours
+        return next((hours[prefix] for prefix in hours if region.startswith(prefix)), "")
+
+
+def _fits(origin: Origin, attributes: Iterable[str]) -> bool:
+    """Return whether an origin is resources, and only their attribute or the whole of them."""
+    return bool(origin.resources) and (not origin.attribute or origin.attribute in attributes)
+
+
+def _names(resource: Resource) -> tuple[str, ...]:
+    return tuple(name for name, _ in resource.module)
+
+
+def _escape(line: str) -> str:
+    """Escape a text for a pattern, but not its placeholders."""
+    return re.sub(
+        r"\\\{([a-z\\-]+)\\\}", lambda m: "{" + m[1].replace("\\", "") + "}", re.escape(line)
+    )
+
+
+def _statement(statement: Any) -> str:
+    """Write a statement of a policy on one line, as the profile does.
+
+    >>> _statement({"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"})
+    'Allow to sns:Publish on *'
+    """
+    if not isinstance(statement, Mapping):
+        return f"{statement!r}"
+    principal = statement.get("Principal")
+    kinds = principal if isinstance(principal, Mapping) else {"": principal}
+    who = [f"{kind} {name}".strip() for kind, names in kinds.items() for name in listed(names)]
+    parts = [str(statement.get("Effect")), ", ".join(sorted(who)), "to"]
+    parts += [", ".join(sorted(map(str, listed(statement.get("Action")))))]
+    if statement.get("Resource") is not None:
+        parts += ["on", ", ".join(sorted(map(text, listed(statement["Resource"]))))]
+    conditions = [
+        f"{test} {variable} {', '.join(sorted(map(text, listed(values))))}"
+        for test, variables in (statement.get("Condition") or {}).items()
+        for variable, values in variables.items()
+    ]
+    if conditions:
+        parts += ["if", " and ".join(sorted(conditions))]
+    others = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+    parts += [f"with {name}" for name in statement if name not in others]
+    return " ".join(filter(None, parts))
+
+
+def _block(block: Any) -> str:
+    """Write a statement block of a policy document as ``_statement`` does."""
+    if not isinstance(block, Mapping):
+        return f"{block!r}"
+    conditions: dict[str, dict[str, Any]] = {}
+    for condition in block.get("condition") or ():
+        conditions.setdefault(condition["test"], {})[condition["variable"]] = condition["values"]
+    statement: dict[str, Any] = {
+        "Effect": block.get("effect") or "Allow",
+        "Action": block.get("actions"),
+        "Resource": block.get("resources"),
+        "Condition": conditions,
+    }
+    if principals := block.get("principals"):
+        statement["Principal"] = {p["type"]: p["identifiers"] for p in principals}
+    for name in ("not_actions", "not_resources", "not_principals"):
+        if block.get(name):
+            statement[name] = block[name]
+    return _statement(statement)
+
+
+def decoded(code: str) -> Any:
+    """Return the value of ``jsonencode(...)`` in HCL, with references as texts; None if unclear.
+
+    >>> decoded('jsonencode ( { A = [ "b" var.c ] } )')
+    {'A': ['b', 'var.c']}
+    """
+    inner = re.fullmatch(r"jsonencode \( (.*) \)", code)
+    if not inner:
+        return None
+    tokens = re.findall(r'"(?:\\.|[^"\\])*"|\S+', inner[1])
+    parts = []
+    for number, token in enumerate(tokens):
+        following = tokens[number + 1] if number + 1 < len(tokens) else ""
+        is_name = following in ("=", ":")
+        if token in ("=", ":"):
+            parts.append(":")
+        elif token in ("[", "{"):
+            parts.append(token)
+        elif token in ("]", "}"):
+            parts.append(f"{token},")
+        else:
+            literal = token.startswith('"') or token in ("true", "false", "null")
+            value = token if literal and not is_name else json.dumps(token.strip('"'))
+            parts.append(value if is_name else f"{value},")
+    try:
+        return json.loads(re.sub(r",\s*([]}])", r"\1", " ".join(parts)).strip().rstrip(","))
+    except ValueError:
+        return None
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a value as a list, as policies allow both."""
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def text(value: Any) -> str:
+    """Write a planned value as the profile writes it.
+
+    >>> text(True), text(8000000000.0), text(None)
+    ('true', '8000000000', 'not set')
+    """
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def merged(value: Any, unknown: Any) -> Any:
+    """Return a planned value in which ``UNKNOWN`` stands for what is known only after apply."""
+    if unknown is True:
+        return UNKNOWN
+    if isinstance(unknown, Mapping) and unknown:
+        parts = value if isinstance(value, Mapping) else {}
+        return {k: merged(parts.get(k), unknown.get(k)) for k in {**parts, **unknown}}
+    if isinstance(unknown, list) and unknown:
+        items = value if isinstance(value, list) else []
+        size = max(len(items), len(unknown))
+        return [
+            merged(items[i] if i < len(items) else None, unknown[i] if i < len(unknown) else None)
+            for i in range(size)
+        ]
+    return value

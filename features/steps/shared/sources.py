@@ -1,0 +1,245 @@
+"""Read the HCL of a stack, if it is available beside the plan.
+
+A plan contains neither locals nor ``lifecycle``, and no functions around references. If the folder
+of the plan file holds the stack's ``.tf`` files, this file reads them and those of the modules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_TOKEN = re.compile(
+    r"""(?P<skip>[ \t\r]+|\#[^\n]*|//[^\n]*|/\*.*?\*/)
+    |(?P<line>\n)
+    |(?P<heredoc><<-?(?P<mark>\w+)\n.*?\n[ \t]*(?P=mark)\b)
+    |(?P<word>[\w-]+(?:\.[\w*-]+)*|[=!<>]=|=>|&&|\|\||\.\.\.|.)""",
+    re.DOTALL | re.VERBOSE,
+)
+_OPEN, _CLOSED = "([{", ")]}"
+_REFERENCE = re.compile(r"\b(var|local)\.([\w-]+)|\bmodule\.([\w-]+)(?:\[[^\]]*\])?\.([\w-]+)")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+_FUNCTION = re.compile(r"\b([a-z_][a-z0-9_]*) \(")
+Path_ = tuple[str, ...]
+
+
+class Block(NamedTuple):
+    """One block: its labels, its arguments as normalised text, and the blocks inside it."""
+
+    labels: tuple[str, ...]
+    arguments: dict[str, str]
+    blocks: list[Block]
+
+    def of(self, *labels: str) -> Iterator[Block]:
+        """Yield the blocks inside it that start with these labels."""
+        for block in self.blocks:
+            if block.labels[: len(labels)] == labels:
+                yield block
+
+
+class Sources:
+    """The files of a stack and its modules, by the path of module calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._modules: dict[Path_, Block] = {}
+
+    @property
+    def available(self) -> bool:
+        """Whether the folder holds the HCL of a stack."""
+        return any(self._folder.glob("*.tf"))
+
+    def resource(self, path: Path_, identity: str) -> Block | None:
+        """Return the block of a resource in the module at a path of calls."""
+        kind = "data" if identity.startswith("data ") else "resource"
+        type_, _, name = identity.removeprefix("data ").partition(".")
+        return next(self.module(path).of(kind, type_, name), None)
+
+    def ignored(self, path: Path_, identity: str) -> list[str]:
+        """Return the arguments of a resource whose changes Terraform ignores."""
+        block = self.resource(path, identity)
+        texts = [
+            b.arguments.get("ignore_changes", "") for b in (block.of("lifecycle") if block else ())
+        ]
+        return [word for text in texts for word in re.findall(r"[a-z_]+[\w.]*", text)]
+
+    def expression(self, path: Path_, what: str) -> str | None:
+        """Return the text of ``local.name``, ``output.name`` or ``var.name`` in a module."""
+        kind, _, name = what.partition(".")
+        module = self.module(path)
+        if kind == "local":
+            return next(
+                (b.arguments[name] for b in module.of("locals") if name in b.arguments), None
+            )
+        block = next(module.of("output" if kind == "output" else "variable", name), None)
+        return block.arguments.get("value" if kind == "output" else "default") if block else None
+
+    def functions(self, path: Path_, text: str) -> set[str]:
+        """Return the functions around the references of an expression, on the whole way.
+
+        Conditions, filters, loops and texts around a reference have the names ``?``, ``if``,
+        ``for`` and ``text``.
+        """
+        seen: set[tuple[Path_, str]] = set()
+        open_ = [(path, text)]
+        found: set[str] = set()
+        while open_:
+            item = open_.pop()
+            if item not in seen:
+                seen.add(item)
+                found |= _transformations(item[1])
+                open_ += self._followed(*item)
+        return found
+
+    def _followed(self, path: Path_, text: str) -> Iterator[tuple[Path_, str]]:
+        for kind, name, module, output in _REFERENCE.findall(text):
+            if kind == "var" and path:
+                call = next(self.module(path[:-1]).of("module", path[-1]), None)
+                if call and name in call.arguments:
+                    yield path[:-1], call.arguments[name]
+                elif default := self.expression(path, f"var.{name}"):
+                    yield path, default
+            elif kind == "local":
+                yield path, self.expression(path, f"local.{name}") or ""
+            elif module:
+                inside = (*path, module)
+                yield inside, self.expression(inside, f"output.{output}") or ""
+
+    def module(self, path: Path_) -> Block:
+        """Return the blocks of all files of the module at a path of calls."""
+        if path not in self._modules:
+            folder = self.folder(path)
+            texts = (
+                [file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.tf"))]
+                if folder
+                else []
+            )
+            blocks = [block for text in texts for block in read(text)]
+            self._modules[path] = Block((), {}, blocks)
+        return self._modules[path]
+
+    def folder(self, path: Path_) -> Path | None:
+        """Return the folder of the module at a path of calls; None if it is not local."""
+        if not path:
+            return self._folder
+        parent = self.folder(path[:-1])
+        call = next(self.module(path[:-1]).of("module", path[-1]), None)
+        source = call.arguments.get("source", "").strip('"') if call else ""
+        return parent / source if parent and source.startswith(".") else None
+
+
+def _transformations(text: str) -> set[str]:
+    found = {name for name in _FUNCTION.findall(_STRING.sub('""', text)) if name != "for"}
+    bare = _STRING.sub('""', text)
+    if " ? " in f" {bare} ":
+        found.add("?")
+    if re.search(r"[\[{] for ", bare):
+        found.add("for")
+        if re.search(r" if ", bare):
+            found.add("if")
+    for string in _STRING.findall(text):
+        if "${" in string and not re.fullmatch(r'"\$\{[^}]*\}"', string):
+            found.add("text")
+        found |= {
+            name
+            for part in re.findall(r"\$\{([^}]*)\}", string)
+            for name in re.findall(r"\b([a-z_]\w*)\(", part)
+        }
+    return found
+
+
+def read(text: str) -> list[Block]:
+    """Return the blocks of an HCL file.
+
+    >>> read('resource "a" "b" {\\n  c = 1 # d\\n}')
+    [Block(labels=('resource', 'a', 'b'), arguments={'c': '1'}, blocks=[])]
+    """
+    return _body(list(_tokens(text)), 0)[0].blocks
+
+
+def normalised(text: str) -> str:
+    """Return an expression with one space between its parts, and without commas.
+
+    >>> normalised("merge(a.b,\\n  { c = d })")
+    'merge ( a.b { c = d } )'
+    """
+    return " ".join(token for token in _tokens(text) if token not in ("\n", ","))
+
+
+def _tokens(text: str) -> Iterator[str]:
+    position = 0
+    while position < len(text):
+        if text[position] == '"':
+            end = _end_of_string(text, position + 1)
+            yield text[position:end]
+            position = end
+            continue
+        match = _TOKEN.match(text, position)
+        if match is None:
+            return
+        if match.lastgroup == "mark" or match["heredoc"]:
+            yield match["heredoc"]
+        elif match["line"] or match["word"]:
+            yield match[0]
+        position = match.end()
+
+
+def _end_of_string(text: str, position: int) -> int:
+    """Return the position after a string, which may contain ``${...}`` with strings inside."""
+    while position < len(text) and text[position] != '"':
+        if text[position] == "\\":
+            position += 1
+        elif text.startswith("${", position):
+            position = _end_of_template(text, position + 2)
+            continue
+        position += 1
+    return position + 1
+
+
+def _end_of_template(text: str, position: int) -> int:
+    depth = 1
+    while position < len(text) and depth:
+        if text[position] == '"':
+            position = _end_of_string(text, position + 1)
+            continue
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        position += 1
+    return position
+
+
+def _body(tokens: list[str], at: int) -> tuple[Block, int]:
+    """Read arguments and blocks until the closing brace."""
+    arguments: dict[str, str] = {}
+    blocks: list[Block] = []
+    while at < len(tokens) and tokens[at] != "}":
+        if tokens[at] == "\n":
+            at += 1
+            continue
+        labels = []
+        while at < len(tokens) and tokens[at] not in ("=", "{", "\n", "}"):
+            labels.append(tokens[at].strip('"'))
+            at += 1
+        if at < len(tokens) and tokens[at] == "=":
+            text, at = _expression(tokens, at + 1)
+            arguments[labels[0] if labels else ""] = text
+        elif at < len(tokens) and tokens[at] == "{":
+            inner, at = _body(tokens, at + 1)
+            blocks.append(inner._replace(labels=tuple(labels)))
+            at += 1
+    return Block((), arguments, blocks), at
+
+
+def _expression(tokens: list[str], at: int) -> tuple[str, int]:
+    parts: list[str] = []
+    depth = 0
+    while at < len(tokens):
+        token = tokens[at]
+        if not depth and token in ("\n", "}"):
+            break
+        depth += (token in _OPEN) - (token in _CLOSED)
+        if token not in ("\n", ","):
+            parts.append(token)
+        at += 1
+    return " ".join(parts), at
