@@ -64,7 +64,7 @@ _JUDGED: dict[int, tuple[Stack, list[Deviation], Counter[str]]] = {}
 
 def profile_of(stack: Stack) -> Profile:
     """Return the design, with the profiles that modules of the project itself bring."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for call in _calls(stack):
         if call.module and call.module not in design().modules:
             places = [project_profile(call.module, call.version)]
@@ -73,8 +73,8 @@ def profile_of(stack: Stack) -> Profile:
                 places = [folder / "design.yaml"] if folder else []
             for path in places:
                 if path.is_file():
-                    found[call.module] = path
-    return with_additions(tuple(sorted(found.items())))
+                    paths[call.module] = path
+    return with_additions(tuple(sorted(paths.items())))
 
 
 def sources_of(stack: Stack) -> Sources | None:
@@ -120,12 +120,12 @@ class _Judge:
 
         A resource outside of the design falls under the control of the argument that uses it.
         """
-        found = [Deviation(ELSEWHERE, problem) for problem in self.profile.problems]
-        found += [*self._providers(), *self._of_modules()]
+        differences = [Deviation(ELSEWHERE, problem) for problem in self.profile.problems]
+        differences += [*self._providers(), *self._of_modules()]
         for address, identity in self.intruders.items():
             control = self.users.get(address, self.profile.control(identity))
-            found.append(Deviation(control, f"{address}: not of the design; remove it"))
-        return found
+            differences.append(Deviation(control, f"{address}: not of the design; remove it"))
+        return differences
 
     def _of_modules(self) -> Iterator[Deviation]:
         counts = Counter(call.module for call in self.calls)

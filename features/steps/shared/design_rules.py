@@ -195,15 +195,15 @@ class Rules:
         return self._compare(argument, targets, operand, some=True)
 
     def _targets(self, argument: Argument, operand: str) -> list[tuple[Resource, str]]:
-        found: list[tuple[Resource, str]] = []
+        targets: list[tuple[Resource, str]] = []
         for part in operand.split(" and "):
             *named, path = part.split(" ")
             module = named[0] if named else argument.module
             type_, name, attribute = path.split(".")
             for resource in self.instances(module, f"{type_}.{name}"):
                 if module != argument.module or resource.module == argument.resource.module:
-                    found.append((resource, attribute))
-        return found
+                    targets.append((resource, attribute))
+        return targets
 
     def _compare(
         self,
@@ -256,8 +256,8 @@ class Rules:
         if not self.sources or written is None:
             return ""
         allowed = _LISTS if isinstance(argument.value, list) or argument.value is UNKNOWN else set()
-        found = self.sources.functions(_names(argument.resource), written)
-        changes = found - allowed - (_PARTS if some else set())
+        functions = self.sources.functions(_names(argument.resource), written)
+        changes = functions - allowed - (_PARTS if some else set())
         return f"is changed by {', '.join(sorted(changes))} in {written}" if changes else ""
 
     def written(self, argument: Argument) -> str | None:
@@ -288,15 +288,15 @@ class Rules:
         value = argument.value
         if argument.resource.mode == "data":
             blocks = value if isinstance(value, list) else []
-            given = [_block(block) for block in blocks]
+            statements = [_block(block) for block in blocks]
         elif isinstance(value, str):
             try:
-                given = [_statement(s) for s in listed(json.loads(value).get("Statement"))]
+                statements = [_statement(s) for s in listed(json.loads(value).get("Statement"))]
             except (ValueError, AttributeError):
                 return "is not a policy in JSON"
         else:
             return self._unknown_policy(argument, name)
-        return self._differs(given, name, argument.resource)
+        return self._differs(statements, name, argument.resource)
 
     def _unknown_policy(self, argument: Argument, name: str) -> str:
         """Compare the HCL of a policy whose text is known only after apply, if it is available."""
@@ -312,7 +312,7 @@ class Rules:
             return f"is {written}"
         return self._differs([_statement(s) for s in listed(policy.get("Statement"))], name)
 
-    def _differs(self, given: list[str], name: str, resource: Resource | None = None) -> str:
+    def _differs(self, statements: list[str], name: str, resource: Resource | None = None) -> str:
         """Return how the statements differ from a policy of the profile.
 
         Without a resource, they are of HCL, and hold references instead of values.
@@ -326,13 +326,13 @@ class Rules:
             )
             for line in lines
         ]
-        extra = [line for line in given if not any(p.fullmatch(line) for p in patterns)]
+        extra = [line for line in statements if not any(p.fullmatch(line) for p in patterns)]
         if extra:
             return f"has the statement: {extra[0]}"
         for pattern, line in zip(patterns, lines, strict=True):
-            if not any(pattern.fullmatch(text_) for text_ in given):
+            if not any(pattern.fullmatch(text_) for text_ in statements):
                 return f"lacks the statement: {line}"
-        return "repeats a statement" if len(given) != len(patterns) else ""
+        return "repeats a statement" if len(statements) != len(patterns) else ""
 
     def _reference(self, match: re.Match[str]) -> str:
         """Return a pattern of the reference that HCL has for a placeholder."""

@@ -84,14 +84,14 @@ class Sources:
         """
         seen: set[tuple[Path_, str]] = set()
         open_ = [(path, text)]
-        found: set[str] = set()
+        names: set[str] = set()
         while open_:
             item = open_.pop()
             if item not in seen:
                 seen.add(item)
-                found |= _transformations(item[1])
+                names |= _transformations(item[1])
                 open_ += self._followed(*item)
-        return found
+        return names
 
     def _followed(self, path: Path_, text: str) -> Iterator[tuple[Path_, str]]:
         for kind, name, module, output in _REFERENCE.findall(text):
@@ -131,23 +131,23 @@ class Sources:
 
 
 def _transformations(text: str) -> set[str]:
-    found = {name for name in _FUNCTION.findall(_STRING.sub('""', text)) if name != "for"}
+    names = {name for name in _FUNCTION.findall(_STRING.sub('""', text)) if name != "for"}
     bare = _STRING.sub('""', text)
     if " ? " in f" {bare} ":
-        found.add("?")
+        names.add("?")
     if re.search(r"[\[{] for ", bare):
-        found.add("for")
+        names.add("for")
         if re.search(r" if ", bare):
-            found.add("if")
+            names.add("if")
     for string in _STRING.findall(text):
         if "${" in string and not re.fullmatch(r'"\$\{[^}]*\}"', string):
-            found.add("text")
-        found |= {
+            names.add("text")
+        names |= {
             name
             for part in re.findall(r"\$\{([^}]*)\}", string)
             for name in re.findall(r"\b([a-z_]\w*)\(", part)
         }
-    return found
+    return names
 
 
 def read(text: str) -> list[Block]:
