@@ -55,7 +55,6 @@ class Profile:
         self.policies: Mapping[str, Mapping[str, str]] = sections.get("policies", {})
         self.controls: Mapping[str, str] = sections.get("types", {})
         self.parameters: Mapping[str, str] = sections.get("parameters", {})
-        self.hours: Mapping[str, str] = sections.get("hours", {})
         self.arns: Mapping[str, str] = sections.get("arns", {})
         blocks = sections.get("computed", {}).get("blocks", "")
         self.computed = frozenset(blocks.split(", "))

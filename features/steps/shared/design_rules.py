@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from design_profile import Profile
 from sources import Sources, normalised
 from stack_graph import UNKNOWN, Origin, Resource, Stack, whole
-from windows import DAY, SHORTEST, Span, business, daily, overlap, weekly
+from windows import SHORTEST, daily, weekly
 
 _PLACEHOLDER = re.compile(r"\{([a-z-]+)\}")
 _LISTS = {"for", "concat", "one", "sort", "toset", "tolist", "values", "distinct", "jsonencode"}
@@ -151,17 +151,6 @@ class Rules:
         items, names = {text(item) for item in value}, set(needed.split(", "))
         fine = names <= items <= names | set(filter(None, others.split(", ")))
         return "" if fine else f"is {', '.join(sorted(items)) or 'empty'}"
-
-    def _time(self, argument: Argument, _: str) -> str:
-        """Require a time of day outside business hours."""
-        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text(argument.value))
-        if not match:
-            return f"is {text(argument.value)}"
-        minute = int(match[1]) * 60 + int(match[2])
-        week = [Span(day * DAY + minute, 1) for day in range(7)]
-        hours = self._business_hours()
-        busy = bool(hours) and overlap(week, business(hours))
-        return f"is {match[0]}, within business hours ({hours})" if busy else ""
 
     def _window(self, argument: Argument, kind: str = "daily") -> str:
         value = argument.value
@@ -415,11 +404,6 @@ class Rules:
             if zone.startswith("us-gov")
             else "aws",
         }
-
-    def _business_hours(self) -> str:
-        region = self._facts["region"]
-        hours = self.profile.hours
-        return next((hours[prefix] for prefix in hours if region.startswith(prefix)), "")
 
 
 def _fits(origin: Origin, attributes: Iterable[str]) -> bool:
