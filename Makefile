@@ -56,10 +56,10 @@ soak: .venv/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 		tests/release/test_module_tests.py tests/rotation tests/rehearsal/test_rehearse.py
 
 fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
-	@$(BIN)/python tests/fuzz literals --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
-	@build/fuzz/bin/python tests/fuzz yaml --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
-	@$(BIN)/python tests/fuzz plans --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
-	@build/fuzz/bin/python tests/fuzz plans-led --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@$(BIN)/python -m tests.fuzz literals --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@build/fuzz/bin/python -m tests.fuzz yaml --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@$(BIN)/python -m tests.fuzz plans --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	@build/fuzz/bin/python -m tests.fuzz plans-led --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 mutants: build/mutants/ready ## Change our Python in small ways, and see that a test notices
 	@build/mutants/bin/python tests/mutants

@@ -1,4 +1,4 @@
-"""The fuzz campaigns: ``python tests/fuzz plans --seconds 1200 --seed 1``."""
+"""The fuzz campaigns: ``python -m tests.fuzz plans --seconds 1200 --seed 1``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_ROOT), str(_ROOT / "generator")]
+sys.path.insert(0, str(_ROOT / "generator"))
 
 TRACED = [
     "finbase.plan.consistency",
@@ -23,17 +23,17 @@ TRACED = [
 
 def main() -> int:
     """Run one campaign, and print what it counted."""
-    parser = ArgumentParser(prog="python tests/fuzz")
+    parser = ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("campaign", choices=["yaml", "literals", "plans", "plans-led"])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     if given.campaign == "yaml":
-        import fuzz_yaml
+        from tests.fuzz import fuzz_yaml
 
         return fuzz_yaml.main(given.seconds, given.seed)
     if given.campaign == "literals":
-        import fuzz_literals
+        from tests.fuzz import fuzz_literals
 
         return fuzz_literals.main(given.seconds, given.seed)
     led = given.campaign == "plans-led"
@@ -41,11 +41,10 @@ def main() -> int:
         import atheris
 
         with atheris.instrument_imports(include=TRACED):
-            import fast_judge
-            import fuzz_plans
+            from tests.fuzz import fast_judge, fuzz_plans
 
             fast_judge.Judge()
-    import fuzz_plans
+    from tests.fuzz import fuzz_plans
 
     return fuzz_plans.main(given.seconds, given.seed, led=led)
 

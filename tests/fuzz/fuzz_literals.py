@@ -17,12 +17,12 @@ from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
-from fast_judge import ROOT
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from finbase.render.hcl import attributes
 from finbase.terraform.program import find_terraform, isolated_environ
+from tests.fuzz.fast_judge import ROOT
 
 BATCH = 500
 _PARTS = [

@@ -15,13 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fast_judge import FEATURES, ROOT, Judge, StepCrashError
-from mutilation import BYTES, WAYS, Place, mutilated, places, spoil
-from real_plans import GOOD, make_plans
-
 from finbase.errors import ComplianceError
 from finbase.judge import compliance
 from finbase.plan.document import demand_whole, read_plan
+from tests.fuzz.fast_judge import FEATURES, ROOT, Judge, StepCrashError
+from tests.fuzz.mutilation import BYTES, WAYS, Place, mutilated, places, spoil
+from tests.fuzz.real_plans import GOOD, make_plans
 
 SAMPLE = 1000  # of so many, the real terraform-compliance judges one as well
 

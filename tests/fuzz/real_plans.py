@@ -8,13 +8,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from fast_judge import FEATURES, ROOT
-
 from finbase.judge.mutations import Mutation, load_mutations, mutate
 from finbase.judge.prove import rendered_files
 from finbase.project.tree import lay_out
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
+from tests.fuzz.fast_judge import FEATURES, ROOT
 
 GOOD = ("development", "production")
 _EACH = 3  # of the ways to put one failure back

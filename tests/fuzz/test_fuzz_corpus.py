@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parent))
-
-import fuzz_yaml
-from fast_judge import FEATURES, ROOT, Judge
-from fuzz_literals import drawn, same, wrong
-from fuzz_plans import Campaign, WrongError
-from fuzz_yaml import examine
-from mutilation import WAYS, mutilated, places
 
 from finbase.environment import load as environment
 from finbase.errors import Diagnostic, InputError
 from finbase.judge import compliance
 from finbase.terraform.workspace import Workspace
+from tests.fuzz import fuzz_yaml
+from tests.fuzz.fast_judge import FEATURES, ROOT, Judge
+from tests.fuzz.fuzz_literals import drawn, same, wrong
+from tests.fuzz.fuzz_plans import Campaign, WrongError
+from tests.fuzz.fuzz_yaml import examine
+from tests.fuzz.mutilation import WAYS, mutilated, places
 
 CORPUS = Path(__file__).parent / "corpus"
 CASES = [json.loads(line) for line in (CORPUS / "yaml.jsonl").read_text().splitlines()]

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fast_judge import Judge
-
+from tests.fuzz.fast_judge import Judge
 from tests.support.commands import ROOT
 
 
