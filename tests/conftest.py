@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if item.get_closest_marker("soak")]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
-    items.sort(key=lambda item: "killed_twice" not in item.name)  # Minutes of waiting: first.
+    items.sort(key=lambda item: "rehearse_killed" not in item.name)  # Minutes of waiting: first.
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -144,7 +144,7 @@ def machine(
         return judged(environment)
 
     monkeypatch.setattr(workspace.Workspace, "_initialise", initialise)
-    monkeypatch.setattr(workspace.Workspace, "_plan_warm", lambda *_: PLAN)
+    monkeypatch.setattr(workspace.Workspace, "_warm", lambda *_: PLAN)
     read = compliance.read_on_one_line
     monkeypatch.setattr(
         compliance, "read_on_one_line", lambda p: p if isinstance(p, bytes) else read(p)

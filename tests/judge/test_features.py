@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,9 @@ import pytest
 from finbase.judge import compliance
 from finbase.judge.catalogue import load_failures
 from finbase.judge.verdict import Verdict
+from finbase.plan.document import read_plan
 from finbase.terraform.workspace import Workspace
+from tests.judge.in_process import failed_places
 from tests.support.commands import ROOT
 
 FEATURES = ROOT / "features"
@@ -237,10 +238,12 @@ def test_plan_without_a_type_fails(plan: Callable[[str], bytes]) -> None:
     changes = json.loads(whole)["resource_changes"]
     types = sorted({each["type"] for each in changes if each["mode"] == "managed"} - OPTIONAL)
     assert len(types) > 30
-    with ThreadPoolExecutor(2) as pool:
-        verdicts = pool.map(lambda each: compliance.run(without(whole, each), FEATURES), types)
-        unseen = [each for each, verdict in zip(types, verdicts, strict=True) if verdict.passed]
+    plans = {each: without(whole, each) for each in types}
+    failed = {each: failed_places(read_plan(plan, each)) for each, plan in plans.items()}
+    unseen = [each for each in types if not failed[each]]
     assert unseen == []
+    judged = compliance.run(plans[types[0]], FEATURES)
+    assert {scenario.location for scenario in judged.failed} == failed[types[0]]
 
 
 @pytest.mark.terraform

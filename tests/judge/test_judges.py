@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +35,7 @@ from benchmarks.judges.tables import (
 )
 from benchmarks.judges.tools import HOME, Finding, Judgement, Judges
 from finbase.errors import FinbaseError
+from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Mutation, load_mutations
 from finbase.judge.prove import rendered_files, select
 from finbase.terraform.workspace import Workspace
@@ -73,19 +75,28 @@ class FixedJudges(Judges):
 
 
 @pytest.mark.terraform
-def test_judges_agree_with_the_pages(judges: Judges, workspace: Workspace, tmp_path: Path) -> None:
-    sources, explained = judge_sources(ROOT, ENVIRONMENTS, judges, tmp_path)
+@pytest.mark.parametrize(
+    "environments",
+    [["staging"], pytest.param(ENVIRONMENTS, marks=pytest.mark.soak)],
+    ids=["staging", "all"],
+)
+def test_judges_agree_with_the_pages(
+    environments: list[str], judges: Judges, workspace: Workspace, tmp_path: Path
+) -> None:
+    sources, explained = judge_sources(ROOT, environments, judges, tmp_path)
     assert sources.wrong == ()
     assert [h for h in sources.hearings if h.failed] == []
     plans = judge_plans(ROOT, explained, judges, workspace, tmp_path)
     assert [h for h in plans.hearings if h.failed] == []
     assert plans.wrong == ()
-    assert len(sources.hearings) == 2 * (1 + len(ENVIRONMENTS))
-    assert len(plans.hearings) == 2 * len(ENVIRONMENTS)
+    assert len(sources.hearings) == 2 * (1 + len(environments))
+    assert len(plans.hearings) == 2 * len(environments)
 
     printed = [str(hearing) for hearing in (*sources.hearings, *plans.hearings)]
     printed.append(f"{len(sources.comments)} findings suppressed, each beside its resource:")
-    assert "\n".join(printed) in PAGE
+    assert {*printed} <= {*PAGE.splitlines()}
+    if environments == ENVIRONMENTS:
+        assert "\n".join(printed) in PAGE
     staging = {h.judge: h for h in sources.hearings if h.what == "staging, sources"}
     checkov, trivy = staging["checkov"], staging["Trivy"]
     by_trivy = [each.check for each in sources.comments if each.check.startswith("AVD-")]
@@ -140,7 +151,7 @@ def test_failed_check_is_reported(project: Path, judges: Judges, tmp_path: Path)
     (skip,) = (each for each in skips_of_templates(project) if each.check == "CKV2_AWS_5")
     edit(project / skip.file, f": {skip.reason}", ":")
 
-    verdict, _ = judge_sources(project, ["development"], judges, tmp_path / "ground")
+    verdict, _ = judge_sources(project, [], judges, tmp_path / "ground")
     assert not verdict.clean
     wrong = "\n".join(verdict.wrong)
     assert "CKV_AWS_7 is suppressed, but no judge reports it" in wrong
@@ -177,16 +188,33 @@ def test_skip_without_comment_is_refused(project: Path, tmp_path: Path, what: st
         assert message in verdict.wrong
 
 
-@pytest.fixture(scope="module")
-def looked_at(tmp_path_factory: pytest.TempPathFactory) -> list[Seen]:
-    scratch = tmp_path_factory.mktemp("judged")
-    return list(look(ROOT, select(ROOT, [*UNSEEN, BOTH]), Judges(HOME, scratch), scratch))
+def looked_at(tmp_path: Path, mutations: Sequence[Mutation]) -> list[Seen]:
+    return list(look(ROOT, mutations, Judges(HOME, tmp_path), tmp_path))
 
 
 @pytest.mark.terraform
-def test_features_find_what_judges_miss(looked_at: list[Seen]) -> None:
-    assert {seen.mutation.id for seen in looked_at} == {*UNSEEN, BOTH}
-    for seen in looked_at:
+def test_features_find_what_judges_miss(tmp_path: Path) -> None:
+    """One tree with all mutations: what the judges find in it are the findings of one of them."""
+    mutations = {each.id: each for each in select(ROOT, [*UNSEEN, BOTH])}
+    edits = tuple(edit for each in mutations.values() for edit in each.edits)
+    (seen,) = looked_at(tmp_path, [replace(mutations[BOTH], edits=edits)])
+    assert seen.by("checkov")
+    assert seen.by("Trivy")
+    nothing = dict.fromkeys(seen.found, ())
+    overlaps = {each.id: (each.id, *each.overlaps) for each in load_failures(ROOT / "features")}
+    for each in mutations.values():
+        fell = tuple(id_ for id_ in seen.fell if id_ in overlaps[each.failure])
+        alone = Seen(each, seen.found if each.id == BOTH else nothing, fell)
+        assert alone.caught
+        assert row(alone) in PAGE.splitlines()
+
+
+@pytest.mark.soak
+@pytest.mark.terraform
+def test_features_find_each_mutation_that_judges_miss(tmp_path: Path) -> None:
+    looked = looked_at(tmp_path, select(ROOT, [*UNSEEN, BOTH]))
+    assert {seen.mutation.id for seen in looked} == {*UNSEEN, BOTH}
+    for seen in looked:
         assert seen.caught
         assert (seen.by("checkov"), seen.by("Trivy")) == ((seen.mutation.id == BOTH),) * 2
         assert row(seen) in PAGE.splitlines()

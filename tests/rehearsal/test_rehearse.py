@@ -1,4 +1,4 @@
-"""Whole rehearsals, with Terraform killed twice, and rehearsals that fail or are interrupted."""
+"""Whole rehearsals, with Terraform killed, and rehearsals that fail or are interrupted."""
 
 from __future__ import annotations
 
@@ -64,9 +64,14 @@ def finbase(temporary: Path, *arguments: str, **environ: str) -> Iterator[subpro
 
 
 @pytest.mark.terraform
-def test_rehearse_killed_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "cut", [["apply"], pytest.param(["apply", "destroy"], marks=pytest.mark.soak)], ids="-".join
+)
+def test_rehearse_killed(cut: list[str], tmp_path: Path) -> None:
     json_file = tmp_path / "rehearsal.json"
-    options = ("--json", str(json_file), "--cut-apply", "50", "--cut-destroy", "50")
+    options = ["--json", str(json_file)]
+    for command in cut:
+        options += [f"--cut-{command}", "50"]
     with own_temporary_folder() as temporary:
         with finbase(temporary, *options) as child:
             output, errors = child.communicate()
@@ -75,7 +80,8 @@ def test_rehearse_killed_twice(tmp_path: Path) -> None:
     result = json.loads(json_file.read_text())
     assert result["passed"]
     steps = {step["name"]: step for step in result["steps"]}
-    assert [step["name"] for step in result["steps"]] == STEPS  # No Terraform run more.
+    expected = [name for name in STEPS if "destroy" in cut or name != "destroy, killed at 50%"]
+    assert [step["name"] for step in result["steps"]] == expected  # No Terraform run more.
     assert not [step for step in result["steps"] if step["problems"]]
     for when in ("after the apply", "after the rotations"):
         plan = steps[f"plan {when}"]

@@ -1,6 +1,7 @@
-"""Run the tests that every module ships as its users run them: in its folder, by Terraform.
+"""Run the tests that every module ships.
 
-The newest release of each module is always tested, older ones with ``--soak``.
+Those of the newest releases run with one running provider for all. With ``--soak``, those of each
+release run as its users run them: in its folder, with ``terraform init`` and ``terraform test``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from finbase.errors import TerraformError
 from finbase.system.processes import Processes
 from finbase.terraform.program import find_terraform, isolated_environ
 from finbase.terraform.provider import find_provider
+from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
 
 TESTED = sorted({path.parent.parent for path in ROOT.glob("modules/*/*/tests/*.tftest.hcl")})
@@ -90,6 +92,19 @@ FAULTS = (
 TerraformTest: TypeAlias = Callable[[Path], int]
 
 
+def passed(output: bytes) -> int:
+    """Return the number of runs, all of which must have passed."""
+    success = SUCCESS.search(output.decode())
+    assert success, output.decode()
+    return int(success[1])
+
+
+@pytest.fixture
+def warm_test(workspace: Workspace) -> TerraformTest:
+    """Return a function that runs the tests in a folder and returns the number of runs."""
+    return lambda folder: passed(workspace.run(folder, "test", "-no-color", project=folder))
+
+
 @pytest.fixture(scope="module")
 def terraform_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerraformTest]:
     """Return a function that runs the tests in a folder and returns the number of runs."""
@@ -111,9 +126,7 @@ def terraform_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terrafo
                     processes=processes,
                     subject=folder.name,
                 )
-            success = SUCCESS.search(output.decode())
-            assert success, output.decode()
-            return int(success[1])
+            return passed(output)
 
         yield run
 
@@ -123,19 +136,7 @@ def test_module_tests_exist() -> None:
     assert {fault.module for fault in FAULTS} == set(REGISTRY.names)
 
 
-@pytest.mark.terraform
-@pytest.mark.parametrize(
-    "module",
-    [
-        pytest.param(
-            module,
-            id=module.relative_to(ROOT).as_posix(),
-            marks=() if module in NEWEST else pytest.mark.soak,
-        )
-        for module in TESTED
-    ],
-)
-def test_module_passes(module: Path, tmp_path: Path, terraform_test: TerraformTest) -> None:
+def run_in_copy(module: Path, tmp_path: Path, run: TerraformTest) -> None:
     folder = shutil.copytree(module, tmp_path / module.parent.name)
     declared = [
         line
@@ -143,19 +144,36 @@ def test_module_passes(module: Path, tmp_path: Path, terraform_test: TerraformTe
         for line in path.read_text().splitlines()
         if line.startswith("run ")
     ]
-    assert terraform_test(folder) == len(declared) > 0
+    assert run(folder) == len(declared) > 0
+
+
+def name(module: Path) -> str:
+    return module.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("module", sorted(NEWEST), ids=name)
+def test_module_passes(module: Path, tmp_path: Path, warm_test: TerraformTest) -> None:
+    run_in_copy(module, tmp_path, warm_test)
+
+
+@pytest.mark.soak
+@pytest.mark.terraform
+@pytest.mark.parametrize("module", TESTED, ids=name)
+def test_module_passes_for_users(
+    module: Path, tmp_path: Path, terraform_test: TerraformTest
+) -> None:
+    run_in_copy(module, tmp_path, terraform_test)
 
 
 @pytest.mark.terraform
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.module)
-def test_module_fails_with_fault(
-    fault: Fault, tmp_path: Path, terraform_test: TerraformTest
-) -> None:
+def test_module_fails_with_fault(fault: Fault, tmp_path: Path, warm_test: TerraformTest) -> None:
     version = str(REGISTRY.current(fault.module).version)
     folder = shutil.copytree(ROOT / "modules" / fault.module / version, tmp_path / fault.module)
     source = (folder / fault.file).read_text()
     assert fault.right in source
     (folder / fault.file).write_text(source.replace(fault.right, fault.wrong))
     with pytest.raises(TerraformError) as caught:
-        terraform_test(folder)
+        warm_test(folder)
     assert fault.message in " ".join(caught.value.message.split())

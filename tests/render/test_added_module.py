@@ -119,14 +119,12 @@ def test_release_and_outdated(added: Path) -> None:
 
 
 @pytest.mark.terraform
-def test_check_added_module(added: Path) -> None:
-    terraform = find_terraform()
-    assert fmt_check([added / MODULE], terraform) == ()
+def test_check_added_module(added: Path, workspace: Workspace) -> None:
+    assert fmt_check([added / MODULE], find_terraform()) == ()
     (verdict,) = check(added, ["staging"], jobs=1, progress=lambda *_: None)
     assert verdict.passed
-    with Workspace(terraform, added / "scratch") as workspace:
-        workspace.validate(added / MODULE, project=added)
-        plan = json.loads(workspace.plan(added / "environments" / "staging", project=added))
+    workspace.validate(added / MODULE, project=added)
+    plan = json.loads(workspace.plan(added / "environments" / "staging", project=added))
     after = {each["address"]: each["change"]["after"] for each in plan["resource_changes"]}
     bucket = after["module.exports.aws_s3_bucket.main"]
     assert bucket["bucket"] == "ledger-staging-exports-444455556666"

@@ -252,16 +252,13 @@ def timed(run: Any) -> float:
 
 
 @pytest.mark.terraform
-def test_rendered_files_are_valid(tmp_path: Path) -> None:
-    project, scratch = tmp_path / "project", tmp_path / "scratch"
-    scratch.mkdir()
+def test_rendered_files_are_valid(tmp_path: Path, workspace: Workspace) -> None:
+    project = tmp_path / "project"
     shutil.copytree(ROOT / "modules", project / "modules")
     lay_out(real(), project)
-    terraform = find_terraform()
-    assert fmt_check([project], terraform) == ()
+    assert fmt_check([project], find_terraform()) == ()
     versions = [path for path in project.glob("modules/*/*") if path.is_dir()]
     assert len(versions) == len(Registry(ROOT).lock.hashes)
     folders = [*versions, *project.glob("environments/*/")]
-    with Workspace(terraform, scratch) as workspace:
-        for folder in folders:
-            workspace.validate(folder, project=project)
+    for folder in folders:
+        workspace.validate(folder, project=project)

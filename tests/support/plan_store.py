@@ -45,13 +45,31 @@ class PlanStore(Workspace):
         """Return the stored plan of the same files and the same state, or plan and store it."""
         if self._off or copied is not ignore:
             return super().plan(stack, project=project, state=state, copied=copied)
-        file = self._folder / f"{_hash(stack.resolve(), project.resolve(), state)}.json"
-        with file.with_suffix(".lock").open("w") as lock:
+        name = f"{_hash(stack.resolve(), project.resolve(), state)}.json"
+        return self._once(
+            name, lambda: super(PlanStore, self).plan(stack, project=project, state=state)
+        )
+
+    def validate(self, folder: Path, *, project: Path) -> None:
+        """Validate a folder, unless the same files were valid before."""
+        if self._off:
+            super().validate(folder, project=project)
+            return
+
+        def validate() -> bytes:
+            super(PlanStore, self).validate(folder, project=project)
+            return b""
+
+        self._once(f"{_hash(folder.resolve(), project.resolve(), None)}.valid", validate)
+
+    def _once(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """Return the content of a file, which ``make`` returns if there is none."""
+        file = self._folder / name
+        with (self._folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not file.is_file():
-                plan = super().plan(stack, project=project, state=state)
-                new = file.with_suffix(".new")
-                new.write_bytes(plan)
+                new = self._folder / f"{name}.new"
+                new.write_bytes(make())
                 new.rename(file)
             return file.read_bytes()
 

@@ -327,8 +327,7 @@ def test_plan_starts_its_own_provider_if_terraform_cannot_connect(
     reason = "Error: No such attribute" if connected else "Error: Failed to load\n plugin schemas"
     reattached: list[str] = []
 
-    def plan(*arguments: Any) -> bytes:
-        reattach: str = arguments[-1]
+    def plan(reattach: str) -> bytes:
         reattached.append(reattach)
         if reattach:
             raise TerraformError(reason)
@@ -337,13 +336,12 @@ def test_plan_starts_its_own_provider_if_terraform_cannot_connect(
     running = SimpleNamespace(is_running=lambda: True, answers={}, log=str)
     providers = SimpleNamespace(lease=lambda: nullcontext((running, "{}")))
     installed = SimpleNamespace(providers=providers, config=tmp_path)
-    monkeypatch.setattr(Workspace, "_plan", plan)
     monkeypatch.setattr(workspaces, "shortened", lambda *_: nullcontext("short"))
     tree = SimpleNamespace(root=tmp_path, name="stack")
     workspace = Workspace(Terraform(Path("terraform"), "Terraform", (1, 11, 4), "x"), tmp_path)
     if connected:
         with pytest.raises(TerraformError):
-            workspace._plan_warm(tree, installed)  # type: ignore[arg-type]
+            workspace._warm(tree, installed, plan)  # type: ignore[arg-type]
     else:
-        assert workspace._plan_warm(tree, installed) == b"{}"  # type: ignore[arg-type]
+        assert workspace._warm(tree, installed, plan) == b"{}"  # type: ignore[arg-type]
     assert reattached == (["short"] if connected else ["short", ""])

@@ -135,16 +135,16 @@ class Workspace:
             if state is not None:
                 (tree.folder / "terraform.tfstate").write_bytes(state)
             installed = self._initialise(tree, warm=configurations <= 1)
-            plan = (
-                self._plan_warm(tree, installed)
-                if configurations <= 1
-                else self._plan(tree, installed.config, "")
-            )
+
+            def plan_tree(reattach: str) -> bytes:
+                return self._plan(tree, installed.config, reattach)
+
+            plan = self._warm(tree, installed, plan_tree) if configurations <= 1 else plan_tree("")
         shutil.rmtree(tree.root, ignore_errors=True)
         return plan
 
-    def _plan_warm(self, tree: _Tree, installed: _Installed) -> bytes:
-        """Plan with a running provider; if the provider ends, start another one once."""
+    def _warm(self, tree: _Tree, installed: _Installed, command: Callable[[str], bytes]) -> bytes:
+        """Run a command with a running provider; if the provider ends, start another one once."""
         types = mentioned_types(path.read_bytes() for path in tree.root.rglob("*.tf*"))
         for _ in range(2):
             with installed.providers.lease() as lease:
@@ -153,7 +153,7 @@ class Workspace:
                 provider, reattach = lease
                 try:
                     with shortened(reattach, types, provider.answers) as short:
-                        return self._plan(tree, installed.config, short)
+                        return command(short)
                 except TerraformError as error:
                     if self.processes.closed:
                         raise
@@ -168,7 +168,7 @@ class Workspace:
                 f"{log or failure.message}",
                 "it may have run out of memory; check fewer environments at a time with --jobs 1",
             ) from failure
-        return self._plan(tree, installed.config, "")
+        return command("")
 
     def _plan(self, tree: _Tree, config: Path, reattach: str) -> bytes:
         flags = ("-refresh=false", "-input=false", "-lock=false", "-no-color")
@@ -182,10 +182,23 @@ class Workspace:
 
     def validate(self, folder: Path, *, project: Path) -> None:
         """Run ``validate`` on a stack or a module; raises ``TerraformError`` if it fails."""
+        self.run(folder, "validate", "-no-color", project=project)
+
+    def run(self, folder: Path, *arguments: str, project: Path) -> bytes:
+        """Run a Terraform command in a copy of a stack or a module, with a running provider.
+
+        Return what it prints. Raises ``TerraformError`` if it fails.
+        """
         tree = self._copy(folder, project)
         isolate_backend(tree.folder)
-        self._run(tree, self._initialise(tree).config, "validate", "-no-color")
+        installed = self._initialise(tree, warm=True)
+
+        def run(reattach: str) -> bytes:
+            return self._run(tree, installed.config, *arguments, reattach=reattach)
+
+        output = self._warm(tree, installed, run)
         shutil.rmtree(tree.root, ignore_errors=True)
+        return output
 
     def prepare(
         self, stack: Path, *, project: Path, overrides: Mapping[str, str]
