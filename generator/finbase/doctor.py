@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shlex
 import shutil
 import sys
@@ -29,7 +28,6 @@ _START = (
 )
 _EXTRA = "rehearsal"
 _EXTRA_NAMES = ("flask", "flask-cors", "moto")
-_PINNED = re.compile(r'source\s*=\s*"hashicorp/aws"\s+version\s*=\s*"([^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -130,11 +128,17 @@ def _provider(terraform: Terraform, root: Path | None) -> Finding:
 
 def _pinned(root: Path) -> dict[Path, str]:
     """Return the provider version that each rendered stack pins, by its folder."""
+    from finbase.source.hcl_scan import scan, string_value
+
     versions = {}
     for path in sorted((root / "environments").glob("*/versions.tf")):
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        if match := _PINNED.search(text):
-            versions[path.parent] = match[1].removeprefix("=").strip()
+        for block in scan(text).walk("required_providers"):
+            for expression in block.attributes.values():
+                provider = scan(expression.strip("{}")).attributes
+                version = string_value(provider.get("version", ""))
+                if version and provider.get("source") == '"hashicorp/aws"':
+                    versions[path.parent] = version.removeprefix("=").strip()
     return versions
 
 

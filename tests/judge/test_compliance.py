@@ -577,9 +577,11 @@ class Stand(Processes):
         *,
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
         seconds: float,
     ) -> Finished:
         assert cwd is not None
+        assert not stdin
         self.command, self.environ = [str(part) for part in command], dict(environ or {})
         self.folder, self.seconds = cwd, seconds
         self.files = {path.name: path.read_bytes() for path in cwd.iterdir() if path.is_file()}

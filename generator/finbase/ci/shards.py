@@ -6,15 +6,15 @@ The result does not depend on the order of the environments.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
+from finbase.source.hcl_scan import scan
 
-_RESOURCE = re.compile(rb'^resource "', re.MULTILINE)
 _FIXED = 100
 """Fixed cost of an environment in resource blocks: the start of Terraform and its provider."""
 
@@ -36,9 +36,14 @@ def cost(environment: Environment, root: Path) -> int:
     planned = 0
     for use in environment.modules:
         folder = root / "modules" / use.name / str(use.version)
-        blocks = sum(len(_RESOURCE.findall(path.read_bytes())) for path in folder.glob("*.tf"))
-        planned += blocks * len(use.instances)
+        planned += _resources(folder) * len(use.instances)
     return _FIXED + planned
+
+
+@cache  # A thousand environments pin the same few releases.
+def _resources(folder: Path) -> int:
+    files = [scan(path.read_text(encoding="utf-8")) for path in folder.glob("*.tf")]
+    return sum(block.type == "resource" for file in files for block in file.blocks)
 
 
 def shards(costs: Mapping[str, int], most: int | None = None) -> tuple[Shard, ...]:

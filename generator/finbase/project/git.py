@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from finbase.errors import FinbaseError
+from finbase.system.processes import Processes
 
-_log = logging.getLogger(__name__)
 _Wanted = Callable[[PurePosixPath], bool]
 
 _FOLDERS = ("environments", "modules")
@@ -122,31 +119,28 @@ class Repository:
     def _git(
         self, *arguments: str, stdin: bytes = b"", failed: FinbaseError | None = None
     ) -> bytes:
-        started = time.monotonic()
+        command, environ = ["git", *arguments], {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
         try:
-            done = subprocess.run(
-                ["git", *arguments],
-                cwd=self.root,
-                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
-                input=stdin,
-                capture_output=True,
-                timeout=_SECONDS,
-                check=False,
-            )
+            with Processes() as processes:
+                done = processes.run(
+                    command,
+                    cwd=self.root,
+                    environ={**os.environ, **environ},
+                    stdin=stdin,
+                    seconds=_SECONDS,
+                )
         except FileNotFoundError as error:
             raise FinbaseError("git is not on PATH", "install the package git") from error
-        except subprocess.TimeoutExpired as error:
+        except TimeoutError as error:
             raise FinbaseError(
                 f"git {arguments[0]} did not finish within {_SECONDS:g} s",
                 "run `git fsck` in the project's folder to check the repository",
             ) from error
-        seconds = time.monotonic() - started
-        _log.debug("git %s  [%.2f s, exit code %d]", arguments[0], seconds, done.returncode)
-        if done.returncode == 0:
+        if done.code == 0:
             return done.stdout
-        message = done.stderr.decode(errors="replace").strip()
         raise failed or FinbaseError(
-            f"git {arguments[0]} failed: {message}", f"run git {arguments[0]} in {self.root}"
+            f"git {arguments[0]} failed: {done.stderr.strip()}",
+            f"run git {arguments[0]} in {self.root}",
         )
 
 

@@ -73,12 +73,13 @@ class Processes:
         *,
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
         seconds: float,
     ) -> Finished:
         """Run a command to its end; raise ``TimeoutError`` after ``seconds``."""
-        with self._owned(command, cwd, environ) as child:
+        with self._owned(command, cwd, environ, subprocess.PIPE if stdin else None) as child:
             try:
-                stdout, stderr = child.communicate(timeout=seconds)
+                stdout, stderr = child.communicate(stdin or None, timeout=seconds)
             except subprocess.TimeoutExpired as error:
                 late = f"{command[0]} did not end within {seconds:.0f} seconds"
                 raise TimeoutError(late) from error
@@ -179,7 +180,11 @@ class Processes:
 
     @contextmanager
     def _owned(
-        self, command: Sequence[str | Path], cwd: Path | None, environ: Mapping[str, str] | None
+        self,
+        command: Sequence[str | Path],
+        cwd: Path | None,
+        environ: Mapping[str, str] | None,
+        stdin: int | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:
         started = time.monotonic()
         with self._lock:
@@ -188,7 +193,7 @@ class Processes:
                 _text(command),
                 cwd=cwd,
                 env=environ,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 process_group=0,
