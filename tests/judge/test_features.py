@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -244,38 +243,3 @@ def test_plan_without_a_type_fails(plan: Callable[[str], bytes]) -> None:
     assert unseen == []
     judged = compliance.run(plans[types[0]], FEATURES)
     assert {scenario.location for scenario in judged.failed} == failed[types[0]]
-
-
-@pytest.mark.terraform
-@pytest.mark.parametrize("change", [None, ('"storage_type":"gp3"', '"storage_type":"gp2"')])
-def test_plain_terraform_compliance_agrees(
-    change: tuple[str, str] | None, plan: Callable[[str], bytes], tmp_path: Path
-) -> None:
-    text = plan("production").decode()
-    if change:
-        assert change[0] in text
-        text = text.replace(*change)
-    (tmp_path / "plan.json").write_text(text)
-    program = Path(sys.executable).with_name("terraform-compliance")
-    finished = subprocess.run(
-        [
-            *(program, "-f", FEATURES, "-b", FEATURES / "steps", "-p", tmp_path / "plan.json"),
-            *("--no-ansi", f"--cucumber-json={tmp_path / 'report.json'}"),
-        ],
-        cwd=tmp_path,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-        capture_output=True,
-        check=False,
-    )
-    ours = compliance.run(tmp_path / "plan.json", FEATURES)
-    assert finished.returncode == (0 if ours.passed else 1)
-    assert ours.passed is (change is None)
-    report = json.loads((tmp_path / "report.json").read_text())
-    plain = [
-        "failed"
-        if "failed" in {step["result"]["status"] for step in element["steps"]}
-        else "passed"
-        for feature in sorted(report, key=lambda feature: str(feature["uri"]))
-        for element in sorted(feature["elements"], key=lambda e: int(e["steps"][-1]["line"]))
-    ]
-    assert plain == [scenario.status for scenario in ours.scenarios]
