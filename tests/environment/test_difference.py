@@ -63,7 +63,7 @@ def test_compare_ignores_name(project: Path) -> None:
         ("replica.instances.reporting.instance_class", "db.r7g.xlarge"),
     ],
 )
-def test_compare_given_values(project: Path, way: str, value: Any) -> None:
+def test_compare_set_values(project: Path, way: str, value: Any) -> None:
     found = compare(project, changed({way: value}))
     ((name, (left, right)),) = found.items()
     assert name == way.replace(".instances", "")

@@ -649,7 +649,7 @@ def test_cache_is_used_by_check_and_graph_alone() -> None:
     assert users == {"judge/cache/judge.py", "commands/check.py", "commands/graph.py"}
 
 
-def test_check_command_always_judges_a_given_plan(
+def test_check_command_always_judges_a_supplied_plan(
     whole: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> None:

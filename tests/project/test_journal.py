@@ -158,7 +158,7 @@ def test_hold_retries_failed_undo(root: Path, monkeypatch: pytest.MonkeyPatch) -
     assert files(root) == before
 
 
-def test_hold_waits_and_gives_up(root: Path) -> None:
+def test_hold_waits_and_fails(root: Path) -> None:
     told: list[float] = []
     with held(root):
         with (

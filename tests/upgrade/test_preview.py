@@ -73,7 +73,7 @@ def test_upgrade_refuses_concurrent_edit(project: Path, monkeypatch: pytest.Monk
     assert finbase(project, "render", "--check").exit_code == 0
 
 
-def test_nothing_to_do_is_told(project: Path) -> None:
+def test_nothing_to_do_is_reported(project: Path) -> None:
     lock = Lock.load(project).text()
     for line in re.findall(r"(?m)^(\w+) (\S+) ", lock):
         edit_all_pins(project, *line)

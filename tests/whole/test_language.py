@@ -101,3 +101,10 @@ def test_language_check_finds_each_word() -> None:
     assert len(misused(sentence, code=False)) == 6
     assert len(misused("It gives what it knows.")) == 2
     assert misused("Given a stack, nothing is missing. The gateway is no longer there.") == []
+
+
+def test_names_of_tests_are_plain() -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    names = [n for text in texts.values() for n in re.findall(r"\bdef (test_\w+)", text)]
+    assert len(names) > 1000
+    assert [name for name in names if misused(name)] == []
