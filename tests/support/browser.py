@@ -1,7 +1,7 @@
 """A real Chromium without a window, spoken to over a pipe: no package, no port, no network.
 
 The DevTools protocol over ``--remote-debugging-pipe`` is JSON objects with a zero byte after
-each. The browser is the one that the set-up has unpacked, on Linux and x86-64, or whatever the
+each. The browser is the one that the set-up has unpacked, on Linux and x86-64, or the one that the
 machine has; where it has none, a test that needs one fails and says so, since a page that nobody
 opened is not tested.
 """
@@ -52,7 +52,7 @@ class Page:
         self.send("Page.setLifecycleEventsEnabled", enabled=True)
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Give an order and wait for the answer; what happens meanwhile is in ``events``."""
+        """Send an order and wait for the answer; what happens meanwhile is in ``events``."""
         number = next(self._numbers)
         order = {"id": number, "method": method, "params": parameters}
         order |= {"sessionId": self._session} if self._session else {}
@@ -66,7 +66,7 @@ class Page:
             self.events.append(said)
 
     def open(self, path: Path, width: int, scheme: str = "light", media: str = "screen") -> None:
-        """Open a file, as wide as given, and wait until it is there."""
+        """Open a file, in this width, and wait until it is loaded."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.send("Emulation.setEmulatedMedia", media=media, features=features)
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -76,7 +76,7 @@ class Page:
     def open_url(self, url: str) -> None:
         """Open a page and wait until it has loaded."""
         self.events.clear()
-        # What an earlier click has begun may still load: only this navigation's own end counts.
+        # What an earlier click has started may still load: only this navigation's own end counts.
         loader = self.send("Page.navigate", url=url)["loaderId"]
         self.wait_for(
             "Page.lifecycleEvent", lambda seen: (seen["loaderId"], seen["name"]) == (loader, "load")

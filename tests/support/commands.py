@@ -35,5 +35,5 @@ def run(
 
 
 def finbase(project: Path, *arguments: str) -> Result:
-    """Run ``finbase`` on the project in this process; its streams are no terminal."""
+    """Run ``finbase`` on the project in this process; its streams are not a terminal."""
     return CliRunner().invoke(main, ["--project", str(project), *arguments])

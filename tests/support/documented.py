@@ -51,7 +51,7 @@ class Step:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Give every fenced block of a page."""
+    """Return every fenced block of a page."""
     name = page.relative_to(ROOT).as_posix()
     fence, start, language, inside = "", 0, "", list[str]()
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
@@ -67,7 +67,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def steps(page: Path) -> Iterator[Step]:
-    """Give every command and every change of a page, in order."""
+    """Return every command and every change of a page, in order."""
     for block in blocks(page):
         if block.language == "console":
             yield from _console(block)
@@ -81,7 +81,7 @@ def steps(page: Path) -> Iterator[Step]:
 
 def _console(block: Block) -> Iterator[Step]:
     lines = list(enumerate(block.lines, block.line + 1))
-    assert lines[0][1].startswith("$ "), f"{block.page}:{block.line}: begins with no command"
+    assert lines[0][1].startswith("$ "), f"{block.page}:{block.line}: does not start with a command"
     while lines:
         number, command = lines.pop(0)
         while command.endswith("\\"):

@@ -1,6 +1,6 @@
 """States as if a stack had been applied, made from plans: for plans that must not ask AWS.
 
-A resource goes into the state once a plan knows all that its configuration gives; what AWS would
+A resource goes into the state once a plan contains all that its configuration sets; what AWS would
 compute is made up. That makes more known, and so the next plan more resources, until a plan of
 the same stack from the state says that nothing is to be done.
 """
@@ -47,24 +47,26 @@ def actions(plan: Mapping[str, Any]) -> set[str]:
 def _complete(
     plan: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Find the resources that are not in the state yet, and all that is given for them known."""
-    given = dict(_given(plan["configuration"]["root_module"], ""))
+    """Find the resources that are not in the state yet, and whose arguments are all known."""
+    arguments = dict(_arguments(plan["configuration"]["root_module"], ""))
     versions = dict(_versions(plan["planned_values"]["root_module"]))
     for resource in plan["resource_changes"]:
         address, change = resource["address"], resource["change"]
         if resource["mode"] != "managed" or address in known:
             continue
         unknown = change["after_unknown"]
-        if not any(_unknown(unknown.get(n)) for n in given[re.sub(r"\[[^\]]*\]$", "", address)]):
+        if not any(
+            _unknown(unknown.get(n)) for n in arguments[re.sub(r"\[[^\]]*\]$", "", address)]
+        ):
             attributes = _made_up(change["after"], unknown, address, "")
             yield address, {**resource, "made_up": attributes, "schema": versions[address]}
 
 
-def _given(module: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, list[str]]]:
+def _arguments(module: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, list[str]]]:
     for resource in module.get("resources", ()):
         yield prefix + resource["address"], list(resource.get("expressions", {}))
     for name, call in module.get("module_calls", {}).items():
-        yield from _given(call["module"], f"{prefix}module.{name}.")
+        yield from _arguments(call["module"], f"{prefix}module.{name}.")
 
 
 def _versions(module: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -8,7 +8,8 @@
     bound 0   permission bits hold, for root too
 
 A moment is just before a file or folder of the project is opened for writing, renamed, deleted,
-locked and so on: what Python tells an audit hook. Nothing of the product takes part in this.
+locked and so on: the events that Python reports to an audit hook. Nothing of the product takes part
+in this.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _SERVER = PACKAGES / "yaml-language-server" / "bin" / "yaml-language-server"
 
 
 class LanguageServer:
-    """A client of the server: it opens files, and asks for what an editor shows of them."""
+    """A client of the server: it opens files, and requests what an editor shows of them."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._in, self._out = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
@@ -47,7 +47,7 @@ class LanguageServer:
         )
 
     def open(self, folder: Path, text: str) -> str:
-        """Open a text as a new file in a folder, and give its URI.
+        """Open a text as a new file in a folder, and return its URI.
 
         It is never opened again: of a file that is, the problems of before may come first.
         """
@@ -58,7 +58,7 @@ class LanguageServer:
         return uri
 
     def problems(self, uri: str) -> list[tuple[int, int, str]]:
-        """Give what is underlined in an open file: line and column, counted from 1, and why."""
+        """Return what is underlined in an open file: line and column, counted from 1, and why."""
         while uri not in self._problems:
             self._read()
         found = ((each["range"]["start"], each["message"]) for each in self._problems[uri])
@@ -109,7 +109,7 @@ class LanguageServer:
         message: dict[str, Any] = json.loads(self._out.read(length))
         if message.get("method") == "textDocument/publishDiagnostics":
             self._problems[message["params"]["uri"]] = message["params"]["diagnostics"]
-        elif "method" in message and "id" in message:  # it asks for settings, or tells of itself
+        elif "method" in message and "id" in message:  # it requests settings, or reports on itself
             items = (message.get("params") or {}).get("items", ())
             self._send({"id": message["id"], "result": [None for _ in items] or None})
         return message

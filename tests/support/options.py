@@ -1,4 +1,4 @@
-"""Whether a command has the subcommands and options that a page gives it, without running it.
+"""Whether a command has the subcommands and options that a page uses, without running it.
 
 The options of finbase come from click, those of Terraform from its help, those of ``make`` from the
 Makefile, and those of the AWS CLI from the service models that boto3 ships.
@@ -28,7 +28,7 @@ _AWS_GLOBAL: Final = frozenset({"--query", "--output", "--region", "--profile", 
 
 
 def faults(command: str) -> Iterator[str]:
-    """Give what is wrong with a line of shell; of a comment at its end nothing is asked."""
+    """Yield what is wrong with a line of shell; a comment at its end is not checked."""
     for words in _commands(command):
         program, *arguments = words
         match program.removeprefix(".venv/bin/"):
@@ -50,7 +50,7 @@ def faults(command: str) -> Iterator[str]:
             case known if known in _PLAIN:
                 pass
             case unknown:
-                yield f"{unknown} is no program that the pages use"
+                yield f"{unknown} is not a program that the pages use"
 
 
 def _commands(line: str) -> Iterator[list[str]]:
@@ -143,10 +143,10 @@ def _aws(arguments: Sequence[str]) -> Iterator[str]:
     shape = model.operation_model(operations[operation]).input_shape
     members = {f"--{xform_name(name, '-')}" for name in (shape.members if shape else ())}
     required = {f"--{xform_name(name, '-')}" for name in (shape.required_members if shape else ())}
-    given = {word for word in rest if word.startswith("--")}
-    for word in sorted(given):
+    used = {word for word in rest if word.startswith("--")}
+    for word in sorted(used):
         positive = word.replace("--no-", "--", 1)
         if word not in members | _AWS_GLOBAL and positive not in members:
             yield f"aws {service} {operation} has no option {word}"
-    for word in sorted(required - given):
+    for word in sorted(required - used):
         yield f"aws {service} {operation} needs {word}"

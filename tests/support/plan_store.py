@@ -27,7 +27,7 @@ class PlanStore(Workspace):
 
     @contextmanager
     def off(self) -> Iterator[Workspace]:
-        """Plan each tree anew, for tests of the planning itself."""
+        """Plan each tree again, for tests of the planning itself."""
         self._off = True
         try:
             yield self

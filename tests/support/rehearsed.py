@@ -81,7 +81,7 @@ def _single(value: Any) -> list[Any]:
 
 @contextmanager
 def own_temporary_folder() -> Iterator[Path]:
-    """Give a folder for ``TMPDIR`` that PostgreSQL's user can reach; nothing else is in it."""
+    """Yield an empty folder for ``TMPDIR`` that PostgreSQL's user can reach."""
     folder = Path(tempfile.mkdtemp(prefix="finbase-test-"))
     folder.chmod(0o711)
     try:

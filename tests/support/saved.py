@@ -21,7 +21,7 @@ def save(
     modules: Any = None,
     **settings: Any,
 ) -> None:
-    """Save a plan of the stack as it lies there; ``settings`` are beside those of its backend.
+    """Save a plan of the stack unchanged; ``settings`` are beside those of its backend.
 
     ``kind`` is another type of backend; ``modules`` is another ``modules.json``.
     """
@@ -33,7 +33,7 @@ def save(
     if modules is None:
         modules = manifest({key: os.path.relpath(path, stack) for key, path in folders.items()})
     backend = (stack / "backend.tf").read_text()
-    given = {
+    configured = {
         name: json.loads(value)
         for name, value in re.findall(r'^    (\w+) += (".*"|true|false)$', backend, re.MULTILINE)
     }
@@ -43,7 +43,7 @@ def save(
             [
                 (
                     "tfplan",
-                    tfplan(named, packed({"profile": None, **given, **settings}), workspace),
+                    tfplan(named, packed({"profile": None, **configured, **settings}), workspace),
                 ),
                 ("tfstate", b"{}"),
                 *(

@@ -116,8 +116,8 @@ def volumes(draw: Draw) -> dict[str, int]:
 
 def settable() -> list[str]:
     """The parameters that the database module does not set itself."""
-    given = {i.name: i for i in REGISTRY.current("database").inputs}["parameters"]
-    names = jsonschema_rs.Draft202012Validator(given.schema["propertyNames"])
+    declared = {i.name: i for i in REGISTRY.current("database").inputs}["parameters"]
+    names = jsonschema_rs.Draft202012Validator(declared.schema["propertyNames"])
     return [name for name in KNOWN.parameters() if names.is_valid(name)]
 
 
@@ -180,14 +180,16 @@ def inputs(draw: Draw, contract: Contract, fixed: Mapping[str, Any]) -> dict[str
     """The inputs of one instance: those that are fixed, all that must be, and some others."""
     strategies = special()
     drawn: dict[str, Any] = {}
-    for given in contract.inputs:
-        if given.name in fixed:
-            drawn[given.name] = fixed[given.name]
-        elif given.name not in ("iops", "storage_throughput") and (
-            given.required or draw(st.integers(0, 2)) == 0
+    for declared in contract.inputs:
+        if declared.name in fixed:
+            drawn[declared.name] = fixed[declared.name]
+        elif declared.name not in ("iops", "storage_throughput") and (
+            declared.required or draw(st.integers(0, 2)) == 0
         ):
-            drawn[given.name] = draw(
-                strategies[given.name] if given.name in strategies else from_schema(given.schema)
+            drawn[declared.name] = draw(
+                strategies[declared.name]
+                if declared.name in strategies
+                else from_schema(declared.schema)
             )
     return drawn
 

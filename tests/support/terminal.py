@@ -61,7 +61,7 @@ class Terminal:
         return found
 
     def finish(self) -> int:
-        """Read all that comes, and give the exit code."""
+        """Read all that comes, and return the exit code."""
         until = time.monotonic() + _PATIENCE
         while self._read(until):
             pass

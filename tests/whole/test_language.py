@@ -45,7 +45,15 @@ QUOTED = {
 }
 """A folder or file → text of another tool or format in it, which the check skips."""
 
-SCANNED = ("generator", "features", "docs", "README.md", "CONTRIBUTING.md", "SECURITY.md")
+SCANNED = (
+    "generator",
+    "features",
+    "docs",
+    "tests/support",
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+)
 RELEASED = ROOT / "docs" / "reference" / "modules"
 """Pages made from released contracts, which never change."""
 
