@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import marshal
 import os
+import pickle
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +13,13 @@ import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2.bccache import bc_magic
 
 from finbase.errors import InputError
 from finbase.render import templating
 from finbase.render.hcl import literal
 from finbase.render.templating import Templates, hcl_templates, markdown_templates
+from finbase.system.user_folders import write_private
 
 Render = Callable[..., str]
 
@@ -23,6 +27,7 @@ Render = Callable[..., str]
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "cache" / "finbase" / "jinja"
 
 
@@ -216,6 +221,26 @@ def test_cache_damaged(render: Render, tmp_path: Path, cache: Path) -> None:
         assert opened(tmp_path).render("x.tf.j2", {}) == "1"
 
 
+def test_cache_of_other_key_is_not_run(
+    render: Render, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that somebody else made, as a job of CI may restore it."""
+    mark = tmp_path / "ran"
+    render("{{ 1 }}")
+    (kept,) = cache.iterdir()
+    code = compile(f"open({str(mark)!r}, 'w')", "x", "exec")
+    checksum = jinja2.BytecodeCache().get_source_checksum("{{ 1 }}")
+    planted = bc_magic + pickle.dumps(checksum, 2) + marshal.dumps(code)
+    for content in (planted, b"\0" * 32 + planted):
+        kept.write_bytes(content)
+        assert opened(tmp_path).render("x.tf.j2", {}) == "1"
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "attacker"))
+    write_private(kept, planted)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert opened(tmp_path).render("x.tf.j2", {}) == "1"
+    assert not mark.exists()
+
+
 def test_cache_not_writable(render: Render, cache: Path) -> None:
     cache.parent.parent.mkdir()
     cache.parent.write_text("a file")
@@ -245,7 +270,7 @@ def test_cache_ignores_writable_folder(render: Render, cache: Path) -> None:
     cache.mkdir(parents=True)
     cache.chmod(0o777)
     assert render("{{ 1 }}") == "1"
-    assert list(cache.rglob("*.cache")) == []
+    assert list(cache.rglob("*")) == []
 
 
 def test_cache_ignores_linked_folder(render: Render, tmp_path: Path, cache: Path) -> None:
@@ -260,4 +285,4 @@ def test_cache_in_home(render: Render, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     render("{{ 1 }}")
-    assert list((tmp_path / "home/.cache/finbase/jinja").glob("*.cache"))
+    assert list((tmp_path / "home/.cache/finbase/jinja").iterdir())

@@ -12,13 +12,18 @@ from finbase.contract.contract import SCHEMA, Contract, load_contract
 from finbase.contract.lock import Lock
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
+from finbase.project.files import refuse_links
 from finbase.source.cache import YamlCache
 
 
 class Registry:
-    """The contracts of a project: those of the templates and those of the releases."""
+    """The contracts of a project: those of the templates and those of the releases.
+
+    Raises ``TreeError`` if the templates contain a symbolic link.
+    """
 
     def __init__(self, root: Path) -> None:
+        refuse_links(root / "templates")
         self.templates = root / "templates" / "modules"
         self.releases = root / "modules"
         # The cached contracts were validated by the schema that the name of the folder stands for.

@@ -8,7 +8,8 @@ import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from finbase.errors import ComplianceError
+from finbase.errors import ComplianceError, TreeError
+from finbase.project.files import refuse_links
 from finbase.terraform.offline import used_folders
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
@@ -45,12 +46,15 @@ class Feature:
 
 
 def copy_features(features: Path, target: Path) -> None:
-    """Copy the folder of the features to ``target``, which must not exist; follow links.
+    """Copy the folder of the features to ``target``, which must not exist.
 
-    Raises ``ComplianceError`` for an entry that cannot be copied or is not a file.
+    Raises ``ComplianceError`` for an entry that cannot be copied, is a link or is not a file.
     """
     try:
-        shutil.copytree(features, target, ignore=IGNORED, copy_function=_copy_file)
+        refuse_links(features)
+        shutil.copytree(features, target, ignore=IGNORED, copy_function=shutil.copyfile)
+    except TreeError as error:
+        raise ComplianceError(error.message, error.hint) from error
     except shutil.Error as error:
         path, _, why = error.args[0][0]
         raise ComplianceError(
@@ -83,12 +87,6 @@ def copy_sources(stack: Path, target: Path) -> Path:
         for file in (*folder.glob("*.tf"), *folder.glob("design.yaml")):
             shutil.copyfile(file, copy / file.name)
     return target / "sources" / stack.relative_to(project)
-
-
-def _copy_file(source: str, target: str) -> None:
-    if not Path(source).is_file():  # Reading a pipe would block.
-        raise shutil.SpecialFileError("not a file, a folder or a link to one")
-    shutil.copyfile(source, target)
 
 
 def read_feature(path: Path) -> Feature:

@@ -59,6 +59,23 @@ def staged_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.finbase~")
 
 
+def refuse_links(folder: Path) -> None:
+    """Raise ``TreeError`` if a folder, or anything below it, is a link or a special file.
+
+    A link in a project can lead to a secret of the machine that reads the project, and finbase
+    prints what it reads: differences, messages, the text of controls.
+    """
+    queue = [folder]
+    while queue:
+        path = queue.pop()
+        mode = os.lstat(path).st_mode
+        if stat.S_ISDIR(mode):
+            queue += [Path(entry) for entry in os.scandir(path)]
+        elif not stat.S_ISREG(mode):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+            raise TreeError(f"{path} is {kind}", "replace it by the real file, or remove it")
+
+
 class ProjectFiles:
     """Safe access to files inside the project (never through a symbolic link)."""
 

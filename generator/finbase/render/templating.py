@@ -25,7 +25,14 @@ from finbase import codes
 from finbase.errors import Diagnostic, InputError
 from finbase.render import hcl
 from finbase.render.hcl import Hcl
-from finbase.system.user_folders import cache_home, keep_newest, private_folder
+from finbase.system.user_folders import (
+    UnsafePermissionsError,
+    cache_home,
+    keep_newest,
+    private_folder,
+    read_private,
+    write_private,
+)
 
 if TYPE_CHECKING:
     import jinja2
@@ -147,6 +154,8 @@ def _environment(
     import jinja2
     from jinja2.runtime import Context, Macro
 
+    from finbase.render.sandbox import TemplateSandbox
+
     class HclContext(Context):
         """Marks the result of a macro as HCL."""
 
@@ -154,7 +163,8 @@ def _environment(
             result = super().call(obj, *args, **kwargs)
             return Hcl(result) if isinstance(obj, Macro) else result
 
-    environment = jinja2.Environment(  # noqa: S701 - no template makes HTML
+    environment = TemplateSandbox(
+        filters,
         loader=jinja2.FileSystemLoader(root),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -165,7 +175,6 @@ def _environment(
     )
     if finalize:
         environment.context_class = HclContext
-    environment.filters.update(filters)
     return environment
 
 
@@ -223,11 +232,13 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
     """Return a cache of compiled templates in the user's folder, or None if it is not available."""
     import jinja2
 
+    from finbase.render import sandbox
+
     # Compiled templates contain the results of filters on constants. So the key of an entry covers
     # the code of the filters and Jinja's version, besides the template itself.
 
     key = hashlib.sha256(f"{jinja2.__version__} {kind}".encode())
-    for module in (Path(__file__), Path(hcl.__file__)):
+    for module in (Path(__file__), Path(sandbox.__file__), Path(hcl.__file__)):
         key.update(module.read_bytes())
     try:
         folder = private_folder(cache_home(), ["finbase", "jinja"])
@@ -237,8 +248,8 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
         return None
     home, dumped = folder, count()
 
-    class Cache(jinja2.FileSystemBytecodeCache):
-        """Ignores files that cannot be read or written."""
+    class Cache(jinja2.BytecodeCache):
+        """Loads only files that this user has sealed: their content is run."""
 
         def get_cache_key(self, name: str, filename: str | None = None) -> str:
             """Return the hash that Jinja uses, also for paths that are not UTF-8."""
@@ -246,15 +257,14 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
             return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
         def load_bytecode(self, bucket: Any) -> None:
-            try:
-                super().load_bytecode(bucket)
-            except Exception:  # A damaged file can raise anything.
-                bucket.reset()
+            with contextlib.suppress(OSError, UnsafePermissionsError, ValueError):
+                sealed = read_private(home / bucket.key, _MOST_COMPILED_BYTES)
+                bucket.bytecode_from_string(sealed)
 
         def dump_bytecode(self, bucket: Any) -> None:
             with contextlib.suppress(OSError):
-                super().dump_bytecode(bucket)
+                write_private(home / bucket.key, bucket.bytecode_to_string())
                 if next(dumped) % _BETWEEN == 0:
                     keep_newest(home, _MOST_COMPILED, _MOST_COMPILED_BYTES)
 
-    return Cache(str(home))
+    return Cache()

@@ -1,17 +1,26 @@
-"""Folders and files that only their user can write to."""
+"""Folders and files that only their user can write to, and a seal for what they contain.
+
+A cache decides what finbase believes, and a job of CI may restore it from another job's. So each
+file has a seal, made with a key that is not in the cache: files of another key do not exist.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 
 class UnsafePermissionsError(Exception):
     """A file that other users own or can write to, or that is longer than allowed."""
+
+
+_SEAL = 32  # Bytes.
 
 
 def cache_home() -> Path:
@@ -43,11 +52,19 @@ def is_private(status: os.stat_result) -> bool:
 
 
 def read_private(path: Path, most: int) -> bytes:
-    """Read a private file of at most ``most`` bytes.
+    """Read a file of at most ``most`` bytes that ``write_private`` has written.
 
     Raises ``OSError`` if it cannot be read, and ``UnsafePermissionsError`` if it is not private,
-    not a regular file, or too long.
+    not a regular file or too long, and ``ValueError`` if this user's key has not sealed it.
     """
+    content = _read_own(path, most + _SEAL)
+    seal, content = content[:_SEAL], content[_SEAL:]
+    if seal != _seal(path, content):  # Nobody can time this comparison.
+        raise ValueError("not sealed with this user's key")
+    return content
+
+
+def _read_own(path: Path, most: int) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or not is_private(status):
@@ -58,7 +75,8 @@ def read_private(path: Path, most: int) -> bytes:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a private file atomically; raises ``OSError`` if that fails."""
+    """Seal a private file and write it atomically; raises ``OSError`` if that fails."""
+    content = _seal(path, content) + content
     number, name = tempfile.mkstemp(prefix=".", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
@@ -67,6 +85,50 @@ def write_private(path: Path, content: bytes) -> None:
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _seal(path: Path, content: bytes) -> bytes:
+    """Return the authentication code of a file's content at its path."""
+    code = hashlib.blake2b(key=_key(_state_home()), digest_size=_SEAL)
+    code.update(os.fsencode(path.parent.name) + b"/" + os.fsencode(path.name) + b"\0")
+    code.update(content)
+    return code.digest()
+
+
+@cache
+def _key(base: Path) -> bytes:
+    """Return this user's key, which is created once; raises ``OSError``."""
+    folder = private_folder(base, ["finbase"])
+    if folder is None:
+        raise PermissionError(f"other users can write to {base / 'finbase'}")
+    path = folder / "key"
+    if not path.exists():
+        _create_key(path)
+    try:
+        key = _read_own(path, _SEAL)
+    except UnsafePermissionsError as error:
+        raise PermissionError(f"{path}: {error}") from error
+    if len(key) != _SEAL:
+        raise OSError(f"{path} is not a key; delete it")
+    return key
+
+
+def _create_key(path: Path) -> None:
+    number, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    with os.fdopen(number, "wb") as file:
+        file.write(os.urandom(_SEAL))
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)  # Unlike a rename, it keeps the key of another process.
+    finally:
+        Path(name).unlink()
+
+
+def _state_home() -> Path:
+    try:
+        return _base("XDG_STATE_HOME", ".local/state")
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
 
 
 def keep_newest(folder: Path, most: int, most_bytes: int) -> None:
