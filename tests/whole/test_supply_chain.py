@@ -364,6 +364,7 @@ def test_wheel_contains_only_package(built: Path) -> None:
         for name in files_of_the_project()
         if name.parts[0] == "generator"
     }
+    own |= {f"finbase/{name}" for name in files_of_the_project() if name.parts[0] == "features"}
     assert {name for name in names if ".dist-info/" not in name} == own
     assert own >= {
         "finbase/cli.py",

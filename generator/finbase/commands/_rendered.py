@@ -88,3 +88,28 @@ def print_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | No
         if diffs and breach.diff:
             echo(breach.diff, nl=False, file=file, looks=DIFF)
         error(f"{breach.what}\n    hint: {breach.fix}")
+
+
+def require_released_controls(root: Path, *, own: bool) -> None:
+    """Exit with 1 if the project changed or removed a control of finbase; with ``own``, note it.
+
+    Raises ``ComplianceError`` for an invalid or empty catalogue.
+    """
+    from finbase.judge.anchor import deviations
+    from finbase.judge.catalogue import load_failures
+
+    features = root / "features"
+    load_failures(features)
+    if not any(features.rglob("*.feature")):
+        return  # Nothing can be judged, which the judge reports.
+    changes = deviations(features)
+    if changes and own:
+        for change in changes:
+            note(f"note: {change}")
+    elif changes:
+        lines = "".join(f"\n  {change}" for change in changes)
+        error(
+            f"the controls of the project are not those of finbase:{lines}\n"
+            "    hint: restore these files, or judge by them with --own-catalogue"
+        )
+        sys.exit(FOUND)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from finbase.commands._rendered import rendered_stack
+from finbase.commands._rendered import rendered_stack, require_released_controls
 from finbase.console import completion
-from finbase.console.options import FOUND, accept_data_loss_option
+from finbase.console.options import FOUND, accept_data_loss_option, own_catalogue_option
 from finbase.console.speech import echo, error, note, progress, say, terminal_width
 
 
@@ -26,16 +26,21 @@ from finbase.console.speech import echo, error, note, progress, say, terminal_wi
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
 )
 @accept_data_loss_option
+@own_catalogue_option
 @click.pass_obj
 def apply(
-    project: Path | None, environment: str, plan_file: Path | None, accept_data_loss: bool
+    project: Path | None,
+    environment: str,
+    plan_file: Path | None,
+    accept_data_loss: bool,
+    own_catalogue: bool,
 ) -> None:
     """Check the saved PLAN of ENV, and apply exactly this plan.
 
     PLAN is the file that `finbase plan` saved; default: ENV.tfplan in the project. It must match
     the stack on disk, file by file, and the state of ENV. Nothing is applied, and the exit code is
     1, if the plan contains a failure of the catalogue, or if it would replace or destroy a
-    database, a key, a secret or other data.
+    database, a key, a secret or other data, or if the project's controls are not those of finbase.
 
     \b
     Examples:
@@ -46,6 +51,7 @@ def apply(
     from finbase.plan.saved import verify
 
     root, stack = rendered_stack(project, environment)
+    require_released_controls(root, own=own_catalogue)
     saved = plan_file or root / f"{environment}.tfplan"
     if not saved.is_file():
         raise FinbaseError(f"{saved} does not exist", f"run `finbase plan {environment}` first")

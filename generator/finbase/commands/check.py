@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from finbase.commands._rendered import PENDING, load_rendered, note_difference, print_breaches
+from finbase.commands._rendered import (
+    PENDING,
+    load_rendered,
+    note_difference,
+    print_breaches,
+    require_released_controls,
+)
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console import completion
-from finbase.console.options import FOUND, OutputFile, cache_option, jobs_option
+from finbase.console.options import (
+    FOUND,
+    OutputFile,
+    cache_option,
+    jobs_option,
+    own_catalogue_option,
+)
 from finbase.console.speech import echo, is_quiet, is_verbose, note, progress, terminal_width
 
 if TYPE_CHECKING:
@@ -49,6 +61,7 @@ if TYPE_CHECKING:
 )
 @jobs_option
 @cache_option
+@own_catalogue_option
 @click.pass_obj
 def check(
     project: Path | None,
@@ -58,11 +71,14 @@ def check(
     proof_file: BinaryIO | None,
     jobs: int,
     cache: bool,
+    own_catalogue: bool,
 ) -> None:
     """Plan each environment offline, without an AWS account, and check the plan.
 
-    Exits with 1 if a plan contains a failure of the catalogue, or if a release differs from what
-    was released. FILE can be `-` for standard output; the table then goes to standard error.
+    Exits with 1 if a plan contains a failure of the catalogue, if a release differs from what was
+    released, or if the project changed or removed a control of finbase; added controls are judged
+    beside those of finbase. FILE can be `-` for standard output; the table then goes to standard
+    error.
 
     \b
     Examples:
@@ -71,11 +87,13 @@ def check(
       finbase check --plan plan.json
       finbase check --html report.html --proof matrix.json
     """
+    from finbase.project.find import find_project
     from finbase.report import terminal
     from finbase.system.progress import ignore
 
     if proof_file and not files.html:
         raise click.UsageError("--proof requires --html")
+    require_released_controls(find_project(project), own=own_catalogue)
     report = None
     if files.html:
         from finbase.commands._evidence import Evidence

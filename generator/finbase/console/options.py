@@ -74,6 +74,12 @@ jobs_option = click.option(
     help="Make at most N plans at a time.",
 )
 
+own_catalogue_option = click.option(
+    "--own-catalogue",
+    is_flag=True,
+    help="Judge by the project's features even if they differ from those of finbase.",
+)
+
 cache_option = click.option(
     "--cache/--no-cache",
     default=lambda: not os.environ.get("CI"),

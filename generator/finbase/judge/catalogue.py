@@ -13,6 +13,7 @@ from finbase.errors import ComplianceError
 Severity = Literal["high", "medium", "low"]
 Section = Literal["review", "design", "baseline"]
 
+FILE = "failures.yaml"
 _FORM = "the comment at the top of features/failures.yaml lists the fields of an entry"
 
 
@@ -40,7 +41,7 @@ def load_failures(features: Path) -> tuple[Failure, ...]:
 
     Raises ``ComplianceError`` if it is missing or invalid.
     """
-    path = features / "failures.yaml"
+    path = features / FILE
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
         failures = tuple(_failure(entry) for entry in entries)

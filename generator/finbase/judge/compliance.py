@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from finbase.errors import ComplianceError
+from finbase.judge import anchor
 from finbase.judge import runner as compliance_runner
 from finbase.judge.catalogue import load_failures
 from finbase.judge.cucumber import read_cucumber
@@ -52,19 +53,46 @@ def run(
     lets the caller stop the run from another thread. ``rendered`` says that the plan is of an
     environment of the project; otherwise the sources of its modules show whether finbase rendered
     its stack. ``stack`` is the folder that was planned, if its HCL is available; then steps judge
-    what a plan lacks, such as ``lifecycle``. ``copied`` is called with the copy of the
-    features before they run. Raises ``ComplianceError`` if there is no verdict: an incomplete
-    plan, no scenarios, an unknown step, a crash, a feature that is not a file, or a
-    plan to which no control applies.
+    what a plan lacks, such as ``lifecycle``. ``copied`` is called with the copy of the features
+    before they run. Files that a project adds never decide about the released controls, which the
+    released features judge alone.
+
+    Raises ``ComplianceError`` if there is no verdict: an incomplete plan, no scenarios, an unknown
+    step, a crash, a feature that is not a file, or a plan to which no control applies.
     """
     plan = read_on_one_line(plan_json)
     features = features.resolve()
+
+    def judge(folder: Path, copied: Callable[[Path], object]) -> Verdict:
+        project = features.parent
+        return _run(plan, folder, project, environment, rendered, stack, processes, copied)
+
+    verdict = judge(features, copied)
+    released = anchor.released_features()
+    if features == released or anchor.deviations(features):
+        return verdict
+    if added := anchor.additions(features):
+        # Added steps run in the same process as all others, and could change these.
+        return anchor.with_additions(judge(released, ignore), verdict, added)
+    return verdict
+
+
+def _run(
+    plan: bytes,
+    features: Path,
+    project: Path,
+    environment: str,
+    rendered: bool,
+    stack: Path | None,
+    processes: Processes | None,
+    copied: Callable[[Path], object],
+) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
         copy = Path(scratch).resolve() / features.name
         try:
             if features.is_dir():
                 copy_features(features, copy)
-                copy_profiles(features.parent, copy.parent)
+                copy_profiles(project, copy.parent)
                 copied(copy)
             folder = copy_sources(stack.resolve(), copy.parent) if stack else copy.parent
             return _judge(plan, copy, folder, environment, processes, rendered)
