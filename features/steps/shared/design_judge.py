@@ -121,7 +121,7 @@ class _Judge:
         A resource outside of the design falls under the control of the argument that uses it.
         """
         differences = [Deviation(ELSEWHERE, problem) for problem in self.profile.problems]
-        differences += [*self._providers(), *self._of_modules()]
+        differences += [*self._providers(), *self._outputs(), *self._of_modules()]
         for address, identity in self.intruders.items():
             control = self.users.get(address, self.profile.control(identity))
             differences.append(Deviation(control, f"{address}: not of the design; remove it"))
@@ -336,6 +336,13 @@ class _Judge:
         if "other" in entry.arguments:
             return entry.arguments["other"].control
         return self.profile.control(resource.type)
+
+    def _outputs(self) -> Iterator[Deviation]:
+        """Refuse outputs of the stack that hold a secret: every reader of the state sees them."""
+        for name, output in self.stack.configuration.get("outputs", {}).items():
+            if output.get("sensitive"):
+                text_ = f"output {name}: is sensitive; remove it, and read the secret instead"
+                yield Deviation(ELSEWHERE, text_)
 
     def _providers(self) -> Iterator[Deviation]:
         rules = self.profile.provider

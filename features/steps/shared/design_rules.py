@@ -48,9 +48,14 @@ class Rules:
         self.sources = sources
         self.profile = profile
         self._modules = modules
+        first: dict[str, tuple[str, ...]] = {}
+        for path, module in modules.items():
+            first.setdefault(module, path)
         self._by_identity: dict[tuple[str, str], list[Resource]] = {}
         for resource in stack.resources:
             module = modules.get(_names(resource), "")
+            if module in profile.once and first[module] != _names(resource):
+                continue  # Another call of the module is an error of its own.
             identity = f"{resource.type}.{resource.name}"
             self._by_identity.setdefault((module, identity), []).append(resource)
         self._facts = self._stack_facts()
@@ -189,7 +194,12 @@ class Rules:
             *named, path = part.split(" ")
             module = named[0] if named else argument.module
             type_, name, attribute = path.split(".")
-            for resource in self.instances(module, f"{type_}.{name}"):
+            own = [
+                resource
+                for resource in self.stack.all(type_, name)
+                if module == argument.module and resource.module == argument.resource.module
+            ]
+            for resource in own or self.instances(module, f"{type_}.{name}"):
                 if module != argument.module or resource.module == argument.resource.module:
                     targets.append((resource, attribute))
         return targets
