@@ -164,12 +164,28 @@ def test_merge_refuses_invalid_part() -> None:
         json.dumps({**whole, "schema_version": 2}).encode(),
         json.dumps({**whole, "environments": [{"name": "one"}]}).encode(),
         json.dumps(whole).replace('"passed": false', '"passed": true').encode(),
+        json.dumps(whole).replace('"status": "failed"', '"status": "fine"').encode(),
+        json.dumps({**whole, "environments": [], "passed": True}).encode(),
+        json.dumps(verdict_json.document([Verdict("one", (), FAILURES)])).encode(),
+        b"[" * 100_000,
+        b" " * (64 * 1024**2 + 1),
     ):
         with pytest.raises(FinbaseError, match=r"part\.json"):
             read_part(wrong, "part.json")
     for wrong in (b"", b"{}", b'{"include": [{"shard": 1}]}', b'{"include": 3}'):
         with pytest.raises(FinbaseError, match=r"matrix\.json is not a matrix"):
             read_shards(wrong, "matrix.json")
+
+
+def test_merge_requires_the_released_controls() -> None:
+    whole = part(verdict("one"))
+    assert merge([whole], catalogue=FAILURES)
+    fewer = part(Verdict("one", verdict("one").scenarios, FAILURES[1:]))
+    assert merge([fewer])
+    milder = (replace(FAILURES[0], severity="low"), *FAILURES[1:])
+    for wrong in (fewer, part(Verdict("one", verdict("one").scenarios, milder))):
+        with pytest.raises(FinbaseError, match=f"a.json does not judge {FAILURES[0].id} as"):
+            merge([wrong], catalogue=FAILURES)
 
 
 # Twelve environments over four shards.

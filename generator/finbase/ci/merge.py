@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from finbase.errors import FinbaseError
+from finbase.judge.catalogue import Failure
 from finbase.judge.verdict import Verdict
 from finbase.source.scalars import listed
 
@@ -19,11 +20,17 @@ class Part:
     verdicts: tuple[Verdict, ...]
 
 
-def merge(parts: Sequence[Part], expected: Collection[str] | None = None) -> tuple[Verdict, ...]:
+def merge(
+    parts: Sequence[Part],
+    expected: Collection[str] | None = None,
+    catalogue: Collection[Failure] = (),
+) -> tuple[Verdict, ...]:
     """Return the verdicts of all parts, sorted by environment.
 
-    Raises ``FinbaseError`` if an environment is in two parts, if the environments are not the
-    ``expected`` ones, or if the parts come from different versions of finbase or catalogues.
+    ``catalogue`` lists the controls that each verdict must have judged. Raises ``FinbaseError`` if
+    one of them is missing or has another severity, if an environment is in two parts, if the
+    environments are not the ``expected`` ones, or if the parts come from different versions of
+    finbase or catalogues.
     """
     first = parts[0]
     paths: dict[str, str] = {}
@@ -49,7 +56,18 @@ def merge(parts: Sequence[Part], expected: Collection[str] | None = None) -> tup
                 f"{paths[verdicts[0].environment]}",
                 "run all jobs on the same commit",
             )
+        _require(verdict, paths[verdict.environment], catalogue)
     return tuple(sorted(verdicts, key=lambda verdict: verdict.environment))
+
+
+def _require(verdict: Verdict, path: str, catalogue: Collection[Failure]) -> None:
+    judged = {failure.id: failure.severity for failure in verdict.failures}
+    lost = [failure.id for failure in catalogue if judged.get(failure.id) != failure.severity]
+    if lost:
+        raise FinbaseError(
+            f"{path} does not judge {listed(lost)} as finbase does",
+            "restore the features of the project, or merge with --own-catalogue",
+        )
 
 
 def _catalogue(verdict: Verdict) -> list[tuple[str, ...]]:

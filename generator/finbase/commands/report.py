@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
-from finbase.console.options import FOUND
+from finbase.console.options import FOUND, own_catalogue_option
 from finbase.console.speech import echo, is_quiet, terminal_width
 
 
@@ -35,6 +35,7 @@ def report() -> None:
 @click.option(
     "--all", "every", is_flag=True, help="Require a verdict for each environment of the project."
 )
+@own_catalogue_option
 @verdict_file_options
 @click.pass_obj
 def merge(
@@ -42,14 +43,15 @@ def merge(
     parts: tuple[BinaryIO, ...],
     matrix_file: BinaryIO | None,
     every: bool,
+    own_catalogue: bool,
     files: VerdictFiles,
 ) -> None:
     """Merge the verdicts of several jobs into one.
 
-    Exits with 2 if files overlap, or come from different versions of finbase or from different
-    catalogues, or if --matrix or --all requires an environment that no file has. Exits with 1 if a
-    verdict contains a failure. A FILE to write can be `-` for standard output; the lines for people
-    then go to standard error.
+    Exits with 2 if files overlap, come from different versions of finbase or different catalogues,
+    or lack a control of finbase, and if --matrix or --all requires an environment that no file has.
+    Exits with 1 if a verdict contains a failure. A FILE to write can be `-` for standard output;
+    the lines for people then go to standard error.
 
     \b
     Examples:
@@ -59,6 +61,8 @@ def merge(
     from finbase.ci.merge import merge as merge_parts
     from finbase.ci.shards import read_shards
     from finbase.environment.load import discover
+    from finbase.judge.anchor import released_features
+    from finbase.judge.catalogue import load_failures
     from finbase.project.find import find_project
     from finbase.report import terminal, verdict_json
 
@@ -70,7 +74,9 @@ def merge(
     elif every:
         required = tuple(path.stem for path in discover(find_project(project)))
     verdicts = merge_parts(
-        [verdict_json.read_part(part.read(), part.name) for part in parts], required
+        [verdict_json.read_part(part.read(), part.name) for part in parts],
+        required,
+        () if own_catalogue else load_failures(released_features()),
     )
     stream, colour = files.output_stream()
     failed = [verdict for verdict in verdicts if not verdict.passed]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from finbase.ci.merge import Part
@@ -16,6 +17,8 @@ from finbase.judge.verdict import FailureRow, Scenario, Verdict
 from finbase.report.documents import SCHEMA_VERSIONS, dump
 
 _PCI = "PCI DSS "
+_SHAPE = Path(__file__).parent / "shapes" / "check.json"
+_MOST_BYTES = 64 * 1024**2
 
 
 def document(verdicts: Iterable[Verdict]) -> dict[str, Any]:
@@ -86,9 +89,17 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
 def read_part(data: bytes, path: str) -> Part:
     """Read a file that ``finbase check --json`` wrote.
 
-    Raises ``FinbaseError`` if it is damaged, or has the format of another version.
+    Raises ``FinbaseError`` if it is damaged, has the format of another version, or has judged
+    nothing: no environment, or an environment without a judged scenario.
     """
+    import jsonschema_rs  # Only a merge reads verdicts.
+
     expected = SCHEMA_VERSIONS["check"]
+    if len(data) > _MOST_BYTES:
+        raise FinbaseError(
+            f"{path} is larger than {_MOST_BYTES // 1024**2} MiB",
+            "merge files that `finbase check --json FILE` wrote",
+        )
     try:
         document = json.loads(data)
         version = document["schema_version"]
@@ -97,16 +108,22 @@ def read_part(data: bytes, path: str) -> Part:
                 f"{path} has schema_version {version}, not {expected}",
                 "write and merge the verdicts with the same version of finbase",
             )
-        return Part(
-            path,
-            str(document["finbase_version"]),
-            tuple(map(_read_verdict, document["environments"])),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        jsonschema_rs.validate(json.loads(_SHAPE.read_bytes()), document)
+        verdicts = tuple(map(_read_verdict, document["environments"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FinbaseError(
             f"{path} does not contain the verdicts of `finbase check --json`",
             "merge files that `finbase check --json FILE` wrote",
         ) from error
+    if not verdicts:
+        raise FinbaseError(f"{path} has no verdict", "find the job that wrote it, and run it again")
+    for verdict in verdicts:
+        if all(scenario.status == "skipped" for scenario in verdict.scenarios):
+            raise FinbaseError(
+                f"{path}: the verdict on {verdict.environment} has judged nothing",
+                "find the job that wrote it, and run it again",
+            )
+    return Part(path, str(document["finbase_version"]), verdicts)
 
 
 def _read_verdict(data: Mapping[str, Any]) -> Verdict:
