@@ -1,8 +1,7 @@
 """The verdict of the features on a plan without a process and without a report: milliseconds.
 
 The sentences of the feature files are matched by radish to the project's own steps, as
-terraform-compliance has it do. The three scenarios of stock steps are judged here by what
-they say. Each campaign has the real thing judge a sample, and compares.
+terraform-compliance has it do. Each campaign has the real thing judge a sample, and compares.
 """
 
 from __future__ import annotations
@@ -16,11 +15,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = ROOT / "features"
-_STOCK = {
-    "I have aws_kms_key defined": ("aws_kms_key", "multi_region"),
-    "I have aws_secretsmanager_secret defined": ("aws_secretsmanager_secret", "description"),
-    "I have aws_elasticache_subnet_group defined": ("aws_elasticache_subnet_group", ""),
-}
 
 
 class StepCrashError(Exception):
@@ -33,8 +27,7 @@ class _Step(NamedTuple):
     table: Any
 
 
-_Scenario: TypeAlias = list[_Step] | tuple[str, str]
-"""The steps of a scenario; of one of stock steps, a type and an argument."""
+_Scenario: TypeAlias = list[_Step]
 
 
 class Judge:
@@ -50,25 +43,27 @@ class Judge:
         return tuple(self._scenarios)
 
     def failed(self, plan: Mapping[str, Any], places: tuple[str, ...] = ()) -> set[str]:
-        """Name the scenarios, of all or of the given ones, that the plan fails.
+        """Name the scenarios, of all or of the given ones, that the plan fails."""
+        return set(self.messages(plan, places))
+
+    def messages(self, plan: Mapping[str, Any], places: tuple[str, ...] = ()) -> dict[str, str]:
+        """Return the message of each scenario, of all or of the given ones, that the plan fails.
 
         Raises ``StepCrashError`` where a step neither passes nor fails.
         """
         self._findings._PLANS["fuzz"] = plan
         self._findings._STACKS.pop("fuzz", None)
         try:
-            stack = self._findings.planned_stack()
+            self._findings.planned_stack()
         except Exception as error:
             raise StepCrashError(f"reading the stack: {error!r}") from error
-        return {place for place in places or self.places if not self._passes(stack, place)}
+        messages = ((place, self._message(place)) for place in places or self.places)
+        return {place: message for place, message in messages if message}
 
-    def _passes(self, stack: Any, place: str) -> bool:
-        steps = self._scenarios[place]
-        if isinstance(steps, tuple):
-            return _stock(stack, *steps)
+    def _message(self, place: str) -> str:
         from terraform_compliance.common.exceptions import Failure
 
-        for step in steps:
+        for step in self._scenarios[place]:
             fake = SimpleNamespace(
                 table=step.table,
                 embed=_forget,
@@ -76,24 +71,15 @@ class Judge:
             )
             try:
                 step.run(fake, **step.arguments)
-            except Failure:
-                return False
+            except Failure as failure:
+                return str(failure)
             except Exception as error:
                 raise StepCrashError(f"{place}: {error!r}") from error
-        return True
+        return ""
 
 
 def _forget(text: str) -> None:
     text.encode()  # What cannot be written to a report is a crash as well.
-
-
-def _stock(stack: Any, kind: str, argument: str) -> bool:
-    found = [each.values.get(argument) for each in stack.all(kind)]
-    if kind == "aws_elasticache_subnet_group":
-        return not found
-    if kind == "aws_kms_key":
-        return bool(found) and all(each is False for each in found)
-    return bool(found) and all(isinstance(t, str) and any(map(str.isalpha, t)) for t in found)
 
 
 @cache
@@ -121,14 +107,10 @@ def _read() -> Iterator[tuple[str, _Scenario]]:
         for scenario in feature.all_scenarios:
             if isinstance(scenario, ScenarioOutline):
                 continue
-            first, *others = scenario.steps
             row = "example" in type(scenario).__name__.lower()
             place = f"{name}:{scenario.steps[-1].line if row else scenario.line}"
-            if stock_step := _STOCK.get(first.sentence.removeprefix("Given ")):
-                yield place, stock_step
-                continue
             steps = []
-            for step in others:
+            for step in scenario.steps[1:]:
                 merge_step(step, StepRegistry().steps)
                 arguments = step.argument_match.evaluate()[1]
                 steps.append(_Step(step.definition_func, arguments, step.table))

@@ -20,6 +20,15 @@ def failed_ids(plan: Mapping[str, Any]) -> set[str]:
     return ids_of(failed_places(plan))
 
 
+def messages(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the scenarios say that the plan fails, by id of the failure."""
+    texts: dict[str, list[str]] = {}
+    for place, text in Judge().messages(plan).items():
+        for id_ in _ids(place):
+            texts.setdefault(id_, []).append(text)
+    return {id_: "\n".join(lines) for id_, lines in texts.items()}
+
+
 def ids_of(places: Iterable[str]) -> set[str]:
     """Return the ids in the tags of scenarios."""
     return {id_ for place in places for id_ in _ids(place)}

@@ -137,9 +137,18 @@ def machine(
         made.planned.append(tree.folder.name)
         made.on_plan()
 
-    def judge(_: bytes, features: Path, environment: str, processes: object) -> Verdict:
+    def judge(
+        _: bytes,
+        features: Path,
+        folder: Path,
+        environment: str,
+        processes: object,
+        rendered: bool,
+    ) -> Verdict:
         assert processes
+        assert rendered
         assert features.is_dir()
+        assert folder.is_dir()
         made.on_verdict()
         return judged(environment)
 

@@ -208,7 +208,7 @@ class Stack:
                 for origin in origins
             )
         return any(
-            _equal(planned, origin.literal)
+            _equal(_lowered(planned), _lowered(origin.literal))
             or any(_names(r, origin.attribute, planned) for r in origin.resources)
             for origin in origins
         )
@@ -410,6 +410,11 @@ def _names(resource: Resource, attribute: str, value: Any) -> bool:
     if attribute and _equal(resource.planned(attribute), value):
         return True
     return attribute in ("", *_IDENTITY) and value in map(resource.planned, _IDENTITY)
+
+
+def _lowered(value: Any) -> Any:
+    """Return a text in lower case, as AWS returns windows, and any other value unchanged."""
+    return value.lower() if isinstance(value, str) else value
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -17,6 +17,8 @@ SHORTEST = 30
 _TIME = r"([01]\d|2[0-3]):([0-5]\d)"
 _DAILY = re.compile(f"{_TIME}-{_TIME}")
 _WEEKLY = re.compile(rf"(\w+):{_TIME}-(\w+):{_TIME}")
+_ZONE_ID = re.compile("([a-z]{2})([nsewc]{1,2})([0-9])-az")
+_SIDES = {"n": "north", "s": "south", "e": "east", "w": "west", "c": "central"}
 _CLOCK = re.compile(_TIME)
 _EVENING = 18 * 60
 HOURS = {
@@ -55,9 +57,11 @@ class Span(NamedTuple):
 def hours_of(place: str) -> str:
     """Return the business hours of a region or zone, or an empty text if none are known.
 
-    >>> hours_of("eu-west-1a"), hours_of("moon-1")
-    ('06:00-18:00', '')
+    >>> hours_of("eu-west-1a"), hours_of("apse2-az1"), hours_of("moon-1")
+    ('06:00-18:00', '21:00-08:00', '')
     """
+    if match := _ZONE_ID.match(place):
+        place = f"{match[1]}-{''.join(_SIDES[side] for side in match[2])}-{match[3]}"
     return next((hours for region, hours in HOURS.items() if place.startswith(region)), "")
 
 

@@ -1,0 +1,54 @@
+"""Stacks that mean the same pass, or the message says what the design requires."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from finbase.judge.edits import read_edit
+from finbase.judge.mutations import Mutation, mutate
+from finbase.judge.prove import rendered_files
+from finbase.project.tree import lay_out
+from finbase.terraform.workspace import Workspace
+from tests.judge.in_process import messages
+from tests.support.commands import ROOT
+
+REWRITES: list[dict[str, Any]] = yaml.safe_load(
+    (ROOT / "tests" / "judge" / "rewrites.yaml").read_text()
+)
+GROUPS = sorted({rewrite["group"] for rewrite in REWRITES})
+
+
+def test_rewrites_are_many_and_unique() -> None:
+    ids = [rewrite["id"] for rewrite in REWRITES]
+    assert len(ids) == len(set(ids)) == 54
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("group", GROUPS)
+def test_rewrites_pass_or_say_why(group: int, workspace: Workspace, tmp_path: Path) -> None:
+    members = [rewrite for rewrite in REWRITES if rewrite["group"] == group]
+    tree = rendered_files(ROOT)
+    for member in members:
+        edits = tuple(map(read_edit, member["edits"]))
+        tree = mutate(tree, Mutation(member["id"], "", "", "", edits, "production"))
+    lay_out(tree, tmp_path)
+    plan = workspace.plan(tmp_path / "environments" / "production", project=tmp_path)
+    # The design profile judges what is written, whatever it means.
+    review = {id_: text for id_, text in messages(json.loads(plan)).items() if id_[0] == "F"}
+    expected: Mapping[str, str] = {
+        id_: part
+        for member in members
+        if member["expect"] != "pass"
+        for id_, part in member["expect"].items()
+    }
+    assert review.keys() == expected.keys(), review
+    for member in members:
+        parts = {} if member["expect"] == "pass" else member["expect"]
+        for id_, part in parts.items():
+            assert part in review[id_], member["id"]
