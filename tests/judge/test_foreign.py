@@ -1,0 +1,104 @@
+"""Plans of stacks that finbase did not render, with and without finbase.
+
+The plans are of Terraform 1.11.4 and the AWS provider 5.100.0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from finbase.errors import ComplianceError
+from finbase.judge import compliance
+from tests.judge.in_process import messages
+from tests.support.commands import ROOT, finbase
+
+FEATURES = ROOT / "features"
+PLANS = ROOT / "tests" / "fixtures" / "plans" / "kinds"
+
+
+def plain(name: str, folder: Path) -> tuple[int, str, list[str]]:
+    """Run terraform-compliance itself: its exit code, its output, and each scenario's state."""
+    (folder / "plan.json").write_bytes((PLANS / f"{name}.json").read_bytes())
+    program = Path(sys.executable).with_name("terraform-compliance")
+    finished = subprocess.run(
+        [
+            *(program, "-f", FEATURES, "-b", FEATURES / "steps", "-p", folder / "plan.json"),
+            *("--no-ansi", f"--cucumber-json={folder / 'report.json'}"),
+        ],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads((folder / "report.json").read_text())
+    states = [
+        {step["result"]["status"] for step in element["steps"]}
+        for feature in sorted(report, key=lambda feature: str(feature["uri"]))
+        for element in sorted(feature["elements"], key=lambda e: int(e["steps"][-1]["line"]))
+    ]
+    names = ("failed", "skipped", "passed")
+    return (
+        finished.returncode,
+        finished.stdout + finished.stderr,
+        [next(name for name in names if name in state) for state in states],
+    )
+
+
+def test_run_judges_what_applies(tmp_path: Path) -> None:
+    verdict = compliance.run(PLANS / "foreign-secret.json", FEATURES)
+    rows = {row.id: row for row in verdict.by_failure()}
+    assert rows["F06a"].status == "passed"
+    assert {row.status for id_, row in rows.items() if id_ != "F06a"} == {"not applicable"}
+    why = "not applicable, because the plan has no aws_elasticache_serverless_cache"
+    assert why in rows["F07a"].evidence.splitlines()
+    assert verdict.not_judged == ("aws_s3_bucket.logs",)
+    assert verdict.passed
+    code, _, states = plain("foreign-secret", tmp_path)
+    assert code == 0
+    assert states == [scenario.status for scenario in verdict.scenarios]
+
+
+def test_run_refuses_to_judge_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ComplianceError, match="nothing to judge"):
+        compliance.run(PLANS / "foreign-bucket.json", FEATURES)
+    code, output, states = plain("foreign-bucket", tmp_path)
+    assert (code, set(states)) == (1, {"skipped"})
+    assert "ERROR: nothing to judge" in output
+
+
+def test_run_of_an_environment_fails_what_is_missing() -> None:
+    verdict = compliance.run(PLANS / "foreign-bucket.json", FEATURES, rendered=True)
+    assert {row.status for row in verdict.by_failure()} == {"failed"}
+
+
+@pytest.mark.parametrize("name", ["destroy", "refresh", "target"])
+def test_plain_terraform_compliance_names_the_kind(name: str, tmp_path: Path) -> None:
+    code, output, states = plain(name, tmp_path)
+    assert (code, set(states)) == (1, {"failed"})
+    with pytest.raises(ComplianceError) as caught:
+        compliance.run(PLANS / f"{name}.json", FEATURES)
+    reason = caught.value.message.removeprefix(f"{PLANS / name}.json ")
+    assert f"the plan {reason}; {caught.value.hint}" in output
+
+
+def test_check_of_a_destroy_plan_exits_2() -> None:
+    result = finbase(ROOT, "check", "--plan", str(PLANS / "destroy.json"))
+    assert result.exit_code == 2
+    assert "removes all 2 resources" in result.output
+
+
+def test_network_of_count_and_element_is_not_shown() -> None:
+    plan = json.loads((PLANS / "foreign-network.json").read_bytes())
+    texts = messages(plan, without="features/design.feature")
+    assert texts.keys() >= {"F01", "F10"}
+    for text in (texts["F01"], texts["F10"]):
+        assert "this plan" in text
+        assert "no NAT gateway" not in text
+        assert "0 route tables" not in text
