@@ -377,7 +377,7 @@ def test_check_refuses_a_pipe_without_waiting(machine: Machine, name: str) -> No
     os.mkfifo(machine.project / name)
     with pytest.raises((ComplianceError, TerraformError), match=name.rpartition("/")[2]) as raised:
         machine.check()
-    assert "not a file" in str(raised.value) or "named pipe" in str(raised.value)
+    assert "neither a file nor a folder" in str(raised.value) or "named pipe" in str(raised.value)
 
 
 # --- the plan, and runs without a cache ----------------------------------------------------
