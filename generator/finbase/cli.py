@@ -49,6 +49,7 @@ _COMMANDS: Final = {
         ("new", "new", "new", "Create a module, an environment or a pipeline."),
         ("outdated", "outdated", "outdated", "List pins that have newer releases."),
         ("plan", "plan", "plan", "Plan an environment on its AWS account."),
+        ("provider", "provider", "provider", "Pin the AWS provider and its checksums."),
         ("prove", "prove", "prove", "Prove that the checks detect each failure."),
         ("rehearse", "rehearse", "rehearse", "Apply, rotate and destroy on a local AWS."),
         ("release", "release", "release", "Release the next version of a module."),
@@ -189,6 +190,8 @@ def _known(error: Exception) -> str:
 
     if isinstance(error, FinbaseError):
         return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory\n    hint: close other programs, or pass smaller files"
     if isinstance(error, OSError) and error.filename:
         hint = "check that the file exists and that this user has the permission"
         return f"{error.filename}: {error.strerror}\n    hint: {hint}"

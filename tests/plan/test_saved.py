@@ -6,7 +6,7 @@ import io
 import json
 import struct
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -16,11 +16,19 @@ from hypothesis import strategies as st
 
 from finbase.cli import main
 from finbase.errors import FinbaseError
-from finbase.plan.saved import verify
+from finbase.plan import saved
 from finbase.plan.saved_file import read_plan_file
 from tests.support.saved import archive, field, manifest, members, packed, save, tfplan
 
 S3 = {"bucket": "a-bucket", "key": "ledger/w/terraform.tfstate", "encrypt": True}
+
+
+def verify(plan: Path, stack: Path, name: Path) -> None:
+    """Verify a plan; the files on disk are those that were rendered."""
+    root = stack.parent.parent
+    files = [path for path in root.rglob("*.tf") if path.is_file()]
+    rendered = {PurePosixPath(path.relative_to(root)): path.read_bytes() for path in files}
+    saved.verify(plan, stack, name, rendered)
 
 
 @pytest.fixture(scope="module")

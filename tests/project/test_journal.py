@@ -7,13 +7,17 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import pytest
+from click.testing import CliRunner
 
+from finbase.cli import main
 from finbase.errors import TreeError
+from finbase.project import journal as product
 from finbase.project.files import ProjectFiles, staged_path
 from finbase.project.journal import Journal, Undone, hold, is_pending
 
@@ -51,10 +55,17 @@ def record(before: bytes | None, after: bytes | None) -> list[str | None]:
     ]
 
 
+def put(root: Path, steps: dict[str, list[str | None]]) -> None:
+    """Write a journal as a render on this machine does."""
+    with (root / JOURNAL).open("w") as file:
+        seal = product._seal(steps, file.fileno())
+        json.dump({"seal": seal, "files": steps}, file)
+
+
 def interrupt(root: Path, **more: list[str | None]) -> None:
     """Leave what a render leaves that is killed once every file has been written."""
     steps = {str(path): record(*step) for path, step in CHANGES.items()} | more
-    (root / JOURNAL).write_text(json.dumps(steps))
+    put(root, steps)
     (root / MAIN).write_bytes(b"new")
     (root / NEW).parent.mkdir(parents=True)
     (root / NEW).write_bytes(b"new")
@@ -112,7 +123,7 @@ def test_hold_keeps_later_changes(root: Path) -> None:
 )
 def test_hold_refuses_forged_journal(root: Path, path: str) -> None:
     outside = record(b"evil", None)
-    (root / JOURNAL).write_text(json.dumps({path: outside}))
+    put(root, {path: outside})
     before = files(root)
     with held(root) as journal:
         assert journal.undone == Undone((), (PurePosixPath(path),))
@@ -205,3 +216,63 @@ def test_hold_refuses_non_file(root: Path, kind: str) -> None:
     with pytest.raises(TreeError, match=r"finbase-journal"), held(root):
         pytest.fail("it went on")
     assert path.lstat()
+
+
+def plain(steps: dict[str, list[str | None]]) -> str:
+    return json.dumps(steps)
+
+
+def of_another_start(steps: dict[str, list[str | None]]) -> str:
+    return json.dumps({"seal": hashlib.sha256(b"guessed").hexdigest(), "files": steps})
+
+
+def without_seal(steps: dict[str, list[str | None]]) -> str:
+    return json.dumps({"files": steps})
+
+
+@pytest.mark.parametrize("form", [plain, of_another_start, without_seal])
+def test_hold_does_not_follow_planted_journal(
+    root: Path, form: Callable[[dict[str, list[str | None]]], str]
+) -> None:
+    """A journal in a commit would overwrite one person's file and delete another's."""
+    steps = {str(MAIN): record(b"evil", b"old"), str(GONE): record(None, b"old")}
+    before = files(root)
+    (root / JOURNAL).write_text(form(steps))
+    with held(root) as journal:
+        assert journal.undone == Undone((), (MAIN, GONE))
+    assert files(root) == before
+
+
+def test_hold_does_not_follow_copied_journal(root: Path) -> None:
+    interrupt(root)
+    content = (root / JOURNAL).read_bytes()
+    (root / JOURNAL).rename(root / "kept")  # So that its number is not used again.
+    (root / JOURNAL).write_bytes(content)
+    with held(root) as journal:
+        assert journal.undone == Undone((), (MAIN, NEW, GONE))
+    assert (root / MAIN).read_bytes() == b"new"
+
+
+def test_hold_refuses_tracked_journal(root: Path) -> None:
+    interrupt(root)
+    for command in (["init", "--quiet"], ["add", "--force", JOURNAL]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    before = (root / MAIN).read_bytes()
+    with pytest.raises(TreeError, match=r"git tracks \.finbase-journal"), held(root):
+        pytest.fail("it went on")
+    assert (root / MAIN).read_bytes() == before
+
+
+def test_hold_refuses_huge_journal(root: Path) -> None:
+    with (root / JOURNAL).open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(TreeError, match="no render wrote it"), held(root):
+        pytest.fail("it went on")
+
+
+def test_check_fails_while_journal_is_pending(project: Path) -> None:
+    assert CliRunner().invoke(main, ["--project", str(project), "render", "--check"]).exit_code == 0
+    put(project, {str(MAIN): record(b"old", b"new")})
+    result = CliRunner().invoke(main, ["--project", str(project), "render", "--check"])
+    assert result.exit_code == 1
+    assert "one was interrupted" in result.output

@@ -143,7 +143,6 @@ def test_write_keeps_other_folders(root: Path, path: str) -> None:
     "path",
     [
         ".terraform/modules/modules.json",
-        ".terraform.lock.hcl",
         ".terraform.tfstate.lock.info",
         "terraform.tfstate",
         "terraform.tfstate.backup",
@@ -170,6 +169,9 @@ def test_write_keeps_terraform_links(root: Path) -> None:
         ("environments/test/extra.tf", b'resource "x" "y" {}\n'),
         ("environments/test/main_override.tf", b"terraform {}\n"),
         ("environments/test/terraform.tfvars", b"a = 1\n"),
+        ("environments/test/.auto.tfvars", b"a = 1\n"),
+        ("environments/test/terraform.tfstate.tf", b"terraform {}\n"),
+        ("environments/test/.terraform.lock.hcl", b"# of somebody\n"),
         ("environments/test/NOTES.md", f"# Notes\n\n{MARK}".encode()),
         ("modules/store/1.0.0/extra.tf.json", b"{}"),
         ("modules/store/1.0.0/notes.txt", marked()),
@@ -248,16 +250,18 @@ def test_write_force_refuses_symlink(root: Path, tmp_path: Path) -> None:
 def test_write_removes_abandoned_stack(root: Path) -> None:
     put(root, "environments/old/main.tf", marked())
     put(root, "environments/old/outputs.tf", marked())
-    put(root, "environments/old/.terraform.lock.hcl", b"")
+    put(root, "environments/old/.terraform.lock.hcl", marked())
+    put(root, "environments/old/.main.tf.swp", b"")
     put(root, "environments/old/.terraform/modules/modules.json", b"{}")
     put(root, "environments/notes/README.md", b"# Notes of a person\n")
     assert compare(TREE, root).clean
     changes = compare(TREE, root, whole=True)
     old = PurePosixPath("environments/old")
-    assert list(changes.removed) == [old / "main.tf", old / "outputs.tf"]
-    assert changes.abandoned == {old: (".terraform", ".terraform.lock.hcl")}
+    lock = old / ".terraform.lock.hcl"
+    assert list(changes.removed) == [lock, old / "main.tf", old / "outputs.tf"]
+    assert changes.abandoned == {old: (".main.tf.swp", ".terraform")}
     write(changes, root)
-    assert {path.name for path in (root / old).iterdir()} == {".terraform", ".terraform.lock.hcl"}
+    assert {path.name for path in (root / old).iterdir()} == {".main.tf.swp", ".terraform"}
     assert compare(TREE, root, whole=True) == compare(TREE, root)
 
 

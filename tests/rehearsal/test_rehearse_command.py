@@ -46,7 +46,7 @@ def test_rehearse_notes_edited_release(monkeypatch: pytest.MonkeyPatch, edited: 
         found = load_rendered(root, names)
         breach = Breach(PurePosixPath("modules/kms/v1.0.0"), "kms 1.0.0 was edited", "undo that")
         nothing = replace(found.changes, created={}, changed={}, removed={})
-        return Standing(found.environments, nothing, (breach,) if edited else ())
+        return Standing(found.environments, nothing, (breach,) if edited else (), {})
 
     monkeypatch.setattr(module, "rehearse", passes)
     monkeypatch.setattr(command, "load_rendered", rendered)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from finbase.cli import main
 from finbase.errors import FinbaseError
 from finbase.plan.saved import verify
 from finbase.plan.summary import Step, Summary, summarise
+from finbase.project.files import Tree
 from finbase.report.plan import PlanReport
 from finbase.terraform.program import find_terraform, isolated_environ
 from finbase.terraform.workspace import Workspace
@@ -23,7 +24,7 @@ from tests.support.commands import ROOT
 from tests.support.saved import save
 
 FAKE = """#!{python}
-import json, pathlib, sys
+import json, os, pathlib, sys
 home = pathlib.Path({home!r})
 step = sys.argv[1]
 if step == "version":
@@ -31,6 +32,11 @@ if step == "version":
     sys.exit()
 with (home / "log").open("a") as log:
     print(json.dumps([str(pathlib.Path.cwd()), *sys.argv[1:]]), file=log)
+data = pathlib.Path(os.environ["TF_DATA_DIR"])
+with (home / "data").open("a") as log:
+    mask = os.umask(0o077)
+    print(json.dumps([step, str(data), data.parent.stat().st_mode & 0o077, mask]), file=log)
+data.mkdir(exist_ok=True)
 print(f"terraform says {{step}}", file=sys.stderr)
 if step == (home / "fails").read_text():
     sys.exit(1)
@@ -225,34 +231,38 @@ def test_plan_refuses_tf_workspace(
     assert world.asked() == []
 
 
-@pytest.mark.parametrize("command", ["plan", "apply"])
-@pytest.mark.parametrize("folder", ["", "elsewhere"])
-def test_plan_refuses_selected_workspace(
-    command: str, folder: str, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plan_and_apply_use_new_data_folders(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ``.terraform`` folder, and one that the shell names, could bring another provider."""
     world.shows(TOPIC)
     stack = world.project / "environments" / "staging"
+    monkeypatch.setenv("TF_DATA_DIR", str(world.home / "elsewhere"))
+    subprocess.run(["git", "init", "--quiet"], cwd=world.project, check=True)
+    for folder in (stack / ".terraform", world.home / "elsewhere"):
+        folder.mkdir()
+        (folder / "environment").write_text("blue\n")
+    assert world.run("plan", "staging").exit_code == 0
     save(world.project / "staging.tfplan", stack)
-    monkeypatch.setenv("TF_DATA_DIR", folder and str(world.home / folder))
-    selected = (world.home / folder if folder else stack / ".terraform") / "environment"
-    selected.parent.mkdir()
-    selected.write_text("blue\n")
-    done = world.run(command, "staging")
-    assert done.exit_code == 2, done.output
-    assert f"{selected} selects the workspace blue" in done.stderr
-    assert f"`terraform workspace select default` in {stack}" in done.stderr
-    assert world.asked() == []
+    world.run("apply", "staging")
+    rows = [json.loads(line) for line in (world.home / "data").read_text().splitlines()]
+    used = {data for _, data, *_ in rows}
+    assert len(used) == 2
+    assert not used & {str(stack / ".terraform"), str(world.home / "elsewhere")}
+    assert not any(Path(data).exists() for data in used)
+    assert {step: mask for step, _, _, mask in rows} | {"show": 0} == {
+        "init": 0o077,
+        "plan": 0o077,
+        "show": 0,
+    }
+    init = next(arguments for _, step, *arguments in world.asked() if step == "init")
+    assert "-lockfile=readonly" in init
 
 
-@pytest.mark.parametrize("place", ["shell", "folder"])
+@pytest.mark.parametrize("workspace", ["", "default"])
 def test_plan_accepts_default_workspace(
-    place: str, world: World, monkeypatch: pytest.MonkeyPatch
+    workspace: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.shows(TOPIC)
-    selected = world.project / "environments" / "staging" / ".terraform" / "environment"
-    selected.parent.mkdir()
-    selected.write_text("default" if place == "folder" else "blue")
-    monkeypatch.setenv("TF_WORKSPACE", "" if place == "folder" else "default")
+    monkeypatch.setenv("TF_WORKSPACE", workspace)
     done = world.run("plan", "staging")
     assert done.exit_code == 0, done.output
 
@@ -370,7 +380,7 @@ def test_apply_ignores_a_replaced_plan(
         saved.write_bytes(b"another plan")
         return good_plan
 
-    def apply(_: object, __: Path, plan: Path, **___: object) -> None:
+    def apply(_: object, __: Path, ___: Path, plan: Path, **____: object) -> None:
         applied.append(plan.read_bytes())
 
     monkeypatch.setattr("finbase.terraform.account.show", show)
@@ -441,7 +451,7 @@ def test_apply_refuses_plans_of_older_files(world: World, place: str) -> None:
     file.write_text(f"{text}\n")
     save(plan, world.project / "environments" / "staging")
     file.write_text(text)
-    assert f"was not made from the files on disk: {place} differs" in refused(world, plan)
+    assert f"was not made from the rendered files: {place} differs" in refused(world, plan)
 
 
 def test_apply_refuses_added_or_removed_files(world: World) -> None:
@@ -476,6 +486,29 @@ def test_apply_refuses_other_files(world: World, content: bytes) -> None:
     assert world.asked() == []
 
 
+def on_disk(root: Path) -> Tree:
+    return {PurePosixPath(path.relative_to(root)): path.read_bytes() for path in root.rglob("*.tf")}
+
+
+def test_verify_looks_at_no_file_on_disk(world: World) -> None:
+    """A plan and a stack with the same added file agree; finbase renders neither."""
+    project, plan = world.project, world.project / "staging.tfplan"
+    stack = project / "environments" / "staging"
+    files = on_disk(project)
+    save(plan, stack)
+    verify(plan, stack, plan, files)
+    for place in ("environments/staging/terraform.tfstate.tf", "modules/network/1.0.0/x.tf"):
+        (project / place).write_text('output "x" {\n  value = 1\n}\n')
+        save(plan, stack)
+        with pytest.raises(FinbaseError, match=f"rendered files: {place} differs"):
+            verify(plan, stack, plan, files)
+        (project / place).unlink()
+    (stack / "backend.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    save(plan, stack)
+    with pytest.raises(FinbaseError, match=r"backend\.tf differs"):
+        verify(plan, stack, plan, files)
+
+
 @pytest.mark.terraform
 def test_verify_plans_saved_by_terraform(tmp_path: Path) -> None:
     module = tmp_path / "modules" / "m" / "1.0.0"
@@ -494,21 +527,26 @@ def test_verify_plans_saved_by_terraform(tmp_path: Path) -> None:
         terraform, environ = find_terraform().path, isolated_environ()
         for step in (["init"], ["plan", f"-out={tmp_path / name}"]):
             subprocess.run([terraform, *step], cwd=stack, env=environ, check=True)
-        verify(tmp_path / name, stack, Path(name))
+        verify(tmp_path / name, stack, Path(name), on_disk(tmp_path))
     with pytest.raises(FinbaseError, match=r"^p is a plan of production, not of staging"):
-        verify(tmp_path / "production", tmp_path / "environments" / "staging", Path("p"))
+        verify(
+            tmp_path / "production",
+            tmp_path / "environments" / "staging",
+            Path("p"),
+            on_disk(tmp_path),
+        )
     subprocess.run([terraform, "workspace", "new", "w"], cwd=stack, env=environ, check=True)
     subprocess.run([terraform, "plan", "-out=w"], cwd=stack, env=environ, check=True)
     with pytest.raises(FinbaseError, match="made in a workspace other than default"):
-        verify(stack / "w", stack, Path("w"))
+        verify(stack / "w", stack, Path("w"), on_disk(tmp_path))
     (stack / "backend.tf").write_text(backend.replace(state, "elsewhere"))
     with pytest.raises(FinbaseError, match=r"backend\.tf differs"):
-        verify(tmp_path / "production", stack, Path("p"))
+        verify(tmp_path / "production", stack, Path("p"), on_disk(tmp_path))
     (stack / "backend.tf").write_text('terraform {\n  backend "local" {}\n}\n')
     for step in (["init", "-reconfigure", "-backend-config=path=x"], ["plan", "-out=x"]):
         subprocess.run([terraform, *step], cwd=stack, env=environ, check=True)
     with pytest.raises(FinbaseError, match=r"its path is not in .*backend\.tf"):
-        verify(stack / "x", stack, Path("x"))
+        verify(stack / "x", stack, Path("x"), on_disk(tmp_path))
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def test_render_writes_missing_files_once(project: Path) -> None:
     shutil.rmtree(project / "environments" / "staging")
     first = finbase(project, "render")
     assert first.exit_code == 0
-    assert "environments/staging: 5 new" in first.output
+    assert "environments/staging: 6 new" in first.output
     assert snapshot(project) == before
     second = finbase(project, "render")
     assert second.exit_code == 0

@@ -8,13 +8,14 @@ say which modules a stack calls.
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
 from finbase.project import checksums
+from finbase.project.terraform_files import is_code, is_left_behind
+from finbase.project.terraform_files import is_read as has_read_name
 from finbase.terraform.offline import local_sources
 
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
@@ -23,11 +24,8 @@ Files: TypeAlias = Mapping[PurePosixPath, bytes]
 Change: TypeAlias = Literal["added", "changed", "removed"]
 
 _HOME = "environments"
-_CODE = (".tf", ".tf.json")
 _UNREAD_NAMES = {"contract.yaml", checksums.FILE_NAME}
-_UNREAD_ENDS = (".md", ".tftest.hcl", ".tftest.json", ".tfplan")
-_STATE = re.compile(r".*\.tfstate(\..*)?")
-_LOCK_FILE = ".terraform.lock.hcl"
+_UNREAD_ENDS = (".md", ".tftest.hcl", ".tftest.json")
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,12 @@ def is_read(path: PurePosixPath) -> bool:
     >>> is_read(PurePosixPath("modules/cache/1.0.0/README.md"))
     False
     """
-    folders, name = path.parts[2:-1], path.name
+    name = path.name
     if len(path.parts) < 3 or path.parts[0] not in (_HOME, "modules"):
         return False
-    if "tests" in folders or any(folder.startswith(".") for folder in folders):
+    if ".terraform" in path.parts or name in _UNREAD_NAMES or name.endswith(_UNREAD_ENDS):
         return False
-    if name.startswith(".") and name != _LOCK_FILE:
-        return False
-    return not (
-        name in _UNREAD_NAMES or name.endswith(_UNREAD_ENDS) or _STATE.fullmatch(name) is not None
-    )
+    return has_read_name(name) or not (name.startswith(".") or is_left_behind(name))
 
 
 def affected(before: Files, after: Files) -> Iterator[Affected]:
@@ -71,18 +65,31 @@ def affected(before: Files, after: Files) -> Iterator[Affected]:
     stacks_before, stacks_after = _stacks(before), _stacks(after)
     for stack in sorted(stacks_before | stacks_after):
         folders = _reached(stack, before) | _reached(stack, after)
-        files = tuple(sorted(path for path in changed if not folders.isdisjoint(path.parents)))
+        files = tuple(sorted(path for path in changed if _belongs(path, folders)))
         if not files:
             continue
         change: Change = "added" if stack not in stacks_before else "changed"
         yield Affected(stack.name, change if stack in stacks_after else "removed", files)
 
 
+def _belongs(path: PurePosixPath, folders: Set[PurePosixPath]) -> bool:
+    """Return whether a file is in one of the folders, or below it in a folder that modules use.
+
+    Tests and hidden folders are not used, unless a module call names them.
+    """
+    for parent in path.parents:
+        if parent in folders:
+            return True
+        if parent.name == "tests" or parent.name.startswith("."):
+            return False
+    return False
+
+
 def _stacks(files: Files) -> set[PurePosixPath]:
     return {
         path.parent
         for path in files
-        if len(path.parts) == 3 and path.parts[0] == _HOME and path.name.endswith(_CODE)
+        if len(path.parts) == 3 and path.parts[0] == _HOME and is_code(path.name)
     }
 
 
@@ -90,7 +97,7 @@ def _reached(stack: PurePosixPath, files: Files) -> set[PurePosixPath]:
     """Return the folders of a stack and of all modules that it calls, at any depth."""
     code: dict[PurePosixPath, list[tuple[str, str]]] = {}
     for path, content in files.items():
-        if path.name.endswith(_CODE):
+        if is_code(path.name):
             code.setdefault(path.parent, []).append((path.name, content.decode(errors="replace")))
     reached: set[PurePosixPath] = set()
     waiting = [stack]

@@ -5,7 +5,6 @@ The result does not depend on the order of the environments.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
+from finbase.source.bounds import load_json
 from finbase.source.hcl_scan import scan
 
 _FIXED = 100
@@ -72,7 +72,7 @@ def shards(costs: Mapping[str, int], most: int | None = None) -> tuple[Shard, ..
 def read_shards(data: bytes, path: str) -> tuple[str, ...]:
     """Return the environments of a matrix; raises ``FinbaseError`` for any other content."""
     try:
-        entries = json.loads(data)["include"]
+        entries = load_json(data)["include"]
         return tuple(name for entry in entries for name in entry["environments"].split())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FinbaseError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from finbase.console.speech import DIFF, echo, error, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import PurePosixPath
 
     from finbase.project.journal import Journal
     from finbase.release.integrity import Breach
@@ -50,20 +52,22 @@ def note_difference(verb: str) -> None:
     )
 
 
-def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path]:
-    """Return the project's folder and the stack's; exit with 1 if it is not as rendered."""
+def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path, Standing]:
+    """Return the folders of project and stack, and the standing; exit with 1 if it is not clean."""
     from finbase.project.find import find_project
 
     root = find_project(project)
+    refuse_planted(root)
     standing = load_rendered(root, [environment])
     if not standing.clean:
         print_breaches(standing.breaches, diffs=False)
+        print_unrendered(standing.unrendered)
         error(
             f"{environment} differs from what is rendered and released, so nothing was done\n"
             "    hint: `finbase render --check` shows the difference"
         )
         sys.exit(FOUND)
-    return root, root / "environments" / environment
+    return root, root / "environments" / environment, standing
 
 
 @contextmanager
@@ -80,6 +84,36 @@ def hold_journal(root: Path) -> Iterator[Journal]:
 
 def _note_wait(seconds: float) -> None:
     note(f"another render is running in this project; waiting up to {seconds:g} s …")
+
+
+def refuse_planted(root: Path) -> None:
+    """Exit with 1 if the project has files that nobody may commit."""
+    if print_planted(root):
+        sys.exit(FOUND)
+
+
+def print_planted(root: Path) -> bool:
+    """Print each file that nobody may commit; return whether there is one."""
+    from finbase.project.planted import planted
+
+    paths = planted(root)
+    for path in paths:
+        name = shlex.quote(str(path))
+        error(
+            f"{path} must not be in the project: Terraform would trust it, and no review shows it\n"
+            f"    hint: git rm --cached {name}; without git, delete it"
+        )
+    return bool(paths)
+
+
+def print_unrendered(paths: Iterable[PurePosixPath]) -> None:
+    """Print each file that Terraform would read although finbase did not render it."""
+    for path in paths:
+        error(
+            f"Terraform reads {path}, which finbase did not render\n"
+            "    hint: put the change into the templates and remove the file; "
+            "`finbase render --check` shows it"
+        )
 
 
 def print_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | None = None) -> None:

@@ -38,9 +38,10 @@ def apply(
     """Check the saved PLAN of ENV, and apply exactly this plan.
 
     PLAN is the file that `finbase plan` saved; default: ENV.tfplan in the project. It must match
-    the stack on disk, file by file, and the state of ENV. Nothing is applied, and the exit code is
-    1, if the plan contains a failure of the catalogue, or if it would replace or destroy a
-    database, a key, a secret or other data, or if the project's controls are not those of finbase.
+    what is rendered and released, file by file, and the state of ENV. Nothing is applied, and the
+    exit code is 1, if the plan contains a failure of the catalogue, or if it would replace or
+    destroy a database, a key, a secret or other data, or if the project's controls are not those
+    of finbase.
 
     \b
     Examples:
@@ -49,8 +50,9 @@ def apply(
     """
     from finbase.errors import FinbaseError
     from finbase.plan.saved import verify
+    from finbase.release.standing import vouched_files
 
-    root, stack = rendered_stack(project, environment)
+    root, stack, standing = rendered_stack(project, environment)
     require_released_controls(root, own=own_catalogue)
     saved = plan_file or root / f"{environment}.tfplan"
     if not saved.is_file():
@@ -58,7 +60,7 @@ def apply(
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
         # Another `finbase plan` may replace the file meanwhile: check and apply the same copy.
         plan = Path(shutil.copy(saved, scratch))
-        verify(plan, stack, saved)
+        verify(plan, stack, saved, vouched_files(root, standing, environment))
         _apply(plan, environment, root, stack, accept_data_loss=accept_data_loss)
         note(f"applied: {saved}")
         _delete_applied(plan, saved)
@@ -86,9 +88,12 @@ def _apply(
     from finbase.terraform.program import find_terraform
 
     terraform = find_terraform()
+    data = plan.parent / "data"
+    with progress(lines=True) as watch:
+        account.initialise(terraform, stack, data, progress=watch)
     with progress() as watch:
         watch(environment, f"{terraform.command} show")
-        plan_json = account.show(terraform, stack, plan)
+        plan_json = account.show(terraform, stack, data, plan)
         watch(environment, "features")
         verdict = compliance.run(
             plan_json, root / "features", environment=environment, rendered=True
@@ -118,4 +123,4 @@ def _apply(
         )
         sys.exit(FOUND)
     with progress(lines=True) as watch:
-        account.apply(terraform, stack, plan, progress=watch)
+        account.apply(terraform, stack, data, plan, progress=watch)

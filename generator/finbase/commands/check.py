@@ -13,6 +13,8 @@ from finbase.commands._rendered import (
     load_rendered,
     note_difference,
     print_breaches,
+    print_unrendered,
+    refuse_planted,
     require_released_controls,
 )
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
@@ -178,11 +180,13 @@ def _judge_environments(
     from finbase.project.journal import is_pending
 
     root = find_project(project)
+    refuse_planted(root)
     standing = load_rendered(root, environments)
     if is_pending(root):
         note(PENDING)
-    if standing.breaches:
+    if standing.breaches or standing.unrendered:
         print_breaches(standing.breaches, diffs=True)
+        print_unrendered(standing.unrendered)
         sys.exit(FOUND)
     if not standing.changes.clean:
         note_difference("planned")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from finbase.commands._rendered import refuse_planted
 from finbase.console import completion
 from finbase.console.options import Choice, OutputFile, cache_option
 from finbase.console.speech import progress
@@ -97,6 +98,7 @@ def _plan(root: Path, environment: str, *, cache: bool) -> bytes:
     from finbase.terraform.provider import find_provider
     from finbase.terraform.workspace import Workspace
 
+    refuse_planted(root)
     load_environments(root, Registry(root), [environment])
     terraform = find_terraform()
     provider = find_provider(terraform)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,14 +48,17 @@ def plan(
     from finbase.terraform import account
     from finbase.terraform.program import find_terraform
 
-    root, stack = rendered_stack(project, environment)
+    root, stack, _ = rendered_stack(project, environment)
     saved = out or root / f"{environment}.tfplan"
     terraform = find_terraform()
-    with progress(lines=True) as watch:
-        account.make_plan(terraform, stack, saved, progress=watch)
-    with progress() as watch:
-        watch(environment, f"{terraform.command} show")
-        summary = summarise(json.loads(account.show(terraform, stack, saved)))
+    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+        data = Path(scratch)
+        with progress(lines=True) as watch:
+            account.initialise(terraform, stack, data, progress=watch)
+            account.make_plan(terraform, stack, data, saved, progress=watch)
+        with progress() as watch:
+            watch(environment, f"{terraform.command} show")
+            summary = summarise(json.loads(account.show(terraform, stack, data, saved)))
     report = PlanReport(environment, summary)
     stream, _ = output_stream(json_file)
     echo(report.text(), file=stream)

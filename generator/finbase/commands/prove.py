@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._rendered import refuse_planted
 from finbase.console import completion
 from finbase.console.options import FOUND, jobs_option, json_option
 from finbase.console.speech import echo, output_stream, progress, say
@@ -62,6 +63,7 @@ def prove(
     from finbase.report.matrix import MatrixReport
 
     root = find_project(project)
+    refuse_planted(root)
     if environment:
         load_environments(root, Registry(root), [environment])
     mutations = select(root, ids, environment)

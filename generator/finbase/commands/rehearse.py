@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from finbase.commands._rendered import load_rendered, note_difference
+from finbase.commands._rendered import load_rendered, note_difference, refuse_planted
 from finbase.console import completion
 from finbase.console.options import FOUND, Whole, json_option
 from finbase.console.speech import echo, output_stream, progress, say, terminal_width
@@ -76,6 +76,7 @@ def rehearse(
     from finbase.terraform.program import find_terraform
 
     root = find_project(project)
+    refuse_planted(root)
     standing = load_rendered(root, [environment])
     if not standing.clean:
         note_difference("rehearsed")

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
-from finbase.commands._rendered import PENDING, hold_journal, load_rendered, print_breaches
+from finbase.commands._rendered import (
+    PENDING,
+    hold_journal,
+    load_rendered,
+    print_breaches,
+    print_planted,
+)
 from finbase.console import completion
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import DIFF, PASS, echo, error, note, output_stream, say
@@ -73,14 +79,20 @@ def _compare(
     from finbase.report.changes import ChangesReport
 
     standing = load_rendered(root, environments)
-    if journal.is_pending(root):
+    is_planted = print_planted(root)
+    pending = journal.is_pending(root)
+    if pending:
         note(PENDING)
     echo(tree.diff(standing.changes), nl=False, file=stream, looks=DIFF)
     print_breaches((b for b in standing.breaches if not b.restored_by), diffs=True, file=stream)
     print_breaches((b for b in standing.breaches if b.restored_by), diffs=False)
-    unchanged = standing.clean
+    unchanged = standing.clean and not pending and not is_planted
     outcome = "all files are as rendered" if unchanged else "not as rendered"
-    if not unchanged and not standing.breaches:
+    if standing.clean and not unchanged:
+        outcome = (
+            "a render is running, or was interrupted" if pending else "files that must not be there"
+        )
+    if not standing.changes.clean and not standing.breaches:
         outcome += ": run `finbase render`"
     report = ChangesReport(standing.environments, standing.changes, outcome, standing.breaches)
     if json_file:

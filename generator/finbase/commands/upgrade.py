@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from finbase.commands._rendered import hold_journal
+from finbase.commands._rendered import hold_journal, refuse_planted
 from finbase.console import completion
 from finbase.console.options import FOUND, accept_data_loss_option, json_option
 from finbase.console.speech import FAIL, WARN, Looks, echo, error, output_stream, progress, say
@@ -65,6 +65,7 @@ def upgrade(
 
     stream, _ = output_stream(json_file)
     root = find_project(project)
+    refuse_planted(root)
     name, _, requested = module.partition("@")
     try:
         version = Version.parse(requested) if "@" in module else None

@@ -17,6 +17,7 @@ from finbase.judge import compliance
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Files, Mutation, Outcome, caught, load_mutations, mutate
 from finbase.judge.verdict import Verdict
+from finbase.project.terraform_files import is_read
 from finbase.project.tree import lay_out
 from finbase.source.scalars import with_closest
 from finbase.system.progress import Watch
@@ -49,7 +50,7 @@ def rendered_files(root: Path) -> dict[PurePosixPath, bytes]:
         for path in sorted((root / folder).rglob("*")):
             relative = path.relative_to(root)
             hidden = any(part.startswith((".", "__")) for part in relative.parts)
-            if path.is_file() and not hidden and len(relative.parts) > 2:
+            if path.is_file() and len(relative.parts) > 2 and (is_read(path.name) or not hidden):
                 files[PurePosixPath(relative)] = path.read_bytes()
     return files
 

@@ -1,20 +1,24 @@
 """Check that a saved plan was made from the files of a stack.
 
 An apply follows the plan and reads no file of the stack, so the configuration in the plan must be
-the files of the project. Terraform itself checks that the state has not changed since, by its
-lineage and serial.
+the files that finbase renders and that releases contain. What is on disk proves nothing. Terraform
+itself checks that the state has not changed since, by its lineage and serial.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import posixpath
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finbase.errors import FinbaseError
 from finbase.plan.saved_file import DEFAULT_WORKSPACE, Backend, PlanFile, read_plan_file
+from finbase.project.files import Tree
+from finbase.project.terraform_files import is_code
+from finbase.source.bounds import read_at_most
 from finbase.source.hcl_scan import scan, string_value
 
 _CREDENTIALS = frozenset(
@@ -32,26 +36,28 @@ _CREDENTIALS = frozenset(
 """Credentials for the state, which ``-backend-config`` may add."""
 
 
-def verify(plan: Path, stack: Path, name: Path) -> None:
+def verify(plan: Path, stack: Path, name: Path, files: Tree) -> None:
     """Refuse a plan that was not made from the files of a stack, on its own backend.
 
-    ``name`` is the path of the plan for messages. Raises ``FinbaseError`` with the first
+    ``name`` is the path of the plan for messages, ``files`` are those of the stack and of the
+    modules that it calls. Raises ``FinbaseError`` with the first
     difference.
     """
     try:
-        saved = read_plan_file(plan.read_bytes())
+        saved = read_plan_file(read_at_most(plan))
     except ValueError as error:
         raise FinbaseError(
             f"{name} is not a saved plan, or it is encrypted or damaged: {error}",
             "save a plan with `finbase plan`; the output of `terraform show -json` is not one",
         ) from error
     again = f"plan {stack.name} again: finbase plan {stack.name}"
-    if difference := next(_differences(saved, stack), None):
+    if difference := next(_differences(saved, stack, files), None):
         environment = _environment(saved)
         if environment and environment != stack.name:
             raise FinbaseError(f"{name} is a plan of {environment}, not of {stack.name}", again)
-        raise FinbaseError(f"{name} was not made from the files on disk: {difference}", again)
-    if difference := next(_backend_differences(saved.backend, stack / "backend.tf"), None):
+        raise FinbaseError(f"{name} was not made from the rendered files: {difference}", again)
+    backend = PurePosixPath("environments", stack.name, "backend.tf")
+    if difference := next(_backend_differences(saved.backend, backend, files), None):
         raise FinbaseError(
             f"{name} was made for another state: {difference}",
             f"remove -backend-config, also from TF_CLI_ARGS_init, and {again}",
@@ -64,8 +70,8 @@ def verify(plan: Path, stack: Path, name: Path) -> None:
         )
 
 
-def _differences(saved: PlanFile, stack: Path) -> Iterator[str]:
-    """Yield each difference between the planned files and the files on disk.
+def _differences(saved: PlanFile, stack: Path, files: Tree) -> Iterator[str]:
+    """Yield each difference between the planned files and those that should have been planned.
 
     Two modules may share a folder, so each is compared separately.
     """
@@ -75,20 +81,22 @@ def _differences(saved: PlanFile, stack: Path) -> Iterator[str]:
             title = f"module {module.key}" if module.key else "the stack"
             yield f"{title} was read from {module.folder}, not from {expected}"
     for _, module in sorted(saved.modules.items()):
-        folder = Path(os.path.realpath(stack / module.folder))
-        on_disk = {
-            path.name: path
-            for path in [*folder.glob("*.tf"), *folder.glob("*.tf.json")]
-            if not path.name.startswith(".")  # Terraform ignores hidden files.
+        folder = PurePosixPath(posixpath.normpath(f"environments/{stack.name}/{module.folder}"))
+        expected_files = {
+            path.name: content
+            for path, content in files.items()
+            if path.parent == folder and is_code(path.name)
         }
-        for name in sorted(module.files.keys() | on_disk.keys()):
-            if name not in on_disk or module.files.get(name) != on_disk[name].read_bytes():
-                path = os.path.relpath(folder / name, os.path.realpath(stack.parent.parent))
-                yield f"{path} differs"
+        for name in sorted(module.files.keys() | expected_files.keys()):
+            if module.files.get(name) != expected_files.get(name):
+                yield f"{folder / name} differs"
 
 
 def _expected_folder(key: str, saved: PlanFile) -> str:
-    """Return the folder that a module's source names, or where Terraform downloaded it."""
+    """Return the folder that a module's source names, or where Terraform downloaded it.
+
+    Nobody vouches for the files of the latter, so they differ from the expected ones.
+    """
     module = saved.modules[key]
     if not key:
         return "."
@@ -107,9 +115,9 @@ def _environment(saved: PlanFile) -> str:
     return ""
 
 
-def _backend_differences(backend: Backend, file: Path) -> Iterator[str]:
-    """Yield each setting in which the plan's backend differs from ``backend.tf``."""
-    kind, settings = _configured_backend(file)
+def _backend_differences(backend: Backend, file: PurePosixPath, files: Tree) -> Iterator[str]:
+    """Yield each setting in which the plan's backend differs from the one in ``file``."""
+    kind, settings = _configured_backend(file, files)
     if backend.type != kind:
         yield f"its backend is {backend.type}, not {kind}"
     for name, value in settings.items():
@@ -119,13 +127,13 @@ def _backend_differences(backend: Backend, file: Path) -> Iterator[str]:
         yield f"its {name} is not in {file}"  # No value: it may be a secret.
 
 
-def _configured_backend(file: Path) -> tuple[str, Mapping[str, Any]]:
+def _configured_backend(file: PurePosixPath, files: Tree) -> tuple[str, Mapping[str, Any]]:
     """Return the type and the settings of the backend in a file."""
     import hcl2
     from lark.exceptions import LarkError
 
     try:
-        tree = hcl2.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        tree = hcl2.loads(files[file].decode()) if file in files else {}
     except LarkError as error:
         raise FinbaseError(
             f"{file} cannot be read: {error}", "fix the file, and plan again"

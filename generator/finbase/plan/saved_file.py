@@ -9,7 +9,6 @@ refuses a file that Go and Python may read differently.
 from __future__ import annotations
 
 import io
-import json
 import struct
 import zipfile
 import zlib
@@ -17,12 +16,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finbase.source.bounds import load_json
+
 DEFAULT_WORKSPACE = "default"
 """The workspace of a stack's own state."""
 
 _CONFIG = "tfconfig/m-"
 _END, _END_64 = b"PK\x05\x06", b"PK\x06\x07"
 _END_SIZE, _END_64_SIZE = 22, 20
+# An archive of two megabytes can unpack to four gigabytes.
+_MOST_BYTES, _MOST_MEMBERS, _SMALL, _RATIO = 256 << 20, 10_000, 8 << 20, 100
 _DEPTH = 16  # Of nested settings; a backend has two levels.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 _NUMBERS = {
@@ -92,14 +95,24 @@ def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
             raise ValueError("duplicate name, or bytes after the archive")
         if data.startswith(_END_64, end - _END_64_SIZE) or min(e.header_offset for e in entries):
             raise ValueError("two end records, or bytes before the archive")
+        if len(entries) > _MOST_MEMBERS:
+            raise ValueError(f"more than {_MOST_MEMBERS} files")
+        size = sum(info.file_size for info in entries)
+        if size > _MOST_BYTES or size > _SMALL + _RATIO * len(data):
+            raise ValueError(f"{len(data)} bytes that unpack to {size}")
         for info in entries:
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError("compression method that Terraform does not support")
-            yield info.orig_filename, archive.read(info)
+            with archive.open(info) as member:
+                # ``read`` without a bound would trust what the archive says about the size.
+                content = member.read(info.file_size + 1)
+            if len(content) != info.file_size:
+                raise ValueError("a file is not as long as the archive says")
+            yield info.orig_filename, content
 
 
 def _modules(members: Mapping[str, bytes]) -> Mapping[str, Module]:
-    manifest = json.loads(members["tfconfig/modules.json"], object_pairs_hook=_object)
+    manifest = load_json(members["tfconfig/modules.json"], _object)
     if not isinstance(manifest, list):
         raise ValueError("the modules are not a list")
     files: dict[str, dict[str, bytes]] = {}

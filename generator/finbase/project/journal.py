@@ -4,6 +4,9 @@ One file serves both. The process that holds its lock may write; the kernel rele
 a killed process. While files are written, the journal contains the previous content of each.
 The next process that gets the lock restores them if the journal is not empty.
 
+A journal that came with a commit, a copy or an archive would overwrite people's files. So it is
+sealed: it counts only in the file, on the machine and since the start in which it was written.
+
 Nothing is flushed to disk: the journal covers a killed render and a full disk, not a power cut.
 """
 
@@ -23,9 +26,11 @@ from finbase.errors import TreeError
 from finbase.project import checksums
 from finbase.project.files import ProjectFiles, is_finbase_path, staged_path, wrap_os_errors
 
-_NAME = ".finbase-journal"
+NAME = ".finbase-journal"
 _PATIENCE = 10.0
 _PAUSE = 0.05
+_MOST_BYTES = 256 << 20
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 Step: TypeAlias = tuple[bytes | None, bytes | None]
 """Content of a file before and after; None if the file does not exist."""
@@ -40,7 +45,8 @@ class Undone:
 
     restored: tuple[PurePosixPath, ...]
     left: tuple[PurePosixPath, ...]
-    """Files that were changed again since then, and are left unchanged."""
+    """Files that were changed again since then, or that the journal of another file or machine
+    names. They are left unchanged."""
 
 
 class Journal:
@@ -51,9 +57,10 @@ class Journal:
         self.undone: Undone | None = None
         self._handle = handle
         if os.fstat(handle).st_size:
-            steps = self._read()
+            _refuse_tracked(root)
+            steps, is_own = self._read()
             with wrap_os_errors("undo an interrupted render:", "fix the cause and render again"):
-                self.undone = self._undo(steps)
+                self.undone = self._undo(steps) if is_own else Undone((), tuple(steps))
                 self._clear()
 
     @contextlib.contextmanager
@@ -83,31 +90,39 @@ class Journal:
         import base64
         import json
 
-        record = {
+        files = {
             str(path): [None if before is None else base64.b64encode(before).decode(), digest]
             for path, (before, digest) in steps.items()
         }
+        record = {"seal": _seal(files, self._handle), "files": files}
         rest = memoryview(json.dumps(record).encode())
         try:
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
         except OSError as error:
-            error.filename = _NAME
+            error.filename = NAME
             raise
 
-    def _read(self) -> _Steps:
+    def _read(self) -> tuple[_Steps, bool]:
+        """Return the steps, and whether this journal was written here."""
         import base64
+        import hmac
         import json
 
-        content = os.pread(self._handle, os.fstat(self._handle).st_size, 0)
+        size = os.fstat(self._handle).st_size
+        if size > _MOST_BYTES:
+            raise TreeError(f"{NAME} has {size} bytes, so no render wrote it", "delete the file")
+        content = os.pread(self._handle, size, 0)
         try:
             record = json.loads(content)
-            return {
+            seal, files = record.get("seal", ""), record.get("files", record)
+            steps = {
                 PurePosixPath(path): (None if text is None else base64.b64decode(text), digest)
-                for path, (text, digest) in record.items()
+                for path, (text, digest) in files.items()
             }
-        except (AttributeError, TypeError, ValueError):
-            return {}  # Interrupted while the journal was written: no file was changed yet.
+            return steps, hmac.compare_digest(seal.encode(), _seal(files, self._handle).encode())
+        except (AttributeError, RecursionError, TypeError, ValueError):
+            return {}, True  # Interrupted while the journal was written: no file was changed yet.
 
     def _undo(self, steps: _Steps) -> Undone:
         restored, left = [], []
@@ -147,7 +162,7 @@ def hold(
     If another render is running, calls ``waiting`` once with ``patience``, the seconds to wait.
     Raises ``TreeError`` if that render does not end in time, or the journal cannot be written.
     """
-    path = root / _NAME
+    path = root / NAME
     with wrap_os_errors("write", "`finbase render --check` only reads"):
         handle = _locked(path, waiting, patience)
     try:
@@ -162,7 +177,7 @@ def hold(
 def is_pending(root: Path) -> bool:
     """Return True if a render is writing now, or was interrupted and is not undone yet."""
     try:
-        return (root / _NAME).lstat().st_size > 0
+        return (root / NAME).lstat().st_size > 0
     except OSError:
         return False
 
@@ -204,6 +219,41 @@ def _try_lock(path: Path) -> int | None:
                 if os.path.samestat(path.lstat(), os.fstat(handle)):
                     stack.pop_all()
                     return handle
+
+
+def _refuse_tracked(root: Path) -> None:
+    """Refuse a journal that git tracks: somebody else wrote it."""
+    import subprocess
+
+    command = ["git", "ls-files", "--error-unmatch", "--", NAME]
+    with contextlib.suppress(OSError):
+        if subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0:
+            raise TreeError(
+                f"git tracks {NAME}, so it was not written by an interrupted render here",
+                f"git rm --force {NAME}",
+            )
+
+
+def _seal(files: Mapping[str, object], handle: int) -> str:
+    """Return a checksum of the files and of what nobody can know or choose from afar.
+
+    That is the start of this machine and the number of the journal's file.
+    """
+    import json
+
+    status = os.fstat(handle)
+    own = [_boot(), status.st_dev, status.st_ino, status.st_uid]
+    return checksums.digest(json.dumps([own, files], sort_keys=True).encode())
+
+
+def _boot() -> str:
+    """Return the random number of the machine's start."""
+    if _BOOT_ID.exists():
+        return _BOOT_ID.read_text().strip()
+    import subprocess
+
+    command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]  # macOS
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _digest(content: bytes | None) -> str | None:

@@ -18,11 +18,17 @@ from finbase.errors import TreeError
 from finbase.project import checksums
 from finbase.project.files import MARK, ProjectFiles, Tree, owner, wrap_os_errors
 from finbase.project.journal import Journal, Step
+from finbase.project.terraform_files import LOCK_FILE, is_left_behind, is_read
 
 _MARKED = (".tf", ".md", ".hcl", ".json")
 _MARKS = tuple(f"{start}{MARK}".encode() for start in ("# ", "<!-- ", '{"$comment": "'))
-# Files that Terraform creates, and files that it does not read: hidden ones, editor backups.
-_IGNORED = re.compile(r"\..*|.*~|#.*#|__pycache__|.*\.tfstate(\..*)?|.*\.tfplan")
+# `init` replaces the header of a lock file when it adds a checksum.
+_LOCK_MARKS = tuple(
+    f'# This file is maintained automatically by "{name} init".'.encode()
+    for name in ("terraform", "tofu")
+)
+# Hidden files, backups of editors, and compiled Python.
+_UNREAD = re.compile(r"\..*|.*~|#.*#|__pycache__", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,8 @@ def _checksums(folder: PurePosixPath, files: ProjectFiles) -> Mapping[str, str]:
 
 
 def _marked(path: PurePosixPath, content: bytes) -> bool:
+    if path.name == LOCK_FILE and content.startswith(_LOCK_MARKS):
+        return True
     can_be_marked = path.suffix in _MARKED or path.name == checksums.FILE_NAME
     return can_be_marked and content.startswith(_MARKS)
 
@@ -180,7 +188,23 @@ def _abandoned(
         paths = (path for path in walk(files.root, folder) if path.suffix in _MARKED)
         if any(_marked(path, files.resolve(path).read_bytes()) for path in paths):
             inside = sorted(file.name for file in os.scandir(entry))
-            yield folder, tuple(name for name in inside if _IGNORED.fullmatch(name))
+            yield folder, tuple(name for name in inside if is_ignored(folder / name))
+
+
+def is_ignored(path: PurePosixPath) -> bool:
+    """Return whether a render ignores a file or folder in a stack or a module version.
+
+    It ignores what Terraform creates there, and what Terraform does not read. A module's tests
+    create a lock file in its folder, which no stack reads.
+
+    >>> is_ignored(PurePosixPath("environments/test/terraform.tfstate"))
+    True
+    >>> is_ignored(PurePosixPath("environments/test/terraform.tfstate.tf"))
+    False
+    """
+    if is_read(path.name):
+        return path.name == LOCK_FILE and path.parts[0] != "environments"
+    return is_left_behind(path.name) or _UNREAD.fullmatch(path.name) is not None
 
 
 def walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
@@ -189,7 +213,7 @@ def walk(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
         return
     for entry in os.scandir(root / folder):
         path = folder / entry.name
-        if _IGNORED.fullmatch(entry.name):
+        if is_ignored(path):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from walk(root, path)

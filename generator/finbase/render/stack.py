@@ -14,7 +14,9 @@ from typing import Any
 from finbase.contract.contract import Output, Wire
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.project.files import MARK
+from finbase.project.terraform_files import LOCK_FILE
 from finbase.render.hcl import Hcl
+from finbase.render.provider_lock import FILE_NAME, ProviderPin
 from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
 from finbase.source.cache import load_yaml
 
@@ -41,10 +43,14 @@ def render_stacks(environments: Iterable[Environment], root: Path) -> dict[PureP
     folder = templates / "stack"
     # Read once: a project can have a thousand environments.
     pins = load_yaml((folder / "stack.yaml").read_bytes())
+    provider = ProviderPin.load(templates, pins)
     files = [file for file in files_below(folder) if file.endswith(SUFFIX) and not is_partial(file)]
     tree: dict[PurePosixPath, bytes] = {}
     for environment in environments:
         tree |= _stack(environment, templates, pins, files)
+        path = PurePosixPath("environments", environment.name, LOCK_FILE)
+        header = f"{MARK}templates/stack/{FILE_NAME}. Do not edit: run finbase provider pin."
+        tree[path] = provider.lock_file(header, _constraints(environment, pins, provider.source))
     return tree
 
 
@@ -66,6 +72,17 @@ def _stack(
         rendered |= render_file(templates, f"stack/{file}", file, context, header)
     target = PurePosixPath("environments", environment.name)
     return {target / file: rendered[file] for file in sorted(rendered)}
+
+
+def _constraints(environment: Environment, pins: Any, source: str) -> list[str]:
+    """Return the versions of a provider that the stack and its modules allow."""
+    required = [pins["providers"], *(use.contract.providers for use in environment.modules)]
+    return [
+        provider["version"]
+        for providers in required
+        for provider in providers.values()
+        if provider["source"] == source and "version" in provider
+    ]
 
 
 def _local_values(environment: Environment) -> dict[str, str]:

@@ -81,9 +81,11 @@ def undone(undone: Undone) -> str:
     """Return what was done about the files of an interrupted render."""
     parts = []
     if undone.restored:
-        parts.append(f"{_count(undone.restored, 'file')} restored")
+        names = ", ".join(map(str, undone.restored))
+        parts.append(f"{_count(undone.restored, 'file')} restored: {names}")
     if undone.left:
-        parts.append("not touched, because changed since: " + ", ".join(map(str, undone.left)))
+        names = ", ".join(map(str, undone.left))
+        parts.append(f"not touched, because changed since or by another render: {names}")
     outcome = "; ".join(parts) or "it had not changed any file"
     return f"an earlier render was interrupted; {outcome}"
 

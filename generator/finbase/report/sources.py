@@ -22,8 +22,11 @@ from finbase.render.stack import label
 Piece: TypeAlias = tuple[str, Place | None]
 """A part of a text, and the place of the resource that it names, or None."""
 
+# The keys are bounded: evidence is of any length, and each unclosed bracket would be searched to
+# its end.
 _ADDRESS = re.compile(
-    r'module\.(?P<label>[\w-]+)(?:\[[^\]]*\])?\.(?P<type>\w+)\.(?P<name>[\w-]+)(?:\["[^"]*"\]|\[\d+\])?'
+    r"module\.(?P<label>[\w-]+)(?:\[[^\]\n]{0,200}\])?\.(?P<type>\w+)\.(?P<name>[\w-]+)"
+    r'(?:\["[^"\n]{0,200}"\]|\[\d+\])?'
 )
 _WORD = re.compile(r"[a-z][a-z0-9_.]*[a-z0-9]")
 _VARIABLE = re.compile(r"\bvar\.(\w+)")

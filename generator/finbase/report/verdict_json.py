@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -15,6 +14,7 @@ from finbase.errors import FinbaseError
 from finbase.judge.catalogue import Failure
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
 from finbase.report.documents import SCHEMA_VERSIONS, dump
+from finbase.source.bounds import load_json
 
 _PCI = "PCI DSS "
 _SHAPE = Path(__file__).parent / "shapes" / "check.json"
@@ -101,7 +101,7 @@ def read_part(data: bytes, path: str) -> Part:
             "merge files that `finbase check --json FILE` wrote",
         )
     try:
-        document = json.loads(data)
+        document = load_json(data)
         version = document["schema_version"]
         if version != expected:
             raise FinbaseError(

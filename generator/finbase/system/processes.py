@@ -22,6 +22,7 @@ from types import TracebackType
 _log = logging.getLogger(__name__)
 _STANDARD_ERROR = 2  # Standard output is for the results of finbase.
 _SECONDS_TO_STOP = 10.0
+_PRIVATE = 0o077
 # The guard reads from a pipe that only the caller holds: its end means that the caller is gone, by
 # SIGKILL too. PR_SET_PDEATHSIG would fire when the *thread* that started the child ends. The guard
 # closes its standard output, so that the caller sees the server's end.
@@ -120,13 +121,16 @@ class Processes:
     ) -> int:
         """Run a command on this terminal and return its exit code.
 
-        Its output goes to standard error. Ctrl-C reaches the child and not finbase, so that
-        Terraform can finish what it has started and save its state.
+        Its output goes to standard error. Only this user can read the files that it creates.
+        Ctrl-C reaches the child and not finbase, so that Terraform can finish what it has started
+        and save its state.
         """
         started = time.monotonic()
         with self._lock:
             self._refuse_if_closed()
-            child = subprocess.Popen(_text(command), cwd=cwd, env=environ, stdout=_STANDARD_ERROR)
+            child = subprocess.Popen(
+                _text(command), cwd=cwd, env=environ, stdout=_STANDARD_ERROR, umask=_PRIVATE
+            )
         earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             code = child.wait()

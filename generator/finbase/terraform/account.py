@@ -1,5 +1,9 @@
 """Plan and apply on real accounts: Terraform runs in the stack's own folder, with its own backend.
 
+Each command gets an empty data folder (``TF_DATA_DIR``), because a ``.terraform`` folder in a stack
+can name another provider, another module or another workspace. Providers must match the stack's
+lock file.
+
 Terraform's output goes to standard error at once. Ctrl-C reaches Terraform as it would without
 finbase, so that it can finish what it has started and save its state.
 """
@@ -20,24 +24,32 @@ _LOGS = ("TF_LOG", "TF_LOG_PROVIDER")
 _VERBOSE_LEVELS = {"TRACE", "DEBUG", "JSON"}
 
 
-def make_plan(terraform: Terraform, stack: Path, out: Path, *, progress: Watch = unwatched) -> None:
-    """Initialise the stack, plan it, and save the plan at ``out``.
+def initialise(
+    terraform: Terraform, stack: Path, data: Path, *, progress: Watch = unwatched
+) -> None:
+    """Initialise the stack, with ``data`` as the data folder of this and the later commands.
 
     Raises ``TerraformError`` if Terraform fails, if its logs would contain passwords, or if a
     workspace other than the default is selected.
     """
-    _run(terraform, stack, progress, "init", "-input=false")
-    _run(terraform, stack, progress, "plan", "-input=false", f"-out={out.resolve()}")
-    out.chmod(0o600)  # A plan contains details of the account.
+    _run(terraform, stack, data, progress, "init", "-input=false", "-lockfile=readonly")
 
 
-def show(terraform: Terraform, stack: Path, plan: Path) -> bytes:
-    """Return a saved plan as JSON; raises ``TerraformError`` as ``make_plan`` does."""
+def make_plan(
+    terraform: Terraform, stack: Path, data: Path, out: Path, *, progress: Watch = unwatched
+) -> None:
+    """Plan the stack and save the plan at ``out``; raises ``TerraformError`` as ``initialise``."""
+    _run(terraform, stack, data, progress, "plan", "-input=false", f"-out={out.resolve()}")
+    out.chmod(0o600)  # A plan contains details of the account, and ``out`` may have existed.
+
+
+def show(terraform: Terraform, stack: Path, data: Path, plan: Path) -> bytes:
+    """Return a saved plan as JSON; raises ``TerraformError`` as ``initialise`` does."""
     _refuse_verbose_logs()
-    _refuse_other_workspace(terraform, stack)
+    _refuse_other_workspace(stack)
     command: list[str | Path] = [terraform.path, "show", "-json", "-no-color", plan.resolve()]
     with Processes() as processes:
-        finished = processes.run(command, cwd=stack, seconds=_SECONDS)
+        finished = processes.run(command, cwd=stack, environ=_environ(data), seconds=_SECONDS)
     if finished.code != 0:
         raise TerraformError(
             f"{terraform.command} show failed for {plan}:\n{finished.stderr}",
@@ -46,9 +58,15 @@ def show(terraform: Terraform, stack: Path, plan: Path) -> bytes:
     return finished.stdout
 
 
-def apply(terraform: Terraform, stack: Path, plan: Path, *, progress: Watch = unwatched) -> None:
-    """Apply a saved plan; raises ``TerraformError`` as ``make_plan`` does."""
-    _run(terraform, stack, progress, "apply", "-input=false", str(plan.resolve()))
+def apply(
+    terraform: Terraform, stack: Path, data: Path, plan: Path, *, progress: Watch = unwatched
+) -> None:
+    """Apply a saved plan; raises ``TerraformError`` as ``initialise`` does."""
+    _run(terraform, stack, data, progress, "apply", "-input=false", str(plan.resolve()))
+
+
+def _environ(data: Path) -> dict[str, str]:
+    return {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_DATA_DIR": str(data)}
 
 
 def _refuse_verbose_logs() -> None:
@@ -64,29 +82,24 @@ def _refuse_verbose_logs() -> None:
             )
 
 
-def _refuse_other_workspace(terraform: Terraform, stack: Path) -> None:
-    """Refuse every workspace but the default one.
+def _refuse_other_workspace(stack: Path) -> None:
+    """Refuse every workspace but the default one, which a new data folder selects.
 
     Terraform applies a saved plan to the workspace selected now, not to the plan's own. It
     refuses only if the two states have different lineages, and a stack's first plan has none.
     """
     workspace = os.environ.get("TF_WORKSPACE", "")
-    selected_by, fix = "TF_WORKSPACE", "unset TF_WORKSPACE"
-    if not workspace:
-        file = stack / (os.environ.get("TF_DATA_DIR") or ".terraform") / "environment"
-        workspace = file.read_text(errors="replace").strip() if file.is_file() else ""
-        selected_by, fix = str(file), f"`{terraform.command} workspace select default` in {stack}"
     if workspace not in ("", DEFAULT_WORKSPACE):
         raise TerraformError(
-            f"{selected_by} selects the workspace {workspace}, whose state is not that of "
+            f"TF_WORKSPACE selects the workspace {workspace}, whose state is not that of "
             f"{stack.name}",
-            f"{fix}: a stack has one state, in the workspace {DEFAULT_WORKSPACE}",
+            f"unset TF_WORKSPACE: a stack has one state, in the workspace {DEFAULT_WORKSPACE}",
         )
 
 
-def _run(terraform: Terraform, stack: Path, progress: Watch, *arguments: str) -> None:
+def _run(terraform: Terraform, stack: Path, data: Path, progress: Watch, *arguments: str) -> None:
     _refuse_verbose_logs()
-    _refuse_other_workspace(terraform, stack)
+    _refuse_other_workspace(stack)
     step = f"{terraform.command} {arguments[0]}"
     progress(stack.name, step)
     # Terraform does not look at NO_COLOR (https://no-color.org) itself.
@@ -95,7 +108,7 @@ def _run(terraform: Terraform, stack: Path, progress: Watch, *arguments: str) ->
         code = processes.attach(
             [terraform.path, arguments[0], *plain, *arguments[1:]],
             cwd=stack,
-            environ=os.environ | {"CHECKPOINT_DISABLE": "1"},
+            environ=_environ(data),
         )
     if code != 0:
         raise TerraformError(

@@ -7,7 +7,6 @@ check them.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
@@ -16,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from finbase.errors import TerraformError
+from finbase.project.terraform_files import LOCK_FILE, is_code, is_left_behind, is_read
+from finbase.source.bounds import load_json
 from finbase.source.hcl_scan import Block, scan, string_value
 from finbase.terraform.provider import quoted
 
-IGNORED = shutil.ignore_patterns(".terraform", ".git", "*.tfstate", "*.tfstate.*", "*.tfplan")
-"""Files of a folder that are not part of a plan, for ``shutil.copytree``."""
-
-
+_NOT_PLANNED = {".terraform", ".git"}
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 _PROVIDER = """provider "aws" {{
 {alias}  access_key                  = "offline"
@@ -37,6 +35,11 @@ _PROVIDER = """provider "aws" {{
 """
 
 
+def is_unplanned(_: str, names: list[str]) -> set[str]:
+    """Return the names that are not part of a plan, for ``shutil.copytree``."""
+    return {name for name in names if name in _NOT_PLANNED or is_left_behind(name)}
+
+
 def copy_stack(folder: Path, project: Path, root: Path) -> Path:
     """Copy a stack or module, with every local module it uses, below ``root``.
 
@@ -46,7 +49,7 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
     try:
         for source in used_folders(folder, project):
             target = root / source.relative_to(project)
-            shutil.copytree(source, target, ignore=IGNORED, dirs_exist_ok=True)
+            shutil.copytree(source, target, ignore=is_unplanned, dirs_exist_ok=True)
             _make_writable(target)
     except (OSError, shutil.Error) as error:
         raise TerraformError(
@@ -89,7 +92,7 @@ def used_folders(folder: Path, project: Path) -> tuple[Path, ...]:
 def local_sources(name: str, text: str) -> tuple[str, ...]:
     """Return the relative paths that the module calls of a file have as sources.
 
-    ``name`` is the file's name: ``.tf.json`` files have another syntax.
+    ``name`` is the file's name: JSON has another syntax.
 
     >>> local_sources("main.tf", 'module "a" {\\n  source = "../a"\\n}\\n')
     ('../a',)
@@ -133,9 +136,10 @@ def count_aws_configurations(root: Path) -> int:
     A block with an alias counts as two, because the default configuration may exist beside it and
     OpenTofu's ``for_each`` makes several of one. So does a JSON file, because it is not searched.
     """
-    blocks = [block for path in root.rglob("*.tf") for block in _aws_providers(path)]
+    paths = code_below(root)
+    blocks = [block for path in paths for block in _aws_providers(path)]
     aliases = sum(1 for block in blocks if "alias" in block.attributes)
-    return len(blocks) + aliases + 2 * sum(1 for _ in root.rglob("*.tf.json"))
+    return len(blocks) + aliases + 2 * sum(map(_is_json, paths))
 
 
 def requirements(root: Path, folder: Path) -> frozenset[str]:
@@ -143,12 +147,15 @@ def requirements(root: Path, folder: Path) -> frozenset[str]:
 
     That is each version constraint, and the lock file of the stack in ``folder``.
     """
-    lock = folder / ".terraform.lock.hcl"
+    lock = folder / LOCK_FILE
     texts = {lock.read_text()} if lock.is_file() else set()
-    for path in root.rglob("*.tf"):
+    for path in code_below(root):
+        if _is_json(path):
+            texts.add(_read(path))
+            continue
         blocks = scan(_read(path)).walk("required_providers")
         texts |= {" ".join(block.text.split()) for block in blocks}
-    return frozenset(texts | {path.read_text() for path in root.rglob("*.tf.json")})
+    return frozenset(texts)
 
 
 def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]] | None:
@@ -157,10 +164,11 @@ def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]] | None:
     That is, for each module call, its folder as seen from ``folder``, its label and its source.
     Return None if a source is not a local path: then Terraform has to find the module.
     """
-    if any(root.rglob("*.tf.json")):
+    paths = code_below(root)
+    if any(map(_is_json, paths)):
         return None
     calls: set[tuple[str, ...]] = set()
-    for path in root.rglob("*.tf"):
+    for path in paths:
         parent = os.path.relpath(path.parent, folder)
         for block in scan(_read(path)).blocks:
             if block.type != "module":
@@ -180,7 +188,21 @@ def _make_writable(folder: Path) -> None:
 
 
 def _code(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.tf"), *folder.glob("*.tf.json")])
+    return sorted(path for path in folder.iterdir() if is_code(path.name) and path.is_file())
+
+
+def files_below(root: Path) -> list[Path]:
+    """Return the files in ``root`` and below it that Terraform reads, sorted."""
+    return sorted(path for path in root.rglob("*") if is_read(path.name) and path.is_file())
+
+
+def code_below(root: Path) -> list[Path]:
+    """Return the files with configuration in ``root`` and all folders below it, sorted."""
+    return sorted(path for path in root.rglob("*") if is_code(path.name) and path.is_file())
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix == ".json"
 
 
 def _read(path: Path) -> str:
@@ -188,7 +210,7 @@ def _read(path: Path) -> str:
 
 
 def _aws_providers(path: Path) -> Iterator[Block]:
-    if path.suffix == ".tf":
+    if not _is_json(path):
         for block in scan(_read(path)).blocks:
             if block.type == "provider" and block.labels == ("aws",):
                 yield block
@@ -197,7 +219,7 @@ def _aws_providers(path: Path) -> Iterator[Block]:
 def _json_sources(text: str) -> list[Any]:
     """Return the source of each module of a ``.tf.json`` file, which may have lists anywhere."""
     try:
-        file = json.loads(text)
+        file = load_json(text.encode())
     except ValueError:
         return []  # Terraform reports the error.
     groups = [modules for part in _objects(file) for modules in _objects(part.get("module"))]

@@ -2,7 +2,8 @@
 
 In order: the user's configuration; the folders that Terraform searches by itself; the plugin
 cache and filesystem mirrors in the usual folders, which Terraform does *not* search and which
-finbase adds through its own CLI configuration file; the registry.
+finbase adds through its own CLI configuration file; the registry. A folder that a user other than
+root and this one can change is ignored.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from finbase.terraform.program import Terraform, cli_config_file
+from finbase.terraform.trusted import is_trusted
 
 HOSTS = ("registry.terraform.io", "registry.opentofu.org")
 """Both registries serve the same builds of the provider."""
@@ -188,9 +190,13 @@ def _mirrors(folder: Path, terraform: Terraform) -> tuple[Mirror, ...]:
 def _holds(mirror: Mirror, platform: str) -> bool:
     package = mirror.package
     try:
-        return any(package.glob(f"*/{platform}")) or any(package.glob(f"*_{platform}.zip"))
+        packages = [*package.glob(f"*/{platform}"), *package.glob(f"*_{platform}.zip")]
     except OSError:
         return False
+    if packages and not is_trusted(package):
+        _log.debug("ignoring %s, which another user can change", package)
+        return False
+    return bool(packages)
 
 
 def _walk(root: Path, seen: set[Path]) -> Iterator[Path]:

@@ -18,11 +18,13 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 
 from finbase.errors import TerraformError
+from finbase.project.terraform_files import LOCK_FILE
 from finbase.system.processes import Processes
 from finbase.system.progress import ignore
 from finbase.terraform.offline import (
     copy_stack,
     count_aws_configurations,
+    files_below,
     isolate_backend,
     isolate_provider,
     module_calls,
@@ -145,7 +147,7 @@ class Workspace:
 
     def _warm(self, tree: _Tree, installed: _Installed, command: Callable[[str], bytes]) -> bytes:
         """Run a command with a running provider; if the provider ends, start another one once."""
-        types = mentioned_types(path.read_bytes() for path in tree.root.rglob("*.tf*"))
+        types = mentioned_types(path.read_bytes() for path in files_below(tree.root))
         for _ in range(2):
             with installed.providers.lease() as lease:
                 if lease is None:
@@ -255,7 +257,7 @@ class Workspace:
         keep.mkdir(exist_ok=True)
         self._init(tree, keep)
         files: list[Path] = []
-        for name in (".terraform.lock.hcl", ".terraform/terraform.tfstate"):
+        for name in (LOCK_FILE, ".terraform/terraform.tfstate"):
             if (tree.folder / name).is_file():
                 files.append(keep / name)
                 files[-1].parent.mkdir(exist_ok=True)
@@ -282,10 +284,13 @@ class Workspace:
             offered.write_text(self._provider.cli_config(self._terraform.host, keep))
             # A mirror that Terraform itself would not look at must not hide the registry.
             attempts.insert(0, offered)
+        lock = tree.folder / LOCK_FILE
+        is_pinned = lock.is_file() and self._terraform.host in lock.read_text(errors="replace")
+        readonly = ["-lockfile=readonly"] if is_pinned else []
         failures: list[str] = []
         for config in attempts:
             try:
-                self._run(tree, config, "init", "-input=false", "-no-color")
+                self._run(tree, config, "init", "-input=false", "-no-color", *readonly)
                 return
             except TerraformError as error:
                 if not _UNAVAILABLE.search(error.message):

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from finbase.judge.features import IGNORED as GENERATED
-from finbase.terraform.offline import IGNORED, used_folders
+from finbase.terraform.offline import is_unplanned, used_folders
 from finbase.terraform.program import Terraform, isolated_environ
 from finbase.terraform.provider import Installation, all_folders_known, origins
 
@@ -102,7 +102,7 @@ def stack_hash(project: Path, stack: Path, known: dict[Path, str] | None = None)
     parts: list[str] = []
     for folder in sorted(used_folders(stack, project)):
         if folder not in known:
-            known[folder] = _tree(folder, IGNORED)
+            known[folder] = _tree(folder, is_unplanned)
         parts += [folder.relative_to(project).as_posix(), known[folder]]
     return _hash([stack.relative_to(project).as_posix(), *parts])
 

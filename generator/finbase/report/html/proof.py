@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container
 from dataclasses import dataclass
 
 from finbase.errors import FinbaseError
 from finbase.report.documents import SCHEMA_VERSIONS
+from finbase.source.bounds import load_json
 
 _HINT = "make it with `finbase prove --json matrix.json`"
 
@@ -35,7 +35,7 @@ def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutat
     Raises ``FinbaseError`` if it is invalid, empty, or has an id that the catalogue lacks.
     """
     try:
-        document = json.loads(data)
+        document = load_json(data)
         if document["schema_version"] != SCHEMA_VERSIONS["prove"]:
             version = document["schema_version"]
             raise FinbaseError(f"{name} is a proof matrix with schema_version {version!r}", _HINT)

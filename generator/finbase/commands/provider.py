@@ -1,0 +1,63 @@
+"""``finbase provider``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from finbase.console.speech import note, progress, say
+
+
+@click.group()
+def provider() -> None:
+    """Pin the version and the checksums of the AWS provider.
+
+    \b
+    Example:
+      finbase provider pin 5.100.0
+    """
+
+
+@provider.command()
+@click.argument("version", metavar="VERSION")
+@click.pass_obj
+def pin(project: Path | None, version: str) -> None:
+    """Pin VERSION of the AWS provider in templates/stack/, with its checksums.
+
+    Terraform reads the checksums for Linux and macOS, on amd64 and arm64, from the registry. If
+    this machine cannot reach it, finbase computes those of its own platform from a filesystem
+    mirror. Checksums of the same version that are already pinned stay.
+
+    \b
+    Examples:
+      finbase provider pin 5.100.0
+    """
+    from finbase.contract.version import Version
+    from finbase.project.files import ProjectFiles, wrap_os_errors
+    from finbase.project.find import find_project
+    from finbase.render.provider_lock import repin
+    from finbase.terraform.pin import fetch_checksums
+    from finbase.terraform.program import find_terraform
+
+    try:
+        wanted = str(Version.parse(version))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    root = find_project(project)
+    terraform = find_terraform()
+    with progress() as watch:
+        watch(wanted, f"{terraform.command} providers lock")
+        hashes, origin = fetch_checksums(terraform, "hashicorp/aws", wanted)
+    changes = repin(root / "templates", terraform.host, wanted, hashes)
+    files = ProjectFiles(root)
+    with wrap_os_errors("write", "nothing was changed"):
+        staged = {
+            file: files.stage(file, content)
+            for path, content in changes.items()
+            if (file := files.resolve(path)).read_bytes() != content
+        }
+        for file, temporary in staged.items():
+            temporary.replace(file)
+    note(f"checksums from {origin}")
+    say(f"pinned {wanted} with {len(hashes)} checksums; next: `finbase render`")

@@ -1,0 +1,153 @@
+"""Files that must not be committed, because Terraform would trust them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import pytest
+from click.testing import CliRunner
+
+from finbase.cli import main
+from finbase.project.planted import planted
+
+STACK, MODULE = "environments/development", "modules/kms/1.0.0"
+EVERYWHERE = (
+    ".terraform/modules/modules.json",
+    ".terraform/environment",
+    ".Terraform/providers/aws",
+    ".terraform.d/plugins/x",
+    ".terraformrc",
+    ".tofurc",
+    "terraform.rc",
+    "ci.tfrc",
+    "credentials.tfrc.json",
+    "terraform.tfstate",
+    "terraform.tfstate.backup",
+    "errored.tfstate",
+    "terraform.tfstate.d/other/terraform.tfstate",
+    ".terraform.tfstate.lock.info",
+    "development.tfplan",
+    ".finbase-journal",
+)
+IN_STACKS = (
+    *(".hidden.tf", ".env", "main.tf~", "#main.tf#", ".git-hidden/main.tf"),
+    *("tests/.hidden/a.tf", "__pycache__/x.pyc", ".gitattributes"),
+)
+FOLDERS = ("", "environments", "modules", STACK, f"{STACK}/tests", MODULE, "modules/kms", "docs/a")
+
+
+def put(root: Path, path: str) -> PurePosixPath:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text("x")
+    return PurePosixPath(path)
+
+
+def git(root: Path, *arguments: str) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    subprocess.run(["git", *arguments], cwd=root, env=environ, check=True, capture_output=True)
+
+
+def track(root: Path, *paths: str) -> None:
+    git(root, "init", "--quiet")
+    git(root, "add", "--force", "--", *(paths or ["."]))
+
+
+def test_planted_tracked_everywhere(tmp_path: Path) -> None:
+    names = [f"{folder}/{name}".lstrip("/") for folder in FOLDERS for name in EVERYWHERE]
+    paths = [put(tmp_path, name) for name in names if not name.startswith(".Terraform")]
+    put(tmp_path, "README.md")
+    git(tmp_path, "init", "--quiet")
+    assert planted(tmp_path) == ()
+    track(tmp_path)
+    assert planted(tmp_path) == tuple(sorted(paths))
+
+
+def test_planted_tracked_in_stack_or_module(tmp_path: Path) -> None:
+    paths = [put(tmp_path, f"{folder}/{name}") for folder in (STACK, MODULE) for name in IN_STACKS]
+    for name in IN_STACKS:
+        put(tmp_path, f".github/{name}")
+    track(tmp_path)
+    assert planted(tmp_path) == tuple(sorted(paths))
+
+
+def test_planted_lock_of_module_only(tmp_path: Path) -> None:
+    put(tmp_path, f"{STACK}/.terraform.lock.hcl")
+    in_module = put(tmp_path, f"{MODULE}/.terraform.lock.hcl")
+    below = put(tmp_path, f"{STACK}/tests/.terraform.lock.hcl")
+    track(tmp_path)
+    assert planted(tmp_path) == tuple(sorted([in_module, below]))
+
+
+def test_planted_link_and_submodule(tmp_path: Path) -> None:
+    (tmp_path / STACK).mkdir(parents=True)
+    (tmp_path / STACK / ".terraform").symlink_to("/tmp")
+    track(tmp_path)
+    assert planted(tmp_path) == (PurePosixPath(STACK, ".terraform"),)
+    other = tmp_path / "other"
+    other.mkdir()
+    put(other, "x")
+    track(other)
+    git(other, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "x")
+    (tmp_path / STACK / ".terraform").unlink()
+    other.rename(tmp_path / STACK / ".terraform")
+    track(tmp_path)
+    assert planted(tmp_path) == (PurePosixPath(STACK, ".terraform"),)
+
+
+def test_planted_odd_names(tmp_path: Path) -> None:
+    path = put(tmp_path, f"{STACK}/.terraform/a\nb é\x1b")
+    track(tmp_path)
+    assert planted(tmp_path) == (path,)
+
+
+OWN = (".finbase-journal", "development.tfplan")
+
+
+@pytest.mark.parametrize("name", [name for name in EVERYWHERE if name not in OWN])
+def test_planted_without_git(tmp_path: Path, name: str) -> None:
+    for number, folder in enumerate(folder for folder in FOLDERS if folder != "docs/a"):
+        root = tmp_path / str(number)
+        put(root, f"{STACK}/main.tf")
+        path = put(root, f"{folder}/{name}".lstrip("/"))
+        assert planted(root)
+        assert all(path.is_relative_to(found) for found in planted(root))
+
+
+def test_planted_without_git_allows_own_files(tmp_path: Path) -> None:
+    for name in OWN:
+        put(tmp_path, name)
+    assert planted(tmp_path) == ()
+
+
+def test_planted_git_unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, f"{STACK}/.terraform/x")
+    git(tmp_path, "init", "--quiet")
+    assert planted(tmp_path) == ()
+    monkeypatch.setenv("PATH", "")
+    assert planted(tmp_path) == (PurePosixPath(STACK, ".terraform"),)
+
+
+COMMANDS = (
+    ["render", "--check"],
+    ["check", "development"],
+    ["plan", "development"],
+    ["apply", "development"],
+    ["rehearse", "development"],
+    ["prove", "F01"],
+    ["upgrade", "development", "kms"],
+    ["graph", "development"],
+)
+
+
+def test_commands_refuse_planted(project: Path) -> None:
+    names = [f"{STACK}/.terraform/modules/modules.json", ".terraformrc", f"{STACK}/.x.tf"]
+    for name in names:
+        put(project, name)
+    track(project, *names)
+    for command in COMMANDS:
+        result = CliRunner().invoke(main, ["--project", str(project), *command])
+        assert result.exit_code == 1, result.output
+        for name in names:
+            assert f"{name} must not be in the project" in result.output, command

@@ -1,0 +1,174 @@
+"""The lock file of each stack, and what it keeps out."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from finbase.cli import main
+from finbase.errors import InputError, TerraformError
+from finbase.render.provider_lock import ProviderPin, canonical, repin
+from finbase.source.cache import load_yaml
+from finbase.terraform import pin as terraform_pin
+from finbase.terraform.program import find_terraform, isolated_environ
+from finbase.terraform.provider import Installation, Mirror, find_provider
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
+
+LOCK = ".terraform.lock.hcl"
+STACK = "environments/development"
+OTHER = "h1:" + "A" * 43 + "="
+
+
+def run(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--project", str(project), *arguments])
+
+
+def load(project: Path) -> ProviderPin:
+    templates = project / "templates"
+    return ProviderPin.load(templates, load_yaml((templates / "stack/stack.yaml").read_bytes()))
+
+
+def test_load_of_this_project() -> None:
+    pin = load(ROOT)
+    assert (ROOT / "templates/stack/provider.yaml").read_text() == pin.text()
+    assert {text.split(":")[0] for text in pin.hashes} == {"h1", "zh"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("version: 5.100.0", "version: 5.99.0", "does not pin version `= 5.99.0`"),
+        ("version: 5.100.0", 'version: "5.100.0\\n"', "must contain registry"),
+        ("source: hashicorp/aws", "source: evil/aws", "does not pin version"),
+        ("registry: registry.terraform.io", 'registry: "x\\" {"', "must contain registry"),
+        ("  - h1:edX", "  - h2:x", "must start with h1: or zh:"),
+        ("  - h1:edX", '  - "', "must contain registry, source, version and hashes"),
+        ("hashes:", "others:", "must contain registry, source, version and hashes"),
+    ],
+)
+def test_load_refuses(project: Path, old: str, new: str, message: str) -> None:
+    path = project / "templates/stack/provider.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(re.sub(f"{re.escape(old)}.*", lambda _: new, text))
+    with pytest.raises(InputError) as caught:
+        load(project)
+    assert message in str(caught.value)
+    assert "finbase provider pin" in str(caught.value)
+
+
+def test_load_without_file(project: Path) -> None:
+    (project / "templates/stack/provider.yaml").unlink()
+    assert run(project, "render", "--check").exit_code == 2
+
+
+def test_canonical_sorts_by_version() -> None:
+    assert canonical(["~> 5.0", ">= 5.79.0"]) == "~> 5.0, >= 5.79.0"
+    assert canonical([">= 5.72.0", "= 5.100.0", ">=5.25.0"]) == ">= 5.25.0, >= 5.72.0, 5.100.0"
+
+
+def test_check_refuses_edited_lock_file(project: Path) -> None:
+    path = project / STACK / LOCK
+    path.write_text(path.read_text().replace("h1:edX", "h1:AAA"))
+    for command in (["render", "--check"], ["check", "development"], ["plan", "development"]):
+        assert run(project, *command).exit_code == 1, command
+    assert f"Terraform reads {STACK}/{LOCK}" in run(project, "check", "development").output
+
+
+def test_render_restores_lock_file_of_terraform(project: Path) -> None:
+    """``init`` adds the checksum of its platform, and replaces the first lines."""
+    path = project / STACK / LOCK
+    before = path.read_text()
+    header = '# This file is maintained automatically by "terraform init".\n'
+    path.write_text(header + before.partition("\n")[2].replace("h1:edX", "h1:BBB"))
+    assert run(project, "render").exit_code == 0
+    assert path.read_text() == before
+
+
+def test_repin_replaces_other_version(project: Path) -> None:
+    changes = repin(project / "templates", "registry.terraform.io", "5.99.1", [OTHER])
+    for path, content in changes.items():
+        (project / path).write_bytes(content)
+    assert load(project) == ProviderPin(
+        "registry.terraform.io", "hashicorp/aws", "5.99.1", (OTHER,)
+    )
+    assert run(project, "render").exit_code == 0
+    assert '"= 5.99.1"' in (project / STACK / "versions.tf").read_text()
+    assert OTHER in (project / STACK / LOCK).read_text()
+
+
+def test_repin_keeps_checksums_of_same_version(project: Path) -> None:
+    before = load(project)
+    for path, content in repin(
+        project / "templates", before.registry, before.version, [OTHER]
+    ).items():
+        (project / path).write_bytes(content)
+    assert set(load(project).hashes) == {*before.hashes, OTHER}
+
+
+def test_provider_pin_writes_both_files(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terraform_pin, "fetch_checksums", lambda *_: ((OTHER,), "a mirror"))
+    done = run(project, "provider", "pin", "5.99.1")
+    assert done.exit_code == 0, done.output
+    assert "checksums from a mirror" in done.output
+    assert load(project).hashes == (OTHER,)
+    assert run(project, "provider", "pin", "5.99").exit_code == 2
+
+
+@pytest.mark.terraform
+def test_fetch_checksums_of_this_machine() -> None:
+    """The pinned checksums contain the one that Terraform computes here."""
+    pin = load(ROOT)
+    hashes, _ = terraform_pin.fetch_checksums(find_terraform(), pin.source, pin.version)
+    assert hashes
+    assert set(hashes) <= set(pin.hashes)
+
+
+@pytest.mark.terraform
+def test_init_accepts_rendered_lock_file(project: Path, tmp_path: Path) -> None:
+    """Terraform writes the same content: nothing is left for ``init`` to add."""
+    terraform = find_terraform()
+    config = tmp_path / "mirror.tfrc"
+    config.write_text(find_provider(terraform).cli_config(terraform.host, tmp_path))
+    stack = project / "environments" / "production"
+    (stack / "backend.tf").unlink()
+    before = (stack / LOCK).read_bytes()
+    for options in ([], ["-lockfile=readonly"]):
+        done = subprocess.run(
+            [terraform.path, "init", "-input=false", "-no-color", *options],
+            cwd=stack,
+            env=isolated_environ() | {"TF_CLI_CONFIG_FILE": str(config)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "Warning" not in done.stdout
+        assert (stack / LOCK).read_bytes() == before
+
+
+@pytest.mark.terraform
+def test_workspace_refuses_other_build(project: Path, tmp_path: Path) -> None:
+    """A program of the pinned version and name, in a folder that only this user can write to."""
+    terraform = find_terraform()
+    mirror = Mirror(tmp_path / "mirror", terraform.host)
+    folder = mirror.package / "5.100.0" / terraform.platform
+    folder.mkdir(parents=True)
+    evil = folder / "terraform-provider-aws_v5.100.0_x5"
+    evil.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    evil.chmod(0o755)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with (
+        Workspace(terraform, scratch, Installation((mirror,))) as workspace,
+        pytest.raises(TerraformError) as caught,
+    ):
+        workspace.plan(project / STACK, project=project)
+    assert "checksums" in " ".join(caught.value.message.split())
+    assert not (tmp_path / "started").exists()
+    shutil.rmtree(tmp_path / "mirror")
