@@ -95,7 +95,7 @@ def test_render_removes_stack_without_file(project: Path) -> None:
     assert "--- a/environments/staging/main.tf\ton disk\n+++ /dev/null" in shown.output
     done = finbase(project, "render")
     assert done.exit_code == 0
-    assert "environments/staging: 5 removed" in done.output
+    assert "environments/staging: 6 removed" in done.output
     assert "because environments/staging.yaml no longer exists" in done.output
     assert "resources that were applied from it still exist" in done.output
     assert "Terraform's files remain: .terraform.lock.hcl" in " ".join(done.output.split())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +19,6 @@ from finbase.project.tree import is_ignored
 
 _FOLDERS = {".terraform", ".terraform.d", "terraform.tfstate.d"}
 _SETTINGS = re.compile(r"\.?(terraformrc|tofurc)|(terraform|tofu)\.rc|.*\.tfrc(\.json)?", re.DOTALL)
-_SECONDS = 60.0
 
 
 def planted(root: Path) -> tuple[PurePosixPath, ...]:
@@ -63,14 +61,25 @@ def _is_rendered_lock(path: PurePosixPath) -> bool:
 
 def _tracked(root: Path) -> Iterable[PurePosixPath] | None:
     """Return the paths that git tracks, or None if there is no git or no repository."""
-    command = ["git", "ls-files", "--cached", "--recurse-submodules", "-z"]
-    try:
-        done = subprocess.run(command, cwd=root, capture_output=True, timeout=_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+    # ``subprocess`` would take longer to import than git takes to answer.
+    reader, writer = os.pipe()
+    command = ["git", "-C", str(root), "ls-files", "--cached", "--recurse-submodules", "-z"]
+    actions = [
+        (os.POSIX_SPAWN_DUP2, writer, 1),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+    ]
+    with open(reader, "rb") as output:  # noqa: PTH123 - a number, not a path
+        try:
+            child = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
+        except OSError:
+            return None
+        finally:
+            os.close(writer)
+        names = output.read()
+    _, status = os.waitpid(child, 0)
+    if status != 0:
         return None
-    if done.returncode != 0:
-        return None
-    return [PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name]
+    return [PurePosixPath(os.fsdecode(name)) for name in names.split(b"\0") if name]
 
 
 def _on_disk(root: Path) -> Iterator[PurePosixPath]:
