@@ -80,6 +80,7 @@ def group_mutations(
     The result depends on the arguments alone. Mutations that change the same line of HCL, or that
     cannot be applied together, are never in one group.
     """
+    files = {path: text for path, text in files.items() if path.suffix == ".tf"}
     rivals = {f: explained([m], overlaps) for m in mutations for f in [m.failure]}
     frequency = Counter(id_ for mutation in mutations for id_ in rivals[mutation.failure])
     # The most frequent failures first: they have the least choice.
