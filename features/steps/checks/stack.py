@@ -109,7 +109,7 @@ def takes(stack: Stack, kind: str, argument: str, target: str) -> Iterator[Findi
         if sources and all(_is_meant(stack, source, name) for source in sources):
             addresses = listed(source.address for source in sources)
             return Finding(True, f"{resource.address}: {argument} from {addresses}")
-        text = unproved(stack, resource, argument, target)
+        text = unproved(stack, resource, argument, target if rendered() else f"an {type_}")
         return Finding(False, f"{resource.address}: {text}")
 
     return _findings(stack, kind, look)

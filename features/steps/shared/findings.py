@@ -27,6 +27,12 @@ from radish import then, world
 from stack_graph import Stack
 from terraform_compliance.common.error_handling import Error
 
+_KINDS = {
+    "instance": "aws_db_instance",
+    "primary": "primary (an aws_db_instance without a source)",
+    "replica": "replica (an aws_db_instance with a source)",
+    "key": "aws_kms_key",
+}
 _PLANS: dict[str, dict[str, Any]] = {}
 _STACKS: dict[str, Stack] = {}
 
@@ -55,6 +61,7 @@ def check(sentence: str, subject: str = "", *, of_design: bool = False) -> Calla
 
         def run(step: Any, **fields: Any) -> None:
             about = subject or fields.get("kind", "resource that this step could check")
+            about = _KINDS.get(about, about)
             if tabled:
                 fields["table"] = step.table
             foreign = of_design and not rendered()

@@ -8,6 +8,7 @@ from typing import Literal
 
 from finbase.judge.catalogue import Failure, Severity
 
+_FOREIGN = "finbase did not render this stack"
 RowStatus = Literal["passed", "failed", "not applicable"]
 Status = Literal["passed", "failed", "skipped"]
 
@@ -92,6 +93,8 @@ class Verdict:
         passed = [s for s in mine if s.status == "passed"]
         if mine:
             lines = [line for s in failed or passed or mine for line in s.evidence.splitlines()]
+            if not failed and not passed:  # A missing resource explains more than the origin.
+                lines = [line for line in lines if _FOREIGN not in line] or lines
             evidence = "\n".join(dict.fromkeys(lines))
         else:
             evidence = f"nothing was checked: no scenario is tagged @{failure.id}"
