@@ -33,7 +33,7 @@ prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
 	@$(BIN)/finbase prove $(ID)
 
 applied: .venv/ready ## Write the states for prove --applied anew, from rehearsals
-	@for name in production staging; do \
+	@for name in production staging development; do \
 		$(BIN)/finbase rehearse $$name --save-state features/applied/$$name.state.gz || exit 1; done
 
 plan: .venv/ready ## Plan ENV=name on its real account, and save and sum up the plan

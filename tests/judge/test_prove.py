@@ -126,7 +126,7 @@ def test_prove_applied_judges_changes(project: Path) -> None:
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize("environment", ["production", "staging"])
+@pytest.mark.parametrize("environment", ["production", "staging", "development"])
 def test_applied_state_is_of_the_rendered_stack(environment: str, workspace: Workspace) -> None:
     stack = ROOT / "environments" / environment
     plan = workspace.plan(stack, project=ROOT, state=applied_state(ROOT, environment))

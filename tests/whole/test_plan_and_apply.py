@@ -16,10 +16,10 @@ from tests.support.commands import run
 
 NAME = "development"
 REGION = "eu-west-1"
-CACHE = """  cache:
-    version: 1.1.0
-    data_storage_maximum_gb: 1
-    ecpu_per_second_maximum: 1000
+OWN = """Feature: Controls of our own
+  Scenario: The size that was agreed on
+    Given the planned stack
+    Then every primary sets instance_class to db.t4g.medium
 """
 
 
@@ -30,6 +30,7 @@ def test_plan_and_apply_through_the_life_of_a_stack(
     aws, programs = tmp_path / "aws", tmp_path / "programs"
     aws.mkdir()
     programs.mkdir()
+    (project / "features" / "own.feature").write_text(OWN)
     terraform = find_terraform()
     config = programs / "mirror.tfrc"
     config.write_text(find_provider(terraform).cli_config(terraform.host, programs))
@@ -54,15 +55,14 @@ def test_plan_and_apply_through_the_life_of_a_stack(
         assert {name for name, count in change(project).items() if count} == {"change"}
         assert apply(project).returncode == 0
 
-        edit(project, CACHE, "")
-        assert change(project)["destroy"]
+        edit(project, "instance_class: db.t4g.medium", "instance_class: db.t4g.large")
+        assert change(project)["change"]
         refused = apply(project)
         assert refused.returncode == 1
-        assert "FAIL  F07a" in refused.stderr
+        assert "The size that was agreed on" in refused.stderr
         assert "nothing was applied" in refused.stderr
-        assert client("elasticache", sandbox, REGION).describe_serverless_caches()[
-            "ServerlessCaches"
-        ]
+        (instance,) = client("rds", sandbox, REGION).describe_db_instances()["DBInstances"]
+        assert instance["DBInstanceClass"] == "db.t4g.medium"
 
 
 def change(project: Path) -> dict[str, int]:

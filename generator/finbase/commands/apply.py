@@ -96,7 +96,11 @@ def _apply(
         plan_json = account.show(terraform, stack, data, plan)
         watch(environment, "features")
         verdict = compliance.run(
-            plan_json, root / "features", environment=environment, rendered=True
+            plan_json,
+            root / "features",
+            environment=environment,
+            rendered=True,
+            stack=stack,  # It equals the plan's: ``verify`` has compared them.
         )
         watch(environment, "")
     if not verdict.passed:

@@ -89,7 +89,13 @@ def rehearse(
     terraform = find_terraform()
 
     def judge(plan: bytes) -> list[str]:
-        verdict = compliance.run(plan, root / "features", environment=environment)
+        verdict = compliance.run(
+            plan,
+            root / "features",
+            environment=environment,
+            rendered=True,
+            stack=root / "environments" / environment,
+        )
         return [row.id for row in verdict.by_failure() if row.status == "failed"]
 
     with progress() as watch, scratch_folder(keep=keep) as scratch:
