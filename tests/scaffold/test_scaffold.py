@@ -45,7 +45,7 @@ def test_new_module_renders(project: Path) -> None:
     before = snapshot(project)
     result = finbase(project, "new", "module", "audit")
     assert result.exit_code == 0
-    for name in ("contract.yaml", "main.tf.j2", "tests/audit.tftest.hcl.j2"):
+    for name in ("contract.yaml", "design.yaml", "main.tf.j2", "tests/audit.tftest.hcl.j2"):
         assert f"written: templates/modules/audit/{name}\n" in result.output
     assert finbase(project, "render").exit_code == 0
     after = snapshot(project)
@@ -54,6 +54,7 @@ def test_new_module_renders(project: Path) -> None:
     new = {path.relative_to(project).as_posix() for path in after.keys() - before.keys()}
     assert {path for path in new if not path.startswith("modules/audit/1.0.0/")} == {
         "templates/modules/audit/contract.yaml",
+        "templates/modules/audit/design.yaml",
         "templates/modules/audit/main.tf.j2",
         "templates/modules/audit/tests/audit.tftest.hcl.j2",
     }
@@ -269,7 +270,7 @@ def full(monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
     [
         (("environment", "sandbox"), 0, "environments/sandbox.yaml"),
         (("module", "audit"), 0, "templates/modules/audit/contract.yaml"),
-        (("module", "audit"), 2, "templates/modules/audit/tests/audit.tftest.hcl.j2"),
+        (("module", "audit"), 3, "templates/modules/audit/tests/audit.tftest.hcl.j2"),
         (("pipeline", "github"), 0, ".github/workflows/finbase.yml"),
         (("pipeline", "gitlab"), 0, ".gitlab-ci.yml"),
     ],

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from design_judge import judged
+from design_judge import judged, profile_of, sources_of
 from design_profile import ELSEWHERE
 from findings import Finding, check
 from stack_graph import Stack
 
+_UNREAD = (
+    "the HCL was not read, because it is not beside the plan: locals, functions around references "
+    "and lifecycle.ignore_changes are not judged"
+)
 _FEATURE = Path(__file__).resolve().parents[2] / "design.feature"
 
 
@@ -29,6 +33,12 @@ def of_the_design(stack: Stack, control: str) -> Iterator[Finding]:
     for deviation in deviations:
         if deviation.control in ids:
             yield Finding(False, deviation.text)
+    if control == ELSEWHERE:
+        for module in profile_of(stack).added:
+            text = f"module {module}: judged by a profile of its own, which adds to the design"
+            yield Finding(True, text)
+        if sources_of(stack) is None:
+            yield Finding(True, _UNREAD)
     count = sum(passed[i] for i in ids)
     yield Finding(True, f"{count} rules of the design for {control} hold, and nothing is beside it")
 

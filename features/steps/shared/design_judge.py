@@ -231,7 +231,7 @@ class _Judge:
         if word == "with":
             return "" if operand in keys else f"has no instance {operand!r}"
         wanted = self._wanted_keys(call, operand)
-        if wanted is None or keys == wanted:
+        if wanted is None or keys == wanted or (operand == "log" and keys > wanted):
             return ""
         names = ", ".join(sorted(map(str, wanted))) or "none"
         return f"has instances for {', '.join(sorted(map(str, keys))) or 'none'}, not for {names}"

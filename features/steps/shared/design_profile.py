@@ -60,8 +60,8 @@ class Profile:
         self.computed = frozenset(blocks.split(", "))
         self.provider: Mapping[str, str] = sections.get("provider", {})
         self.sealed: Mapping[str, str] = sections.get("sealed", {})
-        self.added: list[str] = []
-        """The profiles of a project's own modules that this one includes."""
+        self.added: dict[str, Path] = {}
+        """The profiles of a project's own modules that this one includes, by module."""
         self.problems: list[str] = []
 
     @property
@@ -90,7 +90,9 @@ class Profile:
         if identity not in self._sections.get(module, {}):
             return None
         texts: dict[str, str] = {}
-        for section in (EVERYWHERE, module):
+        own = module in self.added
+        # A module of the project itself cannot change a rule that every module has.
+        for section in (module, EVERYWHERE) if own else (EVERYWHERE, module):
             for pattern, rules in self._sections.get(section, {}).items():
                 if fnmatchcase(identity, pattern):
                     texts |= rules
@@ -121,7 +123,8 @@ def with_additions(paths: tuple[tuple[str, Path], ...]) -> Profile:
     other sections is not used: it could loosen the design.
     """
     sections: dict[str, Any] = read((_FEATURES / "design.yaml").read_text(encoding="utf-8"))
-    added, problems = [], []
+    added: dict[str, Path] = {}
+    problems = []
     for module, path in paths:
         own = read(path.read_text(encoding="utf-8"))
         policies = own.pop("policies", {})
@@ -131,7 +134,7 @@ def with_additions(paths: tuple[tuple[str, Path], ...]) -> Profile:
             continue
         sections |= own
         sections["policies"] |= policies
-        added.append(f"{module}: {path}")
+        added[module] = path
     profile = Profile(sections)
     profile.added, profile.problems = added, problems
     return profile

@@ -282,6 +282,17 @@ class Rules:
         written = self.written(argument)
         return "" if not code or written in (None, normalised(code)) else f"is {written}"
 
+    def _only(self, argument: Argument, operand: str) -> str:
+        """Require some of these references, each once and in this order, and a part of the HCL."""
+        allowed, _, code = operand.partition(" with ")
+        expression = argument.resource.expression(argument.path) or {}
+        references = list(whole(expression.get("references", ())))
+        if references != [name for name in allowed.split(", ") if name in references]:
+            return f"reads {', '.join(references) or 'nothing'}"
+        written = self.written(argument)
+        fine = written is None or f" {normalised(code)} " in f" {written} "
+        return "" if fine else f"is {written}"
+
     def _policy(self, argument: Argument, name: str) -> str:
         """Require the statements of a policy; of an unknown text, only what the plan shows."""
         value = argument.value
@@ -402,11 +413,13 @@ class Rules:
             values = [r.planned(argument) for r in self.instances(module, identity)]
             return text(values[0]) if values else ""
 
+        policy = planned("kms", "aws_kms_key.database", "policy")
+        account = re.search(r":iam::(\d{12}):root", policy)
         zone = planned("network", "aws_subnet.private", "availability_zone")
         return {
             "name": planned("database", "aws_db_instance.primary", "identifier"),
             "engine": planned("database", "aws_db_instance.primary", "engine_version"),
-            "account": planned("secret", "aws_lambda_permission.rotation", "source_account"),
+            "account": account[1] if account else "",
             "region": zone[:-1],
             "partition": "aws-cn"
             if zone.startswith("cn-")
