@@ -100,6 +100,51 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F10 are as the design describes
 
+  @B01 @high @pci-3.5.1 @noskip
+  Scenario: Nothing beside the design of keys of stores
+    Given the planned stack
+    Then the resources of B01 are as the design describes
+
+  @B02 @high @pci-1.3.1 @noskip
+  Scenario: Nothing beside the design of public addresses
+    Given the planned stack
+    Then the resources of B02 are as the design describes
+
+  @B04 @high @pci-3.7.1 @noskip
+  Scenario: Nothing beside the design of protection from deletion
+    Given the planned stack
+    Then the resources of B04 are as the design describes
+
+  @B05 @high @pci-12.10.1 @noskip
+  Scenario: Nothing beside the design of backups
+    Given the planned stack
+    Then the resources of B05 are as the design describes
+
+  @B06 @high @pci-12.10.1 @noskip
+  Scenario: Nothing beside the design of standbys
+    Given the planned stack
+    Then the resources of B06 are as the design describes
+
+  @B07 @high @pci-10.5.1 @noskip
+  Scenario: Nothing beside the design of log groups
+    Given the planned stack
+    Then the resources of B07 are as the design describes
+
+  @B08 @high @pci-3.6.1 @noskip
+  Scenario: Nothing beside the design of keys and policies
+    Given the planned stack
+    Then the resources of B08 are as the design describes
+
+  @B09 @high @pci-2.2.7 @noskip
+  Scenario: Nothing beside the design of users of the cache
+    Given the planned stack
+    Then the resources of B09 are as the design describes
+
+  @B11 @high @pci-7.2.2 @noskip
+  Scenario: Nothing beside the design of permissions
+    Given the planned stack
+    Then the resources of B11 are as the design describes
+
   @D01 @medium @pci-1.2.1 @pci-6.5.1 @noskip
   Scenario: Nothing beside the design
     Given the planned stack

@@ -28,12 +28,14 @@ def page(features: Path) -> str:
     mutations = Counter(mutation.failure for mutation in load_mutations(features))
     for failure in load_failures(features):
         named, pci, count = code(failure.id), ", ".join(failure.pci), str(mutations[failure.id])
-        catalogue.append((named, failure.severity, failure.title, failure.requirement))
+        catalogue.append(
+            (named, failure.section, failure.severity, failure.title, failure.requirement)
+        )
         proofs.append((named, pci, count, "; ".join(_links(read_features, failure.id))))
     return joined(
         _INTRODUCTION,
         "## Catalogue",
-        table(("id", "severity", "control", "a plan must show"), catalogue),
+        table(("id", "section", "severity", "control", "a plan must show"), catalogue),
         "## Scenarios by control",
         table(("id", "PCI DSS v4.0.1", "mutations", "scenarios"), proofs),
         *(part for feature in read_features for part in _feature(feature)),

@@ -19,7 +19,7 @@ module "kms" {
 
 # VPC with public, private and database subnets in every zone.
 module "network" {
-  source = "../../modules/network/1.0.0"
+  source = "../../modules/network/1.0.1"
 
   cidr = "10.20.0.0/16"
   zones = {
@@ -48,7 +48,7 @@ module "network" {
 
 # Serverless Valkey cache with limits, snapshots and a key of its own.
 module "cache" {
-  source = "../../modules/cache/1.0.0"
+  source = "../../modules/cache/1.2.0"
 
   data_storage_maximum_gb  = 50
   ecpu_per_second_maximum  = 30000
@@ -62,7 +62,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/1.0.1"
+  source = "../../modules/database/2.0.0"
 
   engine_version                        = "17"
   instance_class                        = "db.r7g.2xlarge"
@@ -173,7 +173,7 @@ module "access" {
 
 # Alarms, database events and a dashboard for every instance, the cache and the rotation.
 module "monitoring" {
-  source = "../../modules/monitoring/1.0.0"
+  source = "../../modules/monitoring/2.0.1"
 
   email_addresses               = ["database-oncall@ledger.example"]
   connections_threshold         = 2000

@@ -15,6 +15,21 @@ output "network_nat_public_ips" {
   value       = module.network.nat_public_ips
 }
 
+output "cache_arn" {
+  description = "ARN of the cache, on which an application needs elasticache:Connect."
+  value       = module.cache.arn
+}
+
+output "cache_user_name" {
+  description = "Name of the user that applications log in as."
+  value       = module.cache.user_name
+}
+
+output "cache_user_arn" {
+  description = "ARN of that user, on which an application needs elasticache:Connect."
+  value       = module.cache.user_arn
+}
+
 output "cache_endpoint" {
   description = "Host name and port of the cache, for reads and writes."
   value       = module.cache.endpoint

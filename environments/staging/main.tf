@@ -19,7 +19,7 @@ module "kms" {
 
 # VPC with public, private and database subnets in every zone.
 module "network" {
-  source = "../../modules/network/1.0.0"
+  source = "../../modules/network/1.0.1"
 
   cidr = "10.30.0.0/16"
   zones = {
@@ -42,7 +42,7 @@ module "network" {
 
 # Serverless Valkey cache with limits, snapshots and a key of its own.
 module "cache" {
-  source = "../../modules/cache/1.1.0"
+  source = "../../modules/cache/1.2.0"
 
   name                = local.name
   vpc_id              = module.network.vpc_id
@@ -52,7 +52,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/1.0.1"
+  source = "../../modules/database/2.0.0"
 
   engine_version          = "17"
   instance_class          = "db.r7g.large"
@@ -130,7 +130,7 @@ module "access" {
 
 # Alarms, database events and a dashboard for every instance, the cache and the rotation.
 module "monitoring" {
-  source = "../../modules/monitoring/2.0.0"
+  source = "../../modules/monitoring/2.0.1"
 
   email_addresses               = ["database-oncall@ledger.example"]
   freeable_memory_threshold_mib = 1024

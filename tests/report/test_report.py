@@ -215,7 +215,11 @@ def test_junit_cases_are_named_by_failure() -> None:
         "features/network.feature:7: Then there are 3\n2 is not 3\nfor zones a, b"
     )
     properties = [(p.get("name"), p.get("value")) for p in suite[0].iter("property")]
-    assert properties == [("severity", "high"), ("requirement", "PCI DSS 1.4.5")]
+    assert properties == [
+        ("severity", "high"),
+        ("section", "review"),
+        ("requirement", "PCI DSS 1.4.5"),
+    ]
     assert suite[0].findtext("system-out") == "aws_eip: 3"
     skipped = suite[2].find("skipped")
     assert skipped is not None
@@ -247,6 +251,7 @@ def test_json_is_stable() -> None:
     }
     assert staging["failures"][0] == {
         "id": "F01",
+        "section": "review",
         "severity": "high",
         "title": "A NAT gateway in every zone",
         "requirement": "every zone has a NAT gateway",

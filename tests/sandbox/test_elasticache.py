@@ -57,6 +57,7 @@ def test_modify_keeps_other_settings(elasticache: Any, name: str) -> None:
     """API, ModifyServerlessCache: what is not given is "not removed/modified". That this holds for
     each of the two limits as well is inferred. API, CreateServerlessCache, Description: "if no
     description is provided then an empty string will be returned"."""
+    elasticache.create_user_group(UserGroupId="people", Engine="valkey")
     made = elasticache.create_serverless_cache(
         ServerlessCacheName=name, Engine="valkey", CacheUsageLimits=LIMITS, UserGroupId="people"
     )["ServerlessCache"]
@@ -92,4 +93,60 @@ def test_create_checks_number_of_subnets(elasticache: Any, name: str, count: int
     with pytest.raises(ClientError, match="InvalidParameterValue"):
         elasticache.create_serverless_cache(
             ServerlessCacheName=name, Engine="valkey", SubnetIds=["subnet-1"] * count
+        )
+
+
+USER = {
+    "Engine": "valkey",
+    "AccessString": "on ~* +@all -@dangerous +info",
+    "AuthenticationMode": {"Type": "iam"},
+}
+
+
+def test_user_group_lets_its_users_into_a_cache(
+    elasticache: Any, name: str, subnets: list[str]
+) -> None:
+    """API, CreateUserGroup and UserGroup: a cache names the group, and the group its users."""
+    elasticache.create_user(UserId=name, UserName=name, **USER)
+    made = elasticache.create_user_group(
+        UserGroupId=name, Engine="valkey", UserIds=[name], Tags=[{"Key": "a", "Value": "b"}]
+    )
+    (group,) = elasticache.describe_user_groups(UserGroupId=name)["UserGroups"]
+    assert group["ARN"] == made["ARN"]
+    assert (group["UserIds"], group["Status"], group["Engine"]) == ([name], "active", "valkey")
+    tags = elasticache.list_tags_for_resource(ResourceName=group["ARN"])["TagList"]
+    assert tags == [{"Key": "a", "Value": "b"}]
+    cache = elasticache.create_serverless_cache(
+        ServerlessCacheName=name, Engine="valkey", SubnetIds=subnets, UserGroupId=name
+    )
+    assert cache["ServerlessCache"]["UserGroupId"] == name
+    with pytest.raises(ClientError, match="InvalidUserGroupState"):
+        elasticache.delete_user_group(UserGroupId=name)
+    elasticache.delete_serverless_cache(ServerlessCacheName=name)
+    elasticache.delete_user_group(UserGroupId=name)
+    with pytest.raises(ClientError, match="UserGroupNotFound"):
+        elasticache.describe_user_groups(UserGroupId=name)
+
+
+def test_user_group_changes_its_users(elasticache: Any, name: str) -> None:
+    """API, ModifyUserGroup: users are added and removed by their ids."""
+    for user in (f"{name}-a", f"{name}-b"):
+        elasticache.create_user(UserId=user, UserName=user, **USER)
+    elasticache.create_user_group(UserGroupId=name, Engine="valkey", UserIds=[f"{name}-a"])
+    elasticache.modify_user_group(
+        UserGroupId=name, UserIdsToAdd=[f"{name}-b"], UserIdsToRemove=[f"{name}-a"]
+    )
+    (group,) = elasticache.describe_user_groups(UserGroupId=name)["UserGroups"]
+    assert group["UserIds"] == [f"{name}-b"]
+
+
+def test_user_group_refuses_what_does_not_exist(
+    elasticache: Any, name: str, subnets: list[str]
+) -> None:
+    """API, CreateUserGroup, UserNotFound; CreateServerlessCache, UserGroupNotFound."""
+    with pytest.raises(ClientError, match="UserNotFound"):
+        elasticache.create_user_group(UserGroupId=name, Engine="valkey", UserIds=["nobody"])
+    with pytest.raises(ClientError, match="UserGroupNotFound"):
+        elasticache.create_serverless_cache(
+            ServerlessCacheName=name, Engine="valkey", SubnetIds=subnets, UserGroupId="missing"
         )

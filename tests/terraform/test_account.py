@@ -443,7 +443,7 @@ def test_apply_refuses_plans_of_other_environments(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["environments/staging/providers.tf", "modules/network/1.0.0/main.tf"]
+    "place", ["environments/staging/providers.tf", "modules/network/1.0.1/main.tf"]
 )
 def test_apply_refuses_plans_of_older_files(world: World, place: str) -> None:
     plan, file = world.project / "staging.tfplan", world.project / place

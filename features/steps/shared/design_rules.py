@@ -455,7 +455,9 @@ def _statement(statement: Any) -> str:
         return f"{statement!r}"
     principal = statement.get("Principal")
     kinds = principal if isinstance(principal, Mapping) else {"": principal}
+    # A document writes everybody as the type * with the name *.
     who = [f"{kind} {name}".strip() for kind, names in kinds.items() for name in listed(names)]
+    who = ["*" if name == "* *" else name for name in who]
     parts = [str(statement.get("Effect")), ", ".join(sorted(who)), "to"]
     parts += [", ".join(sorted(map(str, listed(statement.get("Action")))))]
     if statement.get("Resource") is not None:

@@ -254,6 +254,14 @@ class Stack:
         providers: Mapping[str, Any] = self._plan["configuration"].get("provider_config", {})
         return providers
 
+    def used_providers(self) -> Iterator[str]:
+        """Yield the provider of each planned resource."""
+        yield from _provider_names(self._plan["planned_values"]["root_module"])
+
+    def written(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield every block of a resource or data source, with the address of its block."""
+        yield from _blocks(self._root, "")
+
     def _planned(self, module: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[Resource]:
         path = module_path(module.get("address", ""))
         configured = {
@@ -377,6 +385,18 @@ class Stack:
             declared = self._configuration(child).get("outputs", {}).get(output, {})
             origins += self._ends(child, declared.get("expression"), _Each())
         return tuple(origins) or (Origin(f"{prefix(module)}module.{name}.{output}"),)
+
+
+def _provider_names(module: Mapping[str, Any]) -> Iterator[str]:
+    yield from (r["provider_name"] for r in module.get("resources", ()) if "provider_name" in r)
+    for child in module.get("child_modules", ()):
+        yield from _provider_names(child)
+
+
+def _blocks(module: Mapping[str, Any], above: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from ((f"{above}{block['address']}", block) for block in module.get("resources", ()))
+    for name, call in module.get("module_calls", {}).items():
+        yield from _blocks(call.get("module", {}), f"{above}module.{name}.")
 
 
 def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:

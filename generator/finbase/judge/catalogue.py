@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,6 +15,14 @@ Severity = Literal["high", "medium", "low"]
 Section = Literal["review", "design", "baseline"]
 
 FILE = "failures.yaml"
+
+SECTIONS: Mapping[Section, str] = {
+    "review": "Controls of the review",
+    "design": "Controls of the design",
+    "baseline": "Controls of the baseline",
+}
+"""Headings of the sections in reports."""
+
 _FORM = "the comment at the top of features/failures.yaml lists the fields of an entry"
 
 

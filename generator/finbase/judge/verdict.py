@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from finbase.judge.catalogue import Failure, Severity
+from finbase.judge.catalogue import Failure, Section, Severity
 
 _FOREIGN = "finbase did not render this stack"
 RowStatus = Literal["passed", "failed", "not applicable"]
@@ -53,6 +53,7 @@ class FailureRow:
     status: RowStatus
     evidence: str
     scenarios: tuple[Scenario, ...]
+    section: Section = "review"
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Verdict:
             status=_status({scenario.status for scenario in mine}),
             evidence=evidence,
             scenarios=mine,
+            section=failure.section,
         )
 
 

@@ -141,6 +141,18 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
         "describe_serverless_caches",
         "ServerlessCaches[].[ServerlessCacheName, ServerlessCacheName]",
     ),
+    (
+        "aws_elasticache_user",
+        "elasticache",
+        "describe_users",
+        "Users[?UserId!='default'].[UserId, UserId]",
+    ),
+    (
+        "aws_elasticache_user_group",
+        "elasticache",
+        "describe_user_groups",
+        "UserGroups[].[UserGroupId, UserGroupId]",
+    ),
 )
 
 

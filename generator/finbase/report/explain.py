@@ -122,6 +122,7 @@ def _reading(reading: Reading, limits: Iterable[Bound], width: int) -> str:
 def _failure(failure: Failure, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     scenarios = (catalogue.scenarios or {}).get(failure.id, ())
     yield "a plan must show", failure.requirement
+    yield "section", failure.section
     yield "severity", failure.severity
     yield "PCI DSS v4.0.1", ", ".join(failure.pci) or "none"
     yield "scenarios", "\n".join(scenarios) or "none, so no scenario detects it"

@@ -30,8 +30,10 @@ def _suite(root: ET.Element, verdict: Verdict) -> None:
     suite = ET.SubElement(root, "testsuite", name=clean(verdict.environment))
     if verdict.cached_at:  # A cached verdict; say when it was made.
         suite.set("timestamp", verdict.cached_at.isoformat(timespec="seconds"))
+    sections = {failure.id: failure.section for failure in verdict.failures}
     for scenario in verdict.scenarios:
-        _case(suite, scenario)
+        of = dict.fromkeys(sections[i] for i in scenario.failure_ids if i in sections)
+        _case(suite, scenario, of)
     for row in verdict.by_failure():
         if not row.scenarios:
             _untested(suite, row)
@@ -44,7 +46,7 @@ def _suite(root: ET.Element, verdict: Verdict) -> None:
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
 
 
-def _case(suite: ET.Element, scenario: Scenario) -> None:
+def _case(suite: ET.Element, scenario: Scenario, sections: Iterable[str]) -> None:
     case = ET.SubElement(
         suite,
         "testcase",
@@ -52,6 +54,7 @@ def _case(suite: ET.Element, scenario: Scenario) -> None:
         name=clean(scenario.name),
     )
     properties: list[tuple[str, str]] = [("severity", scenario.severity or "")]
+    properties += [("section", section) for section in sections]
     properties += [("requirement", requirement) for requirement in scenario.requirements]
     parent = ET.SubElement(case, "properties")
     for name, value in properties:

@@ -136,7 +136,7 @@ def _rule(failure: Failure, row: FailureRow, files_url: str) -> dict[str, Any]:
         "help": {"text": "\n".join(_help(failure, row))},
         "defaultConfiguration": {"level": _LEVELS[failure.severity]},
         "properties": {
-            "tags": ["security", *row.requirements],
+            "tags": ["security", failure.section, *row.requirements],
             "security-severity": _SCORES[failure.severity],
         },
     }

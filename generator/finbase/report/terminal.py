@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from finbase.console.speech import FAIL, PASS, WARN, paint
+from finbase.judge.catalogue import SECTIONS
 from finbase.judge.verdict import FailureRow, RowStatus, Scenario, Verdict
 from finbase.report.columns import columns, wrap
 
@@ -38,7 +39,10 @@ def text(
     rows = verdict.by_failure()
     column = max([2, *(len(row.id) for row in rows)])
     lines: list[str] = []
-    for row in rows:
+    several = len({row.section for row in rows}) > 1
+    for before, row in zip([None, *rows], rows, strict=False):
+        if several and (before is None or before.section != row.section):
+            lines.append(SECTIONS[row.section])
         lines.append(_headline(row.status, row.id.ljust(column), row.title, width))
         if row.status == "not applicable" and not verbose:
             lines += _indented(row.evidence, width, 6)
@@ -93,7 +97,14 @@ def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
         scenarios += f", {len(verdict.failed)} failed"
     inapplicable = sum(row.status == "not applicable" for row in rows)
     more = f", {inapplicable} not applicable" if inapplicable else ""
-    return f"{verdict.environment}: {passed} of {len(rows)} controls pass{more} ({scenarios})"
+    parts = [
+        f"{sum(r.status == 'passed' for r in part)} of {len(part)} of the {section}"
+        for section in SECTIONS
+        if (part := [row for row in rows if row.section == section])
+    ]
+    own = f": {', '.join(parts)}" if len(parts) > 1 else ""
+    pass_ = f"{passed} of {len(rows)} controls pass{own}{more}"
+    return f"{verdict.environment}: {pass_} ({scenarios})"
 
 
 def _not_judged(addresses: Sequence[str], verbose: bool, width: int) -> Iterator[str]:

@@ -62,6 +62,7 @@ def _environment(verdict: Verdict) -> dict[str, Any]:
 def _failure(row: FailureRow) -> dict[str, Any]:
     return {
         "id": row.id,
+        "section": row.section,
         "severity": row.severity,
         "title": row.title,
         "requirement": row.requirement,
@@ -149,6 +150,7 @@ def _read_failure(data: Mapping[str, Any]) -> Failure:
         requirement=data["requirement"],
         pci=tuple(n.removeprefix(_PCI) for n in data["requirements"] if n.startswith(_PCI)),
         overlaps=(),
+        section=data["section"],
     )
 
 

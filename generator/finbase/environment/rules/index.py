@@ -11,13 +11,27 @@ from typing import Final
 
 from finbase import codes
 from finbase.environment.model import Environment
-from finbase.environment.rules import naming, network, notes, schedule, storage
+from finbase.environment.rules import (
+    classification,
+    naming,
+    network,
+    notes,
+    schedule,
+    storage,
+)
 from finbase.environment.rules.rule import Rule
 from finbase.errors import Diagnostic
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(
-        (*network.RULES, *schedule.RULES, *storage.RULES, *naming.RULES, *notes.RULES),
+        (
+            *network.RULES,
+            *schedule.RULES,
+            *storage.RULES,
+            *naming.RULES,
+            *classification.RULES,
+            *notes.RULES,
+        ),
         key=lambda rule: rule.code,
     )
 )

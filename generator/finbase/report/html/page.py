@@ -17,6 +17,8 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+from finbase.judge.catalogue import SECTIONS, Section, Severity
+from finbase.judge.verdict import FailureRow
 from finbase.report.drawing.canvas import clean, stylesheet
 from finbase.report.html import pci
 from finbase.report.html.findings import Chapter, Subject, chapter
@@ -24,7 +26,7 @@ from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation
 
 _FOLDER = Path(__file__).parent
-_LEVELS = ("high", "medium", "low")
+_LEVELS: tuple[Severity, ...] = ("high", "medium", "low")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def render(
         chapter(subject, anchor, features, links)
         for subject, anchor in zip(subjects, anchors, strict=True)
     ]
+    rows = [finding.row for finding in chapters[0].findings] if chapters else []
     style = (_FOLDER / "page.css").read_text(encoding="utf-8") + stylesheet()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
@@ -76,8 +79,8 @@ def render(
         day=day.isoformat(),
         version=version("finbase"),
         chapters=chapters,
-        levels=_LEVELS,
-        failures=[finding.row for finding in chapters[0].findings] if chapters else [],
+        groups=_groups(rows),
+        failures=rows,
         passed=all(chapter.verdict.passed for chapter in chapters),
         complete=all(chapter.absent == len(chapter.findings) for chapter in chapters),
         requirements=_requirements(chapters),
@@ -86,6 +89,22 @@ def render(
         mutations=Counter(mutation.failure for mutation in proof),
         caught=Counter(mutation.failure for mutation in proof if mutation.caught),
     )
+
+
+def _groups(rows: Sequence[FailureRow]) -> list[tuple[Section, Severity, str, str]]:
+    """Return each section and severity that has a control, with its anchor and its heading."""
+    several = len({row.section for row in rows}) > 1
+    return [
+        (
+            section,
+            level,
+            level if section == "review" else f"{section}-{level}",
+            f"{SECTIONS[section]}, {level} severity" if several else f"{level} severity",
+        )
+        for section in SECTIONS
+        for level in _LEVELS
+        if any((row.section, row.severity) == (section, level) for row in rows)
+    ]
 
 
 def _requirements(chapters: Sequence[Chapter]) -> list[_Requirement]:

@@ -1,4 +1,6 @@
-"""Add ElastiCache Serverless, which moto does not support. A cache has no server behind it.
+"""Add ElastiCache Serverless and user groups, which moto does not support.
+
+A cache has no server behind it.
 
 Docstrings name the operation or data type in the API Reference of Amazon ElastiCache that
 describes the behaviour.
@@ -54,12 +56,43 @@ class ServerlessCacheAlreadyExistsFault(ElastiCacheException):
         super().__init__(f"ServerlessCache {name} already exists.")
 
 
+class UserGroupNotFoundFault(ElastiCacheException):
+    """UserGroupNotFound: the account has no such user group."""
+
+    code = "UserGroupNotFound"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"User group {name} not found.")
+
+
+class UserGroupAlreadyExistsFault(ElastiCacheException):
+    """UserGroupAlreadyExists: another user group has the name."""
+
+    code = "UserGroupAlreadyExists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"User group {name} already exists.")
+
+
+class InvalidUserGroupStateFault(ElastiCacheException):
+    """InvalidUserGroupState: a cache uses the user group."""
+
+    code = "InvalidUserGroupState"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"User group {name} is in use.")
+
+
 def install() -> None:
     """Replace moto's backend and add the operations; call this before the first request."""
     replace_backend(models.elasticache_backends, Backend)
     for operation in (_create, _describe, _modify, _delete):
         name = f"{operation.__name__[1:]}_serverless_cache"
         setattr(ElastiCacheResponse, name + "s" * (operation is _describe), operation)
+    for operation in (_create_group, _describe_groups, _modify_group, _delete_group):
+        setattr(
+            ElastiCacheResponse, operation.__name__[1:].replace("_group", "_user_group"), operation
+        )
 
 
 @dataclass(frozen=True)
@@ -98,8 +131,20 @@ class ServerlessCache:
         return None if self.engine == "memcached" else {"Address": self.address, "Port": 6380}
 
 
+@dataclass(frozen=True)
+class UserGroup:
+    """UserGroup, the data type."""
+
+    user_group_id: str
+    engine: str
+    arn: str
+    user_ids: list[str]
+    status: str = "active"
+    minimum_engine_version: str = "7.2"
+
+
 class Backend(models.ElastiCacheBackend):
-    """The operations on serverless caches."""
+    """The operations on serverless caches and user groups."""
 
     __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
 
@@ -107,6 +152,7 @@ class Backend(models.ElastiCacheBackend):
         super().__init__(region_name, account_id)
         self.arn_regex = re.compile(_ARNS)
         self.serverless_caches: dict[str, ServerlessCache] = {}
+        self.user_groups: dict[str, UserGroup] = {}
 
     def create_serverless_cache(
         self, name: str, tags: list[dict[str, str]], settings: dict[str, Any]
@@ -118,6 +164,8 @@ class Backend(models.ElastiCacheBackend):
             raise InvalidParameterValueException(f"{name!r} is not a valid serverless cache name.")
         if not 2 <= len(settings.get("subnet_ids") or ["", ""]) <= 3:
             raise InvalidParameterValueException("A serverless cache takes two or three subnets.")
+        if group := settings.get("user_group_id"):
+            self.describe_user_groups(group)
         engine = settings["engine"]
         suffix = hashlib.sha256(f"{self.account_id}{name}".encode()).hexdigest()[:6]
         cache = ServerlessCache(
@@ -144,6 +192,8 @@ class Backend(models.ElastiCacheBackend):
         if settings.get("cache_usage_limits"):
             limits = (cache.cache_usage_limits or {}) | settings["cache_usage_limits"]
             settings = settings | {"cache_usage_limits": limits}
+        if group := settings.get("user_group_id"):
+            self.describe_user_groups(group)
         if remove_user_group:
             settings = settings | {"user_group_id": None}
         changed = self.serverless_caches[name] = replace(cache, **settings)
@@ -155,6 +205,42 @@ class Backend(models.ElastiCacheBackend):
         del self.serverless_caches[name]
         self.tagging_service.delete_all_tags_for_resource(cache.arn)
         return replace(cache, status="deleting")
+
+    def create_user_group(
+        self, name: str, engine: str, users: list[str], tags: list[dict[str, str]]
+    ) -> UserGroup:
+        """CreateUserGroup: require a unique name and existing users."""
+        if name in self.user_groups:
+            raise UserGroupAlreadyExistsFault(name)
+        for user in users:
+            self.describe_users(user)
+        arn = f"arn:{self.partition}:elasticache:{self.region_name}:{self.account_id}"
+        group = UserGroup(name, engine, f"{arn}:usergroup:{name}", users)
+        self.user_groups[name] = group
+        self.tagging_service.tag_resource(group.arn, tags)
+        return group
+
+    def describe_user_groups(self, name: str | None) -> list[UserGroup]:
+        """DescribeUserGroups: return all groups, or the one with that name."""
+        if name and name not in self.user_groups:
+            raise UserGroupNotFoundFault(name)
+        return [self.user_groups[name]] if name else list(self.user_groups.values())
+
+    def modify_user_group(self, name: str, add: list[str], remove: list[str]) -> UserGroup:
+        """ModifyUserGroup: add and remove users."""
+        group = self.describe_user_groups(name)[0]
+        users = [user for user in (*group.user_ids, *add) if user not in remove]
+        changed = self.user_groups[name] = replace(group, user_ids=users)
+        return changed
+
+    def delete_user_group(self, name: str) -> UserGroup:
+        """DeleteUserGroup: refuse a group that a cache uses; remove any other at once."""
+        group = self.describe_user_groups(name)[0]
+        if any(cache.user_group_id == name for cache in self.serverless_caches.values()):
+            raise InvalidUserGroupStateFault(name)
+        del self.user_groups[name]
+        self.tagging_service.delete_all_tags_for_resource(group.arn)
+        return replace(group, status="deleting")
 
     def _cache(self, name: str) -> ServerlessCache:
         if name not in self.serverless_caches:
@@ -212,3 +298,31 @@ def _modify(self: ElastiCacheResponse) -> ActionResult:
 def _delete(self: ElastiCacheResponse) -> ActionResult:
     name = self._get_param("ServerlessCacheName")
     return ActionResult({"ServerlessCache": _backend(self).delete_serverless_cache(name)})
+
+
+def _create_group(self: ElastiCacheResponse) -> ActionResult:
+    group = _backend(self).create_user_group(
+        self._get_param("UserGroupId").lower(),
+        self._get_param("Engine"),
+        self._get_param("UserIds", []),
+        self._get_param("Tags", []),
+    )
+    return ActionResult(group)
+
+
+def _describe_groups(self: ElastiCacheResponse) -> ActionResult:
+    name = self._get_param("UserGroupId")
+    return ActionResult({"UserGroups": _backend(self).describe_user_groups(name)})
+
+
+def _modify_group(self: ElastiCacheResponse) -> ActionResult:
+    group = _backend(self).modify_user_group(
+        self._get_param("UserGroupId"),
+        self._get_param("UserIdsToAdd", []),
+        self._get_param("UserIdsToRemove", []),
+    )
+    return ActionResult(group)
+
+
+def _delete_group(self: ElastiCacheResponse) -> ActionResult:
+    return ActionResult(_backend(self).delete_user_group(self._get_param("UserGroupId")))

@@ -1,0 +1,44 @@
+Feature: Baseline: the audit trail is complete, and is kept
+
+  @B07 @high @pci-10.5.1 @noskip
+  Scenario: A log group of the stack for every log
+    Given the planned stack
+    Then every exported log and every function has a log group of the stack
+
+  @B07 @high @pci-10.5.1 @noskip
+  Scenario: Logs are kept, 12 months or longer for restricted and confidential data
+    Given the planned stack
+    Then every log group keeps its logs as long as the class of the data requires
+      | class        | days |
+      | restricted   | 365  |
+      | confidential | 365  |
+      | internal     | 90   |
+      | public       | 90   |
+
+  @B10 @high @pci-10.2.1 @noskip
+  Scenario: pgaudit is loaded and records changes of tables and roles
+    Given the planned stack
+    Then every parameter group of PostgreSQL lists these words
+      | parameter                | words     |
+      | shared_preload_libraries | pgaudit   |
+      | pgaudit.log              | ddl, role |
+
+  @B10 @high @pci-3.5.1 @pci-8.3.2 @pci-10.2.1 @noskip
+  Scenario: Log levels are not lowered, passwords use SCRAM, bound values stay out of the log
+    Given the planned stack
+    Then every parameter group of PostgreSQL has these values
+      | parameter                            | values                                                                   | required |
+      | log_min_messages                     | warning, notice, info, debug1, debug2, debug3, debug4, debug5            | yes      |
+      | log_min_error_statement              | error, warning, notice, info, debug1, debug2, debug3, debug4, debug5     | no       |
+      | log_error_verbosity                  | default, verbose                                                         | no       |
+      | pgaudit.log_level                    | log                                                                      | yes      |
+      | pgaudit.log_parameter                | 0, off, false, no                                                        | yes      |
+      | pgaudit.log_statement                | 1, on, true, yes                                                         | no       |
+      | pgaudit.log_client                   | 0, off, false, no                                                        | no       |
+      | log_parameter_max_length             | 0                                                                        | yes      |
+      | log_parameter_max_length_on_error    | 0                                                                        | yes      |
+      | auto_explain.log_parameter_max_length | 0                                                                       | no       |
+      | session_preload_libraries            | pgaudit, pg_stat_statements                                              | no       |
+      | local_preload_libraries              | pgaudit, pg_stat_statements                                              | no       |
+      | password_encryption                  | scram-sha-256                                                            | yes      |
+      | rds.accepted_password_auth_method    | scram                                                                    | yes      |

@@ -1,0 +1,123 @@
+"""Steps about log groups, and about the audit parameters of PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from findings import Finding, check
+from stack_graph import UNKNOWN, Resource, Stack
+from stores import data_class
+
+_LOG = "aws_cloudwatch_log_group"
+_GROUPS = ("aws_db_parameter_group", "aws_rds_cluster_parameter_group")
+
+
+@check(
+    "every exported log and every function has a log group of the stack", "exported log or function"
+)
+def log_groups(stack: Stack) -> Iterator[Finding]:
+    """Compare names: AWS creates a missing group itself, without a key and without an end."""
+    names = {group.planned("name"): group.address for group in stack.all(_LOG)}
+    for owner, name in _expected(stack):
+        if name is None:
+            text = "its log groups are not shown by this plan; write its name as a literal"
+            yield Finding(False, f"{owner.address}: {text}")
+        else:
+            group = names.get(name)
+            fix = f"no {_LOG} is named {name}; create one before it"
+            yield Finding(group is not None, f"{owner.address}: {group or fix}")
+
+
+def _expected(stack: Stack) -> Iterator[tuple[Resource, str | None]]:
+    sources = (
+        ("instance", "aws_db_instance", "identifier"),
+        ("cluster", "aws_rds_cluster", "cluster_identifier"),
+    )
+    for label, type_, argument in sources:
+        for owner in stack.all(type_):
+            logs = owner.planned("enabled_cloudwatch_logs_exports")
+            identifier = owner.planned(argument)
+            for log in logs if isinstance(logs, list) else ():
+                known = isinstance(identifier, str)
+                yield owner, f"/aws/rds/{label}/{identifier}/{log}" if known else None
+    for function in stack.all("aws_lambda_function"):
+        name = function.planned("function_name")
+        custom = function.planned("logging_config.0.log_group")
+        chosen = custom if isinstance(custom, str) and custom else f"/aws/lambda/{name}"
+        yield function, chosen if isinstance(name, str) else None
+
+
+@check("every log group keeps its logs as long as the class of the data requires", "log group")
+def retention(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
+    """Require an explicit end, and the days of the table until then."""
+    class_ = data_class(stack)
+    least = next(int(row["days"]) for row in table if row["class"] == class_)
+    for group in stack.all(_LOG):
+        days = group.planned("retention_in_days")
+        fine = isinstance(days, int | float) and days >= least
+        now = "without an end" if days in (0, None) else days
+        text = f"{group.address}: retention_in_days = {now}"
+        yield Finding(fine, text if fine else f"{text}; {class_} data requires {least} or more")
+
+
+@check("every parameter group of PostgreSQL lists these words", "parameter group of PostgreSQL")
+def words(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
+    """Require each word of the table in the list that a parameter holds."""
+    for group in _postgres(stack):
+        for row in table:
+            for value in _values(group, row["parameter"]) or [None]:
+                listed_words = [] if not isinstance(value, str) else value.lower().split(",")
+                has = {word.strip() for word in listed_words}
+                needed = [word.strip() for word in row["words"].split(",")]
+                fine = (
+                    all(
+                        (word in has or (word != "pgaudit" and "all" in has))
+                        and f"-{word}" not in has
+                        for word in needed
+                    )
+                    and "none" not in has
+                )
+                text = f"{group.address}: {row['parameter']} = {_shown(value)}"
+                fix = f"; it must list {row['words']}"
+                yield Finding(fine, text if fine else text + fix)
+
+
+@check("every parameter group of PostgreSQL has these values", "parameter group of PostgreSQL")
+def values(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
+    """Require one of the values wherever a parameter is set; ``required`` ones must be set."""
+    for group in _postgres(stack):
+        if not isinstance(group.planned("parameter"), list | type(None)):
+            yield Finding(False, f"{group.address}: its parameters are not shown by this plan")
+        for row in table:
+            allowed = [value.strip() for value in row["values"].split(",")]
+            planned = _values(group, row["parameter"])
+            if not planned and row["required"] != "yes":
+                continue
+            for value in planned or [None]:
+                fine = isinstance(value, str) and value.strip().lower() in allowed
+                text = f"{group.address}: {row['parameter']} = {_shown(value)}"
+                yield Finding(fine, text if fine else f"{text}; set it to {allowed[0]}")
+
+
+def _postgres(stack: Stack) -> list[Resource]:
+    """Return the parameter groups of PostgreSQL; a family that is not shown may be one."""
+    return [
+        group
+        for type_ in _GROUPS
+        for group in stack.all(type_)
+        if group.planned("family") is UNKNOWN or "postgres" in str(group.planned("family"))
+    ]
+
+
+def _values(group: Resource, name: str) -> list[Any]:
+    settings = group.planned("parameter")
+    return [
+        group.planned(f"parameter.{n}.value")
+        for n, setting in enumerate(settings if isinstance(settings, list) else ())
+        if str(setting.get("name")).lower() == name
+    ]
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else str(value) or "empty"

@@ -1,0 +1,279 @@
+"""Steps about keys, about policies that allow too much, and about logins to the cache."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from findings import Finding, check
+from grants import Grant, NotShownError, grants
+from kinds import listed, of_kind, source_of
+from rotation_parts import attachments, connection_rotations, inline_policies
+from stack_graph import UNKNOWN, Resource, Stack
+
+_ADMINISTRATION = (
+    "kms:putkeypolicy",
+    "kms:schedulekeydeletion",
+    "kms:disablekey",
+    "kms:disablekeyrotation",
+    "kms:updateprimaryregion",
+    "kms:deleteimportedkeymaterial",
+)
+_ACCOUNT = re.compile(r"(?:arn:[\w-]+:(?:iam|sts)::)?(\d{12})(?::.*)?")
+_READS = (
+    "get",
+    "list",
+    "describe",
+    "batchget",
+    "query",
+    "scan",
+    "head",
+    "lookup",
+    "view",
+    "search",
+)
+_DATA = (
+    *("rds", "rds-db", "rds-data", "secretsmanager", "kms", "elasticache", "memorydb", "s3"),
+    *("dynamodb", "backup", "logs", "cloudtrail", "sns", "sqs", "iam", "sts", "lambda", "ssm"),
+)
+"""Services that hold data, keys or permissions: their changes need a resource by name."""
+_BROAD = re.compile(r".*(FullAccess|AdministratorAccess|PowerUserAccess|Administrator|DataAdmin)")
+
+
+@check("every key is enabled and rotates at least every {days:d} days", "key")
+def keys_rotate(stack: Stack, days: int) -> Iterator[Finding]:
+    """Require automatic rotation, which only symmetric keys with AWS's own material have."""
+    for key in of_kind(stack, "key"):
+        if key.type != "aws_kms_key":
+            text = "AWS cannot rotate its material; use an aws_kms_key"
+            yield Finding(False, f"{key.address}: {text}")
+            continue
+        rotates = key.planned("enable_key_rotation")
+        enabled = key.planned("is_enabled") is not False
+        period = key.planned("rotation_period_in_days")
+        unset = period is None or (
+            period is UNKNOWN and not stack.is_set(key, "rotation_period_in_days")
+        )
+        fits = unset or (isinstance(period, int | float) and period <= days)
+        fine = rotates is True and enabled and fits
+        text = f"{key.address}: enable_key_rotation = {str(rotates).lower()}"
+        text += f", every {365 if unset else period} days{'' if enabled else ', disabled'}"
+        fix = f"; enable the key and its rotation every {days} days or more often"
+        yield Finding(fine, text if fine else text + fix)
+
+
+@check("no policy of a key, secret or topic allows everybody", "key, secret or topic")
+def nobody_unknown(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
+    """Refuse wildcards, exclusions and foreign accounts, unless a condition limits the callers."""
+    own = _own_account(stack)
+    for row in table:
+        for holder in stack.all(row["type"]):
+            try:
+                statements = grants(stack, holder, row["argument"])
+            except NotShownError as error:
+                yield Finding(False, f"{holder.address}: {error}")
+                continue
+            wrong = [reason for grant in statements if (reason := _too_open(grant, own))]
+            for reason in wrong:
+                yield Finding(False, f"{holder.address}: {reason}")
+            if not wrong:
+                callers = listed(dict.fromkeys(n for g in statements for _, n in g.principals))
+                yield Finding(True, f"{holder.address}: allows {callers or 'the own account only'}")
+
+
+def _too_open(grant: Grant, own: str) -> str:
+    if exclusions := {"NotPrincipal", "not_principals"} & {*grant.excluding}:
+        return f"{listed(exclusions)} allows everybody else; list the principals"
+    for _, name in grant.principals:
+        if "*" in name and not grant.limited:
+            return f"the principal {name} is everybody; name accounts, roles or services"
+        account = _ACCOUNT.fullmatch(name)
+        if account and own and account[1] != own and not grant.limited:
+            return f"{name} is another account than {own}; name principals of the own account"
+    return ""
+
+
+@check("only the own account may administer a key", "key")
+def administration(stack: Stack) -> Iterator[Finding]:
+    """Refuse every pattern of actions that lets others change the policy or delete the key."""
+    own = _own_account(stack)
+    for type_ in ("aws_kms_key", "aws_kms_external_key", "aws_kms_key_policy"):
+        for holder in stack.all(type_):
+            if holder.planned("bypass_policy_lockout_safety_check") is True:
+                text = "bypass_policy_lockout_safety_check = true; remove it"
+                yield Finding(False, f"{holder.address}: {text}")
+            try:
+                statements = grants(stack, holder, "policy")
+            except NotShownError:
+                continue  # The step about everybody reports it.
+            wrong = [
+                name
+                for grant in statements
+                if any(fnmatchcase(a, p.lower()) for p in grant.actions for a in _ADMINISTRATION)
+                or {"NotAction", "not_actions"} & {*grant.excluding}
+                for _, name in grant.principals
+                if not (own and re.fullmatch(rf"(arn:[\w-]+:iam::)?{own}(:root)?", name))
+            ]
+            text = f"{listed(wrong)} may administer the key; allow only the own account's root"
+            yield Finding(not wrong, f"{holder.address}: {text if wrong else 'only by ' + own}")
+
+
+def _own_account(stack: Stack) -> str:
+    """Return the account that most key policies name; empty if none does."""
+    accounts: Counter[str] = Counter()
+    for key in stack.all("aws_kms_key"):
+        try:
+            names = {n for g in grants(stack, key, "policy") for _, n in g.principals}
+        except NotShownError:
+            continue
+        accounts.update(m[1] for n in names if (m := _ACCOUNT.fullmatch(n)))
+    return accounts.most_common(1)[0][0] if accounts else ""
+
+
+@check("no IAM policy has a wildcard on actions that change data", "IAM policy")
+def narrow(stack: Stack) -> Iterator[Finding]:
+    """Judge policies in every form; the rotation's own ones have a scenario of their own."""
+    of_rotation = _of_rotation(stack)
+    for holder, path in _policies(stack):
+        if holder.address in of_rotation:
+            yield Finding(True, f"{holder.address}: compared with its own list of actions")
+            continue
+        try:
+            statements = grants(stack, holder, path)
+        except NotShownError as error:
+            yield Finding(False, f"{holder.address}: {error}")
+            continue
+        wrong = [reason for grant in statements if (reason := _too_wide(grant))]
+        for reason in wrong:
+            yield Finding(False, f"{holder.address}: {reason}")
+        if not wrong:
+            actions = listed(dict.fromkeys(a for g in statements for a in g.actions))
+            yield Finding(True, f"{holder.address}: allows {actions or 'no action'}")
+    yield from _managed(stack)
+
+
+def _of_rotation(stack: Stack) -> set[str]:
+    """Return the policies of the rotation's role, which the scenarios of F06d judge."""
+    addresses = set[str]()
+    for _, _, function in connection_rotations(stack):
+        if role := stack.one(function, "role", "aws_iam_role"):
+            addresses.update(policy.address for policy in inline_policies(stack, role))
+            for attachment in attachments(stack, role):
+                if policy := stack.one(attachment, "policy_arn", "aws_iam_policy"):
+                    addresses.add(policy.address)
+    return addresses
+
+
+def _policies(stack: Stack) -> Iterator[tuple[Resource, str]]:
+    plain = ("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy")
+    for type_ in plain:
+        yield from ((policy, "policy") for policy in stack.all(type_))
+    for role in stack.all("aws_iam_role"):
+        inline = role.planned("inline_policy")
+        if role.holds("inline_policy"):
+            for n in range(len(inline) if isinstance(inline, list) else 1):
+                yield role, f"inline_policy.{n}.policy"
+
+
+def _too_wide(grant: Grant) -> str:
+    if exclusions := [n for n in grant.excluding if "rincipal" not in n]:
+        return f"{exclusions[0]} allows all others; list what is needed"
+    for action in grant.actions:
+        service, _, verb = action.lower().partition(":")
+        reads = verb.startswith(_READS)
+        if "*" in service or "?" in service or (("*" in verb or "?" in verb) and not reads):
+            return f"{action} is a wildcard; list the actions"
+        changes = service in _DATA and not reads
+        reads_secret = service == "secretsmanager" and verb.startswith(("get", "batchget"))
+        if changes or reads_secret or (service == "kms"):
+            for resource in grant.resources:
+                if _any_resource(resource):
+                    return f"{action} on {resource} is a wildcard; name the resources"
+    return ""
+
+
+def _any_resource(resource: str) -> bool:
+    """Return whether a resource is any of its kind.
+
+    >>> _any_resource("*"), _any_resource("arn:aws:rds:*:*:db:*")
+    (True, True)
+    >>> _any_resource("arn:aws:logs:eu-west-1:111122223333:log-group:/aws/vpc/x:*")
+    False
+    """
+    if "*" not in resource and "?" not in resource:
+        return False
+    parts = resource.split(":", 5)
+    if len(parts) < 6:
+        return True
+    name = re.split(r"[:/]", parts[5], maxsplit=1)[-1] if parts[2] != "s3" else parts[5]
+    return not name.strip("*?:/")
+
+
+def _managed(stack: Stack) -> Iterator[Finding]:
+    """Refuse AWS's own broad policies, by their names."""
+    kinds = {
+        "aws_iam_role_policy_attachment": "policy_arn",
+        "aws_iam_user_policy_attachment": "policy_arn",
+        "aws_iam_group_policy_attachment": "policy_arn",
+        "aws_iam_policy_attachment": "policy_arn",
+        "aws_iam_role": "managed_policy_arns",
+        "aws_iam_role_policy_attachments_exclusive": "policy_arns",
+    }
+    for type_, argument in kinds.items():
+        for holder in stack.all(type_):
+            planned = holder.planned(argument)
+            for arn in planned if isinstance(planned, list) else [planned]:
+                if isinstance(arn, str) and ":iam::aws:policy/" in arn:
+                    wide = _BROAD.fullmatch(arn)
+                    fix = "; attach a policy that lists its actions" if wide else ""
+                    yield Finding(not wide, f"{holder.address}: {arn}{fix}")
+
+
+@check("every cache requires TLS and authenticates its users", "cache")
+def cache_login(stack: Stack) -> Iterator[Finding]:
+    """Require TLS where it can be off, and a user group or a token."""
+    for cache in stack.all("aws_elasticache_serverless_cache"):
+        yield _login(stack, cache, ("user_group_id",))
+    for group in stack.all("aws_elasticache_replication_group"):
+        tls = group.planned("transit_encryption_enabled") is True
+        mode = group.planned("transit_encryption_mode")
+        fine = tls and mode != "preferred"
+        text = f"{group.address}: transit_encryption_enabled = {str(tls).lower()}"
+        yield Finding(fine, text if fine else f"{text}; set it to true, in the mode required")
+        yield _login(stack, group, ("user_group_ids", "auth_token"))
+    for cluster in stack.all("aws_elasticache_cluster"):
+        if not stack.is_set(cluster, "replication_group_id"):
+            text = "a single node has no login; use a replication group or a serverless cache"
+            yield Finding(False, f"{cluster.address}: {text}")
+
+
+def _login(stack: Stack, cache: Resource, arguments: tuple[str, ...]) -> Finding:
+    for name in arguments:
+        if stack.is_set(cache, name) and cache.planned(name) not in (None, "", []):
+            return Finding(True, f"{cache.address}: {source_of(stack, cache, name)}")
+    text = f"{cache.address}: {listed(arguments)} not set, so everybody who reaches it may use it"
+    return Finding(False, f"{text}; set {arguments[0]} to an aws_elasticache_user_group")
+
+
+@check("every user of a cache needs IAM or a password", "cache")
+def cache_users(stack: Stack) -> Iterator[Finding]:
+    """Refuse users without a password, and an access string that switches a login off."""
+    users = stack.all("aws_elasticache_user")
+    for user in users:
+        mode = user.planned("authentication_mode.0.type")
+        passwords = stack.is_set(user, "passwords") or stack.is_set(
+            user, "authentication_mode.0.passwords"
+        )
+        none = user.planned("no_password_required") is True or mode == "no-password-required"
+        rules = str(user.planned("access_string") or "").split()
+        off = "off" in rules
+        fine = off or (not none and (mode == "iam" or passwords) and "nopass" not in rules)
+        text = f"{user.address}: {mode or ('password' if passwords else 'no authentication')}"
+        fix = '; set authentication_mode { type = "iam" }'
+        yield Finding(fine, text if fine else text + fix)
+    if not users:
+        for cache in stack.all("aws_elasticache_serverless_cache"):
+            text = "its users are not in this plan"
+            yield Finding(True, f"{cache.address}: {text}")

@@ -1,0 +1,94 @@
+"""Rules about what restricted and confidential data requires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.rules.rule import Finding, Rule, rule
+
+__all__ = ["RULES"]
+
+_STRICT: Final = ("confidential", "restricted")
+_DAYS: Final = 30
+_ONLY: Final = "a module does not know the class of the data"
+_LOWER: Final = "or lower `tags.data_classification` if the data allows it"
+_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+
+
+@rule(
+    "FB251",
+    "important data without protection from deletion",
+    "database.deletion_protection",
+    "database.skip_final_snapshot",
+    "replica.deletion_protection",
+    why="One command could delete the database and leave no snapshot. `finbase check` fails B04 "
+    "for such an environment.",
+    source=f"{_GUIDE}USER_DeleteInstance.html",
+    accepted={"tags.data_classification": "internal", "database.deletion_protection": False},
+    refused={"tags.data_classification": "confidential", "database.deletion_protection": False},
+    yaml_only=_ONLY,
+)
+def protection(environment: Environment) -> Iterator[Finding]:
+    """A database of restricted or confidential data must be protected from deletion."""
+    for module, name, wrong in (
+        ("database", "deletion_protection", False),
+        ("database", "skip_final_snapshot", True),
+        ("replica", "deletion_protection", False),
+    ):
+        yield from _refused(environment, module, name, wrong)
+
+
+@rule(
+    "FB252",
+    "important data without a standby",
+    "database.multi_az",
+    why="When the zone fails, the database fails. `finbase check` fails B06 for such an "
+    "environment.",
+    source=f"{_GUIDE}Concepts.MultiAZ.html",
+    accepted={"tags.data_classification": "internal", "database.multi_az": False},
+    refused={"tags.data_classification": "restricted", "database.multi_az": False},
+    yaml_only=_ONLY,
+)
+def standby(environment: Environment) -> Iterator[Finding]:
+    """A database of restricted or confidential data must have a standby in another zone."""
+    yield from _refused(environment, "database", "multi_az", False)
+
+
+@rule(
+    "FB253",
+    "keys of important data deleted too early",
+    "kms.deletion_window_in_days",
+    why="When a key is gone, the database, its snapshots and its backups are unreadable. `finbase "
+    "check` fails B04 for such an environment.",
+    source="https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html",
+    accepted={"tags.data_classification": "internal", "kms.deletion_window_in_days": 7},
+    refused={"tags.data_classification": "restricted", "kms.deletion_window_in_days": 29},
+    yaml_only=_ONLY,
+)
+def key_window(environment: Environment) -> Iterator[Finding]:
+    """Keys of restricted or confidential data must wait 30 days before AWS deletes them."""
+    class_ = environment.tags.get("data_classification")
+    for use, instance in environment.instances("kms") if class_ in _STRICT else ():
+        days: Any = use.value(instance, "deletion_window_in_days")
+        if isinstance(days, int) and not isinstance(days, bool) and days < _DAYS:
+            message = f"{class_} data requires keys that wait {_DAYS} days, not {days}"
+            hint = f"write {_DAYS}, {_LOWER}"
+            yield Finding(use.where(instance, "deletion_window_in_days"), message, hint)
+
+
+def _refused(environment: Environment, module: str, name: str, wrong: bool) -> Iterator[Finding]:
+    class_ = environment.tags.get("data_classification")
+    for use, instance in environment.instances(module) if class_ in _STRICT else ():
+        if use.value(instance, name) is wrong:
+            yield _finding(use, instance, name, wrong, str(class_))
+
+
+def _finding(use: ModuleUse, instance: Instance, name: str, wrong: bool, class_: str) -> Finding:
+    right = str(not wrong).lower()
+    message = f"{class_} data requires `{name}: {right}`"
+    return Finding(use.where(instance, name), message, f"write {right}, {_LOWER}")
+
+
+RULES: Final[tuple[Rule, ...]] = (protection, standby, key_window)
