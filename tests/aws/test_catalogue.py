@@ -10,6 +10,7 @@ import pytest
 
 from finbase.aws import windows
 from finbase.aws.catalogue import SUBJECTS, AwsCatalogue
+from finbase.aws.parameters import is_guarded, is_type, wrong
 from finbase.contract.registry import Registry
 from finbase.environment.load import load
 from finbase.environment.rules.index import RULES
@@ -51,7 +52,6 @@ def test_notes_accept_sample(tmp_path: Path) -> None:
         ({"cache.major_engine_version": "9"}, ["FB303"]),
         ({"region": "me-south-1"}, ["FB301", "FB302"]),
         ({"network.interface_endpoints": ["secretsmanager", "s3"]}, ["FB306"]),
-        ({"database.parameters": {"log_statment": "1", "work_mem": "1"}}, ["FB305"]),
     ],
 )
 def test_notes(change: Change, expected: list[str], tmp_path: Path) -> None:
@@ -59,20 +59,15 @@ def test_notes(change: Change, expected: list[str], tmp_path: Path) -> None:
 
 
 def test_notes_suggest_name(tmp_path: Path) -> None:
-    change = {
-        "database.parameters": {"log_statment": "1"},
-        "database.instance_class": "db.r7.large",
-    }
+    change = {"database.instance_class": "db.r7.large"}
     environment = load(write(tmp_path, changed(change)), REGISTRY, tmp_path)
     texts = [str(note) for note in environment.notes]
-    assert "note: unknown PostgreSQL parameter log_statment [FB305]" in texts[1]
-    assert "did you mean `log_statement_stats`?" in texts[1] or "did you mean `log_stat" in texts[1]
     assert "note: unknown instance class db.r7.large [FB304]" in texts[0]
 
 
 def test_notes_are_bounded(tmp_path: Path) -> None:
-    change = {"database.parameters": {f"unknown_{n}": "1" for n in range(300)}}
-    assert noted(tmp_path, change) == ["FB305"] * 10
+    change = {"network.interface_endpoints": ["secretsmanager", *(f"sqs{n}" for n in range(40))]}
+    assert noted(tmp_path, change) == ["FB306"] * 10
 
 
 def test_notes_hidden_by_errors(tmp_path: Path) -> None:
@@ -93,7 +88,7 @@ engine_versions:
 instance_classes:
   db.r99: mega giga
   db.r7g: 32xlarge
-parameters: [work_memory]
+parameters: {work_memory: "integer 1 9"}
 endpoints: [sqss]
 """
 
@@ -106,7 +101,7 @@ def test_known_yaml_adds(tmp_path: Path) -> None:
         {"database.instance_class": "db.r99.giga"},
         {"database.instance_class": "db.r7g.32xlarge"},
         {"database.instance_class": "db.r7g.large"},
-        {"database.parameters": {"work_memory": "1", "work_mem": "1"}},
+        {"database.parameters": {"work_memory": "1", "work_mem": "64"}},
         {"network.interface_endpoints": ["secretsmanager", "sqss", "sqs"]},
     ):
         assert noted(tmp_path, change) == [], change
@@ -126,8 +121,9 @@ def test_known_yaml_adds(tmp_path: Path) -> None:
         (
             "parameters: {work_memory: yes}\n",
             (1, 1),
-            "work_memory requires no value, only its name",
+            "work_memory requires its type, such as `integer 64 1024`",
         ),
+        ("parameters: {log_min_messages: enum panic}\n", (1, 1), "and must not be one that hides"),
         ("endpoints:\n  - sqs\ninstance_classes: [db.r99]\n", (3, 1), "db.r99 requires its sizes"),
         ("region: {}\n", (1, 1), "the allowed keys are regions, engine_versions"),
         ("- regions\n", (1, 1), "not a mapping"),
@@ -183,11 +179,69 @@ def test_shipped_data() -> None:
     assert known.versions("postgres")[:4] == ("14", "15", "16", "17")
     assert all(re.fullmatch("db\\.[a-z0-9]+", family) for family in known.instance_classes())
     assert "large" in known.instance_classes()["db.r7g"]
-    assert len(known.parameters()) > 300
+    assert len(known.parameters()) > 140
+    for name, words in known.parameters().items():
+        assert is_type(words), name
+        assert not is_guarded(name), name
     assert list(known.parameters()) == sorted(set(known.parameters()))
     assert list(known.endpoints()) == sorted(set(known.endpoints()))
     for subject in SUBJECTS:
         assert (ROOT / "generator" / "finbase" / "aws" / f"{subject}.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "log_min_messages",
+            "log_statement",
+            "log_lock_waits",
+            "LOG_CONNECTIONS",
+            "log_line_prefix",
+        ),
+        *("pgaudit.log", "pgaudit.log_level", "pgaudit.role", "auto_explain.log_analyze"),
+        *("shared_preload_libraries", "session_preload_libraries", "local_preload_libraries"),
+        *("password_encryption", "rds.force_ssl", "rds.accepted_password_auth_method"),
+        *("rds.restrict_password_commands", "ssl_min_protocol_version", "session_replication_role"),
+        *("row_security", "md5_password_warnings", "scram_iterations", "archive_command"),
+        *("fsync", "synchronous_commit", "track_activities", "autovacuum"),
+    ],
+)
+def test_parameters_of_the_module_are_refused(name: str, tmp_path: Path) -> None:
+    for value in ("0", "1", "off", "panic"):
+        with pytest.raises(InputError) as caught:
+            load(
+                write(tmp_path, changed({"database.parameters": {name: value}})), REGISTRY, tmp_path
+            )
+        assert {d.code for d in caught.value.diagnostics} & {"FB261", "FB137"}
+
+
+@pytest.mark.parametrize(
+    ("words", "good", "bad"),
+    [
+        ("bool", ("1", "off", "TRUE"), ("2", "", "yes please")),
+        (
+            "integer -1 10",
+            ("-1", "10", "{DBInstanceClassMemory/32768}"),
+            ("-2", "11", "1.5", "4MB"),
+        ),
+        (
+            "integer 1 9",
+            ("GREATEST({DBInstanceClassMemory*1024/63963136},65536)",),
+            ("{}", "DBInstanceClassMemory", "nan", "inf", "1e2", "１", "1\n"),
+        ),
+        ("real 0 1.5", ("0", "1.5", "1e-3"), ("1.6", "nan", "-0.1", "x")),
+        ("enum on off zstd", ("zstd",), ("lz4", "ZSTD", "")),
+        ("bool since 17", ("on",), ("maybe",)),
+        ("bool since 18", (), ("on", "off")),
+    ],
+)
+def test_values_of_parameters(words: str, good: tuple[str, ...], bad: tuple[str, ...]) -> None:
+    assert is_type(words.split())
+    for value in good:
+        assert wrong(words.split(), value, 17) == ""
+    for value in bad:
+        assert wrong(words.split(), value, 17)
 
 
 def test_defaults_are_known() -> None:

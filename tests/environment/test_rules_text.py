@@ -65,7 +65,7 @@ def test_explain_code(code: str) -> None:
     result = finbase("explain", code.lower())
     assert result.exit_code == 0
     assert result.output.startswith(f"{code}: {TITLES[code]}\n")
-    for part in ("  why ", "  accepted ", "  source "):
+    for part in ("  why ", "  accepted ", "  source"):
         assert part in result.output
     assert ("  noted " if code.startswith("FB3") else "  refused ") in result.output
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from finbase import codes
+from finbase.aws.parameters import is_guarded, is_type
 from finbase.aws.windows import daily
 from finbase.errors import InputError
 from finbase.source.cache import load_yaml
@@ -59,9 +60,9 @@ class AwsCatalogue:
         """Return the sizes of each family of instance classes, such as ``db.r7g``."""
         return self._subject("instance_classes")
 
-    def parameters(self) -> tuple[str, ...]:
-        """Return the parameters that a parameter group of PostgreSQL can set."""
-        return tuple(self._subject("parameters"))
+    def parameters(self) -> _Entries:
+        """Return the type and limits of each parameter that may be set, as ``parameters`` reads."""
+        return self._subject("parameters")
 
     def endpoints(self) -> tuple[str, ...]:
         """Return the services that have an interface endpoint with a private name."""
@@ -123,7 +124,7 @@ def _read(document: Document) -> dict[str, _Entries]:
                 raise ValueError(f"the allowed keys are {', '.join(SUBJECTS)}")
             entries = _entries(value)
             for name, values in entries.items():
-                if not _is_complete(subject, values):
+                if not _is_complete(subject, name, values):
                     required = _REQUIRED.get(subject, "no value, only its name")
                     raise ValueError(f"{printable(name)} requires {required}")
         except ValueError as error:
@@ -139,10 +140,13 @@ _REQUIRED: Final[Mapping[str, str]] = {
     "regions": "its business hours in UTC, such as 06:00-18:00",
     "engine_versions": "its major versions",
     "instance_classes": "its sizes",
+    "parameters": "its type, such as `integer 64 1024`, and must not be one that hides something",
 }
 
 
-def _is_complete(subject: str, values: tuple[str, ...]) -> bool:
+def _is_complete(subject: str, name: str, values: tuple[str, ...]) -> bool:
     if subject == "regions":
         return len(values) == 1 and daily(values[0]) is not None
+    if subject == "parameters":
+        return not is_guarded(name) and is_type(values)
     return bool(values) == (subject in _REQUIRED)

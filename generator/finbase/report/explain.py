@@ -57,9 +57,10 @@ def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> 
     inputs = [f"{c.name}.{i.name}" for c in contracts for i in (*c.inputs, *c.wiring)]
     known = [*limits, *inputs] if rest else [*TITLES, *ids, *limits]
     hint = "`finbase rules` lists codes and inputs, features/failures.yaml the failures"
+    spelt = name.upper() if name[:1].upper() in "BDF" and name[-1:].isdigit() else name.lower()
     raise FinbaseError(
         f"{printable(name)} is not a code, an input or a failure of the catalogue",
-        with_closest(name.lower() if rest else name, known, hint),
+        with_closest(spelt, known, hint),
     )
 
 

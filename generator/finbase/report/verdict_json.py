@@ -19,7 +19,6 @@ from finbase.source.bounds import load_json
 
 _PCI = "PCI DSS "
 _SHAPE = Path(__file__).parent / "shapes" / "check.json"
-_MOST_BYTES = 64 * 1024**2
 
 
 def document(verdicts: Iterable[Verdict]) -> dict[str, Any]:
@@ -97,11 +96,6 @@ def read_part(data: bytes, path: str) -> Part:
     import jsonschema_rs  # Only a merge reads verdicts.
 
     expected = SCHEMA_VERSIONS["check"]
-    if len(data) > _MOST_BYTES:
-        raise FinbaseError(
-            f"{path} is larger than {_MOST_BYTES // 1024**2} MiB",
-            "merge files that `finbase check --json FILE` wrote",
-        )
     try:
         document = load_json(data)
         version = document["schema_version"]
@@ -112,7 +106,7 @@ def read_part(data: bytes, path: str) -> Part:
             )
         jsonschema_rs.validate(json.loads(_SHAPE.read_bytes()), document)
         verdicts = tuple(map(_read_verdict, document["environments"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FinbaseError(
             f"{path} does not contain the verdicts of `finbase check --json`",
             "merge files that `finbase check --json FILE` wrote",

@@ -16,6 +16,7 @@ from finbase.environment.rules import (
     naming,
     network,
     notes,
+    parameters,
     schedule,
     storage,
 )
@@ -30,6 +31,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
             *storage.RULES,
             *naming.RULES,
             *classification.RULES,
+            *parameters.RULES,
             *notes.RULES,
         ),
         key=lambda rule: rule.code,

@@ -115,30 +115,6 @@ def instance_class(environment: Environment) -> Iterator[Finding]:
 
 
 @note(
-    "FB305",
-    "unknown database parameter",
-    "database.parameters",
-    why="RDS rejects a parameter that the PostgreSQL version does not have or that cannot be "
-    "changed at apply; a plan accepts any parameter.",
-    source=f"{_GUIDE}Appendix.PostgreSQL.CommonDBATasks.Parameters.html",
-    accepted={"database.parameters": {"work_mem": "65536"}},
-    refused={"database.parameters": {"work_memory": "65536"}},
-)
-def parameter(environment: Environment) -> Iterator[Finding]:
-    """Database parameters should be in the catalogue of finbase."""
-    for use, instance in environment.instances("database"):
-        parameters = use.value(instance, "parameters")
-        if not (isinstance(parameters, dict) and parameters):
-            continue
-        known = frozenset(environment.catalogue.parameters())
-        for name in parameters:
-            if name not in known:
-                where = use.where(instance, "parameters", name)
-                hint = f"{_near(name, known)}{_ADD} under `parameters`"
-                yield Finding(where, f"unknown PostgreSQL parameter {name}", hint, key=True)
-
-
-@note(
     "FB306",
     "unknown endpoint service",
     "network.interface_endpoints",
@@ -217,7 +193,6 @@ RULES: Final[tuple[Rule, ...]] = (
     roots,
     engine_version,
     instance_class,
-    parameter,
     endpoint,
     addresses,
     burstable,

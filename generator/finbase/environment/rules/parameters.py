@@ -1,0 +1,74 @@
+"""Rules about the parameters of the database: they may tune it, and hide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from finbase.aws.parameters import is_guarded, wrong
+from finbase.environment.model import Environment
+from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.source.scalars import with_closest
+
+_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+_YAML_ONLY: Final = "the list grows with each version of PostgreSQL; a released module does not"
+
+
+@rule(
+    "FB261",
+    "not a tuning parameter",
+    "database.parameters",
+    why="Parameters of logs, audit, TLS, passwords and libraries can hide what happened in the "
+    "database or weaken its logins, and RDS rejects an unknown parameter at apply.",
+    source=f"{_GUIDE}Appendix.PostgreSQL.CommonDBATasks.Parameters.html",
+    accepted={"database.parameters": {"work_mem": "65536"}},
+    refused={"database.parameters": {"log_lock_waits": "0"}},
+    yaml_only=_YAML_ONLY,
+)
+def tuning(environment: Environment) -> Iterator[Finding]:
+    """Database parameters must be tuning parameters that finbase knows."""
+    known = environment.catalogue.parameters()
+    for where, name, _, _ in _parameters(environment):
+        if name in known:
+            continue
+        message = f"{name} is not a tuning parameter that finbase knows"
+        if is_guarded(name):
+            hint = "remove it: the module sets the parameters of logs, audit, TLS and passwords"
+        else:
+            add = "if PostgreSQL has it, add it with its type to known.yaml under `parameters`"
+            hint = with_closest(name, known, add)
+        yield Finding(where, message, hint, key=True)
+
+
+@rule(
+    "FB262",
+    "value that a parameter does not take",
+    "database.parameters",
+    "database.engine_version",
+    why="RDS rejects a value of another type or outside the limits at apply; a plan accepts it.",
+    source=f"{_GUIDE}Appendix.PostgreSQL.CommonDBATasks.Parameters.html",
+    accepted={"database.parameters": {"work_mem": "64"}},
+    refused={"database.parameters": {"work_mem": "63"}},
+    yaml_only=_YAML_ONLY,
+)
+def value(environment: Environment) -> Iterator[Finding]:
+    """The value of a database parameter must have its type, and be within its limits."""
+    known = environment.catalogue.parameters()
+    for where, name, text, major in _parameters(environment):
+        if name in known and (needed := wrong(known[name], text, major)):
+            message = f"`{name}` must be {needed}, not {text}"
+            yield Finding(where, message, f"write {needed}, without a unit, or remove it")
+
+
+def _parameters(environment: Environment) -> Iterator[tuple[Any, str, str, int | None]]:
+    """Yield place, name and value of each parameter, with the major version if it is known."""
+    for use, instance in environment.instances("database"):
+        parameters = use.value(instance, "parameters")
+        version = str(use.value(instance, "engine_version") or "").partition(".")[0]
+        for name, text in parameters.items() if isinstance(parameters, dict) else ():
+            if isinstance(text, str):
+                major = int(version) if version.isdecimal() else None
+                yield use.where(instance, "parameters", name), name, text, major
+
+
+RULES: Final[tuple[Rule, ...]] = (tuning, value)
