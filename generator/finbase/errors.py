@@ -34,7 +34,8 @@ class Diagnostic:
 
     def __str__(self) -> str:
         message = f"note: {self.message}" if self.note else self.message
-        text = f"{self.path}:{self.line}:{self.column}: {message} [{self.code}]"
+        path = self.path.replace("\n", "\\u000a")  # One line, whatever the file's name.
+        text = f"{path}:{self.line}:{self.column}: {message} [{self.code}]"
         return f"{text}\n    hint: {self.hint}" if self.hint else text
 
 

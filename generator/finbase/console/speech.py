@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, TypeAlias
 import click
 
 from finbase.console import line
+from finbase.system.printable import printable, without_commands
 
 if TYPE_CHECKING:
     from finbase.system.progress import Watch
@@ -133,9 +134,12 @@ def echo(
 ) -> None:
     """Print as ``click.echo`` does, above the progress line; style ``looks`` on a terminal.
 
+    The text may contain names and lines of others, so it is made safe to print first.
+
     If the reader of the stream has gone, the command continues: its files are for other readers.
     """
     stream = more.get("file") or (sys.stderr if err else sys.stdout)
+    text = without_commands(printable(text), os.environ)
     if looks and coloured(stream):
         text, more["color"] = paint(text, looks), True
     with line.aside():

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from finbase.errors import TreeError
+from finbase.system.printable import printable_name
 
 _OWNED_DEPTH = {"environments": 2, "modules": 3}
 # Other files that finbase writes: pins, the schema for editors, and what a release adds to.
@@ -73,7 +74,9 @@ def refuse_links(folder: Path) -> None:
             queue += [Path(entry) for entry in os.scandir(path)]
         elif not stat.S_ISREG(mode):
             kind = "a symbolic link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
-            raise TreeError(f"{path} is {kind}", "replace it by the real file, or remove it")
+            raise TreeError(
+                f"{printable_name(path)} is {kind}", "replace it by the real file, or remove it"
+            )
 
 
 class ProjectFiles:

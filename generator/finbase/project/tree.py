@@ -19,6 +19,7 @@ from finbase.project import checksums
 from finbase.project.files import MARK, ProjectFiles, Tree, owner, wrap_os_errors
 from finbase.project.journal import Journal, Step
 from finbase.project.terraform_files import LOCK_FILE, is_left_behind, is_read
+from finbase.system.printable import printable_name
 
 _MARKED = (".tf", ".md", ".hcl", ".json")
 _MARKS = tuple(f"{start}{MARK}".encode() for start in ("# ", "<!-- ", '{"$comment": "'))
@@ -241,8 +242,8 @@ def _entry(path: PurePosixPath, before: bytes | None, after: bytes | None, label
 
     old, new = (_lines(content) for content in (before, after))
     names = (
-        "/dev/null" if before is None else f"a/{path}",
-        "/dev/null" if after is None else f"b/{path}",
+        "/dev/null" if before is None else f"a/{printable_name(path)}",
+        "/dev/null" if after is None else f"b/{printable_name(path)}",
     )
     header = f"--- {names[0]}\ton disk\n+++ {names[1]}\t{label}\n"
     if old is None or new is None:
