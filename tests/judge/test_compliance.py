@@ -303,6 +303,23 @@ def test_run_refuses_features_that_are_not_files(
     assert caught.value.hint == "replace it by the real file, or remove it"
 
 
+def test_run_passes_no_credentials(
+    features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps are code of whoever opens a pull request."""
+    names = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "CI_JOB_TOKEN", "SSH_AUTH_SOCK", "ANY_NAME")
+    for name in (*names, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "TFC_ERROR"):
+        monkeypatch.setenv(name, "of the caller")
+    seen = tmp_path / "seen.json"
+    (features / "steps" / "spy.py").write_text(
+        f"import json, os\nopen({str(seen)!r}, 'w').write(json.dumps(dict(os.environ)))\n"
+    )
+    assert run(PLAN, features) == run(PLAN, FIXTURES / "features")
+    environ = json.loads(seen.read_text())
+    assert "of the caller" not in environ.values()
+    assert environ["HOME"] == environ["TMPDIR"] != os.environ.get("HOME")
+
+
 def test_run_reports_a_full_disk(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")

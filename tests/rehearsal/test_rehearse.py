@@ -135,6 +135,13 @@ def fake(tmp_path: Path) -> Path:
     return program
 
 
+def hanging(fake: Path, command: str, mark: Path) -> Path:
+    """Let the fake hang in a command; it gets no other variable of the test."""
+    variables = f"FAKE_HANG={command} FAKE_MARK={mark} exec"
+    fake.write_text(fake.read_text().replace("exec", variables))
+    return fake
+
+
 def wait_for_mark(mark: Path, child: subprocess.Popen[str]) -> None:
     """Wait until the fake Terraform hangs."""
     end = time.monotonic() + 120
@@ -151,7 +158,7 @@ def test_interrupted_rehearsal_leaves_nothing(
     tmp_path: Path, fake: Path, command: str, number: signal.Signals
 ) -> None:
     mark = tmp_path / "mark"
-    environ = {"FINBASE_TERRAFORM": str(fake), "FAKE_HANG": command, "FAKE_MARK": str(mark)}
+    environ = {"FINBASE_TERRAFORM": str(hanging(fake, command, mark))}
     with own_temporary_folder() as temporary:
         with finbase(temporary, **environ) as child:
             wait_for_mark(mark, child)
@@ -173,7 +180,7 @@ def test_interrupted_rehearsal_leaves_nothing(
 
 def test_killed_rehearsal_leaves_no_server(tmp_path: Path, fake: Path) -> None:
     mark = tmp_path / "mark"
-    environ = {"FINBASE_TERRAFORM": str(fake), "FAKE_HANG": "apply", "FAKE_MARK": str(mark)}
+    environ = {"FINBASE_TERRAFORM": str(hanging(fake, "apply", mark))}
     with scratch_folder() as temporary:
         with finbase(temporary, **environ) as child:
             wait_for_mark(mark, child)

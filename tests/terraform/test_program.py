@@ -221,6 +221,10 @@ def test_environ_inherits_no_plan_settings(tmp_path: Path) -> None:
         "TF_DATA_DIR": "/elsewhere",
         "TF_LOG": "trace",
         "TF_LOG_PATH": "/elsewhere/log",
+        "GITHUB_TOKEN": "secret",
+        "TF_TOKEN_app_terraform_io": "secret",
+        "SSH_AUTH_SOCK": "/tmp/agent",
+        "ANY_OTHER": "value",
         "TF_CLI_CONFIG_FILE": str(config),
     }
     assert isolated_environ(caller) == {

@@ -8,7 +8,6 @@ nobody edits during the run and which holds no compiled steps.
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
 from finbase.plan.kinds import is_rendered, managed_addresses
 from finbase.plan.parse import MOST_BYTES
+from finbase.system.child_environ import python_environ
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
 from finbase.system.progress import ignore
 
@@ -143,8 +143,8 @@ def _start(
         *("-f", str(features), "-p", str(copy), "--no-ansi", f"--cucumber-json={report}"),
         *(("-b", str(steps)) if steps.is_dir() else ()),
     ]
-    environ = {**os.environ, "TMPDIR": str(report.parent)}
-    environ.pop("TFC_ERROR", None)  # terraform-compliance would rename failures.
+    # Steps are code of the project: anybody who opens a pull request can change them.
+    environ = python_environ(report.parent) | {"TMPDIR": str(report.parent)}
     try:
         return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
     except (OSError, TimeoutError, ProcessesClosedError) as error:

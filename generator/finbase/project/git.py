@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from finbase.errors import FinbaseError
+from finbase.system.child_environ import child_environ
 from finbase.system.processes import Processes
 
 _Wanted = Callable[[PurePosixPath], bool]
 
 _FOLDERS = ("environments", "modules")
 _SECONDS = 120.0
+# git reads its configuration at home. The other variables say which repository it is in: git itself
+# sets them for a hook. No helper of git gets a credential, because files are read, never fetched.
+_SETTINGS = (
+    r"HOME|XDG_CONFIG_HOME|GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|NAMESPACE"
+    r"|ALTERNATE_OBJECT_DIRECTORIES|CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM"
+    r"|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM))"
+)
 _MOST = 50
 _SUBMODULE = "160000"
 
@@ -125,7 +133,7 @@ class Repository:
                 done = processes.run(
                     command,
                     cwd=self.root,
-                    environ={**os.environ, **environ},
+                    environ=child_environ(_SETTINGS) | environ,
                     stdin=stdin,
                     seconds=_SECONDS,
                 )

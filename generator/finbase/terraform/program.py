@@ -1,7 +1,7 @@
 """Find Terraform or OpenTofu, check its version, run it and report its errors.
 
-The child's environment has no variable that could change the result: no AWS credentials or
-profile, no ``TF_VAR_*``, no workspace, no extra arguments.
+The child's environment is an allow-list: no credentials and no token, because a stack can run
+programs, and no variable that could change the result, such as ``TF_VAR_*`` or a workspace.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finbase.errors import TerraformError
+from finbase.system.child_environ import child_environ
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
 
 MINIMUM = (1, 11, 0)
@@ -22,9 +23,13 @@ MINIMUM = (1, 11, 0)
 _SECONDS = 900.0
 _BANNER = re.compile(r"^(Terraform|OpenTofu) v(\d+)\.(\d+)\.(\d+)", re.MULTILINE)
 _PLATFORM = re.compile(r"^on ([a-z0-9]+_[a-z0-9]+)\s*$", re.MULTILINE)
-_DROPPED = re.compile(
-    r"AWS_.*|TF_VAR_.*|TF_CLI_ARGS.*|TF_LOG.*|TF_REATTACH_PROVIDERS|TF_WORKSPACE|TF_DATA_DIR"
-    r"|TF_STATE_PERSIST_INTERVAL|TF_ENCRYPTION|TF_CLI_CONFIG_FILE|TERRAFORM_CONFIG"
+# How Terraform finds the provider: its folders below the user's, its configuration, and the way to
+# the registry. A stack can run programs, so tokens for registries belong into the configuration.
+_ALLOWED = (
+    r"HOME|XDG_(CONFIG|DATA|CACHE)_HOME|XDG_DATA_DIRS|TF_PLUGIN_CACHE_DIR"
+    r"|TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE|TF_REGISTRY_(DISCOVERY_RETRY|CLIENT_TIMEOUT)"
+    r"|TF_PROVIDER_DOWNLOAD_RETRY|SSL_CERT_(FILE|DIR)|GO(GC|MAXPROCS|MEMLIMIT)"
+    r"|(HTTPS?|NO)_PROXY|(https?|no)_proxy"
 )
 _INSTALL = (
     "install Terraform 1.11 or newer (https://developer.hashicorp.com/terraform/install) or "
@@ -128,9 +133,9 @@ def cli_config_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def isolated_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the caller's environment without variables that change what Terraform does."""
+    """Return the variables of the caller's environment that Terraform needs without an account."""
     environ = os.environ if environ is None else environ
-    inherited = {key: value for key, value in environ.items() if not _DROPPED.fullmatch(key)}
+    inherited = child_environ(_ALLOWED, environ)
     if configured := cli_config_file(environ):
         inherited["TF_CLI_CONFIG_FILE"] = str(configured)
     # A collector four times lazier costs 40 MB and saves a quarter of the processor time.
