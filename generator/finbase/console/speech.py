@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, TypeAlias
 import click
 
 from finbase.console import line
-from finbase.system.printable import printable, without_commands
 
 if TYPE_CHECKING:
     from finbase.system.progress import Watch
@@ -138,6 +137,8 @@ def echo(
 
     If the reader of the stream has gone, the command continues: its files are for other readers.
     """
+    from finbase.system.printable import printable, without_commands
+
     stream = more.get("file") or (sys.stderr if err else sys.stdout)
     text = without_commands(printable(text), os.environ)
     if looks and coloured(stream):
