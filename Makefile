@@ -32,7 +32,7 @@ judge: .venv/ready build/judge/ready ## Have checkov and Trivy judge modules, st
 prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
 	@$(BIN)/finbase prove $(ID)
 
-applied: .venv/ready ## Write the states for prove --applied anew, from rehearsals
+applied: .venv/ready ## Write the states for prove --applied again, from rehearsals
 	@for name in production staging development; do \
 		$(BIN)/finbase rehearse $$name --save-state features/applied/$$name.state.gz || exit 1; done
 

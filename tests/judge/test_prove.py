@@ -130,7 +130,7 @@ def test_prove_applied_judges_changes(project: Path) -> None:
 def test_applied_state_is_of_the_rendered_stack(environment: str, workspace: Workspace) -> None:
     stack = ROOT / "environments" / environment
     plan = workspace.plan(stack, project=ROOT, state=applied_state(ROOT, environment))
-    assert not has_changes(plan), "write the state anew: make applied"
+    assert not has_changes(plan), "write the state again: make applied"
     assert failed_ids(json.loads(plan)) == set()
 
 

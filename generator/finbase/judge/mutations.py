@@ -49,9 +49,9 @@ class Outcome:
     """The failures that a verdict reports after a mutation, in the order of the catalogue.
 
     ``may_fall`` holds the ids that inherently overlap with the mutation's own. ``refused`` is the
-    message of Terraform or of the features if there is no verdict. ``unchanged`` says that nothing
-    fell because the applied stack stays as it is: an argument that is not set any more keeps its
-    value on AWS.
+    message of Terraform or of the features if there is no verdict. ``unchanged`` says that the
+    plan has no change of the applied stack: an argument that is no longer set keeps its value on
+    AWS.
     """
 
     mutation: Mutation
