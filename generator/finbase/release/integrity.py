@@ -185,7 +185,7 @@ def _released(root: Path, folder: PurePosixPath, locked: str) -> tuple[str, Tree
 def _restore(commit: str, folder: PurePosixPath, files: Tree, was: Tree) -> str:
     more = " ".join(_quoted(path) for path in files if path not in was)
     remove = f" && rm {more}" if more else ""
-    return f"restore the release: git checkout {commit[:12]} -- {folder}{remove}"
+    return f"restore the release: git checkout {commit[:12]} -- {_quoted(folder)}{remove}"
 
 
 def _restore_lock(
@@ -207,7 +207,7 @@ def _restore_lock(
             return f"restore the lock: git checkout {commit[:12]} -- {PATH}"
         return f"restore its line in {PATH}: {earlier.line(module, version)}"
     folder = folder_of(module, version)
-    return f"find the release to restore it: git log --all -- {folder} {PATH}"
+    return f"find the release to restore it: git log --all -- {_quoted(folder)} {PATH}"
 
 
 def _neither(root: Path, lock: Lock, current: Mapping[str, Version]) -> Iterator[Breach]:

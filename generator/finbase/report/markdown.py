@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -20,8 +21,19 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool =
 
 
 def code(text: str) -> str:
-    """Return a text as code, or an empty string for an empty one."""
-    return f"`{text}`" if text else ""
+    """Return a text as code on one line, or an empty string for an empty one.
+
+    The fence is longer than any run of backticks in the text, so that the text cannot end it.
+
+    >>> code("a"), code("a`b"), code("")
+    ('`a`', '`` a`b ``', '')
+    """
+    text = " ".join(text.splitlines())
+    if not text:
+        return ""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, pad = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def _row(cells: Sequence[str]) -> str:
