@@ -549,6 +549,12 @@ def test_verify_plans_saved_by_terraform(tmp_path: Path) -> None:
         verify(stack / "x", stack, Path("x"), on_disk(tmp_path))
 
 
-@pytest.fixture(scope="module")
+PLANNED: list[bytes] = []
+
+
+@pytest.fixture
 def good_plan(workspace: Workspace) -> bytes:
-    return workspace.plan(ROOT / "environments" / "staging", project=ROOT)
+    """A plan of staging, made once."""
+    if not PLANNED:
+        PLANNED.append(workspace.plan(ROOT / "environments" / "staging", project=ROOT))
+    return PLANNED[0]
