@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,32 @@ def test_plain_terraform_compliance_names_the_kind(name: str, tmp_path: Path) ->
         compliance.run(PLANS / f"{name}.json", FEATURES)
     reason = caught.value.message.removeprefix(f"{PLANS / name}.json ")
     assert f"the plan {reason}; {caught.value.hint}" in output
+
+
+OWN = """Feature: Own
+  Scenario: A mistyped type in a stock step
+    Given I have aws_kms_keys defined
+    Then it must contain multi_region
+
+  Scenario: A forbidden type
+    Given I have aws_dynamodb_table defined
+    Then it must fail
+
+  Scenario: A mistyped type in a step of the project
+    Given the planned stack
+    Then every aws_kms_keys sets multi_region
+"""
+
+
+def test_own_scenario_without_a_subject_fails(tmp_path: Path) -> None:
+    shutil.copytree(FEATURES / "steps", tmp_path / "features" / "steps")
+    (tmp_path / "features" / "failures.yaml").write_bytes((FEATURES / "failures.yaml").read_bytes())
+    (tmp_path / "features" / "own.feature").write_text(OWN)
+    plan = ROOT / "tests" / "fixtures" / "compliance" / "plan.json"
+    stock, forbidden, own = compliance.run(plan, tmp_path / "features").scenarios
+    assert [stock.status, forbidden.status, own.status] == ["failed", "passed", "failed"]
+    assert stock.evidence.endswith("target terraform plan; did you mean aws_kms_key?")
+    assert own.evidence == "the plan has no aws_kms_keys; did you mean aws_kms_key?"
 
 
 def test_check_of_a_destroy_plan_exits_2() -> None:

@@ -8,12 +8,15 @@ from typing import Any
 
 from findings import Finding, check, rendered, unjudged
 from kinds import is_named, listed, of_kind, origins, unproved
-from radish import after, given
+from radish import after, before, given
+from radish.model import Tag
 from radish.utils import console_write
 from stack_graph import UNKNOWN, Resource, Stack
 from terraform_compliance.common.bdd_tags import look_for_bdd_tags
+from terraform_compliance.common.defaults import Defaults
 from terraform_compliance.common.error_handling import Error
 
+_FORBIDS = re.compile(r"\b(the scenario (should|must) fail|it fails|it (should|must) fail)$", re.I)
 _LETTER = re.compile("[A-Za-z]")
 NOTHING = "nothing to judge: the plan has no resource that a control applies to"
 
@@ -27,6 +30,17 @@ def the_planned_stack(step: Any) -> None:
     context.stash, context.cumulative_stash, context.addresses = [], [], []
     if why := unjudged():
         Error(step, why)
+
+
+@before.each_scenario
+def demand_a_subject(scenario: Any) -> None:
+    """Make a scenario of stock steps fail if it finds no resource, unless it forbids one."""
+    steps = [step.sentence for step in scenario.all_steps]
+    names = {tag.name.lower() for tag in scenario.all_tags}
+    lenient = {*Defaults().no_failure_tags, *Defaults().no_skip_tags}
+    of_stock_steps = bool(steps) and steps[0] != "Given the planned stack"
+    if rendered() and of_stock_steps and not (names & lenient or _FORBIDS.search(steps[-1])):
+        scenario.tags.append(Tag("noskip"))
 
 
 @after.each_scenario

@@ -109,6 +109,7 @@ def _without_subject(scenario: Scenario, rendered: bool, types: Collection[str])
             if kind not in types:
                 evidence = evidence.replace(_NOTHING, f"the plan has no {kind}")
                 similar = get_close_matches(kind, sorted(types), n=1, cutoff=0.9)
+                evidence = evidence.removesuffix(".")
                 evidence += f"; did you mean {similar[0]}?" if similar else ""
     if status == "skipped" and (rendered or (stock and "noskip" in scenario.tags)):
         status = "failed"
