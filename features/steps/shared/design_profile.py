@@ -21,6 +21,7 @@ _RULE = re.compile(r"([BDF]\d\d[a-z]?) (.+)")
 EVERYWHERE = "every module"
 _NOT_MODULES = {
     "provider",
+    "sealed",
     "types",
     "policies",
     "parameters",
@@ -145,14 +146,14 @@ def project_profile(module: str, version: str) -> Path:
     return _FEATURES.parent / "modules" / module / version / "design.yaml"
 
 
-def read(text: str) -> dict[str, dict[str, dict[str, str]]]:
+def read(text: str) -> dict[str, Any]:
     """Read a profile.
 
     >>> read("cache:\\n  aws_x.main:\\n    engine: F07a is valkey")
     {'cache': {'aws_x.main': {'engine': 'F07a is valkey'}}}
     """
-    top: dict[str, dict[str, dict[str, str]]] = {}
-    open_: list[dict] = [top]
+    top: dict[str, Any] = {}
+    open_: list[dict[str, Any]] = [top]
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -164,8 +165,8 @@ def read(text: str) -> dict[str, dict[str, dict[str, str]]]:
         if match[3]:
             open_[depth][match[2]] = match[3]
         else:
-            open_[depth][match[2]] = child = {}
-            open_.append(child)
+            open_.append({})
+            open_[depth][match[2]] = open_[-1]
     return top
 
 

@@ -1,0 +1,142 @@
+"""The design profile: its file, and what it refuses that no other scenario names."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.commands import ROOT
+
+sys.path.append(str(ROOT / "features" / "steps" / "shared"))
+
+import design_profile
+import design_rules
+import sources
+from stack_graph import UNKNOWN
+
+PROFILE = ROOT / "features" / "design.yaml"
+MODULES = sorted(path.name for path in (ROOT / "templates" / "modules").iterdir())
+
+
+def test_read_agrees_with_yaml() -> None:
+    def texts(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(name): texts(part) for name, part in value.items()}
+        return str(value)
+
+    text = PROFILE.read_text()
+    assert design_profile.read(text) == texts(yaml.safe_load(text))
+
+
+def test_read_refuses_other_yaml() -> None:
+    with pytest.raises(ValueError, match="line 2 of the profile"):
+        design_profile.read("a:\n  - b\n")
+
+
+def test_design_covers_every_module() -> None:
+    assert sorted(design_profile.design().modules) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_rule_names_a_control(module: str) -> None:
+    profile = design_profile.design()
+    known = {
+        entry["id"] for entry in yaml.safe_load((PROFILE.parent / "failures.yaml").read_text())
+    }
+    for identity in profile.identities(module):
+        entry = profile.entry(module, identity)
+        assert entry
+        for rule in (entry.instances, *entry.arguments.values()):
+            assert rule.control in known or rule.control.startswith("B")
+
+
+def test_addition_adds_its_module(tmp_path: Path) -> None:
+    path = tmp_path / "design.yaml"
+    path.write_text("exports:\n  aws_s3_bucket.main:\n    bucket: D01 text\n")
+    profile = design_profile.with_additions((("exports", path),))
+    assert profile.problems == []
+    assert profile.entry("exports", "aws_s3_bucket.main")
+    assert profile.entry("exports", "aws_s3_bucket.other") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "network:\n  aws_route.more:\n    route_table_id: F10 free\n",
+        "types:\n  aws_route: D01\n",
+        "policies:\n  key:\n    all: Allow * to kms:* on *\n",
+    ],
+)
+def test_addition_cannot_loosen_the_design(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "design.yaml"
+    path.write_text(text)
+    profile = design_profile.with_additions((("exports", path),))
+    assert len(profile.problems) == 1
+    assert profile.entry("network", "aws_route.more") is None
+    assert profile.policies["key"] == design_profile.design().policies["key"]
+
+
+def test_addition_keeps_rules_of_every_module(tmp_path: Path) -> None:
+    path = tmp_path / "design.yaml"
+    path.write_text("exports:\n  aws_cloudwatch_log_group.main:\n    retention_in_days: D01 free\n")
+    entry = design_profile.with_additions((("exports", path),)).entry(
+        "exports", "aws_cloudwatch_log_group.main"
+    )
+    assert entry
+    assert entry.arguments["retention_in_days"] == design_profile.Rule("B07", "365 to 3653")
+
+
+def stack(tmp_path: Path, code: str) -> sources.Sources:
+    (tmp_path / "main.tf").write_text(
+        'module "m" {\n  source = "./m"\n  host = aws_x.y.address\n}\n'
+    )
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "main.tf").write_text(code)
+    return sources.Sources(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("expression", "functions"),
+    [
+        ("var.host", set()),
+        ('split(".", var.host)[0]', {"split"}),
+        ("local.host", {"upper"}),
+        ('"${var.host}:5432"', {"text"}),
+        ('var.host == "" ? "x" : var.host', {"?"}),
+        ("[for h in [var.host] : h if h != null]", {"for", "if"}),
+    ],
+)
+def test_functions_around_references(tmp_path: Path, expression: str, functions: set[str]) -> None:
+    code = f'locals {{\n  host = upper(var.host)\n}}\nresource "a" "b" {{\n  c = {expression}\n}}\n'
+    files = stack(tmp_path, code)
+    block = files.resource(("m",), "a.b")
+    assert block
+    assert files.functions(("m",), block.arguments["c"]) == functions
+
+
+def test_ignored_changes(tmp_path: Path) -> None:
+    lifecycle = "lifecycle {\n    ignore_changes = [\n      x, # why\n      y.z,\n    ]\n  }"
+    code = f'resource "a" "b" {{\n  {lifecycle}\n}}\n'
+    assert stack(tmp_path, code).ignored(("m",), "a.b") == ["x", "y.z"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unknown", "result"),
+    [
+        ({"a": [None, "b"]}, {"a": [True, False]}, {"a": [UNKNOWN, "b"]}),
+        ({"a": None}, {"a": True}, {"a": UNKNOWN}),
+        ({"a": 1}, {}, {"a": 1}),
+    ],
+)
+def test_merged_values(value: Any, unknown: Any, result: Any) -> None:
+    assert design_rules.merged(value, unknown) == result
+
+
+def test_decoded_policy_of_hcl() -> None:
+    code = sources.normalised('jsonencode({\n  A = ["b", var.c] # d\n  "e:f" = true\n})')
+    assert design_rules.decoded(code) == {"A": ["b", "var.c"], "e:f": True}
+    assert design_rules.decoded("var.policy") is None
