@@ -149,3 +149,18 @@ Feature: The stack holds what the design describes, and nothing else
   Scenario: Nothing beside the design
     Given the planned stack
     Then the resources of D01 are as the design describes
+
+  @B03 @high @pci-1.3.1 @noskip
+  Scenario: Nothing beside the design of data ports
+    Given the planned stack
+    Then the resources of B03 are as the design describes
+
+  @B10 @high @pci-3.5.1 @noskip
+  Scenario: Nothing beside the design of the audit log
+    Given the planned stack
+    Then the resources of B10 are as the design describes
+
+  @B12 @medium @pci-6.3.2 @noskip
+  Scenario: Nothing beside the design of programs and providers
+    Given the planned stack
+    Then the resources of B12 are as the design describes
