@@ -38,7 +38,8 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"cd environments/\w+ && terraform destroy": ACCOUNT,
     r"(finbase check|terraform-compliance) .*plan\.json.*": ACCOUNT,
     r"terraform show -json plan\.tfplan > plan\.json": ACCOUNT,
-    r"cd environments/\w+ && terraform providers lock .*": PROVIDER,
+    r"cd environments/\w+ && terraform providers mirror .*": PROVIDER,
+    r"finbase provider pin .*": PROVIDER,
     r"(FINBASE_TERRAFORM=\S+ )?finbase check": PROVIDER,
     r".*\.venv-3\.13/bin/python .*": PROVIDER,
 }
