@@ -114,11 +114,22 @@ def volumes(draw: Draw) -> dict[str, int]:
     return volume
 
 
-def settable() -> list[str]:
-    """The parameters that the database module does not set itself."""
+def settable() -> dict[str, st.SearchStrategy[str]]:
+    """Return values for each parameter that an environment may set in every version."""
     declared = {i.name: i for i in REGISTRY.current("database").inputs}["parameters"]
     names = jsonschema_rs.Draft202012Validator(declared.schema["propertyNames"])
-    return [name for name in KNOWN.parameters() if names.is_valid(name)]
+    known = KNOWN.parameters().items()
+    usable = [(n, words) for n, words in known if names.is_valid(n) and "since" not in words]
+    return {name: _values(*words) for name, words in usable}
+
+
+def _values(kind: str, *limits: str) -> st.SearchStrategy[str]:
+    if kind == "bool":
+        return st.sampled_from(["0", "1", "on", "off"])
+    if kind == "enum":
+        return st.sampled_from(limits)
+    least, most = (int(float(limit)) for limit in limits)
+    return st.integers(least, min(most, 10**9)).map(str)
 
 
 def special() -> Mapping[str, st.SearchStrategy[Any]]:
@@ -129,7 +140,12 @@ def special() -> Mapping[str, st.SearchStrategy[Any]]:
         "instance_class": st.sampled_from(classes),
         "engine_version": st.sampled_from(KNOWN.versions("postgres")),
         "major_engine_version": st.sampled_from(KNOWN.versions("valkey")),
-        "parameters": st.dictionaries(st.sampled_from(settable()), free_text, max_size=3),
+        "parameters": st.lists(
+            st.sampled_from(list(settable().items())).flatmap(
+                lambda item: st.tuples(st.just(item[0]), item[1])
+            ),
+            max_size=3,
+        ).map(dict),
         "description": free_text,
         "interface_endpoints": st.sets(st.sampled_from(KNOWN.endpoints()), max_size=6).map(
             lambda names: sorted({*names, "secretsmanager"})
@@ -219,13 +235,20 @@ def environments(draw: Draw, name: str = "drawn") -> dict[str, Any]:
         )
     )
     backup, maintenance, own = draw(schedules(region, len(names)))
+    class_ = draw(st.sampled_from(["public", "internal", "confidential", "restricted"]))
+    strict = class_ in ("confidential", "restricted")
+    protected = {"deletion_protection": True} if strict else {}
     fixed = {
         "network": draw(networks(region)),
         "database": {
             **draw(volumes()),
+            **protected,
+            **({"multi_az": True, "skip_final_snapshot": False} if strict else {}),
             "backup_window": backup,
             "maintenance_window": maintenance,
         },
+        "cache": {"daily_snapshot_time": backup.partition("-")[0]},
+        "kms": {"deletion_window_in_days": 30} if strict else {},
     }
     modules: dict[str, Any] = {}
     contracts = draw(pinned())
@@ -236,7 +259,7 @@ def environments(draw: Draw, name: str = "drawn") -> dict[str, Any]:
             section |= draw(inputs(contract, fixed.get(module, {})))
         elif names:
             section["instances"] = {
-                key: draw(inputs(contract, {"maintenance_window": window}))
+                key: draw(inputs(contract, {"maintenance_window": window, **protected}))
                 for key, window in zip(names, own, strict=True)
             }
         else:
@@ -250,9 +273,7 @@ def environments(draw: Draw, name: str = "drawn") -> dict[str, Any]:
         "account_id": draw(st.from_regex("[0-9]{12}", fullmatch=True)),
         "tags": {
             "owner": draw(tag_text),
-            "data_classification": draw(
-                st.sampled_from(["public", "internal", "confidential", "restricted"])
-            ),
+            "data_classification": class_,
             "cost_centre": draw(tag_text),
             # AWS takes 50 tags; the file, 40 with the three above.
             **draw(

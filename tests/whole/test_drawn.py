@@ -104,15 +104,15 @@ def test_text_reaches_plan_unchanged(tmp_path: Path, workspace: Workspace) -> No
     (environment,) = sample(1)
     awkward = "${x} %{ if y } {{ z }} \"q\" 'a' \\n \\ # // /* é 日本 🙂 $${"
     environment["modules"]["cache"]["description"] = awkward
-    environment["modules"]["database"]["parameters"] = {"work_mem": awkward, "search_path": "\n\t"}
+    formula = "GREATEST({DBInstanceClassMemory/63963136},65536)"
+    environment["modules"]["database"]["parameters"] = {"work_mem": formula}
     root = project(tmp_path / "project", [environment])
     plan = json.loads(workspace.plan(root / "environments" / "drawn-0", project=root))
     after = {change["address"]: change["change"]["after"] for change in plan["resource_changes"]}
     assert after["module.cache.aws_elasticache_serverless_cache.main"]["description"] == awkward
     group = after["module.database.aws_db_parameter_group.main"]["parameter"]
     values = {each["name"]: each["value"] for each in group}
-    assert values["work_mem"] == awkward
-    assert values["search_path"] == "\n\t"
+    assert values["work_mem"] == formula
 
 
 def test_sample_is_varied() -> None:
