@@ -34,7 +34,7 @@ class Diagnostic:
 
     def __str__(self) -> str:
         message = f"note: {self.message}" if self.note else self.message
-        path = self.path.replace("\n", "\\u000a")  # One line, whatever the file's name.
+        path = self.path.replace("\n", "\\u000a")  # One line, whichever name the file has.
         text = f"{path}:{self.line}:{self.column}: {message} [{self.code}]"
         return f"{text}\n    hint: {self.hint}" if self.hint else text
 

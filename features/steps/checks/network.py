@@ -109,7 +109,7 @@ def private_path(stack: Stack) -> Iterator[Finding]:
                 if is_unclear(stack, route, "route_table_id", table)
             ]
         if outward:
-            text = f"a second way out by {listed(outward)}; remove it"
+            text = f"another route to the internet, {listed(outward)}; remove it"
             yield Finding(False, f"{path.text}: {text}")
         fix = "" if fine else f"; use the NAT gateway of {zone(subnet)}"
         yield Finding(fine, f"{path.text} → {gateway.address} in {where}{fix}")

@@ -196,7 +196,7 @@ class Stack:
         return bool(origins) and not null
 
     def shows(self, resource: Resource, path: str) -> bool:
-        """Return whether the planned value is provably the one that the expression gives.
+        """Return whether the planned value is provably that of the expression.
 
         If it is not, the expression can be null, and the value a default of the provider or the
         one that AWS has already: ``local.x``, ``try(var.x, null)``.

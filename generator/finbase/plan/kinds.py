@@ -1,6 +1,6 @@
 """Recognise plans that hold no stack to judge, and plans of stacks that finbase rendered.
 
-``features/steps/shared/plan_kinds.py`` gives the same answers to terraform-compliance, which runs
+``features/steps/shared/plan_kinds.py`` does the same for terraform-compliance, which runs
 without this package.
 """
 

@@ -22,7 +22,7 @@ _BEARER = re.compile(r"Bearer (\w+)")
 
 
 def new_key() -> str:
-    """Return a random access key of 128 bits; AWS's own begin with other letters."""
+    """Return a random access key of 128 bits; those of AWS start with other letters."""
     return f"LOCAL{secrets.token_hex(16).upper()}"
 
 

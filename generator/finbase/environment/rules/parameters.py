@@ -61,7 +61,7 @@ def value(environment: Environment) -> Iterator[Finding]:
 
 
 def _parameters(environment: Environment) -> Iterator[tuple[Any, str, str, int | None]]:
-    """Yield place, name and value of each parameter, with the major version if it is known."""
+    """Yield the path, name and value of each parameter, with the major version if it is known."""
     for use, instance in environment.instances("database"):
         parameters = use.value(instance, "parameters")
         version = str(use.value(instance, "engine_version") or "").partition(".")[0]
