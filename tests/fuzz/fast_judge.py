@@ -42,17 +42,33 @@ class Judge:
         """Every scenario there is."""
         return tuple(self._scenarios)
 
-    def failed(self, plan: Mapping[str, Any], places: tuple[str, ...] = ()) -> set[str]:
-        """Name the scenarios, of all or of the given ones, that the plan fails."""
-        return set(self.messages(plan, places))
+    def failed(
+        self,
+        plan: Mapping[str, Any],
+        places: tuple[str, ...] = (),
+        stack: Path = Path("no-stack"),
+    ) -> set[str]:
+        """Return the scenarios, of all or of ``places``, that the plan fails."""
+        return set(self.messages(plan, places, stack))
 
-    def messages(self, plan: Mapping[str, Any], places: tuple[str, ...] = ()) -> dict[str, str]:
-        """Return the message of each scenario, of all or of the given ones, that the plan fails.
+    def messages(
+        self,
+        plan: Mapping[str, Any],
+        places: tuple[str, ...] = (),
+        stack: Path = Path("no-stack"),
+    ) -> dict[str, str]:
+        """Return the message of each scenario, of all or of ``places``, that the plan fails.
 
-        Raises ``StepCrashError`` where a step neither passes nor fails.
+        ``stack`` is the folder that was planned, if the steps are to read its HCL. Raises
+        ``StepCrashError`` where a step neither passes nor fails.
         """
-        self._findings._PLANS["fuzz"] = plan
-        self._findings._STACKS.pop("fuzz", None)
+        from radish import world
+
+        name = str(stack / "plan.json")
+        world.config.user_data["plan_file"] = name
+        self._findings._PLANS.clear()
+        self._findings._STACKS.clear()
+        self._findings._PLANS[name] = plan
         try:
             self._findings.planned_stack()
         except Exception as error:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.fuzz.fast_judge import Judge
 from tests.support.commands import ROOT
 
 
-def failed_places(plan: Mapping[str, Any]) -> set[str]:
-    """Return the scenarios that the plan fails, such as ``features/x.feature:12``."""
-    return Judge().failed(plan)
+def failed_places(plan: Mapping[str, Any], stack: Path = Path("no-stack")) -> set[str]:
+    """Return the scenarios that the plan fails, such as ``features/x.feature:12``.
+
+    ``stack`` is the folder that was planned, if the steps are to read its HCL.
+    """
+    return Judge().failed(plan, stack=stack)
 
 
 def failed_ids(plan: Mapping[str, Any]) -> set[str]:

@@ -143,7 +143,10 @@ def test_user_group_changes_its_users(elasticache: Any, name: str) -> None:
 def test_user_group_refuses_what_does_not_exist(
     elasticache: Any, name: str, subnets: list[str]
 ) -> None:
-    """API, CreateUserGroup, UserNotFound; CreateServerlessCache, UserGroupNotFound."""
+    """API, CreateUserGroup, errors: UserNotFoundFault.
+
+    API, CreateServerlessCache, errors: UserGroupNotFoundFault.
+    """
     with pytest.raises(ClientError, match="UserNotFound"):
         elasticache.create_user_group(UserGroupId=name, Engine="valkey", UserIds=["nobody"])
     with pytest.raises(ClientError, match="UserGroupNotFound"):

@@ -43,7 +43,7 @@ PAYLOADS = {
 }
 UNSEEN = {"nul", "override", "mark"}
 # What may hold any text that can be seen; a tag may hold a path.
-FREE = {"cache.description", "database.parameters.work_mem"}
+FREE = {"cache.description"}
 TAGS = {"tags.owner", "tags.cost_centre", "tags.team"}
 
 
