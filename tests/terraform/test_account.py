@@ -497,7 +497,7 @@ def test_verify_looks_at_no_file_on_disk(world: World) -> None:
     files = on_disk(project)
     save(plan, stack)
     verify(plan, stack, plan, files)
-    for place in ("environments/staging/terraform.tfstate.tf", "modules/network/1.0.0/x.tf"):
+    for place in ("environments/staging/terraform.tfstate.tf", "modules/network/1.0.1/x.tf"):
         (project / place).write_text('output "x" {\n  value = 1\n}\n')
         save(plan, stack)
         with pytest.raises(FinbaseError, match=f"rendered files: {place} differs"):
