@@ -15,6 +15,13 @@ from tests.support.commands import ROOT, finbase
 from tests.support.fabricated import actions, fabricated
 
 CACHE = Path("templates/modules/cache")
+OLD_PINS = {
+    "kms": "1.0.0",
+    "network": "1.0.0",
+    "database": "1.0.1",
+    "cache": "1.0.0",
+    "monitoring": "1.0.0",
+}
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -76,14 +83,14 @@ def test_upgrade_refuses_concurrent_edit(project: Path, monkeypatch: pytest.Monk
 def test_nothing_to_do_is_reported(project: Path) -> None:
     lock = Lock.load(project).text()
     for line in re.findall(r"(?m)^(\w+) (\S+) ", lock):
-        edit_all_pins(project, *line)
+        set_pin(project, "development", *line)
     done = finbase(project, "upgrade", "development")
     assert done.exit_code == 0
     assert "development has the newest release of every module" in done.output
 
 
-def edit_all_pins(project: Path, module: str, version: str) -> None:
-    path = project / "environments" / "development.yaml"
+def set_pin(project: Path, environment: str, module: str, version: str) -> None:
+    path = project / "environments" / f"{environment}.yaml"
     text = re.sub(rf"(?m)^(  {module}:\n    version: )\S+", rf"\g<1>{version}", path.read_text())
     path.write_text(text)
 
@@ -124,7 +131,8 @@ def test_upgrade_with_invalid_file(project: Path) -> None:
 
 @pytest.mark.terraform
 def test_upgrade_with_data_loss(project: Path) -> None:
-    edit(project / CACHE / "main.tf.j2", '"main" {', '"store" {')
+    name = '"aws_elasticache_serverless_cache" "{}" {{'
+    edit(project / CACHE / "main.tf.j2", name.format("main"), name.format("store"))
     edit(project / CACHE / "contract.yaml", "serverless_cache.main", "serverless_cache.store")
     for test in (project / CACHE / "tests").iterdir():
         edit(test, "serverless_cache.main", "serverless_cache.store")
@@ -147,6 +155,9 @@ def test_upgrade_with_data_loss(project: Path) -> None:
 def test_upgrade_of_all_releases(project: Path) -> None:
     path = project / "environments" / "production.yaml"
     stack = project / "environments" / "production" / "main.tf"
+    for module, version in OLD_PINS.items():
+        set_pin(project, "production", module, version)
+    assert finbase(project, "render").exit_code == 0
     before, rendered = path.read_text(), stack.read_text()
     found = upgraded(project, "production")
     assert path.read_text() == before
@@ -155,12 +166,22 @@ def test_upgrade_of_all_releases(project: Path) -> None:
     effects = found["effects"]
     assert isinstance(effects, list)
     kinds = {effect["action"] for effect in effects}
-    assert kinds == {"move", "change"}
+    assert kinds == {"move", "change", "add"}
+    added = [e["address"] for e in effects if e["action"] == "add"]
+    assert added == [
+        "module.cache.aws_elasticache_user.application",
+        "module.cache.aws_elasticache_user_group.main",
+    ]
     moved = [e["moved_from"] for e in effects if e["action"] == "move"]
     assert 'module.monitoring.aws_cloudwatch_metric_alarm.cpu["primary"]' in moved
     changed = {e["address"]: [a["name"] for a in e["arguments"]] for e in effects if e["arguments"]}
+    parameters = changed.pop("module.database.aws_db_parameter_group.main")
+    assert {name.partition("[")[0] for name in parameters} == {"parameter"}
     assert changed == {
+        "module.cache.aws_elasticache_serverless_cache.main": ["user_group_id"],
         "module.kms.aws_kms_key.logs": [f"policy.Statement[1].Action[{n}]" for n in (0, 1)],
+        "module.monitoring.aws_sns_topic_policy.notifications": ["policy"],
+        "module.network.aws_iam_role_policy.flow_logs": ["policy"],
     }
 
     done = finbase(project, "upgrade", "production", "--write")
