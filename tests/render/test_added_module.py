@@ -115,7 +115,9 @@ def test_release_and_outdated(added: Path) -> None:
     behind = finbase(added, "outdated", "staging")
     assert behind.exit_code == 1
     (row,) = (line.split() for line in behind.output.splitlines() if "exports" in line)
-    assert row[:5] == ["staging", "exports", "1.0.0", "1.0.1", "1.0.1"]
+    lines = (added / "environments" / "staging.yaml").read_text().splitlines()
+    where = f"environments/staging.yaml:{lines.index('  exports:') + 2}"
+    assert row == [where, "exports", "1.0.0", "1.0.1", "1.0.1"]
 
 
 @pytest.mark.terraform
