@@ -14,7 +14,7 @@ def provider() -> None:
     """Pin the version and the checksums of the AWS provider.
 
     \b
-    Example:
+    Examples:
       finbase provider pin 5.100.0
     """
 
