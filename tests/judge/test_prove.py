@@ -134,6 +134,29 @@ def test_applied_state_is_of_the_rendered_stack(environment: str, workspace: Wor
     assert failed_ids(json.loads(plan)) == set()
 
 
+@pytest.mark.terraform
+@pytest.mark.parametrize("stages", [["AWSPREVIOUS", "initial"], ["initial"]], ids="-".join)
+def test_applied_state_passes_after_rotations(stages: list[str], workspace: Workspace) -> None:
+    state = json.loads(applied_state(ROOT, "production"))
+    [version] = [
+        instance["attributes"]
+        for resource in state["resources"]
+        if (resource["type"], resource["name"])
+        == ("aws_secretsmanager_secret_version", "connection")
+        for instance in resource["instances"]
+    ]
+    assert sorted(version["version_stages"]) == ["AWSCURRENT", "initial"]
+    version["version_stages"] = stages
+    stack = ROOT / "environments" / "production"
+    plan = workspace.plan(stack, project=ROOT, state=json.dumps(state).encode())
+    assert not has_changes(plan)
+    assert failed_ids(json.loads(plan)) == set()
+    written = b'{"constant_value":["AWSCURRENT","initial"]}'
+    assert plan.count(written) == 1
+    other = plan.replace(written, b'{"constant_value":["initial"]}')
+    assert failed_ids(json.loads(other)) == {"F06b"}
+
+
 def test_prove_refuses_an_unknown_name(project: Path) -> None:
     result = prove(project, "F99")
     assert result.exit_code == 2

@@ -157,6 +157,15 @@ class Rules:
         fine = names <= items <= names | set(filter(None, others.split(", ")))
         return "" if fine else f"is {', '.join(sorted(items)) or 'empty'}"
 
+    def _writes(self, argument: Argument, operand: str) -> str:
+        """Require a literal list in the configuration, as AWS changes the list after the apply."""
+        origins = self.stack.trace(argument.resource, argument.path)
+        literals = [origin.literal for origin in origins]
+        if len(literals) != 1 or not isinstance(literals[0], list):
+            return f"is {', '.join(origin.text for origin in origins) or 'not set'}"
+        items = sorted(map(text, literals[0]))
+        return "" if items == sorted(operand.split(", ")) else f"is {', '.join(items) or 'empty'}"
+
     def _window(self, argument: Argument, kind: str = "daily") -> str:
         value = argument.value
         if not isinstance(value, str):
