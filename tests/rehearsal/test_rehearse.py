@@ -202,7 +202,7 @@ def test_killed_rehearsal_leaves_no_server(tmp_path: Path, fake: Path) -> None:
     ("command", "code", "message"),
     [
         ("init", 2, "terraform init failed"),
-        ("apply", 1, "rehearsal of development failed: 1 problem"),
+        ("apply", 1, "rehearsal of development failed: 2 problems"),
     ],
 )
 def test_failing_terraform_exit_code(fake: Path, command: str, code: int, message: str) -> None:
