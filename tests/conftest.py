@@ -32,6 +32,12 @@ settings.register_profile(
 settings.load_profile("finbase")
 
 
+@pytest.fixture(autouse=True)
+def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no variable of the shell that runs the tests decide how wide tables are."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the whole project, to be changed."""

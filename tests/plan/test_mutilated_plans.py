@@ -404,6 +404,7 @@ def test_apply_refuses_mutilated_plans(monkeypatch: pytest.MonkeyPatch, tmp_path
     """Of a plan that `terraform show` gives in part, nothing is applied."""
     applied: list[Path] = []
     broken = changed(drop("resource_changes", 0))
+    monkeypatch.setattr(account, "initialise", lambda *_, **__: None)
     monkeypatch.setattr(account, "show", lambda *_: broken)
     monkeypatch.setattr(account, "apply", lambda *given: applied.append(given[-1]))
     monkeypatch.setattr("finbase.plan.saved.verify", lambda *_: None)

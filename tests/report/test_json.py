@@ -34,6 +34,7 @@ WITHOUT = {
     "graph": "it has formats of its own",
     "matrix": "what it writes is JSON",
     "new": "it writes files for people to edit",
+    "provider": "it edits files, and git shows the change",
     "report": "what it writes is that of check, joined",
     "sandbox": "it serves until it is ended",
     "schema": "what it writes is JSON",

@@ -39,7 +39,7 @@ def test_render_writes_missing_files_once(project: Path) -> None:
     second = finbase(project, "render")
     assert second.exit_code == 0
     assert re.match(
-        r"3 environments, 11 module versions: 0 files new, 0 changed", second.output.strip()
+        r"3 environments, 9 module versions: 0 files new, 0 changed", second.output.strip()
     )
     assert finbase(project, "render", "--check").exit_code == 0
 
@@ -88,7 +88,7 @@ def test_render_removes_foreign_files_with_force_only(project: Path) -> None:
 def test_render_removes_stack_without_file(project: Path) -> None:
     (project / "environments" / "staging.yaml").unlink()
     stack = project / "environments" / "staging"
-    (stack / ".terraform.lock.hcl").touch()
+    (stack / ".terraform.tfstate.lock.info").touch()
     assert finbase(project, "render", "production").exit_code == 0
     shown = finbase(project, "render", "--check")
     assert shown.exit_code == 1
@@ -98,8 +98,8 @@ def test_render_removes_stack_without_file(project: Path) -> None:
     assert "environments/staging: 6 removed" in done.output
     assert "because environments/staging.yaml no longer exists" in done.output
     assert "resources that were applied from it still exist" in done.output
-    assert "Terraform's files remain: .terraform.lock.hcl" in " ".join(done.output.split())
-    assert [path.name for path in stack.iterdir()] == [".terraform.lock.hcl"]
+    assert "Terraform's files remain: .terraform.tfstate.lock.info" in " ".join(done.output.split())
+    assert [path.name for path in stack.iterdir()] == [".terraform.tfstate.lock.info"]
     again = finbase(project, "render")
     assert "no longer exists" not in again.output
     assert again.output.strip().endswith("nothing to do")

@@ -64,9 +64,9 @@ def refuse_links(folder: Path) -> None:
     """Raise ``TreeError`` if a folder, or anything below it, is a link or a special file.
 
     A link in a project can lead to a secret of the machine that reads the project, and finbase
-    prints what it reads: differences, messages, the text of controls.
+    prints what it reads: differences, messages, the text of controls. A missing folder has none.
     """
-    queue = [folder]
+    queue = [folder] if os.path.lexists(folder) else []
     while queue:
         path = queue.pop()
         mode = os.lstat(path).st_mode

@@ -26,12 +26,12 @@ _YAML_ONLY: Final = "the list grows with each version of PostgreSQL; a released 
     yaml_only=_YAML_ONLY,
 )
 def tuning(environment: Environment) -> Iterator[Finding]:
-    """Database parameters must be tuning parameters that finbase knows."""
+    """Database parameters must be in the list of tuning parameters."""
     known = environment.catalogue.parameters()
     for where, name, _, _ in _parameters(environment):
         if name in known:
             continue
-        message = f"{name} is not a tuning parameter that finbase knows"
+        message = f"{name} is not in the list of tuning parameters"
         if is_guarded(name):
             hint = "remove it: the module sets the parameters of logs, audit, TLS and passwords"
         else:

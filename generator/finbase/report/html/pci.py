@@ -26,6 +26,10 @@ class Beyond:
 
 
 SUBJECTS: Final[dict[str, Subject]] = {
+    "1.2.1": Subject(
+        "Standards for network controls are defined, applied and maintained",
+        "The standard as a document",
+    ),
     "1.2.5": Subject(
         "Allowed services, protocols and ports are identified, approved and needed",
         "The approval and the business need of each flow",
@@ -34,9 +38,17 @@ SUBJECTS: Final[dict[str, Subject]] = {
         "Rules of network controls are reviewed every six months",
         "The review itself, by somebody who can judge the need",
     ),
+    "1.3.1": Subject(
+        "Inbound traffic to the cardholder data environment is restricted to what is needed",
+        "The business need of each source",
+    ),
     "1.3.2": Subject(
         "Outbound traffic of the cardholder data environment is restricted to what is needed",
         "Which hosts applications call: a security group has addresses and ports, not names",
+    ),
+    "1.4.4": Subject(
+        "Systems that store cardholder data cannot be reached from untrusted networks",
+        "Paths outside of this stack: peering, VPN and other accounts",
     ),
     "1.4.5": Subject(
         "Internal addresses and routing are disclosed to nobody without authorisation",
@@ -67,6 +79,22 @@ SUBJECTS: Final[dict[str, Subject]] = {
         "Keys that protect stored account data are guarded against disclosure and misuse",
         "Key custodians, their duties and acknowledgements",
     ),
+    "3.7.1": Subject(
+        "Strong keys are generated, stored and protected",
+        "Who administers the keys, and how they are audited",
+    ),
+    "3.7.4": Subject(
+        "Keys are changed at the end of their cryptoperiod",
+        "The cryptoperiod as a document",
+    ),
+    "4.2.1": Subject(
+        "Account data is encrypted strongly while it crosses open networks",
+        "That clients verify certificates, and paths outside of this stack",
+    ),
+    "6.3.2": Subject(
+        "An inventory of own and third-party software is kept",
+        "The inventory of the applications",
+    ),
     "6.3.3": Subject(
         "Security patches are installed in time, critical ones within a month",
         "That a version really runs, and patches that need a new major version",
@@ -75,9 +103,17 @@ SUBJECTS: Final[dict[str, Subject]] = {
         "Changes follow a procedure: documented, approved, tested, reversible",
         "Approval, a test of the running system, and a rollback plan, for each change",
     ),
+    "7.2.2": Subject(
+        "Access is assigned by job and with the least privileges",
+        "Who may assume which role, and the approval",
+    ),
     "7.2.5": Subject(
         "Accounts of applications and systems have the least privileges that they need",
         "Roles and grants within the database, and their periodic review (7.2.5.1)",
+    ),
+    "8.3.1": Subject(
+        "Every login is authenticated by at least one factor",
+        "The logins of people, and of applications in other stacks",
     ),
     "8.3.2": Subject(
         "Authentication factors are unreadable in transit and at rest",
@@ -96,9 +132,17 @@ SUBJECTS: Final[dict[str, Subject]] = {
         "CREATE EXTENSION pgaudit in the database, which Terraform cannot run; until then the "
         "server logs connections and statements, but pgaudit writes nothing",
     ),
+    "10.5.1": Subject(
+        "Audit logs are kept for 12 months, the last three of them at hand",
+        "That somebody can find an entry, and logs outside of this stack",
+    ),
     "12.5.1": Subject(
         "An inventory of components in scope, with what each is for, is kept current",
         "The inventory itself; tags and descriptions only feed it",
+    ),
+    "12.10.1": Subject(
+        "A plan for incidents exists and can be carried out at once",
+        "The plan itself, and a restore that was tried",
     ),
 }
 """Every requirement that a control or a scenario names."""
