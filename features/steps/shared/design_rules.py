@@ -292,11 +292,15 @@ class Rules:
         return "" if not code or written in (None, normalised(code)) else f"is {written}"
 
     def _only(self, argument: Argument, operand: str) -> str:
-        """Require some of these references, each once and in this order, and a part of the HCL."""
+        """Require some of these references, each once, the first one first, and a part of the HCL.
+
+        The order of the others is that of the fields, which another control compares.
+        """
         allowed, _, code = operand.partition(" with ")
         expression = argument.resource.expression(argument.path) or {}
         references = list(whole(expression.get("references", ())))
-        if references != [name for name in allowed.split(", ") if name in references]:
+        used = [name for name in allowed.split(", ") if name in references]
+        if sorted(references) != sorted(used) or references[:1] != used[:1]:
             return f"reads {', '.join(references) or 'nothing'}"
         written = self.written(argument)
         fine = written is None or f" {normalised(code)} " in f" {written} "
