@@ -54,7 +54,8 @@ reference: .venv/ready ## Generate the pages of docs/reference
 soak: .venv/ready build/judge/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/project/test_interruption.py tests/whole/test_drawn.py \
 		tests/release/test_module_tests.py tests/rotation tests/rehearsal/test_rehearse.py \
-		tests/judge/test_judges.py tests/judge/test_proof.py tests/judge/test_plain.py tests/ci/test_matrix.py
+		tests/judge/test_generated.py tests/judge/test_judges.py tests/judge/test_plain.py tests/judge/test_proof.py \
+		tests/ci/test_matrix.py
 
 fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
 	@$(BIN)/python -m tests.fuzz literals --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)

@@ -209,7 +209,7 @@ CHANGES: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {
         m.tmp / "packages/judge-2.dist-info"
     ),
     "the code of the judge": lambda m, _: append(m.judge / "step.py"),
-    "a setting of Python": lambda _, p: p.setenv("PYTHONOPTIMIZE", "2"),
+    "a setting of Python": lambda _, p: p.setenv("PYTHONPATH", "/nowhere"),
     "a setting of Terraform": lambda _, p: p.setenv("TF_PLUGIN_CACHE_DIR", "/nowhere"),
     "the configuration of Terraform": lambda m, _: (m.tmp / ".terraformrc").write_text("# x"),
     "a configuration by TERRAFORM_CONFIG": lambda m, p: p.setenv(

@@ -23,6 +23,7 @@ from finbase.judge.catalogue import Failure, load_failures
 from finbase.judge.compliance import run
 from finbase.judge.cucumber import example_row, read_cucumber
 from finbase.judge.verdict import Scenario, Verdict
+from finbase.system.child_environ import python_environ
 from finbase.system.processes import Finished, Processes
 from tests.support.commands import ROOT
 
@@ -531,6 +532,7 @@ def test_load_failures_reads_the_catalogue() -> None:
         ("B01", "F04a"),
         ("B02", "F10"),
         ("B03", "F02"),
+        ("B05", "F04c"),
         ("B07", "F09"),
         ("B08", "F08"),
         ("B10", "F03"),
@@ -638,10 +640,9 @@ def test_run_starts_the_command_in_a_scratch_folder(
     assert stand.files.keys() == {"plan.json"}
     assert json.loads(stand.files["plan.json"]) == json.loads(PLAN.read_text())
     assert stand.files["plan.json"].count(b"\n") == 0
-    assert stand.environ == {
-        **{name: value for name, value in os.environ.items() if name != "TFC_ERROR"},
-        "TMPDIR": str(stand.folder),
-    }
+    folder = str(stand.folder)
+    assert stand.environ == {**python_environ(stand.folder), "HOME": folder, "TMPDIR": folder}
+    assert not {"OTHER", "TFC_ERROR"} & stand.environ.keys()
     assert stand.seconds == 600
 
 

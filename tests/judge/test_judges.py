@@ -36,7 +36,7 @@ from benchmarks.judges.tables import (
 from benchmarks.judges.tools import HOME, Finding, Judgement, Judges
 from finbase.errors import FinbaseError
 from finbase.judge.catalogue import load_failures
-from finbase.judge.mutations import Mutation, load_mutations
+from finbase.judge.mutations import Mutation
 from finbase.judge.prove import rendered_files, select
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
@@ -221,7 +221,7 @@ def test_features_find_each_mutation_that_judges_miss(tmp_path: Path) -> None:
 
 
 def test_page_lists_first_mutations() -> None:
-    first = first_of_each(load_mutations(ROOT / "features"))
+    first = first_of_each(matrix.of_the_review(ROOT))
     table = cells(PAGE, FIRST)
     assert [line[:2] for line in table] == [[m.failure, f"`{m.id}`"] for m in first]
     checkov = [{*line[2:4]} != {"–"} for line in table]
@@ -236,7 +236,7 @@ def test_page_lists_first_mutations() -> None:
 
 def test_page_counts_every_mutation() -> None:
     """Where this fails, ``python -m benchmarks.judges.matrix --write`` makes the tables anew."""
-    mutations = load_mutations(ROOT / "features")
+    mutations = matrix.of_the_review(ROOT)
     *table, (name, *total) = cells(PAGE, COUNTS)
     known = Counter(mutation.failure for mutation in mutations)
     assert [line[:2] for line in table] == [[failure, str(n)] for failure, n in known.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -28,6 +29,8 @@ PASSING = {
     "database": Version.parse("2.0.0"),
     "monitoring": Version.parse("2.0.1"),
     "network": Version.parse("1.0.1"),
+    "replica": Version.parse("1.1.0"),
+    "secret": Version.parse("1.0.2"),
 }
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -138,7 +141,7 @@ def _values(kind: str, *limits: str) -> st.SearchStrategy[str]:
         return st.sampled_from(["0", "1", "on", "off"])
     if kind == "enum":
         return st.sampled_from(limits)
-    least, most = (int(float(limit)) for limit in limits)
+    least, most = math.ceil(float(limits[0])), int(float(limits[1]))
     return st.integers(least, min(most, 10**9)).map(str)
 
 
@@ -156,7 +159,7 @@ def special() -> Mapping[str, st.SearchStrategy[Any]]:
             ),
             max_size=3,
         ).map(dict),
-        "description": free_text,
+        "description": free_text.map(lambda text: f"Sessions {text}"),
         "interface_endpoints": st.sets(st.sampled_from(KNOWN.endpoints()), max_size=6).map(
             lambda names: sorted({*names, "secretsmanager"})
         ),

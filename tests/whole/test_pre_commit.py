@@ -63,7 +63,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     scratch = tmp_path_factory.mktemp("pre-commit")
     hooks = Repository(scratch / "finbase", scratch / "home")
     hooks.path.mkdir()
-    shutil.copytree(ROOT / "generator", hooks.path / "generator")
+    for folder in ("generator", "features"):
+        shutil.copytree(ROOT / folder, hooks.path / folder)
     for name in ("pyproject.toml", "README.md", MANIFEST):
         shutil.copy(ROOT / name, hooks.path / name)
     hooks.git("init", "--quiet")
@@ -145,5 +146,5 @@ def test_push_requires_passing_stack(repository: Repository) -> None:
     main.write_text(text)
     assert done.returncode == 1
     assert "FAIL  F04a  " in done.stdout
-    assert "18 of 19 controls pass" in done.stdout
+    assert "30 of 32 controls pass" in done.stdout
     assert "written in: modules/" in done.stdout

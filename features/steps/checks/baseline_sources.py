@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from findings import Finding, check
+from findings import Finding, check, rendered
 from kinds import listed
 from stack_graph import Stack
 
 _BUILT_IN = "terraform.io/builtin/terraform"
 
 
-@check("the only provider of the stack is {source:PROPERTY}", "provider")
+@check("the only provider of the stack is {source:PROPERTY}", "other provider")
 def one_provider(stack: Stack, source: str) -> Iterator[Finding]:
-    """Look at every configured provider, and at the provider of every resource and data source."""
+    """Look at every configured provider, and at the provider of every resource and data source.
+
+    Of a stack that finbase did not render, only another provider is a finding: otherwise the plan
+    of any stack would have something that passes.
+    """
     names = {name for name, _ in stack.providers()} | {*stack.used_providers()}
     for name in sorted(names - {_BUILT_IN}):
         fine = name.split("/", 1)[-1] == source
-        yield Finding(fine, name if fine else f"{name}: not {source}; remove what needs it")
+        if not fine:
+            yield Finding(False, f"{name}: not {source}; remove what needs it")
+        elif rendered():
+            yield Finding(True, name)
 
 
-@check("no resource has a provisioner", "resource")
+@check("no resource has a provisioner", "provisioner")
 def no_provisioner(stack: Stack) -> Iterator[Finding]:
     """Look at every resource that is written, planned or not."""
     wrong = False
@@ -31,5 +38,5 @@ def no_provisioner(stack: Stack) -> Iterator[Finding]:
             wrong = True
             text = f"provisioner {listed(kinds)} runs a program during an apply; remove it"
             yield Finding(False, f"{address}: {text}")
-    if count and not wrong:
+    if count and not wrong and rendered():
         yield Finding(True, f"no provisioner in {count} resources and data sources")

@@ -17,7 +17,8 @@ _ALWAYS = (
     r"PATH|LANG|LANGUAGE|TZ|TMPDIR|LC_(ALL|ADDRESS|COLLATE|CTYPE|IDENTIFICATION|MEASUREMENT|MESSAGES"
     r"|MONETARY|NAME|NUMERIC|PAPER|TELEPHONE|TIME)"
 )
-_PYTHON = r"PYTHONPATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH"
+PYTHON = r"PYTHONPATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH"
+"""The further variables that an interpreter receives."""
 
 
 def child_environ(more: str = "", environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -38,4 +39,4 @@ def python_environ(home: Path) -> dict[str, str]:
 
     It finds the same packages as this one, also those that pip has installed for the user.
     """
-    return child_environ(_PYTHON) | {"HOME": str(home), "PYTHONUSERBASE": site.getuserbase()}
+    return child_environ(PYTHON) | {"HOME": str(home), "PYTHONUSERBASE": site.getuserbase()}

@@ -18,13 +18,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from finbase.judge.features import IGNORED as GENERATED
+from finbase.system.child_environ import PYTHON, child_environ
 from finbase.terraform.offline import is_unplanned, used_folders
 from finbase.terraform.program import Terraform, isolated_environ
 from finbase.terraform.provider import Installation, all_folders_known, origins
 
 _JUDGES = ("terraform_compliance", "radish")
 _INSTALLED = (".dist-info", ".egg-info", ".pth", *all_suffixes())
-_SETTINGS = re.compile(r"(PYTHON|TF_|TFC_|TOFU_|OPENTOFU_|RADISH_).*")
+_SETTINGS = re.compile(r"(PYTHON|LD_|DYLD_|TF_|TFC_|TOFU_|OPENTOFU_|RADISH_).*")
 _DEVELOPMENT = re.compile(r"\bdev_overrides\b")
 
 Ignore = Callable[[str, list[str]], set[str]]
@@ -78,7 +79,8 @@ class VerdictInputs:
         }
 
     def _settings(self) -> Iterator[str]:
-        for name, value in sorted(isolated_environ(self._environ).items()):
+        received = isolated_environ(self._environ) | child_environ(PYTHON, self._environ)
+        for name, value in sorted(received.items()):
             if _SETTINGS.fullmatch(name):
                 yield f"{name}={value}"
 
