@@ -18,7 +18,7 @@ from finbase import codes
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.environment.composition import in_order
-from finbase.environment.load import discover, load
+from finbase.environment.load import discover, load, load_environments
 from finbase.environment.rules.index import RULES, TITLES
 from finbase.errors import Diagnostic, InputError
 from finbase.render.editor_schema import environment_schema, pinnable
@@ -205,6 +205,19 @@ def test_load_refuses_other_suffix(project: Path) -> None:
     path = project / "environments" / "production.yaml"
     other = path.rename(path.with_suffix(".yml"))
     assert only(refused(other, project))[3] == codes.FILE_NAME
+
+
+@pytest.mark.parametrize("name", ["qa.yml", "qa.YAML", "qa.Yml"])
+def test_load_environments_refuses_other_suffix(project: Path, name: str) -> None:
+    (project / "environments" / name).write_text(GOOD.replace("production", "qa"))
+    registry = Registry(project)
+    with pytest.raises(InputError) as refusal:
+        load_environments(project, registry, ())
+    assert only(refusal.value) == (f"environments/{name}", 1, 1, codes.FILE_NAME)
+    assert "rename it to qa.yaml" in str(refusal.value)
+    with pytest.raises(InputError) as refusal:
+        load_environments(project, registry, ["qa"])
+    assert f"rename environments/{name} to qa.yaml" in str(refusal.value)
 
 
 def test_load_refuses_outside_link(project: Path, tmp_path: Path) -> None:

@@ -401,6 +401,24 @@ def test_run_refuses_a_plan_with_errors() -> None:
         run(json.dumps(plan).encode(), FIXTURES / "features")
 
 
+@pytest.mark.parametrize(
+    ("format_version", "terraform_version"), [("1.2", "1.17.0"), ("1.9", "2.3.4-rc1")]
+)
+def test_run_judges_plans_of_newer_terraform(
+    format_version: str, terraform_version: str, good: Verdict
+) -> None:
+    versions = {"format_version": format_version, "terraform_version": terraform_version}
+    plan = json.loads(PLAN.read_text()) | versions
+    verdict = run(json.dumps(plan).encode(), FIXTURES / "features", environment="tiny")
+    assert statuses(verdict) == statuses(good)
+
+
+def test_run_needs_no_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, good: Verdict) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    assert statuses(run(PLAN, FIXTURES / "features")) == statuses(good)
+
+
 def test_run_refuses_an_unsupported_format() -> None:
     plan = json.loads(PLAN.read_text()) | {"format_version": "9.9"}
     with pytest.raises(ComplianceError, match=r"Unsupported terraform plan output format.*9\.9"):

@@ -434,6 +434,37 @@ def test_release_refuses_ambiguous_version_line(project: Path) -> None:
     assert snapshot(project) == before
 
 
+UNREADABLE = {
+    "heredoc": "locals {\n  note = <<-EOT\n    exports\n  EOT  \n}\n",
+    "strip": 'locals {\n  note = "a ${~ var.name ~} b"\n}\n',
+    "letters": "locals {\n  größe = 1\n}\n",
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_first_release_refuses_unreadable_hcl(project: Path, case: str) -> None:
+    assert finbase(project, "new", "module", "exports").exit_code == 0
+    template = project / "templates/modules/exports/main.tf.j2"
+    good = template.read_text()
+    template.write_text(good + UNREADABLE[case])
+    before = snapshot(project)
+    done = finbase(project, "release", "exports", "minor", "-m", "First.")
+    assert done.exit_code == 2
+    assert "modules/exports/1.0.0/main.tf is not HCL that finbase can read" in done.output
+    assert snapshot(project) == before
+    template.write_text(good)
+    assert finbase(project, "release", "exports", "minor", "-m", "First.").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["more.tf.json", "main_override.tf"])
+def test_first_release_refuses_other_files(project: Path, name: str) -> None:
+    assert finbase(project, "new", "module", "exports").exit_code == 0
+    (project / "templates/modules/exports" / name).write_text("{}\n" if "json" in name else "")
+    done = finbase(project, "release", "exports", "minor", "-m", "First.")
+    assert done.exit_code == 2
+    assert f"modules/exports/1.0.0/{name} " in done.output
+
+
 def test_release_refuses_invalid_hcl(project: Path) -> None:
     with (project / CACHE / "main.tf.j2").open("a") as file:
         file.write('resource "x" {\n')

@@ -530,3 +530,42 @@ def test_closed_workspace_refuses_to_plan(
         pass
     with pytest.raises(TerraformError, match="no process can be started"):
         workspace.plan(stack(project), project=project)
+
+
+OVERRIDES = """
+Warning: Provider development overrides are in effect
+
+The following provider development overrides are set in the CLI configuration:
+ - hashicorp/aws in /home/somebody/go/bin
+
+{end}
+
+"""
+ENDS = {
+    "plan": "The behavior may therefore not match any released version of the provider and\n"
+    "applying changes may cause the state to become incompatible with published\nreleases.",
+    "init": "Skip terraform init when using provider development overrides. It is not\n"
+    "necessary and may error unexpectedly.",
+    "neither": "\n".join(f"some words of line {number}" for number in range(200)),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_run_reports_the_error_below_overrides(tmp_path: Path, end: str) -> None:
+    program = tmp_path / "terraform"
+    text = f"{OVERRIDES.format(end=ENDS[end])}Error: the provider is not available\n"
+    (tmp_path / "text").write_text(text)
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/text\nexit 1\n")
+    program.chmod(0o700)
+    terraform = Terraform(program, "Terraform", (1, 11, 0), "linux_amd64")
+    with Processes() as processes, pytest.raises(TerraformError) as caught:
+        terraform.run(
+            "init",
+            cwd=tmp_path,
+            environ={"PATH": "/bin:/usr/bin"},
+            processes=processes,
+            subject="a stack",
+        )
+    assert caught.value.message == (
+        "terraform init failed for a stack:\n    Error: the provider is not available"
+    )

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    r"""(?P<skip>[ \t\r]+|\#[^\n]*|//[^\n]*|/\*.*?\*/)
+    r"""(?P<skip>[ \t\r\ufeff]+|\#[^\n]*|//[^\n]*|/\*.*?\*/)
     |(?P<line>\n)
-    |(?P<heredoc><<-?(?P<mark>\w+)\n.*?\n[ \t]*(?P=mark)\b)
+    |(?P<heredoc><<-?(?P<mark>[\w-]+)[ \t\r]*\n(?:.*?\n)??[ \t]*(?P=mark)[ \t\r]*(?=\n|\Z))
     |(?P<word>[\w-]+(?:\.[\w*-]+)*|[=!<>]=|=>|&&|\|\||\.\.\.|.)""",
     re.DOTALL | re.VERBOSE,
 )
@@ -191,7 +191,9 @@ def _end_of_string(text: str, position: int) -> int:
     while position < len(text) and text[position] != '"':
         if text[position] == "\\":
             position += 1
-        elif text.startswith("${", position):
+        elif text.startswith(("$${", "%%{"), position):
+            position += 2
+        elif text.startswith(("${", "%{"), position):
             position = _end_of_template(text, position + 2)
             continue
         position += 1

@@ -20,6 +20,7 @@ from finbase import codes
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
 from finbase.source.cache import load_yaml
+from finbase.source.syntax import conflict
 
 Schema = Mapping[str, Any]
 Multiplicity = Literal["one", "optional", "many"]
@@ -188,6 +189,8 @@ class Contract:
         try:
             contract = _contract((load or load_contract)(source), path, source)
         except yaml.MarkedYAMLError as error:
+            if marker := conflict(source.decode(errors="replace")):
+                raise _broken(path, "a merge conflict", marker) from error
             mark = error.problem_mark
             where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             raise _broken(path, f"not YAML: {error.problem}", where) from error

@@ -35,6 +35,18 @@ def discover(root: Path) -> tuple[Path, ...]:
     return tuple(sorted((root / "environments").glob("*.yaml")))
 
 
+def misnamed(root: Path) -> tuple[Path, ...]:
+    """Return the files that would be environments if their names ended with ``.yaml``, sorted."""
+    files = sorted((root / "environments").glob("*"))
+    return tuple(
+        path
+        for path in files
+        if path.suffix.lower() in (".yml", ".yaml")
+        and path.suffix != ".yaml"
+        and not path.name.startswith(".")
+    )
+
+
 def load_environments(
     root: Path, registry: Registry, names: Sequence[str]
 ) -> tuple[Environment, ...]:
@@ -47,7 +59,7 @@ def load_environments(
     paths = [root / "environments" / f"{name}.yaml" for name in dict.fromkeys(names)]
     environments: list[Environment] = []
     problems: list[Diagnostic] = []
-    for path in paths or discover(root):
+    for path in paths or (*discover(root), *misnamed(root)):
         try:
             environments.append(load(path, registry, root))
         except InputError as error:
@@ -272,6 +284,9 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
             else ("environments/ contains no environment yet; see `finbase new environment --help`")
         )
         hint = with_closest(file.stem, existing, hint)
+        for other in misnamed(root):
+            if other.stem == file.stem:
+                hint = f"rename environments/{printable(other.name)} to {file.name}"
         raise failed(codes.MISSING_FILE, "environment not found", hint) from error
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -144,7 +144,11 @@ def _start(
         *(("-b", str(steps)) if steps.is_dir() else ()),
     ]
     # Steps are code of the project: anybody who opens a pull request can change them.
-    environ = python_environ(report.parent) | {"TMPDIR": str(report.parent)}
+    environ = python_environ(report.parent) | {
+        "TMPDIR": str(report.parent),
+        # terraform-compliance imports GitPython, which would refuse a machine without git.
+        "GIT_PYTHON_REFRESH": "quiet",
+    }
     try:
         return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
     except (OSError, TimeoutError, ProcessesClosedError) as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 from finbase.contract.contract import Contract
 from finbase.project.files import Tree
+from finbase.project.terraform_files import is_code
 
 _REPLACING = ("ignore_changes", "replace_triggered_by")
 _REFERENCE = re.compile(r"(?<![\w.-])(?:local\.[\w-]+|(?!data\.)[a-z]\w*\.[\w-]+\.\w+)(?![\w(-])")
@@ -138,23 +139,33 @@ def _depth(path: PurePosixPath) -> int:
 def read_interface(tree: Tree) -> Interface:
     """Read the ``*.tf`` files of one module version, except those in folders below it.
 
-    Raises ``ValueError`` with the file's name for a file that is not HCL, or lacks what
-    Terraform requires.
+    Raises ``ValueError`` with the file's name for a file that is not HCL, that python-hcl2 cannot
+    read although Terraform can, or that lacks what Terraform requires.
     """
     from hcl2.query import DocumentView
 
     read = _Blocks()
     top = min(map(_depth, tree), default=0)
     for path, content in sorted(tree.items()):
-        if path.suffix != ".tf" or _depth(path) != top:
+        if not is_code(path.name) or _depth(path) != top:
             continue
+        _refuse_other_form(path)
         try:
-            document = DocumentView.parse(content.decode())
+            # Terraform ignores a byte order mark, too.
+            document = DocumentView.parse(content.decode("utf-8-sig"))
         except Exception as error:  # python-hcl2 raises errors of the parser below it
-            raise ValueError(f"{path} is not HCL: {error}") from error
+            raise ValueError(f"{path} is not HCL that finbase can read: {error}") from error
         for block in document.blocks():
             read.add(block, path)
     return read.interface()
+
+
+def _refuse_other_form(path: PurePosixPath) -> None:
+    """Refuse a file that Terraform reads, but whose blocks a comparison would miss."""
+    if path.suffix != ".tf":
+        raise ValueError(f"{path} is not a .tf file, so finbase cannot read its blocks")
+    if path.stem == "override" or path.stem.endswith("_override"):
+        raise ValueError(f"{path} overrides blocks of other files; change those files instead")
 
 
 class _Blocks:

@@ -86,6 +86,8 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     rendered = render_module(contract, root / "templates")
     folder = folder_of(module, version)
     reasons: tuple[Reason, ...] = ()
+    # Released files never change, so the next release must be able to read what this one writes.
+    shipped = _shipped(rendered)
     if previous:
         before = _intact(root, registry.lock, module, previous)
         if before == render_module(_at(contract, previous), root / "templates"):
@@ -93,7 +95,7 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
                 f"{module} still renders the same as {previous}, so there is nothing to release",
                 f"change templates/modules/{module}/ first",
             )
-        reasons = what_changed(_shipped(before), _shipped(rendered))
+        reasons = what_changed(_shipped(before), shipped)
     modules = pinnable(registry)
     lock = registry.lock.with_release(module, version, folder_hash(rendered, folder))
     texts = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    r"(?P<skip>[^\S\n]+|(?:\#|//)[^\n]*|/\*(?s:.*?)(?:\*/|\Z))"
+    r"(?P<skip>(?:[^\S\n]|\ufeff)+|(?:\#|//)[^\n]*|/\*(?s:.*?)(?:\*/|\Z))"
     r"|(?P<newline>\n)"
     r"|(?P<heredoc><<-?(?P<tag>[\w-]+)[^\S\n]*\n)"
     r"|(?P<word>[\w-]+)"

@@ -29,6 +29,8 @@ INVISIBLE: Final = re.compile(
     "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 
+# Seven characters at the start of a line, as git writes them. YAML can also begin with `=======`.
+_CONFLICT = re.compile(r"^(<{7}|\|{7}|>{7})(?= |$)", re.MULTILINE)
 _TAB_INDENT = re.compile(r" *\t")
 _MISPLACED = re.compile(
     r"did not find expected (key|<document start>|'-' indicator)"
@@ -66,6 +68,16 @@ def decode(path: str, data: bytes) -> str:
         message = f"invisible character U+{ord(match.group()):04X} is not allowed"
         raise failure(path, _end(text[: match.start()]), codes.CHARACTER, message, "remove it")
     return text
+
+
+def conflict(text: str) -> Position | None:
+    r"""Return the position of the first marker of a merge conflict, or None.
+
+    >>> conflict("a: 1\n<<<<<<< HEAD\nb: 2\n")
+    (2, 1)
+    """
+    marker = _CONFLICT.search(text)
+    return _end(text[: marker.start()]) if marker else None
 
 
 class _Stop(NamedTuple):

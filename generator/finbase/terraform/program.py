@@ -41,9 +41,11 @@ _REFUSED = (
     "--verbose shows the command"
 )
 _LINES = 40
-# finbase itself sets the override; a user who reads the error cannot change it.
+# finbase itself sets the override; a user who reads the error cannot change it. The warning of
+# `init` has another end than the one of all other commands.
 _OVERRIDES = re.compile(
-    r"Warning: Provider development overrides are in effect\n(?:.+\n?)*?.*releases\.\n?"
+    r"Warning: Provider development overrides are in effect\n"
+    r"(?:(?!Error: ).+\n)*?(?!Error: ).*(?:releases|unexpectedly)\.\n?"
 )
 
 
