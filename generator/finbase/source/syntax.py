@@ -29,7 +29,7 @@ INVISIBLE: Final = re.compile(
     "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 
-# Seven characters at the start of a line, as git writes them. YAML can also begin with `=======`.
+# As git writes them. `=======` alone is not enough: YAML allows it at the start of a line.
 _CONFLICT = re.compile(r"^(<{7}|\|{7}|>{7})(?= |$)", re.MULTILINE)
 _TAB_INDENT = re.compile(r" *\t")
 _MISPLACED = re.compile(
