@@ -42,7 +42,7 @@ plan: .venv/ready ## Plan ENV=name on its real account, and save and sum up the 
 apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 	@$(BIN)/finbase apply $(ENV)
 
-test: .venv/ready build/judge/ready build/audit/ready ## Run all tests, those with real Terraform included
+test: .venv/ready build/judge/ready build/audit/ready build/pipelines/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 docs: .venv/ready ## Build the pages into build/docs, without a warning
@@ -103,7 +103,7 @@ sbom: .venv/ready build/audit/ready ## Write a bill of materials to build/sbom.c
 
 lock: .venv/ready ## Resolve the dependencies again, with hashes
 	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --group docs --output-file requirements/all.lock
-	@for group in audit build cdktf fuzz judge mutants; do \
+	@for group in audit build cdktf fuzz judge mutants pipelines; do \
 		$(UV_COMPILE) --group $$group $$(case $$group in (build|fuzz|mutants) echo --constraint requirements/all.lock;; esac) \
 			--output-file requirements/$$group.lock || exit 1; \
 	done

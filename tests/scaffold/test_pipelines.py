@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from finbase.report import verdict_json
-from tests.support.commands import finbase, search_path
+from tests.support.commands import ROOT, finbase, search_path
 from tests.support.evidence import verdict
 from tests.support.options import faults
 
@@ -27,14 +27,16 @@ SCHEMAS = {
     "gitlab": ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
 }
 NAMES = ["development", "production", "staging"]
+OWNERS = {"github": ".github/CODEOWNERS", "gitlab": ".gitlab/CODEOWNERS"}
+PROGRAMS = ROOT / "build" / "pipelines" / "bin"
 
 
 @pytest.fixture
 def pipeline(project: Path) -> Path:
     for system, place in SYSTEMS.items():
-        result = finbase(project, "new", "pipeline", system)
+        result = finbase(project, "new", "pipeline", system, "--owner", "@bank/security")
         assert result.exit_code == 0
-        assert result.output.startswith(f"written: {place}. ")
+        assert result.output.startswith(f"written: {place}, {OWNERS[system]}. ")
     return project
 
 
@@ -84,6 +86,85 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
             assert list(faults(command)) == [], command
 
 
+@pytest.mark.parametrize(
+    ("program", "options", "wrong"),
+    [
+        ("jactionlint", ["--shellcheck=", "--pyflakes=", "--strict-exit"], "${{ nobody.x }}"),
+        ("zizmor", ["--offline", "--no-progress", "--persona=auditor"], "${{ github.head_ref }}"),
+    ],
+    ids=["actionlint", "zizmor"],
+)
+def test_pipeline_is_clean_for_linters(
+    pipeline: Path, program: str, options: list[str], wrong: str
+) -> None:
+    def lint() -> subprocess.CompletedProcess[str]:
+        command = [str(PROGRAMS / program), *options, str(pipeline / GITHUB)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert PROGRAMS.is_dir(), "run make build/pipelines/ready"
+    done = lint()
+    assert done.returncode == 0, done.stdout + done.stderr
+    path = pipeline / GITHUB
+    path.write_text(path.read_text().replace("- run: finbase render", f"- run: echo {wrong}"))
+    assert lint().returncode != 0
+
+
+def test_owners_cover_what_decides_a_verdict(pipeline: Path) -> None:
+    for path in OWNERS.values():
+        lines = (pipeline / path).read_text().splitlines()
+        owned = {line.split()[0]: line.split()[1:] for line in lines if not line.startswith("#")}
+        assert all(owners == ["@bank/security"] for owners in owned.values())
+        assert owned.keys() >= {
+            "/.github/",
+            "/.gitlab-ci.yml",
+            "/.gitlab/",
+            "/Makefile",
+            "/environments/",
+            "/features/",
+            "/generator/",
+            "/modules/",
+            "/requirements/",
+            "/roles/",
+            "/templates/",
+            ".terraform.lock.hcl",
+        }
+
+
+@pytest.mark.parametrize("owner", ["bank", "@a @b", "@a\n* @evil", "@a#"])
+def test_owner_of_another_form_is_refused(project: Path, owner: str) -> None:
+    result = finbase(project, "new", "pipeline", "github", "--owner", owner)
+    assert result.exit_code == 2
+    assert "is not a user or team" in result.output
+    assert not (project / GITHUB).exists()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("name", ["a]\n  image: evil\nx: [b", "$(id)", "a, b", "-x", "A"])
+def test_environments_named_like_code_are_refused(project: Path, system: str, name: str) -> None:
+    (project / "environments" / f"{name}.yaml").write_text("{}")
+    result = finbase(project, "new", "pipeline", system)
+    assert result.exit_code == 2
+    assert "is not named like an environment" in result.output
+    assert not (project / SYSTEMS[system]).exists()
+
+
+def test_base_judges_without_code_of_the_change(pipeline: Path) -> None:
+    github, gitlab = load(pipeline, "github")["jobs"]["base"], load(pipeline, "gitlab")["base"]
+    assert "needs" not in github
+    assert gitlab["needs"] == []
+    assert "base" in load(pipeline, "github")["jobs"]["plan"]["needs"]
+    for script in ("\n".join(scripts(github)), "\n".join(map("\n".join, gitlab_scripts(gitlab)))):
+        assert script.index('git checkout "$BASE" -- features') < script.index("check --no-cache")
+        makes = re.findall(r"make .*", script)
+        assert makes == ["make -C ../base .venv/ready"]
+        programs = re.findall(r"\S*finbase (?=--project)", script)
+        assert programs == ["../base/.venv/bin/finbase "] * 3
+
+
+def gitlab_scripts(job: Any) -> list[list[str]]:
+    return [job["before_script"], job["script"]]
+
+
 def test_pipeline_pins_actions(pipeline: Path) -> None:
     text = (pipeline / GITHUB).read_text()
     used = re.findall(r"uses: (\S+)(.*)", text)
@@ -105,6 +186,7 @@ def test_rights_are_the_least(pipeline: Path) -> None:
     }
     assert writing == {
         "render": set(),
+        "base": set(),
         "check": set(),
         "verdict": {"security-events"},
         "plan": {"id-token"},

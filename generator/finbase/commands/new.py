@@ -13,13 +13,14 @@ from finbase.console.speech import say
 
 @click.group()
 def new() -> None:
-    """Create a module, an environment or a pipeline; existing files are never overwritten.
+    """Create a module, an environment, a pipeline or its roles; nothing is overwritten.
 
     \b
     Examples:
       finbase new module exports
       finbase new environment sandbox --from staging
       finbase new pipeline github
+      finbase new roles production --github bank/ledger
     """
 
 
@@ -84,8 +85,15 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
 
 @new.command()
 @click.argument("system", metavar="github|gitlab", type=Choice(["github", "gitlab"]))
+@click.option(
+    "--owner",
+    "owners",
+    metavar="OWNER",
+    multiple=True,
+    help="Also write CODEOWNERS, with this owner of all that decides a verdict; repeatable.",
+)
 @click.pass_obj
-def pipeline(project: Path | None, system: str) -> None:
+def pipeline(project: Path | None, system: str, owners: tuple[str, ...]) -> None:
     """Create a pipeline for GitHub Actions or GitLab: render, check, plan, apply on approval.
 
     It is written to the path that the CI reads. Its comments explain what to set up there.
@@ -93,11 +101,79 @@ def pipeline(project: Path | None, system: str) -> None:
     \b
     Examples:
       finbase new pipeline github
-      finbase new pipeline gitlab
+      finbase new pipeline gitlab --owner @bank/security
     """
     from finbase.project.find import find_project
-    from finbase.scaffold.new_pipeline import new_pipeline
+    from finbase.scaffold.new_pipeline import OWNERS, new_pipeline
 
     root = find_project(project)
-    path = new_pipeline(root, system).relative_to(root).as_posix()
-    say(f"written: {path}. Its first comment explains what to set up.")
+    written = new_pipeline(root, system, owners)
+    names = ", ".join(path.relative_to(root).as_posix() for path in written)
+    say(f"written: {names}. Its first comment explains what to set up.")
+    if not owners:
+        say(f"Without --owner, nobody has to review what decides a verdict: {OWNERS[system]}.")
+
+
+@new.command()
+@click.argument("name", metavar="ENV", shell_complete=completion.environments)
+@click.option("--github", metavar="OWNER/NAME", help="The repository on GitHub.")
+@click.option("--gitlab", metavar="HOST/GROUP/NAME", help="The project on a GitLab.")
+@click.option(
+    "--version-id",
+    "versions",
+    metavar="ID",
+    multiple=True,
+    help="A first version of the stack's secrets, ended by the first rotation; repeatable.",
+)
+@click.pass_obj
+def roles(
+    project: Path | None,
+    name: str,
+    github: str | None,
+    gitlab: str | None,
+    versions: tuple[str, ...],
+) -> None:
+    """Create roles/ENV/: the policies of the roles with which a pipeline plans and applies ENV.
+
+    Each role trusts one repository and one environment of it. The plan role reads. The apply role
+    also changes what the modules of ENV contain. Neither reads a current password: without
+    --version-id, the plan role reads none. After the first rotation, create both again with the
+    ids of the first versions, which each plan reads.
+
+    \b
+    Examples:
+      finbase new roles production --github bank/ledger
+      finbase new roles production --gitlab gitlab.example.org/bank/ledger
+    """
+    import re
+
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load
+    from finbase.project.find import find_project
+    from finbase.scaffold.new_roles import VERSION_ID, new_roles, policy_arn, repository
+
+    if (github is None) == (gitlab is None):
+        raise click.UsageError("name the repository with --github or --gitlab")
+    for version in versions:
+        if re.fullmatch(VERSION_ID, version) is None:
+            raise click.BadParameter(f"{version!r} is not the id of a secret's version")
+    root = find_project(project)
+    environment = load(root / "environments" / f"{name}.yaml", Registry(root), root)
+    source = repository(github=github) if github else repository(gitlab=gitlab or "")
+    written, unknown = new_roles(root, environment, source, versions)
+    for path in written:
+        say(f"written: {path.relative_to(root).as_posix()}")
+    for missing in unknown:
+        say(f"The module {missing} is your own: add its permissions to the policies.")
+    say("Next, as an administrator of the account:")
+    for path in written:
+        role, kind, *_ = path.name.split(".")
+        named = f"finbase-{environment.stack_name}-{role}"
+        file = f"file://{path.relative_to(root).as_posix()}"
+        if kind == "trust":
+            say(f"  aws iam create-role --role-name {named} --assume-role-policy-document {file}")
+            continue
+        policy = named + "-" + path.name.split(".")[2]
+        arn = policy_arn(environment, policy)
+        say(f"  aws iam create-policy --policy-name {policy} --policy-document {file}")
+        say(f"  aws iam attach-role-policy --role-name {named} --policy-arn {arn}")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from finbase.environment.load import discover
+from finbase.environment.schema import NAME
+from finbase.errors import FinbaseError
 from finbase.scaffold import placing
 
 PATHS: Final = {
@@ -14,18 +19,46 @@ PATHS: Final = {
 }
 """CI → the file in which it looks for a pipeline."""
 
+OWNERS: Final = {
+    "github": PurePosixPath(".github/CODEOWNERS"),
+    "gitlab": PurePosixPath(".gitlab/CODEOWNERS"),
+}
+"""CI → the file in which it looks for the owners of paths."""
+
+OWNER: Final = r"@[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)*"
+"""Form of a user or team, such as ``@bank/security``."""
+
 _TEMPLATES = Path(__file__).parent / "pipeline"
-_ENVIRONMENTS = "@ENVIRONMENTS@"
+_ENVIRONMENTS, _OWNERS = "@ENVIRONMENTS@", "@OWNERS@"
 
 
-def new_pipeline(root: Path, system: str) -> Path:
-    """Write the pipeline of a CI, ``github`` or ``gitlab``, and return its path.
+def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple[Path, ...]:
+    """Write the pipeline of a CI, ``github`` or ``gitlab``, and return its files.
 
-    Raises ``FinbaseError`` if the file exists or cannot be written.
+    With ``owners``, the second file names them for everything that decides a verdict. Raises
+    ``FinbaseError`` for an invalid name, or if a file exists or cannot be written.
     """
-    path = root / PATHS[system]
-    placing.refuse_existing(path, root, "move it away, run this again, and merge the two files")
-    template = (_TEMPLATES / f"{system}.yml").read_text(encoding="utf-8")
-    environments = ", ".join(file.stem for file in discover(root))
-    with placing.new_file(path, template.replace(_ENVIRONMENTS, environments).encode()):
-        return path
+    paths = [(root / PATHS[system], f"{system}.yml")]
+    if owners:
+        paths.append((root / OWNERS[system], "CODEOWNERS"))
+    for path, _ in paths:
+        placing.refuse_existing(path, root, "move it away, run this again, and merge the two files")
+    for owner in owners:
+        if re.fullmatch(OWNER, owner) is None:
+            raise FinbaseError(
+                f"{owner!r} is not a user or team", "write it as @name or @organisation/team"
+            )
+    names = [file.stem for file in discover(root)]
+    for name in names:
+        if re.fullmatch(NAME, name) is None:
+            raise FinbaseError(
+                f"environments/{name}.yaml is not named like an environment",
+                "rename it: lowercase letters, digits and single hyphens",
+            )
+    with ExitStack() as undo:
+        for path, template in paths:
+            text = (_TEMPLATES / template).read_text(encoding="utf-8")
+            text = text.replace(_ENVIRONMENTS, json.dumps(names)[1:-1])
+            text = text.replace(_OWNERS, " ".join(owners))
+            undo.enter_context(placing.new_file(path, text.encode()))
+    return tuple(path for path, _ in paths)

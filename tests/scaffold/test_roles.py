@@ -1,0 +1,214 @@
+"""The roles of a pipeline: trusted by one environment, enough for a rehearsal, no password."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finbase.contract.registry import Registry
+from finbase.environment.load import load
+from finbase.environment.model import Environment
+from finbase.errors import FinbaseError
+from finbase.scaffold.new_roles import ROLES, Role, policies, repository, statements, trust
+from tests.support.commands import ROOT, finbase
+
+# Operations that finbase rehearse production made, in its plans and in all steps of Terraform.
+CALLS: dict[str, list[str]] = json.loads(
+    (ROOT / "tests" / "fixtures" / "rehearsed_calls.json").read_text()
+)
+FIRST, OTHER = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+NAMES = sorted(path.stem for path in (ROOT / "environments").glob("*.yaml"))
+VIA_S3 = {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}
+VIA_SECRETS = {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}
+
+
+@cache
+def environment(name: str = "production") -> Environment:
+    return load(ROOT / "environments" / f"{name}.yaml", Registry(ROOT), ROOT)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
+    """Whether a condition holds, as IAM evaluates it; a key that is absent equals nothing."""
+    for operator, pairs in condition.items():
+        for key, values in pairs.items():
+            value = context.get(key)
+            if operator == "Null":
+                matches = (value is None) == (values == "true")
+            elif operator == "StringNotEquals":
+                matches = value not in listed(values)
+            else:
+                assert operator.removeprefix("ForAnyValue:") in (
+                    "StringEquals",
+                    "Bool",
+                    "ArnEquals",
+                )
+                matches = value in listed(values)
+            if not matches:
+                return False
+    return True
+
+
+def allows(
+    role: Role, action: str, context: Mapping[str, str], *versions: str, resource: str = ""
+) -> bool:
+    """Whether a role may do something, at the resource or at any that a statement names."""
+    effects = {
+        statement["Effect"]
+        for statement in statements(environment(), role, versions)
+        if any(fnmatchcase(action, name) for name in listed(statement["Action"]))
+        and (not resource or any(fnmatchcase(resource, r) for r in listed(statement["Resource"])))
+        and holds(statement.get("Condition", {}), context)
+    }
+    return effects == {"Allow"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_policies_allow_every_rehearsed_call(role: Role) -> None:
+    own: list[dict[str, Any]] = statements(environment(), role, [FIRST])
+    allowed = {a for s in own if s["Effect"] == "Allow" for a in listed(s["Action"])}
+    assert len(CALLS[role]) > 50
+    assert set(CALLS[role]) - allowed == {"sts:GetCallerIdentity"}  # AWS requires no permission.
+
+
+def test_plan_only_reads() -> None:
+    own = statements(environment(), "plan", [FIRST])
+    writes = [
+        (action, s["Resource"])
+        for s in own
+        if s["Effect"] == "Allow"
+        for action in listed(s["Action"])
+        if not re.match(r"\w+:(Describe|Get|List)", action)
+    ]
+    assert {action for action, _ in writes} == {
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "s3:DeleteObject",
+        "s3:PutObject",
+    }
+    assert all(r.endswith("/terraform.tfstate.tflock") for a, r in writes if a.startswith("s3:"))
+    assert not {"iam:PassRole", "lambda:InvokeFunction"}.intersection(a for a, _ in writes)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"secretsmanager:VersionStage": "AWSCURRENT"},
+        {"secretsmanager:VersionStage": "AWSPENDING"},
+        {"secretsmanager:VersionId": OTHER},
+        {"secretsmanager:VersionId": FIRST, "secretsmanager:VersionStage": "AWSCURRENT"},
+    ],
+    ids=str,
+)
+def test_roles_read_no_current_password(role: Role, request_: dict[str, str]) -> None:
+    for action in ("secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"):
+        first = request_.get("secretsmanager:VersionId") == FIRST and action.endswith(
+            ":GetSecretValue"
+        )
+        assert allows(role, action, request_, FIRST) == first
+    # Before the ids are known, an apply reads the version that it has just created, by its id.
+    by_id = role == "apply" and list(request_) == ["secretsmanager:VersionId"]
+    assert allows(role, "secretsmanager:GetSecretValue", request_) == by_id
+
+
+def test_plan_decrypts_state_and_first_versions_only() -> None:
+    context = "kms:EncryptionContext:SecretVersionId"
+    for versions in ((), (FIRST,)):
+        alias = {"kms:ResourceAliases": "alias/terraform-state"}
+        assert allows("plan", "kms:Decrypt", {**VIA_S3, **alias}, *versions)
+        assert not allows("plan", "kms:Decrypt", {**VIA_S3}, *versions)
+        assert not allows("plan", "kms:Decrypt", {}, *versions)
+        assert not allows("plan", "kms:Decrypt", {**VIA_SECRETS, context: OTHER}, *versions)
+        first = allows("plan", "kms:Decrypt", {**VIA_SECRETS, context: FIRST}, *versions)
+        assert first == bool(versions)
+
+
+def test_apply_cannot_change_roles_of_pipeline() -> None:
+    account = f"arn:aws:iam::{environment().account_id}"
+    for action in ("iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:CreatePolicyVersion"):
+        for kind in ("role", "policy"):
+            resource = f"{account}:{kind}/finbase-ledger-production-apply"
+            assert not allows("apply", action, {}, resource=resource)
+    assert not allows("apply", "iam:PutRolePolicy", {}, resource=f"{account}:role/admin")
+    assert allows(
+        "apply", "iam:PutRolePolicy", {}, resource=f"{account}:role/ledger-production-flow-logs"
+    )
+    administrator = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}
+    assert not allows("apply", "iam:AttachRolePolicy", administrator)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("role", ROLES)
+def test_policies_name_actions_and_fit(name: str, role: Role) -> None:
+    documents = policies(environment(name), role, [FIRST, OTHER])
+    assert documents[0]["Statement"][0]["Effect"] == "Deny"
+    assert len(documents) <= 10
+    for document in documents:
+        assert len(re.sub(r"\s", "", json.dumps(document))) <= 6144
+        for statement in document["Statement"]:
+            if statement["Effect"] == "Allow":
+                assert all("*" not in action for action in listed(statement["Action"]))
+            assert not re.search(r"\{\w+\}", json.dumps(statement))
+
+
+def test_trust_names_one_repository_and_environment() -> None:
+    github, gitlab = repository(github="bank/ledger"), repository(gitlab="git.example/bank/ledger")
+    claims = []
+    for source in (github, gitlab):
+        for role in ROLES:
+            (statement,) = trust(environment(), source, role)["Statement"]
+            assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+            assert list(statement["Condition"]) == ["StringEquals"]
+            claims.append(tuple(statement["Condition"]["StringEquals"].values()))
+    assert claims == [
+        ("sts.amazonaws.com", "repo:bank/ledger:environment:production-plan"),
+        ("sts.amazonaws.com", "repo:bank/ledger:environment:production"),
+        ("finbase/production/plan", "project_path:bank/ledger:ref_type:branch:ref:main"),
+        ("finbase/production/apply", "project_path:bank/ledger:ref_type:branch:ref:main"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["*/ledger", "bank/*", "bank", "bank/a:environment:x", "b/a\n"])
+def test_repository_refuses_patterns(text: str) -> None:
+    for names in ({"github": text}, {"gitlab": f"git.example/{text}" if "/" in text else text}):
+        with pytest.raises(FinbaseError, match="does not name a repository"):
+            repository(**names)
+
+
+def test_new_roles_writes_files_and_commands(project: Path) -> None:
+    result = finbase(project, "new", "roles", "staging", "--github", "bank/ledger")
+    assert result.exit_code == 0
+    files = sorted(path.name for path in (project / "roles" / "staging").iterdir())
+    assert files == [
+        "apply.policy.1.json",
+        "apply.policy.2.json",
+        "apply.trust.json",
+        "plan.policy.1.json",
+        "plan.trust.json",
+    ]
+    for name in files:
+        assert result.output.count(f"roles/staging/{name}") == 2
+    again = finbase(project, "new", "roles", "staging", "--github", "bank/ledger")
+    assert again.exit_code == 2
+    assert "roles/staging already exists" in again.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--github", "a/b", "--gitlab", "c/d/e"), ("--github", "a/b", "--version-id", "*")],
+)
+def test_new_roles_usage(project: Path, arguments: tuple[str, ...]) -> None:
+    assert finbase(project, "new", "roles", "staging", *arguments).exit_code == 2
+    assert not (project / "roles").exists()
