@@ -160,3 +160,8 @@ def test_outputs_refuse_the_same_file(
         assert done.returncode == 2
         assert f"{shown} can take only one document; choose different files" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["part.json"]
+
+
+def test_check_of_a_plan_says_what_it_does_not_read() -> None:
+    done = finbase("check", "--plan", str(PLAN))
+    assert "because the HCL of the stack was not read" in " ".join(done.stdout.split())

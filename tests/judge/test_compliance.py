@@ -22,6 +22,7 @@ from finbase.judge import runner as compliance_runner
 from finbase.judge.catalogue import Failure, load_failures
 from finbase.judge.compliance import run
 from finbase.judge.cucumber import example_row, read_cucumber
+from finbase.judge.features import folder_of_stack
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.system.child_environ import python_environ
 from finbase.system.processes import Finished, Processes
@@ -767,3 +768,26 @@ def test_read_on_one_line_limits_the_size(
             run(plan, features, processes=Stand(Finished(0, b"", "")))
     else:
         run(plan, features, processes=Stand(Finished(0, b"", "")))
+
+
+def test_folder_of_stack_is_beside_the_plan_or_named(tmp_path: Path) -> None:
+    stack = tmp_path / "environments" / "production"
+    (tmp_path / "modules" / "kms" / "1.0.0").mkdir(parents=True)
+    stack.mkdir(parents=True)
+    source = "../../modules/kms/1.0.0"
+    (stack / "main.tf").write_text(f'module "kms" {{\n  source = "{source}"\n}}\n')
+    calls = {"kms": {"source": source}}
+    after = {"tags_all": {"Environment": "production"}}
+    plan: dict[str, Any] = {
+        "configuration": {"root_module": {"module_calls": calls}},
+        "resource_changes": [{"change": {"after": {}}}],
+    }
+    elsewhere = tmp_path / "plan.json"
+    assert folder_of_stack(plan, stack / "plan.json", tmp_path, "plan.json") == stack
+    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json") is None
+    assert folder_of_stack(plan, elsewhere, tmp_path, "production") == stack
+    plan["resource_changes"] = [{"change": {"after": after}}]
+    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json") == stack
+    calls["kms"]["source"] = "../../modules/kms/1.0.1"
+    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json") is None
+    assert folder_of_stack(plan, stack / "plan.json", tmp_path, "production") is None

@@ -13,10 +13,11 @@ from tests.support.commands import ROOT
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 
+import design_judge
 import design_profile
 import design_rules
 import sources
-from stack_graph import UNKNOWN
+from stack_graph import UNKNOWN, Stack
 
 PROFILE = ROOT / "features" / "design.yaml"
 MODULES = sorted(path.name for path in (ROOT / "templates" / "modules").iterdir())
@@ -108,6 +109,8 @@ def stack(tmp_path: Path, code: str) -> sources.Sources:
         ('"${var.host}:5432"', {"text"}),
         ('var.host == "" ? "x" : var.host', {"?"}),
         ("[for h in [var.host] : h if h != null]", {"for", "if"}),
+        ("[for i in [0] : var.hosts[i]]", {"for", "[]"}),
+        ('[var.hosts[0], aws_x.y["a"].id, aws_x.z[each.key].id]', set()),
     ],
 )
 def test_functions_around_references(tmp_path: Path, expression: str, functions: set[str]) -> None:
@@ -122,6 +125,69 @@ def test_ignored_changes(tmp_path: Path) -> None:
     lifecycle = "lifecycle {\n    ignore_changes = [\n      x, # why\n      y.z,\n    ]\n  }"
     code = f'resource "a" "b" {{\n  {lifecycle}\n}}\n'
     assert stack(tmp_path, code).ignored(("m",), "a.b") == ["x", "y.z"]
+
+
+def test_override_file_changes_what_is_read(tmp_path: Path) -> None:
+    base = """
+locals {
+  a = 1
+  b = 2
+}
+resource "a" "b" {
+  c = 1
+  d = 2
+  e {
+    f = 1
+  }
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+"""
+    files = stack(tmp_path, base)
+    (tmp_path / "m" / "aa_override.tf").write_text(
+        "locals {\n  b = 3\n}\n"
+        'resource "a" "b" {\n  c = 9\n  e {\n    f = 9\n  }\n'
+        "  lifecycle {\n    ignore_changes = [c]\n  }\n}\n"
+    )
+    block = files.resource(("m",), "a.b")
+    assert block
+    assert block.arguments == {"c": "9", "d": "2"}
+    assert [inner.arguments for inner in block.of("e")] == [{"f": "9"}]
+    assert files.ignored(("m",), "a.b") == ["c"]
+    assert [files.expression(("m",), f"local.{name}") for name in "ab"] == ["1", "3"]
+
+
+def test_json_files_are_named(tmp_path: Path) -> None:
+    files = stack(tmp_path, "")
+    (tmp_path / "m" / "more.tf.json").write_text("{}")
+    assert (files.in_json(("m",)), files.in_json(())) == (["more.tf.json"], [])
+
+
+def test_place_of_an_address() -> None:
+    address = 'module.replica["a.b"].aws_db_instance.replica[0]'
+    assert design_judge._place(address) == (("replica",), "aws_db_instance.replica")
+
+
+KMS = """
+module.kms.aws_kms_key.database module.kms.aws_kms_key.secrets  F08
+module.kms.aws_kms_key.database module.kms.aws_kms_key.old
+module.kms.aws_kms_key.database aws_kms_key.database
+"""
+
+
+@pytest.mark.parametrize("line", KMS.strip().splitlines())
+def test_move_between_resources_of_the_design(line: str) -> None:
+    address, previous, *controls = line.split()
+    call = {"source": "../../modules/kms/1.0.0", "module": {}}
+    change = {"address": address, "previous_address": previous, "change": {}}
+    plan = {
+        "configuration": {"root_module": {"module_calls": {"kms": call}}},
+        "planned_values": {"root_module": {}},
+        "resource_changes": [change],
+    }
+    deviations, _ = design_judge.judged(Stack(plan))
+    assert [d.control for d in deviations if "moved" in d.text] == controls
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ class _Judge:
         A resource outside of the design falls under the control of the argument that uses it.
         """
         differences = [Deviation(ELSEWHERE, problem) for problem in self.profile.problems]
-        differences += [*self._providers(), *self._outputs(), *self._of_modules()]
+        differences += [*self._providers(), *self._outputs(), *self._moves(), *self._of_modules()]
         for address, identity in self.intruders.items():
             control = self.users.get(address, self.profile.control(identity))
             differences.append(Deviation(control, f"{address}: not of the design; remove it"))
@@ -141,8 +141,9 @@ class _Judge:
 
     def _module(self, call: Call, where: str) -> Iterator[Deviation]:
         yield from self._code(call, where)
+        yield from self._unread(call, where)
         blocks = {_identity_of(b): b for b in call.configuration.get("resources", ())}
-        wanted = set(self.profile.identities(call.module)) if call.module else set()
+        wanted = set(self._wanted(call))
         for identity, block in blocks.items():
             entry = self.profile.entry(call.module, identity) if call.module else None
             address = f"{where}.{identity}".lstrip(".")
@@ -152,7 +153,7 @@ class _Judge:
             yield from self._resource(call, identity, entry, address, block)
         for identity in sorted(wanted - blocks.keys()):
             entry = self.profile.entry(call.module, identity)
-            if entry and self._is_of_version(entry, call) and not identity.startswith("data "):
+            if entry and not identity.startswith("data "):
                 text_ = f"{where}.{identity}: missing; the design requires it"
                 yield Deviation(entry.instances.control, text_)
 
@@ -218,6 +219,19 @@ class _Judge:
             else:
                 text_ = f"{where}.{what} is {written}; the design says: {rule.text}"
                 yield Deviation(rule.control, text_)
+
+    def _unread(self, call: Call, where: str) -> Iterator[Deviation]:
+        """Refuse HCL that no plan shows: files in JSON, and blocks that act during every plan."""
+        if not self.sources:
+            return
+        for name in self.sources.in_json(call.path):
+            yield Deviation(ELSEWHERE, f"{where or 'the stack'}: {name} is JSON; write it as .tf")
+        for block in self.sources.module(call.path).of("ephemeral"):
+            type_, name = block.labels[1:3]
+            if type_ not in self.profile.ephemeral:
+                address = f"{where}.ephemeral.{type_}.{name}".lstrip(".")
+                text_ = f"{address}: not of the design; remove it"
+                yield Deviation(self.profile.control(type_), text_)
 
     def _count(self, call: Call, entry: Entry, instances: list[Resource]) -> str:
         keys = {resource.key for resource in instances}
@@ -318,7 +332,7 @@ class _Judge:
         tops = dict.fromkeys(expressions)
         for name, value in resource.values.items():
             is_block = isinstance(value, list) and any(isinstance(i, Mapping) for i in value)
-            if is_block and name not in self.profile.computed:
+            if is_block and (name not in self.profile.computed or resource.holds(name)):
                 tops[name] = None
         for top in tops:
             if top in entry.arguments:
@@ -344,6 +358,22 @@ class _Judge:
                 text_ = f"output {name}: is sensitive; remove it, and read the secret instead"
                 yield Deviation(ELSEWHERE, text_)
 
+    def _moves(self) -> Iterator[Deviation]:
+        """Refuse to make one resource of the design of another one that it still describes."""
+        wanted = {(call.path, i): call for call in self.calls for i in self._wanted(call)}
+        for address, previous in self.stack.moves():
+            (path, identity), (_, before) = _place(address), _place(previous)
+            if identity != before and (path, before) in wanted and (path, identity) in wanted:
+                text_ = f"{address}: is moved from {previous}, which the design holds, too"
+                yield Deviation(self.profile.control(identity), f"{text_}; remove the moved block")
+
+    def _wanted(self, call: Call) -> Iterator[str]:
+        """Yield the identities that the design has in a module of this version."""
+        for identity in self.profile.identities(call.module) if call.module else ():
+            entry = self.profile.entry(call.module, identity)
+            if entry and self._is_of_version(entry, call):
+                yield identity
+
     def _providers(self) -> Iterator[Deviation]:
         rules = self.profile.provider
         version = rules["version"].removeprefix("F09 like ")
@@ -355,10 +385,8 @@ class _Judge:
                 yield Deviation("B12", f"provider {key}: {name} is not of the design; remove it")
                 continue
             if config.get("alias") or config.get("module_address"):
-                yield Deviation(
-                    self._control_of_alias(key),
-                    f"provider {key}: not of the design; use the one provider",
-                )
+                text_ = f"provider {key}: not of the design; use the one provider"
+                yield from (Deviation(c, text_) for c in self._controls_of_alias(key))
                 continue
             constraint = config.get("version_constraint", "")
             if not re.fullmatch(version, constraint.removeprefix("=").strip()):
@@ -370,14 +398,28 @@ class _Judge:
                 if argument not in allowed and not _OFFLINE.fullmatch(argument):
                     yield Deviation(ELSEWHERE, f"provider {key}: {argument} is not of the design")
 
-    def _control_of_alias(self, key: str) -> str:
+    def _controls_of_alias(self, key: str) -> list[str]:
+        """Return the controls of the resources of a provider; of instances, that of windows."""
         users = {
             block["type"]
             for call in self.calls
             for block in call.configuration.get("resources", ())
             if block.get("provider_config_key") == key
         }
-        return "F04c" if "aws_db_instance" in users else ELSEWHERE
+        if "aws_db_instance" in users:
+            return ["F04c"]
+        return sorted({self.profile.control(type_) for type_ in users} or {ELSEWHERE})
+
+
+def _place(address: str) -> tuple[tuple[str, ...], str]:
+    """Return the module path and the identity in the address of a resource.
+
+    >>> _place('module.kms.aws_kms_key.logs["a"]')
+    (('kms',), 'aws_kms_key.logs')
+    """
+    bare = re.sub(r"\[[^]]*\]", "", address)
+    names = re.findall(r"module\.([\w-]+)\.", bare)
+    return tuple(names), bare.removeprefix("".join(f"module.{name}." for name in names))
 
 
 def _leaves(value: Any, path: str) -> Iterator[str]:

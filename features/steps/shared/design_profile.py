@@ -21,6 +21,7 @@ _RULE = re.compile(r"([BDF]\d\d[a-z]?) (.+)")
 EVERYWHERE = "every module"
 _NOT_MODULES = {
     "provider",
+    "ephemeral",
     "sealed",
     "types",
     "policies",
@@ -59,6 +60,7 @@ class Profile:
         self.arns: Mapping[str, str] = sections.get("arns", {})
         blocks = sections.get("computed", {}).get("blocks", "")
         self.computed = frozenset(blocks.split(", "))
+        self.ephemeral = frozenset(sections.get("ephemeral", {}).get("types", "").split(", "))
         self.provider: Mapping[str, str] = sections.get("provider", {})
         self.sealed: Mapping[str, str] = sections.get("sealed", {})
         self.added: dict[str, Path] = {}

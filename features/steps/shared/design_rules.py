@@ -20,6 +20,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z-]+)\}")
 _LISTS = {"for", "concat", "one", "sort", "toset", "tolist", "values", "distinct", "jsonencode"}
 """Functions that put values together, or order them, and do not change them."""
 _PARTS = {"slice", "min", "length"}
+_AT_ONCE = " at once"
 _CONFIGURED = (
     "the plan does not show this value; write it as a literal, or in an input of the module"
 )
@@ -256,6 +257,10 @@ class Rules:
         if wrong or reached != wanted:
             self.intruders = dict.fromkeys(reached - wanted)
             return f"comes from {', '.join(o.text for o in origins)}, not from {operand}"
+        parts = [origin for origin in origins if origin.is_part]
+        needed = len(argument.value) if isinstance(argument.value, list) else len(wanted)
+        if len(parts) == len(origins) and len(parts) < needed:
+            return f"comes from {', '.join(o.text for o in parts)}, not from {operand}"
         return self._changed(argument, some=some)
 
     def _changed(self, argument: Argument, *, some: bool) -> str:
@@ -303,8 +308,12 @@ class Rules:
         if sorted(references) != sorted(used) or references[:1] != used[:1]:
             return f"reads {', '.join(references) or 'nothing'}"
         written = self.written(argument)
-        fine = written is None or f" {normalised(code)} " in f" {written} "
-        return "" if fine else f"is {written}"
+        if written is None or not self.sources:
+            return ""
+        if f" {normalised(code)} " not in f" {written} ":
+            return f"is {written}"
+        changes = self.sources.functions(_names(argument.resource), code.partition(" = ")[2])
+        return f"is changed by {', '.join(sorted(changes))}" if changes else ""
 
     def _policy(self, argument: Argument, name: str) -> str:
         """Require the statements of a policy; of an unknown text, only what the plan shows."""
@@ -328,8 +337,11 @@ class Rules:
             return "is not set"
         documents = {r.name for o in origins for r in o.resources if r.mode == "data"}
         written = self.written(argument)
-        if written is None or documents:
+        if written is None or not self.sources:
             return ""
+        if documents:
+            changes = self.sources.functions(_names(argument.resource), written)
+            return f"is changed by {', '.join(sorted(changes))}" if changes else ""
         policy = decoded(written)
         if not isinstance(policy, Mapping):
             return f"is {written}"
@@ -373,12 +385,20 @@ class Rules:
         if repeated := [n for n in names if [x.lower() for x in names].count(n.lower()) > 1]:
             return f"sets {repeated[0]} more than once"
         values = {str(b.get("name")): b.get("value") for b in blocks if isinstance(b, Mapping)}
-        for name, allowed in rules.items():
+        at_reboot = {
+            str(b.get("name"))
+            for b in blocks
+            if isinstance(b, Mapping) and b.get("apply_method") == "pending-reboot"
+        }
+        for name, rule in rules.items():
             value = values.get(name)
             if name == "others":
                 continue
+            allowed = rule.removesuffix(_AT_ONCE)
+            if allowed != rule and name in at_reboot:
+                return f"{name} waits for a reboot, because of its apply_method"
             if value is UNKNOWN or text(value) not in allowed.split(" or "):
-                return f"{name} is {'not set' if value is None else text(value)}, not {allowed}"
+                return f"{name} is {text(value)}, not {allowed}"
         for name in values:
             if name not in rules and not re.fullmatch(rules["others"], name):
                 return f"sets {name}"
@@ -389,10 +409,15 @@ class Rules:
         if not isinstance(value, str):
             return ""
         try:
-            widgets = json.loads(value).get("widgets")
-        except (ValueError, AttributeError):
-            return "is not a dashboard in JSON"
-        return "" if widgets else "has no widgets"
+            metrics = json.dumps([w["properties"]["metrics"] for w in json.loads(value)["widgets"]])
+        except (ValueError, LookupError, TypeError):
+            return "is not a dashboard with metrics"
+        for identity in ("database aws_db_instance.primary", "replica aws_db_instance.replica"):
+            for instance in self.instances(*identity.split(" ")):
+                name = text(instance.planned("identifier"))
+                if json.dumps(name) not in metrics:
+                    return f"has no metric of {name}"
+        return ""
 
     def _fill(self, pattern: str, resource: Resource, quote: Callable[[str], str] = str) -> str:
         key = resource.key

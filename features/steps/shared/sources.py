@@ -22,6 +22,8 @@ _OPEN, _CLOSED = "([{", ")]}"
 _REFERENCE = re.compile(r"\b(var|local)\.([\w-]+)|\bmodule\.([\w-]+)(?:\[[^\]]*\])?\.([\w-]+)")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _FUNCTION = re.compile(r"\b([a-z_][a-z0-9_]*) \(")
+_OVERRIDE = re.compile(r"(^|_)override\.tf$")
+_INDEX = re.compile(r'\.[\w-]+ \[ (?!each\.key \]|count\.index \]|"|\d|for )')
 Path_ = tuple[str, ...]
 
 
@@ -79,8 +81,8 @@ class Sources:
     def functions(self, path: Path_, text: str) -> set[str]:
         """Return the functions around the references of an expression, on the whole way.
 
-        Conditions, filters, loops and texts around a reference have the names ``?``, ``if``,
-        ``for`` and ``text``.
+        Conditions, filters, loops, texts and computed keys around a reference have the names ``?``,
+        ``if``, ``for``, ``text`` and ``[]``.
         """
         seen: set[tuple[Path_, str]] = set()
         open_ = [(path, text)]
@@ -111,14 +113,18 @@ class Sources:
         """Return the blocks of all files of the module at a path of calls."""
         if path not in self._modules:
             folder = self.folder(path)
-            texts = (
-                [file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.tf"))]
-                if folder
-                else []
-            )
-            blocks = [block for text in texts for block in read(text)]
+            files = sorted(folder.glob("*.tf")) if folder else []
+            overrides = [file for file in files if _OVERRIDE.search(file.name)]
+            blocks = [b for f in files if f not in overrides for b in _read(f)]
+            for block in (block for file in overrides for block in _read(file)):
+                blocks = [_overridden(b, block) for b in blocks]
             self._modules[path] = Block((), {}, blocks)
         return self._modules[path]
+
+    def in_json(self, path: Path_) -> list[str]:
+        """Return the files of a module that this class does not read, because they are JSON."""
+        folder = self.folder(path)
+        return sorted(file.name for file in folder.glob("*.tf.json")) if folder else []
 
     def folder(self, path: Path_) -> Path | None:
         """Return the folder of the module at a path of calls; None if it is not local."""
@@ -130,11 +136,36 @@ class Sources:
         return parent / source if parent and source.startswith(".") else None
 
 
+def _read(file: Path) -> list[Block]:
+    return read(file.read_text(encoding="utf-8"))
+
+
+def _overridden(block: Block, other: Block) -> Block:
+    """Return a block with what an override file changes in it, as Terraform merges them."""
+    if block.labels != other.labels:
+        return block
+    if block.labels == ("locals",):
+        return block._replace(
+            arguments={name: other.arguments.get(name, v) for name, v in block.arguments.items()}
+        )
+    kept = []
+    for inner in block.blocks:
+        same = [o for o in other.blocks if o.labels[:1] == inner.labels[:1]]
+        if inner.labels == ("lifecycle",):
+            kept += [inner._replace(arguments=inner.arguments | o.arguments) for o in same[:1]]
+        if not same:
+            kept.append(inner)
+    new = [o for o in other.blocks if o.labels != ("lifecycle",) or not any(block.of("lifecycle"))]
+    return Block(block.labels, block.arguments | other.arguments, kept + new)
+
+
 def _transformations(text: str) -> set[str]:
     names = {name for name in _FUNCTION.findall(_STRING.sub('""', text)) if name != "for"}
     bare = _STRING.sub('""', text)
     if " ? " in f" {bare} ":
         names.add("?")
+    if _INDEX.search(bare):
+        names.add("[]")
     if re.search(r"[\[{] for ", bare):
         names.add("for")
         if re.search(r" if ", bare):

@@ -119,13 +119,15 @@ class Origin(NamedTuple):
     """The end of one reference: instances of a resource, a literal, or a text if unknown.
 
     ``resources`` holds every instance that the reference can mean. ``attribute`` is empty if the
-    plan does not show it. ``literal`` is ``UNKNOWN`` unless the origin is a literal.
+    plan does not show it. ``literal`` is ``UNKNOWN`` unless the origin is a literal. ``is_part``
+    says that the reference has an index, so it means only one of several resources.
     """
 
     text: str
     resources: tuple[Resource, ...] = ()
     attribute: str = ""
     literal: Any = UNKNOWN
+    is_part: bool = False
 
 
 class _Each(NamedTuple):
@@ -229,6 +231,12 @@ class Stack:
             value = values.get(name, {}).get("value", UNKNOWN)
             yield name, value, self._ends((), output.get("expression"), _Each())
 
+    def moves(self) -> Iterator[tuple[str, str]]:
+        """Yield the address of each moved resource, and its address before."""
+        for change in self._plan.get("resource_changes", ()):
+            if previous := change.get("previous_address"):
+                yield change["address"], previous
+
     def providers(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each provider of the stack with its version constraint."""
         for config in self._plan["configuration"].get("provider_config", {}).values():
@@ -325,11 +333,11 @@ class Stack:
         match parts:
             case ["var", str(name), *rest]:
                 return tuple(_part(origin, rest) for origin in self._variable(module, name))
-            case ["module", str(name), int() | (str(),) as index, str(output), *_]:
+            case ["module", str(name), int() | (str(),) as index, str(output), *rest]:
                 key = index if isinstance(index, int) else index[0]
-                return self._output(module, name, output, (key,))
-            case ["module", str(name), str(output), *_]:
-                return self._output(module, name, output, None)
+                return tuple(_part(o, rest) for o in self._output(module, name, output, (key,)))
+            case ["module", str(name), str(output), *rest]:
+                return tuple(_part(o, rest) for o in self._output(module, name, output, None))
             case ["each", "value", *rest] if each.collection is not None:
                 origins = _of_key(self._ends(module, each.collection, _Each()), each.key)
                 if origins:
@@ -411,7 +419,9 @@ def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:
 
 
 def _part(origin: Origin, rest: Sequence[Any]) -> Origin:
-    """Return the origin of a part of a literal: ``var.settings.name``."""
+    """Return the origin of a part: ``var.settings.name`` or ``var.subnet_ids[0]``."""
+    if len(origin.resources) > 1 and rest and isinstance(rest[0], int):
+        return origin._replace(text=f"{origin.text} at {rest[0]}", is_part=True)
     literal = origin.literal
     for part in rest if literal is not UNKNOWN else ():
         literal = _item(literal, str(part[0] if isinstance(part, tuple) else part))

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from finbase.judge.check import Judge, StackJudge
     from finbase.judge.verdict import Verdict
 
+_UNREAD = (
+    "not judged: locals, functions around references and lifecycle, because the HCL of the stack "
+    "was not read; put the plan file beside the stack's main.tf"
+)
+
 
 @click.command()
 @click.argument(
@@ -102,8 +107,9 @@ def check(
 
         report = Evidence.start(project, files.html, proof_file, supplied=plan_file is not None)
     planned = report.keep if report else ignore
+    remarks: list[str] = []
     if plan_file:
-        verdicts = _judge_plan(project, plan_file, environments, planned)
+        verdicts = _judge_plan(project, plan_file, environments, planned, remarks)
     else:
         verdicts = _judge_environments(project, environments, jobs, planned, cache=cache)
     stream, colour = files.output_stream()
@@ -118,6 +124,7 @@ def check(
                 width=terminal_width(),
                 verbose=is_verbose(),
                 places={} if plan_file else _places(project, verdict),
+                remarks=remarks,
             )
             echo(f"{separator}{text}", file=stream, color=colour)
             separator = "\n"
@@ -155,8 +162,13 @@ def _judge_plan(
     plan_file: Path,
     environments: Sequence[str],
     planned: Callable[[str, bytes], None],
+    remarks: list[str],
 ) -> Iterable[Verdict]:
+    import json
+
     from finbase.judge import compliance
+    from finbase.judge.features import folder_of_stack
+    from finbase.plan.kinds import is_rendered
     from finbase.project.find import find_project
 
     if len(environments) > 1:
@@ -164,7 +176,12 @@ def _judge_plan(
     name = environments[0] if environments else plan_file.name
     plan = compliance.read_on_one_line(plan_file)  # Read it once only: it may be a pipe.
     planned(name, plan)
-    yield compliance.run(plan, find_project(project) / "features", environment=name)
+    root = find_project(project)
+    read = json.loads(plan)
+    folder = folder_of_stack(read, plan_file, root, name) if is_rendered(read) else None
+    if is_rendered(read):
+        remarks.append(f"judged with the HCL in {folder}" if folder else _UNREAD)
+    yield compliance.run(plan, root / "features", environment=name, stack=folder)
 
 
 def _judge_environments(

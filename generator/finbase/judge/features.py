@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from finbase.errors import ComplianceError, TreeError
+from finbase.errors import ComplianceError, TerraformError, TreeError
 from finbase.project.files import refuse_links
-from finbase.terraform.offline import used_folders
+from finbase.terraform.offline import local_sources, used_folders
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 """Files that tools generate, for ``shutil.copytree``.
@@ -78,15 +80,40 @@ def copy_profiles(project: Path, target: Path) -> None:
 def copy_sources(stack: Path, target: Path) -> Path:
     """Copy the HCL of a stack and of its modules; return the copy of the stack's folder.
 
-    Only files that the steps read are copied: ``.tf`` and design profiles.
+    Only files that the steps look at are copied: HCL and design profiles.
     """
     project = stack.parents[1]
     for folder in used_folders(stack, project):
         copy = target / "sources" / folder.relative_to(project)
         copy.mkdir(parents=True, exist_ok=True)
-        for file in (*folder.glob("*.tf"), *folder.glob("design.yaml")):
+        for file in (*folder.glob("*.tf"), *folder.glob("*.tf.json"), *folder.glob("design.yaml")):
             shutil.copyfile(file, copy / file.name)
     return target / "sources" / stack.relative_to(project)
+
+
+def folder_of_stack(
+    plan: Mapping[str, Any], plan_file: Path, project: Path, name: str
+) -> Path | None:
+    """Return the folder with the HCL of a planned stack, or None if none can be read.
+
+    That is the folder of the plan file, or else the environment of that name, or of the name in
+    the tags of the plan, if its module calls have the same sources as those of the plan.
+    """
+    root = plan["configuration"]["root_module"]
+    sources = {call.get("source") for call in root.get("module_calls", {}).values()}
+    tags = (change["change"].get("after") or {} for change in plan.get("resource_changes", ()))
+    named = {(after.get("tags_all") or {}).get("Environment") for after in tags} - {None}
+    beside = plan_file.resolve().parent
+    for folder in (beside, *(project / "environments" / str(n) for n in {name, *named})):
+        try:
+            texts = {f.name: f.read_text(encoding="utf-8") for f in folder.glob("*.tf")}
+            calls = {source for file in texts.items() for source in local_sources(*file)}
+            used_folders(folder.resolve(), folder.resolve().parents[1])
+        except (TerraformError, IndexError, OSError, ValueError):
+            continue  # What cannot be read is not judged, and the command says so.
+        if texts and calls == sources:
+            return folder
+    return None
 
 
 def read_feature(path: Path) -> Feature:

@@ -28,11 +28,13 @@ def text(
     width: int,
     verbose: bool = False,
     places: Mapping[str, Sequence[str]] | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
     """Return the report of one environment, without a newline at its end.
 
     Passing controls get details only if ``verbose``. ``places`` maps the id of a failing
-    control to the lines of source behind it, as ``path:line``. No line is wider than ``width``
+    control to the lines of source behind it, as ``path:line``. ``remarks`` say what else the
+    verdict covers. No line is wider than ``width``
     (at least ``MINIMUM_WIDTH``), except for one word that is longer, such as an address.
     """
     width = max(width, MINIMUM_WIDTH)
@@ -54,6 +56,7 @@ def text(
             lines.append(_headline("failed", "-".ljust(column), scenario.feature, width))
             lines += _scenario(scenario, width)
     lines += _not_judged(verdict.not_judged, verbose, width)
+    lines += [line for remark in remarks for line in wrap(_UNPRINTABLE.sub("?", remark), width)]
     if reached := verdict.cached_at:
         lines.append(_cached(reached, datetime.now(reached.tzinfo).date()))
     summary = "\n".join(wrap(_UNPRINTABLE.sub("?", _summary(verdict, rows)), width))
