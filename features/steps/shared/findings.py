@@ -16,6 +16,7 @@ radish also loads this file by itself, beside the module that the checks import.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from inspect import signature
@@ -33,6 +34,11 @@ _KINDS = {
     "replica": "replica (an aws_db_instance with a source)",
     "key": "aws_kms_key",
 }
+# Controls, line and paragraph separators, soft hyphens, and what has no width or turns the text.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 _PLANS: dict[str, dict[str, Any]] = {}
 _STACKS: dict[str, Stack] = {}
 
@@ -105,6 +111,17 @@ def resembling(kind: str, stack: Stack) -> str:
     return f"; did you mean {similar[0]}?" if similar else ""
 
 
+def one_line(text: str) -> str:
+    """Escape line breaks, and characters that nobody sees, as JSON does.
+
+    Evidence has a line per finding, and quotes values of the plan, such as descriptions.
+
+    >>> one_line("a\\nmodule.x: encrypted = true")
+    'a\\\\nmodule.x: encrypted = true'
+    """
+    return _UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
 def _plan() -> dict[str, Any]:
     """Return the plan; each plan file is read once.
 
@@ -121,11 +138,12 @@ def _plan_file() -> str:
 
 
 def _report(step: Any, findings: list[Finding], subject: str) -> None:
-    wrong = [finding.text for finding in findings if not finding.fine]
+    lines = [one_line(finding.text) for finding in findings]
+    wrong = [line for line, finding in zip(lines, findings, strict=True) if not finding.fine]
     if wrong:
         Error(step, "\n".join(wrong))
     elif findings:
-        step.embed("\n".join(finding.text for finding in findings))
+        step.embed("\n".join(lines))
     else:
         why = "finbase did not render this stack"
         if subject:

@@ -28,6 +28,7 @@ from typing import Any
 SEEN = "text/plain"
 FAILURE = "text/x-failure"
 
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _REPEATED = re.compile(r"(--[a-z-]+=<[a-z]+>)\.\.\.")
 
 
@@ -97,14 +98,19 @@ def _attach_seen(scenario: Any) -> None:
         return
     with suppress(Exception):  # Missing evidence must not change a verdict.
         if seen := _seen(scenario.context):
-            steps[-1].embed(seen)
+            steps[-1].embed("\n".join(map(_one_line, seen)))
 
 
-def _seen(context: Any) -> str:
+def _seen(context: Any) -> list[str]:
     stash = context.stash
     if isinstance(stash, dict):  # After "When I count them".
-        return f"{context.name}: {stash['values']}"
-    return "\n".join(dict.fromkeys(_item(item, context.property_name) for item in stash))
+        return [f"{context.name}: {stash['values']}"]
+    return list(dict.fromkeys(_item(item, context.property_name) for item in stash))
+
+
+def _one_line(text: str) -> str:
+    """Escape what ends a line, so that no value of a plan can write a line of evidence."""
+    return _BREAKS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _item(item: dict[str, Any], name: str) -> str:

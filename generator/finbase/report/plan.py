@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -21,6 +22,8 @@ MARKS: dict[Action, str] = {
 }
 
 
+# Other names contain keys of maps, which anybody writes.
+_PLAIN = re.compile(r"[\w.]*", re.ASCII)
 _MOST_VALUES = 40
 _MOST_TEXT = 200
 
@@ -112,7 +115,8 @@ def _values(arguments: Sequence[Argument]) -> Iterator[str]:
     for argument in arguments[:_MOST_VALUES]:
         before, after = (_shortened(text) for text in (argument.before, argument.after))
         change = code(after) if argument.before == "null" else f"{code(before)} → {code(after)}"
-        yield f"  - {argument.name} = {change}"
+        name = argument.name if _PLAIN.fullmatch(argument.name) else code(argument.name)
+        yield f"  - {name} = {change}"
     if len(arguments) > _MOST_VALUES:
         yield f"  - and {len(arguments) - _MOST_VALUES} more values: see `terraform show`"
 
