@@ -50,4 +50,4 @@ def test_rewrites_pass_or_say_why(group: int, workspace: Workspace, tmp_path: Pa
     for member in members:
         parts = {} if member["expect"] == "pass" else member["expect"]
         for id_, part in parts.items():
-            assert part in review[id_], member["id"]
+            assert part in review[id_], f"{member['id']}: {review[id_]}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from findings import Finding, check
-from kinds import listed, of_kind, source_of
+from kinds import listed, of_kind, source_of, unproved
 from stack_graph import UNKNOWN, Resource, Stack
 from stores import STRICT, data_class, keys_of
 
@@ -21,10 +21,11 @@ _NAMES = ("database", "secrets", "cache", "logs", "notifications", "files")
 def encrypted(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Require the switch and a planned key; a key of two classes opens one to the other's users."""
     used: dict[str, dict[str, str]] = {}
-    stores = [(r, row) for row in table for r in stack.all(row["store"]) if _applies(stack, r)]
+    stores = [(r, row) for row in table for r in stack.all(row["store"]) if _applies(r)]
     for store, row in stores:
-        for key in keys_of(stack, store, row["key"]) if row["key"] else ():
-            used.setdefault(key.address, {})[row["class"]] = store.address
+        keys = keys_of(stack, store, row["key"]) if row["key"] else ()
+        if len(keys) == 1:  # The plan does not show which of several keys the store has.
+            used.setdefault(keys[0].address, {})[row["class"]] = store.address
     for store, row in stores:
         switch, argument, class_ = row["switch"], row["key"], row["class"]
         if switch and (value := store.planned(switch)) not in (True, "true"):
@@ -40,22 +41,23 @@ def encrypted(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
             text = f"{now}; it must come from an aws_kms_key of the stack"
             yield Finding(False, f"{store.address}: {text}")
             continue
-        for key in keys:
-            others = {c: a for c, a in used[key.address].items() if c != class_}
-            if key.name in _NAMES and key.name != class_:
-                others.setdefault(key.name, f"the key's name {key.name}")
-            text = f"{store.address}: {argument} from {key.address}"
-            fix = f", which also belongs to {listed(others.values())}; use the key for {class_}"
-            yield Finding(not others, text + fix if others else text)
+        if len(keys) > 1:
+            text = unproved(stack, store, argument, f"the key for {class_}")
+            yield Finding(False, f"{store.address}: {text}")
+            continue
+        (key,) = keys
+        others = {c: a for c, a in used[key.address].items() if c != class_}
+        if key.name in _NAMES and key.name != class_:
+            others.setdefault(key.name, f"the key's name {key.name}")
+        text = f"{store.address}: {argument} from {key.address}"
+        fix = f", which also belongs to {listed(others.values())}; use the key for {class_}"
+        yield Finding(not others, text + fix if others else text)
 
 
-def _applies(stack: Stack, store: Resource) -> bool:
+def _applies(store: Resource) -> bool:
     """Return whether a store is judged: an instance of a cluster without its own history is not."""
-    if store.type == "aws_rds_cluster_instance":
-        return store.planned("performance_insights_enabled") is True
-    if store.type == "aws_db_instance" and stack.is_set(store, "snapshot_identifier"):
-        return True
-    return True
+    is_part = store.type == "aws_rds_cluster_instance"
+    return not is_part or store.planned("performance_insights_enabled") is True
 
 
 def _inherits(stack: Stack, store: Resource, argument: str) -> bool:
