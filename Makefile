@@ -132,6 +132,7 @@ build/%/ready: requirements/%.lock $(LOCKS)
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/build.lock
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/all.lock
 	@$(PIP_INSTALL) --no-deps --editable .
+	@$(BIN)/python -m compileall -q generator/finbase
 	@mkdir -p .venv/node && cp tests/node/package.json $(NODE_LOCK) .venv/node/
 	@$(NODE) npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --silent
 	@test "$$(uname -sm)" != 'Linux x86_64' \
