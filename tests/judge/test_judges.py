@@ -419,7 +419,7 @@ def test_commands_have_help(
     [
         (public.main, [], "the following arguments are required: folder"),
         (public.main, ["no/such/folder"], "no cloudwatch, elasticache, kms"),
-        (matrix.main, ["F99"], "no mutation or failure has the id F99"),
+        (matrix.main, ["F99"], "no such failure or mutation: F99"),
         (matrix.main, ["F01", "--write"], "remove the ids"),
         (judging.main, ["F01"], "unrecognized arguments: F01"),
     ],

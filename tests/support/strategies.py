@@ -159,6 +159,8 @@ def special() -> Mapping[str, st.SearchStrategy[Any]]:
             ),
             max_size=3,
         ).map(dict),
+        "data_storage_maximum_gb": st.integers(1, 4_999) | st.just(4_999),
+        "ecpu_per_second_maximum": st.integers(1_000, 14_999_999) | st.just(14_999_999),
         "description": free_text.map(lambda text: f"Sessions {text}"),
         "interface_endpoints": st.sets(st.sampled_from(KNOWN.endpoints()), max_size=6).map(
             lambda names: sorted({*names, "secretsmanager"})

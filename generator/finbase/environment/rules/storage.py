@@ -1,4 +1,4 @@
-"""Rules about the volume of the primary."""
+"""Rules about the volume of the primary and the limits of the cache."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ _STRIPED: Final = 400
 """From this size in GiB on, RDS for PostgreSQL stripes a gp3 volume across four volumes."""
 _IOPS: Final = (12_000, 64_000)
 _THROUGHPUT: Final = (500, 4_000)
+
+_CACHE: Final = {"data_storage_maximum_gb": 5_000, "ecpu_per_second_maximum": 15_000_000}
+"""The limits that AWS sets for every serverless cache, in GB and in units per second."""
 
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _STORAGE: Final = f"{_GUIDE}CHAP_Storage.html"
@@ -101,6 +104,27 @@ def room_to_grow(environment: Environment) -> Iterator[Finding]:
             yield Finding(use.where(instance, "max_allocated_storage"), message, hint)
 
 
+@rule(
+    "FB230",
+    "cache without a limit of its own",
+    *(f"cache.{name}" for name in _CACHE),
+    why="Every serverless cache has these limits. The same number in a stack limits neither the "
+    "cost nor the load. `finbase check` fails F07a for such an environment.",
+    source="https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Scaling.html",
+    accepted={"cache.data_storage_maximum_gb": 4_999},
+    refused={"cache.data_storage_maximum_gb": 5_000},
+    yaml_only="the released modules accept the number",
+)
+def own_limits(environment: Environment) -> Iterator[Finding]:
+    """The limits of a cache must be lower than those that AWS sets for every cache."""
+    for use, instance in environment.instances("cache"):
+        for name, most in _CACHE.items():
+            value = _number(use, instance, name)
+            if value and value >= most:
+                message = f"`{name}` must be lower than the limit of AWS, {most}"
+                yield Finding(use.where(instance, name), message, f"write {most - 1} or less")
+
+
 def _volumes(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, int]]:
     """Yield each primary on a gp3 volume, with the size in GiB."""
     for use, instance in environment.instances("database"):
@@ -119,4 +143,4 @@ def _number(use: ModuleUse, instance: Instance, name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-RULES: Final[tuple[Rule, ...]] = (small_volume, large_volume, room_to_grow)
+RULES: Final[tuple[Rule, ...]] = (small_volume, large_volume, room_to_grow, own_limits)
