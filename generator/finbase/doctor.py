@@ -132,7 +132,8 @@ def _pinned(root: Path) -> dict[Path, str]:
 
     versions = {}
     for path in sorted((root / "environments").glob("*/versions.tf")):
-        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        is_file = path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+        text = path.read_text(encoding="utf-8", errors="replace") if is_file else ""
         for block in scan(text).walk("required_providers"):
             for expression in block.attributes.values():
                 provider = scan(expression.strip("{}")).attributes

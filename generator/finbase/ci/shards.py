@@ -42,7 +42,8 @@ def cost(environment: Environment, root: Path) -> int:
 
 @cache  # A thousand environments pin the same few releases.
 def _resources(folder: Path) -> int:
-    files = [scan(path.read_text(encoding="utf-8")) for path in folder.glob("*.tf")]
+    paths = [path for path in folder.glob("*.tf") if path.is_file() and not path.is_symlink()]
+    files = [scan(path.read_text(encoding="utf-8")) for path in paths]
     return sum(block.type == "resource" for file in files for block in file.blocks)
 
 

@@ -12,6 +12,7 @@ from finbase.judge.catalogue import load_failures
 from finbase.plan.document import read_shape
 from finbase.plan.graph import read_stack
 from finbase.plan.picture import Picture, read_picture
+from finbase.project.files import ProjectFiles
 from finbase.project.find import find_project
 from finbase.report.html import page
 from finbase.report.html.findings import Subject
@@ -102,7 +103,8 @@ def _files(root: Path, environment: Environment) -> dict[PurePosixPath, bytes]:
     for use in environment.modules:
         folder = PurePosixPath("modules", use.name, str(use.version))
         paths += [folder / path.name for path in sorted((root / folder).glob("*.tf"))]
-    return {path: (root / path).read_bytes() for path in paths}
+    files = ProjectFiles(root)
+    return {path: files.resolve(path).read_bytes() for path in paths}
 
 
 def _matrix(root: Path, proof: BinaryIO) -> tuple[Mutation, ...]:

@@ -42,9 +42,11 @@ def load_catalogue(root: Path) -> Catalogue:
     """Load the failures of a project and the locations of their scenarios."""
     from finbase.judge.catalogue import load_failures
     from finbase.judge.features import read_feature
+    from finbase.project.files import refuse_links
     from finbase.report.explain import Catalogue
 
     features = root / "features"
+    refuse_links(features)
     if not (features / "failures.yaml").is_file():
         return Catalogue()
     scenarios: dict[str, list[str]] = {}

@@ -18,6 +18,7 @@ import yaml
 from finbase.errors import ComplianceError
 from finbase.judge.catalogue import FILE as CATALOGUE
 from finbase.judge.verdict import Verdict
+from finbase.project.files import refuse_links
 
 _PACKAGE = Path(__file__).parents[1]
 _GENERATED = re.compile(r"__pycache__|\.(mypy|ruff|pytest)_cache")
@@ -101,6 +102,7 @@ def _entries(content: bytes) -> dict[str, dict[str, Any]]:
 def _files(features: Path) -> dict[PurePosixPath, bytes]:
     """Read every file that can decide about a verdict; a line end may be that of Windows."""
     files = {}
+    refuse_links(features)
     try:
         for path in sorted(features.rglob("*")):
             relative = PurePosixPath(path.relative_to(features).as_posix())

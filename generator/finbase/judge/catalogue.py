@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from finbase.errors import ComplianceError
+from finbase.project.files import refuse_links
 
 Severity = Literal["high", "medium", "low"]
 Section = Literal["review", "design", "baseline"]
@@ -48,9 +49,10 @@ class Failure:
 def load_failures(features: Path) -> tuple[Failure, ...]:
     """Return the failures of the catalogue beside the feature files, in its order.
 
-    Raises ``ComplianceError`` if it is missing or invalid.
+    Raises ``ComplianceError`` if it is missing or invalid, and ``TreeError`` for a link.
     """
     path = features / FILE
+    refuse_links(features)
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
         failures = tuple(_failure(entry) for entry in entries)

@@ -7,11 +7,11 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finbase.errors import ComplianceError, TerraformError, TreeError
-from finbase.project.files import refuse_links
+from finbase.project.files import ProjectFiles, refuse_links
 from finbase.terraform.offline import local_sources, used_folders
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
@@ -70,24 +70,31 @@ def copy_features(features: Path, target: Path) -> None:
 
 
 def copy_profiles(project: Path, target: Path) -> None:
-    """Copy the design profiles that modules of the project bring: what they add to the design."""
+    """Copy the design profiles that modules of the project bring: what they add to the design.
+
+    Raises ``TreeError`` for a link or a special file.
+    """
+    files = ProjectFiles(project)
     for profile in sorted(project.glob("modules/*/*/design.yaml")):
-        copy = target / profile.relative_to(project)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(profile, copy)
+        path = PurePosixPath(profile.relative_to(project))
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(files.resolve(path), target / path)
 
 
 def copy_sources(stack: Path, target: Path) -> Path:
     """Copy the HCL of a stack and of its modules; return the copy of the stack's folder.
 
-    Only files that the steps look at are copied: HCL and design profiles.
+    Only files that the steps look at are copied: HCL and design profiles. Raises ``TreeError`` for
+    a link or a special file.
     """
     project = stack.parents[1]
+    files = ProjectFiles(project)
     for folder in used_folders(stack, project):
         copy = target / "sources" / folder.relative_to(project)
         copy.mkdir(parents=True, exist_ok=True)
         for file in (*folder.glob("*.tf"), *folder.glob("*.tf.json"), *folder.glob("design.yaml")):
-            shutil.copyfile(file, copy / file.name)
+            path = PurePosixPath(file.relative_to(project))
+            shutil.copyfile(files.resolve(path), copy / file.name)
     return target / "sources" / stack.relative_to(project)
 
 
@@ -106,7 +113,8 @@ def folder_of_stack(
     beside = plan_file.resolve().parent
     for folder in (beside, *(project / "environments" / str(n) for n in {name, *named})):
         try:
-            texts = {f.name: f.read_text(encoding="utf-8") for f in folder.glob("*.tf")}
+            files = [f for f in folder.glob("*.tf") if f.is_file() and not f.is_symlink()]
+            texts = {f.name: f.read_text(encoding="utf-8") for f in files}
             calls = {source for file in texts.items() for source in local_sources(*file)}
             used_folders(folder.resolve(), folder.resolve().parents[1])
         except (TerraformError, IndexError, OSError, ValueError):

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from finbase.errors import ComplianceError, FinbaseError, TerraformError
+from finbase.errors import ComplianceError, FinbaseError, TerraformError, TreeError
 from finbase.judge import compliance
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Files, Mutation, Outcome, caught, load_mutations, mutate
 from finbase.judge.verdict import Verdict
 from finbase.project.terraform_files import is_read
 from finbase.project.tree import lay_out
+from finbase.source.bounds import MOST_BYTES, read_at_most
 from finbase.source.scalars import with_closest
 from finbase.system.progress import Watch
 from finbase.terraform.program import find_terraform
@@ -50,6 +53,8 @@ def rendered_files(root: Path) -> dict[PurePosixPath, bytes]:
         for path in sorted((root / folder).rglob("*")):
             relative = path.relative_to(root)
             hidden = any(part.startswith((".", "__")) for part in relative.parts)
+            if path.is_symlink():
+                raise TreeError(f"{relative} is a symbolic link", "replace it by the real file")
             if path.is_file() and len(relative.parts) > 2 and (is_read(path.name) or not hidden):
                 files[PurePosixPath(relative)] = path.read_bytes()
     return files
@@ -59,8 +64,12 @@ def applied_state(root: Path, environment: str) -> bytes:
     """Return the state of the applied stack of an environment; raises ``ComplianceError``."""
     file = root / "features" / "applied" / f"{environment}.state.gz"
     try:
-        return gzip.decompress(file.read_bytes())
-    except (OSError, EOFError) as error:
+        with gzip.open(io.BytesIO(read_at_most(file))) as unpacked:
+            state = unpacked.read(MOST_BYTES + 1)
+        if len(state) > MOST_BYTES:
+            raise OSError(f"its content is larger than {MOST_BYTES >> 20} MiB")
+        return state
+    except (OSError, EOFError, zlib.error) as error:
         raise ComplianceError(
             f"{file} cannot be read: {error}",
             f"write it: finbase rehearse {environment} --save-state {file}",
