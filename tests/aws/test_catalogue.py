@@ -51,7 +51,7 @@ def test_notes_accept_sample(tmp_path: Path) -> None:
         ({"replica.instances.reporting.instance_class": "db.r7g.huge"}, ["FB304"]),
         ({"cache.major_engine_version": "9"}, ["FB303"]),
         ({"region": "me-south-1"}, ["FB301", "FB302"]),
-        ({"network.interface_endpoints": ["secretsmanager", "s3"]}, ["FB306"]),
+        ({"network.interface_endpoints": ["secretsmanager", "s4"]}, ["FB306"]),
     ],
 )
 def test_notes(change: Change, expected: list[str], tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from finbase.errors import Diagnostic, InputError
 from finbase.source.document import Document, parse
 from tests.support.commands import ROOT
 
+TERRAFORM = "https://github.com/hashicorp/terraform"
 SMALL = ROOT / "tests" / "fixtures" / "small"
 REGISTRY = Registry(SMALL)
 GOOD = load(SMALL / "environments" / "production.yaml", REGISTRY, SMALL)
@@ -78,7 +79,7 @@ def test_rules_are_complete() -> None:
         assert re.fullmatch("FB3[0-9][0-9]" if rule.note else "FB2[0-9][0-9]", rule.code)
         assert rule.title
         assert rule.why.endswith(".")
-        assert rule.source.startswith("https://docs.aws.amazon.com/")
+        assert rule.source.startswith(("https://docs.aws.amazon.com/", f"{TERRAFORM}/issues/"))
         assert rule.demand.endswith(".")
         assert rule.accepted.keys() == rule.refused.keys()
         assert TITLES[rule.code] == rule.title
@@ -541,3 +542,53 @@ def test_diagnostic_position() -> None:
     document: Document = parse("x.yaml", b"modules:\n  network:\n    zones: {}\n")
     (found,) = network.two_zones(replace(change("network", zones={}), document=document))
     assert (found.path, found.line, found.column) == ("x.yaml", 3, 5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("data__classification", "project_", "owner_", "managed_by_", "name_", "managedby"),
+        *("costcentre", "Cost_Centre", "datac_lassification", "enviro_nment"),
+    ],
+)
+def test_tag_keys_refuses_equal_keys(name: str) -> None:
+    environment = replace(GOOD, tags={**GOOD.tags, name: "zzz"})
+    (finding,) = RULES_BY_CODE["FB243"].find(environment)
+    assert finding.where == ("tags", name)
+    assert finding.key
+
+
+def test_tag_keys_names_each_pair_of_own_tags_once() -> None:
+    environment = replace(GOOD, tags={**GOOD.tags, "team_lead": "a", "teamlead": "b", "team": "c"})
+    (finding,) = RULES_BY_CODE["FB243"].find(environment)
+    assert finding.where == ("tags", "teamlead")
+    assert "`team_lead` has TeamLead" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("s3", "remove s3"),
+        ("dynamodb", "remove dynamodb"),
+        ("com.amazonaws.eu-west-1.s3", "remove com.amazonaws.eu-west-1.s3"),
+        ("com.amazonaws.eu-west-1.kms", "write kms"),
+        ("com.amazonaws.us-east-1.ecr.api", "write ecr.api"),
+        ("eu-west-1.kms", "write kms"),
+        ("cn.com.amazonaws.cn-north-1.sts", "write sts"),
+        ("aws.api.eu-west-1.sagemaker", "write sagemaker"),
+    ],
+)
+def test_no_gateway_service_refuses_names(name: str, hint: str) -> None:
+    environment = change("network", interface_endpoints=["secretsmanager", name])
+    (finding,) = RULES_BY_CODE["FB208"].find(environment)
+    assert finding.where[-1] == 1
+    assert finding.hint == hint
+
+
+@pytest.mark.parametrize("name", ["ecr.api", "s3-outposts", "awsconnector", "com", "kms"])
+def test_no_gateway_service_accepts_names(name: str) -> None:
+    environment = change("network", interface_endpoints=["secretsmanager", name])
+    assert not [*RULES_BY_CODE["FB208"].find(environment)]
+
+
+RULES_BY_CODE = {rule.code: rule for rule in RULES}

@@ -254,18 +254,16 @@ def test_read_plan_refuses_mutilated_plans(data: bytes, message: str, tmp_path: 
     assert len(str(raised.value)) < 1000
 
 
-def test_read_plan_hints_at_invalid_constants() -> None:
-    data, _ = PARTIAL["nothing planned"]
-    with pytest.raises(ComplianceError) as caught:
-        read_plan(data, "the plan")
-    hint = "; move a count or for_each of constants that yields no instance into a local"
-    assert caught.value.hint is not None
-    assert caught.value.hint.endswith(hint)
-    data, _ = PARTIAL["nothing configured"]
-    with pytest.raises(ComplianceError) as caught:
-        read_plan(data, "the plan")
-    assert caught.value.hint is not None
-    assert hint not in caught.value.hint
+def test_read_plan_accepts_blocks_without_instances() -> None:
+    """Terraform omits ``for_each = toset([])`` from the configuration of a plan."""
+    empty: dict[str, Any] = {
+        "address": "terraform_data.none",
+        "mode": "managed",
+        "type": "terraform_data",
+    }
+    empty |= {"name": "none", "provider_config_key": "terraform", "schema_version": 0}
+    data = changed(lambda plan: at(plan, CONFIGURED).append(empty))
+    assert read_plan(data, "the plan") == json.loads(data)
 
 
 @pytest.mark.parametrize("group", [NOT_JSON, NO_PLAN, PARTIAL, OTHER_TYPES], ids=len)

@@ -87,3 +87,12 @@ class Environment:
         if use := self.module(name):
             for instance in use.instances:
                 yield use, instance
+
+
+def tag_key(name: str) -> str:
+    """Return the key that a tag of the file has in AWS.
+
+    >>> tag_key("cost_centre"), tag_key("owner_")
+    ('CostCentre', 'Owner')
+    """
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -7,12 +7,11 @@ resources. A plan that was cut or edited in one place disagrees with another pla
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
-UNPLANNED: Final = "is configured, but not planned"
-
 _STEP: Final = re.compile(r'module\.([\w-]+)(?:\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\])?')
+_KEY: Final = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
 _IDENTITY: Final = ("mode", "type", "name")
 _GONE: Final = frozenset({"delete", "forget"})
 
@@ -21,8 +20,9 @@ def disagreements(plan: Mapping[str, Any]) -> Iterator[str]:
     """Yield each contradiction between two parts of a plan."""
     planned: dict[str, Mapping[str, Any]] = {}
     root, values = plan["configuration"]["root_module"], plan["planned_values"]
-    yield from _module(values["root_module"], root, "", planned)
     changes = [change for change in plan.get("resource_changes", ()) if "deposed" not in change]
+    changed = {_block(change["address"]) for change in changes if not _is_gone(change)}
+    yield from _module(values["root_module"], root, "", planned, changed)
     yield from _changes(planned, changes)
     outputs = values.get("outputs", {})
     yield from _outputs(outputs, root.get("outputs", {}), plan.get("output_changes", {}))
@@ -33,8 +33,14 @@ def _module(
     configured: Mapping[str, Any],
     address: str,
     planned_resources: dict[str, Mapping[str, Any]],
+    changed: Set[str],
 ) -> Iterator[str]:
-    """Compare a planned module with its configuration, and collect its planned resources."""
+    """Compare a planned module with its configuration, and collect its planned resources.
+
+    A block without an instance is a contradiction if ``changed`` has one of its instances.
+    Otherwise the plan does not show whether it has none: Terraform omits a ``for_each`` of
+    constants, such as ``toset([])``, from the configuration.
+    """
     prefix = f"{address}." if address else ""
     configured_resources = {_identity(r): r for r in configured.get("resources", ())}
     if len(configured_resources) < len(configured.get("resources", ())):
@@ -54,9 +60,12 @@ def _module(
         if _identity(resource) not in configured_resources:
             yield f"{address} is planned, but not configured"
     for identity, resource in configured_resources.items():
-        if identity not in here and identity[0] == "managed" and _is_one(resource):
-            yield f"{prefix}{resource['type']}.{resource['name']} {UNPLANNED}"
-    yield from _children(planned, configured, prefix, planned_resources)
+        block = f"{prefix}{resource['type']}.{resource['name']}"
+        if identity in here or identity[0] != "managed" or not _is_one(resource):
+            continue
+        if _block(block) in changed:
+            yield f"{block} is configured, but not planned"
+    yield from _children(planned, configured, prefix, planned_resources, changed)
 
 
 def _children(
@@ -64,6 +73,7 @@ def _children(
     configured: Mapping[str, Any],
     prefix: str,
     planned_resources: dict[str, Mapping[str, Any]],
+    changed: Set[str],
 ) -> Iterator[str]:
     calls, here = configured.get("module_calls", {}), set()
     for child in planned.get("child_modules", ()):
@@ -72,14 +82,17 @@ def _children(
             yield f"{child['address']} is planned, but not configured"
             continue
         here.add(step[1])
-        yield from _module(child, calls[step[1]]["module"], child["address"], planned_resources)
+        yield from _module(
+            child, calls[step[1]]["module"], child["address"], planned_resources, changed
+        )
     for name, call in calls.items():
         arguments = call.get("expressions", {})
         for variable, declaration in call["module"].get("variables", {}).items():
             if "default" not in declaration and variable not in arguments:
                 yield f"{prefix}module.{name} lacks {variable}, which has no default"
         if name not in here and _is_one(call):  # Valid if it has no resources.
-            yield from _module({}, call["module"], f"{prefix}module.{name}", planned_resources)
+            address = f"{prefix}module.{name}"
+            yield from _module({}, call["module"], address, planned_resources, changed)
 
 
 def _changes(
@@ -92,9 +105,8 @@ def _changes(
         if address in changed:
             yield f"{address} is changed twice"
         changed.add(address)
-        actions = change.get("actions")
-        if actions and _GONE.issuperset(actions):
-            if address in planned and "delete" in actions:
+        if _is_gone(entry):
+            if address in planned and "delete" in change["actions"]:
                 yield f"{address} is planned, and deleted as well"
             continue
         if address not in planned:
@@ -143,8 +155,19 @@ def _has_own_address(resource: Mapping[str, Any], prefix: str) -> bool:
 
 
 def _is_one(configured: Mapping[str, Any]) -> bool:
-    """Return whether a resource or a call has exactly one instance.
-
-    Terraform omits a ``count`` or ``for_each`` that consists of several constants.
-    """
+    """Return whether the plan shows neither a ``count`` nor a ``for_each``."""
     return not configured.keys() & {"count_expression", "for_each_expression"}
+
+
+def _is_gone(change: Mapping[str, Any]) -> bool:
+    actions = change["change"].get("actions")
+    return bool(actions) and _GONE.issuperset(actions)
+
+
+def _block(address: str) -> str:
+    """Return an address without the keys of its instances.
+
+    >>> _block('module.a["x.y"].aws_b.c[0]')
+    'module.a.aws_b.c'
+    """
+    return _KEY.sub("", address)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from finbase.errors import ComplianceError
-from finbase.plan.consistency import UNPLANNED, disagreements
+from finbase.plan.consistency import disagreements
 from finbase.plan.kinds import absence_of_stack
 from finbase.plan.parse import MAKE_HINT, parse
 from finbase.source.scalars import printable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
 
 _AGAIN: Final = f"{MAKE_HINT}, of a plan of the whole stack, and do not edit it"
-_NONE: Final = "; move a count or for_each of constants that yields no instance into a local"
 _KEYS: Final = ("format_version", "terraform_version", "planned_values", "configuration")
 _FORMAT: Final = re.compile(r"1\.[0-9]+")
 
@@ -59,9 +58,8 @@ def demand_whole(plan: Any, name: str) -> None:
         why, hint = absence
         raise ComplianceError(f"{name} {why}", hint)
     for contradiction in disagreements(plan):
-        hint = _AGAIN + _NONE if contradiction.endswith(UNPLANNED) else _AGAIN
         message = f"{name} does not agree with itself: {printable(contradiction, 300)}"
-        raise ComplianceError(message, hint)
+        raise ComplianceError(message, _AGAIN)
 
 
 def _demand_shape(plan: Any, name: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finbase.contract.contract import Output, Wire
-from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.model import Environment, Instance, ModuleUse, tag_key
 from finbase.project.files import MARK
 from finbase.project.terraform_files import LOCK_FILE
 from finbase.render.hcl import Hcl
@@ -98,10 +98,7 @@ def _local_values(environment: Environment) -> dict[str, str]:
 
 def _default_tags(environment: Environment) -> dict[str, Any]:
     """Return the tags of every resource: ``cost_centre`` in the file becomes ``CostCentre``."""
-    own = {
-        "".join(part.capitalize() for part in name.split("_")): value
-        for name, value in environment.tags.items()
-    }
+    own = {tag_key(name): value for name, value in environment.tags.items()}
     return {
         "Project": Hcl("local.project"),
         "Environment": Hcl("local.environment"),

@@ -1,11 +1,11 @@
-"""Rules about names that contain the stack's name, and about the number of replicas."""
+"""Rules about names, tags, the number of replicas and the number of the password."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from finbase.environment.model import Environment
+from finbase.environment.model import Environment, tag_key
 from finbase.environment.rules.rule import Finding, Rule, rule
 
 _ROOM: Final[Mapping[str, int]] = {
@@ -16,6 +16,9 @@ _ROOM: Final[Mapping[str, int]] = {
 """The longest stack name that each name can contain: AWS's limit minus the longest suffix."""
 
 _MOST_REPLICAS: Final = 15
+_EXACT: Final = 2**53
+_TAGS: Final = {"owner": "payments", "data_classification": "internal", "cost_centre": "CC-4711"}
+_OWN_TAGS: Final = ("project", "environment", "name", "managed_by")
 
 
 @rule(
@@ -79,4 +82,53 @@ def group_name(environment: Environment) -> Iterator[Finding]:
         yield Finding(("project",), message, "rename the project")
 
 
-RULES: Final[tuple[Rule, ...]] = (replicas, stack_name, group_name)
+@rule(
+    "FB230",
+    "password generation that Terraform rounds",
+    "database.password_generation",
+    why="The number is the version of write-only arguments. Terraform has rounded versions above "
+    "2^53, so that every plan differs.",
+    source="https://github.com/hashicorp/terraform/issues/37214",
+    accepted={"database.password_generation": _EXACT},
+    refused={"database.password_generation": _EXACT + 1},
+    yaml_only="the modules take any number; Terraform rounds it before they see it",
+)
+def generation(environment: Environment) -> Iterator[Finding]:
+    """The generation of the password must be at most 2^53."""
+    for use, instance in environment.instances("database"):
+        number = use.value(instance, "password_generation")
+        if isinstance(number, int) and number > _EXACT:
+            message = f"password_generation must be at most {_EXACT}, not {number}"
+            hint = "raise it by one for each new password"
+            yield Finding(use.where(instance, "password_generation"), message, hint)
+
+
+@rule(
+    "FB243",
+    "two tags with one key",
+    "tags",
+    why="The name of a tag becomes a key in CamelCase, so `owner_` replaces `owner`. IAM ignores "
+    "the case of tag keys, and rejects a role with two keys that differ only in case at apply.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html",
+    accepted={"tags": {**_TAGS, "team": "x"}},
+    refused={"tags": {**_TAGS, "costcentre": "x"}},
+    yaml_only="the modules do not see the tags, which the provider adds",
+)
+def tag_keys(environment: Environment) -> Iterator[Finding]:
+    """The keys of two tags in AWS must not be equal without regard to case."""
+    first = {tag_key(name).casefold(): name for name in reversed(_required_first(environment))}
+    for name in environment.tags:
+        key = tag_key(name)
+        other = first[key.casefold()]
+        if other != name:
+            message = f"`{name}` has the key {key} in AWS, and `{other}` has {tag_key(other)}"
+            hint = "rename or remove the tag: keys must differ in more than case and underscores"
+            yield Finding(("tags", name), message, hint, key=True)
+
+
+def _required_first(environment: Environment) -> list[str]:
+    """Return the names of all tags, those that finbase or its rules require first."""
+    return list(dict.fromkeys((*_OWN_TAGS, *_TAGS, *environment.tags)))
+
+
+RULES: Final[tuple[Rule, ...]] = (replicas, generation, stack_name, group_name, tag_keys)

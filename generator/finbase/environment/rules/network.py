@@ -25,6 +25,9 @@ _RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 _SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
 _ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
 
+_GATEWAYS: Final = ("s3", "dynamodb")
+_PREFIX = re.compile(r"^([a-z]+\.)?(com|aws)\.(amazonaws|api)\.([a-z]+(-[a-z]+)+-[0-9]+\.)?")
+
 
 @rule(
     "FB201",
@@ -270,7 +273,47 @@ def _interface(text: str) -> IPv4Interface | None:
         return None
 
 
+@rule(
+    "FB208",
+    "service without an endpoint of its own",
+    "network.interface_endpoints",
+    why="The network has a gateway endpoint for S3. AWS rejects the private name of an interface "
+    "endpoint for S3 before that one exists, and DynamoDB is reached by a gateway endpoint, too. "
+    "The module adds `com.amazonaws.` and the region to a name, so a full name would be doubled.",
+    source="https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html",
+    accepted={"network.interface_endpoints": ["secretsmanager", "sqs"]},
+    refused={"network.interface_endpoints": ["secretsmanager", "s3"]},
+    yaml_only="the list of services is data of finbase",
+)
+def no_gateway_service(environment: Environment) -> Iterator[Finding]:
+    """Interface endpoints must be the short names of services without a gateway endpoint."""
+    for use, instance in environment.instances("network"):
+        names = instance.inputs.get("interface_endpoints")
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            where = (*use.where(instance, "interface_endpoints"), index)
+            service = _short(name, environment.region) if isinstance(name, str) else ""
+            if service in _GATEWAYS:
+                message = f"{service} has a gateway endpoint, so it needs no interface endpoint"
+                yield Finding(where, message, f"remove {name}")
+            elif service != name and service:
+                message = f"{name} is a full service name; the module adds the prefix"
+                yield Finding(where, message, f"write {service}")
+
+
+def _short(name: str, region: str) -> str:
+    """Return the part of a service name after its prefix and region.
+
+    >>> _short("com.amazonaws.eu-west-1.ecr.api", "eu-west-1"), _short("eu-west-1.kms", "eu-west-1")
+    ('ecr.api', 'kms')
+    >>> _short("cn.com.amazonaws.cn-north-1.kms", ""), _short("kms", "")
+    ('kms', 'kms')
+    """
+    name = _PREFIX.sub("", name)
+    return name.removeprefix(f"{region}.") if region else name
+
+
 RULES: Final[tuple[Rule, ...]] = (
+    no_gateway_service,
     zone_in_region,
     two_zones,
     no_host_bits,

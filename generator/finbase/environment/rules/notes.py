@@ -16,6 +16,8 @@ from finbase.source.scalars import closest
 
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _ADDRESSES: Final = 5
+_GROUP_RULES: Final = 60
+_STACK_RULES: Final = 3  # To the database, the cache and the endpoints.
 _PRODUCTION = re.compile(r"prod(uction)?(-.*)?")
 _BURSTABLE = re.compile(r"db\.t[0-9]")
 _ADD: Final = "if AWS offers it, add it to known.yaml"
@@ -182,6 +184,27 @@ def burstable(environment: Environment) -> Iterator[Finding]:
                 yield Finding(where, message, "use a class of the m or r family")
 
 
+@note(
+    "FB309",
+    "more rules than the default quota of a security group",
+    "access.internet_cidrs",
+    why="The application group has one outbound rule for each range and one each for the database, "
+    "the cache and the endpoints. The default quota is 60; AWS rejects the 61st rule at apply.",
+    source="https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html",
+    accepted={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(57)]},
+    refused={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(58)]},
+)
+def group_rules(environment: Environment) -> Iterator[Finding]:
+    """The application group should have at most 60 outbound rules, three of them to the stack."""
+    for use, instance in environment.instances("access"):
+        ranges = use.value(instance, "internet_cidrs")
+        count = len(ranges) + _STACK_RULES if isinstance(ranges, list) else 0
+        if count > _GROUP_RULES:
+            message = f"{count} outbound rules in one security group; the quota is {_GROUP_RULES}"
+            hint = "join ranges, or ask AWS to raise the quota before you apply"
+            yield Finding(use.where(instance, "internet_cidrs"), message, hint, key=True)
+
+
 def _near(name: str, known: Iterable[str]) -> str:
     """Return the start of a hint at the most similar name; empty if no name is similar."""
     near = closest(name, sorted(known))
@@ -196,4 +219,5 @@ RULES: Final[tuple[Rule, ...]] = (
     endpoint,
     addresses,
     burstable,
+    group_rules,
 )
