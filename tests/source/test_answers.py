@@ -181,6 +181,7 @@ def environment(change: Change, file: Path) -> Environment:
         name=data["environment"],
         project=data["project"],
         region=data["region"],
+        tags=data["tags"],
     )
 
 

@@ -298,7 +298,7 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
             # AWS takes 50 tags; the file, 40 with the three above.
             **draw(
                 st.dictionaries(
-                    st.from_regex("t_[a-z0-9_]{0,9}", fullmatch=True), tag_text, max_size=37
+                    st.from_regex("t_[a-z0-9]{0,9}", fullmatch=True), tag_text, max_size=37
                 )
             ),
         },

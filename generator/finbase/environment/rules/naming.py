@@ -83,7 +83,7 @@ def group_name(environment: Environment) -> Iterator[Finding]:
 
 
 @rule(
-    "FB230",
+    "FB231",
     "password generation that Terraform rounds",
     "database.password_generation",
     why="The number is the version of write-only arguments. Terraform has rounded versions above "
