@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from finbase.cli import main
 from finbase.project.planted import planted
+from tests.support.commands import ROOT
 
 STACK, MODULE = "environments/development", "modules/kms/1.0.0"
 EVERYWHERE = (
@@ -150,3 +152,26 @@ def test_commands_refuse_planted(project: Path) -> None:
         assert result.exit_code == 1, result.output
         for name in names:
             assert f"{name} must not be in the project" in result.output, command
+
+
+def test_bare_repository_in_the_project_runs_nothing_and_hides_nothing(tmp_path: Path) -> None:
+    """A commit of a project in a subfolder brings what git takes for a repository there."""
+    root, mark = tmp_path / "infra", tmp_path / "ran"
+    for name in ("templates", "environments", "modules", "features"):
+        shutil.copytree(ROOT / name, root / name)
+    for name in ("objects/x", "refs/x", f"{STACK}/.terraform/modules/modules.json"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).touch()
+    (root / "HEAD").write_text("ref: refs/heads/main\n")
+    (root / "config").write_text(
+        "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
+        f'\tworktree = {root}\n\tfsmonitor = "touch {mark}; false"\n'
+    )
+    for command in (["init", "-q"], ["add", "--all", "--force"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    for arguments in (["render", "--check"], ["affected", "--since", "HEAD"], ["doctor"]):
+        done = CliRunner().invoke(main, ["--project", str(root), *arguments])
+        assert done.exit_code != 0
+        assert not mark.exists()
+        if arguments[0] == "render":
+            assert f"{STACK}/.terraform must not be in the project" in done.output

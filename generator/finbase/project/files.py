@@ -23,6 +23,11 @@ _BESIDE = re.compile(
     r"|modules/[^/]+/(CHANGELOG|UPGRADING)\.md|templates/modules/[^/]+/contract\.yaml"
 )
 
+# A commit can contain files that git takes for a bare repository of its own, if the project is in a
+# subfolder: its configuration would run programs, and hide what is tracked.
+GIT = ("git", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false")
+"""The command that reads the repository of a project, and runs no program of it."""
+
 
 def owner(path: PurePosixPath) -> PurePosixPath | None:
     """Return the folder of the stack or module version that contains a file, or None.

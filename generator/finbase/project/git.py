@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from finbase.errors import FinbaseError
+from finbase.project.files import GIT
 from finbase.system.child_environ import child_environ
 from finbase.system.processes import Processes
 
@@ -127,7 +128,7 @@ class Repository:
     def _git(
         self, *arguments: str, stdin: bytes = b"", failed: FinbaseError | None = None
     ) -> bytes:
-        command, environ = ["git", *arguments], {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+        command, environ = [*GIT, *arguments], {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
         try:
             with Processes() as processes:
                 done = processes.run(

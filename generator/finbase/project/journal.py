@@ -24,7 +24,7 @@ from typing import TypeAlias
 
 from finbase.errors import TreeError
 from finbase.project import checksums
-from finbase.project.files import ProjectFiles, is_finbase_path, staged_path, wrap_os_errors
+from finbase.project.files import GIT, ProjectFiles, is_finbase_path, staged_path, wrap_os_errors
 
 NAME = ".finbase-journal"
 _PATIENCE = 10.0
@@ -225,7 +225,7 @@ def _refuse_tracked(root: Path) -> None:
     """Refuse a journal that git tracks: somebody else wrote it."""
     import subprocess
 
-    command = ["git", "ls-files", "--error-unmatch", "--", NAME]
+    command = [*GIT, "ls-files", "--error-unmatch", "--", NAME]
     with contextlib.suppress(OSError):
         if subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0:
             raise TreeError(

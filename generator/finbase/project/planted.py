@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from finbase.project.files import owner
+from finbase.project.files import GIT, owner
 from finbase.project.journal import NAME as JOURNAL
 from finbase.project.terraform_files import LOCK_FILE, is_left_behind
 from finbase.project.tree import is_ignored
@@ -63,7 +63,7 @@ def _tracked(root: Path) -> Iterable[PurePosixPath] | None:
     """Return the paths that git tracks, or None if there is no git or no repository."""
     # ``subprocess`` would take longer to import than git takes to answer.
     reader, writer = os.pipe()
-    command = ["git", "-C", str(root), "ls-files", "--cached", "--recurse-submodules", "-z"]
+    command = [*GIT, "-C", str(root), "ls-files", "--cached", "--recurse-submodules", "-z"]
     actions = [
         (os.POSIX_SPAWN_DUP2, writer, 1),
         (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
