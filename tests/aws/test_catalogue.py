@@ -217,6 +217,19 @@ def test_parameters_of_the_module_are_refused(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        *("lo_compat_privileges", "allow_system_table_mods", "allow_alter_system"),
+        *("dynamic_library_path", "extension_control_path", "jit_provider", "hba_file"),
+        *("db_user_namespace", "createrole_self_grant", "standard_conforming_strings"),
+        *("data_directory", "transaction_read_only", "oauth_validator_libraries"),
+    ],
+)
+def test_guarded_parameters_cannot_be_added(name: str) -> None:
+    assert is_guarded(name)
+
+
+@pytest.mark.parametrize(
     ("words", "good", "bad"),
     [
         ("bool", ("1", "off", "TRUE"), ("2", "", "yes please")),

@@ -9,7 +9,10 @@ _GUARDED = re.compile(
     r"(log_|pgaudit\.|auto_explain\.|ssl|rds\.|krb|gss|ldap|lc_|debug_|cron\.log|session_replication"
     r"|password|md5|scram|row_security|search_path|default_transaction|track_activities|archive_"
     r"|fsync|full_page_writes|synchronous_commit|zero_damaged|ignore_|restrict_|event_triggers"
-    r"|client_min_messages|syslog|logging)|.*(_libraries|_library|_command|password.*)$",
+    r"|client_min_messages|syslog|logging|lo_compat_privileges|allow_|createrole_|db_user_namespace"
+    r"|transaction_(read|isolation|deferrable)|backslash_quote|standard_conforming_strings|listen_addresses|unix_socket"
+    r"|recovery_|primary_conninfo|oauth)|.*(_libraries|_library|_command|_provider|_path|_file"
+    r"|_directory|password.*)$",
     re.IGNORECASE,
 )
 _TYPES = re.compile(r"(bool|(integer|real) \S+ \S+|enum( [\w-]+)+)( since \d+)?")
