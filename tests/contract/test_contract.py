@@ -49,6 +49,8 @@ def test_parse_valid_contract() -> None:
         ("    type: string\n", "", "8:5", "inputs.a: "),
         ("    type: string\n", "    type: text\n", "8:11", "inputs.a.type: "),
         ("from: kms.arn", "from: kms", "11:13", "wiring.b.from: "),
+        ("  b: {", "  a: {", "11:6", "wiring.a: there is another input of this name"),
+        ("name: x\n", "name: x\n<<<<<<< HEAD\n", "2:1", "a merge conflict"),
         ("input: a", "input: z", "13:13", "check of an unknown input: z"),
         ('condition: "true"', "condition: true", "13:27", "checks.0.condition: "),
         ('value: "1"', 'values: "1"', "15:6", "outputs.c: "),
@@ -77,3 +79,10 @@ def test_every_contract_of_the_project_is_valid() -> None:
     for name in registry.names:
         for version in registry.versions(name):
             assert Contract.load(registry.get(name, version).path).version == version
+
+
+@pytest.mark.parametrize("name", ["count", "for_each", "source", "version", "providers", "locals"])
+def test_parse_refuses_reserved_inputs(name: str) -> None:
+    source = VALID.replace("  a:\n", f"  {name}:\n").replace("input: a", f"input: {name}")
+    with pytest.raises(InputError, match=f"inputs.{name}: Terraform reserves this name"):
+        Contract.parse(source.encode(), Path("contract.yaml"))

@@ -8,7 +8,7 @@ environment files and the module blocks of stacks are generated from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,10 @@ SCHEMA: Final = Path(__file__).with_name("schema.json")
 
 # Keys of an input that are not part of its JSON Schema.
 _OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
+# Arguments of a module block that Terraform gives a meaning of its own, or keeps for later.
+_RESERVED = frozenset(
+    {"source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"}
+)
 _INSTANCE_KEY = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
 
@@ -200,12 +204,25 @@ class Contract:
             raise _broken(path, f"{name}: {error.message}", where) from error
         except (TypeError, ValueError) as error:  # YAML that is not JSON, such as a date
             raise _broken(path, f"not a contract: {error}") from error
-        names = {variable.name for variable in contract.variables}
+        names = set[str]()
+        for section, variables in (("inputs", contract.inputs), ("wiring", contract.wiring)):
+            for variable in variables:
+                if fault := _name_fault(variable.name, names):
+                    where = _position(source, [section, variable.name])
+                    raise _broken(path, f"{section}.{variable.name}: {fault}", where)
+                names.add(variable.name)
         for number, check in enumerate(contract.checks):
             if check.input not in names:
                 where = _position(source, ["checks", number, "input"])
                 raise _broken(path, f"check of an unknown input: {check.input}", where)
         return contract
+
+
+def _name_fault(name: str, others: Set[str]) -> str:
+    """Return why an input cannot have a name, or an empty string."""
+    if name in _RESERVED:
+        return "Terraform reserves this name in a module block; choose another one"
+    return "there is another input of this name; rename one of them" if name in others else ""
 
 
 class InvalidContractError(ValueError):

@@ -258,8 +258,12 @@ def _served(mirror: Mirror, host: str, folder: Path) -> Path:
 
 
 def _expand(path: str, environ: Mapping[str, str]) -> str:
-    home = environ.get("HOME") or str(Path.home())
-    return path.replace("~", home, 1) if path.startswith("~") else path
+    if not path.startswith("~"):
+        return path
+    try:
+        return path.replace("~", environ.get("HOME") or str(Path.home()), 1)
+    except RuntimeError:  # A user without a home folder, as in many containers.
+        return path
 
 
 def _read(path: Path) -> str:
