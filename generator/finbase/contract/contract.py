@@ -30,7 +30,7 @@ SCHEMA: Final = Path(__file__).with_name("schema.json")
 
 # Keys of an input that are not part of its JSON Schema.
 _OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
-# Arguments of a module block that Terraform gives a meaning of its own, or keeps for later.
+# Arguments of a module block that Terraform defines or reserves.
 _RESERVED = frozenset(
     {"source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"}
 )
