@@ -62,6 +62,8 @@ def of_newer_releases() -> list[Mutation]:
 
 NEWER = of_newer_releases()
 ALL = [*MUTATIONS, *NEWER]
+# Of the newer releases, one mutation of each failure is enough here; the soak proves all.
+GROUPED = [*MUTATIONS, *{each.failure: each for each in reversed(NEWER)}.values()]
 ENVIRONMENTS = ("production", "staging", "development")
 
 MAIN = b'module "keys" {\n  source = "../../modules/keys/1.1.0"\n}\n'
@@ -247,7 +249,7 @@ GROUPS = [
     group
     for environment in ENVIRONMENTS
     for group in group_mutations(
-        [each for each in ALL if each.environment == environment], FILES, OVERLAPS
+        [each for each in GROUPED if each.environment == environment], FILES, OVERLAPS
     )
 ]
 PAIR = (mutation(id="logs-off", failure="F04d"), mutation(id="one-gateway", failure="F01"))
@@ -270,8 +272,8 @@ def test_decode_finds_missed_mutations_and_stray_ids(fell: list[str], problems: 
 
 
 def test_groups_hold_each_mutation_and_save_plans() -> None:
-    assert {each for group in GROUPS for each in group} == set(ALL)
-    assert len(GROUPS) < len(ALL) / 2
+    assert {each for group in GROUPS for each in group} == set(GROUPED)
+    assert len(GROUPS) < len(GROUPED) / 2
     assert all(len({each.environment for each in group}) == 1 for group in GROUPS)
 
 
@@ -304,7 +306,7 @@ def test_groups_share_no_pair_of_mutations() -> None:
 
 
 def test_groups_find_each_mutation_that_is_missed() -> None:
-    for missed in ALL:
+    for missed in GROUPED:
         for group in (group for group in GROUPS if missed in group):
             fell = explained([each for each in group if each != missed], OVERLAPS)
             assert f"missed {missed.id} ({missed.failure})" in decode(group, fell, OVERLAPS)
@@ -314,7 +316,7 @@ def test_groups_find_three_of_four_strays() -> None:
     """The others are hidden by mutations of the stray id; ``prove`` and the soak find them."""
     cases = [
         (each, failure.id)
-        for each in ALL
+        for each in GROUPED
         for failure in FAILURES
         if failure.id not in explained([each], OVERLAPS)
     ]
@@ -340,7 +342,7 @@ def sorted_(group: Group) -> list[str]:
 def groups_for_the_engine() -> list[Group]:
     """Return groups that together hold each failure, for terraform-compliance to judge."""
     chosen: list[Group] = []
-    left = {each.failure for each in ALL}
+    left = {each.failure for each in GROUPED}
     while left:
         chosen.append(max(GROUPS, key=lambda group: len(left & {each.failure for each in group})))
         left -= {each.failure for each in chosen[-1]}

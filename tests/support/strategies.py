@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,7 @@ def _values(kind: str, *limits: str) -> st.SearchStrategy[str]:
     return st.integers(least, min(most, 10**9)).map(str)
 
 
+@cache
 def special() -> Mapping[str, st.SearchStrategy[Any]]:
     """Strategies of inputs for which their schema says less than AWS does."""
     classes = [f"{f}.{size}" for f, sizes in KNOWN.instance_classes().items() for size in sizes]
@@ -184,6 +187,12 @@ def special() -> Mapping[str, st.SearchStrategy[Any]]:
 
 def from_schema(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     """Values of a schema, so far as the contracts need it."""
+    return _from_schema(json.dumps(schema))
+
+
+@cache
+def _from_schema(text: str) -> st.SearchStrategy[Any]:
+    schema: dict[str, Any] = json.loads(text)
     kept = {key: value for key, value in schema.items() if key not in ("default", "description")}
     validator = jsonschema_rs.Draft202012Validator(kept)
     if "enum" in schema:
