@@ -104,12 +104,13 @@ def stack(tmp_path: Path, code: str) -> sources.Sources:
     ("expression", "functions"),
     [
         ("var.host", set()),
-        ('split(".", var.host)[0]', {"split"}),
+        ('split(".", var.host)[0]', {"split", "text"}),
         ("local.host", {"upper"}),
         ('"${var.host}:5432"', {"text"}),
-        ('var.host == "" ? "x" : var.host', {"?"}),
+        ('var.host == "" ? "x" : var.host', {"?", "text"}),
         ("[for h in [var.host] : h if h != null]", {"for", "if"}),
         ("[for i in [0] : var.hosts[i]]", {"for", "[]"}),
+        ('[var.host, "literal"]', {"text"}),
         ('[var.hosts[0], aws_x.y["a"].id, aws_x.z[each.key].id]', set()),
     ],
 )

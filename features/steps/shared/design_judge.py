@@ -32,6 +32,9 @@ _OFFLINE = re.compile(
 )
 """Settings of a plan without an account. They choose who plans, not what is planned."""
 
+_IGNORED, _WAITS = "ignored changes", "waits for"
+"""Names of rules that are not about an argument."""
+
 
 class Call(NamedTuple):
     """One module of the configuration: its folder name, its version and its own blocks."""
@@ -173,6 +176,7 @@ class _Judge:
         if block.get("provisioners"):
             yield Deviation("B12", f"{address}: has a provisioner; remove it")
         yield from self._ignored(call, identity, entry, address)
+        yield from self._order(entry, address, block)
         for resource in instances:
             yield from self._arguments(call, entry, resource)
             if call.module not in design().modules:
@@ -196,12 +200,19 @@ class _Judge:
         self, call: Call, identity: str, entry: Entry, address: str
     ) -> Iterator[Deviation]:
         """Refuse ``ignore_changes``, which hides later changes of an argument from every plan."""
-        allowed = entry.arguments.get("ignored changes", Rule("", "")).text.split(", ")
+        allowed = entry.arguments.get(_IGNORED, Rule("", "")).text.split(", ")
         for name in self.sources.ignored(call.path, identity) if self.sources else ():
             if name not in allowed:
                 rule = entry.arguments.get(name, entry.instances)
                 text_ = f"{address}: ignores changes of {name}; remove it from ignore_changes"
                 yield Deviation(rule.control, text_)
+
+    def _order(self, entry: Entry, address: str, block: Mapping[str, Any]) -> Iterator[Deviation]:
+        """Require ``depends_on``, where AWS would create what is missing without encryption."""
+        rule = entry.arguments.get(_WAITS, Rule("", ""))
+        missing = {*filter(None, rule.text.split(", "))} - {*block.get("depends_on", ())}
+        for name in sorted(missing):
+            yield Deviation(rule.control, f"{address}: must depend on {name}; add it to depends_on")
 
     def _code(self, call: Call, where: str) -> Iterator[Deviation]:
         """Compare the locals and outputs of a module with the profile, if the HCL is available."""
@@ -296,7 +307,7 @@ class _Judge:
         for name, rule in entry.arguments.items():
             if (
                 name not in seen
-                and name != "ignored changes"
+                and name not in (_IGNORED, _WAITS)
                 and not rule.text.startswith("optional ")
             ):
                 text_ = f"{name} is not set; the design says: {rule.text}"

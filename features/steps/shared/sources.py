@@ -22,6 +22,7 @@ _OPEN, _CLOSED = "([{", ")]}"
 _REFERENCE = re.compile(r"\b(var|local)\.([\w-]+)|\bmodule\.([\w-]+)(?:\[[^\]]*\])?\.([\w-]+)")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _FUNCTION = re.compile(r"\b([a-z_][a-z0-9_]*) \(")
+_KEY = re.compile(r'(?<=[\w\]]) \[ "(?:\\.|[^"\\])*" \](?= \.)')
 _OVERRIDE = re.compile(r"(^|_)override\.tf$")
 _INDEX = re.compile(r'\.[\w-]+ \[ (?!each\.key \]|count\.index \]|"|\d|for )')
 Path_ = tuple[str, ...]
@@ -82,7 +83,7 @@ class Sources:
         """Return the functions around the references of an expression, on the whole way.
 
         Conditions, filters, loops, texts and computed keys around a reference have the names ``?``,
-        ``if``, ``for``, ``text`` and ``[]``.
+        ``if``, ``for``, ``text`` and ``[]``; a literal beside it is a text, too.
         """
         seen: set[tuple[Path_, str]] = set()
         open_ = [(path, text)]
@@ -170,6 +171,8 @@ def _transformations(text: str) -> set[str]:
         names.add("for")
         if re.search(r" if ", bare):
             names.add("if")
+    if any("${" not in string for string in _STRING.findall(_KEY.sub("", text))):
+        names.add("text")
     for string in _STRING.findall(text):
         if "${" in string and not re.fullmatch(r'"\$\{[^}]*\}"', string):
             names.add("text")

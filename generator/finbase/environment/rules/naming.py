@@ -1,7 +1,8 @@
-"""Rules about names, tags, the number of replicas and the number of the password."""
+"""Rules about names, descriptions, tags, and the numbers of replicas and of the password."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -131,4 +132,32 @@ def _required_first(environment: Environment) -> list[str]:
     return list(dict.fromkeys((*_OWN_TAGS, *_TAGS, *environment.tags)))
 
 
-RULES: Final[tuple[Rule, ...]] = (replicas, generation, stack_name, group_name, tag_keys)
+@rule(
+    "FB244",
+    "the description of the cache has no letter",
+    "cache.description",
+    why="A description such as `$` tells nobody what the cache is for, so F07b fails.",
+    source="https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/"
+    "API_CreateServerlessCache.html",
+    accepted={"cache.description": "Sessions"},
+    refused={"cache.description": "$"},
+    yaml_only="a new major version of the module would be needed for it",
+)
+def cache_description(environment: Environment) -> Iterator[Finding]:
+    """The description of the cache must contain a letter."""
+    for use, instance in environment.instances("cache"):
+        text = use.value(instance, "description")
+        if isinstance(text, str) and text and not re.search("[A-Za-z]", text):
+            where = use.where(instance, "description")
+            message = f"description {text!r} has no letter"
+            yield Finding(where, message, "write what the cache is for, such as Sessions")
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    replicas,
+    generation,
+    stack_name,
+    group_name,
+    tag_keys,
+    cache_description,
+)
