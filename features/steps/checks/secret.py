@@ -71,6 +71,28 @@ def agreement(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
                 text = f"{public.address}: {row['field']} = {own}; {primary.address} has {expected}"
                 fix = f"; take {row['field']} from {row['argument']} of the primary"
                 yield Finding(fine, text if fine else text + fix)
+        yield from _unwritten(stack, public)
+
+
+def _unwritten(stack: Stack, public: Resource) -> Iterator[Finding]:
+    """Refuse a change of the public part that no version of the secret writes.
+
+    A version is write-only, so Terraform writes it again only if its number changes.
+    """
+    before = public.before.get("input")
+    now = {name: public.planned(f"input.{name}") for name in before or ()}
+    changed = [
+        f"{name} from {before[name]} to {now[name]}"
+        for name in now
+        if now[name] != before[name] and now[name] is not UNKNOWN
+    ]
+    for version in _versions(stack) if changed else ():
+        number = "secret_string_wo_version"
+        if version.planned("id") is not UNKNOWN and version.planned(number) == version.before.get(
+            number
+        ):
+            text = f"{version.address} keeps the old values, but the plan changes {listed(changed)}"
+            yield Finding(False, f"{text}; raise database.password_generation in the same plan")
 
 
 @check("the host in the connection secret is the address of the primary", CONNECTION_SECRET)
