@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -109,12 +110,20 @@ def _read(root: Path, folder: PurePosixPath) -> tuple[Tree, PurePosixPath | None
     project = ProjectFiles(root)
     with wrap_os_errors("read"):
         for path in walk(root, folder):
-            if (root / path).is_symlink():
+            file = root / path
+            mode = file.lstat().st_mode
+            if stat.S_ISLNK(mode):
                 link = path
+            elif not stat.S_ISREG(mode):
+                project.resolve(path)  # Raises the error that says so.
             else:
-                printable = PurePosixPath(_UNPRINTABLE.sub("\ufffd", str(path)))
-                files[printable] = project.resolve(path).read_bytes()
+                files[_printable(path)] = file.read_bytes()
     return files, link
+
+
+def _printable(path: PurePosixPath) -> PurePosixPath:
+    text = str(path)
+    return path if text.isprintable() else PurePosixPath(_UNPRINTABLE.sub("\ufffd", text))
 
 
 def _of_link(folder: PurePosixPath, link: PurePosixPath, other: Breach | None) -> Breach:
