@@ -136,7 +136,7 @@ def _required_first(environment: Environment) -> list[str]:
     "FB244",
     "the description of the cache has no letter",
     "cache.description",
-    why="A description such as `$` tells nobody what the cache is for, so F07b fails.",
+    why="A description such as `$` does not say what the cache is for, so F07b fails.",
     source="https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/"
     "API_CreateServerlessCache.html",
     accepted={"cache.description": "Sessions"},
