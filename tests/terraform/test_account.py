@@ -157,7 +157,7 @@ def test_summarise_shows_values_of_access() -> None:
     topic = resource("module.m.aws_sns_topic.x", "update", change=change)
     text = PlanReport("x", summarise({"resource_changes": [rule, topic]})).text()
     assert f'- `+` `{ingress}`\n  - cidr_ipv4 = `"0.0.0.0/0"`\n' in text
-    assert '  - policy.Statement[0].Principal = `"*"`' in text
+    assert '  - `policy.Statement[0].Principal` = `"*"`' in text
     assert "  - x = " not in text
 
 
