@@ -261,8 +261,9 @@ def test_verbose_prints_programs_without_secrets(
 
 
 def test_verbose_ends_with_command(project: Path) -> None:
-    assert "git rev-parse" in finbase(project, "-v", "affected", "--since", "x").stderr
-    assert "git rev-parse" not in finbase(project, "affected", "--since", "x").stderr
+    command, affected = "rev-parse --is-inside-work-tree", ("affected", "--since", "x")
+    assert command in finbase(project, "-v", *affected).stderr
+    assert command not in finbase(project, *affected).stderr
 
 
 def test_quiet_and_verbose_exclude_each_other(project: Path) -> None:
