@@ -666,7 +666,7 @@ def test_check_command_always_judges_a_supplied_plan(
 
     plans: list[object] = []
 
-    def run(plan: object, *_: object, environment: str, stack: Path | None) -> Verdict:
+    def run(plan: object, *_: object, environment: str, **__: object) -> Verdict:
         plans.append(plan)
         return judged(environment)
 
