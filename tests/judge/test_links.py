@@ -62,6 +62,14 @@ def test_copies_follow_no_link_and_read_no_pipe(project: Path) -> None:
         rendered_files(project)
 
 
+def test_links_of_terraform_are_not_read(project: Path) -> None:
+    before = rendered_files(project)
+    providers = project / "environments" / "staging" / ".terraform" / "providers"
+    providers.mkdir(parents=True)
+    (providers / "linux_amd64").symlink_to(ROOT / "docs")
+    assert rendered_files(project) == before
+
+
 def test_applied_state_is_bounded(project: Path) -> None:
     file = project / "features" / "applied" / "staging.state.gz"
     file.write_bytes(gzip.compress(bytes(bounds.MOST_BYTES + 1)))

@@ -53,9 +53,11 @@ def rendered_files(root: Path) -> dict[PurePosixPath, bytes]:
         for path in sorted((root / folder).rglob("*")):
             relative = path.relative_to(root)
             hidden = any(part.startswith((".", "__")) for part in relative.parts)
+            if hidden and not is_read(path.name):  # Terraform links to providers, for example.
+                continue
             if path.is_symlink():
                 raise TreeError(f"{relative} is a symbolic link", "replace it by the real file")
-            if path.is_file() and len(relative.parts) > 2 and (is_read(path.name) or not hidden):
+            if path.is_file() and len(relative.parts) > 2:
                 files[PurePosixPath(relative)] = path.read_bytes()
     return files
 
