@@ -128,11 +128,12 @@ def _provider(terraform: Terraform, root: Path | None) -> Finding:
 
 def _pinned(root: Path) -> dict[Path, str]:
     """Return the provider version that each rendered stack pins, by its folder."""
+    from finbase.project.files import is_real_file
     from finbase.source.hcl_scan import scan, string_value
 
     versions = {}
     for path in sorted((root / "environments").glob("*/versions.tf")):
-        is_file = path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+        is_file = is_real_file(path) and not path.parent.is_symlink()
         text = path.read_text(encoding="utf-8", errors="replace") if is_file else ""
         for block in scan(text).walk("required_providers"):
             for expression in block.attributes.values():

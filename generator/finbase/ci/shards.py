@@ -12,6 +12,7 @@ from pathlib import Path
 
 from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
+from finbase.project.files import is_real_file
 from finbase.source.bounds import load_json
 from finbase.source.hcl_scan import scan
 
@@ -42,7 +43,7 @@ def cost(environment: Environment, root: Path) -> int:
 
 @cache  # A thousand environments pin the same few releases.
 def _resources(folder: Path) -> int:
-    paths = [path for path in folder.glob("*.tf") if path.is_file() and not path.is_symlink()]
+    paths = filter(is_real_file, folder.glob("*.tf"))
     files = [scan(path.read_text(encoding="utf-8")) for path in paths]
     return sum(block.type == "resource" for file in files for block in file.blocks)
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finbase.errors import ComplianceError, TerraformError, TreeError
-from finbase.project.files import ProjectFiles, refuse_links
+from finbase.project.files import ProjectFiles, is_real_file, refuse_links
 from finbase.terraform.offline import local_sources, used_folders
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
@@ -113,7 +113,7 @@ def folder_of_stack(
     beside = plan_file.resolve().parent
     for folder in (beside, *(project / "environments" / str(n) for n in {name, *named})):
         try:
-            files = [f for f in folder.glob("*.tf") if f.is_file() and not f.is_symlink()]
+            files = filter(is_real_file, folder.glob("*.tf"))
             texts = {f.name: f.read_text(encoding="utf-8") for f in files}
             calls = {source for file in texts.items() for source in local_sources(*file)}
             used_folders(folder.resolve(), folder.resolve().parents[1])

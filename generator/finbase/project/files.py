@@ -65,6 +65,11 @@ def staged_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.finbase~")
 
 
+def is_real_file(path: Path) -> bool:
+    """Return whether a path is a regular file, and not a link to one."""
+    return path.is_file() and not path.is_symlink()
+
+
 def refuse_links(folder: Path) -> None:
     """Raise ``TreeError`` if a folder, or anything below it, is a link or a special file.
 

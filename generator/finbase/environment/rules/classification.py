@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, rule
-
-__all__ = ["RULES"]
+from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
 
 _STRICT: Final = ("confidential", "restricted")
 _DAYS: Final = 30
@@ -71,8 +69,8 @@ def key_window(environment: Environment) -> Iterator[Finding]:
     """Keys of restricted or confidential data must wait 30 days before AWS deletes them."""
     class_ = environment.tags.get("data_classification")
     for use, instance in environment.instances("kms") if class_ in _STRICT else ():
-        days: Any = use.value(instance, "deletion_window_in_days")
-        if isinstance(days, int) and not isinstance(days, bool) and days < _DAYS:
+        days = whole_number(use, instance, "deletion_window_in_days")
+        if days is not None and days < _DAYS:
             message = f"{class_} data requires keys that wait {_DAYS} days, not {days}"
             hint = f"write {_DAYS}, {_LOWER}"
             yield Finding(use.where(instance, "deletion_window_in_days"), message, hint)

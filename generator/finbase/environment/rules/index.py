@@ -12,6 +12,7 @@ from typing import Final
 from finbase import codes
 from finbase.environment.model import Environment
 from finbase.environment.rules import (
+    cache,
     classification,
     naming,
     network,
@@ -29,6 +30,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
             *network.RULES,
             *schedule.RULES,
             *storage.RULES,
+            *cache.RULES,
             *naming.RULES,
             *classification.RULES,
             *parameters.RULES,

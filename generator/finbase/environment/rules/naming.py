@@ -1,13 +1,12 @@
-"""Rules about names, descriptions, tags, and the numbers of replicas and of the password."""
+"""Rules about names, tags, and the numbers of replicas and of the password."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from finbase.environment.model import Environment, tag_key
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
 
 _ROOM: Final[Mapping[str, int]] = {
     "the name of a serverless cache": 40,
@@ -97,8 +96,8 @@ def group_name(environment: Environment) -> Iterator[Finding]:
 def generation(environment: Environment) -> Iterator[Finding]:
     """The generation of the password must be at most 2^53."""
     for use, instance in environment.instances("database"):
-        number = use.value(instance, "password_generation")
-        if isinstance(number, int) and number > _EXACT:
+        number = whole_number(use, instance, "password_generation")
+        if number and number > _EXACT:
             message = f"password_generation must be at most {_EXACT}, not {number}"
             hint = "raise it by one for each new password"
             yield Finding(use.where(instance, "password_generation"), message, hint)
@@ -132,32 +131,10 @@ def _required_first(environment: Environment) -> list[str]:
     return list(dict.fromkeys((*_OWN_TAGS, *_TAGS, *environment.tags)))
 
 
-@rule(
-    "FB244",
-    "the description of the cache has no letter",
-    "cache.description",
-    why="A description such as `$` does not say what the cache is for, so F07b fails.",
-    source="https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/"
-    "API_CreateServerlessCache.html",
-    accepted={"cache.description": "Sessions"},
-    refused={"cache.description": "$"},
-    yaml_only="a new major version of the module would be needed for it",
-)
-def cache_description(environment: Environment) -> Iterator[Finding]:
-    """The description of the cache must contain a letter."""
-    for use, instance in environment.instances("cache"):
-        text = use.value(instance, "description")
-        if isinstance(text, str) and text and not re.search("[A-Za-z]", text):
-            where = use.where(instance, "description")
-            message = f"description {text!r} has no letter"
-            yield Finding(where, message, "write what the cache is for, such as Sessions")
-
-
 RULES: Final[tuple[Rule, ...]] = (
     replicas,
     generation,
     stack_name,
     group_name,
     tag_keys,
-    cache_description,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from finbase.environment.model import Environment
+from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.errors import Diagnostic
 from finbase.source.document import MOST_PROBLEMS, Where
 
@@ -93,3 +93,9 @@ def note(
     """Turn a function that yields remarks into a rule that only notes them."""
     only = "a note rejects nothing"
     return lambda find: Rule(code, title, inputs, why, source, accepted, refused, only, True, find)
+
+
+def whole_number(use: ModuleUse, instance: Instance, name: str) -> int | None:
+    """Return the value of an input, or None if it is unset or not a whole number."""
+    value: Any = use.value(instance, name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

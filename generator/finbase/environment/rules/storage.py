@@ -1,20 +1,17 @@
-"""Rules about the volume of the primary and the limits of the cache."""
+"""Rules about the volume of the primary."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
 
 _STRIPED: Final = 400
 """From this size in GiB on, RDS for PostgreSQL stripes a gp3 volume across four volumes."""
 _IOPS: Final = (12_000, 64_000)
 _THROUGHPUT: Final = (500, 4_000)
-
-_CACHE: Final = {"data_storage_maximum_gb": 5_000, "ecpu_per_second_maximum": 15_000_000}
-"""The limits that AWS sets for every serverless cache, in GB and in units per second."""
 
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _STORAGE: Final = f"{_GUIDE}CHAP_Storage.html"
@@ -36,7 +33,7 @@ def small_volume(environment: Environment) -> Iterator[Finding]:
     """A volume below 400 GiB must not set IOPS or throughput."""
     for use, instance, size in _volumes(environment):
         for name in ("iops", "storage_throughput") if size < _STRIPED else ():
-            if _number(use, instance, name):
+            if whole_number(use, instance, name):
                 message = f"`{name}` requires a volume of at least {_STRIPED} GiB, not {size} GiB"
                 hint = f"remove `{name}`, or raise `allocated_storage` to {_STRIPED}"
                 yield Finding(use.where(instance, name), message, hint)
@@ -66,8 +63,8 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
     for use, instance, size in _volumes(environment):
         if size < _STRIPED:
             continue
-        iops = _number(use, instance, "iops")
-        throughput = _number(use, instance, "storage_throughput")
+        iops = whole_number(use, instance, "iops")
+        throughput = whole_number(use, instance, "storage_throughput")
         values = (("iops", iops, _IOPS), ("storage_throughput", throughput, _THROUGHPUT))
         wrong = [
             (name, value, *of) for name, value, of in values if value and not _within(value, of)
@@ -96,7 +93,7 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
 def room_to_grow(environment: Environment) -> Iterator[Finding]:
     """`max_allocated_storage` must be at least 10 % above `allocated_storage`."""
     for use, instance, size in _volumes(environment):
-        most = _number(use, instance, "max_allocated_storage")
+        most = whole_number(use, instance, "max_allocated_storage")
         least = -(-11 * size // 10)
         if most and most < least:
             message = f"`max_allocated_storage` must be at least {least} GiB, not {most} GiB"
@@ -104,31 +101,10 @@ def room_to_grow(environment: Environment) -> Iterator[Finding]:
             yield Finding(use.where(instance, "max_allocated_storage"), message, hint)
 
 
-@rule(
-    "FB230",
-    "cache without a limit of its own",
-    *(f"cache.{name}" for name in _CACHE),
-    why="Every serverless cache has these limits. The same number in a stack limits neither the "
-    "cost nor the load. `finbase check` fails F07a for such an environment.",
-    source="https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Scaling.html",
-    accepted={"cache.data_storage_maximum_gb": 4_999},
-    refused={"cache.data_storage_maximum_gb": 5_000},
-    yaml_only="the released modules accept the number",
-)
-def own_limits(environment: Environment) -> Iterator[Finding]:
-    """The limits of a cache must be lower than those that AWS sets for every cache."""
-    for use, instance in environment.instances("cache"):
-        for name, most in _CACHE.items():
-            value = _number(use, instance, name)
-            if value and value >= most:
-                message = f"`{name}` must be lower than the limit of AWS, {most}"
-                yield Finding(use.where(instance, name), message, f"write {most - 1} or less")
-
-
 def _volumes(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, int]]:
     """Yield each primary on a gp3 volume, with the size in GiB."""
     for use, instance in environment.instances("database"):
-        size = _number(use, instance, "allocated_storage")
+        size = whole_number(use, instance, "allocated_storage")
         if size and use.value(instance, "storage_type") in (None, "gp3"):
             yield use, instance, size
 
@@ -138,9 +114,4 @@ def _within(value: int, of: tuple[int, int]) -> bool:
     return least <= value <= most
 
 
-def _number(use: ModuleUse, instance: Instance, name: str) -> int | None:
-    value: Any = use.value(instance, name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-RULES: Final[tuple[Rule, ...]] = (small_volume, large_volume, room_to_grow, own_limits)
+RULES: Final[tuple[Rule, ...]] = (small_volume, large_volume, room_to_grow)
