@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 _MINIMUM = 30
 # A key within an address may hold spaces, and a copied address must stay whole.
-_WORD = re.compile(r'(?:\["(?:[^"\\]|\\.)*"\]|\S)+')
+_WORD = re.compile(r'(?:\["(?:[^"\\]|\\.)*"\]|\S)++')
 
 
 def columns(
