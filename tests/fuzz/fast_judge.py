@@ -35,6 +35,7 @@ class Judge:
 
     def __init__(self) -> None:
         self._scenarios: Mapping[str, _Scenario] = _scenarios()
+        self.evidence: list[str] = []  # What passed steps say of the last plan.
         self._findings = sys.modules["findings"]
 
     @property
@@ -64,6 +65,7 @@ class Judge:
         """
         from radish import world
 
+        self.evidence.clear()
         name = str(stack / "plan.json")
         world.config.user_data["plan_file"] = name
         self._findings._PLANS.clear()
@@ -82,7 +84,7 @@ class Judge:
         for step in self._scenarios[place]:
             fake = SimpleNamespace(
                 table=step.table,
-                embed=_forget,
+                embed=self._keep,
                 context=SimpleNamespace(no_failure=False),
             )
             try:
@@ -93,9 +95,9 @@ class Judge:
                 raise StepCrashError(f"{place}: {error!r}") from error
         return ""
 
-
-def _forget(text: str) -> None:
-    text.encode()  # What cannot be written to a report is a crash as well.
+    def _keep(self, text: str) -> None:
+        text.encode()  # What cannot be written to a report is a crash as well.
+        self.evidence.append(text)
 
 
 @cache

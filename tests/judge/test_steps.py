@@ -12,6 +12,7 @@ from tests.support.commands import ROOT
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 
+import design_rules
 from kinds import of_kind
 from policies import Statement, allowed, named
 from stack_graph import Resource, Stack
@@ -198,6 +199,47 @@ def test_allowed_returns_none_for_unknown_policy() -> None:
     )
     assert allowed(stack, by_hand, "policy") is None
     assert list(named(stack, by_hand, "policy")) == ["aws_kms_key.x"]
+
+
+SERVICES = [
+    {"type": "Service", "identifiers": ["everybody.example"]},
+    {"type": "Service", "identifiers": ["lambda.amazonaws.com"]},
+]
+
+
+@pytest.mark.parametrize(
+    ("principals", "names"),
+    [
+        (SERVICES, ("Service everybody.example", "Service lambda.amazonaws.com")),
+        (SERVICES[::-1], ("Service lambda.amazonaws.com", "Service everybody.example")),
+        ([{"type": "AWS", "identifiers": [None]}], ("AWS (not shown by this plan)",)),
+        ([{"type": "AWS"}], ("AWS (not shown by this plan)",)),
+    ],
+)
+def test_allowed_merges_principals(principals: Any, names: tuple[str, ...]) -> None:
+    """A later block of a type hides no earlier one, and a hidden name counts."""
+    written = {"actions": {"constant_value": ["sts:AssumeRole"]}}
+    planned = {"actions": ["sts:AssumeRole"], "principals": principals}
+    stack, policy = made({"own": [{"written": written, "planned": planned}]})
+    assert allowed(stack, policy, "policy") == [Statement(("sts:AssumeRole",), (), names)]
+
+
+def test_block_merges_principals_and_conditions() -> None:
+    condition = {"test": "StringEquals", "variable": "aws:SourceAccount"}
+    block = {
+        "actions": ["kms:Decrypt"],
+        "principals": SERVICES,
+        "condition": [condition | {"values": ["1"]}, condition | {"values": ["2"]}],
+    }
+    assert design_rules._block(block) == (
+        "Allow Service everybody.example, Service lambda.amazonaws.com to kms:Decrypt "
+        "if StringEquals aws:SourceAccount 1, 2"
+    )
+
+
+def test_statement_maps_account_to_root() -> None:
+    root = {"Effect": "Allow", "Action": "kms:*", "Principal": {"AWS": "111122223333"}}
+    assert design_rules._statement(root) == "Allow AWS arn:aws:iam::111122223333:root to kms:*"
 
 
 # --- windows -------------------------------------------------------------------------------

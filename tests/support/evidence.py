@@ -29,7 +29,7 @@ SEEN = {
     "module.database.aws_db_parameter_group.main",
     "F04a": "module.database.aws_db_instance.primary: performance_insights_retention_period = 731",
     "F05": "module.replica_reporting.aws_db_instance.replica: performance_insights_enabled = true",
-    "F06c": "module.secret.terraform_data.connection: host = known after apply, from "
+    "F06c": "module.secret.terraform_data.connection: host = not shown by this plan, from "
     "module.database.aws_db_instance.primary.address",
 }
 MATRIX = {

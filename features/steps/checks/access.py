@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from findings import Finding, check
 from kinds import listed, origins, source_of
-from stack_graph import Resource, Stack
+from stack_graph import Resource, Stack, shown
 
 _GROUPS = ("aws_security_group", "aws_default_security_group")
 _INGRESS = "aws_vpc_security_group_ingress_rule"
@@ -83,7 +83,7 @@ class _Flow(NamedTuple):
 
 
 def _arrow(flow: _Flow) -> str:
-    return f"{flow.source} → {flow.target}, {flow.protocol} {flow.ports}"
+    return f"{flow.source} → {flow.target}, {shown(flow.protocol)} {flow.ports}"
 
 
 def _flow(stack: Stack, rule: Resource, *, outward: bool) -> _Flow | None:
@@ -96,7 +96,7 @@ def _flow(stack: Stack, rule: Resource, *, outward: bool) -> _Flow | None:
         for group in [stack.one(rule, end, _GROUPS[0])]
     ]
     source, target = ends if outward else reversed(ends)
-    ports = f"{rule.planned('from_port')}-{rule.planned('to_port')}"
+    ports = f"{shown(rule.planned('from_port'))}-{shown(rule.planned('to_port'))}"
     return _Flow(source, target, rule.planned("ip_protocol"), ports)
 
 

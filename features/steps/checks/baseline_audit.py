@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from findings import Finding, check
-from stack_graph import UNKNOWN, Resource, Stack
+from kinds import are_named
+from stack_graph import UNKNOWN, Resource, Stack, shown
 from stores import data_class
 
 _LOG = "aws_cloudwatch_log_group"
@@ -39,7 +40,7 @@ def _expected(stack: Stack) -> Iterator[tuple[Resource, str | None]]:
             logs = owner.planned("enabled_cloudwatch_logs_exports")
             identifier = owner.planned(argument)
             for log in logs if isinstance(logs, list) else ():
-                known = isinstance(identifier, str)
+                known = isinstance(identifier, str) and isinstance(log, str)
                 yield owner, f"/aws/rds/{label}/{identifier}/{log}" if known else None
     for function in stack.all("aws_lambda_function"):
         name = function.planned("function_name")
@@ -56,7 +57,7 @@ def retention(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
     for group in stack.all(_LOG):
         days = group.planned("retention_in_days")
         fine = isinstance(days, int | float) and days >= least
-        now = "without an end" if days in (0, None) else days
+        now = "without an end" if days in (0, None) else shown(days)
         text = f"{group.address}: retention_in_days = {now}"
         yield Finding(fine, text if fine else f"{text}; {class_} data requires {least} or more")
 
@@ -78,7 +79,7 @@ def words(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
                     )
                     and "none" not in has
                 )
-                text = f"{group.address}: {row['parameter']} = {_shown(value)}"
+                text = f"{group.address}: {row['parameter']} = {shown(value)}"
                 fix = f"; it must list {row['words']}"
                 yield Finding(fine, text if fine else text + fix)
 
@@ -87,8 +88,8 @@ def words(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
 def values(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Require one of the values wherever a parameter is set; ``required`` ones must be set."""
     for group in _postgres(stack):
-        if not isinstance(group.planned("parameter"), list | type(None)):
-            yield Finding(False, f"{group.address}: its parameters are not shown by this plan")
+        if not are_named(group.planned("parameter")):
+            yield Finding(False, f"{group.address}: its parameters are not all shown by this plan")
         for row in table:
             allowed = [value.strip() for value in row["values"].split(",")]
             planned = _values(group, row["parameter"])
@@ -96,7 +97,7 @@ def values(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
                 continue
             for value in planned or [None]:
                 fine = isinstance(value, str) and value.strip().lower() in allowed
-                text = f"{group.address}: {row['parameter']} = {_shown(value)}"
+                text = f"{group.address}: {row['parameter']} = {shown(value)}"
                 yield Finding(fine, text if fine else f"{text}; set it to {allowed[0]}")
 
 
@@ -115,9 +116,5 @@ def _values(group: Resource, name: str) -> list[Any]:
     return [
         group.planned(f"parameter.{n}.value")
         for n, setting in enumerate(settings if isinstance(settings, list) else ())
-        if str(setting.get("name")).lower() == name
+        if isinstance(setting, dict) and str(setting.get("name")).lower() == name
     ]
-
-
-def _shown(value: Any) -> str:
-    return "not set" if value is None else str(value) or "empty"

@@ -11,7 +11,7 @@ from findings import Finding, check
 from grants import Grant, NotShownError, grants
 from kinds import listed, of_kind, source_of
 from rotation_parts import attachments, connection_rotations, inline_policies
-from stack_graph import UNKNOWN, Resource, Stack
+from stack_graph import UNKNOWN, Resource, Stack, shown
 
 _ADMINISTRATION = (
     "kms:putkeypolicy",
@@ -58,8 +58,8 @@ def keys_rotate(stack: Stack, days: int) -> Iterator[Finding]:
         )
         fits = unset or (isinstance(period, int | float) and period <= days)
         fine = rotates is True and enabled and fits
-        text = f"{key.address}: enable_key_rotation = {str(rotates).lower()}"
-        text += f", every {365 if unset else period} days{'' if enabled else ', disabled'}"
+        text = f"{key.address}: enable_key_rotation = {shown(rotates)}"
+        text += f", every {365 if unset else shown(period)} days{'' if enabled else ', disabled'}"
         fix = f"; enable the key and its rotation every {days} days or more often"
         yield Finding(fine, text if fine else text + fix)
 
@@ -270,7 +270,9 @@ def cache_users(stack: Stack) -> Iterator[Finding]:
         rules = str(user.planned("access_string") or "").split()
         off = "off" in rules
         fine = off or (not none and (mode == "iam" or passwords) and "nopass" not in rules)
-        text = f"{user.address}: {mode or ('password' if passwords else 'no authentication')}"
+        text = (
+            f"{user.address}: {shown(mode or ('password' if passwords else 'no authentication'))}"
+        )
         fix = '; set authentication_mode { type = "iam" }'
         yield Finding(fine, text if fine else text + fix)
     if not users:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from findings import Finding, check
 from kinds import UNKNOWN_HOURS, business_hours, listed, zones
-from stack_graph import Stack
+from stack_graph import Stack, shown
 from windows import business, moment, overlap
 
 
@@ -17,8 +17,8 @@ def limits(stack: Stack, limit: str) -> Iterator[Finding]:
         block = f"cache_usage_limits.0.{limit}.0"
         maximum, unit = cache.planned(f"{block}.maximum"), cache.planned(f"{block}.unit")
         fine = isinstance(maximum, int) and maximum > 0
-        shown = "unset" if maximum is None else maximum
-        text = f"{cache.address}: {limit} maximum {shown} {unit or ''}".rstrip()
+        of_unit = f" {unit}" if isinstance(unit, str) else ""
+        text = f"{cache.address}: {limit} maximum {shown(maximum)}{of_unit}"
         fix = f"; set {limit} {{ maximum = … }} in cache_usage_limits"
         yield Finding(fine, text if fine else text + fix)
 
@@ -38,5 +38,5 @@ def snapshots_at_night(stack: Stack) -> Iterator[Finding]:
         spans = moment(str(time))
         fine = bool(spans) and not overlap(spans, business(busy))
         fix = "" if fine else "; choose a time outside business hours (UTC)"
-        text = f"daily_snapshot_time {time or 'unset'}, business hours {busy}"
+        text = f"daily_snapshot_time {shown(time)}, business hours {busy}"
         yield Finding(fine, f"{cache.address}: {text}{fix}")

@@ -7,8 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from findings import Finding, check, rendered
-from kinds import UNKNOWN_HOURS, business_hours, listed, of_kind, source_of, switch, zones
-from stack_graph import UNKNOWN, Resource, Stack
+from kinds import (
+    UNKNOWN_HOURS,
+    are_named,
+    business_hours,
+    listed,
+    of_kind,
+    source_of,
+    switch,
+    zones,
+)
+from stack_graph import UNKNOWN, Resource, Stack, shown
 from windows import SHORTEST, business, daily, overlap, weekly
 
 _PARAMETERS = "aws_db_parameter_group"
@@ -29,9 +38,14 @@ def parameter(stack: Stack, parameter: str, values: str) -> Iterator[Finding]:
             yield Finding(False, f"{instance.address}: {text}")
             continue
         settings: Any = group.planned("parameter")
-        planned = [s["value"] for s in settings or () if s["name"].lower() == parameter]
+        if not are_named(settings):
+            text = f"{group.address}, whose parameters are not all shown by this plan"
+            yield Finding(False, f"{instance.address}: {text}; write their names as literals")
+            continue
+        planned = [s.get("value") for s in settings or () if s["name"].lower() == parameter]
         fine = bool(planned) and all(switch(v) in re.split(r", | or ", values) for v in planned)
-        text = f"{instance.address}: {parameter} = {listed(planned) or 'unset'} in {group.address}"
+        now = listed(map(shown, planned)) or "unset"
+        text = f"{instance.address}: {parameter} = {now} in {group.address}"
         yield Finding(fine, text if fine else f"{text}; set it to {values}")
 
 
@@ -39,10 +53,10 @@ def parameter(stack: Stack, parameter: str, values: str) -> Iterator[Finding]:
 def exports(stack: Stack, kind: str, names: str) -> Iterator[Finding]:
     """Require that each log is exported to CloudWatch."""
     for instance in of_kind(stack, kind):
-        planned: Any = instance.planned("enabled_cloudwatch_logs_exports") or []
-        exported = [str(log) for log in planned]
+        planned = instance.planned("enabled_cloudwatch_logs_exports")
+        exported = [shown(log) for log in planned] if isinstance(planned, list) else []
         fine = set(names.split(" and ")) <= set(exported)
-        text = f"{instance.address}: exports {listed(exported) or 'no log'}"
+        text = f"{instance.address}: exports {listed(exported) or shown(planned)}"
         fix = f"; enabled_cloudwatch_logs_exports must list {names}"
         yield Finding(fine, text if fine else text + fix)
 
@@ -78,7 +92,7 @@ def windows_at_night(stack: Stack) -> Iterator[Finding]:
 def _windows(instance: Resource) -> str:
     """Return the windows of an instance for a message."""
     planned = ((name, instance.planned(name)) for name in _WINDOWS)
-    return ", ".join(f"{name} {value or 'unset'}" for name, value in planned)
+    return ", ".join(f"{name} {shown(value)}" for name, value in planned)
 
 
 @check("every replica keeps Performance Insights data as long as its primary", "replica")
@@ -98,5 +112,5 @@ def same_retention(stack: Stack) -> Iterator[Finding]:
         own, expected = replica.planned(name), primary.planned(name)
         referenced = stack.one(replica, name, "aws_db_instance") == primary
         fine = referenced or (own == expected and own not in (None, UNKNOWN))
-        text = f"{replica.address}: {name} = {own}; {primary.address} has {expected}"
+        text = f"{replica.address}: {name} = {shown(own)}; {primary.address} has {shown(expected)}"
         yield Finding(fine, text if fine else f"{text}; set the same value")

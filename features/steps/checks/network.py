@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from findings import Finding, check, rendered
 from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, unproved, zone
 from routes import default_route, route_tables, routes_of, subnets, tier
-from stack_graph import Resource, Stack
+from stack_graph import Resource, Stack, shown
 
 _INSIDE = "private"
 
@@ -62,7 +62,9 @@ def elastic_ips(stack: Stack) -> Iterator[Finding]:
             used.add(ip.address)
             domain = "vpc" if ip.planned("vpc") is True else ip.planned("domain")
             fix = "" if domain == "vpc" else "; it must be vpc"
-            yield Finding(domain == "vpc", f"{gateway.address}: {ip.address}, domain {domain}{fix}")
+            yield Finding(
+                domain == "vpc", f"{gateway.address}: {ip.address}, domain {shown(domain)}{fix}"
+            )
 
 
 def _other_users(stack: Stack, ip: Resource) -> list[str]:

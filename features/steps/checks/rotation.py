@@ -23,7 +23,7 @@ from rotation_parts import (
     rotations,
 )
 from routes import tier
-from stack_graph import Resource, Stack
+from stack_graph import UNKNOWN, Resource, Stack, shown
 from windows import longest_gap
 
 _CALLER = ("secretsmanager.amazonaws.com", "lambda:InvokeFunction")
@@ -96,7 +96,8 @@ def _permission(stack: Stack, granted: Resource, secret: Resource, function: Res
     limited = (principal, action) == _CALLER and isinstance(account, str) and source == secret
     one_version = _is_for_a_version(granted, function)
     what = source.address if source else origins(stack, granted, "source_arn") or "any resource"
-    text = f"{granted.address}: {principal} of account {account} may {action} for {what}"
+    text = f"{granted.address}: {shown(principal)} of account {shown(account)} may "
+    text += f"{shown(action)} for {what}"
     if one_version:
         return Finding(False, f"{text}, but only on one version; leave the qualifier out")
     fix = f"; allow {_CALLER[0]} {_CALLER[1]} with source_account, for {secret.address}"
@@ -122,10 +123,13 @@ def _interval(rotation: Resource) -> tuple[int | None, str]:
     schedule = rotation.planned(f"{rules}.schedule_expression")
     if isinstance(schedule, str) and schedule:
         days = longest_gap(schedule)
-        every = f"{days} days" if days else "an interval that this check cannot read"
-        return days, f"{schedule}, so at most every {every}"
+        every = f"at most every {days} days" if days else "at intervals that this check cannot read"
+        return days, f"{schedule}, so {every}"
     days = rotation.planned(f"{rules}.automatically_after_days")
-    return (days, f"every {days} days") if isinstance(days, int) else (None, "on no schedule")
+    if isinstance(days, int) and not isinstance(days, bool):
+        return days, f"every {days} days"
+    hidden = UNKNOWN in (schedule, days, rotation.planned(rules))
+    return None, f"on {'a schedule that this plan does not show' if hidden else 'no schedule'}"
 
 
 def _ambiguous(stack: Stack, kind: tuple[str, str], target: Resource) -> Iterator[Finding]:

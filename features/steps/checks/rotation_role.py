@@ -71,7 +71,8 @@ def reach(stack: Stack) -> Iterator[Finding]:
 @check("the policies whose text is planned allow these actions and no others", CONNECTION_ROTATION)
 def actions(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Compare each known text with the table; accept a text that is unknown until apply."""
-    rows = {row["action"]: row["on"] for row in table}
+    # IAM ignores the case of an action.
+    rows = {row["action"].lower(): row["on"] for row in table}
     needed = {row["action"] for row in table if row["needed"] == "yes"}
     for secret, role in _roles(stack):
         names_of = _names(stack, secret)
@@ -82,18 +83,20 @@ def actions(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
                 hidden = True
                 yield Finding(True, f"{policy.address}: its text is known only after apply")
             for statement in statements or ():
-                seen.update(statement.actions)
+                lowered = [action.lower() for action in statement.actions]
+                seen.update(lowered)
                 fine = bool(statement.resources) and all(
                     action in rows and (rows[action] == "anything" or on in names_of[rows[action]])
-                    for action in statement.actions
+                    for action in lowered
                     for on in statement.resources
                 )
                 on = listed(statement.resources) or "no resource"
                 text = f"{policy.address}: {listed(statement.actions)} on {on}"
                 fix = "; allow only the actions and resources of the scenario's table"
                 yield Finding(fine, text if fine else text + fix)
-        if not hidden and (missing := needed - seen):
-            text = f"no policy allows {listed(sorted(missing))}; the rotation needs it"
+        missing = sorted(action for action in needed if action.lower() not in seen)
+        if missing and not hidden:
+            text = f"no policy allows {listed(missing)}; the rotation needs it"
             yield Finding(False, f"{role.address}: {text}")
 
 

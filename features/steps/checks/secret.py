@@ -16,7 +16,7 @@ from typing import Any
 from findings import Finding, check
 from kinds import listed, of_kind, origins
 from rotation_parts import CONNECTION, CONNECTION_SECRET, SECRET, possible, rotations
-from stack_graph import UNKNOWN, Resource, Stack, prefix
+from stack_graph import UNKNOWN, Resource, Stack, prefix, shown
 
 _VERSION = "aws_secretsmanager_secret_version"
 _PUBLIC = "terraform_data"
@@ -53,7 +53,7 @@ def engine(stack: Stack, engine: str) -> Iterator[Finding]:
     for public in stack.all(_PUBLIC, CONNECTION):
         planned = public.planned("input.engine")
         fix = "" if planned == engine else f"; set it to {engine}"
-        yield Finding(planned == engine, f"{public.address}: engine = {planned}{fix}")
+        yield Finding(planned == engine, f"{public.address}: engine = {shown(planned)}{fix}")
 
 
 @check("the public part of the connection secret matches the primary", CONNECTION_SECRET)
@@ -68,7 +68,8 @@ def agreement(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
                 equal = own == expected is not None
                 referenced = (primary, row["argument"]) in sources
                 fine = equal and (expected is not UNKNOWN or referenced)
-                text = f"{public.address}: {row['field']} = {own}; {primary.address} has {expected}"
+                text = f"{public.address}: {row['field']} = {shown(own)}; "
+                text += f"{primary.address} has {shown(expected)}"
                 fix = f"; take {row['field']} from {row['argument']} of the primary"
                 yield Finding(fine, text if fine else text + fix)
         yield from _unwritten(stack, public)
@@ -82,7 +83,7 @@ def _unwritten(stack: Stack, public: Resource) -> Iterator[Finding]:
     before = public.before.get("input")
     now = {name: public.planned(f"input.{name}") for name in before or ()}
     changed = [
-        f"{name} from {before[name]} to {now[name]}"
+        f"{name} from {shown(before[name])} to {shown(now[name])}"
         for name in now
         if now[name] != before[name] and now[name] is not UNKNOWN
     ]
@@ -114,7 +115,7 @@ def host(stack: Stack) -> Iterator[Finding]:
             comparable = planned == primary.planned("address") and unknown is not True
             fine = comparable and address in sources and len(sources) - 1 <= len(others)
             now = listed(f"{resource.address}.{attribute}" for resource, attribute in sources)
-            text = f"{public.address}: host = {planned}, from {now or 'a literal'}"
+            text = f"{public.address}: host = {shown(planned)}, from {now or 'a literal'}"
             yield Finding(fine, text if fine else f"{text}; take it from {primary.address}.address")
 
 
@@ -134,7 +135,7 @@ def host_is_shown(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, f"{version.address}: {text}")
         for name, value, source in outputs:
             fine = [value] == [*addresses]
-            text = f"{version.address}: {source} = {value} (output {name})"
+            text = f"{version.address}: {source} = {shown(value)} (output {name})"
             yield Finding(fine, text if fine else f"{text}; it must be the primary's address")
 
 

@@ -11,7 +11,7 @@ from kinds import is_named, listed, of_kind, origins, unproved
 from radish import after, before, given
 from radish.model import Tag
 from radish.utils import console_write
-from stack_graph import UNKNOWN, Resource, Stack
+from stack_graph import UNKNOWN, Resource, Stack, shown
 from terraform_compliance.common.bdd_tags import look_for_bdd_tags
 from terraform_compliance.common.defaults import Defaults
 from terraform_compliance.common.error_handling import Error
@@ -98,7 +98,7 @@ def none_beside(stack: Stack, unwanted: str, kind: str) -> Iterator[Finding]:
 def sets(stack: Stack, kind: str, argument: str, values: str) -> Iterator[Finding]:
     """Require one of the values explicitly; a sentence lists them as ``a`` or ``a, b or c``."""
     allowed = re.split(r", | or ", values)
-    return _setting(stack, kind, argument, values, lambda value: _text(value) in allowed)
+    return _setting(stack, kind, argument, values, lambda value: shown(value) in allowed)
 
 
 @check("every {kind:PROPERTY} has {argument:PROPERTY} of {least:d} or more")
@@ -160,12 +160,11 @@ def _setting(
             return Finding(False, f"{resource.address}: {text}")
         if not stack.shows(resource, argument):
             source = origins(stack, resource, argument)
-            now = (
-                f"{argument} is {_text(value)}, by default or from {source}: not shown by this plan"
-            )
-            text = f"{now}; write a literal or a variable"
+            now = f"{argument} is {shown(value)}, by default or from {source}"
+            hidden = "" if value is UNKNOWN else ": not shown by this plan"
+            text = f"{now}{hidden}; write a literal or a variable"
             return Finding(False, f"{resource.address}: {text}")
-        return Finding(True, f"{resource.address}: {argument} = {_text(value)}")
+        return Finding(True, f"{resource.address}: {argument} = {shown(value)}")
 
     return _findings(stack, kind, look)
 
@@ -176,9 +175,4 @@ def _now(value: Any) -> str:
         return "is not shown by this plan, because it is known only after apply"
     if value is None:
         return "is not set"
-    return "is blank" if isinstance(value, str) and not value.strip() else f"is {_text(value)}"
-
-
-def _text(value: Any) -> str:
-    """Write a planned value as a sentence writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "is blank" if isinstance(value, str) and not value.strip() else f"is {shown(value)}"

@@ -24,7 +24,7 @@ from design_profile import (
 )
 from design_rules import Argument, Rules, merged, text
 from sources import Sources, normalised
-from stack_graph import Resource, Stack
+from stack_graph import Resource, Stack, shown
 
 _SOURCE = re.compile(r"(?:.*[/:])?modules/([\w-]+)/(\d+\.\d+\.\d+)/?(?:\?.*)?")
 _OFFLINE = re.compile(
@@ -274,7 +274,7 @@ class _Judge:
         if what == "log":
             instances = [r for r in self.stack.all("aws_db_instance") if _names(r) == call.path]
             logs = instances[0].planned("enabled_cloudwatch_logs_exports") if instances else None
-            return set(logs) if isinstance(logs, list) else None
+            return set(map(shown, logs)) if isinstance(logs, list) else None
         if what.startswith("item of "):
             name = what.removeprefix("item of ")
             value = call.call.get("expressions", {}).get(name, {})
@@ -299,7 +299,7 @@ class _Judge:
             if rule is None:
                 if not self.rules.is_unset(argument):
                     control = self._control_of(entry, resource)
-                    text_ = f"{path} = {text(argument.value)} is not of the design; remove it"
+                    text_ = f"{path} = {shown(argument.value)} is not of the design; remove it"
                     yield Deviation(control, f"{resource.address}: {text_}")
                 continue
             seen.add(rule_name)

@@ -12,10 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from design_profile import Profile
+from policies import by_type
 from sources import Sources, normalised
-from stack_graph import UNKNOWN, Origin, Resource, Stack, whole
+from stack_graph import UNKNOWN, Origin, Resource, Stack, shown, whole
 from windows import SHORTEST, daily, weekly
 
+# AWS reads the number of an account as the ARN of its root.
+_ACCOUNT = re.compile(r"^AWS ([0-9]{12})$")
+_ROOT = r"AWS arn:aws:iam::\1:root"
 _PLACEHOLDER = re.compile(r"\{([a-z-]+)\}")
 _LISTS = {"for", "concat", "one", "sort", "toset", "tolist", "values", "distinct", "jsonencode"}
 """Functions that put values together, or order them, and do not change them."""
@@ -97,7 +101,7 @@ class Rules:
         return written and not self.stack.is_set(argument.resource, argument.path)
 
     def _absent(self, argument: Argument, _: str) -> str:
-        return f"is {text(argument.value)}"
+        return f"is {shown(argument.value)}"
 
     def _free(self, _argument: Argument, _: str) -> str:
         return ""
@@ -107,16 +111,17 @@ class Rules:
         if value is UNKNOWN:
             return "" if argument.path == "description" else _CONFIGURED
         fine = isinstance(value, str) and any(map(str.isalpha, value))
-        return "" if fine else f"is {text(value)!r}"
+        # Quoted, because the text can be blank.
+        return "" if fine else f"is {json.dumps(value) if isinstance(value, str) else shown(value)}"
 
     def _is(self, argument: Argument, expected: str) -> str:
         expected = self._fill(expected, argument.resource)
         value = argument.value
         if isinstance(value, Mapping):
-            value = ", ".join(f"{name}={part}" for name, part in value.items())
+            value = ", ".join(f"{name}={shown(part)}" for name, part in value.items())
         if value is UNKNOWN:
             return _CONFIGURED
-        return "" if text(value) == expected else f"is {text(value)}, not {expected}"
+        return "" if text(value) == expected else f"is {shown(value)}, not {expected}"
 
     def _explicitly(self, argument: Argument, expected: str) -> str:
         if wrong := self._is(argument, expected):
@@ -129,12 +134,12 @@ class Rules:
         allowed = operand.removeprefix("of ").split(", ")
         if argument.value is UNKNOWN:
             return _CONFIGURED
-        return "" if text(argument.value) in allowed else f"is {text(argument.value)}"
+        return "" if text(argument.value) in allowed else f"is {shown(argument.value)}"
 
     def _like(self, argument: Argument, pattern: str) -> str:
         value = argument.value
         if not isinstance(value, str):
-            return _CONFIGURED if value is UNKNOWN else f"is {text(value)}"
+            return _CONFIGURED if value is UNKNOWN else f"is {shown(value)}"
         filled = self._fill(pattern, argument.resource, re.escape)
         return "" if re.fullmatch(filled, value) else f"is {value}"
 
@@ -147,13 +152,13 @@ class Rules:
             fine = float(least) <= float(value) <= float(most)
         except (TypeError, ValueError):
             fine = False
-        return "" if fine and not isinstance(value, bool) else f"is {text(value)}"
+        return "" if fine and not isinstance(value, bool) else f"is {shown(value)}"
 
     def _set(self, argument: Argument, operand: str) -> str:
         needed, _, others = operand.partition(" or ")
         value = argument.value
         if not isinstance(value, list) or UNKNOWN in value:
-            return _CONFIGURED if value is UNKNOWN else f"is {text(value)}"
+            return _CONFIGURED if value is UNKNOWN else f"is {shown(value)}"
         items, names = {text(item) for item in value}, set(needed.split(", "))
         fine = names <= items <= names | set(filter(None, others.split(", ")))
         return "" if fine else f"is {', '.join(sorted(items)) or 'empty'}"
@@ -170,7 +175,7 @@ class Rules:
     def _window(self, argument: Argument, kind: str = "daily") -> str:
         value = argument.value
         if not isinstance(value, str):
-            return _CONFIGURED if value is UNKNOWN else f"is {text(value)}"
+            return _CONFIGURED if value is UNKNOWN else f"is {shown(value)}"
         valid = (weekly if kind == "weekly" else daily)(value)
         return "" if valid else f"is {value}, an invalid window or less than {SHORTEST} minutes"
 
@@ -231,7 +236,7 @@ class Rules:
         if foreign:
             return f"is {', '.join(foreign)}, not from {operand}"
         if not parts or (len(set(map(str, known))) != len(known)):
-            return f"is {text(value)}"
+            return f"is {shown(value)}"
         if isinstance(value, list) and not some and len(value) != len(targets):
             return f"has {len(value)} items, not {len(targets)}"
         if len(known) == len(parts):
@@ -381,15 +386,13 @@ class Rules:
         """Require the parameters of the design; others must not name the same ones again."""
         rules = self.profile.parameters
         blocks = argument.value if isinstance(argument.value, list) else []
-        names = [str(block.get("name")) for block in blocks if isinstance(block, Mapping)]
-        if repeated := [n for n in names if [x.lower() for x in names].count(n.lower()) > 1]:
+        # RDS ignores the case of a name.
+        named = [(str(b.get("name")).lower(), b) for b in blocks if isinstance(b, Mapping)]
+        names = [name for name, _ in named]
+        if repeated := [name for name in names if names.count(name) > 1]:
             return f"sets {repeated[0]} more than once"
-        values = {str(b.get("name")): b.get("value") for b in blocks if isinstance(b, Mapping)}
-        at_reboot = {
-            str(b.get("name"))
-            for b in blocks
-            if isinstance(b, Mapping) and b.get("apply_method") == "pending-reboot"
-        }
+        values = {name: block.get("value") for name, block in named}
+        at_reboot = {n for n, block in named if block.get("apply_method") == "pending-reboot"}
         for name, rule in rules.items():
             value = values.get(name)
             if name == "others":
@@ -398,7 +401,7 @@ class Rules:
             if allowed != rule and name in at_reboot:
                 return f"{name} waits for a reboot, because of its apply_method"
             if value is UNKNOWN or text(value) not in allowed.split(" or "):
-                return f"{name} is {text(value)}, not {allowed}"
+                return f"{name} is {shown(value)}, not {allowed}"
         for name in values:
             if name not in rules and not re.fullmatch(rules["others"], name):
                 return f"sets {name}"
@@ -490,14 +493,16 @@ def _statement(statement: Any) -> str:
     'Allow to sns:Publish on *'
     """
     if not isinstance(statement, Mapping):
-        return f"{statement!r}"
+        return shown(statement)
     principal = statement.get("Principal")
     kinds = principal if isinstance(principal, Mapping) else {"": principal}
     # A document writes everybody as the type * with the name *.
-    who = [f"{kind} {name}".strip() for kind, names in kinds.items() for name in listed(names)]
-    who = ["*" if name == "* *" else name for name in who]
-    parts = [str(statement.get("Effect")), ", ".join(sorted(who)), "to"]
-    parts += [", ".join(sorted(map(str, listed(statement.get("Action")))))]
+    who = [
+        f"{kind} {shown(name)}".strip() for kind, names in kinds.items() for name in listed(names)
+    ]
+    who = ["*" if name == "* *" else _ACCOUNT.sub(_ROOT, name) for name in who]
+    parts = [shown(statement.get("Effect")), ", ".join(sorted(who)), "to"]
+    parts += [", ".join(sorted(map(shown, listed(statement.get("Action")))))]
     if statement.get("Resource") is not None:
         parts += ["on", ", ".join(sorted(map(text, listed(statement["Resource"]))))]
     conditions = [
@@ -515,10 +520,13 @@ def _statement(statement: Any) -> str:
 def _block(block: Any) -> str:
     """Write a statement block of a policy document as ``_statement`` does."""
     if not isinstance(block, Mapping):
-        return f"{block!r}"
-    conditions: dict[str, dict[str, Any]] = {}
-    for condition in block.get("condition") or ():
-        conditions.setdefault(condition["test"], {})[condition["variable"]] = condition["values"]
+        return shown(block)
+    conditions: dict[str, dict[str, list[Any]]] = {}
+    for condition in listed(block.get("condition")):
+        parts = condition if isinstance(condition, Mapping) else {}
+        variables = conditions.setdefault(shown(parts.get("test")), {})
+        values = variables.setdefault(shown(parts.get("variable")), [])
+        values.extend(listed(parts.get("values")) or [None])
     statement: dict[str, Any] = {
         "Effect": block.get("effect") or "Allow",
         "Action": block.get("actions"),
@@ -526,7 +534,7 @@ def _block(block: Any) -> str:
         "Condition": conditions,
     }
     if principals := block.get("principals"):
-        statement["Principal"] = {p["type"]: p["identifiers"] for p in principals}
+        statement["Principal"] = by_type(principals)
     for name in ("not_actions", "not_resources", "not_principals"):
         if block.get(name):
             statement[name] = block[name]

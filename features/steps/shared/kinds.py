@@ -66,6 +66,19 @@ def switch(value: object) -> str:
     return {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}.get(text, text)
 
 
+def are_named(settings: object) -> bool:
+    """Return whether the plan shows the name of each parameter of a group.
+
+    >>> are_named(None), are_named([{"name": "a"}]), are_named([{"name": None}]), are_named(UNKNOWN)
+    (True, True, False, False)
+    """
+    if settings is None:
+        return True
+    return isinstance(settings, list) and all(
+        isinstance(setting, dict) and isinstance(setting.get("name"), str) for setting in settings
+    )
+
+
 def zone(subnet: Resource) -> str:
     """Return the availability zone of a subnet, by name or by id.
 

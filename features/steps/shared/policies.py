@@ -15,6 +15,7 @@ from stack_graph import Resource, Stack
 
 _DOCUMENT = ("data", "aws_iam_policy_document")
 _MERGED = ("source_policy_documents", "override_policy_documents")
+_HIDDEN = "(not shown by this plan)"
 _EXCLUSIONS = ("NotAction", "NotResource", "NotPrincipal")
 
 
@@ -36,7 +37,8 @@ def allowed(stack: Stack, holder: Resource, path: str) -> list[Statement] | None
     if isinstance(text, str):
         return list(_statements(json.loads(text)))
     documents = _documents(stack, holder, path)
-    if not documents or not all(isinstance(d.planned("statement"), list) for d in documents):
+    blocks = [document.planned("statement") for document in documents]
+    if not blocks or not all(isinstance(b, list) and all(b) for b in blocks):
         return None
     return list(chain(*(_statements(_as_json(stack, document)) for document in documents)))
 
@@ -50,6 +52,23 @@ def named(stack: Stack, holder: Resource, path: str) -> dict[str, Resource]:
         for leaf in owner.paths(under)
         for resource in _referenced(stack, owner, leaf)
     }
+
+
+def by_type(principals: Any) -> dict[str, list[Any]]:
+    """Return the identifiers of ``principals`` blocks by type; AWS gets one list of each type.
+
+    A name that is known only after apply stays in the list, so that it equals no other name.
+
+    >>> by_type([{"type": "AWS", "identifiers": ["a"]}, {"type": "AWS", "identifiers": [None]}])
+    {'AWS': ['a', '(not shown by this plan)']}
+    """
+    types: dict[str, list[Any]] = {}
+    for block in _list(principals):
+        parts = block if isinstance(block, Mapping) else {}
+        names = _list(parts.get("identifiers")) or [_HIDDEN]
+        kind = parts.get("type")
+        types.setdefault(kind if isinstance(kind, str) else _HIDDEN, []).extend(map(_text, names))
+    return types
 
 
 def _referenced(stack: Stack, holder: Resource, path: str) -> Iterator[Resource]:
@@ -70,7 +89,7 @@ def _statements(policy: Mapping[str, Any]) -> Iterator[Statement]:
         if statement.get("Effect") == "Allow":
             exclusions = [name for name in _EXCLUSIONS if statement.get(name)]
             yield Statement(
-                actions=(*_list(statement.get("Action")), *exclusions),
+                actions=(*map(_text, _list(statement.get("Action"))), *exclusions),
                 resources=tuple(_list(statement.get("Resource"))),
                 principals=tuple(_principals(statement.get("Principal"))),
             )
@@ -83,7 +102,7 @@ def _as_json(stack: Stack, document: Resource) -> dict[str, Any]:
         "Statement": [
             {
                 "Effect": block.get("effect") or "Allow",
-                "Action": block.get("actions"),
+                "Action": document.planned(f"statement.{n}.actions"),
                 "NotAction": block.get("not_actions"),
                 "Resource": [
                     *(arn for arn in block.get("resources") or () if arn is not None),
@@ -91,7 +110,7 @@ def _as_json(stack: Stack, document: Resource) -> dict[str, Any]:
                 ],
                 "NotResource": block.get("not_resources"),
                 "NotPrincipal": block.get("not_principals"),
-                "Principal": {p["type"]: p["identifiers"] for p in block.get("principals") or ()},
+                "Principal": by_type(block.get("principals")),
             }
             for n, block in enumerate(blocks)
         ]
@@ -102,6 +121,10 @@ def _principals(principal: Any) -> Iterator[str]:
     kinds = principal if isinstance(principal, Mapping) else {"": principal}
     for kind, names in kinds.items():
         yield from (f"{kind} {name}".strip() for name in _list(names))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else _HIDDEN
 
 
 def _list(value: Any) -> list[Any]:

@@ -36,10 +36,32 @@ class Unknown:
     """The type of ``UNKNOWN``, which stands for a value that is known only after apply."""
 
     def __repr__(self) -> str:
-        return "known after apply"
+        return "not shown by this plan"
 
 
 UNKNOWN = Unknown()
+
+
+def shown(value: Any) -> str:
+    """Write a planned value for a message.
+
+    >>> shown(True), shown(8000000000.0), shown(None), shown(["a", UNKNOWN])
+    ('true', '8000000000', 'not set', 'a, not shown by this plan')
+    >>> shown({"a": [], "b": ""})
+    'a = an empty list, b = an empty text'
+    """
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, Mapping):
+        parts = (f"{name} = {shown(part)}" for name, part in value.items())
+        return ", ".join(parts) or "an empty block"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value)) or "an empty list"
+    return str(value) or "an empty text"
 
 
 class Resource(NamedTuple):

@@ -84,8 +84,10 @@ def longest_gap(schedule: str) -> int | None:
     (30, 31)
     >>> longest_gap("cron(0 4 ? * SUN *)"), longest_gap("cron(0 4 1 1 ? *)")
     (7, 365)
+    >>> longest_gap("cron(0 4 1-99999999999 * ? *)"), longest_gap("cron(0 4 31 2 ? *)")
+    (None, None)
     """
-    if match := re.fullmatch(r"rate\((\d+) (hour|day)s?\)", schedule.strip()):
+    if match := re.fullmatch(r"rate\(([0-9]{1,5}) (hour|day)s?\)", schedule.strip()):
         return -(-int(match[1]) // (24 if match[2] == "hour" else 1))
     match = re.fullmatch(r"cron\(\S+ \S+ (\S+) (\S+) (\S+) \*\)", schedule.strip())
     if not match:
@@ -109,7 +111,7 @@ def _numbers(field: str, most: int, names: tuple[str, ...]) -> set[int]:
         field = re.sub(name, str(number), field, flags=re.IGNORECASE)
     numbers: set[int] = set()
     for part in field.replace("?", "*").split(","):
-        match = re.fullmatch(r"(\d+|\*)(?:-(\d+))?(?:/(\d+))?", part)
+        match = re.fullmatch(r"([0-9]{1,2}|\*)(?:-([0-9]{1,2}))?(?:/([0-9]{1,2}))?", part)
         if not match:
             return set()
         first = 1 if match[1] == "*" else int(match[1])
