@@ -86,3 +86,9 @@ def test_parse_refuses_reserved_inputs(name: str) -> None:
     source = VALID.replace("  a:\n", f"  {name}:\n").replace("input: a", f"input: {name}")
     with pytest.raises(InputError, match=f"inputs.{name}: Terraform reserves this name"):
         Contract.parse(source.encode(), Path("contract.yaml"))
+
+
+def test_parse_refuses_input_that_is_misread() -> None:
+    source = VALID.replace("  a:\n", "  outputs:\n").replace("input: a", "input: outputs")
+    with pytest.raises(InputError, match=r"inputs\.outputs: terraform-compliance takes this name"):
+        Contract.parse(source.encode(), Path("contract.yaml"))

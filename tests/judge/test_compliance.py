@@ -679,6 +679,10 @@ def test_run_works_without_steps(features: Path, monkeypatch: pytest.MonkeyPatch
 LONG = "\n".join(f"line {number}" for number in range(1, 21))
 NO_VERDICT = "terraform-compliance returned no verdict (exit code {}):\n    {}"
 FIX = "fix the step or feature in the message; --verbose shows the command"
+NO_STEP = (
+    "the message names no step or feature; `finbase doctor` checks terraform-compliance, and "
+    "--verbose shows the command"
+)
 
 
 @pytest.mark.parametrize("report", [None, "", "{", "[]"])
@@ -698,7 +702,7 @@ def test_run_reports_output_without_a_verdict(
     with pytest.raises(ComplianceError) as caught:
         run(PLAN, features, processes=Stand(finished, report))
     assert caught.value.message == NO_VERDICT.format(3, said)
-    assert caught.value.hint == FIX
+    assert caught.value.hint == NO_STEP
 
 
 def element(*states: str) -> str:
@@ -722,7 +726,29 @@ def test_run_refuses_a_report_against_the_exit_code(
     with pytest.raises(ComplianceError) as caught:
         run(PLAN, features, processes=Stand(Finished(code, b"so", ""), element(*states)))
     assert caught.value.message == NO_VERDICT.format(code, "so")
+    assert caught.value.hint == (FIX if "pending" in states else NO_STEP)
+
+
+@pytest.mark.parametrize("file", ["steps/a.py", "network.feature", "more/deep/x.feature"])
+def test_run_blames_a_step_only_if_it_is_named(features: Path, file: str) -> None:
+    class Naming(Stand):
+        def run(self, command: Sequence[str | Path], **more: Any) -> Finished:
+            super().run(command, **more)
+            copied = Path(command[command.index("-f") + 1]) / file
+            message = f"Error: Unable to import module 'a' from '{copied}': no module b"
+            return Finished(2, message.encode(), "")
+
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features, processes=Naming(Finished(2, b"", ""), None))
     assert caught.value.hint == FIX
+
+
+@pytest.mark.parametrize("value", [{"constant_value": 5}, {"constant_value": "a type"}, {}])
+def test_run_reads_an_argument_named_outputs(features: Path, value: Any) -> None:
+    plan = json.loads(PLAN.read_text())
+    call = plan["configuration"]["root_module"]["module_calls"]["base"]
+    call.setdefault("expressions", {})["outputs"] = value
+    assert run(json.dumps(plan).encode(), features).scenarios == run(PLAN, features).scenarios
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("gone"), TimeoutError("too long")])

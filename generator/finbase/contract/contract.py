@@ -34,6 +34,8 @@ _OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
 _RESERVED = frozenset(
     {"source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"}
 )
+# terraform-compliance takes an argument of this name for the outputs of the module, and stops.
+_MISREAD = frozenset({"outputs"})
 _INSTANCE_KEY = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
 
@@ -222,6 +224,8 @@ def _name_fault(name: str, others: Set[str]) -> str:
     """Return why an input cannot have a name, or an empty string."""
     if name in _RESERVED:
         return "Terraform reserves this name in a module block; choose another one"
+    if name in _MISREAD:
+        return "terraform-compliance takes this name for outputs, and stops; choose another one"
     return "there is another input of this name; rename one of them" if name in others else ""
 
 

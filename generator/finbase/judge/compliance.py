@@ -32,6 +32,10 @@ from finbase.system.progress import ignore
 
 _SECONDS = 600.0
 _UNJUDGED = "fix the step or feature in the message; --verbose shows the command"
+_NO_STEP = (
+    "the message names no step or feature; `finbase doctor` checks terraform-compliance, and "
+    "--verbose shows the command"
+)
 _NOTHING = "nothing to judge: the plan has no resource that a control applies to"
 _APPLICABLE = "`finbase check --plan` judges networks, databases, secrets, caches and their keys"
 _ERROR = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
@@ -120,7 +124,7 @@ def _judge(
     # The caller may use its processes for the next plan, so do not close them.
     with nullcontext(processes) if processes else Processes() as owner:
         finished = _start(plan, features, folder, report, owner)
-    document = _document(report, finished)
+    document = _document(report, finished, features)
     read: dict[str, Any] = json.loads(plan)
     rendered = rendered or is_rendered(read)
     types = {change["type"] for change in read.get("resource_changes", ())}
@@ -158,11 +162,12 @@ def _start(
         ) from error
 
 
-def _document(report: Path, finished: Finished) -> list[dict[str, Any]]:
+def _document(report: Path, finished: Finished, features: Path) -> list[dict[str, Any]]:
     try:
         document: list[dict[str, Any]] = json.loads(report.read_bytes())
     except (OSError, ValueError) as error:
-        raise ComplianceError(_no_verdict(finished), _UNJUDGED) from error
+        message = _no_verdict(finished)
+        raise ComplianceError(message, _fix(message, features)) from error
     states = [
         step["result"]["status"]
         for feature in document
@@ -173,8 +178,16 @@ def _document(report: Path, finished: Finished) -> list[dict[str, Any]]:
         return document
     # A crash leaves a report, too, in which the remaining steps are "pending".
     if finished.code != ("failed" in states) or "pending" in states:
-        raise ComplianceError(_no_verdict(finished), _UNJUDGED)
+        message = _no_verdict(finished)
+        hint = _UNJUDGED if "pending" in states else _fix(message, features)
+        raise ComplianceError(message, hint)
     return document
+
+
+def _fix(message: str, features: Path) -> str:
+    """Return the hint for a message: only one that names a file of the features blames it."""
+    file = rf"{re.escape(str(features))}[^\s'\"]*\.(py|feature)\b|in your feature file"
+    return _UNJUDGED if re.search(file, message) else _NO_STEP
 
 
 def _no_verdict(finished: Finished) -> str:

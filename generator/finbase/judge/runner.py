@@ -1,7 +1,7 @@
 """terraform-compliance without its slow parts, and with evidence in its report.
 
 ``python -m finbase.judge.runner`` takes the arguments of ``terraform-compliance`` and returns
-the same verdict and exit code. It differs in five ways:
+the same verdict and exit code. It differs in six ways:
 
 * docopt parses the options with an equivalent grammar of one line (0.002 s); with the original
   usage text it compares thousands of option patterns (0.26 s);
@@ -10,7 +10,9 @@ the same verdict and exit code. It differs in five ways:
 * the cucumber JSON contains the messages of failed steps, which terraform-compliance only
   prints, and the resources that a scenario of stock steps checked;
 * it reads plans of every Terraform and of every format 1.x: the list of versions in
-  terraform-compliance ends with those of its own release, and a format 1.x only adds keys.
+  terraform-compliance ends with those of its own release, and a format 1.x only adds keys;
+* it reads the outputs of modules only: terraform-compliance takes any key ``outputs`` for them,
+  such as an argument of a module, and stops.
 
 Steps attach evidence by ``step.embed(text)``, as ``text/plain``. Messages of failures have the
 type ``FAILURE``.
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
@@ -40,6 +42,7 @@ def main() -> int:
 
     import radish.main
     import radish.matcher
+    from terraform_compliance.extensions import terraform
     from terraform_compliance.extensions.terraform import TerraformParser
     from terraform_compliance.main import cli
 
@@ -47,6 +50,7 @@ def main() -> int:
     radish.matcher.Parser = once_each(radish.matcher.Parser)
     # finbase has checked the format of the plan already.
     TerraformParser._version_check = lambda _: True
+    terraform.seek_key_in_dict = outputs_of_modules(terraform.seek_key_in_dict)
     _record()
     code = cli()
     return 1 if code is None else int(code)  # None after it has printed a syntax error.
@@ -75,6 +79,28 @@ def once_each(real: Callable[..., Any]) -> Callable[..., Any]:
         return made[key]
 
     return parser
+
+
+def outputs_of_modules(real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a search for a key that finds ``outputs`` in the modules of a configuration only.
+
+    >>> child = {"expressions": {"outputs": {"constant_value": 5}}, "module": {"outputs": {"a": 1}}}
+    >>> plan = {"root_module": {"module_calls": {"child": child}}}
+    >>> outputs_of_modules(print)(plan, "outputs")
+    [{'outputs': {'a': 1}}]
+    """
+
+    def modules(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        yield module
+        for call in module.get("module_calls", {}).values():
+            yield from modules(call.get("module", {}))
+
+    def seek(target: Any, key: str) -> Any:
+        if key != "outputs":
+            return real(target, key)
+        return [{key: m[key]} for m in modules(target.get("root_module", {})) if key in m]
+
+    return seek
 
 
 def _record() -> None:
