@@ -161,6 +161,54 @@ def test_summarise_shows_values_of_access() -> None:
     assert "  - x = " not in text
 
 
+def connection(input_: Any, unknown: Any = False) -> Any:
+    old = {"host": "a", "port": 5432, "username": "b"}
+    change = {"before": {"input": old}, "after": {"input": input_}}
+    change["after_unknown"] = {"input": unknown}
+    return resource("module.secret.terraform_data.connection", "update", change=change)
+
+
+SECRET_VERSION = "module.secret.aws_secretsmanager_secret_version.connection"
+
+
+@pytest.mark.parametrize(
+    ("public", "version", "fields"),
+    [
+        (connection({"host": "a", "port": 5433, "username": "b"}), ["no-op"], ("port",)),
+        (
+            connection({"port": 5432, "username": "c"}, {"host": True}),
+            ["no-op"],
+            ("host", "username"),
+        ),
+        (connection(None, True), ["no-op"], ("host", "port", "username")),
+        (connection({"host": "a", "port": 5433, "username": "b"}), ["delete", "create"], None),
+        (connection({"host": "a", "port": 5433, "username": "b"}), ["update"], None),
+        (connection({"host": "a", "port": 5432, "username": "b"}), ["no-op"], None),
+    ],
+)
+def test_summarise_names_stale_secrets(
+    public: Any, version: list[str], fields: tuple[str, ...] | None
+) -> None:
+    """A version that the plan does not write keeps the port that nobody listens on."""
+    written = resource(SECRET_VERSION, *version, change={})
+    summary = summarise({"resource_changes": [public, written]})
+    assert [(stale.address, stale.fields) for stale in summary.stale] == (
+        [(SECRET_VERSION, fields)] if fields else []
+    )
+    report = PlanReport("x", summary)
+    assert ("increase database.password_generation" in report.text()) is bool(fields)
+    assert [secret["fields"] for secret in report.document()["stale_secrets"]] == (
+        [fields] if fields else []
+    )
+
+
+def test_summarise_accepts_new_connections() -> None:
+    change = {"before": None, "after": {"input": {"port": 1}}}
+    public = resource("module.secret.terraform_data.connection", "create", change=change)
+    written = resource(SECRET_VERSION, "create", change={})
+    assert summarise({"resource_changes": [public, written]}).stale == ()
+
+
 def test_summarise_counts_lost_evidence() -> None:
     steps = [
         resource(f"module.m.{kind}.x", "update", change={"before": before, "after": after})

@@ -33,9 +33,9 @@ def plan(
 
     Terraform runs in environments/ENV with the credentials of this shell. The summary on standard
     output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1
-    if data or evidence would be lost, if a provisioner would run, or if the stack is not as
-    rendered. FILE of --json can be `-` for standard output; the summary then goes to standard
-    error.
+    if data or evidence would be lost, if a provisioner would run, if a changed port, host, user or
+    database would not reach the connection secret, or if the stack is not as rendered. FILE of
+    --json can be `-` for standard output; the summary then goes to standard error.
 
     \b
     Examples:
@@ -65,5 +65,5 @@ def plan(
     if json_file:
         json_file.write(documents.render(report))
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
-    if summary.losses or summary.provisioners:
+    if summary.losses or summary.provisioners or summary.stale:
         sys.exit(FOUND)

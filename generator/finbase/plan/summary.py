@@ -1,7 +1,8 @@
 """Summarise a plan of an applied stack by module, with what a reviewer must not miss.
 
 That is the data and evidence that would be lost, every change of access (permissions, keys,
-policies, security groups, routes), and every provisioner. Unlike ``effects``, which compares two
+policies, security groups, routes), every provisioner, and each change of the connection that the
+secret does not receive. Unlike ``effects``, which compares two
 plans of an empty state, this reads one plan that Terraform made from a state, so the result is
 exact.
 """
@@ -26,6 +27,10 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
 }
 
 
+_PUBLIC = "terraform_data.connection"
+_VERSION = "aws_secretsmanager_secret_version.connection"
+
+
 @dataclass(frozen=True)
 class Step:
     """The change of one resource.
@@ -45,11 +50,20 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Stale:
+    """A secret that keeps its values, though the plan changes what clients must read there."""
+
+    address: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Summary:
     """All steps of a plan, in its order, and the addresses of resources with provisioners."""
 
     steps: tuple[Step, ...]
     provisioners: tuple[str, ...] = ()
+    stale: tuple[Stale, ...] = ()
 
     @property
     def losses(self) -> tuple[Step, ...]:
@@ -88,7 +102,33 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
                 _access(resource, action),
             )
         )
-    return Summary(tuple(steps), tuple(_provisioners(plan)))
+    return Summary(tuple(steps), tuple(_provisioners(plan)), tuple(_stale(plan)))
+
+
+def _stale(plan: Mapping[str, Any]) -> Iterator[Stale]:
+    """Yield the connection secrets whose public part changes, and whose version stays.
+
+    The value of a version is write-only, so Terraform writes it again only if its number changes.
+    """
+    resources = {resource["address"]: resource for resource in managed(plan)}
+    for address, public in resources.items():
+        module, ends, _ = address.rpartition(_PUBLIC)
+        version = resources.get(f"{module}{_VERSION}")
+        if not (ends and address.endswith(_PUBLIC) and version and public["change"].get("before")):
+            continue
+        fields = {_field(argument.name) for argument in differences(public["change"])} - {""}
+        if fields and not {"create", "update"} & {*version["change"]["actions"]}:
+            yield Stale(version["address"], tuple(sorted(fields)))
+
+
+def _field(name: str) -> str:
+    """Return the field of the public part in the name of an argument; empty for others.
+
+    >>> _field("input.port"), _field("output.port")
+    ('port', '')
+    """
+    argument, _, field = name.partition(".")
+    return field if argument == "input" else ""
 
 
 def _access(resource: ResourceChange, action: Action) -> tuple[Argument, ...] | None:

@@ -51,6 +51,7 @@ class PlanReport:
             "steps": [asdict(step) for step in self.summary.steps],
             "data_loss": bool(self.summary.losses),
             "provisioners": list(self.summary.provisioners),
+            "stale_secrets": [asdict(stale) for stale in self.summary.stale],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -65,6 +66,14 @@ class PlanReport:
             yield (
                 f"**PROVISIONER**: {code(address)} runs a program during the apply; "
                 "remove it, since no plan shows what it does"
+            )
+        if summary.stale:
+            yield ""
+        for stale in summary.stale:
+            yield (
+                f"**STALE SECRET**: {code(stale.address)} keeps the old "
+                f"{' and '.join(map(code, stale.fields))}, so clients and the rotation will fail; "
+                "increase database.password_generation in the same change"
             )
         if summary.losses:
             yield ""
