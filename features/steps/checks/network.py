@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from findings import Finding, check, rendered
 from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, unproved, zone
-from routes import default_route, route_tables, routes_of, subnets, tier
+from routes import default_route, route_tables, routes_of, subnets, tier, wide_routes
 from stack_graph import Resource, Stack, shown
 
 _INSIDE = "private"
@@ -99,10 +99,10 @@ def private_path(stack: Stack) -> Iterator[Finding]:
         where = zone(public) if public else "an unknown zone"
         fine = where == zone(subnet)
         outward = [
-            f"{route.address} to {route.planned('destination_cidr_block') or 'IPv6'}"
+            f"{route.address} to {_target(route)}"
             for table in route_tables(stack, subnet)
             for route in routes_of(stack, table)
-            if stack.trace(route, "gateway_id")
+            if stack.trace(route, "gateway_id") or _leaves(stack, route, gateway, table)
         ]
         for table in route_tables(stack, subnet):
             outward += [
@@ -115,6 +115,18 @@ def private_path(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, f"{path.text}: {text}")
         fix = "" if fine else f"; use the NAT gateway of {zone(subnet)}"
         yield Finding(fine, f"{path.text} → {gateway.address} in {where}{fix}")
+
+
+def _leaves(stack: Stack, route: Resource, gateway: Resource, table: Resource) -> bool:
+    """Return whether a route takes half of the internet past the NAT gateway of the zone."""
+    if route not in wide_routes(stack, table) or stack.is_set(route, "egress_only_gateway_id"):
+        return False
+    return stack.one(route, "nat_gateway_id", "aws_nat_gateway") != gateway
+
+
+def _target(route: Resource) -> str:
+    ranges = ("destination_cidr_block", "destination_ipv6_cidr_block")
+    return next((value for name in ranges if isinstance(value := route.planned(name), str)), "IPv6")
 
 
 @check("no route table serves private subnets of two zones", "route table of a private subnet")

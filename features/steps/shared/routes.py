@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, source_of, zone
+from networks import network
 from stack_graph import Resource, Stack
 
 _ANYWHERE = "0.0.0.0/0"
+_RANGES = ("destination_cidr_block", "destination_ipv6_cidr_block")
 _DIRECTLY = "refer to one resource directly, as with [count.index] or [each.key]"
 _USERS = (
     ("aws_lambda_function", "vpc_config.0.subnet_ids"),
@@ -36,7 +38,7 @@ def tier(stack: Stack, subnet: Resource) -> str:
     found = route_tables(stack, subnet)
     if len(found) != 1 or _unclear_associations(stack, subnet):
         return PRIVATE
-    routes = _default_routes(stack, found[0])
+    routes = _default_routes(stack, found[0]) or wide_routes(stack, found[0])
     if not routes and _USERS[0][0] not in users:
         return ISOLATED
     leads_out = [r for r in routes if stack.one(r, "gateway_id", "aws_internet_gateway")]
@@ -117,6 +119,19 @@ def routes_of(stack: Stack, table: Resource) -> list[Resource]:
         route
         for route in stack.all("aws_route")
         if stack.one(route, "route_table_id", "aws_route_table") == table
+    ]
+
+
+def wide_routes(stack: Stack, table: Resource) -> list[Resource]:
+    """Return the routes of a table to half of the internet or more, or to all public IPv6.
+
+    Two halves are a default route, and one half goes before it, because it is more specific.
+    """
+    return [
+        route
+        for route in routes_of(stack, table)
+        for target in [network(route.planned(name)) for name in _RANGES]
+        if target and target.prefixlen <= (1 if target.version == 4 else 3)
     ]
 
 
