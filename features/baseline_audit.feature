@@ -37,7 +37,7 @@ Feature: Baseline: the audit trail is complete, and is kept
       | pgaudit.log_client                   | 0, off, false, no                                                        | no       |
       | log_parameter_max_length             | 0                                                                        | yes      |
       | log_parameter_max_length_on_error    | 0                                                                        | yes      |
-      | auto_explain.log_parameter_max_length | 0                                                                       | no       |
+      | auto_explain.log_parameter_max_length | 0                                                                       | with auto_explain from 16 |
       | session_preload_libraries            | pgaudit, pg_stat_statements                                              | no       |
       | local_preload_libraries              | pgaudit, pg_stat_statements                                              | no       |
       | password_encryption                  | scram-sha-256                                                            | yes      |

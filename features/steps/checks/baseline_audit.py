@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from kinds import are_named
 from stack_graph import UNKNOWN, Resource, Stack, shown
 from stores import data_class
 
+_WITH_LIBRARY = re.compile(r"with (\w+) from ([0-9]+)")
 _LOG = "aws_cloudwatch_log_group"
 _GROUPS = ("aws_db_parameter_group", "aws_rds_cluster_parameter_group")
 
@@ -86,19 +88,38 @@ def words(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
 
 @check("every parameter group of PostgreSQL has these values", "parameter group of PostgreSQL")
 def values(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
-    """Require one of the values wherever a parameter is set; ``required`` ones must be set."""
+    """Require one of the values wherever a parameter is set; ``required`` ones must be set.
+
+    ``with LIBRARY from N`` requires a parameter from PostgreSQL N on, if the group loads the
+    library.
+    """
     for group in _postgres(stack):
         if not are_named(group.planned("parameter")):
             yield Finding(False, f"{group.address}: its parameters are not all shown by this plan")
         for row in table:
             allowed = [value.strip() for value in row["values"].split(",")]
             planned = _values(group, row["parameter"])
-            if not planned and row["required"] != "yes":
+            if not planned and not _is_required(group, row["required"]):
                 continue
             for value in planned or [None]:
                 fine = isinstance(value, str) and value.strip().lower() in allowed
                 text = f"{group.address}: {row['parameter']} = {shown(value)}"
                 yield Finding(fine, text if fine else f"{text}; set it to {allowed[0]}")
+
+
+def _is_required(group: Resource, rule: str) -> bool:
+    """Return whether a group must set a parameter; what the plan does not show counts as yes."""
+    match = _WITH_LIBRARY.fullmatch(rule)
+    if not match:
+        return rule == "yes"
+    loaded = [
+        library.strip().lower()
+        for value in _values(group, "shared_preload_libraries")
+        for library in (value.split(",") if isinstance(value, str) else [match[1]])
+    ]
+    major = str(group.planned("family")).removeprefix("aurora-").removeprefix("postgresql")
+    major = major.removeprefix("postgres")
+    return match[1] in loaded and not (major.isdecimal() and int(major) < int(match[2]))
 
 
 def _postgres(stack: Stack) -> list[Resource]:

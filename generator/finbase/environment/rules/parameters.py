@@ -10,6 +10,7 @@ from finbase.environment.model import Environment
 from finbase.environment.rules.rule import Finding, Rule, rule
 from finbase.source.scalars import with_closest
 
+_LIBRARIES: Final = ("auto_explain", "cron")
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _YAML_ONLY: Final = "the list grows with each version of PostgreSQL; a released module does not"
 
@@ -32,7 +33,9 @@ def tuning(environment: Environment) -> Iterator[Finding]:
         if name in known:
             continue
         message = f"{name} is not in the list of tuning parameters"
-        if is_guarded(name):
+        if name.partition(".")[0] in _LIBRARIES or name == "shared_preload_libraries":
+            hint = "remove it: `preload_libraries` loads a library, with the parameters it needs"
+        elif is_guarded(name):
             hint = "remove it: the module sets the parameters of logs, audit, TLS and passwords"
         else:
             add = "if PostgreSQL has it, add it with its type to known.yaml under `parameters`"
