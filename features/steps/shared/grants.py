@@ -74,7 +74,7 @@ def _from_document(stack: Stack, document: Resource) -> Iterator[Grant]:
         yield from _parsed(text)
         return
     blocks = document.planned("statement")
-    if blocks is UNKNOWN:
+    if blocks is UNKNOWN or not all(isinstance(block, Mapping) for block in blocks or ()):
         raise NotShownError(f"{document.address}: its statements are known only after apply")
     for n, block in enumerate(blocks or ()):
         if (block.get("effect") or "Allow").lower() != "allow":
@@ -95,7 +95,8 @@ def _from_document(stack: Stack, document: Resource) -> Iterator[Grant]:
                     str(condition.get("variable")),
                     condition.get("values"),
                 )
-                for condition in block.get("condition") or ()
+                for condition in _list(document.planned(f"statement.{n}.condition"))
+                if isinstance(condition, Mapping)
             ),
         )
     for name in _MERGED:
@@ -128,7 +129,11 @@ def _resources(stack: Stack, document: Resource, n: int) -> Iterator[str]:
 def _identifiers(
     stack: Stack, document: Resource, n: int, block: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
+    if document.planned(f"statement.{n}.principals") is UNKNOWN:
+        raise NotShownError(f"{document.address}: its principals are known only after apply")
     for m, principal in enumerate(block.get("principals") or ()):
+        if not isinstance(principal, Mapping):
+            raise NotShownError(f"{document.address}: its principals are known only after apply")
         path = f"statement.{n}.principals.{m}.identifiers"
         values = document.planned(path)
         origins = stack.trace(document, path)
