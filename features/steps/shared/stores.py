@@ -55,9 +55,9 @@ def keys_of(stack: Stack, resource: Resource, path: str) -> tuple[Resource, ...]
         if keys := stack.some(resource, path, type_):
             return keys
     aliases = stack.some(resource, path, "aws_kms_alias")
-    keys = [keys_of(stack, alias, "target_key_id") for alias in aliases]
-    if keys and all(keys):
-        return tuple({key.address: key for group in keys for key in group}.values())
+    groups = [keys_of(stack, alias, "target_key_id") for alias in aliases]
+    if groups and all(groups):
+        return tuple({key.address: key for group in groups for key in group}.values())
     planned = resource.planned(path)
     return tuple(
         key
