@@ -186,8 +186,10 @@ def _document(report: Path, finished: Finished, features: Path) -> list[dict[str
 
 def _fix(message: str, features: Path) -> str:
     """Return the hint for a message: only one that names a file of the features blames it."""
-    file = rf"{re.escape(str(features))}[^\s'\"]*\.(py|feature)\b|in your feature file"
-    return _UNJUDGED if re.search(file, message) else _NO_STEP
+    named = re.search(
+        rf"{re.escape(str(features))}[^\s'\"]*\.(py|feature)\b|in your feature file", message
+    )
+    return _UNJUDGED if named else _NO_STEP
 
 
 def _no_verdict(finished: Finished) -> str:
