@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,42 @@ def test_every_rule_names_a_control(module: str) -> None:
     known = {
         entry["id"] for entry in yaml.safe_load((PROFILE.parent / "failures.yaml").read_text())
     }
+    contract = yaml.safe_load((ROOT / f"templates/modules/{module}/contract.yaml").read_text())
+    versions = "1.0.0", contract["version"]
     for identity in profile.identities(module):
-        entry = profile.entry(module, identity)
-        assert entry
-        for rule in (entry.instances, *entry.arguments.values()):
+        entries = [entry for v in versions if (entry := profile.entry(module, identity, v))]
+        assert entries
+        for rule in chain.from_iterable((e.instances, *e.arguments.values()) for e in entries):
             assert rule.control in known or rule.control.startswith("B")
+
+
+def test_rules_of_a_version(tmp_path: Path) -> None:
+    path = tmp_path / "design.yaml"
+    path.write_text(
+        "exports:\n  aws_s3_bucket.main:\n    instances: D01 none\n"
+        "    instances since 1.2.0: D01 one\n    bucket: D01 text\n"
+        "    bucket since 1.10.0: D01 is x\n"
+    )
+    profile = design_profile.with_additions((("exports", path),))
+
+    def bucket(version: str) -> str | None:
+        entry = profile.entry("exports", "aws_s3_bucket.main", version)
+        return entry.arguments["bucket"].text if entry else None
+
+    assert bucket("1.1.9") is None
+    assert bucket("1.9.0") == "text"
+    assert bucket("1.10.0") == bucket("2.0.0") == "is x"
+
+
+def test_addition_of_a_version_keeps_rules_of_every_module(tmp_path: Path) -> None:
+    path = tmp_path / "design.yaml"
+    path.write_text(
+        "exports:\n  aws_cloudwatch_log_group.main:\n    retention_in_days since 1.0.0: D01 free\n"
+    )
+    profile = design_profile.with_additions((("exports", path),))
+    entry = profile.entry("exports", "aws_cloudwatch_log_group.main", "1.0.0")
+    assert entry
+    assert entry.arguments["retention_in_days"] == design_profile.Rule("B07", "365 to 3653")
 
 
 def test_addition_adds_its_module(tmp_path: Path) -> None:
@@ -60,8 +92,8 @@ def test_addition_adds_its_module(tmp_path: Path) -> None:
     path.write_text("exports:\n  aws_s3_bucket.main:\n    bucket: D01 text\n")
     profile = design_profile.with_additions((("exports", path),))
     assert profile.problems == []
-    assert profile.entry("exports", "aws_s3_bucket.main")
-    assert profile.entry("exports", "aws_s3_bucket.other") is None
+    assert profile.entry("exports", "aws_s3_bucket.main", "1.0.0")
+    assert profile.entry("exports", "aws_s3_bucket.other", "1.0.0") is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +109,7 @@ def test_addition_cannot_loosen_the_design(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     profile = design_profile.with_additions((("exports", path),))
     assert len(profile.problems) == 1
-    assert profile.entry("network", "aws_route.more") is None
+    assert profile.entry("network", "aws_route.more", "1.0.0") is None
     assert profile.policies["key"] == design_profile.design().policies["key"]
 
 
@@ -85,7 +117,7 @@ def test_addition_keeps_rules_of_every_module(tmp_path: Path) -> None:
     path = tmp_path / "design.yaml"
     path.write_text("exports:\n  aws_cloudwatch_log_group.main:\n    retention_in_days: D01 free\n")
     entry = design_profile.with_additions((("exports", path),)).entry(
-        "exports", "aws_cloudwatch_log_group.main"
+        "exports", "aws_cloudwatch_log_group.main", "1.0.0"
     )
     assert entry
     assert entry.arguments["retention_in_days"] == design_profile.Rule("B07", "365 to 3653")

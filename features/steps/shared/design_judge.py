@@ -148,21 +148,20 @@ class _Judge:
         blocks = {_identity_of(b): b for b in call.configuration.get("resources", ())}
         wanted = set(self._wanted(call))
         for identity, block in blocks.items():
-            entry = self.profile.entry(call.module, identity) if call.module else None
+            entry = self._entry(call, identity)
             address = f"{where}.{identity}".lstrip(".")
-            if entry is None or not self._is_of_version(entry, call):
+            if entry is None:
                 self.intruders[address] = identity
                 continue
             yield from self._resource(call, identity, entry, address, block)
         for identity in sorted(wanted - blocks.keys()):
-            entry = self.profile.entry(call.module, identity)
+            entry = self._entry(call, identity)
             if entry and not identity.startswith("data "):
                 text_ = f"{where}.{identity}: missing; the design requires it"
                 yield Deviation(entry.instances.control, text_)
 
-    def _is_of_version(self, entry: Entry, call: Call) -> bool:
-        _, of, major = entry.instances.text.partition(" of version ")
-        return not of or call.version.partition(".")[0] == major
+    def _entry(self, call: Call, identity: str) -> Entry | None:
+        return self.profile.entry(call.module, identity, call.version) if call.module else None
 
     def _resource(
         self, call: Call, identity: str, entry: Entry, address: str, block: Mapping[str, Any]
@@ -246,7 +245,7 @@ class _Judge:
 
     def _count(self, call: Call, entry: Entry, instances: list[Resource]) -> str:
         keys = {resource.key for resource in instances}
-        rule = entry.instances.text.partition(" of version ")[0]
+        rule = entry.instances.text
         if rule == "any":
             return ""
         if rule == "one":
@@ -381,8 +380,7 @@ class _Judge:
     def _wanted(self, call: Call) -> Iterator[str]:
         """Yield the identities that the design has in a module of this version."""
         for identity in self.profile.identities(call.module) if call.module else ():
-            entry = self.profile.entry(call.module, identity)
-            if entry and self._is_of_version(entry, call):
+            if self._entry(call, identity):
                 yield identity
 
     def _providers(self) -> Iterator[Deviation]:

@@ -18,6 +18,7 @@ _REPEATED = {"replica"}
 """Modules that a stack may call more than once."""
 _LINE = re.compile(r"( *)([^\s:#][^:]*):(?: +(.+))?")
 _RULE = re.compile(r"([BDF]\d\d[a-z]?) (.+)")
+_SINCE = re.compile(r"(.+) since (\d+\.\d+\.\d+)")
 EVERYWHERE = "every module"
 _NOT_MODULES = {
     "provider",
@@ -88,8 +89,8 @@ class Profile:
         rules = self._sections.get(module, {}).get("code", {})
         return {name: _rule(text) for name, text in rules.items()}
 
-    def entry(self, module: str, identity: str) -> Entry | None:
-        """Return the rules of a resource, or None if the module must not hold it."""
+    def entry(self, module: str, identity: str, version: str) -> Entry | None:
+        """Return the rules of a resource, or None if this version of the module has none for it."""
         if identity not in self._sections.get(module, {}):
             return None
         texts: dict[str, str] = {}
@@ -98,10 +99,10 @@ class Profile:
         for section in (module, EVERYWHERE) if own else (EVERYWHERE, module):
             for pattern, rules in self._sections.get(section, {}).items():
                 if fnmatchcase(identity, pattern):
-                    texts |= rules
+                    texts |= _of_version(rules, version)
         rules = {name: _rule(text) for name, text in texts.items()}
         instances = rules.pop("instances", Rule(self.control(identity), "one"))
-        return Entry(instances, rules)
+        return None if instances.text == "none" else Entry(instances, rules)
 
     def control(self, identity: str) -> str:
         """Return the control that a resource outside of the design falls under."""
@@ -170,6 +171,28 @@ def read(text: str) -> dict[str, Any]:
             open_.append({})
             open_[depth][match[2]] = open_[-1]
     return top
+
+
+def _of_version(rules: Mapping[str, str], version: str) -> dict[str, str]:
+    """Return the rules of one version of a module, without the versions in their names.
+
+    >>> _of_version({"x": "F09 is a", "x since 1.10.0": "F09 is b"}, "1.9.0")
+    {'x': 'F09 is a'}
+    >>> _of_version({"x since 1.10.0": "F09 is b", "x": "F09 is a"}, "1.10.1")
+    {'x': 'F09 is b'}
+    """
+    chosen: dict[str, tuple[tuple[int, ...], str]] = {}
+    for name, text in rules.items():
+        match = _SINCE.fullmatch(name)
+        first = _numbers(match[2]) if match else ()
+        name = match[1] if match else name
+        if first <= _numbers(version) and first >= chosen.get(name, ((), ""))[0]:
+            chosen[name] = first, text
+    return {name: text for name, (_, text) in chosen.items()}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _rule(text: str) -> Rule:
