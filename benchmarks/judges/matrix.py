@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -22,9 +23,9 @@ from benchmarks.judges.stacks import Files, keys_made, place, stacks
 from benchmarks.judges.tables import WAYS, Seen, filled, row, rule, tables
 from benchmarks.judges.tools import HOME, Judgement, Judges
 from finbase.errors import FinbaseError
-from finbase.judge.mutations import Mutation, Outcome, mutate
-from finbase.judge.prove import prove, rendered_files, select
-from finbase.system.progress import unwatched
+from finbase.judge import compliance
+from finbase.judge.mutations import Mutation, mutate
+from finbase.judge.prove import rendered_files, select
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 
@@ -39,41 +40,53 @@ def look(
 ) -> Iterator[Seen]:
     """Apply each mutation to its stack, judge sources and plan, and run the features."""
     files = rendered_files(root)
-    outcomes = prove(root, mutations, jobs=2, progress=unwatched)
+    trees = {
+        mutation: stacks(mutate(files, mutation), mutation.environment) for mutation in mutations
+    }
     (scratch / "workspace").mkdir()
     with Workspace(find_terraform(), scratch / "workspace") as workspace:
-        court = _Court(judges, workspace, scratch)
+        court = _Court(root / "features", judges, workspace, scratch)
         environments = sorted({mutation.environment for mutation in mutations})
         unchanged = {f"{name}-unchanged": (name, stacks(files, name)) for name in environments}
         before = dict(zip(environments, court.judge(unchanged).values(), strict=True))
-        for at in range(0, len(outcomes), _BATCH):
-            batch = outcomes[at : at + _BATCH]
-            mutated = {
-                each.id: (each.environment, stacks(mutate(files, each), each.environment))
-                for each in (outcome.mutation for outcome in batch)
-            }
-            judged = court.judge(mutated)
-            for outcome in batch:
-                yield _seen(outcome, before[outcome.mutation.environment], judged)
+        for at in range(0, len(mutations), _BATCH):
+            batch = mutations[at : at + _BATCH]
+            judged = court.judge({m.id: (m.environment, trees[m]) for m in batch})
+            for mutation in batch:
+                after = judged[mutation.id]
+                pairs = zip(WAYS, before[mutation.environment].ways, after.ways, strict=True)
+                found = {way: _new(*pair) for way, *pair in pairs}
+                yield Seen(mutation, found, after.fell)
+
+
+class _Judged(NamedTuple):
+    """The judgement of each of the ``WAYS``, and the controls that fail."""
+
+    ways: tuple[Judgement, ...]
+    fell: tuple[str, ...]
 
 
 class _Court:
-    """The judges with a workspace for plans. The keys of a stack are planned once."""
+    """The judges and the features, with a workspace for plans. The keys are planned once."""
 
-    def __init__(self, judges: Judges, workspace: Workspace, scratch: Path) -> None:
+    def __init__(self, features: Path, judges: Judges, workspace: Workspace, scratch: Path) -> None:
+        self._features = features
         self._judges = judges
         self._workspace = workspace
         self._scratch = scratch
         self._keys: dict[str, bytes] = {}
 
-    def judge(self, trees: Mapping[str, tuple[str, Files]]) -> dict[str, list[Judgement]]:
-        """Return the judgements of each tree and its environment, in the order of ``WAYS``."""
+    def judge(self, trees: Mapping[str, tuple[str, Files]]) -> dict[str, _Judged]:
+        """Return the judgements of each tree and its environment; all judge the same plan."""
         ground = Path(tempfile.mkdtemp(dir=self._scratch))
         folders = {name: place(tree, ground / name) for name, (_, tree) in trees.items()}
-        plans = []
+        plans, fell = [], []
         for name, (environment, _) in trees.items():
             plans.append(ground / f"{name}.json")
             plans[-1].write_bytes(self._plan(folders[name], environment))
+            stack = folders[name] / "environments" / environment
+            verdict = compliance.run(plans[-1], self._features, rendered=True, stack=stack)
+            fell.append(tuple(row.id for row in verdict.by_failure() if row.status == "failed"))
         ways = zip(
             [self._judges.checkov_sources(folder) for folder in folders.values()],
             self._judges.checkov_plans(plans),
@@ -81,23 +94,15 @@ class _Court:
             [self._judges.trivy_plan(plan) for plan in plans],
             strict=True,
         )
-        judged = dict(zip(folders, map(list, ways), strict=True))
+        judged = map(_Judged, ways, fell)
         shutil.rmtree(ground)
-        return judged
+        return dict(zip(folders, judged, strict=True))
 
     def _plan(self, project: Path, environment: str) -> bytes:
         stack = project / "environments" / environment
         if environment not in self._keys:
             self._keys[environment] = keys_made(self._workspace.plan(stack, project=project))
         return self._workspace.plan(stack, project=project, state=self._keys[environment])
-
-
-def _seen(
-    outcome: Outcome, before: Sequence[Judgement], judged: Mapping[str, Sequence[Judgement]]
-) -> Seen:
-    after = judged[outcome.mutation.id]
-    found = {way: _new(*pair) for way, *pair in zip(WAYS, before, after, strict=True)}
-    return Seen(outcome.mutation, found, outcome.fell)
 
 
 def _new(before: Judgement, after: Judgement) -> tuple[str, ...]:
