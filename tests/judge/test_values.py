@@ -24,7 +24,12 @@ def subnet(key: str, *, applied: bool) -> dict[str, Any]:
 
 
 def stack(
-    value: Any, *references: str, literal: Any = UNKNOWN, applied: bool, variables: Any = None
+    value: Any,
+    *references: str,
+    literal: Any = UNKNOWN,
+    applied: bool,
+    variables: Any = None,
+    by_value: bool = False,
 ) -> tuple[Stack, Resource]:
     """A stack of two subnets and a resource, whose ``argument`` has a value and an expression."""
     expression = {"references": [*references]} if references else {"constant_value": literal}
@@ -54,7 +59,7 @@ def stack(
         "planned_values": {"root_module": {"resources": resources}},
         "resource_changes": changes,
     }
-    graph = Stack(json.loads(json.dumps(plan)))
+    graph = Stack(json.loads(json.dumps(plan)), by_value=by_value)
     return graph, next(r for r in graph.resources if r.type == "aws_own")
 
 
@@ -91,6 +96,23 @@ def test_some_compares_known_values(
     value: Any, references: list[str], applied: bool, meant: str
 ) -> None:
     graph, own = stack(value, *references, applied=applied)
+    assert "".join(sorted(str(r.key) for r in graph.some(own, "argument", "aws_subnet"))) == meant
+
+
+@pytest.mark.parametrize(
+    ("value", "references", "meant"),
+    [
+        ("subnet-b", [LOCAL], "b"),
+        ("subnet-of-others", [LOCAL], ""),
+        (UNKNOWN, [LOCAL], ""),
+        (None, [LOCAL], ""),
+        ("subnet-b", [A], "b"),
+        ("subnet-b", [], ""),
+    ],
+)
+def test_some_by_value_follows_known_ids(value: Any, references: list[str], meant: str) -> None:
+    """The plan of an applied stack that finbase did not render shows what a local hides."""
+    graph, own = stack(value, *references, applied=True, by_value=True)
     assert "".join(sorted(str(r.key) for r in graph.some(own, "argument", "aws_subnet"))) == meant
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from findings import Finding, check
-from kinds import listed, origins, source_of
+from kinds import listed, origins, unproved
 from stack_graph import Resource, Stack, shown
 
 _GROUPS = ("aws_security_group", "aws_default_security_group")
@@ -31,8 +31,7 @@ def separate_rules(stack: Stack) -> Iterator[Finding]:
     for rule in _rules(stack):
         group = stack.one(rule, "security_group_id", _GROUPS[0])
         if group is None:
-            now = source_of(stack, rule, "security_group_id")
-            text = f"{now}; it must be one security group"
+            text = unproved(stack, rule, "security_group_id", "one security group")
             yield Finding(False, f"{rule.address}: {text}")
         else:
             rules_of[group.address].append(rule.address)
@@ -43,7 +42,9 @@ def separate_rules(stack: Stack) -> Iterator[Finding]:
         fix = "" if rules else "; write an ingress or egress rule for it, or remove the group"
         yield Finding(bool(rules), f"{address}: {len(rules)} separate rules{fix}")
     for rule in stack.all(_OLD_RULE):
-        text = f"{_OLD_RULE} combines several flows; write one {_INGRESS} or {_EGRESS} for each"
+        text = (
+            f"an {_OLD_RULE} may combine several flows; write one {_INGRESS} or {_EGRESS} for each"
+        )
         yield Finding(False, f"{rule.address}: {text}")
 
 

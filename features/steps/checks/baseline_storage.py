@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from findings import Finding, check
-from kinds import listed, of_kind, source_of, unproved
+from kinds import listed, of_kind, unproved
 from stack_graph import UNKNOWN, Resource, Stack
 from stores import STRICT, data_class, keys_of
 
@@ -37,8 +37,7 @@ def encrypted(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
             continue
         keys = keys_of(stack, store, argument)
         if not keys:
-            now = source_of(stack, store, argument)
-            text = f"{now}; it must come from an aws_kms_key of the stack"
+            text = unproved(stack, store, argument, "an aws_kms_key of the stack")
             yield Finding(False, f"{store.address}: {text}")
             continue
         if len(keys) > 1:

@@ -13,8 +13,8 @@ from kinds import (
     business_hours,
     listed,
     of_kind,
-    source_of,
     switch,
+    unproved,
     zones,
 )
 from stack_graph import UNKNOWN, Resource, Stack, shown
@@ -33,8 +33,7 @@ def parameter(stack: Stack, parameter: str, values: str) -> Iterator[Finding]:
     for instance in of_kind(stack, "instance"):
         group = stack.one(instance, "parameter_group_name", _PARAMETERS)
         if group is None:
-            now = source_of(stack, instance, "parameter_group_name")
-            text = f"{now}; it must be one {_PARAMETERS}"
+            text = unproved(stack, instance, "parameter_group_name", f"one {_PARAMETERS}")
             yield Finding(False, f"{instance.address}: {text}")
             continue
         settings: Any = group.planned("parameter")
@@ -105,8 +104,7 @@ def same_retention(stack: Stack) -> Iterator[Finding]:
     for replica in replicas:
         primary = stack.one(replica, "replicate_source_db", "aws_db_instance")
         if primary is None:
-            now = source_of(stack, replica, "replicate_source_db")
-            text = f"{now}; it must be one aws_db_instance"
+            text = unproved(stack, replica, "replicate_source_db", "one aws_db_instance")
             yield Finding(False, f"{replica.address}: {text}")
             continue
         own, expected = replica.planned(name), primary.planned(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from findings import Finding, check
-from kinds import listed, of_kind, origins, source_of
+from kinds import listed, of_kind, origins, unproved
 from policies import allowed, named
 from rotation_parts import (
     ATTACHMENT,
@@ -35,8 +35,7 @@ def trust(stack: Stack, service: str) -> Iterator[Finding]:
     for _, _, function in connection_rotations(stack):
         role = stack.one(function, "role", ROLE)
         if role is None:
-            now = source_of(stack, function, "role")
-            text = f"{now}; it must be one {ROLE}"
+            text = unproved(stack, function, "role", f"one {ROLE}")
             yield Finding(False, f"{function.address}: {text}")
             continue
         statements = allowed(stack, role, "assume_role_policy") or []

@@ -94,7 +94,7 @@ def planned_stack() -> Stack:
     """Return the stack of the plan."""
     name = _plan_file()
     if name not in _STACKS:
-        _STACKS[name] = Stack(_plan(), Path(name).resolve().parent)
+        _STACKS[name] = Stack(_plan(), Path(name).resolve().parent, by_value=not rendered())
     return _STACKS[name]
 
 

@@ -113,8 +113,12 @@ def origins(stack: Stack, resource: Resource, path: str) -> str:
 
 def source_of(stack: Stack, resource: Resource, path: str) -> str:
     """Say where the value of an argument comes from, or that the argument is not set."""
-    texts = origins(stack, resource, path)
-    return f"{path} comes from {texts}" if texts else f"{path} is not set"
+    ends = stack.trace(resource, path)
+    literals = [end.literal for end in ends]
+    if not any(literal is not None for literal in literals):
+        where = listed(end.text for end in ends if not end.text.startswith("the literal"))
+        return f"{path} is null, by {where}" if where else f"{path} is not set"
+    return f"{path} comes from {listed(end.text for end in ends)}"
 
 
 def is_unclear(stack: Stack, resource: Resource, path: str, target: Resource) -> bool:
@@ -135,7 +139,7 @@ def unproved(stack: Stack, resource: Resource, path: str, expected: str) -> str:
     if hidden or len({r.address for end in ends for r in end.resources}) > 1:
         return (
             f"{now}: this plan does not show which resource that is; it must be {expected}, "
-            "referred to directly"
+            f"referred to directly{stack.if_applied}"
         )
     return f"{now}; it must be {expected}"
 

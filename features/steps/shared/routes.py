@@ -67,8 +67,8 @@ def default_route(stack: Stack, subnet: Resource) -> Path:
     if len(routes) != 1:
         for route in () if routes else _routes_to_anywhere(stack):
             if is_unclear(stack, route, "route_table_id", table):
-                now = f"{route.address}: {source_of(stack, route, 'route_table_id')}"
-                return Path(f"{text}: its routes are not shown by this plan: {now}; {_DIRECTLY}")
+                now = _unclear(stack, route, "route_table_id")
+                return Path(f"{text}: its routes are not shown by this plan: {now}")
         return Path(f"{text} has {len(routes)} routes to {_ANYWHERE}; it must have exactly one")
     return Path(f"{text} → {routes[0].address}", routes[0])
 
@@ -100,13 +100,16 @@ def _unclear_associations(stack: Stack, subnet: Resource) -> str:
     """Say which associations may be of a subnet, without showing it or its route table."""
     for association in stack.all("aws_route_table_association"):
         if is_unclear(stack, association, "subnet_id", subnet):
-            now = source_of(stack, association, "subnet_id")
-            return f"{association.address}: {now}; {_DIRECTLY}"
+            return _unclear(stack, association, "subnet_id")
         of_subnet = stack.one(association, "subnet_id", "aws_subnet") == subnet
         if of_subnet and not stack.one(association, "route_table_id", "aws_route_table"):
-            now = source_of(stack, association, "route_table_id")
-            return f"{association.address}: {now}; {_DIRECTLY}"
+            return _unclear(stack, association, "route_table_id")
     return ""
+
+
+def _unclear(stack: Stack, resource: Resource, path: str) -> str:
+    now = source_of(stack, resource, path)
+    return f"{resource.address}: {now}; {_DIRECTLY}{stack.if_applied}"
 
 
 def _default_routes(stack: Stack, table: Resource) -> list[Resource]:

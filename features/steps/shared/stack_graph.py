@@ -162,9 +162,17 @@ class _Each(NamedTuple):
 class Stack:
     """The resources and references of a plan (``terraform show -json``)."""
 
-    def __init__(self, plan: Mapping[str, Any], folder: Path | None = None) -> None:
-        """Read a plan. ``folder`` may hold the ``.tf`` files of the stack."""
+    def __init__(
+        self, plan: Mapping[str, Any], folder: Path | None = None, *, by_value: bool = False
+    ) -> None:
+        """Read a plan. ``folder`` may hold the ``.tf`` files of the stack.
+
+        ``by_value`` lets a known id, ARN or name prove a reference that the plan hides, as the
+        modules of other stacks pass most values through locals and conditions.
+        """
         self._plan = plan
+        self._by_value = by_value
+        self.if_applied = ", or check a plan of the applied stack, which has its id" * by_value
         self.folder = folder
         self._root: Mapping[str, Any] = plan["configuration"]["root_module"]
         # A deposed object has the address of its replacement, but says nothing about it.
@@ -206,6 +214,8 @@ class Stack:
         instances: dict[str, Resource] = {}
         for value in resource.items(path):
             meant = [[r for r in o.resources if _names(r, o.attribute, value)] for o in origins]
+            if self._by_value and origins and value is not UNKNOWN and not any(meant):
+                meant = [[r for r in self.all(type) if _names(r, "", value)]]
             if not any(meant) or (value is UNKNOWN and not all(meant)):
                 return ()
             instances |= {r.address: r for of_origin in meant for r in of_origin}
