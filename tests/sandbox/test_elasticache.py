@@ -63,9 +63,8 @@ def test_modify_keeps_other_settings(elasticache: Any, name: str) -> None:
     )["ServerlessCache"]
     assert made["Description"] == ""
     limit = {"ECPUPerSecond": {"Maximum": 2000}}
-    elasticache.modify_serverless_cache(
-        ServerlessCacheName=name, CacheUsageLimits=limit, RemoveUserGroup=True
-    )
+    elasticache.modify_serverless_cache(ServerlessCacheName=name, CacheUsageLimits=limit)
+    elasticache.modify_serverless_cache(ServerlessCacheName=name, RemoveUserGroup=True)
     (read,) = elasticache.describe_serverless_caches(ServerlessCacheName=name)["ServerlessCaches"]
     assert read["CacheUsageLimits"] == LIMITS | limit
     assert "UserGroupId" not in read

@@ -520,17 +520,6 @@ def test_deleted_secret_is_read_only(account: Account) -> None:
         account.client.put_secret_value(SecretId=name, SecretString="two")
 
 
-def test_create_refuses_name_of_deleted_secret(account: Account) -> None:
-    """API, DeleteSecret: "At the end of the recovery window, Secrets Manager deletes the secret
-    permanently". The error is observed."""
-    name = account.secret(rotating=False)
-    account.client.delete_secret(SecretId=name, RecoveryWindowInDays=7)
-    with pytest.raises(account.client.exceptions.InvalidRequestException, match="scheduled"):
-        account.client.create_secret(Name=name, SecretString="two")
-    account.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-    account.client.create_secret(Name=name, SecretString="two")
-
-
 def test_install_twice(account: Account) -> None:
     name = account.secret()
     secretsmanager.install()

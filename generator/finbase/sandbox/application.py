@@ -36,6 +36,7 @@ from finbase.sandbox.access import Access, new_key
 from finbase.sandbox.calls import CALLS
 from finbase.sandbox.client import Endpoint
 from finbase.sandbox.postgres.databases import Databases
+from finbase.sandbox.refusals import refuse
 from finbase.sandbox.rotation import Rotations
 from finbase.sandbox.services import awslambda, ec2, elasticache, kms, rds, secretsmanager
 
@@ -78,18 +79,25 @@ def install(state: SandboxState) -> None:
     kms.install()
     rds.install(state.databases)
     secretsmanager.install(state.rotations)
+    refuse.install()
     BaseResponse.call_action = _call_action  # type: ignore[method-assign]
 
 
 def _call_action(self: BaseResponse) -> Any:
-    """Run a call with the lock held, and turn an internal error into an answer of status 400."""
+    """Run a call with the lock held, unless AWS would refuse it.
+
+    The answer to a refused call, and to one that fails inside, has the status 400.
+    """
     operation = self._get_action() or "?"
     _call.get({}).update(service=self.boto3_service_name or "?", operation=operation)
+    problem: ServiceException | None
     try:
         if operation in _UNORDERED:
             return _plain_call(self)
         with _order:
-            return _plain_call(self)
+            problem = refuse.reason(self, operation)
+            if problem is None:
+                return _plain_call(self)
     except NotImplementedError as error:
         problem = NotHereError(f"the local AWS does not support {operation}: {error}")
     except Exception as error:
@@ -195,7 +203,7 @@ def serve(folder: Path, listener: socket.socket) -> NoReturn:
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     # moto warns of errors that are not in AWS's model of a service.
-    warnings.filterwarnings("ignore", "Exception.NotHereError", UserWarning)
+    warnings.filterwarnings("ignore", r"Exception.(NotHereError|Refusal)", UserWarning)
     host, port = listener.getsockname()
     endpoint = Endpoint(f"http://{host}:{port}", new_key())
     state = SandboxState(folder, endpoint)

@@ -16,7 +16,6 @@ from moto.rds.exceptions import (
     DBParameterGroupNotFoundError,
     DBSubnetGroupNotFoundError,
     InvalidDBInstanceStateFault,
-    RDSClientError,
     SubscriptionNotFoundError,
 )
 from moto.rds.responses import RDSResponse
@@ -25,10 +24,7 @@ from finbase.sandbox.postgres.databases import Databases
 from finbase.sandbox.services.backends import replace_backend
 from finbase.sandbox.services.rds_instance import (
     DBInstance,
-    check_final_snapshot,
-    check_password,
     rename_in_replicas,
-    window_problem,
 )
 
 _INHERITED = (
@@ -55,7 +51,8 @@ def install(databases: Databases) -> None:
     """Replace moto's backend; call this before the first request."""
     Backend.postgres = databases
     models.DBInstance = DBInstance  # type: ignore[assignment,misc]
-    models.valid_preferred_maintenance_window = window_problem  # type: ignore[assignment,attr-defined]
+    # ``refusals`` checks windows; moto refuses those that are adjacent.
+    models.valid_preferred_maintenance_window = lambda *_: None  # type: ignore[attr-defined]
     replace_backend(models.rds_backends, Backend)
     RDSResponse.describe_db_parameters = _describe_parameters  # type: ignore[method-assign]
     RDSResponse.modify_event_subscription = _modify_subscription  # type: ignore[attr-defined]
@@ -71,7 +68,6 @@ class Backend(models.RDSBackend):
         """Create an instance that is ``creating`` until its database accepts connections."""
         if group := db_kwargs.get("db_subnet_group_name"):
             self._subnet_group(group)
-        check_password(db_kwargs.get("master_user_password"), str(db_kwargs.get("engine")))
         instance = cast(DBInstance, super().create_db_instance(db_kwargs))
         password = db_kwargs.get("master_user_password")
         if not instance.has_postgres or not password:
@@ -96,16 +92,9 @@ class Backend(models.RDSBackend):
     def create_db_instance_read_replica(self, db_kwargs: Any) -> models.DBInstance:
         """Create a replica, which inherits settings that the request does not name.
 
-        It does not inherit backups, Performance Insights, log exports and tags. Its source must
-        have automated backups.
+        It does not inherit backups, Performance Insights, log exports and tags.
         """
         source = cast(DBInstance, self.find_db_from_id(db_kwargs["source_db_instance_identifier"]))
-        if not source.backup_retention_period:
-            raise InvalidDBInstanceStateFault(
-                "Automated backups are not enabled for this database instance. To enable "
-                "automated backups, use ModifyDBInstance to set the backup retention period to "
-                "a non-zero value."
-            )
         inherited = {name: getattr(source, name) for name in _INHERITED}
         if source.option_group_supplied:
             inherited["option_group_name"] = source.option_group_name
@@ -129,7 +118,6 @@ class Backend(models.RDSBackend):
                 f"Database instance is not in available state: {db_instance_identifier}"
             )
         password = db_kwargs.get("master_user_password")
-        check_password(password, str(instance.engine))
         old, host = instance.db_instance_identifier, instance.address
         if new := db_kwargs.get("new_db_instance_identifier"):
             db_kwargs["new_db_instance_identifier"] = new = new.lower()
@@ -152,10 +140,8 @@ class Backend(models.RDSBackend):
         skip_final_snapshot: bool | None = False,
         delete_automated_backups: bool | None = True,
     ) -> models.DBInstance:
-        """Delete an instance; require a final snapshot or the choice to skip it."""
+        """Delete an instance and its database."""
         instance = cast(DBInstance, self.describe_db_instances(db_instance_identifier)[0])
-        if not instance.deletion_protection:
-            check_final_snapshot(instance, final_db_snapshot_identifier, bool(skip_final_snapshot))
         deleted = super().delete_db_instance(
             db_instance_identifier,
             final_db_snapshot_identifier,
@@ -189,16 +175,6 @@ class Backend(models.RDSBackend):
             source_db_identifier, target_db_identifier, settings
         )
 
-    def delete_db_parameter_group(self, db_parameter_group_name: str) -> models.DBParameterGroup:
-        """Refuse to delete a group that an instance uses."""
-        self._must_be_unused("db_parameter_group_name", db_parameter_group_name, "DBParameterGroup")
-        return super().delete_db_parameter_group(db_parameter_group_name)
-
-    def delete_subnet_group(self, subnet_name: str) -> models.DBSubnetGroup:
-        """Refuse to delete a group that an instance uses."""
-        self._must_be_unused("db_subnet_group", subnet_name, "DBSubnetGroup")
-        return super().delete_subnet_group(subnet_name)
-
     def modify_event_subscription(self, settings: Mapping[str, Any]) -> models.EventSubscription:
         """Change the settings that the request names."""
         name = settings["subscription_name"]
@@ -219,19 +195,6 @@ class Backend(models.RDSBackend):
         if not instance.has_postgres:
             return None
         return self.postgres.password_statement(instance.address)
-
-    def _must_be_unused(self, attribute: str, name: str, kind: str) -> None:
-        users = [
-            identifier
-            for identifier, instance in self.databases.items()
-            if _group_name(instance, attribute) == name
-        ]
-        if users:
-            raise RDSClientError(
-                f"Invalid{kind}State{'Fault' if kind == 'DBSubnetGroup' else ''}",
-                f"One or more database instances are still members of this group {name}, so it "
-                f"cannot be deleted: {', '.join(users)}",
-            )
 
 
 def _group_name(instance: models.DBInstance, attribute: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Instances of the local RDS: their attributes, and checks of requests.
+"""Instances of the local RDS: their attributes.
 
 Docstrings name the operation or data type in the API Reference of Amazon RDS that describes the
 behaviour.
@@ -7,24 +7,17 @@ behaviour.
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from moto.rds import models
-from moto.rds.exceptions import (
-    DBSnapshotAlreadyExistsError,
-    InvalidParameterCombination,
-    InvalidParameterValue,
-)
-from moto.rds.utils import valid_preferred_maintenance_window
+from moto.rds.exceptions import DBSnapshotAlreadyExistsError
 
 _MINOR_VERSIONS = {"14": "14.19", "15": "15.14", "16": "16.10", "17": "17.6", "18": "18.1"}
 _DEFAULT_CA = "rds-ca-rsa2048-g1"
 _THROUGHPUT_GROWS_AT = 400  # GiB, for Db2, MariaDB, MySQL and PostgreSQL
-_LONGEST_PASSWORDS = {"mariadb": 41, "mysql": 41}
 
 
 class DBInstance(models.DBInstance):
@@ -87,58 +80,12 @@ class DBInstance(models.DBInstance):
         self.apply_storage_baseline()
 
 
-def check_password(password: str | None, engine: str) -> None:
-    """CreateDBInstance, MasterUserPassword: refuse an invalid password.
-
-    It has printable ASCII characters except four: the reference names three, and the message
-    below, which is from RDS, also a space. Its length is at least 8, and limited by the engine.
-    """
-    longest = _LONGEST_PASSWORDS.get(engine, 128)
-    if password is not None and not re.fullmatch(rf"[!#-.0-?A-~]{{8,{longest}}}", password):
-        raise InvalidParameterValue(
-            "The parameter MasterUserPassword is not a valid password. Only printable ASCII "
-            f"characters besides '/', '@', '\"', ' ' may be used, from 8 to {longest} of them."
-        )
-
-
-def check_final_snapshot(instance: DBInstance, name: str | None, skip: bool) -> None:
-    """DeleteDBInstance: require either a final snapshot or skipping it; a replica has none."""
-    if instance.is_replica and name:
-        raise InvalidParameterCombination(
-            "FinalDBSnapshotIdentifier cannot be specified when deleting a read replica"
-        )
-    if skip and name:
-        raise InvalidParameterCombination(
-            "FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is true"
-        )
-    if not skip and not name:
-        raise InvalidParameterCombination(
-            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
-        )
-
-
 def rename_in_replicas(instances: Iterable[models.DBInstance], old: str, new: str) -> None:
     """ModifyDBInstance, NewDBInstanceIdentifier: rename an instance in replicas and sources."""
     for instance in instances:
         instance.replicas = [new if name == old else name for name in instance.replicas]
         if instance.source_db_instance_identifier == old:
             instance.source_db_instance_identifier = new
-
-
-def window_problem(maintenance: Any, backup: Any) -> str | None:
-    """CreateDBInstance, PreferredBackupWindow: report overlapping windows; they may be adjacent.
-
-    moto's own check treats adjacent windows as an overlap, so it gets a backup window that ends
-    one minute earlier.
-
-    >>> window_problem("mon:04:00-mon:04:30", "03:30-04:00")
-    """
-    if backup:
-        start, _, end = backup.partition("-")
-        hours, minutes = (int(part) for part in end.split(":"))
-        last = (hours * 60 + minutes - 1) % 1440
-        backup = f"{start}-{last // 60:02}:{last % 60:02}"
-    return valid_preferred_maintenance_window(maintenance, backup)
 
 
 def _full_version(version: str | None) -> str | None:

@@ -64,16 +64,6 @@ class Backend(models.SecretsManagerBackend):
     __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
     driver: Driver | None = None
 
-    def create_secret(self, name: str, *args: Any, **kwargs: Any) -> str:
-        """Refuse the name of a secret that is scheduled for deletion."""
-        existing = self.secrets.get(name)
-        if existing is not None and existing.is_deleted():
-            raise InvalidRequestException(
-                "You can't create this secret because a secret with this name is already "
-                "scheduled for deletion."
-            )
-        return super().create_secret(name, *args, **kwargs)
-
     def put_secret_value(
         self,
         secret_id: str,

@@ -1,0 +1,67 @@
+"""Rules about Lambda functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.awslambda.models import lambda_backends
+
+from finbase.sandbox.refusals.rule import Request
+
+QUOTA = 10
+"""Concurrent executions of a new account; AWS raises the quota with use, or on request."""
+
+_UNRESERVED = 10
+"""Executions that a new account must leave unreserved; an account with a higher quota, 100."""
+
+_RESERVED_VARIABLES = frozenset(
+    {
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+        "_HANDLER",
+    }
+)
+
+
+def unreserved_concurrency(request: Request) -> str | None:
+    """Functions together reserve no more than the account can spare: in a new one, nothing."""
+    name = request.params["FunctionName"].rpartition(":")[2]
+    backend: Any = lambda_backends[request.account][request.region]
+    others = sum(
+        int(function.reserved_concurrency or 0)
+        for function in backend.list_functions()
+        if function.function_name != name
+    )
+    wanted = request.params["ReservedConcurrentExecutions"]
+    if wanted == 0 or QUOTA - others - wanted >= _UNRESERVED:
+        return None
+    return (
+        "Specified ReservedConcurrentExecutions for function decreases account's "
+        f"UnreservedConcurrentExecution below its minimum value of [{_UNRESERVED}]."
+    )
+
+
+def reserved_variable(request: Request) -> str | None:
+    """Lambda sets some environment variables itself."""
+    variables = (request.params.get("Environment") or {}).get("Variables") or {}
+    if reserved := sorted(_RESERVED_VARIABLES & set(variables)):
+        return (
+            "Lambda was unable to configure your environment variables because the environment "
+            "variables you have provided contains reserved keys that are currently not supported "
+            f"for modification. Reserved keys used in this request: {', '.join(reserved)}"
+        )
+    return None

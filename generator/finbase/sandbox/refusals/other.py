@@ -1,0 +1,151 @@
+"""Rules about secrets, logs, alarms, security groups, subnet groups and tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+from moto.secretsmanager.models import secretsmanager_backends
+
+from finbase.sandbox.refusals import kms
+from finbase.sandbox.refusals.patterns import compile_pattern
+from finbase.sandbox.refusals.rule import Request
+
+_SHORT_RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
+_RETENTION_DAYS = (*_SHORT_RETENTION, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+_DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+_TAG = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
+
+
+def name_being_deleted(request: Request) -> str | None:
+    """The name of a secret is in use until the end of its recovery window."""
+    backend: Any = secretsmanager_backends[request.account][request.region]
+    secret = backend.secrets.get(request.params["Name"])
+    if secret is None or not secret.is_deleted():
+        return None
+    return (
+        "You can't create this secret because a secret with this name is already scheduled for "
+        "deletion."
+    )
+
+
+def recovery_window(request: Request) -> str | None:
+    """A secret can be recovered for 7 to 30 days, or not at all."""
+    days = request.params.get("RecoveryWindowInDays")
+    if days is not None and request.params.get("ForceDeleteWithoutRecovery"):
+        return "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays."
+    if days is not None and not 7 <= days <= 30:
+        return "RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."
+    return None
+
+
+def unusable_secret_key(request: Request) -> str | None:
+    """The key of a secret is enabled."""
+    key = request.params.get("KmsKeyId")
+    state = kms.unusable_state(request, key) if key else None
+    return f"The KMS key {key} cannot be used: its state is {state}." if state else None
+
+
+def unusable_log_key(request: Request) -> str | None:
+    """The key of a log group is enabled."""
+    key = request.params.get("kmsKeyId")
+    if not key or kms.unusable_state(request, key) is None:
+        return None
+    return (
+        f"The specified KMS key does not exist or is not allowed to be used with Arn "
+        f"'arn:aws:logs:{request.region}:{request.account}:log-group:"
+        f"{request.params['logGroupName']}'"
+    )
+
+
+def invalid_log_retention(request: Request) -> str | None:
+    """Logs are kept for one of 22 numbers of days."""
+    days = request.params["retentionInDays"]
+    if days in _RETENTION_DAYS:
+        return None
+    valid = ", ".join(map(str, _RETENTION_DAYS))
+    return (
+        f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy "
+        f"constraint: Member must satisfy enum value set: [{valid}]"
+    )
+
+
+def invalid_period(request: Request) -> str | None:
+    """An alarm's period is 10, 20 or 30 seconds, or a number of minutes; all within a week."""
+    period = request.params.get("Period")
+    if period is None:
+        return None
+    if period not in (10, 20, 30) and (period <= 0 or period % 60):
+        return "Metric period must be 10, 20, 30 or a multiple of 60."
+    span = period * request.params["EvaluationPeriods"]
+    # AWS watches a day, or with periods of an hour or more a week.
+    if span > (7 * 86_400 if period >= 3_600 else 86_400):
+        return (
+            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be "
+            "<= 86400), or a week with periods of an hour or more."
+        )
+    return None
+
+
+def invalid_datapoints(request: Request) -> str | None:
+    """An alarm needs no more data points than it looks at."""
+    points = request.params.get("DatapointsToAlarm")
+    if points is None or points <= request.params["EvaluationPeriods"]:
+        return None
+    return "DatapointsToAlarm must be less than or equal to EvaluationPeriods."
+
+
+def invalid_description(request: Request) -> str | None:
+    """Descriptions of security groups and rules have a small set of characters."""
+    valid = (
+        "Valid descriptions are strings less than 256 characters from the following set:  "
+        "a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
+    )
+    group = request.params.get("Description")
+    if group is not None and not _DESCRIPTION.fullmatch(group):
+        return f"Invalid security group description. {valid}"
+    if any(not _DESCRIPTION.fullmatch(text) for text in _rule_descriptions(request)):
+        return f"Invalid rule description. {valid}"
+    return None
+
+
+def one_zone(request: Request) -> str | None:
+    """A database's subnets are in two zones at least."""
+    subnets = request.params["SubnetIds"]
+    known = {
+        subnet_id: subnet.availability_zone
+        for by_zone in ec2_backends[request.account][request.region].subnets.values()
+        for subnet_id, subnet in by_zone.items()
+    }
+    zones = sorted({known[subnet] for subnet in subnets if subnet in known})
+    if len(zones) > 1 or not set(subnets) <= known.keys():
+        return None
+    return (
+        "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ "
+        f"coverage: {', '.join(zones)}. Add subnets to cover at least 2 AZs."
+    )
+
+
+def invalid_tag(request: Request) -> str | None:
+    """Tags have 1 to 128 characters in the key, 0 to 256 in the value, and not the prefix aws."""
+    for tag in request.params.get("Tags") or ():
+        key, value = str(tag.get("Key") or ""), str(tag.get("Value") or "")
+        if key.lower().startswith("aws:"):
+            return f"Tag keys starting with 'aws:' are reserved for system use: {key}"
+        for text, lengths in ((key, range(1, 129)), (value, range(257))):
+            if len(text) not in lengths or not compile_pattern(_TAG).fullmatch(text):
+                return (
+                    f"Invalid tag {key}: keys have 1 to 128 characters and values at most 256; "
+                    "both take Unicode letters, digits, white space and _ . : / = + - @"
+                )
+    return None
+
+
+def _rule_descriptions(request: Request) -> Iterator[str]:
+    for permission in request.params.get("IpPermissions") or ():
+        for name in ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs"):
+            for target in permission.get(name) or ():
+                if target.get("Description") is not None:
+                    yield target["Description"]

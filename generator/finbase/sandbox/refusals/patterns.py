@@ -1,0 +1,45 @@
+r"""Regular expressions of AWS's service models, which are those of Java, as Python's.
+
+Python's ``re`` has no Unicode categories such as ``\p{L}``, so they become ranges of characters.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from functools import cache
+from itertools import groupby
+
+_CATEGORY = re.compile(r"\\p\{(\w+)\}")
+_CLASS_BEFORE_HYPHEN = re.compile(r"(\\[wds])-(?=[^\]])")
+
+
+@cache
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    r"""Return the Python form of a pattern; match it with ``fullmatch``, as AWS does.
+
+    >>> bool(compile_pattern(r"[\p{L}\p{N} -]+").fullmatch("Zoë 2"))
+    True
+    >>> bool(compile_pattern(r"[\w-_]*").fullmatch("é"))
+    False
+    """
+    # Java reads the hyphen in [\w-_] as a hyphen; Python refuses it as a bad range.
+    pattern = _CLASS_BEFORE_HYPHEN.sub(r"\1\\-", pattern)
+    return re.compile(_CATEGORY.sub(lambda match: _ranges(match[1]), pattern), re.ASCII)
+
+
+@cache
+def _ranges(category: str) -> str:
+    """Return the characters of a Unicode category as the content of a character class."""
+    points = [
+        point
+        for point in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(point)).startswith(category)
+    ]
+    # Consecutive characters have the same difference to their position in the list.
+    runs = [
+        [point for _, point in run]
+        for _, run in groupby(enumerate(points), lambda item: item[1] - item[0])
+    ]
+    return "".join(f"\\U{run[0]:08x}-\\U{run[-1]:08x}" for run in runs)
