@@ -196,7 +196,7 @@ def other_family(request: Request) -> str | None:
 
 
 def group_in_use(request: Request) -> str | None:
-    """A parameter group that an instance uses, now or until its next window, stays."""
+    """A parameter group that an instance uses is not deleted."""
     name = request.params.get("DBParameterGroupName")
     if any(_group(instance) == name for instance in _instances(request)):
         return (
@@ -207,7 +207,7 @@ def group_in_use(request: Request) -> str | None:
 
 
 def subnets_in_use(request: Request) -> str | None:
-    """A subnet group that an instance uses stays."""
+    """A subnet group that an instance uses is not deleted."""
     name = request.params.get("DBSubnetGroupName")
     for instance in _instances(request):
         if getattr(getattr(instance, "db_subnet_group", None), "name", None) == name:
