@@ -673,3 +673,44 @@ def test_secret_name_is_free_without_recovery(client: Callable[..., Any], name: 
     secrets.delete_secret(SecretId=name, RecoveryWindowInDays=7)
     secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
     secrets.create_secret(Name=name, SecretString="two")
+
+
+def test_upgrade_waits_for_window(client: Callable[..., Any], resources: Resources) -> None:
+    """API of RDS, ModifyDBInstance, EngineVersion: "the change is applied during the next
+    maintenance window unless the ApplyImmediately parameter is enabled". Until then the old
+    parameter group is in use."""
+    rds, name = client("rds"), resources["mysql"]
+    for version in ("5.7", "8.0"):
+        rds.create_db_parameter_group(
+            DBParameterGroupName=f"{name}-{version[0]}",
+            DBParameterGroupFamily=f"mysql{version}",
+            Description="d",
+        )
+    old, new = f"{name}-5", f"{name}-8"
+    primary, replica = f"{name}-p", f"{name}-r"
+    rds.create_db_instance(
+        **MYSQL
+        | {"DBInstanceIdentifier": primary, "EngineVersion": "5.7", "DBParameterGroupName": old}
+    )
+    rds.create_db_instance_read_replica(
+        DBInstanceIdentifier=replica, SourceDBInstanceIdentifier=primary
+    )
+
+    def state(identifier: str) -> tuple[str, str, dict[str, str]]:
+        (read,) = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
+        (group,) = read["DBParameterGroups"]
+        return read["EngineVersion"], group["DBParameterGroupName"], read["PendingModifiedValues"]
+
+    rds.modify_db_instance(
+        DBInstanceIdentifier=primary,
+        EngineVersion="8.0",
+        AllowMajorVersionUpgrade=True,
+        DBParameterGroupName=new,
+    )
+    assert state(primary) == ("5.7", old, {"EngineVersion": "8.0"})
+    with pytest.raises(ClientError, match="InvalidDBParameterGroupState"):
+        rds.delete_db_parameter_group(DBParameterGroupName=old)
+    rds.modify_db_instance(DBInstanceIdentifier=primary, ApplyImmediately=True)
+    assert state(primary) == ("8.0", new, {})
+    assert state(replica) == ("8.0", "default.mysql8.0", {})
+    rds.delete_db_parameter_group(DBParameterGroupName=old)

@@ -28,6 +28,7 @@ _INTERVALS = (0, 1, 5, 10, 15, 30, 60)
 _RETENTIONS = (7, *(31 * months for months in range(1, 24)), 731)
 _LONGEST_PASSWORDS = {"mariadb": 41, "mysql": 41}
 _RESERVED_USERS = frozenset({"admin", "postgres", "public", "rdsadmin", "rds_superuser"})
+_FAMILIES = frozenset({"mariadb", "mysql", "postgres"})
 _LOGS = frozenset({"iam-db-auth-error", "postgresql", "upgrade"})
 _STATIC = frozenset(
     {
@@ -181,16 +182,16 @@ def other_family(request: Request) -> str | None:
     """A parameter group is of the family of the instance's engine version."""
     name = request.params.get("DBParameterGroupName")
     after = settings(request)
-    if not name or after.get("Engine") != "postgres" or not after.get("EngineVersion"):
+    if not name or after.get("Engine") not in _FAMILIES or not after.get("EngineVersion"):
         return None
     group = _backend(request).db_parameter_groups.get(name)
     default = name.removeprefix("default.") if name.startswith("default.") else None
-    family = group.family if group is not None else default
-    needed = f"postgres{_numbers(after['EngineVersion'])[0]}"
-    if family is None or family == needed:
+    actual = group.family if group is not None else default
+    needed = family(after["Engine"], after["EngineVersion"])
+    if actual in (None, needed):
         return None
     return (
-        f"The parameter group {name} with DBParameterGroupFamily {family} can't be used for this "
+        f"The parameter group {name} with DBParameterGroupFamily {actual} can't be used for this "
         f"instance. Use a parameter group with DBParameterGroupFamily {needed}."
     )
 
@@ -366,6 +367,22 @@ def settings(request: Request) -> Mapping[str, Any]:
     return _describe(base) | {k: v for k, v in request.params.items() if v is not None}
 
 
+def is_major_upgrade(instance: Any, version: str | None) -> bool:
+    """Return whether a version has a higher major number than the one that an instance runs."""
+    if not version:
+        return False
+    return _major(instance.engine, version) > _major(instance.engine, str(instance.engine_version))
+
+
+def family(engine: str, version: str) -> str:
+    """Return the family of parameter groups of an engine's version.
+
+    >>> family("postgres", "17.6"), family("mysql", "8.4.3")
+    ('postgres17', 'mysql8.4')
+    """
+    return engine + ".".join(map(str, _major(engine, version)))
+
+
 def current(request: Request) -> Mapping[str, Any]:
     """Return the settings of the instance that the request names; empty if there is none."""
     return _describe(_instance(request))
@@ -388,9 +405,12 @@ def _describe(instance: Any) -> dict[str, Any]:
 
 def _is_major_upgrade(request: Request) -> bool:
     instance, new = _instance(request), request.params.get("EngineVersion")
-    if instance is None or not new:
-        return False
-    return _numbers(new)[0] > _numbers(str(instance.engine_version))[0]
+    return instance is not None and is_major_upgrade(instance, new)
+
+
+def _major(engine: str, version: str) -> list[int]:
+    """Return the numbers of a major version: one for PostgreSQL, two for MySQL and MariaDB."""
+    return _numbers(version)[: 1 if engine == "postgres" else 2]
 
 
 def _numbers(version: str) -> list[int]:

@@ -21,6 +21,7 @@ from moto.rds.exceptions import (
 from moto.rds.responses import RDSResponse
 
 from finbase.sandbox.postgres.databases import Databases
+from finbase.sandbox.refusals.rds import family, is_major_upgrade
 from finbase.sandbox.services.backends import replace_backend
 from finbase.sandbox.services.rds_instance import (
     DBInstance,
@@ -108,8 +109,8 @@ class Backend(models.RDSBackend):
     def modify_db_instance(self, db_instance_identifier: str, db_kwargs: Any) -> models.DBInstance:
         """Change an ``available`` instance; pass a new name or password on to its database.
 
-        AWS waits for the maintenance window if ApplyImmediately is false. Here every change is
-        immediate.
+        AWS waits for the maintenance window if ApplyImmediately is false. Here only a major upgrade
+        and its parameter group wait, until a request that has ApplyImmediately.
         """
         db_kwargs = dict(db_kwargs.items())
         instance = cast(DBInstance, self.describe_db_instances(db_instance_identifier)[0])
@@ -123,7 +124,15 @@ class Backend(models.RDSBackend):
             db_kwargs["new_db_instance_identifier"] = new = new.lower()
             if new in self.databases and new != old:
                 raise DBInstanceAlreadyExists
+        db_kwargs = instance.postpone_upgrade(db_kwargs)
+        upgraded = is_major_upgrade(instance, db_kwargs.get("engine_version"))
+        # moto does not find default groups here.
+        group = db_kwargs.get("db_parameter_group_name") or ""
+        if group.startswith("default."):
+            instance.db_parameter_group_name = db_kwargs.pop("db_parameter_group_name")
         changed = super().modify_db_instance(db_instance_identifier, db_kwargs)
+        if upgraded:
+            self._upgrade_replicas(instance)
         if new:
             rename_in_replicas(self.databases.values(), old, new)
         if instance.has_postgres:
@@ -185,6 +194,17 @@ class Backend(models.RDSBackend):
             if settings.get(key) is not None:
                 setattr(subscription, key, settings[key])
         return subscription
+
+    def _upgrade_replicas(self, source: DBInstance) -> None:
+        """User Guide, "Upgrading PostgreSQL": replicas of the region are upgraded with the source.
+
+        That a replica then has the default parameter group is inferred: its own is of the old
+        family.
+        """
+        group = f"default.{family(str(source.engine), source.engine_version)}"
+        for name in source.replicas:
+            replica = self.databases[name]
+            replica.engine_version, replica.db_parameter_group_name = source.engine_version, group
 
     def _subnet_group(self, name: str) -> models.DBSubnetGroup:
         if name not in self.subnet_groups:

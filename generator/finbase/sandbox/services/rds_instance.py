@@ -15,6 +15,8 @@ from typing import Any
 from moto.rds import models
 from moto.rds.exceptions import DBSnapshotAlreadyExistsError
 
+from finbase.sandbox.refusals.rds import family, is_major_upgrade
+
 _MINOR_VERSIONS = {"14": "14.19", "15": "15.14", "16": "16.10", "17": "17.6", "18": "18.1"}
 _DEFAULT_CA = "rds-ca-rsa2048-g1"
 _THROUGHPUT_GROWS_AT = 400  # GiB, for Db2, MariaDB, MySQL and PostgreSQL
@@ -28,6 +30,8 @@ class DBInstance(models.DBInstance):
         settings["engine_version"] = _full_version(settings.get("engine_version"))
         super().__init__(backend, **{"ca_certificate_identifier": _DEFAULT_CA} | settings)
         self.dbi_resource_id = _resource_id()
+        self._waiting: dict[str, Any] = {}
+        self.pending_modified_values: dict[str, Any] = {}
         self.performance_insights_enabled = bool(settings.get("enable_performance_insights"))
         self.performance_insights_kms_key_id = settings.get("performance_insights_kms_key_id")
         self.performance_insights_retention_period = settings.get(
@@ -35,6 +39,27 @@ class DBInstance(models.DBInstance):
             7 if self.performance_insights_enabled else None,
         )
         self.apply_storage_baseline()
+
+    def default_db_parameter_group_details(self) -> tuple[str, str]:
+        """DBParameterGroup: return the family of the version, and its default group."""
+        name = family(str(self.engine), self.engine_version)
+        return name, f"default.{name}"
+
+    def postpone_upgrade(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """ModifyDBInstance, ApplyImmediately: return the settings that are changed at once.
+
+        With ApplyImmediately these include the upgrade that waits.
+        """
+        if settings.get("apply_immediately"):
+            waiting, self._waiting, self.pending_modified_values = self._waiting, {}, {}
+            return waiting | settings
+        if is_major_upgrade(self, settings.get("engine_version")):
+            names = ("engine_version", "db_parameter_group_name")
+            self._waiting = {name: settings[name] for name in names if settings.get(name)}
+            version = _full_version(settings["engine_version"])
+            self.pending_modified_values = {"EngineVersion": version}
+            return {name: value for name, value in settings.items() if name not in names}
+        return settings
 
     @property
     def has_postgres(self) -> bool:
