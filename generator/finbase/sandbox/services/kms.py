@@ -9,19 +9,12 @@ import json
 import time
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.kms.models import Key
 from moto.kms.responses import KmsResponse
 
 _DAY = 86_400
 _DEFAULT_DAYS = 365
 _plain_enable = KmsResponse.enable_key_rotation
-
-
-class ValidationException(ServiceException):
-    """A parameter is out of its range."""
-
-    code = "ValidationException"
 
 
 def install() -> None:
@@ -31,13 +24,8 @@ def install() -> None:
 
 
 def _enable(self: KmsResponse) -> str:
-    """EnableKeyRotation: store RotationPeriodInDays, which is 90 to 2560 and 365 by default."""
+    """EnableKeyRotation: store RotationPeriodInDays, which is 365 by default."""
     days = self._get_param("RotationPeriodInDays")
-    if days is not None and not 90 <= int(days) <= 2560:
-        raise ValidationException(
-            f"1 validation error detected: Value '{days}' at 'rotationPeriodInDays' failed to "
-            "satisfy constraint: Member must be between 90 and 2560"
-        )
     answer = _plain_enable(self)
     key: Any = _key(self)
     key.rotation_days = int(days or getattr(key, "rotation_days", _DEFAULT_DAYS))
