@@ -714,3 +714,25 @@ def test_upgrade_waits_for_window(client: Callable[..., Any], resources: Resourc
     assert state(primary) == ("8.0", new, {})
     assert state(replica) == ("8.0", "default.mysql8.0", {})
     rds.delete_db_parameter_group(DBParameterGroupName=old)
+
+
+def test_identifiers_with_other_characters(client: Callable[..., Any], name: str) -> None:
+    """API of RDS, CreateDBSubnetGroup, DBSubnetGroupName: "letters, numbers, periods, underscores,
+    spaces, or hyphens". An automated snapshot has the prefix ``rds:``."""
+    rds = client("rds")
+    rds.create_db_instance(**MYSQL | {"DBInstanceIdentifier": name, "BackupRetentionPeriod": 1})
+    (snapshot,) = rds.describe_db_snapshots(DBInstanceIdentifier=name)["DBSnapshots"]
+    assert snapshot["DBSnapshotIdentifier"].startswith("rds:")
+    rds.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier=f"{name}-b",
+        DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"],
+        DBParameterGroupName="default.mysql5.6",
+    )
+
+
+def test_subnet_group_takes_underscores(
+    client: Callable[..., Any], name: str, subnets: list[str]
+) -> None:
+    client("rds").create_db_subnet_group(
+        DBSubnetGroupName=f"{name}_1.b", DBSubnetGroupDescription="d", SubnetIds=subnets
+    )

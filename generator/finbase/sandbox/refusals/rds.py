@@ -19,7 +19,6 @@ _IDENTIFIERS = (
     "DBInstanceIdentifier",
     "DBParameterGroupName",
     "DBSnapshotIdentifier",
-    "DBSubnetGroupName",
     "FinalDBSnapshotIdentifier",
     "NewDBInstanceIdentifier",
     "TargetDBInstanceIdentifier",
@@ -63,7 +62,9 @@ def invalid_identifier(request: Request) -> str | None:
         value = request.params.get(name)
         # Default groups, which can be used but not changed, have a dot in their names.
         used_group = name == "DBParameterGroupName" and "ParameterGroup" not in request.operation
-        if value is None or (used_group and value.startswith("default.")):
+        # Automated snapshots, which can be restored but not made, have a prefix with a colon.
+        restored = name == "DBSnapshotIdentifier" and request.operation != "CreateDBSnapshot"
+        if value is None or restored or (used_group and value.startswith("default.")):
             continue
         longest = 63 if name.endswith("InstanceIdentifier") else 255
         valid = re.fullmatch(r"[A-Za-z](?:-?[A-Za-z0-9])*", value) and len(value) <= longest

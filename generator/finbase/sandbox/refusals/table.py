@@ -42,7 +42,6 @@ RULES: tuple[Rule, ...] = (
             *_DELETE,
             "CreateDBParameterGroup",
             "CreateDBSnapshot",
-            "CreateDBSubnetGroup",
             "ModifyDBParameterGroup",
         ),
         _RDS.format("CreateDBInstance"),
