@@ -34,7 +34,7 @@ Feature: The database forces TLS, logs activity and is maintained
     Given the planned stack
     Then every primary sets backup_window
     And every primary sets maintenance_window
-    And the backup and maintenance windows of every primary do not overlap
+    And the backup and maintenance windows of every instance do not overlap
 
   @F04c @medium @pci-6.3.3 @noskip
   Scenario: Backup and maintenance are outside business hours

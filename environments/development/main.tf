@@ -58,7 +58,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/2.0.0"
+  source = "../../modules/database/3.0.0"
 
   engine_version        = "17"
   instance_class        = "db.t4g.medium"
@@ -79,7 +79,7 @@ module "database" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/1.0.2"
+  source = "../../modules/secret/2.0.0"
 
   recovery_window_in_days = 7
   log_retention_in_days   = 365

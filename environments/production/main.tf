@@ -62,7 +62,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/2.0.0"
+  source = "../../modules/database/3.0.0"
 
   engine_version                        = "17"
   instance_class                        = "db.r7g.2xlarge"
@@ -87,16 +87,19 @@ module "database" {
 
 # Read replica of the primary, in the same region.
 module "replica_reporting" {
-  source = "../../modules/replica/1.1.0"
+  source = "../../modules/replica/2.0.0"
 
   instance_class = "db.r7g.2xlarge"
 
   name                                  = local.name
   instance                              = "reporting"
   source_identifier                     = module.database.identifier
+  backup_window                         = module.database.backup_window
   primary_maintenance_window            = module.database.maintenance_window
   port                                  = module.database.port
   max_allocated_storage                 = module.database.max_allocated_storage
+  iops                                  = module.database.iops
+  storage_throughput                    = module.database.storage_throughput
   security_group_id                     = module.database.security_group_id
   parameter_group_name                  = module.database.parameter_group_name
   ca_cert_identifier                    = module.database.ca_cert_identifier
@@ -111,7 +114,7 @@ module "replica_reporting" {
 
 # Read replica of the primary, in the same region.
 module "replica_reconciliation" {
-  source = "../../modules/replica/1.1.0"
+  source = "../../modules/replica/2.0.0"
 
   instance_class     = "db.r7g.2xlarge"
   maintenance_window = "wed:04:00-wed:05:00"
@@ -119,9 +122,12 @@ module "replica_reconciliation" {
   name                                  = local.name
   instance                              = "reconciliation"
   source_identifier                     = module.database.identifier
+  backup_window                         = module.database.backup_window
   primary_maintenance_window            = module.database.maintenance_window
   port                                  = module.database.port
   max_allocated_storage                 = module.database.max_allocated_storage
+  iops                                  = module.database.iops
+  storage_throughput                    = module.database.storage_throughput
   security_group_id                     = module.database.security_group_id
   parameter_group_name                  = module.database.parameter_group_name
   ca_cert_identifier                    = module.database.ca_cert_identifier
@@ -136,7 +142,7 @@ module "replica_reconciliation" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/1.0.2"
+  source = "../../modules/secret/2.0.0"
 
   rotate_after_days     = 30
   log_retention_in_days = 731

@@ -52,7 +52,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/2.0.0"
+  source = "../../modules/database/3.0.0"
 
   engine_version          = "17"
   instance_class          = "db.r7g.large"
@@ -72,16 +72,19 @@ module "database" {
 
 # Read replica of the primary, in the same region.
 module "replica_reporting" {
-  source = "../../modules/replica/1.1.0"
+  source = "../../modules/replica/2.0.0"
 
   instance_class = "db.r7g.large"
 
   name                                  = local.name
   instance                              = "reporting"
   source_identifier                     = module.database.identifier
+  backup_window                         = module.database.backup_window
   primary_maintenance_window            = module.database.maintenance_window
   port                                  = module.database.port
   max_allocated_storage                 = module.database.max_allocated_storage
+  iops                                  = module.database.iops
+  storage_throughput                    = module.database.storage_throughput
   security_group_id                     = module.database.security_group_id
   parameter_group_name                  = module.database.parameter_group_name
   ca_cert_identifier                    = module.database.ca_cert_identifier
@@ -96,7 +99,7 @@ module "replica_reporting" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/1.0.2"
+  source = "../../modules/secret/2.0.0"
 
   name                = local.name
   region              = local.region

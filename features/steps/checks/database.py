@@ -60,15 +60,24 @@ def exports(stack: Stack, kind: str, names: str) -> Iterator[Finding]:
         yield Finding(fine, text if fine else text + fix)
 
 
-@check("the backup and maintenance windows of every primary do not overlap", "primary")
+@check("the backup and maintenance windows of every instance do not overlap", "instance")
 def windows_apart(stack: Stack) -> Iterator[Finding]:
-    """Refuse what RDS would refuse too, but only at apply."""
-    for primary in of_kind(stack, "primary"):
-        backup, maintenance = (primary.planned(name) for name in _WINDOWS)
+    """Refuse what RDS would refuse too, but only at apply.
+
+    A replica whose backup window is not set has that of its primary.
+    """
+    for instance in of_kind(stack, "instance"):
+        primary = stack.one(instance, "replicate_source_db", "aws_db_instance")
+        backup, maintenance = (instance.planned(name) for name in _WINDOWS)
+        inherited = ""
+        if primary and not isinstance(backup, str):
+            backup = primary.planned("backup_window")
+            inherited = f", backup_window {shown(backup)} of {primary.address}"
         spans = daily(str(backup)), weekly(str(maintenance))
         fine = all(spans) and not overlap(*spans)
         fix = f"; choose windows of {SHORTEST} minutes or more that do not overlap"
-        yield Finding(fine, f"{primary.address}: {_windows(primary)}{'' if fine else fix}")
+        text = f"{instance.address}: {_windows(instance)}{inherited}"
+        yield Finding(fine, text if fine else text + fix)
 
 
 @check("no window of any instance overlaps the business hours of its region", "instance")

@@ -109,6 +109,38 @@ def replica_apart(environment: Environment) -> Iterator[Finding]:
 
 
 @rule(
+    "FB232",
+    "replica has maintenance during the backup",
+    "database.backup_window",
+    "replica.maintenance_window",
+    why="A replica has the backup window of its primary. RDS rejects the maintenance window after "
+    "it has created the replica, which Terraform then wants to replace; a plan accepts it.",
+    source=_BACKUP,
+    accepted={"replica.instances.reporting.maintenance_window": "tue:04:00-tue:05:00"},
+    refused={"replica.instances.reporting.maintenance_window": "tue:03:59-tue:05:00"},
+)
+def replica_and_backup(environment: Environment) -> Iterator[Finding]:
+    """The maintenance window of a replica must not overlap the backup window of its primary."""
+    for database, primary in environment.instances("database"):
+        backup = _text(database, primary, "backup_window")
+        backed_up = _valid(daily(backup))
+        for use, instance in environment.instances("replica"):
+            maintenance = _text(use, instance, "maintenance_window")
+            window = _valid(weekly(maintenance))
+            if backed_up and window and overlap(backed_up, window):
+                # Point at a window that the file sets: the replica's, or else the primary's.
+                if "maintenance_window" in instance.inputs or "backup_window" not in primary.inputs:
+                    where = use.where(instance, "maintenance_window")
+                else:
+                    where = database.where(primary, "backup_window")
+                message = (
+                    f"maintenance window {maintenance} of the replica `{instance.key}` overlaps "
+                    f"{backup}, the daily backup window of its primary"
+                )
+                yield Finding(where, message, "move one of them; both are in UTC")
+
+
+@rule(
     "FB229",
     "window during business hours",
     "database.backup_window",
@@ -191,5 +223,6 @@ RULES: Final[tuple[Rule, ...]] = (
     maintenance_window,
     windows_apart,
     replica_apart,
+    replica_and_backup,
     outside_business_hours,
 )

@@ -1,4 +1,4 @@
-# Rendered by finbase from templates/modules/database/password.tf.j2 (database 2.1.0). Do not edit: change the template and release.
+# Rendered by finbase from templates/modules/database/password.tf.j2 (database 3.0.0). Do not edit: change the template and release.
 
 # The first password is drawn here, once. The value is unknown to the plan and write-only in
 # the state, so it exists in this secret alone; whoever needs it reads it from there. An apply

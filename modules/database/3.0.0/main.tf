@@ -1,4 +1,4 @@
-# Rendered by finbase from templates/modules/database/main.tf.j2 (database 2.1.0). Do not edit: change the template and release.
+# Rendered by finbase from templates/modules/database/main.tf.j2 (database 3.0.0). Do not edit: change the template and release.
 
 resource "aws_db_subnet_group" "main" {
   name        = var.name

@@ -1,4 +1,19 @@
-# Rendered by finbase from templates/modules/database/contract.yaml (database 2.1.0). Do not edit: change the template and release.
+# Rendered by finbase from templates/modules/database/contract.yaml (database 3.0.0). Do not edit: change the template and release.
+
+output "backup_window" {
+  description = "Daily window of the backup, in UTC; replicas have the same."
+  value       = var.backup_window
+}
+
+output "iops" {
+  description = "Provisioned IO operations per second, or null."
+  value       = var.iops
+}
+
+output "storage_throughput" {
+  description = "Provisioned throughput in MiB/s, or null."
+  value       = var.storage_throughput
+}
 
 output "maintenance_window" {
   description = "Weekly window of maintenance, in UTC; no replica has its own then."

@@ -1,4 +1,4 @@
-# Rendered by finbase from templates/modules/database/parameters.tf.j2 (database 2.1.0). Do not edit: change the template and release.
+# Rendered by finbase from templates/modules/database/parameters.tf.j2 (database 3.0.0). Do not edit: change the template and release.
 
 locals {
   # What each library needs: pg_cron keeps its jobs in the stack's database, and auto_explain

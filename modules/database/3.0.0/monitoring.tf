@@ -1,4 +1,4 @@
-# Rendered by finbase from templates/modules/database/monitoring.tf.j2 (database 2.1.0). Do not edit: change the template and release.
+# Rendered by finbase from templates/modules/database/monitoring.tf.j2 (database 3.0.0). Do not edit: change the template and release.
 
 data "aws_partition" "current" {}
 

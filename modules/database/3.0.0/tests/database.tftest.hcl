@@ -1,4 +1,4 @@
-# Rendered by finbase from templates/modules/database/tests/database.tftest.hcl.j2 (database 2.1.0). Do not edit: change the template and release.
+# Rendered by finbase from templates/modules/database/tests/database.tftest.hcl.j2 (database 3.0.0). Do not edit: change the template and release.
 
 # Terraform mocks no ephemeral resources, and the first password is one. So the provider itself
 # plans here, offline; what it would know after an apply alone is given below.

@@ -1,4 +1,4 @@
-# Rendered by finbase from templates/modules/database/contract.yaml (database 2.1.0). Do not edit: change the template and release.
+# Rendered by finbase from templates/modules/database/contract.yaml (database 3.0.0). Do not edit: change the template and release.
 
 # Inputs: the environment file gives them.
 
