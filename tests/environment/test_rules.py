@@ -281,8 +281,8 @@ def test_overlap_equals_minutes(
     [
         ("03:00-04:00", "mon:04:00-mon:05:00", []),
         ("05:00-05:30", "mon:04:00-mon:05:00", []),
-        ("03:00-04:01", "mon:04:00-mon:05:00", ["FB223"]),
-        ("04:59-05:30", "mon:04:00-mon:05:00", ["FB223"]),
+        ("03:00-04:01", "mon:04:00-mon:05:00", ["FB223", "FB232"]),
+        ("04:59-05:30", "mon:04:00-mon:05:00", ["FB223", "FB232"]),
         ("23:45-00:30", "sun:00:00-sun:01:00", ["FB223"]),
         ("23:45-00:30", "sun:23:00-mon:00:00", ["FB223"]),
         ("00:00-01:00", "sun:23:00-mon:00:00", []),
@@ -303,7 +303,9 @@ def test_primary_windows(backup: str | None, maintenance: str, expected: list[st
 
 
 def test_default_window_overlaps() -> None:
-    assert broken(change("database", backup_window="04:30-05:30")) == ["FB223"]
+    assert broken(change("database", backup_window="04:30-05:30")) == ["FB223", "FB232"]
+    assert broken(change("replica", maintenance_window="sun:03:30-sun:04:30")) == ["FB232"]
+    assert broken(change("replica", maintenance_window="sun:04:00-sun:05:00")) == []
     assert broken(change("database", maintenance_window="sat:03:30-sat:04:30")) == ["FB223"]
     assert broken(change("replica", maintenance_window="mon:04:59-mon:06:00")) == ["FB224"]
     assert broken(change("database", maintenance_window="tue:04:30-tue:05:30")) == ["FB224"]

@@ -114,7 +114,7 @@ def replica_apart(environment: Environment) -> Iterator[Finding]:
     "database.backup_window",
     "replica.maintenance_window",
     why="A replica has the backup window of its primary. RDS rejects the maintenance window after "
-    "it has created the replica, which Terraform then wants to replace; a plan accepts it.",
+    "it has created the replica, which Terraform then replaces; a plan accepts it.",
     source=_BACKUP,
     accepted={"replica.instances.reporting.maintenance_window": "tue:04:00-tue:05:00"},
     refused={"replica.instances.reporting.maintenance_window": "tue:03:59-tue:05:00"},
