@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
+from existing import added_beside
 from findings import Finding, check
 from grants import Grant, NotShownError, grants
 from kinds import listed, of_kind, source_of
@@ -172,9 +173,11 @@ def _policies(stack: Stack) -> Iterator[tuple[Resource, str]]:
         yield from ((policy, "policy") for policy in stack.all(type_))
     for role in stack.all("aws_iam_role"):
         inline = role.planned("inline_policy")
+        numbers = added_beside(stack, role, "inline_policy")
         if role.holds("inline_policy"):
-            for n in range(len(inline) if isinstance(inline, list) else 1):
-                yield role, f"inline_policy.{n}.policy"
+            numbers = [*range(len(inline) if isinstance(inline, list) else 1)]
+        for n in numbers:
+            yield role, f"inline_policy.{n}.policy"
 
 
 def _too_wide(grant: Grant) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from existing import added_beside
 from findings import Finding, check
 from kinds import listed, of_kind, origins, unproved
 from policies import allowed, named
@@ -129,7 +130,8 @@ def _roles(stack: Stack) -> Iterator[tuple[Resource, Resource]]:
 def _policies(stack: Stack, role: Resource) -> tuple[list[Resource], list[str]]:
     """Return the policies of a role in this stack, and the origins of any others."""
     policies = inline_policies(stack, role)
-    foreign = [name for name in ("inline_policy", "managed_policy_arns") if role.holds(name)]
+    names = ("inline_policy", "managed_policy_arns")
+    foreign = [name for name in names if role.holds(name) or added_beside(stack, role, name)]
     for attachment in attachments(stack, role):
         policy = stack.one(attachment, "policy_arn", "aws_iam_policy")
         if policy:

@@ -23,6 +23,7 @@ from design_profile import (
     with_additions,
 )
 from design_rules import Argument, Rules, merged, text
+from existing import added_beside
 from sources import Sources, normalised
 from stack_graph import Resource, Stack, shown
 
@@ -32,6 +33,8 @@ _OFFLINE = re.compile(
 )
 """Settings of a plan without an account. They choose who plans, not what is planned."""
 
+_READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
+"""Arguments in which the provider shows what other resources write."""
 _IGNORED, _WAITS = "ignored changes", "waits for"
 """Names of rules that are not about an argument."""
 
@@ -178,6 +181,7 @@ class _Judge:
         yield from self._order(entry, address, block)
         for resource in instances:
             yield from self._arguments(call, entry, resource)
+            yield from self._added(entry, resource)
             if call.module not in design().modules:
                 yield from self._unsealed(resource)
 
@@ -322,6 +326,17 @@ class _Judge:
             yield Deviation(rule.control, f"{argument.resource.address}: {text_}")
         else:
             self.passed[rule.control] += 1
+
+    def _added(self, entry: Entry, resource: Resource) -> Iterator[Deviation]:
+        """Refuse what an existing resource has in AWS and no resource of the plan writes."""
+        for name in _READ_BACK:
+            for number in added_beside(self.stack, resource, name):
+                item = resource.planned(f"{name}.{number}")
+                parts = item if isinstance(item, Mapping) else {name: item}
+                values = shown({key: value for key, value in parts.items() if value})
+                text_ = f"{name}: AWS has {values}, which no resource of the plan writes"
+                control = self._control_of(entry, resource)
+                yield Deviation(control, f"{resource.address}: {text_}; remove it from AWS")
 
     def _argument(self, call: Call, resource: Resource, path: str) -> Argument:
         value: Any = merged(resource.values, resource.unknown)

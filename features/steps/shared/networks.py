@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from existing import added_beside
 from stack_graph import UNKNOWN, Resource, Stack
 from stores import GROUPS, referenced
 
@@ -71,13 +72,14 @@ def ingress(stack: Stack) -> Iterator[Ingress]:
             yield _rule(stack, rule, "", "protocol", _old_sources(rule, ""))
     for type_ in GROUPS:
         for group in stack.all(type_):
-            if not group.holds("ingress"):
-                continue
             blocks = group.planned("ingress")
-            if not isinstance(blocks, list):
-                yield Ingress(group, "ingress", (group.address,), UNKNOWN, UNKNOWN, UNKNOWN, ())
-                continue
-            for n in range(len(blocks)):
+            numbers = added_beside(stack, group, "ingress")
+            if group.holds("ingress"):
+                if not isinstance(blocks, list):
+                    yield Ingress(group, "ingress", (group.address,), UNKNOWN, UNKNOWN, UNKNOWN, ())
+                    continue
+                numbers = [*range(len(blocks))]
+            for n in numbers:
                 under = f"ingress.{n}."
                 block = _rule(stack, group, under, "protocol", _old_sources(group, under))
                 yield block._replace(groups=(group.address,))

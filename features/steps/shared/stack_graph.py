@@ -256,6 +256,17 @@ class Stack:
         folders = re.sub(r"/v?\d[\w.-]*$", "", call.get("source", "").partition("?")[0])
         return str(folders.rstrip("/").rpartition("/")[2])
 
+    def states(self, type: str) -> Iterator[Mapping[str, Any]]:  # noqa: A002
+        """Yield the values of each managed resource of a type before and after the plan.
+
+        Resources that the plan deletes are among them, those that Terraform forgets are not.
+        """
+        for entry in self._plan.get("resource_changes", ()):
+            change = entry["change"]
+            managed = (entry.get("mode"), entry.get("type")) == ("managed", type)
+            if managed and change.get("actions") != ["forget"]:
+                yield from filter(None, (change.get("before"), change.get("after")))
+
     def outputs(self) -> Iterator[tuple[str, Any, tuple[Origin, ...]]]:
         """Yield every output of the stack: its name, its value or ``UNKNOWN``, its origins."""
         values = self._plan["planned_values"].get("outputs", {})

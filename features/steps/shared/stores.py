@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from existing import added_beside
 from kinds import ISOLATED, PUBLIC
 from stack_graph import UNKNOWN, Resource, Stack
 
@@ -130,7 +131,9 @@ def routes_of(stack: Stack, subnet: Resource) -> Iterator[tuple[Resource, Resour
                 not sources and route.planned("route_table_id") in (UNKNOWN, holder.planned("id"))
             ):
                 yield holder, route, ""
+        numbers = added_beside(stack, holder, "route")
         if holder.holds("route"):
             inline = holder.planned("route")
-            for n in range(len(inline) if isinstance(inline, list) else 0):
-                yield holder, holder, f"route.{n}."
+            numbers = [*range(len(inline) if isinstance(inline, list) else 0)]
+        for n in numbers:
+            yield holder, holder, f"route.{n}."
