@@ -156,7 +156,9 @@ def machine(
     monkeypatch.setattr(workspace.Workspace, "_warm", lambda *_: PLAN)
     read = compliance.read_on_one_line
     monkeypatch.setattr(
-        compliance, "read_on_one_line", lambda p: p if isinstance(p, bytes) else read(p)
+        compliance,
+        "read_on_one_line",
+        lambda p: compliance.OneLinePlan(p, {}) if isinstance(p, bytes) else read(p),
     )
     monkeypatch.setattr(compliance, "_judge", judge)
     return made

@@ -797,6 +797,17 @@ def test_read_on_one_line_limits_the_size(
         run(plan, features, processes=Stand(Finished(0, b"", "")))
 
 
+def test_run_takes_a_plan_that_was_read(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command parses a plan of many megabytes once only."""
+    plan = compliance.read_on_one_line(PLAN)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the plan was parsed again")
+
+    monkeypatch.setattr(compliance, "read_plan", refuse)
+    run(plan, features, processes=Stand(Finished(0, b"", "")))
+
+
 def test_folder_of_stack_is_beside_the_plan_or_named(tmp_path: Path) -> None:
     stack = tmp_path / "environments" / "production"
     (tmp_path / "modules" / "kms" / "1.0.0").mkdir(parents=True)

@@ -164,8 +164,6 @@ def _judge_plan(
     planned: Callable[[str, bytes], None],
     remarks: list[str],
 ) -> Iterable[Verdict]:
-    import json
-
     from finbase.judge import compliance
     from finbase.judge.features import folder_of_stack
     from finbase.plan.kinds import is_rendered
@@ -175,11 +173,11 @@ def _judge_plan(
         raise click.UsageError("--plan checks one plan, so name at most one environment")
     name = environments[0] if environments else plan_file.name
     plan = compliance.read_on_one_line(plan_file)  # Read it once only: it may be a pipe.
-    planned(name, plan)
+    planned(name, plan.text)
     root = find_project(project)
-    read = json.loads(plan)
-    folder = folder_of_stack(read, plan_file, root, name) if is_rendered(read) else None
-    if is_rendered(read):
+    rendered = is_rendered(plan.content)
+    folder = folder_of_stack(plan.content, plan_file, root, name) if rendered else None
+    if rendered:
         remarks.append(f"judged with the HCL in {folder}" if folder else _UNREAD)
     yield compliance.run(plan, root / "features", environment=name, stack=folder)
 

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from finbase.errors import ComplianceError
 from finbase.judge import anchor
@@ -41,8 +41,15 @@ _APPLICABLE = "`finbase check --plan` judges networks, databases, secrets, cache
 _ERROR = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
 
 
+class OneLinePlan(NamedTuple):
+    """A plan that was read: its text on one line, and its content."""
+
+    text: bytes
+    content: dict[str, Any]
+
+
 def run(
-    plan_json: Path | bytes,
+    plan: Path | bytes | OneLinePlan,
     features: Path,
     *,
     environment: str = "plan",
@@ -51,7 +58,7 @@ def run(
     processes: Processes | None = None,
     copied: Callable[[Path], object] = ignore,
 ) -> Verdict:
-    """Return the verdict of the scenarios on a plan: JSON, or the path of a JSON file.
+    """Return the verdict of the scenarios on a plan: JSON, its path, or a plan that was read.
 
     ``features`` holds the feature files, ``failures.yaml`` and perhaps ``steps``. ``processes``
     lets the caller stop the run from another thread. ``rendered`` says that the plan is of an
@@ -64,12 +71,12 @@ def run(
     Raises ``ComplianceError`` if there is no verdict: an incomplete plan, no scenarios, an unknown
     step, a crash, a feature that is not a file, or a plan to which no control applies.
     """
-    plan = read_on_one_line(plan_json)
+    read = plan if isinstance(plan, OneLinePlan) else read_on_one_line(plan)
     features = features.resolve()
 
     def judge(folder: Path, copied: Callable[[Path], object]) -> Verdict:
         project = features.parent
-        return _run(plan, folder, project, environment, rendered, stack, processes, copied)
+        return _run(read, folder, project, environment, rendered, stack, processes, copied)
 
     verdict = judge(features, copied)
     released = anchor.released_features()
@@ -82,7 +89,7 @@ def run(
 
 
 def _run(
-    plan: bytes,
+    plan: OneLinePlan,
     features: Path,
     project: Path,
     environment: str,
@@ -107,7 +114,7 @@ def _run(
 
 
 def _judge(
-    plan: bytes,
+    plan: OneLinePlan,
     features: Path,
     folder: Path,
     environment: str,
@@ -123,16 +130,16 @@ def _judge(
     report = features.with_name("cucumber.json")
     # The caller may use its processes for the next plan, so do not close them.
     with nullcontext(processes) if processes else Processes() as owner:
-        finished = _start(plan, features, folder, report, owner)
+        finished = _start(plan.text, features, folder, report, owner)
     document = _document(report, finished, features)
-    read: dict[str, Any] = json.loads(plan)
-    rendered = rendered or is_rendered(read)
-    types = {change["type"] for change in read.get("resource_changes", ())}
+    content = plan.content
+    rendered = rendered or is_rendered(content)
+    types = {change["type"] for change in content.get("resource_changes", ())}
     scenarios = read_cucumber(document, features, failures, rendered=rendered, types=types)
     if scenarios and all(scenario.status == "skipped" for scenario in scenarios):
         raise ComplianceError(_NOTHING, _APPLICABLE)
     evidence = "\n".join(s.evidence for s in scenarios if s.status != "skipped")
-    not_judged = [a for a in managed_addresses(read) if not rendered and a not in evidence]
+    not_judged = [a for a in managed_addresses(content) if not rendered and a not in evidence]
     return Verdict(environment, scenarios, failures, not_judged=tuple(not_judged))
 
 
@@ -200,13 +207,13 @@ def _no_verdict(finished: Finished) -> str:
     )
 
 
-def read_on_one_line(plan_json: Path | bytes) -> bytes:
-    """Return a plan on one line: of several lines, terraform-compliance reads only the second.
+def read_on_one_line(plan_json: Path | bytes) -> OneLinePlan:
+    """Read a plan, on one line: of several lines, terraform-compliance reads only the second.
 
     Raises ``ComplianceError`` for a file that cannot be read or is not a complete plan.
     """
     if isinstance(plan_json, bytes):
-        return json.dumps(read_plan(plan_json, "the plan")).encode()
+        return _on_one_line(read_plan(plan_json, "the plan"))
     try:
         with plan_json.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -215,4 +222,8 @@ def read_on_one_line(plan_json: Path | bytes) -> bytes:
         raise ComplianceError(
             message, "use a file that `terraform show -json` has written"
         ) from error
-    return json.dumps(read_plan(data, str(plan_json))).encode()
+    return _on_one_line(read_plan(data, str(plan_json)))
+
+
+def _on_one_line(content: dict[str, Any]) -> OneLinePlan:
+    return OneLinePlan(json.dumps(content).encode(), content)
