@@ -26,6 +26,11 @@ Feature: Baseline: keys rotate, and nobody has more permissions than needed
     Given the planned stack
     Then only the own account may administer a key
 
+  @B08 @high @pci-7.2.2 @noskip
+  Scenario: No output shows a secret
+    Given the planned stack
+    Then no output of the stack shows a secret
+
   @B09 @high @pci-2.2.7 @pci-4.2.1 @pci-8.3.1 @noskip
   Scenario: The cache requires TLS and a login
     Given the planned stack

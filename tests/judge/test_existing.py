@@ -19,7 +19,12 @@ from existing import added_beside
 from stack_graph import Stack
 
 HTTPS = {"protocol": "tcp", "from_port": 443, "to_port": 443}
-CLOSED: dict[str, list[str]] = {"cidr_blocks": [], "ipv6_cidr_blocks": [], "prefix_list_ids": [], "security_groups": []}
+CLOSED: dict[str, list[str]] = {
+    "cidr_blocks": [],
+    "ipv6_cidr_blocks": [],
+    "prefix_list_ids": [],
+    "security_groups": [],
+}
 TYPES = {
     "ingress": "aws_security_group",
     "egress": "aws_security_group",

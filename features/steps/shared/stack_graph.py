@@ -183,6 +183,12 @@ class Stack:
         }
         planned = tuple(self._planned(plan["planned_values"]["root_module"], changes))
         self.resources = planned + tuple(self._read(planned))
+        states = plan["planned_values"], plan.get("prior_state", {}).get("values", {})
+        self._sensitive = {
+            address: marks
+            for state in reversed(states)
+            for address, marks in _marks(state.get("root_module", {}))
+        }
 
     def all(self, type: str, name: str | None = None) -> tuple[Resource, ...]:  # noqa: A002
         """Return the planned instances of a type in all modules, optionally of one name."""
@@ -273,6 +279,28 @@ class Stack:
         for name, output in self._root.get("outputs", {}).items():
             value = values.get(name, {}).get("value", UNKNOWN)
             yield name, value, self._ends((), output.get("expression"), _Each())
+
+    def is_secret(self, resource: Resource, path: str) -> bool:
+        """Return whether an attribute is sensitive, or a part of it, by the provider's schema."""
+        marks: Any = self._sensitive.get(resource.address, {})
+        for part in filter(None, path.split(".")):
+            if marks is True:
+                return True
+            marks = _item(marks, part)
+        return _has_true(marks)
+
+    def is_secret_variable(self, name: str) -> bool:
+        """Return whether a text is the name of a sensitive variable of the stack, ``var.x``."""
+        declared = self._root.get("variables", {}).get(name.removeprefix("var."), {})
+        return name.startswith("var.") and declared.get("sensitive") is True
+
+    def secret_values(self) -> list[Any]:
+        """Return the known values of all sensitive attributes."""
+        return [
+            part
+            for resource in self.resources
+            for part in _marked(resource.values, self._sensitive.get(resource.address))
+        ]
 
     def moves(self) -> Iterator[tuple[str, str]]:
         """Yield the address of each moved resource, and its address before."""
@@ -436,6 +464,35 @@ class Stack:
             declared = self._configuration(child).get("outputs", {}).get(output, {})
             origins += self._ends(child, declared.get("expression"), _Each())
         return tuple(origins) or (Origin(f"{prefix(module)}module.{name}.{output}"),)
+
+
+def _marks(module: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the address of each resource with the marks of its sensitive values."""
+    for resource in module.get("resources", ()):
+        yield resource["address"], resource.get("sensitive_values", {})
+    for child in module.get("child_modules", ()):
+        yield from _marks(child)
+
+
+def _has_true(marks: Any) -> bool:
+    parts = marks.values() if isinstance(marks, Mapping) else marks
+    return marks is True or (isinstance(parts, Iterable) and any(map(_has_true, parts)))
+
+
+def _marked(value: Any, marks: Any) -> Iterator[Any]:
+    """Yield the parts of a value that are marked as sensitive.
+
+    >>> list(_marked({"a": "x", "b": ["y", "z"]}, {"a": True, "b": [False, True]}))
+    ['x', 'z']
+    """
+    if marks is True:
+        yield value
+    elif isinstance(marks, Mapping):
+        for name, mark in marks.items():
+            yield from _marked(_item(value, name), mark)
+    elif isinstance(marks, list):
+        for number, mark in enumerate(marks):
+            yield from _marked(_item(value, str(number)), mark)
 
 
 def _provider_names(module: Mapping[str, Any]) -> Iterator[str]:
