@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,6 +23,8 @@ from tests.support.evidence import verdict
 from tests.support.options import faults
 
 GITHUB, GITLAB = ".github/workflows/finbase.yml", ".gitlab-ci.yml"
+DRIFT = ".github/workflows/finbase-drift.yml"
+WORKFLOWS = [GITHUB, DRIFT]
 SYSTEMS = {"github": GITHUB, "gitlab": GITLAB}
 SCHEMAS = {
     "github": ["--builtin-schema", "vendor.github-workflows"],
@@ -36,7 +40,8 @@ def pipeline(project: Path) -> Path:
     for system, place in SYSTEMS.items():
         result = finbase(project, "new", "pipeline", system, "--owner", "@bank/security")
         assert result.exit_code == 0
-        assert result.output.startswith(f"written: {place}, {OWNERS[system]}. ")
+        drift = f"{DRIFT}, " if system == "github" else ""
+        assert result.output.startswith(f"written: {place}, {drift}{OWNERS[system]}. ")
     return project
 
 
@@ -73,14 +78,17 @@ def test_pipeline_matches_published_schema(pipeline: Path, system: str) -> None:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
-    text = "\n".join(scripts(load(pipeline, system)))
+    loaded = [load(pipeline, system)]
+    if system == "github":
+        loaded.append(yaml.safe_load((pipeline / DRIFT).read_text()))
+    text = "\n".join(scripts(loaded))
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
     text = text.replace('../base/.venv/bin/finbase --project "$PWD"', "finbase")
     text = text.replace('${SINCE:+--affected-since "$SINCE"}', '--affected-since "$SINCE"')
     commands = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
     assert {command.split()[0] for command in commands} == {"finbase", "make"}
     used = {command.split()[1] for command in commands if command.startswith("finbase")}
-    assert used == {"apply", "check", "matrix", "plan", "release", "render", "report"}
+    assert used == {"apply", "check", "drift", "matrix", "plan", "release", "render", "report"}
     for command in commands:
         if not command.startswith("make -C"):
             assert list(faults(command)) == [], command
@@ -94,18 +102,19 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     ],
     ids=["actionlint", "zizmor"],
 )
+@pytest.mark.parametrize("workflow", WORKFLOWS)
 def test_pipeline_is_clean_for_linters(
-    pipeline: Path, program: str, options: list[str], wrong: str
+    pipeline: Path, workflow: str, program: str, options: list[str], wrong: str
 ) -> None:
     def lint() -> subprocess.CompletedProcess[str]:
-        command = [str(PROGRAMS / program), *options, str(pipeline / GITHUB)]
+        command = [str(PROGRAMS / program), *options, str(pipeline / workflow)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert PROGRAMS.is_dir(), "run make build/pipelines/ready"
     done = lint()
     assert done.returncode == 0, done.stdout + done.stderr
-    path = pipeline / GITHUB
-    path.write_text(path.read_text().replace("- run: finbase render", f"- run: echo {wrong}"))
+    path = pipeline / workflow
+    path.write_text(path.read_text().replace("- run: make", f"- run: echo {wrong}; make"))
     assert lint().returncode != 0
 
 
@@ -166,7 +175,7 @@ def gitlab_scripts(job: Any) -> list[list[str]]:
 
 
 def test_pipeline_pins_actions(pipeline: Path) -> None:
-    text = (pipeline / GITHUB).read_text()
+    text = "".join((pipeline / workflow).read_text() for workflow in WORKFLOWS)
     used = re.findall(r"uses: (\S+)(.*)", text)
     assert len(used) > 20
     for action, comment in used:
@@ -178,7 +187,9 @@ def test_pipeline_pins_actions(pipeline: Path) -> None:
 
 def test_rights_are_the_least(pipeline: Path) -> None:
     workflow = load(pipeline, "github")
-    assert workflow["permissions"] == {}
+    drift = yaml.safe_load((pipeline / DRIFT).read_text())
+    assert workflow["permissions"] == drift["permissions"] == {}
+    workflow["jobs"] |= drift["jobs"]
     rights = {name: job["permissions"] for name, job in workflow["jobs"].items()}
     writing = {
         name: {right for right, level in each.items() if level == "write"}
@@ -192,11 +203,14 @@ def test_rights_are_the_least(pipeline: Path) -> None:
         "plan": {"id-token"},
         "changes": set(),
         "apply": {"id-token"},
+        "environments": set(),
+        "drift": {"id-token"},
+        "issue": {"issues"},
     }
     for name, job in workflow["jobs"].items():
         checkouts = [s for s in job["steps"] if "actions/checkout" in s.get("uses", "")]
         persisted = [step["with"]["persist-credentials"] for step in checkouts]
-        assert persisted == ([] if name == "changes" else [False])
+        assert persisted == ([] if name in ("changes", "issue") else [False])
         for step in job["steps"]:  # What comes from outside reaches a shell as a variable only.
             assert "${{" not in step.get("run", "")
     text = (pipeline / GITHUB).read_text() + (pipeline / GITLAB).read_text()
@@ -360,3 +374,107 @@ def test_gitlab_scripts(changed: Path) -> None:
             (changed / "verdict-1.json").write_bytes(verdict_json.render(verdicts))
         done = shell(changed, script["verdict"])
         assert done.returncode == code, done.stderr
+
+
+BODY = """## staging
+
+    FAIL  F03  A parameter group
+    ```
+
+## production
+
+Not compared, because its job failed: https://ci.example/1
+"""
+
+
+def write_drift(folder: Path) -> None:
+    """Write what the jobs leave: development is clean, staging differs, production is missing."""
+    folder.mkdir(exist_ok=True)
+    for name, clean in (("development", True), ("staging", False)):
+        (folder / f"{name}.json").write_text(json.dumps({"clean": clean}))
+        (folder / f"{name}.txt").write_text("FAIL  F03  A parameter group\n```\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "number", "calls"),
+    [
+        (["staging", "production"], "", ["label create", "issue create"]),
+        (["staging", "production"], "7", ["issue edit 7"]),
+        (["development"], "7", ["issue close 7"]),
+        (["development"], "", []),
+    ],
+)
+def test_github_issue_of_drift(
+    pipeline: Path, names: list[str], number: str, calls: list[str]
+) -> None:
+    write_drift(pipeline)
+    job = yaml.safe_load((pipeline / DRIFT).read_text())["jobs"]["issue"]
+    (step,) = [step for step in job["steps"] if "run" in step]
+    programs = pipeline / ".programs"
+    programs.mkdir()
+    fake = programs / "gh"
+    fake.write_text(f'#!/bin/sh\n[ "$2" = list ] && echo "{number}" || echo "$@" >> called\n')
+    fake.chmod(0o755)
+    matrix = json.dumps({"include": [{"environments": name} for name in names]})
+    done = shell(pipeline, step["run"], MATRIX=matrix, RUN="https://ci.example/1")
+    assert done.returncode == 0, done.stderr
+    called = pipeline / "called"
+    lines = called.read_text().splitlines() if called.exists() else []
+    assert [line for line, call in zip(lines, calls, strict=True) if line.startswith(call)] == lines
+    body = (pipeline / "body.md").read_text()
+    assert body.split() == (BODY.split() if len(names) == 2 else [])
+    # Markdown in a value of AWS stays text: every line of the report is indented.
+    assert not re.search("^(FAIL|`)", body, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("names", "known", "call"),
+    [
+        (["staging", "production"], [], ("POST", "/projects/5/issues")),
+        (["staging", "production"], [{"iid": 7}], ("PUT", "/projects/5/issues/7")),
+        (["development"], [{"iid": 7}], ("PUT", "/projects/5/issues/7")),
+        (["development"], [], None),
+    ],
+)
+def test_gitlab_issue_of_drift(
+    pipeline: Path, names: list[str], known: list[Any], call: tuple[str, str] | None
+) -> None:
+    requests: list[tuple[str, str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            path = self.path.partition("?")[0]
+            requests.append((self.command, path, body))
+            answer: Any = {"id": 3} if path == "/user" else known
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    write_drift(pipeline / "drift")
+    script = "\n".join(load(pipeline, "gitlab")["drift-issue"]["script"])
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        done = shell(
+            pipeline,
+            script,
+            NAMES=json.dumps(names),
+            CI_API_V4_URL=f"http://127.0.0.1:{server.server_port}",
+            CI_PROJECT_ID="5",
+            CI_PIPELINE_URL="https://ci.example/1",
+            FINBASE_ISSUES_TOKEN="token",
+        )
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    writes = [request for request in requests if request[0] != "GET"]
+    assert [request[:2] for request in writes] == ([call] if call else [])
+    if call and len(names) == 2:
+        assert writes[0][2]["description"].split() == BODY.split()
+    elif call:
+        assert writes[0][2] == {"state_event": "close"}

@@ -1,12 +1,17 @@
-"""``finbase plan`` and ``finbase apply`` on the local AWS, with its S3 bucket for the state."""
+"""``finbase plan``, ``apply`` and ``drift`` on the local AWS, with its S3 bucket for the state."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from finbase.sandbox import server
 from finbase.sandbox.client import client
@@ -16,6 +21,15 @@ from tests.support.commands import run
 
 NAME = "development"
 REGION = "eu-west-1"
+SWITCHED_OFF = {
+    *("F03", "F04a", "F04c", "F04d", "F04e", "F06d", "F07b", "F10"),
+    *("B02", "B04", "B05", "B07", "B08", "B10"),
+}
+ADDED = {
+    "ingress rule: tcp 5432-5432, 0.0.0.0/0",
+    "route to 198.51.100.0/24",
+    "attached policy arn:aws:iam::aws:policy/AdministratorAccess",
+}
 OWN = """Feature: Controls of our own
   Scenario: The size that was agreed on
     Given the planned stack
@@ -63,6 +77,82 @@ def test_plan_and_apply_through_the_life_of_a_stack(
         assert "nothing was applied" in refused.stderr
         (instance,) = client("rds", sandbox, REGION).describe_db_instances()["DBInstances"]
         assert instance["DBInstanceClass"] == "db.t4g.medium"
+
+        edit(project, "instance_class: db.t4g.large", "instance_class: db.t4g.medium")
+        (project / "features" / "own.feature").unlink()
+        quiet = run(project, "drift", NAME)
+        assert quiet.returncode == 0, quiet.stdout + quiet.stderr
+        switch_off(partial(client, endpoint=sandbox, region=REGION))
+        report = project / "drift.json"
+        drifted = run(project, "drift", NAME, "--json", str(report))
+        assert drifted.returncode == 1, drifted.stderr
+        found = json.loads(report.read_text())
+        assert {c["id"] for c in found["controls"]} == SWITCHED_OFF
+        assert {c["planned"] for c in found["controls"]} == {"passed"}
+        assert {a["what"] for a in found["additions"]} == ADDED
+
+
+def switch_off(api: Callable[[str], Any]) -> None:
+    """Switch off, by the API of AWS, what controls demand; add what no resource describes."""
+    rds, ec2, secrets = api("rds"), api("ec2"), api("secretsmanager")
+    (instance,) = rds.describe_db_instances()["DBInstances"]
+    rds.modify_db_instance(
+        DBInstanceIdentifier=instance["DBInstanceIdentifier"],
+        ApplyImmediately=True,
+        AutoMinorVersionUpgrade=False,
+        BackupRetentionPeriod=0,
+        CloudwatchLogsExportConfiguration={"DisableLogTypes": ["postgresql"]},
+        CopyTagsToSnapshot=False,
+        DeletionProtection=False,
+        EnablePerformanceInsights=False,
+        PreferredMaintenanceWindow="mon:10:00-mon:11:00",
+        PubliclyAccessible=True,
+    )
+    (group,) = instance["DBParameterGroups"]
+    values = {"rds.force_ssl": "0", "pgaudit.log": "none", "log_connections": "0"}
+    rds.modify_db_parameter_group(
+        DBParameterGroupName=group["DBParameterGroupName"],
+        Parameters=[
+            {"ParameterName": name, "ParameterValue": value, "ApplyMethod": "immediate"}
+            for name, value in values.items()
+        ],
+    )
+    (own,) = instance["VpcSecurityGroups"]
+    everybody = [{"CidrIp": "0.0.0.0/0"}]
+    ports = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": everybody}
+    ec2.authorize_security_group_ingress(GroupId=own["VpcSecurityGroupId"], IpPermissions=[ports])
+    for secret in secrets.list_secrets()["SecretList"]:
+        if secret.get("RotationEnabled"):
+            secrets.cancel_rotate_secret(SecretId=secret["ARN"])
+    for key in api("kms").list_keys()["Keys"]:
+        with suppress(ClientError):  # A key that AWS manages.
+            api("kms").disable_key_rotation(KeyId=key["KeyId"])
+    _change_network_and_roles(ec2, api("iam"))
+    elasticache, logs = api("elasticache"), api("logs")
+    (cache,) = elasticache.describe_serverless_caches()["ServerlessCaches"]
+    elasticache.modify_serverless_cache(
+        ServerlessCacheName=cache["ServerlessCacheName"], SnapshotRetentionLimit=0
+    )
+    for log_group in logs.describe_log_groups()["logGroups"]:
+        logs.put_retention_policy(logGroupName=log_group["logGroupName"], retentionInDays=1)
+
+
+def _change_network_and_roles(ec2: Any, iam: Any) -> None:
+    tables = ec2.describe_route_tables()["RouteTables"]
+    table, gateway = next(
+        (table["RouteTableId"], route["NatGatewayId"])
+        for table in tables
+        for route in table["Routes"]
+        if route.get("NatGatewayId")
+    )
+    ec2.delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
+    ec2.create_route(
+        RouteTableId=table, DestinationCidrBlock="198.51.100.0/24", NatGatewayId=gateway
+    )
+    iam.attach_role_policy(
+        RoleName=f"ledger-{NAME}-rotation",
+        PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess",
+    )
 
 
 def change(project: Path) -> dict[str, int]:

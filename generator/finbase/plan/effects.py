@@ -151,9 +151,9 @@ def _flatten(value: Any, unknown: Any, sensitive: Any, path: str) -> Iterator[tu
         case _ if sensitive is True:
             yield path, _HIDDEN
         case [_, *_], _:
-            for index, part in enumerate(value):
+            for index, (label, part) in enumerate(zip(_labels(value), value, strict=True)):
                 inner = _part(unknown, index), _part(sensitive, index)
-                yield from _flatten(part, *inner, f"{path}[{index}]")
+                yield from _flatten(part, *inner, f"{path}[{label}]")
         case (dict() | None, dict()) | (dict(), _) if value or unknown:
             known = value or {}
             for name in {**known, **(unknown if isinstance(unknown, dict) else {})}:
@@ -162,6 +162,18 @@ def _flatten(value: Any, unknown: Any, sensitive: Any, path: str) -> Iterator[tu
                 yield from _flatten(known.get(name), *inner, step)
         case _:
             yield path, json.dumps(value, ensure_ascii=False)
+
+
+def _labels(values: list[Any]) -> list[Any]:
+    """Return what tells the parts of a list apart: their names if all differ, or their numbers.
+
+    >>> _labels([{"name": "rds.force_ssl", "value": "1"}, {"name": "work_mem"}]), _labels(["a"])
+    (['rds.force_ssl', 'work_mem'], [0])
+    """
+    names = [part.get("name") if isinstance(part, dict) else None for part in values]
+    if all(isinstance(name, str) for name in names) and len({*names}) == len(names):
+        return names
+    return [*range(len(values))]
 
 
 def _document(text: str) -> Any:

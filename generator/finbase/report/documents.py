@@ -11,6 +11,7 @@ SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
     "check": 1,
     "diff": 2,
     "doctor": 2,
+    "drift": 1,
     "outdated": 1,
     "plan": 1,
     "prove": 1,

@@ -19,6 +19,9 @@ PATHS: Final = {
 }
 """CI → the file in which it looks for a pipeline."""
 
+DRIFT: Final = PurePosixPath(".github/workflows/finbase-drift.yml")
+"""The workflow of GitHub that looks for drift; on GitLab the same file has such a job."""
+
 OWNERS: Final = {
     "github": PurePosixPath(".github/CODEOWNERS"),
     "gitlab": PurePosixPath(".gitlab/CODEOWNERS"),
@@ -35,10 +38,12 @@ _ENVIRONMENTS, _OWNERS = "@ENVIRONMENTS@", "@OWNERS@"
 def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple[Path, ...]:
     """Write the pipeline of a CI, ``github`` or ``gitlab``, and return its files.
 
-    With ``owners``, the second file names them for everything that decides a verdict. Raises
+    With ``owners``, the last file names them for everything that decides a verdict. Raises
     ``FinbaseError`` for an invalid name, or if a file exists or cannot be written.
     """
     paths = [(root / PATHS[system], f"{system}.yml")]
+    if system == "github":
+        paths.append((root / DRIFT, "github-drift.yml"))
     if owners:
         paths.append((root / OWNERS[system], "CODEOWNERS"))
     for path, _ in paths:

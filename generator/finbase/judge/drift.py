@@ -1,0 +1,97 @@
+"""Judge a stack twice: as it runs, and as the next apply would make it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finbase.judge import compliance
+from finbase.judge.verdict import FailureRow, Verdict
+from finbase.plan.beside import Addition, additions
+from finbase.plan.effects import Argument, differences
+from finbase.plan.model import Action, managed
+from finbase.plan.running import as_it_runs, running, unconfigured
+from finbase.plan.summary import ACTIONS
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A difference between what runs and what is configured, which the next apply removes.
+
+    ``outside`` says that something other than Terraform changed the resource since the last apply.
+    """
+
+    address: str
+    action: Action
+    arguments: tuple[Argument, ...]
+    outside: bool
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The verdicts on a stack as it runs and as planned, and the differences between both.
+
+    ``unconfigured`` lists resources that run although the configuration lacks them.
+    ``additions`` are parts of resources that somebody added on AWS, which no apply removes.
+    ``running_plan`` is a plan that changes nothing, as JSON: the stack as it runs.
+    """
+
+    environment: str
+    running_plan: bytes
+    running: Verdict
+    planned: Verdict
+    deviations: tuple[Deviation, ...]
+    unconfigured: tuple[str, ...]
+    additions: tuple[Addition, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether both verdicts pass and nothing differs."""
+        differences = self.deviations or self.unconfigured or self.additions
+        return self.running.passed and self.planned.passed and not differences
+
+    def failing(self) -> Iterator[tuple[FailureRow, FailureRow]]:
+        """Yield each control that does not pass in both verdicts: as it runs, and as planned."""
+        for now, then in zip(self.running.by_failure(), self.planned.by_failure(), strict=True):
+            if "failed" in (now.status, then.status):
+                yield now, then
+
+
+def judge(plan: bytes, features: Path, *, environment: str, stack: Path | None) -> Drift:
+    """Return the drift that a plan of an applied stack shows.
+
+    The plan was made with a refresh, as JSON of ``terraform show``. ``features`` and ``stack`` are
+    as for ``compliance.run``. Raises ``ComplianceError`` as it does, or if nothing is applied.
+    """
+    document = json.loads(compliance.read_on_one_line(plan))
+    as_run = json.dumps(as_it_runs(document, environment)).encode()
+
+    def verdict(of: bytes) -> Verdict:
+        return compliance.run(of, features, environment=environment, rendered=True, stack=stack)
+
+    return Drift(
+        environment,
+        as_run,
+        verdict(as_run),
+        verdict(plan),
+        tuple(deviations(document)),
+        unconfigured(document),
+        tuple(additions(running(document))),
+    )
+
+
+def deviations(plan: Mapping[str, Any]) -> Iterator[Deviation]:
+    """Yield each change of a plan; changes of tags alone and renamed addresses are left out."""
+    outside = {resource["address"] for resource in plan.get("resource_drift", ())}
+    for resource in managed(plan):
+        change = resource["change"]
+        action = ACTIONS.get(tuple(change["actions"]))
+        if action is None:
+            continue
+        arguments = differences(change) if action in ("change", "replace") else ()
+        if action == "change" and not arguments:
+            continue
+        yield Deviation(resource["address"], action, arguments, resource["address"] in outside)

@@ -1,0 +1,111 @@
+"""The stack as it runs: what Terraform read from AWS before it planned, as a plan without changes.
+
+The controls judge planned values. A plan that changes nothing plans what runs already, so the
+same controls judge a running stack.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from finbase.errors import ComplianceError
+
+_KEY: Final = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
+_ENTRY: Final = ("address", "mode", "type", "name", "index", "provider_name")
+_OF_THE_RUN: Final = ("resource_drift", "relevant_attributes", "deferred_changes")
+
+
+def as_it_runs(plan: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a plan of the stack as the state describes it, with the configuration of ``plan``.
+
+    ``plan`` is a plan as ``terraform show -json`` prints it, made with a refresh; ``name`` names
+    it in messages. Resources that the configuration lacks are left out: see ``unconfigured``.
+    Raises ``ComplianceError`` if the state has no resources.
+    """
+    state = plan.get("prior_state", {}).get("values", {})
+    if not any(True for _ in running(plan)):
+        raise ComplianceError(
+            f"the state of {name} has no resources, so nothing runs",
+            "apply the stack first, or plan without -refresh=false on its own backend",
+        )
+    configured = set(_configured(plan["configuration"]["root_module"], ""))
+    root = _module(state["root_module"], configured)
+    outputs, changes = _outputs(plan, state.get("outputs", {}))
+    return {
+        **{key: value for key, value in plan.items() if key not in _OF_THE_RUN},
+        "planned_values": {"outputs": outputs, "root_module": root},
+        "resource_changes": [_unchanged(resource) for resource in _managed(root)],
+        "output_changes": changes,
+    }
+
+
+def unconfigured(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the addresses of resources that run although the configuration lacks them."""
+    configured = set(_configured(plan["configuration"]["root_module"], ""))
+    return tuple(r["address"] for r in running(plan) if _block(r["address"]) not in configured)
+
+
+def running(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the managed resources of the refreshed state of a plan."""
+    yield from _managed(plan.get("prior_state", {}).get("values", {}).get("root_module", {}))
+
+
+def _module(module: Mapping[str, Any], configured: set[str]) -> dict[str, Any]:
+    """Return a module of the state as a planned one: its configured resources, without data."""
+    resources = [
+        {key: value for key, value in resource.items() if key != "depends_on"}
+        for resource in module.get("resources", ())
+        if resource["mode"] == "managed" and _block(resource["address"]) in configured
+    ]
+    children = [_module(child, configured) for child in module.get("child_modules", ())]
+    return {**module, "resources": resources, "child_modules": children}
+
+
+def _unchanged(resource: Mapping[str, Any]) -> dict[str, Any]:
+    values, sensitive = resource["values"], resource.get("sensitive_values", {})
+    change = {
+        "actions": ["no-op"],
+        "before": values,
+        "after": values,
+        "after_unknown": {},
+        "before_sensitive": sensitive,
+        "after_sensitive": sensitive,
+    }
+    return {**{key: resource[key] for key in _ENTRY if key in resource}, "change": change}
+
+
+def _outputs(
+    plan: Mapping[str, Any], applied: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the configured outputs as planned values and as changes.
+
+    The value of an output that was never applied is unknown.
+    """
+    outputs, changes = {}, {}
+    for name, output in plan["configuration"]["root_module"].get("outputs", {}).items():
+        if name in applied:
+            value = applied[name].get("value")
+            outputs[name] = applied[name]
+            changes[name] = {"actions": ["no-op"], "before": value, "after": value}
+        else:
+            outputs[name] = {"sensitive": bool(output.get("sensitive"))}
+            changes[name] = {"actions": ["create"], "before": None, "after_unknown": True}
+    return outputs, changes
+
+
+def _managed(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from (r for r in module.get("resources", ()) if r["mode"] == "managed")
+    for child in module.get("child_modules", ()):
+        yield from _managed(child)
+
+
+def _configured(module: Mapping[str, Any], above: str) -> Iterator[str]:
+    yield from (f"{above}{resource['address']}" for resource in module.get("resources", ()))
+    for name, call in module.get("module_calls", {}).items():
+        yield from _configured(call.get("module", {}), f"{above}module.{name}.")
+
+
+def _block(address: str) -> str:
+    return _KEY.sub("", address)

@@ -1,0 +1,88 @@
+"""Drift: what runs is judged beside what the next apply would make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finbase.judge import drift
+from finbase.judge.prove import applied_state
+from finbase.report import documents
+from finbase.report.drift import DriftReport
+from finbase.terraform.workspace import Workspace
+from tests.report.test_json import fits
+from tests.support.commands import ROOT, finbase
+
+NAME = "development"
+STACK = ROOT / "environments" / NAME
+OPEN = {
+    "protocol": "tcp",
+    "from_port": 5432,
+    "to_port": 5432,
+    "self": False,
+    "description": "",
+    "cidr_blocks": ["0.0.0.0/0"],
+    "ipv6_cidr_blocks": [],
+    "prefix_list_ids": [],
+    "security_groups": [],
+}
+
+
+@pytest.fixture(scope="module")
+def quiet(workspace: Workspace) -> bytes:
+    """Return a plan of the applied stack that changes nothing."""
+    return workspace.plan(STACK, project=ROOT, state=applied_state(ROOT, NAME))
+
+
+def managed(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from managed(child)
+
+
+@pytest.mark.terraform
+def test_judge_finds_no_drift_of_a_stack_as_applied(quiet: bytes) -> None:
+    found = drift.judge(quiet, ROOT / "features", environment=NAME, stack=STACK)
+    report = DriftReport(found, 100)
+    assert report.text() == "development: runs as rendered, and every control passes"
+    assert fits(documents.render(report), "drift")["clean"] is True
+
+
+@pytest.mark.terraform
+def test_judge_names_what_fails_now(quiet: bytes, project: Path, tmp_path: Path) -> None:
+    plan = json.loads(quiet)
+    state = {r["address"]: r for r in managed(plan["prior_state"]["values"]["root_module"])}
+    changes = {change["address"]: change for change in plan["resource_changes"]}
+
+    def set_on_aws(address: str, **values: Any) -> None:
+        state[address]["values"].update(values)
+        change = changes[address]["change"]
+        change["before"] = state[address]["values"]
+        change["actions"] = ["update"]
+        plan.setdefault("resource_drift", []).append({"address": address})
+
+    primary, group = "module.database.aws_db_instance.primary", "aws_security_group.database"
+    set_on_aws(primary, performance_insights_enabled=False, publicly_accessible=True)
+    set_on_aws("module.kms.aws_kms_key.logs", tags={"Somebody": "else"})
+    state[f"module.database.{group}"]["values"]["ingress"].append(OPEN)
+    file, report = tmp_path / "plan.json", tmp_path / "drift.json"
+    file.write_text(json.dumps(plan))
+    result = finbase(project, "drift", NAME, "--plan", str(file), "--json", str(report))
+    assert result.exit_code == 1, result.output
+    found = fits(report.read_bytes(), "drift")
+    assert {c["id"]: (c["running"], c["planned"]) for c in found["controls"]} == {
+        "F04a": ("failed", "passed"),
+        "B02": ("failed", "passed"),
+    }
+    assert [(d["address"], d["outside"]) for d in found["deviations"]] == [(primary, True)]
+    assert found["additions"] == [
+        {"address": f"module.database.{group}", "what": "ingress rule: tcp 5432-5432, 0.0.0.0/0"}
+    ]
+    assert (
+        "2 controls fail now: F04a, B02; the next apply changes 1 resource; 1 part added on AWS"
+        in " ".join(result.output.split())
+    )
