@@ -10,11 +10,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Replacement:
-    """What is lost with a resource of one type, and the arguments whose change replaces it."""
+    """What is lost with a resource of one type, and the arguments whose change replaces it.
+
+    A change of one of ``restarts`` is made in place and interrupts the service.
+    """
 
     loses: str
     arguments: frozenset[str]
     source: str
+    restarts: frozenset[str] = frozenset()
 
 
 @cache
@@ -24,6 +28,11 @@ def replacements() -> Mapping[str, Replacement]:
 
     data = yaml.safe_load((Path(__file__).parent / "replacements.yaml").read_bytes())
     return {
-        kind: Replacement(entry["loses"], frozenset(entry["arguments"]), entry["source"])
+        kind: Replacement(
+            entry["loses"],
+            frozenset(entry["arguments"]),
+            entry["source"],
+            frozenset(entry.get("restarts", ())),
+        )
         for kind, entry in data.items()
     }

@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from finbase.commands._rendered import refuse_planted
 from finbase.console import completion
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import echo, output_stream
+from finbase.console.speech import FAIL, WARN, Looks, echo, output_stream, progress
+
+if TYPE_CHECKING:
+    from finbase.contract.registry import Registry
+    from finbase.environment.model import Environment
+    from finbase.plan.effects import Effect
+
+_LOOKS: Looks = {r"^DATA LOSS:": FAIL, r"^RESTART:": WARN}
 
 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)
-@click.argument("other", metavar="OTHER", shell_complete=completion.environments)
+@click.argument("other", metavar="[OTHER]", default="", shell_complete=completion.environments)
+@click.option("--since", metavar="REV", help="Compare with ENV in this branch, tag or commit.")
+@click.option(
+    "--plan",
+    "planned",
+    is_flag=True,
+    help="Also plan both versions offline, and compare the plans.",
+)
 @json_option("the differences")
 @click.pass_obj
-def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO | None) -> None:
-    """Show how two environments differ, value by value and version by version.
+def diff(
+    project: Path | None,
+    environment: str,
+    other: str,
+    since: str | None,
+    planned: bool,
+    json_file: BinaryIO | None,
+) -> None:
+    """Show how two environments differ, or how a change of ENV's file differs from a commit.
 
     The effective values are compared: a value in one file equals the same default in the other.
-    Exits with 1 if the environments differ in more than the name. FILE can be `-` for standard
-    output; the text then goes to standard error.
+    With --since and --plan, the resources that change are listed as well: in place, with a
+    restart, or by a replacement that loses data. The AWS account is not read. Exits with 1 if
+    there is a difference, other than the name. FILE can be `-` for standard output; the text then
+    goes to standard error.
 
     \b
     Examples:
       finbase diff staging production
+      finbase diff production --since origin/main --plan
       finbase diff staging production --json -
     """
     from finbase.contract.registry import Registry
@@ -37,14 +62,63 @@ def diff(project: Path | None, environment: str, other: str, json_file: BinaryIO
     from finbase.report import documents
     from finbase.report.difference import DifferenceReport
 
+    if bool(other) == (since is not None):
+        raise click.UsageError("name either OTHER or --since REV")
+    if planned and since is None:
+        raise click.UsageError("--plan requires --since")
     root = find_project(project)
     registry = Registry(root)
-    (left,) = load_environments(root, registry, [environment])
-    (right,) = load_environments(root, registry, [other])
-    report = DifferenceReport(compare(left, right), left.name, right.name)
+    (now,) = load_environments(root, registry, [environment])
+    if since is None:
+        (right,) = load_environments(root, registry, [other])
+        report = DifferenceReport(compare(now, right), now.name, right.name)
+    else:
+        before = _at(root, registry, now, since)
+        report = DifferenceReport(
+            compare(before, now),
+            f"{now.name} in {since}",
+            now.name,
+            _effects(root, registry, before, now) if planned else None,
+        )
     stream, _ = output_stream(json_file)
-    echo(report.text(), file=stream)
+    echo(report.text(), file=stream, looks=_LOOKS)
     if json_file:
         json_file.write(documents.render(report))
-    if report.differences:
+    if report.differences or report.effects:
         sys.exit(FOUND)
+
+
+def _at(root: Path, registry: Registry, now: Environment, revision: str) -> Environment:
+    """Return an environment as its file was in a commit, with the modules of today.
+
+    Raises ``FinbaseError`` if the commit lacks the file, or if the file is not valid today.
+    """
+    from finbase.environment.load import read
+    from finbase.errors import FinbaseError, InputError
+    from finbase.project.git import Repository
+
+    path = PurePosixPath(now.document.path)
+    repository = Repository(root)
+    files = repository.at(repository.commit(revision), path.__eq__)
+    if path not in files:
+        raise FinbaseError(
+            f"{path} does not exist in {revision}", "name a commit that has the environment"
+        )
+    try:
+        return read(now.document.path, files[path], registry, root)
+    except InputError as error:
+        raise FinbaseError(
+            f"{path} of {revision} is not valid with the rules of today: {error.diagnostics[0]}",
+            "compare with a later commit",
+        ) from error
+
+
+def _effects(
+    root: Path, registry: Registry, before: Environment, after: Environment
+) -> tuple[Effect, ...]:
+    from finbase.terraform.program import find_terraform
+    from finbase.upgrade.preview import effects_between
+
+    refuse_planted(root)
+    with progress() as watch:
+        return effects_between(root, registry, before, after, find_terraform(), watch)

@@ -33,13 +33,18 @@ class Argument:
 
 @dataclass(frozen=True)
 class Effect:
-    """A change of one resource; ``loses`` says which data would be lost, if any."""
+    """A change of one resource.
+
+    ``loses`` says which data would be lost, if any. ``restarts`` says whether the change in place
+    interrupts the service.
+    """
 
     address: str
     action: Action
     arguments: tuple[Argument, ...] = ()
     moved_from: str = ""
     loses: str = ""
+    restarts: bool = False
 
 
 def effects(
@@ -77,7 +82,8 @@ def _effect(
     if known and names & known.arguments:
         yield Effect(address, "replace", arguments, moved_from, known.loses)
     elif arguments:
-        yield Effect(address, "change", arguments, moved_from)
+        restarts = known is not None and not names.isdisjoint(known.restarts)
+        yield Effect(address, "change", arguments, moved_from, restarts=restarts)
     elif moved_from:
         yield Effect(address, "move", moved_from=moved_from)
 

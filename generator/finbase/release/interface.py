@@ -154,7 +154,9 @@ def read_interface(tree: Tree) -> Interface:
             # Terraform ignores a byte order mark, too.
             document = DocumentView.parse(content.decode("utf-8-sig"))
         except Exception as error:  # python-hcl2 raises errors of the parser below it
-            raise ValueError(f"{path} is not HCL that finbase can read: {error}") from error
+            # The parser's other lines list what else it expected.
+            why = str(error).partition("\n")[0]
+            raise ValueError(f"{path} is not HCL that finbase can read: {why}") from error
         for block in document.blocks():
             read.add(block, path)
     return read.interface()

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from finbase.environment.difference import Difference, Side
+from finbase.plan.effects import Effect
 from finbase.report.columns import columns
+from finbase.report.upgrade import effect_lines
 
 
 @dataclass(frozen=True)
 class DifferenceReport:
-    """The differences between two environments, which are named ``left`` and ``right``."""
+    """The differences between two environments, which are named ``left`` and ``right``.
+
+    ``effects`` are what the plans of two versions of one environment differ in, if both were made.
+    """
 
     command: ClassVar[str] = "diff"
     differences: Sequence[Difference]
     left: str
     right: str
+    effects: Sequence[Effect] | None = None
 
     def text(self) -> str:
-        """Return a paragraph per difference; the last line counts them."""
-        if not self.differences:
-            return f"{self.left} and {self.right} differ only in their names"
+        """Return a paragraph per difference, their number, and then the effects."""
         return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
@@ -35,6 +39,8 @@ class DifferenceReport:
                 {"name": d.name, "sides": [_document(d.left), _document(d.right)]}
                 for d in self.differences
             ],
+            "effects": None if self.effects is None else [asdict(e) for e in self.effects],
+            "data_loss": any(effect.loses for effect in self.effects or ()),
         }
 
     def _lines(self) -> Iterator[str]:
@@ -42,8 +48,13 @@ class DifferenceReport:
             yield difference.name
             sides = (self.left, _side(difference.left)), (self.right, _side(difference.right))
             yield columns(sides, indent=2)
-        count = len(self.differences)
-        yield f"{count} difference{'' if count == 1 else 's'} between {self.left} and {self.right}"
+        if count := len(self.differences):
+            differences = f"{count} difference{'' if count == 1 else 's'}"
+            yield f"{differences} between {self.left} and {self.right}"
+        else:
+            yield f"{self.left} and {self.right} differ only in their names"
+        if self.effects is not None:
+            yield from effect_lines(self.effects)
 
 
 def _side(side: Side) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -64,12 +64,7 @@ class UpgradeReport:
             yield f"{upgrade.before.document.path} is not valid with the new versions:"
             yield from map(str, upgrade.problems)
             return
-        counts = Counter(effect.action for effect in upgrade.effects)
-        yield "plan: " + ", ".join(f"{counts[action]} to {action}" for action in _ACTIONS)
-        for effect in upgrade.effects:
-            yield from _effect(effect)
-        for effect in upgrade.losses:
-            yield f"DATA LOSS: {effect.address}, to {effect.action}, loses {effect.loses}"
+        yield from effect_lines(upgrade.effects)
 
 
 @dataclass(frozen=True)
@@ -93,6 +88,20 @@ class NoUpgradeReport:
             "effects": [],
             "data_loss": False,
         }
+
+
+def effect_lines(effects: Sequence[Effect]) -> Iterator[str]:
+    """Yield the lines of effects: counts, each effect, restarts, and data loss at the end."""
+    counts = Counter(effect.action for effect in effects)
+    yield "plan: " + ", ".join(f"{counts[action]} to {action}" for action in _ACTIONS)
+    for effect in effects:
+        yield from _effect(effect)
+    for effect in effects:
+        if effect.restarts:
+            yield f"RESTART: {effect.address}; clients lose their connections"
+    for effect in effects:
+        if effect.loses:
+            yield f"DATA LOSS: {effect.address}, to {effect.action}, loses {effect.loses}"
 
 
 def _input(change: InputChange) -> str:

@@ -107,16 +107,32 @@ def preview(
         after = read(environment.document.path, text, registry, root)
     except InputError as error:
         return Upgrade(environment, None, original, text, modules, (), error.diagnostics)
-    planned, planned_after = _plans(root, registry, (environment, after), terraform, progress)
+    changes = effects_between(root, registry, environment, after, terraform, progress)
+    return Upgrade(environment, after, original, text, modules, changes)
+
+
+def effects_between(
+    root: Path,
+    registry: Registry,
+    before: Environment,
+    after: Environment,
+    terraform: Terraform,
+    progress: Watch = unwatched,
+) -> tuple[Effect, ...]:
+    """Plan two versions of an environment offline, and return what the second changes.
+
+    Raises as ``preview``.
+    """
+    planned, planned_after = _plans(root, registry, (before, after), terraform, progress)
+    old_versions = {use.name: use.version for use in before.modules}
     moved = {
         f"module.{label(use, instance)}.{old}": f"module.{label(use, instance)}.{new}"
         for use in after.modules
-        if use.name in pins
+        if old_versions.get(use.name) not in (None, use.version)
         for old, new in read_interface(_files(root, registry, use.contract)).moved.items()
         for instance in use.instances
     }
-    changes = effects(planned, planned_after, moved)
-    return Upgrade(environment, after, original, text, modules, changes)
+    return effects(planned, planned_after, moved)
 
 
 def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPath, Step]:
@@ -206,13 +222,13 @@ def _plans(
         workspace_folder.mkdir()
         with Workspace(terraform, workspace_folder) as workspace:
 
-            def plan(pins: str, stack: Path) -> bytes:
-                progress(pins, "plan")
+            def plan(version: str, stack: Path) -> bytes:
+                progress(version, "plan")
                 planned = workspace.plan(stack, project=stack.parent.parent)
-                progress(pins, "")
+                progress(version, "")
                 return planned
 
-            running = pool.map(plan, ("old pins", "new pins"), projects)
+            running = pool.map(plan, ("before", "after"), projects)
             return [json.loads(planned) for planned in running]
 
 
