@@ -16,6 +16,7 @@ A group explains at most 3 of 10 ids of the catalogue: a larger one would hide t
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import reduce
@@ -72,6 +73,14 @@ def mutate_all(files: Files, group: Iterable[Mutation]) -> Files:
     return reduce(mutate, group, files)
 
 
+def files_of_stack(files: Files, environment: str) -> Files:
+    """Return the files of an environment and of the module versions that it uses."""
+    stack = PurePosixPath("environments", environment)
+    sources = re.findall(r'source = "\.\./\.\./(modules/[^"]+)"', files[stack / "main.tf"].decode())
+    folders = {stack, *map(PurePosixPath, sources)}
+    return {path: text for path, text in files.items() if not folders.isdisjoint(path.parents)}
+
+
 def group_mutations(
     mutations: Sequence[Mutation], files: Files, overlaps: Overlaps
 ) -> tuple[Group, ...]:
@@ -111,17 +120,19 @@ class _Builder:
     ) -> None:
         self.files, self.overlaps, self.size, self.count = files, overlaps, size, count
         self.lines = {mutation: _changed_lines(files, mutation) for mutation in mutations}
+        self.explained = {mutation: explained([mutation], overlaps) for mutation in mutations}
 
     def build(
         self, mutations: Sequence[Mutation], companions: Mapping[Mutation, Collection[Mutation]]
     ) -> list[Group]:
         """Fill the groups evenly; a mutation that fits in none gets a group of its own."""
+        beside = {m: explained(companions.get(m, ()), self.overlaps) for m in self.explained}
         groups: list[Group] = [()] * self.count
         trees = [self.files] * self.count
         for mutation in mutations:
             ranked = sorted(
                 range(len(groups)),
-                key=lambda n: (self._masked(mutation, groups[n], companions), len(groups[n])),
+                key=lambda n: (self._masked(mutation, groups[n], beside), len(groups[n])),
             )
             for number in ranked:
                 if not self._fits(mutation, groups[number], companions.get(mutation, ())):
@@ -138,26 +149,25 @@ class _Builder:
         return [group for group in groups if group]
 
     def _masked(
-        self,
-        mutation: Mutation,
-        group: Group,
-        companions: Mapping[Mutation, Collection[Mutation]],
+        self, mutation: Mutation, group: Group, beside: Mapping[Mutation, Collection[str]]
     ) -> int:
-        """Count the ids that both groups of the mutation, or of another one, would explain."""
-        own = explained(companions.get(mutation, ()), self.overlaps)
-        new = explained([mutation], self.overlaps)
-        return len(own & explained(group, self.overlaps)) + sum(
-            len(new & explained(companions.get(other, ()), self.overlaps)) for other in group
+        """Count the ids that both groups of the mutation, or of another one, would explain.
+
+        ``beside`` has what the companions of a mutation explain.
+        """
+        by_group = {id_ for other in group for id_ in self.explained[other]}
+        return len(by_group.intersection(beside[mutation])) + sum(
+            len(self.explained[mutation].intersection(beside[other])) for other in group
         )
 
     def _fits(self, mutation: Mutation, group: Group, companions: Collection[Mutation]) -> bool:
-        own = explained([mutation], self.overlaps)
+        own = self.explained[mutation]
         return (
             len(group) < self.size
             and {*group}.isdisjoint(companions)
             and all(
                 other.failure not in own
-                and mutation.failure not in explained([other], self.overlaps)
+                and mutation.failure not in self.explained[other]
                 and self.lines[mutation].isdisjoint(self.lines[other])
                 for other in group
             )

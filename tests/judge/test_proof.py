@@ -29,6 +29,7 @@ from tests.judge.grouping import (
     Group,
     decode,
     explained,
+    files_of_stack,
     find_problems,
     group_mutations,
     mutate_all,
@@ -249,7 +250,9 @@ GROUPS = [
     group
     for environment in ENVIRONMENTS
     for group in group_mutations(
-        [each for each in GROUPED if each.environment == environment], FILES, OVERLAPS
+        [each for each in GROUPED if each.environment == environment],
+        files_of_stack(FILES, environment),
+        OVERLAPS,
     )
 ]
 PAIR = (mutation(id="logs-off", failure="F04d"), mutation(id="one-gateway", failure="F01"))
@@ -356,8 +359,9 @@ BY_ENGINE = groups_for_the_engine()
 def mutated(group: Group, workspace: Workspace, folder: Path) -> Iterator[tuple[bytes, Path]]:
     """Return the plan of a group's mutations, and the stack that was planned."""
     project = Path(tempfile.mkdtemp(dir=folder))
-    lay_out(mutate_all(FILES, group), project)
-    stack = project / "environments" / group[0].environment
+    environment = group[0].environment
+    lay_out(mutate_all(files_of_stack(FILES, environment), group), project)
+    stack = project / "environments" / environment
     try:
         yield workspace.plan(stack, project=project), stack
     finally:

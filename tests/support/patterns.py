@@ -6,11 +6,11 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from finbase.source.cache import load_yaml
 from tests.support.commands import ROOT
 
 _CALLS = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
@@ -32,22 +32,26 @@ def in_python() -> Iterator[Pattern | str]:
     """Yield each pattern of a call of ``re``; the position of the call if it has no text."""
     for folder in _FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            if "re." not in text:  # Parsing takes seconds.
+                continue
+            tree = ast.parse(text)
             calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _is_of_re(n)]
             names = _constants(path, tree) if calls else {}
             for call in calls:
                 place = f"{path.relative_to(ROOT).as_posix()}:{call.lineno}"
-                text = _text(call.args[0], names)
-                if text is None:
+                pattern = _text(call.args[0], names)
+                if pattern is None:
                     yield place
                 else:
-                    yield Pattern(place, text, _flags(call))
+                    yield Pattern(place, pattern, _flags(call))
 
 
 def in_tables() -> Iterator[Pattern]:
     """Yield each pattern of a table that code looks up: styles of the console, forms of a name."""
     for path in sorted((ROOT / "generator").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if "Looks" in text else ():
             if isinstance(node, ast.AnnAssign) and "Looks" in ast.dump(node.annotation):
                 for key in node.value.keys if isinstance(node.value, ast.Dict) else ():
                     place = f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
@@ -64,7 +68,7 @@ def in_schemas() -> Iterator[Pattern]:
     from finbase.render.editor_schema import environment_schema, pinnable
 
     for path in sorted((ROOT / "templates" / "modules").glob("*/contract.yaml")):
-        contract = yaml.safe_load(path.read_text(encoding="utf-8"))
+        contract = load_yaml(path.read_bytes())
         for text in _patterns(contract):
             yield Pattern(path.relative_to(ROOT).as_posix(), text, 0)
     for text in dict.fromkeys(_patterns(environment_schema(pinnable(Registry(ROOT))))):
@@ -154,11 +158,16 @@ def _constants(path: Path, tree: ast.Module) -> dict[str, Any]:
     return names
 
 
+@cache
+def _shared_constants(path: Path) -> dict[str, Any]:
+    return _constants(path, ast.parse(path.read_text(encoding="utf-8")))
+
+
 def _imported(path: Path, node: ast.ImportFrom) -> dict[str, Any]:
     module = str(node.module)
     shared = _STEPS / f"{module}.py"
     if shared.is_file() and "features" in path.parts:
-        source: dict[str, Any] = _constants(shared, ast.parse(shared.read_text(encoding="utf-8")))
+        source = _shared_constants(shared)
     elif module.startswith("finbase."):
         source = vars(importlib.import_module(module))
     else:

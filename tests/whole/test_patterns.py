@@ -26,6 +26,7 @@ CUBIC = 2**3
 FROM_DATA = {
     "generator/finbase/console/speech.py": "in_tables has the patterns of the tables",
     "generator/finbase/judge/edits.py": "words, which are escaped, and white space between them",
+    "generator/finbase/sandbox/refusals/patterns.py": "the patterns of AWS's own models",
     "features/steps/shared/design_judge.py": "in_design has the patterns of the design",
     "features/steps/shared/design_rules.py": "in_design has the patterns of the design",
     "features/steps/shared/rotation_parts.py": "in_tables has the forms of a name",

@@ -19,6 +19,7 @@ from finbase.errors import ComplianceError
 from finbase.judge.catalogue import load_failures
 from finbase.judge.edits import Create, Edit, read_edit
 from finbase.judge.verdict import Verdict
+from finbase.source.cache import load_yaml
 
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
@@ -175,7 +176,7 @@ def _folders(files: Files, mutation: Mutation) -> set[PurePosixPath]:
 
 def _read(path: Path) -> list[Mutation]:
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = load_yaml(path.read_bytes())
         return [_mutation(entry) for entry in entries]
     except KeyError as error:
         raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error

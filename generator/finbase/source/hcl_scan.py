@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 _TOKEN = re.compile(
@@ -56,8 +57,9 @@ class _Token(NamedTuple):
     end: int
 
 
+@lru_cache(maxsize=512)
 def scan(text: str) -> Block:
-    """Return the blocks and attributes of a file.
+    """Return the blocks and attributes of a file, which all callers share: do not change them.
 
     >>> file = scan('module "a" {\\n  source = "./a" # }\\n}\\n')
     >>> [(block.type, block.labels, block.attributes) for block in file.blocks]
