@@ -10,7 +10,7 @@ locals {
 
 # Customer-managed keys, one for each class of data.
 module "kms" {
-  source = "../../modules/kms/1.0.1"
+  source = "../../modules/kms/2.0.0"
 
   deletion_window_in_days = 7
 
@@ -21,7 +21,7 @@ module "kms" {
 
 # VPC with public, private and database subnets in every zone.
 module "network" {
-  source = "../../modules/network/1.0.1"
+  source = "../../modules/network/2.0.0"
 
   cidr = "10.40.0.0/20"
   zones = {
@@ -40,12 +40,13 @@ module "network" {
 
   name         = local.name
   region       = local.region
+  account_id   = local.account_id
   logs_key_arn = module.kms.logs_key_arn
 }
 
 # Serverless Valkey cache with limits, snapshots and a key of its own.
 module "cache" {
-  source = "../../modules/cache/1.2.0"
+  source = "../../modules/cache/2.0.0"
 
   data_storage_maximum_gb = 1
   ecpu_per_second_maximum = 1000
@@ -103,11 +104,12 @@ module "secret" {
 
 # Every allowed flow of the stack, in one file.
 module "access" {
-  source = "../../modules/access/1.0.1"
+  source = "../../modules/access/2.0.0"
 
   name                        = local.name
   vpc_id                      = module.network.vpc_id
   endpoints_security_group_id = module.network.endpoints_security_group_id
+  s3_prefix_list_id           = module.network.s3_prefix_list_id
   database_security_group_id  = module.database.security_group_id
   database_port               = module.database.port
   rotation_security_group_id  = module.secret.rotation_security_group_id
@@ -116,10 +118,12 @@ module "access" {
 
 # Alarms, database events and a dashboard for every instance, the cache and the rotation.
 module "monitoring" {
-  source = "../../modules/monitoring/2.0.1"
+  source = "../../modules/monitoring/3.0.0"
 
+  email_addresses               = ["database-dev@ledger.example"]
   connections_threshold         = 100
   freeable_memory_threshold_mib = 256
+  load_threshold                = 4
 
   name                          = local.name
   region                        = local.region
@@ -127,9 +131,9 @@ module "monitoring" {
   notifications_key_arn         = module.kms.notifications_key_arn
   database_identifier           = module.database.identifier
   database_allocated_storage    = module.database.allocated_storage
-  database_log_group_name       = module.database.log_group_name
   cache_name                    = module.cache.name
   cache_data_storage_maximum_gb = module.cache.data_storage_maximum_gb
   cache_ecpu_per_second_maximum = module.cache.ecpu_per_second_maximum
+  nat_gateway_ids               = module.network.nat_gateway_ids
   rotation_function_name        = module.secret.rotation_function_name
 }

@@ -45,7 +45,7 @@ def test_commands_follow_no_link_in_features(project: Path, name: str) -> None:
 
 
 def test_copies_follow_no_link_and_read_no_pipe(project: Path) -> None:
-    stack, module = project / "environments" / "staging", project / "modules" / "kms" / "1.0.1"
+    stack, module = project / "environments" / "staging", project / "modules" / "kms" / "2.0.0"
     for path, read in (
         (module / "design.yaml", lambda to: copy_profiles(project, to)),
         (module / "design.yaml", lambda to: copy_sources(stack, to)),

@@ -394,6 +394,13 @@ def test_instances_with_the_same_keys() -> None:
     assert changed(resource("for_each = var.x"), resource("for_each = local.x") + local) == []
 
 
+def test_instance_moved_to_a_key() -> None:
+    after = resource('for_each = var.x\n  engine = "x"') + moved(
+        "aws_db_instance.a", 'aws_db_instance.a["primary"]'
+    )
+    breaks(resource('engine = "x"'), after, "the instances of aws_db_instance.a may get other keys")
+
+
 def test_instance_moved() -> None:
     before = resource('engine = "x"\n  count = 1')
     after = resource('engine = "x"', name="b") + moved("aws_db_instance.a[0]", "aws_db_instance.b")

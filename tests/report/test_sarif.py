@@ -92,7 +92,7 @@ def test_sarif_result_has_locations() -> None:
         assert result["level"] == rule["defaultConfiguration"]["level"]
     assert first["level"] == "error"
     path, line = place(first["locations"][0])
-    assert path == "modules/network/1.0.1/main.tf"
+    assert path == "modules/network/2.0.0/main.tf"
     lines = (ROOT / path).read_text().splitlines()
     block = next(n for n in range(line, 0, -1) if lines[n - 1].startswith("resource "))
     assert "aws_nat_gateway" in lines[block - 1]

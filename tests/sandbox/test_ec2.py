@@ -27,7 +27,8 @@ def groups(ec2: Any, vpc: str, name: str) -> list[str]:
 
 
 def permission(text: str, **target: str) -> dict[str, object]:
-    kind = "UserIdGroupPairs" if "GroupId" in target else "IpRanges"
+    kinds = {"GroupId": "UserIdGroupPairs", "CidrIp": "IpRanges", "PrefixListId": "PrefixListIds"}
+    kind = kinds[next(iter(target))]
     return {
         "IpProtocol": "tcp",
         "FromPort": 5432,
@@ -37,12 +38,14 @@ def permission(text: str, **target: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
-@pytest.mark.parametrize("to_group", [True, False])
-def test_rule_keeps_description(
-    ec2: Any, groups: list[str], direction: str, to_group: bool
-) -> None:
+@pytest.mark.parametrize("kind", ["GroupId", "CidrIp", "PrefixListId"])
+def test_rule_keeps_description(ec2: Any, groups: list[str], direction: str, kind: str) -> None:
     """API, SecurityGroupRule: Description, whatever the rule's source or target is."""
-    target = {"GroupId": groups[1]} if to_group else {"CidrIp": "10.0.0.0/8"}
+    (s3,) = ec2.describe_prefix_lists(
+        Filters=[{"Name": "prefix-list-name", "Values": ["com.amazonaws.eu-west-1.s3"]}]
+    )["PrefixLists"]
+    targets = {"GroupId": groups[1], "CidrIp": "10.0.0.0/8", "PrefixListId": s3["PrefixListId"]}
+    target = {kind: targets[kind]}
     authorise = getattr(ec2, f"authorize_security_group_{direction}")
     made = authorise(GroupId=groups[0], IpPermissions=[permission("SQL", **target)])
     (rule,) = made["SecurityGroupRules"]

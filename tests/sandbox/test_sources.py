@@ -24,6 +24,7 @@ SERVICES = {
     "test_ec2": "ec2",
     "test_elasticache": "elasticache",
     "test_kms": "kms",
+    "test_logs": "logs",
     "test_rds": "rds",
     "test_rotation": "secretsmanager",
     "test_secretsmanager": "secretsmanager",

@@ -50,7 +50,10 @@ SAMPLE: dict[str, Any] = {
         "secret": {"version": NEWEST["secret"]},
         "cache": {"version": NEWEST["cache"]},
         "access": {"version": NEWEST["access"]},
-        "monitoring": {"version": NEWEST["monitoring"]},
+        "monitoring": {
+            "version": NEWEST["monitoring"],
+            "email_addresses": ["oncall@ledger.example"],
+        },
     },
 }
 

@@ -491,7 +491,7 @@ def test_apply_refuses_plans_of_other_environments(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["environments/staging/providers.tf", "modules/network/1.0.1/main.tf"]
+    "place", ["environments/staging/providers.tf", "modules/network/2.0.0/main.tf"]
 )
 def test_apply_refuses_plans_of_older_files(world: World, place: str) -> None:
     plan, file = world.project / "staging.tfplan", world.project / place
@@ -545,7 +545,7 @@ def test_verify_looks_at_no_file_on_disk(world: World) -> None:
     files = on_disk(project)
     save(plan, stack)
     verify(plan, stack, plan, files)
-    for place in ("environments/staging/terraform.tfstate.tf", "modules/network/1.0.1/x.tf"):
+    for place in ("environments/staging/terraform.tfstate.tf", "modules/network/2.0.0/x.tf"):
         (project / place).write_text('output "x" {\n  value = 1\n}\n')
         save(plan, stack)
         with pytest.raises(FinbaseError, match=f"rendered files: {place} differs"):

@@ -47,7 +47,9 @@ def release(project: Path, module: str, *releases: Version) -> None:
 def pinned(project: Path) -> Path:
     """The project, with every pin at the same version and nothing released."""
     for path in project.glob("environments/*.yaml"):
-        path.write_text(re.sub(r"version: \d+\.\d+\.\d+", f"version: {PINNED}", path.read_text()))
+        text = re.sub(r"version: \d+\.\d+\.\d+", f"version: {PINNED}", path.read_text())
+        # An input that the pinned version does not have.
+        path.write_text(re.sub(r"\n    load_threshold: \d+", "", text))
     (project / PATH).unlink(missing_ok=True)
     return project
 

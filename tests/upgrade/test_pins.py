@@ -79,8 +79,8 @@ def test_with_pins_changes_nothing_else(
 
 
 def test_newer(project: Path) -> None:
-    lock = Lock().with_release("cache", Version(1, 2, 0), HASH)
-    for after in (Version(1, 2, 5), Version(1, 4, 0)):
+    lock = Lock().with_release("cache", Version(2, 0, 0), HASH)
+    for after in (Version(2, 0, 5), Version(2, 2, 0)):
         lock = lock.with_release("cache", after, HASH)
     (project / PATH).write_text(lock.text())
     contract = project / "templates" / "modules" / "cache" / "contract.yaml"
@@ -90,14 +90,14 @@ def test_newer(project: Path) -> None:
     registry = Registry(project)
     environment = load(project / "environments" / "production.yaml", registry, project)
     assert environment.module("cache")
-    assert newer(environment, registry) == {"cache": Version(1, 4, 0)}
-    assert newer(environment, registry, "cache") == {"cache": Version(1, 4, 0)}
+    assert newer(environment, registry) == {"cache": Version(2, 2, 0)}
+    assert newer(environment, registry, "cache") == {"cache": Version(2, 2, 0)}
     assert newer(environment, registry, "kms") == {}
     assert newer(environment, registry, "cache", Version(9, 0, 0)) == {"cache": Version(9, 0, 0)}
     wrong: list[tuple[str, Version | None, str]] = [
         ("queue", None, "production does not use the module queue"),
         ("cache", Version(3, 0, 0), "cache 3.0.0 does not exist"),
-        ("cache", Version(1, 2, 0), "production already pins cache 1.2.0"),
+        ("cache", Version(2, 0, 0), "production already pins cache 2.0.0"),
     ]
     for module, version, message in wrong:
         with pytest.raises(FinbaseError, match=message):

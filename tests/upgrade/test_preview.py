@@ -16,6 +16,7 @@ from tests.support.fabricated import actions, fabricated
 
 CACHE = Path("templates/modules/cache")
 OLD_PINS = {
+    "access": "1.0.0",
     "kms": "1.0.0",
     "network": "1.0.0",
     "database": "1.0.1",
@@ -50,6 +51,7 @@ def test_upgrade_changes_pins_only(
     monkeypatch.setattr("finbase.upgrade.preview._plans", lambda *_: ({}, {}))
     monkeypatch.setattr("finbase.upgrade.preview.effects", lambda *_: ())
     path = project / "environments" / "production.yaml"
+    set_pin(project, "production", "kms", "1.0.0")
     before = path.read_bytes().replace(b"\n", end.encode())
     path.write_bytes(before)
     assert finbase(project, "render").exit_code == 0
@@ -58,11 +60,13 @@ def test_upgrade_changes_pins_only(
     after = path.read_bytes()
     lines = list(zip(before.split(b"\n"), after.split(b"\n"), strict=True))
     ((old, new),) = [pair for pair in lines if pair[0] != pair[1]]
-    assert old.replace(b"1.0.0", b"1.0.1") == new
+    assert old.replace(b"1.0.0", b"2.0.0") == new
 
 
 def test_upgrade_refuses_concurrent_edit(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = project / "environments" / "production.yaml"
+    set_pin(project, "production", "kms", "1.0.0")
+    assert finbase(project, "render").exit_code == 0
 
     def plans(*_: object) -> tuple[object, object]:
         with path.open("a") as file:

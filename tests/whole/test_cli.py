@@ -55,14 +55,14 @@ def test_render_of_one_environment_leaves_others_alone(project: Path) -> None:
 def test_render_check_shows_and_render_undoes_hand_edits(project: Path) -> None:
     before = snapshot(project)
     changed = project / "environments" / "staging" / "main.tf"
-    replace(changed, 'source = "../../modules/access/1.0.1"', 'source = "../../modules/access"')
+    replace(changed, 'source = "../../modules/access/2.0.0"', 'source = "../../modules/access"')
     orphan = project / "environments" / "production" / "extra.tf"
     orphan.write_text(f"# {'Rendered by finbase from '}nowhere\n")
     result = finbase(project, "render", "--check")
     assert result.exit_code == 1
     header = "--- a/environments/staging/main.tf\ton disk\n+++ b/environments/staging/main.tf\t"
     assert header in result.output
-    assert '-  source = "../../modules/access"\n+  source = "../../modules/access/1.0.1"' in (
+    assert '-  source = "../../modules/access"\n+  source = "../../modules/access/2.0.0"' in (
         result.output
     )
     assert "--- a/environments/production/extra.tf\ton disk\n+++ /dev/null" in result.output

@@ -274,6 +274,8 @@ class _Judge:
             ]
             zones = set(subnets)
             return zones if len(zones) > 1 else {"two zones or more"}
+        if what == "gateway":
+            return {r.key for r in self.rules.instances("network", "aws_nat_gateway.main")}
         if what == "log":
             instances = [r for r in self.stack.all("aws_db_instance") if _names(r) == call.path]
             logs = instances[0].planned("enabled_cloudwatch_logs_exports") if instances else None

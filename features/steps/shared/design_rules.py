@@ -25,6 +25,8 @@ _LISTS = {"for", "concat", "one", "sort", "toset", "tolist", "values", "distinct
 """Functions that put values together, or order them, and do not change them."""
 _PARTS = {"slice", "min", "length"}
 _AT_ONCE = " at once"
+_ACCOUNTS = r"(?:[0-9]{12}, )*%s(?:, [0-9]{12})*"
+_BUCKETS = r"arn:[a-z-]+:s3:::[a-z0-9.-]+/\*"
 _CONFIGURED = (
     "the plan does not show this value; write it as a literal, or in an input of the module"
 )
@@ -230,6 +232,8 @@ class Rules:
         """Compare known parts of a value by value, and unknown parts by their origins."""
         value = argument.value
         parts = value if isinstance(value, list) else [value]
+        if isinstance(value, Mapping):  # Dimensions of a metric.
+            parts = list(value.values())
         known = [part for part in parts if part is not UNKNOWN]
         attributes = [resource.planned(attribute) for resource, attribute in targets]
         foreign = [text(part) for part in known if part not in attributes]
@@ -323,6 +327,11 @@ class Rules:
     def _policy(self, argument: Argument, name: str) -> str:
         """Require the statements of a policy; of an unknown text, only what the plan shows."""
         value = argument.value
+        filled = self._fill(name, argument.resource)
+        if filled != name and filled not in self.profile.policies:
+            # AWS chooses the value of an argument that is null.
+            return "" if value in (None, "", UNKNOWN) else self._absent(argument, "")
+        name = filled
         if argument.resource.mode == "data":
             blocks = value if isinstance(value, list) else []
             statements = [_block(block) for block in blocks]
@@ -434,6 +443,10 @@ class Rules:
                 return quote(self._arn(match[1]))
             if match[1] == "star":
                 return r"\*?"
+            if match[1] == "accounts":
+                return _ACCOUNTS % quote(facts["account"])
+            if match[1] == "buckets":
+                return f"{_BUCKETS}(?:, {_BUCKETS})*"
             return quote(facts[match[1]]) if match[1] in facts else match[0]
 
         return _PLACEHOLDER.sub(fill, pattern)

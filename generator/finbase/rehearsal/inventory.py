@@ -92,6 +92,7 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
         "list_dashboards",
         "DashboardEntries[].[DashboardName, DashboardName]",
     ),
+    ("aws_cloudwatch_event_rule", "events", "list_rules", "Rules[].[Name, Name]"),
     (
         "aws_lambda_function",
         "lambda",

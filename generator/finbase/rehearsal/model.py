@@ -48,8 +48,8 @@ class Search:
 class Rehearsal:
     """The rehearsal of one environment.
 
-    ``retained`` are the resources that AWS itself keeps after the destroy: keys and secrets that
-    wait for their deletion, final snapshots and backups.
+    ``retained`` are the resources that exist after the destroy: keys and secrets that wait for
+    their deletion, final snapshots, and log groups that must outlive the stack.
     """
 
     environment: str

@@ -131,9 +131,10 @@ class _Run:
             self._rotate(number)
         self._plan_again("after the rotations")
         lifecycle.lift_protection()
+        kept = _kept(self._stack.state())
         lifecycle.destroy(cuts.destroy)
         self._show("destroy", self._stack.state())
-        self._list_leftovers(before)
+        self._list_leftovers(before, kept)
 
     def search_for_passwords(self, scratch: Path) -> None:
         """Search the scratch folder for every password that has existed."""
@@ -212,20 +213,25 @@ class _Run:
                         f"{after.host} accepts the new password and refuses the old one"
                     )
 
-    def _list_leftovers(self, before: frozenset[Resource]) -> None:
-        """Check that state and account are empty but for what AWS itself retains."""
+    def _list_leftovers(self, before: frozenset[Resource], kept: frozenset[str]) -> None:
+        """Check that state and account are empty but for ``kept`` and what AWS itself retains."""
         with self._record.step("list leftovers") as step:
             left = sorted(self._inventory() - before, key=str)
-            self.retained = [str(resource) for resource in left if resource.retained]
+            retained = [resource for resource in left if resource.retained or str(resource) in kept]
+            self.retained = [str(resource) for resource in retained]
             step.problems += [
-                f"{resource} still exists" for resource in left if not resource.retained
+                f"{resource} still exists" for resource in left if resource not in retained
+            ]
+            step.problems += [
+                f"{resource} must outlive the stack, and does not exist"
+                for resource in sorted(kept - set(self.retained))
             ]
             step.problems += [
                 f"{resource['address']} is still in the state"
                 for resource in managed(self._stack.state())
             ]
             remaining = f"{len(step.problems)} problems" if step.problems else "none"
-            step.notes.append(f"{remaining}; AWS itself retains {len(self.retained)}")
+            step.notes.append(f"{remaining}; {len(self.retained)} are retained")
 
     def _show(self, when: str, state: Mapping[str, Any]) -> None:
         if self._observe is not None:
@@ -233,3 +239,12 @@ class _Run:
 
     def _inventory(self) -> frozenset[Resource]:
         return inventory(self._sandbox, self._region)
+
+
+def _kept(state: Mapping[str, Any]) -> frozenset[str]:
+    """Return the log groups that a destroy only removes from the state."""
+    return frozenset(
+        f"{resource['type']} {resource['values']['name']}"
+        for resource in managed(state)
+        if resource["type"] == "aws_cloudwatch_log_group" and resource["values"]["skip_destroy"]
+    )

@@ -274,7 +274,9 @@ def _followed(address: str, interface: Interface) -> str:
     """Return an address after all moves, or an empty string if the moves form a circle."""
     seen = set()
     bases = {_base(old): _base(new) for old, new in interface.moved.items()}
-    while address in interface.moved or (address not in interface.resources and address in bases):
+    # A resource that gets keys, and one that loses them, keeps its address.
+    bases = {old: new for old, new in bases.items() if old != new}
+    while address in bases and (address in interface.moved or address not in interface.resources):
         if address in seen:
             return ""
         seen.add(address)

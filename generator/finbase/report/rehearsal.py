@@ -20,7 +20,7 @@ class RehearsalReport:
     width: int
 
     def text(self) -> str:
-        """Return the steps, the resources that AWS retains, and all problems."""
+        """Return the steps, the resources that are retained, and all problems."""
         return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class RehearsalReport:
         rows = [head, *map(_row, rehearsal.steps)]
         yield columns(rows, width=self.width, right=(1, 2, 3))
         if rehearsal.retained:
-            yield "\nretained by AWS after the destroy:"
+            yield "\nretained after the destroy:"
             yield from (f"  {resource}" for resource in rehearsal.retained)
         if rehearsal.problems:
             yield "\nproblems:"

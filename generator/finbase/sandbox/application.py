@@ -38,7 +38,7 @@ from finbase.sandbox.client import Endpoint
 from finbase.sandbox.postgres.databases import Databases
 from finbase.sandbox.refusals import refuse
 from finbase.sandbox.rotation import Rotations
-from finbase.sandbox.services import awslambda, ec2, elasticache, kms, rds, secretsmanager
+from finbase.sandbox.services import awslambda, ec2, elasticache, kms, logs, rds, secretsmanager
 
 _UNORDERED = frozenset({"Invoke"})
 """Operations that wait for other calls, so they must not hold the lock."""
@@ -77,6 +77,7 @@ def install(state: SandboxState) -> None:
     ec2.install()
     elasticache.install()
     kms.install()
+    logs.install()
     rds.install(state.databases)
     secretsmanager.install(state.rotations)
     refuse.install()

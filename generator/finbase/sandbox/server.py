@@ -35,6 +35,7 @@ SERVICES = (
     "cloudwatch",
     "ec2",
     "elasticache",
+    "events",
     "iam",
     "kms",
     "lambda",

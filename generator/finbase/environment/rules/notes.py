@@ -189,20 +189,39 @@ def burstable(environment: Environment) -> Iterator[Finding]:
     "more rules than the default quota of a security group",
     "access.internet_cidrs",
     why="The application group has one outbound rule for each range and one each for the database, "
-    "the cache and the endpoints. The default quota is 60; AWS rejects the 61st rule at apply.",
+    "the cache, the endpoints and S3. The default quota is 60; AWS rejects the 61st rule at apply.",
     source="https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html",
-    accepted={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(57)]},
-    refused={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(58)]},
+    accepted={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(56)]},
+    refused={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(57)]},
 )
 def group_rules(environment: Environment) -> Iterator[Finding]:
-    """The application group should have at most 60 outbound rules, three of them to the stack."""
+    """The application group should have at most 60 outbound rules, four of them to the stack."""
     for use, instance in environment.instances("access"):
         ranges = use.value(instance, "internet_cidrs")
-        count = len(ranges) + _STACK_RULES if isinstance(ranges, list) else 0
+        to_s3 = any(wire.name == "s3_prefix_list_id" for wire in use.contract.wiring)
+        count = len(ranges) + _STACK_RULES + to_s3 if isinstance(ranges, list) else 0
         if count > _GROUP_RULES:
             message = f"{count} outbound rules in one security group; the quota is {_GROUP_RULES}"
             hint = "join ranges, or ask AWS to raise the quota before you apply"
             yield Finding(use.where(instance, "internet_cidrs"), message, hint, key=True)
+
+
+@note(
+    "FB310",
+    "alarms without a subscriber",
+    "monitoring.email_addresses",
+    why="Alarms and database events go to a topic. Without a subscription, nobody receives them.",
+    source="https://docs.aws.amazon.com/sns/latest/dg/sns-create-subscribe-endpoint-to-topic.html",
+    accepted={"monitoring.email_addresses": ["oncall@ledger.example"]},
+    refused={"monitoring.email_addresses": []},
+)
+def subscribers(environment: Environment) -> Iterator[Finding]:
+    """At least one address should receive the alarms."""
+    for use, instance in environment.instances("monitoring"):
+        if use.value(instance, "email_addresses") == []:
+            message = "no address receives the alarms of this environment"
+            hint = "add the address of a team, or subscribe to the output `topic_arn` elsewhere"
+            yield Finding(use.where(instance, "email_addresses"), message, hint)
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -220,4 +239,5 @@ RULES: Final[tuple[Rule, ...]] = (
     addresses,
     burstable,
     group_rules,
+    subscribers,
 )

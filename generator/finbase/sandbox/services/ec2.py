@@ -18,6 +18,9 @@ from moto.rds.models import rds_backends
 
 from finbase.sandbox.services.backends import replace_backend
 
+_PREFIX_LIST = 7
+"""The position of the prefix list in the arguments of moto's rule."""
+
 
 def install() -> None:
     """Replace moto's backend; call this before the first request."""
@@ -35,7 +38,8 @@ class SecurityGroupRule(security_groups.SecurityGroupRule):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.source_group = dict(self.source_group)
-        description = self.source_group.pop("Description", None)
+        prefix_list: dict[str, str] = (args[_PREFIX_LIST:] or [None])[0] or {}
+        description = self.source_group.pop("Description", prefix_list.get("Description"))
         if description is not None:
             self.ip_range = {"Description": description}
 
