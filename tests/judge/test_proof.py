@@ -20,7 +20,7 @@ from finbase.judge import compliance
 from finbase.judge.catalogue import load_failures
 from finbase.judge.edits import Edit, Replace
 from finbase.judge.mutations import Mutation, caught, load_mutations, mutate
-from finbase.judge.prove import rendered_files
+from finbase.judge.prove import applied_state, has_changes, rendered_files
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.plan.document import read_plan
 from finbase.project.tree import lay_out
@@ -356,14 +356,16 @@ BY_ENGINE = groups_for_the_engine()
 
 
 @contextmanager
-def mutated(group: Group, workspace: Workspace, folder: Path) -> Iterator[tuple[bytes, Path]]:
+def mutated(
+    group: Group, workspace: Workspace, folder: Path, state: bytes | None = None
+) -> Iterator[tuple[bytes, Path]]:
     """Return the plan of a group's mutations, and the stack that was planned."""
     project = Path(tempfile.mkdtemp(dir=folder))
     environment = group[0].environment
     lay_out(mutate_all(files_of_stack(FILES, environment), group), project)
     stack = project / "environments" / environment
     try:
-        yield workspace.plan(stack, project=project), stack
+        yield workspace.plan(stack, project=project, state=state), stack
     finally:
         shutil.rmtree(project)
 
@@ -393,6 +395,27 @@ def test_mutations_are_caught_in_groups(
     problems, plans = find_problems(group, judge_together, OVERLAPS)
     record_property("seen", "decoded" if plans == 1 else f"decoded in {plans} plans")
     assert problems == []
+
+
+UNCHANGED: set[str] = set()
+"""Mutations that plan no change of the applied stack, because AWS keeps the value."""
+
+
+@pytest.mark.soak
+@pytest.mark.terraform
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group[0].environment}-{group[0].id}")
+def test_changes_are_caught_in_groups(group: Group, workspace: Workspace, tmp_path: Path) -> None:
+    """The same mutations as changes of the applied stack."""
+    state = applied_state(ROOT, group[0].environment)
+
+    def judge_together(part: Group) -> set[str]:
+        with mutated(part, workspace, tmp_path, state) as (plan, stack):
+            if len(part) == 1 and not has_changes(plan):
+                assert part[0].id in UNCHANGED
+                return {part[0].failure}
+            return judge(plan, stack)
+
+    assert find_problems(group, judge_together, OVERLAPS)[0] == []
 
 
 @pytest.mark.soak

@@ -33,6 +33,14 @@ _OFFLINE = re.compile(
 )
 """Settings of a plan without an account. They choose who plans, not what is planned."""
 
+_OVERWRITES = {
+    "aws_cloudwatch_metric_alarm": ("alarm_name",),
+    "aws_cloudwatch_dashboard": ("dashboard_name",),
+    "aws_cloudwatch_log_metric_filter": ("log_group_name", "name"),
+    "aws_iam_role_policy": ("role", "name"),
+}
+"""Types of which AWS replaces a resource of the same name, by the arguments that name it."""
+
 _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
 """Arguments in which the provider shows what other resources write."""
 _IGNORED, _WAITS = "ignored changes", "waits for"
@@ -128,6 +136,7 @@ class _Judge:
         """
         differences = [Deviation(ELSEWHERE, problem) for problem in self.profile.problems]
         differences += [*self._providers(), *self._outputs(), *self._moves(), *self._of_modules()]
+        differences += self._overwritten()
         for address, identity in self.intruders.items():
             control = self.users.get(address, self.profile.control(identity))
             differences.append(Deviation(control, f"{address}: not of the design; remove it"))
@@ -393,6 +402,20 @@ class _Judge:
             if identity != before and (path, before) in wanted and (path, identity) in wanted:
                 text_ = f"{address}: is moved from {previous}, which the design holds, too"
                 yield Deviation(self.profile.control(identity), f"{text_}; remove the moved block")
+
+    def _overwritten(self) -> Iterator[Deviation]:
+        """Refuse one name for two resources of which AWS keeps only the last one, silently."""
+        for type_, arguments in _OVERWRITES.items():
+            first: dict[tuple[str, ...], str] = {}
+            for resource in self.stack.all(type_):
+                names = tuple(map(resource.planned, arguments))
+                if all(isinstance(name, str) for name in names):
+                    address = first.setdefault(names, resource.address)
+                    if address != resource.address:
+                        text_ = f"has the same {arguments[-1]} {names[-1]} as {address}"
+                        control = self.profile.control(type_)
+                        fix = "AWS keeps one of them; use another name"
+                        yield Deviation(control, f"{resource.address}: {text_}; {fix}")
 
     def _wanted(self, call: Call) -> Iterator[str]:
         """Yield the identities that the design has in a module of this version."""
