@@ -66,17 +66,18 @@ def judge(plan: bytes, features: Path, *, environment: str, stack: Path | None) 
     The plan was made with a refresh, as JSON of ``terraform show``. ``features`` and ``stack`` are
     as for ``compliance.run``. Raises ``ComplianceError`` as it does, or if nothing is applied.
     """
-    document = json.loads(compliance.read_on_one_line(plan))
+    planned = compliance.read_on_one_line(plan)
+    document = planned.content
     as_run = json.dumps(as_it_runs(document, environment)).encode()
 
-    def verdict(of: bytes) -> Verdict:
+    def verdict(of: bytes | compliance.OneLinePlan) -> Verdict:
         return compliance.run(of, features, environment=environment, rendered=True, stack=stack)
 
     return Drift(
         environment,
         as_run,
         verdict(as_run),
-        verdict(plan),
+        verdict(planned),
         tuple(deviations(document)),
         unconfigured(document),
         tuple(additions(running(document))),
