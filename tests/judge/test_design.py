@@ -239,3 +239,100 @@ def test_decoded_policy_of_hcl() -> None:
     code = sources.normalised('jsonencode({\n  A = ["b", var.c] # d\n  "e:f" = true\n})')
     assert design_rules.decoded(code) == {"A": ["b", "var.c"], "e:f": True}
     assert design_rules.decoded("var.policy") is None
+
+
+OFFLINE = {
+    "access_key": "offline",
+    "secret_key": "offline",
+    "allowed_account_ids": None,
+    "max_retries": 1,
+    "skip_credentials_validation": True,
+    "skip_metadata_api_check": True,
+    "skip_region_validation": True,
+    "skip_requesting_account_id": True,
+}
+FOREIGN = [{"secretsmanager": {"constant_value": "https://secrets.example"}}]
+OWN = [{"secretsmanager": {"constant_value": "http://127.0.0.1:4711"}}]
+
+
+def refused_arguments(stack: Stack) -> list[str]:
+    deviations, _ = design_judge.judged(stack)
+    return [
+        d.text.removeprefix("provider aws: ").removesuffix(" is not of the design")
+        for d in deviations
+        if d.text.startswith("provider aws")
+    ]
+
+
+def provider(folder: Path | None = None, **arguments: Any) -> Stack:
+    expressions = {
+        name: value if isinstance(value, list) else {"constant_value": value}
+        for name, value in arguments.items()
+    }
+    aws = {
+        "name": "aws",
+        "full_name": "registry.terraform.io/hashicorp/aws",
+        "version_constraint": "5.100.0",
+        "expressions": expressions,
+    }
+    plan = {
+        "configuration": {"root_module": {}, "provider_config": {"aws": aws}},
+        "planned_values": {"root_module": {}},
+        "resource_changes": [],
+    }
+    return Stack(plan, folder) if folder else Stack(plan)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [
+        ({"region": "eu-west-1"}, []),
+        (OFFLINE, []),
+        ({**OFFLINE, "endpoints": OWN}, []),
+        *(({name: "x"}, [name]) for name in ("endpoints", "token", "profile", "assume_role")),
+        *(({name: value}, [name]) for name, value in OFFLINE.items() if value is not None),
+        ({"shared_config_files": ["x"], "s3_use_path_style": True}, None),
+        ({**OFFLINE, "endpoints": FOREIGN}, [*sorted({*OFFLINE, "endpoints"})]),
+        ({**OFFLINE, "endpoints": [{"sts": OWN[0]["secretsmanager"]}]}, None),
+        ({**OFFLINE, "access_key": "AKIAEXAMPLE"}, None),
+        ({**OFFLINE, "custom_ca_bundle": "ca.pem"}, ["custom_ca_bundle"]),
+        ({"endpoints": OWN}, ["endpoints"]),
+    ],
+)
+def test_provider_sets_only_the_design(
+    arguments: dict[str, Any], refused: list[str] | None
+) -> None:
+    names = refused_arguments(provider(**arguments))
+    if refused is None:
+        assert names
+    else:
+        assert names == [name for name in refused if name != "allowed_account_ids"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f'{name} = "offline"' for name in ("access_key", "secret_key", "token", "profile")),
+        "skip_requesting_account_id = true",
+        'shared_config_files = ["config"]',
+        'endpoints {\n    secretsmanager = "http://127.0.0.1:4711"\n  }',
+        'assume_role {\n    role_arn = "x"\n  }',
+    ],
+)
+def test_provider_is_judged_in_the_hcl(tmp_path: Path, line: str) -> None:
+    """The plan shows finbase's own values instead of those of the stack."""
+    (tmp_path / "providers.tf").write_text(
+        'provider "aws" {\n  region = local.region\n'
+        f"  allowed_account_ids = [local.account_id]\n  {line}\n}}\n"
+    )
+    (name,) = refused_arguments(provider(tmp_path, **OFFLINE))
+    assert name == line.split()[0]
+
+
+@pytest.mark.parametrize("line", ["", "allowed_account_ids = null", "allowed_account_ids = []"])
+def test_provider_is_bound_to_the_account(tmp_path: Path, line: str) -> None:
+    text = f'provider "aws" {{\n  region = local.region\n  {line}\n}}\n'
+    (tmp_path / "providers.tf").write_text(text)
+    deviations, _ = design_judge.judged(provider(tmp_path, **OFFLINE))
+    (text,) = (d.text for d in deviations if "allowed_account_ids" in d.text)
+    assert text.endswith("the design says: [local.account_id]")

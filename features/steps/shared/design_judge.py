@@ -28,10 +28,20 @@ from sources import Sources, normalised
 from stack_graph import Resource, Stack, shown
 
 _SOURCE = re.compile(r"(?:.*[/:])?modules/([\w-]+)/(\d+\.\d+\.\d+)/?(?:\?.*)?")
-_OFFLINE = re.compile(
-    r"access_key|secret_key|token|max_retries|skip_\w+|endpoints|s3_use_path_style"
-)
-"""Settings of a plan without an account. They choose who plans, not what is planned."""
+_OFFLINE: Mapping[str, Any] = {
+    "access_key": "offline",
+    "secret_key": "offline",
+    "allowed_account_ids": None,
+    "max_retries": 1,
+    "skip_credentials_validation": True,
+    "skip_metadata_api_check": True,
+    "skip_region_validation": True,
+    "skip_requesting_account_id": True,
+}
+"""What finbase overrides in the provider of a plan without an account. No account accepts it."""
+
+_SECRETS_SERVER = re.compile(r"http://127\.0\.0\.1:\d+")
+"""Where finbase answers for the secrets of a plan from a state without an account."""
 
 _OVERWRITES = {
     "aws_cloudwatch_metric_alarm": ("alarm_name",),
@@ -442,10 +452,31 @@ class _Judge:
                 yield Deviation(
                     "F09", f"provider {key}: version {constraint or 'any'}; pin one version"
                 )
-            allowed = rules["arguments"].split(", ")
-            for argument in config.get("expressions", {}):
-                if argument not in allowed and not _OFFLINE.fullmatch(argument):
-                    yield Deviation(ELSEWHERE, f"provider {key}: {argument} is not of the design")
+            for argument in self._provider_arguments(config.get("expressions", {})):
+                yield Deviation(ELSEWHERE, f"provider {key}: {argument} is not of the design")
+            yield from self._guards(key)
+
+    def _guards(self, key: str) -> Iterator[Deviation]:
+        """Require what the HCL of the provider says about the account; no plan offline shows it."""
+        blocks = self.sources.module(()).of("provider", "aws") if self.sources else ()
+        for block in blocks:
+            for line in self.profile.provider["written"].split("; "):
+                name, _, wanted = line.partition(" = ")
+                now = block.arguments.get(name)
+                if "alias" not in block.arguments and now != normalised(wanted):
+                    text_ = f"{name} is {now or 'not set'}; the design says: {wanted}"
+                    yield Deviation(ELSEWHERE, f"provider {key}: {text_}")
+
+    def _provider_arguments(self, planned: Mapping[str, Any]) -> list[str]:
+        """Return what the provider sets beside the design, in the HCL if it is available."""
+        allowed = {*self.profile.provider["arguments"].split(", ")}
+        names = {*planned}
+        if _is_offline(planned):
+            names -= {*_OFFLINE, "endpoints"}
+        if self.sources:
+            for block in self.sources.module(()).of("provider", "aws"):
+                names |= block.arguments.keys() - {"alias"} | {b.labels[0] for b in block.blocks}
+        return sorted(names - allowed)
 
     def _controls_of_alias(self, key: str) -> list[str]:
         """Return the controls of the resources of a provider; of instances, that of windows."""
@@ -458,6 +489,23 @@ class _Judge:
         if "aws_db_instance" in users:
             return ["F04c"]
         return sorted({self.profile.control(type_) for type_ in users} or {ELSEWHERE})
+
+
+def _is_offline(planned: Mapping[str, Any]) -> bool:
+    """Return whether a provider has exactly what finbase overrides without an account.
+
+    A stack that only imitates one of these settings is refused: it may send what Terraform knows
+    to another host.
+    """
+    literals = {name: {"constant_value": value} for name, value in _OFFLINE.items()}
+    if any(planned.get(name) != literal for name, literal in literals.items()):
+        return False
+    match planned.get("endpoints"):
+        case None:
+            return True
+        case [{"secretsmanager": {"constant_value": str(address)}, **others}]:
+            return not others and _SECRETS_SERVER.fullmatch(address) is not None
+    return False
 
 
 def _place(address: str) -> tuple[tuple[str, ...], str]:
