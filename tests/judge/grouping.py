@@ -10,7 +10,8 @@ they explain few ids that the first explains, too. If a failure has more mutatio
 has groups, each of them is in one grouping only. If a group does not decode, the mutations that it
 misses are planned without the others; if that does not explain it, its halves are.
 
-A group explains at most 3 of 10 ids of the catalogue: a larger one would hide too many stray ids.
+A group holds at most one mutation for four ids of the catalogue: a larger one would hide too many
+stray ids.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def group_mutations(
     ordered = sorted(
         mutations, key=lambda m: (-frequency[m.failure], min(rivals[m.failure]), m.failure, m.id)
     )
-    size = max(1, 3 * len(overlaps) // 10)
+    size = max(1, len(overlaps) // 4)
     # Groups that are larger than their number would share pairs.
     count = max(-(-len(ordered) // size), -(-max(frequency.values()) // 2), isqrt(len(ordered)))
     frequent = [m for m in ordered if frequency[m.failure] > count]
