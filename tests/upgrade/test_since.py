@@ -1,0 +1,93 @@
+"""``finbase diff ENV --since REV``: what a change of an environment's file does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.report.test_json import fits
+from tests.support.commands import finbase
+
+FILE = "environments/staging.yaml"
+NAMED = "\n    database_name: ledger"
+LARGER = (f"db.r7g.large{NAMED}", f"db.r7g.xlarge{NAMED}")
+
+
+@pytest.fixture
+def committed(project: Path) -> Path:
+    """Return the project with everything committed."""
+    roles = ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")
+    environ = os.environ | {f"GIT_{role}": "x" for role in roles}
+    for command in (["init", "-q"], ["add", "environments"], ["commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=project, env=environ, check=True)
+    return project
+
+
+def change(project: Path, find: str, replace: str) -> None:
+    path = project / FILE
+    text = path.read_text()
+    assert text.count(find) == 1
+    path.write_text(text.replace(find, replace))
+
+
+def test_since_finds_no_difference(committed: Path) -> None:
+    done = finbase(committed, "diff", "staging", "--since", "HEAD")
+    assert done.exit_code == 0
+    assert done.output == "staging in HEAD and staging differ only in their names\n"
+
+
+def test_since_shows_values_of_both_versions(committed: Path) -> None:
+    change(committed, *LARGER)
+    done = finbase(committed, "diff", "staging", "--since", "HEAD")
+    assert done.exit_code == 1
+    assert "database.instance_class\n" in done.output
+    assert 'staging in HEAD  "db.r7g.large"' in done.output
+    assert "1 difference between staging in HEAD and staging" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--since", "gone"), "'gone' is not a commit"),
+        (("production", "--since", "HEAD"), "name either OTHER or --since REV"),
+        ((), "name either OTHER or --since REV"),
+        (("production", "--plan"), "--plan requires --since"),
+    ],
+)
+def test_since_refuses(committed: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = finbase(committed, "diff", "staging", *arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_since_names_a_file_that_the_commit_lacks_or_breaks(committed: Path) -> None:
+    text = (committed / FILE).read_text()
+    (committed / "environments" / "fresh.yaml").write_text(
+        text.replace("environment: staging", "environment: fresh")
+    )
+    done = finbase(committed, "diff", "fresh", "--since", "HEAD")
+    assert done.exit_code == 2
+    assert "environments/fresh.yaml does not exist in HEAD" in done.output
+
+
+@pytest.mark.terraform
+def test_plan_names_restarts_and_losses(committed: Path, tmp_path: Path) -> None:
+    change(committed, *LARGER)
+    change(committed, "    username: ledger_owner", "    username: another_owner")
+    report = tmp_path / "diff.json"
+    arguments = ("diff", "staging", "--since", "HEAD", "--plan", "--json", str(report))
+    done = finbase(committed, *arguments)
+    assert done.exit_code == 1, done.output
+    document = fits(report.read_bytes(), "diff")
+    assert document["data_loss"] is True
+    primary = "module.database.aws_db_instance.primary"
+    assert f"DATA LOSS: {primary}, to replace, loses the database" in done.output
+    change(committed, "another_owner", "ledger_owner")
+    done = finbase(committed, *arguments)
+    effects = {e["address"]: e for e in json.loads(report.read_text())["effects"]}
+    assert effects[primary]["restarts"] is True
+    assert f"RESTART: {primary}; clients lose their connections" in done.output
