@@ -76,10 +76,11 @@ def schedules(draw: Draw, region: str, replicas: int) -> tuple[str, str, list[st
     wait = draw(st.integers(0, night - backup - 30))
     lasting = draw(st.integers(30, night - backup - wait))
     first, *others = draw(st.permutations(range(7)))
+    after = evening + backup  # A replica takes the backup window of its primary.
     own = [
-        _weekly(draw(st.sampled_from(others)) * 1440 + evening + draw(st.integers(0, 60)), minutes)
+        _weekly(draw(st.sampled_from(others)) * 1440 + after + draw(st.integers(0, 30)), minutes)
         for minutes in draw(
-            st.lists(st.integers(30, night - 60), min_size=replicas, max_size=replicas)
+            st.lists(st.integers(30, night - backup - 30), min_size=replicas, max_size=replicas)
         )
     ]
     return (
