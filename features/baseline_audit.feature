@@ -24,13 +24,17 @@ Feature: Baseline: the audit trail is complete, and is kept
       | pgaudit.log              | ddl, role |
 
   @B10 @high @pci-3.5.1 @pci-8.3.2 @pci-10.2.1 @noskip
-  Scenario: Log levels are not lowered, passwords use SCRAM, bound values stay out of the log
+  Scenario: The log level is not lowered, passwords use SCRAM, statements and values stay out of the log
     Given the planned stack
     Then every parameter group of PostgreSQL has these values
       | parameter                            | values                                                                   | required |
       | log_min_messages                     | warning, notice, info, debug1, debug2, debug3, debug4, debug5            | yes      |
-      | log_min_error_statement              | error, warning, notice, info, debug1, debug2, debug3, debug4, debug5     | no       |
-      | log_error_verbosity                  | default, verbose                                                         | no       |
+      | log_statement                        | none                                                                     | yes      |
+      | log_min_error_statement              | panic                                                                    | yes      |
+      | log_error_verbosity                  | terse                                                                    | yes      |
+      | log_min_duration_statement           | -1                                                                       | no       |
+      | log_min_duration_sample              | -1                                                                       | no       |
+      | log_transaction_sample_rate          | 0                                                                        | no       |
       | pgaudit.log_level                    | log                                                                      | yes      |
       | pgaudit.log_parameter                | 0, off, false, no                                                        | yes      |
       | pgaudit.log_statement                | 1, on, true, yes                                                         | no       |

@@ -41,8 +41,8 @@ Feature: Baseline: stored data is encrypted, kept and recoverable
       | class        | days of a secret | days of a key |
       | restricted   | 7                | 30            |
       | confidential | 7                | 30            |
-      | internal     | 7                | 7             |
-      | public       | 7                | 7             |
+      | internal     | 0                | 7             |
+      | public       | 0                | 7             |
 
   @B05 @high @pci-12.10.1 @noskip
   Scenario: Automatic backups are kept

@@ -11,11 +11,11 @@ Feature: The database forces TLS, logs activity and is maintained
     Then every instance uses a parameter group that sets <parameter> to <value>
 
     Examples:
-      | parameter          | value           |
-      | log_connections    | 1               |
-      | log_disconnections | 1               |
-      | log_statement      | ddl, mod or all |
-      | log_duration       | 1               |
+      | parameter          | value                 |
+      | log_connections    | 1                     |
+      | log_disconnections | 1                     |
+      | log_statement      | none, ddl, mod or all |
+      | log_duration       | 1                     |
 
   @F04a @high @pci-3.5.1 @noskip
   Scenario: The primary has encrypted Performance Insights

@@ -68,9 +68,11 @@ module "database" {
   allocated_storage     = 20
   max_allocated_storage = 50
   log_retention_in_days = 365
+  keep_logs             = false
   skip_final_snapshot   = true
 
   name                = local.name
+  account_id          = local.account_id
   vpc_id              = module.network.vpc_id
   database_subnet_ids = module.network.database_subnet_ids
   database_key_arn    = module.kms.database_key_arn
@@ -82,8 +84,9 @@ module "database" {
 module "secret" {
   source = "../../modules/secret/2.0.0"
 
-  recovery_window_in_days = 7
+  recovery_window_in_days = 0
   log_retention_in_days   = 365
+  keep_logs               = false
 
   name                = local.name
   region              = local.region

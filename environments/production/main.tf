@@ -79,6 +79,7 @@ module "database" {
   log_retention_in_days                 = 731
 
   name                = local.name
+  account_id          = local.account_id
   vpc_id              = module.network.vpc_id
   database_subnet_ids = module.network.database_subnet_ids
   database_key_arn    = module.kms.database_key_arn
@@ -106,6 +107,7 @@ module "replica_reporting" {
   ca_cert_identifier                    = module.database.ca_cert_identifier
   log_exports                           = module.database.log_exports
   log_retention_in_days                 = module.database.log_retention_in_days
+  keep_logs                             = module.database.keep_logs
   logs_key_arn                          = module.kms.logs_key_arn
   monitoring_interval                   = module.database.monitoring_interval
   monitoring_role_arn                   = module.database.monitoring_role_arn
@@ -134,6 +136,7 @@ module "replica_reconciliation" {
   ca_cert_identifier                    = module.database.ca_cert_identifier
   log_exports                           = module.database.log_exports
   log_retention_in_days                 = module.database.log_retention_in_days
+  keep_logs                             = module.database.keep_logs
   logs_key_arn                          = module.kms.logs_key_arn
   monitoring_interval                   = module.database.monitoring_interval
   monitoring_role_arn                   = module.database.monitoring_role_arn

@@ -350,10 +350,10 @@ def test_html_links_to_pinned_version(production: Sources) -> None:
 
 def test_html_fills_outline_rows() -> None:
     lines = (ROOT / "features/database.feature").read_text(encoding="utf-8").splitlines()
-    row = next(number for number, line in enumerate(lines, 1) if "ddl, mod or all" in line)
+    row = next(number for number, line in enumerate(lines, 1) if "none, ddl, mod or all" in line)
     (step,) = scenario_steps("\n".join(lines), row)
     assert step == (
-        "Then every instance uses a parameter group that sets log_statement to ddl, mod or all"
+        "Then every instance uses a parameter group that sets log_statement to none, ddl, mod or all"
     )
 
 

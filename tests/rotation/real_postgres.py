@@ -23,13 +23,15 @@ SUPERUSER, SUPERUSER_PASSWORD = "postgres", "OfTheSuperuser"
 class Postgres(Server):
     """A running server with the certificate and key of a test."""
 
-    def __init__(self, home: Path, certificate: Path) -> None:
+    def __init__(
+        self, home: Path, certificate: Path, settings: str = "log_statement = 'all'\n"
+    ) -> None:
         super().__init__(
             home,
             certificates=Certificates(certificate.with_name("root.pem"), certificate),
             superuser=SUPERUSER,
             superuser_password=SUPERUSER_PASSWORD,
-            settings="log_statement = 'all'\n",
+            settings=settings,
         )
 
     def query(self, sql: str) -> str:

@@ -28,7 +28,7 @@ REGISTRY = Registry(ROOT)
 # such as explicit log levels, or IAM policies that a plan shows. They render, but fail a check.
 PASSING = {
     "cache": Version.parse("1.2.0"),
-    "database": Version.parse("2.0.0"),
+    "database": Version.parse("3.0.0"),
     "monitoring": Version.parse("2.0.1"),
     "network": Version.parse("1.0.1"),
     "replica": Version.parse("1.1.0"),

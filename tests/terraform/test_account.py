@@ -209,6 +209,32 @@ def test_summarise_accepts_new_connections() -> None:
     assert summarise({"resource_changes": [public, written]}).stale == ()
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ({"engine_version": "17"}, {"engine_version": "18"}, True),
+        ({"engine_version": "17.4"}, {"engine_version": "18"}, True),
+        ({"engine_version": "17.4"}, {"engine_version": "17"}, False),
+        (
+            {"engine_version": "17"},
+            {"engine_version": "18", "allow_major_version_upgrade": True},
+            False,
+        ),
+        ({"engine_version": "17"}, {}, False),
+    ],
+)
+def test_summarise_names_refused_upgrades(
+    before: dict[str, Any], after: dict[str, Any], named: bool
+) -> None:
+    address = "module.database.aws_db_instance.primary"
+    update = resource(address, "update", change={"before": before, "after": after})
+    summary = summarise({"resource_changes": [update]})
+    assert [upgrade.address for upgrade in summary.upgrades] == [address] * named
+    report = PlanReport("x", summary)
+    assert ('Set database.previous_engine_version to "17"' in report.text()) is named
+    assert len(report.document()["refused_upgrades"]) == named
+
+
 def test_summarise_counts_lost_evidence() -> None:
     steps = [
         resource(f"module.m.{kind}.x", "update", change={"before": before, "after": after})

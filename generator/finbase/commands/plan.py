@@ -34,7 +34,8 @@ def plan(
     Terraform runs in environments/ENV with the credentials of this shell. The summary on standard
     output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1
     if data or evidence would be lost, if a provisioner would run, if a changed port, host, user or
-    database would not reach the connection secret, or if the stack is not as rendered. FILE of
+    database would not reach the connection secret, if AWS would refuse a major version, or if the
+    stack is not as rendered. FILE of
     --json can be `-` for standard output; the summary then goes to standard error.
 
     \b
@@ -65,5 +66,5 @@ def plan(
     if json_file:
         json_file.write(documents.render(report))
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
-    if summary.losses or summary.provisioners or summary.stale:
+    if summary.losses or summary.provisioners or summary.stale or summary.upgrades:
         sys.exit(FOUND)

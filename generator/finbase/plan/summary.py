@@ -1,8 +1,8 @@
 """Summarise a plan of an applied stack by module, with what a reviewer must not miss.
 
 That is the data and evidence that would be lost, every change of access (permissions, keys,
-policies, security groups, routes), every provisioner, and each change of the connection that the
-secret does not receive. Unlike ``effects``, which compares two
+policies, security groups, routes), every provisioner, each change of the connection that the
+secret does not receive, and each major version that AWS would refuse. Unlike ``effects``, which compares two
 plans of an empty state, this reads one plan that Terraform made from a state, so the result is
 exact.
 """
@@ -58,12 +58,22 @@ class Stale:
 
 
 @dataclass(frozen=True)
+class Upgrade:
+    """An instance that would get another major version, which its configuration forbids."""
+
+    address: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Summary:
     """All steps of a plan, in its order, and the addresses of resources with provisioners."""
 
     steps: tuple[Step, ...]
     provisioners: tuple[str, ...] = ()
     stale: tuple[Stale, ...] = ()
+    upgrades: tuple[Upgrade, ...] = ()
 
     @property
     def losses(self) -> tuple[Step, ...]:
@@ -102,7 +112,24 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
                 _access(resource, action),
             )
         )
-    return Summary(tuple(steps), tuple(_provisioners(plan)), tuple(_stale(plan)))
+    return Summary(
+        tuple(steps), tuple(_provisioners(plan)), tuple(_stale(plan)), tuple(_upgrades(plan))
+    )
+
+
+def _upgrades(plan: Mapping[str, Any]) -> Iterator[Upgrade]:
+    """Yield the instances whose major version changes without ``allow_major_version_upgrade``."""
+    for resource in managed(plan):
+        change = resource["change"]
+        if resource["type"] != "aws_db_instance" or change["actions"] != ["update"]:
+            continue
+        before, after = (
+            str((change.get(side) or {}).get("engine_version") or "").partition(".")[0]
+            for side in ("before", "after")
+        )
+        if before and after and before != after:
+            if (change["after"] or {}).get("allow_major_version_upgrade") is not True:
+                yield Upgrade(resource["address"], before, after)
 
 
 def _stale(plan: Mapping[str, Any]) -> Iterator[Stale]:

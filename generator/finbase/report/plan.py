@@ -52,6 +52,7 @@ class PlanReport:
             "data_loss": bool(self.summary.losses),
             "provisioners": list(self.summary.provisioners),
             "stale_secrets": [asdict(stale) for stale in self.summary.stale],
+            "refused_upgrades": [asdict(upgrade) for upgrade in self.summary.upgrades],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -74,6 +75,16 @@ class PlanReport:
                 f"**STALE SECRET**: {code(stale.address)} keeps the old "
                 f"{' and '.join(map(code, stale.fields))}, so clients and the rotation will fail; "
                 "increase database.password_generation in the same change"
+            )
+        if summary.upgrades:
+            yield ""
+        for upgrade in summary.upgrades:
+            yield (
+                f"**MAJOR UPGRADE**: AWS refuses to change {code(upgrade.address)} from "
+                f"{upgrade.before} to {upgrade.after}. Set database.previous_engine_version to "
+                f'"{upgrade.before}" and database.allow_major_version_upgrade to true in the same '
+                "change, apply it, wait until every instance is upgraded, then remove both and "
+                "apply again: docs/how-to/upgrade-postgresql.md"
             )
         if summary.losses:
             yield ""

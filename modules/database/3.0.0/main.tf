@@ -22,6 +22,8 @@ resource "aws_db_instance" "primary" {
   engine_version = var.engine_version
   instance_class = var.instance_class
 
+  allow_major_version_upgrade = var.allow_major_version_upgrade
+
   db_name             = var.database_name
   username            = var.username
   password_wo         = ephemeral.aws_secretsmanager_secret_version.initial.secret_string
@@ -42,7 +44,7 @@ resource "aws_db_instance" "primary" {
   publicly_accessible    = false
   db_subnet_group_name   = aws_db_subnet_group.main.name
   vpc_security_group_ids = [aws_security_group.database.id]
-  parameter_group_name   = aws_db_parameter_group.main.name
+  parameter_group_name   = aws_db_parameter_group.main[var.engine_version].name
   ca_cert_identifier     = var.ca_cert_identifier
 
   backup_retention_period   = var.backup_retention_period
@@ -55,7 +57,7 @@ resource "aws_db_instance" "primary" {
 
   maintenance_window         = var.maintenance_window
   auto_minor_version_upgrade = true
-  apply_immediately          = false
+  apply_immediately          = var.apply_immediately
 
   enabled_cloudwatch_logs_exports       = var.log_exports
   monitoring_interval                   = var.monitoring_interval

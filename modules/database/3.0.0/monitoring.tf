@@ -8,6 +8,7 @@ resource "aws_cloudwatch_log_group" "database" {
   name              = "/aws/rds/instance/${var.name}/${each.key}"
   retention_in_days = var.log_retention_in_days
   kms_key_id        = var.logs_key_arn
+  skip_destroy      = var.keep_logs
 }
 
 resource "aws_iam_role" "monitoring" {
@@ -20,6 +21,7 @@ resource "aws_iam_role" "monitoring" {
       Effect    = "Allow"
       Principal = { Service = "monitoring.rds.amazonaws.com" }
       Action    = "sts:AssumeRole"
+      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
     }]
   })
 }

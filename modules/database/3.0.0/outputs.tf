@@ -71,8 +71,8 @@ output "security_group_id" {
 }
 
 output "parameter_group_name" {
-  description = "Name of the parameter group; replicas use the same one."
-  value       = aws_db_parameter_group.main.name
+  description = "Name of the parameter group that replicas use; that of previous_engine_version, if it is set."
+  value       = aws_db_parameter_group.main[coalesce(var.previous_engine_version, var.engine_version)].name
 }
 
 output "ca_cert_identifier" {
@@ -83,6 +83,11 @@ output "ca_cert_identifier" {
 output "log_exports" {
   description = "Logs that are exported to CloudWatch."
   value       = var.log_exports
+}
+
+output "keep_logs" {
+  description = "Whether the exported logs are kept when their instance is destroyed."
+  value       = var.keep_logs
 }
 
 output "log_group_name" {

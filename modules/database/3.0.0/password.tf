@@ -5,12 +5,18 @@
 # that fails half-way and runs again therefore finds the same password.
 resource "aws_secretsmanager_secret" "initial" {
   # checkov:skip=CKV2_AWS_57: nothing to rotate, the first rotation of the connection secret ends this password
-  name                    = "${var.name}/database/initial"
+  # A prefix, because the name of a deleted secret is reserved until its recovery window ends.
+  name_prefix             = "${var.name}/database/initial-"
   description             = "First password of ${var.username} on the database ${var.name}, dead after the first rotation"
   kms_key_id              = var.secrets_key_arn
   recovery_window_in_days = 7
 
   tags = { Name = "${var.name}/database/initial" }
+
+  # Older releases have made it with a name; another secret would hold another password.
+  lifecycle {
+    ignore_changes = [name_prefix]
+  }
 }
 
 resource "aws_secretsmanager_secret_version" "initial" {

@@ -13,6 +13,41 @@ variable "engine_version" {
   }
 }
 
+variable "previous_engine_version" {
+  description = "Major version that replicas still run during a major upgrade. Its parameter group is kept, and replicas keep using it. Set it in the change that raises engine_version, and remove it when every instance runs the new version."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.previous_engine_version == null ? true : can(regex("^1[4-9]$|^[2-9][0-9]$", var.previous_engine_version))
+    error_message = "previous_engine_version must be a major version alone, such as \"16\"."
+  }
+}
+
+variable "allow_major_version_upgrade" {
+  description = "Whether RDS may upgrade the instance to another major version. Set it in the change that raises engine_version, and remove it together with previous_engine_version."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.allow_major_version_upgrade ? true : try(tonumber(var.previous_engine_version) < tonumber(var.engine_version), false)
+    error_message = "allow_major_version_upgrade requires previous_engine_version, the version before engine_version."
+  }
+}
+
+variable "apply_immediately" {
+  description = "Whether a major upgrade starts at once, and not in the next maintenance window."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.apply_immediately || var.allow_major_version_upgrade
+    error_message = "apply_immediately can be set only together with allow_major_version_upgrade."
+  }
+}
+
 variable "instance_class" {
   description = "Instance class of the primary."
   type        = string
@@ -285,18 +320,6 @@ variable "log_exports" {
   }
 }
 
-variable "log_statement" {
-  description = "Statements that are logged. `all` writes every literal to the log, card numbers included."
-  type        = string
-  default     = "ddl"
-  nullable    = false
-
-  validation {
-    condition     = contains(["ddl", "mod", "all"], var.log_statement)
-    error_message = "log_statement must be ddl, mod or all."
-  }
-}
-
 variable "log_retention_in_days" {
   description = "Days that the exported logs are kept."
   type        = number
@@ -309,8 +332,15 @@ variable "log_retention_in_days" {
   }
 }
 
+variable "keep_logs" {
+  description = "Whether the exported logs are kept when their instance or the stack is destroyed."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "parameters" {
-  description = "Further parameters of PostgreSQL, applied at the next reboot. The parameters of the audit trail cannot be set here."
+  description = "Further parameters of PostgreSQL. Dynamic ones apply at once; static ones, such as max_connections, at the next reboot of each instance, which RDS does not start by itself. The parameters of the audit trail cannot be set here."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -403,6 +433,17 @@ variable "name" {
       !can(regex("^sg-", var.name)),
     ])
     error_message = "name must be at most 40 lowercase letters, digits and single hyphens, beginning with a letter and not with sg-."
+  }
+}
+
+variable "account_id" {
+  description = "Account whose instances may use the role of Enhanced Monitoring."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be the 12 digits of an AWS account."
   }
 }
 

@@ -10,6 +10,7 @@ resource "aws_cloudwatch_log_group" "replica" {
   name              = "/aws/rds/instance/${local.identifier}/${each.key}"
   retention_in_days = var.log_retention_in_days
   kms_key_id        = var.logs_key_arn
+  skip_destroy      = var.keep_logs
 }
 
 resource "aws_db_instance" "replica" {

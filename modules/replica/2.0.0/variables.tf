@@ -175,7 +175,7 @@ variable "security_group_id" {
 }
 
 variable "parameter_group_name" {
-  description = "Name of the primary's parameter group."
+  description = "Name of the parameter group; that of the primary, except during a major upgrade."
   type        = string
   nullable    = false
 }
@@ -195,6 +195,12 @@ variable "log_exports" {
 variable "log_retention_in_days" {
   description = "Days that the exported logs are kept."
   type        = number
+  nullable    = false
+}
+
+variable "keep_logs" {
+  description = "Whether the exported logs are kept when the replica is destroyed."
+  type        = bool
   nullable    = false
 }
 

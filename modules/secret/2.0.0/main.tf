@@ -10,7 +10,8 @@ resource "aws_secretsmanager_secret" "connection" {
 }
 
 resource "aws_secretsmanager_secret_policy" "connection" {
-  secret_arn = aws_secretsmanager_secret.connection.arn
+  secret_arn          = aws_secretsmanager_secret.connection.arn
+  block_public_policy = true
 
   policy = jsonencode({
     Version = "2012-10-17"

@@ -14,6 +14,7 @@ resource "aws_cloudwatch_log_group" "rotation" {
   name              = "/aws/lambda/${var.name}-rotation"
   retention_in_days = var.log_retention_in_days
   kms_key_id        = var.logs_key_arn
+  skip_destroy      = var.keep_logs
 }
 
 resource "aws_iam_role" "rotation" {

@@ -27,14 +27,17 @@ variable "rotation_window_hours" {
 }
 
 variable "recovery_window_in_days" {
-  description = "Days a deleted secret can still be restored."
+  description = "Days a deleted secret can still be restored. With 0 it is deleted at once, and its name is free for a stack that is created again."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
-    condition     = var.recovery_window_in_days >= 7 && var.recovery_window_in_days <= 30 && floor(var.recovery_window_in_days) == var.recovery_window_in_days
-    error_message = "recovery_window_in_days must be a whole number between 7 and 30."
+    condition = alltrue([
+      floor(var.recovery_window_in_days) == var.recovery_window_in_days,
+      contains([0], var.recovery_window_in_days) || (var.recovery_window_in_days >= 7 && var.recovery_window_in_days <= 30),
+    ])
+    error_message = "recovery_window_in_days must be 0, or a whole number from 7 to 30."
   }
 }
 
@@ -60,6 +63,13 @@ variable "log_retention_in_days" {
     condition     = contains([365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_in_days)
     error_message = "log_retention_in_days must be a retention that CloudWatch Logs knows and at least 365 days (PCI DSS 10.5.1)."
   }
+}
+
+variable "keep_logs" {
+  description = "Whether the function's log is kept when the stack is destroyed."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 # Wiring: the stack and other modules fill it.

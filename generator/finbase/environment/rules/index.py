@@ -20,6 +20,7 @@ from finbase.environment.rules import (
     parameters,
     schedule,
     storage,
+    upgrade,
 )
 from finbase.environment.rules.rule import Rule
 from finbase.errors import Diagnostic
@@ -34,6 +35,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
             *naming.RULES,
             *classification.RULES,
             *parameters.RULES,
+            *upgrade.RULES,
             *notes.RULES,
         ),
         key=lambda rule: rule.code,

@@ -130,7 +130,7 @@ SUBJECTS: Final[dict[str, Subject]] = {
     "10.2.1": Subject(
         "Audit logs are on for all components",
         "CREATE EXTENSION pgaudit in the database, which Terraform cannot run; until then the "
-        "server logs connections and statements, but pgaudit writes nothing",
+        "records of pgaudit lack the type and the name of objects",
     ),
     "10.5.1": Subject(
         "Audit logs are kept for 12 months, the last three of them at hand",

@@ -28,14 +28,6 @@ override_resource {
 }
 
 override_resource {
-  target          = aws_db_parameter_group.main
-  override_during = plan
-  values = {
-    name = "ledger-test-postgres17"
-  }
-}
-
-override_resource {
   target          = aws_iam_role.monitoring
   override_during = plan
   values = {
@@ -45,6 +37,7 @@ override_resource {
 
 variables {
   name                  = "ledger-test"
+  account_id            = "111122223333"
   vpc_id                = "vpc-0123456789abcdef0"
   database_subnet_ids   = ["subnet-a", "subnet-b"]
   database_key_arn      = "arn:aws:kms:eu-west-1:111122223333:key/database"
@@ -86,30 +79,37 @@ run "tls_is_forced_and_an_audit_trail_kept" {
   command = plan
 
   assert {
-    condition     = aws_db_instance.primary.parameter_group_name == aws_db_parameter_group.main.name
+    condition     = aws_db_instance.primary.parameter_group_name == aws_db_parameter_group.main["17"].name
     error_message = "The instance uses the module's parameter group."
   }
 
   assert {
-    condition     = { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }["rds.force_ssl"] == "1"
+    condition     = { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }["rds.force_ssl"] == "1"
     error_message = "Connections without TLS are refused."
   }
 
   assert {
     condition = alltrue([
       for name in ["log_connections", "log_disconnections", "log_duration"] :
-      { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }[name] == "1"
+      { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }[name] == "1"
     ])
     error_message = "The log tells who came, how long each statement took and who left."
   }
 
   assert {
-    condition     = { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }["log_statement"] == "ddl"
-    error_message = "The log tells what was changed, without the data itself."
+    condition = alltrue([
+      for name, value in {
+        log_statement           = "none"
+        log_min_error_statement = "panic"
+        log_error_verbosity     = "terse"
+        "pgaudit.log"           = "ddl,role"
+      } : { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }[name] == value
+    ])
+    error_message = "The log tells what was changed, and holds no statement with a password or a card number."
   }
 
   assert {
-    condition     = { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }["shared_preload_libraries"] == "pg_stat_statements,pgaudit"
+    condition     = { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }["shared_preload_libraries"] == "pg_stat_statements,pgaudit"
     error_message = "The audit extension is loaded."
   }
 
@@ -123,6 +123,7 @@ run "tls_is_forced_and_an_audit_trail_kept" {
       for log in aws_db_instance.primary.enabled_cloudwatch_logs_exports :
       aws_cloudwatch_log_group.database[log].name == "/aws/rds/instance/ledger-test/${log}" &&
       aws_cloudwatch_log_group.database[log].retention_in_days == 400 &&
+      aws_cloudwatch_log_group.database[log].skip_destroy &&
       aws_cloudwatch_log_group.database[log].kms_key_id == var.logs_key_arn
     ])
     error_message = "RDS finds a log group for each exported log, encrypted and kept for more than a year."
@@ -202,8 +203,7 @@ run "a_large_volume_with_more_of_everything" {
     port                                  = 6543
     performance_insights_retention_period = 731
     log_exports                           = ["iam-db-auth-error", "postgresql", "upgrade"]
-    log_statement                         = "mod"
-    parameters                            = { work_mem = "65536" }
+    parameters                            = { work_mem = "65536", max_connections = "500" }
     password_generation                   = 2
   }
 
@@ -219,8 +219,8 @@ run "a_large_volume_with_more_of_everything" {
 
   assert {
     condition = alltrue([
-      for name, value in { work_mem = "65536", log_statement = "mod", "rds.force_ssl" = "1" } :
-      { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }[name] == value
+      for name, value in { work_mem = "65536", log_statement = "none", "rds.force_ssl" = "1" } :
+      { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }[name] == value
     ])
     error_message = "Further parameters come on top of those of the module."
   }
@@ -231,13 +231,84 @@ run "a_large_volume_with_more_of_everything" {
   }
 }
 
+run "parameters_apply_at_once_if_they_can" {
+  command = plan
+
+  variables {
+    parameters = { work_mem = "65536", max_connections = "500", "pg_stat_statements.max" = "10000" }
+  }
+
+  assert {
+    condition = { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.apply_method if contains(["work_mem", "max_connections", "pg_stat_statements.max", "pgaudit.log"], parameter.name) } == {
+      work_mem                 = "immediate"
+      max_connections          = "pending-reboot"
+      "pg_stat_statements.max" = "pending-reboot"
+      "pgaudit.log"            = "immediate"
+    }
+    error_message = "Only static parameters, and those of extensions, wait for a reboot."
+  }
+}
+
+run "a_major_upgrade_keeps_the_old_parameter_group" {
+  command = plan
+
+  variables {
+    engine_version              = "18"
+    previous_engine_version     = "17"
+    allow_major_version_upgrade = true
+    apply_immediately           = true
+  }
+
+  assert {
+    condition     = { for key, group in aws_db_parameter_group.main : key => group.family } == { 17 = "postgres17", 18 = "postgres18" }
+    error_message = "Both versions have a group."
+  }
+
+  assert {
+    condition     = aws_db_instance.primary.parameter_group_name == "ledger-test-postgres18" && output.parameter_group_name == "ledger-test-postgres17"
+    error_message = "The primary takes the new group, and replicas keep the old one."
+  }
+
+  assert {
+    condition     = aws_db_instance.primary.allow_major_version_upgrade && aws_db_instance.primary.apply_immediately
+    error_message = "RDS may upgrade the instance, and starts at once."
+  }
+}
+
+run "refuses_a_major_upgrade_without_the_version_before" {
+  command = plan
+
+  variables {
+    engine_version              = "18"
+    allow_major_version_upgrade = true
+  }
+
+  expect_failures = [var.allow_major_version_upgrade]
+}
+
+run "refuses_other_changes_at_once" {
+  command = plan
+
+  variables {
+    apply_immediately = true
+  }
+
+  expect_failures = [var.apply_immediately]
+}
+
 run "a_small_instance_that_may_go" {
   command = plan
 
   variables {
+    keep_logs           = false
     multi_az            = false
     deletion_protection = false
     skip_final_snapshot = true
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.database : !group.skip_destroy])
+    error_message = "The names of its log groups are free after a destroy."
   }
 
   assert {
@@ -278,11 +349,10 @@ run "the_audit_trail_cannot_be_made_quiet" {
     condition = alltrue([
       for name, value in {
         log_min_messages                    = "warning"
-        log_min_error_statement             = "error"
         password_encryption                 = "scram-sha-256"
         "rds.accepted_password_auth_method" = "scram"
         "pgaudit.log_level"                 = "log"
-      } : { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }[name] == value
+      } : { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }[name] == value
     ])
     error_message = "Log levels and the kind of passwords are explicit."
   }
@@ -316,17 +386,17 @@ run "loads_the_libraries_that_are_asked_for" {
   }
 
   assert {
-    condition     = { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }["shared_preload_libraries"] == "pg_stat_statements,pgaudit,auto_explain,pg_cron"
+    condition     = { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }["shared_preload_libraries"] == "pg_stat_statements,pgaudit,auto_explain,pg_cron"
     error_message = "The libraries stand behind those of the module."
   }
 
   assert {
-    condition     = { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }["cron.database_name"] == "ledger"
+    condition     = { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }["cron.database_name"] == "ledger"
     error_message = "pg_cron keeps its jobs in the stack's database."
   }
 
   assert {
-    condition     = { for parameter in aws_db_parameter_group.main.parameter : parameter.name => parameter.value }["auto_explain.log_parameter_max_length"] == "0"
+    condition     = { for parameter in aws_db_parameter_group.main["17"].parameter : parameter.name => parameter.value }["auto_explain.log_parameter_max_length"] == "0"
     error_message = "auto_explain writes no bound values."
   }
 }
@@ -340,7 +410,7 @@ run "an_old_version_has_no_switch_for_bound_values" {
   }
 
   assert {
-    condition     = !contains([for parameter in aws_db_parameter_group.main.parameter : parameter.name], "auto_explain.log_parameter_max_length")
+    condition     = !contains([for parameter in aws_db_parameter_group.main["15"].parameter : parameter.name], "auto_explain.log_parameter_max_length")
     error_message = "PostgreSQL 15 does not have this parameter."
   }
 }

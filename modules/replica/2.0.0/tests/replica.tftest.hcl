@@ -17,6 +17,7 @@ variables {
   ca_cert_identifier                    = "rds-ca-rsa2048-g1"
   log_exports                           = ["postgresql", "upgrade"]
   log_retention_in_days                 = 400
+  keep_logs                             = true
   logs_key_arn                          = "arn:aws:kms:eu-west-1:111122223333:key/logs"
   monitoring_interval                   = 60
   monitoring_role_arn                   = "arn:aws:iam::111122223333:role/monitoring"
@@ -45,6 +46,7 @@ run "a_replica_is_watched_like_its_primary" {
       for log in aws_db_instance.replica.enabled_cloudwatch_logs_exports :
       aws_cloudwatch_log_group.replica[log].name == "/aws/rds/instance/ledger-test-reporting/${log}" &&
       aws_cloudwatch_log_group.replica[log].retention_in_days == 400 &&
+      aws_cloudwatch_log_group.replica[log].skip_destroy &&
       aws_cloudwatch_log_group.replica[log].kms_key_id == var.logs_key_arn
     ])
     error_message = "RDS finds a log group for each exported log, encrypted and kept for more than a year."

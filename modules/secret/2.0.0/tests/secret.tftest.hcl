@@ -229,6 +229,29 @@ run "another_port_and_a_third_subnet" {
   }
 }
 
+run "a_stack_that_may_go_and_come_back" {
+  command = plan
+
+  plan_options {
+    target = [aws_cloudwatch_log_group.rotation, aws_secretsmanager_secret_policy.connection]
+  }
+
+  variables {
+    recovery_window_in_days = 0
+    keep_logs               = false
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret.connection.recovery_window_in_days == 0 && !aws_cloudwatch_log_group.rotation.skip_destroy
+    error_message = "The names of secret and log group are free after a destroy."
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_policy.connection.block_public_policy
+    error_message = "Secrets Manager refuses a policy that opens the secret to everybody."
+  }
+}
+
 run "refuses_a_region_without_roots" {
   command = plan
 
@@ -258,7 +281,7 @@ run "refuses_an_account_that_is_none_and_a_short_memory" {
   expect_failures = [var.account_id, var.log_retention_in_days]
 }
 
-run "refuses_to_lose_a_deleted_secret_at_once" {
+run "refuses_a_recovery_window_that_aws_does_not_have" {
   command = plan
 
   plan_options {
@@ -266,7 +289,7 @@ run "refuses_to_lose_a_deleted_secret_at_once" {
   }
 
   variables {
-    recovery_window_in_days = 0
+    recovery_window_in_days = 6
   }
 
   expect_failures = [var.recovery_window_in_days]

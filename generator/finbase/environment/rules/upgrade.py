@@ -1,0 +1,49 @@
+"""Rules about a major upgrade of PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from finbase.environment.model import Environment
+from finbase.environment.rules.rule import Finding, Rule, rule
+
+_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+
+
+@rule(
+    "FB233",
+    "incomplete major upgrade",
+    "database.allow_major_version_upgrade",
+    "database.apply_immediately",
+    "database.previous_engine_version",
+    "database.engine_version",
+    why="Replicas run the old version until the primary is upgraded. RDS rejects a parameter "
+    "group of another version for them, and does not delete the group that they use.",
+    source=f"{_GUIDE}USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html",
+    accepted={
+        "database.engine_version": "18",
+        "database.previous_engine_version": "17",
+        "database.allow_major_version_upgrade": True,
+        "database.apply_immediately": True,
+    },
+    refused={"database.allow_major_version_upgrade": True},
+)
+def complete(environment: Environment) -> Iterator[Finding]:
+    """A major upgrade must name the version before; only such an upgrade may start at once."""
+    for use, instance in environment.instances("database"):
+        allowed = use.value(instance, "allow_major_version_upgrade") is True
+        before = str(use.value(instance, "previous_engine_version") or "")
+        after = str(use.value(instance, "engine_version") or "")
+        older = before.isdecimal() and after.isdecimal() and int(before) < int(after)
+        if allowed and not older:
+            message = f"a major upgrade to {after} must name an older `previous_engine_version`"
+            hint = "name the version that runs now; remove both inputs after the upgrade"
+            yield Finding(use.where(instance, "allow_major_version_upgrade"), message, hint)
+        if use.value(instance, "apply_immediately") is True and not allowed:
+            message = "`apply_immediately` is for a major upgrade; other changes wait for the window"
+            hint = "remove it, or set `allow_major_version_upgrade` for an upgrade"
+            yield Finding(use.where(instance, "apply_immediately"), message, hint)
+
+
+RULES: Final[tuple[Rule, ...]] = (complete,)
