@@ -353,7 +353,8 @@ def test_html_fills_outline_rows() -> None:
     row = next(number for number, line in enumerate(lines, 1) if "none, ddl, mod or all" in line)
     (step,) = scenario_steps("\n".join(lines), row)
     assert step == (
-        "Then every instance uses a parameter group that sets log_statement to none, ddl, mod or all"
+        "Then every instance uses a parameter group "
+        "that sets log_statement to none, ddl, mod or all"
     )
 
 

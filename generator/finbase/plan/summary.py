@@ -2,9 +2,9 @@
 
 That is the data and evidence that would be lost, every change of access (permissions, keys,
 policies, security groups, routes), every provisioner, each change of the connection that the
-secret does not receive, and each major version that AWS would refuse. Unlike ``effects``, which compares two
-plans of an empty state, this reads one plan that Terraform made from a state, so the result is
-exact.
+secret does not receive, and each major version that AWS would refuse. Unlike ``effects``, which
+compares two plans of an empty state, this reads one plan that Terraform made from a state, so the
+result is exact.
 """
 
 from __future__ import annotations
@@ -123,13 +123,13 @@ def _upgrades(plan: Mapping[str, Any]) -> Iterator[Upgrade]:
         change = resource["change"]
         if resource["type"] != "aws_db_instance" or change["actions"] != ["update"]:
             continue
-        before, after = (
-            str((change.get(side) or {}).get("engine_version") or "").partition(".")[0]
-            for side in ("before", "after")
-        )
-        if before and after and before != after:
-            if (change["after"] or {}).get("allow_major_version_upgrade") is not True:
-                yield Upgrade(resource["address"], before, after)
+        before, after = change.get("before") or {}, change.get("after") or {}
+        versions = [
+            str(values.get("engine_version") or "").partition(".")[0] for values in (before, after)
+        ]
+        allowed = after.get("allow_major_version_upgrade") is True
+        if all(versions) and versions[0] != versions[1] and not allowed:
+            yield Upgrade(resource["address"], *versions)
 
 
 def _stale(plan: Mapping[str, Any]) -> Iterator[Stale]:

@@ -41,7 +41,9 @@ def complete(environment: Environment) -> Iterator[Finding]:
             hint = "name the version that runs now; remove both inputs after the upgrade"
             yield Finding(use.where(instance, "allow_major_version_upgrade"), message, hint)
         if use.value(instance, "apply_immediately") is True and not allowed:
-            message = "`apply_immediately` is for a major upgrade; other changes wait for the window"
+            message = (
+                "`apply_immediately` is for a major upgrade; other changes wait for the window"
+            )
             hint = "remove it, or set `allow_major_version_upgrade` for an upgrade"
             yield Finding(use.where(instance, "apply_immediately"), message, hint)
 
