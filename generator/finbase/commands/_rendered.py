@@ -93,8 +93,9 @@ def refuse_planted(root: Path) -> None:
 
 
 def print_planted(root: Path) -> bool:
-    """Print each file that nobody may commit; return whether there is one."""
+    """Print each file that nobody may commit, and code that must not run; return whether any."""
     from finbase.project.planted import planted
+    from finbase.terraform.refused_code import refused_in_project
 
     paths = planted(root)
     for path in paths:
@@ -103,7 +104,10 @@ def print_planted(root: Path) -> bool:
             f"{path} must not be in the project: Terraform would trust it, and no review shows it\n"
             f"    hint: git rm --cached {name}; without git, delete it"
         )
-    return bool(paths)
+    problems = list(refused_in_project(root.resolve()))
+    for problem in problems:
+        error(f"{problem}\n    hint: correct the template; Terraform would run it before any check")
+    return bool(paths or problems)
 
 
 def print_unrendered(paths: Iterable[PurePosixPath]) -> None:

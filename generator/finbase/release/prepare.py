@@ -18,6 +18,7 @@ from finbase.contract.version import Version
 from finbase.errors import FinbaseError
 from finbase.project.files import ProjectFiles, Tree, wrap_os_errors
 from finbase.project.journal import Step
+from finbase.project.terraform_files import is_code
 from finbase.project.tree import compare, read_folder
 from finbase.release import notes
 from finbase.release.compatibility import Level, Reason, required, what_changed
@@ -28,6 +29,7 @@ from finbase.render.editor_schema import pinnable
 from finbase.render.module import render_module
 from finbase.render.project import SCHEMA, render_schema
 from finbase.source.scalars import with_closest
+from finbase.terraform.refused_code import refused_in_file
 
 _VERSION = re.compile(rb"^version:[ \t]*[^\s#]+", re.MULTILINE)
 
@@ -85,6 +87,7 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     contract = _at(contract, version)
     rendered = render_module(contract, root / "templates")
     folder = folder_of(module, version)
+    _refuse_code(rendered)
     reasons: tuple[Reason, ...] = ()
     # Released files never change, so the next release must be able to read what this one writes.
     shipped = _shipped(rendered)
@@ -106,6 +109,15 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     }
     steps = _written(root, rendered, texts) | _draft(root, registry, module, version)
     return Release(module, version, previous, level, reasons, steps)
+
+
+def _refuse_code(rendered: Tree) -> None:
+    """Refuse a provider block, a foreign provider and other code that no control would judge."""
+    for path, content in rendered.items():
+        if is_code(path.name):
+            text = content.decode(errors="replace")
+            for problem in refused_in_file(path.name, text, of_stack=False):
+                raise FinbaseError(f"{path}: {problem}", "correct the template, and release again")
 
 
 def _next(version: Version, level: Level) -> Version:

@@ -95,6 +95,20 @@ def scan(text: str) -> Block:
     return file
 
 
+def code_of(text: str, *, texts: bool = False) -> str:
+    """Return the tokens of a text, without comments; without ``texts``, plain texts are empty.
+
+    >>> code_of('a = file("x") + "${b}" # file("y")')
+    'a = file ( "" ) + "${b}"'
+    """
+    tokens = (token for token in _tokens(text, 0) if token.kind != "newline")
+    return " ".join('""' if _is_plain(token) and not texts else token.text for token in tokens)
+
+
+def _is_plain(token: _Token) -> bool:
+    return token.kind in ("string", "heredoc") and "${" not in token.text and "%{" not in token.text
+
+
 def string_value(expression: str) -> str | None:
     """Return the value of a string without templates and escapes, else None.
 

@@ -29,9 +29,11 @@ from finbase.terraform.offline import (
     isolate_provider,
     module_calls,
     requirements,
+    used_folders,
 )
 from finbase.terraform.program import Terraform, isolated_environ
 from finbase.terraform.provider import ADVICE, Installation, find_provider, quoted
+from finbase.terraform.refused_code import refuse_code
 from finbase.terraform.schema_proxy import mentioned_types, shortened
 from finbase.terraform.secret_endpoint import secret_endpoint
 from finbase.terraform.warm_provider import WarmProviders
@@ -59,6 +61,10 @@ class _Tree:
     root: Path
     folder: Path
     name: str
+
+    def refuse_code(self) -> None:
+        """Raise ``TerraformError`` for code that would run or change with the machine."""
+        refuse_code(used_folders(self.folder, self.root), self.folder, self.root)
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,7 @@ class Workspace:
         """
         tree = self._copy(stack, project)
         copied(tree.root, tree.folder)
+        tree.refuse_code()
         configurations = count_aws_configurations(tree.root)
         isolate_backend(tree.folder)
         with secret_endpoint() if state is not None else nullcontext("") as secrets:
@@ -192,6 +199,7 @@ class Workspace:
         Return what it prints. Raises ``TerraformError`` if it fails.
         """
         tree = self._copy(folder, project)
+        tree.refuse_code()
         isolate_backend(tree.folder)
         installed = self._initialise(tree, warm=True)
 
@@ -211,6 +219,7 @@ class Workspace:
         the environment variables for Terraform. Raises ``TerraformError``.
         """
         tree = self._copy(stack, project)
+        tree.refuse_code()
         for name, text in overrides.items():
             (tree.folder / name).write_text(text)
         return tree.folder, self._configured(self._initialise(tree).config)
@@ -270,7 +279,7 @@ class Workspace:
         providers = WarmProviders(
             _aws_provider(packages),
             self._terraform.host,
-            _offline(self._configured(None)),
+            _offline(self._configured(None)) | {"HOME": str(self._home())},
             self.processes,
         )
         return _Installed(tuple(files), config, providers)
@@ -299,6 +308,12 @@ class Workspace:
         host, command = self._terraform.host, self._terraform.command
         raise TerraformError(failures[0], ADVICE.format(host=host, command=command))
 
+    def _home(self) -> Path:
+        """Return an empty home folder: a provider must not find the user's files."""
+        home = self._scratch / "home"
+        home.mkdir(exist_ok=True)
+        return home
+
     def _configured(self, config: Path | None) -> dict[str, str]:
         if config is None:
             return dict(self._environ)
@@ -308,8 +323,8 @@ class Workspace:
 
     def _run(self, tree: _Tree, config: Path | None, *arguments: str, reattach: str = "") -> bytes:
         environ = self._configured(config)
-        if arguments[0] != "init":  # No other step needs a network.
-            environ = _offline(environ)
+        if arguments[0] != "init":  # No other step needs a network, or the user's files.
+            environ = _offline(environ) | {"HOME": str(self._home())}
         if reattach:
             environ["TF_REATTACH_PROVIDERS"] = reattach
         return self._terraform.run(

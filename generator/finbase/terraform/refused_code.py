@@ -1,0 +1,211 @@
+"""Find HCL that could run a program, or plan something else, where nobody looks at it.
+
+An offline plan runs the providers that a stack and its modules name, with the settings that they
+name: a provider block of a module, another provider or a state of somebody else runs code before
+any control has judged the plan. So it is refused before Terraform starts. A function that reads
+files elsewhere, or the time, makes the judged plan differ from the applied one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from finbase.errors import TerraformError
+from finbase.project.terraform_files import is_code
+from finbase.source.bounds import load_json
+from finbase.source.hcl_scan import Block, code_of, scan, string_value
+from finbase.terraform.offline import used_folders
+
+_AWS = re.compile(r"((registry\.terraform\.io|registry\.opentofu\.org)/)?hashicorp/aws", re.I)
+_REQUIRED = re.compile(r'\{( (?:source|version) = "[^"\\$%]*"(?: ,)?)* \}')
+_SOURCE = re.compile(r' source = "([^"]*)"')
+_TYPES = re.compile(r"aws_\w*")
+_BUILT_IN = ("resource", "terraform_data")
+_TYPED = ("resource", "data", "ephemeral")
+_BLOCKS = {
+    *("terraform", "provider", "module", *_TYPED, "check", "import", "removed", "moved"),
+    *("output", "variable", "locals"),
+}
+_PROGRAMS = ("shared_config_files", "shared_credentials_files", "profile")
+"""Settings of the provider that name a program in a file, to ask it for credentials."""
+_SETTINGS = {"required_version", "required_providers"}
+_OVERRIDE = re.compile(r"(.*_)?override\.(tf|tofu)(\.json)?")
+_LOCAL = ("./", "../")
+_GAP = r"(?:\s|/\*.*?\*/)*"
+_CALL = re.compile(
+    r"\b(file\w*|templatefile|templatestring|abspath|pathexpand|timestamp|plantimestamp)"
+    rf"{_GAP}\(|\b(terraform{_GAP}\.{_GAP}(?:workspace|env|applying)|path{_GAP}\.{_GAP}cwd)\b",
+    re.DOTALL,
+)
+_NAMED = re.compile(r"file|template|abspath|pathexpand|timestamp|workspace|applying|cwd|\benv\b")
+_INSIDE = re.compile(
+    r'\(\s*"\$\{path\.module\}(/(?!\.)([\w.-]|\$\{var\.region\})+)+"\s*[,)]', re.ASCII
+)
+_OWN_FILE = re.compile(r"file(?!set)\w*")
+
+
+def refuse_code(folders: tuple[Path, ...], stack: Path, project: Path) -> None:
+    """Raise ``TerraformError`` if a folder that a stack uses has code that may not be planned."""
+    problems = [
+        f"{(folder / name).relative_to(project)}: {problem}"
+        for folder in folders
+        for name, problem in refused_in(folder, of_stack=folder == stack)
+    ]
+    if problems:
+        raise TerraformError(
+            "\n".join(["this code must not be planned:", *(f"    {p}" for p in problems)]),
+            "remove it from the templates, and render again",
+        )
+
+
+def refused_in_project(project: Path) -> Iterator[str]:
+    """Yield each problem in the stacks of a project and in the modules they use, with its file."""
+    seen: set[Path] = set()
+    for stack in sorted(project.glob("environments/*/")):
+        try:
+            folders = used_folders(stack, project)
+        except (TerraformError, OSError):
+            continue  # Whatever reads the stack reports it.
+        for folder in folders:
+            if folder not in seen:
+                seen.add(folder)
+                for name, problem in refused_in(folder, of_stack=folder == stack):
+                    yield f"{(folder / name).relative_to(project)}: {problem}"
+
+
+def refused_in(folder: Path, *, of_stack: bool) -> Iterator[tuple[str, str]]:
+    """Yield the name of a file in a folder, and what must not be in it."""
+    for path in sorted(folder.iterdir()):
+        if is_code(path.name) and path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            for problem in refused_in_file(path.name, text, of_stack=of_stack):
+                yield path.name, problem
+
+
+def refused_in_file(name: str, text: str, *, of_stack: bool) -> Iterator[str]:
+    """Yield what must not be in a file of a stack, or of a module.
+
+    >>> list(refused_in_file("a.tf", 'provider "aws" {}', of_stack=False))
+    ['has a provider block; only a stack may have one']
+    """
+    if not of_stack and _OVERRIDE.fullmatch(name):
+        yield "is an override file; change the file that it overrides"
+    if name.endswith(".json"):
+        yield from _in_json(text)
+        return
+    for block in scan(text).blocks:
+        yield from _in_block(block, of_stack=of_stack)
+    if _NAMED.search(text):
+        yield from functions(code_of(text))
+
+
+def functions(code: str) -> Iterator[str]:
+    """Yield each call in an expression that another folder or another time would change.
+
+    >>> list(functions('file("${path.module}/ca.pem")')), list(functions('file("../x")'))
+    ([], ['calls file with a path that is not a text inside of ${path.module}'])
+    """
+    for match in _CALL.finditer(code):
+        name = match[1]
+        if name is None:
+            yield f"reads {match[2]}, which another run could change"
+        elif not _OWN_FILE.fullmatch(name):
+            yield f"calls {name}, whose result another run could change"
+        elif not _INSIDE.match(code, match.end() - 1):
+            yield f"calls {name} with a path that is not a text inside of ${{path.module}}"
+
+
+def _in_block(block: Block, *, of_stack: bool) -> Iterator[str]:
+    if block.type == "provider":
+        if not of_stack:
+            yield "has a provider block; only a stack may have one"
+        elif block.labels != ("aws",):
+            yield f"configures the provider {' '.join(block.labels)}; only aws may be used"
+        for name in (*block.attributes, *(inner.type for inner in block.blocks)):
+            if name in _PROGRAMS:
+                yield f"sets {name} of the provider, which can start a program; remove it"
+    elif block.type == "terraform":
+        yield from _in_settings(block, of_stack=of_stack)
+    elif block.type == "import":
+        yield from _of_type("import", ("aws_",), block.attributes.get("provider", "aws"))
+    elif block.type == "module":
+        source = string_value(block.attributes.get("source", ""))
+        if source is None or not source.startswith(_LOCAL):
+            yield f"module {' '.join(block.labels)} is not from a folder of the project"
+    elif block.type == "removed" and any(block.walk("provisioner")):
+        yield "removes a resource with a provisioner, which no plan shows; remove the provisioner"
+    elif block.type not in _BLOCKS:
+        yield f"has a block {block.type}, which finbase does not judge"
+    for kind in _TYPED:
+        for typed in (block, *block.walk(kind)):
+            if typed.type == kind:
+                yield from _of_type(kind, typed.labels[:1], typed.attributes.get("provider", "aws"))
+
+
+def _in_settings(block: Block, *, of_stack: bool) -> Iterator[str]:
+    allowed = _SETTINGS | ({"backend"} if of_stack else set())
+    for name in [*block.attributes, *(inner.type for inner in block.blocks)]:
+        if name not in allowed:
+            yield f"terraform has {name}; remove it"
+    for inner in block.walk("required_providers"):
+        yield from _required(inner.attributes)
+
+
+def _required(attributes: dict[str, str]) -> Iterator[str]:
+    for name, text in attributes.items():
+        code = code_of(text, texts=True)
+        source = _SOURCE.findall(code) or [f"hashicorp/{name}"]
+        if not (_REQUIRED.fullmatch(code) or code.startswith('"')) or len(source) != 1:
+            yield f"requires the provider {name} by more than a source and a version"
+        elif not _AWS.fullmatch(source[0]):
+            yield f"requires the provider {name} from {source[0]}; only hashicorp/aws may be used"
+
+
+def _of_type(kind: str, labels: tuple[str, ...], provider: str) -> Iterator[str]:
+    type_ = labels[0] if labels else ""
+    if not _TYPES.fullmatch(type_) and (kind, type_) != _BUILT_IN:
+        yield f"has {kind} {type_}; only aws_* and the resource terraform_data may be used"
+    elif not re.fullmatch(r"aws(\.[\w-]+)?", provider.strip().strip('"')):
+        yield f"{kind} {type_} uses the provider {provider}; only aws may be used"
+
+
+def _in_json(text: str) -> Iterator[str]:
+    """Yield what must not be in JSON: no provider, whose settings finbase could not override."""
+    try:
+        file = load_json(text.encode())
+    except ValueError:
+        return  # Terraform reports the error.
+    for part in _objects(file):
+        for name in sorted(part.keys() - _BLOCKS - {"//"}):
+            yield f"has a block {name}, which finbase does not judge"
+        if "removed" in part or "check" in part:
+            yield "has a removed or check block as JSON; write it as .tf"
+        if "provider" in part:
+            yield "has a provider as JSON; write it as .tf"
+        for settings in _objects(part.get("terraform")):
+            for name in sorted(settings.keys() - _SETTINGS):
+                yield f"terraform has {name}; remove it"
+            for required in _objects(settings.get("required_providers")):
+                for name, value in required.items():
+                    source = value.get("source") if isinstance(value, dict) else None
+                    yield from _required(
+                        {name: f'{{ source = "{source or f"hashicorp/{name}"}" }}'}
+                    )
+        for kind in _TYPED:
+            for types in _objects(part.get(kind)):
+                for type_, blocks in types.items():
+                    yield from _of_type(kind, (type_,), "aws")
+                    if '"provider"' in repr(blocks).replace("'", '"'):
+                        yield f"{kind} {type_} names a provider as JSON; write it as .tf"
+        for modules in _objects(part.get("module")):
+            for label, calls in modules.items():
+                for call in _objects(calls):
+                    if not str(call.get("source")).startswith(_LOCAL) or "${" in str(call):
+                        yield f"module {label} is not from a folder of the project"
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, dict)]

@@ -1,0 +1,153 @@
+"""Code that would run, or change with the machine, is refused before Terraform reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from finbase.errors import TerraformError
+from finbase.terraform.refused_code import refused_in_file, refused_in_project
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT
+
+LOGIN = '{"Version":1,"AccessKeyId":"offline","SecretAccessKey":"offline"}'
+NESTED = "environments/small/main.tf", 'module "a" {\n  source = "../../modules/a/1.0.0"\n}\n'
+
+
+def problems(text: str, *, of_stack: bool = False, name: str = "main.tf") -> list[str]:
+    return list(refused_in_file(name, text, of_stack=of_stack))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'provider "aws" {\n  shared_config_files = ["${path.module}/config"]\n}',
+        'provider aws { region = "x" }',
+        '/* a */ provider "a\\u0077s" {}',
+        'terraform {\n  backend "http" {}\n}',
+        "terraform {\n  cloud {}\n}",
+        'terraform {\n  provider_meta "aws" {}\n}',
+        'terraform {\n  encryption {\n    key_provider "external" "a" {}\n  }\n}',
+        'terraform {\n  required_providers {\n    external = {\n      source = "x/external"\n'
+        "    }\n  }\n}",
+        "terraform {\n  required_providers {\n"
+        '    aws = { version = "5", source = "evil/aws" }\n  }\n}',
+        "terraform {\n  required_providers {\n    external = {\n"
+        '      # source = "hashicorp/aws"\n    }\n  }\n}',
+        'terraform {\n  required_providers {\n    external = "~> 2.0"\n  }\n}',
+        'data "external" "a" {\n  program = ["sh"]\n}',
+        'data "http" "a" {}',
+        'check "a" {\n  data "external" "b" {}\n}',
+        'resource "null_resource" "a" {}',
+        'data "terraform_remote_state" "a" {}',
+        'resource "aws_s3_bucket" "a" {\n  provider = external\n}',
+        'ephemeral "random_password" "a" {}',
+        'module "a" {\n  source = "/tmp/a"\n}',
+        'module "a" {\n  source = "git::https://host.example/a"\n}',
+        'module "a" {\n  source = var.source\n}',
+        'removed {\n  from = aws_s3_bucket.a\n  provisioner "local-exec" {}\n}',
+        'action "local_command" "a" {}',
+        'locals {\n  a = file("../../README.md")\n}',
+        'locals {\n  a = fileexists("${path.root}/../../README.md")\n}',
+        'locals {\n  a = filemd5("${path.module}/../b")\n}',
+        'locals {\n  a = fileexists /* b */ ("/etc/passwd")\n}',
+        'locals {\n  a = "${file("/etc/passwd")}"\n}',
+        "locals {\n  a = file(var.name)\n}",
+        'locals {\n  a = file("${path.module}/${var.name}")\n}',
+        'locals {\n  a = fileset("${path.module}/a", "*")\n}',
+        'locals {\n  a = templatefile("${path.module}/a", {})\n}',
+        "locals {\n  a = plantimestamp()\n}",
+        "locals {\n  a = timestamp()\n}",
+        "locals {\n  a = terraform.workspace\n}",
+        "locals {\n  a = path . cwd\n}",
+        'locals {\n  a = abspath(".")\n}',
+    ],
+)
+def test_refused_in_file_of_a_module(text: str) -> None:
+    assert problems(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'resource "terraform_data" "a" {\n  input = filebase64sha256("${path.module}/a.zip")\n}',
+        'locals {\n  a = fileexists("${path.module}/ca/${var.region}.pem")\n}',
+        '# file("../x"), provider "aws" {}\n'
+        'variable "a" {\n  description = "The file (no end)."\n}',
+        'data "aws_region" "a" {\n  provider = aws.other\n}',
+        'terraform {\n  required_providers {\n    aws = {\n      source  = "hashicorp/aws"\n'
+        '      version = ">= 5.100.0"\n    }\n  }\n}',
+        'module "a" {\n  source = "./inner"\n}',
+    ],
+)
+def test_refused_in_file_allows(text: str) -> None:
+    assert problems(text) == []
+
+
+def test_refused_in_file_of_a_stack() -> None:
+    text = 'provider "aws" {\n  region = "x"\n}\nterraform {\n  backend "s3" {}\n}\n'
+    assert problems(text, of_stack=True) == []
+    for other in ('provider "external" {}', 'provider "aws" {\n  profile = "x"\n}'):
+        assert problems(other, of_stack=True)
+
+
+@pytest.mark.parametrize("name", ["zz_override.tf", "override.tf", "a_override.tofu"])
+def test_refused_override_of_a_module(name: str) -> None:
+    assert problems("", name=name) == ["is an override file; change the file that it overrides"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"provider": {"aws": {"alias": "x"}}},
+        {"terraform": [{"backend": {"http": {}}}]},
+        {"terraform": {"required_providers": {"external": {"source": "hashicorp/external"}}}},
+        {"terraform": {"required_providers": {"external": {"version": "1"}}}},
+        {"data": {"external": {"a": {"program": ["sh"]}}}},
+        {"resource": [{"aws_s3_bucket": {"a": {"provider": "external"}}}]},
+        {"module": {"a": {"source": "/tmp/a"}}},
+        {"removed": {"from": "aws_s3_bucket.a"}},
+    ],
+)
+def test_refused_in_json(content: object) -> None:
+    assert problems(json.dumps(content), of_stack=True, name="a.tf.json")
+
+
+def test_refused_in_project_is_empty() -> None:
+    assert list(refused_in_project(ROOT)) == []
+
+
+def test_refused_in_project_reads_nested_modules(tmp_path: Path) -> None:
+    files = dict([NESTED]) | {
+        "modules/a/1.0.0/main.tf": 'module "b" {\n  source = "./inner"\n}\n',
+        "modules/a/1.0.0/inner/b.tofu": 'provider "aws" {}\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert list(refused_in_project(tmp_path)) == [
+        "modules/a/1.0.0/inner/b.tofu: has a provider block; only a stack may have one"
+    ]
+
+
+@pytest.mark.terraform
+def test_plan_starts_no_program(workspace: Workspace, tmp_path: Path) -> None:
+    """The shell script of a module's own provider would run while Terraform plans."""
+    module = tmp_path / "modules/a/1.0.0"
+    for folder in (module, tmp_path / "environments/small"):
+        folder.mkdir(parents=True)
+    (tmp_path / NESTED[0]).write_text(NESTED[1])
+    (module / "main.tf").write_text(
+        'provider "aws" {\n  region = "eu-west-1"\n'
+        f'  shared_config_files = ["{module}/config"]\n}}\n'
+        'resource "aws_sqs_queue" "a" {\n  name = "a"\n}\n'
+    )
+    (module / "tool.sh").write_text(f"touch {tmp_path}/ran\necho '{LOGIN}'\n")
+    (module / "config").write_text(
+        f"[default]\ncredential_process = /bin/sh {module}/tool.sh\nregion = eu-west-1\n"
+    )
+    with pytest.raises(TerraformError, match="has a provider block"):
+        workspace.plan(tmp_path / "environments/small", project=tmp_path)
+    assert not (tmp_path / "ran").exists()
