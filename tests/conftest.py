@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, plan_store: Path) -> Ite
     scratch = tmp_path_factory.mktemp("workspace")
     with PlanStore(find_terraform(), scratch, plan_store) as workspace:
         yield workspace
+
+
+@pytest.fixture
+def shared_workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands in this process plan with the workspace of the tests, which keeps running."""
+    for module in ("judge.check", "judge.prove", "upgrade.preview"):
+        monkeypatch.setattr(f"finbase.{module}.Workspace", lambda *_: nullcontext(workspace))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

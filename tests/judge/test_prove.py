@@ -119,6 +119,7 @@ def test_prove_applied_refuses_a_missing_state(project: Path) -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_prove_applied_judges_changes(project: Path) -> None:
     result = prove(project, "storage-type-old", "--applied")
     assert result.exit_code == 0, result.output
@@ -173,6 +174,7 @@ def test_prove_refuses_a_mutation_without_effect(project: Path) -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_prove_exits_1_for_a_missed_mutation(project: Path) -> None:
     report = project / "matrix.json"
     good = prove(project, "storage-type-old", "--json", str(report))

@@ -121,6 +121,7 @@ def test_release_and_outdated(added: Path) -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_check_added_module(added: Path, workspace: Workspace) -> None:
     assert fmt_check([added / MODULE], find_terraform()) == ()
     (verdict,) = check(added, ["staging"], jobs=1, progress=lambda *_: None)

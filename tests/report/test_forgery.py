@@ -36,6 +36,8 @@ TEXTS = st.builds(
     st.text(max_size=20),
 )
 
+SOURCES = read_sources(ROOT, ["staging"])
+
 
 def evidence_of(text: str, *, fine: bool = True) -> str:
     """The evidence that a step attaches for a resource with this description."""
@@ -90,7 +92,7 @@ def test_files_for_programs_have_a_line_per_finding(text: str) -> None:
     (read,) = document["environments"]
     for scenario in read["scenarios"]:
         assert len(scenario["evidence"]) == 1
-    run = json.loads(sarif.render(judged, read_sources(ROOT, ["staging"]), ""))["runs"][0]
+    run = json.loads(sarif.render(judged, SOURCES, ""))["runs"][0]
     assert {len(r["message"]["text"].splitlines()) for r in run["results"]} == {2}
 
 

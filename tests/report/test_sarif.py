@@ -17,6 +17,7 @@ from tests.support.commands import ROOT, finbase
 from tests.support.evidence import FAILURES, HOSTILE, SEEN, verdict
 from tests.support.language_server import PACKAGES
 
+SOURCES = read_sources(ROOT, ["production", "staging"])
 SCHEMA = PACKAGES / "@microsoft" / "jest-sarif" / "lib" / "schemas" / "sarif-2.1.0-rtm.5.json"
 
 
@@ -40,8 +41,7 @@ def runs(content: bytes) -> list[dict[str, Any]]:
 
 
 def sarif_of(verdicts: list[Verdict], files_url: str = "") -> bytes:
-    names = [each.environment for each in verdicts]
-    return sarif.render(verdicts, read_sources(ROOT, names), files_url)
+    return sarif.render(verdicts, SOURCES, files_url)
 
 
 def place(location: dict[str, Any]) -> tuple[str, int]:

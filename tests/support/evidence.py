@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from finbase.commands._evidence import read_features
@@ -43,16 +45,21 @@ MATRIX = {
 }
 
 
+@cache
+def _first_scenario(id_: str) -> tuple[str, str]:
+    """Return where the first scenario of a failure is, and its name."""
+    for path in sorted((ROOT / "features").glob("*.feature")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for number, (tags, text) in enumerate(pairwise(lines), 2):
+            if "Scenario" in text and f"@{id_} " in tags:
+                return f"features/{path.name}:{number}", text.split(": ", 1)[1]
+    raise AssertionError(f"no scenario has the tag @{id_}")
+
+
 def scenarios(failing: tuple[str, ...] = (), evidence: str = "") -> Iterator[Scenario]:
     """The first scenario of each failure, as if it had been run."""
     for failure in FAILURES:
-        path, line, name = next(
-            (path, number, text.split(": ", 1)[1])
-            for path in sorted((ROOT / "features").glob("*.feature"))
-            for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-            if "Scenario" in text
-            and f"@{failure.id} " in path.read_text(encoding="utf-8").splitlines()[number - 2]
-        )
+        location, name = _first_scenario(failure.id)
         failed = failure.id in failing
         yield Scenario(
             feature="A feature",
@@ -63,7 +70,7 @@ def scenarios(failing: tuple[str, ...] = (), evidence: str = "") -> Iterator[Sce
             requirements=(),
             status="failed" if failed else "passed",
             evidence=evidence or SEEN.get(failure.id, "seen"),
-            location=f"features/{path.name}:{line}",
+            location=location,
             step="Then it fails" if failed else "",
         )
 

@@ -43,8 +43,12 @@ class PlanStore(Workspace):
         copied: Callable[[Path, Path], object] = ignore,
     ) -> bytes:
         """Return the stored plan of the same files and the same state, or plan and store it."""
-        if self._off or copied is not ignore:
+        if self._off:
             return super().plan(stack, project=project, state=state, copied=copied)
+        if copied is not ignore:  # The caller looks at a copy, and that is what is planned.
+            tree = self._copy(stack, project)
+            copied(tree.root, tree.folder)
+            stack, project = tree.folder, tree.root
         name = f"{_hash(stack.resolve(), project.resolve(), state)}.json"
         return self._once(
             name, lambda: super(PlanStore, self).plan(stack, project=project, state=state)

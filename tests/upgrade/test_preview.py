@@ -134,6 +134,7 @@ def test_upgrade_with_invalid_file(project: Path) -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_upgrade_with_data_loss(project: Path) -> None:
     name = '"aws_elasticache_serverless_cache" "{}" {{'
     edit(project / CACHE / "main.tf.j2", name.format("main"), name.format("store"))
@@ -156,6 +157,7 @@ def test_upgrade_with_data_loss(project: Path) -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_upgrade_of_all_releases(project: Path) -> None:
     path = project / "environments" / "production.yaml"
     stack = project / "environments" / "production" / "main.tf"

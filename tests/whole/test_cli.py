@@ -186,6 +186,7 @@ def test_command_table_has_every_file() -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_check_passes_and_finds_a_failure_put_back(project: Path) -> None:
     report, junit = project / "verdict.json", project / "verdict.xml"
     files = ("--json", str(report), "--junit", str(junit))
