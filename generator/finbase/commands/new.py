@@ -90,7 +90,7 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
     "owners",
     metavar="OWNER",
     multiple=True,
-    help="Also write CODEOWNERS, with this owner of all that decides a verdict; repeatable.",
+    help="Also write CODEOWNERS, with this owner of every file; repeatable.",
 )
 @click.pass_obj
 def pipeline(project: Path | None, system: str, owners: tuple[str, ...]) -> None:
@@ -111,7 +111,7 @@ def pipeline(project: Path | None, system: str, owners: tuple[str, ...]) -> None
     names = ", ".join(path.relative_to(root).as_posix() for path in written)
     say(f"written: {names}. Its first comment explains what to set up.")
     if not owners:
-        say(f"Without --owner, nobody has to review what decides a verdict: {OWNERS[system]}.")
+        say(f"Without --owner, nobody has to review what the pipeline runs: {OWNERS[system]}.")
 
 
 @new.command()

@@ -38,15 +38,18 @@ _ENVIRONMENTS, _OWNERS = "@ENVIRONMENTS@", "@OWNERS@"
 def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple[Path, ...]:
     """Write the pipeline of a CI, ``github`` or ``gitlab``, and return its files.
 
-    With ``owners``, the last file names them for everything that decides a verdict. Raises
-    ``FinbaseError`` for an invalid name, or if a file exists or cannot be written.
+    With ``owners``, the last file names them for every file. Raises ``FinbaseError`` for an
+    invalid name, or if a file exists or cannot be written.
     """
     paths = [(root / PATHS[system], f"{system}.yml")]
     if system == "github":
         paths.append((root / DRIFT, "github-drift.yml"))
+    existing = [path for path, _ in paths]
     if owners:
         paths.append((root / OWNERS[system], "CODEOWNERS"))
-    for path, _ in paths:
+        # The CI reads one of these files, and ignores the others.
+        existing += [root / "CODEOWNERS", root / "docs" / "CODEOWNERS", root / OWNERS[system]]
+    for path in existing:
         placing.refuse_existing(path, root, "move it away, run this again, and merge the two files")
     for owner in owners:
         if re.fullmatch(OWNER, owner) is None:
