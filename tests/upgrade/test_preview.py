@@ -19,10 +19,16 @@ OLD_PINS = {
     "access": "1.0.0",
     "kms": "1.0.0",
     "network": "1.0.0",
+    "replica": "1.1.0",
     "database": "1.0.1",
     "cache": "1.0.0",
     "monitoring": "1.0.0",
 }
+NEW_ALARMS = (
+    *("cpu_credit_balance", "db_load", "deadlocks", "disk_queue_depth", "ebs_byte_balance"),
+    *("ebs_io_balance", "failed_logins", "nat_ports", "oldest_replication_slot_lag"),
+    *("swap_usage", "transaction_logs_disk_usage"),
+)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -173,21 +179,46 @@ def test_upgrade_of_all_releases(project: Path) -> None:
     assert isinstance(effects, list)
     kinds = {effect["action"] for effect in effects}
     assert kinds == {"move", "change", "add"}
-    added = [e["address"] for e in effects if e["action"] == "add"]
-    assert added == [
+    added = {e["address"].partition("[")[0] for e in effects if e["action"] == "add"}
+    alarms = "module.monitoring.aws_cloudwatch"
+    assert added == {
+        "module.access.aws_vpc_security_group_egress_rule.application_to_s3",
         "module.cache.aws_elasticache_user.application",
         "module.cache.aws_elasticache_user_group.main",
-    ]
+        "module.network.aws_iam_role_policy.flow_log_groups",
+        f"{alarms}_log_data_protection_policy.database",
+        *(f"{alarms}_event_rule.{rule}" for rule in ("failed_rotation", "key_deletion")),
+        *(f"{alarms}_event_target.{rule}" for rule in ("failed_rotation", "key_deletion")),
+        *(f"{alarms}_log_metric_filter.{name}" for name in ("deadlocks", "failed_logins")),
+        *(f"{alarms}_metric_alarm.{name}" for name in NEW_ALARMS),
+    }
     moved = [e["moved_from"] for e in effects if e["action"] == "move"]
     assert 'module.monitoring.aws_cloudwatch_metric_alarm.cpu["primary"]' in moved
-    changed = {e["address"]: [a["name"] for a in e["arguments"]] for e in effects if e["arguments"]}
-    parameters = changed.pop("module.database.aws_db_parameter_group.main")
-    assert {name.partition("[")[0] for name in parameters} == {"parameter"}
-    assert changed == {
-        "module.cache.aws_elasticache_serverless_cache.main": ["user_group_id"],
-        "module.kms.aws_kms_key.logs": [f"policy.Statement[1].Action[{n}]" for n in (0, 1)],
-        "module.monitoring.aws_sns_topic_policy.notifications": ["policy"],
-        "module.network.aws_iam_role_policy.flow_logs": ["policy"],
+    assert "module.monitoring.aws_cloudwatch_metric_alarm.failed_logins" in moved
+    changed: dict[str, set[str]] = {}
+    for effect in effects:
+        names = {re.split(r"[.\[]", argument["name"])[0] for argument in effect["arguments"]}
+        changed.setdefault(effect["address"].partition("[")[0], set()).update(names)
+    assert {address: names for address, names in changed.items() if names} == {
+        "module.cache.aws_elasticache_serverless_cache.main": {"user_group_id"},
+        "module.database.aws_db_parameter_group.main": {"parameter"},
+        "module.kms.aws_kms_key.logs": {"policy"},
+        "module.kms.aws_kms_key.notifications": {"policy"},
+        f"{alarms}_log_metric_filter.failed_logins": {"pattern"},
+        f"{alarms}_metric_alarm.replica_lag": {"threshold", "treat_missing_data"},
+        "module.monitoring.aws_db_event_subscription.instances": {"event_categories"},
+        "module.monitoring.aws_sns_topic_policy.notifications": {"policy"},
+        "module.network.aws_cloudwatch_log_group.flow_logs": {"skip_destroy"},
+        "module.network.aws_iam_role.flow_logs": {"assume_role_policy"},
+        "module.network.aws_iam_role_policy.flow_logs": {"policy"},
+        "module.network.aws_vpc_endpoint.interface": {"policy"},
+        "module.network.aws_vpc_endpoint.s3": {"policy"},
+        **{
+            f"module.replica_{name}.aws_db_instance.replica": {
+                *("backup_window", "iops", "storage_throughput")
+            }
+            for name in ("reconciliation", "reporting")
+        },
     }
 
     done = finbase(project, "upgrade", "production", "--write")
