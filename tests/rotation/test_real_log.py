@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from finbase.aws.catalogue import AwsCatalogue
+from finbase.aws.parameters import is_static
 from finbase.contract.registry import Registry
 from tests.rotation.fake_postgres import Pki
 from tests.rotation.real_postgres import Postgres
@@ -82,6 +84,16 @@ def test_module_sets_what_the_test_tries() -> None:
     parameters = module_parameters()
     assert parameters["log_statement"] == "none"
     assert parameters["log_duration"] == parameters["log_connections"] == "1"
+
+
+def test_static_parameters_are_those_of_postgresql(server: Postgres) -> None:
+    """RDS refuses to apply a static parameter at once, so the list must be complete."""
+    known = AwsCatalogue().parameters()
+    rows = server.query("SELECT name, context FROM pg_settings").splitlines()
+    contexts = dict(row.split("|") for row in rows)
+    assert len(contexts.keys() & known.keys()) > 100
+    for name in contexts.keys() & known.keys():
+        assert is_static(known[name]) == (contexts[name] == "postmaster"), name
 
 
 @pytest.mark.parametrize("secret", [PASSWORD, CARD])

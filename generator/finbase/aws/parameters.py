@@ -15,7 +15,7 @@ _GUARDED = re.compile(
     r"|_directory|password.*)$",
     re.IGNORECASE,
 )
-_TYPES = re.compile(r"(bool|(integer|real) \S+ \S+|enum( [\w-]+)+)( since \d+)?")
+_TYPES = re.compile(r"(bool|(integer|real) \S+ \S+|enum( [\w-]+)+?)( since \d+)?( static)?")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _FORMULA = re.compile(
     r"[A-Z]*\(?[A-Za-z0-9{}()/*+,. -]*\{[A-Za-z]+[A-Za-z0-9/*. -]*\}[A-Za-z0-9{}()/*+,. -]*"
@@ -45,6 +45,15 @@ def is_type(words: Sequence[str]) -> bool:
     return words[0] in ("bool", "enum") or all(_NUMBER.fullmatch(word) for word in words[1:3])
 
 
+def is_static(words: Sequence[str]) -> bool:
+    """Return whether a parameter of this type waits for a reboot.
+
+    >>> is_static(["integer", "1", "262143", "static"]), is_static(["bool"])
+    (True, False)
+    """
+    return words[-1] == "static"
+
+
 def wrong(words: Sequence[str], value: str, major: int | None) -> str:
     """Return what a value must be to fit a type, or an empty string if it fits.
 
@@ -58,6 +67,8 @@ def wrong(words: Sequence[str], value: str, major: int | None) -> str:
     'of PostgreSQL 18 or later'
     """
     kind, *limits = words
+    if limits and limits[-1] == "static":
+        limits.pop()
     if "since" in limits:
         since = int(limits.pop())
         limits.pop()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from finbase.aws.parameters import is_static
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
 from finbase.environment.rules.rule import Finding, Rule, note
@@ -224,6 +225,28 @@ def subscribers(environment: Environment) -> Iterator[Finding]:
             yield Finding(use.where(instance, "email_addresses"), message, hint)
 
 
+@note(
+    "FB311",
+    "parameter that waits for a reboot",
+    "database.parameters",
+    why="PostgreSQL reads static parameters only when it starts, and RDS does not restart an "
+    "instance for them, not even in the maintenance window.",
+    source=f"{_GUIDE}USER_WorkingWithParamGroups.html",
+    accepted={"database.parameters": {"work_mem": "65536"}},
+    refused={"database.parameters": {"max_connections": "500"}},
+)
+def reboot(environment: Environment) -> Iterator[Finding]:
+    """A static parameter should be known to wait for a reboot of each instance."""
+    known = environment.catalogue.parameters()
+    for use, instance in environment.instances("database"):
+        parameters = use.value(instance, "parameters")
+        for name in parameters if isinstance(parameters, dict) else ():
+            if name in known and is_static(known[name]):
+                message = f"a change of {name} has no effect until each instance is rebooted"
+                hint = "reboot the primary and each replica outside business hours"
+                yield Finding(use.where(instance, "parameters", name), message, hint, key=True)
+
+
 def _near(name: str, known: Iterable[str]) -> str:
     """Return the start of a hint at the most similar name; empty if no name is similar."""
     near = closest(name, sorted(known))
@@ -240,4 +263,5 @@ RULES: Final[tuple[Rule, ...]] = (
     burstable,
     group_rules,
     subscribers,
+    reboot,
 )
