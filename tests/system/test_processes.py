@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from finbase.system.processes import Processes, ProcessesClosedError
+from tests.support.commands import search_path
 
 # A child that starts a child of its own, as Terraform does with its providers, and says so.
 FAMILY = "sleep 600 & echo $! > $PIDS.part; mv $PIDS.part $PIDS; wait"
@@ -147,3 +148,39 @@ def test_attach_returns_the_code_and_writes_to_standard_error(
     with Processes() as processes:
         code = processes.attach(["sh", "-c", "pwd; exit 3"], cwd=tmp_path, environ=os.environ)
     assert (code, capfd.readouterr()) == (3, ("", f"{tmp_path}\n"))
+
+
+def test_attach_escapes_each_line_of_both_streams(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = "echo one; echo two >&2; printf 'thr\\377e'; exit 3"
+    with Processes() as processes:
+        code = processes.attach(
+            ["sh", "-c", script], cwd=tmp_path, environ=os.environ, escape="<{}".format
+        )
+    assert (code, capfd.readouterr()) == (3, ("", "<one\n<two\n<thr\ufffde"))
+
+
+def test_attach_waits_for_the_child_without_a_reader(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib\n"
+        "from finbase.system.processes import Processes\n"
+        "with Processes() as processes:\n"
+        "    command = ['sh', '-c', 'yes | head -c 300000; touch ended']\n"
+        "    folder = pathlib.Path.cwd()\n"
+        "    print(processes.attach(command, cwd=folder, environ=os.environ, escape=str.upper))\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer) as closed:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": search_path()},
+            stdout=subprocess.PIPE,
+            stderr=closed,
+            text=True,
+            check=True,
+        )
+    assert done.stdout == "0\n"
+    assert (tmp_path / "ended").exists()

@@ -272,6 +272,57 @@ def test_summarise_names_provisioners() -> None:
     assert "**PROVISIONER**: `module.kms.terraform_data.x`" in PlanReport("x", summary).text()
 
 
+# --- what Terraform prints -----------------------------------------------------------------------
+
+HOSTILE = """Changes to Outputs:
+  + note = <<-EOT
+a
+::error file=x::refused
+::stop-commands::x
+  ##[error]refused ##vso[task.complete result=Failed]
+\x1b]0;title\x07\u202e"""
+
+
+@pytest.mark.parametrize(
+    ("command", "terminal", "variables"),
+    [
+        ("plan", True, {}),
+        ("plan", False, {}),
+        ("plan", True, {"GITHUB_ACTIONS": "true"}),
+        ("plan", False, {"TF_BUILD": "True"}),
+        ("drift", True, {"CI": "true"}),
+        ("apply", True, {"CI": "true"}),
+    ],
+)
+def test_terraform_cannot_forge_lines_of_a_job(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    *,
+    command: str,
+    terminal: bool,
+    variables: dict[str, str],
+) -> None:
+    for name in ("CI", "GITHUB_ACTIONS", "TF_BUILD"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("finbase.terraform.account.os.isatty", lambda _: terminal)
+    program = world.home / "terraform"
+    hostile = f"sys.stdout.write({HOSTILE!r} + chr(10))\nif step == "
+    program.write_text(
+        program.read_text().replace("if step == ", f'if step != "show":\n    {hostile}', 1)
+    )
+    world.shows(TOPIC)
+    if command == "apply":
+        save(world.project / "staging.tfplan", world.project / "environments" / "staging")
+    world.run(command, "staging")
+    printed = capfd.readouterr().err
+    assert "Changes to Outputs" in printed
+    assert ("\n::error" in printed) == ("##[" in printed) == (not variables)
+    assert ("\x1b" in printed) == (terminal and not variables)
+
+
 # --- plan ----------------------------------------------------------------------------------------
 
 

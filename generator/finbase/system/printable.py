@@ -40,13 +40,18 @@ def printable_name(name: object) -> str:
     return _UNSAFE_IN_NAME.sub(_escape, str(name))
 
 
+def is_ci(environ: Mapping[str, str]) -> bool:
+    """Return whether a runner of CI reads what is printed."""
+    return any(environ.get(name) for name in ("CI", "GITHUB_ACTIONS", "TF_BUILD"))
+
+
 def without_commands(text: str, environ: Mapping[str, str]) -> str:
     """Separate the signs by which a runner of CI recognises a command; elsewhere return the text.
 
     >>> without_commands("::error::x ##[error]", {"CI": "true"})
     ': :error::x # #[error]'
     """
-    if not any(environ.get(name) for name in ("CI", "GITHUB_ACTIONS", "TF_BUILD")):
+    if not is_ci(environ):
         return text
     return _COMMAND.sub(lambda match: f"{match[1]} " if match[1] else "# #", text)
 

@@ -117,22 +117,31 @@ class Processes:
         return Finished(child.returncode, b"", b"".join(stderr).decode(errors="replace"))
 
     def attach(
-        self, command: Sequence[str | Path], *, cwd: Path, environ: Mapping[str, str]
+        self,
+        command: Sequence[str | Path],
+        *,
+        cwd: Path,
+        environ: Mapping[str, str],
+        escape: Callable[[str], str] | None = None,
     ) -> int:
         """Run a command on this terminal and return its exit code.
 
-        Its output goes to standard error. Only this user can read the files that it creates.
-        Ctrl-C reaches the child and not finbase, so that Terraform can finish what it has started
-        and save its state.
+        Its output goes to standard error: directly, or line by line through ``escape``. Only this
+        user can read the files that it creates. Ctrl-C reaches the child and not finbase, so that
+        Terraform can finish what it has started and save its state.
         """
         started = time.monotonic()
+        output, errors = (subprocess.PIPE, subprocess.STDOUT) if escape else (_STANDARD_ERROR, None)
         with self._lock:
             self._refuse_if_closed()
             child = subprocess.Popen(
-                _text(command), cwd=cwd, env=environ, stdout=_STANDARD_ERROR, umask=_PRIVATE
+                _text(command), cwd=cwd, env=environ, stdout=output, stderr=errors, umask=_PRIVATE
             )
         earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
+            if escape and child.stdout:
+                for line in child.stdout:
+                    _print(escape(line.decode(errors="replace")))
             code = child.wait()
         finally:
             signal.signal(signal.SIGINT, earlier)
@@ -240,6 +249,12 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
+
+
+def _print(line: str) -> None:
+    """Write a line to standard error; if its reader has gone, the child still runs to its end."""
+    with suppress(OSError), open(_STANDARD_ERROR, "wb", closefd=False) as stream:
+        stream.write(line.encode(errors="replace"))
 
 
 def _text(command: Sequence[str | Path]) -> list[str]:

@@ -4,8 +4,9 @@ Each command gets an empty data folder (``TF_DATA_DIR``), because a ``.terraform
 can name another provider, another module or another workspace. Providers must match the stack's
 lock file.
 
-Terraform's output goes to standard error at once. Ctrl-C reaches Terraform as it would without
-finbase, so that it can finish what it has started and save its state.
+Terraform's output goes to standard error at once: directly on a terminal, else escaped, because an
+output value or an error can contain lines that a runner of CI obeys. Ctrl-C reaches Terraform as it
+would without finbase, so that it can finish what it has started and save its state.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from pathlib import Path
 
 from finbase.errors import TerraformError
 from finbase.plan.saved_file import DEFAULT_WORKSPACE
+from finbase.system.printable import is_ci, printable, without_commands
 from finbase.system.processes import Processes
 from finbase.system.progress import Watch, unwatched
 from finbase.terraform.program import Terraform
 
 _SECONDS = 900.0
+_STANDARD_ERROR = 2
 _LOGS = ("TF_LOG", "TF_LOG_PROVIDER")
 _VERBOSE_LEVELS = {"TRACE", "DEBUG", "JSON"}
 
@@ -65,6 +68,10 @@ def apply(
     _run(terraform, stack, data, progress, "apply", "-input=false", str(plan.resolve()))
 
 
+def _escape(line: str) -> str:
+    return without_commands(printable(line), os.environ)
+
+
 def _environ(data: Path) -> dict[str, str]:
     return {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_DATA_DIR": str(data)}
 
@@ -102,13 +109,15 @@ def _run(terraform: Terraform, stack: Path, data: Path, progress: Watch, *argume
     _refuse_other_workspace(stack)
     step = f"{terraform.command} {arguments[0]}"
     progress(stack.name, step)
+    escaped = is_ci(os.environ) or not os.isatty(_STANDARD_ERROR)
     # Terraform does not look at NO_COLOR (https://no-color.org) itself.
-    plain = ["-no-color"] if os.environ.get("NO_COLOR") else []
+    plain = ["-no-color"] if escaped or os.environ.get("NO_COLOR") else []
     with Processes() as processes:
         code = processes.attach(
             [terraform.path, arguments[0], *plain, *arguments[1:]],
             cwd=stack,
             environ=_environ(data),
+            escape=_escape if escaped else None,
         )
     if code != 0:
         raise TerraformError(
