@@ -6,9 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
+from design_judge import is_of_design
 from existing import added_beside
-from findings import Finding, check
+from findings import Finding, check, rendered
 from grants import Grant, NotShownError, grants
 from kinds import listed, of_kind, source_of
 from rotation_parts import attachments, connection_rotations, inline_policies
@@ -40,7 +42,22 @@ _DATA = (
     *("dynamodb", "backup", "logs", "cloudtrail", "sns", "sqs", "iam", "sts", "lambda", "ssm"),
 )
 """Services that hold data, keys or permissions: their changes need a resource by name."""
-_BROAD = re.compile(r".*(FullAccess|AdministratorAccess|PowerUserAccess|Administrator|DataAdmin)")
+_SENSITIVE = (
+    *("secretsmanager:getsecretvalue", "secretsmanager:batchgetsecretvalue", "kms:decrypt"),
+    *("kms:reencryptfrom", "kms:creategrant", "rds-db:connect", "rds-data:executestatement"),
+    *("rds:modifydbinstance", "rds:resetdbparametergroup", "secretsmanager:putsecretvalue"),
+    *("secretsmanager:putresourcepolicy", "kms:putkeypolicy", "rds:copydbsnapshot"),
+)
+"""Actions that read or replace a secret or the data of a database."""
+_IDENTITY_POLICIES = (
+    *("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"),
+)
+_POLICIES = ("policy", "assume_role_policy", "access_policies", "resource_policy")
+_SHARED = re.compile(r"principal|grantee|account|user_ids|shared")
+"""Arguments by which a resource lets others in."""
+_BROAD = re.compile(
+    r".*(SecretsManagerReadWrite|FullAccess|AdministratorAccess|PowerUserAccess|Administrator|DataAdmin)"
+)
 
 
 @check("every key is enabled and rotates at least every {days:d} days", "key")
@@ -82,6 +99,31 @@ def nobody_unknown(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Fi
             if not wrong:
                 callers = listed(dict.fromkeys(n for g in statements for _, n in g.principals))
                 yield Finding(True, f"{holder.address}: allows {callers or 'the own account only'}")
+    if rendered() and own:
+        for resource in stack.resources:
+            if resource.mode == "managed" and not is_of_design(stack, resource):
+                yield from _beside_the_design(stack, resource, own)
+
+
+def _beside_the_design(stack: Stack, resource: Resource, own: str) -> Iterator[Finding]:
+    """Refuse every other account in a resource beside the design, whatever its type is."""
+    for name in sorted({*resource.values, *resource.unknown}):
+        value = resource.planned(name)
+        if name in _POLICIES and resource.type not in _IDENTITY_POLICIES:
+            try:
+                statements = grants(stack, resource, name)
+            except NotShownError as error:
+                yield Finding(False, f"{resource.address}: {error}")
+                continue
+            for text in (text for grant in statements for text in _strangers(grant, own)):
+                yield Finding(False, f"{resource.address}: {text}")
+        elif _SHARED.search(name):
+            for member in value if isinstance(value, list) else [value]:
+                text = str(member)
+                account = _ACCOUNT.fullmatch(text)
+                if text in ("*", "all") or (account and account[1] != own):
+                    text = f"{name} = {text} is not of the account {own}; remove it"
+                    yield Finding(False, f"{resource.address}: {text}")
 
 
 def _too_open(grant: Grant, own: str) -> str:
@@ -94,6 +136,16 @@ def _too_open(grant: Grant, own: str) -> str:
         if account and own and account[1] != own and not grant.limited:
             return f"{name} is another account than {own}; name principals of the own account"
     return ""
+
+
+def _strangers(grant: Grant, own: str) -> Iterator[str]:
+    """Yield what lets others in beside the design, whatever a condition says."""
+    for kind, name in grant.principals:
+        account = _ACCOUNT.fullmatch(name)
+        foreign = account is not None and account[1] != own
+        outside = kind == "CanonicalUser" or (kind == "Federated" and ":iam::" not in name)
+        if foreign or outside or "*" in name:
+            yield f"{name} is not of the account {own}; name principals of the own account"
 
 
 @check("only the own account may administer a key", "key")
@@ -147,12 +199,63 @@ def narrow(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, f"{holder.address}: {error}")
             continue
         wrong = [reason for grant in statements if (reason := _too_wide(grant))]
+        if rendered() and not is_of_design(stack, holder):
+            names = _protected(stack)
+            wrong += [r for grant in statements for r in _reads_the_stack(stack, grant, names)]
         for reason in wrong:
             yield Finding(False, f"{holder.address}: {reason}")
         if not wrong:
             actions = listed(dict.fromkeys(a for g in statements for a in g.actions))
             yield Finding(True, f"{holder.address}: allows {actions or 'no action'}")
     yield from _managed(stack)
+
+
+def _protected(stack: Stack) -> set[str]:
+    """Return the names, ids and ARNs of the secrets, keys and databases of the design."""
+    return {
+        value
+        for type_ in ("aws_secretsmanager_secret", "aws_kms_key", "aws_db_instance")
+        for resource in stack.all(type_)
+        if is_of_design(stack, resource)
+        for name in ("name", "identifier", "arn", "key_id", "resource_id")
+        if isinstance(value := resource.planned(name), str) and value
+    }
+
+
+def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[str]:
+    """Yield each action on a secret, key or database of the design; only the design allows any."""
+    for action in grant.actions:
+        if not any(fnmatchcase(sensitive, action.lower()) for sensitive in _SENSITIVE):
+            continue
+        for resource in grant.resources:
+            owners = [r for r in stack.resources if r.address == resource]
+            reached = (
+                any(is_of_design(stack, owner) for owner in owners)
+                if owners
+                else _reaches(resource, names)
+            )
+            if reached:
+                text = f"{action} on {resource} reads the stack's secrets or databases"
+                yield f"{text}; only the roles of the design may"
+
+
+def _reaches(pattern: str, names: set[str]) -> bool:
+    """Return whether the pattern of an ARN may match a resource with one of the names.
+
+    >>> _reaches("arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/b-*", {"a/b"})
+    True
+    >>> _reaches("arn:aws:secretsmanager:eu-west-1:111122223333:secret:partner-*", {"a/b"})
+    False
+    """
+    parts = pattern.split(":", 5)
+    if len(parts) < 6:
+        return True
+    tail = re.split(r"[:/]", parts[5], maxsplit=1)[-1]
+    loose = re.sub(r"-[\w?]{6}$", "-*", tail)
+    return any(
+        name in pattern or fnmatchcase(name, tail) or fnmatchcase(f"{name}-000000", loose)
+        for name in names
+    )
 
 
 def _of_rotation(stack: Stack) -> set[str]:
@@ -168,8 +271,7 @@ def _of_rotation(stack: Stack) -> set[str]:
 
 
 def _policies(stack: Stack) -> Iterator[tuple[Resource, str]]:
-    plain = ("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy")
-    for type_ in plain:
+    for type_ in _IDENTITY_POLICIES:
         yield from ((policy, "policy") for policy in stack.all(type_))
     for role in stack.all("aws_iam_role"):
         inline = role.planned("inline_policy")
@@ -232,6 +334,16 @@ def _managed(stack: Stack) -> Iterator[Finding]:
                     wide = _BROAD.fullmatch(arn)
                     fix = "; attach a policy that lists its actions" if wide else ""
                     yield Finding(not wide, f"{holder.address}: {arn}{fix}")
+                elif _hides(stack, holder, arn):
+                    text = f"{arn} is not in this plan; write its statements as a policy"
+                    yield Finding(False, f"{holder.address}: {text}")
+
+
+def _hides(stack: Stack, holder: Resource, arn: Any) -> bool:
+    """Return whether a policy that the plan does not contain is attached beside the design."""
+    if not isinstance(arn, str) or not rendered() or is_of_design(stack, holder):
+        return False
+    return arn not in {policy.planned("arn") for policy in stack.all("aws_iam_policy")}
 
 
 @check("every cache requires TLS and authenticates its users", "cache")

@@ -101,6 +101,13 @@ def profile_of(stack: Stack) -> Profile:
     return with_additions(tuple(sorted(paths.items())))
 
 
+def is_of_design(stack: Stack, resource: Resource) -> bool:
+    """Return whether a resource is in a module of the design, whose profile compares it."""
+    path = _names(resource)
+    module = next((call.module for call in _calls(stack) if call.path == path), "")
+    return module in design().modules
+
+
 def sources_of(stack: Stack) -> Sources | None:
     """Return the HCL beside the plan; None if it is not available."""
     sources = Sources(stack.folder) if stack.folder else None
@@ -217,6 +224,20 @@ class _Judge:
                         text_ = f"{argument} is {target.address}, a resource of the design"
                         control = self.profile.control(resource.type)
                         yield Deviation(control, f"{resource.address}: {text_}; remove it")
+                literal = resource.planned(argument)
+                if isinstance(literal, str) and literal and not reached:
+                    for target in self._named(literal):
+                        text_ = f"{argument} names {target.address}, a resource of the design"
+                        control = self.profile.control(resource.type)
+                        yield Deviation(control, f"{resource.address}: {text_}; remove it")
+
+    def _named(self, name: str) -> Iterator[Resource]:
+        """Yield the resources of the design that have a name, an identifier or an ARN."""
+        for target in self.stack.resources:
+            names = map(target.planned, ("identifier", "arn", "id", "name"))
+            of_design = self.rules.module_of(target) in design().modules
+            if of_design and target.mode == "managed" and name in names:
+                yield target
 
     def _ignored(
         self, call: Call, identity: str, entry: Entry, address: str
