@@ -515,8 +515,8 @@ class _Judge:
 def _is_offline(planned: Mapping[str, Any]) -> bool:
     """Return whether a provider has exactly what finbase overrides without an account.
 
-    A stack that only imitates one of these settings is refused: it may send what Terraform knows
-    to another host.
+    A stack that only imitates one of these settings is refused: it may send values
+    of Terraform to another host.
     """
     literals = {name: {"constant_value": value} for name, value in _OFFLINE.items()}
     if any(planned.get(name) != literal for name, literal in literals.items()):
