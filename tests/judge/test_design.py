@@ -336,3 +336,35 @@ def test_provider_is_bound_to_the_account(tmp_path: Path, line: str) -> None:
     deviations, _ = design_judge.judged(provider(tmp_path, **OFFLINE))
     (text,) = (d.text for d in deviations if "allowed_account_ids" in d.text)
     assert text.endswith("the design says: [local.account_id]")
+
+
+BACKEND = 'bucket = "b"\n    encrypt = true\n    use_lockfile = true'
+
+
+def refused_backend(folder: Path, kind: str, text: str) -> list[str]:
+    (folder / "backend.tf").write_text(f"terraform {{\n  backend {kind} {{\n    {text}\n  }}\n}}\n")
+    deviations, _ = design_judge.judged(provider(folder, region="x"))
+    return [d.text for d in deviations if d.text.startswith("backend")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f'{name} = "x"' for name in ("access_key", "profile", "dynamodb_table", "role_arn")),
+        *(f"{name} = true" for name in ("skip_credentials_validation", "use_path_style")),
+        'endpoints = {\n      s3 = "https://state.example"\n    }',
+        'assume_role {\n      role_arn = "x"\n    }',
+    ],
+)
+def test_backend_sets_only_the_design(tmp_path: Path, line: str) -> None:
+    (text,) = refused_backend(tmp_path, '"s3"', f"{BACKEND}\n    {line}")
+    assert text == f"backend: {line.split()[0]} is not of the design; remove it"
+
+
+def test_backend_of_the_design(tmp_path: Path) -> None:
+    assert refused_backend(tmp_path, '"s3"', BACKEND) == []
+    assert refused_backend(tmp_path, '"http"', BACKEND) == ["backend http: the design says: s3"]
+    (text,) = refused_backend(
+        tmp_path, '"s3"', BACKEND.replace("encrypt = true", "encrypt = false")
+    )
+    assert text == "backend: encrypt is false; the design says: true"

@@ -13,8 +13,8 @@ from findings import Finding, check
 from stack_graph import Stack
 
 _UNREAD = (
-    "the HCL was not read, because it is not beside the plan: locals, functions around references "
-    "and lifecycle.ignore_changes are not judged"
+    "the HCL was not read, because it is not beside the plan: locals, functions around references, "
+    "the backend and lifecycle.ignore_changes are not judged"
 )
 _FEATURE = Path(__file__).resolve().parents[2] / "design.feature"
 

@@ -152,7 +152,13 @@ class _Judge:
         A resource outside of the design falls under the control of the argument that uses it.
         """
         differences = [Deviation(ELSEWHERE, problem) for problem in self.profile.problems]
-        differences += [*self._providers(), *self._outputs(), *self._moves(), *self._of_modules()]
+        differences += [
+            *self._providers(),
+            *self._backend(),
+            *self._outputs(),
+            *self._moves(),
+            *self._of_modules(),
+        ]
         differences += self._overwritten()
         for address, identity in self.intruders.items():
             control = self.users.get(address, self.profile.control(identity))
@@ -487,6 +493,24 @@ class _Judge:
                 if "alias" not in block.arguments and now != normalised(wanted):
                     text_ = f"{name} is {now or 'not set'}; the design says: {wanted}"
                     yield Deviation(ELSEWHERE, f"provider {key}: {text_}")
+
+    def _backend(self) -> Iterator[Deviation]:
+        """Refuse settings that send the state elsewhere, or as somebody else, or unencrypted."""
+        rules = self.profile.backend
+        settings = self.sources.module(()).of("terraform") if self.sources else ()
+        for block in (b for setting in settings for b in setting.of("backend")):
+            kind = " ".join(block.labels[1:])
+            if kind != rules["type"]:
+                yield Deviation(ELSEWHERE, f"backend {kind}: the design says: {rules['type']}")
+                continue
+            names = {*block.arguments} | {inner.labels[0] for inner in block.blocks}
+            for name in sorted(names - {*rules["arguments"].split(", ")}):
+                yield Deviation(ELSEWHERE, f"backend: {name} is not of the design; remove it")
+            for line in rules["written"].split("; "):
+                name, _, wanted = line.partition(" = ")
+                if (now := block.arguments.get(name)) != wanted:
+                    text_ = f"backend: {name} is {now or 'not set'}; the design says: {wanted}"
+                    yield Deviation(ELSEWHERE, text_)
 
     def _provider_arguments(self, planned: Mapping[str, Any]) -> list[str]:
         """Return what the provider sets beside the design, in the HCL if it is available."""

@@ -22,6 +22,7 @@ _SINCE = re.compile(r"(.+) since (\d+\.\d+\.\d+)")
 EVERYWHERE = "every module"
 _NOT_MODULES = {
     "provider",
+    "backend",
     "ephemeral",
     "sealed",
     "types",
@@ -63,6 +64,7 @@ class Profile:
         self.computed = frozenset(blocks.split(", "))
         self.ephemeral = frozenset(sections.get("ephemeral", {}).get("types", "").split(", "))
         self.provider: Mapping[str, str] = sections.get("provider", {})
+        self.backend: Mapping[str, str] = sections.get("backend", {})
         self.sealed: Mapping[str, str] = sections.get("sealed", {})
         self.added: dict[str, Path] = {}
         """The profiles of a project's own modules that this one includes, by module."""

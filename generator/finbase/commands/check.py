@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from finbase.judge.verdict import Verdict
 
 _UNREAD = (
-    "not judged: locals, functions around references and lifecycle, because the HCL of the stack "
-    "was not read; put the plan file beside the stack's main.tf"
+    "not judged: locals, functions around references, lifecycle and the backend, because the HCL "
+    "of the stack was not read; put the plan file beside the stack's main.tf"
 )
 
 
