@@ -79,7 +79,7 @@ def tables(found: Sequence[Seen]) -> dict[str, list[str]]:
     return {
         SHORT: [
             _line(f"the first mutation of each of the {len(first)} failures", *_numbers(first)),
-            _line(f"all {len(found)} mutations", *_numbers(found)),
+            _line(f"all {len(found)} mutations of the review", *_numbers(found)),
         ],
         FIRST: [row(each) for each in first],
         FURTHER: [row(each) for each in rest if each.by("checkov") or each.by("Trivy")],

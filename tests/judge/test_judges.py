@@ -243,7 +243,7 @@ def test_page_counts_every_mutation() -> None:
     assert name == "**all**"
     sums = [sum(map(int, column)) for column in zip(*(line[1:] for line in table), strict=True)]
     assert [int(each) for each in total] == sums
-    assert cells(PAGE, SHORT)[1] == [f"all {len(mutations)} mutations", *total[1:]]
+    assert cells(PAGE, SHORT)[1] == [f"all {len(mutations)} mutations of the review", *total[1:]]
 
     failures = {f"`{mutation.id}`": mutation.failure for mutation in mutations}
     seen = [*cells(PAGE, FIRST), *cells(PAGE, FURTHER)]
@@ -255,6 +255,28 @@ def test_page_counts_every_mutation() -> None:
         by_trivy = {line[1] for line in of_it if {*line[4:6]} != {"–"}}
         told = [len(by_checkov), len(by_trivy), len(by_checkov | by_trivy)]
         assert [int(each) for each in numbers[:3]] == told
+
+
+SAMPLE = "| sampled | checkov | Trivy | either | finbase |"
+SAMPLED = f"| id | detected mutation | {' | '.join(WAYS)} |"
+
+
+def test_page_counts_the_sample() -> None:
+    failures = {f"`{mutation.id}`": mutation.failure for mutation in select(ROOT, ())}
+    rows = cells(PAGE, SAMPLED)
+    assert all(failures[row[1]] == row[0] for row in rows)
+    text = PAGE[PAGE.index("Neither detected") : PAGE.index("## The other direction")]
+    others = re.findall(r"`[a-z0-9-]+`", text)
+    assert {*others} <= failures.keys()
+    names = {*others, *(row[1] for row in rows)}
+    by = [[row for row in rows if {*row[at : at + 2]} != {"–"}] for at in (2, 4)]
+    numbers = [str(len(part)) for part in (*by, rows, names)]
+    label = f"{len(names)} mutations of the design and the baseline"
+    assert cells(PAGE, SAMPLE) == [[label, *numbers]]
+    checkov, trivy, _, ours = numbers
+    sentence = f"Of {ours} sampled mutations of the design and the baseline, "
+    sentence += f"checkov finds {checkov}, Trivy {trivy}, and finbase {ours}."
+    assert sentence in README
 
 
 def seen(name: str, failure: str, fell: str, **found: str) -> Seen:
@@ -283,7 +305,7 @@ def test_tables_of_mutations() -> None:
     made = tables(THREE)
     assert made[SHORT] == [
         "| the first mutation of each of the 2 failures | 1 | 1 | 1 | 1 |",
-        "| all 3 mutations | 2 | 1 | 2 | 2 |",
+        "| all 3 mutations of the review | 2 | 1 | 2 | 2 |",
     ]
     assert made[FIRST] == [row(THREE[0]), row(THREE[2])]
     assert made[FURTHER] == [row(THREE[1])] == ["| F01 | `two` | – | CKV_1 | – | – | F01 |"]
