@@ -242,7 +242,13 @@ class _Run:
 
 
 def _kept(state: Mapping[str, Any]) -> frozenset[str]:
-    """Return the log groups that a destroy only removes from the state."""
+    """Return the log groups that a destroy only removes from the state.
+
+    >>> group = {"mode": "managed", "type": "aws_cloudwatch_log_group"}
+    >>> groups = [group | {"values": {"name": n, "skip_destroy": n == "a"}} for n in "ab"]
+    >>> sorted(_kept({"values": {"root_module": {"resources": groups}}}))
+    ['aws_cloudwatch_log_group a']
+    """
     return frozenset(
         f"{resource['type']} {resource['values']['name']}"
         for resource in managed(state)
