@@ -19,7 +19,8 @@ def test_drifts_name_arguments_that_differ() -> None:
 
 
 def test_drifts_ignore_no_ops_and_data_sources() -> None:
-    no_op = {"mode": "managed", "change": {"actions": ["no-op"]}}
+    change = {"actions": ["no-op"]}
+    no_op = {"address": "aws_eip.x", "type": "aws_eip", "mode": "managed", "change": change}
     read = {"mode": "data", "change": {"actions": ["read"]}}
     assert drifts({"resource_changes": [no_op, read]}, "later") == ()
 
