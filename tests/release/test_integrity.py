@@ -14,7 +14,7 @@ import pytest
 
 from finbase.contract.registry import Registry
 from finbase.project.checksums import digest
-from tests.support.commands import finbase
+from tests.support.commands import ROOT, finbase
 
 MAIN = "modules/cache/{}/main.tf"
 
@@ -29,11 +29,22 @@ def git(project: Path, *arguments: str) -> None:
     subprocess.run(["git", *name, *arguments], cwd=project, check=True, capture_output=True)
 
 
-@pytest.fixture
-def committed(project: Path) -> Path:
-    git(project, "init", "--quiet", ".")
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of git of a project whose files are all committed, in one pack."""
+    project = tmp_path_factory.mktemp("history")
+    for folder in ("templates", "environments", "modules", "features"):
+        shutil.copytree(ROOT / folder, project / folder)
+    git(project, "init", "--quiet", "--template=", ".")
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "All as released.")
+    git(project, "repack", "-a", "-d", "--quiet")
+    return project / ".git"
+
+
+@pytest.fixture
+def committed(project: Path, history: Path) -> Path:
+    shutil.copytree(history, project / ".git")
     return project
 
 
