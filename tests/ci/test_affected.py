@@ -81,6 +81,32 @@ def test_affected_ignores_unread_files(path: str) -> None:
     assert names(BEFORE, {**BEFORE, PurePosixPath(path): b"changed"}) == {}
 
 
+@pytest.mark.parametrize(
+    "path", ["notes.md", "policies/README.md", "docs/CHANGELOG.md", "a.yaml", "sub/contract.yaml"]
+)
+def test_affected_by_files_of_any_ending(path: str) -> None:
+    assert names(BEFORE, {**BEFORE, KMS / path: b"changed"}) == {"one": "changed", "two": "changed"}
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("README.md", 'file("${path.module}/README.md")'),
+        ("README.md", 'file("${path.module}/readme.md")'),
+        ("CHANGELOG.md", 'file("${path.module}/\\u0043HANGELOG.md")'),
+        ("SHA256SUMS", 'filemd5("${path.module}/SHA256SUMS")'),
+        ("contract.yaml", 'templatefile("../../modules/kms/1.0.0/contract.yaml", {})'),
+        ("tests/kms.tftest.hcl", 'file("${path.module}/tests/kms.tftest.hcl")'),
+        ("tests/setup/main.tf", 'fileset("${path.module}/tests", "**")'),
+    ],
+)
+@pytest.mark.parametrize("reader", [KMS / "main.tf", PurePosixPath("environments/two/main.tf")])
+def test_affected_by_pages_that_code_names(reader: PurePosixPath, path: str, code: str) -> None:
+    before = {**BEFORE, reader: BEFORE[reader] + f"\nlocals {{\n  x = {code}\n}}\n".encode()}
+    found = names(before, {**before, KMS / path: b"changed"})
+    assert found == ({"two": "changed"} | ({"one": "changed"} if reader.parent == KMS else {}))
+
+
 def test_affected_by_provider_lock() -> None:
     path = PurePosixPath("environments/one/.terraform.lock.hcl")
     assert names(BEFORE, {**BEFORE, path: b"changed"}) == {"one": "changed"}

@@ -1,21 +1,26 @@
 """Find the environments whose plan can change between two states of the project's files.
 
 A plan depends on the files of the stack and of all modules that it calls, directly or through
-other modules, except files that Terraform never reads. The ``source`` arguments in both states
-say which modules a stack calls.
+other modules: Terraform reads code by its ending, and HCL reads any other file by its name. So
+every file counts, except pages, checksums and tests that no HCL of these folders names. The
+``source`` arguments in both states say which modules a stack calls.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Set
+import re
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
 from finbase.project import checksums
+from finbase.project.files import owner
 from finbase.project.terraform_files import is_code, is_left_behind
 from finbase.project.terraform_files import is_read as has_read_name
+from finbase.source.hcl_scan import code_of
 from finbase.terraform.offline import local_sources
 
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
@@ -24,8 +29,9 @@ Files: TypeAlias = Mapping[PurePosixPath, bytes]
 Change: TypeAlias = Literal["added", "changed", "removed"]
 
 _HOME = "environments"
-_UNREAD_NAMES = {"contract.yaml", checksums.FILE_NAME}
-_UNREAD_ENDS = (".md", ".tftest.hcl", ".tftest.json")
+_ONLY_BY_NAME = {"README.md", "CHANGELOG.md", "contract.yaml", checksums.FILE_NAME}
+_TEST_ENDS = (".tftest.hcl", ".tftest.json")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,15 @@ class Affected:
 def is_read(path: PurePosixPath) -> bool:
     """Return True if a plan can depend on a file below ``environments/`` or ``modules/``.
 
-    Unknown files count, because ``file("…")`` can read any of them.
+    States and hidden files do not count: no command plans while one of them is tracked.
 
-    >>> is_read(PurePosixPath("modules/cache/1.0.0/main.tf"))
+    >>> is_read(PurePosixPath("modules/cache/1.0.0/notes.md"))
     True
-    >>> is_read(PurePosixPath("modules/cache/1.0.0/README.md"))
+    >>> is_read(PurePosixPath("modules/cache/CHANGELOG.md"))
     False
     """
     name = path.name
-    if len(path.parts) < 3 or path.parts[0] not in (_HOME, "modules"):
-        return False
-    if ".terraform" in path.parts or name in _UNREAD_NAMES or name.endswith(_UNREAD_ENDS):
+    if owner(path) is None or ".terraform" in path.parts:
         return False
     return has_read_name(name) or not (name.startswith(".") or is_left_behind(name))
 
@@ -65,24 +69,45 @@ def affected(before: Files, after: Files) -> Iterator[Affected]:
     stacks_before, stacks_after = _stacks(before), _stacks(after)
     for stack in sorted(stacks_before | stacks_after):
         folders = _reached(stack, before) | _reached(stack, after)
-        files = tuple(sorted(path for path in changed if _belongs(path, folders)))
+        code = partial(_code, folders, before, after)
+        files = tuple(sorted(path for path in changed if _belongs(path, folders, code)))
         if not files:
             continue
         change: Change = "added" if stack not in stacks_before else "changed"
         yield Affected(stack.name, change if stack in stacks_after else "removed", files)
 
 
-def _belongs(path: PurePosixPath, folders: Set[PurePosixPath]) -> bool:
+def _belongs(path: PurePosixPath, folders: Set[PurePosixPath], code: Callable[[], str]) -> bool:
     """Return whether a file is in one of the folders, or below it in a folder that modules use.
 
-    Tests and hidden folders are not used, unless a module call names them.
+    Tests and hidden folders are not used, unless a module call names them, and some files are not
+    read, unless the code of the folders has their names.
     """
+    unused = path.name in _ONLY_BY_NAME and path.parent == owner(path)
+    unused |= path.name.endswith(_TEST_ENDS)
     for parent in path.parents:
         if parent in folders:
-            return True
-        if parent.name == "tests" or parent.name.startswith("."):
-            return False
+            return not unused or path.relative_to(parent).parts[0].casefold() in code()
+        unused |= parent.name == "tests" or parent.name.startswith(".")
     return False
+
+
+def _code(folders: Set[PurePosixPath], *states: Files) -> str:
+    """Return the code of the folders in all states, without comments and regard to case."""
+    return "\n".join(
+        _without_comments(path.suffix, content)
+        for files in states
+        for path, content in files.items()
+        if path.parent in folders and is_code(path.name)
+    )
+
+
+@cache
+def _without_comments(suffix: str, content: bytes) -> str:
+    """Return the code of a file in small letters; an escaped letter could hide a name."""
+    text = content.decode(errors="replace")
+    code = text if suffix == ".json" else code_of(text, texts=True)
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), code).casefold()
 
 
 def _stacks(files: Files) -> set[PurePosixPath]:
