@@ -13,6 +13,7 @@ import pytest
 from finbase.contract.lock import PATH, Lock
 from finbase.contract.version import Version
 from finbase.project.checksums import digest, listing
+from finbase.project.git import Repository
 from finbase.release.integrity import folder_hash
 from tests.support.commands import finbase
 
@@ -123,3 +124,32 @@ def test_verify_needs_the_whole_history(committed: Path, tmp_path: Path) -> None
 )
 def test_release_refuses_mixed_arguments(arguments: tuple[str, ...], project: Path) -> None:
     assert finbase(project, "release", *arguments).exit_code == 2
+
+
+def test_verify_refuses_links_written_like_files(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", ".")
+    file = tmp_path / "modules" / "kms" / "1.0.0" / "notes.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("main.tf")
+    repository, files = Repository(tmp_path), commit(tmp_path)
+    file.unlink()
+    file.symlink_to("main.tf")
+    links, path = commit(tmp_path), PurePosixPath("modules/kms/1.0.0/notes.txt")
+    assert repository.at(files, path.__eq__) == {path: b"main.tf"}
+    assert repository.at(links, path.__eq__) != {path: b"main.tf"}
+    assert repository.at(links, path.__eq__) == repository.now(path.__eq__)
+
+
+@pytest.mark.parametrize("hide", ["replace", "graft"])
+def test_verify_believes_no_replaced_history(hide: str, committed: Path) -> None:
+    since = git(committed, "rev-parse", "HEAD")
+    weaken(committed)
+    changed = commit(committed)
+    if hide == "replace":
+        git(committed, "replace", since, changed)
+    else:
+        (committed / ".git" / "info").mkdir(exist_ok=True)
+        (committed / ".git" / "info" / "grafts").write_text(f"{changed}\n")
+    assert f"another hash for {KMS}" in verify(
+        committed, since if hide == "replace" else changed, 1
+    )

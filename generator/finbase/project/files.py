@@ -24,8 +24,12 @@ _BESIDE = re.compile(
 )
 
 # A commit can contain files that git takes for a bare repository of its own, if the project is in a
-# subfolder: its configuration would run programs, and hide what is tracked.
-GIT = ("git", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false")
+# subfolder: its configuration would run programs, and hide what is tracked. A replaced object would
+# show another history than the one that everybody else fetches.
+GIT = (
+    *("git", "--no-replace-objects"),
+    *("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false"),
+)
 """The command that reads the repository of a project, and runs no program of it."""
 
 
@@ -74,12 +78,18 @@ def refuse_links(folder: Path) -> None:
     """Raise ``TreeError`` if a folder, or anything below it, is a link or a special file.
 
     A link in a project can lead to a secret of the machine that reads the project, and finbase
-    prints what it reads: differences, messages, the text of controls. A missing folder has none.
+    prints what it reads: differences, messages, the text of controls. It prints names as well, so
+    one with a line break or an invisible character is refused. A missing folder has none.
     """
     queue = [folder] if os.path.lexists(folder) else []
     while queue:
         path = queue.pop()
         mode = os.lstat(path).st_mode
+        if printable_name(path.name) != path.name:
+            raise TreeError(
+                f"{printable_name(path)} has a character in its name that cannot be printed",
+                "rename it, or remove it",
+            )
         if stat.S_ISDIR(mode):
             queue += [Path(entry) for entry in os.scandir(path)]
         elif not stat.S_ISREG(mode):

@@ -25,7 +25,9 @@ _SETTINGS = (
     r"|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM))"
 )
 _MOST = 50
-_SUBMODULE = "160000"
+_LINK_MODE, _SUBMODULE = "120000", "160000"
+# No file begins like this, so none equals a link whose target is written like its content.
+_LINK = b"\0symbolic link to "
 
 
 class Repository:
@@ -72,17 +74,26 @@ class Repository:
                 yield commit, files[path]
 
     def at(self, commit: str, wanted: _Wanted) -> dict[PurePosixPath, bytes]:
-        """Read the wanted files below ``environments/`` and ``modules/`` in a commit."""
+        """Read the wanted files below ``environments/`` and ``modules/`` in a commit.
+
+        The content of a symbolic link is its target, marked as one.
+        """
         listed = self._git("ls-tree", "-r", "-z", commit, "--", *_FOLDERS)
         blobs: dict[PurePosixPath, str] = {}
+        links: set[PurePosixPath] = set()
         for entry in filter(None, listed.split(b"\0")):
             header, _, name = entry.partition(b"\t")
             mode, _, blob = header.decode().split(" ")
             path = PurePosixPath(os.fsdecode(name))
             if mode != _SUBMODULE and wanted(path):
                 blobs[path] = blob
+                if mode == _LINK_MODE:
+                    links.add(path)
         contents = self._contents(sorted(set(blobs.values())))
-        return {path: contents[blob] for path, blob in blobs.items()}
+        return {
+            path: _LINK + contents[blob] if path in links else contents[blob]
+            for path, blob in blobs.items()
+        }
 
     def now(self, wanted: _Wanted) -> dict[PurePosixPath, bytes]:
         """Read the wanted files on disk, except those that git ignores."""
@@ -95,7 +106,7 @@ class Repository:
             if not wanted(path):
                 continue
             if file.is_symlink():
-                files[path] = os.fsencode(file.readlink())
+                files[path] = _LINK + os.fsencode(file.readlink())
             elif file.is_file():
                 files[path] = file.read_bytes()
         return files
@@ -128,7 +139,8 @@ class Repository:
     def _git(
         self, *arguments: str, stdin: bytes = b"", failed: FinbaseError | None = None
     ) -> bytes:
-        command, environ = [*GIT, *arguments], {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+        command = [*GIT, *arguments]
+        environ = {"GIT_OPTIONAL_LOCKS": "0", "GIT_GRAFT_FILE": os.devnull, "LC_ALL": "C"}
         try:
             with Processes() as processes:
                 done = processes.run(
