@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from finbase.errors import FinbaseError
 from finbase.system import packages
+from finbase.system.printable import printable_name
 
 if TYPE_CHECKING:
     from finbase.terraform.program import Terraform
@@ -241,7 +242,8 @@ def _project(root: Path) -> Iterator[Finding]:
         yield Finding("templates", "wrong", error.message, hint=error.hint or "")
         return
     for breach in breaches:
-        yield Finding("releases", "wrong", breach.what, hint=breach.fix)
+        what = printable_name(breach.what)
+        yield Finding("releases", "wrong", what, hint=printable_name(breach.fix))
     if not breaches:
         yield Finding("releases", "fine", f"{len(registry.lock.hashes)} releases, all unchanged")
         if changes.clean:

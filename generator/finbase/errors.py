@@ -62,6 +62,10 @@ class InputError(FinbaseError):
 class TreeError(FinbaseError):
     """The rendered files cannot be written without losing files on disk."""
 
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        # A line break can only be that of a file's name.
+        super().__init__(message.replace("\n", "\\u000a"), hint and hint.replace("\n", "\\u000a"))
+
 
 class TerraformError(FinbaseError):
     """Terraform, OpenTofu or the provider is missing, or Terraform rejected the stack."""

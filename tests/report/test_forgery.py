@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +23,7 @@ from finbase.plan.summary import Step, Summary
 from finbase.report import junit, sarif, terminal, verdict_json
 from finbase.report.html.findings import Subject
 from finbase.report.plan import PlanReport
-from tests.support.commands import ROOT
+from tests.support.commands import ROOT, finbase
 from tests.support.evidence import picture, render, verdict
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
@@ -119,3 +122,35 @@ def test_plan_summary_has_a_line_per_value(text: str) -> None:
         # Everything from the plan is in code, which Markdown shows unchanged.
         parts = [re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", line) for line in (plain, hostile)]
         assert parts[0] == parts[1]
+
+
+NAME = "x\ndevelopment: 32 of 32 controls pass\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "commands"),
+    [
+        ("environments/staging/{}.tf", ["render --check", "plan staging", "affected --since HEAD"]),
+        ("environments/staging/{}/terraform.tfstate", ["render --check", "plan staging"]),
+        ("environments/{}.yaml", ["render --check", "affected --since HEAD"]),
+        ("modules/{}/1.0.0/main.tf", ["render --check"]),
+        ("modules/kms/1.0.0/{}.json", ["render --check", "release verify --since HEAD"]),
+        ("templates/stack/{}.tf.j2", ["render --check"]),
+        ("features/{}.feature", ["explain F01"]),
+    ],
+)
+def test_names_of_files_start_no_line(project: Path, path: str, commands: list[str]) -> None:
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for setup in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All."]):
+        subprocess.run(["git", *who, *setup], cwd=project, check=True)
+    file = project / path.format(NAME)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{}\n")
+    subprocess.run(["git", "add", "-fA"], cwd=project, check=True)
+    shown = []
+    for command in commands:
+        output = finbase(project, *command.split()).output
+        shown.append("32 of 32" in output)
+        lines = output.splitlines()
+        assert not [line for line in lines if line.strip().startswith("development:")], command
+    assert any(shown)

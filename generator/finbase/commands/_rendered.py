@@ -95,13 +95,15 @@ def refuse_planted(root: Path) -> None:
 def print_planted(root: Path) -> bool:
     """Print each file that nobody may commit, and code that must not run; return whether any."""
     from finbase.project.planted import planted
+    from finbase.system.printable import printable_name
     from finbase.terraform.refused_code import refused_in_project
 
     paths = planted(root)
     for path in paths:
-        name = shlex.quote(str(path))
+        name = shlex.quote(printable_name(path))
         error(
-            f"{path} must not be in the project: Terraform would trust it, and no review shows it\n"
+            f"{printable_name(path)} must not be in the project: "
+            "Terraform would trust it, and no review shows it\n"
             f"    hint: git rm --cached {name}; without git, delete it"
         )
     problems = list(refused_in_project(root.resolve()))
@@ -112,9 +114,11 @@ def print_planted(root: Path) -> bool:
 
 def print_unrendered(paths: Iterable[PurePosixPath]) -> None:
     """Print each file that Terraform would read although finbase did not render it."""
+    from finbase.system.printable import printable_name
+
     for path in paths:
         error(
-            f"Terraform reads {path}, which finbase did not render\n"
+            f"Terraform reads {printable_name(path)}, which finbase did not render\n"
             "    hint: put the change into the templates and remove the file; "
             "`finbase render --check` shows it"
         )
@@ -122,10 +126,12 @@ def print_unrendered(paths: Iterable[PurePosixPath]) -> None:
 
 def print_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | None = None) -> None:
     """Print each breach on standard error, and with ``diffs`` its difference to ``file``."""
+    from finbase.system.printable import printable_name
+
     for breach in breaches:
         if diffs and breach.diff:
             echo(breach.diff, nl=False, file=file, looks=DIFF)
-        error(f"{breach.what}\n    hint: {breach.fix}")
+        error(f"{printable_name(breach.what)}\n    hint: {printable_name(breach.fix)}")
 
 
 def require_released_controls(root: Path, *, own: bool) -> None:

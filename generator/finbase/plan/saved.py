@@ -20,6 +20,7 @@ from finbase.project.files import Tree
 from finbase.project.terraform_files import is_code
 from finbase.source.bounds import read_at_most
 from finbase.source.hcl_scan import scan, string_value
+from finbase.system.printable import printable_name
 
 _CREDENTIALS = frozenset(
     {
@@ -79,7 +80,7 @@ def _differences(saved: PlanFile, stack: Path, files: Tree) -> Iterator[str]:
         expected = os.path.normpath(_expected_folder(module.key, saved))
         if os.path.normpath(module.folder) != expected:
             title = f"module {module.key}" if module.key else "the stack"
-            yield f"{title} was read from {module.folder}, not from {expected}"
+            yield printable_name(f"{title} was read from {module.folder}, not from {expected}")
     for _, module in sorted(saved.modules.items()):
         folder = PurePosixPath(posixpath.normpath(f"environments/{stack.name}/{module.folder}"))
         expected_files = {
@@ -89,7 +90,7 @@ def _differences(saved: PlanFile, stack: Path, files: Tree) -> Iterator[str]:
         }
         for name in sorted(module.files.keys() | expected_files.keys()):
             if module.files.get(name) != expected_files.get(name):
-                yield f"{folder / name} differs"
+                yield f"{printable_name(folder / name)} differs"
 
 
 def _expected_folder(key: str, saved: PlanFile) -> str:

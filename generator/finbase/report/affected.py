@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from finbase.ci.affected import Affected
 from finbase.project.files import owner
+from finbase.system.printable import printable_name
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ class AffectedReport:
 
 
 def _lines(affected: Affected) -> Iterator[str]:
-    yield f"{affected.environment}: {affected.change}"
+    yield f"{printable_name(affected.environment)}: {affected.change}"
     folders: dict[PurePosixPath, list[str]] = {}
     for path in affected.files:
         folder = owner(path) or path.parent
-        folders.setdefault(folder, []).append(str(path.relative_to(folder)))
+        folders.setdefault(folder, []).append(printable_name(path.relative_to(folder)))
     for folder, names in folders.items():
-        yield f"  {folder}: {', '.join(names)}"
+        yield f"  {printable_name(folder)}: {', '.join(names)}"

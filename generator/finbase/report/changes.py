@@ -12,6 +12,7 @@ from finbase.project.files import owner
 from finbase.project.journal import Undone
 from finbase.project.tree import Changes
 from finbase.release.integrity import Breach
+from finbase.system.printable import printable_name
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,23 @@ def by_folder(changes: Changes) -> dict[str, str]:
 
 def abandoned(stack: PurePosixPath, remaining: Sequence[str]) -> str:
     """Return the warning for a stack that was removed, with the files that remain in it."""
+    name = printable_name(stack)
     text = (
-        f"removed the stack {stack}/ because {stack}.yaml no longer exists; "
+        f"removed the stack {name}/ because {name}.yaml no longer exists; "
         "resources that were applied from it still exist"
     )
-    return f"{text}, and Terraform's files remain: {', '.join(remaining)}" if remaining else text
+    files = ", ".join(map(printable_name, remaining))
+    return f"{text}, and Terraform's files remain: {files}" if remaining else text
 
 
 def undone(undone: Undone) -> str:
     """Return what was done about the files of an interrupted render."""
     parts = []
     if undone.restored:
-        names = ", ".join(map(str, undone.restored))
+        names = ", ".join(map(printable_name, undone.restored))
         parts.append(f"{_count(undone.restored, 'file')} restored: {names}")
     if undone.left:
-        names = ", ".join(map(str, undone.left))
+        names = ", ".join(map(printable_name, undone.left))
         parts.append(f"not touched, because changed since or by another render: {names}")
     outcome = "; ".join(parts) or "it had not changed any file"
     return f"an earlier render was interrupted; {outcome}"

@@ -17,6 +17,7 @@ from finbase.errors import TerraformError
 from finbase.project.terraform_files import is_code
 from finbase.source.bounds import load_json
 from finbase.source.hcl_scan import Block, code_of, scan, string_value
+from finbase.system.printable import printable_name
 from finbase.terraform.offline import used_folders
 
 _AWS = re.compile(r"((registry\.terraform\.io|registry\.opentofu\.org)/)?hashicorp/aws", re.I)
@@ -50,7 +51,7 @@ _OWN_FILE = re.compile(r"file(?!set)\w*")
 def refuse_code(folders: tuple[Path, ...], stack: Path, project: Path) -> None:
     """Raise ``TerraformError`` if a folder that a stack uses has code that may not be planned."""
     problems = [
-        f"{(folder / name).relative_to(project)}: {problem}"
+        f"{printable_name((folder / name).relative_to(project))}: {problem}"
         for folder in folders
         for name, problem in refused_in(folder, of_stack=folder == stack)
     ]
@@ -73,7 +74,7 @@ def refused_in_project(project: Path) -> Iterator[str]:
             if folder not in seen:
                 seen.add(folder)
                 for name, problem in refused_in(folder, of_stack=folder == stack):
-                    yield f"{(folder / name).relative_to(project)}: {problem}"
+                    yield f"{printable_name((folder / name).relative_to(project))}: {problem}"
 
 
 def refused_in(folder: Path, *, of_stack: bool) -> Iterator[tuple[str, str]]:
