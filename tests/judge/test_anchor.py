@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from finbase.judge import anchor
+from finbase.judge import anchor, compliance
 from finbase.judge.compliance import run
 from finbase.judge.verdict import Verdict
 from tests.support.commands import ROOT, finbase
@@ -99,6 +101,40 @@ def test_added_features_are_judged_too(features: Path) -> None:
     own = [s for s in verdict.scenarios if s.location.startswith("features/own.feature:")]
     assert own
     assert len(verdict.scenarios) > len(run(PLAN, RELEASED).scenarios)
+
+
+def test_released_features_judge_first(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of the project could change an installed package for whoever judges after it."""
+    judged: list[Path] = []
+    judge = compliance._run
+
+    def record(plan: compliance.OneLinePlan, folder: Path, *more: Any) -> Verdict:
+        judged.append(folder)
+        return judge(plan, folder, *more)
+
+    monkeypatch.setattr(compliance, "_run", record)
+    (features / "steps" / "own.py").write_text("import sys\nassert sys.flags.no_site\n")
+    assert run(PLAN, features).passed == run(PLAN, RELEASED).passed
+    assert judged == [RELEASED, features, RELEASED]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no subreaper elsewhere")
+def test_step_leaves_no_process(features: Path, tmp_path: Path) -> None:
+    """A process in a session of its own could wait until finbase applies the plan."""
+    left = tmp_path / "left"
+    (features / "steps" / "own.py").write_text(
+        "import os, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork():\n"
+        "        os._exit(0)\n"
+        f"    open({str(left)!r}, 'w').write(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+        "    os._exit(0)\n"
+        f"while not os.path.exists({str(left)!r}): time.sleep(0.01)\n"
+    )
+    run(PLAN, features)
+    assert not Path("/proc", left.read_text()).exists()
 
 
 def test_check_refuses_changed_controls(project: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import json
 import shutil
 import sys
@@ -49,6 +48,7 @@ def apply(
       finbase apply production change-4711.tfplan
     """
     from finbase.errors import FinbaseError
+    from finbase.judge.anchor import has_own_files
     from finbase.plan.saved import verify
     from finbase.release.standing import vouched_files
 
@@ -60,16 +60,31 @@ def apply(
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
         # Another `finbase plan` may replace the file meanwhile: check and apply the same copy.
         plan = Path(shutil.copy(saved, scratch))
+        content = plan.read_bytes()
         verify(plan, stack, saved, vouched_files(root, standing, environment))
-        _apply(plan, environment, root, stack, accept_data_loss=accept_data_loss)
-        note(f"applied: {saved}")
-        _delete_applied(plan, saved)
+        _judge(plan, environment, root, stack, accept_data_loss=accept_data_loss)
+        runs_own = has_own_files(root / "features")
+        if not runs_own:
+            _apply(plan, content, stack)
+    if runs_own:
+        # Steps of the project ran, and could write to every file of this user: compare all of them
+        # again, initialise again, and apply what is in memory.
+        _, _, standing = rendered_stack(project, environment)
+        with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+            plan = Path(scratch, saved.name)
+            plan.touch(0o600)
+            plan.write_bytes(content)
+            verify(plan, stack, saved, vouched_files(root, standing, environment))
+            _initialise(plan, stack)
+            _apply(plan, content, stack)
+    note(f"applied: {saved}")
+    _delete_applied(content, saved)
 
 
-def _delete_applied(plan: Path, saved: Path) -> None:
+def _delete_applied(content: bytes, saved: Path) -> None:
     """Delete the saved plan, which cannot be applied again; a failure is only noted."""
     try:
-        if filecmp.cmp(plan, saved, shallow=False):
+        if saved.read_bytes() == content:
             saved.unlink()
     except FileNotFoundError:
         pass  # Somebody else has deleted it.
@@ -77,31 +92,32 @@ def _delete_applied(plan: Path, saved: Path) -> None:
         note(f"note: {saved} was applied but could not be deleted: {error.strerror}")
 
 
-def _apply(
+def _judge(
     plan: Path, environment: str, root: Path, stack: Path, *, accept_data_loss: bool
 ) -> None:
+    """Judge and summarise a plan; exit with 1 if it must not be applied."""
     from finbase.judge import compliance
     from finbase.plan.summary import summarise
     from finbase.report import terminal
     from finbase.report.plan import PlanReport
+    from finbase.system.memory import hidden
     from finbase.terraform import account
     from finbase.terraform.program import find_terraform
 
     terraform = find_terraform()
-    data = plan.parent / "data"
-    with progress(lines=True) as watch:
-        account.initialise(terraform, stack, data, progress=watch)
+    data = _initialise(plan, stack)
     with progress() as watch:
         watch(environment, f"{terraform.command} show")
         plan_json = account.show(terraform, stack, data, plan)
         watch(environment, "features")
-        verdict = compliance.run(
-            plan_json,
-            root / "features",
-            environment=environment,
-            rendered=True,
-            stack=stack,  # It equals the plan's: ``verify`` has compared them.
-        )
+        with hidden():
+            verdict = compliance.run(
+                plan_json,
+                root / "features",
+                environment=environment,
+                rendered=True,
+                stack=stack,  # It equals the plan's: ``verify`` has compared them.
+            )
         watch(environment, "")
     if not verdict.passed:
         echo(terminal.text(verdict, colour=False, width=terminal_width()), err=True)
@@ -126,5 +142,30 @@ def _apply(
             "    hint: if this is intended, apply with --accept-data-loss"
         )
         sys.exit(FOUND)
+
+
+def _initialise(plan: Path, stack: Path) -> Path:
+    """Initialise the stack in a data folder beside the copy of the plan; return that folder."""
+    from finbase.terraform import account
+    from finbase.terraform.program import find_terraform
+
+    data = plan.parent / "data"
     with progress(lines=True) as watch:
-        account.apply(terraform, stack, data, plan, progress=watch)
+        account.initialise(find_terraform(), stack, data, progress=watch)
+    return data
+
+
+def _apply(plan: Path, content: bytes, stack: Path) -> None:
+    """Apply the plan if it still has the content that was judged."""
+    from finbase.errors import FinbaseError
+    from finbase.terraform import account
+    from finbase.terraform.program import find_terraform
+
+    if plan.read_bytes() != content:
+        raise FinbaseError(
+            f"{plan} was changed by another process, so nothing was applied",
+            "find out which process of this user writes there, and plan again",
+        )
+    with progress(lines=True) as watch:
+        data = plan.parent / "data"
+        account.apply(find_terraform(), stack, data, plan, progress=watch)

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from finbase.errors import ComplianceError
+from finbase.errors import ComplianceError, TreeError
 from finbase.judge.catalogue import FILE as CATALOGUE
 from finbase.judge.verdict import Verdict
 from finbase.project.files import refuse_links
@@ -52,6 +52,25 @@ def additions(features: Path, released: Path | None = None) -> frozenset[str]:
     """Return the files that a project adds to the released features, such as ``own.feature``."""
     theirs = released or released_features()
     return frozenset(map(str, _files(features).keys() - _files(theirs).keys()))
+
+
+def added_beside_released(features: Path) -> frozenset[str]:
+    """Return the added files of a project that changes no released one; else none.
+
+    None too if the features cannot be read, which whoever copies them reports.
+    """
+    released = released_features()
+    try:
+        if features == released or deviations(features):
+            return frozenset()
+        return additions(features)
+    except (ComplianceError, TreeError):
+        return frozenset()
+
+
+def has_own_files(features: Path) -> bool:
+    """Return whether a project's features differ from the released ones in any way."""
+    return bool(deviations(features) or additions(features))
 
 
 def with_additions(floor: Verdict, verdict: Verdict, added: frozenset[str]) -> Verdict:

@@ -8,6 +8,7 @@ nobody edits during the run and which holds no compiled steps.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
 from finbase.plan.kinds import is_rendered, managed_addresses
 from finbase.plan.parse import MOST_BYTES
+from finbase.system import supervise
 from finbase.system.child_environ import python_environ
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
 from finbase.system.progress import ignore
@@ -78,14 +80,12 @@ def run(
         project = features.parent
         return _run(read, folder, project, environment, rendered, stack, processes, copied)
 
+    added = anchor.added_beside_released(features)
+    # Added steps run in the same process as all others, and could change these. The released ones
+    # judge first, before a step of the project could change an installed package.
+    floor = judge(anchor.released_features(), ignore) if added else None
     verdict = judge(features, copied)
-    released = anchor.released_features()
-    if features == released or anchor.deviations(features):
-        return verdict
-    if added := anchor.additions(features):
-        # Added steps run in the same process as all others, and could change these.
-        return anchor.with_additions(judge(released, ignore), verdict, added)
-    return verdict
+    return anchor.with_additions(floor, verdict, added) if floor else verdict
 
 
 def _run(
@@ -150,13 +150,16 @@ def _start(
     copy.write_bytes(plan)
     steps = features / "steps"
     command = [
-        *(sys.executable, "-P", "-X", "utf8", compliance_runner.__file__),
+        *(sys.executable, "-I", "-S", supervise.__file__),
+        # Without ``site``, no .pth file in a folder of packages runs code.
+        *(sys.executable, "-P", "-S", "-X", "utf8", compliance_runner.__file__),
         *("-f", str(features), "-p", str(copy), "--no-ansi", f"--cucumber-json={report}"),
         *(("-b", str(steps)) if steps.is_dir() else ()),
     ]
     # Steps are code of the project: anybody who opens a pull request can change them.
     environ = python_environ(report.parent) | {
         "TMPDIR": str(report.parent),
+        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, filter(None, sys.path))),
         # terraform-compliance imports GitPython, which would refuse a machine without git.
         "GIT_PYTHON_REFRESH": "quiet",
     }

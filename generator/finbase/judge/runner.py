@@ -20,6 +20,7 @@ type ``FAILURE``.
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ _REPEATED = re.compile(r"(--[a-z-]+=<[a-z]+>)\.\.\.")
 
 def main() -> int:
     """Run terraform-compliance with ``sys.argv`` and return its exit code."""
+    for name in ("exit", "quit"):  # ``site`` defines them, which does not run.
+        setattr(builtins, name, sys.exit)
     prompt = ModuleType("IPython")
     prompt.embed = lambda: None  # type: ignore[attr-defined]
     sys.modules.setdefault("IPython", prompt)
