@@ -18,7 +18,6 @@ from finbase.errors import TerraformError
 from finbase.project.terraform_files import LOCK_FILE, is_code, is_left_behind, is_read
 from finbase.source.bounds import load_json
 from finbase.source.hcl_scan import Block, scan, string_value
-from finbase.terraform.provider import quoted
 
 _NOT_PLANNED = {".terraform", ".git"}
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
@@ -116,6 +115,9 @@ def isolate_provider(folder: Path, secrets: str = "") -> None:
     ``allowed_account_ids`` is removed, since only AWS could say which account it is. ``secrets`` is
     the URL of a server to read ephemeral secrets from.
     """
+    # `render --check` looks at folders, and starts no process, which this module would prepare.
+    from finbase.terraform.provider import quoted
+
     endpoints = f"  endpoints {{\n    secretsmanager = {quoted(secrets)}\n  }}\n" if secrets else ""
     blocks = [block for path in _code(folder) for block in _aws_providers(path)]
     aliases = [string_value(block.attributes.get("alias", "")) for block in blocks]
