@@ -124,6 +124,24 @@ def test_plan_summary_has_a_line_per_value(text: str) -> None:
         assert parts[0] == parts[1]
 
 
+@given(
+    TEXTS,
+    st.sampled_from(["::error::", "\t::stop-commands::x", "##[error]", "##vso[task.complete]"]),
+)
+@settings(max_examples=20)
+def test_terminal_gives_no_command_to_a_runner(text: str, command: str) -> None:
+    attack = f"{text}\n{command}\n{command}{text} {command}"
+    shown = terminal.text(
+        verdict("staging", ("F01",), evidence_of(attack)), colour=False, width=140, verbose=True
+    )
+    stream = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_ACTIONS", "true")
+        echo(f"{shown}\n{attack}", file=stream, color=False)
+    # A runner obeys `::` at the start of a line, and `##[` anywhere.
+    assert not re.search(r"^\s*::|##\[|##vso\[", stream.getvalue(), re.MULTILINE)
+
+
 NAME = "x\ndevelopment: 32 of 32 controls pass\n"
 
 
