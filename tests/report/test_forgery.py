@@ -129,7 +129,7 @@ def test_plan_summary_has_a_line_per_value(text: str) -> None:
     st.sampled_from(["::error::", "\t::stop-commands::x", "##[error]", "##vso[task.complete]"]),
 )
 @settings(max_examples=20)
-def test_terminal_gives_no_command_to_a_runner(text: str, command: str) -> None:
+def test_terminal_has_no_command_of_a_runner(text: str, command: str) -> None:
     attack = f"{text}\n{command}\n{command}{text} {command}"
     shown = terminal.text(
         verdict("staging", ("F01",), evidence_of(attack)), colour=False, width=140, verbose=True

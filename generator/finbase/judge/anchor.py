@@ -57,7 +57,7 @@ def additions(features: Path, released: Path | None = None) -> frozenset[str]:
 def added_beside_released(features: Path) -> frozenset[str]:
     """Return the added files of a project that changes no released one; else none.
 
-    None too if the features cannot be read, which whoever copies them reports.
+    None too if the features cannot be read, which is reported when they are copied.
     """
     released = released_features()
     try:

@@ -171,7 +171,7 @@ def _flatten(value: Any, unknown: Any, sensitive: Any, path: str) -> Iterator[tu
 
 
 def _labels(values: list[Any]) -> list[Any]:
-    """Return what tells the parts of a list apart: their names if all differ, or their numbers.
+    """Return what identifies the parts of a list: their names if all differ, or their numbers.
 
     >>> _labels([{"name": "rds.force_ssl", "value": "1"}, {"name": "work_mem"}]), _labels(["a"])
     (['rds.force_ssl', 'work_mem'], [0])

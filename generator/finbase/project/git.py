@@ -26,7 +26,7 @@ _SETTINGS = (
 )
 _MOST = 50
 _LINK_MODE, _SUBMODULE = "120000", "160000"
-# No file begins like this, so none equals a link whose target is written like its content.
+# No file starts like this, so none equals a link whose target is written like its content.
 _LINK = b"\0symbolic link to "
 
 

@@ -1,6 +1,6 @@
 """Run a command, and kill every process that it leaves behind, also one in another session.
 
-``python -I -S supervise.py PROGRAM ARGUMENT…`` exits like the program. Linux gives an orphan to its
+``python -I -S supervise.py PROGRAM ARGUMENT…`` exits like the program. Linux moves an orphan to its
 nearest subreaper, which this process is; elsewhere, only the caller's process group is killed.
 """
 

@@ -69,7 +69,7 @@ def refused_in_project(project: Path) -> Iterator[str]:
         try:
             folders = used_folders(stack, project)
         except (TerraformError, OSError):
-            continue  # Whatever reads the stack reports it.
+            continue  # The code that reads the stack reports it.
         for folder in folders:
             if folder not in seen:
                 seen.add(folder)
