@@ -368,3 +368,20 @@ def test_backend_of_the_design(tmp_path: Path) -> None:
         tmp_path, '"s3"', BACKEND.replace("encrypt = true", "encrypt = false")
     )
     assert text == "backend: encrypt is false; the design says: true"
+
+
+@pytest.mark.parametrize(
+    ("expression", "count"),
+    [
+        ('fileexists("${path.root}/../../README.md")', 1),
+        ('file("${path.module}/../a")', 1),
+        ("plantimestamp()", 1),
+        ("terraform.workspace", 1),
+        ('filebase64sha256("${path.module}/a/b.zip")', 0),
+        ('"the file (no end)"', 0),
+    ],
+)
+def test_functions_of_the_machine(tmp_path: Path, expression: str, count: int) -> None:
+    (tmp_path / "main.tf").write_text(f"locals {{\n  a = {expression}\n}}\n")
+    deviations, _ = design_judge.judged(provider(tmp_path, region="x"))
+    assert sum("depends on the machine" in d.text for d in deviations) == count

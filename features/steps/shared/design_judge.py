@@ -24,7 +24,7 @@ from design_profile import (
 )
 from design_rules import Argument, Rules, merged, text
 from existing import added_beside
-from sources import Sources, normalised
+from sources import Block, Sources, normalised
 from stack_graph import Resource, Stack, shown
 
 _SOURCE = re.compile(r"(?:.*[/:])?modules/([\w-]+)/(\d+\.\d+\.\d+)/?(?:\?.*)?")
@@ -50,6 +50,14 @@ _OVERWRITES = {
     "aws_iam_role_policy": ("role", "name"),
 }
 """Types of which AWS replaces a resource of the same name, by the arguments that name it."""
+
+_PLAIN = re.compile(r'"(?:[^"\\$%]|\\.)*"')
+_ELSEWHERE = re.compile(
+    r"\b(?:fileset|templatefile|abspath|pathexpand|timestamp|plantimestamp) ?\("
+    r'|\bfile\w* ?\((?! ?"\$\{path\.module\}(?:/(?!\.)(?:[\w.-]|\$\{var\.region\})+)+" ?\))'
+    r"|\bterraform\.workspace\b|\bpath\.cwd\b"
+)
+"""Functions whose result another machine or another time changes."""
 
 _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
 """Arguments in which the provider shows what other resources write."""
@@ -286,6 +294,12 @@ class _Judge:
             return
         for name in self.sources.in_json(call.path):
             yield Deviation(ELSEWHERE, f"{where or 'the stack'}: {name} is JSON; write it as .tf")
+        for text in _texts(self.sources.module(call.path)):
+            for match in _ELSEWHERE.finditer(_PLAIN.sub('""', text)):
+                text_ = (
+                    f"{where or 'the stack'}: {match[0].strip()} depends on the machine; remove it"
+                )
+                yield Deviation(ELSEWHERE, text_)
         for block in self.sources.module(call.path).of("ephemeral"):
             type_, name = block.labels[1:3]
             if type_ not in self.profile.ephemeral:
@@ -551,6 +565,13 @@ def _is_offline(planned: Mapping[str, Any]) -> bool:
         case [{"secretsmanager": {"constant_value": str(address)}, **others}]:
             return not others and _SECRETS_SERVER.fullmatch(address) is not None
     return False
+
+
+def _texts(block: Block) -> Iterator[str]:
+    """Yield every expression in a block and in those inside it."""
+    yield from block.arguments.values()
+    for inner in block.blocks:
+        yield from _texts(inner)
 
 
 def _place(address: str) -> tuple[tuple[str, ...], str]:
