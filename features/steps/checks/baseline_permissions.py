@@ -106,7 +106,7 @@ def nobody_unknown(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Fi
 
 
 def _beside_the_design(stack: Stack, resource: Resource, own: str) -> Iterator[Finding]:
-    """Refuse every other account in a resource beside the design, whatever its type is."""
+    """Refuse every other account in a resource beside the design, of any type."""
     for name in sorted({*resource.values, *resource.unknown}):
         value = resource.planned(name)
         if name in _POLICIES and resource.type not in _IDENTITY_POLICIES:
