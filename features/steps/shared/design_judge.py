@@ -294,8 +294,8 @@ class _Judge:
             return
         for name in self.sources.in_json(call.path):
             yield Deviation(ELSEWHERE, f"{where or 'the stack'}: {name} is JSON; write it as .tf")
-        for text in _texts(self.sources.module(call.path)):
-            for match in _ELSEWHERE.finditer(_PLAIN.sub('""', text)):
+        for expression in _texts(self.sources.module(call.path)):
+            for match in _ELSEWHERE.finditer(_PLAIN.sub('""', expression)):
                 text_ = (
                     f"{where or 'the stack'}: {match[0].strip()} depends on the machine; remove it"
                 )
