@@ -139,7 +139,7 @@ def _too_open(grant: Grant, own: str) -> str:
 
 
 def _strangers(grant: Grant, own: str) -> Iterator[str]:
-    """Yield what lets others in beside the design, whatever a condition says."""
+    """Yield what lets others in beside the design under any condition."""
     for kind, name in grant.principals:
         account = _ACCOUNT.fullmatch(name)
         foreign = account is not None and account[1] != own
