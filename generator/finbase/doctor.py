@@ -100,8 +100,12 @@ def _terraform(root: Path | None) -> Iterator[Finding]:
         fix = packages.install("opentofu")
         yield Finding("Terraform", "wrong", error.message, fix, error.hint or "")
         return
+    from finbase.aws.supported import unproven
+
     version = ".".join(map(str, terraform.version))
-    yield Finding("Terraform", "fine", f"{terraform.product} {version}, {terraform.path}")
+    note = unproven(version, product=terraform.product)
+    what = f"{terraform.product} {version}, {terraform.path}"
+    yield Finding("Terraform", "fine", f"{what}; {note}" if note else what)
     yield _provider(terraform, root)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -179,6 +180,7 @@ def _judge_plan(
     folder = folder_of_stack(plan.content, plan_file, root, name) if rendered else None
     if rendered:
         remarks.append(f"judged with the HCL in {folder}" if folder else _UNREAD)
+        remarks += filter(None, [_unproven(plan.text)])
     yield compliance.run(plan, root / "features", environment=name, stack=folder)
 
 
@@ -206,10 +208,31 @@ def _judge_environments(
     if not standing.changes.clean:
         note_difference("planned")
 
+    notes: dict[str, None] = {}
+
+    def watch_plan(name: str, plan: bytes) -> None:
+        planned(name, plan)
+        notes[_unproven(plan)] = None
+
     through = _open_cache() if cache else None
     names = [environment.name for environment in standing.environments]
     with progress(len(names)) as watch:
-        yield from judge(root, names, jobs=jobs, progress=watch, planned=planned, through=through)
+        yield from judge(
+            root, names, jobs=jobs, progress=watch, planned=watch_plan, through=through
+        )
+    for text in filter(None, notes):
+        note(f"note: {text}")
+
+
+def _unproven(plan: bytes) -> str:
+    """Return a note if finbase was not run with the versions that a plan names."""
+    from finbase.aws.supported import unproven
+
+    version = re.search(rb'"terraform_version": ?"([^"]+)"', plan)
+    provider = re.search(rb'"version_constraint": ?"=? ?([0-9.]+)[",]', plan)
+    if not version:
+        return ""
+    return unproven(version[1].decode(), provider[1].decode() if provider else "")
 
 
 def _open_cache() -> Callable[[StackJudge], Judge] | None:
