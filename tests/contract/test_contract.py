@@ -81,7 +81,9 @@ def test_every_contract_of_the_project_is_valid() -> None:
             assert Contract.load(registry.get(name, version).path).version == version
 
 
-@pytest.mark.parametrize("name", ["count", "for_each", "source", "version", "providers", "locals"])
+@pytest.mark.parametrize(
+    "name", ["count", "for_each", "source", "version", "provider", "providers", "locals"]
+)
 def test_parse_refuses_reserved_inputs(name: str) -> None:
     source = VALID.replace("  a:\n", f"  {name}:\n").replace("input: a", f"input: {name}")
     with pytest.raises(InputError, match=f"inputs.{name}: Terraform reserves this name"):

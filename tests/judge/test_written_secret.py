@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,9 @@ from finbase.judge.prove import applied_state, rendered_files
 from finbase.project.tree import lay_out
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
+from tests.support.plans import plan, resource
+
+sys.path[:0] = [str(ROOT / "features" / "steps" / part) for part in ("checks", "shared")]
 
 FIRST = 'module "database" {\n'
 
@@ -44,3 +50,29 @@ def test_changed_port_requires_a_written_secret(
         evidence = "\n".join(scenario.evidence for scenario in verdict.scenarios)
         assert "the plan changes port from 5432 to 5433" in evidence
         assert "raise database.password_generation in the same plan" in evidence
+
+
+def test_value_that_becomes_unknown_requires_a_written_secret() -> None:
+    """A replaced primary has a new address, which the plan does not show."""
+    public = resource("terraform_data.connection", {"input": {"host": "old"}})
+    version = resource(
+        "aws_secretsmanager_secret_version.connection", {"secret_string_wo_version": 1, "id": "v"}
+    )
+    made = plan(public, version)
+    for change, before in zip(
+        made["resource_changes"],
+        ({"input": {"host": "old"}}, {"secret_string_wo_version": 1, "id": "v"}),
+        strict=True,
+    ):
+        change["change"] = {"actions": ["no-op"], "before": before, "after_unknown": {}}
+    assert list(unwritten(made)) == []
+    made["resource_changes"][0]["change"]["after_unknown"] = {"input": {"host": True}}
+    (finding,) = unwritten(made)
+    assert "keeps the old values, but the plan changes host from old" in finding.text
+
+
+def unwritten(made: dict[str, Any]) -> list[Any]:
+    checks, graph = (importlib.import_module(name) for name in ("secret", "stack_graph"))
+    stack = graph.Stack(made)
+    (public,) = stack.all("terraform_data")
+    return list(checks._unwritten(stack, public))

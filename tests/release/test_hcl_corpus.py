@@ -35,6 +35,11 @@ CORPUS = {
     "heredoc-in-list": 'output "a" {\n  value = [<<-EOT\n    b }\n  EOT\n  , "c"]\n}\n',
     "heredoc-with-template": 'output "a" {\n  value = <<EOT\n${join("}", ["{"])}\nEOT\n}\n',
     "heredoc-of-carriage-returns": 'output "a" {\r\n  value = <<EOT\r\n}\r\nEOT\r\n}\r\n',
+    "heredoc-in-heredoc": 'output "a" {\n  value = <<E\n${<<F\nE\n} "\nF\n}\nE\n}\n',
+    "heredoc-in-template": 'output "a" {\n  value = "${<<E\n} "\nE\n}"\n}\n',
+    "heredoc-with-letters-in-marker": 'output "a" {\n  value = <<मा\n } "\nमा\n}\n',
+    "comment-in-template": 'output "a" {\n  value = "${ "x" /* it\'s "quoted" { */ }"\n}\n',
+    "marks-in-name": "locals {\n  मात्रा = 1\n}\noutput मात्रा {\n  value = local.मात्रा\n}\n",
     "strip-markers": 'output "a" {\n  value = "x ${~ 1 ~} y"\n}\n',
     "directive": 'output "a" {\n  value = "%{ if true ~}b }%{ else }{%{ endif }"\n}\n',
     "directive-for": 'output "a" {\n  value = "%{ for x in ["}"] }${x}%{ endfor }"\n}\n',
@@ -75,6 +80,10 @@ CORPUS = {
 
 UNREADABLE = frozenset(
     {
+        "heredoc-in-heredoc",
+        "heredoc-with-letters-in-marker",
+        "comment-in-template",
+        "marks-in-name",
         "heredoc-with-blanks-after-marker",
         "heredoc-with-tab-after-marker",
         "strip-markers",

@@ -641,3 +641,21 @@ def test_release_dry_run_read_only(project: Path) -> None:
     finally:
         project.chmod(0o755)
     assert (code, told) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<<<<<<< HEAD\nX = 1\n=======\nX = 2\n>>>>>>> other\n", "py:1:1: a merge conflict"),
+        ("def (\n", "credentials.py:1: not Python: invalid syntax"),
+        ("return\n", "credentials.py:1: not Python: 'return' outside function"),
+    ],
+)
+def test_release_refuses_broken_python(project: Path, text: str, message: str) -> None:
+    path = project / "templates" / "modules" / "secret" / "rotation" / "credentials.py"
+    path.write_text(text + path.read_text())
+    before = snapshot(project)
+    done = finbase(project, "release", "secret", "patch", "-m", "Why.")
+    assert done.exit_code == 2
+    assert message in done.output
+    assert snapshot(project) == before

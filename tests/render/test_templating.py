@@ -286,3 +286,9 @@ def test_cache_in_home(render: Render, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     render("{{ 1 }}")
     assert list((tmp_path / "home/.cache/finbase/jinja").iterdir())
+
+
+@pytest.mark.parametrize("marker", ["<<<<<<< HEAD", "||||||| base", ">>>>>>> other"])
+def test_render_refuses_merge_conflict(render: Render, marker: str) -> None:
+    with pytest.raises(InputError, match="a merge conflict"):
+        render(f"a = 1\n{marker}\nb = 2\n")

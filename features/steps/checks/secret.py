@@ -85,7 +85,7 @@ def _unwritten(stack: Stack, public: Resource) -> Iterator[Finding]:
     changed = [
         f"{name} from {shown(before[name])} to {shown(now[name])}"
         for name in now
-        if now[name] != before[name] and now[name] is not UNKNOWN
+        if now[name] != before[name]
     ]
     for version in _versions(stack) if changed else ():
         number = "secret_string_wo_version"

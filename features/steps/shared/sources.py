@@ -14,8 +14,8 @@ from typing import NamedTuple
 _TOKEN = re.compile(
     r"""(?P<skip>[ \t\r\ufeff]+|\#[^\n]*|//[^\n]*|/\*.*?\*/)
     |(?P<line>\n)
-    |(?P<heredoc><<-?(?P<mark>[\w-]+)[ \t\r]*\n(?:.*?\n)??[ \t]*(?P=mark)[ \t\r]*(?=\n|\Z))
-    |(?P<word>[\w-]+(?:\.[\w*-]+)*|[=!<>]=|=>|&&|\|\||\.\.\.|.)""",
+    |(?P<heredoc><<-?(?P<mark>(?:[\w-]|[^\x00-\x7f\s])+)[ \t\r]*\n)
+    |(?P<word>(?:[\w-]|[^\x00-\x7f\s])+(?:\.(?:[\w*-]|[^\x00-\x7f\s])+)*|[=!<>]=|=>|&&|\|\||\.\.\.|.)""",
     re.DOTALL | re.VERBOSE,
 )
 _OPEN, _CLOSED = "([{", ")]}"
@@ -213,9 +213,12 @@ def _tokens(text: str) -> Iterator[str]:
         match = _TOKEN.match(text, position)
         if match is None:
             return
-        if match.lastgroup == "mark" or match["heredoc"]:
-            yield match["heredoc"]
-        elif match["line"] or match["word"]:
+        if match["heredoc"]:
+            end = _end_of_heredoc(text, match.end(), match["mark"])
+            yield text[position:end]
+            position = end
+            continue
+        if match["line"] or match["word"]:
             yield match[0]
         position = match.end()
 
@@ -223,15 +226,30 @@ def _tokens(text: str) -> Iterator[str]:
 def _end_of_string(text: str, position: int) -> int:
     """Return the position after a string, which may contain ``${...}`` with strings inside."""
     while position < len(text) and text[position] != '"':
-        if text[position] == "\\":
-            position += 1
-        elif text.startswith(("$${", "%%{"), position):
-            position += 2
-        elif text.startswith(("${", "%{"), position):
-            position = _end_of_template(text, position + 2)
-            continue
-        position += 1
+        position = _end_of_part(text, position, escapes=True)
     return position + 1
+
+
+def _end_of_heredoc(text: str, position: int, mark: str) -> int:
+    """Return the end of the line before which a heredoc ends; a template hides its marks."""
+    while position < len(text):
+        end = text.find("\n", position)
+        end = len(text) if end < 0 else end
+        if text[position:end].strip() == mark:
+            return end
+        while position < len(text) and text[position] != "\n":
+            position = _end_of_part(text, position, escapes=False)
+        position += 1
+    return len(text)
+
+
+def _end_of_part(text: str, position: int, *, escapes: bool) -> int:
+    """Return the position after a character, an escape or a template."""
+    if text.startswith(("$${", "%%{"), position):
+        return position + 3
+    if text.startswith(("${", "%{"), position):
+        return _end_of_template(text, position + 2)
+    return position + (2 if escapes and text[position] == "\\" else 1)
 
 
 def _end_of_template(text: str, position: int) -> int:
@@ -240,8 +258,13 @@ def _end_of_template(text: str, position: int) -> int:
         if text[position] == '"':
             position = _end_of_string(text, position + 1)
             continue
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        position += 1
+        match = _TOKEN.match(text, position)
+        if match is None:
+            return len(text)
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        position = match.end()
+        if match["heredoc"]:
+            position = _end_of_heredoc(text, position, match["mark"])
     return position
 
 

@@ -32,7 +32,10 @@ SCHEMA: Final = Path(__file__).with_name("schema.json")
 _OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
 # Arguments of a module block that Terraform defines or reserves.
 _RESERVED = frozenset(
-    {"source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"}
+    {
+        *("source", "version", "provider", "providers", "count", "for_each", "depends_on"),
+        *("lifecycle", "locals"),
+    }
 )
 # terraform-compliance takes an argument of this name for the outputs of the module, and stops.
 _MISREAD = frozenset({"outputs"})

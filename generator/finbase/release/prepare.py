@@ -88,6 +88,7 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     rendered = render_module(contract, root / "templates")
     folder = folder_of(module, version)
     _refuse_code(rendered)
+    _refuse_broken_python(root, contract)
     reasons: tuple[Reason, ...] = ()
     # Released files never change, so the next release must be able to read what this one writes.
     shipped = _shipped(rendered)
@@ -118,6 +119,21 @@ def _refuse_code(rendered: Tree) -> None:
             text = content.decode(errors="replace")
             for problem in refused_in_file(path.name, text, of_stack=False):
                 raise FinbaseError(f"{path}: {problem}", "correct the template, and release again")
+
+
+def _refuse_broken_python(root: Path, contract: Contract) -> None:
+    """Refuse an archive whose Python does not compile: nobody could import the function."""
+    folder = root / "templates" / "modules" / contract.name
+    for archive in contract.archives:
+        for path in sorted((folder / archive.folder).rglob("*.py")):
+            try:
+                compile(path.read_bytes(), path.name, "exec", dont_inherit=True)
+            except (SyntaxError, ValueError) as error:
+                where = path.relative_to(root)
+                line = getattr(error, "lineno", None) or 1
+                raise FinbaseError(
+                    f"{where}:{line}: not Python: {error.args[0]}", "correct it, and release again"
+                ) from error
 
 
 def _next(version: Version, level: Level) -> Version:

@@ -16,6 +16,7 @@ from finbase.render import archive
 from finbase.render.hcl import Hcl, attributes, inline, type_constraint
 from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
 from finbase.render.validation import describe_constraint, validations
+from finbase.source.syntax import refuse_conflict
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def render_module(contract: Contract, templates: Path) -> dict[PurePosixPath, by
             files |= render_file(templates, f"module/{file}", file, context, header)
     for file in files_below(templates / folder):
         if not file.endswith(SUFFIX):
-            files[file] = (templates / folder / file).read_bytes()
+            files[file] = _read(templates / folder / file)
         elif not is_partial(file):
             header = f"{MARK}templates/{folder}/{file} {advice}"
             own_context = {"contract": contract}
@@ -84,8 +85,14 @@ def _archived_files(spec: Archive, folder: Path, contract: Contract) -> dict[str
         matches = {PurePosixPath(p.relative_to(source).as_posix()) for p in source.glob(pattern)}
         if not matches & available:
             raise _broken(contract, f"no file in {spec.folder!r} matches {pattern!r}")
-        contents |= {str(file): (source / file).read_bytes() for file in matches & available}
+        contents |= {str(file): _read(source / file) for file in matches & available}
     return contents
+
+
+def _read(path: Path) -> bytes:
+    content = path.read_bytes()
+    refuse_conflict(str(path), content, codes.CONTRACT)
+    return content
 
 
 def _interface(contract: Contract) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from finbase import codes
 from finbase.errors import Diagnostic, InputError
 from finbase.render import hcl
 from finbase.render.hcl import Hcl
+from finbase.source.syntax import conflict
 from finbase.system.user_folders import (
     UnsafePermissionsError,
     cache_home,
@@ -156,6 +157,17 @@ def _environment(
 
     from finbase.render.sandbox import TemplateSandbox
 
+    class Loader(jinja2.FileSystemLoader):
+        """Refuses the markers of a merge conflict, which would be rendered as text."""
+
+        def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+            source = super().get_source(environment, template)
+            if marker := conflict(source[0]):
+                raise jinja2.TemplateSyntaxError(
+                    "a merge conflict", marker[0], template, str(source[1])
+                )
+            return source
+
     class HclContext(Context):
         """Marks the result of a macro as HCL."""
 
@@ -165,7 +177,7 @@ def _environment(
 
     environment = TemplateSandbox(
         filters,
-        loader=jinja2.FileSystemLoader(root),
+        loader=Loader(root),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -16,8 +16,8 @@ from typing import NamedTuple
 _TOKEN = re.compile(
     r"(?P<skip>(?:[^\S\n]|\ufeff)+|(?:\#|//)[^\n]*|/\*(?s:.*?)(?:\*/|\Z))"
     r"|(?P<newline>\n)"
-    r"|(?P<heredoc><<-?(?P<tag>[\w-]+)[^\S\n]*\n)"
-    r"|(?P<word>[\w-]+)"
+    r"|(?P<heredoc><<-?(?P<tag>(?:[\w-]|[^\x00-\x7f\s])+)[^\S\n]*\n)"
+    r"|(?P<word>(?:[\w-]|[^\x00-\x7f\s])+)"
     r'|(?P<string>")'
     r"|(?P<mark>[^\s])"
 )

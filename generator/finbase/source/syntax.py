@@ -80,6 +80,13 @@ def conflict(text: str) -> Position | None:
     return _end(text[: marker.start()]) if marker else None
 
 
+def refuse_conflict(path: str, content: bytes, code: str) -> None:
+    """Raise ``InputError`` with the position if a file has a marker of a merge conflict."""
+    if marker := conflict(content.decode(errors="replace")):
+        hint = "resolve the conflict: keep the lines of one side, or merge both"
+        raise failure(path, marker, code, "a merge conflict", hint)
+
+
 class _Stop(NamedTuple):
     """Where and why PyYAML stopped. Positions count from 0; ``opening`` is that of its context."""
 
