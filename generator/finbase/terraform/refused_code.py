@@ -35,7 +35,8 @@ _PROGRAMS = ("shared_config_files", "shared_credentials_files", "profile")
 _SETTINGS = {"required_version", "required_providers"}
 _OVERRIDE = re.compile(r"(.*_)?override\.(tf|tofu)(\.json)?")
 _LOCAL = ("./", "../")
-_GAP = r"(?:\s|/\*.*?\*/)*"
+# Possessive: a comment that contains the start of another one has one reading only.
+_GAP = r"(?:\s|#[^\n]*+|//[^\n]*+|/\*(?:(?!\*/).)*+\*/)*+"
 _CALL = re.compile(
     r"\b(file\w*|templatefile|templatestring|abspath|pathexpand|timestamp|plantimestamp)"
     rf"{_GAP}\(|\b(terraform{_GAP}\.{_GAP}(?:workspace|env|applying)|path{_GAP}\.{_GAP}cwd)\b",
