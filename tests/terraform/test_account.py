@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from finbase.cli import main
-from finbase.errors import FinbaseError
+from finbase.errors import FinbaseError, TerraformError
 from finbase.plan.saved import verify
 from finbase.plan.summary import Step, Summary, summarise
 from finbase.project.files import Tree
@@ -207,6 +207,48 @@ def test_summarise_accepts_new_connections() -> None:
     public = resource("module.secret.terraform_data.connection", "create", change=change)
     written = resource(SECRET_VERSION, "create", change={})
     assert summarise({"resource_changes": [public, written]}).stale == ()
+
+
+PRIMARY = "module.database.aws_db_instance.primary"
+
+
+def reset(database: tuple[Any, Any], secret: tuple[Any, Any]) -> dict[str, Any]:
+    """Return a plan that changes the numbers of the password: in the database, in the secret."""
+    changes = [
+        (PRIMARY, "password_wo_version", database),
+        (SECRET_VERSION, "secret_string_wo_version", secret),
+    ]
+    return {
+        "resource_changes": [
+            resource(
+                address,
+                *(["no-op"] if before == after else ["update"]),
+                change={"before": {name: before}, "after": {name: after}},
+            )
+            for address, name, (before, after) in changes
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("database", "secret", "lost"),
+    [
+        ((1, 2), (1, 2), False),
+        ((1, 1), (1, 1), False),
+        ((2, 2), (1, 2), True),  # The update of the database failed, and the state has 2.
+        ((2, 3), (1, 3), False),
+        ((None, 1), (None, 1), False),
+        ((2, 2), (None, 2), False),  # A secret that was deleted by hand.
+    ],
+)
+def test_summarise_names_lost_resets(
+    database: tuple[Any, Any], secret: tuple[Any, Any], lost: bool
+) -> None:
+    summary = summarise(reset(database, secret))
+    assert summary.lost_resets == ((SECRET_VERSION,) if lost else ())
+    report = PlanReport("x", summary)
+    assert ("**LOST RESET**" in report.text()) is lost
+    assert report.document()["lost_resets"] == ([SECRET_VERSION] if lost else [])
 
 
 @pytest.mark.parametrize(
@@ -491,6 +533,49 @@ def test_apply_judges_the_saved_plan(good_plan: bytes, world: World) -> None:
     assert Path(place).name == saved.name
     assert not Path(place).exists(), "it was a copy, which nobody else could write to"
     assert not saved.exists()
+
+
+def with_passwords(plan: bytes, database: tuple[int, int], secret: tuple[int, int]) -> bytes:
+    """Return an applied stack's plan: the numbers of the password before and after."""
+    changed = json.loads(plan)
+    for ending, name, (before, after) in (
+        ("aws_db_instance.primary", "password_wo_version", database),
+        ("aws_secretsmanager_secret_version.connection", "secret_string_wo_version", secret),
+    ):
+        (entry,) = [r for r in changed["resource_changes"] if r["address"].endswith(ending)]
+        entry["change"]["actions"] = ["update"] if before != after else ["no-op"]
+        entry["change"]["before"] = {**entry["change"]["after"], name: before}
+        entry["change"]["after"][name] = after
+    text: bytes = json.dumps(changed).encode()
+    return text
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize(
+    ("database", "code", "message"),
+    [
+        ((1, 1), 1, "clients would get a password that the database does not have"),
+        ((0, 1), 2, "increase database.password_generation once more, render and plan again"),
+    ],
+)
+def test_apply_names_lost_resets(
+    good_plan: bytes,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    database: tuple[int, int],
+    code: int,
+    message: str,
+) -> None:
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
+    (world.home / "plan.json").write_bytes(with_passwords(good_plan, database, (0, 1)))
+
+    def fail(*_: object, **__: object) -> None:
+        raise TerraformError("terraform apply failed", "see Terraform's message above")
+
+    monkeypatch.setattr("finbase.terraform.account.apply", fail)
+    done = world.run("apply", "staging")
+    assert done.exit_code == code, done.output
+    assert message in " ".join(done.output.split())
 
 
 @pytest.mark.terraform

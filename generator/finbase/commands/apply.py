@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +15,14 @@ from finbase.commands._rendered import rendered_stack, require_released_controls
 from finbase.console import completion
 from finbase.console.options import FOUND, accept_data_loss_option, own_catalogue_option
 from finbase.console.speech import echo, error, note, progress, say, terminal_width
+
+if TYPE_CHECKING:
+    from finbase.plan.summary import Summary
+
+_AFTER_A_RESET: Final = (
+    "if the update of the database failed, its new password was not set, although the state says "
+    "so: increase database.password_generation once more, render and plan again"
+)
 
 
 @click.command()
@@ -62,10 +71,10 @@ def apply(
         plan = Path(shutil.copy(saved, scratch))
         content = plan.read_bytes()
         verify(plan, stack, saved, vouched_files(root, standing, environment))
-        _judge(plan, environment, root, stack, accept_data_loss=accept_data_loss)
+        summary = _judge(plan, environment, root, stack, accept_data_loss=accept_data_loss)
         runs_own = has_own_files(root / "features")
         if not runs_own:
-            _apply(plan, content, stack)
+            _apply(plan, content, stack, summary)
     if runs_own:
         # Steps of the project ran, and could write to every file of this user: compare all of them
         # again, initialise again, and apply what is in memory.
@@ -76,7 +85,7 @@ def apply(
             plan.write_bytes(content)
             verify(plan, stack, saved, vouched_files(root, standing, environment))
             _initialise(plan, stack)
-            _apply(plan, content, stack)
+            _apply(plan, content, stack, summary)
     note(f"applied: {saved}")
     _delete_applied(content, saved)
 
@@ -94,7 +103,7 @@ def _delete_applied(content: bytes, saved: Path) -> None:
 
 def _judge(
     plan: Path, environment: str, root: Path, stack: Path, *, accept_data_loss: bool
-) -> None:
+) -> Summary:
     """Judge and summarise a plan; exit with 1 if it must not be applied."""
     from finbase.judge import compliance
     from finbase.plan.summary import summarise
@@ -135,6 +144,14 @@ def _judge(
             "    hint: remove them; no plan shows what a provisioner does"
         )
         sys.exit(FOUND)
+    if summary.lost_resets:
+        error(
+            "clients would get a password that the database does not have, so nothing was applied: "
+            f"{', '.join(summary.lost_resets)}\n"
+            "    hint: increase database.password_generation once more, render and plan again; an "
+            "earlier apply failed before it set the password"
+        )
+        sys.exit(FOUND)
     if summary.losses and not accept_data_loss:
         lost = "\n".join(f"  {step.address}: {step.loses}" for step in summary.losses)
         error(
@@ -142,6 +159,7 @@ def _judge(
             "    hint: if this is intended, apply with --accept-data-loss"
         )
         sys.exit(FOUND)
+    return summary
 
 
 def _initialise(plan: Path, stack: Path) -> Path:
@@ -155,9 +173,9 @@ def _initialise(plan: Path, stack: Path) -> Path:
     return data
 
 
-def _apply(plan: Path, content: bytes, stack: Path) -> None:
+def _apply(plan: Path, content: bytes, stack: Path, summary: Summary) -> None:
     """Apply the plan if it still has the content that was judged."""
-    from finbase.errors import FinbaseError
+    from finbase.errors import FinbaseError, TerraformError
     from finbase.terraform import account
     from finbase.terraform.program import find_terraform
 
@@ -166,6 +184,11 @@ def _apply(plan: Path, content: bytes, stack: Path) -> None:
             f"{plan} was changed by another process, so nothing was applied",
             "find out which process of this user writes there, and plan again",
         )
-    with progress(lines=True) as watch:
-        data = plan.parent / "data"
-        account.apply(find_terraform(), stack, data, plan, progress=watch)
+    try:
+        with progress(lines=True) as watch:
+            data = plan.parent / "data"
+            account.apply(find_terraform(), stack, data, plan, progress=watch)
+    except TerraformError as failed:
+        if not summary.sets_password:
+            raise
+        raise TerraformError(failed.message, _AFTER_A_RESET) from failed

@@ -66,5 +66,6 @@ def plan(
     if json_file:
         json_file.write(documents.render(report))
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
-    if summary.losses or summary.provisioners or summary.stale or summary.upgrades:
+    problems = (summary.losses, summary.provisioners, summary.stale, summary.upgrades)
+    if any(problems) or summary.lost_resets:
         sys.exit(FOUND)

@@ -28,6 +28,7 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
 
 
 _PUBLIC = "terraform_data.connection"
+_PRIMARY = "aws_db_instance.primary"
 _VERSION = "aws_secretsmanager_secret_version.connection"
 
 
@@ -74,6 +75,15 @@ class Summary:
     provisioners: tuple[str, ...] = ()
     stale: tuple[Stale, ...] = ()
     upgrades: tuple[Upgrade, ...] = ()
+    lost_resets: tuple[str, ...] = ()
+
+    @property
+    def sets_password(self) -> bool:
+        """Whether the plan sets a new password on a database that exists."""
+        return any(
+            step.address.endswith(_PRIMARY) and "password_wo_version" in step.arguments
+            for step in self.steps
+        )
 
     @property
     def losses(self) -> tuple[Step, ...]:
@@ -113,8 +123,35 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
             )
         )
     return Summary(
-        tuple(steps), tuple(_provisioners(plan)), tuple(_stale(plan)), tuple(_upgrades(plan))
+        tuple(steps),
+        tuple(_provisioners(plan)),
+        tuple(_stale(plan)),
+        tuple(_upgrades(plan)),
+        tuple(_lost_resets(plan)),
     )
+
+
+def _lost_resets(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the connection secrets that get a password which no database has.
+
+    If AWS refuses the update of an instance, Terraform's state has the planned values all the same
+    (hashicorp/terraform-plugin-sdk, issue 476). The next plan then writes the new password into
+    the secret only.
+    """
+    resources = list(managed(plan))
+    primaries = [r for r in resources if r["address"].endswith(_PRIMARY)]
+    for resource in resources:
+        before, after = _numbers(resource["change"], "secret_string_wo_version")
+        if not resource["address"].endswith(_VERSION) or None in (before, after):
+            continue
+        passwords = [_numbers(primary["change"], "password_wo_version") for primary in primaries]
+        if before != after and any(old is not None and old == new for old, new in passwords):
+            yield resource["address"]
+
+
+def _numbers(change: Change, name: str) -> tuple[Any, Any]:
+    before, after = change.get("before") or {}, change.get("after") or {}
+    return before.get(name), after.get(name)
 
 
 def _upgrades(plan: Mapping[str, Any]) -> Iterator[Upgrade]:

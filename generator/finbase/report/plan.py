@@ -52,6 +52,7 @@ class PlanReport:
             "data_loss": bool(self.summary.losses),
             "provisioners": list(self.summary.provisioners),
             "stale_secrets": [asdict(stale) for stale in self.summary.stale],
+            "lost_resets": list(self.summary.lost_resets),
             "refused_upgrades": [asdict(upgrade) for upgrade in self.summary.upgrades],
         }
 
@@ -75,6 +76,14 @@ class PlanReport:
                 f"**STALE SECRET**: {code(stale.address)} keeps the old "
                 f"{' and '.join(map(code, stale.fields))}, so clients and the rotation will fail; "
                 "increase database.password_generation in the same change"
+            )
+        if summary.lost_resets:
+            yield ""
+        for address in summary.lost_resets:
+            yield (
+                f"**LOST RESET**: {code(address)} would get a password that the database does not "
+                "have, because an earlier apply failed before it was set; "
+                "increase database.password_generation once more, render and plan again"
             )
         if summary.upgrades:
             yield ""
