@@ -98,6 +98,8 @@ def test_affected_by_files_of_any_ending(path: str) -> None:
         ("contract.yaml", 'templatefile("../../modules/kms/1.0.0/contract.yaml", {})'),
         ("tests/kms.tftest.hcl", 'file("${path.module}/tests/kms.tftest.hcl")'),
         ("tests/setup/main.tf", 'fileset("${path.module}/tests", "**")'),
+        ("README.md", '{ error_message = "README.md" }'),
+        ("README.md", '{ error_message = "a ${file("README.md")}" }'),
     ],
 )
 @pytest.mark.parametrize("reader", [KMS / "main.tf", PurePosixPath("environments/two/main.tf")])
@@ -105,6 +107,12 @@ def test_affected_by_pages_that_code_names(reader: PurePosixPath, path: str, cod
     before = {**BEFORE, reader: BEFORE[reader] + f"\nlocals {{\n  x = {code}\n}}\n".encode()}
     found = names(before, {**before, KMS / path: b"changed"})
     assert found == ({"two": "changed"} | ({"one": "changed"} if reader.parent == KMS else {}))
+
+
+def test_affected_ignores_pages_that_messages_name() -> None:
+    message = b'\ncheck "c" {\n  assert {\n    error_message = "Do as README.md says."\n  }\n}\n'
+    before = {**BEFORE, KMS / "main.tf": BEFORE[KMS / "main.tf"] + message}
+    assert names(before, {**before, KMS / "README.md": b"changed"}) == {}
 
 
 def test_affected_by_provider_lock() -> None:

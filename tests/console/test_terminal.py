@@ -275,6 +275,10 @@ def test_quiet_and_verbose_exclude_each_other(project: Path) -> None:
 def test_outcomes_are_coloured_alike(environ: dict[str, str], project: Path) -> None:
     main_tf = project / "environments" / "staging" / "main.tf"
     main_tf.write_text(main_tf.read_text() + "# edited\n")
+    staging = project / "environments" / "staging.yaml"
+    staging.write_text(
+        re.sub(r"(?m)^(  kms:\n    version: )\S+", r"\g<1>1.0.1", staging.read_text())
+    )
     shown = {}
     for arguments in (("render", "--check"), ("doctor",), ("outdated",)):
         with on_terminal(environ, "--project", str(project), *arguments) as terminal:

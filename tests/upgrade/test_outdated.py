@@ -7,7 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,11 +47,26 @@ def release(project: Path, module: str, *releases: Version) -> None:
 
 @pytest.fixture
 def pinned(project: Path) -> Path:
-    """The project, with every pin at the same version and nothing released."""
+    """The project, with every pin at the same version and nothing released.
+
+    Values that this version does not accept, because newer ones brought them, are removed.
+    """
+    registry = Registry(project)
     for path in project.glob("environments/*.yaml"):
-        text = re.sub(r"version: \d+\.\d+\.\d+", f"version: {PINNED}", path.read_text())
-        # An input that the pinned version does not have.
-        path.write_text(re.sub(r"\n    load_threshold: \d+", "", text))
+        lines = []
+        properties: dict[str, object] = {}
+        for line in path.read_text().splitlines():
+            if module := re.fullmatch(r"  (\w+):", line):
+                properties = registry.get(module[1], PINNED).section_schema()["properties"]
+            elif setting := re.fullmatch(r"    (\w+): (.+)", line):
+                if setting[1] == "version":
+                    line = f"    version: {PINNED}"
+                elif not jsonschema_rs.is_valid(
+                    properties.get(setting[1], False), yaml.safe_load(setting[2])
+                ):
+                    continue
+            lines.append(line)
+        path.write_text("\n".join(lines) + "\n")
     (project / PATH).unlink(missing_ok=True)
     return project
 

@@ -32,6 +32,9 @@ _HOME = "environments"
 _ONLY_BY_NAME = {"README.md", "CHANGELOG.md", "contract.yaml", checksums.FILE_NAME}
 _TEST_ENDS = (".tftest.hcl", ".tftest.json")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+# A sentence for people names files that Terraform does not read. A text without a space counts,
+# because file() could get it from a local value of this name.
+_SENTENCE = re.compile(r'\berror_message = "(?:[^" $%\\]+ )+[^" $%\\]*"')
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def _belongs(path: PurePosixPath, folders: Set[PurePosixPath], code: Callable[[]
 
 
 def _code(folders: Set[PurePosixPath], *states: Files) -> str:
-    """Return the code of the folders in all states, without comments and regard to case."""
+    """Return the code of the folders in all states, without comments, sentences and regard to case."""
     return "\n".join(
         _without_comments(path.suffix, content)
         for files in states
@@ -104,9 +107,15 @@ def _code(folders: Set[PurePosixPath], *states: Files) -> str:
 
 @cache
 def _without_comments(suffix: str, content: bytes) -> str:
-    """Return the code of a file in small letters; an escaped letter could hide a name."""
+    """Return the code of a file in small letters; an escaped letter could hide a name.
+
+    >>> _without_comments(".tf", b'error_message = "Do as README.md says."')
+    'error_message = ""'
+    """
     text = content.decode(errors="replace")
-    code = text if suffix == ".json" else code_of(text, texts=True)
+    code = text
+    if suffix != ".json":
+        code = _SENTENCE.sub('error_message = ""', code_of(text, texts=True))
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), code).casefold()
 
 
