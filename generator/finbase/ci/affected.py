@@ -96,7 +96,7 @@ def _belongs(path: PurePosixPath, folders: Set[PurePosixPath], code: Callable[[]
 
 
 def _code(folders: Set[PurePosixPath], *states: Files) -> str:
-    """Return the code of the folders in all states, without comments, sentences and regard to case."""
+    """Return the code of the folders in all states, without comments, messages and capitals."""
     return "\n".join(
         _without_comments(path.suffix, content)
         for files in states
