@@ -104,6 +104,19 @@ def test_effects_replace_a_key(argument: str, kind: str) -> None:
     assert bool(effect.loses) == (kind == "replace")
 
 
+@pytest.mark.parametrize("ignored", [{"name_prefix"}, {"all"}])
+def test_effects_without_ignored_changes(ignored: set[str]) -> None:
+    address = "module.m.aws_secretsmanager_secret.s"
+    before = resource(address, {"name": "a", "name_prefix": None})
+    after = resource(address, {"name_prefix": "b-"}, after_unknown={"name": True})
+    (effect,) = effects(plan(before), plan(after), {})
+    assert effect.action == "replace"
+    assert effects(plan(before), plan(after), {}, {address: frozenset(ignored)}) == ()
+    renamed = resource(address, {"name": "b", "name_prefix": None})
+    (effect,) = effects(plan(before), plan(renamed), {}, {address: frozenset({"name_prefix"})})
+    assert effect.action == "replace"
+
+
 def test_effects_mark_unknown_and_sensitive() -> None:
     known = resource("module.m.aws_x.y", {"arn": "a", "token": "one"})
     later = resource(

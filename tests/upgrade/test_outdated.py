@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import pytest
@@ -54,7 +55,7 @@ def pinned(project: Path) -> Path:
     registry = Registry(project)
     for path in project.glob("environments/*.yaml"):
         lines = []
-        properties: dict[str, object] = {}
+        properties: dict[str, Any] = {}
         for line in path.read_text().splitlines():
             if module := re.fullmatch(r"  (\w+):", line):
                 properties = registry.get(module[1], PINNED).section_schema()["properties"]

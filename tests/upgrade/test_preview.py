@@ -174,17 +174,22 @@ def test_upgrade_of_all_releases(project: Path) -> None:
     found = upgraded(project, "production")
     assert path.read_text() == before
     assert stack.read_text() == rendered
-    assert not found["data_loss"]
+    assert found["data_loss"]
     effects = found["effects"]
     assert isinstance(effects, list)
     kinds = {effect["action"] for effect in effects}
-    assert kinds == {"move", "change", "add"}
+    assert kinds == {"move", "change", "add", "destroy"}
+    # It has another name since 3.0.0, which UPGRADING.md explains; it holds no data.
+    group = "module.database.aws_db_parameter_group.main"
+    lost = [(e["action"], e["address"]) for e in effects if e["loses"] or e["action"] == "destroy"]
+    assert lost == [("destroy", group)]
     added = {e["address"].partition("[")[0] for e in effects if e["action"] == "add"}
     alarms = "module.monitoring.aws_cloudwatch"
     assert added == {
         "module.access.aws_vpc_security_group_egress_rule.application_to_s3",
         "module.cache.aws_elasticache_user.application",
         "module.cache.aws_elasticache_user_group.main",
+        group,
         "module.network.aws_iam_role_policy.flow_log_groups",
         f"{alarms}_log_data_protection_policy.database",
         *(f"{alarms}_event_rule.{rule}" for rule in ("failed_rotation", "key_deletion")),
@@ -201,7 +206,11 @@ def test_upgrade_of_all_releases(project: Path) -> None:
         changed.setdefault(effect["address"].partition("[")[0], set()).update(names)
     assert {address: names for address, names in changed.items() if names} == {
         "module.cache.aws_elasticache_serverless_cache.main": {"user_group_id"},
-        "module.database.aws_db_parameter_group.main": {"parameter"},
+        "module.database.aws_cloudwatch_log_group.database": {"skip_destroy"},
+        "module.database.aws_db_instance.primary": {
+            *("allow_major_version_upgrade", "parameter_group_name")
+        },
+        "module.database.aws_iam_role.monitoring": {"assume_role_policy"},
         "module.kms.aws_kms_key.logs": {"policy"},
         "module.kms.aws_kms_key.notifications": {"policy"},
         f"{alarms}_log_metric_filter.failed_logins": {"pattern"},
@@ -215,13 +224,17 @@ def test_upgrade_of_all_releases(project: Path) -> None:
         "module.network.aws_vpc_endpoint.s3": {"policy"},
         **{
             f"module.replica_{name}.aws_db_instance.replica": {
-                *("backup_window", "iops", "storage_throughput")
+                *("backup_window", "iops", "parameter_group_name", "storage_throughput")
             }
+            for name in ("reconciliation", "reporting")
+        },
+        **{
+            f"module.replica_{name}.aws_cloudwatch_log_group.replica": {"skip_destroy"}
             for name in ("reconciliation", "reporting")
         },
     }
 
-    done = finbase(project, "upgrade", "production", "--write")
+    done = finbase(project, "upgrade", "production", "--write", "--accept-data-loss")
     assert done.exit_code == 0, done.output
     after = path.read_text()
     pins = re.compile(r"(?m)^(    version: )\S+")

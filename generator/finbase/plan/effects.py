@@ -1,8 +1,9 @@
 """Compare two plans of one stack, and return what the second changes in the first one's resources.
 
 Both plans are made offline and start from an empty state, so they describe all resources.
-Resources are compared by address, following ``moved`` blocks, and then by argument. For resources
-that hold data, a table says which arguments make the provider replace them.
+Resources are compared by address, following ``moved`` blocks, and then by argument, without those
+of ``ignore_changes``. For resources that hold data, a table says which arguments make the provider
+replace them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from finbase.aws.replacements import replacements
@@ -48,12 +50,16 @@ class Effect:
 
 
 def effects(
-    before: Mapping[str, Any], after: Mapping[str, Any], moved: Mapping[str, str]
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    moved: Mapping[str, str],
+    ignored: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> tuple[Effect, ...]:
     """Return the effects of applying ``after``, sorted by address.
 
     Both are plans as ``terraform show -json`` prints them. ``moved`` maps old addresses to new
-    ones, both without the key of an instance.
+    ones, and ``ignored`` new ones to the arguments that ``ignore_changes`` lists; all without the
+    key of an instance.
     """
     old = {_followed(address, moved): (address, r) for address, r in _resources(before).items()}
     new = _resources(after)
@@ -67,8 +73,14 @@ def effects(
             result.append(Effect(address, "add"))
         else:
             was, resource = old[address]
-            texts = [references.get(_INDEX.sub("", address), {}) for references in expressions]
-            arguments = tuple(_arguments(resource, new[address], texts[0], texts[1]))
+            base = _INDEX.sub("", address)
+            texts = [references.get(base, {}) for references in expressions]
+            stays = ignored.get(base, frozenset())
+            arguments = tuple(
+                argument
+                for argument in _arguments(resource, new[address], texts[0], texts[1])
+                if not _stays(argument, stays)
+            )
             result += _effect(address, was, resource, arguments)
     return tuple(result)
 
@@ -86,6 +98,21 @@ def _effect(
         yield Effect(address, "change", arguments, moved_from, restarts=restarts)
     elif moved_from:
         yield Effect(address, "move", moved_from=moved_from)
+
+
+def _stays(argument: Argument, ignored: frozenset[str]) -> bool:
+    """Return whether an argument keeps its value, because Terraform ignores that it changes.
+
+    A name that the provider would make from an ignored prefix stays, too.
+
+    >>> _stays(Argument("name", '"a"', _UNKNOWN), frozenset({"name_prefix"}))
+    True
+    >>> _stays(Argument("name", '"a"', '"b"'), frozenset({"name_prefix"}))
+    False
+    """
+    name = re.split(r"[.\[]", argument.name)[0]
+    made = argument.after == _UNKNOWN and f"{name}_prefix" in ignored
+    return made or name in ignored or "all" in ignored
 
 
 def _resources(plan: Mapping[str, Any]) -> dict[str, ResourceChange]:

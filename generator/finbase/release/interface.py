@@ -63,6 +63,11 @@ class Resource:
         return self.address.partition(".")[0]
 
     @property
+    def ignored(self) -> frozenset[str]:
+        """The arguments whose changes Terraform ignores, or ``all``."""
+        return frozenset(re.findall(r"\w+", self.arguments.get("lifecycle.ignore_changes", "")))
+
+    @property
     def keys(self) -> str:
         """The argument that creates several instances, ``for_each`` or ``count``, or empty."""
         return next((name for name in ("for_each", "count") if name in self.arguments), "")

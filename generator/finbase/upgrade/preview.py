@@ -125,14 +125,18 @@ def effects_between(
     """
     planned, planned_after = _plans(root, registry, (before, after), terraform, progress)
     old_versions = {use.name: use.version for use in before.modules}
-    moved = {
-        f"module.{label(use, instance)}.{old}": f"module.{label(use, instance)}.{new}"
-        for use in after.modules
-        if old_versions.get(use.name) not in (None, use.version)
-        for old, new in read_interface(_files(root, registry, use.contract)).moved.items()
-        for instance in use.instances
-    }
-    return effects(planned, planned_after, moved)
+    moved: dict[str, str] = {}
+    ignored: dict[str, frozenset[str]] = {}
+    for use in after.modules:
+        if old_versions.get(use.name) in (None, use.version):
+            continue
+        interface = read_interface(_files(root, registry, use.contract))
+        for instance in use.instances:
+            prefix = f"module.{label(use, instance)}."
+            moved |= {f"{prefix}{old}": f"{prefix}{new}" for old, new in interface.moved.items()}
+            for resource in interface.resources.values():
+                ignored[f"{prefix}{resource.address}"] = resource.ignored
+    return effects(planned, planned_after, moved, ignored)
 
 
 def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPath, Step]:
