@@ -529,7 +529,7 @@ def test_apply_judges_the_saved_plan(good_plan: bytes, world: World) -> None:
     done = world.run("apply", "staging")
     assert done.exit_code == 0, done.output
     *asked, place = world.asked()[-1][1:]
-    assert asked == ["apply", "-input=false"]
+    assert asked == ["apply", "-no-color", "-input=false"]  # Escaped: no terminal shows it.
     assert Path(place).name == saved.name
     assert not Path(place).exists(), "it was a copy, which nobody else could write to"
     assert not saved.exists()

@@ -85,7 +85,7 @@ variable "suffix" {
 }
 
 output "value" {
-  value = "ledger-${var.suffix}-${terraform.workspace}"
+  value = "ledger-${var.suffix}"
 }
 """
 
@@ -429,10 +429,12 @@ def test_plan_offline_changes_no_file(
     scratch.mkdir()
     with Workspace(terraform, scratch) as workspace:
         planned = workspace.plan(stack(project), project=project)
+        selected = workspace.run(stack(project), "workspace", "show", project=project)
+    assert selected == b"default\n"
     assert contents(project) == before
     assert b"\n" not in planned
     after = key_of(planned)
-    assert after["description"] == "ledger-unset-default"
+    assert after["description"] == "ledger-unset"
     assert after["tags_all"] == {"project": "ledger"}
 
 
@@ -456,7 +458,7 @@ def test_plan_two_trees_in_parallel(project: Path, tmp_path: Path, workspace: Wo
     with ThreadPoolExecutor(2) as pool:
         results = pool.map(lambda p: workspace.plan(stack(p), project=p), [project, other])
         descriptions = [key_of(planned)["description"] for planned in results]
-    assert descriptions == ["ledger-unset-default", "other-unset-default"]
+    assert descriptions == ["ledger-unset", "other-unset"]
 
 
 @pytest.mark.terraform
