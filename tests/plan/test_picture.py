@@ -117,9 +117,9 @@ def test_flows_have_every_rule_of_production(
     }
     drawn = {end for flow in picture.network.flows for end in (flow.outward, flow.inward) if end}
     assert drawn == rules
-    assert len(rules) == 11
+    assert len(rules) == 12
     allowed = [flows.is_allowed(flow) for flow in picture.network.flows]
-    assert allowed == [True] * 6
+    assert allowed == [True] * 7
 
 
 @pytest.mark.terraform

@@ -231,7 +231,17 @@ def inputs(draw: Draw, contract: Contract, fixed: Mapping[str, Any]) -> dict[str
                 if declared.name in strategies
                 else from_schema(declared.schema)
             )
+    _end_upgrade(drawn)
     return drawn
+
+
+def _end_upgrade(drawn: dict[str, Any]) -> None:
+    """Remove the inputs of a major upgrade that lack the input which they require."""
+    previous = drawn.get("previous_engine_version")
+    if previous is None or int(previous) >= int(drawn["engine_version"]):
+        drawn.pop("allow_major_version_upgrade", None)
+    if not drawn.get("allow_major_version_upgrade"):
+        drawn.pop("apply_immediately", None)
 
 
 @st.composite

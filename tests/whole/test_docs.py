@@ -32,7 +32,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"pip install .*": "uses the network",
     r"finbase sandbox .*": "serves until Ctrl-C",
     r"make (plan|apply) ENV=\w+": ACCOUNT,
-    r"finbase (plan|apply) .*": ACCOUNT,
+    r"finbase (plan|apply|drift) .*": ACCOUNT,
     r"aws .*": ACCOUNT,
     r"cd environments/\w+ && terraform (destroy|import|apply|plan|state|init) .*": ACCOUNT,
     r"cd environments/\w+ && terraform destroy": ACCOUNT,
@@ -51,7 +51,19 @@ PRINTED_ONCE: Final = "Setting up .venv (once) …"
 USE_TERRAFORM: Final = re.compile(
     r"(finbase|make) (check|upgrade|graph|prove|rehearse)|terraform (init|plan)"
 )
-LANGUAGES: Final = {"", "console", "sh", "diff", "yaml", "hcl", "json", "text", "mermaid", "ini"}
+LANGUAGES: Final = {
+    "",
+    "console",
+    "sh",
+    "diff",
+    "yaml",
+    "hcl",
+    "json",
+    "text",
+    "mermaid",
+    "ini",
+    "sql",
+}
 PAGES: Final = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 )
