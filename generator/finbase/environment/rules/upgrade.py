@@ -27,7 +27,12 @@ _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
         "database.allow_major_version_upgrade": True,
         "database.apply_immediately": True,
     },
-    refused={"database.allow_major_version_upgrade": True},
+    refused={
+        "database.engine_version": "18",
+        "database.previous_engine_version": "18",
+        "database.allow_major_version_upgrade": True,
+        "database.apply_immediately": True,
+    },
 )
 def complete(environment: Environment) -> Iterator[Finding]:
     """A major upgrade must name the version before; only such an upgrade may start at once."""
