@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finbase.errors import TerraformError
-from finbase.terraform.refused_code import refused_in_file, refused_in_project
+from finbase.terraform.refused_code import refused_in, refused_in_file, refused_in_project
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
 
@@ -112,7 +112,27 @@ def test_refused_override_of_a_module(name: str) -> None:
     ],
 )
 def test_refused_in_json(content: object) -> None:
-    assert problems(json.dumps(content), of_stack=True, name="a.tf.json")
+    # Also JSON that Python refuses, or in which it sees the last of two equal keys only.
+    for text in (json.dumps(content), f'{{"//": {"9" * 5000}}}', "[" * 3000, '{"a": 1, "a": 2}'):
+        for name in ("a.tf.json", "a.tofu.json", "override.tf.json"):
+            assert problems(text, of_stack=True, name=name) == [
+                "is JSON, which two readers can read differently; write it as .tf"
+            ]
+
+
+@pytest.mark.parametrize(
+    "character", ["\r", "\x1f", "\x1c", "\x0b", "\x0c", "\x85", "\u2028", "\0"]
+)
+def test_refused_control_characters(character: str, tmp_path: Path) -> None:
+    """Terraform ends a line, or a heredoc, elsewhere than a reader that splits there."""
+    hidden = f'# a{character}/*\nprovider "aws" {{\n  alias = "x"\n}}\n# {character}*/\n'
+    (tmp_path / "main.tf").write_bytes(hidden.encode())
+    assert any("control characters" in text for _, text in refused_in(tmp_path, of_stack=True))
+
+
+def test_accepted_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_bytes(b'locals {\r\n\ta = "b"\r\n}\r\n')
+    assert list(refused_in(tmp_path, of_stack=True)) == []
 
 
 def test_refused_in_project_is_empty() -> None:

@@ -138,7 +138,7 @@ class Sources:
 
 
 def _read(file: Path) -> list[Block]:
-    return read(file.read_text(encoding="utf-8"))
+    return read(file.read_bytes().decode("utf-8"))
 
 
 def _overridden(block: Block, other: Block) -> Block:

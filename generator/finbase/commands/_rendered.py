@@ -59,6 +59,7 @@ def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path, 
     root = find_project(project)
     refuse_planted(root)
     standing = load_rendered(root, [environment])
+    refuse_unfaithful(standing)
     if not standing.clean:
         print_breaches(standing.breaches, diffs=False)
         print_unrendered(standing.unrendered)
@@ -84,6 +85,22 @@ def hold_journal(root: Path) -> Iterator[Journal]:
 
 def _note_wait(seconds: float) -> None:
     note(f"another render is running in this project; waiting up to {seconds:g} s …")
+
+
+def refuse_unfaithful(standing: Standing) -> None:
+    """Exit with 1 if templates render another stack than the environment files require."""
+    if print_unfaithful(standing):
+        sys.exit(FOUND)
+
+
+def print_unfaithful(standing: Standing) -> bool:
+    """Print each argument that differs from the environment file; return whether one does."""
+    from finbase.render.faithful import deviations
+
+    found = [text for e in standing.environments for text in deviations(e, standing.rendered)]
+    for text in found:
+        error(f"{text}\n    hint: correct templates/stack/; it must render what the file says")
+    return bool(found)
 
 
 def refuse_planted(root: Path) -> None:

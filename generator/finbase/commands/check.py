@@ -16,6 +16,7 @@ from finbase.commands._rendered import (
     print_breaches,
     print_unrendered,
     refuse_planted,
+    refuse_unfaithful,
     require_released_controls,
 )
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
@@ -199,6 +200,7 @@ def _judge_environments(
     root = find_project(project)
     refuse_planted(root)
     standing = load_rendered(root, environments)
+    refuse_unfaithful(standing)
     if is_pending(root):
         note(PENDING)
     if standing.breaches or standing.unrendered:

@@ -14,6 +14,7 @@ from finbase.commands._rendered import (
     load_rendered,
     print_breaches,
     print_planted,
+    print_unfaithful,
 )
 from finbase.console import completion
 from finbase.console.options import FOUND, json_option
@@ -79,7 +80,7 @@ def _compare(
     from finbase.report.changes import ChangesReport
 
     standing = load_rendered(root, environments)
-    is_planted = print_planted(root)
+    is_planted = print_unfaithful(standing) | print_planted(root)
     pending = journal.is_pending(root)
     if pending:
         note(PENDING)

@@ -62,7 +62,7 @@ def _stack(
     context = {
         "environment": environment,
         "pins": pins,
-        "locals": _local_values(environment),
+        "locals": local_values(environment),
         "default_tags": _default_tags(environment),
         "blocks": list(blocks(environment)),
         "exports": list(exports(environment)),
@@ -85,7 +85,7 @@ def _constraints(environment: Environment, pins: Any, source: str) -> list[str]:
     ]
 
 
-def _local_values(environment: Environment) -> dict[str, str]:
+def local_values(environment: Environment) -> dict[str, str]:
     """Return the ``locals`` of the stack, which wires from ``environment`` refer to."""
     return {
         "name": environment.stack_name,
@@ -153,7 +153,7 @@ def _export(use: ModuleUse, output: Output) -> dict[str, Any]:
 
 def _wire_source(wire: Wire, instance: Instance, environment: Environment) -> Any:
     """Return the value of a wire, or None to leave the variable at its default."""
-    if wire.module == "environment" and wire.output in _local_values(environment):
+    if wire.module == "environment" and wire.output in local_values(environment):
         return Hcl(f"local.{wire.output}")
     if wire.source == "instance.name":
         return instance.key

@@ -11,11 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from finbase.errors import TerraformError
 from finbase.project.terraform_files import is_code
-from finbase.source.bounds import load_json
 from finbase.source.hcl_scan import Block, code_of, scan, string_value
 from finbase.system.printable import printable_name
 from finbase.terraform.offline import used_folders
@@ -34,6 +32,7 @@ _PROGRAMS = ("shared_config_files", "shared_credentials_files", "profile")
 """Settings of the provider that name a program in a file, to ask it for credentials."""
 _SETTINGS = {"required_version", "required_providers"}
 _OVERRIDE = re.compile(r"(.*_)?override\.(tf|tofu)(\.json)?")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
 _LOCAL = ("./", "../")
 # Possessive: a comment that contains the start of another one has one reading only.
 _GAP = r"(?:\s|#[^\n]*+|//[^\n]*+|/\*(?:(?!\*/).)*+\*/)*+"
@@ -82,7 +81,8 @@ def refused_in(folder: Path, *, of_stack: bool) -> Iterator[tuple[str, str]]:
     """Yield the name of a file in a folder, and what must not be in it."""
     for path in sorted(folder.iterdir()):
         if is_code(path.name) and path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
+            # Terraform ends a line at a line feed only, which reading as text would not.
+            text = path.read_bytes().decode("utf-8", errors="replace")
             for problem in refused_in_file(path.name, text, of_stack=of_stack):
                 yield path.name, problem
 
@@ -96,8 +96,10 @@ def refused_in_file(name: str, text: str, *, of_stack: bool) -> Iterator[str]:
     if not of_stack and _OVERRIDE.fullmatch(name):
         yield "is an override file; change the file that it overrides"
     if name.endswith(".json"):
-        yield from _in_json(text)
+        yield "is JSON, which two readers can read differently; write it as .tf"
         return
+    if _CONTROL.search(text):
+        yield "has control characters, which two readers can read differently; remove them"
     for block in scan(text).blocks:
         yield from _in_block(block, of_stack=of_stack)
     if _NAMED.search(text):
@@ -172,42 +174,3 @@ def _of_type(kind: str, labels: tuple[str, ...], provider: str) -> Iterator[str]
         yield f"has {kind} {type_}; only aws_* and the resource terraform_data may be used"
     elif not re.fullmatch(r"aws(\.[\w-]+)?", provider.strip().strip('"')):
         yield f"{kind} {type_} uses the provider {provider}; only aws may be used"
-
-
-def _in_json(text: str) -> Iterator[str]:
-    """Yield what must not be in JSON: no provider, whose settings finbase could not override."""
-    try:
-        file = load_json(text.encode())
-    except ValueError:
-        return  # Terraform reports the error.
-    for part in _objects(file):
-        for name in sorted(part.keys() - _BLOCKS - {"//"}):
-            yield f"has a block {name}, which finbase does not judge"
-        if "removed" in part or "check" in part:
-            yield "has a removed or check block as JSON; write it as .tf"
-        if "provider" in part:
-            yield "has a provider as JSON; write it as .tf"
-        for settings in _objects(part.get("terraform")):
-            for name in sorted(settings.keys() - _SETTINGS):
-                yield f"terraform has {name}; remove it"
-            for required in _objects(settings.get("required_providers")):
-                for name, value in required.items():
-                    source = value.get("source") if isinstance(value, dict) else None
-                    yield from _required(
-                        {name: f'{{ source = "{source or f"hashicorp/{name}"}" }}'}
-                    )
-        for kind in _TYPED:
-            for types in _objects(part.get(kind)):
-                for type_, blocks in types.items():
-                    yield from _of_type(kind, (type_,), "aws")
-                    if '"provider"' in repr(blocks).replace("'", '"'):
-                        yield f"{kind} {type_} names a provider as JSON; write it as .tf"
-        for modules in _objects(part.get("module")):
-            for label, calls in modules.items():
-                for call in _objects(calls):
-                    if not str(call.get("source")).startswith(_LOCAL) or "${" in str(call):
-                        yield f"module {label} is not from a folder of the project"
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, dict)]
