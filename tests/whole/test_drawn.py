@@ -113,7 +113,8 @@ def test_text_reaches_plan_unchanged(tmp_path: Path, workspace: Workspace) -> No
     plan = json.loads(workspace.plan(root / "environments" / "drawn-0", project=root))
     after = {change["address"]: change["change"]["after"] for change in plan["resource_changes"]}
     assert after["module.cache.aws_elasticache_serverless_cache.main"]["description"] == awkward
-    group = after["module.database.aws_db_parameter_group.main"]["parameter"]
+    key = json.dumps(environment["modules"]["database"]["engine_version"])
+    group = after[f"module.database.aws_db_parameter_group.main[{key}]"]["parameter"]
     values = {each["name"]: each["value"] for each in group}
     assert values["work_mem"] == formula
 
