@@ -18,7 +18,16 @@ from botocore.exceptions import ClientError
 
 from finbase.sandbox.calls import calls
 from finbase.sandbox.client import Endpoint
-from finbase.sandbox.server import SERVICES, Sandbox, SandboxError, databases, overrides, running
+from finbase.sandbox.server import (
+    OVERRIDDEN,
+    SERVICES,
+    Sandbox,
+    SandboxError,
+    databases,
+    overrides,
+    running,
+)
+from finbase.source.hcl_scan import scan
 from tests.support.living import alive
 
 # In the background, where tests may well run, shells have programs ignore SIGINT.
@@ -112,6 +121,11 @@ def test_unsupported_operation_is_a_400(
         getattr(client(service), operation)(**given)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert caught.value.response["Error"]["Code"] == "NotInLocalAWS"
+
+
+def test_overrides_are_listed(sandbox: Sandbox) -> None:
+    [provider] = scan(overrides(sandbox)["zz_finbase_sandbox_override.tf"]).blocks
+    assert {*provider.attributes, *(inner.type for inner in provider.blocks)} == {*OVERRIDDEN}
 
 
 def test_overrides_keep_account_check(sandbox: Sandbox) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from finbase.errors import FinbaseError
 from finbase.rehearsal.record import StepLog
 from finbase.rehearsal.terraform import Stack
+from finbase.sandbox.server import OVERRIDDEN
 
 Judge: TypeAlias = Callable[[bytes], Sequence[str]]
 """Returns the ids of the controls that a plan (as JSON) fails."""
@@ -33,4 +35,23 @@ class JudgedPlans:
 
     def failed(self, name: str) -> Sequence[str]:
         """Return the controls that a saved plan fails."""
-        return self._judge(self._stack.plan_json(name))
+        return self._judge(without_sandbox(self._stack.plan_json(name)))
+
+
+def without_sandbox(plan: bytes) -> bytes:
+    """Return a plan without what the local AWS overrides in the provider.
+
+    The design allows none of it. The judge also reads the provider in the HCL of the stack, where
+    an author could have set it.
+
+    >>> expressions = b'{"region": {}, "max_retries": {"constant_value": 3}}'
+    >>> without_sandbox(
+    ...     b'{"configuration": {"provider_config": {"aws": {"expressions": %b}}}}' % expressions
+    ... )
+    b'{"configuration": {"provider_config": {"aws": {"expressions": {"region": {}}}}}}'
+    """
+    planned = json.loads(plan)
+    provider = planned.get("configuration", {}).get("provider_config", {}).get("aws", {})
+    for name in OVERRIDDEN:
+        provider.get("expressions", {}).pop(name, None)
+    return json.dumps(planned).encode()

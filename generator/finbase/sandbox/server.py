@@ -99,6 +99,13 @@ def running(
             _stop(child)
 
 
+OVERRIDDEN = (
+    *("access_key", "secret_key", "max_retries", "skip_metadata_api_check"),
+    *("s3_use_path_style", "endpoints"),
+)
+"""What ``overrides`` sets in the provider."""
+
+
 def overrides(endpoint: Endpoint) -> dict[str, str]:
     """Return the override files, by name, that connect a copy of a stack to the local AWS.
 
