@@ -149,12 +149,30 @@ def test_dynamic_rule_unknown_in_update_fails(plan: Plan) -> None:
     [
         ("aws_security_group", "ingress"),
         ("aws_route_table", "route"),
-        ("aws_iam_role", "inline_policy"),
     ],
 )
 def test_blocks_read_back_pass(plan: Plan, type_: str, block: str) -> None:
     make(plan, type_, block, [OPEN], [OPEN])
     assert failed_ids(plan) == set()
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "failed"),
+    [("flow-logs", "write-flow-logs", set()), ("rotation", "added", {"F06d"})],
+)
+def test_policies_read_back_pass_if_written(
+    plan: Plan, role: str, name: str, failed: set[str]
+) -> None:
+    """AWS lists the policy of ``aws_iam_role_policy`` with its role; any other was added there."""
+    policies = [{"name": name, "policy": "{}"}]
+    for values, change in changes(plan, "aws_iam_role"):
+        if values["name"].endswith(role):
+            values["inline_policy"] = policies
+            change["after"] = values
+            change["after_unknown"].pop("inline_policy", None)
+            before = {**values, "inline_policy": policies}
+            change |= {"actions": ["update"], "before": before, "after_unknown": {}}
+    assert failed_ids(plan) == failed
 
 
 def test_dynamic_routes_fail(plan: Plan) -> None:
