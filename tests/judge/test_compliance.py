@@ -24,6 +24,7 @@ from finbase.judge.compliance import run
 from finbase.judge.cucumber import example_row, read_cucumber
 from finbase.judge.features import folder_of_stack
 from finbase.judge.verdict import Scenario, Verdict
+from finbase.system import supervise
 from finbase.system.child_environ import python_environ
 from finbase.system.processes import Finished, Processes
 from tests.support.commands import ROOT
@@ -651,7 +652,8 @@ def test_run_starts_the_command_in_a_scratch_folder(
     assert not stand.folder.exists()
     plan = stand.folder / "plan.json"
     assert stand.command == [
-        *(sys.executable, "-P", "-X", "utf8", compliance_runner.__file__),
+        *(sys.executable, "-I", "-S", supervise.__file__),
+        *(sys.executable, "-P", "-S", "-X", "utf8", compliance_runner.__file__),
         *("-f", str(stand.folder / "features"), "-p", str(plan), "--no-ansi"),
         f"--cucumber-json={stand.folder / 'cucumber.json'}",
         *("-b", str(stand.folder / "features" / "steps")),
@@ -661,6 +663,7 @@ def test_run_starts_the_command_in_a_scratch_folder(
     assert stand.files["plan.json"].count(b"\n") == 0
     folder = str(stand.folder)
     own = {"HOME": folder, "TMPDIR": folder, "GIT_PYTHON_REFRESH": "quiet"}
+    own["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
     assert stand.environ == {**python_environ(stand.folder), **own}
     assert not {"OTHER", "TFC_ERROR"} & stand.environ.keys()
     assert stand.seconds == 600

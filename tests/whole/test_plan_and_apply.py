@@ -22,8 +22,8 @@ from tests.support.commands import run
 NAME = "development"
 REGION = "eu-west-1"
 SWITCHED_OFF = {
-    *("F03", "F04a", "F04c", "F04d", "F04e", "F06d", "F07b", "F10"),
-    *("B02", "B05", "B07", "B08", "B10", "B11"),
+    *("F02", "F03", "F04a", "F04c", "F04d", "F04e", "F06d", "F07b", "F10"),
+    *("B02", "B03", "B05", "B07", "B08", "B10", "B11"),
 }
 ADDED = {
     "ingress rule: tcp 5432-5432, 0.0.0.0/0",
