@@ -14,6 +14,8 @@ from finbase.terraform.workspace import Workspace
 from tests.fuzz.fast_judge import Judge, StepCrashError
 from tests.support.commands import ROOT
 
+# A document, such as the pattern of an event, is shown as the JSON that the design has.
+JSON_DOCUMENT = r'(?<=(?: is|not) )\{".*\}'
 OF_PYTHON = re.compile(
     r"\bNone\b|\bUNKNOWN\b|\bTrue\b|\bFalse\b|\[\]|\{\}|(?<![\w\])])\['|\{'|\{\"|<\w+[ .]"
     r"|\w+Error\b|Traceback|object at|\bset\("
@@ -91,7 +93,7 @@ def python_in(judge: Judge, plan: Any, way: str, turns: range) -> dict[str, str]
         if not spoilt(damaged, turn, way):
             break
         for line in texts(judge, damaged):
-            if OF_PYTHON.search(line):
+            if OF_PYTHON.search(re.sub(JSON_DOCUMENT, "", line)):
                 wrong.setdefault(re.sub(r'\["[^"]*"\]|^\S+: ', "", line), f"{turn}: {line}")
     return wrong
 
