@@ -125,7 +125,7 @@ def test_release_and_outdated(added: Path) -> None:
 def test_check_added_module(added: Path, workspace: Workspace) -> None:
     assert fmt_check([added / MODULE], find_terraform()) == ()
     (verdict,) = check(added, ["staging"], jobs=1, progress=lambda *_: None)
-    assert verdict.passed
+    assert verdict.passed, [s.evidence for s in verdict.failed]
     workspace.validate(added / MODULE, project=added)
     plan = json.loads(workspace.plan(added / "environments" / "staging", project=added))
     after = {each["address"]: each["change"]["after"] for each in plan["resource_changes"]}
