@@ -69,7 +69,7 @@ def drift(
 
     root, stack, _ = rendered_stack(project, environment)
     require_released_controls(root, own=own_catalogue)
-    plan = plan_file.read_bytes() if plan_file else _plan(environment, stack)
+    plan = plan_file or _plan(environment, stack)
     with progress() as watch:
         watch(environment, "features")
         with hidden():

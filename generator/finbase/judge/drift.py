@@ -60,11 +60,12 @@ class Drift:
                 yield now, then
 
 
-def judge(plan: bytes, features: Path, *, environment: str, stack: Path | None) -> Drift:
+def judge(plan: Path | bytes, features: Path, *, environment: str, stack: Path | None) -> Drift:
     """Return the drift that a plan of an applied stack shows.
 
-    The plan was made with a refresh, as JSON of ``terraform show``. ``features`` and ``stack`` are
-    as for ``compliance.run``. Raises ``ComplianceError`` as it does, or if nothing is applied.
+    The plan was made with a refresh: JSON of ``terraform show``, or its path. ``features`` and
+    ``stack`` are as for ``compliance.run``. Raises ``ComplianceError`` as it does, or if nothing
+    is applied.
     """
     planned = compliance.read_on_one_line(plan)
     document = planned.content

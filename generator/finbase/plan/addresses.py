@@ -9,6 +9,17 @@ _ADDRESS = re.compile(
     r"(?P<type>\w+)\.(?P<name>[\w-]+)(?:\[.*\])?$"
 )
 
+_KEY = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
+
+
+def block_of(address: str) -> str:
+    """Return an address without the keys of its instances.
+
+    >>> block_of('module.a["x.y"].aws_b.c[0]')
+    'module.a.aws_b.c'
+    """
+    return _KEY.sub("", address)
+
 
 def name_of(address: str) -> str:
     """Return the name of a resource; return any other text unchanged.

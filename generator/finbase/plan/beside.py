@@ -2,6 +2,7 @@
 
 Each is a resource of its own for Terraform, so a plan neither shows nor removes an added one. But
 AWS lists all of them with their group, table or role, whose attributes Terraform refreshes.
+``features/steps/shared/existing.py`` fails a control for them; it runs without this package.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
+from finbase.plan.addresses import block_of
+
 _STEP: Final = re.compile(r'module\.([\w-]+)(?:\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\])?')
-_KEY: Final = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
 _IDENTITY: Final = ("mode", "type", "name")
 _GONE: Final = frozenset({"delete", "forget"})
 
@@ -21,7 +22,7 @@ def disagreements(plan: Mapping[str, Any]) -> Iterator[str]:
     planned: dict[str, Mapping[str, Any]] = {}
     root, values = plan["configuration"]["root_module"], plan["planned_values"]
     changes = [change for change in plan.get("resource_changes", ()) if "deposed" not in change]
-    changed = {_block(change["address"]) for change in changes if not _is_gone(change)}
+    changed = {block_of(change["address"]) for change in changes if not _is_gone(change)}
     yield from _module(values["root_module"], root, "", planned, changed)
     yield from _changes(planned, changes)
     outputs = values.get("outputs", {})
@@ -63,7 +64,7 @@ def _module(
         block = f"{prefix}{resource['type']}.{resource['name']}"
         if identity in here or identity[0] != "managed" or not _is_one(resource):
             continue
-        if _block(block) in changed:
+        if block_of(block) in changed:
             yield f"{block} is configured, but not planned"
     yield from _children(planned, configured, prefix, planned_resources, changed)
 
@@ -162,12 +163,3 @@ def _is_one(configured: Mapping[str, Any]) -> bool:
 def _is_gone(change: Mapping[str, Any]) -> bool:
     actions = change["change"].get("actions")
     return bool(actions) and _GONE.issuperset(actions)
-
-
-def _block(address: str) -> str:
-    """Return an address without the keys of its instances.
-
-    >>> _block('module.a["x.y"].aws_b.c[0]')
-    'module.a.aws_b.c'
-    """
-    return _KEY.sub("", address)

@@ -43,3 +43,27 @@ def loses(resource: ResourceChange) -> str:
     """Return what the replacement or destruction of a resource would lose, or an empty string."""
     known = replacements().get(resource["type"])
     return known.loses if known else ""
+
+
+def managed_in_state(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the managed resources of a state, or of the ``prior_state`` of a plan."""
+    queue = [state.get("values", {}).get("root_module", {})]
+    while queue:
+        module = queue.pop()
+        queue += module.get("child_modules", ())
+        yield from (r for r in module.get("resources", ()) if r["mode"] == "managed")
+
+
+def blocks(module: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each block of a configuration's module and of the modules that it calls.
+
+    The address has no keys: a configuration names blocks, not their instances.
+
+    >>> child = {"module": {"resources": [{"address": "aws_vpc.main"}]}}
+    >>> dict(blocks({"module_calls": {"network": child}}))
+    {'module.network.aws_vpc.main': {'address': 'aws_vpc.main'}}
+    """
+    for block in module.get("resources", ()):
+        yield f"{above}{block['address']}", block
+    for name, call in module.get("module_calls", {}).items():
+        yield from blocks(call.get("module", {}), f"{above}module.{name}.")

@@ -6,13 +6,13 @@ same controls judge a running stack.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from finbase.errors import ComplianceError
+from finbase.plan.addresses import block_of
+from finbase.plan.model import blocks, managed_in_state
 
-_KEY: Final = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
 _ENTRY: Final = ("address", "mode", "type", "name", "index", "provider_name")
 _OF_THE_RUN: Final = ("resource_drift", "relevant_attributes", "deferred_changes")
 
@@ -30,26 +30,32 @@ def as_it_runs(plan: Mapping[str, Any], name: str) -> dict[str, Any]:
             f"the state of {name} has no resources, so nothing runs",
             "apply the stack first, or plan without -refresh=false on its own backend",
         )
-    configured = set(_configured(plan["configuration"]["root_module"], ""))
+    configured = _configured(plan)
     root = _module(state["root_module"], configured)
     outputs, changes = _outputs(plan, state.get("outputs", {}))
     return {
         **{key: value for key, value in plan.items() if key not in _OF_THE_RUN},
         "planned_values": {"outputs": outputs, "root_module": root},
-        "resource_changes": [_unchanged(resource) for resource in _managed(root)],
+        "resource_changes": [
+            _unchanged(resource) for resource in managed_in_state({"values": {"root_module": root}})
+        ],
         "output_changes": changes,
     }
 
 
 def unconfigured(plan: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the addresses of resources that run although the configuration lacks them."""
-    configured = set(_configured(plan["configuration"]["root_module"], ""))
-    return tuple(r["address"] for r in running(plan) if _block(r["address"]) not in configured)
+    configured = _configured(plan)
+    return tuple(r["address"] for r in running(plan) if block_of(r["address"]) not in configured)
 
 
 def running(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the managed resources of the refreshed state of a plan."""
-    yield from _managed(plan.get("prior_state", {}).get("values", {}).get("root_module", {}))
+    """Return the managed resources of the refreshed state of a plan."""
+    return managed_in_state(plan.get("prior_state", {}))
+
+
+def _configured(plan: Mapping[str, Any]) -> set[str]:
+    return {address for address, _ in blocks(plan["configuration"]["root_module"])}
 
 
 def _module(module: Mapping[str, Any], configured: set[str]) -> dict[str, Any]:
@@ -57,7 +63,7 @@ def _module(module: Mapping[str, Any], configured: set[str]) -> dict[str, Any]:
     resources = [
         {key: value for key, value in resource.items() if key != "depends_on"}
         for resource in module.get("resources", ())
-        if resource["mode"] == "managed" and _block(resource["address"]) in configured
+        if resource["mode"] == "managed" and block_of(resource["address"]) in configured
     ]
     children = [_module(child, configured) for child in module.get("child_modules", ())]
     return {**module, "resources": resources, "child_modules": children}
@@ -93,19 +99,3 @@ def _outputs(
             outputs[name] = {"sensitive": bool(output.get("sensitive"))}
             changes[name] = {"actions": ["create"], "before": None, "after_unknown": True}
     return outputs, changes
-
-
-def _managed(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from (r for r in module.get("resources", ()) if r["mode"] == "managed")
-    for child in module.get("child_modules", ()):
-        yield from _managed(child)
-
-
-def _configured(module: Mapping[str, Any], above: str) -> Iterator[str]:
-    yield from (f"{above}{resource['address']}" for resource in module.get("resources", ()))
-    for name, call in module.get("module_calls", {}).items():
-        yield from _configured(call.get("module", {}), f"{above}module.{name}.")
-
-
-def _block(address: str) -> str:
-    return _KEY.sub("", address)

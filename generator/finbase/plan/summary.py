@@ -15,7 +15,7 @@ from typing import Any
 
 from finbase.aws.review import controls_access, shortened
 from finbase.plan.effects import Argument, differences
-from finbase.plan.model import Action, Change, ResourceChange, loses, managed
+from finbase.plan.model import Action, Change, ResourceChange, blocks, loses, managed
 
 ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("create",): "add",
@@ -221,15 +221,8 @@ def _loses(resource: ResourceChange, action: Action) -> str:
 
 def _provisioners(plan: Mapping[str, Any]) -> Iterator[str]:
     """Yield the address of each resource with provisioners, without the key of an instance."""
-
-    def walk(module: Mapping[str, Any], prefix: str) -> Iterator[str]:
-        for resource in module.get("resources", ()):
-            if resource.get("provisioners"):
-                yield f"{prefix}{resource['address']}"
-        for name, call in module.get("module_calls", {}).items():
-            yield from walk(call.get("module", {}), f"{prefix}module.{name}.")
-
-    yield from walk(plan.get("configuration", {}).get("root_module", {}), "")
+    root = plan.get("configuration", {}).get("root_module", {})
+    return (address for address, block in blocks(root) if block.get("provisioners"))
 
 
 def _arguments(change: Change) -> list[str]:

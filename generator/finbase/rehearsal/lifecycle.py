@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+from finbase.plan.model import managed_in_state
 from finbase.plan.summary import summarise
 from finbase.rehearsal.inventory import Resource, inventory
 from finbase.rehearsal.judged import JudgedPlans
 from finbase.rehearsal.orphans import IMPORTS, import_blocks, orphans
 from finbase.rehearsal.record import EndError, Record, StepLog
-from finbase.rehearsal.terraform import Applied, Stack, Watch, managed
+from finbase.rehearsal.terraform import Applied, Stack, Watch
 from finbase.sandbox.client import Endpoint, client
 
 _UNPROTECTED = "zz_finbase_unprotected_override.tf"
@@ -63,7 +64,7 @@ class Lifecycle:
             modules = sorted(
                 {
                     resource["address"].split(".")[1]
-                    for resource in managed(self._stack.state())
+                    for resource in managed_in_state(self._stack.state())
                     if resource["values"].get("deletion_protection") is True
                 }
             )
@@ -81,7 +82,7 @@ class Lifecycle:
 
     def destroy(self, cuts: Sequence[float]) -> None:
         """Destroy the stack, and kill Terraform at each cut."""
-        total, done = len(list(managed(self._stack.state()))), 0
+        total, done = len(list(managed_in_state(self._stack.state()))), 0
         for cut in cuts:
             with self._record.step(f"destroy, killed at {cut:.0%}") as step:
                 watch = self._kill_at(cut, "destroy", total, done)

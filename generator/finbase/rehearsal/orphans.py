@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from finbase.plan.model import managed_in_state
 from finbase.rehearsal.inventory import Resource
-from finbase.rehearsal.terraform import managed
 from finbase.render.hcl import literal
 
 IMPORTS = "zz_finbase_imports.tf"
@@ -36,7 +36,7 @@ def orphans(
     were in creation. Resources that AWS itself retains are ignored.
     """
     state_values: dict[str, list[set[str]]] = {}
-    for resource in managed(state):
+    for resource in managed_in_state(state):
         state_values.setdefault(resource["type"], []).append(_texts(resource["values"]))
     creations = [
         change

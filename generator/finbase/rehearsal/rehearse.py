@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from finbase.plan.model import managed_in_state
 from finbase.rehearsal.drift import drifts
 from finbase.rehearsal.inventory import Resource, inventory
 from finbase.rehearsal.judged import Judge, JudgedPlans
@@ -24,7 +25,7 @@ from finbase.rehearsal.record import EndError, Record
 from finbase.rehearsal.scratch import ignore_signals_on_exit
 from finbase.rehearsal.search import SHORTEST, search
 from finbase.rehearsal.secrets import Secrets
-from finbase.rehearsal.terraform import RehearsalWorkspace, Stack, managed
+from finbase.rehearsal.terraform import RehearsalWorkspace, Stack
 from finbase.sandbox import server
 from finbase.sandbox.postgres.find import find_postgres
 from finbase.system.progress import Watch
@@ -228,7 +229,7 @@ class _Run:
             ]
             step.problems += [
                 f"{resource['address']} is still in the state"
-                for resource in managed(self._stack.state())
+                for resource in managed_in_state(self._stack.state())
             ]
             remaining = f"{len(step.problems)} problems" if step.problems else "none"
             step.notes.append(f"{remaining}; {len(self.retained)} are retained")
@@ -251,6 +252,6 @@ def _kept(state: Mapping[str, Any]) -> frozenset[str]:
     """
     return frozenset(
         f"{resource['type']} {resource['values']['name']}"
-        for resource in managed(state)
+        for resource in managed_in_state(state)
         if resource["type"] == "aws_cloudwatch_log_group" and resource["values"]["skip_destroy"]
     )

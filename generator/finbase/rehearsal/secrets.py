@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from finbase.errors import FinbaseError
-from finbase.rehearsal.terraform import managed
+from finbase.plan.model import managed_in_state
 from finbase.sandbox import server
 from finbase.sandbox.client import Endpoint, client
 from finbase.sandbox.postgres.client import accepts
@@ -59,7 +59,7 @@ class Secrets:
     def rotated(self, state: Mapping[str, Any]) -> list[str]:
         """Return the ARNs of the secrets with a rotation in the state."""
         rotation = "aws_secretsmanager_secret_rotation"
-        return [r["values"]["secret_id"] for r in managed(state) if r["type"] == rotation]
+        return [r["values"]["secret_id"] for r in managed_in_state(state) if r["type"] == rotation]
 
     def current(self, secret: str) -> Credentials:
         """Return the credentials that applications would read."""

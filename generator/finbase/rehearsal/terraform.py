@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -232,12 +232,3 @@ def _is_complete(state: Path) -> bool:
         return "resources" in json.loads(state.read_bytes())
     except (OSError, ValueError):
         return False
-
-
-def managed(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the managed resources of all modules in a state."""
-    queue = [state.get("values", {}).get("root_module", {})]
-    while queue:
-        module = queue.pop()
-        queue += module.get("child_modules", ())
-        yield from (r for r in module.get("resources", ()) if r["mode"] == "managed")
