@@ -20,6 +20,21 @@ KEYS = [ARN.format("kms", f"key/{n}1111111-1111-1111-1111-111111111111") for n i
 SECRETS = [ARN.format("secretsmanager", f"secret:{name}-abcdef") for name in "ab"]
 ROLES = [f"arn:aws:iam::111122223333:role/{name}" for name in "ab"]
 
+SETTINGS = """
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "5.100.0"
+    }
+  }
+}
+
+provider "aws" {
+  region = "eu-west-1"
+}
+"""
+
 Values = Mapping[str, Any]
 
 
@@ -334,6 +349,23 @@ def each_change() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield kind, name, {**kept, **tried.beside.get(name, {}), name: value}
 
 
+def block_of(change: tuple[str, str, Values]) -> str:
+    """Return the block of a resource; a mapping, or a list of them, is a block, except for tags."""
+    kind, name, arguments = change
+    return f'resource "{kind}" "{name}" {{\n{body_of(arguments)}}}\n'
+
+
+def body_of(arguments: Values) -> str:
+    lines = []
+    for name, value in arguments.items():
+        blocks = value if isinstance(value, list) else [value]
+        if name != "tags" and blocks and all(isinstance(block, dict) for block in blocks):
+            lines += [f"{name} {{\n{body_of(block)}}}\n" for block in blocks]
+        else:
+            lines.append(f"{name} = {json.dumps(value)}\n")
+    return "".join(lines)
+
+
 def state_of(kind: str, name: str) -> dict[str, Any]:
     tried = TRIED[kind]
     hidden = tried.only_configured
@@ -361,13 +393,7 @@ def actions(
     project = tmp_path_factory.mktemp("replacements")
     stack = project / "stack"
     stack.mkdir()
-    resources: dict[str, dict[str, Any]] = {kind: {} for kind in TRIED}
-    for kind, name, arguments in each_change():
-        resources[kind][name] = arguments
-    required = {"aws": {"source": "hashicorp/aws", "version": "5.100.0"}}
-    (stack / "provider.tf").write_text('provider "aws" {\n  region = "eu-west-1"\n}\n')
-    config = {"terraform": {"required_providers": required}, "resource": resources}
-    (stack / "main.tf.json").write_text(json.dumps(config, indent=2))
+    (stack / "main.tf").write_text(SETTINGS + "".join(map(block_of, each_change())))
     state = {
         "version": 4,
         "terraform_version": "1.9.0",

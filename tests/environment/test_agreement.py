@@ -26,7 +26,13 @@ from tests.support.sample import SAMPLE, changed, write
 
 REGISTRY = Registry(ROOT)
 _BATCH = 80
-_STUBS: Mapping[str, Any] = {"string": "stub", "integer": 1, "array": [], "object": {}}
+_STUBS: Mapping[str, Any] = {
+    "string": "stub",
+    "integer": 1,
+    "boolean": True,
+    "array": [],
+    "object": {},
+}
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,7 @@ def planned(root: Path, blocks: list[tuple[str, str]]) -> Iterator[tuple[str, st
         if line["type"] == "diagnostic":
             diagnostic = line["diagnostic"]
             assert diagnostic["summary"] == "Invalid value for variable", diagnostic
+            assert diagnostic["range"]["filename"] == "main.tf", diagnostic
             yield owners[diagnostic["range"]["start"]["line"] - 1], diagnostic["detail"]
 
 
@@ -162,7 +169,9 @@ def calls(environment: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, 
             continue
         instances = section["instances"] if contract.multiplicity == "many" else {"": section}
         for key, inputs in instances.items():
-            values = {n: v for n, v in inputs.items() if n != "version"}
+            # Defaults are written out: what refuses one would else point into the module's file.
+            values = {each.name: each.default for each in contract.inputs if not each.required}
+            values |= {n: v for n, v in inputs.items() if n != "version"}
             for wire in contract.wiring:
                 values[wire.name] = wired(wire, key, environment)
             yield f"{module}.{key}", module, values

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -110,20 +111,27 @@ def test_is_read_excludes_is_left_behind(name: str) -> None:
 
 
 HIDDEN_CODE = (
-    "terraform.tfstate.tf",
-    "terraform.tfstate.backup.tf.json",
     "x.tfstate._override.tf",
     "prod.tfplan.tofu",
     ".auto.tfvars",
     ".x.auto.tfvars.json",
     "a.tfplan.tftest.hcl",
-    "x.tfstate.d.tofu.json",
 )
+HIDDEN_JSON = ("terraform.tfstate.backup.tf.json", "x.tfstate.d.tofu.json")
 
 
 @pytest.mark.parametrize("folder", ["environments/development", "modules/kms/1.0.0"])
-def test_commands_refuse_unrendered_code(project: Path, folder: str) -> None:
-    for name in HIDDEN_CODE:
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        pytest.param(HIDDEN_CODE, "Terraform reads {}", id="code"),
+        pytest.param(HIDDEN_JSON, "{}: is JSON", id="json"),  # Refused before its text is read.
+    ],
+)
+def test_commands_refuse_unrendered_code(
+    project: Path, folder: str, names: Iterable[str], reason: str
+) -> None:
+    for name in names:
         (project / folder / name).write_text("")
     for command in (
         ["render", "--check"],
@@ -135,4 +143,4 @@ def test_commands_refuse_unrendered_code(project: Path, folder: str) -> None:
         assert result.exit_code == 1, (command, result.output)
         assert folder in result.output, (command, result.output)
         if command[0] != "render" and folder.startswith("environments"):
-            assert all(f"Terraform reads {folder}/{name}" in result.output for name in HIDDEN_CODE)
+            assert all(reason.format(f"{folder}/{name}") in result.output for name in names)

@@ -93,7 +93,8 @@ def test_rehearse_killed(cut: list[str], tmp_path: Path) -> None:
     assert created > 90
     assert steps["apply"]["calls"] > 100
     assert not result["drifts"]
-    assert result["search"]["passwords"] == 3
+    # That of the apply and of two rotations; a killed apply may have to write a second one.
+    assert result["search"]["passwords"] in (3, 4)
     assert result["search"]["files"] > 50
     flow_logs = f"aws_cloudwatch_log_group /aws/vpc/ledger-{ENVIRONMENT}/flow-logs"
     assert flow_logs in result["kept_by_aws"]  # Records of traffic outlive the network.

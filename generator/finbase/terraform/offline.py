@@ -136,12 +136,10 @@ def count_aws_configurations(root: Path) -> int:
     """Return how many configurations of the AWS provider the files below ``root`` may have.
 
     A block with an alias counts as two, because the default configuration may exist beside it and
-    OpenTofu's ``for_each`` makes several of one. So does a JSON file, because it is not searched.
+    OpenTofu's ``for_each`` makes several of one.
     """
-    paths = code_below(root)
-    blocks = [block for path in paths for block in _aws_providers(path)]
-    aliases = sum(1 for block in blocks if "alias" in block.attributes)
-    return len(blocks) + aliases + 2 * sum(map(_is_json, paths))
+    blocks = [block for path in code_below(root) for block in _aws_providers(path)]
+    return len(blocks) + sum(1 for block in blocks if "alias" in block.attributes)
 
 
 def requirements(root: Path, folder: Path) -> frozenset[str]:
@@ -152,34 +150,23 @@ def requirements(root: Path, folder: Path) -> frozenset[str]:
     lock = folder / LOCK_FILE
     texts = {lock.read_text()} if lock.is_file() else set()
     for path in code_below(root):
-        if _is_json(path):
-            texts.add(_read(path))
-            continue
         blocks = scan(_read(path)).walk("required_providers")
         texts |= {" ".join(block.text.split()) for block in blocks}
     return frozenset(texts)
 
 
-def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]] | None:
+def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]]:
     """Return every value below ``root`` that decides which modules ``terraform get`` finds.
 
-    That is, for each module call, its folder as seen from ``folder``, its label and its source.
-    Return None if a source is not a local path: then Terraform has to find the module.
+    That is, for each module call, its folder as seen from ``folder``, its label and its source,
+    which is a local path: ``refuse_code`` has refused every other one.
     """
-    paths = code_below(root)
-    if any(map(_is_json, paths)):
-        return None
-    calls: set[tuple[str, ...]] = set()
-    for path in paths:
-        parent = os.path.relpath(path.parent, folder)
-        for block in scan(_read(path)).blocks:
-            if block.type != "module":
-                continue
-            source = string_value(block.attributes.get("source", "")) or ""
-            if len(block.labels) != 1 or not source.startswith(("./", "../")):
-                return None
-            calls.add((parent, *block.labels, source))
-    return frozenset(calls)
+    return frozenset(
+        (os.path.relpath(path.parent, folder), *block.labels, block.attributes.get("source", ""))
+        for path in code_below(root)
+        for block in scan(_read(path)).blocks
+        if block.type == "module"
+    )
 
 
 def _make_writable(folder: Path) -> None:

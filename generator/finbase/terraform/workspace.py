@@ -258,7 +258,7 @@ class Workspace:
             return
         if not manifest.is_file():  # ``init`` has written it for the tree that it ran in.
             self._run(tree, installed.config, "get", "-no-color")
-        if calls is not None and manifest.is_file():
+        if manifest.is_file():
             installed.manifests[calls] = manifest.read_bytes()
 
     def _install(self, tree: _Tree) -> _Installed:
