@@ -274,7 +274,7 @@ def test_rights_are_the_least(pipeline: Path) -> None:
 def test_pipeline_apply_needs_approval(pipeline: Path) -> None:
     jobs = load(pipeline, "github")["jobs"]
     assert jobs["apply"]["environment"] == "${{ matrix.environments }}"
-    assert jobs["plan"]["environment"] == "${{ matrix.environments }}-plan"
+    assert jobs["plan"]["environment"] == "${{ matrix.environments }}_plan"
     assert jobs["apply"]["concurrency"] == jobs["plan"]["concurrency"]
     assert jobs["apply"]["concurrency"]["cancel-in-progress"] is False
     # Only a push to main starts the jobs with credentials; the others follow from the first.

@@ -15,6 +15,7 @@ import pytest
 from finbase.contract.registry import Registry
 from finbase.environment.load import load
 from finbase.environment.model import Environment
+from finbase.environment.schema import NAME
 from finbase.errors import FinbaseError
 from finbase.scaffold.new_roles import ROLES, Role, policies, repository, statements, trust
 from tests.support.commands import ROOT, finbase
@@ -173,11 +174,21 @@ def test_trust_names_one_repository_and_environment() -> None:
             assert list(statement["Condition"]) == ["StringEquals"]
             claims.append(tuple(statement["Condition"]["StringEquals"].values()))
     assert claims == [
-        ("sts.amazonaws.com", "repo:bank/ledger:environment:production-plan"),
+        ("sts.amazonaws.com", "repo:bank/ledger:environment:production_plan"),
         ("sts.amazonaws.com", "repo:bank/ledger:environment:production"),
         ("finbase/production/plan", "project_path:bank/ledger:ref_type:branch:ref:main"),
         ("finbase/production/apply", "project_path:bank/ledger:ref_type:branch:ref:main"),
     ]
+
+
+def test_trusts_of_environments_differ() -> None:
+    """No name makes a token of one environment that assumes a role of another one."""
+    names = ["a1", "a1-plan", "a1-apply", "a1-plan-plan", "plan", "apply", "plan-plan"]
+    assert all(re.fullmatch(NAME, name) for name in names)
+    assert re.fullmatch(NAME, "a1_plan") is None
+    for source in (repository(github="b/c"), repository(gitlab="git.example/b/c")):
+        claims = [tuple(source.claims(n, role).values()) for n in names for role in ROLES]
+        assert len(set(claims)) == len(names) * len(ROLES)
 
 
 @pytest.mark.parametrize("text", ["*/ledger", "bank/*", "bank", "bank/a:environment:x", "b/a\n"])

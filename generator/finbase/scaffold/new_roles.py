@@ -45,7 +45,8 @@ class Repository:
                 f"{self.gitlab}:aud": f"finbase/{environment}/{role}",
                 f"{self.gitlab}:sub": f"project_path:{self.path}:ref_type:branch:ref:main",
             }
-        name = environment if role == "apply" else f"{environment}-plan"
+        # No environment's name contains an underscore, so none is the plan's name of another one.
+        name = environment if role == "apply" else f"{environment}_plan"
         return {
             f"{_GITHUB}:aud": "sts.amazonaws.com",
             f"{_GITHUB}:sub": f"repo:{self.path}:environment:{name}",
