@@ -65,7 +65,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     hooks.path.mkdir()
     for folder in ("generator", "features"):
         shutil.copytree(ROOT / folder, hooks.path / folder)
-    for name in ("pyproject.toml", "README.md", MANIFEST):
+    for name in ("pyproject.toml", "README.md", "LICENSE", MANIFEST):
         shutil.copy(ROOT / name, hooks.path / name)
     hooks.git("init", "--quiet")
     hooks.git("add", "--all")

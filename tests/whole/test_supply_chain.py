@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -308,6 +309,28 @@ def test_page_lists_installed_licences() -> None:
     assert listed == wanted
 
 
+LICENCE = "Apache-2.0"
+# The bytes of https://www.apache.org/licenses/LICENSE-2.0.txt.
+LICENCE_SHA256 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
+
+
+def test_licence_of_the_project_is_stated_alike() -> None:
+    text = (ROOT / "LICENSE").read_bytes()
+    assert hashlib.sha256(text).hexdigest() == LICENCE_SHA256
+    assert (PROJECT["project"]["license"], PROJECT["project"]["license-files"]) == (
+        LICENCE,
+        ["LICENSE"],
+    )
+    assert licence(installed()["finbase"]) == LICENCE
+    node = ROOT / "tests" / "node"
+    assert json.loads((node / "package.json").read_text())["license"] == LICENCE
+    packages = json.loads((node / "package-lock.json").read_text())["packages"]
+    assert packages[""]["license"] == LICENCE
+    readme = (ROOT / "README.md").read_text().partition("\n## Licence\n")[2]
+    assert "[Apache License 2.0](LICENSE)" in readme
+    assert f"[Apache License 2.0](../../LICENSE) (`{LICENCE}`)" in PAGE
+
+
 # --- wheel and source archive -------------------------------------------------------------
 
 
@@ -387,6 +410,25 @@ def test_source_archive_equals_checkout(built: Path) -> None:
     assert modes == {0o644}
 
 
+def test_archives_contain_licence(built: Path) -> None:
+    text = (ROOT / "LICENSE").read_bytes()
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        folder = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        assert wheel.read(folder.replace("METADATA", "licenses/LICENSE")) == text
+        stated = [wheel.read(folder)]
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        contents = {
+            member.name.partition("/")[2]: archive.extractfile(member) for member in archive
+        }
+        files = {name: file.read() for name, file in contents.items() if file}
+    assert files["LICENSE"] == text
+    for each in map(BytesParser().parsebytes, [*stated, files["PKG-INFO"]]):
+        assert each["License-Expression"] == LICENCE
+        assert each.get_all("License-File") == ["LICENSE"]
+        classifiers = each.get_all("Classifier") or []
+        assert not [name for name in classifiers if name.startswith("License ::")]
+
+
 def test_wheel_from_source_archive_is_equal(built: Path, tmp_path: Path) -> None:
     (source,) = built.glob("*.tar.gz")
     (wheel,) = built.glob("*.whl")
@@ -463,6 +505,8 @@ def test_bill_of_materials_is_complete_and_reproducible(tmp_path: Path) -> None:
     listed.pop("pip", None)
     assert listed == locked()
     assert first["metadata"]["component"]["name"] == "finbase"
+    (stated,) = first["metadata"]["component"]["licenses"]
+    assert (stated.get("expression") or stated["license"]["id"]) == LICENCE
     (root,) = [each for each in first["dependencies"] if each["ref"] == "root-component"]
     direct = {canonicalize_name(each.partition("==")[0]) for each in root["dependsOn"]}
     assert direct >= {
