@@ -12,7 +12,7 @@ from finbase.aws import windows
 from finbase.aws.catalogue import SUBJECTS, AwsCatalogue
 from finbase.aws.parameters import is_guarded, is_static, is_type, wrong
 from finbase.contract.registry import Registry
-from finbase.environment.load import load
+from finbase.environment.load import load, load_environments
 from finbase.environment.rules.index import RULES
 from finbase.environment.rules.rule import Change, Rule
 from finbase.errors import InputError
@@ -146,6 +146,15 @@ def test_known_yaml_refused(tmp_path: Path, text: str, place: tuple[int, int], s
     assert (diagnostic.path, diagnostic.code) == ("known.yaml", "FB150")
     assert (diagnostic.line, diagnostic.column) == place
     assert says in str(diagnostic)
+
+
+def test_known_yaml_is_refused_once_for_all_environments(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text("region: {}\n")
+    for name in ("one", "two"):
+        write(tmp_path, {**SAMPLE, "environment": name})
+    with pytest.raises(InputError) as caught:
+        load_environments(tmp_path, REGISTRY, ())
+    assert len(caught.value.diagnostics) == 1
 
 
 def test_known_yaml_is_strict(tmp_path: Path) -> None:

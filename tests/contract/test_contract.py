@@ -41,7 +41,11 @@ def test_parse_valid_contract() -> None:
     ("old", "new", "position", "message"),
     [
         ("version: 1.0.0", "version: 1.0", "2:10", "version: "),
-        ("version: 1.0.0", "version: 2026-01-01", "1:1", "not a contract"),
+        ("version: 1.0.0", "version: 2026-01-01", "2:10", "`2026-01-01` as text; quote it"),
+        ("  a:\n", "  null:\n", "7:3", "the key `null` as text; quote it"),
+        ("  a:\n", "  true:\n", "7:3", "the key `true` as text; quote it"),
+        ("  a:\n", "  ? [a]\n  :\n", "7:5", "not YAML"),
+        ("  a:\n", "  a b:\n", "8:5", "inputs.a b: not a name of lowercase letters"),
         ("name: x", "name: [x", "2:8", "not YAML"),
         ("name: x\n", "", "1:1", "the contract: "),
         ("summary: s", "sumary: s", "1:1", "the contract: "),

@@ -534,6 +534,18 @@ def test_example_row_accepts_any_line(lines: list[str], line: int) -> None:
 # --- the catalogue -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "name", ["cache.feature", "failures.yaml", "mutations/review.yaml", "steps/checks/cache.py"]
+)
+def test_load_failures_names_the_file_of_a_conflict(name: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "features", tmp_path / "features", symlinks=True)
+    path = tmp_path / "features" / name
+    path.write_text(f"# Ours\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n{path.read_text()}")
+    with pytest.raises(ComplianceError, match="a merge conflict") as caught:
+        load_failures(tmp_path / "features")
+    assert caught.value.message.startswith(f"features/{name}:2: ")
+
+
 def test_load_failures_reads_the_catalogue() -> None:
     failures = load_failures(ROOT / "features")
     ids = " ".join(failure.id for failure in failures)

@@ -19,7 +19,7 @@ from plan_kinds import why_not_judged
 from stack_graph import Stack
 
 PLANS = ROOT / "tests" / "fixtures" / "plans" / "kinds"
-"""Plans of Terraform 1.11.4, of two ``terraform_data`` resources."""
+"""Plans of Terraform 1.11.4, of ``terraform_data`` resources; ``unapplied`` has -destroy."""
 
 
 def load(name: str) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def load(name: str) -> dict[str, Any]:
     [
         ("destroy", "removes all 2 resources", "plan without -destroy"),
         ("gone", "removes all 2 resources", "plan without -destroy"),
+        ("unapplied", "changes nothing", "plan without these options"),
         ("refresh", "is refresh-only", "plan without -refresh-only"),
         ("empty", "is empty", "plan in the folder of the stack"),
         ("target", "is incomplete: Terraform left out", "plan without -target"),

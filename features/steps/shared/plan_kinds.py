@@ -51,6 +51,12 @@ def why_not_judged(plan: Mapping[str, Any]) -> str:
             "the plan is refresh-only, so it contains no planned values to judge; "
             "plan without -refresh-only"
         )
+    outputs = plan["configuration"]["root_module"].get("outputs")
+    if outputs and not plan.get("output_changes") and not plan.get("resource_changes"):
+        return (
+            "the plan changes nothing, as with -destroy and -refresh-only before the first apply; "
+            "plan without these options"
+        )
     configured = _configured(plan["configuration"]["root_module"])
     if not gone and not is_rendered(plan) and not any(True for _ in configured):
         return (

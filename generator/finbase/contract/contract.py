@@ -8,7 +8,8 @@ environment files and the module blocks of stacks are generated from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+import re
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ SCHEMA: Final = Path(__file__).with_name("schema.json")
 # Keys of an input that are not part of its JSON Schema.
 _OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
 # Arguments of a module block that Terraform defines or reserves.
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = frozenset(
     {
         *("source", "version", "provider", "providers", "count", "for_each", "depends_on"),
@@ -208,6 +210,8 @@ class Contract:
             name = ".".join(map(str, error.where)) or "the contract"
             raise _broken(path, f"{name}: {error.message}", where) from error
         except (TypeError, ValueError) as error:  # YAML that is not JSON, such as a date
+            for fault, where in _not_json(yaml.compose(source, Loader=yaml.SafeLoader)):
+                raise _broken(path, fault, where) from error
             raise _broken(path, f"not a contract: {error}") from error
         names = set[str]()
         for section, variables in (("inputs", contract.inputs), ("wiring", contract.wiring)):
@@ -225,6 +229,8 @@ class Contract:
 
 def _name_fault(name: str, others: Set[str]) -> str:
     """Return why an input cannot have a name, or an empty string."""
+    if not _IDENTIFIER.fullmatch(name):
+        return "not a name of lowercase letters, digits and underscores that begins with a letter"
     if name in _RESERVED:
         return "Terraform reserves this name in a module block; choose another one"
     if name in _MISREAD:
@@ -264,6 +270,28 @@ def _position(source: bytes, where: list[str | int]) -> tuple[int, int]:
         elif isinstance(node, yaml.MappingNode):
             node = next((value for name, value in node.value if name.value == key), node)
     return (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
+
+
+def _not_json(top: yaml.Node | None) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield what JSON lacks, such as the key ``null`` or a date, and its position."""
+    left, seen = [top] if top else [], set[int]()
+    while left:
+        node = left.pop(0)
+        if id(node) in seen:  # An alias.
+            continue
+        seen.add(id(node))
+        where = node.start_mark.line + 1, node.start_mark.column + 1
+        if isinstance(node, yaml.SequenceNode):
+            left += node.value
+        elif isinstance(node, yaml.MappingNode):
+            left += [value for _, value in node.value]
+            for key, _ in node.value:
+                if not key.tag.endswith(":str"):
+                    name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+                    at_key = key.start_mark.line + 1, key.start_mark.column + 1
+                    yield f"YAML does not read the key `{name}` as text; quote it", at_key
+        elif node.tag.rpartition(":")[2] not in ("str", "int", "float", "bool", "null"):
+            yield f"YAML does not read `{node.value}` as text; quote it", where
 
 
 def _broken(path: Path, message: str, where: tuple[int, int] = (1, 1)) -> InputError:

@@ -65,7 +65,7 @@ def load_environments(
         except InputError as error:
             problems += error.diagnostics
     if problems:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))  # Each reads known.yaml: say its faults once.
     if not environments:
         raise FinbaseError(
             "environments/ contains no *.yaml file",

@@ -11,6 +11,7 @@ import yaml
 
 from finbase.errors import ComplianceError
 from finbase.project.files import refuse_links
+from finbase.source.syntax import conflict
 
 Severity = Literal["high", "medium", "low"]
 Section = Literal["review", "design", "baseline"]
@@ -23,6 +24,8 @@ SECTIONS: Mapping[Section, str] = {
     "baseline": "Controls of the baseline",
 }
 """Headings of the sections in reports."""
+
+_TEXT = (".feature", ".py", ".yaml")
 
 _FORM = "the comment at the top of features/failures.yaml lists the fields of an entry"
 
@@ -49,10 +52,12 @@ class Failure:
 def load_failures(features: Path) -> tuple[Failure, ...]:
     """Return the failures of the catalogue beside the feature files, in its order.
 
-    Raises ``ComplianceError`` if it is missing or invalid, and ``TreeError`` for a link.
+    Raises ``ComplianceError`` if it is missing or invalid, or if any file in the folder has a
+    marker of a merge conflict, and ``TreeError`` for a link.
     """
     path = features / FILE
     refuse_links(features)
+    _refuse_conflicts(features)
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
         failures = tuple(_failure(entry) for entry in entries)
@@ -77,6 +82,20 @@ def load_failures(features: Path) -> tuple[Failure, ...]:
                     "list each id in the `overlaps` of the other",
                 )
     return failures
+
+
+def _refuse_conflicts(features: Path) -> None:
+    """Name the file and line, which the readers of features, steps and mutations would not."""
+    for path in sorted(path for path in features.rglob("*") if path.suffix in _TEXT):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # What reads this file for a verdict reports it.
+        if marker := conflict(text):
+            raise ComplianceError(
+                f"{path.relative_to(features.parent)}:{marker[0]}: a merge conflict",
+                "resolve the conflict: keep the lines of one side, or merge both",
+            )
 
 
 def _failure(entry: dict[str, Any]) -> Failure:

@@ -42,6 +42,12 @@ def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
             "is refresh-only, so it contains no planned values to judge",
             "plan without -refresh-only",
         )
+    outputs = plan["configuration"]["root_module"].get("outputs")
+    if outputs and not plan.get("output_changes") and not plan.get("resource_changes"):
+        return (
+            "changes nothing, as with -destroy and -refresh-only before the first apply",
+            "plan without these options",
+        )
     configured = _configured(plan["configuration"]["root_module"])
     if not is_rendered(plan) and not any(True for _ in configured):
         return (
