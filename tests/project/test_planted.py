@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from finbase.cli import main
-from finbase.project.planted import planted
+from finbase.project.planted import converted, planted
 from tests.support.commands import ROOT
 
 STACK, MODULE = "environments/development", "modules/kms/1.0.0"
@@ -152,6 +152,81 @@ def test_commands_refuse_planted(project: Path) -> None:
         assert result.exit_code == 1, result.output
         for name in names:
             assert f"{name} must not be in the project" in result.output, command
+
+
+@pytest.mark.parametrize(
+    ("lines", "attribute"),
+    [
+        ("*.tf working-tree-encoding=UTF-16", "working-tree-encoding=UTF-16"),
+        ("main.tf working-tree-encoding=UTF-7", "working-tree-encoding=UTF-7"),
+        ("**/main.* ident", "ident"),
+        ("*.tf filter=tac", "filter=tac"),
+        ("[attr]plain ident\n*.tf plain", "ident"),
+    ],
+)
+@pytest.mark.parametrize("project", ["", "infra"])
+def test_converted_by_attributes(tmp_path: Path, project: str, lines: str, attribute: str) -> None:
+    root = tmp_path / project
+    folders = (STACK, MODULE, "templates/stack", "features")
+    paths = [put(root, f"{folder}/main.tf") for folder in folders]
+    put(root, "docs/main.tf")
+    track(tmp_path)
+    assert list(converted(root)) == []
+    (tmp_path / ".gitattributes").write_text(f"{lines}\n")
+    assert list(converted(root)) == []
+    track(tmp_path, ".gitattributes")
+    assert dict(converted(root)) == dict.fromkeys(paths, attribute)
+
+
+def test_converted_by_nested_attributes(tmp_path: Path) -> None:
+    put(tmp_path, "modules/.gitattributes")
+    (tmp_path / "modules" / ".gitattributes").write_text("*.tf ident\n")
+    path = put(tmp_path, f"{MODULE}/main.tf")
+    put(tmp_path, f"{STACK}/main.tf")
+    track(tmp_path)
+    assert list(converted(tmp_path)) == [(path, "ident")]
+
+
+def test_converted_by_converted_attributes(tmp_path: Path) -> None:
+    """The file on disk does not say what git reads from the commit."""
+    (tmp_path / put(tmp_path, f"{STACK}/main.tf")).write_text("# $Id$\n")
+    (tmp_path / ".gitattributes").write_text(
+        "*.tf ident\n.gitattributes working-tree-encoding=UTF-7\n"
+    )
+    track(tmp_path)
+    git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "x")
+    git(tmp_path, "clone", "--quiet", ".", "clone")
+    clone = tmp_path / "clone"
+    assert (clone / STACK / "main.tf").read_text() != "# $Id$\n"
+    assert (clone / ".gitattributes").read_text() != (tmp_path / ".gitattributes").read_text()
+    assert list(converted(clone)) == [(PurePosixPath(STACK, "main.tf"), "ident")]
+
+
+def test_converted_allows_line_ends(tmp_path: Path) -> None:
+    put(tmp_path, f"{STACK}/main.tf")
+    put(tmp_path, "docs/a.md")
+    (tmp_path / ".gitattributes").write_text(
+        "* text=auto eol=lf -ident\nmodules/** -text\n*.tf -filter\ndocs/** filter=lfs ident\n"
+    )
+    track(tmp_path)
+    assert list(converted(tmp_path)) == []
+    assert list(converted(ROOT)) == []
+
+
+def test_converted_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(converted(tmp_path)) == []
+    monkeypatch.setenv("PATH", "")
+    assert list(converted(tmp_path)) == []
+
+
+def test_commands_refuse_converted(project: Path) -> None:
+    (project / ".gitattributes").write_text("*.yaml working-tree-encoding=UTF-7\n")
+    track(project, "environments", ".gitattributes")
+    for command in COMMANDS:
+        result = CliRunner().invoke(main, ["--project", str(project), *command])
+        assert result.exit_code == 1, result.output
+        assert "environments/development.yaml has other bytes on disk than" in result.output
+        assert "working-tree-encoding=UTF-7\n" in result.output
 
 
 def test_bare_repository_in_the_project_runs_nothing_and_hides_nothing(tmp_path: Path) -> None:

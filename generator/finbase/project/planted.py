@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from finbase.project.files import GIT, owner
@@ -18,6 +18,8 @@ from finbase.project.terraform_files import LOCK_FILE, is_left_behind
 from finbase.project.tree import is_ignored
 
 _FOLDERS = {".terraform", ".terraform.d", "terraform.tfstate.d"}
+_REVIEWED = ("templates", "modules", "environments", "features")
+_CONVERTING = ("filter", "ident", "working-tree-encoding")
 _SETTINGS = re.compile(r"\.?(terraformrc|tofurc)|(terraform|tofu)\.rc|.*\.tfrc(\.json)?", re.DOTALL)
 
 
@@ -30,6 +32,21 @@ def planted(root: Path) -> tuple[PurePosixPath, ...]:
     tracked = _tracked(root)
     paths = _on_disk(root) if tracked is None else filter(_is_refused, tracked)
     return tuple(sorted(set(paths)))
+
+
+def converted(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
+    """Yield tracked files that git writes with other bytes than it has, and why.
+
+    A review shows the bytes of the commit, and Terraform reads those on disk. Line ends are not
+    counted. git takes the attributes from its index, as it does when it writes the files.
+    """
+    files = ("ls-files", "--cached", "-z", "--", *_REVIEWED)
+    answer = _git(root, files, ("check-attr", "--cached", "-z", "--stdin", *_CONVERTING))
+    parts = _split(answer or b"")
+    for name, attribute, value in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        if value not in (b"unspecified", b"unset"):
+            setting = attribute if value == b"set" else attribute + b"=" + value
+            yield _path(name), os.fsdecode(setting)
 
 
 def _is_refused(path: PurePosixPath) -> bool:
@@ -61,25 +78,45 @@ def _is_rendered_lock(path: PurePosixPath) -> bool:
 
 def _tracked(root: Path) -> Iterable[PurePosixPath] | None:
     """Return the paths that git tracks, or None if there is no git or no repository."""
+    names = _git(root, ("ls-files", "--cached", "--recurse-submodules", "-z"))
+    return None if names is None else map(_path, _split(names))
+
+
+def _git(root: Path, *commands: Sequence[str]) -> bytes | None:
+    """Return what the last command of git prints; each reads what the one before it prints."""
     # ``subprocess`` would take longer to import than git takes to answer.
-    reader, writer = os.pipe()
-    command = [*GIT, "-C", str(root), "ls-files", "--cached", "--recurse-submodules", "-z"]
-    actions = [
-        (os.POSIX_SPAWN_DUP2, writer, 1),
-        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-    ]
-    with open(reader, "rb") as output:  # noqa: PTH123 - a number, not a path
-        try:
-            child = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
-        except OSError:
-            return None
-        finally:
-            os.close(writer)
-        names = output.read()
-    _, status = os.waitpid(child, 0)
-    if status != 0:
-        return None
-    return [PurePosixPath(os.fsdecode(name)) for name in names.split(b"\0") if name]
+    children, source = [], os.open(os.devnull, os.O_RDONLY)
+    try:
+        for command in commands:
+            reader, writer = os.pipe()
+            actions = [
+                (os.POSIX_SPAWN_DUP2, source, 0),
+                (os.POSIX_SPAWN_DUP2, writer, 1),
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            ]
+            words = [*GIT, "-C", str(root), *command]
+            try:
+                children.append(os.posix_spawnp(words[0], words, os.environ, file_actions=actions))
+            except OSError:
+                return None
+            finally:
+                os.close(writer)
+                os.close(source)
+                source = reader
+        with open(source, "rb", closefd=False) as output:
+            printed = output.read()
+    finally:
+        os.close(source)
+        statuses = [os.waitpid(child, 0)[1] for child in children]
+    return None if any(statuses) else printed
+
+
+def _split(names: bytes) -> list[bytes]:
+    return names.split(b"\0")[:-1]
+
+
+def _path(name: bytes) -> PurePosixPath:
+    return PurePosixPath(os.fsdecode(name))
 
 
 def _on_disk(root: Path) -> Iterator[PurePosixPath]:
