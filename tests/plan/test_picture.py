@@ -406,3 +406,5 @@ def test_graph_command_makes_the_plan() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     tree = ET.fromstring(done.stdout)
     assert "Internet gateway" in {each.text for each in tree.iter(f"{SVG}text")}
+    committed = ROOT / "docs" / "pictures" / "development-network.svg"
+    assert committed.read_text(encoding="utf-8") == done.stdout, "run the command of this test"
