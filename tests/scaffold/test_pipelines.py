@@ -25,6 +25,8 @@ from tests.support.options import faults
 GITHUB, GITLAB = ".github/workflows/finbase.yml", ".gitlab-ci.yml"
 DRIFT = ".github/workflows/finbase-drift.yml"
 WORKFLOWS = [GITHUB, DRIFT]
+OWN = ".github/workflows/test.yml"
+"""The workflow of this repository, which is not scaffolded."""
 SYSTEMS = {"github": GITHUB, "gitlab": GITLAB}
 SCHEMAS = {
     "github": ["--builtin-schema", "vendor.github-workflows"],
@@ -104,7 +106,7 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     ],
     ids=["actionlint", "zizmor"],
 )
-@pytest.mark.parametrize("workflow", WORKFLOWS)
+@pytest.mark.parametrize("workflow", [*WORKFLOWS, OWN])
 def test_pipeline_is_clean_for_linters(
     pipeline: Path, workflow: str, program: str, options: list[str], wrong: str
 ) -> None:
@@ -113,6 +115,8 @@ def test_pipeline_is_clean_for_linters(
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert PROGRAMS.is_dir(), "run make build/pipelines/ready"
+    if workflow == OWN:
+        shutil.copy(ROOT / OWN, pipeline / OWN)
     done = lint()
     assert done.returncode == 0, done.stdout + done.stderr
     path = pipeline / workflow
@@ -229,7 +233,8 @@ def gitlab_scripts(job: Any) -> list[list[str]]:
 
 
 def test_pipeline_pins_actions(pipeline: Path) -> None:
-    text = "".join((pipeline / workflow).read_text() for workflow in WORKFLOWS)
+    paths = [*(pipeline / workflow for workflow in WORKFLOWS), ROOT / OWN]
+    text = "".join(path.read_text() for path in paths)
     used = re.findall(r"uses: (\S+)(.*)", text)
     assert len(used) > 20
     for action, comment in used:
@@ -269,6 +274,34 @@ def test_rights_are_the_least(pipeline: Path) -> None:
             assert "${{" not in step.get("run", "")
     text = (pipeline / GITHUB).read_text() + (pipeline / GITLAB).read_text()
     assert not re.search("AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)|secrets\\.", text)
+
+
+def test_own_workflow_runs_what_ci_runs() -> None:
+    text = (ROOT / OWN).read_text()
+    workflow = yaml.safe_load(text)
+    (job,) = workflow["jobs"].values()
+    assert (workflow["permissions"], job["permissions"]) == ({}, {"contents": "read"})
+    checkout, *_, last = job["steps"]
+    assert checkout["with"]["persist-credentials"] is False
+    assert last == {"run": ".ci/run"}
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert "secrets." not in text
+    for step in job["steps"]:
+        assert "${{" not in step.get("run", "")
+
+
+def test_issue_forms_match_published_schema() -> None:
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    forms = sorted(path for path in folder.iterdir() if path.name != "config.yml")
+    assert len(forms) == 3
+    program = Path(sys.executable).with_name("check-jsonschema")
+    for schema, paths in (("forms", forms), ("config", [folder / "config.yml"])):
+        command = [str(program), "--builtin-schema", f"vendor.github-issue-{schema}"]
+        subprocess.run([*command, *map(str, paths)], check=True)
+    text = "\n".join(path.read_text() for path in forms)
+    text += (ROOT / ".github" / "pull_request_template.md").read_text()
+    for command in re.findall(r"`((?:finbase|make) [^`]+)`", text):
+        assert list(faults(command)) == [], command
 
 
 def test_pipeline_apply_needs_approval(pipeline: Path) -> None:

@@ -47,6 +47,7 @@ QUOTED = {
 """A folder or file → text of another tool or format in it, which the check skips."""
 
 SCANNED = (
+    ".github",
     "generator",
     "features",
     "docs",
