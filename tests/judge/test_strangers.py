@@ -5,17 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import messages
-from tests.judge.test_beside import UNKNOWN, Plan, add
+from tests.judge.test_beside import LOCAL, UNKNOWN, Plan, add
 from tests.support.commands import ROOT
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 
+import beside
 import design_judge
 from stack_graph import Stack
 
@@ -102,6 +104,7 @@ def test_role_of_the_own_account_passes(plan: Plan, principal: Any) -> None:
         ("secretsmanager:GetSecretValue", f"{SECRET}/connection-*"),
         ("secretsmanager:Get*", f"{SECRET}/connection-Ab12Cd"),
         ("secretsmanager:BatchGetSecretValue", f"{SECRET[:-20]}*"),
+        ("secretsmanager:GetSecretValue", f"{SECRET}/i*"),
         ("secretsmanager:GetSecretValue", "module.secret.aws_secretsmanager_secret.connection"),
         ("rds:ModifyDBInstance", "arn:aws:rds:eu-west-1:777788889999:db:ledger-development"),
     ],
@@ -131,6 +134,229 @@ def test_policy_for_another_secret_passes(plan: Plan) -> None:
 def test_attachment_of_a_hidden_policy_fails(plan: Plan, arn: str) -> None:
     add(plan, "aws_iam_role_policy_attachment", role="extra", policy_arn=arn)
     assert failed(plan) == {"B11"}
+
+
+QUEUE = "arn:aws:sqs:eu-west-1:999999999999:stolen"
+
+
+@pytest.mark.parametrize(
+    ("type_", "arguments"),
+    [
+        ("aws_cloudwatch_event_target", {"arn": QUEUE, "rule": "x"}),
+        ("aws_sns_topic_subscription", {"endpoint": QUEUE, "protocol": "sqs"}),
+        ("aws_cloudwatch_log_subscription_filter", {"destination_arn": QUEUE}),
+        ("aws_cloudwatch_log_resource_policy", {"policy_document": trust({"AWS": STRANGER})}),
+        ("aws_sqs_queue", {"redrive_policy": json.dumps({"deadLetterTargetArn": QUEUE})}),
+        ("aws_pipes_pipe", {"target": "https://sqs.eu-west-1.amazonaws.com/999999999999/x"}),
+        ("aws_s3_bucket_replication_configuration", {"rule": [{"account": "999999999999"}]}),
+        ("aws_ecs_task_definition", {"image": "999999999999.dkr.ecr.eu-west-1.amazonaws.com/x"}),
+        ("aws_route53_zone", {"name": "secretsmanager.eu-west-1.amazonaws.com"}),
+        ("aws_route53_zone", {"name": "Eu-West-1.Amazonaws.com."}),
+        ("aws_route53_zone", {"name": "com"}),
+        ("aws_route53_record", {"name": "sts.eu-west-1.api.aws"}),
+        ("aws_route53_resolver_rule", {"domain_name": "."}),
+        ("aws_vpc_dhcp_options", {"domain_name_servers": ["198.51.100.7"]}),
+        ("aws_ec2_client_vpn_network_association", {"subnet_id": "subnet-1"}),
+        ("aws_ec2_client_vpn_authorization_rule", {"target_network_cidr": "10.0.0.0/8"}),
+    ],
+)
+def test_value_for_strangers_fails(plan: Plan, type_: str, arguments: dict[str, Any]) -> None:
+    add(plan, type_, **arguments)
+    found = messages(plan, without="features/design.feature")
+    assert "B08" in found
+    assert f"{type_}.extra: " in found["B08"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "arguments"),
+    [
+        ("aws_cloudwatch_event_target", {"arn": QUEUE.replace("9" * 12, "777788889999")}),
+        ("aws_ssm_parameter", {"value": "a 1234567890123 +491234567890 0.123456789012"}),
+        ("aws_ssm_parameter", {"value": "11111111-1111-1111-1111-111111111111"}),
+        ("aws_ssm_parameter", {"value": "x", "tags": {"costs": "123456789012"}}),
+        ("aws_lambda_function_url", {"layers": ["arn:aws:lambda:x:580247275435:layer:Insights"]}),
+        ("aws_route53_zone", {"name": "ledger.example.com"}),
+        ("aws_route53_resolver_rule", {"domain_name": "bank.internal"}),
+        ("aws_vpc_dhcp_options", {"domain_name_servers": ["AmazonProvidedDNS"]}),
+    ],
+)
+def test_value_of_the_own_account_passes(plan: Plan, type_: str, arguments: dict[str, Any]) -> None:
+    add(plan, type_, **arguments)
+    assert failed(plan) == set()
+
+
+def refer(reference: str) -> dict[str, list[str]]:
+    """Refer to an attribute, as the configuration in a plan does."""
+    return {"references": [reference, reference.rpartition(".")[0]]}
+
+
+FIRST = "ledger-development/database/initial-1"
+JSON = refer("data.aws_iam_policy_document.extra.json")
+CONNECTION = refer("module.secret.arn")
+
+
+@pytest.mark.parametrize(
+    ("type_", "arguments"),
+    [
+        ("aws_secretsmanager_secret_version", {"secret_id": CONNECTION, "secret_string": "x"}),
+        ("aws_secretsmanager_secret_version", {"secret_id": f"{SECRET}/connection"}),
+        (
+            "aws_secretsmanager_secret_version",
+            {"secret_id": FIRST},
+        ),
+        ("aws_secretsmanager_secret_version", {"secret_id": UNKNOWN}),
+        ("aws_secretsmanager_secret_policy", {"secret_arn": UNKNOWN, "policy": "{}"}),
+    ],
+)
+def test_resource_that_names_a_secret_fails(
+    plan: Plan, type_: str, arguments: dict[str, Any]
+) -> None:
+    add(plan, type_, **arguments)
+    assert "B11" in failed(plan)
+
+
+@pytest.mark.parametrize("secret", [CONNECTION, UNKNOWN, "ledger-development/database/connection"])
+def test_reader_of_a_secret_fails(plan: Plan, secret: Any) -> None:
+    add(plan, "aws_secretsmanager_secret_version", secret_id=secret)
+    convert(plan)
+    assert failed(plan) == {"B11"}
+
+
+def test_reader_of_another_secret_passes(plan: Plan) -> None:
+    add(plan, "aws_secretsmanager_secret_version", secret_id="partner/api")
+    convert(plan)
+    assert failed(plan) == set()
+
+
+def test_ephemeral_reader_without_sources_fails(plan: Plan) -> None:
+    version = "ephemeral.aws_secretsmanager_secret_version.read"
+    add(plan, "aws_ssm_parameter", value_wo=refer(f"{version}.secret_string"))
+    assert failed(plan) == {"B11"}
+
+
+OWN_MODULE = """
+ephemeral "aws_secretsmanager_secret_version" "read" {
+  secret_id = SECRET
+}
+
+data "aws_iam_policy_document" "extra" {
+  statement {
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [ARN]
+  }
+}
+
+resource "aws_sns_topic_subscription" "extra" {
+  endpoint = "arn:aws:sqs:eu-west-1:ACCOUNT:${aws_sns_topic.extra.id}"
+  tags     = { number = "123456789012" }
+  size     = 123456789012
+}
+"""
+OWN_SECRET = "aws_secretsmanager_secret.extra.arn"
+
+
+@pytest.mark.parametrize(
+    ("secret", "arn", "account", "wrong"),
+    [
+        (OWN_SECRET, OWN_SECRET, "777788889999", ""),
+        (OWN_SECRET, f'"${{{OWN_SECRET}}}*"', "777788889999", ""),
+        ("var.secret", OWN_SECRET, "777788889999", "secret_id = var.secret can be a secret of"),
+        ('"x"', OWN_SECRET, "777788889999", 'secret_id = "x" can be a secret of the design'),
+        (OWN_SECRET, f'"${{substr({OWN_SECRET}, 0, 9)}}*"', "777788889999", "computed by substr"),
+        (OWN_SECRET, f'replace({OWN_SECRET}, "x", "*")', "777788889999", "computed by replace"),
+        (OWN_SECRET, f'"${{replace({OWN_SECRET}, "x", "y")}}*"', "777788889999", "by replace"),
+        (OWN_SECRET, OWN_SECRET, "999999999999", "names the account 999999999999"),
+    ],
+)
+def test_sources_of_a_module_are_read(
+    plan: Plan, tmp_path: Path, secret: str, arn: str, account: str, wrong: str
+) -> None:
+    code = OWN_MODULE.replace("SECRET", secret).replace("ARN", arn).replace("ACCOUNT", account)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "main.tf").write_text(code)
+    (tmp_path / "main.tf").write_text('module "own" {\n  source = "./own"\n}\n')
+    document(plan, refer(OWN_SECRET))
+    root = plan["configuration"]["root_module"]
+    (configured,) = root.pop("resources")
+    root["module_calls"]["own"] = {"source": "./own", "module": {"resources": [configured]}}
+    planned = plan["planned_values"]["root_module"]
+    (resource,) = planned.pop("resources")
+    for part in (resource, plan["resource_changes"][-1]):
+        part["address"] = f"module.own.{part['address']}"
+    planned["child_modules"].append({"address": "module.own", "resources": [resource]})
+    stack = Stack(plan, tmp_path)
+    texts = [*beside.read_secrets(stack), *beside.foreign_accounts(stack, "777788889999")]
+    assert [wrong in text for text in texts] == [True] * bool(wrong)
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [UNKNOWN, CONNECTION, refer("terraform_data.extra.output"), None],
+    ids=["local", "secret", "terraform_data", "dynamic"],
+)
+def test_document_that_hides_a_secret_fails(plan: Plan, resources: Any) -> None:
+    add(plan, "terraform_data", input=CONNECTION)
+    document(plan, LOCAL if resources is UNKNOWN else resources)
+    add(
+        plan,
+        "aws_iam_policy",
+        name="extra",
+        policy=JSON,
+    )
+    assert failed(plan) == {"B11"}
+
+
+def test_document_of_an_own_secret_passes(plan: Plan) -> None:
+    add(plan, "aws_secretsmanager_secret", name="partner/api", kms_key_id="x")
+    document(plan, refer("aws_secretsmanager_secret.extra.arn"))
+    add(
+        plan,
+        "aws_iam_policy",
+        name="extra",
+        policy=JSON,
+    )
+    assert "B11" not in failed(plan)
+
+
+def document(plan: Plan, resources: dict[str, Any] | None) -> None:
+    """Add a document that reads secrets which are known after apply."""
+    action = "secretsmanager:GetSecretValue"
+    add(plan, "aws_iam_policy_document", statement=UNKNOWN)
+    convert(plan)
+    planned = plan["planned_values"]["root_module"]["resources"][-1]
+    planned["values"] = {"statement": [{"actions": [action], "resources": [None]}]}
+    configured = plan["configuration"]["root_module"]["resources"][-1]
+    statement = {"actions": {"constant_value": [action]}, "resources": resources}
+    configured["expressions"] = {"statement": [statement]} if resources else {}
+    after = {"id": True, "json": True, "statement": [{"resources": [True]}]}
+    plan["resource_changes"][-1]["change"]["after_unknown"] = after
+
+
+@pytest.mark.parametrize("type_", ["terraform_data", "aws_ssm_parameter"])
+@pytest.mark.parametrize("attribute", ["secret_string", "secret_string_wo", ""])
+def test_copy_of_a_secret_value_fails(plan: Plan, type_: str, attribute: str) -> None:
+    outputs = plan["configuration"]["root_module"]["module_calls"]["secret"]["module"]["outputs"]
+    version = "aws_secretsmanager_secret_version.connection"
+    names = [f"{version}.{attribute}", version] if attribute else [version]
+    outputs["value"] = {"expression": {"references": names}}
+    add(plan, type_, input=refer("module.secret.value"))
+    assert failed(plan) == {"B11"}
+
+
+def test_list_of_secrets_fails(plan: Plan) -> None:
+    add(plan, "aws_secretsmanager_secrets")
+    convert(plan)
+    assert failed(plan) == {"B11"}
+
+
+def convert(plan: Plan) -> None:
+    """Make a data source of the added resource."""
+    for part in (
+        plan["configuration"]["root_module"]["resources"][-1],
+        plan["planned_values"]["root_module"]["resources"][-1],
+        plan["resource_changes"][-1],
+    ):
+        part |= {"mode": "data", "address": f"data.{part['address']}"}
 
 
 def test_resource_that_names_a_database_is_refused(plan: Plan) -> None:

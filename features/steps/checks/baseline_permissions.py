@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from beside import SENSITIVE, foreign_accounts, open_doors, read_secrets
 from design_judge import is_of_design
 from existing import added_beside
 from findings import Finding, check, rendered
@@ -42,17 +43,18 @@ _DATA = (
     *("dynamodb", "backup", "logs", "cloudtrail", "sns", "sqs", "iam", "sts", "lambda", "ssm"),
 )
 """Services that hold data, keys or permissions: their changes need a resource by name."""
-_SENSITIVE = (
-    *("secretsmanager:getsecretvalue", "secretsmanager:batchgetsecretvalue", "kms:decrypt"),
-    *("kms:reencryptfrom", "kms:creategrant", "rds-db:connect", "rds-data:executestatement"),
-    *("rds:modifydbinstance", "rds:resetdbparametergroup", "secretsmanager:putsecretvalue"),
-    *("secretsmanager:putresourcepolicy", "kms:putkeypolicy", "rds:copydbsnapshot"),
+_OWNED = (
+    *("aws_secretsmanager_secret", "aws_kms_key", "aws_kms_external_key"),
+    *("aws_db_instance", "aws_rds_cluster"),
 )
-"""Actions that read or replace a secret or the data of a database."""
+"""Types of which a module may name its own in a policy; others can hide what they pass on."""
 _IDENTITY_POLICIES = (
     *("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"),
 )
-_POLICIES = ("policy", "assume_role_policy", "access_policies", "resource_policy")
+_POLICIES = (
+    *("policy", "assume_role_policy", "access_policies", "resource_policy", "policy_document"),
+    *("access_policy", "file_system_policy", "policy_text", "key_policy", "repository_policy"),
+)
 _SHARED = re.compile(r"principal|grantee|account|user_ids|shared")
 """Arguments by which a resource lets others in."""
 _BROAD = re.compile(
@@ -103,6 +105,8 @@ def nobody_unknown(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Fi
         for resource in stack.resources:
             if resource.mode == "managed" and not is_of_design(stack, resource):
                 yield from _beside_the_design(stack, resource, own)
+        for text in (*foreign_accounts(stack, own), *open_doors(stack)):
+            yield Finding(False, text)
 
 
 def _beside_the_design(stack: Stack, resource: Resource, own: str) -> Iterator[Finding]:
@@ -208,6 +212,9 @@ def narrow(stack: Stack) -> Iterator[Finding]:
             actions = listed(dict.fromkeys(a for g in statements for a in g.actions))
             yield Finding(True, f"{holder.address}: allows {actions or 'no action'}")
     yield from _managed(stack)
+    if rendered():
+        for text in read_secrets(stack):
+            yield Finding(False, text)
 
 
 def _protected(stack: Stack) -> set[str]:
@@ -217,7 +224,7 @@ def _protected(stack: Stack) -> set[str]:
         for type_ in ("aws_secretsmanager_secret", "aws_kms_key", "aws_db_instance")
         for resource in stack.all(type_)
         if is_of_design(stack, resource)
-        for name in ("name", "identifier", "arn", "key_id", "resource_id")
+        for name in ("name", "name_prefix", "identifier", "arn", "key_id", "resource_id")
         if isinstance(value := resource.planned(name), str) and value
     }
 
@@ -225,12 +232,12 @@ def _protected(stack: Stack) -> set[str]:
 def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[str]:
     """Yield each action on a secret, key or database of the design; only the design allows any."""
     for action in grant.actions:
-        if not any(fnmatchcase(sensitive, action.lower()) for sensitive in _SENSITIVE):
+        if not any(fnmatchcase(sensitive, action.lower()) for sensitive in SENSITIVE):
             continue
         for resource in grant.resources:
             owners = [r for r in stack.resources if r.address == resource]
             reached = (
-                any(is_of_design(stack, owner) for owner in owners)
+                any(is_of_design(stack, o) or o.type not in _OWNED for o in owners)
                 if owners
                 else _reaches(resource, names)
             )

@@ -111,7 +111,11 @@ def profile_of(stack: Stack) -> Profile:
 
 def is_of_design(stack: Stack, resource: Resource) -> bool:
     """Return whether a resource is in a module of the design, whose profile compares it."""
-    path = _names(resource)
+    return is_module_of_design(stack, _names(resource))
+
+
+def is_module_of_design(stack: Stack, path: tuple[str, ...]) -> bool:
+    """Return whether the module at a path of calls is one of the design."""
     module = next((call.module for call in _calls(stack) if call.path == path), "")
     return module in design().modules
 

@@ -118,12 +118,18 @@ def _known(document: Resource, path: str) -> list[Any]:
 
 
 def _resources(stack: Stack, document: Resource, n: int) -> Iterator[str]:
-    """Yield ARNs and patterns, and the addresses of resources whose ARN is not known yet."""
+    """Yield ARNs and patterns, and where those come from that are not known yet."""
     path = f"statement.{n}.resources"
     values = document.planned(path)
     yield from (str(value) for value in _list(values) if value not in (None, UNKNOWN))
-    for origin in stack.trace(document, path):
-        yield from (r.address for r in origin.resources if r.mode == "managed")
+    hidden = values is UNKNOWN or None in _list(values)
+    origins = stack.trace(document, path)
+    if hidden and not origins:  # The configuration does not contain dynamic blocks.
+        yield f"{path} of {document.address}"
+    for origin in origins:
+        yield from (r.address for r in origin.resources if r.mode == "managed" or hidden)
+        if hidden and not origin.resources and origin.literal is UNKNOWN:
+            yield origin.text
 
 
 def _identifiers(

@@ -85,16 +85,18 @@ class Sources:
         Conditions, filters, loops, texts and computed keys around a reference have the names ``?``,
         ``if``, ``for``, ``text`` and ``[]``; a literal beside it is a text, too.
         """
+        return {name for part in self.way(path, text) for name in _transformations(part)}
+
+    def way(self, path: Path_, text: str) -> Iterator[str]:
+        """Yield an expression, and all expressions that its references lead to."""
         seen: set[tuple[Path_, str]] = set()
         open_ = [(path, text)]
-        names: set[str] = set()
         while open_:
             item = open_.pop()
             if item not in seen:
                 seen.add(item)
-                names |= _transformations(item[1])
+                yield item[1]
                 open_ += self._followed(*item)
-        return names
 
     def _followed(self, path: Path_, text: str) -> Iterator[tuple[Path_, str]]:
         for kind, name, module, output in _REFERENCE.findall(text):

@@ -1,0 +1,262 @@
+"""Judge what stands beside the design: whom it lets in, and which secrets it reads.
+
+A module of the project itself may have any resource that its own profile allows. So these rules
+do not list types: they look at every value and every reference of such a module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from design_judge import is_module_of_design, is_of_design, sources_of
+from kinds import listed
+from sources import Block
+from stack_graph import UNKNOWN, Origin, Resource, Stack, module_path
+
+_ACCOUNT = re.compile(r"(?<![\w.+])(\d{12})(?!\w)")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+_CALL = re.compile(r"\b([a-z][a-z0-9_]*) ?\(")
+_UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b", re.IGNORECASE)
+_OF_AWS = {"017000801446", "580247275435"}
+"""Accounts in which AWS publishes layers: Powertools and Lambda Insights."""
+SENSITIVE = (
+    *("secretsmanager:getsecretvalue", "secretsmanager:batchgetsecretvalue", "kms:decrypt"),
+    *("kms:reencryptfrom", "kms:creategrant", "rds-db:connect", "rds-data:executestatement"),
+    *("rds:modifydbinstance", "rds:resetdbparametergroup", "secretsmanager:putsecretvalue"),
+    *("secretsmanager:putresourcepolicy", "kms:putkeypolicy", "rds:copydbsnapshot"),
+)
+"""Actions that read or replace a secret or the data of a database."""
+_LABELS = ("tags", "tags_all")
+_OF_SERVICES = re.compile(
+    r"(.+\.)?(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
+)
+_ABOVE = {"", "com", "aws", "cn", "com.cn"}
+_DOORS = ("aws_ec2_client_vpn_network_association", "aws_ec2_client_vpn_authorization_rule")
+_KIND = "aws_secretsmanager_secret"
+
+
+def foreign_accounts(stack: Stack, own: str) -> Iterator[str]:
+    """Yield each value beside the design that has the id of another account.
+
+    The HCL shows the literal parts of values that are known only after apply.
+    """
+    for resource in _beside(stack):
+        # Other data sources show what is in the account, such as the owner of an image.
+        if resource.mode == "data" and resource.type != "aws_iam_policy_document":
+            continue
+        for path, text in _texts(resource.values, ""):
+            yield from _of_others(f"{resource.address}: {path}", text, own)
+    for path, text in _written(stack):
+        yield from _of_others(path, text, own)
+
+
+def open_doors(stack: Stack) -> Iterator[str]:
+    """Yield what leads callers of AWS's names elsewhere, or lets a VPN of clients in."""
+    for resource in _beside(stack):
+        if resource.mode != "managed":
+            continue
+        if resource.type in _DOORS:
+            yield f"{resource.address}: lets clients from the internet into the network; remove it"
+        if resource.type.startswith("aws_route53_"):
+            for argument in ("name", "domain_name"):
+                name = resource.planned(argument)
+                if isinstance(name, str) and _is_name_of_aws(name):
+                    text = f"{argument} = {name} answers for names of AWS; remove it"
+                    yield f"{resource.address}: {text}"
+        if resource.type == "aws_vpc_dhcp_options":
+            servers = resource.planned("domain_name_servers")
+            if servers not in (None, ["AmazonProvidedDNS"]):
+                text = "domain_name_servers answer for names of AWS; use AmazonProvidedDNS"
+                yield f"{resource.address}: {text}"
+
+
+def read_secrets(stack: Stack) -> Iterator[str]:
+    """Yield what reads or replaces a secret of the design, or takes a secret value from it."""
+    names = {
+        value
+        for secret in stack.all(_KIND)
+        if is_of_design(stack, secret)
+        for name in ("name", "name_prefix", "arn", "id")
+        if isinstance(value := secret.planned(name), str)
+    }
+    for resource in _beside(stack):
+        if resource.mode == "data" and resource.type == f"{_KIND}s":
+            yield f"{resource.address}: lists all secrets of the account; name one"
+        for path, origin in _origins(stack, resource):
+            if any(
+                is_of_design(stack, r) and stack.is_secret(r, origin.attribute)
+                for r in origin.resources
+                if origin.attribute or r.type in (f"{_KIND}_version", "terraform_data")
+            ):
+                text = f"{path} comes from {origin.text}, a secret of the design"
+                yield f"{resource.address}: {text}; only the design may read it"
+        if resource.type.startswith(_KIND) and resource.type != _KIND:
+            yield from _of_other_secrets(stack, resource, names)
+    for text in _ephemeral(stack):
+        yield f"{text} can be a secret of the design; refer to a secret of the module"
+    yield from _hidden_patterns(stack)
+
+
+def _origins(stack: Stack, resource: Resource) -> Iterator[tuple[str, Origin]]:
+    """Yield each argument of a resource with every origin of its value."""
+    for argument in resource.configuration.get("expressions", {}):
+        for path in resource.paths(argument):
+            yield from ((path, origin) for origin in stack.trace(resource, path))
+
+
+def _of_other_secrets(stack: Stack, resource: Resource, names: set[str]) -> Iterator[str]:
+    """Require a secret beside the design: named by a literal, or a resource beside it."""
+    for argument in ("secret_id", "secret_arn", "arn", "name"):
+        if not resource.writes(argument):
+            continue
+        value = resource.planned(argument)
+        if isinstance(value, str):
+            own = not any(name in value or value in name for name in names)
+        else:
+            origins = stack.trace(resource, argument)
+            literals = [o.literal for o in origins if not o.resources]
+            own = bool(origins) and all(
+                isinstance(text, str) and not any(name in text for name in names)
+                for text in literals
+            )
+            own &= all(
+                (r.mode, r.type) == ("managed", _KIND) and not is_of_design(stack, r)
+                for o in origins
+                for r in o.resources
+            )
+        if not own:
+            text = f"{argument} can be a secret of the design; refer to a secret of the module"
+            yield f"{resource.address}: {text}"
+
+
+def _beside(stack: Stack) -> Iterator[Resource]:
+    yield from (r for r in stack.resources if not is_of_design(stack, r))
+
+
+def _ephemeral(stack: Stack) -> Iterator[str]:
+    """Yield ephemeral reads of secrets that the HCL does not show to be the module's own.
+
+    A plan contains no ephemeral resource, only the arguments that refer to one.
+    """
+    sources = sources_of(stack)
+    if sources is None:
+        for resource in _beside(stack):
+            for argument, origin in _origins(stack, resource):
+                if f"ephemeral.{_KIND}" in origin.text:
+                    yield f"{resource.address}: {argument} comes from {origin.text}"
+        return
+    for path in _modules(stack):
+        for block in sources.module(path).of("ephemeral"):
+            secret = block.arguments.get("secret_id", "")
+            own = re.fullmatch(rf"{_KIND}\.([\w-]+)\.(id|arn)", secret)
+            if block.labels[1].startswith(_KIND) and not own:
+                yield f"{_place(path, block)}: secret_id = {secret}"
+
+
+def _hidden_patterns(stack: Stack) -> Iterator[str]:
+    """Yield documents whose ARNs are computed: a plan does not show which secrets they match."""
+    sources = sources_of(stack)
+    if sources is None:
+        return
+    for document in _beside(stack):
+        if document.type != "aws_iam_policy_document" or not _is_sensitive(document):
+            continue
+        path = tuple(name for name, _ in document.module)
+        block = sources.resource(path, f"data {document.type}.{document.name}")
+        functions = set[str]()
+        for text in _arguments(block, "resources") if block else ():
+            functions |= sources.functions(path, text) - {"text"}
+            # A call can be in a text in a text.
+            functions.update(*map(_CALL.findall, sources.way(path, text)))
+        if functions:
+            text = f"its resources are computed by {listed(sorted(functions))}; write them out"
+            yield f"{document.address}: {text}"
+
+
+def _is_sensitive(document: Resource) -> bool:
+    """Return whether a statement allows to read a secret at a place that is not known yet."""
+    statements = document.planned("statement")
+    if not isinstance(statements, list):
+        return True
+    return any(
+        isinstance(action, str)
+        and any(fnmatchcase(sensitive, action.lower()) for sensitive in SENSITIVE)
+        for n, statement in enumerate(statements)
+        if document.planned(f"statement.{n}.resources") is UNKNOWN
+        or None in (statement.get("resources") or ())
+        for action in statement.get("actions") or ()
+    )
+
+
+def _arguments(block: Block, name: str) -> Iterator[str]:
+    if name in block.arguments:
+        yield block.arguments[name]
+    for inner in block.blocks:
+        yield from _arguments(inner, name)
+
+
+def _modules(stack: Stack) -> list[tuple[str, ...]]:
+    """Return the paths of the modules beside the design."""
+    paths = {tuple(name for name, _ in module_path(address)) for address, _ in stack.written()}
+    return sorted(path for path in paths if path and not is_module_of_design(stack, path))
+
+
+def _place(path: tuple[str, ...], block: Block) -> str:
+    return ".".join([*(f"module.{name}" for name in path), *block.labels])
+
+
+def _written(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Yield the address of each block of HCL beside the design, and its expressions."""
+    sources = sources_of(stack)
+    for path in _modules(stack) if sources else ():
+        for block in sources.module(path).blocks if sources else ():
+            place = _place(path, block)
+            for text in _expressions(block):
+                # A number outside of texts is not an account.
+                yield from ((place, part) for part in _STRING.findall(text))
+                if text.startswith("<<"):
+                    yield place, text
+
+
+def _expressions(block: Block) -> Iterator[str]:
+    yield from (text for name, text in block.arguments.items() if name not in _LABELS)
+    for inner in block.blocks:
+        yield from _expressions(inner)
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield every text in a value with its path, without tags, which grant nothing.
+
+    >>> list(_texts({"a": ["x"], "tags": {"b": "y"}}, ""))
+    [('a.0', 'x')]
+    """
+    if isinstance(value, str):
+        yield path.removeprefix("."), value
+    parts: Any = ()
+    if isinstance(value, Mapping):
+        parts = ((name, part) for name, part in value.items() if name not in _LABELS)
+    elif isinstance(value, list):
+        parts = enumerate(value)
+    for name, part in parts:
+        yield from _texts(part, f"{path}.{name}")
+
+
+def _of_others(place: str, text: str, own: str) -> Iterator[str]:
+    for account in dict.fromkeys(_ACCOUNT.findall(_UUID.sub("", text))):
+        if account != own and account not in _OF_AWS:
+            yield f"{place} names the account {account}, not {own}; remove it"
+
+
+def _is_name_of_aws(name: str) -> bool:
+    """Return whether a zone or record answers for a name of AWS, or for all names above it.
+
+    >>> _is_name_of_aws("Secretsmanager.eu-west-1.amazonaws.com."), _is_name_of_aws("com")
+    (True, True)
+    >>> _is_name_of_aws("ledger.example.com")
+    False
+    """
+    plain = name.lower().strip(".")
+    return plain in _ABOVE or _OF_SERVICES.fullmatch(plain) is not None
