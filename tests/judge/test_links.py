@@ -52,7 +52,7 @@ def test_copies_follow_no_link_and_read_no_pipe(project: Path) -> None:
         (module / "extra.tf", lambda to: copy_sources(stack, to)),
         (stack / "extra.tf.json", lambda to: copy_sources(stack, to)),
     ):
-        for make in (lambda path: path.symlink_to(ROOT / "README.md"), os.mkfifo):
+        for make in (lambda path: path.symlink_to(ROOT / "pyproject.toml"), os.mkfifo):
             make(path)
             with pytest.raises(TreeError):
                 read(project.parent / "copy")

@@ -230,7 +230,7 @@ class Contract:
 def _name_fault(name: str, others: Set[str]) -> str:
     """Return why an input cannot have a name, or an empty string."""
     if not _IDENTIFIER.fullmatch(name):
-        return "not a name of lowercase letters, digits and underscores that begins with a letter"
+        return "not a name of lowercase letters, digits and underscores that starts with a letter"
     if name in _RESERVED:
         return "Terraform reserves this name in a module block; choose another one"
     if name in _MISREAD:
