@@ -577,7 +577,16 @@ def test_tag_keys_names_each_pair_of_own_tags_once() -> None:
         ("com.amazonaws.us-east-1.ecr.api", "write ecr.api"),
         ("eu-west-1.kms", "write kms"),
         ("cn.com.amazonaws.cn-north-1.sts", "write sts"),
-        ("aws.api.eu-west-1.sagemaker", "write sagemaker"),
+        ("eu-central-1.kms", "write kms"),
+        ("amazonaws.eu-west-1.kms", "write kms"),
+        ("kms.", "write kms"),
+        ("s3.eu-west-1", "write the service alone, such as secretsmanager"),
+        ("aws.api.eu-west-1.bedrock", "write bedrock"),
+        ("com.amazonaws.s3-global.accesspoint", "write the service alone, such as secretsmanager"),
+        (
+            "com.amazonaws.vpce.eu-west-1.vpce-svc-0123",
+            "write the service alone, such as secretsmanager",
+        ),
     ],
 )
 def test_no_gateway_service_refuses_names(name: str, hint: str) -> None:

@@ -19,7 +19,7 @@ from plan_kinds import why_not_judged
 from stack_graph import Stack
 
 PLANS = ROOT / "tests" / "fixtures" / "plans" / "kinds"
-"""Plans of Terraform 1.11.4, of ``terraform_data`` resources; ``unapplied`` has -destroy."""
+"""Plans of Terraform 1.11.4, of ``terraform_data`` resources; ``un…`` are before an apply."""
 
 
 def load(name: str) -> dict[str, Any]:
@@ -32,7 +32,9 @@ def load(name: str) -> dict[str, Any]:
     [
         ("destroy", "removes all 2 resources", "plan without -destroy"),
         ("gone", "removes all 2 resources", "plan without -destroy"),
-        ("unapplied", "changes nothing", "plan without these options"),
+        ("unapplied", "has no resource, as with -destroy", "plan without these options"),
+        ("unrefreshed", "has no resource, as with -destroy", "plan without these options"),
+        ("forget_all", "forgets all 2 resources", "judge the stack that manages them"),
         ("refresh", "is refresh-only", "plan without -refresh-only"),
         ("empty", "is empty", "plan in the folder of the stack"),
         ("target", "is incomplete: Terraform left out", "plan without -target"),
@@ -59,7 +61,7 @@ def test_why_not_judged_refuses_half_a_plan(change: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["nochange", "forget"])
+@pytest.mark.parametrize("name", ["nochange", "forget", "forget_module"])
 def test_read_plan_accepts_plans_with_a_stack(name: str) -> None:
     plan = read_plan((PLANS / f"{name}.json").read_bytes(), name)
     assert absence_of_stack(plan) is None

@@ -339,6 +339,13 @@ def test_resource_removed() -> None:
     assert level("", resource("")) is Level.MINOR
 
 
+def test_resource_forgotten() -> None:
+    kept = "removed {\n  from = aws_db_instance.a\n  lifecycle {\n    destroy = false\n  }\n}\n"
+    breaks(resource(""), kept, "aws_db_instance.a is no longer managed: it stays in AWS")
+    destroyed = kept.replace("false", "true")
+    breaks(resource(""), destroyed, "aws_db_instance.a is removed", "the database")
+
+
 def test_resource_moved() -> None:
     def module(name: str) -> str:
         key = resource('description = "d"', "aws_kms_key", name)
@@ -412,6 +419,7 @@ def test_instance_moved() -> None:
     [
         ("aws_db_instance", "engine = 1", "engine = 2", 2),
         ("aws_db_instance", "engine = 1", "", 1),
+        ("aws_db_instance", "db_name = <<E\na x\nE", "db_name = <<E\na\nx\nE", 2),
         ("aws_db_instance", "", "\n  snapshot_identifier = 1", 3),
         ("aws_db_instance", "s3_import {\n b = 1\n}", "s3_import {\n b = 2\n}", 3),
         ("aws_db_instance", "", "restore_to_point_in_time {\n b = 2\n}", 3),

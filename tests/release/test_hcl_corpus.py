@@ -179,3 +179,13 @@ def test_read_interface_ignores_hidden_files() -> None:
 def test_read_interface_names_the_file(bad: bytes) -> None:
     with pytest.raises(ValueError, match=r"^main\.tf is not HCL that finbase can read"):
         read_interface({PurePosixPath("main.tf"): bad})
+
+
+def test_read_interface_refuses_digits_that_it_would_lose() -> None:
+    read_interface(
+        {PurePosixPath("main.tf"): b'output "a" {\n  value = 1.5e300 + 12345678901234567\n}\n'}
+    )
+    with pytest.raises(ValueError, match=r"^main\.tf has the number 0\.1234567890123456789"):
+        read_interface(
+            {PurePosixPath("main.tf"): b'output "a" {\n  value = 0.1234567890123456789\n}\n'}
+        )

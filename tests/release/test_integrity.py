@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +142,16 @@ def test_changed_template(project: Path, command: tuple[str, ...]) -> None:
     assert "finbase release cache patch|minor|major" in told
     assert finbase(project, "release", "cache", "patch", "-m", "Digits.").exit_code == 0
     assert finbase(project, "render", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize("form", ["crlf", "mark"])
+def test_line_ends_and_marks_are_named(project: Path, form: str) -> None:
+    source = project / "templates" / "modules" / "cache" / "contract.yaml"
+    text = source.read_bytes()
+    source.write_bytes(text.replace(b"\n", b"\r\n") if form == "crlf" else BOM_UTF8 + text)
+    told = breached(project, ("render", "--check"))
+    assert "templates/modules/cache/contract.yaml has a byte order mark or line ends" in told
+    assert "release the change" not in told
 
 
 def test_changed_shared_template(project: Path) -> None:

@@ -34,6 +34,26 @@ def load(project: Path) -> ProviderPin:
     return ProviderPin.load(templates, load_yaml((templates / "stack/stack.yaml").read_bytes()))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "1:1: it must contain terraform, and providers"),
+        ("terraform: 1\n", "1:1: it must contain terraform, and providers"),
+        ("providers:\n  aws: [\n", "3:1: not YAML: "),
+        ("terraform: \xff\n", "1:1: not YAML: "),
+        ("a: 1\n<<<<<<< HEAD\nb: 2\n", "2:1: a merge conflict"),
+    ],
+)
+@pytest.mark.parametrize("name", ["stack.yaml", "provider.yaml"])
+def test_render_names_the_fault_of_a_pin(project: Path, name: str, text: str, message: str) -> None:
+    if name == "provider.yaml":
+        message = message.replace("terraform, and providers", "registry, source, version and")
+    (project / "templates" / "stack" / name).write_text(text, encoding="latin-1")
+    done = run(project, "render", "--check")
+    assert done.exit_code == 2, done.output
+    assert f"templates/stack/{name}:{message}" in done.output
+
+
 def test_load_of_this_project() -> None:
     pin = load(ROOT)
     assert (ROOT / "templates/stack/provider.yaml").read_text() == pin.text()
@@ -48,7 +68,6 @@ def test_load_of_this_project() -> None:
         ("source: hashicorp/aws", "source: evil/aws", "does not pin version"),
         ("registry: registry.terraform.io", 'registry: "x\\" {"', "must contain registry"),
         ("  - h1:edX", "  - h2:x", "must start with h1: or zh:"),
-        ("  - h1:edX", '  - "', "must contain registry, source, version and hashes"),
         ("hashes:", "others:", "must contain registry, source, version and hashes"),
     ],
 )

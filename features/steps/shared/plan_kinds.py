@@ -40,7 +40,13 @@ def why_not_judged(plan: Mapping[str, Any]) -> str:
     if any(True for _ in _managed(plan["planned_values"]["root_module"])):
         return ""
     gone = [c for c in plan.get("resource_changes", ()) if c.get("mode") != "data"]
-    if gone and all({*c["change"].get("actions", ())} <= _GONE for c in gone):
+    actions = {action for c in gone for action in c["change"].get("actions", ())}
+    if actions == {"forget"}:
+        return (
+            f"the plan forgets all {len(gone)} resources, so it leaves no stack to judge; "
+            "judge the stack that manages them from now on"
+        )
+    if gone and actions <= _GONE:
         return (
             f"the plan removes all {len(gone)} resources, so it leaves no stack to judge; "
             "review what it deletes with `terraform show`, or plan without -destroy"
@@ -51,14 +57,13 @@ def why_not_judged(plan: Mapping[str, Any]) -> str:
             "the plan is refresh-only, so it contains no planned values to judge; "
             "plan without -refresh-only"
         )
-    outputs = plan["configuration"]["root_module"].get("outputs")
-    if outputs and not plan.get("output_changes") and not plan.get("resource_changes"):
+    configured = [*_configured(plan["configuration"]["root_module"])]
+    if not plan.get("resource_changes") and any(r["mode"] == "managed" for r in configured):
         return (
-            "the plan changes nothing, as with -destroy and -refresh-only before the first apply; "
+            "the plan has no resource, as with -destroy or -refresh-only before the first apply; "
             "plan without these options"
         )
-    configured = _configured(plan["configuration"]["root_module"])
-    if not gone and not is_rendered(plan) and not any(True for _ in configured):
+    if not gone and not is_rendered(plan) and not configured:
         return (
             "the plan is empty: the configuration has no resources; "
             "plan in the folder of the stack, such as environments/production"

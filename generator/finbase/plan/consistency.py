@@ -80,7 +80,8 @@ def _children(
     for child in planned.get("child_modules", ()):
         step = _STEP.fullmatch(child["address"].removeprefix(prefix))
         if step is None or step[1] not in calls:
-            yield f"{child['address']} is planned, but not configured"
+            if not _is_forgotten(child):
+                yield f"{child['address']} is planned, but not configured"
             continue
         here.add(step[1])
         yield from _module(
@@ -139,6 +140,14 @@ def _outputs(
     for name in {*planned, *configured}:
         if name not in changes:
             yield f"the output {name} is not in output_changes"
+
+
+def _is_forgotten(module: Mapping[str, Any]) -> bool:
+    """Return whether Terraform only forgets the resources of a module: it lists no values."""
+    children = module.get("child_modules", ())
+    return not any("values" in r for r in module.get("resources", ())) and all(
+        map(_is_forgotten, children)
+    )
 
 
 def _identity(resource: Mapping[str, Any]) -> tuple[str, ...]:

@@ -29,7 +29,13 @@ def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
     if managed_addresses(plan):
         return None
     gone = [c for c in plan.get("resource_changes", ()) if c["mode"] == "managed"]
-    if gone and all({*change["change"]["actions"]} <= {"delete", "forget"} for change in gone):
+    actions = {action for change in gone for action in change["change"]["actions"]}
+    if actions == {"forget"}:
+        return (
+            f"forgets all {len(gone)} resources, so it leaves no stack to judge",
+            "judge the stack that manages them from now on",
+        )
+    if gone and actions <= {"delete", "forget"}:
         return (
             f"removes all {len(gone)} resources, so it leaves no stack to judge",
             "review what it deletes with `terraform show`, or plan without -destroy",
@@ -42,14 +48,13 @@ def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
             "is refresh-only, so it contains no planned values to judge",
             "plan without -refresh-only",
         )
-    outputs = plan["configuration"]["root_module"].get("outputs")
-    if outputs and not plan.get("output_changes") and not plan.get("resource_changes"):
+    configured = [*_configured(plan["configuration"]["root_module"])]
+    if not plan.get("resource_changes") and any(r["mode"] == "managed" for r in configured):
         return (
-            "changes nothing, as with -destroy and -refresh-only before the first apply",
+            "has no resource, as with -destroy or -refresh-only before the first apply",
             "plan without these options",
         )
-    configured = _configured(plan["configuration"]["root_module"])
-    if not is_rendered(plan) and not any(True for _ in configured):
+    if not is_rendered(plan) and not configured:
         return (
             "is empty: the configuration has no resources",
             "plan in the folder of the stack, such as environments/production",

@@ -213,6 +213,10 @@ def _resources(before: Interface, after: Interface) -> Iterator[Reason]:
     for address, old in before.resources.items():
         now = moves[address]
         new = after.resources.get(now)
+        if new is None and address in after.forgotten:
+            what = f"{address} is no longer managed: it stays in AWS, and leaves the state"
+            yield Reason(Level.MAJOR, old.place, what, "decide who manages it from now on")
+            continue
         if new is None or new.type != old.type:
             lost = f", and with it {known[old.type].loses}" if old.type in known else ""
             what = f"{address} is removed without a moved block: it would be destroyed{lost}"

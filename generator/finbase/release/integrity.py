@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -151,6 +152,10 @@ def _of_templates(
         diff = difference(files, now, "released")
         return Breach(folder, what, f"restore the release: {command}", diff, by)
     release_it = _RELEASE_IT.format(module=module, version=version)
+    if intact and (source := _other_line_ends(root / "templates" / "modules" / module)):
+        what = f"{source.relative_to(root)} has a byte order mark or line ends of Windows"
+        fix = "save it with line feeds and without the mark, as git has it"
+        return Breach(folder, what, fix, difference(files, now, "rendered"))
     if intact:
         what = f"{folder} is released, but its templates now render other files"
         return Breach(folder, what, release_it, difference(files, now, "rendered"))
@@ -162,6 +167,15 @@ def _of_templates(
     what = f"{PATH} has another hash for {folder} than its files and its templates"
     hashes = {folder_hash(tree, folder) for tree in (files, now)}
     return Breach(folder, what, _restore_lock(root, lock, module, version, hashes))
+
+
+def _other_line_ends(templates: Path) -> Path | None:
+    """Return a text of a module that an editor saved in another form, which no diff shows."""
+    for path in sorted(path for path in templates.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        if b"\0" not in content and (b"\r\n" in content or content.startswith(BOM_UTF8)):
+            return path
+    return None
 
 
 def _of_the_past(

@@ -16,12 +16,18 @@ from typing import Any
 from finbase.contract.contract import Contract
 from finbase.project.files import Tree
 from finbase.project.terraform_files import is_code
+from finbase.source.hcl_scan import code_of
 
 _REPLACING = ("ignore_changes", "replace_triggered_by")
 _REFERENCE = re.compile(r"(?<![\w.-])(?:local\.[\w-]+|(?!data\.)[a-z]\w*\.[\w-]+\.\w+)(?![\w(-])")
 _SIMPLE = re.compile(r'[\w.]+|"[^"]*"')
 _PLAIN_IN_TEXT = re.compile(r'\$\{"((?:[^"\\$]|\$\{[^"{}]*\})*)"\}')
 _LONGEST = 100_000
+_LINE_END = "\N{SYMBOL FOR NEWLINE}"
+"""Stands for a line break that is a part of a value."""
+_DECIMAL = re.compile(r"(?<![\w.])\d+(?:(?: \. \d+)(?:[eE][+-]?\d+)?|[eE][+-]?\d+)")
+_MOST_DIGITS = 15
+"""What a double keeps of a decimal number."""
 
 
 @dataclass(frozen=True, order=True)
@@ -82,6 +88,8 @@ class Interface:
     resources: Mapping[str, Resource]
     moved: Mapping[str, str]
     """From → to."""
+    forgotten: frozenset[str]
+    """What ``removed`` blocks remove from the state only."""
     requirements: Mapping[str, tuple[str, Place]]
     """``terraform`` and each provider's source → version constraint."""
     preconditions: tuple[tuple[str, Place], ...] = ()
@@ -162,6 +170,7 @@ def read_interface(tree: Tree) -> Interface:
             # The parser's other lines list what else it expected.
             why = str(error).partition("\n")[0]
             raise ValueError(f"{path} is not HCL that finbase can read: {why}") from error
+        _refuse_long_number(path, content)
         for block in document.blocks():
             read.add(block, path)
     return read.interface()
@@ -175,6 +184,16 @@ def _refuse_other_form(path: PurePosixPath) -> None:
         raise ValueError(f"{path} overrides blocks of other files; change those files instead")
 
 
+def _refuse_long_number(path: PurePosixPath, content: bytes) -> None:
+    """Refuse a number of which Terraform reads more digits than python-hcl2 does."""
+    for match in _DECIMAL.finditer(code_of(content.decode("utf-8-sig"))):
+        number = match[0].replace(" ", "")
+        if sum(map(str.isdigit, number)) > _MOST_DIGITS:
+            raise ValueError(
+                f"{path} has the number {number}, and finbase reads {_MOST_DIGITS} digits at most"
+            )
+
+
 class _Blocks:
     """Collect the top-level blocks of all files; locals are known only after the last file."""
 
@@ -183,6 +202,7 @@ class _Blocks:
         self.outputs: dict[str, Place] = {}
         self.resources: dict[str, Resource] = {}
         self.moved: dict[str, str] = {}
+        self.forgotten: set[str] = set()
         self.requirements: dict[str, tuple[str, Place]] = {}
         self.preconditions: list[tuple[str, Place]] = []
         self.locals: dict[str, str] = {}
@@ -205,6 +225,10 @@ class _Blocks:
                 case "moved":
                     ends = _texts(block)
                     self.moved[ends["from"]] = ends["to"]
+                case "removed":
+                    for lifecycle in block.blocks("lifecycle"):
+                        if _texts(lifecycle.body).get("destroy") == "false":
+                            self.forgotten.add(_texts(block)["from"])
                 case "terraform":
                     self.requirements |= _requirements(block, path)
                 case "locals":
@@ -233,6 +257,7 @@ class _Blocks:
                 for address, r in self.resources.items()
             },
             self.moved,
+            frozenset(self.forgotten),
             self.requirements,
             tuple((expand(condition, meanings), place) for condition, place in self.preconditions),
             meanings,
@@ -332,14 +357,15 @@ def renamed(text: str, moves: Mapping[str, str]) -> str:
 
 
 def one_line(value: Any) -> str:
-    """Write an expression that python-hcl2 returned on one line, as HCL.
+    r"""Write an expression that python-hcl2 returned on one line, as HCL.
 
-    >>> one_line({"a": [1, True, "${var.b}"]})
-    '{a = [1, true, var.b]}'
+    >>> one_line({"a": [1, True, "${var.b}"]}), one_line("<<EOT\n  a\n  b\nEOT")
+    ('{a = [1, true, var.b]}', '<<EOT␤  a␤  b␤EOT')
     """
     if isinstance(value, str):
         whole = value.startswith("${") and value.endswith("}")
-        return " ".join((value[2:-1] if whole else value).split("\n"))
+        lines = (value[2:-1] if whole else value).split("\n")
+        return (_LINE_END if "<<" in value else " ").join(lines)
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, list):

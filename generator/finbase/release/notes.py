@@ -13,10 +13,11 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from finbase import codes
 from finbase.contract.version import Version
 from finbase.errors import FinbaseError
 from finbase.project.files import ProjectFiles, wrap_os_errors
-from finbase.source.syntax import INVISIBLE
+from finbase.source.syntax import INVISIBLE, refuse_conflict
 
 if TYPE_CHECKING:  # A render reads the notes, but never compares versions.
     from finbase.release.compatibility import Level, Reason
@@ -124,12 +125,16 @@ def _paragraph(text: str) -> str:
 
 
 def _read(root: Path, path: PurePosixPath) -> str:
-    """Return the text of a file, or an empty string if it does not exist."""
+    """Return the text of a file, or an empty string if it does not exist.
+
+    Raises ``InputError`` for a marker of a merge conflict.
+    """
     with wrap_os_errors("read"):
         file = ProjectFiles(root).resolve(path)
         if not file.exists():
             return ""
         try:
+            refuse_conflict(str(path), file.read_bytes(), codes.SYNTAX)
             return file.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise FinbaseError(f"{path} is not UTF-8", "save it as UTF-8") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
-from finbase.source.cache import load_yaml
+from finbase.render.pins import load_pins, read_mapping
 
 FILE_NAME = "provider.yaml"
 
@@ -49,13 +49,8 @@ class ProviderPin:
         Raises ``InputError`` for a missing or invalid file, and for one of another version than
         the stacks require.
         """
-        from yaml import YAMLError
-
         path = templates / "stack" / FILE_NAME
-        data = None
-        with contextlib.suppress(FileNotFoundError, YAMLError):
-            data = load_yaml(path.read_bytes())
-        fields = data if isinstance(data, dict) else {}
+        fields = read_mapping(path)
         texts = {name: str(fields.get(name, "")) for name in _TEXTS}
         hashes = fields.get("hashes")
         valid = all(pattern.fullmatch(texts[name]) for name, pattern in _TEXTS.items())
@@ -133,7 +128,7 @@ def repin(
         raise _broken(templates / "stack" / "stack.yaml", 'it has no `version: "= X.Y.Z"`')
     known: set[str] = set()
     with contextlib.suppress(InputError):
-        old = ProviderPin.load(templates, load_yaml(stack.encode()))
+        old = ProviderPin.load(templates, load_pins(templates / "stack" / "stack.yaml"))
         known = set(old.hashes if (old.registry, old.version) == (registry, version) else ())
     pin = ProviderPin(registry, "hashicorp/aws", version, tuple(sorted({*known, *hashes})))
     text = f"{stack[: found.start(1)]}{version}{stack[found.end(1) :]}"

@@ -16,9 +16,9 @@ from finbase.environment.model import Environment, Instance, ModuleUse, tag_key
 from finbase.project.files import MARK
 from finbase.project.terraform_files import LOCK_FILE
 from finbase.render.hcl import Hcl
+from finbase.render.pins import load_pins
 from finbase.render.provider_lock import FILE_NAME, ProviderPin
 from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
-from finbase.source.cache import load_yaml
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ def render_stacks(environments: Iterable[Environment], root: Path) -> dict[PureP
     """Render the stacks of the environments to ``environments/<name>/``.
 
     Raises:
-        InputError: a template is broken.
+        InputError: a template, or a file of versions beside it, is broken.
 
     """
     templates = root / "templates"
     folder = templates / "stack"
     # Read once: a project can have a thousand environments.
-    pins = load_yaml((folder / "stack.yaml").read_bytes())
+    pins = load_pins(folder / "stack.yaml")
     provider = ProviderPin.load(templates, pins)
     files = [file for file in files_below(folder) if file.endswith(SUFFIX) and not is_partial(file)]
     tree: dict[PurePosixPath, bytes] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any, Final
@@ -26,7 +26,8 @@ _SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
 _ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
 
 _GATEWAYS: Final = ("s3", "dynamodb")
-_PREFIX = re.compile(r"^([a-z]+\.)?(com|aws)\.(amazonaws|api)\.([a-z]+(-[a-z]+)+-[0-9]+\.)?")
+_FULL_NAME = re.compile(r"(^|\.)((com|cn|aws|amazonaws|vpce)\.|[a-z]+(-[a-z]+)+-[0-9]+(\.|$))|\.$")
+"""What only the full name of a service has: a domain, or a region."""
 
 
 @rule(
@@ -291,25 +292,31 @@ def no_gateway_service(environment: Environment) -> Iterator[Finding]:
         names = instance.inputs.get("interface_endpoints")
         for index, name in enumerate(names if isinstance(names, list) else ()):
             where = (*use.where(instance, "interface_endpoints"), index)
-            service = _short(name, environment.region) if isinstance(name, str) else ""
+            if not isinstance(name, str):
+                continue
+            service = _short(name, (*_GATEWAYS, *environment.catalogue.endpoints()))
             if service in _GATEWAYS:
                 message = f"{service} has a gateway endpoint, so it needs no interface endpoint"
                 yield Finding(where, message, f"remove {name}")
-            elif service != name and service:
-                message = f"{name} is a full service name; the module adds the prefix"
-                yield Finding(where, message, f"write {service}")
+            elif service != name:
+                message = f"{name} is a full service name; the module adds the prefix and region"
+                example = service or "the service alone, such as secretsmanager"
+                yield Finding(where, message, f"write {example}")
 
 
-def _short(name: str, region: str) -> str:
-    """Return the part of a service name after its prefix and region.
+def _short(name: str, known: Iterable[str]) -> str:
+    """Return the known service of a full name, or an empty text; other names are returned.
 
-    >>> _short("com.amazonaws.eu-west-1.ecr.api", "eu-west-1"), _short("eu-west-1.kms", "eu-west-1")
+    >>> known = ["ecr.api", "kms"]
+    >>> _short("com.amazonaws.eu-west-1.ecr.api", known), _short("eu-west-1.kms", known)
     ('ecr.api', 'kms')
-    >>> _short("cn.com.amazonaws.cn-north-1.kms", ""), _short("kms", "")
-    ('kms', 'kms')
+    >>> _short("com.amazonaws.vpce.eu-west-1.vpce-svc-0123", known), _short("newer", known)
+    ('', 'newer')
     """
-    name = _PREFIX.sub("", name)
-    return name.removeprefix(f"{region}.") if region else name
+    if not _FULL_NAME.search(name):
+        return name
+    end = f".{name.rstrip('.')}"
+    return max((k for k in known if end.endswith(f".{k}")), key=len, default="")
 
 
 RULES: Final[tuple[Rule, ...]] = (
