@@ -35,7 +35,7 @@ def test_read_agrees_with_yaml() -> None:
 
 
 def test_read_refuses_other_yaml() -> None:
-    with pytest.raises(ValueError, match="line 2 of the profile"):
+    with pytest.raises(ValueError, match=r"^design\.yaml:2: invalid profile"):
         design_profile.read("a:\n  - b\n")
 
 
@@ -111,6 +111,13 @@ def test_addition_cannot_loosen_the_design(tmp_path: Path, text: str) -> None:
     assert len(profile.problems) == 1
     assert profile.entry("network", "aws_route.more", "1.0.0") is None
     assert profile.policies["key"] == design_profile.design().policies["key"]
+
+
+def test_addition_reports_an_invalid_profile(tmp_path: Path) -> None:
+    path = tmp_path / "design.yaml"
+    path.write_text("exports:\n<<<<<<< HEAD\n")
+    (problem,) = design_profile.with_additions((("exports", path),)).problems
+    assert problem.startswith(f"{path}:2: invalid profile: '<<<<<<< HEAD' is not")
 
 
 def test_addition_keeps_rules_of_every_module(tmp_path: Path) -> None:

@@ -23,13 +23,12 @@ FEATURES = ROOT / "features"
 PLANS = ROOT / "tests" / "fixtures" / "plans" / "kinds"
 
 
-def plain(name: str, folder: Path) -> tuple[int, str, list[str]]:
-    """Run terraform-compliance itself: its exit code, its output, and each scenario's state."""
-    (folder / "plan.json").write_bytes((PLANS / f"{name}.json").read_bytes())
+def comply(folder: Path, features: Path = FEATURES) -> tuple[int, str]:
+    """Run terraform-compliance itself on a plan in a folder: its exit code and its output."""
     program = Path(sys.executable).with_name("terraform-compliance")
     finished = subprocess.run(
         [
-            *(program, "-f", FEATURES, "-b", FEATURES / "steps", "-p", folder / "plan.json"),
+            *(program, "-f", features, "-b", features / "steps", "-p", folder / "plan.json"),
             *("--no-ansi", f"--cucumber-json={folder / 'report.json'}"),
         ],
         cwd=folder,
@@ -38,6 +37,13 @@ def plain(name: str, folder: Path) -> tuple[int, str, list[str]]:
         text=True,
         check=False,
     )
+    return finished.returncode, finished.stdout + finished.stderr
+
+
+def plain(name: str, folder: Path) -> tuple[int, str, list[str]]:
+    """Return the exit code of terraform-compliance, its output, and each scenario's state."""
+    (folder / "plan.json").write_bytes((PLANS / f"{name}.json").read_bytes())
+    code, output = comply(folder)
     report = json.loads((folder / "report.json").read_text())
     states = [
         {step["result"]["status"] for step in element["steps"]}
@@ -46,8 +52,8 @@ def plain(name: str, folder: Path) -> tuple[int, str, list[str]]:
     ]
     names = ("failed", "skipped", "passed")
     return (
-        finished.returncode,
-        finished.stdout + finished.stderr,
+        code,
+        output,
         [next(name for name in names if name in state) for state in states],
     )
 
@@ -72,6 +78,29 @@ def test_run_refuses_to_judge_nothing(tmp_path: Path) -> None:
     code, output, states = plain("foreign-bucket", tmp_path)
     assert (code, set(states)) == (1, {"skipped"})
     assert "ERROR: nothing to judge" in output
+
+
+def test_steps_are_silent_about_a_plan_that_no_scenario_judged(tmp_path: Path) -> None:
+    plan = json.loads((PLANS / "foreign-secret.json").read_bytes())
+    (tmp_path / "plan.json").write_text(json.dumps(plan | {"terraform_version": "1.17.0"}))
+    code, output = comply(tmp_path)
+    assert code == 1
+    assert "FATAL ERROR: Unsupported terraform version (1.17.0)" in output
+    assert "nothing to judge" not in output
+
+
+def test_steps_refuse_an_invalid_profile_once(tmp_path: Path) -> None:
+    features = tmp_path / "features"
+    shutil.copytree(FEATURES, features)
+    profile = (features / "design.yaml").read_text().splitlines()
+    profile[9:9] = ["<<<<<<< HEAD"]
+    (features / "design.yaml").write_text("\n".join(profile))
+    shutil.copy(PLANS / "foreign-secret.json", tmp_path / "plan.json")
+    code, output = comply(tmp_path, features)
+    assert code == 1
+    (line,) = [line for line in output.splitlines() if "design.yaml" in line]
+    assert line.startswith(f"ERROR: {features}/design.yaml:10: invalid profile: '<<<<<<< HEAD'")
+    assert "Scenario" not in output
 
 
 def test_run_of_an_environment_fails_what_is_missing() -> None:

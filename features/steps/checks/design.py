@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from design_judge import judged, profile_of, sources_of
-from design_profile import ELSEWHERE
+from design_profile import ELSEWHERE, InvalidProfileError, design
 from findings import Finding, check
+from radish import before
+from radish.utils import console_write
 from stack_graph import Stack
 
 _UNREAD = (
@@ -17,6 +20,18 @@ _UNREAD = (
     "the backend and lifecycle.ignore_changes are not judged"
 )
 _FEATURE = Path(__file__).resolve().parents[2] / "design.feature"
+
+
+@before.all
+def refuse_an_invalid_profile(*_: Any, **__: Any) -> None:
+    """Exit with 1 before any scenario: a profile that cannot be read is not a failed control."""
+    try:
+        design()
+    except FileNotFoundError:
+        return  # A folder with other features has no profile, and no step that reads one.
+    except InvalidProfileError as error:
+        console_write(f"ERROR: {error}")
+        raise SystemExit(1) from None
 
 
 @check("the resources of {control:PROPERTY} are as the design describes", of_design=True)

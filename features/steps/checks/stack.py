@@ -56,6 +56,8 @@ def skip_what_is_not_applicable(scenario: Any) -> None:
 def refuse_to_judge_nothing(features: Any, **_: Any) -> None:
     """Exit with 1 if no scenario applies, because a run that judged nothing must not be green."""
     states = {str(scenario.state) for feature in features for scenario in feature.all_scenarios}
+    if states <= {"untested"}:  # The reason is printed above, such as an unsupported Terraform.
+        raise SystemExit(1)
     if states <= {"skipped", "untested"} and not rendered():
         console_write(f"ERROR: {NOTHING}")
         raise SystemExit(1)

@@ -37,6 +37,10 @@ ELSEWHERE = "D01"
 """The control of everything that no other control owns."""
 
 
+class InvalidProfileError(ValueError):
+    """A line of a profile is not in the subset of YAML that this file reads."""
+
+
 class Rule(NamedTuple):
     """What an argument must be, and the control that fails if it is not."""
 
@@ -118,7 +122,7 @@ class Profile:
 @cache
 def design() -> Profile:
     """Return the profile of the design."""
-    return Profile(read((_FEATURES / "design.yaml").read_text(encoding="utf-8")))
+    return Profile(_read(_FEATURES / "design.yaml"))
 
 
 @cache
@@ -128,11 +132,15 @@ def with_additions(paths: tuple[tuple[str, Path], ...]) -> Profile:
     Such a profile has rules for its own module, and policies of new names. A profile that has
     other sections is not used: it could loosen the design.
     """
-    sections: dict[str, Any] = read((_FEATURES / "design.yaml").read_text(encoding="utf-8"))
+    sections = _read(_FEATURES / "design.yaml")
     added: dict[str, Path] = {}
     problems = []
     for module, path in paths:
-        own = read(path.read_text(encoding="utf-8"))
+        try:
+            own = _read(path)
+        except InvalidProfileError as error:
+            problems.append(str(error))
+            continue
         policies = own.pop("policies", {})
         others = [name for name in own if name != module]
         if others or policies.keys() & sections["policies"].keys():
@@ -151,8 +159,16 @@ def project_profile(module: str, version: str) -> Path:
     return _FEATURES.parent / "modules" / module / version / "design.yaml"
 
 
-def read(text: str) -> dict[str, Any]:
-    """Read a profile.
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidProfileError(f"{path}: invalid profile: it is not UTF-8; {error}") from error
+    return read(text, str(path))
+
+
+def read(text: str, name: str = "design.yaml") -> dict[str, Any]:
+    """Read a profile; ``name`` is that of its file, for messages.
 
     >>> read("cache:\\n  aws_x.main:\\n    engine: F07a is valkey")
     {'cache': {'aws_x.main': {'engine': 'F07a is valkey'}}}
@@ -165,7 +181,8 @@ def read(text: str) -> dict[str, Any]:
         match = _LINE.fullmatch(line.rstrip())
         depth = len(match[1]) // 2 if match else -1
         if not match or len(match[1]) % 2 or depth >= len(open_):
-            raise ValueError(f"line {number} of the profile: {line.strip()!r} is not `name: rule`")
+            text = f"{line.strip()!r} is not `name: rule`; fix this line"
+            raise InvalidProfileError(f"{name}:{number}: invalid profile: {text}")
         del open_[depth + 1 :]
         if match[3]:
             open_[depth][match[2]] = match[3]
