@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from findings import Finding, check
-from kinds import are_named
+from kinds import are_named, listed
 from stack_graph import UNKNOWN, Resource, Stack, shown
 from stores import data_class
 
 _WITH_LIBRARY = re.compile(r"with (\w+) from ([0-9]+)")
 _LOG = "aws_cloudwatch_log_group"
+_HIDDEN = "its parameters are not all shown by this plan; write their names as literals"
 _GROUPS = ("aws_db_parameter_group", "aws_rds_cluster_parameter_group")
 
 
@@ -22,6 +23,11 @@ _GROUPS = ("aws_db_parameter_group", "aws_rds_cluster_parameter_group")
 def log_groups(stack: Stack) -> Iterator[Finding]:
     """Compare names: AWS creates a missing group itself, without a key and without an end."""
     names = {group.planned("name"): group.address for group in stack.all(_LOG)}
+    hidden = [
+        group.address
+        for group in stack.all(_LOG)
+        if group.planned("name") is UNKNOWN and stack.is_set(group, "name")
+    ]
     for owner, name in _expected(stack):
         if name is None:
             text = "its log groups are not shown by this plan; write its name as a literal"
@@ -29,6 +35,9 @@ def log_groups(stack: Stack) -> Iterator[Finding]:
         else:
             group = names.get(name)
             fix = f"no {_LOG} is named {name}; create one before it"
+            if hidden:
+                now = f"this plan does not show whether {listed(hidden)} has the name {name}"
+                fix = f"{now}; write its name as a literal, or create the group"
             yield Finding(group is not None, f"{owner.address}: {group or fix}")
 
 
@@ -68,8 +77,12 @@ def retention(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
 def words(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Require each word of the table in the list that a parameter holds."""
     for group in _postgres(stack):
+        are_shown = are_named(group.planned("parameter"))
+        if not are_shown:
+            yield Finding(False, f"{group.address}: {_HIDDEN}")
         for row in table:
-            for value in _values(group, row["parameter"]) or [None]:
+            # A parameter that seems to be missing may be one whose name the plan does not show.
+            for value in _values(group, row["parameter"]) or [None] * are_shown:
                 listed_words = [] if not isinstance(value, str) else value.lower().split(",")
                 has = {word.strip() for word in listed_words}
                 needed = [word.strip() for word in row["words"].split(",")]
@@ -94,14 +107,15 @@ def values(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     library.
     """
     for group in _postgres(stack):
-        if not are_named(group.planned("parameter")):
-            yield Finding(False, f"{group.address}: its parameters are not all shown by this plan")
+        are_shown = are_named(group.planned("parameter"))
+        if not are_shown:
+            yield Finding(False, f"{group.address}: {_HIDDEN}")
         for row in table:
             allowed = [value.strip() for value in row["values"].split(",")]
             planned = _values(group, row["parameter"])
             if not planned and not _is_required(group, row["required"]):
                 continue
-            for value in planned or [None]:
+            for value in planned or [None] * are_shown:
                 fine = isinstance(value, str) and value.strip().lower() in allowed
                 text = f"{group.address}: {row['parameter']} = {shown(value)}"
                 yield Finding(fine, text if fine else f"{text}; set it to {allowed[0]}")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from findings import Finding, check
-from kinds import listed, of_kind, unproved
-from stack_graph import UNKNOWN, Resource, Stack
+from kinds import is_unclear, listed, of_kind, unproved
+from stack_graph import UNKNOWN, Resource, Stack, shown
 from stores import STRICT, data_class, keys_of
 
 _DATABASES = ("aws_rds_cluster", "aws_docdb_cluster", "aws_neptune_cluster")
@@ -29,7 +29,9 @@ def encrypted(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
     for store, row in stores:
         switch, argument, class_ = row["switch"], row["key"], row["class"]
         if switch and (value := store.planned(switch)) not in (True, "true"):
-            now = "is not set" if value in (None, UNKNOWN) else f"is {value}"
+            # AWS chooses the value of a switch that is not set, so a plan does not show it either.
+            is_set = value is not UNKNOWN or stack.is_set(store, switch)
+            now = f"is {shown(value)}" if is_set else "is not set"
             yield Finding(False, f"{store.address}: {switch} {now}; set it to true")
             continue
         if not argument or _inherits(stack, store, argument):
@@ -155,12 +157,29 @@ def standby(stack: Stack) -> Iterator[Finding]:
         ]
         multi = bool(cluster.planned("db_cluster_instance_class") not in (None, UNKNOWN, ""))
         fine = class_ not in STRICT or len(instances) > 1 or multi
+        unclear = [
+            instance.address
+            for instance in stack.all("aws_rds_cluster_instance")
+            if instance not in instances and _may_be_of(stack, instance, cluster)
+        ]
         text = f"{cluster.address}: {len(instances)} instances"
+        if unclear and not fine:
+            text = f"{cluster.address}: this plan does not show whether {listed(unclear)} belong"
+            text += f" to it; set cluster_identifier to {cluster.address}.id directly"
         yield Finding(fine, text if fine else f"{text}; {class_} data requires two or more")
     for group in stack.all("aws_elasticache_replication_group"):
         if class_ in STRICT:
             yield _equals(group, "automatic_failover_enabled", True, class_)
             yield _equals(group, "multi_az_enabled", True, class_)
+
+
+def _may_be_of(stack: Stack, instance: Resource, cluster: Resource) -> bool:
+    """Return whether an instance may be one of a cluster: by an unclear reference or by name."""
+    argument = "cluster_identifier"
+    is_same = isinstance(name := instance.planned(argument), str) and name == cluster.planned(
+        argument
+    )
+    return is_same or is_unclear(stack, instance, argument, cluster)
 
 
 def _databases(stack: Stack) -> list[Resource]:

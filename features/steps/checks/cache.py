@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from findings import Finding, check
-from kinds import UNKNOWN_HOURS, business_hours, listed, zones
+from kinds import business_hours, unknown_hours
 from stack_graph import Stack, shown
 from windows import business, moment, overlap
 
@@ -33,7 +33,7 @@ def snapshots_at_night(stack: Stack) -> Iterator[Finding]:
     for cache in stack.all("aws_elasticache_serverless_cache"):
         time = cache.planned("daily_snapshot_time")
         if not busy:
-            yield Finding(False, f"{listed(zones(stack)) or 'the plan'}: {UNKNOWN_HOURS}")
+            yield Finding(False, unknown_hours(stack))
             return
         spans = moment(str(time))
         fine = bool(spans) and not overlap(spans, business(busy))

@@ -8,14 +8,13 @@ from typing import Any
 
 from findings import Finding, check, rendered
 from kinds import (
-    UNKNOWN_HOURS,
     are_named,
     business_hours,
     listed,
     of_kind,
     switch,
+    unknown_hours,
     unproved,
-    zones,
 )
 from stack_graph import UNKNOWN, Resource, Stack, shown
 from windows import SHORTEST, business, daily, overlap, weekly
@@ -86,7 +85,7 @@ def windows_at_night(stack: Stack) -> Iterator[Finding]:
     instances = of_kind(stack, "instance")
     busy = business_hours(stack)
     if instances and not busy:
-        yield Finding(False, f"{listed(zones(stack)) or 'the plan'}: {UNKNOWN_HOURS}")
+        yield Finding(False, unknown_hours(stack))
         return
     for instance in instances:
         backup, maintenance = (str(instance.planned(name)) for name in _WINDOWS)

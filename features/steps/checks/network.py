@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from findings import Finding, check, rendered
-from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, unproved, zone
+from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, unknown_zones, unproved, zone
 from routes import default_route, route_tables, routes_of, subnets, tier, wide_routes
 from stack_graph import Resource, Stack, shown
 
@@ -29,11 +29,16 @@ def gateway_in_each_zone(stack: Stack) -> Iterator[Finding]:
             if subnet in public and subnet and zone(subnet) == name
         ]
         fix = f"no NAT gateway in a public subnet of {name}; create an aws_nat_gateway there"
+        of_zone = [subnet for subnet in stack.all("aws_subnet") if zone(subnet) == name]
+        candidates = [subnet for subnet in subnet_of.values() if subnet in public and subnet]
+        hidden = unknown_zones(*of_zone)
+        fix = hidden or unknown_zones(*candidates) or fix
         for gateway in () if gateways else all_gateways:
             if any(is_unclear(stack, gateway, "subnet_id", s) for s in public if zone(s) == name):
                 why = unproved(stack, gateway, "subnet_id", "one aws_subnet")
                 fix = f"{gateway.address}: {why}"
-        yield Finding(bool(gateways), f"{name}: {listed(gateways) or fix}")
+        text = listed(gateways) or fix
+        yield Finding(bool(gateways), text if hidden and not gateways else f"{name}: {text}")
 
 
 def _with_gateway(stack: Stack) -> tuple[Resource, ...]:
@@ -96,8 +101,7 @@ def private_path(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, f"{path.text}: {text}")
             continue
         public = stack.one(gateway, "subnet_id", "aws_subnet")
-        where = zone(public) if public else "an unknown zone"
-        fine = where == zone(subnet)
+        fine = public is not None and zone(public) == zone(subnet)
         outward = [
             f"{route.address} to {_target(route)}"
             for table in route_tables(stack, subnet)
@@ -113,8 +117,17 @@ def private_path(stack: Stack) -> Iterator[Finding]:
         if outward:
             text = f"another route to the internet, {listed(outward)}; remove it"
             yield Finding(False, f"{path.text}: {text}")
+        if not public:
+            why = unproved(stack, gateway, "subnet_id", "one aws_subnet")
+            yield Finding(False, f"{path.text} → {gateway.address}: {why}")
+            continue
+        text = f"{path.text} → {gateway.address} in {zone(public)}"
+        if not fine and (hidden := unknown_zones(subnet, public)):
+            text = f"{subnet.address} → {gateway.address} in {public.address}: {hidden}"
+            yield Finding(False, text)
+            continue
         fix = "" if fine else f"; use the NAT gateway of {zone(subnet)}"
-        yield Finding(fine, f"{path.text} → {gateway.address} in {where}{fix}")
+        yield Finding(fine, f"{text}{fix}")
 
 
 def _leaves(stack: Stack, route: Resource, gateway: Resource, table: Resource) -> bool:
@@ -132,13 +145,17 @@ def _target(route: Resource) -> str:
 @check("no route table serves private subnets of two zones", "route table of a private subnet")
 def table_of_one_zone(stack: Stack) -> Iterator[Finding]:
     """Refuse a shared table: if its gateway fails, it cuts off more than one zone."""
-    zones_of: dict[str, list[str]] = {}
+    subnets_of: dict[str, list[Resource]] = {}
     for subnet in subnets(stack, PRIVATE):
         for table in route_tables(stack, subnet):
-            zones_of.setdefault(table.address, []).append(zone(subnet))
-    for address, zones in zones_of.items():
+            subnets_of.setdefault(table.address, []).append(subnet)
+    for address, users in subnets_of.items():
+        zones = list(map(zone, users))
         fine = len(set(zones)) == 1
         fix = "" if fine else "; create a route table for each zone"
+        if not fine and (hidden := unknown_zones(*users)):
+            yield Finding(False, f"{address}: {hidden}")
+            continue
         yield Finding(fine, f"{address}: private subnets of {listed(zones)}{fix}")
 
 

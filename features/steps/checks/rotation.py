@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from findings import Finding, check
-from kinds import PRIVATE, listed, origins, source_of
+from kinds import PRIVATE, listed, origins, source_of, unproved
 from rotation_parts import (
     CONNECTION,
-    CONNECTION_ROTATION,
     CONNECTION_SECRET,
     FUNCTION,
     PERMISSION,
@@ -18,6 +17,7 @@ from rotation_parts import (
     attachments,
     connection_rotations,
     in_doubt,
+    no_rotation,
     permissions,
     possible,
     rotations,
@@ -34,9 +34,10 @@ _OTHER_CALLERS = ("aws_lambda_function_url", "aws_lambda_event_source_mapping")
 def rotated(stack: Stack, days: int) -> Iterator[Finding]:
     """Require exactly one rotation, by a function of this stack, on a schedule."""
     for secret in stack.all(SECRET, CONNECTION):
-        yield from _ambiguous(stack, ROTATION, secret)
+        unclear = list(_ambiguous(stack, ROTATION, secret))
+        yield from unclear
         secret_rotations = rotations(stack, secret)
-        if len(secret_rotations) != 1:
+        if len(secret_rotations) > 1 or not (secret_rotations or unclear):
             text = f"{len(secret_rotations)} rotations; it must have exactly one"
             yield Finding(False, f"{secret.address}: {text}")
         for rotation in secret_rotations:
@@ -52,7 +53,7 @@ def rotated(stack: Stack, days: int) -> Iterator[Finding]:
 
 @check(
     "the rotation function runs in private subnets with its own security group",
-    CONNECTION_ROTATION,
+    no_rotation,
 )
 def in_private_subnets(stack: Stack) -> Iterator[Finding]:
     """Require a network from which the function reaches the database and AWS."""
@@ -61,7 +62,8 @@ def in_private_subnets(stack: Stack) -> Iterator[Finding]:
         group = stack.one(function, "vpc_config.0.security_group_ids", "aws_security_group")
         addresses = listed(subnet.address for subnet in subnets)
         now = addresses or origins(stack, function, "vpc_config.0.subnet_ids") or "no subnet"
-        own = group.address if group else "no security group of this stack"
+        groups = "vpc_config.0.security_group_ids"
+        own = group.address if group else unproved(stack, function, groups, "one group")
         private = bool(subnets) and all(tier(stack, subnet) == PRIVATE for subnet in subnets)
         fine = private and group is not None
         text = f"{function.address}: {own}; {now}"
@@ -71,18 +73,19 @@ def in_private_subnets(stack: Stack) -> Iterator[Finding]:
 
 @check(
     "only Secrets Manager may call the rotation function, and only for the connection secret",
-    CONNECTION_ROTATION,
+    no_rotation,
 )
 def permission(stack: Stack) -> Iterator[Finding]:
     """Require service, account and secret; without all three, others can invoke the function."""
     for secret, _, function in connection_rotations(stack):
-        yield from _ambiguous(stack, PERMISSION, function)
+        unclear = list(_ambiguous(stack, PERMISSION, function))
+        yield from unclear
         for type_ in _OTHER_CALLERS:
             for caller in possible(stack, (type_, "function_name"), function):
                 text = f"lets others call {function.address}; remove it"
                 yield Finding(False, f"{caller.address}: {text}")
         function_permissions = permissions(stack, function)
-        if not function_permissions:
+        if not function_permissions and not unclear:
             text = f"nobody may call it; write an {PERMISSION[0]} for Secrets Manager"
             yield Finding(False, f"{function.address}: {text}")
         for granted in function_permissions:
@@ -98,13 +101,15 @@ def _permission(stack: Stack, granted: Resource, secret: Resource, function: Res
     what = source.address if source else origins(stack, granted, "source_arn") or "any resource"
     text = f"{granted.address}: {shown(principal)} of account {shown(account)} may "
     text += f"{shown(action)} for {what}"
+    if granted.planned("qualifier") is UNKNOWN:
+        return Finding(False, f"{text}; this plan does not show its qualifier; leave it out")
     if one_version:
         return Finding(False, f"{text}, but only on one version; leave the qualifier out")
     fix = f"; allow {_CALLER[0]} {_CALLER[1]} with source_account, for {secret.address}"
     return Finding(limited, text if limited else text + fix)
 
 
-@check("the rotation depends on the permissions and policies of its function", CONNECTION_ROTATION)
+@check("the rotation depends on the permissions and policies of its function", no_rotation)
 def rotation_waits(stack: Stack) -> Iterator[Finding]:
     """Require ``depends_on``: AWS calls the function as soon as the rotation exists."""
     for _, rotation, function in connection_rotations(stack):

@@ -10,13 +10,13 @@ from kinds import listed, of_kind, origins, unproved
 from policies import allowed, named
 from rotation_parts import (
     ATTACHMENT,
-    CONNECTION_ROTATION,
     INLINE,
     ROLE,
     attachments,
     connection_rotations,
     in_doubt,
     inline_policies,
+    no_rotation,
     possible,
 )
 from stack_graph import Resource, Stack
@@ -30,7 +30,7 @@ _ELSEWHERE = (
 """Resources that add rights to a role which the plan of a new stack does not show in full."""
 
 
-@check("only {service:PROPERTY} may assume the role of the rotation function", CONNECTION_ROTATION)
+@check("only {service:PROPERTY} may assume the role of the rotation function", no_rotation)
 def trust(stack: Stack, service: str) -> Iterator[Finding]:
     """Require a trust policy with this service as its only principal."""
     for _, _, function in connection_rotations(stack):
@@ -39,7 +39,13 @@ def trust(stack: Stack, service: str) -> Iterator[Finding]:
             text = unproved(stack, function, "role", f"one {ROLE}")
             yield Finding(False, f"{function.address}: {text}")
             continue
-        statements = allowed(stack, role, "assume_role_policy") or []
+        statements = allowed(stack, role, "assume_role_policy")
+        if statements is None:
+            text = f"{role.address}, whose assume_role_policy is not shown by this plan, because"
+            fix = f"write a policy of literals that allows only the service {service}"
+            text = f"{text} it is known only after apply; {fix}"
+            yield Finding(False, f"{function.address}: {text}")
+            continue
         trusted = [name for statement in statements for name in statement.principals]
         fine = trusted == [f"Service {service}"]
         text = f"{function.address}: {role.address}, assumed by {listed(trusted) or 'nobody'}"
@@ -48,7 +54,7 @@ def trust(stack: Stack, service: str) -> Iterator[Finding]:
 
 @check(
     "the policies of that role name the secret, its key and its instance, and nothing else",
-    CONNECTION_ROTATION,
+    no_rotation,
 )
 def reach(stack: Stack) -> Iterator[Finding]:
     """Require policies of this stack that name exactly what the rotation needs."""
@@ -68,7 +74,7 @@ def reach(stack: Stack) -> Iterator[Finding]:
         yield Finding(fine, text if fine else text + fix)
 
 
-@check("the policies whose text is planned allow these actions and no others", CONNECTION_ROTATION)
+@check("the policies whose text is planned allow these actions and no others", no_rotation)
 def actions(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Compare each known text with the table; accept a text that is unknown until apply."""
     # IAM ignores the case of an action.

@@ -10,7 +10,7 @@ host with another text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from findings import Finding, check
@@ -22,7 +22,21 @@ _VERSION = "aws_secretsmanager_secret_version"
 _PUBLIC = "terraform_data"
 
 
-@check("the connection secret has exactly the fields {names:ANY}", CONNECTION_SECRET)
+def _missing(version: str = "", *, public: bool = False) -> Callable[[Stack], str]:
+    """Return a function that says which part of the connection secret the plan lacks."""
+
+    def why(stack: Stack) -> str:
+        if not stack.all(SECRET, CONNECTION):
+            return f"the plan has no {CONNECTION_SECRET}"
+        if public and stack.all(_PUBLIC, CONNECTION):
+            return "the plan has no primary (an aws_db_instance without a source)"
+        part = f"public part ({_PUBLIC}.{CONNECTION})" if public else f"version ({version})"
+        return f"the plan has no {part} of the connection secret"
+
+    return why
+
+
+@check("the connection secret has exactly the fields {names:ANY}", _missing(_VERSION))
 def fields(stack: Stack, names: str) -> Iterator[Finding]:
     """Read the fields from the output that lists those of the written local."""
     for version in _versions(stack):
@@ -46,7 +60,7 @@ def fields(stack: Stack, names: str) -> Iterator[Finding]:
 
 @check(
     "the public part of the connection secret has the engine {engine:PROPERTY}",
-    CONNECTION_SECRET,
+    _missing(public=True),
 )
 def engine(stack: Stack, engine: str) -> Iterator[Finding]:
     """Require the field ``engine``, by which clients choose a driver."""
@@ -56,7 +70,7 @@ def engine(stack: Stack, engine: str) -> Iterator[Finding]:
         yield Finding(planned == engine, f"{public.address}: engine = {shown(planned)}{fix}")
 
 
-@check("the public part of the connection secret matches the primary", CONNECTION_SECRET)
+@check("the public part of the connection secret matches the primary", _missing(public=True))
 def agreement(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Require for each field of the table the value of an argument of the primary."""
     for public in stack.all(_PUBLIC, CONNECTION):
@@ -96,7 +110,7 @@ def _unwritten(stack: Stack, public: Resource) -> Iterator[Finding]:
             yield Finding(False, f"{text}; raise database.password_generation in the same plan")
 
 
-@check("the host in the connection secret is the address of the primary", CONNECTION_SECRET)
+@check("the host in the connection secret is the address of the primary", _missing(public=True))
 def host(stack: Stack) -> Iterator[Finding]:
     """Require a reference to the address, and no other value that is unknown until apply."""
     for public in stack.all(_PUBLIC, CONNECTION):
@@ -119,7 +133,10 @@ def host(stack: Stack) -> Iterator[Finding]:
             yield Finding(fine, text if fine else f"{text}; take it from {primary.address}.address")
 
 
-@check("the output of the host has the address of the primary as its value", CONNECTION_SECRET)
+@check(
+    "the output of the host has the address of the primary as its value",
+    _missing(f"{_VERSION}.{CONNECTION}"),
+)
 def host_is_shown(stack: Stack) -> Iterator[Finding]:
     """Require an output of the local's host, which proves that no text overwrites it."""
     addresses = {primary.planned("address") for primary in of_kind(stack, "primary")}

@@ -53,13 +53,19 @@ class Finding(NamedTuple):
 Check = TypeVar("Check", bound=Callable[..., Iterator[Finding]])
 
 
-def check(sentence: str, subject: str = "", *, of_design: bool = False) -> Callable[[Check], Check]:
+Subject = str | Callable[[Stack], str]
+
+
+def check(
+    sentence: str, subject: Subject = "", *, of_design: bool = False
+) -> Callable[[Check], Check]:
     """Register a function as the step ``Then <sentence>``.
 
     The step calls it with the stack, the fields of the sentence and, if the function has a
-    parameter ``table``, the rows of the step's table. ``subject`` says what the check looks at;
-    without it, the sentence names the subject in its field ``kind``. A check ``of_design`` is
-    about a whole stack of the design, so it is not applicable to any other stack.
+    parameter ``table``, the rows of the step's table. ``subject`` says what the check looks at, or
+    is a function that says why the plan has no such resource. Without it, the sentence names the
+    subject in its field ``kind``. A check ``of_design`` is about a whole stack of the design, so it
+    is not applicable to any other stack.
     """
 
     def register(function: Check) -> Check:
@@ -67,7 +73,7 @@ def check(sentence: str, subject: str = "", *, of_design: bool = False) -> Calla
 
         def run(step: Any, **fields: Any) -> None:
             about = subject or fields.get("kind", "resource that this step could check")
-            about = _KINDS.get(about, about)
+            about = _KINDS.get(about, about) if isinstance(about, str) else about
             if tabled:
                 fields["table"] = step.table
             foreign = of_design and not rendered()
@@ -137,7 +143,7 @@ def _plan_file() -> str:
     return str(world.config.user_data["plan_file"])
 
 
-def _report(step: Any, findings: list[Finding], subject: str) -> None:
+def _report(step: Any, findings: list[Finding], subject: Subject) -> None:
     lines = [one_line(finding.text) for finding in findings]
     wrong = [line for line, finding in zip(lines, findings, strict=True) if not finding.fine]
     if wrong:
@@ -146,7 +152,9 @@ def _report(step: Any, findings: list[Finding], subject: str) -> None:
         step.embed("\n".join(lines))
     else:
         why = "finbase did not render this stack"
-        if subject:
+        if callable(subject):
+            why = subject(planned_stack())
+        elif subject:
             why = f"the plan has no {subject}{resembling(subject, planned_stack())}"
         if rendered():
             Error(step, why)

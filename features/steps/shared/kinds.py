@@ -19,10 +19,11 @@ _KEYS = (
 )
 _HOMES = {"aws_kms_key": "kms", "aws_subnet": "network"}
 """The module that holds the resources of a type, by the folder of its source."""
-UNKNOWN_HOURS = (
+_UNKNOWN_HOURS = (
     "no single row of business hours for this region; add it to HOURS in "
     "features/steps/shared/windows.py"
 )
+_UNKNOWN_ZONE = "the unknown zone of "
 PUBLIC, PRIVATE, ISOLATED = "public", "private", "database"
 """Tiers, by the names of the design's subnets."""
 
@@ -86,7 +87,14 @@ def zone(subnet: Resource) -> str:
     """
     planned = [subnet.planned(name) for name in ("availability_zone", "availability_zone_id")]
     known = [zone for zone in planned if isinstance(zone, str) and zone]
-    return known[0] if known else f"the unknown zone of {subnet.address}"
+    return known[0] if known else f"{_UNKNOWN_ZONE}{subnet.address}"
+
+
+def unknown_zones(*subnets: Resource) -> str:
+    """Say which subnets have a zone that the plan does not show, and the fix; or return empty."""
+    hidden = [subnet.address for subnet in subnets if zone(subnet).startswith(_UNKNOWN_ZONE)]
+    fix = "set availability_zone to a literal or a variable"
+    return f"this plan does not show the zone of {listed(hidden)}; {fix}" if hidden else ""
 
 
 def zones(stack: Stack) -> list[str]:
@@ -104,6 +112,13 @@ def business_hours(stack: Stack) -> str:
     if not any(hours):
         hours = {hours_of(region) for region in stack.regions()}
     return hours.pop() if len(hours) == 1 else ""
+
+
+def unknown_hours(stack: Stack) -> str:
+    """Say why there are no business hours for the stack, and how to fix it."""
+    if hidden := unknown_zones(*stack.all("aws_subnet")):
+        return f"the business hours depend on the region, but {hidden}"
+    return f"{listed(zones(stack)) or 'the plan'}: {_UNKNOWN_HOURS}"
 
 
 def origins(stack: Stack, resource: Resource, path: str) -> str:
@@ -126,8 +141,13 @@ def is_unclear(stack: Stack, resource: Resource, path: str, target: Resource) ->
     if stack.one(resource, path, target.type):
         return False
     ends = stack.trace(resource, path)
-    hidden = any(not end.resources and end.literal is UNKNOWN for end in ends)
-    return hidden or any(target in end.resources for end in ends)
+    return is_hidden(stack, resource, path) or any(target in end.resources for end in ends)
+
+
+def is_hidden(stack: Stack, resource: Resource, path: str) -> bool:
+    """Return whether an argument has an origin that the plan does not show, such as a local."""
+    ends = stack.trace(resource, path)
+    return any(not end.resources and end.literal is UNKNOWN for end in ends)
 
 
 def unproved(stack: Stack, resource: Resource, path: str, expected: str) -> str:
@@ -135,7 +155,7 @@ def unproved(stack: Stack, resource: Resource, path: str, expected: str) -> str:
     ends, now = stack.trace(resource, path), source_of(stack, resource, path)
     if not ends:
         return f"{now}; take it from {expected}"
-    hidden = any(not end.resources and end.literal is UNKNOWN for end in ends)
+    hidden = is_hidden(stack, resource, path)
     if hidden or len({r.address for end in ends for r in end.resources}) > 1:
         return (
             f"{now}: this plan does not show which resource that is; it must be {expected}, "

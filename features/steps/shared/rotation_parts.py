@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kinds import source_of, unproved
 from stack_graph import Resource, Stack
 
 SECRET = "aws_secretsmanager_secret"  # noqa: S105
 CONNECTION = "connection"
 """The name of the Terraform resources of the connection secret."""
 CONNECTION_SECRET = f"connection secret ({SECRET}.{CONNECTION})"
-CONNECTION_ROTATION = f"function that rotates the {CONNECTION_SECRET}"
-"""What the checks of the secret and of its rotation look at, for messages."""
+"""What the checks of the secret look at, for messages."""
 FUNCTION = "aws_lambda_function"
 ROLE = "aws_iam_role"
 ROTATION = ("aws_secretsmanager_secret_rotation", "secret_id")
@@ -46,6 +46,18 @@ def connection_rotations(stack: Stack) -> Iterator[tuple[Resource, Resource, Res
         for rotation in rotations(stack, secret):
             if function := stack.one(rotation, "rotation_lambda_arn", FUNCTION):
                 yield secret, rotation, function
+
+
+def no_rotation(stack: Stack) -> str:
+    """Say why the plan has no function that provably rotates the connection secret."""
+    for secret in stack.all(SECRET, CONNECTION):
+        for rotation in rotations(stack, secret):
+            text = unproved(stack, rotation, "rotation_lambda_arn", f"one {FUNCTION}")
+            return f"{rotation.address}: {text}"
+        for rotation in in_doubt(stack, ROTATION, secret):
+            now = source_of(stack, rotation, ROTATION[1])
+            return f"{rotation.address}: {now}: this plan does not show which secret that is"
+    return f"the plan has no function that rotates the {CONNECTION_SECRET}"
 
 
 def permissions(stack: Stack, function: Resource) -> list[Resource]:
