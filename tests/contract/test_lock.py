@@ -36,7 +36,7 @@ def test_what_is_written_is_read(released: dict[tuple[str, Version], str]) -> No
     lock = Lock(released)
     text = lock.text()
     assert Lock.parse(text.encode()) == lock
-    assert Lock.parse(text.replace("\n", "\r\n").encode()).text() == text
+    assert Lock.parse(text.replace("\n", "\r\n").encode("utf-8-sig")).text() == text
 
 
 @given(releases, releases)

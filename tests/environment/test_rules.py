@@ -596,6 +596,32 @@ def test_no_gateway_service_refuses_names(name: str, hint: str) -> None:
     assert finding.hint == hint
 
 
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("xn--ledger", "xn--"),
+        ("sthree-configurator", "sthree-"),
+        ("ledger-s3alias", "-s3alias"),
+        ("ledger--x-s3", "--x-s3"),
+        ("ledger--table-s3", "--table-s3"),
+        ("a..b", ".."),
+        ("a.-b", ".-"),
+        ("192.168.5.4", "192.168.5.4"),
+    ],
+)
+def test_bucket_names_refuses_reserved_names(name: str, part: str) -> None:
+    environment = change("network", readable_buckets=[name])
+    (finding,) = RULES_BY_CODE["FB209"].find(replace(environment, state={"bucket": "ledger"}))
+    assert f"`{part}`" in finding.message
+    (finding,) = RULES_BY_CODE["FB209"].find(replace(GOOD, state={"bucket": name}))
+    assert finding.where == ("state", "bucket")
+
+
+def test_bucket_names_accepts_names() -> None:
+    environment = change("network", readable_buckets=["a.b", "al2023-repos-x", "my-s3-demo", "1.2"])
+    assert not [*RULES_BY_CODE["FB209"].find(environment)]
+
+
 @pytest.mark.parametrize("name", ["ecr.api", "s3-outposts", "awsconnector", "com", "kms"])
 def test_no_gateway_service_accepts_names(name: str) -> None:
     environment = change("network", interface_endpoints=["secretsmanager", name])

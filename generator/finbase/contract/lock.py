@@ -68,7 +68,8 @@ class Lock:
 
         Raises ``InputError`` with all invalid lines, and all releases with two hashes.
         """
-        lines = content.decode(errors="replace").replace("\r\n", "\n").split("\n")
+        text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+        lines = text.split("\n")
         hashes: dict[tuple[str, Version], str] = {}
         wrong = []
         for number, line in enumerate(lines, 1):

@@ -26,6 +26,14 @@ _SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
 _ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
 
 _GATEWAYS: Final = ("s3", "dynamodb")
+_RESERVED_BUCKET = re.compile(
+    r"^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$|\.\.|[.-]\.|\.-"
+    r"|^\d+\.\d+\.\d+\.\d+$"
+)
+_MOST_OF_POLICY: Final = 20_480
+_LONG_BUCKET: Final = "mirror-of-the-package-repositories-in-eu-central-1"
+_POLICY_OF_NONE: Final = 500
+"""Characters of the policy without readable buckets, at least."""
 _FULL_NAME = re.compile(r"(^|\.)((com|cn|aws|amazonaws|vpce)\.|[a-z]+(-[a-z]+)+-[0-9]+(\.|$))|\.$")
 """What only the full name of a service has: a domain, or a region."""
 
@@ -304,6 +312,56 @@ def no_gateway_service(environment: Environment) -> Iterator[Finding]:
                 yield Finding(where, message, f"write {example}")
 
 
+@rule(
+    "FB209",
+    "name that no bucket can have",
+    "state",
+    "network.readable_buckets",
+    why="S3 reserves these names for access points, tables and its own use, and refuses two dots "
+    "together and IP addresses. A plan checks none of this.",
+    source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+    accepted={"network.readable_buckets": ["al2023-repos-eu-west-1-de612dc2"]},
+    refused={"network.readable_buckets": ["amzn-s3-demo-bucket"]},
+    yaml_only="the list of reserved names is data of finbase",
+)
+def bucket_names(environment: Environment) -> Iterator[Finding]:
+    """Names of buckets must not be reserved by S3."""
+    named: list[tuple[Where, object]] = [(("state", "bucket"), environment.state.get("bucket"))]
+    for use, instance in environment.instances("network"):
+        buckets = instance.inputs.get("readable_buckets")
+        where = use.where(instance, "readable_buckets")
+        named += [
+            ((*where, n), b) for n, b in enumerate(buckets if isinstance(buckets, list) else ())
+        ]
+    for where, name in named:
+        if isinstance(name, str) and (reserved := _RESERVED_BUCKET.search(name)):
+            message = f"S3 has no bucket named {name}, because of `{reserved[0]}`"
+            yield Finding(where, message, "write the name of the bucket as S3 lists it")
+
+
+@rule(
+    "FB210",
+    "policy of the S3 endpoint is too long",
+    "network.readable_buckets",
+    why="AWS rejects the policy of an endpoint above 20,480 characters at apply, when the VPC "
+    "already exists. The policy names each bucket.",
+    source="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html",
+    accepted={"network.readable_buckets": [f"{_LONG_BUCKET}-{n:03}" for n in range(250)]},
+    refused={"network.readable_buckets": [f"{_LONG_BUCKET}-{n:03}" for n in range(300)]},
+    yaml_only="Terraform builds the policy from values that AWS returns",
+)
+def endpoint_policy(environment: Environment) -> Iterator[Finding]:
+    """The policy of the S3 endpoint must have at most 20,480 characters."""
+    for use, instance in environment.instances("network"):
+        buckets = instance.inputs.get("readable_buckets")
+        names = [b for b in buckets if isinstance(b, str)] if isinstance(buckets, list) else []
+        length = _POLICY_OF_NONE + sum(len(f'"arn:aws:s3:::{name}/*",') for name in names)
+        if length > _MOST_OF_POLICY:
+            message = f"the policy of the S3 endpoint needs {length} characters, more than 20,480"
+            hint = "list fewer buckets, or mirror the packages in one bucket"
+            yield Finding(use.where(instance, "readable_buckets"), message, hint, key=True)
+
+
 def _short(name: str, known: Iterable[str]) -> str:
     """Return the known service of a full name, or an empty text; other names are returned.
 
@@ -321,6 +379,8 @@ def _short(name: str, known: Iterable[str]) -> str:
 
 RULES: Final[tuple[Rule, ...]] = (
     no_gateway_service,
+    bucket_names,
+    endpoint_policy,
     zone_in_region,
     two_zones,
     no_host_bits,

@@ -18,6 +18,7 @@ from finbase.source.scalars import closest
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _ADDRESSES: Final = 5
 _GROUP_RULES: Final = 60
+_ENDPOINTS: Final = 50
 _STACK_RULES: Final = 3  # To the database, the cache and the endpoints.
 _PRODUCTION = re.compile(r"prod(uction)?(-.*)?")
 _BURSTABLE = re.compile(r"db\.t[0-9]")
@@ -208,6 +209,25 @@ def group_rules(environment: Environment) -> Iterator[Finding]:
 
 
 @note(
+    "FB312",
+    "more interface endpoints than the default quota of a VPC",
+    "network.interface_endpoints",
+    why="The default quota is 50 interface endpoints in a VPC; AWS rejects the 51st at apply.",
+    source="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html",
+    accepted={"network.interface_endpoints": ["secretsmanager"]},
+    refused={"network.interface_endpoints": ["secretsmanager", *(f"s{n}" for n in range(50))]},
+)
+def endpoint_quota(environment: Environment) -> Iterator[Finding]:
+    """A VPC should have at most 50 interface endpoints."""
+    for use, instance in environment.instances("network"):
+        names = use.value(instance, "interface_endpoints")
+        if isinstance(names, list) and len(names) > _ENDPOINTS:
+            message = f"{len(names)} interface endpoints in one VPC; the quota is {_ENDPOINTS}"
+            hint = "remove endpoints, or ask AWS to raise the quota before you apply"
+            yield Finding(use.where(instance, "interface_endpoints"), message, hint, key=True)
+
+
+@note(
     "FB310",
     "alarms without a subscriber",
     "monitoring.email_addresses",
@@ -262,6 +282,7 @@ RULES: Final[tuple[Rule, ...]] = (
     addresses,
     burstable,
     group_rules,
+    endpoint_quota,
     subscribers,
     reboot,
 )
