@@ -42,6 +42,10 @@ def test_parse_valid_contract() -> None:
     [
         ("version: 1.0.0", "version: 1.0", "2:10", "version: "),
         ("version: 1.0.0", "version: 2026-01-01", "2:10", "`2026-01-01` as text; quote it"),
+        ("type: string\n", "type: string\n    default: 2020-01-01\n", "9:14", "as text; quote it"),
+        ("type: string\n", "type: number\n    default: .nan\n", "9:14", "not a number in JSON"),
+        ("name: x\n", "name: x # \x00\n", "1:1", "not YAML: "),
+        ("name: x\n", f"name: {'[' * 3000}\n", "1:1006", "not YAML: "),
         ("  a:\n", "  null:\n", "7:3", "the key `null` as text; quote it"),
         ("  a:\n", "  true:\n", "7:3", "the key `true` as text; quote it"),
         ("  a:\n", "  ? [a]\n  :\n", "7:5", "not YAML"),

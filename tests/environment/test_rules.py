@@ -605,7 +605,6 @@ def test_no_gateway_service_refuses_names(name: str, hint: str) -> None:
         ("ledger--x-s3", "--x-s3"),
         ("ledger--table-s3", "--table-s3"),
         ("a..b", ".."),
-        ("a.-b", ".-"),
         ("192.168.5.4", "192.168.5.4"),
     ],
 )
@@ -617,8 +616,20 @@ def test_bucket_names_refuses_reserved_names(name: str, part: str) -> None:
     assert finding.where == ("state", "bucket")
 
 
+def test_endpoint_policy_counts_the_partition_and_accounts() -> None:
+    names = [f"{'b' * 50}-{n:03}" for n in range(270)]
+    environment = change("network", readable_buckets=names)
+    assert not [*RULES_BY_CODE["FB210"].find(environment)]
+    assert [*RULES_BY_CODE["FB210"].find(replace(environment, region="us-gov-west-1"))]
+    accounts = [f"{n:012}" for n in range(60)]
+    environment = change("network", readable_buckets=names, reachable_account_ids=accounts)
+    assert [*RULES_BY_CODE["FB210"].find(environment)]
+
+
 def test_bucket_names_accepts_names() -> None:
-    environment = change("network", readable_buckets=["a.b", "al2023-repos-x", "my-s3-demo", "1.2"])
+    environment = change(
+        "network", readable_buckets=["a.b", "a-.b", "al2023-repos-x", "my-s3-demo", "1.2"]
+    )
     assert not [*RULES_BY_CODE["FB209"].find(environment)]
 
 

@@ -39,7 +39,8 @@ def why_not_judged(plan: Mapping[str, Any]) -> str:
         )
     if any(True for _ in _managed(plan["planned_values"]["root_module"])):
         return ""
-    gone = [c for c in plan.get("resource_changes", ()) if c.get("mode") != "data"]
+    changes = [c for c in plan.get("resource_changes", ()) if "deposed" not in c]
+    gone = [c for c in changes if c.get("mode") != "data"]
     actions = {action for c in gone for action in c["change"].get("actions", ())}
     if actions == {"forget"}:
         return (
@@ -60,8 +61,8 @@ def why_not_judged(plan: Mapping[str, Any]) -> str:
     configured = [*_configured(plan["configuration"]["root_module"])]
     if not plan.get("resource_changes") and any(r["mode"] == "managed" for r in configured):
         return (
-            "the plan has no resource, as with -destroy or -refresh-only before the first apply; "
-            "plan without these options"
+            "the plan has no resource, as with -destroy, -refresh-only or count = 0; "
+            "plan without these options, and a block that creates something"
         )
     if not gone and not is_rendered(plan) and not configured:
         return (

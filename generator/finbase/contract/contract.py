@@ -8,6 +8,7 @@ environment files and the module blocks of stacks are generated from it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ SCHEMA: Final = Path(__file__).with_name("schema.json")
 # Keys of an input that are not part of its JSON Schema.
 _OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
 # Arguments of a module block that Terraform defines or reserves.
+_NO_NUMBER = re.compile("nan|inf", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = frozenset(
     {
@@ -199,12 +201,15 @@ class Contract:
         """
         try:
             contract = _contract((load or load_contract)(source), path, source)
-        except yaml.MarkedYAMLError as error:
+        except yaml.YAMLError as error:
             if marker := conflict(source.decode(errors="replace")):
                 raise _broken(path, "a merge conflict", marker) from error
-            mark = error.problem_mark
+            mark = getattr(error, "problem_mark", None)
             where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            raise _broken(path, f"not YAML: {error.problem}", where) from error
+            why = getattr(error, "problem", "") or str(error).partition("\n")[0]
+            raise _broken(path, f"not YAML: {why}", where) from error
+        except RecursionError as error:
+            raise _broken(path, "nested too deeply") from error
         except InvalidContractError as error:
             where = _position(source, error.where)
             name = ".".join(map(str, error.where)) or "the contract"
@@ -258,6 +263,7 @@ def load_contract(source: bytes) -> Any:
     validator = jsonschema_rs.validator_for(SCHEMA.read_text(encoding="utf-8"))
     for error in validator.iter_errors(data):
         raise InvalidContractError(list(error.instance_path), error.message)
+    json.dumps(data, allow_nan=False)  # Raises for a date or a number without a value in JSON.
     return data
 
 
@@ -292,6 +298,8 @@ def _not_json(top: yaml.Node | None) -> Iterator[tuple[str, tuple[int, int]]]:
                     yield f"YAML does not read the key `{name}` as text; quote it", at_key
         elif node.tag.rpartition(":")[2] not in ("str", "int", "float", "bool", "null"):
             yield f"YAML does not read `{node.value}` as text; quote it", where
+        elif node.tag.endswith(":float") and _NO_NUMBER.search(node.value):
+            yield f"`{node.value}` is not a number in JSON; write a finite one", where
 
 
 def _broken(path: Path, message: str, where: tuple[int, int] = (1, 1)) -> InputError:

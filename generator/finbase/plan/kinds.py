@@ -28,7 +28,8 @@ def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return why a plan holds no stack to judge, and what to plan instead; None if it holds one."""
     if managed_addresses(plan):
         return None
-    gone = [c for c in plan.get("resource_changes", ()) if c["mode"] == "managed"]
+    changes = [c for c in plan.get("resource_changes", ()) if "deposed" not in c]
+    gone = [c for c in changes if c["mode"] == "managed"]
     actions = {action for change in gone for action in change["change"]["actions"]}
     if actions == {"forget"}:
         return (
@@ -51,8 +52,8 @@ def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
     configured = [*_configured(plan["configuration"]["root_module"])]
     if not plan.get("resource_changes") and any(r["mode"] == "managed" for r in configured):
         return (
-            "has no resource, as with -destroy or -refresh-only before the first apply",
-            "plan without these options",
+            "has no resource, as with -destroy, -refresh-only or count = 0",
+            "plan without these options, and a block that creates something",
         )
     if not is_rendered(plan) and not configured:
         return (

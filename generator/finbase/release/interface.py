@@ -25,7 +25,7 @@ _PLAIN_IN_TEXT = re.compile(r'\$\{"((?:[^"\\$]|\$\{[^"{}]*\})*)"\}')
 _LONGEST = 100_000
 _LINE_END = "\N{SYMBOL FOR NEWLINE}"
 """Stands for a line break that is a part of a value."""
-_DECIMAL = re.compile(r"(?<![\w.])\d+(?:(?: \. \d+)(?:[eE][+-]?\d+)?|[eE][+-]?\d+)")
+_DECIMAL = re.compile(r"(?<![\w.])\d+(?: ?\. ?\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)")
 _MOST_DIGITS = 15
 """What a double keeps of a decimal number."""
 
@@ -364,8 +364,10 @@ def one_line(value: Any) -> str:
     """
     if isinstance(value, str):
         whole = value.startswith("${") and value.endswith("}")
-        lines = (value[2:-1] if whole else value).split("\n")
-        return (_LINE_END if "<<" in value else " ").join(lines)
+        text = value[2:-1] if whole else value
+        if "<<" not in value:
+            return " ".join(text.split("\n"))
+        return _LINE_END.join(text.replace(_LINE_END, 2 * _LINE_END).split("\n"))
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, list):

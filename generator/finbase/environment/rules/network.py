@@ -27,7 +27,7 @@ _ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-avai
 
 _GATEWAYS: Final = ("s3", "dynamodb")
 _RESERVED_BUCKET = re.compile(
-    r"^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$|\.\.|[.-]\.|\.-"
+    r"^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$|\.\."
     r"|^\d+\.\d+\.\d+\.\d+$"
 )
 _MOST_OF_POLICY: Final = 20_480
@@ -355,11 +355,24 @@ def endpoint_policy(environment: Environment) -> Iterator[Finding]:
     for use, instance in environment.instances("network"):
         buckets = instance.inputs.get("readable_buckets")
         names = [b for b in buckets if isinstance(b, str)] if isinstance(buckets, list) else []
-        length = _POLICY_OF_NONE + sum(len(f'"arn:aws:s3:::{name}/*",') for name in names)
+        start = f"arn:{_partition(environment.region)}:s3:::"
+        accounts = use.value(instance, "reachable_account_ids")
+        length = _POLICY_OF_NONE + sum(len(f'"{start}{name}/*",') for name in names)
+        length += len('"000000000000",') * len(accounts if isinstance(accounts, list) else ())
         if length > _MOST_OF_POLICY:
             message = f"the policy of the S3 endpoint needs {length} characters, more than 20,480"
             hint = "list fewer buckets, or mirror the packages in one bucket"
             yield Finding(use.where(instance, "readable_buckets"), message, hint, key=True)
+
+
+def _partition(region: str) -> str:
+    """Return the part of an ARN that names a region's partition.
+
+    >>> _partition("cn-north-1"), _partition("eu-west-1")
+    ('aws-cn', 'aws')
+    """
+    starts = (("us-gov-", "aws-us-gov"), ("cn-", "aws-cn"))
+    return next((name for start, name in starts if region.startswith(start)), "aws")
 
 
 def _short(name: str, known: Iterable[str]) -> str:
