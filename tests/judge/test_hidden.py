@@ -107,6 +107,42 @@ PARAMETERS["planned_values"]["root_module"]["resources"][0]["values"]["parameter
             "use the NAT gateway",
         ),
         (
+            "F10",
+            plan(
+                **NETWORK
+                | {
+                    "aws_route__p": {
+                        "route_table_id": refer("aws_route_table.p"),
+                        "destination_cidr_block": HIDDEN,
+                    }
+                }
+            ),
+            "aws_route_table.p: this plan does not show the destination of aws_route.p",
+            "has 0 routes",
+        ),
+        (
+            "B02",
+            plan(
+                **NETWORK
+                | {
+                    "aws_db_subnet_group__g": {"subnet_ids": refer("aws_subnet.private")},
+                    "aws_route__p": {
+                        "route_table_id": LOCAL,
+                        "destination_cidr_block": "0.0.0.0/0",
+                        "nat_gateway_id": refer("aws_nat_gateway.n"),
+                    },
+                }
+            ),
+            "aws_route_table.p: this plan does not show whether aws_route.p, to aws_nat_gateway.n",
+            "remove the route",
+        ),
+        (
+            "B08",
+            plan(aws_kms_key__k={"policy": LOCAL}),
+            "aws_kms_key.k: this plan does not show its policy",
+            "the plan has no",
+        ),
+        (
             "F02",
             plan(**GROUPS, **{f"{RULE}__r": PORTS | {"security_group_id": LOCAL}}),
             f"{RULE}.r: security_group_id comes from local.hidden: this plan does not show which",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from findings import Finding, check
-from kinds import listed, origins
+from kinds import is_unclear, listed, origins
 from networks import Source, ingress, network, reaches_internet, vpc_ranges, within
 from stack_graph import UNKNOWN, Resource, Stack
 from stores import (
@@ -67,8 +67,11 @@ def no_way_out(stack: Stack) -> Iterator[Finding]:
         for table, route, path in routes_of(stack, subnet):
             if exit_ := _exit(stack, route, path):
                 wrong = True
-                text = f"{table.address} → {route.address} to {exit_}"
-                yield Finding(False, f"{subnet.address} → {text}; remove the route")
+                text = f"{table.address} → {route.address} to {exit_}; remove the route"
+                if is_unclear(stack, route, "route_table_id", table):
+                    text = f"this plan does not show whether {route.address}, to {exit_}, is of it"
+                    text = f"{table.address}: {text}; refer to its route table directly"
+                yield Finding(False, f"{subnet.address} → {text}")
         if not wrong:
             yield Finding(True, f"{subnet.address}: no route to the internet")
 

@@ -164,7 +164,9 @@ def administration(stack: Stack) -> Iterator[Finding]:
             try:
                 statements = grants(stack, holder, "policy")
             except NotShownError:
-                continue  # The step about everybody reports it.
+                text = "this plan does not show its policy; write it of literals and references"
+                yield Finding(False, f"{holder.address}: {text}")
+                continue
             wrong = [
                 name
                 for grant in statements

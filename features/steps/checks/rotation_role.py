@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from existing import added_beside
 from findings import Finding, check
-from kinds import listed, of_kind, origins, unproved
+from kinds import is_hidden, listed, of_kind, origins, unproved
 from policies import allowed, named
 from rotation_parts import (
     ATTACHMENT,
@@ -65,6 +65,12 @@ def reach(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, f"{role.address}: {text}")
         key = stack.one(secret, "kms_key_id", "aws_kms_key")
         needed = {r.address for r in (secret, key, *of_kind(stack, "primary")) if r}
+        hidden = [p.address for p in policies if is_hidden(stack, p, "policy")]
+        if hidden or (foreign and not policies):
+            for address in hidden:
+                text = f"this plan does not show what {address} names; write a policy of references"
+                yield Finding(False, f"{role.address}: {text}")
+            continue
         resources = [r for policy in policies for r in named(stack, policy, "policy").values()]
         reached = {resource.address for resource in resources if resource.type != _LOG}
         fine = reached == needed

@@ -25,7 +25,7 @@ from design_profile import (
 from design_rules import Argument, Rules, merged, text
 from existing import added_beside
 from sources import Block, Sources, normalised
-from stack_graph import Resource, Stack, shown
+from stack_graph import UNKNOWN, Resource, Stack, shown
 
 _SOURCE = re.compile(r"(?:.*[/:])?modules/([\w-]+)/(\d+\.\d+\.\d+)/?(?:\?.*)?")
 _OFFLINE: Mapping[str, Any] = {
@@ -362,6 +362,7 @@ class _Judge:
 
     def _arguments(self, call: Call, entry: Entry, resource: Resource) -> Iterator[Deviation]:
         seen: set[str] = set()
+        hidden: list[str] = []
         for path, rule_name in self._paths(entry, resource):
             rule = entry.arguments.get(rule_name)
             argument = self._argument(call, resource, path)
@@ -369,6 +370,9 @@ class _Judge:
                 if not self.rules.is_unset(argument):
                     control = self._control_of(entry, resource)
                     text_ = f"{path} = {shown(argument.value)} is not of the design; remove it"
+                    if argument.value is UNKNOWN:
+                        hidden.append(f"{rule_name}.")
+                        text_ = f"this plan does not show {path}; write it as the design does"
                     yield Deviation(control, f"{resource.address}: {text_}")
                 continue
             seen.add(rule_name)
@@ -378,6 +382,7 @@ class _Judge:
                 name not in seen
                 and name not in (_IGNORED, _WAITS)
                 and not rule.text.startswith("optional ")
+                and not name.startswith((*hidden,))
             ):
                 text_ = f"{name} is not set; the design says: {rule.text}"
                 yield Deviation(rule.control, f"{resource.address}: {text_}")

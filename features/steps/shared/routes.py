@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, source_of, zone
+from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, source_of, zone
 from networks import network
-from stack_graph import Resource, Stack
+from stack_graph import UNKNOWN, Resource, Stack
 
 _ANYWHERE = "0.0.0.0/0"
 _RANGES = ("destination_cidr_block", "destination_ipv6_cidr_block")
@@ -69,6 +69,9 @@ def default_route(stack: Stack, subnet: Resource) -> Path:
             if is_unclear(stack, route, "route_table_id", table):
                 now = _unclear(stack, route, "route_table_id")
                 return Path(f"{text}: its routes are not shown by this plan: {now}")
+        unknown = [r.address for r in routes_of(stack, table) if r.planned(_RANGES[0]) is UNKNOWN]
+        if not routes and unknown:
+            return Path(f"{text}: this plan does not show the destination of {listed(unknown)}")
         return Path(f"{text} has {len(routes)} routes to {_ANYWHERE}; it must have exactly one")
     return Path(f"{text} → {routes[0].address}", routes[0])
 
