@@ -287,3 +287,12 @@ def test_reason_names_the_missing_part(
     judge = Judge()
     judge.messages(plan(**resources), ("features/secret.feature:9", "features/secret.feature:14"))
     assert {text.removeprefix("not applicable, because ") for text in judge.evidence} == expected
+
+
+def test_instance_with_a_hidden_source_may_be_a_primary() -> None:
+    judge = Judge()
+    hidden = plan(aws_db_instance__d={"replicate_source_db": LOCAL})
+    judge.messages(hidden, ("features/database.feature:21",))
+    assert judge.evidence
+    for text in judge.evidence:
+        assert "does not show whether aws_db_instance.d has a source, as a replica has" in text

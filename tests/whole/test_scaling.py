@@ -55,7 +55,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     for what, place, name in (
         ("templates loaded", jinja2.BaseLoader, "load"),
         ("modules rendered", project, "render_module"),
-        ("pins read", stack, "load_yaml"),
+        ("pins read", stack, "load_pins"),
         ("environments parsed", environment, "parse"),
     ):
         monkeypatch.setattr(place, name, counted(what, getattr(place, name)))

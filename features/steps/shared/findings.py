@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from plan_kinds import is_rendered, why_not_judged
 from radish import then, world
-from stack_graph import Stack
+from stack_graph import UNKNOWN, Stack
 from terraform_compliance.common.error_handling import Error
 
 _KINDS = {
@@ -104,6 +104,19 @@ def planned_stack() -> Stack:
     return _STACKS[name]
 
 
+def absence(subject: str, stack: Stack) -> str:
+    """Say that a plan has no such subject, or does not show whether it has one."""
+    hidden = [
+        instance.address
+        for instance in stack.all("aws_db_instance")
+        if instance.planned("replicate_source_db") is UNKNOWN
+        and stack.one(instance, "replicate_source_db", "aws_db_instance") is None
+    ]
+    if hidden and subject == _KINDS["primary"]:
+        return f"this plan does not show whether {', '.join(hidden)} has a source, as a replica has"
+    return f"the plan has no {subject}{resembling(subject, stack)}"
+
+
 def resembling(kind: str, stack: Stack) -> str:
     """Return a question about a resource type of the plan that resembles a mistyped one.
 
@@ -155,7 +168,7 @@ def _report(step: Any, findings: list[Finding], subject: Subject) -> None:
         if callable(subject):
             why = subject(planned_stack())
         elif subject:
-            why = f"the plan has no {subject}{resembling(subject, planned_stack())}"
+            why = absence(subject, planned_stack())
         if rendered():
             Error(step, why)
         else:
