@@ -13,17 +13,10 @@ import pytest
 
 from finbase.system.processes import Processes, ProcessesClosedError
 from tests.support.commands import search_path
+from tests.support.living import alive
 
 # A child that starts a child of its own, as Terraform does with its providers, and says so.
 FAMILY = "sleep 600 & echo $! > $PIDS.part; mv $PIDS.part $PIDS; wait"
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 def wait_until(condition: object, seconds: float = 20) -> None:
@@ -64,7 +57,7 @@ def test_run_kills_a_late_child(pids: Path) -> None:
     with Processes() as processes, pytest.raises(TimeoutError, match="within 1 seconds"):
         processes.run(["sh", "-c", FAMILY], environ=environ, seconds=1)
     grandchild = int(pids.read_text())
-    wait_until(lambda: not is_alive(grandchild))
+    wait_until(lambda: not alive(grandchild))
 
 
 def test_close_kills_children_of_other_threads(pids: Path) -> None:
@@ -79,10 +72,10 @@ def test_close_kills_children_of_other_threads(pids: Path) -> None:
         thread.start()
         wait_until(pids.exists)
         grandchild = int(pids.read_text())
-        assert is_alive(grandchild)
+        assert alive(grandchild)
     thread.join(20)
     assert codes == [-9]
-    wait_until(lambda: not is_alive(grandchild))
+    wait_until(lambda: not alive(grandchild))
 
 
 def test_run_refuses_after_close() -> None:
@@ -113,7 +106,7 @@ def test_ctrl_c_kills_children_and_removes_scratch(tmp_path: Path, pids: Path) -
         caller.send_signal(2)
         assert b"KeyboardInterrupt" in caller.communicate(timeout=60)[1]
     grandchild = int(pids.read_text())
-    wait_until(lambda: not is_alive(grandchild))
+    wait_until(lambda: not alive(grandchild))
     assert not any(scratch.iterdir())
 
 
@@ -133,7 +126,7 @@ def test_follow_passes_lines_and_kills_the_group(pids: Path) -> None:
         )
     assert (finished.code, finished.stderr) == (-9, "two\n")
     assert lines == [b"one\n", b"three\n"]
-    wait_until(lambda: not is_alive(int(pids.read_text())))
+    wait_until(lambda: not alive(int(pids.read_text())))
 
 
 def test_follow_kills_a_late_child() -> None:

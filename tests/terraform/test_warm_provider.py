@@ -25,7 +25,8 @@ from finbase.terraform.offline import count_aws_configurations
 from finbase.terraform.program import Terraform, find_terraform
 from finbase.terraform.warm_provider import WarmProvider, WarmProviders
 from finbase.terraform.workspace import Workspace
-from tests.system.test_processes import is_alive, wait_until
+from tests.support.living import alive
+from tests.system.test_processes import wait_until
 
 HOST = "registry.terraform.io"
 FAKE = """#!/bin/sh
@@ -165,7 +166,7 @@ def test_close_leaves_no_process_and_no_socket(
         assert (folder / "plugin1").exists()
     providers.close()
     assert not any(temporary.iterdir())
-    wait_until(lambda: not is_alive(fake.pids()[0]))
+    wait_until(lambda: not alive(fake.pids()[0]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -198,7 +199,7 @@ def test_a_signal_to_the_caller_leaves_no_process_and_no_socket(
         assert any(temporary.iterdir())
         caller.send_signal(number)
         caller.communicate(timeout=60)
-    wait_until(lambda: not is_alive(fake.pids()[0]))
+    wait_until(lambda: not alive(fake.pids()[0]))
     wait_until(lambda: not any(temporary.iterdir()))
 
 
