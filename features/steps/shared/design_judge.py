@@ -337,6 +337,8 @@ class _Judge:
                 for r in self.rules.instances("network", f"aws_subnet.{name}")
             ]
             zones = set(subnets)
+            if UNKNOWN in zones:
+                return {"zones that this plan does not show"}
             return zones if len(zones) > 1 else {"two zones or more"}
         if what == "gateway":
             return {r.key for r in self.rules.instances("network", "aws_nat_gateway.main")}

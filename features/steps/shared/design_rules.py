@@ -90,7 +90,16 @@ class Rules:
             if rule in ("weekly window",):
                 return self._window(argument, "weekly")
             return self._number(argument, rule)
-        return check(argument, operand)
+        wrong = check(argument, operand)
+        hidden = [name for name in _PLACEHOLDER.findall(operand) if self._is_hidden(name)]
+        if wrong and hidden:
+            return f"cannot be compared: this plan does not show the {hidden[0]} of the stack"
+        return wrong
+
+    def _is_hidden(self, fact: str) -> bool:
+        value = self._facts.get(fact)
+        hidden = text(UNKNOWN)
+        return value in ("", hidden, hidden[:-1])  # A region is a zone without its letter.
 
     def is_unset(self, argument: Argument) -> bool:
         """Return whether an argument has no value, or null by a literal.
@@ -427,6 +436,8 @@ class Rules:
         for identity in ("database aws_db_instance.primary", "replica aws_db_instance.replica"):
             for instance in self.instances(*identity.split(" ")):
                 name = text(instance.planned("identifier"))
+                if instance.planned("identifier") is UNKNOWN:
+                    return f"cannot be compared: {instance.address} has {name} as its identifier"
                 if json.dumps(name) not in metrics:
                     return f"has no metric of {name}"
         return ""
