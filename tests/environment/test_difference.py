@@ -229,7 +229,7 @@ def test_compare_finds_drawn_change(
     ways = {
         "account_id": st.from_regex("[0-9]{12}", fullmatch=True),
         "tags.owner": st.text("abc", min_size=1, max_size=3),
-        "cache.data_storage_maximum_gb": st.integers(1, 5000),
+        "cache.data_storage_maximum_gb": st.integers(1, 4999),
     }
     if left["tags"]["data_classification"] in ("public", "internal"):
         ways["kms.deletion_window_in_days"] = st.integers(7, 30)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from findings import Finding, absence, check
+from findings import PRIMARY, Finding, absence, check
 from kinds import listed, of_kind, origins
 from rotation_parts import CONNECTION, CONNECTION_SECRET, SECRET, possible, rotations
 from stack_graph import UNKNOWN, Resource, Stack, prefix, shown
@@ -29,7 +29,7 @@ def _missing(version: str = "", *, public: bool = False) -> Callable[[Stack], st
         if not stack.all(SECRET, CONNECTION):
             return f"the plan has no {CONNECTION_SECRET}"
         if public and stack.all(_PUBLIC, CONNECTION):
-            return absence("primary (an aws_db_instance without a source)", stack)
+            return absence(PRIMARY, stack)
         part = f"public part ({_PUBLIC}.{CONNECTION})" if public else f"version ({version})"
         return f"the plan has no {part} of the connection secret"
 

@@ -28,9 +28,10 @@ from radish import then, world
 from stack_graph import UNKNOWN, Stack
 from terraform_compliance.common.error_handling import Error
 
+PRIMARY = "primary (an aws_db_instance without a source)"
 _KINDS = {
     "instance": "aws_db_instance",
-    "primary": "primary (an aws_db_instance without a source)",
+    "primary": PRIMARY,
     "replica": "replica (an aws_db_instance with a source)",
     "key": "aws_kms_key",
 }
@@ -112,7 +113,7 @@ def absence(subject: str, stack: Stack) -> str:
         if instance.planned("replicate_source_db") is UNKNOWN
         and stack.one(instance, "replicate_source_db", "aws_db_instance") is None
     ]
-    if hidden and subject == _KINDS["primary"]:
+    if hidden and subject == PRIMARY:
         return f"this plan does not show whether {', '.join(hidden)} has a source, as a replica has"
     return f"the plan has no {subject}{resembling(subject, stack)}"
 

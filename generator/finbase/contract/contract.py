@@ -22,7 +22,7 @@ from finbase import codes
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
 from finbase.source.cache import load_yaml
-from finbase.source.syntax import conflict
+from finbase.source.syntax import not_yaml, refuse_conflict
 
 Schema = Mapping[str, Any]
 Multiplicity = Literal["one", "optional", "many"]
@@ -32,9 +32,9 @@ SCHEMA: Final = Path(__file__).with_name("schema.json")
 
 # Keys of an input that are not part of its JSON Schema.
 _OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
-# Arguments of a module block that Terraform defines or reserves.
 _NO_NUMBER = re.compile("nan|inf", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+# Arguments of a module block that Terraform defines or reserves.
 _RESERVED = frozenset(
     {
         *("source", "version", "provider", "providers", "count", "for_each", "depends_on"),
@@ -202,12 +202,8 @@ class Contract:
         try:
             contract = _contract((load or load_contract)(source), path, source)
         except yaml.YAMLError as error:
-            if marker := conflict(source.decode(errors="replace")):
-                raise _broken(path, "a merge conflict", marker) from error
-            mark = getattr(error, "problem_mark", None)
-            where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            why = getattr(error, "problem", "") or str(error).partition("\n")[0]
-            raise _broken(path, f"not YAML: {why}", where) from error
+            refuse_conflict(str(path), source, codes.CONTRACT)
+            raise not_yaml(str(path), codes.CONTRACT, error) from error
         except RecursionError as error:
             raise _broken(path, "nested too deeply") from error
         except InvalidContractError as error:

@@ -78,6 +78,13 @@ class Environment:
         """The prefix of every name in the stack."""
         return f"{self.project}-{self.name}"
 
+    @property
+    def partition(self) -> str:
+        """The partition of the region, which ARNs start with: aws, aws-cn or aws-us-gov."""
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if "-gov-" in self.region else "aws"
+
     def module(self, name: str) -> ModuleUse | None:
         """Return the use of a module, or None if the environment does not have it."""
         return next((use for use in self.modules if use.name == name), None)

@@ -11,7 +11,7 @@ import yaml
 
 from finbase.errors import ComplianceError
 from finbase.project.files import refuse_links
-from finbase.source.syntax import conflict
+from finbase.source.syntax import CONFLICT_HINT, conflict
 
 Severity = Literal["high", "medium", "low"]
 Section = Literal["review", "design", "baseline"]
@@ -94,7 +94,7 @@ def _refuse_conflicts(features: Path) -> None:
         if marker := conflict(text):
             raise ComplianceError(
                 f"{path.relative_to(features.parent)}:{marker[0]}: a merge conflict",
-                "resolve the conflict: keep the lines of one side, or merge both",
+                CONFLICT_HINT,
             )
 
 

@@ -134,10 +134,11 @@ def _read(root: Path, path: PurePosixPath) -> str:
         if not file.exists():
             return ""
         try:
-            refuse_conflict(str(path), file.read_bytes(), codes.SYNTAX)
-            return file.read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise FinbaseError(f"{path} is not UTF-8", "save it as UTF-8") from error
+    refuse_conflict(str(path), text.encode(), codes.SYNTAX)
+    return text
 
 
 def _sections(text: str) -> Iterator[UpgradeNote]:

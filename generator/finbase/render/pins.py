@@ -9,7 +9,7 @@ from typing import Any
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
 from finbase.source.cache import load_yaml
-from finbase.source.syntax import refuse_conflict
+from finbase.source.syntax import not_yaml, refuse_conflict
 
 
 def load_pins(path: Path) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
     Raises ``InputError`` for a text that is not YAML, with the position.
     """
-    from yaml import MarkedYAMLError, YAMLError  # Imported late: completion needs no parser.
+    from yaml import YAMLError  # Imported late: completion needs no parser.
 
     try:
         content = path.read_bytes()
@@ -41,11 +41,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         data = load_yaml(content)
     except (YAMLError, ValueError, RecursionError) as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        why = str(getattr(error, "problem", None) or error).partition("\n")[0]
-        message = f"not YAML: {why}"
-        raise InputError([Diagnostic(str(path), line, column, codes.CONTRACT, message)]) from error
+        raise not_yaml(str(path), codes.CONTRACT, error) from error
     return data if isinstance(data, dict) else {}
 
 

@@ -95,13 +95,13 @@ def new_roles(
 
 def policy_arn(environment: Environment, name: str) -> str:
     """Return the ARN of a managed policy of the environment's account."""
-    return f"arn:{_partition(environment)}:iam::{environment.account_id}:policy/{name}"
+    return f"arn:{environment.partition}:iam::{environment.account_id}:policy/{name}"
 
 
 def trust(environment: Environment, repository: Repository, role: Role) -> dict[str, Any]:
     """Return the trust policy: one provider, one repository and one environment."""
     host = repository.gitlab or _GITHUB
-    provider = f"arn:{_partition(environment)}:iam::{environment.account_id}:oidc-provider/{host}"
+    provider = f"arn:{environment.partition}:iam::{environment.account_id}:oidc-provider/{host}"
     return _document(
         {
             "Effect": "Allow",
@@ -158,7 +158,7 @@ def _merged(statements: Iterable[Statement], key: str) -> list[Statement]:
 def _entries(environment: Environment) -> Iterable[Mapping[str, Any]]:
     known = _modules()
     values = {
-        "{partition}": _partition(environment),
+        "{partition}": environment.partition,
         "{region}": environment.region,
         "{account}": environment.account_id,
         "{stack}": environment.stack_name,
@@ -180,7 +180,7 @@ def _modules() -> dict[str, list[dict[str, Any]]]:
 
 def _state(environment: Environment, role: Role) -> Iterable[Statement]:
     """Yield access to the state, its lock and its key; a plan writes the lock alone."""
-    partition, state = _partition(environment), environment.state
+    partition, state = environment.partition, environment.state
     bucket = f"arn:{partition}:s3:::{state['bucket']}"
     file = f"{bucket}/{environment.project}/{environment.name}/terraform.tfstate"
     yield {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket}
@@ -229,7 +229,7 @@ def _denied(environment: Environment, role: Role, versions: Sequence[str]) -> It
         yield denied | {"Condition": {"Null": {"secretsmanager:VersionId": "true"}}}
         yield denied | {"Condition": {"Null": {"secretsmanager:VersionStage": "false"}}}
     if role == "apply":  # The pipeline must not change who may use it.
-        account = f"arn:{_partition(environment)}:iam::{environment.account_id}"
+        account = f"arn:{environment.partition}:iam::{environment.account_id}"
         name = f"finbase-{environment.stack_name}-*"
         own = [f"{account}:policy/{name}", f"{account}:role/{name}"]
         yield {"Effect": "Deny", "Action": "iam:*", "Resource": own}
@@ -237,8 +237,3 @@ def _denied(environment: Environment, role: Role, versions: Sequence[str]) -> It
 
 def _document(*statements: Statement) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def _partition(environment: Environment) -> str:
-    prefix = environment.region.split("-")[0]
-    return "aws-cn" if prefix == "cn" else "aws-us-gov" if "-gov-" in environment.region else "aws"

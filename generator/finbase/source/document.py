@@ -22,7 +22,15 @@ import yaml
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
 from finbase.source.scalars import plain, printable
-from finbase.source.syntax import INVISIBLE, Position, conflict, decode, explain, failure
+from finbase.source.syntax import (
+    CONFLICT_HINT,
+    INVISIBLE,
+    Position,
+    conflict,
+    decode,
+    explain,
+    failure,
+)
 
 Where = tuple[str | int, ...]
 """The path of a value: the keys of mappings and indexes of lists, from the top."""
@@ -89,8 +97,7 @@ def parse(path: str, data: bytes) -> Document:
     """
     text = decode(path, data)
     if marker := conflict(text):
-        hint = "resolve the conflict: keep the lines of one side, or merge both"
-        raise failure(path, marker, codes.SYNTAX, "a merge conflict", hint)
+        raise failure(path, marker, codes.SYNTAX, "a merge conflict", CONFLICT_HINT)
     reader = _Reader(path, text)
     try:
         value = reader.document()

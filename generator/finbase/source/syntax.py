@@ -80,11 +80,21 @@ def conflict(text: str) -> Position | None:
     return _end(text[: marker.start()]) if marker else None
 
 
+CONFLICT_HINT: Final = "resolve the conflict: keep the lines of one side, or merge both"
+
+
 def refuse_conflict(path: str, content: bytes, code: str) -> None:
     """Raise ``InputError`` with the position if a file has a marker of a merge conflict."""
     if marker := conflict(content.decode(errors="replace")):
-        hint = "resolve the conflict: keep the lines of one side, or merge both"
-        raise failure(path, marker, code, "a merge conflict", hint)
+        raise failure(path, marker, code, "a merge conflict", CONFLICT_HINT)
+
+
+def not_yaml(path: str, code: str, error: Exception) -> InputError:
+    """Return the error of a file that PyYAML could not read, with the position that it names."""
+    mark = getattr(error, "problem_mark", None)
+    position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    why = getattr(error, "problem", "") or str(error).partition("\n")[0]
+    return failure(path, position, code, f"not YAML: {why}")
 
 
 class _Stop(NamedTuple):

@@ -102,7 +102,8 @@ def two_zones(environment: Environment) -> Iterator[Finding]:
 def no_host_bits(environment: Environment) -> Iterator[Finding]:
     """A CIDR range must start at the first address of its network."""
     subnets = ((where, text) for where, _, text in _subnet_ranges(environment))
-    for where, text in (*_vpc_ranges(environment), *subnets, *_internet_ranges(environment)):
+    internet = _items(environment, "access", "internet_cidrs")
+    for where, text in (*_vpc_ranges(environment), *subnets, *internet):
         interface = _interface(text)
         if interface is None:
             hint = "write an IPv4 range such as 10.20.0.0/16"
@@ -245,13 +246,13 @@ def _subnet_ranges(environment: Environment) -> Iterator[tuple[Where, str, str]]
                 yield (*where, tier), f"{zone}.{tier}", text
 
 
-def _internet_ranges(environment: Environment) -> Iterator[tuple[Where, str]]:
-    """Yield each range of the internet that applications may reach, with its path."""
-    for use, instance in environment.instances("access"):
-        ranges = use.value(instance, "internet_cidrs")
-        for index, text in enumerate(ranges if isinstance(ranges, list) else ()):
+def _items(environment: Environment, module: str, name: str) -> Iterator[tuple[Where, str]]:
+    """Yield each text in the list of an input, with its path."""
+    for use, instance in environment.instances(module):
+        values = use.value(instance, name)
+        for index, text in enumerate(values if isinstance(values, list) else ()):
             if isinstance(text, str):
-                yield (*use.where(instance, "internet_cidrs"), index), text
+                yield (*use.where(instance, name), index), text
 
 
 def _vpcs(environment: Environment) -> Iterator[tuple[Where, IPv4Network]]:
@@ -296,20 +297,16 @@ def _interface(text: str) -> IPv4Interface | None:
 )
 def no_gateway_service(environment: Environment) -> Iterator[Finding]:
     """Interface endpoints must be the short names of services without a gateway endpoint."""
-    for use, instance in environment.instances("network"):
-        names = instance.inputs.get("interface_endpoints")
-        for index, name in enumerate(names if isinstance(names, list) else ()):
-            where = (*use.where(instance, "interface_endpoints"), index)
-            if not isinstance(name, str):
-                continue
-            service = _short(name, (*_GATEWAYS, *environment.catalogue.endpoints()))
-            if service in _GATEWAYS:
-                message = f"{service} has a gateway endpoint, so it needs no interface endpoint"
-                yield Finding(where, message, f"remove {name}")
-            elif service != name:
-                message = f"{name} is a full service name; the module adds the prefix and region"
-                example = service or "the service alone, such as secretsmanager"
-                yield Finding(where, message, f"write {example}")
+    known = (*_GATEWAYS, *environment.catalogue.endpoints())
+    for where, name in _items(environment, "network", "interface_endpoints"):
+        service = _short(name, known)
+        if service in _GATEWAYS:
+            message = f"{service} has a gateway endpoint, so it needs no interface endpoint"
+            yield Finding(where, message, f"remove {name}")
+        elif service != name:
+            message = f"{name} is a full service name; the module adds the prefix and region"
+            example = service or "the service alone, such as secretsmanager"
+            yield Finding(where, message, f"write {example}")
 
 
 @rule(
@@ -326,14 +323,8 @@ def no_gateway_service(environment: Environment) -> Iterator[Finding]:
 )
 def bucket_names(environment: Environment) -> Iterator[Finding]:
     """Names of buckets must not be reserved by S3."""
-    named: list[tuple[Where, object]] = [(("state", "bucket"), environment.state.get("bucket"))]
-    for use, instance in environment.instances("network"):
-        buckets = instance.inputs.get("readable_buckets")
-        where = use.where(instance, "readable_buckets")
-        named += [
-            ((*where, n), b) for n, b in enumerate(buckets if isinstance(buckets, list) else ())
-        ]
-    for where, name in named:
+    state = (("state", "bucket"), environment.state.get("bucket"))
+    for where, name in (state, *_items(environment, "network", "readable_buckets")):
         if isinstance(name, str) and (reserved := _RESERVED_BUCKET.search(name)):
             message = f"S3 has no bucket named {name}, because of `{reserved[0]}`"
             yield Finding(where, message, "write the name of the bucket as S3 lists it")
@@ -355,7 +346,7 @@ def endpoint_policy(environment: Environment) -> Iterator[Finding]:
     for use, instance in environment.instances("network"):
         buckets = instance.inputs.get("readable_buckets")
         names = [b for b in buckets if isinstance(b, str)] if isinstance(buckets, list) else []
-        start = f"arn:{_partition(environment.region)}:s3:::"
+        start = f"arn:{environment.partition}:s3:::"
         accounts = use.value(instance, "reachable_account_ids")
         length = _POLICY_OF_NONE + sum(len(f'"{start}{name}/*",') for name in names)
         length += len('"000000000000",') * len(accounts if isinstance(accounts, list) else ())
@@ -363,16 +354,6 @@ def endpoint_policy(environment: Environment) -> Iterator[Finding]:
             message = f"the policy of the S3 endpoint needs {length} characters, more than 20,480"
             hint = "list fewer buckets, or mirror the packages in one bucket"
             yield Finding(use.where(instance, "readable_buckets"), message, hint, key=True)
-
-
-def _partition(region: str) -> str:
-    """Return the part of an ARN that names a region's partition.
-
-    >>> _partition("cn-north-1"), _partition("eu-west-1")
-    ('aws-cn', 'aws')
-    """
-    starts = (("us-gov-", "aws-us-gov"), ("cn-", "aws-cn"))
-    return next((name for start, name in starts if region.startswith(start)), "aws")
 
 
 def _short(name: str, known: Iterable[str]) -> str:

@@ -215,7 +215,7 @@ def group_rules(environment: Environment) -> Iterator[Finding]:
     why="The default quota is 50 interface endpoints in a VPC; AWS rejects the 51st at apply.",
     source="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html",
     accepted={"network.interface_endpoints": ["secretsmanager"]},
-    refused={"network.interface_endpoints": ["secretsmanager", *(f"s{n}" for n in range(50))]},
+    refused={"network.interface_endpoints": ["secretsmanager", *(f"new-{n}" for n in range(50))]},
 )
 def endpoint_quota(environment: Environment) -> Iterator[Finding]:
     """A VPC should have at most 50 interface endpoints."""
