@@ -75,6 +75,10 @@ CORPUS = {
     "heredoc-escaped": 'output "a" {\n  value = <<EOT\n$${ } %%{ \\" \\\nEOT\n}\n',
     "heredoc-after-comment": 'output "a" {\n  # <<EOT\n  value = 1\n}\n',
     "text-like-heredoc": 'output "a" {\n  value = "<<EOT"\n}\n',
+    "escape-in-label": 'output "a\\u0062\\U00000063" {\n  value = 1\n}\n',
+    "for-of-number": 'locals {\n  a = sum([for x in ["}"] : 1])\n}\n',
+    "for-of-decimal": 'locals {\n  a = { for x in ["}"] : x => 1.5 }\n}\n',
+    "for-of-other-values": 'locals {\n  a = [for x in ["}"] : -1 if x != "{"]\n}\n',
     "less-than": 'output "a" {\n  value = 1 < 2\n}\n',
 }
 
@@ -93,6 +97,9 @@ UNREADABLE = frozenset(
         "comment-between",
         "provider-function-colons",
         "not-and-minus",
+        "escape-in-label",
+        "for-of-number",
+        "for-of-decimal",
     }
 )
 """What python-hcl2 8.1.4 does not read; a newer one that reads it fails here, and is removed."""

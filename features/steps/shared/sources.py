@@ -21,6 +21,7 @@ _TOKEN = re.compile(
 _OPEN, _CLOSED = "([{", ")]}"
 _REFERENCE = re.compile(r"\b(var|local)\.([\w-]+)|\bmodule\.([\w-]+)(?:\[[^\]]*\])?\.([\w-]+)")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+_ESCAPED = re.compile(r"(?<!\\)\\(?:u([0-9a-fA-F]{4})|U(00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}))")
 _FUNCTION = re.compile(r"\b([a-z_][a-z0-9_]*) \(")
 _KEY = re.compile(r'(?<=[\w\]]) \[ "(?:\\.|[^"\\])*" \](?= \.)')
 _OVERRIDE = re.compile(r"(^|_)override\.tf$")
@@ -270,6 +271,11 @@ def _end_of_template(text: str, position: int) -> int:
     return position
 
 
+def _character(match: re.Match[str]) -> str:
+    """Return the character of an escape: a label may have characters by their numbers."""
+    return chr(int(match[1] or match[2], 16))
+
+
 def _body(tokens: list[str], at: int) -> tuple[Block, int]:
     """Read arguments and blocks until the closing brace."""
     arguments: dict[str, str] = {}
@@ -280,7 +286,7 @@ def _body(tokens: list[str], at: int) -> tuple[Block, int]:
             continue
         labels = []
         while at < len(tokens) and tokens[at] not in ("=", "{", "\n", "}"):
-            labels.append(tokens[at].strip('"'))
+            labels.append(_ESCAPED.sub(_character, tokens[at].strip('"')))
             at += 1
         if at < len(tokens) and tokens[at] == "=":
             text, at = _expression(tokens, at + 1)

@@ -172,8 +172,22 @@ def read_interface(tree: Tree) -> Interface:
             raise ValueError(f"{path} is not HCL that finbase can read: {why}") from error
         _refuse_long_number(path, content)
         for block in document.blocks():
-            read.add(block, path)
+            _add(read, block, path)
     return read.interface()
+
+
+def _add(read: _Blocks, block: Any, path: PurePosixPath) -> None:
+    """Add a block; refuse one that python-hcl2 parses and then cannot write as text."""
+    unreadable = f"{path} is not HCL that finbase can read: line {block.raw._meta.line}"
+    if any("\\" in label for label in block.name_labels):
+        raise ValueError(f"{unreadable}: a label with an escape; write the character itself")
+    try:
+        read.add(block, path)
+    except TypeError as error:
+        # Its writer joins the parts of a `for` expression, and fails where one is a number.
+        raise ValueError(
+            f"{unreadable}: a `for` expression whose result is a number; write tonumber(1) for 1"
+        ) from error
 
 
 def _refuse_other_form(path: PurePosixPath) -> None:

@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r'|(?P<string>")'
     r"|(?P<mark>[^\s])"
 )
+_ESCAPED = re.compile(r"(?<!\\)\\(?:u([0-9a-fA-F]{4})|U(00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}))")
 _PLAIN_STRING = re.compile(r'"((?:[^"\\$%\n]|[$%](?!\{))*)"')
 
 
@@ -74,7 +75,7 @@ def scan(text: str) -> Block:
             _close(open_blocks, text, token.start, token.end)
             header = []
         elif token.text == "{" and header:
-            labels = tuple(string_value(part.text) or part.text for part in header[1:])
+            labels = tuple(_label(part.text) for part in header[1:])
             inner = Block(header[0].text, labels, start=header[0].start, body=token.end)
             block.blocks.append(inner)
             open_blocks.append(inner)
@@ -117,6 +118,16 @@ def string_value(expression: str) -> str | None:
     """
     match = _PLAIN_STRING.fullmatch(expression)
     return match[1] if match else None
+
+
+def _label(text: str) -> str:
+    r"""Return the text of a label, which may have characters by their numbers.
+
+    >>> _label('"\u0061ws"'), _label("aws")
+    ('aws', 'aws')
+    """
+    text = _ESCAPED.sub(lambda match: chr(int(match[1] or match[2], 16)), text)
+    return string_value(text) or text
 
 
 def _close(open_blocks: list[Block], text: str, body_end: int, end: int) -> None:
