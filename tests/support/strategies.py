@@ -244,6 +244,7 @@ def _end_upgrade(drawn: dict[str, Any]) -> None:
     """Remove the inputs of a major upgrade that lack the input which they require."""
     previous = drawn.get("previous_engine_version")
     if previous is None or int(previous) >= int(drawn["engine_version"]):
+        drawn.pop("previous_engine_version", None)
         drawn.pop("allow_major_version_upgrade", None)
     if not drawn.get("allow_major_version_upgrade"):
         drawn.pop("apply_immediately", None)
@@ -320,6 +321,8 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
             }
         else:
             continue
+        if strict and section.get("recovery_window_in_days") == 0:
+            del section["recovery_window_in_days"]
         modules[module] = section
     project = st.from_regex(r"[a-z][a-z0-9]{1,9}(-[a-z0-9]{1,9}){0,1}", fullmatch=True)
     return {

@@ -19,6 +19,7 @@ from finbase.render.project import render_project
 from finbase.render.stack import render_stacks
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
+from tests.judge.in_process import failed_places, ids_of
 from tests.support.formatting import fmt_check
 from tests.support.sample import write
 from tests.support.strategies import REGISTRY, ROOT, environments
@@ -88,6 +89,41 @@ def test_random_environment_is_formatted(tmp_path: Path) -> None:
 @pytest.mark.terraform
 def test_random_environment_passes(tmp_path: Path) -> None:
     proved(project(tmp_path, sample(SAMPLE)))
+
+
+@pytest.mark.terraform
+def test_major_upgrade_passes(tmp_path: Path, workspace: Workspace) -> None:
+    """Replicas keep the parameter group of the version before, the primary takes the new one."""
+    environment = next(each for each in sample(SAMPLE) if "replica" in each["modules"])
+    environment["modules"]["database"] |= {
+        "engine_version": "17",
+        "previous_engine_version": "16",
+        "allow_major_version_upgrade": True,
+    }
+    root = project(tmp_path / "project", [environment])
+    stack = root / "environments" / environment["environment"]
+    plan = json.loads(workspace.plan(stack, project=root))
+    assert failed_places(plan, stack) == set()
+    (primary,) = find(plan, "primary")
+    replicas = find(plan, "replica")
+    primary["parameter_group_name"], new = (
+        replicas[0]["parameter_group_name"],
+        primary["parameter_group_name"],
+    )
+    assert ids_of(failed_places(plan, stack)) == {"F03"}
+    primary["parameter_group_name"] = replicas[0]["parameter_group_name"] = new
+    assert ids_of(failed_places(plan, stack)) == {"F03"}
+
+
+def find(plan: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the planned values of the database instances of this name."""
+    modules = plan["planned_values"]["root_module"]["child_modules"]
+    resources = [resource for module in modules for resource in module["resources"]]
+    return [
+        resource["values"]
+        for resource in resources
+        if (resource["type"], resource["name"]) == ("aws_db_instance", name)
+    ]
 
 
 @pytest.mark.soak

@@ -192,13 +192,24 @@ class Rules:
 
     def _from(self, argument: Argument, operand: str) -> str:
         """Require the attribute of one resource, of the same key if there are several."""
+        operand, at, key = operand.partition(" at ")
         targets = self._targets(argument, operand)
+        if at:
+            key = self._fill(key, argument.resource)
+            targets, operand = self._at(targets, key), f"{operand} at {key}"
         same = [t for t in targets if t[0].key == argument.resource.key]
         if len(targets) > 1 and same:
             targets = same
         if len(targets) != 1:
             return f"must come from {operand}, of which the plan has {len(targets)}"
         return self._compare(argument, targets, operand)
+
+    def _at(self, targets: list[tuple[Resource, str]], key: str) -> list[tuple[Resource, str]]:
+        """Return the targets with a key, or with the lowest one; one without a key has any."""
+        keys = [text(resource.key) for resource, _ in targets if resource.key is not None]
+        if key == "lowest":
+            key = min(keys, key=lambda k: (len(k), k), default=key)
+        return [t for t in targets if t[0].key is None or text(t[0].key) == key]
 
     def _all(self, argument: Argument, operand: str) -> str:
         targets = self._targets(argument, operand.removeprefix("of "))

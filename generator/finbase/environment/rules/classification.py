@@ -76,6 +76,27 @@ def key_window(environment: Environment) -> Iterator[Finding]:
             yield Finding(use.where(instance, "deletion_window_in_days"), message, hint)
 
 
+@rule(
+    "FB254",
+    "secret of important data deleted at once",
+    "secret.recovery_window_in_days",
+    why="A secret that is deleted by mistake could not be restored. `finbase check` fails B04 for "
+    "such an environment.",
+    source="https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html",
+    accepted={"tags.data_classification": "internal", "secret.recovery_window_in_days": 0},
+    refused={"tags.data_classification": "restricted", "secret.recovery_window_in_days": 0},
+    yaml_only=_ONLY,
+)
+def secret_window(environment: Environment) -> Iterator[Finding]:
+    """The secret of restricted or confidential data must be kept for days after it is deleted."""
+    class_ = environment.tags.get("data_classification")
+    for use, instance in environment.instances("secret") if class_ in _STRICT else ():
+        if whole_number(use, instance, "recovery_window_in_days") == 0:
+            message = f"{class_} data requires a secret that can be restored"
+            hint = f"write a number of days from 7 to 30, {_LOWER}"
+            yield Finding(use.where(instance, "recovery_window_in_days"), message, hint)
+
+
 def _refused(environment: Environment, module: str, name: str, wrong: bool) -> Iterator[Finding]:
     class_ = environment.tags.get("data_classification")
     for use, instance in environment.instances(module) if class_ in _STRICT else ():
@@ -89,4 +110,4 @@ def _finding(use: ModuleUse, instance: Instance, name: str, wrong: bool, class_:
     return Finding(use.where(instance, name), message, f"write {right}, {_LOWER}")
 
 
-RULES: Final[tuple[Rule, ...]] = (protection, standby, key_window)
+RULES: Final[tuple[Rule, ...]] = (protection, standby, key_window, secret_window)

@@ -35,16 +35,20 @@ _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
     },
 )
 def complete(environment: Environment) -> Iterator[Finding]:
-    """A major upgrade must name the version before; only such an upgrade may start at once."""
+    """A major upgrade must name an older version; only such an upgrade may start at once."""
     for use, instance in environment.instances("database"):
         allowed = use.value(instance, "allow_major_version_upgrade") is True
         before = str(use.value(instance, "previous_engine_version") or "")
         after = str(use.value(instance, "engine_version") or "")
         older = before.isdecimal() and after.isdecimal() and int(before) < int(after)
-        if allowed and not older:
-            message = f"a major upgrade to {after} must name an older `previous_engine_version`"
+        if allowed and not before:
+            message = f"a major upgrade to {after} must name the `previous_engine_version`"
             hint = "name the version that runs now; remove both inputs after the upgrade"
             yield Finding(use.where(instance, "allow_major_version_upgrade"), message, hint)
+        if before and not older:
+            message = f"`previous_engine_version` {before} is not older than {after}"
+            hint = "name the version before the upgrade; outside an upgrade, remove the input"
+            yield Finding(use.where(instance, "previous_engine_version"), message, hint)
         if use.value(instance, "apply_immediately") is True and not allowed:
             message = (
                 "`apply_immediately` is for a major upgrade; other changes wait for the window"
