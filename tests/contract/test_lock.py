@@ -87,6 +87,8 @@ def test_with_release_adds_a_line(
         f"cache 1.0.0 {HASHES[0]}\x0c",
         f"cache 1.0.0 {HASHES[0]}\u2028{SECOND}",
         f"cache 1.0.0 {HASHES[0]}\r{SECOND}",
+        f"# A comment.\r{SECOND}",
+        "# A \0 comment.",
         " ",
     ],
 )

@@ -372,12 +372,20 @@ def test_notes_without_a_title(project: Path, content: str) -> None:
     assert text.startswith("# Changelog of the module cache\n" if not content.strip() else "## ")
 
 
-def test_notes_refuse_binary_file(project: Path) -> None:
-    (project / "modules/cache/CHANGELOG.md").write_bytes(b"\xff")
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\xff", "not UTF-8"),
+        (b"# Log\0\n", "invisible character U+0000"),
+        (b"# Log\r## 1.0.0 (first release)\r", "invisible character U+000D"),
+    ],
+)
+def test_notes_refuse_binary_file(project: Path, content: bytes, why: str) -> None:
+    (project / "modules/cache/CHANGELOG.md").write_bytes(content)
     add_input(project)
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 2
-    assert "modules/cache/CHANGELOG.md is not UTF-8" in done.output
+    assert re.search(rf"modules/cache/CHANGELOG\.md:1:\d+: {re.escape(why)}", done.output)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from finbase import codes
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
 from finbase.project.files import ProjectFiles, wrap_os_errors
+from finbase.source.syntax import INVISIBLE
 
 PATH = PurePosixPath("modules/releases.lock")
 
@@ -73,6 +74,10 @@ class Lock:
         hashes: dict[tuple[str, Version], str] = {}
         wrong = []
         for number, line in enumerate(lines, 1):
+            if hidden := INVISIBLE.search(line):
+                what = f"invisible character U+{ord(hidden[0]):04X}"
+                wrong.append(_wrong(number, what))
+                continue
             if not line or line.startswith("#"):
                 continue
             match = _LINE.fullmatch(line)

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 from finbase import codes
 from finbase.contract.version import Version
-from finbase.errors import FinbaseError
 from finbase.project.files import ProjectFiles, wrap_os_errors
-from finbase.source.syntax import INVISIBLE, refuse_conflict
+from finbase.source.syntax import INVISIBLE, decode, refuse_conflict
 
 if TYPE_CHECKING:  # A render reads the notes, but never compares versions.
     from finbase.release.compatibility import Level, Reason
@@ -127,17 +126,13 @@ def _paragraph(text: str) -> str:
 def _read(root: Path, path: PurePosixPath) -> str:
     """Return the text of a file, or an empty string if it does not exist.
 
-    Raises ``InputError`` for a marker of a merge conflict.
+    Raises ``InputError`` as ``decode`` does, and for a marker of a merge conflict.
     """
     with wrap_os_errors("read"):
         file = ProjectFiles(root).resolve(path)
-        if not file.exists():
-            return ""
-        try:
-            text = file.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise FinbaseError(f"{path} is not UTF-8", "save it as UTF-8") from error
-    refuse_conflict(str(path), text.encode(), codes.SYNTAX)
+        content = file.read_bytes() if file.exists() else b""
+    text = decode(str(path), content).replace("\r\n", "\n")
+    refuse_conflict(str(path), content, codes.SYNTAX)
     return text
 
 
