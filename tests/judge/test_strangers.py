@@ -156,6 +156,16 @@ QUEUE = "arn:aws:sqs:eu-west-1:999999999999:stolen"
         ("aws_route53_record", {"name": "sts.eu-west-1.api.aws"}),
         ("aws_route53_resolver_rule", {"domain_name": "."}),
         ("aws_vpc_dhcp_options", {"domain_name_servers": ["198.51.100.7"]}),
+        ("aws_sns_topic_subscription", {"endpoint": "https://x.example", "protocol": "https"}),
+        ("aws_sns_topic_subscription", {"endpoint": UNKNOWN, "protocol": "https"}),
+        ("aws_sns_topic_subscription", {"endpoint": QUEUE.replace("9", "7"), "protocol": UNKNOWN}),
+        ("aws_sns_topic_subscription", {"endpoint": "+4915112345678", "protocol": "sms"}),
+        ("aws_cloudwatch_event_api_destination", {"invocation_endpoint": "https://x.example/a"}),
+        ("aws_kinesis_firehose_delivery_stream", {"a": [{"url": "HTTPS://me@x.example:8443"}]}),
+        ("aws_kinesis_firehose_delivery_stream", {"url": "https://amazonaws.com.x.example"}),
+        ("aws_mwaa_environment", {"configuration": {"a": "smtp://x.example"}}),
+        ("aws_budgets_budget", {"notification": [{"subscribers": ["someone@x.example"]}]}),
+        ("aws_cognito_user_pool", {"a": json.dumps({"from": "Us <us@x.example>"})}),
         ("aws_ec2_client_vpn_network_association", {"subnet_id": "subnet-1"}),
         ("aws_ec2_client_vpn_authorization_rule", {"target_network_cidr": "10.0.0.0/8"}),
     ],
@@ -175,6 +185,12 @@ def test_value_for_strangers_fails(plan: Plan, type_: str, arguments: dict[str, 
         ("aws_ssm_parameter", {"value": "11111111-1111-1111-1111-111111111111"}),
         ("aws_ssm_parameter", {"value": "x", "tags": {"costs": "123456789012"}}),
         ("aws_lambda_function_url", {"layers": ["arn:aws:lambda:x:580247275435:layer:Insights"]}),
+        ("aws_pipes_pipe", {"target": "https://sqs.eu-west-1.amazonaws.com/777788889999/x"}),
+        (
+            "aws_ssm_parameter",
+            {"value": "x", "description": "see https://example.com, a@b.example"},
+        ),
+        ("aws_ssm_parameter", {"value": "postgres@16 a@b s3://bucket.s3.amazonaws.com"}),
         ("aws_route53_zone", {"name": "ledger.example.com"}),
         ("aws_route53_resolver_rule", {"domain_name": "bank.internal"}),
         ("aws_vpc_dhcp_options", {"domain_name_servers": ["AmazonProvidedDNS"]}),
@@ -266,6 +282,8 @@ OWN_SECRET = "aws_secretsmanager_secret.extra.arn"
         (OWN_SECRET, f'replace({OWN_SECRET}, "x", "*")', "777788889999", "computed by replace"),
         (OWN_SECRET, f'"${{replace({OWN_SECRET}, "x", "y")}}*"', "777788889999", "by replace"),
         (OWN_SECRET, OWN_SECRET, "999999999999", "names the account 999999999999"),
+        (OWN_SECRET, f'"https://x.example/${{{OWN_SECRET}}}"', "777788889999", "host x.example"),
+        (OWN_SECRET, f'"https://${{{OWN_SECRET}}}"', "777788889999", "the host of an expression"),
     ],
 )
 def test_sources_of_a_module_are_read(
@@ -285,7 +303,11 @@ def test_sources_of_a_module_are_read(
         part["address"] = f"module.own.{part['address']}"
     planned["child_modules"].append({"address": "module.own", "resources": [resource]})
     stack = Stack(plan, tmp_path)
-    texts = [*beside.read_secrets(stack), *beside.foreign_accounts(stack, "777788889999")]
+    texts = [
+        *beside.read_secrets(stack),
+        *beside.foreign_accounts(stack, "777788889999"),
+        *beside.hosts_outside(stack),
+    ]
     assert [wrong in text for text in texts] == [True] * bool(wrong)
 
 

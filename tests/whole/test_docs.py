@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -209,3 +210,23 @@ def test_links_of_root_pages_exist() -> None:
     for page in (ROOT / each for each in ("README.md", "CONTRIBUTING.md", "SECURITY.md")):
         for address in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / address).exists(), f"{page.name}: {address}"
+
+
+@cache
+def names_of_tests() -> frozenset[str]:
+    """The paths, file names and functions of all tests."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    functions = {
+        name
+        for path in files
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)\(", path.read_text(), re.MULTILINE)
+    }
+    paths = {path.relative_to(ROOT).as_posix() for path in files}
+    return frozenset(functions | paths | {name for p in files for name in (p.name, p.stem)})
+
+
+def test_tests_that_pages_name_exist() -> None:
+    """A page that calls a test the proof of a sentence must name one that exists."""
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        named = re.findall(r"(?:tests/(?:\w+/)+)?\btest_\w+(?:\.py)?", page.read_text())
+        assert sorted(set(named) - names_of_tests()) == [], page

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from beside import SENSITIVE, foreign_accounts, open_doors, read_secrets
+from beside import SENSITIVE, foreign_accounts, hosts_outside, open_doors, read_secrets
 from design_judge import is_of_design
 from existing import added_beside
 from findings import Finding, check, rendered
@@ -105,7 +105,11 @@ def nobody_unknown(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Fi
         for resource in stack.resources:
             if resource.mode == "managed" and not is_of_design(stack, resource):
                 yield from _beside_the_design(stack, resource, own)
-        for text in (*foreign_accounts(stack, own), *open_doors(stack)):
+        for text in (
+            *foreign_accounts(stack, own),
+            *hosts_outside(stack),
+            *open_doors(stack),
+        ):
             yield Finding(False, text)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from design_judge import is_module_of_design, is_of_design, sources_of
 from kinds import listed
 from sources import Block
-from stack_graph import UNKNOWN, Origin, Resource, Stack, module_path
+from stack_graph import UNKNOWN, Origin, Resource, Stack, module_path, shown
 
 _ACCOUNT = re.compile(r"(?<![\w.+])(\d{12})(?!\w)")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -30,6 +30,11 @@ SENSITIVE = (
 )
 """Actions that read or replace a secret or the data of a database."""
 _LABELS = ("tags", "tags_all")
+_DESCRIPTIONS = ("description", "comment")
+_URL = re.compile(r"\b(?!s3:)[a-z][a-z0-9+.-]*://(?:[^\s/@\"']*@)?([^\s/:?#\"'$]*)", re.IGNORECASE)
+_MAILBOX = re.compile(r"(?<![\w.+/-])[\w.+-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}\b", re.IGNORECASE)
+_PROTOCOLS = ("application", "email", "email-json", "http", "https", "sms")
+"""Protocols by which SNS sends to what is no resource of an AWS account."""
 _OF_SERVICES = re.compile(
     r"(.+\.)?(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
 )
@@ -51,6 +56,30 @@ def foreign_accounts(stack: Stack, own: str) -> Iterator[str]:
             yield from _of_others(f"{resource.address}: {path}", text, own)
     for path, text in _written(stack):
         yield from _of_others(path, text, own)
+
+
+def hosts_outside(stack: Stack) -> Iterator[str]:
+    """Yield each value beside the design by which AWS would send data to a host of others."""
+    for resource in _beside(stack):
+        if resource.mode != "managed":
+            continue
+        if resource.type == "aws_sns_topic_subscription":
+            protocol = resource.planned("protocol")
+            if protocol is UNKNOWN or protocol in _PROTOCOLS:
+                text = f"protocol = {shown(protocol)} sends messages out of AWS"
+                yield f"{resource.address}: {text}; write lambda, firehose or sqs"
+        for path, text in _texts(resource.values, ""):
+            if path.rpartition(".")[2] not in _DESCRIPTIONS:
+                yield from _addresses(f"{resource.address}: {path}", text)
+    for place, text in _written(stack, but=_DESCRIPTIONS):
+        yield from _addresses(place, text)
+
+
+def _addresses(place: str, text: str) -> Iterator[str]:
+    hosts = [h for h in _URL.findall(text) if not _OF_SERVICES.fullmatch(h.lower())]
+    for name in dict.fromkeys((*hosts, *_MAILBOX.findall(text))):
+        what = f"the mailbox {name}" if "@" in name else f"the host {name or 'of an expression'}"
+        yield f"{place} names {what}, which is not of AWS; remove it"
 
 
 def open_doors(stack: Stack) -> Iterator[str]:
@@ -208,23 +237,26 @@ def _place(path: tuple[str, ...], block: Block) -> str:
     return ".".join([*(f"module.{name}" for name in path), *block.labels])
 
 
-def _written(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Yield the address of each block of HCL beside the design, and its expressions."""
+def _written(stack: Stack, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield the address of each block of HCL beside the design, and the texts of its expressions.
+
+    Arguments of the names in ``but`` are left out, and tags.
+    """
     sources = sources_of(stack)
     for path in _modules(stack) if sources else ():
         for block in sources.module(path).blocks if sources else ():
             place = _place(path, block)
-            for text in _expressions(block):
+            for text in _expressions(block, (*_LABELS, *but)):
                 # A number outside of texts is not an account.
                 yield from ((place, part) for part in _STRING.findall(text))
                 if text.startswith("<<"):
                     yield place, text
 
 
-def _expressions(block: Block) -> Iterator[str]:
-    yield from (text for name, text in block.arguments.items() if name not in _LABELS)
+def _expressions(block: Block, but: tuple[str, ...]) -> Iterator[str]:
+    yield from (text for name, text in block.arguments.items() if name not in but)
     for inner in block.blocks:
-        yield from _expressions(inner)
+        yield from _expressions(inner, but)
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
