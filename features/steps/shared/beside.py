@@ -34,7 +34,7 @@ _DESCRIPTIONS = ("description", "comment")
 _URL = re.compile(r"\b(?!s3:)[a-z][a-z0-9+.-]*://(?:[^\s/@\"']*@)?([^\s/:?#\"'$]*)", re.IGNORECASE)
 _MAILBOX = re.compile(r"(?<![\w.+/-])[\w.+-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}\b", re.IGNORECASE)
 _PROTOCOLS = ("application", "email", "email-json", "http", "https", "sms")
-"""Protocols by which SNS sends to what is no resource of an AWS account."""
+"""Protocols by which SNS sends messages out of AWS."""
 _OF_SERVICES = re.compile(
     r"(.+\.)?(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
 )
