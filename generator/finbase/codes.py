@@ -58,6 +58,10 @@ MISSING_SOURCE: Final = "FB143"
 MISSING_OUTPUT: Final = "FB144"
 CYCLE: Final = "FB145"
 
+# Changes of a file that AWS refuses, compared with an earlier commit.
+SMALLER_STORAGE: Final = "FB160"
+OTHER_VERSION: Final = "FB161"
+
 # Problems of a project's other files.
 NOT_KNOWN_DATA: Final = "FB150"
 
@@ -100,5 +104,7 @@ TITLES: Final[Mapping[str, str]] = {
     MISSING_SOURCE: "a module requires another module, which is missing",
     MISSING_OUTPUT: "incompatible module versions",
     CYCLE: "modules require each other in a cycle",
+    SMALLER_STORAGE: "storage that shrinks",
+    OTHER_VERSION: "a major version that RDS refuses",
     NOT_KNOWN_DATA: "invalid known.yaml",
 }

@@ -91,3 +91,45 @@ def test_plan_names_restarts_and_losses(committed: Path, tmp_path: Path) -> None
     effects = {e["address"]: e for e in json.loads(report.read_text())["effects"]}
     assert effects[primary]["restarts"] is True
     assert f"RESTART: {primary}; clients lose their connections" in done.output
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "refused"),
+    [
+        ("    allocated_storage: 100\n", "    allocated_storage: 99\n", "FB160"),
+        ("    allocated_storage: 100\n", "    allocated_storage: 101\n", ""),
+        ('engine_version: "17"', 'engine_version: "16"', "FB161"),
+        ('engine_version: "17"', 'engine_version: "18"', "FB161"),
+        (
+            'engine_version: "17"',
+            'engine_version: "18"\n    previous_engine_version: "16"\n'
+            "    allow_major_version_upgrade: true",
+            "FB161",
+        ),
+        (
+            'engine_version: "17"',
+            'engine_version: "18"\n    previous_engine_version: "17"\n'
+            "    allow_major_version_upgrade: true",
+            "",
+        ),
+        ('engine_version: "17"', 'engine_version: "17"\n    previous_engine_version: "16"', ""),
+    ],
+)
+def test_since_names_what_aws_refuses(
+    committed: Path, find: str, replace: str, refused: str
+) -> None:
+    change(committed, find, replace)
+    file = committed / "diff.json"
+    done = finbase(committed, "diff", "staging", "--since", "HEAD", "--json", str(file))
+    document = fits(file.read_bytes(), "diff")
+    assert [each["code"] for each in document["refused"]] == [refused] * bool(refused)
+    lines = [line for line in done.output.splitlines() if line.startswith("AWS REFUSES: ")]
+    assert [f"{FILE}:" in line and refused in line for line in lines] == [True] * bool(refused)
+
+
+def test_since_refuses_nothing_of_another_stack(committed: Path) -> None:
+    change(committed, "project: ledger", "project: other")
+    change(committed, "    allocated_storage: 100\n", "    allocated_storage: 99\n")
+    done = finbase(committed, "diff", "staging", "--since", "HEAD")
+    assert done.exit_code == 1
+    assert "AWS REFUSES" not in done.output

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from finbase.environment.model import Environment
     from finbase.plan.effects import Effect
 
-_LOOKS: Looks = {r"^DATA LOSS:": FAIL, r"^RESTART:": WARN}
+_LOOKS: Looks = {r"^(DATA LOSS|AWS REFUSES):": FAIL, r"^RESTART:": WARN}
 
 
 @click.command()
@@ -44,10 +44,11 @@ def diff(
     """Show how two environments differ, or how a change of ENV's file differs from a commit.
 
     The effective values are compared: a value in one file equals the same default in the other.
-    With --since and --plan, the resources that change are listed as well: in place, with a
-    restart, or by a replacement that loses data. The AWS account is not read. Exits with 1 if
-    there is a difference, other than the name. FILE can be `-` for standard output; the text then
-    goes to standard error.
+    With --since, changes that AWS refuses are named, such as storage that shrinks or a major
+    version without the inputs of an upgrade. With --plan as well, the resources that change are
+    listed: in place, with a restart, or by a replacement that loses data. The AWS account is not
+    read. Exits with 1 if there is a difference, other than the name. FILE can be `-` for standard
+    output; the text then goes to standard error.
 
     \b
     Examples:
@@ -56,6 +57,7 @@ def diff(
       finbase diff staging production --json -
     """
     from finbase.contract.registry import Registry
+    from finbase.environment.changes import refused
     from finbase.environment.difference import compare
     from finbase.environment.load import load_environments
     from finbase.project.find import find_project
@@ -79,6 +81,7 @@ def diff(
             f"{now.name} in {since}",
             now.name,
             _effects(root, registry, before, now) if planned else None,
+            refused(before, now),
         )
     stream, _ = output_stream(json_file)
     echo(report.text(), file=stream, looks=_LOOKS)

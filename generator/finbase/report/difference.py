@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from finbase.environment.difference import Difference, Side
+from finbase.errors import Diagnostic
 from finbase.plan.effects import Effect
 from finbase.report.columns import columns
 from finbase.report.upgrade import effect_lines
@@ -18,6 +19,7 @@ class DifferenceReport:
     """The differences between two environments, which are named ``left`` and ``right``.
 
     ``effects`` are what the plans of two versions of one environment differ in, if both were made.
+    ``refused`` are the changes that AWS refuses to make to what runs.
     """
 
     command: ClassVar[str] = "diff"
@@ -25,9 +27,10 @@ class DifferenceReport:
     left: str
     right: str
     effects: Sequence[Effect] | None = None
+    refused: Sequence[Diagnostic] = ()
 
     def text(self) -> str:
-        """Return a paragraph per difference, their number, and then the effects."""
+        """Return a paragraph per difference, their number, the effects, and what AWS refuses."""
         return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
@@ -40,6 +43,7 @@ class DifferenceReport:
                 for d in self.differences
             ],
             "effects": None if self.effects is None else [asdict(e) for e in self.effects],
+            "refused": [asdict(diagnostic) for diagnostic in self.refused],
             "data_loss": any(effect.loses for effect in self.effects or ()),
         }
 
@@ -55,6 +59,7 @@ class DifferenceReport:
             yield f"{self.left} and {self.right} differ only in their names"
         if self.effects is not None:
             yield from effect_lines(self.effects)
+        yield from (f"AWS REFUSES: {diagnostic}" for diagnostic in self.refused)
 
 
 def _side(side: Side) -> str:
