@@ -6,7 +6,6 @@ Long campaigns run only with ``--soak``.
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
-from tests.support.commands import ROOT
+from tests.support.commands import FOLDERS, copy_folders
 from tests.support.plan_store import PlanStore
 
 # No verdict comes from an earlier run, unless a test wants just that.
@@ -44,8 +43,7 @@ def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the whole project, to be changed."""
-    for folder in ("templates", "environments", "modules", "features"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+    copy_folders(tmp_path, *FOLDERS)
     return tmp_path
 
 

@@ -34,7 +34,7 @@ from finbase.system.processes import Finished, Processes
 from finbase.terraform import workspace
 from finbase.terraform.program import Terraform, find_terraform
 from finbase.terraform.provider import Installation, Mirror
-from tests.support.commands import finbase
+from tests.support.commands import FOLDERS, copy_folders, finbase
 from tests.support.evidence import ROOT, picture, render
 from tests.support.evidence import verdict as judged
 
@@ -168,8 +168,7 @@ def machine(
 def whole(machine: Machine) -> Machine:
     """The machine with this very project, as the command line needs it."""
     machine.project = machine.tmp / "project"
-    for folder in ("templates", "environments", "modules", "features"):
-        shutil.copytree(ROOT / folder, machine.project / folder)
+    copy_folders(machine.project, *FOLDERS)
     return machine
 
 

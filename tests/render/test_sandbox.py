@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from finbase.errors import InputError, TreeError
 from finbase.project.files import refuse_links
 from finbase.render.project import render_project
 from finbase.render.templating import hcl_templates, markdown_templates
+from tests.support.commands import copy_folders
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -143,8 +143,7 @@ def test_plain_template_renders(
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     root = tmp_path / "project"
-    for name in ("templates", "environments", "modules"):
-        shutil.copytree(ROOT / name, root / name)
+    copy_folders(root, "templates", "environments", "modules")
     return root
 
 
