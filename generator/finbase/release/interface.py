@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -139,10 +140,8 @@ def _parsed(expression: str) -> str:
     >>> _parsed("alltrue([  # why\\n  var.a,\\n  var.b,\\n])")
     'alltrue([var.a, var.b])'
     """
-    from hcl2.query import DocumentView
-
-    document: Any = DocumentView.parse(f"locals {{\n  it = {expression}\n}}\n")
-    return _texts(document.blocks()[0])["it"]
+    (block,) = _blocks(f"locals {{\n  it = {expression}\n}}\n")
+    return _texts(block)["it"]
 
 
 def _depth(path: PurePosixPath) -> int:
@@ -155,8 +154,6 @@ def read_interface(tree: Tree) -> Interface:
     Raises ``ValueError`` with the file's name for a file that is not HCL, that python-hcl2 cannot
     read although Terraform can, or that lacks what Terraform requires.
     """
-    from hcl2.query import DocumentView
-
     read = _Blocks()
     top = min(map(_depth, tree), default=0)
     for path, content in sorted(tree.items()):
@@ -165,13 +162,13 @@ def read_interface(tree: Tree) -> Interface:
         _refuse_other_form(path)
         try:
             # Terraform ignores a byte order mark, too.
-            document = DocumentView.parse(content.decode("utf-8-sig"))
+            blocks = _blocks(content.decode("utf-8-sig"))
         except Exception as error:  # python-hcl2 raises errors of the parser below it
             # The parser's other lines list what else it expected.
             why = str(error).partition("\n")[0]
             raise ValueError(f"{path} is not HCL that finbase can read: {why}") from error
         _refuse_long_number(path, content)
-        for block in document.blocks():
+        for block in blocks:
             _add(read, block, path)
     return read.interface()
 
@@ -188,6 +185,14 @@ def _add(read: _Blocks, block: Any, path: PurePosixPath) -> None:
         raise ValueError(
             f"{unreadable}: a `for` expression whose result is a number; write tonumber(1) for 1"
         ) from error
+
+
+@lru_cache(maxsize=256)  # Two versions of a module share most files, and to parse one is slow.
+def _blocks(text: str) -> tuple[Any, ...]:  # python-hcl2 has no exact types
+    """Return the top-level blocks of a file; raises what the parser raises."""
+    from hcl2.query import DocumentView
+
+    return tuple(DocumentView.parse(text).blocks())
 
 
 def _refuse_other_form(path: PurePosixPath) -> None:
