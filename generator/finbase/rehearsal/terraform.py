@@ -117,6 +117,7 @@ class Stack:
     folder: Path
     environ: Mapping[str, str]
     processes: Processes
+    _shown: dict[bytes, bytes] = field(default_factory=dict, compare=False)
 
     @property
     def log(self) -> Path:
@@ -168,8 +169,16 @@ class Stack:
         return (self.folder / STATE).read_bytes()
 
     def state(self) -> dict[str, Any]:
-        """Return the state as ``terraform show -json`` prints it."""
-        state: dict[str, Any] = json.loads(self._run("show", "-json"))
+        """Return the state as ``terraform show -json`` prints it.
+
+        That takes seconds, because Terraform starts the provider. Most steps of a rehearsal do not
+        change the state, so the same state file is shown once.
+        """
+        file = self.folder / STATE
+        written = file.read_bytes() if file.is_file() else b""
+        if written not in self._shown:
+            self._shown[written] = self._run("show", "-json")
+        state: dict[str, Any] = json.loads(self._shown[written])
         return state
 
     def _run(self, *arguments: str) -> bytes:
