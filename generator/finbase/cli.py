@@ -6,6 +6,7 @@ standard output has gone.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -195,7 +196,11 @@ def _known(error: Exception) -> str:
         return "out of memory\n    hint: close other programs, or pass smaller files"
     if isinstance(error, OSError) and error.filename:
         hint = "check that the file exists and that this user has the permission"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "free some space, or use a folder on another disk"
         return f"{error.filename}: {error.strerror}\n    hint: {hint}"
+    if isinstance(error, FileNotFoundError):  # Without a name, it is the current folder.
+        return "the current folder was deleted\n    hint: change to a folder that exists"
     if isinstance(error, OSError) and error.errno:
         redirect_to_devnull(sys.stdout)  # Python would try to flush it again at exit.
         return f"{error.strerror}\n    hint: the output is incomplete"

@@ -109,6 +109,18 @@ def test_full_disk_is_reported(arguments: list[str]) -> None:
     assert second == "    hint: the output is incomplete"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the folder in use stays")
+def test_deleted_folder_is_reported(tmp_path: Path) -> None:
+    script = "import os, sys\nos.rmdir(os.getcwd())\nos.execv(sys.argv[1], sys.argv[1:])"
+    (folder := tmp_path / "gone").mkdir()
+    command = [sys.executable, "-c", script, sys.executable, "-m", "finbase.cli", "show", "staging"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "the current folder was deleted\n    hint: change to a folder that exists\n"
+    )
+
+
 @pytest.mark.parametrize("arguments", [["render", "--check"], ["show", "staging"], ["--version"]])
 def test_missing_stdout_keeps_exit_code(arguments: list[str]) -> None:
     script = "import os, sys\nos.close(1)\nos.execv(sys.argv[1], sys.argv[1:])"

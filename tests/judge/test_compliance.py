@@ -323,12 +323,16 @@ def test_run_passes_no_credentials(
     assert environ["HOME"] == environ["TMPDIR"] != os.environ.get("HOME")
 
 
-def test_run_reports_a_full_disk(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("function", ["copytree", "copyfile"])
+def test_run_reports_a_full_disk(
+    features: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "No space left on device", "a")
 
-    monkeypatch.setattr(shutil, "copytree", refuse)
-    with pytest.raises(ComplianceError, match=f"{features} cannot be copied") as caught:
+    # ``copytree`` collects the errors of the files into one of its own.
+    monkeypatch.setattr(shutil, function, refuse)
+    with pytest.raises(ComplianceError, match=f"^{features} cannot be copied: No space") as caught:
         run(PLAN, features)
     assert "TMPDIR" in str(caught.value.hint)
 

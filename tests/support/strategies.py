@@ -152,7 +152,11 @@ def special() -> Mapping[str, st.SearchStrategy[Any]]:
     """Strategies of inputs for which their schema says less than AWS does."""
     classes = [f"{f}.{size}" for f, sizes in KNOWN.instance_classes().items() for size in sizes]
     addresses = st.integers(1 << 24, (224 << 24) - 1)
+    (database_name,) = (i for i in REGISTRY.current("database").inputs if i.name == "database_name")
     return {
+        "database_name": from_schema(database_name.schema).filter(
+            lambda name: not name.startswith("_")  # RDS refuses it, and so does FB246.
+        ),
         "instance_class": st.sampled_from(classes),
         "engine_version": st.sampled_from(KNOWN.versions("postgres")),
         "major_engine_version": st.sampled_from(KNOWN.versions("valkey")),
@@ -286,7 +290,9 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
     region = draw(st.sampled_from(covered_regions()))
     names = draw(
         st.lists(
-            st.from_regex(r"[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,5}){0,2}", fullmatch=True),
+            st.from_regex(r"[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,5}){0,2}", fullmatch=True).filter(
+                lambda key: key != "primary"  # FB245 refuses it.
+            ),
             max_size=5,
             unique=True,
         )

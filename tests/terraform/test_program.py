@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -356,6 +357,28 @@ def test_offline_copy_hints_at_render(project: Path, tmp_path: Path) -> None:
             copy_stack(folder, project, tmp_path / "copy")
         assert "`finbase render`" in (raised.value.hint or "")
         assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "message", "hint"),
+    [(errno.ENOSPC, "No space left", "TMPDIR"), (errno.EACCES, "Permission denied", "may read")],
+)
+def test_offline_copy_names_one_cause(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    message: str,
+    hint: str,
+) -> None:
+    def refuse(source: str, target: str, **_: object) -> None:
+        raise OSError(number, os.strerror(number), source, None, target)
+
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    with pytest.raises(TerraformError, match=f"cannot be copied for a plan: {message}") as raised:
+        copy_stack(stack(project), project, tmp_path / "copy")
+    assert raised.value.message.count(message) == 1
+    assert hint in (raised.value.hint or "")
 
 
 def test_offline_copy_is_writable(project: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finbase.errors import ComplianceError, TerraformError, TreeError
-from finbase.project.files import ProjectFiles, is_real_file, refuse_links
+from finbase.project.files import ProjectFiles, first_reason, is_real_file, refuse_links
 from finbase.terraform.offline import local_sources, used_folders
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
@@ -57,14 +57,15 @@ def copy_features(features: Path, target: Path) -> None:
         shutil.copytree(features, target, ignore=IGNORED, copy_function=shutil.copyfile)
     except TreeError as error:
         raise ComplianceError(error.message, error.hint) from error
-    except shutil.Error as error:
-        path, _, why = error.args[0][0]
-        raise ComplianceError(
-            f"{path} cannot be read: {why}", "fix it, or remove it from the features"
-        ) from error
     except OSError as error:
+        why, full = first_reason(error)
+        if isinstance(error, shutil.Error) and not full:
+            raise ComplianceError(
+                f"{error.args[0][0][0]} cannot be read: {why}",
+                "fix it, or remove it from the features",
+            ) from error
         raise ComplianceError(
-            f"{features} cannot be copied: {error}",
+            f"{features} cannot be copied: {why}",
             "free space for temporary files, or set TMPDIR to another folder",
         ) from error
 

@@ -6,8 +6,10 @@ A file is written to a temporary name beside it, which Terraform does not read, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -58,6 +60,20 @@ def wrap_os_errors(verb: str, hint: str | None = None) -> Iterator[None]:
     except OSError as error:
         name = error.filename2 or error.filename
         raise TreeError(f"cannot {verb} {name}: {error.strerror or error}", hint) from error
+
+
+def first_reason(error: OSError) -> tuple[str, bool]:
+    """Return why a copy failed, and whether the disk is full.
+
+    ``shutil.copytree`` collects the errors of all files, and has their texts only.
+
+    >>> first_reason(shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")]))
+    ("No space left on device: 'a' -> 'b'", True)
+    """
+    why = str(error.args[0][0][2]) if isinstance(error, shutil.Error) else str(error)
+    number = re.match(r"\[Errno ([0-9]+)\] ", why)
+    full = number is not None and int(number[1]) in (errno.ENOSPC, errno.EDQUOT)
+    return why.removeprefix(number[0]) if number else why, full
 
 
 def staged_path(path: Path) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from finbase.errors import TerraformError
+from finbase.project.files import first_reason
 from finbase.project.terraform_files import LOCK_FILE, is_code, is_left_behind, is_read
 from finbase.source.bounds import load_json
 from finbase.source.hcl_scan import Block, scan, string_value
@@ -50,10 +51,14 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
             target = root / source.relative_to(project)
             shutil.copytree(source, target, ignore=is_unplanned, dirs_exist_ok=True)
             _make_writable(target)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
+        why, full = first_reason(error)
+        unread = isinstance(error, shutil.Error) and not full
         raise TerraformError(
-            f"{folder} cannot be copied for a plan: {error}",
-            "free some space for temporary files, or set TMPDIR to a folder that has it",
+            f"{folder} cannot be copied for a plan: {why}",
+            "check that this user may read the stack and its modules"
+            if unread
+            else "free some space for temporary files, or set TMPDIR to a folder that has it",
         ) from error
     return root / folder.relative_to(project)
 

@@ -126,6 +126,46 @@ def tag_keys(environment: Environment) -> Iterator[Finding]:
             yield Finding(("tags", name), message, hint, key=True)
 
 
+@rule(
+    "FB245",
+    "replica with the name of the primary",
+    "replica.instances",
+    why="The `monitoring` module names the alarms of each instance by its replica, and those of "
+    "the primary by `primary`. A replica of this name takes the place of the primary, which then "
+    "has no alarm. `finbase check` fails F09 for such an environment.",
+    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/creating_alarms.html",
+    accepted={"replica.instances": {"primary-copy": {"instance_class": "db.r7g.large"}}},
+    refused={"replica.instances": {"primary": {"instance_class": "db.r7g.large"}}},
+    yaml_only="the released modules accept the name",
+)
+def replica_name(environment: Environment) -> Iterator[Finding]:
+    """No replica may have the name `primary`."""
+    for use, instance in environment.instances("replica"):
+        if instance.key == "primary":
+            message = "the replica `primary` would replace the primary in the alarms"
+            yield Finding(use.where(instance), message, "rename the replica", key=True)
+
+
+@rule(
+    "FB246",
+    "database name without a letter at the start",
+    "database.database_name",
+    why="RDS rejects such a name at apply (DBName must begin with a letter); a plan accepts it.",
+    source="https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html",
+    accepted={"database.database_name": "l_"},
+    refused={"database.database_name": "_l"},
+    yaml_only="the released modules accept the name",
+)
+def database_name(environment: Environment) -> Iterator[Finding]:
+    """The name of the database must start with a letter."""
+    for use, instance in environment.instances("database"):
+        name = use.value(instance, "database_name")
+        if isinstance(name, str) and name.startswith("_"):
+            message = f"the database name {name} starts with an underscore"
+            where = use.where(instance, "database_name")
+            yield Finding(where, message, "write a letter first, such as ledger")
+
+
 def _required_first(environment: Environment) -> list[str]:
     """Return the names of all tags, those that finbase or its rules require first."""
     return list(dict.fromkeys((*_OWN_TAGS, *_TAGS, *environment.tags)))
@@ -137,4 +177,6 @@ RULES: Final[tuple[Rule, ...]] = (
     stack_name,
     group_name,
     tag_keys,
+    replica_name,
+    database_name,
 )
