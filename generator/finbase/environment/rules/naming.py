@@ -150,7 +150,7 @@ def replica_name(environment: Environment) -> Iterator[Finding]:
     "FB246",
     "database name without a letter at the start",
     "database.database_name",
-    why="RDS rejects such a name at apply (DBName must begin with a letter); a plan accepts it.",
+    why="RDS rejects such a name at apply: it must start with a letter. A plan accepts it.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html",
     accepted={"database.database_name": "l_"},
     refused={"database.database_name": "_l"},
