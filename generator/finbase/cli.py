@@ -57,6 +57,12 @@ _COMMANDS: Final = {
         ("release", "release", "release", "Release the next version of a module."),
         ("render", "render", "render", "Write modules and stacks from the YAML files."),
         ("report", "report", "report", "Merge the verdicts of several jobs."),
+        (
+            "reset-password",
+            "reset_password",
+            "reset_password",
+            "Let the next apply set a new master password.",
+        ),
         ("rules", "rules", "rules", "List the rules for environment files."),
         ("sandbox", "sandbox", "sandbox", "Serve a local AWS until Ctrl-C."),
         ("schema", "schema", "schema", "Print the JSON Schema of environment files."),

@@ -84,8 +84,8 @@ def test_upgrade_refuses_concurrent_edit(project: Path, monkeypatch: pytest.Monk
     before = path.read_text()
     done = finbase(project, "upgrade", "production", "kms", "--write")
     assert done.exit_code == 2
-    what = "environments/production.yaml was changed during the preview, so nothing is written"
-    assert f"{what}\n    hint: run the upgrade again\n" in done.output
+    what = "environments/production.yaml was changed meanwhile, so nothing is written"
+    assert f"{what}\n    hint: run the command again\n" in done.output
     assert path.read_text() == f"{before}# Changed meanwhile.\n"
     assert finbase(project, "render", "--check").exit_code == 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,10 +9,9 @@ from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
-from finbase.source.document import Document, parse
+from finbase.source.document import Document
+from finbase.source.edit import checked, with_value
 from finbase.source.scalars import with_closest
-
-_SCALAR = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,#}\]]+")
 
 
 @dataclass(frozen=True)
@@ -102,21 +100,10 @@ def with_pins(document: Document, text: str, pins: Mapping[str, Version]) -> str
     >>> print(with_pins(document, text, {"cache": Version(1, 1, 0)}).splitlines()[1])
       cache: {version: 1.1.0} # sessions
     """
-    lines = text.splitlines(keepends=True)
-    for module, version in pins.items():
-        line, column = document.position(("modules", module, "version"))
-        old = lines[line - 1]
-        match = _SCALAR.match(old, column - 1)
-        quote = match[0][0] if match and match[0][0] in "\"'" else ""
-        end = match.end() if match else column - 1
-        lines[line - 1] = f"{old[: column - 1]}{quote}{version}{quote}{old[end:]}"
-    changed = "".join(lines)
+    changed = text
     wanted = {**document.value, "modules": {**document.value["modules"]}}
     for module, version in pins.items():
+        changed = with_value(document, changed, ("modules", module, "version"), str(version))
         wanted["modules"][module] = {**wanted["modules"][module], "version": str(version)}
-    if parse(document.path, changed.encode()).value != wanted:
-        raise FinbaseError(
-            f"finbase cannot edit the pins in {document.path}, because of the way they are written",
-            f"edit it: {', '.join(f'{m}: version: {v}' for m, v in pins.items())}",
-        )
-    return changed
+    todo = ", ".join(f"{module}: version: {version}" for module, version in pins.items())
+    return checked(document, changed, wanted, todo)

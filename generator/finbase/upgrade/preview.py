@@ -147,7 +147,17 @@ def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPat
     """
     if upgrade.after is None:
         raise InputError(upgrade.problems)
-    rendered = render_project((upgrade.after,), registry, root)
+    return file_steps(upgrade.after, upgrade.original, upgrade.text, registry, root)
+
+
+def file_steps(
+    after: Environment, original: bytes, text: bytes, registry: Registry, root: Path
+) -> dict[PurePosixPath, Step]:
+    """Return what a new ``text`` of an environment's file writes: the file, its stack, drafts.
+
+    ``after`` is the environment of that text. Raises ``FinbaseError`` as ``steps``.
+    """
+    rendered = render_project((after,), registry, root)
     if verify(root, registry, rendered):
         raise FinbaseError(
             "a release was changed, so nothing is written",
@@ -159,13 +169,12 @@ def steps(upgrade: Upgrade, registry: Registry, root: Path) -> dict[PurePosixPat
             f"these files were not rendered by finbase: {', '.join(map(str, changes.foreign))}",
             "move them out of the rendered folders",
         )
-    path = PurePosixPath(upgrade.before.document.path)
-    if (root / path).read_bytes() != upgrade.original:
+    path = PurePosixPath(after.document.path)
+    if (root / path).read_bytes() != original:
         raise FinbaseError(
-            f"{path} was changed during the preview, so nothing is written",
-            "run the upgrade again",
+            f"{path} was changed meanwhile, so nothing is written", "run the command again"
         )
-    return {**changes.steps, path: (upgrade.original, upgrade.text)}
+    return {**changes.steps, path: (original, text)}
 
 
 def _module(

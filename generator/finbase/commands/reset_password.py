@@ -1,0 +1,48 @@
+"""``finbase reset-password``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from finbase.commands._rendered import hold_journal, refuse_planted
+from finbase.console import completion
+from finbase.console.speech import say
+
+_NEXT = """\
+next: commit it, then `finbase plan {name}` and `finbase apply {name} --accept-data-loss`
+The apply creates a password, sets it on the instance, and writes it to the connection secret.
+If the update of the instance fails, run `finbase reset-password {name}` again before you plan."""
+
+
+@click.command()
+@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@click.pass_obj
+def reset_password(project: Path | None, environment: str) -> None:
+    """Let the next apply set a new master password in ENV.
+
+    Increases `database.password_generation` in the environment's file by one, and renders its
+    stack. AWS is not contacted, and nobody sees a password. If the rotation works, use it instead:
+    it needs no apply.
+
+    \b
+    Example:
+      finbase reset-password production
+    """
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load_environments
+    from finbase.project import tree
+    from finbase.project.find import find_project
+    from finbase.upgrade.reset import reset
+
+    root = find_project(project)
+    refuse_planted(root)
+    registry = Registry(root)
+    (loaded,) = load_environments(root, registry, [environment])
+    with hold_journal(root) as journal:
+        change = reset(loaded, registry, root)
+        tree.apply(change.steps, journal)
+    path = loaded.document.path
+    say(f"{path}: password_generation is {change.after}, and was {change.before}; rendered")
+    say(_NEXT.format(name=environment))
