@@ -81,3 +81,10 @@ def test_value_that_becomes_unknown_requires_a_written_secret(
     (changed,) = stack.all("terraform_data")
     (finding,) = unwritten(stack, changed)
     assert "keeps the old values, but the plan changes host from old" in finding.text
+    # A number that is known only after apply may be the old one.
+    made["resource_changes"][1]["change"]["after_unknown"] = {"secret_string_wo_version": True}
+    del made["planned_values"]["root_module"]["resources"][1]["values"]["secret_string_wo_version"]
+    stack = Stack(made)
+    (changed,) = stack.all("terraform_data")
+    (finding,) = unwritten(stack, changed)
+    assert "secret_string_wo_version is not shown by this plan, which changes host" in finding.text

@@ -101,13 +101,17 @@ def _unwritten(stack: Stack, public: Resource) -> Iterator[Finding]:
         for name in now
         if now[name] != before[name]
     ]
+    number = "secret_string_wo_version"
     for version in _versions(stack) if changed else ():
-        number = "secret_string_wo_version"
-        if version.planned("id") is not UNKNOWN and version.planned(number) == version.before.get(
-            number
-        ):
+        generation = version.planned(number)
+        if version.planned("id") is UNKNOWN:
+            continue
+        if generation == version.before.get(number):
             text = f"{version.address} keeps the old values, but the plan changes {listed(changed)}"
             yield Finding(False, f"{text}; raise database.password_generation in the same plan")
+        elif generation is UNKNOWN:
+            text = f"{version.address}: {number} is not shown by this plan, which changes"
+            yield Finding(False, f"{text} {listed(changed)}; set it to a number or a variable")
 
 
 @check("the host in the connection secret is the address of the primary", _missing(public=True))
