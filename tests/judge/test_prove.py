@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from finbase.cli import main
 from finbase.judge.mutations import Mutation, Outcome
-from finbase.judge.prove import applied_state, has_changes
+from finbase.judge.prove import applied_state, falls_by_replacement, has_changes
 from finbase.report import documents
 from finbase.report.matrix import MatrixReport
 from finbase.terraform.workspace import Workspace
@@ -109,6 +109,22 @@ def test_has_changes_looks_at_resources_and_outputs(
         "output_changes": {"host": {"actions": [output]}},
     }
     assert has_changes(json.dumps(plan).encode()) is changes
+
+
+@pytest.mark.parametrize(
+    ("name", "actions", "ids"),
+    [
+        ("primary", ["delete", "create"], {"F06b"}),
+        ("primary", ["create", "delete"], {"F06b"}),
+        ("primary", ["update"], set()),
+        ("primary", ["create"], set()),
+        ("replica", ["delete", "create"], set()),
+    ],
+)
+def test_replaced_primary_has_another_address(name: str, actions: list[str], ids: set[str]) -> None:
+    entry = {"type": "aws_db_instance", "name": name, "change": {"actions": actions}}
+    plan = json.dumps({"resource_changes": [entry]}).encode()
+    assert falls_by_replacement(plan) == ids
 
 
 def test_prove_applied_refuses_a_missing_state(project: Path) -> None:

@@ -13,7 +13,9 @@ from finbase.console.speech import say
 
 @click.group()
 def new() -> None:
-    """Create a module, an environment, a pipeline or its roles; nothing is overwritten.
+    """Create a module, an environment, its state bucket, a pipeline or its roles.
+
+    Nothing is overwritten.
 
     \b
     Examples:
@@ -21,6 +23,7 @@ def new() -> None:
       finbase new environment sandbox --from staging
       finbase new pipeline github
       finbase new roles production --github bank/ledger
+      finbase new state production
     """
 
 
@@ -177,3 +180,34 @@ def roles(
         arn = policy_arn(environment, policy)
         say(f"  aws iam create-policy --policy-name {policy} --policy-document {file}")
         say(f"  aws iam attach-role-policy --role-name {named} --policy-arn {arn}")
+
+
+@new.command()
+@click.argument("name", metavar="ENV", shell_complete=completion.environments)
+@click.option("--existing-key", is_flag=True, help="Use the key of `state.kms_key_id`; it exists.")
+@click.pass_obj
+def state(project: Path | None, name: str, existing_key: bool) -> None:
+    """Create bootstrap/ENV/: Terraform for the bucket and the key of ENV's state.
+
+    An administrator applies it once, before the first plan of ENV. The bucket keeps versions,
+    requires TLS, is not public, and refuses other accounts. A key is created if ENV names it by an
+    alias that does not exist yet.
+
+    \b
+    Examples:
+      finbase new state production
+      finbase new state sandbox --existing-key
+    """
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load_environments
+    from finbase.project.find import find_project
+    from finbase.scaffold.new_state import new_state
+
+    root = find_project(project)
+    (environment,) = load_environments(root, Registry(root), [name])
+    written = new_state(root, environment, key_exists=existing_key)
+    for path in written:
+        say(f"written: {path.relative_to(root).as_posix()}")
+    folder = written[0].parent.relative_to(root).as_posix()
+    say("Next, as an administrator of the account:")
+    say(f"  cd {folder} && terraform init && terraform apply")

@@ -11,7 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from finbase.errors import ComplianceError, FinbaseError, TerraformError, TreeError
@@ -110,7 +110,7 @@ def prove(
         Workspace(terraform, _folder(scratch, "workspace")) as workspace,
     ):
 
-        def judge(number: int, mutation: Mutation) -> tuple[Verdict, bool]:
+        def judge(number: int, mutation: Mutation) -> _Judged:
             project = _folder(scratch, f"mutated-{number}")
             stack = project / "environments" / mutation.environment
             progress(mutation.id, "plan")
@@ -128,9 +128,9 @@ def prove(
                 )
             finally:
                 shutil.rmtree(project, ignore_errors=True)
-            return verdict, has_changes(plan)
+            return _Judged(verdict, has_changes(plan), falls_by_replacement(plan))
 
-        futures: dict[Future[tuple[Verdict, bool]], list[Mutation]] = {
+        futures: dict[Future[_Judged], list[Mutation]] = {
             pool.submit(judge, number, group[0]): group
             for number, group in enumerate(groups.values())
         }
@@ -153,17 +153,44 @@ def has_changes(plan: bytes) -> bool:
     return any({"no-op", "read"}.isdisjoint(entry["actions"]) for entry in entries)
 
 
+def falls_by_replacement(plan: bytes) -> frozenset[str]:
+    """Return the ids that fall because a plan replaces the primary, whatever the reason.
+
+    Its new address is not in the connection secret until the next generation of the password.
+    """
+    replaced = any(
+        entry["type"] == "aws_db_instance"
+        and entry["name"] == "primary"
+        and {"create", "delete"} <= {*entry["change"]["actions"]}
+        for entry in json.loads(plan).get("resource_changes", ())
+    )
+    return frozenset({"F06b"} if replaced else ())
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The verdict on a mutated plan, whether it has changes, and which ids may fall by them."""
+
+    verdict: Verdict
+    changes: bool
+    may_fall: frozenset[str]
+
+
 def _outcome(
-    future: Future[tuple[Verdict, bool]],
+    future: Future[_Judged],
     mutation: Mutation,
     overlaps: Mapping[str, Collection[str]],
 ) -> Outcome:
     try:
-        verdict, changes = future.result()
+        judged = future.result()
     except (ComplianceError, TerraformError) as error:
         return Outcome(mutation, (), frozenset(), refused=str(error))
-    outcome = caught(verdict, mutation, overlaps)
-    return replace(outcome, unchanged=not outcome.fell and not changes)
+    outcome = caught(judged.verdict, mutation, overlaps)
+    return replace(
+        outcome,
+        unchanged=not outcome.fell and not judged.changes,
+        may_fall=outcome.may_fall | judged.may_fall,
+    )
 
 
 def _fingerprint(tree: Files, environment: str) -> str:

@@ -63,7 +63,7 @@ def _stack(
         "environment": environment,
         "pins": pins,
         "locals": local_values(environment),
-        "default_tags": _default_tags(environment),
+        "default_tags": default_tags(environment),
         "blocks": list(blocks(environment)),
         "exports": list(exports(environment)),
     }
@@ -96,7 +96,7 @@ def local_values(environment: Environment) -> dict[str, str]:
     }
 
 
-def _default_tags(environment: Environment) -> dict[str, Any]:
+def default_tags(environment: Environment) -> dict[str, Any]:
     """Return the tags of every resource: ``cost_centre`` in the file becomes ``CostCentre``."""
     own = {tag_key(name): value for name, value in environment.tags.items()}
     return {
