@@ -91,6 +91,19 @@ PARAMETERS["planned_values"]["root_module"]["resources"][0]["values"]["parameter
 ]
 
 
+LOGGED: dict[str, Any] = plan(
+    aws_db_parameter_group__g={"family": "postgres17", "parameter": [{"name": "log_connections"}]},
+    aws_db_instance__d={
+        "parameter_group_name": refer("aws_db_parameter_group.g", "name"),
+        "enabled_cloudwatch_logs_exports": ["postgresql", None],
+    },
+)
+LOGGED["resource_changes"][0]["change"]["after_unknown"]["parameter"] = [{"value": True}]
+LOGGED["resource_changes"][1]["change"]["after_unknown"] |= {
+    "enabled_cloudwatch_logs_exports": [False, True]
+}
+
+
 @pytest.mark.parametrize(
     ("id_", "judged", "expected", "missing"),
     [
@@ -201,6 +214,24 @@ PARAMETERS["planned_values"]["root_module"]["resources"][0]["values"]["parameter
             "storage_encrypted is not set",
         ),
         (
+            "F03",
+            LOGGED,
+            "log_connections = not shown by this plan in aws_db_parameter_group.g; set it to 1",
+            "log_connections = not set",
+        ),
+        (
+            "F04d",
+            LOGGED,
+            "exports postgresql and not shown by this plan; enabled_cloudwatch_logs_exports must",
+            "not set",
+        ),
+        (
+            "B02",
+            plan(aws_subnet__private={"map_public_ip_on_launch": HIDDEN}),
+            "must be false or unset; this plan does not show map_public_ip_on_launch",
+            "is true",
+        ),
+        (
             "B06",
             plan(
                 aws_rds_cluster__c=CLUSTER,
@@ -289,10 +320,12 @@ def test_reason_names_the_missing_part(
     assert {text.removeprefix("not applicable, because ") for text in judge.evidence} == expected
 
 
-def test_instance_with_a_hidden_source_may_be_a_primary() -> None:
+# The baseline looks for databases: a cluster is one, too.
+@pytest.mark.parametrize("place", ["database.feature:21", "baseline_storage.feature:58"])
+def test_instance_with_a_hidden_source_may_be_a_primary(place: str) -> None:
     judge = Judge()
     hidden = plan(aws_db_instance__d={"replicate_source_db": LOCAL})
-    judge.messages(hidden, ("features/database.feature:21",))
+    judge.messages(hidden, (f"features/{place}",))
     assert judge.evidence
     for text in judge.evidence:
         assert "does not show whether aws_db_instance.d has a source, as a replica has" in text

@@ -107,7 +107,10 @@ def no_public_addresses(stack: Stack) -> Iterator[Finding]:
             yield Finding(True, f"{subnet.address}: public, by its name or its route")
             continue
         wrong = [name for name in _ADDRESSES if subnet.planned(name) not in (None, False)]
+        hidden = [name for name in wrong if subnet.planned(name) is UNKNOWN]
         text = f"{listed(wrong)} must be false or unset" if wrong else "no public addresses"
+        if hidden:
+            text += f"; this plan does not show {listed(hidden)}"
         yield Finding(not wrong, f"{subnet.address}: {text}")
 
 

@@ -40,7 +40,11 @@ def parameter(stack: Stack, parameter: str, values: str) -> Iterator[Finding]:
             text = f"{group.address}, whose parameters are not all shown by this plan"
             yield Finding(False, f"{instance.address}: {text}; write their names as literals")
             continue
-        planned = [s.get("value") for s in settings or () if s["name"].lower() == parameter]
+        planned = [
+            group.planned(f"parameter.{number}.value")
+            for number, setting in enumerate(settings or ())
+            if setting["name"].lower() == parameter
+        ]
         fine = bool(planned) and all(switch(v) in re.split(r", | or ", values) for v in planned)
         now = listed(map(shown, planned)) or "unset"
         text = f"{instance.address}: {parameter} = {now} in {group.address}"
@@ -52,7 +56,8 @@ def exports(stack: Stack, kind: str, names: str) -> Iterator[Finding]:
     """Require that each log is exported to CloudWatch."""
     for instance in of_kind(stack, kind):
         planned = instance.planned("enabled_cloudwatch_logs_exports")
-        exported = [shown(log) for log in planned] if isinstance(planned, list) else []
+        logs = instance.items("enabled_cloudwatch_logs_exports")
+        exported = [shown(log) for log in logs] if isinstance(planned, list) else []
         fine = set(names.split(" and ")) <= set(exported)
         text = f"{instance.address}: exports {listed(exported) or shown(planned)}"
         fix = f"; enabled_cloudwatch_logs_exports must list {names}"

@@ -344,8 +344,10 @@ class _Judge:
             return {r.key for r in self.rules.instances("network", "aws_nat_gateway.main")}
         if what == "log":
             instances = [r for r in self.stack.all("aws_db_instance") if _names(r) == call.path]
-            logs = instances[0].planned("enabled_cloudwatch_logs_exports") if instances else None
-            return set(map(shown, logs)) if isinstance(logs, list) else None
+            name = "enabled_cloudwatch_logs_exports"
+            if not instances or not isinstance(instances[0].planned(name), list):
+                return None
+            return set(map(shown, instances[0].items(name)))
         if what.startswith("item of "):
             name = what.removeprefix("item of ")
             value = call.call.get("expressions", {}).get(name, {})

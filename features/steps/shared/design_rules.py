@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from design_profile import Profile
+from kinds import are_named
 from policies import by_type
 from sources import Sources, normalised
 from stack_graph import UNKNOWN, Origin, Resource, Stack, shown, whole
@@ -414,6 +415,8 @@ class Rules:
     def _parameters(self, argument: Argument, _: str) -> str:
         """Require the parameters of the design; others must not name the same ones again."""
         rules = self.profile.parameters
+        if not are_named(argument.value):
+            return "has names that this plan does not show; write them as literals"
         blocks = argument.value if isinstance(argument.value, list) else []
         # RDS ignores the case of a name.
         named = [(str(b.get("name")).lower(), b) for b in blocks if isinstance(b, Mapping)]

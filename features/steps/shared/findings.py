@@ -113,7 +113,7 @@ def absence(subject: str, stack: Stack) -> str:
         if instance.planned("replicate_source_db") is UNKNOWN
         and stack.one(instance, "replicate_source_db", "aws_db_instance") is None
     ]
-    if hidden and subject == PRIMARY:
+    if hidden and subject in (PRIMARY, "database"):
         return f"this plan does not show whether {', '.join(hidden)} has a source, as a replica has"
     return f"the plan has no {subject}{resembling(subject, stack)}"
 
