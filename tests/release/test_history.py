@@ -153,3 +153,30 @@ def test_verify_believes_no_replaced_history(hide: str, committed: Path) -> None
     assert f"another hash for {KMS}" in verify(
         committed, since if hide == "replace" else changed, 1
     )
+
+
+def test_verify_accepts_releases_that_the_base_withdrew(committed: Path) -> None:
+    lock = (committed / PATH).read_text()
+    line = next(each for each in lock.splitlines() if each.startswith("kms 1.0.0 "))
+    weaken(committed)
+    seal(committed, KMS)
+    edited = commit(committed)
+    done = finbase(committed, "release", "verify", "--since", edited)
+    assert done.exit_code == 1
+    assert "restore the line of commit" in done.output
+    (committed / "modules" / "withdrawn.lock").write_text(f"# Why.\n{line}\n")
+    done = finbase(committed, "release", "verify", "--since", edited)
+    assert done.exit_code == 1
+    assert "modules/withdrawn.lock withdraws a release of modules/kms/1.0.0" in done.output
+    withdrawn = commit(committed)
+    assert finbase(committed, "release", "verify", "--since", withdrawn).exit_code == 0
+    weaken(committed)
+    seal(committed, KMS)
+    commit(committed)
+    assert finbase(committed, "release", "verify", "--since", withdrawn).exit_code == 1
+
+
+def test_verify_refuses_an_invalid_line_of_withdrawn_releases(committed: Path) -> None:
+    (committed / "modules" / "withdrawn.lock").write_text("kms 1.0.0\n")
+    done = finbase(committed, "release", "verify", "--since", commit(committed))
+    assert done.exit_code == 2

@@ -22,15 +22,19 @@ from finbase.release.integrity import Breach, folder_hash, folder_of
 _MOST_ARCHIVED = 16 * 1024 * 1024
 """Bytes that all members of one archive may have together."""
 
+WITHDRAWN = PurePosixPath("modules/withdrawn.lock")
+"""The releases of the history that were changed before anybody used them, as lines of the lock."""
+
 
 def verify_history(root: Path, since: str) -> tuple[Breach, ...]:
     """Return every release that differs from git's history, sorted by folder.
 
     ``since`` is a revision whose releases are trusted, such as the base of a pull request: each of
     them must still have its line in the lock, its hash and its files. Of all other commits, each
-    line of the lock must equal the line of today. An archive in a release must contain the files
-    beside it. Raises ``FinbaseError`` without git, without the revision, and in a shallow clone,
-    and ``InputError`` for a lock that cannot be read.
+    line of the lock must equal the line of today, or be in ``modules/withdrawn.lock`` of that
+    revision. An archive in a release must contain the files beside it. Raises ``FinbaseError``
+    without git, without the revision, and in a shallow clone, and ``InputError`` for a lock that
+    cannot be read.
     """
     repository = Repository(root)
     if repository.is_shallow():
@@ -43,9 +47,11 @@ def verify_history(root: Path, since: str) -> tuple[Breach, ...]:
     then = repository.at(base, _is_module)
     now = repository.now(_is_module)
     trusted = Lock.parse(then[PATH]) if PATH in then else Lock()
+    withdrawn, lines = _lines(then.get(WITHDRAWN, b"")), _lines(now.get(WITHDRAWN, b""))
     breaches = {
         **_archived(lock, now),
-        **_rewritten(repository, lock),
+        **_rewritten(repository, lock, withdrawn),
+        **_newly_withdrawn(lines - withdrawn, since),
         **_changed(trusted, then, lock, now, since),
     }
     return tuple(breaches[release] for release in sorted(breaches))
@@ -77,7 +83,28 @@ def _changed(trusted: Lock, then: Tree, lock: Lock, now: Tree, since: str) -> _B
     return breaches
 
 
-def _rewritten(repository: Repository, lock: Lock) -> _Breaches:
+def _newly_withdrawn(lines: frozenset[str], since: str) -> _Breaches:
+    """Report lines of withdrawn releases that the trusted revision does not have."""
+    breaches = {}
+    for line in lines:
+        release = next(iter(Lock.parse(line.encode()).hashes))
+        folder = folder_of(*release)
+        what = f"{WITHDRAWN} withdraws a release of {folder}, and does not at {since}"
+        fix = "confirm that nobody has used it, and merge the line alone, without this check"
+        breaches[release] = Breach(folder, what, fix)
+    return breaches
+
+
+def _lines(content: bytes) -> frozenset[str]:
+    """Return the lines of a file of withdrawn releases; raises ``InputError`` for invalid ones."""
+    text = content.decode(errors="replace")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    for line in lines:
+        Lock.parse(line.encode())
+    return frozenset(lines)
+
+
+def _rewritten(repository: Repository, lock: Lock, withdrawn: frozenset[str]) -> _Breaches:
     """Compare the lines of the lock with the same lines in every earlier commit."""
     breaches = {}
     for commit, content in repository.versions_of(PATH):
@@ -87,6 +114,8 @@ def _rewritten(repository: Repository, lock: Lock) -> _Breaches:
             continue  # A merge conflict was committed once; the lock of today has been read.
         for release, was in earlier.hashes.items():
             folder = folder_of(*release)
+            if earlier.line(*release) in withdrawn:
+                continue
             restore = f"restore the line of commit {commit[:12]}: {earlier.line(*release)}"
             if release not in lock:
                 what = f"{PATH} has lost the line of {folder}"
