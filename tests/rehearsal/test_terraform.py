@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,17 @@ def test_plan_reports_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(copy.processes, "run", time_out)
     with pytest.raises(TerraformError, match="did not end within"):
         copy.plan("first")
+
+
+def test_state_is_shown_once_per_state_file(tmp_path: Path) -> None:
+    program = tmp_path / "terraform"
+    program.write_text('#!/bin/sh\necho "$*" >> asked\ncat terraform.tfstate || echo {}\n')
+    program.chmod(0o755)
+    copy = replace(stack(tmp_path, program), environ={"PATH": os.environ["PATH"]})
+    file = tmp_path / "terraform.tfstate"
+    states = [copy.state(), copy.state()]
+    for number in (1, 1, 2):
+        file.write_text(json.dumps({"serial": number}))
+        states.append(copy.state())
+    assert states == [{}, {}, {"serial": 1}, {"serial": 1}, {"serial": 2}]
+    assert (tmp_path / "asked").read_text() == 3 * "show -json\n"
