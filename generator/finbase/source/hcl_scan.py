@@ -96,6 +96,7 @@ def scan(text: str) -> Block:
     return file
 
 
+@lru_cache(maxsize=1024)
 def code_of(text: str, *, texts: bool = False) -> str:
     """Return the tokens of a text, without comments; without ``texts``, plain texts are empty.
 
