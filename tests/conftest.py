@@ -6,6 +6,7 @@ Long campaigns run only with ``--soak``.
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -14,9 +15,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from finbase.render import templating
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
-from tests.support.commands import FOLDERS, copy_folders
+from tests.support.commands import FOLDERS, copy_folders, git
+from tests.support.compiled import CompiledTemplates
 from tests.support.plan_store import PlanStore
 
 # No verdict comes from an earlier run, unless a test wants just that.
@@ -40,11 +43,36 @@ def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def templates_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let copies of a template share what one of them was compiled to."""
+    monkeypatch.setattr(templating, "_bytecode_cache", CompiledTemplates)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the whole project, to be changed."""
     copy_folders(tmp_path, *FOLDERS)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of git of a project whose files are all committed, in one pack."""
+    project = tmp_path_factory.mktemp("history")
+    copy_folders(project, *FOLDERS)
+    git(project, "init", "--quiet", "--template=", "--initial-branch=main")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "All as released.")
+    git(project, "repack", "-a", "-d", "--quiet")
+    return project / ".git"
+
+
+@pytest.fixture
+def committed(project: Path, history: Path) -> Path:
+    """A copy of the whole project, to be changed, with everything committed."""
+    shutil.copytree(history, project / ".git")
+    return project
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -18,7 +17,7 @@ from finbase.ci.affected import Affected, Files, affected, is_read
 from finbase.cli import main
 from finbase.errors import FinbaseError
 from finbase.project.git import Repository
-from tests.support.commands import run
+from tests.support.commands import git, run
 
 
 def files(**stacks: str) -> dict[PurePosixPath, bytes]:
@@ -181,27 +180,12 @@ def test_affected_any_input(name: str, content: str) -> None:
 # With git.
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = {"user.name": "someone", "user.email": "someone@example.org", "commit.gpgsign": "no"}
-    options = [part for key, value in identity.items() for part in ("-c", f"{key}={value}")]
-    done = subprocess.run(
-        ["git", *options, *arguments],
-        cwd=folder,
-        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
-
-
 @pytest.fixture
-def repository(project: Path) -> Path:
-    git(project, "init", "--quiet", "--initial-branch=main")
-    (project / ".gitignore").write_text(".terraform/\n*.tfstate\n")
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message=first")
-    return project
+def repository(committed: Path) -> Path:
+    (committed / ".gitignore").write_text(".terraform/\n*.tfstate\n")
+    git(committed, "add", "--all")
+    git(committed, "commit", "--quiet", "--message=first")
+    return committed
 
 
 def finbase(project: Path, *arguments: str) -> Result:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -70,19 +69,6 @@ def include(project: Path, *arguments: str) -> list[dict[str, Any]]:
     assert document.keys() == {"include"}
     entries: list[dict[str, Any]] = document["include"]
     return entries
-
-
-def git(project: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=project, check=True, capture_output=True)
-
-
-@pytest.fixture
-def committed(project: Path) -> Path:
-    git(project, "init", "--quiet")
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "All.")
-    return project
 
 
 def test_matrix_since(committed: Path) -> None:

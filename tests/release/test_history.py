@@ -34,13 +34,6 @@ def commit(project: Path) -> str:
     return git(project, "rev-parse", "HEAD")
 
 
-@pytest.fixture
-def committed(project: Path) -> Path:
-    git(project, "init", "--quiet", ".")
-    commit(project)
-    return project
-
-
 def seal(project: Path, folder: PurePosixPath) -> None:
     """Give a changed release the hashes that a release of these files would have."""
     path = project / folder

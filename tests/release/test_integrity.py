@@ -15,7 +15,7 @@ import pytest
 
 from finbase.contract.registry import Registry
 from finbase.project.checksums import digest
-from tests.support.commands import ROOT, finbase
+from tests.support.commands import finbase, git
 
 MAIN = "modules/cache/{}/main.tf"
 
@@ -23,30 +23,6 @@ MAIN = "modules/cache/{}/main.tf"
 def snapshot(project: Path) -> dict[str, bytes]:
     files = (p for p in project.rglob("*") if p.is_file() and ".git" not in p.parts)
     return {path.relative_to(project).as_posix(): path.read_bytes() for path in files}
-
-
-def git(project: Path, *arguments: str) -> None:
-    name = ("-c", "user.name=test", "-c", "user.email=test@example.com")
-    subprocess.run(["git", *name, *arguments], cwd=project, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="session")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of git of a project whose files are all committed, in one pack."""
-    project = tmp_path_factory.mktemp("history")
-    for folder in ("templates", "environments", "modules", "features"):
-        shutil.copytree(ROOT / folder, project / folder)
-    git(project, "init", "--quiet", "--template=", ".")
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "All as released.")
-    git(project, "repack", "-a", "-d", "--quiet")
-    return project / ".git"
-
-
-@pytest.fixture
-def committed(project: Path, history: Path) -> Path:
-    shutil.copytree(history, project / ".git")
-    return project
 
 
 def append(path: Path) -> None:

@@ -22,12 +22,15 @@ from finbase.render.templating import Templates, hcl_templates, markdown_templat
 from finbase.system.user_folders import write_private
 
 Render = Callable[..., str]
+BYTECODE_CACHE = templating._bytecode_cache
+"""The real one, which other tests replace."""
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(templating, "_bytecode_cache", BYTECODE_CACHE)
     return tmp_path / "cache" / "finbase" / "jinja"
 
 

@@ -43,6 +43,20 @@ def finbase(project: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--project", str(project), *arguments])
 
 
+def git(folder: Path, *arguments: str) -> str:
+    """Run git without the configuration of this machine; return what it prints."""
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    done = subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=folder,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
 def copy_folders(target: Path, *names: str) -> None:
     """Copy folders of this project into a folder, without what Python has compiled.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,16 +13,6 @@ from tests.support.commands import finbase
 FILE = "environments/staging.yaml"
 NAMED = "\n    database_name: ledger"
 LARGER = (f"db.r7g.large{NAMED}", f"db.r7g.xlarge{NAMED}")
-
-
-@pytest.fixture
-def committed(project: Path) -> Path:
-    """Return the project with everything committed."""
-    roles = ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")
-    environ = os.environ | {f"GIT_{role}": "x" for role in roles}
-    for command in (["init", "-q"], ["add", "environments"], ["commit", "-qm", "x"]):
-        subprocess.run(["git", *command], cwd=project, env=environ, check=True)
-    return project
 
 
 def change(project: Path, find: str, replace: str) -> None:
@@ -75,6 +63,7 @@ def test_since_names_a_file_that_the_commit_lacks_or_breaks(committed: Path) -> 
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_plan_names_restarts_and_losses(committed: Path, tmp_path: Path) -> None:
     change(committed, *LARGER)
     change(committed, "    username: ledger_owner", "    username: another_owner")
