@@ -27,7 +27,7 @@ from finbase.report.html.findings import Subject
 from finbase.report.html.proof import read_proof
 from finbase.report.sources import Sources, scenario_steps
 from finbase.terraform.workspace import Workspace
-from tests.support.commands import run, search_path
+from tests.support.commands import finbase, run, search_path
 from tests.support.evidence import FAILURES, HOSTILE, MATRIX, ROOT, SEEN, picture, render, verdict
 
 MUTATIONS: list[dict[str, object]] = MATRIX["mutations"]  # type: ignore[assignment]
@@ -444,10 +444,11 @@ def test_html_does_not_change_the_verdict(
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_html_of_an_environment(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
-    done = run(ROOT, "check", "development", "--html", str(report))
-    assert done.returncode == 0
+    done = finbase(ROOT, "check", "development", "--html", str(report))
+    assert done.exit_code == 0
     text = Page(report.read_text(encoding="utf-8")).text
     assert f"All {len(FAILURES)} controls of the catalogue pass in development." in text
     assert "the user supplied it" not in text

@@ -115,16 +115,15 @@ def test_new_module_refuses_existing_module(project: Path) -> None:
 
 
 @pytest.mark.terraform
-def test_new_module_passes_check(project: Path) -> None:
+@pytest.mark.usefixtures("shared_workspace")
+def test_new_module_passes_check(project: Path, workspace: Workspace) -> None:
     new_module(project, "audit")
     with (project / "environments" / "staging.yaml").open("a") as file:
         file.write("\n  audit:\n    version: 1.0.0\n")
     assert finbase(project, "render").exit_code == 0
     module = project / "modules" / "audit" / "1.0.0"
-    terraform = find_terraform()
-    assert fmt_check([module], terraform) == ()
-    with Workspace(terraform, project / "scratch") as workspace:
-        workspace.validate(module, project=project)
+    assert fmt_check([module], find_terraform()) == ()
+    workspace.validate(module, project=project)
     (verdict,) = check(project, ["staging"], jobs=1, progress=lambda *_: None)
     assert verdict.passed
 
