@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +19,7 @@ from finbase.render.stack import render_stacks
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import failed_places, ids_of
+from tests.support.commands import copy_folders
 from tests.support.formatting import fmt_check
 from tests.support.sample import write
 from tests.support.strategies import REGISTRY, ROOT, environments
@@ -28,23 +28,20 @@ SEED = int(os.environ.get("SOAK_SEED", "20261125"))
 SAMPLE, SOAK = 2, 40
 
 
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("drawn")
+@pytest.mark.parametrize("examples", [50, pytest.param(150, marks=pytest.mark.soak)])
+def test_random_environment_renders(examples: int, tmp_path: Path) -> None:
+    @settings(max_examples=examples)
+    @given(environment=environments())
+    def renders(environment: dict[str, Any]) -> None:
+        loaded = load(write(tmp_path, environment), REGISTRY, tmp_path)
+        monitoring = environment["modules"].get("monitoring")
+        unheard = monitoring is not None and not monitoring.get("email_addresses")
+        codes = {note.code for note in loaded.notes} - {"FB311"}  # Some wait for a reboot.
+        assert codes == ({"FB310"} if unheard else set())
+        rendered = render_stacks([loaded], ROOT)
+        assert PurePosixPath("environments/drawn/main.tf") in rendered
 
-
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(environment=environments())
-def test_random_environment_renders(scratch: Path, environment: dict[str, Any]) -> None:
-    loaded = load(write(scratch, environment), REGISTRY, scratch)
-    monitoring = environment["modules"].get("monitoring")
-    unheard = monitoring is not None and not monitoring.get("email_addresses")
-    codes = {note.code for note in loaded.notes} - {"FB311"}  # Some parameters wait for a reboot.
-    assert codes == ({"FB310"} if unheard else set())
-    rendered = render_stacks([loaded], ROOT)
-    assert PurePosixPath("environments/drawn/main.tf") in rendered
+    renders()
 
 
 def sample(count: int, *, passing: bool = True) -> list[dict[str, Any]]:
@@ -73,20 +70,21 @@ def sample(count: int, *, passing: bool = True) -> list[dict[str, Any]]:
 
 def project(root: Path, environments: list[dict[str, Any]]) -> Path:
     """A project of these environments, rendered."""
-    for folder in ("features", "modules"):
-        shutil.copytree(ROOT / folder, root / folder)
+    copy_folders(root, "features", "modules")
     loaded = [load(write(root, each), REGISTRY, root) for each in environments]
     lay_out(render_project(loaded, REGISTRY, ROOT), root)
     return root
 
 
 @pytest.mark.terraform
-def test_random_environment_is_formatted(tmp_path: Path) -> None:
-    root = project(tmp_path, sample(40, passing=False))
+@pytest.mark.parametrize("count", [15, pytest.param(SOAK, marks=pytest.mark.soak)])
+def test_random_environment_is_formatted(count: int, tmp_path: Path) -> None:
+    root = project(tmp_path, sample(count, passing=False))
     assert fmt_check([root / "environments"], find_terraform()) == ()
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_random_environment_passes(tmp_path: Path) -> None:
     proved(project(tmp_path, sample(SAMPLE)))
 
