@@ -515,6 +515,17 @@ def test_precondition_of_an_output() -> None:
     assert (reason.level, reason.what) == (Level.MAJOR, "a precondition is new or changed: p")
 
 
+@pytest.mark.parametrize("block", ["data", "ephemeral", "resource"])
+def test_postcondition_is_found(block: str) -> None:
+    def with_condition(text: str) -> str:
+        condition = f'postcondition {{\n  condition = {text}\n  error_message = ""\n }}'
+        return resource("") + f'{block} "aws_x" "a" {{\n lifecycle {{\n {condition}\n }}\n}}\n'
+
+    before, after = with_condition("self.y"), with_condition("self.z")
+    breaks(before, after, "a postcondition is new or changed: self.z")
+    assert changed(after, after) == []
+
+
 def needs(terraform: str, aws: str) -> str:
     return f"""terraform {{
   required_version = "{terraform}"

@@ -134,7 +134,7 @@ def test_read_interface_arguments_of_blocks() -> None:
     }
     assert resource.places["rule[1].days"].line == 5
     assert resource.keys == ""
-    assert found.preconditions == (("var.z", Place(HOME / "main.tf", 14)),)
+    assert found.conditions == (("precondition", "var.z", Place(HOME / "main.tf", 14)),)
 
 
 def test_read_interface_expands_locals_and_arguments() -> None:

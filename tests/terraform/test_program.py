@@ -204,6 +204,16 @@ def test_find_refuses_other_programs(tmp_path: Path) -> None:
         find_terraform(on_path(tmp_path / "a"))
 
 
+def test_find_shows_why_a_version_manager_fails(tmp_path: Path) -> None:
+    shim = program(tmp_path / "a", "terraform", "")
+    shim.write_text("#!/bin/sh\necho 'No version is set for command terraform' >&2\nexit 126\n")
+    with pytest.raises(
+        TerraformError, match="terraform version` failed:\n    No version"
+    ) as raised:
+        find_terraform(on_path(tmp_path / "a"))
+    assert "version manager" in (raised.value.hint or "")
+
+
 # --- keeping the caller out --------------------------------------------------------------
 
 

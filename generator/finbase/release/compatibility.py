@@ -58,7 +58,7 @@ def what_changed(before: ShippedModule, after: ShippedModule) -> tuple[Reason, .
         *_inputs(before, after),
         *_outputs(before, after),
         *_resources(before.interface, after.interface),
-        *_preconditions(before.interface, after.interface),
+        *_conditions(before.interface, after.interface),
         *_requirements(before.interface, after.interface),
     ]
     return tuple(sorted(reasons, key=lambda reason: (-reason.level, reason.place)))
@@ -297,12 +297,12 @@ def _base(address: str) -> str:
     return re.sub(r"\[[^]]*\]$", "", address)
 
 
-def _preconditions(before: Interface, after: Interface) -> Iterator[Reason]:
+def _conditions(before: Interface, after: Interface) -> Iterator[Reason]:
     moves = {address: _followed(address, after) for address in before.resources}
-    known = {renamed(condition, moves) for condition, _ in before.preconditions}
-    for condition, place in after.preconditions:
-        if condition not in known:
-            what = f"a precondition is new or changed: {_short(condition)}"
+    known = {(kind, renamed(condition, moves)) for kind, condition, _ in before.conditions}
+    for kind, condition, place in after.conditions:
+        if (kind, condition) not in known:
+            what = f"a {kind} is new or changed: {_short(condition)}"
             yield Reason(Level.MAJOR, place, what, "check that it is met")
 
 

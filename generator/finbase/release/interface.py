@@ -93,8 +93,8 @@ class Interface:
     """What ``removed`` blocks remove from the state only."""
     requirements: Mapping[str, tuple[str, Place]]
     """``terraform`` and each provider's source → version constraint."""
-    preconditions: tuple[tuple[str, Place], ...] = ()
-    """The conditions that resources and outputs check before Terraform creates them."""
+    conditions: tuple[tuple[str, str, Place], ...] = ()
+    """What a resource, a data source or an output demands: the kind, the condition, the place."""
     meanings: Mapping[str, str] = field(default_factory=dict)
     """References to locals and to arguments of resources → the expressions they stand for."""
 
@@ -223,7 +223,7 @@ class _Blocks:
         self.moved: dict[str, str] = {}
         self.forgotten: set[str] = set()
         self.requirements: dict[str, tuple[str, Place]] = {}
-        self.preconditions: list[tuple[str, Place]] = []
+        self.conditions: list[tuple[str, str, Place]] = []
         self.locals: dict[str, str] = {}
 
     def add(self, block: Any, path: PurePosixPath) -> None:  # python-hcl2 has no exact types
@@ -235,12 +235,13 @@ class _Blocks:
                     self.variables[labels[0]] = _variable(block, place)
                 case "output":
                     self.outputs[labels[0]] = place
-                    self.preconditions += _preconditions(block, path)
+                    self.conditions += _conditions(block, path)
                 case "resource":
                     resource = _resource(".".join(labels), block, place)
                     self.resources[resource.address] = resource
-                    for lifecycle in block.blocks("lifecycle"):
-                        self.preconditions += _preconditions(lifecycle.body, path)
+                    self._add_conditions(block, path)
+                case "data" | "ephemeral":
+                    self._add_conditions(block, path)
                 case "moved":
                     ends = _texts(block)
                     self.moved[ends["from"]] = ends["to"]
@@ -255,6 +256,10 @@ class _Blocks:
                     self.locals |= {f"local.{name}": text for name, text in texts.items()}
         except (KeyError, IndexError) as error:
             raise ValueError(f"{place}: this {block.block_type} lacks {error}") from error
+
+    def _add_conditions(self, block: Any, path: PurePosixPath) -> None:
+        for lifecycle in block.blocks("lifecycle"):
+            self.conditions += _conditions(lifecycle.body, path)
 
     def interface(self) -> Interface:
         meanings = dict(self.locals)
@@ -278,14 +283,15 @@ class _Blocks:
             self.moved,
             frozenset(self.forgotten),
             self.requirements,
-            tuple((expand(condition, meanings), place) for condition, place in self.preconditions),
+            tuple((kind, expand(text, meanings), place) for kind, text, place in self.conditions),
             meanings,
         )
 
 
-def _preconditions(block: Any, path: PurePosixPath) -> Iterator[tuple[str, Place]]:
-    for precondition in block.blocks("precondition"):
-        yield _texts(precondition)["condition"], Place(path, precondition.raw._meta.line)
+def _conditions(block: Any, path: PurePosixPath) -> Iterator[tuple[str, str, Place]]:
+    for kind in ("precondition", "postcondition"):
+        for condition in block.blocks(kind):
+            yield kind, _texts(condition)["condition"], Place(path, condition.raw._meta.line)
 
 
 def _variable(block: Any, place: Place) -> Variable:

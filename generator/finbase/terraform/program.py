@@ -36,6 +36,10 @@ _INSTALL = (
     "OpenTofu 1.11 or newer (https://opentofu.org/docs/intro/install/) so that `terraform` or "
     "`tofu` is on PATH, or set FINBASE_TERRAFORM to the program's path"
 )
+_SHIM = (
+    "fix what it reports; if it is the shim of a version manager, such as tfenv or asdf, set "
+    "FINBASE_TERRAFORM to the Terraform that the shim starts, because finbase passes few variables"
+)
 _REFUSED = (
     "it ran on a copy: fix the environment's YAML file or the templates, and render again; "
     "--verbose shows the command"
@@ -172,7 +176,9 @@ def _identify(path: Path, environ: Mapping[str, str]) -> Terraform:
         raise TerraformError(f"{path} could not be run: {error}", _INSTALL) from error
     text = finished.stdout.decode(errors="replace")
     banner, platform = _BANNER.search(text), _PLATFORM.search(text)
-    if finished.code != 0 or banner is None or platform is None:
+    if finished.code != 0:
+        raise TerraformError(f"`{path} version` failed:\n{_reason(finished)}", _SHIM)
+    if banner is None or platform is None:
         raise TerraformError(f"{path} is neither Terraform nor OpenTofu", _INSTALL)
     product, major, minor, patch = banner.groups()
     return Terraform(path, product, (int(major), int(minor), int(patch)), platform[1])
