@@ -86,6 +86,46 @@ def test_refused_in_file_allows(text: str) -> None:
     assert problems(text) == []
 
 
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        ("aws_s3_object", "source"),
+        ("aws_s3_bucket_object", "source"),
+        ("aws_lambda_function", "filename"),
+        ("aws_lambda_layer_version", "filename"),
+        ("aws_connect_contact_flow", "filename"),
+        ("aws_connect_contact_flow_module", "filename"),
+        ("aws_rds_custom_db_engine_version", "filename"),
+        ("aws_gamelift_script", "zip_file"),
+        ("aws_synthetics_canary", "zip_file"),
+        ("aws_emr_cluster", "configurations"),
+    ],
+)
+def test_refused_local_files(type_: str, name: str) -> None:
+    """The provider uploads the file, which can be a secret of the machine."""
+    for value in (
+        *('"../../.aws-token"', '"/etc/passwd"', '"~/.aws/credentials"', "var.name", '"a.json"'),
+        *('"${path.module}/../a"', '"${path.module}/.env"', '"${path.root}/a"', "local.a"),
+        *('"${path.module}/a${var.name}"', 'join("", ["${path.module}/a"])', '"https://a.example"'),
+        'true ? "/etc/passwd" : "${path.module}/a"',
+    ):
+        found = problems(f'resource "{type_}" "a" {{\n  {name} = {value}\n}}')
+        assert len(found) == 1, value
+        assert f"{type_} reads a local file by {name}" in found[0]
+    assert not problems(f'resource "{type_}" "a" {{\n  {name} = "${{path.module}}/b/a.zip"\n}}')
+
+
+def test_refused_local_files_in_inner_blocks() -> None:
+    inner = '{\n    import_assets_from_signed_url {\n      filename = "/etc/passwd"\n    }\n  }\n'
+    for block in (f"asset {inner}", f'dynamic "asset" {{\n  content {inner}}}\n'):
+        assert problems(f'resource "aws_dataexchange_revision_assets" "a" {{\n  {block}}}\n')
+
+
+def test_refused_local_files_allows_sources_in_aws() -> None:
+    text = 'resource "aws_s3_object_copy" "a" {\n  source = "bucket/key"\n}'
+    assert not problems(text)
+
+
 def test_refused_in_file_of_a_stack() -> None:
     text = 'provider "aws" {\n  region = "x"\n}\nterraform {\n  backend "s3" {}\n}\n'
     assert problems(text, of_stack=True) == []

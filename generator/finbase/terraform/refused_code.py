@@ -42,9 +42,13 @@ _CALL = re.compile(
     re.DOTALL,
 )
 _NAMED = re.compile(r"file|template|abspath|pathexpand|timestamp|workspace|applying|cwd|\benv\b")
-_INSIDE = re.compile(
-    r'\(\s*"\$\{path\.module\}(/(?!\.)([\w.-]|\$\{var\.region\})+)+"\s*[,)]', re.ASCII
+_PATH = r'"\$\{path\.module\}(?:/(?!\.)(?:[\w.-]|\$\{var\.region\})+)+"'
+_INSIDE = re.compile(rf"\(\s*{_PATH}\s*[,)]", re.ASCII)
+_OWN_PATH = re.compile(_PATH, re.ASCII)
+_UPLOADS = re.compile(
+    r"aws_\w+ (filename|zip_file)|aws_s3_(bucket_)?object source|aws_emr_cluster configurations"
 )
+"""Type and argument of what the AWS provider reads a file for. Version 5.100 has no others."""
 _OWN_FILE = re.compile(r"file(?!set)\w*")
 
 
@@ -147,6 +151,19 @@ def _in_block(block: Block, *, of_stack: bool) -> Iterator[str]:
         for typed in (block, *block.walk(kind)):
             if typed.type == kind:
                 yield from _of_type(kind, typed.labels[:1], typed.attributes.get("provider", "aws"))
+                yield from _uploads(" ".join(typed.labels[:1]), typed)
+
+
+def _uploads(type_: str, block: Block) -> Iterator[str]:
+    """Yield each argument of a block, at any depth, that lets the provider read another file."""
+    for name, value in block.attributes.items():
+        if _UPLOADS.fullmatch(f"{type_} {name}") and not _OWN_PATH.fullmatch(value):
+            yield (
+                f"{type_} reads a local file by {name}; its path must be a text inside of "
+                '${path.module}, for example "${path.module}/a.zip"'
+            )
+    for inner in block.blocks:
+        yield from _uploads(type_, inner)
 
 
 def _in_settings(block: Block, *, of_stack: bool) -> Iterator[str]:
