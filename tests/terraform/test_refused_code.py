@@ -56,6 +56,7 @@ def problems(text: str, *, of_stack: bool = False, name: str = "main.tf") -> lis
         'locals {\n  a = "${file("/etc/passwd")}"\n}',
         "locals {\n  a = file(var.name)\n}",
         'locals {\n  a = file("${path.module}/${var.name}")\n}',
+        'locals {\n  a = file("${path.module}/${var.region}.md")\n}',
         'locals {\n  a = fileset("${path.module}/a", "*")\n}',
         'locals {\n  a = templatefile("${path.module}/a", {})\n}',
         "locals {\n  a = plantimestamp()\n}",
@@ -73,7 +74,7 @@ def test_refused_in_file_of_a_module(text: str) -> None:
     "text",
     [
         'resource "terraform_data" "a" {\n  input = filebase64sha256("${path.module}/a.zip")\n}',
-        'locals {\n  a = fileexists("${path.module}/ca/${var.region}.pem")\n}',
+        'locals {\n  a = fileexists("${path.module}/ca/eu-west-1.pem")\n}',
         '# file("../x"), provider "aws" {}\n'
         'variable "a" {\n  description = "The file (no end)."\n}',
         'data "aws_region" "a" {\n  provider = aws.other\n}',

@@ -42,7 +42,7 @@ _CALL = re.compile(
     re.DOTALL,
 )
 _NAMED = re.compile(r"file|template|abspath|pathexpand|timestamp|workspace|applying|cwd|\benv\b")
-_PATH = r'"\$\{path\.module\}(?:/(?!\.)(?:[\w.-]|\$\{var\.region\})+)+"'
+_PATH = r'"\$\{path\.module\}(?:/(?!\.)[\w.-]+)+"'
 _INSIDE = re.compile(rf"\(\s*{_PATH}\s*[,)]", re.ASCII)
 _OWN_PATH = re.compile(_PATH, re.ASCII)
 _UPLOADS = re.compile(
