@@ -57,6 +57,9 @@ def problems(text: str, *, of_stack: bool = False, name: str = "main.tf") -> lis
         "locals {\n  a = file(var.name)\n}",
         'locals {\n  a = file("${path.module}/${var.name}")\n}',
         'locals {\n  a = file("${path.module}/${var.region}.md")\n}',
+        'locals {\n  condition = fileexists("${path.module}/ca/${var.region}.pem")\n}',
+        "locals {\n  precondition = {\n    condition = "
+        'fileexists("${path.module}/ca/${var.region}.pem")\n  }\n}',
         'locals {\n  a = fileset("${path.module}/a", "*")\n}',
         'locals {\n  a = templatefile("${path.module}/a", {})\n}',
         "locals {\n  a = plantimestamp()\n}",
@@ -75,6 +78,8 @@ def test_refused_in_file_of_a_module(text: str) -> None:
     [
         'resource "terraform_data" "a" {\n  input = filebase64sha256("${path.module}/a.zip")\n}',
         'locals {\n  a = fileexists("${path.module}/ca/eu-west-1.pem")\n}',
+        'resource "terraform_data" "a" {\n  lifecycle {\n    precondition {\n'
+        '      condition = fileexists("${path.module}/ca/${var.region}.pem")\n    }\n  }\n}',
         '# file("../x"), provider "aws" {}\n'
         'variable "a" {\n  description = "The file (no end)."\n}',
         'data "aws_region" "a" {\n  provider = aws.other\n}',

@@ -45,6 +45,12 @@ _NAMED = re.compile(r"file|template|abspath|pathexpand|timestamp|workspace|apply
 _PATH = r'"\$\{path\.module\}(?:/(?!\.)[\w.-]+)+"'
 _INSIDE = re.compile(rf"\(\s*{_PATH}\s*[,)]", re.ASCII)
 _OWN_PATH = re.compile(_PATH, re.ASCII)
+# Such a condition can only stop a plan. In other code, a file that no code names would change it.
+_STOPS = re.compile(
+    r'precondition \{ condition = fileexists \( "\$\{path\.module\}'
+    r'(/(?!\.)([\w.-]|\$\{var\.region\})+)+" \)',
+    re.ASCII,
+)
 _UPLOADS = re.compile(
     r"aws_\w+ (filename|zip_file)|aws_s3_(bucket_)?object source|aws_emr_cluster configurations"
 )
@@ -116,13 +122,13 @@ def functions(code: str) -> Iterator[str]:
     >>> list(functions('file("${path.module}/ca.pem")')), list(functions('file("../x")'))
     ([], ['calls file with a path that is not a text inside of ${path.module}'])
     """
-    for match in _CALL.finditer(code):
+    for match in _CALL.finditer(_STOPS.sub("", code)):
         name = match[1]
         if name is None:
             yield f"reads {match[2]}, which another run could change"
         elif not _OWN_FILE.fullmatch(name):
             yield f"calls {name}, whose result another run could change"
-        elif not _INSIDE.match(code, match.end() - 1):
+        elif not _INSIDE.match(match.string, match.end() - 1):
             yield f"calls {name} with a path that is not a text inside of ${{path.module}}"
 
 
