@@ -198,6 +198,30 @@ def test_refused_in_project_reads_nested_modules(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "folder",
+    ["docs/values", "docs/modules/a/1.0.0", "modules/a", "modules/a/x", "environments/other", "b"],
+)
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_refused_modules_outside_of_versions(
+    folder: str, through_a_link: bool, tmp_path: Path
+) -> None:
+    """No release and no reviewer of modules looks there, and `affected` does not."""
+    for name in ("environments/small", "modules/a/1.0.0", folder):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "main.tf").write_text("")
+    (tmp_path / NESTED[0]).write_text(NESTED[1])
+    source = f"../../../{folder}"
+    if through_a_link:
+        (tmp_path / "modules/a/1.0.0/inner").symlink_to(source)
+        source = "./inner"
+    (tmp_path / "modules/a/1.0.0/main.tf").write_text(f'module "b" {{\n  source = "{source}"\n}}')
+    assert list(refused_in_project(tmp_path)) == [
+        f"{folder}: small uses it as a module, but it is not in a folder modules/NAME/VERSION; "
+        "move it there"
+    ]
+
+
 @pytest.mark.terraform
 def test_plan_starts_no_program(workspace: Workspace, tmp_path: Path) -> None:
     """The shell script of a module's own provider would run while Terraform plans."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from finbase.contract.version import Version
 from finbase.errors import TerraformError
 from finbase.project.terraform_files import is_code
 from finbase.source.hcl_scan import Block, code_of, scan, string_value
@@ -81,10 +82,28 @@ def refused_in_project(project: Path) -> Iterator[str]:
         except (TerraformError, OSError):
             continue  # The code that reads the stack reports it.
         for folder in folders:
+            if folder != stack and not _is_version(folder.relative_to(project)):
+                yield (
+                    f"{printable_name(folder.relative_to(project))}: {stack.name} uses it as a "
+                    "module, but it is not in a folder modules/NAME/VERSION; move it there"
+                )
             if folder not in seen:
                 seen.add(folder)
                 for name, problem in refused_in(folder, of_stack=folder == stack):
                     yield f"{printable_name((folder / name).relative_to(project))}: {problem}"
+
+
+def _is_version(folder: Path) -> bool:
+    """Return whether a folder is a module version, or below one: what releases are compared with.
+
+    >>> _is_version(Path("modules/kms/2.0.0/key")), _is_version(Path("docs/modules/kms/2.0.0"))
+    (True, False)
+    """
+    try:
+        Version.parse(folder.parts[2])
+    except (IndexError, ValueError):
+        return False
+    return folder.parts[0] == "modules"
 
 
 def refused_in(folder: Path, *, of_stack: bool) -> Iterator[tuple[str, str]]:
