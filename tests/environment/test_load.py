@@ -161,6 +161,34 @@ def test_load_refuses_cycle(project: Path) -> None:
     assert "database, kms, network, replica" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("module", "output", "message"),
+    [
+        ("replica_reporting", "", "`replica` and `replica_reporting` would both have the module"),
+        ("kms_key", "arn", "`kms` and `kms_key` would both have the output kms_key_arn"),
+        ("kms_key", "id", ""),
+        ("replica_other", "", ""),
+    ],
+)
+def test_load_refuses_name_of_another_module(
+    project: Path, module: str, output: str, message: str
+) -> None:
+    kms = project / "templates/modules/kms/contract.yaml"
+    kms.write_text(kms.read_text() + "    export: true\n")
+    folder = project / "templates/modules" / module
+    folder.mkdir()
+    text = kms.read_text().replace("name: kms", f"name: {module}\nmultiplicity: optional")
+    text = text.replace("  key_arn:", f"  {output or 'key_arn'}:")
+    (folder / "contract.yaml").write_text(text)
+    path = write(project, f"{GOOD.rstrip()}\n  {module}:\n    version: 1.0.0\n")
+    if not message:
+        load(path, Registry(project), project)
+        return
+    error = refused(path, project)
+    assert only(error)[3] == codes.KEY_FORM
+    assert message in str(error)
+
+
 def test_discover(project: Path) -> None:
     for name in ("staging.yaml", "a.yaml", "notes.txt", "old.yml"):
         (project / "environments" / name).touch()

@@ -86,6 +86,30 @@ def fitting(
                 yield document.problem(where, codes.MISSING_SOURCE, message, hint, key=True)
 
 
+def distinct(
+    document: Document, sections: Mapping[str, object], contracts: Mapping[str, Contract]
+) -> Iterator[Diagnostic]:
+    """Yield an error for each name in Terraform that two modules would share.
+
+    The block of an instance has the name ``<module>_<instance>``, and an output of the stack has
+    the name ``<module>_<output>``. Another module can have the same name.
+    """
+    first: dict[tuple[str, str], str] = {}
+    for name, contract in contracts.items():
+        section = sections[name]
+        instances = section.get("instances") if isinstance(section, dict) else None
+        blocks = [f"{name}_{str(key).replace('-', '_')}" for key in instances or ()]
+        outputs = [f"{name}_{output.name}" for output in contract.outputs if output.export]
+        many = contract.multiplicity == "many"
+        for kind, names in (("module", blocks if many else [name]), ("output", outputs)):
+            for shared in names:
+                if (other := first.setdefault((kind, shared), name)) != name:
+                    message = f"`{other}` and `{name}` would both have the {kind} {shared}"
+                    hint = "rename one of the modules, or the instance or the output"
+                    where = ("modules", name)
+                    yield document.problem(where, codes.KEY_FORM, message, hint, key=True)
+
+
 def in_order(contracts: Mapping[str, Contract]) -> tuple[list[str], list[str]]:
     """Return the modules in dependency order, and those that require each other in a cycle.
 
