@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.support.commands import ROOT, search_path
+from tests.support.commands import ROOT, copy_folders, search_path
 
 _FENCE: Final = re.compile(r"^(`{3,})(.*)$")
 _PROJECT: Final = ("templates", "environments", "modules", "features", "requirements", "tests/node")
@@ -114,10 +114,7 @@ class Scratch:
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        for folder in _PROJECT:
-            shutil.copytree(
-                ROOT / folder, self.root / folder, ignore=shutil.ignore_patterns("__pycache__")
-            )
+        copy_folders(self.root, *_PROJECT)
         for file in ("Makefile", "pyproject.toml", ".gitignore"):
             shutil.copy(ROOT / file, self.root / file)
         programs = self.root / ".venv" / "bin"
@@ -137,8 +134,9 @@ class Scratch:
             "PYTHONDONTWRITEBYTECODE": "1",
             "COLUMNS": _PAGE_WIDTH,
             "NO_COLOR": "1",
-            # A verdict is new, as in a clone.
+            # As for a reader: the first verdict on a stack is new, and `graph` has its plan then.
             "XDG_CACHE_HOME": str(self.root / ".venv" / "cache"),
+            "FINBASE_CACHE": "1",
             "LC_ALL": "C.UTF-8",
             "SOURCE_DATE_EPOCH": "1764028800",
             **{f"GIT_{who}_NAME": "you" for who in ("AUTHOR", "COMMITTER")},

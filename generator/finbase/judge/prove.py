@@ -154,7 +154,7 @@ def has_changes(plan: bytes) -> bool:
 
 
 def falls_by_replacement(plan: bytes) -> frozenset[str]:
-    """Return the ids that fall because a plan replaces the primary, whatever the reason.
+    """Return the ids that fall because a plan replaces the primary, for any reason.
 
     Its new address is not in the connection secret until the next generation of the password.
     """

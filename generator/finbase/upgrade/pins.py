@@ -95,6 +95,7 @@ def with_pins(document: Document, text: str, pins: Mapping[str, Version]) -> str
     Comments and layout stay unchanged. ``document`` is the parsed text. Raises ``FinbaseError``
     if a pin is written in a form that cannot be changed safely.
 
+    >>> from finbase.source.document import parse
     >>> text = "modules:\\n  cache: {version: 1.0.0} # sessions\\n"
     >>> document = parse("test.yaml", text.encode())
     >>> print(with_pins(document, text, {"cache": Version(1, 1, 0)}).splitlines()[1])
