@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import py_compile
@@ -848,3 +849,18 @@ def test_folder_of_stack_is_beside_the_plan_or_named(tmp_path: Path) -> None:
     calls["kms"]["source"] = "../../modules/kms/1.0.1"
     assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json") is None
     assert folder_of_stack(plan, stack / "plan.json", tmp_path, "production") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")
+def test_run_hides_its_environment(features: Path) -> None:
+    """A step may not read the credentials of the shell from /proc, in any command."""
+    get_dumpable, dumpable = 3, []
+
+    class Watched(Processes):
+        def run(self, *command: Any, **options: Any) -> Finished:
+            dumpable.append(ctypes.CDLL(None).prctl(get_dumpable, 0, 0, 0, 0))
+            return super().run(*command, **options)
+
+    with Watched() as processes:
+        run(PLAN, features, processes=processes)
+    assert set(dumpable) == {0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import signal
@@ -179,3 +180,11 @@ def test_server_ends_with_killed_parent(parent: subprocess.Popen[str]) -> None:
     while alive(served):
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")
+@pytest.mark.usefixtures("sandbox")
+def test_running_hides_the_environment_of_its_caller() -> None:
+    """The function of a stack may not read the credentials of the shell from /proc."""
+    get_dumpable = 3
+    assert ctypes.CDLL(None).prctl(get_dumpable, 0, 0, 0, 0) == 0

@@ -26,6 +26,13 @@ print(seen())
 with memory['hidden']():
     print(seen())
 print(seen())
+first, second = memory['hidden'](), memory['hidden']()  # As of two threads.
+first.__enter__()
+second.__enter__()
+first.__exit__(None, None, None)
+print(seen())
+second.__exit__(None, None, None)
+print(seen())
 """
 
 
@@ -38,4 +45,4 @@ def test_hidden_environment() -> None:
         capture_output=True,
         check=True,
     )
-    assert done.stdout.split() == [b"True", b"False", b"True"], done.stderr
+    assert done.stdout.split() == [b"True", b"False", b"True", b"False", b"True"], done.stderr

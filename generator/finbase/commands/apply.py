@@ -109,7 +109,6 @@ def _judge(
     from finbase.plan.summary import summarise
     from finbase.report import terminal
     from finbase.report.plan import PlanReport
-    from finbase.system.memory import hidden
     from finbase.terraform import account
     from finbase.terraform.program import find_terraform
 
@@ -119,14 +118,13 @@ def _judge(
         watch(environment, f"{terraform.command} show")
         plan_json = account.show(terraform, stack, data, plan)
         watch(environment, "features")
-        with hidden():
-            verdict = compliance.run(
-                plan_json,
-                root / "features",
-                environment=environment,
-                rendered=True,
-                stack=stack,  # It equals the plan's: ``verify`` has compared them.
-            )
+        verdict = compliance.run(
+            plan_json,
+            root / "features",
+            environment=environment,
+            rendered=True,
+            stack=stack,  # It equals the plan's: ``verify`` has compared them.
+        )
         watch(environment, "")
     if not verdict.passed:
         echo(terminal.text(verdict, colour=False, width=terminal_width()), err=True)

@@ -65,15 +65,13 @@ def drift(
     from finbase.judge import drift as judging
     from finbase.report import documents
     from finbase.report.drift import DriftReport
-    from finbase.system.memory import hidden
 
     root, stack, _ = rendered_stack(project, environment)
     require_released_controls(root, own=own_catalogue)
     plan = plan_file or _plan(environment, stack)
     with progress() as watch:
         watch(environment, "features")
-        with hidden():
-            found = judging.judge(plan, root / "features", environment=environment, stack=stack)
+        found = judging.judge(plan, root / "features", environment=environment, stack=stack)
     report = DriftReport(found, terminal_width())
     stream, colour = files.output_stream()
     echo(report.text(), file=stream, color=colour, looks=_LOOKS)

@@ -29,6 +29,7 @@ from finbase.plan.kinds import is_rendered, managed_addresses
 from finbase.plan.parse import MOST_BYTES
 from finbase.system import supervise
 from finbase.system.child_environ import python_environ
+from finbase.system.memory import hidden
 from finbase.system.processes import Finished, Processes, ProcessesClosedError
 from finbase.system.progress import ignore
 
@@ -164,7 +165,8 @@ def _start(
         "GIT_PYTHON_REFRESH": "quiet",
     }
     try:
-        return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
+        with hidden():
+            return processes.run(command, cwd=report.parent, environ=environ, seconds=_SECONDS)
     except (OSError, TimeoutError, ProcessesClosedError) as error:
         raise ComplianceError(
             f"terraform-compliance could not run: {error}",

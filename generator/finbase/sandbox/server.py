@@ -30,6 +30,7 @@ from finbase.errors import FinbaseError
 from finbase.sandbox.calls import CALLS
 from finbase.sandbox.client import Endpoint
 from finbase.system.child_environ import python_environ
+from finbase.system.memory import hidden
 
 SERVICES = (
     "cloudwatch",
@@ -82,7 +83,8 @@ def running(
     command = [sys.executable, "-P", "-m", "finbase.sandbox.server", str(folder)]
     command += ["--account-id", account_id, "--region", region, "--port", str(port or 0)]
     log = folder / "server.log"
-    with log.open("wb") as errors:
+    # The server runs the stack's function, which could read the environment of this process.
+    with hidden(), log.open("wb") as errors:
         child = subprocess.Popen(
             command,
             cwd=folder,
