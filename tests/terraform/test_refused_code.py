@@ -166,18 +166,25 @@ def test_refused_in_json(content: object) -> None:
             ]
 
 
-@pytest.mark.parametrize(
-    "character", ["\r", "\x1f", "\x1c", "\x0b", "\x0c", "\x85", "\u2028", "\0"]
-)
-def test_refused_control_characters(character: str, tmp_path: Path) -> None:
-    """Terraform ends a line, or a heredoc, elsewhere than a reader that splits there."""
+CONTROL = ["\r", "\x1f", "\x1c", "\x0b", "\x0c", "\x85", "\u2028", "\0"]
+UNSEEN = ["\u202e", "\u2066", "\u200b", "\u2060", "\xad", "\ufeff", "\u3164", "\U000e0041"]
+
+
+@pytest.mark.parametrize("character", [*CONTROL, *UNSEEN])
+def test_refused_invisible_characters(character: str, tmp_path: Path) -> None:
+    """Terraform ends a line, or a heredoc, elsewhere than a reader that splits there.
+
+    A reviewer sees a comment where Terraform reads code, or two equal names that differ.
+    """
     hidden = f'# a{character}/*\nprovider "aws" {{\n  alias = "x"\n}}\n# {character}*/\n'
     (tmp_path / "main.tf").write_bytes(hidden.encode())
-    assert any("control characters" in text for _, text in refused_in(tmp_path, of_stack=True))
+    expected = f"has the invisible character U+{ord(character):04X}, which hides code; remove it"
+    assert expected in {problem for _, problem in refused_in(tmp_path, of_stack=True)}
 
 
 def test_accepted_line_ends(tmp_path: Path) -> None:
-    (tmp_path / "main.tf").write_bytes(b'locals {\r\n\ta = "b"\r\n}\r\n')
+    text = '\ufefflocals {\r\n\ta = "ü – 日本"\r\n}\r\n'
+    (tmp_path / "main.tf").write_bytes(text.encode())
     assert list(refused_in(tmp_path, of_stack=True)) == []
 
 

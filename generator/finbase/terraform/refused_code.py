@@ -16,6 +16,7 @@ from finbase.contract.version import Version
 from finbase.errors import TerraformError
 from finbase.project.terraform_files import is_code
 from finbase.source.hcl_scan import Block, code_of, scan, string_value
+from finbase.source.syntax import INVISIBLE
 from finbase.system.printable import printable_name
 from finbase.terraform.offline import used_folders
 
@@ -33,7 +34,6 @@ _PROGRAMS = ("shared_config_files", "shared_credentials_files", "profile")
 """Settings of the provider that name a program in a file, to ask it for credentials."""
 _SETTINGS = {"required_version", "required_providers"}
 _OVERRIDE = re.compile(r"(.*_)?override\.(tf|tofu)(\.json)?")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
 _LOCAL = ("./", "../")
 # Possessive: a comment that contains the start of another one has one reading only.
 _GAP = r"(?:\s|#[^\n]*+|//[^\n]*+|/\*(?:(?!\*/).)*+\*/)*+"
@@ -127,8 +127,8 @@ def refused_in_file(name: str, text: str, *, of_stack: bool) -> Iterator[str]:
     if name.endswith(".json"):
         yield "is JSON, which two readers can read differently; write it as .tf"
         return
-    if _CONTROL.search(text):
-        yield "has control characters, which two readers can read differently; remove them"
+    if hidden := INVISIBLE.search(text.removeprefix("\ufeff")):
+        yield f"has the invisible character U+{ord(hidden[0]):04X}, which hides code; remove it"
     for block in scan(text).blocks:
         yield from _in_block(block, of_stack=of_stack)
     if _NAMED.search(text):
