@@ -1,6 +1,6 @@
 """A render that is cut short leaves the old tree, the new one, or one that the next mends.
 
-Every case is drawn from ``SOAK_SEED`` and its number. Twenty kills and a few full disks and
+Every case is drawn from ``SOAK_SEED`` and its number. Twelve kills and a few full disks and
 read-only folders always run, and some two hundred of each with ``make soak``.
 """
 
@@ -229,7 +229,7 @@ def late(draw: random.Random, moments: int) -> int:
     return moments - int(moments * draw.random() ** 2)
 
 
-@drawn(always=20, soak=200)
+@drawn(always=12, soak=200)
 def test_killed_render(
     number: int,
     steps: dict[str, Step],
@@ -400,7 +400,7 @@ def test_render_waits_for_another(
     assert snapshot(project) == case.new
 
 
-@pytest.mark.parametrize("number", range(3))
+@drawn(always=1, soak=3)
 def test_concurrent_renders(number: int, steps: dict[str, Step], project: Path) -> None:
     case = steps["update"]
     shutil.copytree(case.before, project)
