@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from finbase.terraform.program import find_terraform
+from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT, finbase
 from tests.support.newer_terraform import write_program
 
@@ -21,12 +23,21 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.terraform
-def test_newer_terraform_judges_alike(newer: Path) -> None:
-    assert find_terraform().path == newer
-    assert find_terraform().version == (1, 15, 5)
-    checked = finbase(ROOT, "check", "development", "--no-cache")
+def test_newer_terraform_judges_alike(
+    newer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = find_terraform()
+    assert terraform.path == newer
+    assert terraform.version == (1, 15, 5)
+    (tmp_path / "workspace").mkdir()
+    with Workspace(terraform, tmp_path / "workspace") as workspace:
+        for command in ("check", "prove"):  # One provider for both.
+            monkeypatch.setattr(
+                f"finbase.judge.{command}.Workspace", lambda *_: nullcontext(workspace)
+            )
+        checked = finbase(ROOT, "check", "development", "--no-cache")
+        proved = finbase(ROOT, "prove", *SAMPLE)
     assert checked.exit_code == 0, checked.output
-    proved = finbase(ROOT, "prove", *SAMPLE)
     assert proved.exit_code == 0, proved.output
     assert f"{len(SAMPLE)} of {len(SAMPLE)} mutations" in proved.output
 
