@@ -272,6 +272,23 @@ def test_affected_command_unknown_commit(repository: Path, revision: str) -> Non
     assert {path.name for path in repository.iterdir()} == before
 
 
+@pytest.mark.parametrize("warns", ["true", "false"])
+def test_affected_command_ambiguous_revision(repository: Path, warns: str) -> None:
+    """A tag of an author must not replace the branch that a pipeline compares with."""
+    git(repository, "config", "core.warnAmbiguousRefs", warns)
+    first = git(repository, "rev-parse", "HEAD")
+    git(repository, "update-ref", "refs/remotes/origin/main", first)
+    assert Repository(repository).commit("origin/main") == first
+    git(repository, "commit", "--quiet", "--allow-empty", "--message=second")
+    for name in ("origin/main", first[:7]):
+        git(repository, "tag", name)
+        for revision in (name, f"{name}~0"):
+            result = finbase(repository, "--since", revision)
+            assert result.exit_code == 2
+            assert f"{revision!r} is ambiguous" in result.output
+    assert Repository(repository).commit("refs/remotes/origin/main") == first
+
+
 @given(st.text(st.characters(codec="utf-8"), max_size=12).map(lambda text: f"-{text}"))
 def test_affected_command_dash_revision(
     tmp_path_factory: pytest.TempPathFactory, text: str

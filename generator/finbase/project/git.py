@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from finbase.errors import FinbaseError
 from finbase.project.files import GIT
 from finbase.system.child_environ import child_environ
-from finbase.system.processes import Processes
+from finbase.system.processes import Finished, Processes
 
 _Wanted = Callable[[PurePosixPath], bool]
 
@@ -38,7 +38,7 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._git("rev-parse", "--is-inside-work-tree", failed=_no_repository(root))
+        self.run("rev-parse", "--is-inside-work-tree", failed=_no_repository(root))
 
     def commit(self, revision: str) -> str:
         """Return the commit id of a revision; raises ``FinbaseError`` if it does not exist."""
@@ -49,25 +49,32 @@ class Repository:
         )
         if not revision or "\0" in revision:
             raise unknown
-        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options")
-        name = self._git(*arguments, f"{revision}^{{commit}}", failed=unknown)
-        return name.decode().strip()
+        arguments = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        done = self._done(*arguments)
+        if done.code != 0:
+            raise unknown
+        if " is ambiguous" in done.stderr:
+            raise FinbaseError(
+                f"{revision!r} is ambiguous: it names more than one branch, tag or commit",
+                "write it in full, such as refs/remotes/origin/main; `git show-ref` lists all refs",
+            )
+        return done.stdout.decode().strip()
 
     def changes_of(self, path: PurePosixPath) -> list[str]:
         """Return the commits that changed a file or folder, newest first, at most 50."""
-        listed = self._git("rev-list", f"--max-count={_MOST}", "HEAD", "--", str(path))
+        listed = self.run("rev-list", f"--max-count={_MOST}", "HEAD", "--", str(path))
         return listed.decode().split()
 
     def is_shallow(self) -> bool:
         """Return whether the clone lacks older commits."""
-        return self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
+        return self.run("rev-parse", "--is-shallow-repository").strip() == b"true"
 
     def versions_of(self, path: PurePosixPath) -> Iterator[tuple[str, bytes]]:
         """Yield every commit of HEAD's history that changed a file, and its content there.
 
         Merges count. Commits that deleted the file are left out.
         """
-        listed = self._git("rev-list", "--full-history", "HEAD", "--", str(path))
+        listed = self.run("rev-list", "--full-history", "HEAD", "--", str(path))
         for commit in listed.decode().split():
             files = self.at(commit, path.__eq__)
             if path in files:
@@ -78,7 +85,7 @@ class Repository:
 
         The content of a symbolic link is its target, marked as one.
         """
-        listed = self._git("ls-tree", "-r", "-z", commit, "--", *_FOLDERS)
+        listed = self.run("ls-tree", "-r", "-z", commit, "--", *_FOLDERS)
         blobs: dict[PurePosixPath, str] = {}
         links: set[PurePosixPath] = set()
         for entry in filter(None, listed.split(b"\0")):
@@ -98,7 +105,7 @@ class Repository:
     def now(self, wanted: _Wanted) -> dict[PurePosixPath, bytes]:
         """Read the wanted files on disk, except those that git ignores."""
         kinds = ("--cached", "--others", "--exclude-standard")
-        listed = self._git("ls-files", "-z", *kinds, "--", *_FOLDERS)
+        listed = self.run("ls-files", "-z", *kinds, "--", *_FOLDERS)
         files: dict[PurePosixPath, bytes] = {}
         for name in filter(None, listed.split(b"\0")):
             path = PurePosixPath(os.fsdecode(name))
@@ -113,14 +120,14 @@ class Repository:
 
     def differs(self, commit: str, paths: Sequence[str]) -> bool:
         """Return True if a file at or below one of the paths differs from a commit."""
-        changed = self._git("diff", "--name-only", commit, "--", *paths)
-        new = self._git("ls-files", "--others", "--exclude-standard", "--", *paths)
+        changed = self.run("diff", "--name-only", commit, "--", *paths)
+        new = self.run("ls-files", "--others", "--exclude-standard", "--", *paths)
         return bool(changed or new)
 
     def _contents(self, blobs: Sequence[str]) -> dict[str, bytes]:
         if not blobs:
             return {}
-        output = self._git("cat-file", "--batch", stdin="".join(f"{b}\n" for b in blobs).encode())
+        output = self.run("cat-file", "--batch", stdin="".join(f"{b}\n" for b in blobs).encode())
         contents: dict[str, bytes] = {}
         start = 0
         for blob in blobs:
@@ -136,14 +143,22 @@ class Repository:
             start += 1  # A newline follows each file.
         return contents
 
-    def _git(
-        self, *arguments: str, stdin: bytes = b"", failed: FinbaseError | None = None
-    ) -> bytes:
-        command = [*GIT, *arguments]
+    def run(self, *arguments: str, stdin: bytes = b"", failed: FinbaseError | None = None) -> bytes:
+        """Return what a command of git prints; raise ``failed``, or an error with the cause."""
+        done = self._done(*arguments, stdin=stdin)
+        if done.code == 0:
+            return done.stdout
+        raise failed or FinbaseError(
+            f"git {arguments[0]} failed: {done.stderr.strip()}",
+            f"run git {arguments[0]} in {self.root}",
+        )
+
+    def _done(self, *arguments: str, stdin: bytes = b"") -> Finished:
+        command = [*GIT, "-c", "core.warnAmbiguousRefs=true", *arguments]
         environ = {"GIT_OPTIONAL_LOCKS": "0", "GIT_GRAFT_FILE": os.devnull, "LC_ALL": "C"}
         try:
             with Processes() as processes:
-                done = processes.run(
+                return processes.run(
                     command,
                     cwd=self.root,
                     environ=child_environ(_SETTINGS) | environ,
@@ -157,12 +172,6 @@ class Repository:
                 f"git {arguments[0]} did not finish within {_SECONDS:g} s",
                 "run `git fsck` in the project's folder to check the repository",
             ) from error
-        if done.code == 0:
-            return done.stdout
-        raise failed or FinbaseError(
-            f"git {arguments[0]} failed: {done.stderr.strip()}",
-            f"run git {arguments[0]} in {self.root}",
-        )
 
 
 def _no_repository(root: Path) -> FinbaseError:
