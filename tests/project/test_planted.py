@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from finbase.cli import main
+from finbase.errors import FinbaseError
 from finbase.project.planted import converted, planted
 from tests.support.commands import ROOT
 
@@ -128,6 +129,33 @@ def test_planted_git_unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert planted(tmp_path) == ()
     monkeypatch.setenv("PATH", "")
     assert planted(tmp_path) == (PurePosixPath(STACK, ".terraform"),)
+
+
+@pytest.mark.parametrize("project", ["", "infra"])
+def test_planted_fails_if_git_fails(tmp_path: Path, project: str) -> None:
+    """A submodule and a broken .gitmodules make `git ls-files --recurse-submodules` fail."""
+    root = tmp_path / project
+    put(root, "production.tfplan")
+    (root / ".gitmodules").write_text("[submodule\n")
+    track(tmp_path)
+    (tmp_path / ".gitmodules").write_text("[submodule\n")
+    gitlink = f"160000,{'1' * 40},docs/sub"
+    git(tmp_path, "update-index", "--add", "--cacheinfo", gitlink)
+    with pytest.raises(FinbaseError, match=r"git ls-files failed: fatal: bad config line"):
+        planted(root)
+    assert list(converted(root)) == []
+
+
+def test_planted_fails_in_broken_repository(tmp_path: Path) -> None:
+    put(tmp_path, "production.tfplan")
+    track(tmp_path)
+    (tmp_path / ".git" / "index").write_bytes(b"x" * 100)
+    for read in (planted, lambda root: list(converted(root))):
+        with pytest.raises(FinbaseError, match="git ls-files failed"):
+            read(tmp_path)
+    (tmp_path / ".git" / "HEAD").unlink()
+    with pytest.raises(FinbaseError, match="not in a readable git repository"):
+        planted(tmp_path)
 
 
 COMMANDS = (

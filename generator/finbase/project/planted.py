@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from finbase.errors import FinbaseError
 from finbase.project.files import GIT, owner
 from finbase.project.journal import NAME as JOURNAL
 from finbase.project.terraform_files import LOCK_FILE, is_left_behind
@@ -27,7 +28,8 @@ def planted(root: Path) -> tuple[PurePosixPath, ...]:
     """Return the files of the project that nobody may commit, sorted.
 
     With git, these are tracked files; without it, files on disk beside or below the stacks, the
-    module versions and the project's folder itself.
+    module versions and the project's folder itself. Raises ``FinbaseError`` if git fails in a
+    repository.
     """
     tracked = _tracked(root)
     paths = _on_disk(root) if tracked is None else filter(_is_refused, tracked)
@@ -83,7 +85,10 @@ def _tracked(root: Path) -> Iterable[PurePosixPath] | None:
 
 
 def _git(root: Path, *commands: Sequence[str]) -> bytes | None:
-    """Return what the last command of git prints; each reads what the one before it prints."""
+    """Return what the last command of git prints; each reads what the one before it prints.
+
+    Return None if there is no git or no repository; raises ``FinbaseError`` if one fails otherwise.
+    """
     # ``subprocess`` would take longer to import than git takes to answer.
     children, source = [], os.open(os.devnull, os.O_RDONLY)
     try:
@@ -108,7 +113,27 @@ def _git(root: Path, *commands: Sequence[str]) -> bytes | None:
     finally:
         os.close(source)
         statuses = [os.waitpid(child, 0)[1] for child in children]
-    return None if any(statuses) else printed
+    if any(statuses):
+        _raise_cause(root, commands)
+        return None
+    return printed
+
+
+def _raise_cause(root: Path, commands: Sequence[Sequence[str]]) -> None:
+    """Raise ``FinbaseError`` with the cause if git fails although there is a repository.
+
+    A commit can make git fail, for example by ``.gitmodules``: then nobody knows what is tracked.
+    """
+    folder = root.resolve()
+    if "GIT_DIR" in os.environ or any((f / ".git").exists() for f in (folder, *folder.parents)):
+        from finbase.project.git import Repository
+
+        repository = Repository(root)
+        for command in commands:
+            repository.run(*command)
+        raise FinbaseError(
+            f"git {commands[0][0]} failed for {root}", "run the command again; `git status` helps"
+        )
 
 
 def _split(names: bytes) -> list[bytes]:
