@@ -26,7 +26,17 @@ pytestmark = pytest.mark.terraform
 SECRET = "arn:aws:secretsmanager:eu-west-1:777788889999:secret:ledger-development/database"
 STRANGER = "arn:aws:iam::999999999999:root"
 OWN = "arn:aws:iam::777788889999:role/deploy"
+ROTATION = "arn:aws:lambda:eu-west-1:777788889999:function:ledger-development-rotation"
+LOGS = "arn:aws:logs:eu-west-1:777788889999:log-group"
 LIMITED = {"StringEquals": {"aws:PrincipalArn": STRANGER}}
+
+
+def refer(reference: str) -> dict[str, list[str]]:
+    """Refer to an attribute, as the configuration in a plan does."""
+    return {"references": [reference, reference.rpartition(".")[0]]}
+
+
+GROUP = refer("module.secret.rotation_security_group_id")
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +117,13 @@ def test_role_of_the_own_account_passes(plan: Plan, principal: Any) -> None:
         ("secretsmanager:GetSecretValue", f"{SECRET}/i*"),
         ("secretsmanager:GetSecretValue", "module.secret.aws_secretsmanager_secret.connection"),
         ("rds:ModifyDBInstance", "arn:aws:rds:eu-west-1:777788889999:db:ledger-development"),
+        ("rds:D*", "arn:aws:rds:eu-west-1:777788889999:db:ledger-development"),
+        ("rds:CreateDBSnapshot", "module.database.aws_db_instance.primary"),
+        ("secretsmanager:RotateSecret", "module.secret.aws_secretsmanager_secret.connection"),
+        ("kms:ScheduleKeyDeletion", 'module.kms.aws_kms_key.main["database"]'),
+        ("lambda:UpdateFunctionCode", ROTATION),
+        ("iam:PassRole", "arn:aws:iam::777788889999:role/ledger-development-rotation"),
+        ("logs:DeleteLogGroup", f"{LOGS}:/aws/rds/instance/ledger-development/postgresql:*"),
     ],
 )
 def test_policy_that_reads_the_stack_fails(
@@ -115,6 +132,58 @@ def test_policy_that_reads_the_stack_fails(
     document = policy(Action=action, Resource=resource)
     add(plan, type_, name="extra", policy=document)
     assert failed(plan) == {"B11"}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("rds:DescribeDBInstances", "arn:aws:rds:eu-west-1:777788889999:db:ledger-development"),
+        ("logs:PutLogEvents", f"{LOGS}:/aws/lambda/reports:*"),
+        ("lambda:InvokeFunction", ROTATION.replace("rotation", "reports")),
+        ("iam:PassRole", "arn:aws:iam::777788889999:role/reports"),
+        ("s3:PutObject", "arn:aws:s3:::reports/*"),
+    ],
+)
+def test_policy_beside_the_stack_passes(plan: Plan, action: str, resource: str) -> None:
+    add(plan, "aws_iam_policy", name="extra", policy=policy(Action=action, Resource=resource))
+    assert failed(plan) == set()
+
+
+@pytest.mark.parametrize(
+    ("type_", "arguments"),
+    [
+        ("aws_cloudformation_stack", {"name": "x", "template_body": "{}"}),
+        ("aws_cloudcontrolapi_resource", {"type_name": "AWS::EC2::SecurityGroupIngress"}),
+        ("aws_iam_user", {"name": "x"}),
+        ("aws_iam_access_key", {"user": "break-glass"}),
+        ("aws_iam_openid_connect_provider", {"url": "token.example.org"}),
+        ("aws_ssoadmin_permission_set_inline_policy", {"inline_policy": "{}"}),
+        ("aws_cloudtrail", {"name": "x", "enable_logging": False}),
+        ("aws_guardduty_detector", {"enable": False}),
+        ("aws_ec2_client_vpn_network_association", {"subnet_id": "subnet-1"}),
+        ("aws_ec2_instance_connect_endpoint", {"subnet_id": "subnet-1"}),
+        ("aws_default_security_group", {"vpc_id": "vpc-1"}),
+        (
+            "aws_lambda_function",
+            {"role": "arn:aws:iam::777788889999:role/x/Ledger-development-ROTATION"},
+        ),
+        ("aws_iam_instance_profile", {"role": "ledger-development-rotation"}),
+        ("aws_lb", {"internal": True, "security_groups": GROUP}),
+        ("aws_ssm_parameter", {"value": "{{resolve:secretsmanager:x}}"}),
+        ("aws_ssm_parameter", {"name": "/aws/reference/secretsmanager/x"}),
+    ],
+)
+def test_resource_of_another_kind_fails(plan: Plan, type_: str, arguments: dict[str, Any]) -> None:
+    add(plan, type_, **arguments)
+    found = messages(plan, without="features/design.feature")
+    assert f"{type_}.extra: " in found["B11"]
+
+
+def test_group_of_applications_is_for_modules(plan: Plan) -> None:
+    group = refer("module.access.application_security_group_id")
+    add(plan, "aws_lb", name="x", internal=True, security_groups=group)
+    add(plan, "aws_vpc_security_group_egress_rule", referenced_security_group_id=GROUP)
+    assert "B11" not in failed(plan)
 
 
 def test_policy_for_another_secret_passes(plan: Plan) -> None:
@@ -166,8 +235,12 @@ QUEUE = "arn:aws:sqs:eu-west-1:999999999999:stolen"
         ("aws_mwaa_environment", {"configuration": {"a": "smtp://x.example"}}),
         ("aws_budgets_budget", {"notification": [{"subscribers": ["someone@x.example"]}]}),
         ("aws_cognito_user_pool", {"a": json.dumps({"from": "Us <us@x.example>"})}),
-        ("aws_ec2_client_vpn_network_association", {"subnet_id": "subnet-1"}),
-        ("aws_ec2_client_vpn_authorization_rule", {"target_network_cidr": "10.0.0.0/8"}),
+        ("aws_s3_bucket_acl", {"bucket": "x", "acl": "public-read"}),
+        ("aws_s3_bucket_acl", {"a": [{"grantee": [{"type": "CanonicalUser", "id": "2" * 64}]}]}),
+        ("aws_s3_bucket_public_access_block", {"bucket": "x", "ignore_public_acls": False}),
+        ("aws_ami_launch_permission", {"image_id": "ami-1", "group": "all"}),
+        ("aws_lb", {"name": "x", "internal": False}),
+        ("aws_lambda_function_url", {"authorization_type": "NONE"}),
     ],
 )
 def test_value_for_strangers_fails(plan: Plan, type_: str, arguments: dict[str, Any]) -> None:
@@ -199,11 +272,6 @@ def test_value_for_strangers_fails(plan: Plan, type_: str, arguments: dict[str, 
 def test_value_of_the_own_account_passes(plan: Plan, type_: str, arguments: dict[str, Any]) -> None:
     add(plan, type_, **arguments)
     assert failed(plan) == set()
-
-
-def refer(reference: str) -> dict[str, list[str]]:
-    """Refer to an attribute, as the configuration in a plan does."""
-    return {"references": [reference, reference.rpartition(".")[0]]}
 
 
 FIRST = "ledger-development/database/initial-1"

@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from beside import SENSITIVE, foreign_accounts, hosts_outside, open_doors, read_secrets
+from beside import (
+    borrowed,
+    foreign_accounts,
+    hosts_outside,
+    is_sensitive,
+    never,
+    open_doors,
+    read_secrets,
+)
 from design_judge import is_of_design
 from existing import added_beside
 from findings import Finding, check, rendered
@@ -45,9 +53,12 @@ _DATA = (
 """Services that hold data, keys or permissions: their changes need a resource by name."""
 _OWNED = (
     *("aws_secretsmanager_secret", "aws_kms_key", "aws_kms_external_key"),
-    *("aws_db_instance", "aws_rds_cluster"),
+    *("aws_db_instance", "aws_rds_cluster", "aws_lambda_function", "aws_iam_role"),
+    *("aws_cloudwatch_log_group",),
 )
 """Types of which a module may name its own in a policy; others can hide what they pass on."""
+_PROTECTED = (*_OWNED, "aws_elasticache_serverless_cache")
+_NAMES = (*("name", "name_prefix", "identifier", "arn", "key_id", "resource_id", "function_name"),)
 _IDENTITY_POLICIES = (
     *("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"),
 )
@@ -219,18 +230,18 @@ def narrow(stack: Stack) -> Iterator[Finding]:
             yield Finding(True, f"{holder.address}: allows {actions or 'no action'}")
     yield from _managed(stack)
     if rendered():
-        for text in read_secrets(stack):
+        for text in (*read_secrets(stack), *never(stack), *borrowed(stack)):
             yield Finding(False, text)
 
 
 def _protected(stack: Stack) -> set[str]:
-    """Return the names, ids and ARNs of the secrets, keys and databases of the design."""
+    """Return the names, ids and ARNs of the design's resources that hold data or permissions."""
     return {
         value
-        for type_ in ("aws_secretsmanager_secret", "aws_kms_key", "aws_db_instance")
+        for type_ in _PROTECTED
         for resource in stack.all(type_)
         if is_of_design(stack, resource)
-        for name in ("name", "name_prefix", "identifier", "arn", "key_id", "resource_id")
+        for name in _NAMES
         if isinstance(value := resource.planned(name), str) and value
     }
 
@@ -238,7 +249,7 @@ def _protected(stack: Stack) -> set[str]:
 def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[str]:
     """Yield each action on a secret, key or database of the design; only the design allows any."""
     for action in grant.actions:
-        if not any(fnmatchcase(sensitive, action.lower()) for sensitive in SENSITIVE):
+        if not is_sensitive(action):
             continue
         for resource in grant.resources:
             owners = [r for r in stack.resources if r.address == resource]
@@ -248,7 +259,7 @@ def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[st
                 else _reaches(resource, names)
             )
             if reached:
-                text = f"{action} on {resource} reads the stack's secrets or databases"
+                text = f"{action} on {resource} reaches what the design holds"
                 yield f"{text}; only the roles of the design may"
 
 
@@ -259,14 +270,19 @@ def _reaches(pattern: str, names: set[str]) -> bool:
     True
     >>> _reaches("arn:aws:secretsmanager:eu-west-1:111122223333:secret:partner-*", {"a/b"})
     False
+    >>> [_reaches(f"arn:aws:iam::1:role/{x}", {"a-b"}) for x in ("a-b-c", "a-b", "a-*")]
+    [False, True, True]
     """
     parts = pattern.split(":", 5)
     if len(parts) < 6:
         return True
     tail = re.split(r"[:/]", parts[5], maxsplit=1)[-1]
     loose = re.sub(r"-[\w?]{6}$", "-*", tail)
+    within = parts[2] == "rds"  # A snapshot has the name of its database in its own.
     return any(
-        name in pattern or fnmatchcase(name, tail) or fnmatchcase(f"{name}-000000", loose)
+        fnmatchcase(name, tail)
+        or fnmatchcase(f"{name}-000000", loose)
+        or (name in pattern and (within or "/" in name or f"{name}-" not in tail))
         for name in names
     )
 

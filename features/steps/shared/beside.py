@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from design_judge import is_module_of_design, is_of_design, sources_of
+from design_profile import design
 from kinds import listed
 from sources import Block
 from stack_graph import UNKNOWN, Origin, Resource, Stack, module_path, shown
@@ -22,13 +23,16 @@ _CALL = re.compile(r"\b([a-z][a-z0-9_]*) ?\(")
 _UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b", re.IGNORECASE)
 _OF_AWS = {"017000801446", "580247275435"}
 """Accounts in which AWS publishes layers: Powertools and Lambda Insights."""
-SENSITIVE = (
-    *("secretsmanager:getsecretvalue", "secretsmanager:batchgetsecretvalue", "kms:decrypt"),
-    *("kms:reencryptfrom", "kms:creategrant", "rds-db:connect", "rds-data:executestatement"),
-    *("rds:modifydbinstance", "rds:resetdbparametergroup", "secretsmanager:putsecretvalue"),
-    *("secretsmanager:putresourcepolicy", "kms:putkeypolicy", "rds:copydbsnapshot"),
+_SENSITIVE = (
+    *("secretsmanager", "kms", "rds", "rds-db", "rds-data", "elasticache", "lambda", "iam"),
+    *("logs", "sts"),
 )
-"""Actions that read or replace a secret or the data of a database."""
+"""Services whose actions on the design's resources read, replace or delete them."""
+_HARMLESS = (
+    *("*:describe*", "*:list*", "kms:get*", "rds:download*", "elasticache:get*"),
+    *("logs:createlogstream", "logs:putlogevents"),
+)
+"""Actions of these services that a module may have on resources of the design."""
 _LABELS = ("tags", "tags_all")
 _DESCRIPTIONS = ("description", "comment")
 _URL = re.compile(r"\b(?!s3:)[a-z][a-z0-9+.-]*://(?:[^\s/@\"']*@)?([^\s/:?#\"'$]*)", re.IGNORECASE)
@@ -39,7 +43,19 @@ _OF_SERVICES = re.compile(
     r"(.+\.)?(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
 )
 _ABOVE = {"", "com", "aws", "cn", "com.cn"}
-_DOORS = ("aws_ec2_client_vpn_network_association", "aws_ec2_client_vpn_authorization_rule")
+_REFERENCE = re.compile(r"/aws/reference/secretsmanager/|\{\{ *resolve:", re.IGNORECASE)
+_ROLE = re.compile(r"\brole/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)", re.IGNORECASE)
+_PUBLIC = {
+    "acl": ("public-read", "public-read-write", "authenticated-read"),
+    "authorization_type": ("NONE",),
+    "group": ("all",),
+    "internal": (False,),
+    "block_public_acls": (False,),
+    "block_public_policy": (False,),
+    "ignore_public_acls": (False,),
+    "restrict_public_buckets": (False,),
+}
+"""Values that let everybody in, by the name of the argument."""
 _KIND = "aws_secretsmanager_secret"
 
 
@@ -83,12 +99,17 @@ def _addresses(place: str, text: str) -> Iterator[str]:
 
 
 def open_doors(stack: Stack) -> Iterator[str]:
-    """Yield what leads callers of AWS's names elsewhere, or lets a VPN of clients in."""
+    """Yield what lets everybody in, or leads callers of AWS's names elsewhere."""
     for resource in _beside(stack):
         if resource.mode != "managed":
             continue
-        if resource.type in _DOORS:
-            yield f"{resource.address}: lets clients from the internet into the network; remove it"
+        for argument, values in _PUBLIC.items():
+            if (value := resource.planned(argument)) in values:
+                text = f"{argument} = {shown(value)} lets everybody in; remove it"
+                yield f"{resource.address}: {text}"
+        for path, text in _texts(resource.values, ""):
+            if text == "CanonicalUser":
+                yield f"{resource.address}: {path} lets another account in; remove the grant"
         if resource.type.startswith("aws_route53_"):
             for argument in ("name", "domain_name"):
                 name = resource.planned(argument)
@@ -102,6 +123,53 @@ def open_doors(stack: Stack) -> Iterator[str]:
                 yield f"{resource.address}: {text}"
 
 
+def never(stack: Stack) -> Iterator[str]:
+    """Yield resources of types that no module of the project itself may have."""
+    for resource in _beside(stack):
+        for pattern, why in design().never.items():
+            if resource.mode == "managed" and fnmatchcase(resource.type, pattern):
+                text = f"{why}; manage it outside of the stack"
+                yield f"{resource.address}: {text}"
+
+
+def borrowed(stack: Stack) -> Iterator[str]:
+    """Yield what takes a role or a security group of the design for itself.
+
+    The groups of applications are for everybody.
+    """
+    roles = {
+        name.lower(): role.address
+        for role in stack.all("aws_iam_role")
+        if is_of_design(stack, role) and isinstance(name := role.planned("name"), str)
+    }
+    for resource in _beside(stack):
+        if resource.mode != "managed":
+            continue
+        for path, text in _texts(resource.values, ""):
+            named = [match.lower() for match in _ROLE.findall(text)]
+            named += [text.lower()] if "role" in path.rpartition(".")[2] else []
+            for role in dict.fromkeys(roles[name] for name in named if name in roles):
+                yield f"{resource.address}: {path} names {role}; {_OWN_ROLE}"
+        for path, origin in _origins(stack, resource):
+            for target in origin.resources:
+                if target.mode == "managed" and is_of_design(stack, target):
+                    if target.type == "aws_iam_role":
+                        yield f"{resource.address}: {path} is {target.address}; {_OWN_ROLE}"
+                    elif target.type == "aws_security_group" and _is_closed(
+                        stack, resource, target
+                    ):
+                        text = f"{path} is {target.address}; use the group of the applications"
+                        yield f"{resource.address}: {text}"
+
+
+_OWN_ROLE = "a module needs a role of its own"
+
+
+def _is_closed(stack: Stack, resource: Resource, group: Resource) -> bool:
+    """Return whether a group of the design is not for others; rules have controls of their own."""
+    return stack.module_name(group) != "access" and not resource.type.endswith("_rule")
+
+
 def read_secrets(stack: Stack) -> Iterator[str]:
     """Yield what reads or replaces a secret of the design, or takes a secret value from it."""
     names = {
@@ -112,6 +180,9 @@ def read_secrets(stack: Stack) -> Iterator[str]:
         if isinstance(value := secret.planned(name), str)
     }
     for resource in _beside(stack):
+        for path, text in _texts(resource.values, ""):
+            if _REFERENCE.search(text):
+                yield f"{resource.address}: {path} reads a secret by reference; remove it"
         if resource.mode == "data" and resource.type == f"{_KIND}s":
             yield f"{resource.address}: lists all secrets of the account; name one"
         for path, origin in _origins(stack, resource):
@@ -205,14 +276,24 @@ def _hidden_patterns(stack: Stack) -> Iterator[str]:
             yield f"{document.address}: {text}"
 
 
+def is_sensitive(action: str) -> bool:
+    """Return whether an action, or one that its pattern matches, changes or reads what is secret.
+
+    >>> [is_sensitive(a) for a in ("rds:*", "*", "rds:Describe*", "s3:PutObject", "rds:D*")]
+    [True, True, False, False, True]
+    """
+    service, _, _ = action.lower().partition(":")
+    known = any(fnmatchcase(name, service) for name in _SENSITIVE)
+    return known and not any(fnmatchcase(action.lower(), safe) for safe in _HARMLESS)
+
+
 def _is_sensitive(document: Resource) -> bool:
     """Return whether a statement allows to read a secret at a place that is not known yet."""
     statements = document.planned("statement")
     if not isinstance(statements, list):
         return True
     return any(
-        isinstance(action, str)
-        and any(fnmatchcase(sensitive, action.lower()) for sensitive in SENSITIVE)
+        isinstance(action, str) and is_sensitive(action)
         for n, statement in enumerate(statements)
         if document.planned(f"statement.{n}.resources") is UNKNOWN
         or None in (statement.get("resources") or ())

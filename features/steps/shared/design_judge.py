@@ -254,7 +254,9 @@ class _Judge:
         for target in self.stack.resources:
             names = map(target.planned, ("identifier", "arn", "id", "name"))
             of_design = self.rules.module_of(target) in design().modules
-            if of_design and target.mode == "managed" and name in names:
+            # RDS ignores the case of a name.
+            known = (own.lower() for own in names if isinstance(own, str))
+            if of_design and target.mode == "managed" and name.lower() in known:
                 yield target
 
     def _ignored(

@@ -25,6 +25,7 @@ _NOT_MODULES = {
     "backend",
     "ephemeral",
     "sealed",
+    "never",
     "types",
     "policies",
     "parameters",
@@ -70,6 +71,7 @@ class Profile:
         self.provider: Mapping[str, str] = sections.get("provider", {})
         self.backend: Mapping[str, str] = sections.get("backend", {})
         self.sealed: Mapping[str, str] = sections.get("sealed", {})
+        self.never: Mapping[str, str] = sections.get("never", {})
         self.added: dict[str, Path] = {}
         """The profiles of a project's own modules that this one includes, by module."""
         self.problems: list[str] = []
@@ -140,6 +142,9 @@ def with_additions(paths: tuple[tuple[str, Path], ...]) -> Profile:
             own = _read(path)
         except InvalidProfileError as error:
             problems.append(str(error))
+            continue
+        if module in _NOT_MODULES:
+            problems.append(f"{path}: {module} is a section of the design; rename the module")
             continue
         policies = own.pop("policies", {})
         others = [name for name in own if name != module]
