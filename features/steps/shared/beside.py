@@ -125,7 +125,7 @@ def open_doors(stack: Stack) -> Iterator[str]:
 
 def never(stack: Stack) -> Iterator[str]:
     """Yield resources of types that no module of the project itself may have."""
-    for resource in _beside(stack):
+    for resource in _elsewhere(stack):
         for pattern, why in design().never.items():
             if resource.mode == "managed" and fnmatchcase(resource.type, pattern):
                 text = f"{why}; manage it outside of the stack"
@@ -142,7 +142,7 @@ def borrowed(stack: Stack) -> Iterator[str]:
         for role in stack.all("aws_iam_role")
         if is_of_design(stack, role) and isinstance(name := role.planned("name"), str)
     }
-    for resource in _beside(stack):
+    for resource in _elsewhere(stack):
         if resource.mode != "managed":
             continue
         for path, text in _texts(resource.values, ""):
@@ -234,6 +234,13 @@ def _of_other_secrets(stack: Stack, resource: Resource, names: set[str]) -> Iter
 
 def _beside(stack: Stack) -> Iterator[Resource]:
     yield from (r for r in stack.resources if not is_of_design(stack, r))
+
+
+def _elsewhere(stack: Stack) -> Iterator[Resource]:
+    """Yield what is beside the modules of the design, in which its profile judges everything."""
+    for resource in _beside(stack):
+        if not is_module_of_design(stack, tuple(name for name, _ in resource.module)):
+            yield resource
 
 
 def _ephemeral(stack: Stack) -> Iterator[str]:
