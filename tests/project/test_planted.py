@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from finbase.cli import main
 from finbase.errors import FinbaseError
-from finbase.project.planted import converted, planted
+from finbase.project.planted import planted, unreviewed
 from tests.support.commands import ROOT
 
 STACK, MODULE = "environments/development", "modules/kms/1.0.0"
@@ -143,14 +143,14 @@ def test_planted_fails_if_git_fails(tmp_path: Path, project: str) -> None:
     git(tmp_path, "update-index", "--add", "--cacheinfo", gitlink)
     with pytest.raises(FinbaseError, match=r"git ls-files failed: fatal: bad config line"):
         planted(root)
-    assert list(converted(root)) == []
+    assert list(unreviewed(root)) == []
 
 
 def test_planted_fails_in_broken_repository(tmp_path: Path) -> None:
     put(tmp_path, "production.tfplan")
     track(tmp_path)
     (tmp_path / ".git" / "index").write_bytes(b"x" * 100)
-    for read in (planted, lambda root: list(converted(root))):
+    for read in (planted, lambda root: list(unreviewed(root))):
         with pytest.raises(FinbaseError, match="git ls-files failed"):
             read(tmp_path)
     (tmp_path / ".git" / "HEAD").unlink()
@@ -190,6 +190,12 @@ def test_commands_refuse_planted(project: Path) -> None:
         ("**/main.* ident", "ident"),
         ("*.tf filter=tac", "filter=tac"),
         ("[attr]plain ident\n*.tf plain", "ident"),
+        ("*.tf -diff", "-diff"),
+        ("*.tf binary", "-diff"),
+        ("[attr]plain -diff\n*.tf plain", "-diff"),
+        ("*.tf linguist-generated", "linguist-generated"),
+        ("*.tf linguist-generated=true", "linguist-generated=true"),
+        ("*.tf gitlab-generated", "gitlab-generated"),
     ],
 )
 @pytest.mark.parametrize("project", ["", "infra"])
@@ -199,11 +205,11 @@ def test_converted_by_attributes(tmp_path: Path, project: str, lines: str, attri
     paths = [put(root, f"{folder}/main.tf") for folder in folders]
     put(root, "docs/main.tf")
     track(tmp_path)
-    assert list(converted(root)) == []
+    assert list(unreviewed(root)) == []
     (tmp_path / ".gitattributes").write_text(f"{lines}\n")
-    assert list(converted(root)) == []
+    assert list(unreviewed(root)) == []
     track(tmp_path, ".gitattributes")
-    assert dict(converted(root)) == dict.fromkeys(paths, attribute)
+    assert dict(unreviewed(root)) == dict.fromkeys(paths, attribute)
 
 
 def test_converted_by_nested_attributes(tmp_path: Path) -> None:
@@ -212,7 +218,7 @@ def test_converted_by_nested_attributes(tmp_path: Path) -> None:
     path = put(tmp_path, f"{MODULE}/main.tf")
     put(tmp_path, f"{STACK}/main.tf")
     track(tmp_path)
-    assert list(converted(tmp_path)) == [(path, "ident")]
+    assert list(unreviewed(tmp_path)) == [(path, "ident")]
 
 
 def test_converted_by_converted_attributes(tmp_path: Path) -> None:
@@ -227,24 +233,26 @@ def test_converted_by_converted_attributes(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     assert (clone / STACK / "main.tf").read_text() != "# $Id$\n"
     assert (clone / ".gitattributes").read_text() != (tmp_path / ".gitattributes").read_text()
-    assert list(converted(clone)) == [(PurePosixPath(STACK, "main.tf"), "ident")]
+    assert list(unreviewed(clone)) == [(PurePosixPath(STACK, "main.tf"), "ident")]
 
 
 def test_converted_allows_line_ends(tmp_path: Path) -> None:
     put(tmp_path, f"{STACK}/main.tf")
+    put(tmp_path, f"{MODULE}/rotation.zip")
     put(tmp_path, "docs/a.md")
     (tmp_path / ".gitattributes").write_text(
         "* text=auto eol=lf -ident\nmodules/** -text\n*.tf -filter\ndocs/** filter=lfs ident\n"
+        "docs/** binary\n*.zip binary\n*.tf diff linguist-generated=false -gitlab-generated\n"
     )
     track(tmp_path)
-    assert list(converted(tmp_path)) == []
-    assert list(converted(ROOT)) == []
+    assert list(unreviewed(tmp_path)) == []
+    assert list(unreviewed(ROOT)) == []
 
 
 def test_converted_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(converted(tmp_path)) == []
+    assert list(unreviewed(tmp_path)) == []
     monkeypatch.setenv("PATH", "")
-    assert list(converted(tmp_path)) == []
+    assert list(unreviewed(tmp_path)) == []
 
 
 def test_commands_refuse_converted(project: Path) -> None:
@@ -253,7 +261,7 @@ def test_commands_refuse_converted(project: Path) -> None:
     for command in COMMANDS:
         result = CliRunner().invoke(main, ["--project", str(project), *command])
         assert result.exit_code == 1, result.output
-        assert "environments/development.yaml has other bytes on disk than" in result.output
+        assert "not show the bytes that environments/development.yaml has on disk" in result.output
         assert "working-tree-encoding=UTF-7\n" in result.output
 
 

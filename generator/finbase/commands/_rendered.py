@@ -111,7 +111,7 @@ def refuse_planted(root: Path) -> None:
 
 def print_planted(root: Path) -> bool:
     """Print each file that nobody may commit, and code that must not run; return whether any."""
-    from finbase.project.planted import converted, planted
+    from finbase.project.planted import planted, unreviewed
     from finbase.system.printable import printable_name
     from finbase.terraform.refused_code import refused_in_project
 
@@ -123,17 +123,17 @@ def print_planted(root: Path) -> bool:
             "Terraform would trust it, and no review shows it\n"
             f"    hint: git rm --cached {name}; without git, delete it"
         )
-    changed = list(converted(root))
-    for path, attribute in changed:
+    hidden = list(unreviewed(root))
+    for path, attribute in hidden:
         error(
-            f"{printable_name(path)} has other bytes on disk than in its commit, which a review "
-            f"shows: its git attribute is {printable_name(attribute)}\n"
+            f"a review does not show the bytes that {printable_name(path)} has on disk: "
+            f"its git attribute is {printable_name(attribute)}\n"
             "    hint: remove the attribute from .gitattributes, and check the file out again"
         )
     problems = list(refused_in_project(root.resolve()))
     for problem in problems:
         error(f"{problem}\n    hint: correct the template; Terraform would run it before any check")
-    return bool(paths or changed or problems)
+    return bool(paths or hidden or problems)
 
 
 def print_unrendered(paths: Iterable[PurePosixPath]) -> None:

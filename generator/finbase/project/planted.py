@@ -21,6 +21,7 @@ from finbase.project.tree import is_ignored
 _FOLDERS = {".terraform", ".terraform.d", "terraform.tfstate.d"}
 _REVIEWED = ("templates", "modules", "environments", "features")
 _CONVERTING = ("filter", "ident", "working-tree-encoding")
+_HIDING = ("diff", "linguist-generated", "gitlab-generated")
 _SETTINGS = re.compile(r"\.?(terraformrc|tofurc)|(terraform|tofu)\.rc|.*\.tfrc(\.json)?", re.DOTALL)
 
 
@@ -36,19 +37,33 @@ def planted(root: Path) -> tuple[PurePosixPath, ...]:
     return tuple(sorted(set(paths)))
 
 
-def converted(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
-    """Yield tracked files that git writes with other bytes than it has, and why.
+def unreviewed(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
+    """Yield tracked files whose bytes no review shows, and the attribute of git that is why.
 
-    A review shows the bytes of the commit, and Terraform reads those on disk. Line ends are not
-    counted. git takes the attributes from its index, as it does when it writes the files.
+    A review shows the bytes of the commit, and Terraform reads those on disk: an attribute can make
+    them differ, or hide the change. Line ends are not counted. git takes the attributes from its
+    index, as it does when it writes the files.
     """
     files = ("ls-files", "--cached", "-z", "--", *_REVIEWED)
-    answer = _git(root, files, ("check-attr", "--cached", "-z", "--stdin", *_CONVERTING))
-    parts = _split(answer or b"")
+    attributes = ("check-attr", "--cached", "-z", "--stdin", *_CONVERTING, *_HIDING)
+    parts = _split(_git(root, files, attributes) or b"")
     for name, attribute, value in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        if value not in (b"unspecified", b"unset"):
-            setting = attribute if value == b"set" else attribute + b"=" + value
-            yield _path(name), os.fsdecode(setting)
+        path, setting = _path(name), _setting(os.fsdecode(attribute), os.fsdecode(value))
+        if setting and (setting, path.suffix) != ("-diff", ".zip"):
+            yield path, setting
+
+
+def _setting(attribute: str, value: str) -> str:
+    """Return a setting as .gitattributes has it, or an empty text if a review shows all of it.
+
+    >>> _setting("diff", "unset"), _setting("diff", "set"), _setting("filter", "x")
+    ('-diff', '', 'filter=x')
+    """
+    if attribute == "diff":
+        return "-diff" if value == "unset" else ""
+    if value in ("unspecified", "unset") or (attribute in _HIDING and value == "false"):
+        return ""
+    return attribute if value == "set" else f"{attribute}={value}"
 
 
 def _is_refused(path: PurePosixPath) -> bool:
