@@ -258,7 +258,8 @@ def test_rights_are_the_least(pipeline: Path) -> None:
         "render": set(),
         "base": set(),
         "check": set(),
-        "verdict": {"security-events"},
+        "verdict": set(),
+        "findings": {"security-events"},
         "plan": {"id-token"},
         "changes": set(),
         "apply": {"id-token"},
@@ -269,7 +270,7 @@ def test_rights_are_the_least(pipeline: Path) -> None:
     for name, job in workflow["jobs"].items():
         checkouts = [s for s in job["steps"] if "actions/checkout" in s.get("uses", "")]
         persisted = [step["with"]["persist-credentials"] for step in checkouts]
-        assert persisted == ([] if name in ("changes", "issue") else [False])
+        assert persisted == ([] if name in ("changes", "findings", "issue") else [False])
         for step in job["steps"]:  # What comes from outside reaches a shell as a variable only.
             assert "${{" not in step.get("run", "")
     text = (pipeline / GITHUB).read_text() + (pipeline / GITLAB).read_text()
@@ -415,15 +416,71 @@ def test_github_steps(changed: Path) -> None:
     assert all(name in (changed / "output").read_text() for name in NAMES)
 
     (step,) = [s for s in jobs["verdict"]["steps"] if s.get("name", "").startswith("Join")]
-    for failing, code in (((), 0), (("F01",), 1)):
-        shutil.rmtree(changed / "summary", ignore_errors=True)
-        (changed / "verdict-1.json").write_bytes(verdict_json.render([verdict("staging", failing)]))
-        done = shell(changed, step["run"], MATRIX=outputs["shards"])
+    temporary = changed.parent / "temporary"
+    for failing, check, code in (((), "success", 0), ((), "failure", 1), (("F01",), "failure", 1)):
+        shutil.rmtree(temporary, ignore_errors=True)
+        (temporary / "verdicts").mkdir(parents=True)
+        content = verdict_json.render([verdict("staging", failing)])
+        (temporary / "verdicts" / "verdict-1.json").write_bytes(content)
+        done = shell(
+            changed,
+            step["run"],
+            MATRIX=outputs["shards"],
+            RUNNER_TEMP=str(temporary),
+            RENDER="success",
+            CHECK=check,
+        )
         assert done.returncode == code, done.stderr
-        assert (changed / "verdict.sarif").is_file()
+        assert (temporary / "verdict" / "verdict.sarif").is_file()
     summary = (changed / "summary").read_text()
-    assert summary.count("```\n") == 4
+    assert summary.count("```\n") == 6
     assert "0 of 1 environment pass; failing: staging" in summary
+
+
+@pytest.mark.parametrize(
+    ("render", "check", "code"),
+    [
+        ("success", "success", 2),
+        ("success", "failure", 2),
+        ("success", "skipped", 0),
+        ("failure", "skipped", 1),
+        ("cancelled", "skipped", 1),
+    ],
+)
+def test_github_verdict_believes_no_committed_one(
+    changed: Path, tmp_path_factory: pytest.TempPathFactory, render: str, check: str, code: int
+) -> None:
+    for name in ("verdict-1.json", "verdict-9.json"):
+        (changed / name).write_bytes(verdict_json.render([verdict("staging")]))
+    job = load(changed, "github")["jobs"]["verdict"]
+    (step,) = [s for s in job["steps"] if s.get("name", "").startswith("Join")]
+    done = shell(
+        changed,
+        step["run"],
+        MATRIX='{"include": [{"environments": "staging"}]}',
+        RUNNER_TEMP=str(tmp_path_factory.mktemp("temporary")),
+        RENDER=render,
+        CHECK=check,
+    )
+    assert done.returncode == code, done.stderr
+    # A platform counts a required job that is skipped as a success.
+    assert job["if"] == "${{ always() }}"
+
+
+def test_github_artifacts_are_of_no_checkout(pipeline: Path) -> None:
+    """Files of a checkout neither become the verdict of a check nor are joined with them."""
+    jobs = load(pipeline, "github")["jobs"]
+    places = {}
+    for name in ("check", "verdict", "findings"):
+        steps = jobs[name]["steps"]
+        places[name] = [s["with"].get("path", "") for s in steps if "artifact" in s.get("uses", "")]
+        code = [step for step in steps if "run" in step or "actions/checkout" in step["uses"]]
+        assert bool(code) == (name != "findings")
+    assert places == {
+        "check": ["${{ runner.temp }}/verdict-${{ matrix.shard }}.json"],
+        "verdict": ["${{ runner.temp }}/verdicts", "${{ runner.temp }}/verdict/"],
+        "findings": [""],
+    }
 
 
 def test_github_changes(changed: Path) -> None:
@@ -456,9 +513,15 @@ def test_gitlab_scripts(changed: Path) -> None:
     jobs = load(changed, "gitlab")
     script = {name: "\n".join(jobs[name]["script"]) for name in ("check", "verdict")}
     for index in ("1", "2"):
-        done = shell(changed, script["check"], SINCE="HEAD", CI_NODE_TOTAL="4", CI_NODE_INDEX=index)
+        own = {"CI_NODE_TOTAL": "4", "CI_NODE_INDEX": index, "CI_COMMIT_SHA": "abc"}
+        done = shell(changed, script["check"], SINCE="HEAD", **own)
         assert done.returncode == 0, done.stderr
-    assert (changed / "checked").read_text() == "check staging --json verdict-1.json\n"
+    assert (changed / "checked").read_text() == "check staging --json verdict-abc-1.json\n"
+    # Another name than that of a file in the commit, and only of this job.
+    assert jobs["check"]["artifacts"]["paths"] == ["verdict-$CI_COMMIT_SHA-$CI_NODE_INDEX.json"]
+    assert jobs["variables"]["MATRIX"] == "matrix-$CI_COMMIT_SHA.json"
+    for committed in ("verdict-9.json", "verdict-1.json"):
+        (changed / committed).write_bytes(verdict_json.render([verdict("staging")]))
     nothing, something = (
         '{"include": []}',
         shell(changed, 'finbase matrix --affected-since "$SINCE" --shards 4', SINCE="HEAD").stdout,
@@ -470,10 +533,10 @@ def test_gitlab_scripts(changed: Path) -> None:
         (something, (verdict("staging", ("F01",)),), 1),
         (something, (verdict("production"),), 2),
     ):
-        (changed / "matrix.json").write_text(matrix)
+        (changed / "matrix-abc.json").write_text(matrix)
         if verdicts:
-            (changed / "verdict-1.json").write_bytes(verdict_json.render(verdicts))
-        done = shell(changed, script["verdict"])
+            (changed / "verdict-abc-1.json").write_bytes(verdict_json.render(verdicts))
+        done = shell(changed, script["verdict"], CI_COMMIT_SHA="abc", MATRIX="matrix-abc.json")
         assert done.returncode == code, done.stderr
 
 
