@@ -37,6 +37,7 @@ UNREADABLE: Final = "FB121"
 OUTSIDE: Final = "FB122"
 FILE_NAME: Final = "FB123"
 OTHER_NAME: Final = "FB124"
+SAME_STACK: Final = "FB125"
 TOO_MANY: Final = "FB129"
 
 # Values that the schema rejects.
@@ -88,6 +89,7 @@ TITLES: Final[Mapping[str, str]] = {
     OUTSIDE: "the file is outside the project",
     FILE_NAME: "the file name is not a valid environment name",
     OTHER_NAME: "the environment's name differs from the file name",
+    SAME_STACK: "two environments with the same names of resources",
     TOO_MANY: "too many problems to show",
     UNKNOWN_KEY: "unknown key",
     WRONG_TYPE: "wrong type",

@@ -310,6 +310,37 @@ def test_load_bounds_problems(project: Path) -> None:
     assert error.diagnostics[-1].code == codes.TOO_MANY
 
 
+@pytest.mark.parametrize(
+    ("name", "project_name", "account", "same"),
+    [
+        ("qa", "ledger-eu", "111122223333", True),
+        ("qa", "ledger-eu", "222233334444", False),
+        ("qa", "ledger-us", "111122223333", False),
+    ],
+)
+def test_load_refuses_two_stacks_of_one_name(
+    project: Path, name: str, project_name: str, account: str, same: bool
+) -> None:
+    (project / "environments" / "production.yaml").unlink()
+    for each in (
+        {"environment": "eu-qa", "project": "ledger", "account_id": "111122223333"},
+        {"environment": name, "project": project_name, "account_id": account},
+    ):
+        text = GOOD
+        for key, value in each.items():
+            text = re.sub(rf"^{key}: .*$", f'{key}: "{value}"', text, flags=re.MULTILINE)
+        (project / "environments" / f"{each['environment']}.yaml").write_text(text)
+    registry = Registry(project)
+    if not same:
+        assert len(load_environments(project, registry, ())) == 2
+        return
+    with pytest.raises(InputError) as caught:
+        load_environments(project, registry, ())
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.path, diagnostic.code) == ("environments/qa.yaml", codes.SAME_STACK)
+    assert "named ledger-eu-qa, as those of eu-qa" in diagnostic.message
+
+
 # The corpus: files that are wrong, each with what is found in it.
 
 
@@ -356,7 +387,7 @@ def test_corpus_covers_every_code() -> None:
         # These compare two versions of a file; tests/upgrade/test_since.py tests them.
         *(codes.SMALLER_STORAGE, codes.OTHER_VERSION),
         # The small modules lack the inputs of these.
-        *("FB208", "FB209", "FB210", "FB230", "FB231", "FB233", "FB246"),
+        *("FB125", "FB208", "FB209", "FB210", "FB230", "FB231", "FB233", "FB246"),
         *("FB251", "FB252", "FB253", "FB254"),
         *(rule.code for rule in RULES if rule.note),
     }

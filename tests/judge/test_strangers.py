@@ -455,3 +455,25 @@ def test_resource_that_names_a_database_is_refused(plan: Plan) -> None:
     (resource,) = judge.stack.all("aws_db_instance_role_association")
     texts = [deviation.text for deviation in judge._unsealed(resource)]
     assert any("names module.database.aws_db_instance.primary" in text for text in texts)
+
+
+@pytest.mark.parametrize("part", ["statement", "condition"])
+def test_hidden_statement_is_said_to_be_hidden(plan: Plan, part: str) -> None:
+    address = "module.secret.data.aws_iam_policy_document.rotation"
+    (change,) = [c for c in plan["resource_changes"] if c["address"] == address]
+    unknown = change["change"]["after_unknown"]
+    (module,) = [
+        m
+        for m in plan["planned_values"]["root_module"]["child_modules"]
+        if m["address"] == "module.secret"
+    ]
+    (planned,) = [r for r in module["resources"] if r["address"] == address]
+    if part == "statement":
+        del planned["values"]["statement"]
+        unknown["statement"] = True
+    else:
+        planned["values"]["statement"][0].pop("condition")
+        unknown["statement"][0]["condition"] = True
+    text = "\n".join(messages(plan, without="no-file").values())
+    assert f"{address}: statement has statements that are not shown by this plan" in text
+    assert "lacks the statement" not in text

@@ -88,3 +88,9 @@ def test_value_that_becomes_unknown_requires_a_written_secret(
     (changed,) = stack.all("terraform_data")
     (finding,) = unwritten(stack, changed)
     assert "secret_string_wo_version is not shown by this plan, which changes host" in finding.text
+    made["resource_changes"][0]["change"]["after_unknown"] = {}
+    made["planned_values"]["root_module"]["resources"][0]["values"]["input"] |= {"port": 1}
+    stack = Stack(made)
+    (changed,) = stack.all("terraform_data")
+    (finding,) = unwritten(stack, changed)
+    assert "changes port from not set to 1" in finding.text

@@ -95,11 +95,14 @@ def _unwritten(stack: Stack, public: Resource) -> Iterator[Finding]:
     A version is write-only, so Terraform writes it again only if its number changes.
     """
     before = public.before.get("input")
-    now = {name: public.planned(f"input.{name}") for name in before or ()}
+    before = before if isinstance(before, Mapping) else {}
+    planned = public.planned("input")
+    names = [*before, *(planned if before and isinstance(planned, Mapping) else ())]
+    now = {name: public.planned(f"input.{name}") for name in names}
     changed = [
-        f"{name} from {shown(before[name])} to {shown(now[name])}"
+        f"{name} from {shown(before.get(name))} to {shown(now[name])}"
         for name in now
-        if now[name] != before[name]
+        if now[name] != before.get(name)
     ]
     number = "secret_string_wo_version"
     for version in _versions(stack) if changed else ():

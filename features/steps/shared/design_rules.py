@@ -355,6 +355,9 @@ class Rules:
         name = filled
         if argument.resource.mode == "data":
             blocks = value if isinstance(value, list) else []
+            conditions = [b.get("condition") for b in blocks if isinstance(b, Mapping)]
+            if any(part is UNKNOWN for part in (value, *blocks, *conditions)):
+                return "has statements that are not shown by this plan; write them out"
             statements = [_block(block) for block in blocks]
         elif isinstance(value, str):
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -64,6 +64,7 @@ def load_environments(
             environments.append(load(path, registry, root))
         except InputError as error:
             problems += error.diagnostics
+    problems += _same_names(environments)
     if problems:
         raise InputError(dict.fromkeys(problems))  # Each reads known.yaml: say its faults once.
     if not environments:
@@ -72,6 +73,20 @@ def load_environments(
             "create one with `finbase new environment`; the README shows a complete file",
         )
     return tuple(environments)
+
+
+def _same_names(environments: Iterable[Environment]) -> Iterator[Diagnostic]:
+    """Yield the environments whose resources have the names of another one's, in its account."""
+    first: dict[tuple[str, str, str], Environment] = {}
+    for environment in environments:
+        key = environment.account_id, environment.region, environment.stack_name
+        if (other := first.setdefault(key, environment)) is not environment:
+            yield environment.document.problem(
+                ("environment",),
+                codes.SAME_STACK,
+                f"its resources are named {environment.stack_name}, as those of {other.name}",
+                "choose another name, account or region; two stacks would share their names",
+            )
 
 
 def load(path: Path, registry: Registry, root: Path) -> Environment:
