@@ -259,11 +259,21 @@ def test_load_refuses_outside_link(project: Path, tmp_path: Path) -> None:
     assert str(tmp_path) not in str(error)
 
 
-def test_load_follows_inside_link(project: Path) -> None:
+def test_load_refuses_inside_link(project: Path) -> None:
+    """A review of environments/, its owners and `finbase affected` would not see a change."""
     path = project / "environments" / "production.yaml"
     path.rename(project / "shared.yaml")
-    path.symlink_to(project / "shared.yaml")
-    assert load(path, Registry(project), project).document.path == "environments/production.yaml"
+    path.symlink_to("../shared.yaml")
+    error = refused(path, project)
+    assert only(error) == ("environments/production.yaml", 1, 1, codes.UNREADABLE)
+    assert "the file is a symbolic link" in str(error)
+
+
+def test_load_refuses_linked_folder(project: Path) -> None:
+    (project / "environments").rename(project / "elsewhere")
+    (project / "environments").symlink_to("elsewhere")
+    error = refused(project / "environments" / "production.yaml", project)
+    assert "is a symbolic link" in str(error)
 
 
 def test_load_linked_project(project: Path, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from finbase.source.document import MOST_PROBLEMS, Document, Where, parse
 from finbase.source.scalars import listed, printable, with_closest
 from finbase.source.syntax import MOST_BYTES, failure
 
+_LINK_HINT = "replace the symbolic link with the file itself"
+
 
 def discover(root: Path) -> tuple[Path, ...]:
     """Return the paths of all ``environments/*.yaml`` of a project, sorted."""
@@ -286,8 +288,10 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
             hint = f"rename it to {file.stem}.yaml"
             raise failed(codes.FILE_NAME, "the file name must end with .yaml", hint)
         if not real.is_relative_to(top.resolve()):
-            hint = "replace the symbolic link with the file itself"
-            raise failed(codes.OUTSIDE, "the file is outside the project", hint)
+            raise failed(codes.OUTSIDE, "the file is outside the project", _LINK_HINT)
+        if real != top.resolve() / file.relative_to(top):
+            message = "the file is a symbolic link, so a review of it shows no change"
+            raise failed(codes.UNREADABLE, message, _LINK_HINT)
         if not stat.S_ISREG(mode):
             raise failed(codes.UNREADABLE, "not a regular file")
         with real.open("rb") as stream:
