@@ -150,6 +150,70 @@ def test_apply_cannot_change_roles_of_pipeline() -> None:
     assert not allows("apply", "iam:AttachRolePolicy", administrator)
 
 
+# What the modules name, and how; a replica's name and a rule's name continue that of the stack.
+NAMED = [
+    ("rds:DeleteDBInstance", "rds:{region}:{account}:db:{stack}"),
+    ("rds:DeleteDBInstance", "rds:{region}:{account}:db:{stack}-reporting"),
+    ("rds:CreateDBSnapshot", "rds:{region}:{account}:snapshot:{stack}-final-1a2b3c4d"),
+    ("rds:ModifyDBParameterGroup", "rds:{region}:{account}:pg:{stack}-postgres17"),
+    ("rds:ModifyDBSubnetGroup", "rds:{region}:{account}:subgrp:{stack}"),
+    ("rds:DeleteEventSubscription", "rds:{region}:{account}:es:{stack}-instances"),
+    ("elasticache:DeleteServerlessCache", "elasticache:{region}:{account}:serverlesscache:{stack}"),
+    ("elasticache:ModifyUser", "elasticache:{region}:{account}:user:{stack}"),
+    ("elasticache:ModifyUserGroup", "elasticache:{region}:{account}:usergroup:{stack}"),
+    ("logs:DeleteLogGroup", "logs:{region}:{account}:log-group:/aws/vpc/{stack}/flow-logs:*"),
+    ("logs:DeleteLogGroup", "logs:{region}:{account}:log-group:/aws/lambda/{stack}-rotation:*"),
+    ("logs:TagResource", "logs:{region}:{account}:log-group:/aws/lambda/{stack}-rotation"),
+    ("logs:DeleteLogGroup", "logs:{region}:{account}:log-group:/aws/rds/instance/{stack}/upgrade"),
+    (
+        "logs:DeleteLogGroup",
+        "logs:{region}:{account}:log-group:/aws/rds/instance/{stack}-a/upgrade",
+    ),
+    ("logs:PutMetricFilter", "logs:{region}:{account}:log-group:/aws/rds/instance/{stack}/upgrade"),
+    (
+        "logs:PutDataProtectionPolicy",
+        "logs:{region}:{account}:log-group:/aws/rds/instance/{stack}-a/postgresql:*",
+    ),
+    ("events:PutTargets", "events:{region}:{account}:rule/{stack}-key-deletion"),
+    ("cloudwatch:DeleteAlarms", "cloudwatch:{region}:{account}:alarm:{stack}-cpu"),
+    ("cloudwatch:DeleteDashboards", "cloudwatch::{account}:dashboard/{stack}"),
+    ("sns:SetTopicAttributes", "sns:{region}:{account}:{stack}-notifications"),
+    ("sns:Unsubscribe", "sns:{region}:{account}:{stack}-notifications:1"),
+    ("lambda:UpdateFunctionCode", "lambda:{region}:{account}:function:{stack}-rotation"),
+    (
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:{region}:{account}:secret:{stack}/database/a",
+    ),
+    ("iam:PutRolePolicy", "iam::{account}:role/{stack}-rotation"),
+    ("iam:CreatePolicyVersion", "iam::{account}:policy/{stack}-rotation"),
+    ("kms:UpdateAlias", "kms:{region}:{account}:alias/{stack}-cache"),
+]
+
+
+@pytest.mark.parametrize(("action", "form"), NAMED)
+def test_apply_changes_only_names_of_its_stack(action: str, form: str) -> None:
+    own = environment()
+    values = {"region": own.region, "account": own.account_id}
+    arn = "arn:aws:" + form.format(stack=own.stack_name, **values)
+    assert allows("apply", action, {}, resource=arn)
+    # `ledger-dev` is the start of `ledger-development`.
+    for other in (f"{own.stack_name}s", own.stack_name[:-1], "other"):
+        other_arn = "arn:aws:" + form.format(stack=other, **values)
+        assert not allows("apply", action, {}, resource=other_arn)
+    if form.endswith(("{stack}", "-rotation")):
+        longer = "arn:aws:" + form.format(stack=f"{own.stack_name}-eu", **values)
+        pattern = form.endswith(":db:{stack}")  # A replica could have this name.
+        assert allows("apply", action, {}, resource=longer) == pattern
+
+
+def test_statements_end_no_name_with_a_pattern() -> None:
+    own = environment()
+    for role in ROLES:
+        for statement in statements(own, role, [FIRST]):
+            for resource in listed(statement["Resource"]):
+                assert f"{own.stack_name}*" not in resource
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("role", ROLES)
 def test_policies_name_actions_and_fit(name: str, role: Role) -> None:
