@@ -59,11 +59,11 @@ def forget(project: Path) -> None:
     (project / PATH).write_text("".join(line for line in lines if "kms 1.0.0" not in line))
 
 
-def repack(project: Path) -> None:
+def repack(project: Path, name: str = "rotation.zip") -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("rotation.py", "steal()")
-    (project / SECRET / "rotation.zip").write_bytes(buffer.getvalue())
+    (project / SECRET / name).write_bytes(buffer.getvalue())
     seal(project, SECRET)
 
 
@@ -97,11 +97,12 @@ def test_verify_refuses_changed_releases(
     assert message.rpartition(" than ")[0] in verify(committed, changed, 1)
 
 
-def test_verify_refuses_archives_of_other_files(project: Path) -> None:
-    repack(project)
+@pytest.mark.parametrize("name", ["rotation.zip", "rotation.pkg", "code"])
+def test_verify_refuses_archives_of_other_files(project: Path, name: str) -> None:
+    repack(project, name)
     git(project, "init", "--quiet", ".")
     commit(project)
-    assert f"{SECRET}/rotation.zip does not contain the files of" in verify(project, "HEAD", 1)
+    assert f"{SECRET}/{name} does not contain the files of" in verify(project, "HEAD", 1)
 
 
 def test_verify_needs_the_whole_history(committed: Path, tmp_path: Path) -> None:

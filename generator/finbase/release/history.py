@@ -133,7 +133,9 @@ def _archived(lock: Lock, now: Tree) -> _Breaches:
     for release in lock.hashes:
         folder = folder_of(*release)
         for path, content in files.get(folder, {}).items():
-            if path.suffix == ".zip" and (wrong := _differs(path, content, files[folder])):
+            # AWS unpacks a file of any name.
+            packed = path.suffix == ".zip" or zipfile.is_zipfile(io.BytesIO(content))
+            if packed and (wrong := _differs(path, content, files[folder])):
                 what = f"{path} does not contain the files of {path.with_suffix('')}/: {wrong}"
                 fix = "release a version whose archive is made of its files"
                 breaches[release] = Breach(folder, what, fix)
