@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from finbase.cli import main
 from finbase.contract.registry import Registry
-from finbase.environment.load import load_environments
+from finbase.environment.load import load, load_environments
 from finbase.errors import InputError, TreeError
 from finbase.project.files import refuse_links
 from finbase.render.project import render_project
@@ -138,6 +138,20 @@ def test_plain_template_renders(
     root = tmp_path / "templates"
     (root / "x.md.j2").write_text(template)
     assert markdown_templates(root).render("x.md.j2", context) == expected
+
+
+@pytest.mark.parametrize("field", ["document", "catalogue", "notes", "document.path"])
+def test_template_sees_no_path_of_the_machine(tmp_path: Path, field: str) -> None:
+    """A template could render another text on the machine that judges than on others."""
+    environment = load(ROOT / "environments" / "production.yaml", Registry(ROOT), ROOT)
+    template = tmp_path / "x.md.j2"
+    template.write_text("{{ environment | string }}{{ environment.modules | join }}")
+    text = markdown_templates(tmp_path).render("x.md.j2", {"environment": environment})
+    assert "ledger_owner" in text
+    assert str(ROOT) not in text
+    template.with_name("y.md.j2").write_text(f"{{{{ environment.{field} | string }}}}")
+    with pytest.raises(InputError):
+        markdown_templates(tmp_path).render("y.md.j2", {"environment": environment})
 
 
 @pytest.fixture

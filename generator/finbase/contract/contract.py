@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -139,7 +139,7 @@ class Contract:
     checks: tuple[Check, ...]
     outputs: tuple[Output, ...]
     archives: tuple[Archive, ...]
-    path: Path
+    path: Path = field(repr=False)
     source: bytes
 
     @property

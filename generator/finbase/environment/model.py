@@ -61,7 +61,7 @@ class Environment:
     ``notes`` are remarks about values that finbase cannot judge.
     """
 
-    path: Path
+    path: Path = field(repr=False)
     name: str
     project: str
     region: str
@@ -69,9 +69,9 @@ class Environment:
     tags: Mapping[str, str]
     state: Mapping[str, str]
     modules: tuple[ModuleUse, ...]
-    document: Document
-    catalogue: AwsCatalogue = field(default_factory=AwsCatalogue)
-    notes: tuple[Diagnostic, ...] = ()
+    document: Document = field(repr=False)
+    catalogue: AwsCatalogue = field(default_factory=AwsCatalogue, repr=False)
+    notes: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
     @property
     def stack_name(self) -> str:

@@ -35,6 +35,8 @@ _LOOP = frozenset(
     "changed cycle depth depth0 first index index0 last length nextitem previtem revindex"
     " revindex0".split()
 )
+_OF_THE_MACHINE = {"path", "document", "catalogue", "notes"}
+"""Fields with paths of the machine. No text of a record may contain one: ``field(repr=False)``."""
 
 
 class TemplateSandbox(ImmutableSandboxedEnvironment):
@@ -88,7 +90,7 @@ def _attributes(kind: type) -> frozenset[str]:
         for name, member in vars(base).items()
         if isinstance(member, property)
     }
-    return frozenset(computed | {field.name for field in fields(kind)} - {"path"})
+    return frozenset(computed | {field.name for field in fields(kind)} - _OF_THE_MACHINE)
 
 
 def _is_loop_method(obj: Any) -> bool:
