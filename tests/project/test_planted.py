@@ -201,7 +201,7 @@ def test_commands_refuse_planted(project: Path) -> None:
 @pytest.mark.parametrize("project", ["", "infra"])
 def test_converted_by_attributes(tmp_path: Path, project: str, lines: str, attribute: str) -> None:
     root = tmp_path / project
-    folders = (STACK, MODULE, "templates/stack", "features")
+    folders = (STACK, MODULE, "templates/stack", "features", "generator/finbase", ".github")
     paths = [put(root, f"{folder}/main.tf") for folder in folders]
     put(root, "docs/main.tf")
     track(tmp_path)

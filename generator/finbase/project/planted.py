@@ -19,7 +19,10 @@ from finbase.project.terraform_files import LOCK_FILE, is_left_behind
 from finbase.project.tree import is_ignored
 
 _FOLDERS = {".terraform", ".terraform.d", "terraform.tfstate.d"}
-_REVIEWED = ("templates", "modules", "environments", "features")
+_REVIEWED = (
+    *("templates", "modules", "environments", "features"),
+    *("generator", "CODEOWNERS", ".github", ".gitlab", ".gitlab-ci.yml"),
+)
 _CONVERTING = ("filter", "ident", "working-tree-encoding")
 _HIDING = ("diff", "linguist-generated", "gitlab-generated")
 _SETTINGS = re.compile(r"\.?(terraformrc|tofurc)|(terraform|tofu)\.rc|.*\.tfrc(\.json)?", re.DOTALL)
@@ -137,7 +140,8 @@ def _git(root: Path, *commands: Sequence[str]) -> bytes | None:
 def _raise_cause(root: Path, commands: Sequence[Sequence[str]]) -> None:
     """Raise ``FinbaseError`` with the cause if git fails although there is a repository.
 
-    A commit can make git fail, for example by ``.gitmodules``: then nobody knows what is tracked.
+    A commit can make git fail, for example by ``.gitmodules``. Then finbase cannot read which
+    files are tracked.
     """
     folder = root.resolve()
     if "GIT_DIR" in os.environ or any((f / ".git").exists() for f in (folder, *folder.parents)):
