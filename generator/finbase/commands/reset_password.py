@@ -27,7 +27,7 @@ def reset_password(project: Path | None, environment: str) -> None:
     it needs no apply.
 
     \b
-    Example:
+    Examples:
       finbase reset-password production
     """
     from finbase.contract.registry import Registry
