@@ -38,7 +38,13 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.run("rev-parse", "--is-inside-work-tree", failed=_no_repository(root))
+        done = self._done("rev-parse", "--is-inside-work-tree")
+        if done.code != 0:
+            cause = done.stderr.strip().partition("\n")[0]
+            raise FinbaseError(
+                f"{root} is not in a readable git repository: {cause}",
+                "clone the project with git; run `git status` there for more",
+            )
 
     def commit(self, revision: str) -> str:
         """Return the commit id of a revision; raises ``FinbaseError`` if it does not exist."""
@@ -143,12 +149,12 @@ class Repository:
             start += 1  # A newline follows each file.
         return contents
 
-    def run(self, *arguments: str, stdin: bytes = b"", failed: FinbaseError | None = None) -> bytes:
-        """Return what a command of git prints; raise ``failed``, or an error with the cause."""
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Return what a command of git prints; raises ``FinbaseError`` with the cause."""
         done = self._done(*arguments, stdin=stdin)
         if done.code == 0:
             return done.stdout
-        raise failed or FinbaseError(
+        raise FinbaseError(
             f"git {arguments[0]} failed: {done.stderr.strip()}",
             f"run git {arguments[0]} in {self.root}",
         )
@@ -172,13 +178,6 @@ class Repository:
                 f"git {arguments[0]} did not finish within {_SECONDS:g} s",
                 "run `git fsck` in the project's folder to check the repository",
             ) from error
-
-
-def _no_repository(root: Path) -> FinbaseError:
-    return FinbaseError(
-        f"{root} is not in a readable git repository",
-        "clone the project with git; run `git status` there for the cause",
-    )
 
 
 @dataclass(frozen=True)
