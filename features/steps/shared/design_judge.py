@@ -426,7 +426,7 @@ class _Judge:
                 break  # The whole block is unknown.
             else:
                 value = None
-        return Argument(resource, path, value, call.module)
+        return Argument(resource, path, value, call.module, call.version)
 
     def _paths(self, entry: Entry, resource: Resource) -> Iterator[tuple[str, str]]:
         """Yield each argument that the configuration or a dynamic block sets, with its rule."""

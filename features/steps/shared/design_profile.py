@@ -107,7 +107,7 @@ class Profile:
         for section in (module, EVERYWHERE) if own else (EVERYWHERE, module):
             for pattern, rules in self._sections.get(section, {}).items():
                 if fnmatchcase(identity, pattern):
-                    texts |= _of_version(rules, version)
+                    texts |= of_version(rules, version)
         rules = {name: _rule(text) for name, text in texts.items()}
         instances = rules.pop("instances", Rule(self.control(identity), "one"))
         return None if instances.text == "none" else Entry(instances, rules)
@@ -197,12 +197,12 @@ def read(text: str, name: str = "design.yaml") -> dict[str, Any]:
     return top
 
 
-def _of_version(rules: Mapping[str, str], version: str) -> dict[str, str]:
+def of_version(rules: Mapping[str, str], version: str) -> dict[str, str]:
     """Return the rules of one version of a module, without the versions in their names.
 
-    >>> _of_version({"x": "F09 is a", "x since 1.10.0": "F09 is b"}, "1.9.0")
+    >>> of_version({"x": "F09 is a", "x since 1.10.0": "F09 is b"}, "1.9.0")
     {'x': 'F09 is a'}
-    >>> _of_version({"x since 1.10.0": "F09 is b", "x": "F09 is a"}, "1.10.1")
+    >>> of_version({"x since 1.10.0": "F09 is b", "x": "F09 is a"}, "1.10.1")
     {'x': 'F09 is b'}
     """
     chosen: dict[str, tuple[tuple[int, ...], str]] = {}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from design_profile import Profile
+from design_profile import Profile, of_version
 from kinds import are_named
 from policies import by_type
 from sources import Sources, normalised
@@ -40,6 +40,7 @@ class Argument(NamedTuple):
     path: str
     value: Any
     module: str
+    version: str = "0.0.0"
 
 
 class Rules:
@@ -417,7 +418,7 @@ class Rules:
 
     def _parameters(self, argument: Argument, _: str) -> str:
         """Require the parameters of the design; others must not name the same ones again."""
-        rules = self.profile.parameters
+        rules = of_version(self.profile.parameters, argument.version)
         if not are_named(argument.value):
             return "has names that this plan does not show; write them as literals"
         blocks = argument.value if isinstance(argument.value, list) else []
