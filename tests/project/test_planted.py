@@ -146,6 +146,22 @@ def test_planted_fails_if_git_fails(tmp_path: Path, project: str) -> None:
     assert list(unreviewed(root)) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_planted_looks_at_the_disk_of_another_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git refuses a checkout of another user, as in many containers."""
+    put(tmp_path, "environments/production/.terraform/a")
+    track(tmp_path)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 12345, 12345)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert planted(tmp_path) == (PurePosixPath("environments/production/.terraform"),)
+    assert list(unreviewed(tmp_path)) == []
+
+
 def test_planted_fails_in_broken_repository(tmp_path: Path) -> None:
     put(tmp_path, "production.tfplan")
     track(tmp_path)

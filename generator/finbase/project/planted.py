@@ -141,15 +141,21 @@ def _raise_cause(root: Path, commands: Sequence[Sequence[str]]) -> None:
     """Raise ``FinbaseError`` with the cause if git fails although there is a repository.
 
     A commit can make git fail, for example by ``.gitmodules``. Then finbase cannot read which
-    files are tracked.
+    files are tracked. If git refuses a checkout of another user, finbase looks at the disk.
     """
     folder = root.resolve()
     if "GIT_DIR" in os.environ or any((f / ".git").exists() for f in (folder, *folder.parents)):
         from finbase.project.git import Repository
 
-        repository = Repository(root)
-        for command in commands:
-            repository.run(*command)
+        try:
+            repository = Repository(root)
+            for command in commands:
+                repository.run(*command)
+        except FinbaseError as error:
+            # The checkout belongs to another user, as in many containers. No commit can cause it.
+            if "dubious ownership" in str(error):
+                return
+            raise
         raise FinbaseError(
             f"git {commands[0][0]} failed for {root}", "run the command again; `git status` helps"
         )
