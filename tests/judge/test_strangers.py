@@ -117,6 +117,7 @@ def test_role_of_the_own_account_passes(plan: Plan, principal: Any) -> None:
         ("secretsmanager:GetSecretValue", f"{SECRET}/i*"),
         ("secretsmanager:GetSecretValue", "module.secret.aws_secretsmanager_secret.connection"),
         ("rds:ModifyDBInstance", "arn:aws:rds:eu-west-1:777788889999:db:ledger-development"),
+        ("rds-db:connect", "arn:aws:rds-db:eu-west-1:777788889999:dbuser:*/ledger_owner"),
         ("rds:D*", "arn:aws:rds:eu-west-1:777788889999:db:ledger-development"),
         ("rds:CreateDBSnapshot", "module.database.aws_db_instance.primary"),
         ("secretsmanager:RotateSecret", "module.secret.aws_secretsmanager_secret.connection"),
@@ -455,6 +456,46 @@ def test_resource_that_names_a_database_is_refused(plan: Plan) -> None:
     (resource,) = judge.stack.all("aws_db_instance_role_association")
     texts = [deviation.text for deviation in judge._unsealed(resource)]
     assert any("names module.database.aws_db_instance.primary" in text for text in texts)
+
+
+@pytest.mark.parametrize("value", ["ledger-development", "LEDGER-development"])
+def test_name_that_a_function_chooses_is_refused(plan: Plan, value: str) -> None:
+    """The references of coalesce() lead elsewhere, and its value is a name of the design."""
+    add(plan, "aws_s3_bucket", name="x")
+    add(plan, "aws_rds_instance_state", identifier=value)
+    written = plan["configuration"]["root_module"]["resources"][-1]["expressions"]
+    written["identifier"] = refer("aws_s3_bucket.extra.bucket")
+    judge = design_judge._Judge(Stack(plan))
+    (resource,) = judge.stack.all("aws_rds_instance_state")
+    texts = [deviation.text for deviation in judge._unsealed(resource)]
+    assert any("names module.database.aws_db_instance.primary" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("address", "argument"),
+    [
+        ("module.database.aws_db_instance.primary", "password_wo_version"),
+        (
+            "module.database.aws_secretsmanager_secret_version.initial",
+            "secret_string_wo_version",
+        ),
+        (
+            "module.secret.aws_secretsmanager_secret_version.connection",
+            "secret_string_wo_version",
+        ),
+    ],
+)
+def test_number_of_its_own_fails(plan: Plan, address: str, argument: str) -> None:
+    """Another number would write the password in one place, and not in the others."""
+    _, module, type_, name = address.split(".")
+    calls = plan["configuration"]["root_module"]["module_calls"]
+    (written,) = [
+        resource
+        for resource in calls[module]["module"]["resources"]
+        if (resource["type"], resource["name"]) == (type_, name)
+    ]
+    written["expressions"][argument] = {"constant_value": 7}
+    assert "F06b" in messages(plan, without="no-file")
 
 
 @pytest.mark.parametrize("part", ["statement", "condition"])

@@ -159,7 +159,7 @@ def test_text_reaches_plan_unchanged(tmp_path: Path, workspace: Workspace) -> No
 
 
 def test_sample_is_varied() -> None:
-    drawn = sample(40)
+    drawn = sample(60)
     modules = [each["modules"] for each in drawn]
     assert len({each["region"] for each in drawn}) > 5
     assert {len(each["network"]["zones"]) for each in modules} == {2, 3, 4}

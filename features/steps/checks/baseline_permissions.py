@@ -274,7 +274,8 @@ def _reaches(pattern: str, names: set[str]) -> bool:
     [False, True, True]
     """
     parts = pattern.split(":", 5)
-    if len(parts) < 6:
+    # The id of an instance, which rds-db names, is known only after its creation.
+    if len(parts) < 6 or parts[2] == "rds-db":
         return True
     tail = re.split(r"[:/]", parts[5], maxsplit=1)[-1]
     loose = re.sub(r"-[\w?]{6}$", "-*", tail)
@@ -339,7 +340,8 @@ def _any_resource(resource: str) -> bool:
     if "*" not in resource and "?" not in resource:
         return False
     parts = resource.split(":", 5)
-    if len(parts) < 6:
+    # The id of an instance, which rds-db names, is known only after its creation.
+    if len(parts) < 6 or parts[2] == "rds-db":
         return True
     name = re.split(r"[:/]", parts[5], maxsplit=1)[-1] if parts[2] != "s3" else parts[5]
     return not name.strip("*?:/")

@@ -242,12 +242,14 @@ class _Judge:
                         text_ = f"{argument} is {target.address}, a resource of the design"
                         control = self.profile.control(resource.type)
                         yield Deviation(control, f"{resource.address}: {text_}; remove it")
-                literal = resource.planned(argument)
-                if isinstance(literal, str) and literal and not reached:
-                    for target in self._named(literal):
-                        text_ = f"{argument} names {target.address}, a resource of the design"
-                        control = self.profile.control(resource.type)
-                        yield Deviation(control, f"{resource.address}: {text_}; remove it")
+                # A function can choose a literal where the references lead elsewhere.
+                planned = resource.planned(argument)
+                for literal in planned if isinstance(planned, list) else [planned]:
+                    for target in self._named(literal) if isinstance(literal, str) else ():
+                        if literal and target not in reached:
+                            text_ = f"{argument} names {target.address}, a resource of the design"
+                            control = self.profile.control(resource.type)
+                            yield Deviation(control, f"{resource.address}: {text_}; remove it")
 
     def _named(self, name: str) -> Iterator[Resource]:
         """Yield the resources of the design that have a name, an identifier or an ARN."""

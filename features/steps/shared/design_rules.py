@@ -194,24 +194,16 @@ class Rules:
 
     def _from(self, argument: Argument, operand: str) -> str:
         """Require the attribute of one resource, of the same key if there are several."""
-        operand, at, key = operand.partition(" at ")
+        operand, at, end = operand.partition(" at the ")
         targets = self._targets(argument, operand)
         if at:
-            key = self._fill(key, argument.resource)
-            targets, operand = self._at(targets, key), f"{operand} at {key}"
+            targets = _at_end(targets, end)
         same = [t for t in targets if t[0].key == argument.resource.key]
         if len(targets) > 1 and same:
             targets = same
         if len(targets) != 1:
             return f"must come from {operand}, of which the plan has {len(targets)}"
         return self._compare(argument, targets, operand)
-
-    def _at(self, targets: list[tuple[Resource, str]], key: str) -> list[tuple[Resource, str]]:
-        """Return the targets with a key, or with the lowest one; one without a key has any."""
-        keys = [text(resource.key) for resource, _ in targets if resource.key is not None]
-        if key == "lowest":
-            key = min(keys, key=lambda k: (len(k), k), default=key)
-        return [t for t in targets if t[0].key is None or text(t[0].key) == key]
 
     def _all(self, argument: Argument, operand: str) -> str:
         targets = self._targets(argument, operand.removeprefix("of "))
@@ -557,6 +549,14 @@ def _statement(statement: Any) -> str:
     others = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
     parts += [f"with {name}" for name in statement if name not in others]
     return " ".join(filter(None, parts))
+
+
+def _at_end(targets: list[tuple[Resource, str]], end: str) -> list[tuple[Resource, str]]:
+    """Return the targets with the lowest or highest number as their key; all without keys."""
+    order = {"lowest": min, "highest": max}[end]
+    keys = [text(resource.key) for resource, _ in targets if resource.key is not None]
+    key = order(keys, key=lambda key: (len(key), key), default="")
+    return [t for t in targets if t[0].key is None or text(t[0].key) == key]
 
 
 def _block(block: Any) -> str:
