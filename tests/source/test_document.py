@@ -15,7 +15,7 @@ from finbase.errors import InputError
 from finbase.source import document
 from finbase.source.document import Document, Where, parse
 from finbase.source.scalars import printable
-from finbase.source.syntax import MOST_BYTES
+from finbase.source.syntax import INVISIBLE, MOST_BYTES
 
 LOADERS = [yaml.SafeLoader, yaml.CSafeLoader] if yaml.__with_libyaml__ else [yaml.SafeLoader]
 
@@ -203,7 +203,10 @@ plain_values = st.recursive(
     | st.booleans()
     | st.integers(-(10**17), 10**17)
     | st.floats(-1e6, 1e6).map(lambda number: round(number, 3) + 0.0)
-    | st.text(st.characters(exclude_categories=["C", "Z"]), max_size=20),
+    | st.text(
+        st.characters(exclude_categories=["C", "Z"]).filter(lambda c: not INVISIBLE.match(c)),
+        max_size=20,
+    ),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(st.text("abcxyz_-", min_size=1, max_size=8), inner, max_size=4)

@@ -18,6 +18,7 @@ from finbase.aws.catalogue import AwsCatalogue
 from finbase.contract.contract import Contract
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
+from finbase.source.syntax import INVISIBLE
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = AwsCatalogue()
@@ -39,7 +40,9 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 # All that a file may hold in quotes, with everything that means something to Jinja, HCL or YAML.
 free_text = st.lists(
     st.sampled_from([*"${}%\"'\\#:|>&*!<\n\t -", "${", "%{", "{{", "}}", "$${", "${{ "])
-    | st.characters(codec="utf-8", categories=["L", "N", "P", "S"]),
+    | st.characters(codec="utf-8", categories=["L", "N", "P", "S"]).filter(
+        lambda character: not INVISIBLE.match(character)  # Fillers are letters.
+    ),
     min_size=1,
     max_size=40,
 ).map(lambda parts: "".join(parts)[:255])
