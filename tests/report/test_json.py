@@ -37,6 +37,7 @@ WITHOUT = {
     "new": "it writes files for people to edit",
     "provider": "it edits files, and git shows the change",
     "report": "what it writes is that of check, joined",
+    "reset-password": "it writes files, which git shows",
     "sandbox": "it serves until it is ended",
     "schema": "what it writes is JSON",
 }
