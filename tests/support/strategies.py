@@ -145,7 +145,7 @@ def _values(kind: str, *limits: str) -> st.SearchStrategy[str]:
     if kind == "bool":
         return st.sampled_from(["0", "1", "on", "off"])
     if kind == "enum":
-        return st.sampled_from(limits)
+        return st.sampled_from([word for word in limits if word != "static"])
     least, most = math.ceil(float(limits[0])), int(float(limits[1]))
     return st.integers(least, min(most, 10**9)).map(str)
 
