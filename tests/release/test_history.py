@@ -174,3 +174,4 @@ def test_verify_refuses_an_invalid_line_of_withdrawn_releases(committed: Path) -
     (committed / "modules" / "withdrawn.lock").write_text("kms 1.0.0\n")
     done = finbase(committed, "release", "verify", "--since", commit(committed))
     assert done.exit_code == 2
+    assert "modules/withdrawn.lock: 'kms 1.0.0' is not a line of" in done.output

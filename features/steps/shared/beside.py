@@ -42,6 +42,7 @@ _PROTOCOLS = ("application", "email", "email-json", "http", "https", "sms")
 _OF_SERVICES = re.compile(
     r"(.+\.)?(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
 )
+_OWN_ROLE = "a module needs a role of its own"
 _ABOVE = {"", "com", "aws", "cn", "com.cn"}
 _REFERENCE = re.compile(r"/aws/reference/secretsmanager/|\{\{ *resolve:", re.IGNORECASE)
 _ROLE = re.compile(r"\brole/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)", re.IGNORECASE)
@@ -160,9 +161,6 @@ def borrowed(stack: Stack) -> Iterator[str]:
                     ):
                         text = f"{path} is {target.address}; use the group of the applications"
                         yield f"{resource.address}: {text}"
-
-
-_OWN_ROLE = "a module needs a role of its own"
 
 
 def _is_closed(stack: Stack, resource: Resource, group: Resource) -> bool:

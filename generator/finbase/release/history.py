@@ -96,11 +96,16 @@ def _newly_withdrawn(lines: frozenset[str], since: str) -> _Breaches:
 
 
 def _lines(content: bytes) -> frozenset[str]:
-    """Return the lines of a file of withdrawn releases; raises ``InputError`` for invalid ones."""
+    """Return the lines of a file of withdrawn releases; raises ``FinbaseError``."""
     text = content.decode(errors="replace")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     for line in lines:
-        Lock.parse(line.encode())
+        try:
+            Lock.parse(line.encode())
+        except InputError as error:
+            raise FinbaseError(
+                f"{WITHDRAWN}: {line[:60]!r} is not a line of {PATH}", "correct or remove it"
+            ) from error
     return frozenset(lines)
 
 

@@ -50,7 +50,13 @@ def render_stacks(environments: Iterable[Environment], root: Path) -> dict[PureP
         tree |= _stack(environment, templates, pins, files)
         path = PurePosixPath("environments", environment.name, LOCK_FILE)
         header = f"{MARK}templates/stack/{FILE_NAME}. Do not edit: run finbase provider pin."
-        tree[path] = provider.lock_file(header, _constraints(environment, pins, provider.source))
+        tree[path] = provider.lock_file(
+            header,
+            constraints(
+                [pins["providers"], *(use.contract.providers for use in environment.modules)],
+                provider.source,
+            ),
+        )
     return tree
 
 
@@ -74,9 +80,8 @@ def _stack(
     return {target / file: rendered[file] for file in sorted(rendered)}
 
 
-def _constraints(environment: Environment, pins: Any, source: str) -> list[str]:
-    """Return the versions of a provider that the stack and its modules allow."""
-    required = [pins["providers"], *(use.contract.providers for use in environment.modules)]
+def constraints(required: Iterable[Mapping[str, Any]], source: str) -> list[str]:
+    """Return the versions of a provider that some blocks of required providers allow."""
     return [
         provider["version"]
         for providers in required

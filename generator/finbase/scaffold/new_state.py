@@ -9,7 +9,7 @@ from finbase.environment.model import Environment
 from finbase.project.terraform_files import LOCK_FILE
 from finbase.render.pins import load_pins
 from finbase.render.provider_lock import ProviderPin
-from finbase.render.stack import default_tags
+from finbase.render.stack import constraints, default_tags
 from finbase.render.templating import render_file
 from finbase.scaffold import placing
 
@@ -37,11 +37,7 @@ def new_state(root: Path, environment: Environment, *, key_exists: bool) -> tupl
         root / "templates", "stack/versions.tf.j2", "versions.tf.j2", {"pins": pins}, header
     )
     provider = ProviderPin.load(root / "templates", pins)
-    versions = [
-        required["version"]
-        for required in pins["providers"].values()
-        if required["source"] == provider.source
-    ]
+    versions = constraints([pins["providers"]], provider.source)
     rendered[LOCK_FILE] = provider.lock_file(header, versions)
     placing.new_folder(folder, {PurePath(name): text for name, text in rendered.items()})
     return tuple(folder / name for name in rendered)

@@ -67,8 +67,7 @@ def standby(environment: Environment) -> Iterator[Finding]:
 )
 def key_window(environment: Environment) -> Iterator[Finding]:
     """Keys of restricted or confidential data must wait 30 days before AWS deletes them."""
-    class_ = environment.tags.get("data_classification")
-    for use, instance in environment.instances("kms") if class_ in _STRICT else ():
+    for class_, use, instance in _important(environment, "kms"):
         days = whole_number(use, instance, "deletion_window_in_days")
         if days is not None and days < _DAYS:
             message = f"{class_} data requires keys that wait {_DAYS} days, not {days}"
@@ -89,19 +88,24 @@ def key_window(environment: Environment) -> Iterator[Finding]:
 )
 def secret_window(environment: Environment) -> Iterator[Finding]:
     """The secret of restricted or confidential data must be kept for days after it is deleted."""
-    class_ = environment.tags.get("data_classification")
-    for use, instance in environment.instances("secret") if class_ in _STRICT else ():
+    for class_, use, instance in _important(environment, "secret"):
         if whole_number(use, instance, "recovery_window_in_days") == 0:
             message = f"{class_} data requires a secret that can be restored"
             hint = f"write a number of days from 7 to 30, {_LOWER}"
             yield Finding(use.where(instance, "recovery_window_in_days"), message, hint)
 
 
-def _refused(environment: Environment, module: str, name: str, wrong: bool) -> Iterator[Finding]:
+def _important(environment: Environment, name: str) -> Iterator[tuple[str, ModuleUse, Instance]]:
+    """Yield the class of the data and every instance of a module, if the data is important."""
     class_ = environment.tags.get("data_classification")
-    for use, instance in environment.instances(module) if class_ in _STRICT else ():
+    for use, instance in environment.instances(name) if class_ in _STRICT else ():
+        yield str(class_), use, instance
+
+
+def _refused(environment: Environment, module: str, name: str, wrong: bool) -> Iterator[Finding]:
+    for class_, use, instance in _important(environment, module):
         if use.value(instance, name) is wrong:
-            yield _finding(use, instance, name, wrong, str(class_))
+            yield _finding(use, instance, name, wrong, class_)
 
 
 def _finding(use: ModuleUse, instance: Instance, name: str, wrong: bool, class_: str) -> Finding:
