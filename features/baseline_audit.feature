@@ -19,9 +19,9 @@ Feature: Baseline: the audit trail is complete, and is kept
   Scenario: pgaudit is loaded and records changes of tables and roles
     Given the planned stack
     Then every parameter group of PostgreSQL lists these words
-      | parameter                | words     |
-      | shared_preload_libraries | pgaudit   |
-      | pgaudit.log              | ddl, role |
+      | parameter                | words     | others |
+      | shared_preload_libraries | pgaudit   | any    |
+      | pgaudit.log              | ddl, role | none   |
 
   @B10 @high @pci-3.5.1 @pci-8.3.2 @pci-10.2.1 @noskip
   Scenario: The log level is not lowered, passwords use SCRAM, statements and values stay out of the log
@@ -42,6 +42,7 @@ Feature: Baseline: the audit trail is complete, and is kept
       | log_parameter_max_length             | 0                                                                        | yes      |
       | log_parameter_max_length_on_error    | 0                                                                        | yes      |
       | auto_explain.log_parameter_max_length | 0                                                                       | with auto_explain from 16 |
+      | auto_explain.log_min_duration        | -1, 1000 or more                                                         | no       |
       | session_preload_libraries            | pgaudit, pg_stat_statements                                              | no       |
       | local_preload_libraries              | pgaudit, pg_stat_statements                                              | no       |
       | password_encryption                  | scram-sha-256                                                            | yes      |

@@ -127,6 +127,10 @@ OWN = """Feature: Own
     Given I have aws_dynamodb_table defined
     Then it must fail
 
+  Scenario: A mistyped type that is forbidden
+    Given I have aws_dynamodb_tabel defined
+    Then it must fail
+
   Scenario: A mistyped type in a step of the project
     Given the planned stack
     Then every aws_kms_keys sets multi_region
@@ -138,8 +142,12 @@ def test_own_scenario_without_a_subject_fails(tmp_path: Path) -> None:
     (tmp_path / "features" / "failures.yaml").write_bytes((FEATURES / "failures.yaml").read_bytes())
     (tmp_path / "features" / "own.feature").write_text(OWN)
     plan = ROOT / "tests" / "fixtures" / "compliance" / "plan.json"
-    stock, forbidden, own = compliance.run(plan, tmp_path / "features").scenarios
+    stock, forbidden, mistyped, own = compliance.run(plan, tmp_path / "features").scenarios
     assert [stock.status, forbidden.status, own.status] == ["failed", "passed", "failed"]
+    assert mistyped.status == "failed"
+    assert mistyped.evidence == (
+        "no type is named aws_dynamodb_tabel; did you mean aws_dynamodb_table?"
+    )
     assert stock.evidence.endswith("target terraform plan; did you mean aws_kms_key?")
     assert own.evidence == "the plan has no aws_kms_keys; did you mean aws_kms_key?"
 

@@ -74,6 +74,26 @@ def test_auto_explain_keeps_values_out_of_the_log(
     assert (SWITCH in said) is not fine, said
 
 
+@pytest.mark.parametrize(
+    ("parameter", "value", "fine"),
+    [
+        ("auto_explain.log_min_duration", "0", False),
+        ("auto_explain.log_min_duration", "999", False),
+        ("auto_explain.log_min_duration", "1000", True),
+        ("auto_explain.log_min_duration", "-1", True),
+        ("pgaudit.log", "all", False),
+        ("pgaudit.log", "ddl,role,read", False),
+        ("pgaudit.log", "ddl,role,-misc", False),
+        ("pgaudit.log", "ROLE, ddl", True),
+    ],
+)
+def test_texts_of_all_statements_stay_out_of_the_log(
+    parameter: str, value: str, fine: bool
+) -> None:
+    said = messages(plan("postgres17", "pgaudit", **{parameter: value}), without="nothing")
+    assert (f"{parameter} =" in said.get("B10", "")) is not fine, said
+
+
 def test_unknown_libraries_count_as_auto_explain() -> None:
     assert SWITCH in messages(plan("postgres17", None), without="nothing")["B10"]
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from finbase.cli import main
 from finbase.judge.mutations import Mutation, Outcome
-from finbase.judge.prove import applied_state, falls_by_replacement, has_changes
+from finbase.judge.prove import applied_state, falls_by_change, has_changes
 from finbase.report import documents
 from finbase.report.matrix import MatrixReport
 from finbase.terraform.workspace import Workspace
@@ -112,19 +112,25 @@ def test_has_changes_looks_at_resources_and_outputs(
 
 
 @pytest.mark.parametrize(
-    ("name", "actions", "ids"),
+    ("place", "actions", "ids"),
     [
-        ("primary", ["delete", "create"], {"F06b"}),
-        ("primary", ["create", "delete"], {"F06b"}),
-        ("primary", ["update"], set()),
-        ("primary", ["create"], set()),
-        ("replica", ["delete", "create"], set()),
+        ("aws_db_instance.primary", ["delete", "create"], {"F06b"}),
+        ("aws_db_instance.primary", ["create", "delete"], {"F06b"}),
+        ("aws_db_instance.primary", ["update"], set()),
+        ("aws_db_instance.primary", ["create"], set()),
+        ("aws_db_instance.replica", ["delete", "create"], set()),
+        ("terraform_data.connection", ["update"], {"F06b"}),
+        ("terraform_data.connection", ["create"], set()),
+        ("terraform_data.other", ["update"], set()),
     ],
 )
-def test_replaced_primary_has_another_address(name: str, actions: list[str], ids: set[str]) -> None:
-    entry = {"type": "aws_db_instance", "name": name, "change": {"actions": actions}}
+def test_changed_connection_makes_the_secret_old(
+    place: str, actions: list[str], ids: set[str]
+) -> None:
+    type_, _, name = place.partition(".")
+    entry = {"type": type_, "name": name, "change": {"actions": actions}}
     plan = json.dumps({"resource_changes": [entry]}).encode()
-    assert falls_by_replacement(plan) == ids
+    assert falls_by_change(plan) == ids
 
 
 def test_prove_applied_refuses_a_missing_state(project: Path) -> None:

@@ -14,6 +14,7 @@ sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 from kinds import ISOLATED, PRIVATE, PUBLIC
 from routes import tier, wide_routes
 from stack_graph import Stack
+from stores import routes_of
 
 NAT = "aws_nat_gateway"
 INTERNET = "aws_internet_gateway"
@@ -23,12 +24,16 @@ def refer(*addresses: str) -> dict[str, list[str]]:
     return {"references": [name for a in addresses for name in (f"{a}.id", a)]}
 
 
-def stack(*routes: tuple[str, str]) -> Stack:
-    """A subnet ``x`` with one table, and a route for each pair of a range and a gateway."""
+def stack(*routes: tuple[str, str], table: Any = None) -> Stack:
+    """A subnet ``x`` with one table, and a route for each pair of a range and a gateway.
+
+    ``table`` is the expression for the table of the routes, if it is not just ``x``.
+    """
     written: dict[str, dict[str, Any]] = {
         "aws_vpc.x": {},
         "aws_subnet.x": {"vpc_id": refer("aws_vpc.x")},
         "aws_route_table.x": {"vpc_id": refer("aws_vpc.x")},
+        "aws_route_table.y": {"vpc_id": refer("aws_vpc.x")},
         "aws_route_table_association.x": {
             "subnet_id": refer("aws_subnet.x"),
             "route_table_id": refer("aws_route_table.x"),
@@ -41,7 +46,7 @@ def stack(*routes: tuple[str, str]) -> Stack:
         name = "destination_ipv6_cidr_block" if ":" in range_ else "destination_cidr_block"
         argument = "nat_gateway_id" if gateway == NAT else "gateway_id"
         written[f"aws_route.r{number}"] = {
-            "route_table_id": refer("aws_route_table.x"),
+            "route_table_id": table or refer("aws_route_table.x"),
             argument: refer(f"{gateway}.x"),
         }
         planned[f"aws_route.r{number}"] = {name: range_}
@@ -102,6 +107,22 @@ def test_tier_counts_half_of_the_internet(routes: list[tuple[str, str]], expecte
 def test_wide_routes_are_halves_or_more() -> None:
     ranges = ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "64.0.0.0/2", "::/0", "8000::/1", "2000::/3"]
     planned = stack(*((range_, INTERNET) for range_ in (*ranges, "2600::/12")))
-    (table,) = planned.all("aws_route_table")
+    table = planned.all("aws_route_table", "x")[0]
     names = [route.name for route in wide_routes(planned, table)]
     assert names == ["r0", "r1", "r2", "r4", "r5", "r6"]
+
+
+@pytest.mark.parametrize(
+    ("table", "count"),
+    [
+        (refer("aws_route_table.x"), 1),
+        (refer("aws_route_table.y"), 0),
+        (refer("aws_route_table.y", "aws_route_table.x"), 1),
+        # coalesce(local.table, aws_route_table.y.id)
+        ({"references": ["local.table", "aws_route_table.y.id", "aws_route_table.y"]}, 1),
+    ],
+)
+def test_routes_that_may_be_of_a_subnet_count(table: Any, count: int) -> None:
+    planned = stack(("0.0.0.0/0", INTERNET), table=table)
+    (subnet,) = planned.all("aws_subnet")
+    assert len([*routes_of(planned, subnet)]) == count

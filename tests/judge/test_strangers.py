@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,45 @@ def test_resource_for_strangers_fails(plan: Plan, type_: str, arguments: dict[st
     assert "B08" in failed(plan)
 
 
+FEDERATED = {"Federated": "arn:aws:iam::777788889999:oidc-provider/token.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "fine"),
+    [
+        ({}, False),
+        ({"StringEquals": {"token.example.com:aud": "sts.amazonaws.com"}}, False),
+        ({"StringLike": {"token.example.com:sub": "repo:*"}}, False),
+        ({"StringLike": {"token.example.com:sub": ["repo:ledger/app:*", "*"]}}, False),
+        ({"StringLike": {"token.example.com:sub": "repo:ledger/app:*"}}, True),
+        ({"StringEquals": {"token.example.com:sub": "system:serviceaccount:app:web"}}, True),
+    ],
+)
+def test_login_of_others_needs_a_subject(plan: Plan, condition: Any, fine: bool) -> None:
+    add(plan, "aws_iam_role", assume_role_policy=trust(FEDERATED, Condition=condition))
+    assert failed(plan) == (set() if fine else {"B08"})
+
+
+@pytest.mark.parametrize(
+    ("type_", "arguments", "fine"),
+    [
+        ("aws_lb", {"name": "x"}, False),
+        ("aws_lb", {"internal": UNKNOWN}, False),
+        ("aws_lb", {"internal": True}, True),
+        ("aws_eks_cluster", {"vpc_config": [{"subnet_ids": ["x"]}]}, False),
+        ("aws_eks_cluster", {"vpc_config": [{"endpoint_public_access": False}]}, True),
+        ("aws_transfer_server", {"domain": "S3"}, False),
+        ("aws_opensearch_domain", {"domain_name": "x"}, False),
+        ("aws_opensearch_domain", {"vpc_options": [{"subnet_ids": ["subnet-1"]}]}, True),
+    ],
+)
+def test_default_that_lets_everybody_in_fails(
+    plan: Plan, type_: str, arguments: dict[str, Any], fine: bool
+) -> None:
+    add(plan, type_, **arguments)
+    assert failed(plan) == (set() if fine else {"B08"})
+
+
 @pytest.mark.parametrize("principal", [{"Service": "lambda.amazonaws.com"}, {"AWS": OWN}])
 def test_role_of_the_own_account_passes(plan: Plan, principal: Any) -> None:
     add(plan, "aws_iam_role", name="extra", assume_role_policy=trust(principal))
@@ -122,6 +162,10 @@ def test_role_of_the_own_account_passes(plan: Plan, principal: Any) -> None:
         ("rds:CreateDBSnapshot", "module.database.aws_db_instance.primary"),
         ("secretsmanager:RotateSecret", "module.secret.aws_secretsmanager_secret.connection"),
         ("kms:ScheduleKeyDeletion", 'module.kms.aws_kms_key.main["database"]'),
+        (
+            "kms:Decrypt",
+            f"arn:aws:kms:eu-west-1:777788889999:key/{'0' * 8}-0000-0000-0000-{'0' * 12}",
+        ),
         ("lambda:UpdateFunctionCode", ROTATION),
         ("iam:PassRole", "arn:aws:iam::777788889999:role/ledger-development-rotation"),
         ("logs:DeleteLogGroup", f"{LOGS}:/aws/rds/instance/ledger-development/postgresql:*"),
@@ -458,6 +502,34 @@ def test_resource_that_names_a_database_is_refused(plan: Plan) -> None:
     assert any("names module.database.aws_db_instance.primary" in text for text in texts)
 
 
+@pytest.mark.parametrize(
+    ("type_", "argument", "value"),
+    [
+        ("aws_vpc_dhcp_options_association", "vpc_id", "vpc-0123456789abcdef0"),
+        ("aws_route53_zone_association", "vpc_id", "vpc-0123456789abcdef0"),
+        ("aws_route53_resolver_rule_association", "vpc_id", "vpc-0123456789abcdef0"),
+        ("aws_route", "route_table_id", "rtb-0123456789abcdef0"),
+        ("aws_network_acl", "subnet_ids", ["subnet-0123456789abcdef0"]),
+        ("aws_kms_grant", "key_id", "01234567-89ab-cdef-0123-456789abcdef"),
+        (
+            "aws_kms_grant",
+            "key_id",
+            "arn:aws:kms:eu-west-1:777788889999:key/mrk-0123456789abcdef0123456789abcdef",
+        ),
+    ],
+)
+def test_id_that_may_be_of_the_design_is_refused(
+    plan: Plan, type_: str, argument: str, value: Any
+) -> None:
+    """A first plan does not show the ids of the design, so a literal id can be one of them."""
+    add(plan, type_, **{argument: value})
+    judge = design_judge._Judge(Stack(plan))
+    (resource,) = (r for r in judge.stack.all(type_) if r.name == "extra")
+    texts = [deviation.text for deviation in judge._unsealed(resource)]
+    assert len(texts) == 1
+    assert "this plan does not show whether" in texts[0]
+
+
 @pytest.mark.parametrize("value", ["ledger-development", "LEDGER-development"])
 def test_name_that_a_function_chooses_is_refused(plan: Plan, value: str) -> None:
     """The references of coalesce() lead elsewhere, and its value is a name of the design."""
@@ -518,3 +590,26 @@ def test_hidden_statement_is_said_to_be_hidden(plan: Plan, part: str) -> None:
     text = "\n".join(messages(plan, without="no-file").values())
     assert f"{address}: statement has statements that are not shown by this plan" in text
     assert "lacks the statement" not in text
+
+
+GIT = "git::https://git.example.com/shared.git//modules/secret/2.0.0?ref=v1"
+
+
+def test_code_from_elsewhere_is_named(plan: Plan) -> None:
+    """A module of another repository can have the name of one of the design."""
+    plan["configuration"]["root_module"]["module_calls"]["secret"]["source"] = GIT
+    assert design_judge.from_elsewhere(Stack(plan)) == [f"module secret (from {GIT})"]
+
+
+def test_code_from_elsewhere_fails_beside_the_hcl(plan: Plan, tmp_path: Path) -> None:
+    project = tmp_path / "environments" / "development"
+    shutil.copytree(ROOT / "environments" / "development", project)
+    shutil.copytree(ROOT / "modules", tmp_path / "modules")
+    main = project / "main.tf"
+    main.write_text(main.read_text().replace("../../modules/secret/2.0.0", GIT))
+    plan["configuration"]["root_module"]["module_calls"]["secret"]["source"] = GIT
+    said = [d.text for d in design_judge._Judge(Stack(plan, project)).deviations()]
+    assert said == [
+        f"module.secret: its HCL was not read, because its source is {GIT}; "
+        "use a folder of the project"
+    ]

@@ -332,7 +332,7 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
             continue
         if strict and section.get("recovery_window_in_days") == 0:
             del section["recovery_window_in_days"]
-        if passing and section.get("rotation_period_in_days", 0) > 365:
+        if section.get("rotation_period_in_days", 0) > 365:
             del section["rotation_period_in_days"]
         modules[module] = section
     project = st.from_regex(r"[a-z][a-z0-9]{1,9}(-[a-z0-9]{1,9}){0,1}", fullmatch=True)

@@ -75,7 +75,10 @@ def retention(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
 
 @check("every parameter group of PostgreSQL lists these words", "parameter group of PostgreSQL")
 def words(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
-    """Require each word of the table in the list that a parameter holds."""
+    """Require each word of the table in the list that a parameter holds, and others if allowed.
+
+    Other classes of pgaudit write the text of statements, which may hold card numbers.
+    """
     for group in _postgres(stack):
         are_shown = are_named(group.planned("parameter"))
         if not are_shown:
@@ -85,17 +88,11 @@ def words(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
             for value in _values(group, row["parameter"]) or [None] * are_shown:
                 listed_words = [] if not isinstance(value, str) else value.lower().split(",")
                 has = {word.strip() for word in listed_words}
-                needed = [word.strip() for word in row["words"].split(",")]
-                fine = (
-                    all(
-                        (word in has or (word != "pgaudit" and "all" in has))
-                        and f"-{word}" not in has
-                        for word in needed
-                    )
-                    and "none" not in has
-                )
+                needed = {word.strip() for word in row["words"].split(",")}
+                only = row["others"] == "none"
+                fine = has == needed if only else needed <= has
                 text = f"{group.address}: {row['parameter']} = {shown(value)}"
-                fix = f"; it must list {row['words']}"
+                fix = f"; it must list {row['words']}{' and nothing else' * only}"
                 yield Finding(fine, text if fine else text + fix)
 
 
@@ -104,7 +101,7 @@ def values(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Require one of the values wherever a parameter is set; ``required`` ones must be set.
 
     ``with LIBRARY from N`` requires a parameter from PostgreSQL N on, if the group loads the
-    library.
+    library. ``N or more`` allows every number from N on.
     """
     for group in _postgres(stack):
         are_shown = are_named(group.planned("parameter"))
@@ -116,9 +113,21 @@ def values(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
             if not planned and not _is_required(group, row["required"]):
                 continue
             for value in planned or [None] * are_shown:
-                fine = isinstance(value, str) and value.strip().lower() in allowed
+                fine = isinstance(value, str) and any(_is_allowed(value, a) for a in allowed)
                 text = f"{group.address}: {row['parameter']} = {shown(value)}"
                 yield Finding(fine, text if fine else f"{text}; set it to {allowed[0]}")
+
+
+def _is_allowed(value: str, allowed: str) -> bool:
+    """Return whether a value is the allowed one, or a number that is not less.
+
+    >>> _is_allowed(" ON", "on"), _is_allowed("2000", "10 or more"), _is_allowed("2s", "1 or more")
+    (True, True, False)
+    """
+    plain, least = value.strip().lower(), allowed.removesuffix(" or more")
+    if least == allowed:
+        return plain == allowed
+    return plain.isdecimal() and int(plain) >= int(least)
 
 
 def _is_required(group: Resource, rule: str) -> bool:

@@ -58,6 +58,8 @@ _OWNED = (
 )
 """Types of which a module may name its own in a policy; others can hide what they pass on."""
 _PROTECTED = (*_OWNED, "aws_elasticache_serverless_cache")
+_KEY = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:key/")
+"""The ARN of a key holds an id, which a first plan does not show."""
 _NAMES = (*("name", "name_prefix", "identifier", "arn", "key_id", "resource_id", "function_name"),)
 _IDENTITY_POLICIES = (
     *("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"),
@@ -165,6 +167,9 @@ def _strangers(grant: Grant, own: str) -> Iterator[str]:
         outside = kind == "CanonicalUser" or (kind == "Federated" and ":iam::" not in name)
         if foreign or outside or "*" in name:
             yield f"{name} is not of the account {own}; name principals of the own account"
+        elif kind == "Federated" and "oidc-provider/" in name and not grant.of_subject:
+            text = f"{name} lets all of its users in; add a condition on its :sub"
+            yield f"{text} that names a repository or an account"
 
 
 @check("only the own account may administer a key", "key")
@@ -248,6 +253,8 @@ def _protected(stack: Stack) -> set[str]:
 
 def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[str]:
     """Yield each action on a secret, key or database of the design; only the design allows any."""
+    keys = (key for key in stack.all("aws_kms_key") if is_of_design(stack, key))
+    hides_key = any(key.planned("key_id") is UNKNOWN for key in keys)
     for action in grant.actions:
         if not is_sensitive(action):
             continue
@@ -256,7 +263,7 @@ def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[st
             reached = (
                 any(is_of_design(stack, o) or o.type not in _OWNED for o in owners)
                 if owners
-                else _reaches(resource, names)
+                else _reaches(resource, names) or (_KEY.match(resource) and hides_key)
             )
             if reached:
                 text = f"{action} on {resource} reaches what the design holds"

@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from design_judge import judged, profile_of, sources_of
+from design_judge import from_elsewhere, judged, profile_of, sources_of
 from design_profile import ELSEWHERE, InvalidProfileError, design
 from findings import Finding, check
+from kinds import listed
 from radish import before
 from radish.utils import console_write
 from stack_graph import Stack
@@ -54,6 +55,9 @@ def of_the_design(stack: Stack, control: str) -> Iterator[Finding]:
             yield Finding(True, text)
         if sources_of(stack) is None:
             yield Finding(True, _UNREAD)
+            if elsewhere := from_elsewhere(stack):
+                text = f"the code of {listed(elsewhere)} is not of this project: review it"
+                yield Finding(True, text)
     count = sum(passed[i] for i in ids)
     yield Finding(True, f"{count} rules of the design for {control} hold, and nothing is beside it")
 

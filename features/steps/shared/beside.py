@@ -43,6 +43,10 @@ _OF_SERVICES = re.compile(
     r"(.+\.)?(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
 )
 _OWN_ROLE = "a module needs a role of its own"
+_OUTSIDE = (
+    "no module may name a host or a mailbox of others, because AWS could send data there: manage "
+    "this resource outside of the stack"
+)
 _ABOVE = {"", "com", "aws", "cn", "com.cn"}
 _REFERENCE = re.compile(r"/aws/reference/secretsmanager/|\{\{ *resolve:", re.IGNORECASE)
 _ROLE = re.compile(r"\brole/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)", re.IGNORECASE)
@@ -96,7 +100,7 @@ def _addresses(place: str, text: str) -> Iterator[str]:
     hosts = [h for h in _URL.findall(text) if not _OF_SERVICES.fullmatch(h.lower())]
     for name in dict.fromkeys((*hosts, *_MAILBOX.findall(text))):
         what = f"the mailbox {name}" if "@" in name else f"the host {name or 'of an expression'}"
-        yield f"{place} names {what}, which is not of AWS; remove it"
+        yield f"{place} names {what}, which is not of AWS; {_OUTSIDE}"
 
 
 def open_doors(stack: Stack) -> Iterator[str]:
@@ -111,6 +115,15 @@ def open_doors(stack: Stack) -> Iterator[str]:
         for path, text in _texts(resource.values, ""):
             if text == "CanonicalUser":
                 yield f"{resource.address}: {path} lets another account in; remove the grant"
+        if rule := design().closed.get(resource.type):
+            argument, _, wanted = rule.partition(" is ")
+            value = resource.planned(argument)
+            closed = (
+                isinstance(value, list) and value if wanted == "a list" else shown(value) == wanted
+            )
+            if not closed:
+                text = f"{argument} is {shown(value)}, so the internet may reach it"
+                yield f"{resource.address}: {text}; set it to {wanted}"
         if resource.type.startswith("aws_route53_"):
             for argument in ("name", "domain_name"):
                 name = resource.planned(argument)

@@ -59,6 +59,19 @@ _ELSEWHERE = re.compile(
 )
 """Functions whose result another machine or another time changes."""
 
+_IDS = {
+    r"vpc-\w+": "aws_vpc",
+    r"subnet-\w+": "aws_subnet",
+    r"rtb-\w+": "aws_route_table",
+    r"sg-\w+": "aws_security_group",
+    r"vpce-\w+": "aws_vpc_endpoint",
+    r"eipalloc-\w+": "aws_eip",
+    r"nat-\w+": "aws_nat_gateway",
+    r"igw-\w+": "aws_internet_gateway",
+    r"(arn:[\w-]+:kms:.*:key/)?(mrk-)?[\da-f-]{32,36}": "aws_kms_key",
+}
+"""Patterns of ids that AWS chooses, by the type of what they name."""
+
 _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
 """Arguments in which the provider shows what other resources write."""
 _IGNORED, _WAITS = "ignored changes", "waits for"
@@ -124,6 +137,15 @@ def sources_of(stack: Stack) -> Sources | None:
     """Return the HCL beside the plan; None if it is not available."""
     sources = Sources(stack.folder) if stack.folder else None
     return sources if sources and sources.available else None
+
+
+def from_elsewhere(stack: Stack) -> list[str]:
+    """Return the modules whose source is not a folder of the project, and their sources."""
+    return [
+        f"module {call.path[-1]} (from {call.call['source']})"
+        for call in _calls(stack)
+        if call.path and not call.call.get("source", ".").startswith(".")
+    ]
 
 
 def _calls(stack: Stack) -> list[Call]:
@@ -243,13 +265,18 @@ class _Judge:
                         control = self.profile.control(resource.type)
                         yield Deviation(control, f"{resource.address}: {text_}; remove it")
                 # A function can choose a literal where the references lead elsewhere.
-                planned = resource.planned(argument)
-                for literal in planned if isinstance(planned, list) else [planned]:
-                    for target in self._named(literal) if isinstance(literal, str) else ():
-                        if literal and target not in reached:
+                for literal in resource.items(argument):
+                    if not isinstance(literal, str):
+                        continue
+                    control = self.profile.control(resource.type)
+                    for target in self._named(literal):
+                        if target not in reached:
                             text_ = f"{argument} names {target.address}, a resource of the design"
-                            control = self.profile.control(resource.type)
                             yield Deviation(control, f"{resource.address}: {text_}; remove it")
+                    if self._may_name(literal):
+                        text_ = f"this plan does not show whether {argument} = {literal} is of the"
+                        fix = "design; refer to a resource of the module instead"
+                        yield Deviation(control, f"{resource.address}: {text_} {fix}")
 
     def _named(self, name: str) -> Iterator[Resource]:
         """Yield the resources of the design that have a name, an identifier or an ARN."""
@@ -260,6 +287,14 @@ class _Judge:
             known = (own.lower() for own in names if isinstance(own, str))
             if of_design and target.mode == "managed" and name.lower() in known:
                 yield target
+
+    def _may_name(self, name: str) -> bool:
+        """Return whether a name is an id of AWS, and the design has one that is not known yet."""
+        type_ = next((t for pattern, t in _IDS.items() if re.fullmatch(pattern, name)), "")
+        return any(
+            self.rules.module_of(target) in design().modules and target.planned("id") is UNKNOWN
+            for target in self.stack.all(type_)
+        )
 
     def _ignored(
         self, call: Call, identity: str, entry: Entry, address: str
@@ -281,20 +316,31 @@ class _Judge:
 
     def _code(self, call: Call, where: str) -> Iterator[Deviation]:
         """Compare the locals and outputs of a module with the profile, if the HCL is available."""
+        if self.sources and call.module and not self.sources.folder(call.path):
+            text_ = f"{where}: its HCL was not read, because its source is {call.call['source']}"
+            yield Deviation(ELSEWHERE, f"{text_}; use a folder of the project")
+            return
         for name, rule in self.profile.code(call.module).items() if self.sources else ():
             what, _, _ = name.partition(" ")
             written = self.sources.expression(call.path, what) if self.sources else None
-            pattern = rule.text.removeprefix("like ")
-            fine = (
-                re.fullmatch(pattern, written or "") is not None
-                if pattern != rule.text
-                else written == normalised(rule.text)
-            )
-            if fine:
+            if self._is_code(call, written, rule.text):
                 self.passed[rule.control] += 1
             else:
                 text_ = f"{where}.{what} is {written}; the design says: {rule.text}"
                 yield Deviation(rule.control, text_)
+
+    def _is_code(self, call: Call, written: str | None, rule: str) -> bool:
+        """Return whether an expression is like a pattern, leads to a reference, or is a text."""
+        kind, _, operand = rule.partition(" ")
+        if written is None or not self.sources:
+            return False
+        if kind == "like":
+            return re.fullmatch(operand, written) is not None
+        if kind == "from":
+            module, _, reference = operand.partition(" ")
+            path, end = self.sources.end(call.path, written)
+            return end == reference and module in (c.module for c in self.calls if c.path == path)
+        return written == normalised(rule)
 
     def _unread(self, call: Call, where: str) -> Iterator[Deviation]:
         """Refuse HCL that no plan shows: files in JSON, and blocks that act during every plan."""

@@ -25,6 +25,7 @@ _NOT_MODULES = {
     "backend",
     "ephemeral",
     "sealed",
+    "closed",
     "never",
     "types",
     "policies",
@@ -72,6 +73,7 @@ class Profile:
         self.backend: Mapping[str, str] = sections.get("backend", {})
         self.sealed: Mapping[str, str] = sections.get("sealed", {})
         self.never: Mapping[str, str] = sections.get("never", {})
+        self.closed: Mapping[str, str] = sections.get("closed", {})
         self.added: dict[str, Path] = {}
         """The profiles of a project's own modules that this one includes, by module."""
         self.problems: list[str] = []

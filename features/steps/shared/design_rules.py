@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from design_profile import Profile, of_version
 from kinds import are_named
 from policies import by_type
-from sources import Sources, normalised
+from sources import Sources, functions, normalised
 from stack_graph import UNKNOWN, Origin, Resource, Stack, shown, whole
 from windows import SHORTEST, daily, weekly
 
@@ -333,9 +333,11 @@ class Rules:
         written = self.written(argument)
         if written is None or not self.sources:
             return ""
-        if f" {normalised(code)} " not in f" {written} ":
+        field, _, value = normalised(code).partition(" = ")
+        if {*_field(written, field)} != {value}:
             return f"is {written}"
-        changes = self.sources.functions(_names(argument.resource), code.partition(" = ")[2])
+        way = self.sources.functions(_names(argument.resource), value)
+        changes = way | (functions(written) - {"merge", "text"})
         return f"is changed by {', '.join(sorted(changes))}" if changes else ""
 
     def _policy(self, argument: Argument, name: str) -> str:
@@ -366,6 +368,8 @@ class Rules:
         origins = self.stack.trace(argument.resource, argument.path)
         if not origins:
             return "is not set"
+        if not any(_is_unknown(origin) for origin in origins):
+            return "is null by a condition, or hidden by a function; write it without either"
         documents = {r.name for o in origins for r in o.resources if r.mode == "data"}
         written = self.written(argument)
         if written is None or not self.sources:
@@ -504,9 +508,27 @@ class Rules:
         }
 
 
+def _field(code: str, name: str) -> Iterator[str]:
+    """Yield the values of a field in an object of HCL, and every key that only a plan would know.
+
+    >>> list(_field('{ host = var.a "host" : "b" (lower ( "X" )) = 1 }', "host"))
+    ['var.a', '"b"', ')) = 1']
+    """
+    for key, value in re.findall(r"(\S+) [=:] (\S+)", code):
+        if key.strip('"') == name:
+            yield value
+        elif not re.fullmatch(r'[\w-]+|"[\w-]+"', key):
+            yield f"{key} = {value}"
+
+
 def _fits(origin: Origin, attributes: Iterable[str]) -> bool:
     """Return whether an origin is resources, and only their attribute or the whole of them."""
     return bool(origin.resources) and (not origin.attribute or origin.attribute in attributes)
+
+
+def _is_unknown(origin: Origin) -> bool:
+    """Return whether an origin has a value that is known only after apply."""
+    return any(r.planned(origin.attribute or "id") is UNKNOWN for r in origin.resources)
 
 
 def _names(resource: Resource) -> tuple[str, ...]:

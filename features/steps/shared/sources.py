@@ -24,6 +24,7 @@ _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _ESCAPED = re.compile(r"(?<!\\)\\(?:u([0-9a-fA-F]{4})|U(00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}))")
 _FUNCTION = re.compile(r"\b([a-z_][a-z0-9_]*) \(")
 _KEY = re.compile(r'(?<=[\w\]]) \[ "(?:\\.|[^"\\])*" \](?= \.)')
+_BARE = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _OVERRIDE = re.compile(r"(^|_)override\.tf$")
 _INDEX = re.compile(r'\.[\w-]+ \[ (?!each\.key \]|count\.index \]|"|\d|for )')
 Path_ = tuple[str, ...]
@@ -70,9 +71,16 @@ class Sources:
         return [word for text in texts for word in re.findall(r"[a-z_]+[\w.]*", text)]
 
     def expression(self, path: Path_, what: str) -> str | None:
-        """Return the text of ``local.name``, ``output.name`` or ``var.name`` in a module."""
+        """Return the text of ``local.name``, ``output.name`` or ``var.name`` in a module.
+
+        ``ephemeral.type.name.argument`` is the text of an argument of an ephemeral block.
+        """
         kind, _, name = what.partition(".")
         module = self.module(path)
+        if kind == "ephemeral":
+            labels, _, argument = name.rpartition(".")
+            inner = next(module.of("ephemeral", *labels.split(".")), None)
+            return inner.arguments.get(argument) if inner else None
         if kind == "local":
             return next(
                 (b.arguments[name] for b in module.of("locals") if name in b.arguments), None
@@ -86,17 +94,32 @@ class Sources:
         Conditions, filters, loops, texts and computed keys around a reference have the names ``?``,
         ``if``, ``for``, ``text`` and ``[]``; a literal beside it is a text, too.
         """
-        return {name for part in self.way(path, text) for name in _transformations(part)}
+        return {name for part in self.way(path, text) for name in functions(part)}
 
     def way(self, path: Path_, text: str) -> Iterator[str]:
         """Yield an expression, and all expressions that its references lead to."""
+        yield from (part for _, part in self._steps(path, text))
+
+    def end(self, path: Path_, text: str) -> tuple[Path_, str]:
+        """Return the last place and expression to which bare references lead, one after another.
+
+        An expression that is more than a reference is the end.
+        """
+        last = path, text
+        for step in self._steps(path, text):
+            last = step
+            if not _BARE.fullmatch(step[1]):
+                break
+        return last
+
+    def _steps(self, path: Path_, text: str) -> Iterator[tuple[Path_, str]]:
         seen: set[tuple[Path_, str]] = set()
         open_ = [(path, text)]
         while open_:
             item = open_.pop()
             if item not in seen:
                 seen.add(item)
-                yield item[1]
+                yield item
                 open_ += self._followed(*item)
 
     def _followed(self, path: Path_, text: str) -> Iterator[tuple[Path_, str]]:
@@ -163,7 +186,12 @@ def _overridden(block: Block, other: Block) -> Block:
     return Block(block.labels, block.arguments | other.arguments, kept + new)
 
 
-def _transformations(text: str) -> set[str]:
+def functions(text: str) -> set[str]:
+    """Return the functions in an expression, and the names of ``Sources.functions`` for others.
+
+    >>> sorted(functions('lower ( var.a ? "b" : c )'))
+    ['?', 'lower', 'text']
+    """
     names = {name for name in _FUNCTION.findall(_STRING.sub('""', text)) if name != "for"}
     bare = _STRING.sub('""', text)
     if " ? " in f" {bare} ":

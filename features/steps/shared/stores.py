@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from existing import added_beside
-from kinds import ISOLATED, PUBLIC
+from kinds import ISOLATED, PUBLIC, is_hidden
 from stack_graph import UNKNOWN, Resource, Stack
 
 CLASSES = ("public", "internal", "confidential", "restricted")
@@ -126,10 +126,7 @@ def routes_of(stack: Stack, subnet: Resource) -> Iterator[tuple[Resource, Resour
     for table in dict.fromkeys(t.address for t in tables):
         holder = next(t for t in tables if t.address == table)
         for route in stack.all("aws_route"):
-            sources = referenced(stack, route, "route_table_id")
-            if any(source.address == table for source in sources) or (
-                not sources and route.planned("route_table_id") in (UNKNOWN, holder.planned("id"))
-            ):
+            if _may_be_of(stack, route, holder):
                 yield holder, route, ""
         numbers = added_beside(stack, holder, "route")
         if holder.holds("route"):
@@ -137,3 +134,12 @@ def routes_of(stack: Stack, subnet: Resource) -> Iterator[tuple[Resource, Resour
             numbers = [*range(len(inline) if isinstance(inline, list) else 0)]
         for n in numbers:
             yield holder, holder, f"route.{n}."
+
+
+def _may_be_of(stack: Stack, route: Resource, table: Resource) -> bool:
+    """Return whether a route is of a table, or the plan does not show that it is not."""
+    planned = route.planned("route_table_id")
+    if planned is not UNKNOWN and table.planned("id") is not UNKNOWN:
+        return bool(planned == table.planned("id"))
+    sources = referenced(stack, route, "route_table_id")
+    return table in sources or (planned is UNKNOWN and is_hidden(stack, route, "route_table_id"))

@@ -12,10 +12,10 @@ import base64
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from finbase.aws.types import meant
 from finbase.errors import ComplianceError
 from finbase.judge.catalogue import Failure, Severity
 from finbase.judge.runner import FAILURE, SEEN
@@ -26,6 +26,7 @@ _CELL = re.compile(r"(?<!\\)\|")
 _ID = re.compile(r"[BDF]\d{2}[a-z]?")
 _PCI = re.compile(r"pci-(\d+(?:\.\d+)+)")
 _FORBIDS = re.compile(r"\b(the scenario (should|must) fail|it fails|it (should|must) fail)$", re.I)
+_ABSENT = "absent, as required"
 _NOTHING = "the plan has nothing to check"
 _TYPE = re.compile(r"\b(?:aws|terraform|random|null)_\w+\b")
 _LENIENT = frozenset(
@@ -108,14 +109,23 @@ def _without_subject(scenario: Scenario, rendered: bool, types: Collection[str])
         for kind in _TYPE.findall(scenario.step):
             if kind not in types:
                 evidence = evidence.replace(_NOTHING, f"the plan has no {kind}")
-                similar = get_close_matches(kind, sorted(types), n=1, cutoff=0.9)
-                evidence = evidence.removesuffix(".")
-                evidence += f"; did you mean {similar[0]}?" if similar else ""
+                evidence = evidence.removesuffix(".") + _suggestion(kind, types)
+    if status == "passed" and evidence == _ABSENT:
+        # A type that does not exist is in no plan, so the scenario could never fail.
+        for kind in _TYPE.findall(scenario.step):
+            if suggestion := _suggestion(kind, types):
+                status, evidence = "failed", f"no type is named {kind}{suggestion}"
     if status == "skipped" and (rendered or (stock and "noskip" in scenario.tags)):
         status = "failed"
     elif stock:
         evidence = f"not applicable, because {evidence}"
-    return replace(scenario, status=status, evidence=evidence)
+    step = "" if status == "passed" else scenario.step
+    return replace(scenario, status=status, evidence=evidence, step=step)
+
+
+def _suggestion(kind: str, types: Collection[str]) -> str:
+    similar = meant(kind, types)
+    return f"; did you mean {similar}?" if similar else ""
 
 
 def _outcome(steps: list[dict[str, Any]], location: str) -> tuple[Status, str, str]:
@@ -127,7 +137,7 @@ def _outcome(steps: list[dict[str, Any]], location: str) -> tuple[Status, str, s
             return "failed", step["name"], _why(step)
         if status == "skipped":
             if _FORBIDS.search(steps[-1]["name"]):
-                return "passed", "", "absent, as required"
+                return "passed", step["name"], _ABSENT
             reasons = [text for each in steps for text in _embedded(each, SEEN)]
             return "skipped", step["name"], "\n".join(dict.fromkeys(reasons)) or _NOTHING
         if status != "passed":

@@ -128,7 +128,7 @@ def prove(
                 )
             finally:
                 shutil.rmtree(project, ignore_errors=True)
-            return _Judged(verdict, has_changes(plan), falls_by_replacement(plan))
+            return _Judged(verdict, has_changes(plan), falls_by_change(plan))
 
         futures: dict[Future[_Judged], list[Mutation]] = {
             pool.submit(judge, number, group[0]): group
@@ -153,18 +153,19 @@ def has_changes(plan: bytes) -> bool:
     return any({"no-op", "read"}.isdisjoint(entry["actions"]) for entry in entries)
 
 
-def falls_by_replacement(plan: bytes) -> frozenset[str]:
-    """Return the ids that fall because a plan replaces the primary, for any reason.
+def falls_by_change(plan: bytes) -> frozenset[str]:
+    """Return the ids that fall because a plan changes what the connection secret holds.
 
-    Its new address is not in the connection secret until the next generation of the password.
+    It replaces the primary, or changes the host or another public field. The secret keeps the old
+    values until the next generation of the password.
     """
-    replaced = any(
-        entry["type"] == "aws_db_instance"
-        and entry["name"] == "primary"
-        and {"create", "delete"} <= {*entry["change"]["actions"]}
+    changes = {
+        (entry["type"], entry["name"]): {*entry["change"]["actions"]}
         for entry in json.loads(plan).get("resource_changes", ())
-    )
-    return frozenset({"F06b"} if replaced else ())
+    }
+    replaced = {"create", "delete"} <= changes.get(("aws_db_instance", "primary"), set())
+    changed = "update" in changes.get(("terraform_data", "connection"), set())
+    return frozenset({"F06b"} if replaced or changed else ())
 
 
 @dataclass(frozen=True)

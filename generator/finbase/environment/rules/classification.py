@@ -1,4 +1,4 @@
-"""Rules about what restricted and confidential data requires."""
+"""Rules about the protection of data, most of them for restricted and confidential data only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
 
 _STRICT: Final = ("confidential", "restricted")
 _DAYS: Final = 30
+_YEAR: Final = 365
 _ONLY: Final = "a module does not know the class of the data"
 _LOWER: Final = "or lower `tags.data_classification` if the data allows it"
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
@@ -95,6 +96,27 @@ def secret_window(environment: Environment) -> Iterator[Finding]:
             yield Finding(use.where(instance, "recovery_window_in_days"), message, hint)
 
 
+@rule(
+    "FB255",
+    "keys that rotate too rarely",
+    "kms.rotation_period_in_days",
+    why="Less data is at risk if one version of a key is lost. `finbase check` fails B08 for a longer "
+    "period.",
+    source="https://docs.aws.amazon.com/kms/latest/developerguide/rotating-keys-enable.html",
+    accepted={"kms.rotation_period_in_days": _YEAR},
+    refused={"kms.rotation_period_in_days": _YEAR + 1},
+    yaml_only="the module allows what AWS allows",
+)
+def key_rotation(environment: Environment) -> Iterator[Finding]:
+    """Keys must rotate at least once a year."""
+    for use, instance in environment.instances("kms"):
+        days = whole_number(use, instance, "rotation_period_in_days")
+        if days is not None and days > _YEAR:
+            message = f"keys must rotate every {_YEAR} days or more often, not every {days}"
+            hint = f"write a number of days from 90 to {_YEAR}, or remove the line"
+            yield Finding(use.where(instance, "rotation_period_in_days"), message, hint)
+
+
 def _important(environment: Environment, name: str) -> Iterator[tuple[str, ModuleUse, Instance]]:
     """Yield the class of the data and every instance of a module, if the data is important."""
     class_ = environment.tags.get("data_classification")
@@ -114,4 +136,10 @@ def _finding(use: ModuleUse, instance: Instance, name: str, wrong: bool, class_:
     return Finding(use.where(instance, name), message, f"write {right}, {_LOWER}")
 
 
-RULES: Final[tuple[Rule, ...]] = (protection, standby, key_window, secret_window)
+RULES: Final[tuple[Rule, ...]] = (
+    protection,
+    standby,
+    key_window,
+    secret_window,
+    key_rotation,
+)
