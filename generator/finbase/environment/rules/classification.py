@@ -100,8 +100,8 @@ def secret_window(environment: Environment) -> Iterator[Finding]:
     "FB255",
     "keys that rotate too rarely",
     "kms.rotation_period_in_days",
-    why="Less data is at risk if one version of a key is lost. `finbase check` fails B08 for a longer "
-    "period.",
+    why="Less data is at risk if one version of a key is lost. `finbase check` fails B08 for a "
+    "longer period.",
     source="https://docs.aws.amazon.com/kms/latest/developerguide/rotating-keys-enable.html",
     accepted={"kms.rotation_period_in_days": _YEAR},
     refused={"kms.rotation_period_in_days": _YEAR + 1},
