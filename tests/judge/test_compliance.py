@@ -495,6 +495,29 @@ def test_simple_docopt_reads_the_same_options(tmp_path: Path) -> None:
     assert options["--basedir"][1:] == ["two", "one"]
 
 
+def test_run_reads_the_plan_for_stock_steps_on_demand(features: Path) -> None:
+    for path in features.rglob("*"):
+        if path.suffix in (".feature", ".py"):
+            path.unlink()
+    (features / "own.feature").write_text(
+        "Feature: own\n@noskip\nScenario: s\nGiven the parser\nAnd its resources\n"
+    )
+    (features / "steps" / "own.py").write_text(
+        "from radish import given, world\n"
+        "def seen(step):\n"
+        "    step.embed(f\"read: {'raw' in vars(world.config.terraform)}\")\n"
+        "@given('the parser')\n"
+        "def parser(step):\n"
+        "    seen(step)\n"
+        "@given('its resources')\n"
+        "def resources(step):\n"
+        "    assert world.config.terraform.resources\n"
+        "    seen(step)\n"
+    )
+    (scenario,) = run(PLAN, features).scenarios
+    assert scenario.evidence.splitlines() == ["read: False", "read: True"]
+
+
 # --- reading reports ---------------------------------------------------------------------
 
 

@@ -1,12 +1,14 @@
 """terraform-compliance without its slow parts, and with evidence in its report.
 
 ``python -m finbase.judge.runner`` takes the arguments of ``terraform-compliance`` and returns
-the same verdict and exit code. It differs in six ways:
+the same verdict and exit code. It differs in seven ways:
 
 * docopt parses the options with an equivalent grammar of one line (0.002 s); with the original
   usage text it compares thousands of option patterns (0.26 s);
 * each of the 126 step patterns is compiled once, not once for each step (0.1 s);
 * IPython is not imported, since only the debugging prompt uses it (0.1 s);
+* the plan is read for stock steps only if one uses it: each feature would read it again, and
+  resolve the references in it (0.7 s for a stack of 130 resources);
 * the cucumber JSON contains the messages of failed steps, which terraform-compliance only
   prints, and the resources that a scenario of stock steps checked;
 * it reads plans of every Terraform and of every format 1.x: the list of versions in
@@ -22,9 +24,11 @@ from __future__ import annotations
 
 import builtins
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -45,17 +49,21 @@ def main() -> int:
 
     import radish.main
     import radish.matcher
+    import terraform_compliance.main as compliance
+    from terraform_compliance.common.defaults import Defaults
     from terraform_compliance.extensions import terraform
     from terraform_compliance.extensions.terraform import TerraformParser
-    from terraform_compliance.main import cli
 
     radish.main.docopt = simple_docopt(radish.main.docopt)
     radish.matcher.Parser = once_each(radish.matcher.Parser)
     # finbase has checked the format of the plan already.
     TerraformParser._version_check = lambda _: True
     terraform.seek_key_in_dict = outputs_of_modules(terraform.seek_key_in_dict)
+    terraform.TerraformParser = on_demand(TerraformParser)
+    # Its own fails if no plan was read.
+    compliance.cleanup = partial(shutil.rmtree, Defaults.cache_dir, ignore_errors=True)
     _record()
-    code = cli()
+    code = compliance.cli()
     return 1 if code is None else int(code)  # None after it has printed a syntax error.
 
 
@@ -104,6 +112,33 @@ def outputs_of_modules(real: Callable[..., Any]) -> Callable[..., Any]:
         return [{key: m[key]} for m in modules(target.get("root_module", {})) if key in m]
 
     return seek
+
+
+def on_demand(real: type) -> type:
+    """Return a subclass whose objects call the constructor when an attribute is first missed.
+
+    >>> class Plan:
+    ...     def __init__(self, name):
+    ...         print("reads", name)
+    ...         self.resources = {}
+    >>> plan = on_demand(Plan)("plan.json")
+    >>> plan.resources
+    reads plan.json
+    {}
+    """
+
+    class OnDemand(real):  # type: ignore[misc]
+        def __init__(self, *arguments: Any) -> None:
+            self._arguments: tuple[Any, ...] | None = arguments
+
+        def __getattr__(self, name: str) -> Any:
+            arguments, self._arguments = self.__dict__.get("_arguments"), None
+            if arguments is None:
+                raise AttributeError(name)
+            super().__init__(*arguments)
+            return getattr(self, name)
+
+    return OnDemand
 
 
 def _record() -> None:
