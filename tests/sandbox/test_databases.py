@@ -49,7 +49,7 @@ def test_start_without_postgresql(
     assert begin(databases)
     assert "no database behind them: not today" in capfd.readouterr().err
     databases.set_password(HOST, "the-second-of-two")
-    assert databases.password_statement(HOST) is None
+    assert databases.contents(HOST) is None
     databases.rename(HOST, f"old-{HOST}", "old-ledger")
     databases.rename(HOST, f"other-{HOST}", "nobody")
     databases.set_password(HOST, "of nobody")

@@ -6,7 +6,6 @@ its User Guide; "observed" is what users of AWS report, and no page of it tells.
 
 from __future__ import annotations
 
-import subprocess
 import time
 import uuid
 from collections.abc import Callable
@@ -16,8 +15,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from finbase.sandbox.postgres.client import accepts
-from finbase.sandbox.postgres.find import PostgresError, find_postgres
+from finbase.sandbox.postgres.client import accepts, query
+from finbase.sandbox.postgres.find import PostgresError
 from finbase.sandbox.server import Sandbox, databases
 
 FIRST, SECOND = "the-first-of-two", "the-second-of-two"
@@ -297,6 +296,18 @@ def test_delete_refuses_groups_in_use(
     rds.delete_db_subnet_group(DBSubnetGroupName=name)
 
 
+def test_subnet_group_gets_subnets(rds: Any, name: str, subnets: list[str]) -> None:
+    """API, ModifyDBSubnetGroup: "Modifies an existing DB subnet group"."""
+    rds.create_db_subnet_group(
+        DBSubnetGroupName=name, DBSubnetGroupDescription="-", SubnetIds=subnets[:2]
+    )
+    rds.modify_db_subnet_group(DBSubnetGroupName=name, SubnetIds=subnets)
+    [group] = rds.describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"]
+    assert {subnet["SubnetIdentifier"] for subnet in group["Subnets"]} == set(subnets)
+    assert group["DBSubnetGroupDescription"] == "-"
+    rds.delete_db_subnet_group(DBSubnetGroupName=name)
+
+
 # Parameters and subscriptions ----------------------------------------------------------------
 
 
@@ -376,6 +387,25 @@ def test_modify_password_reaches_database(rds: Any, sandbox: Sandbox, primary: s
         assert accepted(host, behind) == {password}
 
 
+def test_restore_to_a_point_in_time(rds: Any, sandbox: Sandbox, primary: str) -> None:
+    """API, RestoreDBInstanceToPointInTime: "Restores a DB instance to an arbitrary point in time";
+    the source stays. Here any time is the latest restorable one."""
+    host, restored = ready(rds, primary), f"{primary}-p"
+    behind = databases(sandbox)[host]
+    [password] = accepted(host, behind)
+    run(behind, host, password, "CREATE TABLE point AS SELECT 7 AS amount")
+    rds.restore_db_instance_to_point_in_time(
+        SourceDBInstanceIdentifier=primary,
+        TargetDBInstanceIdentifier=restored,
+        UseLatestRestorableTime=True,
+    )
+    new_host = ready(rds, restored)
+    behind = databases(sandbox)[new_host]
+    assert run(behind, new_host, password, "SELECT amount FROM point") == "7"
+    rds.delete_db_instance(DBInstanceIdentifier=restored, SkipFinalSnapshot=True)
+    run(databases(sandbox)[host], host, password, "DROP TABLE point")
+
+
 def test_restore_after_rename(rds: Any, sandbox: Sandbox, primary: str) -> None:
     """API, RestoreDBInstanceFromDBSnapshot: "rename your original DB instance before you call";
     the new one gets the old name. Guide, "Renaming a DB instance": the endpoint changes, the old
@@ -385,7 +415,10 @@ def test_restore_after_rename(rds: Any, sandbox: Sandbox, primary: str) -> None:
     rotated, renamed, replica = "set-by-a-rotation", f"{primary}-old", f"{primary}-r"
     before = described(rds, primary)
     set_by_its_owner(host, databases(sandbox)[host], FIRST, rotated)
+    made = databases(sandbox)[host]
+    run(made, host, rotated, "CREATE TABLE entry AS SELECT 42 AS amount")
     rds.create_db_snapshot(DBInstanceIdentifier=primary, DBSnapshotIdentifier=f"{primary}-s")
+    run(made, host, rotated, "DELETE FROM entry")
     set_by_its_owner(host, databases(sandbox)[host], rotated, FIRST)
     rds.create_db_instance_read_replica(
         DBInstanceIdentifier=replica, SourceDBInstanceIdentifier=primary
@@ -422,6 +455,7 @@ def test_restore_after_rename(rds: Any, sandbox: Sandbox, primary: str) -> None:
     assert (before["MultiAZ"], restored["MultiAZ"]) == (True, False)
     behind = databases(sandbox)[host]
     assert accepted(host, behind, rotated) == {rotated}
+    assert run(behind, host, rotated, "SELECT amount FROM entry") == "42"
     rds.modify_db_instance(DBInstanceIdentifier=primary, MasterUserPassword=SECOND)
     assert accepted(host, behind, rotated) == {SECOND}
     rds.modify_db_instance(DBInstanceIdentifier=renamed, MasterUserPassword=FIRST)
@@ -438,19 +472,17 @@ def test_restore_after_rename(rds: Any, sandbox: Sandbox, primary: str) -> None:
 
 def set_by_its_owner(host: str, behind: dict[str, Any], password: str, new: str) -> None:
     """Change the master user's password in the database, as a rotation does."""
-    subprocess.run(
-        [find_postgres() / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"],
-        env={
-            "PGHOST": host,
-            "PGHOSTADDR": "127.0.0.1",
-            "PGPORT": str(behind["port"]),
-            "PGUSER": behind["username"],
-            "PGPASSWORD": password,
-            "PGDATABASE": behind["database"],
-            "PGSSLMODE": "verify-full",
-            "PGSSLROOTCERT": behind["root_certificate"],
-        },
-        input=f"ALTER ROLE {behind['username']} PASSWORD '{new}'",
-        text=True,
-        check=True,
+    run(behind, host, password, f"ALTER ROLE {behind['username']} PASSWORD '{new}'")
+
+
+def run(behind: dict[str, Any], host: str, password: str, sql: str) -> str:
+    """Run SQL as the master user."""
+    return query(
+        sql,
+        host,
+        behind["port"],
+        Path(behind["root_certificate"]),
+        username=behind["username"],
+        password=password,
+        database=behind["database"],
     )

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from finbase.sandbox.postgres.find import PostgresError, find_postgres
@@ -33,33 +33,69 @@ def accepts(
     Returns False only if the server refuses the password; raises ``PostgresError`` if the login
     fails for another reason.
     """
-    done = psql(
-        "SELECT 1",
-        {
-            "PGHOST": host,
-            "PGHOSTADDR": LOOPBACK,
-            "PGPORT": str(port),
-            "PGUSER": username,
-            "PGPASSWORD": password,
-            "PGDATABASE": database,
-            "PGSSLROOTCERT": str(root_certificate),
-        },
-        find_postgres(),
-    )
-    if done.returncode == 0:
-        return True
-    if "password authentication failed" in done.stderr:
-        return False
-    raise PostgresError(f"cannot log in to {host}: {done.stderr.strip()}")
+    try:
+        query(
+            "SELECT 1",
+            host,
+            port,
+            root_certificate,
+            username=username,
+            password=password,
+            database=database,
+        )
+    except PostgresError as error:
+        if "password authentication failed" in str(error):
+            return False
+        raise
+    return True
+
+
+def query(
+    sql: str,
+    host: str,
+    port: int,
+    root_certificate: Path,
+    *,
+    username: str,
+    password: str,
+    database: str,
+) -> str:
+    """Run SQL on a server as for ``accepts``; return what it prints, or raise ``PostgresError``."""
+    connection = {
+        "PGHOST": host,
+        "PGHOSTADDR": LOOPBACK,
+        "PGPORT": str(port),
+        "PGUSER": username,
+        "PGPASSWORD": password,
+        "PGDATABASE": database,
+        "PGSSLROOTCERT": str(root_certificate),
+    }
+    done = psql(sql, connection, find_postgres())
+    if done.returncode != 0:
+        raise PostgresError(f"SQL failed on {host}: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 def psql(
     sql: str, connection: Mapping[str, str], binaries: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run SQL with the ``psql`` in ``binaries``; ``connection`` has libpq's variables."""
+    return _run(
+        ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"], connection, binaries, sql
+    )
+
+
+def dump(connection: Mapping[str, str], binaries: Path) -> subprocess.CompletedProcess[str]:
+    """Print a database as SQL with the ``pg_dump`` in ``binaries``."""
+    return _run(["pg_dump"], connection, binaries, "")
+
+
+def _run(
+    command: Sequence[str], connection: Mapping[str, str], binaries: Path, sql: str
+) -> subprocess.CompletedProcess[str]:
     settings = {"PGSSLMODE": "verify-full", "PGCONNECT_TIMEOUT": "20", "LC_ALL": "C.UTF-8"}
     return subprocess.run(
-        [binaries / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"],
+        [binaries / command[0], *command[1:]],
         env={**settings, **connection},
         input=sql,
         capture_output=True,

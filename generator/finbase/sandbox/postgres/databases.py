@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 class _Entry:
     """One instance; ``server`` is None until its PostgreSQL runs.
 
-    ``restore_role`` is a statement of ``Databases.password_statement``; ``folder`` has the
-    certificates.
+    ``contents`` is a result of ``Databases.contents``; ``folder`` has the certificates.
     """
 
     identifier: str
@@ -40,7 +39,7 @@ class _Entry:
     username: str
     database: str
     password: str
-    restore_role: str | None = None
+    contents: str | None = None
     folder: Path | None = None
     server: Server | None = None
 
@@ -66,15 +65,14 @@ class Databases:
         database: str,
         password: str,
         ready: Callable[[bool], None],
-        restore_role: str | None = None,
+        contents: str | None = None,
     ) -> None:
         """Start the PostgreSQL of an instance in a thread; call ``ready`` with the outcome.
 
-        ``restore_role`` is the result of ``password_statement`` for the instance that this one is
-        restored from: the master user keeps its password. If PostgreSQL is not installed, start
-        no server and report success.
+        ``contents`` are those of the instance that this one is restored from. If PostgreSQL is not
+        installed, start no server and report success.
         """
-        entry = _Entry(identifier, port, username, database, password, restore_role)
+        entry = _Entry(identifier, port, username, database, password, contents)
         if not self._installed:
             self._entries[host] = entry
             ready(True)
@@ -111,18 +109,24 @@ class Databases:
             entry.identifier = identifier
             self._entries[new_host] = self._entries.pop(host)
 
-    def password_statement(self, host: str) -> str | None:
-        """Return the SQL that restores the master user's current password, as a verifier.
+    def contents(self, host: str) -> str | None:
+        """Return SQL that makes the tables and rows of a database, and the password of its owner.
 
-        This can differ from the password that RDS received, because a rotation changes it in the
-        database itself. None if the instance has no PostgreSQL.
+        The password is a verifier. It can differ from the one that RDS received, because a rotation
+        changes it in the database itself. None if the instance has no PostgreSQL. Raises
+        ``PostgresError`` if the database cannot be read.
         """
         entry = self._entries.get(host)
         if entry is None or entry.server is None:
             return None
         username = entry.username.replace("'", "''")
-        query = "SELECT format('ALTER ROLE %I PASSWORD %L', rolname, rolpassword) FROM pg_authid"
-        return entry.server.psql(f"{query} WHERE rolname = '{username}'").stdout.strip() or None
+        query = "SELECT format('ALTER ROLE %I PASSWORD %L;', rolname, rolpassword) FROM pg_authid"
+        role = entry.server.psql(f"{query} WHERE rolname = '{username}'")
+        dumped = entry.server.dump(entry.database)
+        for done in (role, dumped):
+            if done.returncode != 0:
+                raise find.PostgresError(f"cannot take a snapshot: {done.stderr.strip()}")
+        return role.stdout + dumped.stdout
 
     def stop(self, host: str) -> None:
         """Stop the database of a deleted instance; do nothing for an unknown host."""
@@ -206,11 +210,11 @@ def _start_server(folder: Path, host: str, entry: _Entry) -> Server:
         database=entry.database,
         host_names=[host],
     )
-    if entry.restore_role is not None:
-        done = server.psql(entry.restore_role)
+    if entry.contents is not None:
+        done = server.psql(entry.contents, database=entry.database)
         if done.returncode != 0:
             server.stop()
-            raise find.PostgresError(f"cannot restore the master user: {done.stderr.strip()}")
+            raise find.PostgresError(f"cannot restore the database: {done.stderr.strip()}")
     return server
 
 

@@ -21,6 +21,7 @@ from finbase.sandbox.postgres.certificates import Certificates, make_certificate
 from finbase.sandbox.postgres.client import (
     LOOPBACK,
     PATIENCE,
+    dump,
     psql,
     quote_identifier,
     verifier,
@@ -115,18 +116,21 @@ class Server:
         database: str = "postgres",
     ) -> subprocess.CompletedProcess[str]:
         """Run SQL with ``psql``, as the superuser unless ``user`` names another role."""
-        return psql(
-            sql,
-            {
-                "PGHOST": "localhost",
-                "PGPORT": str(self.port),
-                "PGUSER": self._superuser if user is None else user,
-                "PGPASSWORD": self._superuser_password if password is None else password,
-                "PGDATABASE": database,
-                "PGSSLROOTCERT": str(self.root_certificate),
-            },
-            self.binaries,
-        )
+        return psql(sql, self._connection(user, password, database), self.binaries)
+
+    def dump(self, database: str) -> subprocess.CompletedProcess[str]:
+        """Print the tables and the rows of a database as SQL."""
+        return dump(self._connection(None, None, database), self.binaries)
+
+    def _connection(self, user: str | None, password: str | None, database: str) -> dict[str, str]:
+        return {
+            "PGHOST": "localhost",
+            "PGPORT": str(self.port),
+            "PGUSER": self._superuser if user is None else user,
+            "PGPASSWORD": self._superuser_password if password is None else password,
+            "PGDATABASE": database,
+            "PGSSLROOTCERT": str(self.root_certificate),
+        }
 
     def stop(self) -> None:
         """Stop the server and remove its home; calling it twice is harmless."""

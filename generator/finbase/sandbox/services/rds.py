@@ -86,7 +86,7 @@ class Backend(models.RDSBackend):
             database=instance.db_name or "postgres",
             password=password,
             ready=ready,
-            restore_role=db_kwargs.get("restore_role"),
+            contents=db_kwargs.get("contents"),
         )
         return instance
 
@@ -164,13 +164,13 @@ class Backend(models.RDSBackend):
     def create_db_snapshot(
         self, db_instance_identifier: str, *args: Any, **kwargs: Any
     ) -> models.DBSnapshot:
-        """Create a snapshot, which includes the master user's password.
+        """Create a snapshot, which includes the data and the master user's password.
 
         RestoreDBInstanceFromDBSnapshot: a restored instance is in one zone and not protected.
         """
         snapshot = super().create_db_snapshot(db_instance_identifier, *args, **kwargs)
         copy: Any = snapshot.database  # moto restores an instance from the copy's attributes.
-        copy.restore_role = self._password_statement(copy)
+        copy.contents = self._contents(copy)
         copy.multi_az = copy.deletion_protection = False
         return snapshot
 
@@ -179,10 +179,18 @@ class Backend(models.RDSBackend):
     ) -> models.DBInstance:
         """Restore an instance; any requested time counts as the latest restorable time."""
         source = cast(DBInstance, self.describe_db_instances(source_db_identifier)[0])
-        settings = dict(overrides.items()) | {"restore_role": self._password_statement(source)}
+        settings = dict(overrides.items()) | {"contents": self._contents(source)}
         return super().restore_db_instance_to_point_in_time(
             source_db_identifier, target_db_identifier, settings
         )
+
+    def modify_db_subnet_group(
+        self, subnet_name: str, description: str, subnets: list[Any]
+    ) -> models.DBSubnetGroup:
+        """Change the group and keep it, which moto forgets."""
+        group = super().modify_db_subnet_group(subnet_name, description, subnets)
+        self.subnet_groups[group.name] = group
+        return group
 
     def modify_event_subscription(self, settings: Mapping[str, Any]) -> models.EventSubscription:
         """Change the settings that the request names."""
@@ -211,10 +219,8 @@ class Backend(models.RDSBackend):
             raise DBSubnetGroupNotFoundError(name)
         return self.subnet_groups[name]
 
-    def _password_statement(self, instance: DBInstance) -> str | None:
-        if not instance.has_postgres:
-            return None
-        return self.postgres.password_statement(instance.address)
+    def _contents(self, instance: DBInstance) -> str | None:
+        return self.postgres.contents(instance.address) if instance.has_postgres else None
 
 
 def _group_name(instance: models.DBInstance, attribute: str) -> str | None:
