@@ -1,4 +1,4 @@
-"""A zone more in the network leaves an applied cache, and what it holds, alone."""
+"""A zone more in the network passes, and leaves an applied cache and what it holds alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from finbase.judge import compliance
 from finbase.judge.prove import applied_state, rendered_files
 from finbase.plan.summary import summarise
 from finbase.project.tree import lay_out
@@ -35,3 +36,8 @@ def test_zone_more_keeps_cache(workspace: Workspace, tmp_path: Path) -> None:
     assert steps['module.network.aws_subnet.database["eu-west-1c"]'] == "add"
     assert not [address for address in steps if address.startswith("module.cache.")]
     assert summary.losses == ()
+    verdict = compliance.run(
+        plan, ROOT / "features", environment="development", rendered=True, stack=stack
+    )
+    failed = {row.id: row.evidence for row in verdict.by_failure() if row.status == "failed"}
+    assert not failed

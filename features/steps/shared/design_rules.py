@@ -210,12 +210,16 @@ class Rules:
         return self._compare(argument, targets, operand)
 
     def _up(self, argument: Argument, operand: str) -> str:
-        """Require attributes of at most ``n`` instances, or of all if there are fewer."""
+        """Require attributes of at most ``n`` instances, or of all if there are fewer.
+
+        An existing resource may keep the two or more that it has: another zone came later.
+        """
         most, _, operand = operand.removeprefix("to ").partition(" of ")
         targets = self._targets(argument, operand)
         value = argument.value
         count = min(int(most), len(targets))
-        if isinstance(value, list) and len(value) != count:
+        kept = value == argument.resource.before.get(argument.path) and len(value or ()) > 1
+        if isinstance(value, list) and len(value) != count and not kept:
             return f"has {len(value)} items, not {count}"
         return self._compare(argument, targets, operand, some=True)
 
