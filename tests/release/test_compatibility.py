@@ -464,6 +464,12 @@ def test_replacement_with_data_loss(kind: str, before: str, after: str, line: in
         ("lifecycle {\n ignore_changes = [port]\n}", ""),
         ("lifecycle {\n ignore_changes = [engine]\n}", "lifecycle {\n ignore_changes = all\n}"),
         ("lifecycle {\n replace_triggered_by = [a.b]\n}", ""),
+        ("", "engine = 1\n lifecycle {\n ignore_changes = [engine]\n}"),
+        (
+            "",
+            'dynamic "restore_to_point_in_time" {\n for_each = [1]\n content {}\n}\n '
+            "lifecycle {\n ignore_changes = [restore_to_point_in_time]\n}",
+        ),
     ],
 )
 def test_change_without_replacement(before: str, after: str) -> None:

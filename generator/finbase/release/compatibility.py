@@ -255,7 +255,7 @@ def _replacing(
         if was == now:
             continue
         place = new.places.get(name, new.place)
-        if first in known.arguments:
+        if first in known.arguments and not new.ignored & {first, "all"}:
             what = f"{new.address} gets another {name}, which replaces it: {lost}"
             yield Reason(Level.MAJOR, place, what, todo)
         elif name == _TRIGGERS and now:
