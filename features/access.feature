@@ -11,7 +11,7 @@ Feature: Security group rules are separate and described
     Then every security group has separate rules
     And every flow between two groups is allowed by both groups
 
-  @F02 @medium @pci-1.2.7 @noskip
+  @F02 @medium @pci-1.2.5 @noskip
   Scenario: A description for every rule
     Given the planned stack
     Then every rule has a description

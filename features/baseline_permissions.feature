@@ -21,7 +21,7 @@ Feature: Baseline: keys rotate, and nobody has more permissions than needed
       | aws_sqs_queue_policy             | policy          |
       | aws_cloudwatch_log_resource_policy | policy_document |
 
-  @B08 @high @pci-3.6.1 @pci-7.2.2 @noskip
+  @B08 @high @pci-7.2.2 @noskip
   Scenario: Only the own account administers keys
     Given the planned stack
     Then only the own account may administer a key

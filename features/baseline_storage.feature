@@ -5,7 +5,7 @@ Feature: Baseline: stored data is encrypted, kept and recoverable
   Performance Insights of instances (F04a, F05) and the key of a serverless cache (F07b) are
   judged by the controls of the review.
 
-  @B01 @high @pci-3.5.1 @pci-3.6.1 @noskip
+  @B01 @high @pci-3.5.1 @noskip
   Scenario: Every store is encrypted with a key of the stack
     Given the planned stack
     Then every store is encrypted with a key of the stack that has no other class of data

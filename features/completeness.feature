@@ -5,7 +5,7 @@ Feature: The plan has every resource type of the design
   instances, parameter groups, secrets, the rotation, the cache and the keys. This feature lists
   all other types.
 
-  @F09 @low @pci-6.5.1 @noskip
+  @F09 @low @pci-2.2.1 @noskip
   Scenario: The network has a VPC, endpoints and a flow log
     Given the planned stack
     Then the plan has at least one resource of each type
@@ -16,7 +16,7 @@ Feature: The plan has every resource type of the design
       | aws_flow_log               |
       | aws_iam_role_policy        |
 
-  @F09 @low @pci-6.5.1 @noskip
+  @F09 @low @pci-2.2.1 @noskip
   Scenario: The data has subnets, key aliases and an access policy
     Given the planned stack
     Then the plan has at least one resource of each type
@@ -25,7 +25,7 @@ Feature: The plan has every resource type of the design
       | aws_kms_alias                     |
       | aws_secretsmanager_secret_policy  |
 
-  @F09 @low @pci-6.5.1 @noskip
+  @F09 @low @pci-2.2.1 @noskip
   Scenario: Alarms and events are reported
     Given the planned stack
     Then the plan has at least one resource of each type
@@ -38,7 +38,7 @@ Feature: The plan has every resource type of the design
       | aws_sns_topic                    |
       | aws_sns_topic_policy             |
 
-  @F09 @low @pci-6.5.1 @noskip
+  @F09 @low @pci-2.2.1 @noskip
   Scenario: The version of the AWS provider is limited
     Given the planned stack
     Then the stack has a version constraint for the provider hashicorp/aws

@@ -85,12 +85,12 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F07c are as the design describes
 
-  @F08 @low @pci-3.6.1 @noskip
+  @F08 @low @pci-3.6.1.4 @noskip
   Scenario: Nothing beside the design of regions of keys and secrets
     Given the planned stack
     Then the resources of F08 are as the design describes
 
-  @F09 @low @pci-6.5.1 @noskip
+  @F09 @low @pci-2.2.1 @noskip
   Scenario: Nothing beside the design of logs, alarms and events
     Given the planned stack
     Then the resources of F09 are as the design describes
@@ -130,7 +130,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of B07 are as the design describes
 
-  @B08 @high @pci-3.6.1 @noskip
+  @B08 @high @pci-3.7.4 @noskip
   Scenario: Nothing beside the design of keys and policies
     Given the planned stack
     Then the resources of B08 are as the design describes
@@ -145,7 +145,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of B11 are as the design describes
 
-  @D01 @medium @pci-1.2.1 @pci-6.5.1 @noskip
+  @D01 @medium @pci-1.2.1 @pci-2.2.1 @noskip
   Scenario: Nothing beside the design
     Given the planned stack
     Then the resources of D01 are as the design describes

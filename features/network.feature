@@ -3,12 +3,12 @@ Feature: Private subnets reach the internet within their own zone
   Patches, AWS services and the password rotation need outgoing connections. A NAT gateway allows
   these and refuses incoming ones. Each zone has its own gateway, so no zone depends on another.
 
-  @F01 @high @pci-1.3.2 @pci-1.4.5 @noskip
+  @F01 @high @pci-1.3.2 @noskip
   Scenario: A NAT gateway in every availability zone
     Given the planned stack
     Then every availability zone has a NAT gateway in its public subnet
 
-  @F01 @high @pci-1.4.5 @noskip
+  @F01 @high @pci-1.3.2 @noskip
   Scenario: An elastic IP for every NAT gateway
     Given the planned stack
     Then every NAT gateway has its own elastic IP

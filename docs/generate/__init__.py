@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from docs.generate import codes, features, json_documents, modules, rules
+from docs.generate import codes, features, frameworks, json_documents, modules, rules
 from docs.generate.markdown import page
 from finbase.contract.registry import Registry
 
@@ -26,6 +26,7 @@ def pages(root: Path) -> Mapping[str, str]:
     texts = {
         "json.md": json_documents.page(),
         "features.md": features.page(root / "features"),
+        "frameworks.md": frameworks.page(root / "features"),
         "codes.md": codes.page(),
         **{f"modules/{name}.md": text for name, text in modules.pages(root).items()},
     }

@@ -18,7 +18,8 @@ _INTRODUCTION = """# Features and the failure catalogue
 `features/failures.yaml` lists the controls, each against one failure. The scenarios in
 `features/*.feature` check them in a plan. `features/mutations/*.yaml` list changes that bring each
 failure back, to prove that its scenarios detect it.
-[Why each control matters](../explanation/failures.md) explains the failures."""
+[Why each control matters](../explanation/failures.md) explains the failures, and
+[standards and laws](frameworks.md) lists the requirements that the controls support."""
 
 
 def page(features: Path) -> str:
@@ -27,17 +28,17 @@ def page(features: Path) -> str:
     catalogue, proofs = list[tuple[str, ...]](), list[tuple[str, ...]]()
     mutations = Counter(mutation.failure for mutation in load_mutations(features))
     for failure in load_failures(features):
-        named, pci, count = code(failure.id), ", ".join(failure.pci), str(mutations[failure.id])
+        named, count = code(failure.id), str(mutations[failure.id])
         catalogue.append(
             (named, failure.section, failure.severity, failure.title, failure.requirement)
         )
-        proofs.append((named, pci, count, "; ".join(_links(read_features, failure.id))))
+        proofs.append((named, count, "; ".join(_links(read_features, failure.id))))
     return joined(
         _INTRODUCTION,
         "## Catalogue",
         table(("id", "section", "severity", "control", "a plan must show"), catalogue),
         "## Scenarios by control",
-        table(("id", "PCI DSS v4.0.1", "mutations", "scenarios"), proofs),
+        table(("id", "mutations", "scenarios"), proofs),
         *(part for feature in read_features for part in _feature(feature)),
     )
 

@@ -45,7 +45,7 @@ INPUTS = {"stack": "one", "finbase": "two"}
 SCENARIO = Scenario(
     "f", "n", ("F01",), ("F01",), "high", ("PCI DSS 1.1",), "failed", "é\nx", "f:1", "s"
 )
-FAILURE = Failure("F01", "high", "t", "r", ("1.1",), ())
+FAILURE = Failure("F01", "high", "t", "r", ())
 SMALL = Judged(Verdict("production", (SCENARIO,), (FAILURE,)), b"{}")
 TREE = {
     "environments/production/main.tf": """

@@ -112,9 +112,9 @@ def test_run_returns_evidence(good: Verdict) -> None:
     }
 
 
-def test_by_failure_joins_requirements(good: Verdict) -> None:
+def test_by_failure_takes_requirements_from_scenarios(good: Verdict) -> None:
     rows = {row.id: row.requirements for row in good.by_failure()}
-    assert rows["F01"] == ("PCI DSS 1.4.5", "PCI DSS 1.3.2")
+    assert rows["F01"] == ("PCI DSS 1.3.2",)
     assert rows["F08"] == ("PCI DSS 3.6.1",)
 
 
@@ -172,7 +172,7 @@ def test_run_judges_each_row_of_an_outline(features: Path) -> None:
 
 def test_by_failure_fails_without_scenarios(features: Path) -> None:
     with (features / "failures.yaml").open("a") as catalogue:
-        catalogue.write("- {id: F09, severity: low, title: t, requirement: r, pci: []}\n")
+        catalogue.write("- {id: F09, severity: low, title: t, requirement: r}\n")
     verdict = run(PLAN, features)
     assert not verdict.passed
     assert verdict.failed == ()
@@ -599,10 +599,10 @@ def test_load_failures_reads_the_catalogue() -> None:
         ("B11", "F06d"),
         ("B12", "D01"),
     }
-    assert all(len(failure.title) <= 60 and failure.pci for failure in failures)
+    assert all(len(failure.title) <= 60 for failure in failures)
 
 
-ENTRY = "- {id: F01, severity: high, title: t, requirement: r, pci: [1.10, '8.3.2']}\n"
+ENTRY = "- {id: F01, severity: high, title: t, requirement: r}\n"
 
 
 @pytest.mark.parametrize(
@@ -612,7 +612,7 @@ ENTRY = "- {id: F01, severity: high, title: t, requirement: r, pci: [1.10, '8.3.
         (ENTRY.replace("high", "huge"), "severity 'huge' is not high, medium or low"),
         (ENTRY * 2, "F01 is listed twice"),
         (
-            ENTRY.replace("pci:", "overlaps: [F10], pci:"),
+            ENTRY.replace("}", ", overlaps: [F10]}"),
             "F01 overlaps F10, but F10 does not overlap it",
         ),
         ("- [", "is not a valid failure catalogue"),
@@ -640,7 +640,6 @@ def test_load_failures_returns_records(features: Path) -> None:
         severity="low",
         title="key replication left implicit",
         requirement="multi_region written out as false",
-        pci=("3.6.1",),
         overlaps=(),
     )
 

@@ -22,13 +22,22 @@ from hypothesis import strategies as st
 
 from finbase.commands._evidence import read_sources
 from finbase.errors import FinbaseError
-from finbase.report.html import pci
 from finbase.report.html.findings import Subject
 from finbase.report.html.proof import read_proof
 from finbase.report.sources import Sources, scenario_steps
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import finbase, run, search_path
-from tests.support.evidence import FAILURES, HOSTILE, MATRIX, ROOT, SEEN, picture, render, verdict
+from tests.support.evidence import (
+    FAILURES,
+    FRAMEWORKS,
+    HOSTILE,
+    MATRIX,
+    ROOT,
+    SEEN,
+    picture,
+    render,
+    verdict,
+)
 
 MUTATIONS: list[dict[str, object]] = MATRIX["mutations"]  # type: ignore[assignment]
 
@@ -215,20 +224,21 @@ def test_report_supplied_plan(production: Sources) -> None:
 def test_pci_is_never_claimed_to_be_met(whole: str) -> None:
     page = Page(whole)
     assert "Terraform alone meets none" in page.text
-    assert "What no plan can show" in page.text
     assert "not in staging" in page.text
-    assert pci.SUBJECTS["3.5.1"].remains in page.text
+    assert "card columns need encryption by the application, or tokens" in page.text
 
 
-def test_pci_subjects_are_complete() -> None:
-    tagged = {
-        number
-        for path in (ROOT / "features").glob("*.feature")
-        for number in re.findall(r"@pci-([\d.]+)", path.read_text(encoding="utf-8"))
-    }
-    listed = {number for failure in FAILURES for number in failure.pci}
-    assert tagged | listed == set(pci.SUBJECTS)
-    assert list(pci.SUBJECTS) == sorted(pci.SUBJECTS, key=pci.order)
+def test_report_has_a_column_for_each_framework(whole: str) -> None:
+    page = Page(whole)
+    for framework in FRAMEWORKS:
+        assert page.text.count(framework.title) >= 3
+        assert f"framework-{framework.name}" in {a["id"] for a in page.all("h3") if "id" in a}
+    assert "no plan can show this" in page.text
+
+
+def test_report_without_frameworks_has_no_such_chapter(production: Sources) -> None:
+    text = render(Subject(verdict("production"), picture(), production), frameworks=())
+    assert "Standards and laws" not in text
 
 
 def test_report_proof(whole: str) -> None:

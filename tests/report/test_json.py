@@ -146,7 +146,7 @@ def test_environments_that_are_affected(project: Path, tmp_path: Path) -> None:
 
 
 def test_verdicts_proofs_and_plans() -> None:
-    failure = Failure("F01", "high", "title", "requirement", ("1.3.2",), ())
+    failure = Failure("F01", "high", "title", "requirement", ())
     scenario = Scenario(
         feature="feature",
         name="name",

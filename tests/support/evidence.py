@@ -11,6 +11,7 @@ from pathlib import Path
 
 from finbase.commands._evidence import read_features
 from finbase.judge.catalogue import load_failures
+from finbase.judge.frameworks import Framework, load_frameworks
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.plan.graph import read_stack
 from finbase.plan.picture import Picture, read_picture
@@ -23,6 +24,7 @@ from tests.support.plans import plan, reference, resource
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2024, 5, 6)
 FAILURES = load_failures(ROOT / "features")
+FRAMEWORKS = load_frameworks(ROOT / "features")
 HOSTILE = """</style></script><script>alert('1')</script><img src=x onerror="x">&amp; " ' \x00"""
 SEEN = {
     "F01": 'eu-west-1a: module.network.aws_nat_gateway.main["eu-west-1a"] in '
@@ -97,11 +99,22 @@ def picture(text: str = "web") -> Picture:
     return read_picture(made, read_stack(made, ROOT / "features"))
 
 
-def render(*subjects: Subject, base: Path = ROOT, day: date = DAY, proof: object = None) -> str:
+def render(
+    *subjects: Subject,
+    base: Path = ROOT,
+    day: date = DAY,
+    proof: object = None,
+    frameworks: tuple[Framework, ...] = FRAMEWORKS,
+) -> str:
     features = read_features(ROOT, [subject.verdict for subject in subjects])
     mutations = _mutations(proof) if proof else ()
     return page.render(
-        subjects, features=features, links=Links(ROOT, base), day=day, proof=mutations
+        subjects,
+        features=features,
+        links=Links(ROOT, base),
+        day=day,
+        proof=mutations,
+        frameworks=frameworks,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from finbase.contract.registry import Registry
 from finbase.environment.load import load_environments
 from finbase.judge.catalogue import load_failures
+from finbase.judge.frameworks import DEFAULT, FOLDER, Framework, load_frameworks
 from finbase.plan.document import read_shape
 from finbase.plan.graph import read_stack
 from finbase.plan.picture import Picture, read_picture
@@ -37,19 +38,37 @@ class Evidence:
     base: Path
     proof: tuple[Mutation, ...]
     supplied: bool
+    frameworks: tuple[Framework, ...]
     plans: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def start(
-        cls, project: Path | None, file: BinaryIO, proof: BinaryIO | None, *, supplied: bool
+        cls,
+        project: Path | None,
+        file: BinaryIO,
+        proof: BinaryIO | None,
+        *,
+        supplied: bool,
+        frameworks: Sequence[str] = (DEFAULT,),
     ) -> Evidence:
         """Start a report; ``supplied`` says that the user supplied the plan.
 
-        Raises ``FinbaseError`` if the proof matrix is invalid, before anything is planned.
+        ``frameworks`` are names of files in ``features/frameworks``; a project without this folder
+        gets none. Raises ``FinbaseError`` if the proof matrix or a framework is invalid, before
+        anything is planned.
         """
         root = find_project(project)
         base = root if file.name == "<stdout>" else Path(file.name).resolve().parent
-        return cls(root, file, base, _matrix(root, proof) if proof else (), supplied)
+        features = root / "features"
+        known = (features / FOLDER).is_dir()
+        return cls(
+            root,
+            file,
+            base,
+            _matrix(root, proof) if proof else (),
+            supplied,
+            load_frameworks(features, frameworks) if known else (),
+        )
 
     def keep(self, name: str, plan: bytes) -> None:
         """Keep the plan of an environment for its pictures."""
@@ -73,6 +92,7 @@ class Evidence:
             links=Links(self.root.resolve(), self.base),
             day=today(),
             proof=self.proof,
+            frameworks=self.frameworks,
         )
         self.file.write(text.encode())
 

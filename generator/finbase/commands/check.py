@@ -59,7 +59,7 @@ _UNREAD = (
     "html_file",
     metavar="FILE",
     type=OutputFile(),
-    help="Write a report with evidence, sources, PCI DSS requirements and pictures.",
+    help="Write a report with evidence, sources, pictures, and the requirements that it supports.",
 )
 @click.option(
     "--proof",
@@ -67,6 +67,15 @@ _UNREAD = (
     metavar="FILE",
     type=click.File("rb"),
     help="Include this proof matrix (from `finbase prove --json`) in the HTML report.",
+)
+@click.option(
+    "--framework",
+    "frameworks",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=completion.frameworks,
+    help="Show the requirements of this standard or law in the HTML report: the name of a file in "
+    "features/frameworks, such as pci-dss (the default). Can be repeated.",
 )
 @jobs_option
 @cache_option
@@ -78,6 +87,7 @@ def check(
     plan_file: Path | None,
     files: VerdictFiles,
     proof_file: BinaryIO | None,
+    frameworks: tuple[str, ...],
     jobs: int,
     cache: bool,
     own_catalogue: bool,
@@ -95,6 +105,7 @@ def check(
       finbase check production --junit report.xml
       finbase check --plan plan.json
       finbase check --html report.html --proof matrix.json
+      finbase check --html report.html --framework pci-dss --framework dora
     """
     from finbase.project.find import find_project
     from finbase.report import terminal
@@ -102,12 +113,21 @@ def check(
 
     if proof_file and not files.html:
         raise click.UsageError("--proof requires --html")
+    if frameworks and not files.html:
+        raise click.UsageError("--framework requires --html")
     require_released_controls(find_project(project), own=own_catalogue)
     report = None
     if files.html:
         from finbase.commands._evidence import Evidence
+        from finbase.judge.frameworks import DEFAULT
 
-        report = Evidence.start(project, files.html, proof_file, supplied=plan_file is not None)
+        report = Evidence.start(
+            project,
+            files.html,
+            proof_file,
+            supplied=plan_file is not None,
+            frameworks=frameworks or (DEFAULT,),
+        )
     planned = report.keep if report else ignore
     remarks: list[str] = []
     if plan_file:

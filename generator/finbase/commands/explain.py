@@ -42,6 +42,7 @@ def load_catalogue(root: Path) -> Catalogue:
     """Load the failures of a project and the locations of their scenarios."""
     from finbase.judge.catalogue import load_failures
     from finbase.judge.features import read_feature
+    from finbase.judge.frameworks import load_frameworks
     from finbase.project.files import refuse_links
     from finbase.report.explain import Catalogue
 
@@ -56,4 +57,9 @@ def load_catalogue(root: Path) -> Catalogue:
                 location = f"features/{path.name}:{scenario.line} {scenario.title}"
                 scenarios.setdefault(tag, []).append(location)
     page = "docs/explanation/failures.md"
-    return Catalogue(load_failures(features), scenarios, page if (root / page).is_file() else "")
+    return Catalogue(
+        load_failures(features),
+        scenarios,
+        page if (root / page).is_file() else "",
+        load_frameworks(features),
+    )

@@ -50,6 +50,12 @@ def environments(root: Path, ctx: click.Context, incomplete: str) -> Iterable[st
 
 
 @_completer
+def frameworks(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
+    """Return the standards and laws that have a file."""
+    return sorted(path.stem for path in (root / "features" / "frameworks").glob("*.yaml"))
+
+
+@_completer
 def modules(root: Path, ctx: click.Context, incomplete: str) -> Iterable[str]:  # noqa: ARG001
     """Return the modules that have templates."""
     return _modules(root)

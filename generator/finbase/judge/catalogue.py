@@ -35,16 +35,15 @@ class Failure:
     """One failure that a plan must not have.
 
     ``title`` says what a stack without the failure has, ``requirement`` what a plan must show.
-    ``pci`` holds bare numbers such as ``8.3.2``. ``overlaps`` names the failures that inherently
-    occur together with this one. ``section`` says where the control comes from: the review of the
-    hand-written stack, the design profile, or the baseline.
+    ``overlaps`` names the failures that inherently occur together with this one. ``section`` says
+    where the control comes from: the review of the hand-written stack, the design profile, or the
+    baseline.
     """
 
     id: str
     severity: Severity
     title: str
     requirement: str
-    pci: tuple[str, ...]
     overlaps: tuple[str, ...]
     section: Section = "review"
 
@@ -108,7 +107,6 @@ def _failure(entry: dict[str, Any]) -> Failure:
         severity=entry["severity"],
         title=str(entry["title"]),
         requirement=str(entry["requirement"]),
-        pci=tuple(str(number) for number in entry["pci"]),
         overlaps=tuple(str(other) for other in entry.get("overlaps", ())),
         section=entry.get("section", "review"),
     )

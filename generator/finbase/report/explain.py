@@ -12,6 +12,7 @@ from finbase.environment.rules.index import RULES, TITLES
 from finbase.environment.rules.rule import Change, Rule
 from finbase.errors import FinbaseError
 from finbase.judge.catalogue import Failure
+from finbase.judge.frameworks import Framework
 from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
 from finbase.report.examples import scalar
@@ -20,7 +21,7 @@ from finbase.source.scalars import printable, with_closest
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The failures of a project.
+    """The failures of a project, and the standards and laws whose requirements they support.
 
     ``scenarios`` maps the id of a failure to the locations and titles of its scenarios. ``page``
     is the path of the documentation of the failures, if the project has one.
@@ -29,6 +30,7 @@ class Catalogue:
     failures: Sequence[Failure] = ()
     scenarios: Mapping[str, Sequence[str]] | None = None
     page: str = ""
+    frameworks: Sequence[Framework] = ()
 
 
 def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> str:
@@ -125,7 +127,9 @@ def _failure(failure: Failure, catalogue: Catalogue) -> Iterator[tuple[str, str]
     yield "a plan must show", failure.requirement
     yield "section", failure.section
     yield "severity", failure.severity
-    yield "PCI DSS v4.0.1", ", ".join(failure.pci) or "none"
+    for framework in catalogue.frameworks:
+        if numbers := framework.of(failure.id):
+            yield framework.title, ", ".join(numbers)
     yield "scenarios", "\n".join(scenarios) or "none, so no scenario detects it"
     if failure.overlaps:
         yield "fails together with", ", ".join(failure.overlaps)

@@ -17,7 +17,6 @@ from finbase.judge.verdict import FailureRow, Scenario, Verdict
 from finbase.report.documents import SCHEMA_VERSIONS, dump
 from finbase.source.bounds import load_json
 
-_PCI = "PCI DSS "
 _SHAPE = Path(__file__).parent / "shapes" / "check.json"
 
 
@@ -142,7 +141,6 @@ def _read_failure(data: Mapping[str, Any]) -> Failure:
         severity=data["severity"],
         title=data["title"],
         requirement=data["requirement"],
-        pci=tuple(n.removeprefix(_PCI) for n in data["requirements"] if n.startswith(_PCI)),
         overlaps=(),
         section=data["section"],
     )

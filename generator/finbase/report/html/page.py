@@ -11,16 +11,16 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 from finbase.judge.catalogue import SECTIONS, Section, Severity
+from finbase.judge.frameworks import Framework, Row, order
 from finbase.judge.verdict import FailureRow
 from finbase.report.drawing.canvas import clean, stylesheet
-from finbase.report.html import pci
 from finbase.report.html.findings import Chapter, Subject, chapter
 from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation
@@ -31,11 +31,9 @@ _LEVELS: tuple[Severity, ...] = ("high", "medium", "low")
 
 @dataclass(frozen=True)
 class _Requirement:
-    """A requirement of PCI DSS, its controls, and the environments that do not show it."""
+    """A requirement of a framework, and the environments that do not show it."""
 
-    number: str
-    subject: pci.Subject
-    controls: tuple[str, ...]
+    row: Row
     failing: tuple[str, ...]
     inapplicable: tuple[str, ...]
 
@@ -47,6 +45,7 @@ def render(
     links: Links,
     day: date,
     proof: Sequence[Mutation] = (),
+    frameworks: Sequence[Framework] = (),
 ) -> str:
     """Return the report as HTML; the same arguments return the same text.
 
@@ -83,8 +82,7 @@ def render(
         failures=rows,
         passed=all(chapter.verdict.passed for chapter in chapters),
         complete=all(chapter.absent == len(chapter.findings) for chapter in chapters),
-        requirements=_requirements(chapters),
-        beyond=pci.BEYOND,
+        frameworks=[(each, [*_requirements(each, chapters)]) for each in frameworks],
         proof=proof,
         mutations=Counter(mutation.failure for mutation in proof),
         caught=Counter(mutation.failure for mutation in proof if mutation.caught),
@@ -107,29 +105,18 @@ def _groups(rows: Sequence[FailureRow]) -> list[tuple[Section, Severity, str, st
     ]
 
 
-def _requirements(chapters: Sequence[Chapter]) -> list[_Requirement]:
-    controls: dict[str, dict[str, None]] = {}
-    failing: dict[str, dict[str, None]] = {}
-    passing: dict[str, dict[str, None]] = {}
-    for section in chapters:
-        for finding in section.findings:
-            for name in finding.row.requirements:
-                number = name.removeprefix("PCI DSS ")
-                controls.setdefault(number, {})[finding.row.id] = None
-                states = {"passed": passing, "failed": failing}
-                if (sections := states.get(finding.row.status)) is not None:
-                    sections.setdefault(number, {})[section.name] = None
-    unknown = pci.Subject("see the standard", "not described here")
-    return [
-        _Requirement(
-            number,
-            pci.SUBJECTS.get(number, unknown),
-            tuple(controls[number]),
-            tuple(failing.get(number, ())),
-            tuple(s.name for s in chapters if s.name not in passing.get(number, ())),
+def _requirements(framework: Framework, chapters: Sequence[Chapter]) -> Iterator[_Requirement]:
+    """Yield the requirements of a framework by number, at the end those without controls."""
+    for row in sorted(framework.rows, key=lambda row: (not row.controls, order(row.number))):
+        states = {
+            section.name: {f.row.status for f in section.findings if f.row.id in row.controls}
+            for section in chapters
+        }
+        yield _Requirement(
+            row,
+            failing=tuple(name for name, of in states.items() if "failed" in of),
+            inapplicable=tuple(name for name, of in states.items() if "passed" not in of),
         )
-        for number in sorted(controls, key=pci.order)
-    ]
 
 
 def _anchors(names: Sequence[str]) -> list[str]:
