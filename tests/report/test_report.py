@@ -117,7 +117,7 @@ def test_text_details_each_failing_control() -> None:
         "      written in: modules/network/1.0.0/main.tf:7, x.yaml:3",
         "      why it matters: finbase explain F01",
         "FAIL  F08  Explicit single-region keys",
-        "      low severity, PCI DSS 1.4.5",
+        "      low severity, PCI DSS 1.3.2, 1.4.5",
         "      required: multi_region is set to false on every key",
         "      features/network.feature:7 gateways",
         "        Then there are 3",
