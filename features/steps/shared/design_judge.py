@@ -149,7 +149,14 @@ def from_elsewhere(stack: Stack) -> list[str]:
 
 
 def _calls(stack: Stack) -> list[Call]:
-    return list(_walk(stack.configuration, (), {}))
+    """Return every call of a module; each resource needs them, so those of one stack are kept."""
+    if id(stack) not in _CALLS:
+        _CALLS.clear()
+        _CALLS[id(stack)] = (stack, list(_walk(stack.configuration, (), {})))
+    return _CALLS[id(stack)][1]
+
+
+_CALLS: dict[int, tuple[Stack, list[Call]]] = {}
 
 
 def _walk(

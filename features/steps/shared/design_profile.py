@@ -62,6 +62,8 @@ class Profile:
 
     def __init__(self, sections: Mapping[str, Any]) -> None:
         self._sections = dict(sections)
+        self.modules = frozenset(sections) - _NOT_MODULES
+        """The names of the modules that the profile describes."""
         self.policies: Mapping[str, Mapping[str, str]] = sections.get("policies", {})
         self.controls: Mapping[str, str] = sections.get("types", {})
         self.parameters: Mapping[str, str] = sections.get("parameters", {})
@@ -77,11 +79,7 @@ class Profile:
         self.added: dict[str, Path] = {}
         """The profiles of a project's own modules that this one includes, by module."""
         self.problems: list[str] = []
-
-    @property
-    def modules(self) -> frozenset[str]:
-        """The names of the modules that the profile describes."""
-        return frozenset(self._sections) - _NOT_MODULES
+        self.entry = cache(self._entry)  # Each instance of a resource, and each read of it.
 
     @property
     def once(self) -> frozenset[str]:
@@ -99,7 +97,7 @@ class Profile:
         rules = self._sections.get(module, {}).get("code", {})
         return {name: _rule(text) for name, text in rules.items()}
 
-    def entry(self, module: str, identity: str, version: str) -> Entry | None:
+    def _entry(self, module: str, identity: str, version: str) -> Entry | None:
         """Return the rules of a resource, or None if this version of the module has none for it."""
         if identity not in self._sections.get(module, {}):
             return None

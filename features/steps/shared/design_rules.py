@@ -663,10 +663,12 @@ def merged(value: Any, unknown: Any) -> Any:
     """Return a planned value in which ``UNKNOWN`` stands for what is known only after apply."""
     if unknown is True:
         return UNKNOWN
-    if isinstance(unknown, Mapping) and unknown:
+    if not unknown:  # Most values: all of them is known.
+        return value
+    if isinstance(unknown, Mapping):
         parts = value if isinstance(value, Mapping) else {}
         return {k: merged(parts.get(k), unknown.get(k)) for k in {**parts, **unknown}}
-    if isinstance(unknown, list) and unknown:
+    if isinstance(unknown, list):
         items = value if isinstance(value, list) else []
         size = max(len(items), len(unknown))
         return [

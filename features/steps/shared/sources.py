@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ _TOKEN = re.compile(
     |(?P<word>(?:[\w-]|[^\x00-\x7f\s])+(?:\.(?:[\w*-]|[^\x00-\x7f\s])+)*|[=!<>]=|=>|&&|\|\||\.\.\.|.)""",
     re.DOTALL | re.VERBOSE,
 )
+_PLAIN = re.compile(r'[^"\\$%]+')
 _OPEN, _CLOSED = "([{", ")]}"
 _REFERENCE = re.compile(r"\b(var|local)\.([\w-]+)|\bmodule\.([\w-]+)(?:\[[^\]]*\])?\.([\w-]+)")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -215,6 +217,7 @@ def functions(text: str) -> set[str]:
     return names
 
 
+@lru_cache(maxsize=256)
 def read(text: str) -> list[Block]:
     """Return the blocks of an HCL file.
 
@@ -257,7 +260,8 @@ def _tokens(text: str) -> Iterator[str]:
 def _end_of_string(text: str, position: int) -> int:
     """Return the position after a string, which may contain ``${...}`` with strings inside."""
     while position < len(text) and text[position] != '"':
-        position = _end_of_part(text, position, escapes=True)
+        plain = _PLAIN.match(text, position)
+        position = plain.end() if plain else _end_of_part(text, position, escapes=True)
     return position + 1
 
 

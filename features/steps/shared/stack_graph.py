@@ -183,6 +183,13 @@ class Stack:
         }
         planned = tuple(self._planned(plan["planned_values"]["root_module"], changes))
         self.resources = planned + tuple(self._read(planned))
+        self._instances_of: dict[tuple[ModulePath, str, str, str], list[Resource]] = {}
+        self._managed: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            self._instances_of.setdefault((resource.module, *resource[2:5]), []).append(resource)
+            if resource.mode == "managed":
+                self._managed.setdefault(resource.type, []).append(resource)
+        self._modules = {resource.module: None for resource in self.resources}
         states = plan["planned_values"], plan.get("prior_state", {}).get("values", {})
         self._sensitive = {
             address: marks
@@ -192,13 +199,7 @@ class Stack:
 
     def all(self, type: str, name: str | None = None) -> tuple[Resource, ...]:  # noqa: A002
         """Return the planned instances of a type in all modules, optionally of one name."""
-        return tuple(
-            resource
-            for resource in self.resources
-            if resource.mode == "managed"
-            and resource.type == type
-            and name in (None, resource.name)
-        )
+        return tuple(r for r in self._managed.get(type, ()) if name in (None, r.name))
 
     def trace(self, resource: Resource, path: str) -> tuple[Origin, ...]:
         """Return the origins of an argument's value; empty if the argument is not set."""
@@ -428,7 +429,7 @@ class Stack:
         rest: Sequence[Any],
         reference: str,
     ) -> tuple[Origin, ...]:
-        instances = [r for r in self.resources if (r.module, *r[2:5]) == (module, *identity)]
+        instances = self._instances_of.get((module, *identity), [])
         if rest and not isinstance(rest[0], str):
             key = rest[0] if isinstance(rest[0], int) else rest[0][0]
             instances, rest = [r for r in instances if r.key == key], rest[1:]
@@ -456,7 +457,7 @@ class Stack:
         """Follow an output into a module: into the instances of ``keys``, or into all of them."""
         depth = len(module)
         if keys is None:
-            paths = (r.module for r in self.resources if r.module[:depth] == module)
+            paths = (path for path in self._modules if path[:depth] == module)
             keys = tuple({p[depth][1]: None for p in paths if p[depth:] and p[depth][0] == name})
         origins: list[Origin] = []
         for key in keys or (None,):
