@@ -1,17 +1,15 @@
-"""Group testing: plan several mutations in one tree, and find the odd one by two groupings.
+"""Group testing: plan several mutations in one tree, and find the odd one by what falls.
 
 A group holds mutations of different failures. The ids that fall must be those of its members:
 
 * a missed mutation shows as an absent id;
-* a stray id shows as unexplained in each group without a mutation of that id.
+* a stray id shows as unexplained, unless another member of the group explains it.
 
-No two mutations are together in both groupings, and the groups of the second are chosen so that
-they explain few ids that the first explains, too. If a failure has more mutations than a grouping
-has groups, each of them is in one grouping only. If a group does not decode, the mutations that it
-misses are planned without the others; if that does not explain it, its halves are.
+If a group does not decode, the mutations that it misses are planned without the others; if that
+does not explain it, its halves are.
 
-A group holds at most one mutation for four ids of the catalogue: a larger one would hide too many
-stray ids.
+A group holds at most one mutation for six ids of the catalogue: a larger one would hide more than
+a quarter of the stray ids.
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import reduce
-from math import isqrt
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
@@ -85,94 +82,41 @@ def files_of_stack(files: Files, environment: str) -> Files:
 def group_mutations(
     mutations: Sequence[Mutation], files: Files, overlaps: Overlaps
 ) -> tuple[Group, ...]:
-    """Return the groups of both groupings for the mutations of one environment.
+    """Return groups that hold each of the mutations of one environment once.
 
     The result depends on the arguments alone. Mutations that change the same line of HCL, or that
-    cannot be applied together, are never in one group.
+    cannot be applied together, are never in one group. A mutation that fits in no group gets a
+    group of its own, for others to join.
     """
     files = {path: text for path, text in files.items() if path.suffix == ".tf"}
-    rivals = {f: explained([m], overlaps) for m in mutations for f in [m.failure]}
-    frequency = Counter(id_ for mutation in mutations for id_ in rivals[mutation.failure])
+    ids = {mutation: explained([mutation], overlaps) for mutation in mutations}
+    lines = {mutation: _changed_lines(files, mutation) for mutation in mutations}
+    frequency = Counter(id_ for mutation in mutations for id_ in ids[mutation])
     # The most frequent failures first: they have the least choice.
-    ordered = sorted(
-        mutations, key=lambda m: (-frequency[m.failure], min(rivals[m.failure]), m.failure, m.id)
-    )
-    size = max(1, len(overlaps) // 4)
-    # Groups that are larger than their number would share pairs.
-    count = max(-(-len(ordered) // size), -(-max(frequency.values()) // 2), isqrt(len(ordered)))
-    frequent = [m for m in ordered if frequency[m.failure] > count]
-    once = ({*frequent[::2]}, {*frequent[1::2]})
-    builder = _Builder(files, overlaps, mutations, size, count)
-    first = builder.build([m for m in ordered if m not in once[1]], {})
-    companions = {m: {*group} - {m} for group in first for m in group}
-    second = builder.build([m for m in ordered if m not in once[0]], companions)
-    alone = {group for group in first if len(group) == 1 and group in second}
-    return tuple(group for group in (*first, *second) if group in second or group not in alone)
-
-
-class _Builder:
-    def __init__(
-        self,
-        files: Files,
-        overlaps: Overlaps,
-        mutations: Iterable[Mutation],
-        size: int,
-        count: int,
-    ) -> None:
-        self.files, self.overlaps, self.size, self.count = files, overlaps, size, count
-        self.lines = {mutation: _changed_lines(files, mutation) for mutation in mutations}
-        self.explained = {mutation: explained([mutation], overlaps) for mutation in mutations}
-
-    def build(
-        self, mutations: Sequence[Mutation], companions: Mapping[Mutation, Collection[Mutation]]
-    ) -> list[Group]:
-        """Fill the groups evenly; a mutation that fits in none gets a group of its own."""
-        beside = {m: explained(companions.get(m, ()), self.overlaps) for m in self.explained}
-        groups: list[Group] = [()] * self.count
-        trees = [self.files] * self.count
-        for mutation in mutations:
-            ranked = sorted(
-                range(len(groups)),
-                key=lambda n: (self._masked(mutation, groups[n], beside), len(groups[n])),
-            )
-            for number in ranked:
-                if not self._fits(mutation, groups[number], companions.get(mutation, ())):
-                    continue
-                try:
-                    trees[number] = mutate(trees[number], mutation)
-                except ComplianceError:
-                    continue
-                groups[number] = (*groups[number], mutation)
-                break
-            else:
-                groups.append((mutation,))
-                trees.append(mutate(self.files, mutation))
-        return [group for group in groups if group]
-
-    def _masked(
-        self, mutation: Mutation, group: Group, beside: Mapping[Mutation, Collection[str]]
-    ) -> int:
-        """Count the ids that both groups of the mutation, or of another one, would explain.
-
-        ``beside`` has what the companions of a mutation explain.
-        """
-        by_group = {id_ for other in group for id_ in self.explained[other]}
-        return len(by_group.intersection(beside[mutation])) + sum(
-            len(self.explained[mutation].intersection(beside[other])) for other in group
-        )
-
-    def _fits(self, mutation: Mutation, group: Group, companions: Collection[Mutation]) -> bool:
-        own = self.explained[mutation]
-        return (
-            len(group) < self.size
-            and {*group}.isdisjoint(companions)
-            and all(
-                other.failure not in own
-                and mutation.failure not in self.explained[other]
-                and self.lines[mutation].isdisjoint(self.lines[other])
+    ordered = sorted(mutations, key=lambda m: (-frequency[m.failure], min(ids[m]), m.failure, m.id))
+    size = max(1, len(overlaps) // 6)
+    groups: list[Group] = [()] * -(-len(ordered) // size)
+    trees = [files] * len(groups)
+    for mutation in ordered:
+        for number in sorted(range(len(groups)), key=lambda n: len(groups[n])):
+            group = groups[number]
+            if len(group) == size or any(
+                other.failure in ids[mutation]
+                or mutation.failure in ids[other]
+                or lines[mutation] & lines[other]
                 for other in group
-            )
-        )
+            ):
+                continue
+            try:
+                trees[number] = mutate(trees[number], mutation)
+            except ComplianceError:
+                continue
+            groups[number] = (*group, mutation)
+            break
+        else:
+            groups.append((mutation,))
+            trees.append(mutate(files, mutation))
+    return tuple(filter(None, groups))
 
 
 def _changed_lines(files: Files, mutation: Mutation) -> frozenset[Line]:

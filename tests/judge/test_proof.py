@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -280,8 +279,8 @@ def test_decode_finds_missed_mutations_and_stray_ids(fell: list[str], problems: 
 
 
 def test_groups_hold_each_mutation_and_save_plans() -> None:
-    assert {each for group in GROUPS for each in group} == set(GROUPED)
-    assert len(GROUPS) < len(GROUPED) / 2
+    assert sorted_(each for group in GROUPS for each in group) == sorted_(GROUPED)
+    assert len(GROUPS) < len(GROUPED) / 4
     assert all(len({each.environment for each in group}) == 1 for group in GROUPS)
 
 
@@ -308,14 +307,9 @@ def test_find_problems_plans_parts(judged: dict[str, str], problems: list[str], 
     assert find_problems(PAIR, judge, OVERLAPS) == (problems, plans)
 
 
-def test_groups_share_no_pair_of_mutations() -> None:
-    pairs = [pair for group in GROUPS for pair in itertools.combinations(sorted_(group), 2)]
-    assert len(pairs) == len(set(pairs))
-
-
 def test_groups_find_each_mutation_that_is_missed() -> None:
-    for missed in GROUPED:
-        for group in (group for group in GROUPS if missed in group):
+    for group in GROUPS:
+        for missed in group:
             fell = explained([each for each in group if each != missed], OVERLAPS)
             assert f"missed {missed.id} ({missed.failure})" in decode(group, fell, OVERLAPS)
 
@@ -323,25 +317,18 @@ def test_groups_find_each_mutation_that_is_missed() -> None:
 def test_groups_find_three_of_four_strays() -> None:
     """The others are hidden by mutations of the stray id; ``prove`` and the soak find them."""
     cases = [
-        (each, failure.id)
-        for each in GROUPED
+        (group, failure.id)
+        for group in GROUPS
+        for each in group
         for failure in FAILURES
         if failure.id not in explained([each], OVERLAPS)
     ]
-    unseen = [
-        (each.id, id_)
-        for each, id_ in cases
-        if not any(
-            decode(group, {*explained(group, OVERLAPS), id_}, OVERLAPS)
-            for group in GROUPS
-            if each in group
-        )
-    ]
+    unseen = [id_ for group, id_ in cases if id_ in explained(group, OVERLAPS)]
     assert len(unseen) <= len(cases) / 4
 
 
-def sorted_(group: Group) -> list[str]:
-    return sorted(f"{each.environment} {each.id}" for each in group)
+def sorted_(mutations: Iterable[Mutation]) -> list[str]:
+    return sorted(f"{each.environment} {each.id}" for each in mutations)
 
 
 # --- the proof, on real plans --------------------------------------------------------------
