@@ -6,6 +6,7 @@ Each pattern is tried as if it had to match a whole text, which is the hardest c
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -34,27 +35,33 @@ FROM_DATA = {
 }
 """A file with patterns that are in its data → where they are tried, or what they are."""
 
-PYTHON = list(in_python())
-PATTERNS = [
-    *(pattern for pattern in PYTHON if isinstance(pattern, Pattern)),
-    *in_tables(),
-    *in_schemas(),
-    *in_design(),
-]
-UNIQUE = {(pattern.text, pattern.flags): pattern for pattern in reversed(PATTERNS)}
+
+@cache
+def python() -> list[Pattern | str]:
+    """All that the Python files have; to read them takes a second, which only these tests need."""
+    return list(in_python())
+
+
+@cache
+def unique() -> list[Pattern]:
+    """Every pattern once."""
+    own = (pattern for pattern in python() if isinstance(pattern, Pattern))
+    patterns = [*own, *in_tables(), *in_schemas(), *in_design()]
+    return list({(pattern.text, pattern.flags): pattern for pattern in reversed(patterns)}.values())
+
 
 BAD = [r"(a+)+$", r"(a|a)*b", r"(a|ab|b)*c", r"([\w-]+\.?)+@", r"^(\s*a?)*$", r'("[^"]*"|\S)+']
 GOOD = [r"a+$", r"\w+-[\w-]*", r"(a+b)+$", r"(?>(a+)+)$", r"(?:a++)+$", r"[a-z]{1,60}", r"(ab|ac)*"]
 
 
 def test_in_python_lists_what_has_no_text() -> None:
-    without = {place.partition(":")[0] for place in PYTHON if isinstance(place, str)}
+    without = {place.partition(":")[0] for place in python() if isinstance(place, str)}
     assert without == set(FROM_DATA)
 
 
 def test_sources_of_patterns_are_complete() -> None:
     """Each source has patterns: a collector that finds nothing would make the test below pass."""
-    assert len([p for p in PYTHON if isinstance(p, Pattern)]) > 180
+    assert len([p for p in python() if isinstance(p, Pattern)]) > 180
     assert len(list(in_schemas())) > 40
     assert len(list(in_tables())) > 5
     assert len(list(in_design())) > 3
@@ -73,7 +80,7 @@ def test_growth_keeps_bound_for_good_patterns(pattern: str) -> None:
 def test_no_pattern_backtracks_exponentially() -> None:
     grown = {
         f"{pattern.place}: {pattern.text!r}": steps
-        for pattern in UNIQUE.values()
+        for pattern in unique()
         if (steps := growth(pattern.text, pattern.flags)) > CUBIC
     }
     assert grown == {}
@@ -118,7 +125,7 @@ def test_matcher_agrees_with_re(pattern: str, text: str) -> None:
 
 @given(data=st.data())
 def test_matcher_agrees_with_re_for_own_patterns(data: st.DataObject) -> None:
-    pattern = data.draw(st.sampled_from(list(UNIQUE.values())))
+    pattern = data.draw(st.sampled_from(unique()))
     expression = re.compile(pattern.text, pattern.flags)
     hostile = Hostile(pattern.text, pattern.flags)
     pumps = list(hostile.pumps()) or [("", "")]
