@@ -50,9 +50,19 @@ def agree(plan: bytes, folder: Path) -> bool:
     return ours.passed
 
 
+OLD_STORAGE = ('"storage_type":"gp3"', '"storage_type":"gp2"')
+
+
 @pytest.mark.terraform
-@pytest.mark.parametrize("applied", [False, True])
-@pytest.mark.parametrize("change", [None, ('"storage_type":"gp3"', '"storage_type":"gp2"')])
+@pytest.mark.parametrize(
+    ("applied", "change"),
+    [
+        (False, None),
+        (True, OLD_STORAGE),
+        pytest.param(False, OLD_STORAGE, marks=pytest.mark.soak),
+        pytest.param(True, None, marks=pytest.mark.soak),
+    ],
+)
 def test_plain_command_agrees(
     applied: bool, change: tuple[str, str] | None, workspace: Workspace, tmp_path: Path
 ) -> None:
