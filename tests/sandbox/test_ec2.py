@@ -126,3 +126,70 @@ def test_detach_gateway_with_nat_gateways(ec2: Any) -> None:
     ec2.delete_nat_gateway(NatGatewayId=nat["NatGatewayId"])
     ec2.detach_internet_gateway(InternetGatewayId=internet, VpcId=vpc)
     ec2.delete_subnet(SubnetId=subnet)
+
+
+def test_snapshots_of_the_account(ec2: Any) -> None:
+    """API, DescribeSnapshots, OwnerIds: ``self`` is the account that asks, and it has none."""
+    assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
+    first = ec2.describe_snapshots()["Snapshots"][0]
+    found = ec2.describe_snapshots(OwnerIds=[first["OwnerId"]])["Snapshots"]
+    assert first["SnapshotId"] in {each["SnapshotId"] for each in found}
+    assert {each["OwnerId"] for each in found} == {first["OwnerId"]}
+
+
+def interfaces(ec2: Any, group: str) -> list[dict[str, Any]]:
+    filters = [{"Name": "group-id", "Values": [group]}]
+    return list(ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"])
+
+
+def test_interfaces_of_an_endpoint_have_its_groups(
+    ec2: Any, vpc: str, subnets: list[str], groups: list[str]
+) -> None:
+    """API, CreateVpcEndpoint, SecurityGroupIds: those of the endpoint's interfaces."""
+    made = ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        ServiceName="com.amazonaws.eu-west-1.kms",
+        VpcEndpointType="Interface",
+        SubnetIds=subnets,
+        SecurityGroupIds=groups[:1],
+    )["VpcEndpoint"]
+    found = interfaces(ec2, groups[0])
+    assert [each["NetworkInterfaceId"] for each in found] == made["NetworkInterfaceIds"]
+    assert [each["SubnetId"] for each in found] == subnets
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])
+
+
+def test_databases_and_caches_have_interfaces(
+    client: Callable[..., Any], ec2: Any, subnets: list[str], groups: list[str], name: str
+) -> None:
+    """RDS User Guide, "Working with a DB instance in a VPC": an instance has an interface in a
+    subnet of its group. It has the instance's security groups, and ends with the instance."""
+    rds, elasticache = client("rds"), client("elasticache")
+    rds.create_db_subnet_group(
+        DBSubnetGroupName=name, DBSubnetGroupDescription="-", SubnetIds=subnets
+    )
+    rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.t4g.medium",
+        Engine="mysql",
+        MasterUsername="owner",
+        MasterUserPassword="long-enough-here",
+        AllocatedStorage=20,
+        DBSubnetGroupName=name,
+        VpcSecurityGroupIds=groups[:1],
+    )
+    elasticache.create_serverless_cache(
+        ServerlessCacheName=name, Engine="valkey", SubnetIds=subnets, SecurityGroupIds=groups[1:]
+    )
+    for group, description in zip(
+        groups, ("RDSNetworkInterface", f"ElastiCache {name}"), strict=True
+    ):
+        found = interfaces(ec2, group)
+        assert [each["SubnetId"] for each in found] == subnets
+        assert {each["Description"] for each in found} == {description}
+        one = found[0]["NetworkInterfaceId"]
+        (again,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[one])["NetworkInterfaces"]
+        assert again == found[0]
+    rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    elasticache.delete_serverless_cache(ServerlessCacheName=name)
+    assert [interfaces(ec2, group) for group in groups] == [[], []]

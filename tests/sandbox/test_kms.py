@@ -53,3 +53,11 @@ def test_enable_refuses_period(client: Callable[..., Any], kms: Any, key: str, d
     with pytest.raises(ClientError, match="ValidationException"):
         careless.enable_key_rotation(KeyId=key, RotationPeriodInDays=days)
     assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+
+
+@pytest.mark.parametrize(("given", "told"), [({}, False), ({"MultiRegion": True}, True)])
+def test_key_tells_whether_it_is_multi_region(kms: Any, given: dict[str, bool], told: bool) -> None:
+    """API, KeyMetadata, MultiRegion: "True" for a multi-Region key, "False" for a regional one."""
+    made = kms.create_key(**given)["KeyMetadata"]
+    assert made["MultiRegion"] is told
+    assert kms.describe_key(KeyId=made["KeyId"])["KeyMetadata"]["MultiRegion"] is told

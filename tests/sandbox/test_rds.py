@@ -486,3 +486,42 @@ def run(behind: dict[str, Any], host: str, password: str, sql: str) -> str:
         password=password,
         database=behind["database"],
     )
+
+
+@pytest.mark.parametrize("interval", [0, 15])
+def test_monitored_instance_has_a_log_stream(
+    make: Callable[..., dict[str, Any]], role: str, interval: int
+) -> None:
+    """API, DBInstance, EnhancedMonitoringResourceArn: the log stream that receives the metrics."""
+    monitored = {"MonitoringInterval": interval, "MonitoringRoleArn": role}
+    made = make(**monitored if interval else {})
+    stream = f":log-group:RDSOSMetrics:log-stream:{made['DbiResourceId']}"
+    assert made.get("EnhancedMonitoringResourceArn", "").endswith(stream) == bool(interval)
+
+
+def test_certificates_end_late(rds: Any, make: Callable[..., dict[str, Any]]) -> None:
+    """API, DescribeCertificates; Guide, "Certificate authorities": that of an instance ends in
+    2061."""
+    used = make()["CACertificateIdentifier"]
+    (one,) = rds.describe_certificates(CertificateIdentifier=used)["Certificates"]
+    assert one["CertificateIdentifier"] == used
+    assert one["ValidTill"].year == 2061
+    assert len(rds.describe_certificates()["Certificates"]) == 3
+    with pytest.raises(ClientError, match="CertificateNotFound"):
+        rds.describe_certificates(CertificateIdentifier="rds-ca-1999")
+
+
+def test_engine_versions_have_that_of_an_instance(rds: Any, name: str) -> None:
+    """API, DescribeDBEngineVersions: Engine and EngineVersion choose."""
+    instance = rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.t4g.medium",
+        Engine="postgres",
+        EngineVersion="17",
+        AllocatedStorage=20,
+    )["DBInstance"]
+    asked = {"Engine": "postgres", "EngineVersion": instance["EngineVersion"]}
+    (version,) = rds.describe_db_engine_versions(**asked)["DBEngineVersions"]
+    assert version["DBParameterGroupFamily"] == "postgres17"
+    assert len(rds.describe_db_engine_versions()["DBEngineVersions"]) > 1
+    assert rds.describe_db_engine_versions(Engine="mysql")["DBEngineVersions"] == []

@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -525,3 +526,14 @@ def test_install_twice(account: Account) -> None:
     secretsmanager.install()
     assert account.client.get_secret_value(SecretId=name)["SecretString"] == "one"
     rotate(account.client, name, account.invoke)
+
+
+def test_describe_tells_the_day_of_the_last_access(account: Account) -> None:
+    """API, DescribeSecret, LastAccessedDate: "the time portion of the date is set to 0", and it is
+    omitted if the secret was never retrieved."""
+    name = account.secret()
+    assert "LastAccessedDate" not in account.described(name)
+    account.client.get_secret_value(SecretId=name)
+    accessed = account.described(name)["LastAccessedDate"].astimezone(UTC)
+    assert (accessed.hour, accessed.minute, accessed.second) == (0, 0, 0)
+    assert datetime.now(UTC) - accessed < timedelta(days=2)

@@ -10,9 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from moto.awslambda.models import lambda_backends
+from moto.core.responses import ActionResult
 from moto.ec2 import models
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import security_groups
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
+from moto.ec2.utils import generic_filter
 from moto.elasticache.models import elasticache_backends
 from moto.rds.models import rds_backends
 
@@ -26,6 +30,7 @@ def install() -> None:
     """Replace moto's backend; call this before the first request."""
     security_groups.SecurityGroupRule = SecurityGroupRule  # type: ignore[misc]
     replace_backend(models.ec2_backends, Backend)
+    ElasticBlockStore.describe_snapshots = _describe_snapshots  # type: ignore[method-assign]
 
 
 class SecurityGroupRule(security_groups.SecurityGroupRule):
@@ -45,9 +50,39 @@ class SecurityGroupRule(security_groups.SecurityGroupRule):
 
 
 class Backend(models.EC2Backend):
-    """Refuses to delete a resource that others use, with the error code DependencyViolation."""
+    """Refuses to delete a resource that others use, with the error code DependencyViolation.
+
+    It also knows the network interfaces of databases and caches.
+    """
 
     __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self._managed: dict[tuple[str, str, str], NetworkInterface] = {}
+        """The interfaces that other services have, by resource, kind and subnet."""
+
+    def create_vpc_endpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """CreateVpcEndpoint, SecurityGroupIds: the groups of the endpoint's interfaces."""
+        endpoint = super().create_vpc_endpoint(*args, **kwargs)
+        for interface in endpoint.network_interface_ids or ():
+            groups = [self.get_security_group_from_id(g) for g in endpoint.security_group_ids]
+            self.enis[interface]._group_set = groups or self.enis[interface]._group_set
+        return endpoint
+
+    def get_all_network_interfaces(
+        self, eni_ids: list[str] | None = None, filters: Any = None
+    ) -> list[NetworkInterface]:
+        """DescribeNetworkInterfaces: also return those of databases and caches."""
+        managed = self._managed_interfaces()
+        if not eni_ids:
+            return super().get_all_network_interfaces(None, filters) + list(
+                generic_filter(filters, managed)
+            )
+        asked = [interface for interface in managed if interface.id in eni_ids]
+        others = [each for each in eni_ids if each not in {interface.id for interface in asked}]
+        found = super().get_all_network_interfaces(others, filters) if others else []
+        return found + list(generic_filter(filters, asked))
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
         """DeleteSecurityGroup: refuse if another group's rule or an interface uses the group."""
@@ -71,6 +106,23 @@ class Backend(models.EC2Backend):
         _must_be_unused(vpc_id, [g.id for g in gateways if g.vpc_id == vpc_id and _exists(g)])
         super().detach_internet_gateway(internet_gateway_id, vpc_id)
 
+    def _managed_interfaces(self) -> list[NetworkInterface]:
+        """Return an interface for each database and cache in each of its subnets."""
+        groups = {
+            (name, description, subnet): list(groups)
+            for name, description, groups, subnets in self._stores()
+            for subnet in subnets
+        }
+        self._managed = {place: each for place, each in self._managed.items() if place in groups}
+        for place in groups.keys() - self._managed.keys():
+            _, description, subnet = place
+            made = NetworkInterface(self, subnet, "", description=description)  # type: ignore[abstract]
+            made.requester_managed, made.status = True, "in-use"
+            self._managed[place] = made
+        for place, interface in self._managed.items():
+            interface._group_set = [self.get_security_group_from_id(g) for g in groups[place]]
+        return [self._managed[place] for place in groups]
+
     def _groups(self) -> Iterator[security_groups.SecurityGroup]:
         for groups in self.groups.values():
             yield from groups.values()
@@ -82,17 +134,34 @@ class Backend(models.EC2Backend):
             yield gateway.id, (), (gateway.subnet_id,)
         for endpoint in filter(_exists, self.vpc_end_points.values()):
             yield endpoint.id, endpoint.security_group_ids, endpoint.subnet_ids or ()
-        for identifier, instance in rds_backends[account][region].databases.items():
-            group = getattr(instance, "db_subnet_group", None)
-            subnets = [subnet.id for subnet in group._subnets] if group else []
-            yield identifier, instance.vpc_security_group_ids, subnets
-        caches: Any = elasticache_backends[account][region]
-        for cache in caches.serverless_caches.values():
-            yield cache.serverless_cache_name, cache.security_group_ids, cache.subnet_ids
+        for name, _, groups, subnets in self._stores():
+            yield name, groups, subnets
         for function in lambda_backends[account][region].list_functions():
             network = function._vpc_config or {}
             groups, subnets = network.get("SecurityGroupIds", ()), network.get("SubnetIds", ())
             yield function.function_name, groups, subnets
+
+    def _stores(self) -> Iterator[tuple[str, str, Iterable[str], Iterable[str]]]:
+        """Yield name, description, security groups and subnets of each database and cache."""
+        account, region = self.account_id, self.region_name
+        for identifier, instance in rds_backends[account][region].databases.items():
+            group = getattr(instance, "db_subnet_group", None)
+            subnets = [subnet.id for subnet in group._subnets] if group else []
+            yield identifier, "RDSNetworkInterface", instance.vpc_security_group_ids, subnets
+        caches: Any = elasticache_backends[account][region]
+        for cache in caches.serverless_caches.values():
+            name = cache.serverless_cache_name
+            yield name, f"ElastiCache {name}", cache.security_group_ids, cache.subnet_ids
+
+
+def _describe_snapshots(self: ElasticBlockStore) -> ActionResult:
+    """DescribeSnapshots, OwnerIds: leave out snapshots of other owners; ``self`` is the account."""
+    snapshots = self.ec2_backend.describe_snapshots(
+        snapshot_ids=self._get_param("SnapshotIds", []), filters=self._filters_from_querystring()
+    )
+    account = self.current_account
+    owners = {account if each == "self" else each for each in self._get_param("OwnerIds", [])}
+    return ActionResult({"Snapshots": [s for s in snapshots if not owners or s.owner_id in owners]})
 
 
 def _exists(resource: Any) -> bool:

@@ -15,12 +15,20 @@ from moto.kms.responses import KmsResponse
 _DAY = 86_400
 _DEFAULT_DAYS = 365
 _plain_enable = KmsResponse.enable_key_rotation
+_plain_init = Key.__init__
 
 
 def install() -> None:
     """Replace moto's operations; call this before the first request."""
+    Key.__init__ = _init  # type: ignore[method-assign]
     KmsResponse.enable_key_rotation = _enable  # type: ignore[method-assign]
     KmsResponse.get_key_rotation_status = _status  # type: ignore[method-assign]
+
+
+def _init(self: Key, *args: Any, **kwargs: Any) -> None:
+    """KeyMetadata, MultiRegion: false if CreateKey does not say; moto leaves it out then."""
+    _plain_init(self, *args, **kwargs)
+    self.multi_region = bool(self.multi_region)
 
 
 def _enable(self: KmsResponse) -> str:

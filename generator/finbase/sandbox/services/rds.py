@@ -7,6 +7,7 @@ type that it names.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from moto.core.responses import ActionResult
@@ -16,6 +17,7 @@ from moto.rds.exceptions import (
     DBParameterGroupNotFoundError,
     DBSubnetGroupNotFoundError,
     InvalidDBInstanceStateFault,
+    RDSClientError,
     SubscriptionNotFoundError,
 )
 from moto.rds.responses import RDSResponse
@@ -25,6 +27,7 @@ from finbase.sandbox.refusals.rds import family, is_major_upgrade
 from finbase.sandbox.services.backends import replace_backend
 from finbase.sandbox.services.rds_instance import (
     DBInstance,
+    engine_versions,
     rename_in_replicas,
 )
 
@@ -46,6 +49,20 @@ _INHERITED = (
     "storage_encrypted",
     "storage_type",
 )
+_AUTHORITIES = {
+    "rds-ca-ecc384-g1": datetime(2121, 5, 20, tzinfo=UTC),
+    "rds-ca-rsa2048-g1": datetime(2061, 5, 20, tzinfo=UTC),
+    "rds-ca-rsa4096-g1": datetime(2121, 5, 20, tzinfo=UTC),
+}
+"""The certificate authorities, and when they end (User Guide, "Certificate authorities")."""
+_FOUNDED = datetime(2021, 5, 20, tzinfo=UTC)
+
+
+class CertificateNotFoundError(RDSClientError):
+    """CertificateNotFound: there is no certificate authority of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("CertificateNotFound", f"Certificate not found: {name}")
 
 
 def install(databases: Databases) -> None:
@@ -55,6 +72,8 @@ def install(databases: Databases) -> None:
     # ``refusals`` checks windows; moto refuses those that are adjacent.
     models.valid_preferred_maintenance_window = lambda *_: None  # type: ignore[attr-defined]
     replace_backend(models.rds_backends, Backend)
+    RDSResponse.describe_certificates = _describe_certificates  # type: ignore[attr-defined]
+    RDSResponse.describe_db_engine_versions = _describe_versions  # type: ignore[attr-defined]
     RDSResponse.describe_db_parameters = _describe_parameters  # type: ignore[method-assign]
     RDSResponse.modify_event_subscription = _modify_subscription  # type: ignore[attr-defined]
 
@@ -228,6 +247,39 @@ def _group_name(instance: models.DBInstance, attribute: str) -> str | None:
     group: Any = getattr(instance, attribute, None)  # moto sets some only if the request does.
     name: str | None = getattr(group, "name", group)
     return name
+
+
+def _describe_certificates(self: RDSResponse) -> ActionResult:
+    """DescribeCertificates: return the certificate authorities, or the one that is asked for."""
+    name = self.params.get("CertificateIdentifier")
+    if name and name not in _AUTHORITIES:
+        raise CertificateNotFoundError(name)
+    certificates = [
+        {
+            "CertificateIdentifier": each,
+            "CertificateArn": f"arn:{self.partition}:rds:{self.region}::cert:{each}",
+            "CertificateType": "CA",
+            "ValidFrom": _FOUNDED,
+            "ValidTill": end,
+            "CustomerOverride": False,
+        }
+        for each, end in _AUTHORITIES.items()
+        if name in (None, each)
+    ]
+    return ActionResult({"Certificates": certificates})
+
+
+def _describe_versions(self: RDSResponse) -> ActionResult:
+    asked = {key: self.params.get(key) for key in ("Engine", "EngineVersion")}
+    return ActionResult(
+        {
+            "DBEngineVersions": [
+                each
+                for each in engine_versions()
+                if all(value in (None, each[key]) for key, value in asked.items())
+            ]
+        }
+    )
 
 
 def _describe_parameters(self: RDSResponse) -> ActionResult:

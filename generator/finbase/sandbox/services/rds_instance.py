@@ -40,6 +40,16 @@ class DBInstance(models.DBInstance):
         )
         self.apply_storage_baseline()
 
+    @property
+    def enhanced_monitoring_resource_arn(self) -> str | None:
+        """DBInstance, EnhancedMonitoringResourceArn: the log stream that receives the metrics."""
+        if not self.monitoring_interval:
+            return None
+        return (
+            f"arn:{self.partition}:logs:{self.region}:{self.account_id}:log-group:RDSOSMetrics:"
+            f"log-stream:{self.dbi_resource_id}"
+        )
+
     def default_db_parameter_group_details(self) -> tuple[str, str]:
         """DBParameterGroup: return the family of the version, and its default group."""
         name = family(str(self.engine), self.engine_version)
@@ -103,6 +113,25 @@ class DBInstance(models.DBInstance):
         exports -= set(logs.get("DisableLogTypes", []))
         self.enabled_cloudwatch_logs_exports = sorted(exports)
         self.apply_storage_baseline()
+
+
+def engine_versions() -> list[dict[str, str]]:
+    """DescribeDBEngineVersions: return the newest PostgreSQL of each major version.
+
+    AWS also lists older minor versions, and other engines.
+    """
+    return [
+        {
+            "Engine": "postgres",
+            "EngineVersion": version,
+            "MajorEngineVersion": major,
+            "DBParameterGroupFamily": family("postgres", version),
+            "DBEngineDescription": "PostgreSQL",
+            "DBEngineVersionDescription": f"PostgreSQL {version}-R1",
+            "Status": "available",
+        }
+        for major, version in _MINOR_VERSIONS.items()
+    ]
 
 
 def rename_in_replicas(instances: Iterable[models.DBInstance], old: str, new: str) -> None:

@@ -21,6 +21,7 @@ class Secret(models.FakeSecret):
     """A secret in which each staging label is on at most one version."""
 
     rotation_rules: Mapping[str, Any] = {}
+    last_accessed_date: int | None = None
 
     def labelled(self, label: str) -> str | None:
         """Return the id of the version with a label, or None."""
@@ -51,6 +52,10 @@ class Secret(models.FakeSecret):
             if holder is not None:
                 self.move(PREVIOUS, holder)
 
+    def note_access(self) -> None:
+        """DescribeSecret, LastAccessedDate: remember today, without the time."""
+        self.last_accessed_date = int(time.time()) // _DAY * _DAY
+
     def reset_default_version(self, secret_version: dict[str, Any], version_id: str) -> None:
         """UpdateSecret: add a version and make it the current one; other labels stay."""
         self.versions[version_id] = secret_version | {"version_stages": []}
@@ -59,9 +64,9 @@ class Secret(models.FakeSecret):
     def to_dict(self) -> dict[str, Any]:
         """DescribeSecret: return versions with labels only, and the rotation rules unchanged.
 
-        The rotation dates are null while rotation is off.
+        The rotation dates are null while rotation is off. LastAccessedDate has no time of day.
         """
-        description = super().to_dict()
+        description = super().to_dict() | {"LastAccessedDate": self.last_accessed_date}
         for key in ("VersionIdsToStages", "SecretVersionsToStages"):
             if key in description:
                 description[key] = {v: labels for v, labels in description[key].items() if labels}

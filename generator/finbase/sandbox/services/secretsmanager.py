@@ -64,6 +64,15 @@ class Backend(models.SecretsManagerBackend):
     __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
     driver: Driver | None = None
 
+    def get_secret_value(
+        self, secret_id: str, version_id: str, version_stage: str
+    ) -> dict[str, Any]:
+        """Return a value, and remember that the secret was accessed."""
+        value = super().get_secret_value(secret_id, version_id, version_stage)
+        if isinstance(secret := self.secrets[secret_id], Secret):
+            secret.note_access()
+        return value
+
     def put_secret_value(
         self,
         secret_id: str,
