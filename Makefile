@@ -28,8 +28,9 @@ render: .venv/ready ## Render every environment (or ENV=name) and the modules
 check: .venv/ready ## Plan every environment (or ENV=name) offline and run the features on it
 	@$(BIN)/finbase check $(ENV)
 
-judge: .venv/ready build/judge/ready ## Have checkov and Trivy judge modules, stacks and plans
+judge: .venv/ready build/judge/ready build/prowler/ready ## Have checkov, Trivy and Prowler judge sources, plans and what runs
 	@$(BIN)/python -m benchmarks.judges
+	@$(BIN)/python -m benchmarks.judges.prowler
 
 prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
 	@$(BIN)/finbase prove $(ID)
@@ -56,10 +57,11 @@ docs: .venv/ready ## Build the pages into build/docs, without a warning
 reference: .venv/ready ## Generate the pages of docs/reference
 	@$(BIN)/python -m docs.generate
 
-soak: .venv/ready build/judge/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
+soak: .venv/ready build/judge/ready build/prowler/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/project/test_interruption.py tests/whole/test_drawn.py \
 		tests/release/test_module_tests.py tests/rotation tests/rehearsal/test_rehearse.py \
 		tests/judge/test_generated.py tests/judge/test_judges.py tests/judge/test_plain.py tests/judge/test_proof.py \
+		tests/judge/test_prowler.py \
 		tests/ci/test_matrix.py
 
 fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
@@ -91,7 +93,7 @@ benchmark-scaling: .venv/ready ## Render up to 1,000 environments
 benchmark-check: .venv/ready ## Compare check with the bare calls that it makes
 	@$(BIN)/python -m benchmarks.checking
 
-benchmark-cdktf: .venv/ready build/cdktf/ready ## Compare render with CDK for Terraform
+benchmark-cdktf: .venv/ready build/cdktf/ready build/cdktn/ready ## Compare render with CDK for Terraform, old and new
 	@$(BIN)/python -m benchmarks.against_cdktf
 
 audit: build/audit/ready ## Ask PyPI what is known against each locked release
@@ -108,8 +110,9 @@ sbom: .venv/ready build/audit/ready ## Write a bill of materials to build/sbom.c
 
 lock: .venv/ready ## Resolve the dependencies again, with hashes
 	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --group docs --output-file requirements/all.lock
-	@for group in audit build cdktf fuzz judge mutants pipelines terraform; do \
-		$(UV_COMPILE) --group $$group $$(case $$group in (build|fuzz|mutants) echo --constraint requirements/all.lock;; esac) \
+	@for group in audit build cdktf cdktn fuzz judge mutants pipelines prowler terraform; do \
+		$(UV_COMPILE) --group $$group $$(case $$group in (build|fuzz|mutants) echo --constraint requirements/all.lock;; \
+			prowler) echo --override requirements/prowler.overrides;; esac) \
 			--output-file requirements/$$group.lock || exit 1; \
 	done
 
@@ -121,11 +124,13 @@ clean: ## Remove the virtual environment and all caches
 # A tool with many packages of its own gets a virtual environment of its own: build/<group>.
 # Fuzzing and mutants run finbase, so they get the project's packages as well.
 build/fuzz/ready build/mutants/ready: PROJECT := all
+# The lock leaves out packages that prowler names, so pip must not look for them.
+build/prowler/ready: PARTIAL := --no-deps
 build/%/ready: requirements/%.lock $(LOCKS)
 	@echo 'Setting up build/$* (once) …'
 	@$(PYTHON) -I -m venv --clear build/$*
 	@for lock in build $(PROJECT) $*; do \
-		build/$*/bin/python $(INSTALL) --no-build-isolation --require-hashes \
+		build/$*/bin/python $(INSTALL) --no-build-isolation --require-hashes $(PARTIAL) \
 			--requirement requirements/$$lock.lock || exit 1; \
 	done
 	@test -z '$(PROJECT)' || build/$*/bin/python $(INSTALL) --no-build-isolation --no-deps --editable .

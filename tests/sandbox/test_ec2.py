@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from finbase.sandbox.client import client as endpoint_client
+from finbase.sandbox.server import Sandbox
+
 
 @pytest.fixture
 def ec2(client: Callable[..., Any]) -> Any:
@@ -193,3 +196,11 @@ def test_databases_and_caches_have_interfaces(
     rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
     elasticache.delete_serverless_cache(ServerlessCacheName=name)
     assert [interfaces(ec2, group) for group in groups] == [[], []]
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "eu-west-1"])
+def test_endpoint_services_are_told_at_the_first_time(sandbox: Sandbox, region: str) -> None:
+    """API, DescribeVpcEndpointServices. moto answered only when it was asked again, and in part."""
+    services = endpoint_client("ec2", sandbox, region).describe_vpc_endpoint_services()
+    names = {name.rpartition(".")[2] for name in services["ServiceNames"]}
+    assert {"cloudformation", "kms", "s3", "secretsmanager"} <= names

@@ -13,7 +13,7 @@ from moto.awslambda.models import lambda_backends
 from moto.core.responses import ActionResult
 from moto.ec2 import models
 from moto.ec2.exceptions import DependencyViolationError
-from moto.ec2.models import security_groups
+from moto.ec2.models import security_groups, vpcs
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.utils import generic_filter
@@ -28,6 +28,9 @@ _PREFIX_LIST = 7
 
 def install() -> None:
     """Replace moto's backend; call this before the first request."""
+    # Its own endpoint service needs a package that is not installed; the general one does not.
+    for services in (vpcs.IMPLEMENTED_ENDPOINT_SERVICES, vpcs.COVERED_ENDPOINT_SERVICES):
+        services[:] = [name for name in services if name != "cloudformation"]
     security_groups.SecurityGroupRule = SecurityGroupRule  # type: ignore[misc]
     replace_backend(models.ec2_backends, Backend)
     ElasticBlockStore.describe_snapshots = _describe_snapshots  # type: ignore[method-assign]
