@@ -1,6 +1,8 @@
-"""The same stack by CDK for Terraform and by finbase: ``make benchmark-cdktf``.
+"""The same stack by two programs of CDK and by finbase: ``make benchmark-cdktf``.
 
-Exits 1 where a goal is missed or where the two stacks are not of the same resources.
+The archived CDK for Terraform runs the program as it is, and its successor CDK Terrain runs it with
+its imports renamed. Exits 1 where a goal is missed or where the stacks are not of the same
+resources. The goals are for the archived one.
 """
 
 from __future__ import annotations
@@ -13,14 +15,13 @@ import sys
 import tempfile
 from argparse import ArgumentParser, RawTextHelpFormatter
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.meter import Cost, measured
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON = ROOT / "build" / "cdktf" / "bin" / "python"
 FINBASE = Path(sys.executable).with_name("finbase")
 FASTER, LEANER = 40, 10
 RUNS = 3
@@ -28,29 +29,38 @@ RUNS = 3
 
 def main() -> int:
     """Print what was measured; cold and warm, in turns."""
-    python = Path(os.environ.get("CDKTF_PYTHON", PYTHON))
     with tempfile.TemporaryDirectory(prefix="finbase-benchmark-") as scratch:
-        both = (Cdktf(python, Path(scratch, "cdktf")), Finbase(Path(scratch, "finbase")))
-        costs: dict[str, list[tuple[Cost, Cost]]] = {"cold": [], "warm": []}
+        cdks = [Cdk(name, Path(scratch, name)) for name in ("cdktf", "cdktn")]
+        ours = Finbase(Path(scratch, "finbase"))
+        tools: tuple[Cdk | Finbase, ...] = (*cdks, ours)
+        costs: dict[str, list[list[Cost]]] = {"cold": [], "warm": []}
+        for tool in tools:  # Not measured: the comparison must be of the same resources.
+            tool.forget()
+            tool.run()
+        made = ours.resources()
+        print(f"{made.total()} resources of {len(made)} types in each", flush=True)
+        for cdk in cdks:
+            if (theirs := cdk.resources()) != made:
+                print(f"{cdk.name} is not the same: {theirs - made} and {made - theirs}")
+                return 1
         for _ in range(RUNS):
             for state, samples in costs.items():
-                for tool in both if state == "cold" else ():
+                for tool in tools if state == "cold" else ():
                     tool.forget()
-                samples.append((both[0].run(), both[1].run()))
-        theirs, ours = both[0].resources(), both[1].resources()
-    print(f"{sum(ours.values())} resources of {len(ours)} types in both", flush=True)
-    if theirs != ours:
-        print(f"not the same: {theirs - ours} and {ours - theirs}")
-        return 1
+                samples.append([tool.run() for tool in tools])
     reached = [_tell(state, samples) for state, samples in costs.items()]
     return 0 if all(reached) else 1
 
 
-class Cdktf:
-    """``benchmarks/cdktf`` in its own virtual environment, with caches of its own."""
+class Cdk:
+    """``benchmarks/cdktf`` with one CDK, in its own virtual environment, with caches of its own.
 
-    def __init__(self, python: Path, folder: Path) -> None:
-        self._python = python
+    ``name`` is that of the package and of the dependency group.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self._python = ROOT / "build" / name / "bin" / "python"
         self._folder = folder
         self._environ = {
             **os.environ,
@@ -62,12 +72,17 @@ class Cdktf:
     def forget(self) -> None:
         """Do away with the output, jsii's unpacked packages and all compiled Python."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir()
+        program = self._folder / "program"
+        program.mkdir(parents=True)
+        for source in (ROOT / "benchmarks" / "cdktf").glob("*.py"):
+            text = source.read_text(encoding="utf-8")
+            text = text.replace("cdktf_cdktf_provider_aws", _PROVIDERS[self.name])
+            text = text.replace("from cdktf import", f"from {self.name} import")
+            (program / source.name).write_text(text, encoding="utf-8")
 
     def run(self) -> Cost:
         """Synthesise."""
-        program = ROOT / "benchmarks" / "cdktf" / "main.py"
-        arguments = [self._python, program, self._folder / "out"]
+        arguments = [self._python, self._folder / "program" / "main.py", self._folder / "out"]
         return measured(arguments, self._folder, self._environ)
 
     def resources(self) -> Counter[str]:
@@ -77,6 +92,9 @@ class Cdktf:
         made = [each for named in blocks.values() for each in named.values()]
         assert not any({"count", "for_each"} & each.keys() for each in made)
         return Counter({kind: len(named) for kind, named in blocks.items()})
+
+
+_PROVIDERS = {"cdktf": "cdktf_cdktf_provider_aws", "cdktn": "cdktn_provider_aws"}
 
 
 class Finbase:
@@ -117,15 +135,18 @@ class Finbase:
         return Counter(each["type"] for each in changes if each["mode"] == "managed")
 
 
-def _tell(state: str, samples: list[tuple[Cost, Cost]]) -> bool:
+def _tell(state: str, samples: Sequence[Sequence[Cost]]) -> bool:
     kept = True
     for what, unit, read, goal in _MEASURES:
-        theirs, ours = (statistics.median(read(each) for each in costs) for costs in zip(*samples))  # noqa: B905
-        reached = theirs / ours >= goal
+        old, new, ours = (
+            statistics.median(read(costs[tool]) for costs in samples) for tool in range(3)
+        )
+        reached = old / ours >= goal
         kept = kept and reached
         print(
-            f"{state} {what}: cdktf {theirs:.2f} {unit}, finbase {ours:.2f} {unit}, "
-            f"{theirs / ours:.1f} times, goal {goal}, {'reached' if reached else 'MISSED'}, "
+            f"{state} {what}: cdktf {old:.2f} {unit}, cdktn {new:.2f} {unit}, "
+            f"finbase {ours:.2f} {unit}, {old / ours:.1f} and {new / ours:.1f} times, "
+            f"goal for cdktf {goal}, {'reached' if reached else 'MISSED'}, "
             f"medians of {len(samples)}",
             flush=True,
         )

@@ -12,6 +12,8 @@ from cdktf_cdktf_provider_aws.db_instance import DbInstance
 from cdktf_cdktf_provider_aws.db_parameter_group import DbParameterGroup
 from cdktf_cdktf_provider_aws.db_subnet_group import DbSubnetGroup
 from cdktf_cdktf_provider_aws.elasticache_serverless_cache import ElasticacheServerlessCache
+from cdktf_cdktf_provider_aws.elasticache_user import ElasticacheUser
+from cdktf_cdktf_provider_aws.elasticache_user_group import ElasticacheUserGroup
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
@@ -52,6 +54,24 @@ _PARAMETERS = {
 def cache(scope, net, keys):
     """Make the serverless cache; the result is its security group."""
     made = group(scope, "cache", "Serverless cache", net.vpc.id)
+    user = ElasticacheUser(
+        scope,
+        "cache-user",
+        user_id=NAME,
+        user_name=NAME,
+        engine="valkey",
+        access_string="on ~* +@all -@dangerous +info",
+        authentication_mode={"type": "iam"},
+        tags=tag(),
+    )
+    users = ElasticacheUserGroup(
+        scope,
+        "cache-users",
+        user_group_id=NAME,
+        engine="valkey",
+        user_ids=[user.user_id],
+        tags=tag(),
+    )
     ElasticacheServerlessCache(
         scope,
         "cache",
@@ -62,6 +82,7 @@ def cache(scope, net, keys):
         kms_key_id=keys["cache"].arn,
         subnet_ids=net.database[:3],
         security_group_ids=[made.id],
+        user_group_id=users.user_group_id,
         cache_usage_limits=[
             {
                 "dataStorage": [{"maximum": 1, "unit": "GB"}],

@@ -1,8 +1,9 @@
 # mypy: ignore-errors
 """The stack of ``environments/development`` for CDK for Terraform: ``python main.py FOLDER``.
 
-It is the yardstick of ``make benchmark-cdktf`` and is never applied. It has the resources of the
-rendered stack, type by type and one by one; ``docs/evidence/speed.md`` says what differs.
+With its imports renamed it is also one for CDK Terrain, the successor. It is the yardstick of
+``make benchmark-cdktf`` and is never applied. It has the resources of the rendered stack, type by
+type and one by one; ``docs/evidence/speed.md`` says what differs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from settings import ACCOUNT, NAME, REGION, TAGS
 
 def main(folder):
     """Synthesise the stack below a folder."""
-    app = App(outdir=folder)
+    # CDK Terrain refuses write-only arguments unless all versions that a project targets have them.
+    targets = {"terraform": ">=1.11.0", "opentofu": ">=1.11.0"}
+    app = App(outdir=folder, context={"targetVersions": targets})
     stack = TerraformStack(app, "development")
     stack.add_override("terraform.required_version", ">= 1.11.0")
     AwsProvider(
@@ -41,7 +44,7 @@ def main(folder):
     rotated = secret(stack, net, made, base)
     application = group(stack, "application", "Clients of the database and the cache", net.vpc.id)
     access(stack, net, base, rotated.group, store, application)
-    monitoring(stack, made, base)
+    monitoring(stack, made, base, net)
     for name, value in {
         "network_vpc_id": net.vpc.id,
         "network_private_subnet_ids": net.private,

@@ -140,6 +140,7 @@ def network(scope, logs_key):
         gateway_id=internet.id,
     )
     private_tables, private_subnets, database_subnets = [], [], []
+    gateways = {}
     for zone, ranges in ZONES.items():
         private = RouteTable(scope, f"private-{zone}", vpc_id=vpc.id, tags=tag(f"private-{zone}"))
         tables = {"public": public, "private": private, "database": database}
@@ -178,10 +179,11 @@ def network(scope, logs_key):
             destination_cidr_block="0.0.0.0/0",
             nat_gateway_id=gateway.id,
         )
+        gateways[zone] = gateway.id
         private_tables.append(private.id)
         private_subnets.append(subnets["private"].id)
         database_subnets.append(subnets["database"].id)
-    VpcEndpoint(
+    s3 = VpcEndpoint(
         scope,
         "s3",
         vpc_id=vpc.id,
@@ -205,7 +207,12 @@ def network(scope, logs_key):
         )
     _flow_logs(scope, vpc, logs_key)
     return SimpleNamespace(
-        vpc=vpc, endpoints=endpoints, private=private_subnets, database=database_subnets
+        vpc=vpc,
+        gateways=gateways,
+        s3=s3,
+        endpoints=endpoints,
+        private=private_subnets,
+        database=database_subnets,
     )
 
 
@@ -246,6 +253,19 @@ def _flow_logs(scope, vpc, logs_key):
                 "Effect": "Allow",
                 "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
                 "Resource": f"{log.arn}:*",
+            }
+        ),
+    )
+    IamRolePolicy(
+        scope,
+        "flow-log-groups",
+        name="list-log-groups",
+        role=role.id,
+        policy=policy(
+            {
+                "Effect": "Allow",
+                "Action": "logs:DescribeLogGroups",
+                "Resource": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*",
             }
         ),
     )
