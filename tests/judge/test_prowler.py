@@ -36,7 +36,7 @@ def test_recorded_findings_are_explained(recorded: Recording) -> None:
     assert recorded.version == prowler.installed()
 
 
-def test_page_tells_what_was_recorded(recorded: Recording) -> None:
+def test_page_contains_the_recording(recorded: Recording) -> None:
     """Where this fails after a run with ``--write``, write its date, line and findings here."""
     assert prowler.summary(recorded.said, []) in SECTION.splitlines()
     assert f"recorded on {recorded.date}" in " ".join(SECTION.split())
@@ -49,7 +49,7 @@ def test_page_tells_what_was_recorded(recorded: Recording) -> None:
     assert len(rows) == len(read.findings) + len(read.errors)
 
 
-def test_page_tells_which_modules_are_newer(recorded: Recording) -> None:
+def test_page_names_unjudged_modules(recorded: Recording) -> None:
     """A released module is judged by the next run; until then the page must say that it was not.
 
     ``python -m benchmarks.judges.prowler --write`` judges; else name the module and version here.

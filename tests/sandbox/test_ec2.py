@@ -199,7 +199,7 @@ def test_databases_and_caches_have_interfaces(
 
 
 @pytest.mark.parametrize("region", ["eu-central-1", "eu-west-1"])
-def test_endpoint_services_are_told_at_the_first_time(sandbox: Sandbox, region: str) -> None:
+def test_endpoint_services_are_complete(sandbox: Sandbox, region: str) -> None:
     """API, DescribeVpcEndpointServices. moto answered only when it was asked again, and in part."""
     services = endpoint_client("ec2", sandbox, region).describe_vpc_endpoint_services()
     names = {name.rpartition(".")[2] for name in services["ServiceNames"]}

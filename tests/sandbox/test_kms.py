@@ -56,7 +56,7 @@ def test_enable_refuses_period(client: Callable[..., Any], kms: Any, key: str, d
 
 
 @pytest.mark.parametrize(("given", "told"), [({}, False), ({"MultiRegion": True}, True)])
-def test_key_tells_whether_it_is_multi_region(kms: Any, given: dict[str, bool], told: bool) -> None:
+def test_multi_region_is_true_or_false(kms: Any, given: dict[str, bool], told: bool) -> None:
     """API, KeyMetadata, MultiRegion: "True" for a multi-Region key, "False" for a regional one."""
     made = kms.create_key(**given)["KeyMetadata"]
     assert made["MultiRegion"] is told

@@ -528,7 +528,7 @@ def test_install_twice(account: Account) -> None:
     rotate(account.client, name, account.invoke)
 
 
-def test_describe_tells_the_day_of_the_last_access(account: Account) -> None:
+def test_last_access_has_no_time(account: Account) -> None:
     """API, DescribeSecret, LastAccessedDate: "the time portion of the date is set to 0", and it is
     omitted if the secret was never retrieved."""
     name = account.secret()

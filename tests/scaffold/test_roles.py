@@ -20,7 +20,8 @@ from finbase.errors import FinbaseError
 from finbase.scaffold.new_roles import ROLES, Role, policies, repository, statements, trust
 from tests.support.commands import ROOT, finbase
 
-# Operations that finbase rehearse production made, in its plans and in all steps of Terraform.
+# Operations that finbase rehearse production made, in its plans and in all steps of Terraform:
+# python -m tests.support.rehearsed_calls writes them.
 CALLS: dict[str, list[str]] = json.loads(
     (ROOT / "tests" / "fixtures" / "rehearsed_calls.json").read_text()
 )

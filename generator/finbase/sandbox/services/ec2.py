@@ -55,7 +55,7 @@ class SecurityGroupRule(security_groups.SecurityGroupRule):
 class Backend(models.EC2Backend):
     """Refuses to delete a resource that others use, with the error code DependencyViolation.
 
-    It also knows the network interfaces of databases and caches.
+    It also lists the network interfaces of databases and caches.
     """
 
     __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
