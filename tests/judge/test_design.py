@@ -355,7 +355,10 @@ def test_provider_is_bound_to_the_account(tmp_path: Path, line: str) -> None:
     assert text.endswith("the design says: [local.account_id]")
 
 
-BACKEND = 'bucket = "b"\n    encrypt = true\n    use_lockfile = true'
+BACKEND = (
+    'bucket = "b"\n    key = "k"\n    region = "eu-west-1"\n    encrypt = true\n'
+    '    kms_key_id = "alias/state"\n    use_lockfile = true'
+)
 
 
 def refused_backend(folder: Path, kind: str, text: str) -> list[str]:
@@ -385,6 +388,26 @@ def test_backend_of_the_design(tmp_path: Path) -> None:
         tmp_path, '"s3"', BACKEND.replace("encrypt = true", "encrypt = false")
     )
     assert text == "backend: encrypt is false; the design says: true"
+
+
+@pytest.mark.parametrize("line", BACKEND.split("\n"))
+def test_backend_sets_all_of_the_design(tmp_path: Path, line: str) -> None:
+    name = line.split()[0]
+    (text,) = refused_backend(tmp_path, '"s3"', BACKEND.replace(line, ""))
+    assert text.startswith(f"backend: {name} is not set; the design says: ")
+
+
+@pytest.mark.parametrize("value", ['""', "null", "local.key", '"${local.key}"'])
+def test_backend_has_a_key(tmp_path: Path, value: str) -> None:
+    (text,) = refused_backend(tmp_path, '"s3"', BACKEND.replace('"alias/state"', value))
+    assert text == f"backend: kms_key_id is {value}; the design says: text"
+
+
+def test_backend_and_provider_are_in_the_hcl(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('terraform {\n  required_version = "1"\n}\n')
+    texts = [d.text for d in design_judge.judged(provider(tmp_path, region="x"))[0]]
+    assert "backend: not set, so the state is a file; the design says: s3" in texts
+    assert any("allowed_account_ids is not set" in text for text in texts)
 
 
 @pytest.mark.parametrize(

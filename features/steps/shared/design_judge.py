@@ -52,6 +52,9 @@ _OVERWRITES = {
 """Types of which AWS replaces a resource of the same name, by the arguments that name it."""
 
 _PLAIN = re.compile(r'"(?:[^"\\$%]|\\.)*"')
+_FILLED = re.compile(r'"[^"\\$%]*[A-Za-z][^"\\$%]*"')
+"""A text of HCL with a letter and without a template."""
+_NO_BLOCK = Block((), {}, [])
 _ELSEWHERE = re.compile(
     r"\b(?:fileset|templatefile|abspath|pathexpand|timestamp|plantimestamp) ?\("
     r'|\bfile\w* ?\((?! ?"\$\{path\.module\}(?:/(?!\.)(?:[\w.-]|\$\{var\.region\})+)+" ?\))'
@@ -74,6 +77,7 @@ _IDS = {
 
 _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
 """Arguments in which the provider shows what other resources write."""
+_LOGS = "enabled_cloudwatch_logs_exports"
 _IGNORED, _WAITS = "ignored changes", "waits for"
 """Names of rules that are not about an argument."""
 
@@ -380,7 +384,10 @@ class _Judge:
         if word == "with":
             return "" if operand in keys else f"has no instance {operand!r}"
         wanted = self._wanted_keys(call, operand)
-        if wanted is None or keys == wanted or (operand == "log" and keys > wanted):
+        if wanted is None:
+            name = operand.removeprefix("item of ").replace("log", _LOGS)
+            return f"cannot be counted: this plan does not show {name}; write it as a literal"
+        if keys == wanted or (operand == "log" and keys > wanted):
             return ""
         names = ", ".join(sorted(map(str, wanted))) or "none"
         return f"has instances for {', '.join(sorted(map(str, keys))) or 'none'}, not for {names}"
@@ -401,10 +408,8 @@ class _Judge:
             return {r.key for r in self.rules.instances("network", "aws_nat_gateway.main")}
         if what == "log":
             instances = [r for r in self.stack.all("aws_db_instance") if _names(r) == call.path]
-            name = "enabled_cloudwatch_logs_exports"
-            if not instances or not isinstance(instances[0].planned(name), list):
-                return None
-            return set(map(shown, instances[0].items(name)))
+            logs = instances[0].planned(_LOGS) if instances else []
+            return None if logs is UNKNOWN else set(map(shown, logs or ()))
         if what.startswith("item of "):
             name = what.removeprefix("item of ")
             value = call.call.get("expressions", {}).get(name, {})
@@ -569,8 +574,8 @@ class _Judge:
 
     def _guards(self, key: str) -> Iterator[Deviation]:
         """Require what the HCL of the provider says about the account; no plan offline shows it."""
-        blocks = self.sources.module(()).of("provider", "aws") if self.sources else ()
-        for block in blocks:
+        blocks = [*self.sources.module(()).of("provider", "aws")] if self.sources else []
+        for block in blocks or ([_NO_BLOCK] if self.sources else []):
             for line in self.profile.provider["written"].split("; "):
                 name, _, wanted = line.partition(" = ")
                 now = block.arguments.get(name)
@@ -582,7 +587,11 @@ class _Judge:
         """Refuse settings that send the state elsewhere, or as somebody else, or unencrypted."""
         rules = self.profile.backend
         settings = self.sources.module(()).of("terraform") if self.sources else ()
-        for block in (b for setting in settings for b in setting.of("backend")):
+        blocks = [b for setting in settings for b in setting.of("backend")]
+        if self.sources and not blocks:
+            text_ = f"backend: not set, so the state is a file; the design says: {rules['type']}"
+            yield Deviation(ELSEWHERE, text_)
+        for block in blocks:
             kind = " ".join(block.labels[1:])
             if kind != rules["type"]:
                 yield Deviation(ELSEWHERE, f"backend {kind}: the design says: {rules['type']}")
@@ -592,7 +601,9 @@ class _Judge:
                 yield Deviation(ELSEWHERE, f"backend: {name} is not of the design; remove it")
             for line in rules["written"].split("; "):
                 name, _, wanted = line.partition(" = ")
-                if (now := block.arguments.get(name)) != wanted:
+                now = block.arguments.get(name)
+                fine = _FILLED.fullmatch(now or "") if wanted == "text" else now == wanted
+                if not fine:
                     text_ = f"backend: {name} is {now or 'not set'}; the design says: {wanted}"
                     yield Deviation(ELSEWHERE, text_)
 
