@@ -122,6 +122,15 @@ def test_load_other_good_files(project: Path, text: str) -> None:
     load(write(project, text), Registry(project), project)
 
 
+@pytest.mark.parametrize("instances", ["5", "true", "text", "[a]"])
+def test_load_refuses_instances_without_names(project: Path, instances: str) -> None:
+    text = GOOD.replace(
+        "    instances:\n      reporting: {instance_class: db.r7g.large}\n",
+        f"    instances: {instances}\n",
+    )
+    assert only(refused(write(project, text), project))[3] == "FB131"
+
+
 def test_load_orders_modules(project: Path) -> None:
     head, sections = GOOD.split("modules:\n")
     sections += "  cache:\n    version: 1.0.0\n  alarms:\n    version: 1.0.0\n"
@@ -397,7 +406,7 @@ def test_corpus_covers_every_code() -> None:
         # These compare two versions of a file; tests/upgrade/test_since.py tests them.
         *(codes.SMALLER_STORAGE, codes.OTHER_VERSION),
         # The small modules lack the inputs of these.
-        *("FB125", "FB208", "FB209", "FB210", "FB230", "FB231", "FB233", "FB246"),
+        *("FB125", "FB208", "FB209", "FB210", "FB230", "FB231", "FB233", "FB234", "FB246"),
         *("FB251", "FB252", "FB253", "FB254", "FB255"),
         *(rule.code for rule in RULES if rule.note),
     }

@@ -98,7 +98,8 @@ def distinct(
     for name, contract in contracts.items():
         section = sections[name]
         instances = section.get("instances") if isinstance(section, dict) else None
-        blocks = [f"{name}_{str(key).replace('-', '_')}" for key in instances or ()]
+        keys = instances if isinstance(instances, dict) else ()
+        blocks = [f"{name}_{str(key).replace('-', '_')}" for key in keys]
         outputs = [f"{name}_{output.name}" for output in contract.outputs if output.export]
         many = contract.multiplicity == "many"
         for kind, names in (("module", blocks if many else [name]), ("output", outputs)):
