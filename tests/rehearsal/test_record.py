@@ -17,7 +17,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from finbase.errors import FinbaseError
 from finbase.rehearsal import lifecycle as lifecycles
-from finbase.rehearsal import rehearse as module
+from finbase.rehearsal import run as module
 from finbase.rehearsal import secrets as secrets_module
 from finbase.rehearsal.inventory import Resource
 from finbase.rehearsal.judged import JudgedPlans
@@ -147,7 +147,11 @@ PLANS: Any = None
 def test_plan_notes_what_the_judge_finds(tmp_path: Path, failed: tuple[str, ...]) -> None:
     stack: Any = PlannedStack(tmp_path)
     step = StepLog()
-    JudgedPlans(stack, lambda plan: failed if plan == b"{}" else ("wrong plan",)).plan(step, "x")
+
+    def judge(plan: bytes, rendered: Path) -> tuple[str, ...]:
+        return failed if (plan, rendered) == (b"{}", tmp_path / "rendered") else ("wrong plan",)
+
+    JudgedPlans(stack, judge, tmp_path / "rendered").plan(step, "x")
     assert step.problems == [f"the plan fails {control}" for control in failed]
 
 
@@ -159,7 +163,7 @@ def test_import_lost_again_after_second_kill(
     monkeypatch.setattr(time, "sleep", lambda _: None)
     stack: Any = PlannedStack(tmp_path)
     record = Record(tmp_path / "calls.jsonl", lambda _: None)
-    plans = JudgedPlans(stack, lambda _: ())
+    plans = JudgedPlans(stack, lambda *_: (), tmp_path)
     lifecycle = Lifecycle(stack, plans, record, ENDPOINT, "eu-west-1", lambda _: None)
     for _ in range(2):
         step = StepLog()
@@ -173,11 +177,11 @@ def test_search_for_passwords_reports_gaps(tmp_path: Path) -> None:
     log = tmp_path / "calls.jsonl"
     record = Record(log, lambda _: None)
     stack: Any = PlannedStack(tmp_path)
-    run = module._Run(
+    run = module.Run(
         server.Sandbox(ENDPOINT.url, ENDPOINT.key, 0, log), "eu-west-1", stack, PLANS, record, None
     )
     secrets: Any = SimpleNamespace(collect=lambda: None, passwords={"seven-7", "eight-eight"})
-    run._secrets = secrets
+    run.secrets = secrets
     with suppress(EndError):
         run.search_for_passwords(tmp_path)
     [step] = record.steps
@@ -199,7 +203,7 @@ def test_rotate_notes_success_only_if_it_succeeds(
     monkeypatch.setattr(module, "Secrets", lambda *_: fake)
     record = Record(tmp_path / "calls.jsonl", lambda _: None)
     stack = SimpleNamespace(state=dict)
-    run = module._Run(ENDPOINT, "eu-west-1", stack, PLANS, record, None)  # type: ignore[arg-type]
-    run._rotate(1)
-    [step] = record.steps
+    run = module.Run(ENDPOINT, "eu-west-1", stack, PLANS, record, None)  # type: ignore[arg-type]
+    step = StepLog()
+    run.rotate(step)
     assert (len(step.notes), len(step.problems)) == ((1, 0) if works else (0, 2))

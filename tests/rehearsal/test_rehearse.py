@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from finbase.rehearsal.model import Rehearsal
-from finbase.rehearsal.rehearse import Cuts, rehearse
+from finbase.rehearsal.rehearse import rehearse
 from finbase.rehearsal.scratch import scratch_folder
+from finbase.rehearsal.usual import Cuts
 from finbase.terraform.program import find_terraform
 from tests.support.commands import ROOT, search_path
 from tests.support.rehearsed import (
@@ -234,7 +235,7 @@ def observed(temporary: Path, cuts: Cuts, **more: Any) -> tuple[Rehearsal, dict[
         scratch=temporary,
         terraform=find_terraform(),
         progress=lambda *_: None,
-        judge=lambda _: (),
+        judge=lambda *_: (),
         cuts=cuts,
         observe=observe,
         **more,

@@ -400,6 +400,7 @@ def test_restore_to_a_point_in_time(rds: Any, sandbox: Sandbox, primary: str) ->
         UseLatestRestorableTime=True,
     )
     new_host = ready(rds, restored)
+    assert "ReadReplicaSourceDBInstanceIdentifier" not in described(rds, restored)
     behind = databases(sandbox)[new_host]
     assert run(behind, new_host, password, "SELECT amount FROM point") == "7"
     rds.delete_db_instance(DBInstanceIdentifier=restored, SkipFinalSnapshot=True)

@@ -19,6 +19,12 @@ _SHARE = Whole(1, 99)
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)
 @json_option("the steps, drifts and problems")
+@click.option(
+    "--life",
+    "whole_life",
+    is_flag=True,
+    help="Change, upgrade, reset, restore, destroy and create the stack again.",
+)
 @click.option("--keep", is_flag=True, help="Keep the scratch folder, and print its path.")
 @click.option(
     "--cut-apply",
@@ -46,6 +52,7 @@ def rehearse(
     project: Path | None,
     environment: str,
     json_file: BinaryIO | None,
+    whole_life: bool,
     keep: bool,
     cut_apply: tuple[int, ...],
     cut_destroy: tuple[int, ...],
@@ -58,19 +65,28 @@ def rehearse(
     between, if a password is in a file, if a resource remains, or if a step fails. Takes minutes,
     mostly waiting.
 
+    With --life, ENV goes through a year instead: the file is edited, applied and planned again for
+    each change, and after each one the secret must open the database, and data, audit logs and
+    backups must still exist. Takes up to an hour. No file of the project is changed.
+
     \b
     Examples:
       finbase rehearse development
       finbase rehearse production --json rehearsal.json
+      finbase rehearse staging --life
       finbase rehearse development --cut-apply 25 --cut-apply 75
       finbase rehearse production --save-state features/applied/production.state.gz
     """
+    if whole_life and (cut_apply or cut_destroy or state_file):
+        raise click.UsageError("--life has no kills and saves no state; leave out other options")
+    from finbase.contract.registry import Registry
     from finbase.errors import FinbaseError
     from finbase.judge import compliance
     from finbase.project.find import find_project
-    from finbase.rehearsal.rehearse import Cuts
+    from finbase.rehearsal.life.course import Life
     from finbase.rehearsal.rehearse import rehearse as run
     from finbase.rehearsal.scratch import scratch_folder
+    from finbase.rehearsal.usual import Cuts
     from finbase.report import documents
     from finbase.report.rehearsal import RehearsalReport
     from finbase.terraform.program import find_terraform
@@ -88,13 +104,13 @@ def rehearse(
         )
     terraform = find_terraform()
 
-    def judge(plan: bytes) -> list[str]:
+    def judge(plan: bytes, stack: Path) -> list[str]:
         verdict = compliance.run(
             plan,
             root / "features",
             environment=environment,
             rendered=True,
-            stack=root / "environments" / environment,
+            stack=stack,
         )
         return [row.id for row in verdict.by_failure() if row.status == "failed"]
 
@@ -110,6 +126,7 @@ def rehearse(
                 progress=watch,
                 judge=judge,
                 state_file=state_file,
+                life=Life(loaded, Registry(root), root) if whole_life else None,
                 cuts=Cuts(_shares(cut_apply), _shares(cut_destroy)),
             )
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from finbase.errors import FinbaseError
@@ -11,15 +12,15 @@ from finbase.rehearsal.record import StepLog
 from finbase.rehearsal.terraform import Stack
 from finbase.sandbox.server import OVERRIDDEN
 
-Judge: TypeAlias = Callable[[bytes], Sequence[str]]
-"""Returns the ids of the controls that a plan (as JSON) fails."""
+Judge: TypeAlias = Callable[[bytes, Path], Sequence[str]]
+"""Returns the ids of the controls that a plan (as JSON) of a rendered stack's folder fails."""
 
 
 class JudgedPlans:
-    """Makes the plans of a stack, and judges each one."""
+    """Makes the plans of a stack, which is a copy of a rendered folder, and judges each one."""
 
-    def __init__(self, stack: Stack, judge: Judge) -> None:
-        self._stack, self._judge = stack, judge
+    def __init__(self, stack: Stack, judge: Judge, rendered: Path) -> None:
+        self._stack, self._judge, self._rendered = stack, judge, rendered
 
     def plan(self, step: StepLog, name: str) -> tuple[bool, dict[str, Any]]:
         """Return whether a new plan has changes, and the plan; raises ``TerraformError``.
@@ -35,7 +36,7 @@ class JudgedPlans:
 
     def failed(self, name: str) -> Sequence[str]:
         """Return the controls that a saved plan fails."""
-        return self._judge(without_sandbox(self._stack.plan_json(name)))
+        return self._judge(without_sandbox(self._stack.plan_json(name)), self._rendered)
 
 
 def without_sandbox(plan: bytes) -> bytes:

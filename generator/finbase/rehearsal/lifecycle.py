@@ -89,6 +89,7 @@ class Lifecycle:
                 done += _add_killed(step, self._stack.destroy(watch))
         with self._record.step("destroy") as step:
             step.add(self._stack.destroy(self._watch("destroy", total, done)))
+            (self._stack.folder / _UNPROTECTED).unlink(missing_ok=True)
 
     def import_lost(self, step: StepLog, before: frozenset[Resource]) -> None:
         """Write an ``import`` block for each resource that is missing from the state."""

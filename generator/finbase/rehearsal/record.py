@@ -29,7 +29,7 @@ class StepLog:
 
     def add(self, applied: Applied) -> None:
         """Add the result of an apply or destroy; raises ``EndError`` if it failed."""
-        self.resources = len(applied.finished)
+        self.resources += len(applied.finished)
         self.problems += applied.errors
         if applied.code != 0:
             raise EndError

@@ -14,7 +14,7 @@ from finbase.errors import FinbaseError
 from finbase.plan.model import managed_in_state
 from finbase.sandbox import server
 from finbase.sandbox.client import Endpoint, client
-from finbase.sandbox.postgres.client import accepts
+from finbase.sandbox.postgres.client import accepts, query
 
 _PATIENCE = 180.0  # Seconds; a rotation needs a few.
 _POLL = 0.2  # Seconds.
@@ -73,15 +73,22 @@ class Secrets:
 
     def opens(self, credentials: Credentials, password: str) -> bool:
         """Return whether PostgreSQL accepts a password; raises ``FinbaseError``."""
-        database = self._database(credentials)
-        if not database.get("port"):
-            raise FinbaseError(f"{credentials.host} has no PostgreSQL behind it")
         return accepts(
             credentials.host,
-            database["port"],
-            Path(database["root_certificate"]),
+            *self._server(credentials),
             username=credentials.username,
             password=password,
+            database=credentials.dbname,
+        )
+
+    def query(self, credentials: Credentials, sql: str) -> str:
+        """Run SQL as the user of a secret; raises ``FinbaseError`` if PostgreSQL refuses it."""
+        return query(
+            sql,
+            credentials.host,
+            *self._server(credentials),
+            username=credentials.username,
+            password=credentials.password,
             database=credentials.dbname,
         )
 
@@ -136,6 +143,12 @@ class Secrets:
                 continue  # It has no value yet, or has just been removed.
             if text := value.get("SecretString"):
                 yield _password(text)
+
+    def _server(self, credentials: Credentials) -> tuple[int, Path]:
+        database = self._database(credentials)
+        if not database.get("port"):
+            raise FinbaseError(f"{credentials.host} has no PostgreSQL behind it")
+        return database["port"], Path(database["root_certificate"])
 
     def _database(self, credentials: Credentials) -> dict[str, Any]:
         return server.databases(self._endpoint).get(credentials.host, {})

@@ -163,6 +163,14 @@ class Stack:
         """Destroy the stack, until that ends, fails or is killed."""
         return self._follow("destroy", watch, "-auto-approve")
 
+    def get(self) -> None:
+        """Find the modules of changed files; raises ``TerraformError``."""
+        self._run("get", "-no-color")
+
+    def forget(self, address: str) -> None:
+        """Remove a resource from the state, not from AWS; raises ``TerraformError``."""
+        self._run("state", "rm", address)
+
     def refreshed_state(self) -> bytes:
         """Return the state file, after it was compared with AWS; raises ``TerraformError``."""
         self._run("apply", "-refresh-only", "-auto-approve", *_QUIET)

@@ -199,6 +199,7 @@ class Backend(models.RDSBackend):
         """Restore an instance; any requested time counts as the latest restorable time."""
         source = cast(DBInstance, self.describe_db_instances(source_db_identifier)[0])
         settings = dict(overrides.items()) | {"contents": self._contents(source)}
+        del settings["source_db_instance_identifier"]  # moto would make the instance a replica.
         return super().restore_db_instance_to_point_in_time(
             source_db_identifier, target_db_identifier, settings
         )

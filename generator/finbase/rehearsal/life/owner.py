@@ -1,0 +1,100 @@
+"""What the owner of a stack does by hand during its life, with calls of AWS and Terraform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from finbase.rehearsal.life.edits import RENAMED, REPLICA, SNAPSHOT
+from finbase.rehearsal.run import Run
+from finbase.sandbox.client import client
+
+PRIMARY = "module.database.aws_db_instance.primary"
+ByHand: TypeAlias = Callable[["Owner"], None]
+
+
+class Owner:
+    """The owner of one stack."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self._run, self.name = run, name
+        self.rds = client("rds", run.sandbox, run.region)
+
+    def write_data(self) -> None:
+        """Write the data that must be there for the rest of the life."""
+        self._query("CREATE TABLE life AS SELECT 42 AS amount")
+
+    def lose_data(self) -> None:
+        """Delete the data by mistake."""
+        self._query("DROP TABLE life")
+
+    def data(self) -> str:
+        """Read the data with the connection secret, as applications do."""
+        return self._query("SELECT amount FROM life")
+
+    def take_snapshot(self) -> None:
+        """Take a snapshot of the primary."""
+        self.rds.create_db_snapshot(DBInstanceIdentifier=self.name, DBSnapshotIdentifier=SNAPSHOT)
+
+    def set_primary_aside(self) -> None:
+        """Rename the primary, and let Terraform forget it."""
+        self.rds.modify_db_instance(
+            DBInstanceIdentifier=self.name,
+            NewDBInstanceIdentifier=f"{self.name}-{RENAMED}",
+            ApplyImmediately=True,
+        )
+        self._run.stack.forget(PRIMARY)
+
+    def delete_old_primary(self) -> None:
+        """Delete the instance that was set aside; its automatic backups stay."""
+        old = f"{self.name}-{RENAMED}"
+        self._unprotect(old)
+        self.rds.delete_db_instance(
+            DBInstanceIdentifier=old, SkipFinalSnapshot=True, DeleteAutomatedBackups=False
+        )
+
+    def unprotect_replica(self) -> None:
+        """Lift the protection of the replica that is removed."""
+        self._unprotect(f"{self.name}-{REPLICA}")
+
+    def rotate(self) -> None:
+        """Rotate the connection secret; raises ``FinbaseError`` if that fails."""
+        for secret in self.connections():
+            _, after = self._run.secrets.rotate(secret)
+            self._run.secrets.passwords.add(after.password)
+
+    def delete_secrets(self) -> None:
+        """Delete at once the secrets that wait for their deletion, and so reserve their names."""
+        secrets = client("secretsmanager", self._run.sandbox, self._run.region)
+        pages = secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
+        for secret in [secret for page in pages for secret in page["SecretList"]]:
+            if secret.get("DeletedDate"):
+                secrets.delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+
+    def connections(self) -> list[str]:
+        """Return the ARNs of the connection secrets."""
+        return self._run.secrets.rotated(self._run.stack.state())
+
+    def primary(self) -> dict[str, Any]:
+        """Describe the primary."""
+        described = self.rds.describe_db_instances(DBInstanceIdentifier=self.name)
+        return dict(described["DBInstances"][0])
+
+    def snapshots(self) -> frozenset[str]:
+        """Return the names of the primary's snapshots, automatic ones included."""
+        pages = self.rds.get_paginator("describe_db_snapshots").paginate()
+        return frozenset(
+            snapshot["DBSnapshotIdentifier"]
+            for page in pages
+            for snapshot in page["DBSnapshots"]
+            if snapshot["DBInstanceIdentifier"] == self.name
+        )
+
+    def _unprotect(self, instance: str) -> None:
+        self.rds.modify_db_instance(
+            DBInstanceIdentifier=instance, DeletionProtection=False, ApplyImmediately=True
+        )
+
+    def _query(self, sql: str) -> str:
+        [secret] = self.connections()
+        return self._run.secrets.query(self._run.secrets.current(secret), sql)

@@ -1,0 +1,167 @@
+"""The checks of a rehearsal, and their results so far."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from finbase.plan.model import managed_in_state
+from finbase.rehearsal.drift import drifts
+from finbase.rehearsal.inventory import Resource, inventory
+from finbase.rehearsal.judged import JudgedPlans
+from finbase.rehearsal.model import Drift, Search
+from finbase.rehearsal.record import Record, StepLog
+from finbase.rehearsal.search import SHORTEST, search
+from finbase.rehearsal.secrets import Secrets
+from finbase.rehearsal.terraform import Stack
+from finbase.sandbox import server
+
+Observe = Callable[[str, Mapping[str, Any]], None]
+"""Called with a step's name and the state: before each repeated plan, and after the destroy."""
+
+
+class Run:
+    """The checks of a rehearsal, and their results so far."""
+
+    def __init__(
+        self,
+        sandbox: server.Sandbox,
+        region: str,
+        stack: Stack,
+        plans: JudgedPlans,
+        record: Record,
+        observe: Observe | None,
+    ) -> None:
+        self.sandbox, self.region, self.stack = sandbox, region, stack
+        self.plans, self.record, self._observe = plans, record, observe
+        self.secrets = Secrets(sandbox, region)
+        self.drifts: list[Drift] = []
+        self.retained: list[str] = []
+        self.searched = Search()
+
+    def list_account(self) -> frozenset[Resource]:
+        """Return all resources that exist before the stack."""
+        with self.record.step("list the account") as step:
+            before = self.inventory()
+            step.notes.append(f"{len(before)} resources exist")
+        return before
+
+    def search_for_passwords(self, scratch: Path) -> None:
+        """Search the scratch folder for every password that has existed."""
+        with self.record.step("search for passwords") as step:
+            self.secrets.collect()
+            self.searched, gaps = search(scratch, self.secrets.passwords)
+            step.problems += [f"a password is in {match}" for match in self.searched.matches]
+            step.problems += [f"not searched: {gap}" for gap in gaps.unread]
+            step.notes.append(
+                f"{self.searched.passwords} passwords, {self.searched.files} files, "
+                f"{self.searched.bytes / 1e6:.0f} MB"
+            )
+            if gaps.short:
+                step.notes.append(
+                    f"did not search for {gaps.short} passwords: shorter than {SHORTEST} characters"
+                )
+
+    def compare_passwords(self) -> None:
+        """Check that secret and instance agree, and that PostgreSQL accepts that password only."""
+        with self.record.step("compare passwords") as step:
+            self.secrets.collect()
+            secrets = self.secrets.rotated(self.stack.state())
+            if not secrets:
+                step.problems.append("the stack has no secret with a rotation")
+                return
+            for secret in secrets:
+                credentials = self.secrets.current(secret)
+                if self.secrets.rds_password(credentials) != credentials.password:
+                    step.problems.append(f"RDS and {secret} have different passwords")
+                if not self.secrets.opens(credentials, credentials.password):
+                    step.problems.append(f"{credentials.host} refuses the password of {secret}")
+                if self.secrets.opens(credentials, credentials.password[::-1]):
+                    step.problems.append(f"{credentials.host} accepts a wrong password")
+                if not step.problems:
+                    step.notes.append(f"{credentials.host} accepts the password of its secret only")
+            failures = self.secrets.failed_tests(secrets)
+            step.problems += [f"the test of a rotation failed: {failure}" for failure in failures]
+            if not failures:
+                step.notes.append("the test of the rotation passed")
+
+    def plan_again(self, step: StepLog, when: str) -> None:
+        """Plan again, which must find no changes."""
+        changed, plan = self.plans.plan(step, f"plan-{when.replace(' ', '-')}")
+        found = drifts(plan, when)
+        self.drifts += found
+        step.notes.append(f"{len(found)} changes" if changed else "No changes")
+        step.problems += [
+            f"the plan {when} would {drift.action} {drift.address}"
+            + (f": {', '.join(drift.arguments)}" if drift.arguments else "")
+            for drift in found
+        ]
+        self.show(when, plan.get("prior_state", {}))
+        if changed and not found:
+            step.problems.append(f"the plan {when} is not empty")
+
+    def save_state(self, file: Path) -> None:
+        """Save the state, compared with AWS once more and compressed."""
+        with self.record.step("save the state") as step:
+            state = self.stack.refreshed_state()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(gzip.compress(state, mtime=0))
+            step.notes.append(f"{len(state)} bytes")
+
+    def rotate(self, step: StepLog) -> None:
+        """Rotate every secret of the stack with its function."""
+        for secret in self.secrets.rotated(self.stack.state()):
+            before, after = self.secrets.rotate(secret)
+            self.secrets.passwords.add(after.password)
+            if self.secrets.opens(after, before.password):
+                step.problems.append(f"{after.host} still accepts the old password")
+            if not self.secrets.opens(after, after.password):
+                step.problems.append(f"{after.host} refuses the new password")
+            if not step.problems:
+                step.notes.append(f"{after.host} accepts the new password and refuses the old one")
+
+    def list_leftovers(self, before: frozenset[Resource], kept: frozenset[str]) -> None:
+        """Check that state and account are empty but for ``kept`` and what AWS itself retains."""
+        with self.record.step("list leftovers") as step:
+            left = sorted(self.inventory() - before, key=str)
+            retained = [resource for resource in left if resource.retained or str(resource) in kept]
+            self.retained = [str(resource) for resource in retained]
+            step.problems += [
+                f"{resource} still exists" for resource in left if resource not in retained
+            ]
+            step.problems += [
+                f"{resource} must outlive the stack, and does not exist"
+                for resource in sorted(kept - set(self.retained))
+            ]
+            step.problems += [
+                f"{resource['address']} is still in the state"
+                for resource in managed_in_state(self.stack.state())
+            ]
+            remaining = f"{len(step.problems)} problems" if step.problems else "none"
+            step.notes.append(f"{remaining}; {len(self.retained)} are retained")
+
+    def show(self, when: str, state: Mapping[str, Any]) -> None:
+        """Let the caller observe a state."""
+        if self._observe is not None:
+            self._observe(when, state)
+
+    def inventory(self) -> frozenset[Resource]:
+        """Return all resources of the account."""
+        return inventory(self.sandbox, self.region)
+
+
+def kept_logs(state: Mapping[str, Any]) -> frozenset[str]:
+    """Return the log groups that a destroy only removes from the state.
+
+    >>> group = {"mode": "managed", "type": "aws_cloudwatch_log_group"}
+    >>> groups = [group | {"values": {"name": n, "skip_destroy": n == "a"}} for n in "ab"]
+    >>> sorted(kept_logs({"values": {"root_module": {"resources": groups}}}))
+    ['aws_cloudwatch_log_group a']
+    """
+    return frozenset(
+        f"{resource['type']} {resource['values']['name']}"
+        for resource in managed_in_state(state)
+        if resource["type"] == "aws_cloudwatch_log_group" and resource["values"]["skip_destroy"]
+    )

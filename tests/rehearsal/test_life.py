@@ -1,0 +1,232 @@
+"""A year in the life of a stack: its edits, what they must lead to, and the life itself."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finbase.contract.registry import Registry
+from finbase.environment.load import load_environments, read
+from finbase.environment.model import Environment
+from finbase.errors import FinbaseError
+from finbase.judge import compliance
+from finbase.plan.summary import Step, Summary
+from finbase.rehearsal.life import course, edits, promises
+from finbase.rehearsal.life.course import Life
+from finbase.rehearsal.life.steps import SHORT, STEPS, Edit, Expect, LifeStep
+from finbase.rehearsal.record import StepLog
+from finbase.rehearsal.rehearse import rehearse
+from finbase.rehearsal.scratch import scratch_folder
+from finbase.terraform.program import find_terraform
+from tests.support.commands import ROOT
+
+REGISTRY = Registry(ROOT)
+PRIMARY = "module.database.aws_db_instance.primary"
+NAMES = ("development", "staging", "production")
+
+
+def environment(name: str) -> Environment:
+    [loaded] = load_environments(ROOT, REGISTRY, [name])
+    return loaded
+
+
+def lived(name: str) -> Iterator[tuple[LifeStep, Edit, Environment, Environment]]:
+    """Yield each edit of a life, with the environment before and after it."""
+    now = environment(name)
+    for step in STEPS:
+        for edit in step.edits if not step.missing(now) else ():
+            values = edit.change(now)
+            after = read(now.document.path, json.dumps(values).encode(), REGISTRY, ROOT)
+            yield step, edit, now, after
+            now = after
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_edit_is_valid_and_changes_something(name: str) -> None:
+    for _, edit, before, after in lived(name):
+        same = dict(before.document.value) == dict(after.document.value)
+        assert same is (edit.change is edits.unchanged)
+    assert int(database(after)["engine_version"]) == int(
+        database(environment(name))["engine_version"]
+    )
+    assert "restore_from" not in database(after)
+    assert edits.REPLICA not in str(after.document.value)
+
+
+def database(environment: Environment) -> Any:
+    return environment.document.value["modules"]["database"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_zone_overlaps_nothing(name: str) -> None:
+    before = environment(name)
+    network = edits.another_zone(before)["modules"]["network"]
+    ranges = [
+        ipaddress.IPv4Network(cidr) for zone in network["zones"].values() for cidr in zone.values()
+    ]
+    assert len(network["zones"]) == len(before.document.value["modules"]["network"]["zones"]) + 1
+    assert all(one.subnet_of(ipaddress.IPv4Network(network["cidr"])) for one in ranges)
+    assert not [
+        (one, other)
+        for number, one in enumerate(ranges)
+        for other in ranges[:number]
+        if one.overlaps(other)
+    ]
+
+
+def test_a_full_network_has_no_room_for_another_zone() -> None:
+    now = environment("development")  # Of its /20, three ranges of a /22 are used or free.
+    values = edits.another_zone(now)
+    full = read(now.document.path, json.dumps(values).encode(), REGISTRY, ROOT)
+    with pytest.raises(FinbaseError, match="has no room for another zone"):
+        edits.another_zone(full)
+
+
+def test_steps_that_an_environment_cannot_take_are_named() -> None:
+    assert {step.name for step in STEPS if step.missing(environment("development"))} == {
+        "add a replica",
+        "remove the replica",
+    }
+    assert not [step.name for step in STEPS if step.missing(environment("staging"))]
+
+
+LOSS = Summary((Step(PRIMARY, "module.database", "replace", loses="the database"),))
+SECRETS = frozenset({"aws_secretsmanager_secret_version"})
+
+
+@pytest.mark.parametrize(
+    ("edit", "summary", "changed", "found"),
+    [
+        (Edit(edits.reset), Summary(()), True, []),
+        (Edit(edits.reset), Summary(()), False, ["the plan has 0 changes"]),
+        (Edit(edits.unchanged, Expect.NOTHING), Summary(()), False, []),
+        (Edit(edits.unchanged, Expect.NOTHING), Summary(()), True, ["the plan has 0 changes"]),
+        (Edit(edits.larger), LOSS, True, [f"the plan would replace {PRIMARY}: the database"]),
+        (Edit(edits.larger, loses=SECRETS), LOSS, True, ["the plan would replace"]),
+        (Edit(edits.larger, loses=frozenset({"aws_db_instance"})), LOSS, True, []),
+        (Edit(edits.older_version, Expect.LOST_RESET), Summary((), lost_resets=("x",)), True, []),
+        (Edit(edits.older_version, Expect.LOST_RESET), Summary(()), True, ["lost resets: none"]),
+        (Edit(edits.reset), Summary((), lost_resets=("x",)), True, ["lost resets: x"]),
+    ],
+)
+def test_surprises(edit: Edit, summary: Summary, changed: bool, found: list[str]) -> None:
+    surprises = course._surprises(edit, summary, changed)
+    assert len(surprises) == len(found)
+    for surprise, text in zip(surprises, found, strict=True):
+        assert text in surprise
+
+
+class FakeOwner:
+    """An owner whose stack can break each promise."""
+
+    def __init__(self) -> None:
+        self.rows, self.names, self.days, self.accepted = "42", {"one"}, 7, True
+
+    def connections(self) -> list[str]:
+        return ["secret"]
+
+    def data(self) -> str:
+        if not self.rows:
+            raise FinbaseError("no table")
+        return self.rows
+
+    def snapshots(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    def primary(self) -> dict[str, Any]:
+        return {"BackupRetentionPeriod": self.days}
+
+
+class FakeRun:
+    """A run with one kept log group, which can disappear."""
+
+    def __init__(self, owner: FakeOwner) -> None:
+        self.secrets = self.stack = self
+        self.owner, self.existing = owner, {"aws_cloudwatch_log_group a"}
+        self.host, self.password = "host", "password"
+
+    def collect(self) -> None:
+        pass
+
+    def current(self, _: str) -> FakeRun:
+        return self
+
+    def opens(self, *_: object) -> bool:
+        return self.owner.accepted
+
+    def inventory(self) -> set[str]:
+        return self.existing
+
+    def state(self) -> dict[str, Any]:
+        values = {"name": "a", "skip_destroy": True}
+        group = {"mode": "managed", "type": "aws_cloudwatch_log_group", "values": values}
+        return {"values": {"root_module": {"resources": [group]}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("accepted", False, "refuses the password"),
+        ("rows", "41", "the data of the life is not in the database: 41"),
+        ("rows", "", "the data of the life is not in the database: no table"),
+        ("names", {"two"}, "the snapshot one is gone"),
+        ("days", 0, "the primary has no backups"),
+        ("existing", set(), "aws_cloudwatch_log_group a is gone"),
+    ],
+)
+def test_a_broken_promise_is_a_problem(name: str, value: object, problem: str) -> None:
+    owner: Any = FakeOwner()
+    run: Any = FakeRun(owner)
+    kept = promises.Promises(run, owner)
+    step = StepLog()
+    kept.check(step)
+    assert not step.problems
+    setattr(run if name == "existing" else owner, name, value)
+    kept.check(step)
+    [found] = step.problems
+    assert problem in found
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        pytest.param("development", SHORT, id="short"),
+        pytest.param("staging", STEPS, id="whole", marks=pytest.mark.soak),
+    ],
+)
+def test_life(name: str, steps: tuple[LifeStep, ...]) -> None:
+    loaded = environment(name)
+
+    def judge(plan: bytes, stack: Path) -> list[str]:
+        verdict = compliance.run(
+            plan, ROOT / "features", environment=name, rendered=True, stack=stack
+        )
+        return [row.id for row in verdict.by_failure() if row.status == "failed"]
+
+    with scratch_folder() as scratch:
+        result = rehearse(
+            ROOT,
+            name,
+            account_id=loaded.account_id,
+            region=loaded.region,
+            scratch=scratch,
+            terraform=find_terraform(),
+            progress=lambda *_: None,
+            judge=judge,
+            life=Life(loaded, REGISTRY, ROOT, steps, again=steps is STEPS),
+        )
+    assert not result.problems
+    names = [step.name for step in result.steps]
+    assert [name for name in names if name in {step.name for step in steps}] == [
+        step.name for step in steps
+    ]
+    assert names.count("destroy") == (2 if steps is STEPS else 1)
+    assert not [note for step in result.steps for note in step.notes if "skipped" in note]
+    refused = next(step for step in result.steps if "refused half-way" in step.name)
+    assert any(note.startswith("refused: ") for note in refused.notes)
