@@ -640,3 +640,23 @@ def test_no_gateway_service_accepts_names(name: str) -> None:
 
 
 RULES_BY_CODE = {rule.code: rule for rule in RULES}
+
+
+@pytest.mark.parametrize(
+    ("origin", "code"),
+    [
+        ({"snapshot": "ledger-1"}, ""),
+        ({"instance": "ledger-old"}, ""),
+        ({"instance": "ledger-old", "time": "2024-02-29T23:59:59Z"}, ""),
+        ({"instance": "ledger-old", "time": "2026-02-29T23:59:59Z"}, "does not exist"),
+        ({"instance": "ledger-old", "snapshot": "ledger-1"}, "both a snapshot and an instance"),
+        ({}, "neither a snapshot nor an instance"),
+        ({"time": "2026-11-25T03:00:00Z"}, "neither a snapshot nor an instance"),
+        ({"snapshot": "ledger-1", "time": "2026-11-25T03:00:00Z"}, "a snapshot has its own"),
+        ({"instance": "ledger-production"}, "the new instance is named ledger-production"),
+    ],
+)
+def test_restore_names_one_origin(origin: dict[str, str], code: str) -> None:
+    found = [d for d in breaches(change("database", restore_from=origin)) if not d.note]
+    assert {d.code for d in found} == ({"FB234"} if code else set())
+    assert any(code in d.message for d in found) is bool(code)

@@ -208,7 +208,7 @@ def test_report_finding_content(whole: str) -> None:
     hrefs = {a["href"].partition("#")[0] for a in shown.all("a")}
     assert hrefs == {
         "features/database.feature",
-        "modules/database/3.0.0/main.tf",
+        "modules/database/3.1.0/main.tf",
         "environments/production.yaml",
     }
 

@@ -96,7 +96,7 @@ def test_from_the_glance_to_the_evidence(page: Page, report: Path) -> None:
     ("link", "path"),
     [
         (".excerpt figcaption a", "environments/production.yaml"),
-        (".seen a", "modules/database/3.0.0/main.tf"),
+        (".seen a", "modules/database/3.1.0/main.tf"),
         (".scenario p a", "features/database.feature"),
     ],
 )

@@ -83,6 +83,21 @@ def test_policies_allow_every_rehearsed_call(role: Role) -> None:
     assert set(CALLS[role]) - allowed == {"sts:GetCallerIdentity"}  # AWS requires no permission.
 
 
+def test_a_pipeline_can_restore() -> None:
+    """IAM authorises a restore for the source and the groups as well as for the new instance."""
+    rds = "arn:aws:rds:eu-west-1:111122223333:"
+    new = [f"{rds}db:ledger-production", f"{rds}subgrp:ledger-production", f"{rds}og:default:x"]
+    new.append(f"{rds}pg:ledger-production-postgres17")
+    for action, source in (
+        ("rds:RestoreDBInstanceFromDBSnapshot", "snapshot:rds:ledger-production-2026"),
+        ("rds:RestoreDBInstanceToPointInTime", "db:ledger-production-old"),
+    ):
+        for resource in (*new, f"{rds}{source}"):
+            assert allows("apply", action, {}, FIRST, resource=resource), (action, resource)
+            assert not allows("plan", action, {}, FIRST, resource=resource)
+        assert not allows("apply", action, {}, FIRST, resource=f"{rds}db:other")
+
+
 def test_plan_only_reads() -> None:
     own = statements(environment(), "plan", [FIRST])
     writes = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -155,9 +156,16 @@ def special() -> Mapping[str, st.SearchStrategy[Any]]:
     """Strategies of inputs for which their schema says less than AWS does."""
     classes = [f"{f}.{size}" for f, sizes in KNOWN.instance_classes().items() for size in sizes]
     addresses = st.integers(1 << 24, (224 << 24) - 1)
-    (database_name,) = (i for i in REGISTRY.current("database").inputs if i.name == "database_name")
+    database = {i.name: i.schema for i in REGISTRY.current("database").inputs}
+    origins = {
+        name: from_schema(schema) for name, schema in database["restore_from"]["properties"].items()
+    }
+    # The end of a month may not exist.
+    times = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map("{:%FT%TZ}".format)
     return {
-        "database_name": from_schema(database_name.schema).filter(
+        "restore_from": st.fixed_dictionaries({"snapshot": origins["snapshot"]})
+        | st.fixed_dictionaries({"instance": origins["instance"]}, optional={"time": times}),
+        "database_name": from_schema(database["database_name"]).filter(
             lambda name: not name.startswith("_")  # RDS refuses it, and so does FB246.
         ),
         "instance_class": st.sampled_from(classes),

@@ -1,0 +1,67 @@
+"""Rules about what a new database is restored from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.rules.rule import Finding, Rule, rule
+
+_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+_NAME: Final = "restore_from"
+
+
+@rule(
+    "FB234",
+    "unclear restore",
+    "database.restore_from",
+    why="RDS restores a new instance either from a snapshot or from another instance at a point "
+    "in time. It rejects anything else at apply.",
+    source=f"{_GUIDE}USER_PIT.html",
+    accepted={"database.restore_from": {"instance": "ledger-old", "time": "2026-11-25T03:00:00Z"}},
+    refused={"database.restore_from": {"instance": "ledger-old", "snapshot": "ledger-1"}},
+)
+def origin(environment: Environment) -> Iterator[Finding]:
+    """`restore_from` must name a snapshot, or another instance and perhaps a valid time."""
+    for use, instance, names in _restored(environment):
+        snapshot, source, time = (names.get(n) for n in ("snapshot", "instance", "time"))
+        where = use.where(instance, _NAME)
+        if snapshot and source:
+            message = f"`{_NAME}` names both a snapshot and an instance"
+            yield Finding((*where, "snapshot"), message, "remove one of them", key=True)
+        elif not snapshot and not source:
+            hint = "name a `snapshot`, or an `instance` and perhaps a `time`"
+            yield Finding(where, f"`{_NAME}` names neither a snapshot nor an instance", hint)
+        if time and not source:
+            message = "only an instance is restored to a time; a snapshot has its own"
+            yield Finding((*where, "time"), message, "remove `time`", key=True)
+        if source == environment.stack_name:
+            message = f"the new instance is named {source}, so it cannot be restored from it"
+            hint = f"rename the old one, such as to {source}-old, and name that"
+            yield Finding((*where, "instance"), message, hint)
+        if isinstance(time, str) and not _is_time(time):
+            message = f"{time} does not exist"
+            yield Finding((*where, "time"), message, "write a time such as 2026-11-25T03:00:00Z")
+
+
+def _restored(
+    environment: Environment,
+) -> Iterator[tuple[ModuleUse, Instance, Mapping[str, Any]]]:
+    """Yield each database that is restored, with what ``restore_from`` names."""
+    for use, instance in environment.instances("database"):
+        names = use.value(instance, _NAME)
+        if isinstance(names, Mapping):
+            yield use, instance, names
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return False
+    return True
+
+
+RULES: Final[tuple[Rule, ...]] = (origin,)
