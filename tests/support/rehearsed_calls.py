@@ -49,7 +49,7 @@ def main() -> int:
             scratch=scratch,
             terraform=find_terraform(),
             progress=lambda *_: None,
-            judge=lambda _: (),
+            judge=lambda *_: (),
         )
         made = calls(scratch / "aws" / CALLS)
     for problem in rehearsal.problems:

@@ -238,7 +238,10 @@ def reset(database: tuple[Any, Any], secret: tuple[Any, Any]) -> dict[str, Any]:
         ((2, 2), (1, 2), True),  # The update of the database failed, and the state has 2.
         ((2, 3), (1, 3), False),
         ((None, 1), (None, 1), False),
-        ((2, 2), (None, 2), False),  # A secret that was deleted by hand.
+        # As before, after Terraform had removed the version that it wanted to replace.
+        ((2, 2), (None, 2), True),
+        ((1, 1), (None, 1), False),  # A first apply that was interrupted.
+        ((None, 2), (None, 2), False),
     ],
 )
 def test_summarise_names_lost_resets(

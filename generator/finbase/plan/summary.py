@@ -136,16 +136,18 @@ def _lost_resets(plan: Mapping[str, Any]) -> Iterator[str]:
 
     If AWS refuses the update of an instance, Terraform's state has the planned values all the same
     (hashicorp/terraform-plugin-sdk, issue 476). The next plan then writes the new password into
-    the secret only.
+    the secret only. Terraform has removed the old version from its state before, so it often adds
+    one. With generation 1, this is a first apply that was interrupted, and not a reset.
     """
     resources = list(managed(plan))
     primaries = [r for r in resources if r["address"].endswith(_PRIMARY)]
     for resource in resources:
         before, after = _numbers(resource["change"], "secret_string_wo_version")
-        if not resource["address"].endswith(_VERSION) or None in (before, after):
+        first = (before, after) == (None, 1)
+        if not resource["address"].endswith(_VERSION) or after in (None, before) or first:
             continue
         passwords = [_numbers(primary["change"], "password_wo_version") for primary in primaries]
-        if before != after and any(old is not None and old == new for old, new in passwords):
+        if any(old is not None and old == new for old, new in passwords):
             yield resource["address"]
 
 

@@ -15,7 +15,7 @@ class Expect(Enum):
     """What must happen after an edit."""
 
     APPLIED = "the apply succeeds, and the next plan is empty"
-    UNFINISHED = "the apply succeeds, and the next edit finishes what it has begun"
+    UNFINISHED = "the apply succeeds, and the next edit completes it"
     NOTHING = "the plan is empty"
     REFUSED = "AWS refuses the apply"
     LOST_RESET = "the plan is one that `finbase apply` refuses, and nobody applies it"
