@@ -22,12 +22,14 @@ Feature: Baseline: the audit trail is complete, and is kept
       | parameter                | words     | others |
       | shared_preload_libraries | pgaudit   | any    |
       | pgaudit.log              | ddl, role | none   |
+    And every database of PostgreSQL uses a parameter group of the stack
 
   @B10 @high @pci-3.5.1 @pci-8.3.2 @pci-10.2.1 @noskip
-  Scenario: The log level is not lowered, passwords use SCRAM, statements and values stay out of the log
+  Scenario: TLS is forced, the log level is not lowered, passwords use SCRAM, statements and values stay out of the log
     Given the planned stack
     Then every parameter group of PostgreSQL has these values
       | parameter                            | values                                                                   | required |
+      | rds.force_ssl                        | 1                                                                        | yes      |
       | log_min_messages                     | warning, notice, info, debug1, debug2, debug3, debug4, debug5            | yes      |
       | log_statement                        | none                                                                     | yes      |
       | log_min_error_statement              | panic                                                                    | yes      |
@@ -35,6 +37,9 @@ Feature: Baseline: the audit trail is complete, and is kept
       | log_min_duration_statement           | -1                                                                       | no       |
       | log_min_duration_sample              | -1                                                                       | no       |
       | log_transaction_sample_rate          | 0                                                                        | no       |
+      | debug_print_parse                    | 0, off, false, no                                                        | no       |
+      | debug_print_rewritten                | 0, off, false, no                                                        | no       |
+      | debug_print_plan                     | 0, off, false, no                                                        | no       |
       | pgaudit.log_level                    | log                                                                      | yes      |
       | pgaudit.log_parameter                | 0, off, false, no                                                        | yes      |
       | pgaudit.log_statement                | 1, on, true, yes                                                         | no       |

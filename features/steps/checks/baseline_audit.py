@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from findings import Finding, check
-from kinds import are_named, listed
+from kinds import are_named, listed, unproved
 from stack_graph import UNKNOWN, Resource, Stack, shown
 from stores import data_class
 
@@ -15,6 +15,10 @@ _WITH_LIBRARY = re.compile(r"with (\w+) from ([0-9]+)")
 _LOG = "aws_cloudwatch_log_group"
 _HIDDEN = "its parameters are not all shown by this plan; write their names as literals"
 _GROUPS = ("aws_db_parameter_group", "aws_rds_cluster_parameter_group")
+_USERS = {
+    "aws_db_instance": ("parameter_group_name", _GROUPS[0]),
+    "aws_rds_cluster": ("db_cluster_parameter_group_name", _GROUPS[1]),
+}
 
 
 @check(
@@ -85,7 +89,8 @@ def words(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
             yield Finding(False, f"{group.address}: {_HIDDEN}")
         for row in table:
             # A parameter that seems to be missing may be one whose name the plan does not show.
-            for value in _values(group, row["parameter"]) or [None] * are_shown:
+            unset = [None] * (are_shown and not _only_overrides(group))
+            for value in _values(group, row["parameter"]) or unset:
                 listed_words = [] if not isinstance(value, str) else value.lower().split(",")
                 has = {word.strip() for word in listed_words}
                 needed = {word.strip() for word in row["words"].split(",")}
@@ -118,6 +123,27 @@ def values(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
                 yield Finding(fine, text if fine else f"{text}; set it to {allowed[0]}")
 
 
+@check("every database of PostgreSQL uses a parameter group of the stack", "database of PostgreSQL")
+def groups_used(stack: Stack) -> Iterator[Finding]:
+    """Require a group that the other steps judge; the default group of AWS has none of it."""
+    for type_, (argument, wanted) in _USERS.items():
+        for database in stack.all(type_):
+            group = stack.one(database, argument, wanted)
+            if _is_postgres(stack, database, group):
+                expected = f"an {wanted} of the stack"
+                text = group.address if group else unproved(stack, database, argument, expected)
+                yield Finding(group is not None, f"{database.address}: {text}")
+
+
+def _is_postgres(stack: Stack, database: Resource, group: Resource | None) -> bool:
+    """Return whether a database is PostgreSQL; one whose engine is not shown may be."""
+    source = stack.one(database, "replicate_source_db", "aws_db_instance")
+    for owner, argument in ((database, "engine"), (source, "engine"), (group, "family")):
+        if owner and isinstance(name := owner.planned(argument), str):
+            return "postgres" in name
+    return True
+
+
 def _is_allowed(value: str, allowed: str) -> bool:
     """Return whether a value is the allowed one, or a number that is not less.
 
@@ -134,7 +160,7 @@ def _is_required(group: Resource, rule: str) -> bool:
     """Return whether a group must set a parameter; what the plan does not show counts as yes."""
     match = _WITH_LIBRARY.fullmatch(rule)
     if not match:
-        return rule == "yes"
+        return rule == "yes" and not _only_overrides(group)
     loaded = [
         library.strip().lower()
         for value in _values(group, "shared_preload_libraries")
@@ -143,6 +169,11 @@ def _is_required(group: Resource, rule: str) -> bool:
     major = str(group.planned("family")).removeprefix("aurora-").removeprefix("postgresql")
     major = major.removeprefix("postgres")
     return match[1] in loaded and not (major.isdecimal() and int(major) < int(match[2]))
+
+
+def _only_overrides(group: Resource) -> bool:
+    """Return whether a group is of an instance of Aurora: its cluster's group must set all."""
+    return group.type == _GROUPS[0] and str(group.planned("family")).startswith("aurora")
 
 
 def _postgres(stack: Stack) -> list[Resource]:
