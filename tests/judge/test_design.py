@@ -113,14 +113,14 @@ def test_addition_cannot_loosen_the_design(tmp_path: Path, text: str) -> None:
     assert profile.policies["key"] == design_profile.design().policies["key"]
 
 
-@pytest.mark.parametrize("name", ["sealed", "never", "types", "parameters", "every module"])
+@pytest.mark.parametrize("name", ["allowed", "lent", "types", "parameters", "every module"])
 def test_addition_cannot_be_named_like_a_section(tmp_path: Path, name: str) -> None:
     path = tmp_path / "design.yaml"
     path.write_text(f"{name}:\n  aws_kms_grant.x:\n    key_id: D01 free\n")
     profile = design_profile.with_additions(((name, path),))
     assert profile.problems == [f"{path}: {name} is a section of the design; rename the module"]
-    assert profile.sealed == design_profile.design().sealed
-    assert profile.never == design_profile.design().never
+    assert profile.allowed == design_profile.design().allowed
+    assert profile.lent == design_profile.design().lent
 
 
 def test_addition_reports_an_invalid_profile(tmp_path: Path) -> None:

@@ -9,19 +9,20 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from beside import (
-    borrowed,
     foreign_accounts,
     hosts_outside,
     is_sensitive,
-    never,
+    is_unlisted,
     open_doors,
     read_secrets,
 )
-from design_judge import is_of_design
+from design_judge import is_of_design, sources_of
+from design_profile import design
 from existing import added_beside
 from findings import Finding, check, rendered
 from grants import Grant, NotShownError, grants
 from kinds import listed, of_kind, source_of
+from lent import not_allowed, not_lent, not_own
 from rotation_parts import attachments, connection_rotations, inline_policies
 from stack_graph import UNKNOWN, Resource, Stack, shown
 
@@ -51,16 +52,14 @@ _DATA = (
     *("dynamodb", "backup", "logs", "cloudtrail", "sns", "sqs", "iam", "sts", "lambda", "ssm"),
 )
 """Services that hold data, keys or permissions: their changes need a resource by name."""
-_OWNED = (
-    *("aws_secretsmanager_secret", "aws_kms_key", "aws_kms_external_key"),
-    *("aws_db_instance", "aws_rds_cluster", "aws_lambda_function", "aws_iam_role"),
-    *("aws_cloudwatch_log_group",),
-)
-"""Types of which a module may name its own in a policy; others can hide what they pass on."""
-_PROTECTED = (*_OWNED, "aws_elasticache_serverless_cache")
 _KEY = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:key/")
 """The ARN of a key holds an id, which a first plan does not show."""
-_NAMES = (*("name", "name_prefix", "identifier", "arn", "key_id", "resource_id", "function_name"),)
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+"""A variable of a policy, such as ${aws:PrincipalTag/x}: it can be any text."""
+_NAMES = (
+    *("name", "name_prefix", "identifier", "id", "arn", "key_id", "resource_id"),
+    *("function_name", "bucket"),
+)
 _IDENTITY_POLICIES = (
     *("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"),
 )
@@ -136,7 +135,10 @@ def _beside_the_design(stack: Stack, resource: Resource, own: str) -> Iterator[F
             except NotShownError as error:
                 yield Finding(False, f"{resource.address}: {error}")
                 continue
-            for text in (text for grant in statements for text in _strangers(grant, own)):
+            strangers = [text for grant in statements for text in _strangers(grant, own)]
+            if name == "assume_role_policy":
+                strangers += [text for grant in statements for text in _services(grant)]
+            for text in strangers:
                 yield Finding(False, f"{resource.address}: {text}")
         elif _SHARED.search(name):
             for member in value if isinstance(value, list) else [value]:
@@ -164,12 +166,17 @@ def _strangers(grant: Grant, own: str) -> Iterator[str]:
     for kind, name in grant.principals:
         account = _ACCOUNT.fullmatch(name)
         foreign = account is not None and account[1] != own
-        outside = kind == "CanonicalUser" or (kind == "Federated" and ":iam::" not in name)
+        outside = kind in ("CanonicalUser", "Federated")
         if foreign or outside or "*" in name:
             yield f"{name} is not of the account {own}; name principals of the own account"
-        elif kind == "Federated" and "oidc-provider/" in name and not grant.of_subject:
-            text = f"{name} lets all of its users in; add a condition on its :sub"
-            yield f"{text} that names a repository or an account"
+
+
+def _services(grant: Grant) -> Iterator[str]:
+    """Yield each service that must not assume a role beside the design."""
+    for kind, name in grant.principals:
+        service = re.sub(r"\.amazonaws\.com(\.cn)?$", "", name)
+        if kind == "Service" and is_unlisted(service, design().attached["services"]):
+            yield f"{name} is none of the services that may assume a role of a module"
 
 
 @check("only the own account may administer a key", "key")
@@ -235,33 +242,49 @@ def narrow(stack: Stack) -> Iterator[Finding]:
             yield Finding(True, f"{holder.address}: allows {actions or 'no action'}")
     yield from _managed(stack)
     if rendered():
-        for text in (*read_secrets(stack), *never(stack), *borrowed(stack)):
+        for text in (
+            *read_secrets(stack),
+            *not_allowed(stack),
+            *not_lent(stack),
+            *not_own(stack),
+        ):
             yield Finding(False, text)
 
 
 def _protected(stack: Stack) -> set[str]:
-    """Return the names, ids and ARNs of the design's resources that hold data or permissions."""
-    return {
+    """Return the names, ids and ARNs of the design's resources, and the bucket of the state."""
+    names = {
         value
-        for type_ in _PROTECTED
-        for resource in stack.all(type_)
-        if is_of_design(stack, resource)
+        for resource in stack.resources
+        if resource.mode == "managed" and is_of_design(stack, resource)
         for name in _NAMES
         if isinstance(value := resource.planned(name), str) and value
     }
+    sources = sources_of(stack)
+    for settings in sources.module(()).of("terraform") if sources else ():
+        for backend in settings.of("backend"):
+            names.add(backend.arguments.get("bucket", "").strip('"'))
+    return names - {""}
 
 
 def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[str]:
-    """Yield each action on a secret, key or database of the design; only the design allows any."""
+    """Yield each action that a module may not allow, and each on a resource of the design."""
+    groups = {name: text for name, text in design().actions.items() if name != "never"}
     keys = (key for key in stack.all("aws_kms_key") if is_of_design(stack, key))
     hides_key = any(key.planned("key_id") is UNKNOWN for key in keys)
     for action in grant.actions:
+        if is_unlisted(action, *groups.values()) or not is_unlisted(
+            action, design().actions["never"]
+        ):
+            text = f"{action} is none of the actions that a module of the project may allow"
+            yield f"{text}; grant it outside of the stack"
+            continue
         if not is_sensitive(action):
             continue
         for resource in grant.resources:
             owners = [r for r in stack.resources if r.address == resource]
             reached = (
-                any(is_of_design(stack, o) or o.type not in _OWNED for o in owners)
+                any(is_of_design(stack, o) or o.mode != "managed" for o in owners)
                 if owners
                 else _reaches(resource, names) or (_KEY.match(resource) and hides_key)
             )
@@ -279,12 +302,21 @@ def _reaches(pattern: str, names: set[str]) -> bool:
     False
     >>> [_reaches(f"arn:aws:iam::1:role/{x}", {"a-b"}) for x in ("a-b-c", "a-b", "a-*")]
     [False, True, True]
+    >>> _reaches("arn:aws:iam::1:role/${aws:PrincipalTag/x}-b", {"a-b"})
+    True
     """
+    pattern = _VARIABLE.sub("*", pattern)
     parts = pattern.split(":", 5)
     # The id of an instance, which rds-db names, is known only after its creation.
     if len(parts) < 6 or parts[2] == "rds-db":
         return True
+    if parts[2] == "s3":
+        bucket = parts[5].partition("/")[0]
+        return any(fnmatchcase(name, bucket) for name in names)
     tail = re.split(r"[:/]", parts[5], maxsplit=1)[-1]
+    # The roles of pipelines have such names: `finbase new roles`.
+    if parts[2] == "iam" and fnmatchcase("finbase-", tail[: len("finbase-")]):
+        return True
     loose = re.sub(r"-[\w?]{6}$", "-*", tail)
     within = parts[2] == "rds"  # A snapshot has the name of its database in its own.
     return any(
@@ -369,7 +401,11 @@ def _managed(stack: Stack) -> Iterator[Finding]:
             planned = holder.planned(argument)
             for arn in planned if isinstance(planned, list) else [planned]:
                 if isinstance(arn, str) and ":iam::aws:policy/" in arn:
-                    wide = _BROAD.fullmatch(arn)
+                    beside = rendered() and not is_of_design(stack, holder)
+                    name = arn.rpartition("/")[2]
+                    wide = bool(_BROAD.fullmatch(arn)) or (
+                        beside and is_unlisted(name, design().attached["policies"])
+                    )
                     fix = "; attach a policy that lists its actions" if wide else ""
                     yield Finding(not wide, f"{holder.address}: {arn}{fix}")
                 elif _hides(stack, holder, arn):

@@ -23,18 +23,8 @@ _CALL = re.compile(r"\b([a-z][a-z0-9_]*) ?\(")
 _UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b", re.IGNORECASE)
 _OF_AWS = {"017000801446", "580247275435"}
 """Accounts in which AWS publishes layers: Powertools and Lambda Insights."""
-_SENSITIVE = (
-    *("secretsmanager", "kms", "rds", "rds-db", "rds-data", "elasticache", "lambda", "iam"),
-    *("logs", "sts"),
-)
-"""Services whose actions on the design's resources read, replace or delete them."""
-_HARMLESS = (
-    *("*:describe*", "*:list*", "kms:get*", "rds:download*", "elasticache:get*"),
-    *("logs:createlogstream", "logs:putlogevents"),
-)
-"""Actions of these services that a module may have on resources of the design."""
-_LABELS = ("tags", "tags_all")
-_DESCRIPTIONS = ("description", "comment")
+LABELS = ("tags", "tags_all")
+DESCRIPTIONS = ("description", "comment")
 _URL = re.compile(r"\b(?!s3:)[a-z][a-z0-9+.-]*://(?:[^\s/@\"']*@)?([^\s/:?#\"'$]*)", re.IGNORECASE)
 _MAILBOX = re.compile(r"(?<![\w.+/-])[\w.+-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}\b", re.IGNORECASE)
 _PROTOCOLS = ("application", "email", "email-json", "http", "https", "sms")
@@ -42,19 +32,17 @@ _PROTOCOLS = ("application", "email", "email-json", "http", "https", "sms")
 _OF_SERVICES = re.compile(
     r"(.+\.)?(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
 )
-_OWN_ROLE = "a module needs a role of its own"
 _OUTSIDE = (
     "no module may name a host or a mailbox of others, because AWS could send data there: manage "
     "this resource outside of the stack"
 )
 _ABOVE = {"", "com", "aws", "cn", "com.cn"}
 _REFERENCE = re.compile(r"/aws/reference/secretsmanager/|\{\{ *resolve:", re.IGNORECASE)
-_ROLE = re.compile(r"\brole/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)", re.IGNORECASE)
 _PUBLIC = {
     "acl": ("public-read", "public-read-write", "authenticated-read"),
     "authorization_type": ("NONE",),
     "group": ("all",),
-    "internal": (False,),
+    "publicly_accessible": (True,),
     "block_public_acls": (False,),
     "block_public_policy": (False,),
     "ignore_public_acls": (False,),
@@ -73,7 +61,7 @@ def foreign_accounts(stack: Stack, own: str) -> Iterator[str]:
         # Other data sources show what is in the account, such as the owner of an image.
         if resource.mode == "data" and resource.type != "aws_iam_policy_document":
             continue
-        for path, text in _texts(resource.values, ""):
+        for path, text in texts(resource.values, ""):
             yield from _of_others(f"{resource.address}: {path}", text, own)
     for path, text in _written(stack):
         yield from _of_others(path, text, own)
@@ -89,10 +77,10 @@ def hosts_outside(stack: Stack) -> Iterator[str]:
             if protocol is UNKNOWN or protocol in _PROTOCOLS:
                 text = f"protocol = {shown(protocol)} sends messages out of AWS"
                 yield f"{resource.address}: {text}; write lambda, firehose or sqs"
-        for path, text in _texts(resource.values, ""):
-            if path.rpartition(".")[2] not in _DESCRIPTIONS:
+        for path, text in texts(resource.values, ""):
+            if path.rpartition(".")[2] not in DESCRIPTIONS:
                 yield from _addresses(f"{resource.address}: {path}", text)
-    for place, text in _written(stack, but=_DESCRIPTIONS):
+    for place, text in _written(stack, but=DESCRIPTIONS):
         yield from _addresses(place, text)
 
 
@@ -112,73 +100,19 @@ def open_doors(stack: Stack) -> Iterator[str]:
             if (value := resource.planned(argument)) in values:
                 text = f"{argument} = {shown(value)} lets everybody in; remove it"
                 yield f"{resource.address}: {text}"
-        for path, text in _texts(resource.values, ""):
+        if resource.type == "aws_lb" and resource.planned("internal") is not True:
+            now = shown(resource.planned("internal"))
+            text = f"internal = {now} lets the internet in; set it to true"
+            yield f"{resource.address}: {text}"
+        for path, text in texts(resource.values, ""):
             if text == "CanonicalUser":
                 yield f"{resource.address}: {path} lets another account in; remove the grant"
-        if rule := design().closed.get(resource.type):
-            argument, _, wanted = rule.partition(" is ")
-            value = resource.planned(argument)
-            closed = (
-                isinstance(value, list) and value if wanted == "a list" else shown(value) == wanted
-            )
-            if not closed:
-                text = f"{argument} is {shown(value)}, so the internet may reach it"
-                yield f"{resource.address}: {text}; set it to {wanted}"
         if resource.type.startswith("aws_route53_"):
             for argument in ("name", "domain_name"):
                 name = resource.planned(argument)
                 if isinstance(name, str) and _is_name_of_aws(name):
                     text = f"{argument} = {name} answers for names of AWS; remove it"
                     yield f"{resource.address}: {text}"
-        if resource.type == "aws_vpc_dhcp_options":
-            servers = resource.planned("domain_name_servers")
-            if servers not in (None, ["AmazonProvidedDNS"]):
-                text = "domain_name_servers answer for names of AWS; use AmazonProvidedDNS"
-                yield f"{resource.address}: {text}"
-
-
-def never(stack: Stack) -> Iterator[str]:
-    """Yield resources of types that no module of the project itself may have."""
-    for resource in _elsewhere(stack):
-        for pattern, why in design().never.items():
-            if resource.mode == "managed" and fnmatchcase(resource.type, pattern):
-                text = f"{why}; manage it outside of the stack"
-                yield f"{resource.address}: {text}"
-
-
-def borrowed(stack: Stack) -> Iterator[str]:
-    """Yield what takes a role or a security group of the design for itself.
-
-    The groups of applications are for everybody.
-    """
-    roles = {
-        name.lower(): role.address
-        for role in stack.all("aws_iam_role")
-        if is_of_design(stack, role) and isinstance(name := role.planned("name"), str)
-    }
-    for resource in _elsewhere(stack):
-        if resource.mode != "managed":
-            continue
-        for path, text in _texts(resource.values, ""):
-            named = [match.lower() for match in _ROLE.findall(text)]
-            named += [text.lower()] if "role" in path.rpartition(".")[2] else []
-            for role in dict.fromkeys(roles[name] for name in named if name in roles):
-                yield f"{resource.address}: {path} names {role}; {_OWN_ROLE}"
-        for path, origin in _origins(stack, resource):
-            for target in origin.resources:
-                if target.mode == "managed" and is_of_design(stack, target):
-                    if target.type == "aws_iam_role":
-                        yield f"{resource.address}: {path} is {target.address}; {_OWN_ROLE}"
-                    elif target.type == "aws_security_group" and _is_closed(
-                        stack, resource, target
-                    ):
-                        text = f"{path} is {target.address}; use the group of the applications"
-                        yield f"{resource.address}: {text}"
-
-
-def _is_closed(stack: Stack, resource: Resource, group: Resource) -> bool:
-    """Return whether a group of the design is not for others; rules have controls of their own."""
-    return stack.module_name(group) != "access" and not resource.type.endswith("_rule")
 
 
 def read_secrets(stack: Stack) -> Iterator[str]:
@@ -191,7 +125,7 @@ def read_secrets(stack: Stack) -> Iterator[str]:
         if isinstance(value := secret.planned(name), str)
     }
     for resource in _beside(stack):
-        for path, text in _texts(resource.values, ""):
+        for path, text in texts(resource.values, ""):
             if _REFERENCE.search(text):
                 yield f"{resource.address}: {path} reads a secret by reference; remove it"
         if resource.mode == "data" and resource.type == f"{_KIND}s":
@@ -247,7 +181,7 @@ def _beside(stack: Stack) -> Iterator[Resource]:
     yield from (r for r in stack.resources if not is_of_design(stack, r))
 
 
-def _elsewhere(stack: Stack) -> Iterator[Resource]:
+def elsewhere(stack: Stack) -> Iterator[Resource]:
     """Yield what is beside the modules of the design, in which its profile judges everything."""
     for resource in _beside(stack):
         if not is_module_of_design(stack, tuple(name for name, _ in resource.module)):
@@ -295,14 +229,25 @@ def _hidden_patterns(stack: Stack) -> Iterator[str]:
 
 
 def is_sensitive(action: str) -> bool:
-    """Return whether an action, or one that its pattern matches, changes or reads what is secret.
+    """Return whether an action may do more than read settings and write logs.
 
-    >>> [is_sensitive(a) for a in ("rds:*", "*", "rds:Describe*", "s3:PutObject", "rds:D*")]
-    [True, True, False, False, True]
+    >>> [is_sensitive(a) for a in ("rds:*", "*", "rds:Describe*", "s3:PutObject", "pi:Describe*")]
+    [True, True, False, True, True]
     """
-    service, _, _ = action.lower().partition(":")
-    known = any(fnmatchcase(name, service) for name in _SENSITIVE)
-    return known and not any(fnmatchcase(action.lower(), safe) for safe in _HARMLESS)
+    actions = design().actions
+    return is_unlisted(action, actions["read"], actions["logs"]) or not is_unlisted(
+        action, actions["never"]
+    )
+
+
+def is_unlisted(text: str, *lists: str) -> bool:
+    """Return whether a text is like no pattern of any list.
+
+    >>> is_unlisted("s3:GetObject", "s3:Put*, s3:Get*"), is_unlisted("iam:Create", "s3:*")
+    (False, True)
+    """
+    patterns = (each.lower() for names in lists for each in names.split(", "))
+    return not any(fnmatchcase(text.lower(), pattern) for pattern in patterns)
 
 
 def _is_sensitive(document: Resource) -> bool:
@@ -345,7 +290,7 @@ def _written(stack: Stack, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str
     for path in _modules(stack) if sources else ():
         for block in sources.module(path).blocks if sources else ():
             place = _place(path, block)
-            for text in _expressions(block, (*_LABELS, *but)):
+            for text in _expressions(block, (*LABELS, *but)):
                 # A number outside of texts is not an account.
                 yield from ((place, part) for part in _STRING.findall(text))
                 if text.startswith("<<"):
@@ -358,21 +303,21 @@ def _expressions(block: Block, but: tuple[str, ...]) -> Iterator[str]:
         yield from _expressions(inner, but)
 
 
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """Yield every text in a value with its path, without tags, which grant nothing.
 
-    >>> list(_texts({"a": ["x"], "tags": {"b": "y"}}, ""))
+    >>> list(texts({"a": ["x"], "tags": {"b": "y"}}, ""))
     [('a.0', 'x')]
     """
     if isinstance(value, str):
         yield path.removeprefix("."), value
     parts: Any = ()
     if isinstance(value, Mapping):
-        parts = ((name, part) for name, part in value.items() if name not in _LABELS)
+        parts = ((name, part) for name, part in value.items() if name not in LABELS)
     elif isinstance(value, list):
         parts = enumerate(value)
     for name, part in parts:
-        yield from _texts(part, f"{path}.{name}")
+        yield from texts(part, f"{path}.{name}")
 
 
 def _of_others(place: str, text: str, own: str) -> Iterator[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,19 +60,6 @@ _ELSEWHERE = re.compile(
     r"|\bterraform\.workspace\b|\bpath\.cwd\b"
 )
 """Functions whose result another machine or another time changes."""
-
-_IDS = {
-    r"vpc-\w+": "aws_vpc",
-    r"subnet-\w+": "aws_subnet",
-    r"rtb-\w+": "aws_route_table",
-    r"sg-\w+": "aws_security_group",
-    r"vpce-\w+": "aws_vpc_endpoint",
-    r"eipalloc-\w+": "aws_eip",
-    r"nat-\w+": "aws_nat_gateway",
-    r"igw-\w+": "aws_internet_gateway",
-    r"(arn:[\w-]+:kms:.*:key/)?(mrk-)?[\da-f-]{32,36}": "aws_kms_key",
-}
-"""Patterns of ids that AWS chooses, by the type of what they name."""
 
 _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
 """Arguments in which the provider shows what other resources write."""
@@ -259,53 +245,6 @@ class _Judge:
         for resource in instances:
             yield from self._arguments(call, entry, resource)
             yield from self._added(entry, resource)
-            if call.module not in design().modules:
-                yield from self._unsealed(resource)
-
-    def _unsealed(self, resource: Resource) -> Iterator[Deviation]:
-        """Refuse a resource of another module that changes a resource of the design."""
-        for pattern, arguments in self.profile.sealed.items():
-            if not fnmatchcase(resource.type, pattern):
-                continue
-            for argument in arguments.split(", "):
-                origins = self.stack.trace(resource, argument)
-                reached = [r for origin in origins for r in origin.resources]
-                for target in reached:
-                    if self.rules.module_of(target) in design().modules:
-                        text_ = f"{argument} is {target.address}, a resource of the design"
-                        control = self.profile.control(resource.type)
-                        yield Deviation(control, f"{resource.address}: {text_}; remove it")
-                # A function can choose a literal where the references lead elsewhere.
-                for literal in resource.items(argument):
-                    if not isinstance(literal, str):
-                        continue
-                    control = self.profile.control(resource.type)
-                    for target in self._named(literal):
-                        if target not in reached:
-                            text_ = f"{argument} names {target.address}, a resource of the design"
-                            yield Deviation(control, f"{resource.address}: {text_}; remove it")
-                    if self._may_name(literal):
-                        text_ = f"this plan does not show whether {argument} = {literal} is of the"
-                        fix = "design; refer to a resource of the module instead"
-                        yield Deviation(control, f"{resource.address}: {text_} {fix}")
-
-    def _named(self, name: str) -> Iterator[Resource]:
-        """Yield the resources of the design that have a name, an identifier or an ARN."""
-        for target in self.stack.resources:
-            names = map(target.planned, ("identifier", "arn", "id", "name"))
-            of_design = self.rules.module_of(target) in design().modules
-            # RDS ignores the case of a name.
-            known = (own.lower() for own in names if isinstance(own, str))
-            if of_design and target.mode == "managed" and name.lower() in known:
-                yield target
-
-    def _may_name(self, name: str) -> bool:
-        """Return whether a name is an id of AWS, and the design has one that is not known yet."""
-        type_ = next((t for pattern, t in _IDS.items() if re.fullmatch(pattern, name)), "")
-        return any(
-            self.rules.module_of(target) in design().modules and target.planned("id") is UNKNOWN
-            for target in self.stack.all(type_)
-        )
 
     def _ignored(
         self, call: Call, identity: str, entry: Entry, address: str

@@ -24,9 +24,11 @@ _NOT_MODULES = {
     "provider",
     "backend",
     "ephemeral",
-    "sealed",
-    "closed",
-    "never",
+    "allowed",
+    "lent",
+    "extends",
+    "actions",
+    "attached",
     "types",
     "policies",
     "parameters",
@@ -73,9 +75,11 @@ class Profile:
         self.ephemeral = frozenset(sections.get("ephemeral", {}).get("types", "").split(", "))
         self.provider: Mapping[str, str] = sections.get("provider", {})
         self.backend: Mapping[str, str] = sections.get("backend", {})
-        self.sealed: Mapping[str, str] = sections.get("sealed", {})
-        self.never: Mapping[str, str] = sections.get("never", {})
-        self.closed: Mapping[str, str] = sections.get("closed", {})
+        self.allowed: Mapping[str, str] = sections.get("allowed", {})
+        self.lent: Mapping[str, str] = sections.get("lent", {})
+        self.extends: Mapping[str, str] = sections.get("extends", {})
+        self.actions: Mapping[str, str] = sections.get("actions", {})
+        self.attached: Mapping[str, str] = sections.get("attached", {})
         self.added: dict[str, Path] = {}
         """The profiles of a project's own modules that this one includes, by module."""
         self.problems: list[str] = []

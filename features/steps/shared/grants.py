@@ -7,8 +7,7 @@ builds it. Any other such policy is not shown by the plan, and no control passes
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from stack_graph import UNKNOWN, Resource, Stack
@@ -39,8 +38,7 @@ class Grant(NamedTuple):
     """One statement that allows something.
 
     ``principals`` holds pairs of kind and name. ``excluding`` names the elements that exclude
-    values instead of listing them. ``limited`` says that a condition limits the callers, and
-    ``of_subject`` that one names whom another identity provider has logged in.
+    values instead of listing them. ``limited`` says that a condition limits the callers.
     """
 
     principals: tuple[tuple[str, str], ...]
@@ -48,7 +46,6 @@ class Grant(NamedTuple):
     resources: tuple[str, ...]
     excluding: tuple[str, ...]
     limited: bool
-    of_subject: bool = False
 
 
 def grants(stack: Stack, holder: Resource, path: str) -> list[Grant]:
@@ -92,10 +89,14 @@ def _from_document(stack: Stack, document: Resource) -> Iterator[Grant]:
                 for name in ("not_actions", "not_resources", "not_principals")
                 if document.planned(f"statement.{n}.{name}")
             ),
-            *_limits_of(
-                (str(c.get("test")), str(c.get("variable")), c.get("values"))
-                for c in _list(document.planned(f"statement.{n}.condition"))
-                if isinstance(c, Mapping)
+            any(
+                _limits(
+                    str(condition.get("test")),
+                    str(condition.get("variable")),
+                    condition.get("values"),
+                )
+                for condition in _list(document.planned(f"statement.{n}.condition"))
+                if isinstance(condition, Mapping)
             ),
         )
     for name in _MERGED:
@@ -166,36 +167,12 @@ def _parsed(text: Any) -> Iterator[Grant]:
             tuple(map(str, _list(statement.get("Action")))),
             tuple(map(str, _list(statement.get("Resource")))),
             tuple(n for n in ("NotAction", "NotResource", "NotPrincipal") if n in statement),
-            *_limits_of(
-                (operator, variable, values)
+            any(
+                _limits(operator, variable, values)
                 for operator, tests in (statement.get("Condition") or {}).items()
                 for variable, values in tests.items()
             ),
         )
-
-
-def _limits_of(conditions: Iterable[tuple[str, str, Any]]) -> tuple[bool, bool]:
-    """Return whether conditions limit the callers, and whether they name a subject."""
-    tests = [*conditions]
-    return any(_limits(*test) for test in tests), any(_names_subject(*test) for test in tests)
-
-
-def _names_subject(operator: str, variable: str, values: Any) -> bool:
-    """Return whether a condition lets only some subjects of an identity provider in.
-
-    >>> _names_subject("StringLike", "token.actions.example:sub", "repo:ledger/app:*")
-    True
-    >>> [_names_subject("StringLike", "x:sub", v) for v in ("*", "repo:*", "repo:*/app:x")]
-    [False, False, False]
-    """
-    if operator.lower() not in _OPERATORS or not variable.lower().endswith(":sub"):
-        return False
-    firsts = [re.split(r"[*?]", str(value))[0] for value in _list(values)]
-    whole = [str(value) for value in _list(values)]
-    return bool(whole) and all(
-        first == text or "/" in first or first.count(":") > 2
-        for first, text in zip(firsts, whole, strict=True)
-    )
 
 
 def _limits(operator: str, variable: str, values: Any) -> bool:

@@ -100,7 +100,7 @@ class Sources:
 
     def way(self, path: Path_, text: str) -> Iterator[str]:
         """Yield an expression, and all expressions that its references lead to."""
-        yield from (part for _, part in self._steps(path, text))
+        yield from (part for _, part in self.steps(path, text))
 
     def end(self, path: Path_, text: str) -> tuple[Path_, str]:
         """Return the last place and expression to which bare references lead, one after another.
@@ -108,13 +108,14 @@ class Sources:
         An expression that is more than a reference is the end.
         """
         last = path, text
-        for step in self._steps(path, text):
+        for step in self.steps(path, text):
             last = step
             if not _BARE.fullmatch(step[1]):
                 break
         return last
 
-    def _steps(self, path: Path_, text: str) -> Iterator[tuple[Path_, str]]:
+    def steps(self, path: Path_, text: str) -> Iterator[tuple[Path_, str]]:
+        """Yield an expression and all that its references lead to, each with its module."""
         seen: set[tuple[Path_, str]] = set()
         open_ = [(path, text)]
         while open_:
