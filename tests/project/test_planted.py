@@ -218,8 +218,10 @@ def test_commands_refuse_planted(project: Path) -> None:
 def test_converted_by_attributes(tmp_path: Path, project: str, lines: str, attribute: str) -> None:
     root = tmp_path / project
     folders = (STACK, MODULE, "templates/stack", "features", "generator/finbase", ".github")
+    folders += ("requirements", ".ci", "own")
     paths = [put(root, f"{folder}/main.tf") for folder in folders]
     put(root, "docs/main.tf")
+    put(root, "tests/main.tf")
     track(tmp_path)
     assert list(unreviewed(root)) == []
     (tmp_path / ".gitattributes").write_text(f"{lines}\n")
@@ -249,7 +251,10 @@ def test_converted_by_converted_attributes(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     assert (clone / STACK / "main.tf").read_text() != "# $Id$\n"
     assert (clone / ".gitattributes").read_text() != (tmp_path / ".gitattributes").read_text()
-    assert list(unreviewed(clone)) == [(PurePosixPath(STACK, "main.tf"), "ident")]
+    assert list(unreviewed(clone)) == [
+        (PurePosixPath(".gitattributes"), "working-tree-encoding=UTF-7"),
+        (PurePosixPath(STACK, "main.tf"), "ident"),
+    ]
 
 
 def test_converted_allows_line_ends(tmp_path: Path) -> None:

@@ -19,10 +19,8 @@ from finbase.project.terraform_files import LOCK_FILE, is_left_behind
 from finbase.project.tree import is_ignored
 
 _FOLDERS = {".terraform", ".terraform.d", "terraform.tfstate.d"}
-_REVIEWED = (
-    *("templates", "modules", "environments", "features"),
-    *("generator", "CODEOWNERS", ".github", ".gitlab", ".gitlab-ci.yml"),
-)
+_REVIEWED = (".", ":(exclude)docs", ":(exclude)tests")
+"""Any file can be code where a pipeline installs the checkout, such as a hook in a Makefile."""
 _CONVERTING = ("filter", "ident", "working-tree-encoding")
 _HIDING = ("diff", "linguist-generated", "gitlab-generated")
 _SETTINGS = re.compile(r"\.?(terraformrc|tofurc)|(terraform|tofu)\.rc|.*\.tfrc(\.json)?", re.DOTALL)
