@@ -217,8 +217,10 @@ def test_commands_refuse_planted(project: Path) -> None:
 @pytest.mark.parametrize("project", ["", "infra"])
 def test_converted_by_attributes(tmp_path: Path, project: str, lines: str, attribute: str) -> None:
     root = tmp_path / project
-    folders = (STACK, MODULE, "templates/stack", "features", "generator/finbase", ".github")
-    folders += ("requirements", ".ci", "own")
+    folders = (
+        *(STACK, MODULE, "templates/stack", "features", "generator/finbase", ".github"),
+        *("requirements", ".ci", "own"),
+    )
     paths = [put(root, f"{folder}/main.tf") for folder in folders]
     put(root, "docs/main.tf")
     put(root, "tests/main.tf")

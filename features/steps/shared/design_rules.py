@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from design_profile import Profile, of_version
+from design_profile import Profile, Rule, of_version
+from forms import changed, pieces
 from kinds import are_named
 from policies import by_type
-from sources import Sources, functions, normalised
+from sources import Block, Sources, normalised, words
 from stack_graph import UNKNOWN, Origin, Resource, Stack, shown, whole
 from windows import SHORTEST, daily, weekly
 
@@ -22,9 +23,6 @@ from windows import SHORTEST, daily, weekly
 _ACCOUNT = re.compile(r"^AWS ([0-9]{12})$")
 _ROOT = r"AWS arn:aws:iam::\1:root"
 _PLACEHOLDER = re.compile(r"\{([a-z-]+)\}")
-_LISTS = {"for", "concat", "one", "sort", "toset", "tolist", "values", "distinct", "jsonencode"}
-"""Functions that put values together, or order them, and do not change them."""
-_PARTS = {"slice", "min", "length"}
 _AT_ONCE = " at once"
 _ACCOUNTS = r"(?:[0-9]{12}, )*%s(?:, [0-9]{12})*"
 _BUCKETS = r"arn:[a-z-]+:s3:::[a-z0-9.-]+/\*"
@@ -264,15 +262,13 @@ class Rules:
         if len(known) == len(parts):
             missing = not some and any(part not in known for part in attributes)
             return f"lacks values of {operand}" if missing else ""
-        return self._origins_differ(argument, targets, operand, some=some)
+        return self._origins_differ(argument, targets, operand)
 
     def _origins_differ(
         self,
         argument: Argument,
         targets: list[tuple[Resource, str]],
         operand: str,
-        *,
-        some: bool,
     ) -> str:
         origins = self.stack.trace(argument.resource, argument.path)
         reached = {r.address for origin in origins for r in origin.resources}
@@ -288,30 +284,43 @@ class Rules:
         needed = len(argument.value) if isinstance(argument.value, list) else len(wanted)
         if len(parts) == len(origins) and len(parts) < needed:
             return f"comes from {', '.join(o.text for o in parts)}, not from {operand}"
-        return self._changed(argument, some=some)
+        return self._changed(argument, attributes)
 
-    def _changed(self, argument: Argument, *, some: bool) -> str:
-        """Return which function changes the value on its way, where the HCL is available."""
+    def _changed(self, argument: Argument, attributes: Iterable[str]) -> str:
+        """Return what changes the value on its way, where the HCL is available."""
         written = self.written(argument)
         if not self.sources or written is None:
             return ""
-        allowed = _LISTS if isinstance(argument.value, list) or argument.value is UNKNOWN else set()
-        functions = self.sources.functions(_names(argument.resource), written)
-        changes = functions - allowed - (_PARTS if some else set())
-        return f"is changed by {', '.join(sorted(changes))} in {written}" if changes else ""
+        names = {*attributes}
+        many = isinstance(argument.value, list | Mapping) or argument.value is UNKNOWN
+        if (item := re.match(r"each\.value(?:\.([\w-]+))?", written)) and (
+            wrong := self._reordered(argument, names if not item[1] else set())
+        ):
+            return wrong
+        for _, step in self.sources.steps(_names(argument.resource), written):
+            if wrong := changed(words(step), names, many=many):
+                return f"is changed by {wrong} in {step}"
+        return ""
+
+    def _reordered(self, argument: Argument, attributes: Iterable[str]) -> str:
+        """Return what gives ``each.value`` another item than that of the key."""
+        block = self._block(argument.resource)
+        collection = block.arguments.get("for_each", "") if block else ""
+        wrong = changed(words(collection), {*attributes}, many=True)
+        return f"is changed by {wrong} in for_each = {collection}" if wrong else ""
 
     def written(self, argument: Argument) -> str | None:
         """Return the HCL of an argument; None if it is not available."""
-        resource = argument.resource
-        if not self.sources:
-            return None
-        data = "data " if resource.mode == "data" else ""
-        identity = f"{data}{resource.type}.{resource.name}"
-        block = self.sources.resource(_names(resource), identity)
+        block = self._block(argument.resource)
         *blocks, last = [part for part in argument.path.split(".") if not part.isdecimal()]
         for name in blocks:
             block = next(block.of(name), None) if block else None
         return block.arguments.get(last) if block else None
+
+    def _block(self, resource: Resource) -> Block | None:
+        data = "data " if resource.mode == "data" else ""
+        identity = f"{data}{resource.type}.{resource.name}"
+        return self.sources.resource(_names(resource), identity) if self.sources else None
 
     def _reads(self, argument: Argument, operand: str) -> str:
         """Require exactly these references, in this order, and the HCL after ``as``."""
@@ -338,11 +347,12 @@ class Rules:
         if written is None or not self.sources:
             return ""
         field, _, value = normalised(code).partition(" = ")
-        if {*_field(written, field)} != {value}:
+        if _fields(written).get(field) != value:
             return f"is {written}"
-        way = self.sources.functions(_names(argument.resource), value)
-        changes = way | (functions(written) - {"merge", "text"})
-        return f"is changed by {', '.join(sorted(changes))}" if changes else ""
+        for _, step in self.sources.steps(_names(argument.resource), value):
+            if wrong := changed(words(step), ("address",)):
+                return f"is changed by {wrong} in {step}"
+        return ""
 
     def _policy(self, argument: Argument, name: str) -> str:
         """Require the statements of a policy; of an unknown text, only what the plan shows."""
@@ -357,7 +367,10 @@ class Rules:
             conditions = [b.get("condition") for b in blocks if isinstance(b, Mapping)]
             if any(part is UNKNOWN for part in (value, *blocks, *conditions)):
                 return "has statements that are not shown by this plan; write them out"
-            statements = [_block(block) for block in blocks]
+            statements = [
+                _block(self._with_names(argument.resource, number, block))
+                for number, block in enumerate(blocks)
+            ]
         elif isinstance(value, str):
             try:
                 statements = [_statement(s) for s in listed(json.loads(value).get("Statement"))]
@@ -367,6 +380,68 @@ class Rules:
             return self._unknown_policy(argument, name)
         return self._differs(statements, name, argument.resource)
 
+    def _with_names(self, document: Resource, number: int, block: Any) -> Any:
+        """Return a statement with the names of the profile where ARNs are not known yet."""
+        if not isinstance(block, Mapping):
+            return block
+        named = dict(block)
+        if UNKNOWN in listed(block.get("resources")):
+            names = self._arn_names(document, number, "")
+            known = [r for r in listed(block.get("resources")) if r is not UNKNOWN]
+            named["resources"] = known + names
+        conditions = []
+        for condition in listed(block.get("condition")):
+            parts = dict(condition)
+            if UNKNOWN in listed(parts.get("values")):
+                names = self._arn_names(document, number, str(parts.get("variable")))
+                parts["values"] = [v for v in listed(parts["values"]) if v is not UNKNOWN] + names
+            conditions.append(parts)
+        return named | {"condition": conditions}
+
+    def _arn_names(self, document: Resource, number: int, variable: str) -> list[str]:
+        """Return what the resources of a statement are, or the values of its condition.
+
+        Each is ``{name}`` of an ARN of the profile, or a text that equals none.
+        """
+        path = f"statement.{number}"
+        if not self.sources:
+            under = f"{path}.resources"
+            for m in range(len(listed(document.planned(f"{path}.condition")))):
+                written = document.expression(f"{path}.condition.{m}.variable") or {}
+                if variable and written.get("constant_value") == variable:
+                    under = f"{path}.condition.{m}.values"
+            return [
+                self._arn_name(self.module_of(r), f"{r.type}.{r.name}.{o.attribute}", None)
+                for o in self.stack.trace(document, under)
+                for r in o.resources
+                if r.planned(o.attribute or "id") is UNKNOWN
+            ] or [text(UNKNOWN)]
+        block = self._block(document)
+        statements = [*block.of("statement")] if block else []
+        if len(statements) <= number or any(block.of("dynamic") if block else ()):
+            return [text(UNKNOWN)]
+        inner: Block | None = statements[number]
+        for condition in statements[number].of("condition") if variable else ():
+            if condition.arguments.get("variable") == json.dumps(variable):
+                inner = condition
+        code = inner.arguments.get("values" if variable else "resources", "") if inner else ""
+        found = pieces(words(code))
+        names = []
+        for reference, suffix in found or ():
+            if reference:
+                place, end = self.sources.end(_names(document), reference)
+                names.append(self._arn_name(self._modules.get(place, ""), end, suffix))
+        return names or [code]
+
+    def _arn_name(self, module: str, reference: str, suffix: str | None) -> str:
+        """Return ``{name}`` of the ARN in the profile, or the reference itself."""
+        for name, target in self.profile.arns.items():
+            path, colon, end = target.partition(" ")[2].partition(":")
+            same = (target.partition(" ")[0], path) == (module, reference)
+            if same and suffix in (None, f"{colon}{end}"):
+                return f"{{{name}}}"
+        return f"{reference}{suffix or ''}"
+
     def _unknown_policy(self, argument: Argument, name: str) -> str:
         """Compare the HCL of a policy whose text is known only after apply, if it is available."""
         origins = self.stack.trace(argument.resource, argument.path)
@@ -374,17 +449,35 @@ class Rules:
             return "is not set"
         if not any(_is_unknown(origin) for origin in origins):
             return "is null by a condition, or hidden by a function; write it without either"
-        documents = {r.name for o in origins for r in o.resources if r.mode == "data"}
+        documents = [(o, r) for o in origins for r in o.resources if r.mode == "data"]
         written = self.written(argument)
-        if written is None or not self.sources:
+        if documents and (wrong := self._other_document(argument, name, written)):
+            return wrong
+        if documents or written is None or not self.sources:
             return ""
-        if documents:
-            changes = self.sources.functions(_names(argument.resource), written)
-            return f"is changed by {', '.join(sorted(changes))}" if changes else ""
         policy = decoded(written)
         if not isinstance(policy, Mapping):
             return f"is {written}"
         return self._differs([_statement(s) for s in listed(policy.get("Statement"))], name)
+
+    def _other_document(self, argument: Argument, name: str, written: str | None) -> str:
+        """Require the JSON of the document that has the statements of the policy."""
+        found = [
+            identity.removeprefix("data ")
+            for identity in self.profile.identities(argument.module)
+            if identity.startswith("data ")
+            and (entry := self.profile.entry(argument.module, identity, argument.version))
+            and entry.arguments.get("statement", Rule("", "")).text == f"policy {name}"
+        ]
+        wanted = f"data.{found[0]}" if found else "jsonencode() of the statements"
+        origins = self.stack.trace(argument.resource, argument.path)
+        plain = written in (None, f"{wanted}.json")
+        if plain and all(
+            o.attribute == "json" and [f"data.{r.type}.{r.name}" for r in o.resources] == [wanted]
+            for o in origins
+        ):
+            return ""
+        return f"comes from {', '.join(o.text for o in origins)}, not from {wanted}"
 
     def _differs(self, statements: list[str], name: str, resource: Resource | None = None) -> str:
         """Return how the statements differ from a policy of the profile.
@@ -487,7 +580,7 @@ class Rules:
         identity, _, attribute = path.rpartition(".")
         values = {r.planned(attribute) for r in self.instances(module, identity)}
         value = values.pop() if len(values) == 1 else UNKNOWN
-        return text(value) if value is UNKNOWN else f"{value}{colon}{suffix}"
+        return f"{{{name}}}" if value is UNKNOWN else f"{value}{colon}{suffix}"
 
     def _stack_facts(self) -> dict[str, str]:
         """Return the values that the placeholders of the rules stand for."""
@@ -512,17 +605,18 @@ class Rules:
         }
 
 
-def _field(code: str, name: str) -> Iterator[str]:
-    """Yield the values of a field in an object of HCL, and every key that only a plan would know.
+def _fields(code: str) -> dict[str, str]:
+    """Return the fields of an object of HCL; empty if it is more than one, or computes a key.
 
-    >>> list(_field('{ host = var.a "host" : "b" (lower ( "X" )) = 1 }', "host"))
-    ['var.a', '"b"', ')) = 1']
+    >>> _fields('{ host = var.a == null port = 1 }')
+    {'host': 'var.a == null', 'port': '1'}
+    >>> _fields('merge ( { host = var.a } { "host" = "b" } )'), _fields('{ (var.a) = 1 }')
+    ({}, {})
     """
-    for key, value in re.findall(r"(\S+) [=:] (\S+)", code):
-        if key.strip('"') == name:
-            yield value
-        elif not re.fullmatch(r'[\w-]+|"[\w-]+"', key):
-            yield f"{key} = {value}"
+    inner = re.fullmatch(r"\{ (.*) \}", code)
+    parts = re.split(r"(?:^| )([\w-]+) [=:] ", inner[1]) if inner else []
+    plain = parts[:1] == [""] and not re.search(r"[{}()]", code[1:-1])
+    return dict(zip(parts[1::2], parts[2::2], strict=True)) if plain else {}
 
 
 def _fits(origin: Origin, attributes: Iterable[str]) -> bool:

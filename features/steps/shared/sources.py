@@ -234,7 +234,16 @@ def normalised(text: str) -> str:
     >>> normalised("merge(a.b,\\n  { c = d })")
     'merge ( a.b { c = d } )'
     """
-    return " ".join(token for token in _tokens(text) if token not in ("\n", ","))
+    return " ".join(words(text))
+
+
+def words(text: str) -> list[str]:
+    """Return the parts of an expression, without commas and line breaks; a text is one part.
+
+    >>> words('concat([a.b], "c d")')
+    ['concat', '(', '[', 'a.b', ']', '"c d"', ')']
+    """
+    return [token for token in _tokens(text) if token not in ("\n", ",")]
 
 
 def _tokens(text: str) -> Iterator[str]:
