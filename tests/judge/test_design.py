@@ -149,26 +149,16 @@ def stack(tmp_path: Path, code: str) -> sources.Sources:
     return sources.Sources(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("expression", "functions"),
-    [
-        ("var.host", set()),
-        ('split(".", var.host)[0]', {"split", "text"}),
-        ("local.host", {"upper"}),
-        ('"${var.host}:5432"', {"text"}),
-        ('var.host == "" ? "x" : var.host', {"?", "text"}),
-        ("[for h in [var.host] : h if h != null]", {"for", "if"}),
-        ("[for i in [0] : var.hosts[i]]", {"for", "[]"}),
-        ('[var.host, "literal"]', {"text"}),
-        ('[var.hosts[0], aws_x.y["a"].id, aws_x.z[each.key].id]', set()),
-    ],
-)
-def test_functions_around_references(tmp_path: Path, expression: str, functions: set[str]) -> None:
-    code = f'locals {{\n  host = upper(var.host)\n}}\nresource "a" "b" {{\n  c = {expression}\n}}\n'
-    files = stack(tmp_path, code)
-    block = files.resource(("m",), "a.b")
-    assert block
-    assert files.functions(("m",), block.arguments["c"]) == functions
+def test_way_leads_through_modules_with_keys(tmp_path: Path) -> None:
+    files = stack(tmp_path, 'output "o" {\n  value = upper(var.host)\n}\n')
+    assert [*files.way((), "module.m [ 0 ] . o")][1:] == ["upper ( var.host )", "aws_x.y.address"]
+    assert files.end((), "module.m.o") == (("m",), "upper ( var.host )")
+
+
+def test_hidden_files_are_not_read(tmp_path: Path) -> None:
+    files = stack(tmp_path, "locals {\n  a = 1\n}\n")
+    (tmp_path / "m" / ".a.tf").write_text("locals {\n  a = 2\n}\n")
+    assert files.expression(("m",), "local.a") == "1"
 
 
 def test_ignored_changes(tmp_path: Path) -> None:
@@ -208,10 +198,11 @@ resource "a" "b" {
     assert [files.expression(("m",), f"local.{name}") for name in "ab"] == ["1", "3"]
 
 
-def test_json_files_are_named(tmp_path: Path) -> None:
+def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
     files = stack(tmp_path, "")
-    (tmp_path / "m" / "more.tf.json").write_text("{}")
-    assert (files.in_json(("m",)), files.in_json(())) == (["more.tf.json"], [])
+    for name in ("more.tf.json", "main.tofu", ".main.tofu"):
+        (tmp_path / "m" / name).write_text("{}")
+    assert (files.unread(("m",)), files.unread(())) == (["more.tf.json", "main.tofu"], [])
 
 
 def test_place_of_an_address() -> None:

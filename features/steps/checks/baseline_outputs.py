@@ -37,7 +37,8 @@ def outputs_without_secrets(stack: Stack) -> Iterator[Finding]:
         if not reason and not secrets.isdisjoint(_texts(value)):
             reason = "it has the value of a sensitive attribute"
         written = sources.expression((), f"output.{name}") if sources else None
-        if not reason and sources and "nonsensitive" in sources.functions((), written or ""):
+        way = sources.way((), written or "") if sources else ()
+        if not reason and any("nonsensitive" in text for text in way):
             reason = "nonsensitive() is on its way"
         if reason:
             text = f"output {name}: {reason}; remove it, and read the secret from Secrets Manager"

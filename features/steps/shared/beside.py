@@ -13,13 +13,12 @@ from typing import Any
 
 from design_judge import is_module_of_design, is_of_design, sources_of
 from design_profile import design
-from kinds import listed
-from sources import Block
+from forms import pieces
+from sources import Block, words
 from stack_graph import UNKNOWN, Origin, Resource, Stack, module_path, shown
 
 _ACCOUNT = re.compile(r"(?<![\w.+])(\d{12})(?!\w)")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
-_CALL = re.compile(r"\b([a-z][a-z0-9_]*) ?\(")
 _UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b", re.IGNORECASE)
 _OF_AWS = {"017000801446", "580247275435"}
 """Accounts in which AWS publishes layers: Powertools and Lambda Insights."""
@@ -218,14 +217,11 @@ def _hidden_patterns(stack: Stack) -> Iterator[str]:
             continue
         path = tuple(name for name, _ in document.module)
         block = sources.resource(path, f"data {document.type}.{document.name}")
-        functions = set[str]()
         for text in _arguments(block, "resources") if block else ():
-            functions |= sources.functions(path, text) - {"text"}
-            # A call can be in a text in a text.
-            functions.update(*map(_CALL.findall, sources.way(path, text)))
-        if functions:
-            text = f"its resources are computed by {listed(sorted(functions))}; write them out"
-            yield f"{document.address}: {text}"
+            for step in sources.way(path, text):
+                if pieces(words(step)) is None:
+                    text = f"its resources are computed by {step}; write them out"
+                    yield f"{document.address}: {text}"
 
 
 def is_sensitive(action: str) -> bool:

@@ -206,6 +206,9 @@ class _Judge:
                 k in call.call for k in ("for_each_expression", "count_expression")
             ):
                 yield Deviation(ELSEWHERE, f"{where}: the module has count or for_each")
+            if call.path and not call.module:
+                text_ = "its source is not modules/NAME/VERSION of the project; remove it"
+                yield Deviation(ELSEWHERE, f"{where}: {text_}")
             yield from self._module(call, where)
 
     def _module(self, call: Call, where: str) -> Iterator[Deviation]:
@@ -296,8 +299,9 @@ class _Judge:
         """Refuse HCL that no plan shows: files in JSON, and blocks that act during every plan."""
         if not self.sources:
             return
-        for name in self.sources.in_json(call.path):
-            yield Deviation(ELSEWHERE, f"{where or 'the stack'}: {name} is JSON; write it as .tf")
+        for name in self.sources.unread(call.path):
+            text_ = f"{where or 'the stack'}: {name} is not read; write it as .tf, not in JSON"
+            yield Deviation(ELSEWHERE, text_)
         for expression in _texts(self.sources.module(call.path)):
             for match in _ELSEWHERE.finditer(_PLAIN.sub('""', expression)):
                 text_ = (

@@ -21,14 +21,12 @@ _TOKEN = re.compile(
 )
 _PLAIN = re.compile(r'[^"\\$%]+')
 _OPEN, _CLOSED = "([{", ")]}"
-_REFERENCE = re.compile(r"\b(var|local)\.([\w-]+)|\bmodule\.([\w-]+)(?:\[[^\]]*\])?\.([\w-]+)")
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+_REFERENCE = re.compile(
+    r"\b(var|local)\.([\w-]+)|\bmodule\.([\w-]+)(?: ?\[[^\]]*\] ?)?\. ?([\w-]+)"
+)
 _ESCAPED = re.compile(r"(?<!\\)\\(?:u([0-9a-fA-F]{4})|U(00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}))")
-_FUNCTION = re.compile(r"\b([a-z_][a-z0-9_]*) \(")
-_KEY = re.compile(r'(?<=[\w\]]) \[ "(?:\\.|[^"\\])*" \](?= \.)')
 _BARE = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _OVERRIDE = re.compile(r"(^|_)override\.tf$")
-_INDEX = re.compile(r'\.[\w-]+ \[ (?!each\.key \]|count\.index \]|"|\d|for )')
 Path_ = tuple[str, ...]
 
 
@@ -56,7 +54,7 @@ class Sources:
     @property
     def available(self) -> bool:
         """Whether the folder holds the HCL of a stack."""
-        return any(self._folder.glob("*.tf"))
+        return any(_visible(self._folder, "*.tf"))
 
     def resource(self, path: Path_, identity: str) -> Block | None:
         """Return the block of a resource in the module at a path of calls."""
@@ -89,14 +87,6 @@ class Sources:
             )
         block = next(module.of("output" if kind == "output" else "variable", name), None)
         return block.arguments.get("value" if kind == "output" else "default") if block else None
-
-    def functions(self, path: Path_, text: str) -> set[str]:
-        """Return the functions around the references of an expression, on the whole way.
-
-        Conditions, filters, loops, texts and computed keys around a reference have the names ``?``,
-        ``if``, ``for``, ``text`` and ``[]``; a literal beside it is a text, too.
-        """
-        return {name for part in self.way(path, text) for name in functions(part)}
 
     def way(self, path: Path_, text: str) -> Iterator[str]:
         """Yield an expression, and all expressions that its references lead to."""
@@ -143,7 +133,7 @@ class Sources:
         """Return the blocks of all files of the module at a path of calls."""
         if path not in self._modules:
             folder = self.folder(path)
-            files = sorted(folder.glob("*.tf")) if folder else []
+            files = _visible(folder, "*.tf") if folder else []
             overrides = [file for file in files if _OVERRIDE.search(file.name)]
             blocks = [b for f in files if f not in overrides for b in _read(f)]
             for block in (block for file in overrides for block in _read(file)):
@@ -151,10 +141,11 @@ class Sources:
             self._modules[path] = Block((), {}, blocks)
         return self._modules[path]
 
-    def in_json(self, path: Path_) -> list[str]:
-        """Return the files of a module that this class does not read, because they are JSON."""
+    def unread(self, path: Path_) -> list[str]:
+        """Return the files of a module that this class does not read: JSON, and OpenTofu's own."""
         folder = self.folder(path)
-        return sorted(file.name for file in folder.glob("*.tf.json")) if folder else []
+        patterns = ("*.tf.json", "*.tofu", "*.tofu.json")
+        return [file.name for p in patterns for file in (_visible(folder, p) if folder else ())]
 
     def folder(self, path: Path_) -> Path | None:
         """Return the folder of the module at a path of calls; None if it is not local."""
@@ -164,6 +155,11 @@ class Sources:
         call = next(self.module(path[:-1]).of("module", path[-1]), None)
         source = call.arguments.get("source", "").strip('"') if call else ""
         return parent / source if parent and source.startswith(".") else None
+
+
+def _visible(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that Terraform reads: it skips hidden ones."""
+    return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
 
 
 def _read(file: Path) -> list[Block]:
@@ -187,35 +183,6 @@ def _overridden(block: Block, other: Block) -> Block:
             kept.append(inner)
     new = [o for o in other.blocks if o.labels != ("lifecycle",) or not any(block.of("lifecycle"))]
     return Block(block.labels, block.arguments | other.arguments, kept + new)
-
-
-def functions(text: str) -> set[str]:
-    """Return the functions in an expression, and the names of ``Sources.functions`` for others.
-
-    >>> sorted(functions('lower ( var.a ? "b" : c )'))
-    ['?', 'lower', 'text']
-    """
-    names = {name for name in _FUNCTION.findall(_STRING.sub('""', text)) if name != "for"}
-    bare = _STRING.sub('""', text)
-    if " ? " in f" {bare} ":
-        names.add("?")
-    if _INDEX.search(bare):
-        names.add("[]")
-    if re.search(r"[\[{] for ", bare):
-        names.add("for")
-        if re.search(r" if ", bare):
-            names.add("if")
-    if any("${" not in string for string in _STRING.findall(_KEY.sub("", text))):
-        names.add("text")
-    for string in _STRING.findall(text):
-        if "${" in string and not re.fullmatch(r'"\$\{[^}]*\}"', string):
-            names.add("text")
-        names |= {
-            name
-            for part in re.findall(r"\$\{([^}]*)\}", string)
-            for name in re.findall(r"\b([a-z_]\w*)\(", part)
-        }
-    return names
 
 
 @lru_cache(maxsize=256)

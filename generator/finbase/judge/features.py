@@ -12,6 +12,7 @@ from typing import Any
 
 from finbase.errors import ComplianceError, TerraformError, TreeError
 from finbase.project.files import ProjectFiles, first_reason, is_real_file, refuse_links
+from finbase.project.terraform_files import is_code
 from finbase.terraform.offline import local_sources, used_folders
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
@@ -93,7 +94,9 @@ def copy_sources(stack: Path, target: Path) -> Path:
     for folder in used_folders(stack, project):
         copy = target / "sources" / folder.relative_to(project)
         copy.mkdir(parents=True, exist_ok=True)
-        for file in (*folder.glob("*.tf"), *folder.glob("*.tf.json"), *folder.glob("design.yaml")):
+        for file in folder.iterdir():
+            if not (is_code(file.name) or file.name == "design.yaml"):
+                continue
             path = PurePosixPath(file.relative_to(project))
             shutil.copyfile(files.resolve(path), copy / file.name)
     return target / "sources" / stack.relative_to(project)
