@@ -77,6 +77,30 @@ def add(plan: Plan, type_: str, **arguments: Any) -> None:
     )
 
 
+def into_module(plan: Plan) -> None:
+    """Move what was added to the root into a module of the project itself, and wire its values."""
+    root = plan["configuration"]["root_module"]
+    call: dict[str, Any] = {"source": "../../modules/exports/1.0.0", "expressions": {}}
+    resources = root.pop("resources", [])
+    for resource in resources:
+        for name, value in resource["expressions"].items():
+            first = value.get("references", [""])[0]
+            if first.startswith("module."):
+                wire = f"{resource['type']}_{name}"
+                call["expressions"][wire] = value
+                resource["expressions"][name] = {"references": [f"var.{wire}"]}
+    variables: dict[str, Any] = {name: {} for name in call["expressions"]}
+    call["module"] = {"resources": resources, "variables": variables}
+    planned = plan["planned_values"]["root_module"]
+    moved = planned.pop("resources", [])
+    addresses = {resource["address"] for resource in moved}
+    for part in (*moved, *plan["resource_changes"]):
+        if part["address"] in addresses:
+            part["address"] = f"module.exports.{part['address']}"
+    planned["child_modules"].append({"address": "module.exports", "resources": moved})
+    root["module_calls"]["exports"] = call
+
+
 def refers(value: Any) -> bool:
     return isinstance(value, Mapping) and "references" in value
 

@@ -12,7 +12,7 @@ import pytest
 
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import messages
-from tests.judge.test_beside import UNKNOWN, Plan, add
+from tests.judge.test_beside import UNKNOWN, Plan, add, into_module
 from tests.judge.test_strangers import convert, policy, refer
 from tests.support.commands import ROOT
 
@@ -39,7 +39,8 @@ def plan(planned: Plan) -> Plan:
 
 
 def said(plan: Plan) -> str:
-    """Return what B11 says."""
+    """Return what B11 says of the added resources, in a module of the project itself."""
+    into_module(plan)
     return messages(plan, without="features/design.feature").get("B11", "")
 
 

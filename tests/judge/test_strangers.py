@@ -13,7 +13,7 @@ import pytest
 
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import messages
-from tests.judge.test_beside import LOCAL, UNKNOWN, Plan, add
+from tests.judge.test_beside import LOCAL, UNKNOWN, Plan, add, into_module
 from tests.support.commands import ROOT
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
@@ -205,6 +205,7 @@ def test_policy_beside_the_stack_passes(plan: Plan, action: str, resource: str) 
 )
 def test_resource_of_another_kind_fails(plan: Plan, type_: str, arguments: dict[str, Any]) -> None:
     add(plan, type_, **arguments)
+    into_module(plan)
     found = messages(plan, without="features/design.feature")
     assert f"{type_}.extra: " in found["B11"]
 
@@ -366,9 +367,9 @@ OWN_SECRET = "aws_secretsmanager_secret.extra.arn"
         (OWN_SECRET, f'"${{{OWN_SECRET}}}*"', "777788889999", ""),
         ("var.secret", OWN_SECRET, "777788889999", "secret_id = var.secret can be a secret of"),
         ('"x"', OWN_SECRET, "777788889999", 'secret_id = "x" can be a secret of the design'),
-        (OWN_SECRET, f'"${{substr({OWN_SECRET}, 0, 9)}}*"', "777788889999", "computed by substr"),
-        (OWN_SECRET, f'replace({OWN_SECRET}, "x", "*")', "777788889999", "computed by replace"),
-        (OWN_SECRET, f'"${{replace({OWN_SECRET}, "x", "y")}}*"', "777788889999", "by replace"),
+        (OWN_SECRET, f'"${{substr({OWN_SECRET}, 0, 9)}}*"', "777788889999", "are computed by"),
+        (OWN_SECRET, f'replace({OWN_SECRET}, "x", "*")', "777788889999", "are computed by"),
+        (OWN_SECRET, f'"${{replace({OWN_SECRET}, "x", "y")}}*"', "777788889999", "are computed by"),
         (OWN_SECRET, OWN_SECRET, "999999999999", "names the account 999999999999"),
         (OWN_SECRET, f'"https://x.example/${{{OWN_SECRET}}}"', "777788889999", "host x.example"),
         (OWN_SECRET, f'"https://${{{OWN_SECRET}}}"', "777788889999", "the host of an expression"),
@@ -396,7 +397,7 @@ def test_sources_of_a_module_are_read(
         *beside.foreign_accounts(stack, "777788889999"),
         *beside.hosts_outside(stack),
     ]
-    assert [wrong in text for text in texts] == [True] * bool(wrong)
+    assert any(wrong in text for text in texts) if wrong else texts == []
 
 
 @pytest.mark.parametrize(

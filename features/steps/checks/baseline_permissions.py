@@ -54,6 +54,8 @@ _DATA = (
 """Services that hold data, keys or permissions: their changes need a resource by name."""
 _KEY = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:key/")
 """The ARN of a key holds an id, which a first plan does not show."""
+_PASS_ON = ("terraform_data", "aws_ssm_parameter")
+"""Types whose values can be of others."""
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 """A variable of a policy, such as ${aws:PrincipalTag/x}: it can be any text."""
 _NAMES = (
@@ -284,7 +286,10 @@ def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[st
         for resource in grant.resources:
             owners = [r for r in stack.resources if r.address == resource]
             reached = (
-                any(is_of_design(stack, o) or o.mode != "managed" for o in owners)
+                any(
+                    is_of_design(stack, o) or o.mode != "managed" or o.type in _PASS_ON
+                    for o in owners
+                )
                 if owners
                 else _reaches(resource, names) or (_KEY.match(resource) and hides_key)
             )

@@ -180,11 +180,15 @@ def _beside(stack: Stack) -> Iterator[Resource]:
     yield from (r for r in stack.resources if not is_of_design(stack, r))
 
 
-def elsewhere(stack: Stack) -> Iterator[Resource]:
-    """Yield what is beside the modules of the design, in which its profile judges everything."""
+def of_own_modules(stack: Stack) -> Iterator[Resource]:
+    """Yield what is in modules of the project itself; D01 refuses all else beside the design."""
     for resource in _beside(stack):
-        if not is_module_of_design(stack, tuple(name for name, _ in resource.module)):
+        if resource.module and not is_module_of_design(stack, _path(resource)):
             yield resource
+
+
+def _path(resource: Resource) -> tuple[str, ...]:
+    return tuple(name for name, _ in resource.module)
 
 
 def _ephemeral(stack: Stack) -> Iterator[str]:

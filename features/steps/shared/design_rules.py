@@ -293,21 +293,23 @@ class Rules:
             return ""
         names = {*attributes}
         many = isinstance(argument.value, list | Mapping) or argument.value is UNKNOWN
-        if (item := re.match(r"each\.value(?:\.([\w-]+))?", written)) and (
-            wrong := self._reordered(argument, names if not item[1] else set())
-        ):
+        items = [word for word in words(written) if word.startswith("each.value")]
+        of_item = "each.value" not in items  # The attribute follows: each.value.id.
+        if items and (wrong := self._reordered(argument.resource, set() if of_item else names)):
             return wrong
         for _, step in self.sources.steps(_names(argument.resource), written):
-            if wrong := changed(words(step), names, many=many):
+            if step and (wrong := changed(words(step), names, many=many)):
                 return f"is changed by {wrong} in {step}"
         return ""
 
-    def _reordered(self, argument: Argument, attributes: Iterable[str]) -> str:
+    def _reordered(self, resource: Resource, attributes: set[str]) -> str:
         """Return what gives ``each.value`` another item than that of the key."""
-        block = self._block(argument.resource)
+        block = self._block(resource)
         collection = block.arguments.get("for_each", "") if block else ""
-        wrong = changed(words(collection), {*attributes}, many=True)
-        return f"is changed by {wrong} in for_each = {collection}" if wrong else ""
+        for _, step in self.sources.steps(_names(resource), collection) if self.sources else ():
+            if step and (wrong := changed(words(step), attributes, many=True)):
+                return f"is changed by {wrong} in {step}"
+        return ""
 
     def written(self, argument: Argument) -> str | None:
         """Return the HCL of an argument; None if it is not available."""
@@ -350,7 +352,7 @@ class Rules:
         if _fields(written).get(field) != value:
             return f"is {written}"
         for _, step in self.sources.steps(_names(argument.resource), value):
-            if wrong := changed(words(step), ("address",)):
+            if step and (wrong := changed(words(step), ("address",))):
                 return f"is changed by {wrong} in {step}"
         return ""
 
@@ -404,7 +406,8 @@ class Rules:
         Each is ``{name}`` of an ARN of the profile, or a text that equals none.
         """
         path = f"statement.{number}"
-        if not self.sources:
+        block = self._block(document)
+        if not self.sources or not block:
             under = f"{path}.resources"
             for m in range(len(listed(document.planned(f"{path}.condition")))):
                 written = document.expression(f"{path}.condition.{m}.variable") or {}
@@ -416,9 +419,8 @@ class Rules:
                 for r in o.resources
                 if r.planned(o.attribute or "id") is UNKNOWN
             ] or [text(UNKNOWN)]
-        block = self._block(document)
-        statements = [*block.of("statement")] if block else []
-        if len(statements) <= number or any(block.of("dynamic") if block else ()):
+        statements = [*block.of("statement")]
+        if len(statements) <= number or any(block.of("dynamic")):
             return [text(UNKNOWN)]
         inner: Block | None = statements[number]
         for condition in statements[number].of("condition") if variable else ():

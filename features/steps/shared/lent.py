@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from beside import DESCRIPTIONS, LABELS, elsewhere, texts
+from beside import DESCRIPTIONS, LABELS, of_own_modules, texts
 from design_judge import is_module_of_design, is_of_design, sources_of
 from design_profile import design
 from sources import Block, Sources
@@ -66,7 +66,7 @@ class Taken(NamedTuple):
 
 def not_allowed(stack: Stack) -> Iterator[str]:
     """Yield resources of types that no module of the project itself may have."""
-    for resource in elsewhere(stack):
+    for resource in of_own_modules(stack):
         patterns = design().allowed
         if resource.mode == "managed" and not any(fnmatchcase(resource.type, p) for p in patterns):
             text = "a module of the project may not have this type; manage it outside of the stack"
@@ -77,7 +77,7 @@ def not_lent(stack: Stack) -> Iterator[str]:
     """Yield what a module of the project itself takes or names, and the design does not lend."""
     sources = sources_of(stack)
     names = [*_names(stack)]
-    for resource in elsewhere(stack):
+    for resource in of_own_modules(stack):
         found = [*_references(stack, resource)]
         if sources:
             found += _in_hcl(sources, stack, resource)
@@ -229,7 +229,7 @@ def _plain(path: str) -> str:
 
 def not_own(stack: Stack) -> Iterator[str]:
     """Yield what would change a resource that is not of its module, such as a bucket of others."""
-    for resource in elsewhere(stack):
+    for resource in of_own_modules(stack):
         for pattern, arguments in design().extends.items():
             if resource.mode == "managed" and fnmatchcase(resource.type, pattern):
                 for argument in filter(resource.writes, arguments.split(", ")):
