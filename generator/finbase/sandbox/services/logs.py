@@ -1,4 +1,4 @@
-"""Add data-protection policies of CloudWatch Logs, which moto does not support.
+"""Add policies and later keys of log groups to CloudWatch Logs, which moto does not support.
 
 The local AWS masks nothing: it stores the policy, so that Terraform reads what it wrote.
 
@@ -20,6 +20,7 @@ def install() -> None:
     LogsResponse.put_data_protection_policy = _put  # type: ignore[attr-defined]
     LogsResponse.get_data_protection_policy = _get  # type: ignore[attr-defined]
     LogsResponse.delete_data_protection_policy = _delete  # type: ignore[attr-defined]
+    LogsResponse.associate_kms_key = _associate  # type: ignore[attr-defined]
 
 
 def _put(self: LogsResponse) -> str:
@@ -45,6 +46,15 @@ def _get(self: LogsResponse) -> str:
 def _delete(self: LogsResponse) -> str:
     """DeleteDataProtectionPolicy: remove the policy of a log group."""
     _group(self).data_protection_policy = None
+    return ""
+
+
+def _associate(self: LogsResponse) -> str:
+    """AssociateKmsKey: use a key for the data that the log group gets from now on."""
+    group = self.logs_backend.groups.get(self._get_param("logGroupName"))
+    if group is None:
+        raise ResourceNotFoundException
+    group.kms_key_id = self._get_param("kmsKeyId")
     return ""
 
 
