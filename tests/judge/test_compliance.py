@@ -218,6 +218,33 @@ def test_run_fails_a_crashing_step(features: Path) -> None:
     assert failed.evidence == "'k'"
 
 
+@pytest.mark.parametrize("steps", ["Given I have aws_eip defined", "When its domain is vpc"])
+def test_run_fails_a_scenario_without_then(features: Path, steps: str) -> None:
+    given = "" if steps.startswith("Given") else "    Given I have aws_eip defined\n"
+    (features / "own.feature").write_text(
+        f"Feature: own\n\n  Scenario: looks only\n{given}    {steps}\n"
+    )
+    (failed,) = run(PLAN, features).failed
+    assert failed.step == steps
+    assert failed.evidence == (
+        "the scenario judges nothing, because it has no step with Then; add one"
+    )
+
+
+@pytest.mark.parametrize("rows", ["", "Examples:\n", "Examples:\n    | type |\n    # none\n"])
+@pytest.mark.parametrize("more", ["", "\n  Scenario: more\n    Given I have aws_eip defined\n"])
+def test_run_refuses_an_outline_without_rows(features: Path, rows: str, more: str) -> None:
+    (features / "own.feature").write_text(
+        "Feature: own\n\n  Scenario Outline: each\n    Given I have <type> defined\n"
+        f"    Then it must have tags\n\n    {rows}{more}"
+    )
+    with pytest.raises(ComplianceError) as caught:
+        run(PLAN, features)
+    assert caught.value.message == (
+        f"{features}/own.feature:3: the scenario outline has no examples"
+    )
+
+
 def test_run_fails_a_scenario_without_steps(features: Path) -> None:
     with (features / "secrets.feature").open("a") as feature:
         feature.write("\n  @F08 @low\n  Scenario: nothing to do\n")
@@ -500,16 +527,17 @@ def test_run_reads_the_plan_for_stock_steps_on_demand(features: Path) -> None:
         if path.suffix in (".feature", ".py"):
             path.unlink()
     (features / "own.feature").write_text(
-        "Feature: own\n@noskip\nScenario: s\nGiven the parser\nAnd its resources\n"
+        "Feature: own\n@noskip\nScenario: s\nGiven the parser\nThen its resources\n"
     )
     (features / "steps" / "own.py").write_text(
-        "from radish import given, world\n"
+        "from radish import given, then, world\n"
         "def seen(step):\n"
         "    step.embed(f\"read: {'raw' in vars(world.config.terraform)}\")\n"
         "@given('the parser')\n"
         "def parser(step):\n"
+        "    step.context.bad_tags = True  # A hook of terraform-compliance reads it.\n"
         "    seen(step)\n"
-        "@given('its resources')\n"
+        "@then('its resources')\n"
         "def resources(step):\n"
         "    assert world.config.terraform.resources\n"
         "    seen(step)\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -329,3 +330,97 @@ def test_instance_with_a_hidden_source_may_be_a_primary(place: str) -> None:
     assert judge.evidence
     for text in judge.evidence:
         assert "does not show whether aws_db_instance.d has a source, as a replica has" in text
+
+
+def inline_route(target: str, to: str) -> dict[str, Any]:
+    """The plan of a subnet group whose subnet has a table with one inline route."""
+    judged = plan(
+        aws_subnet__s={},
+        aws_db_subnet_group__g={"subnet_ids": refer("aws_subnet.s")},
+        aws_route_table__t={"route": refer(target)},
+        **{f"{target.replace('.', '__')}": {}},
+        aws_route_table_association__a={
+            "subnet_id": refer("aws_subnet.s"),
+            "route_table_id": refer("aws_route_table.t"),
+        },
+    )
+    (table,) = (r for r in judged["resource_changes"] if r["address"] == "aws_route_table.t")
+    table["change"]["after_unknown"]["route"] = [{"gateway_id": True}]
+    (table,) = (
+        r
+        for r in judged["planned_values"]["root_module"]["resources"]
+        if r["address"] == "aws_route_table.t"
+    )
+    table["values"]["route"] = [{"cidr_block": to, "nat_gateway_id": ""}]
+    return judged
+
+
+def test_inline_route_says_where_it_leads() -> None:
+    text = messages(inline_route("aws_internet_gateway.i", "0.0.0.0/0"), without="no-file")["B02"]
+    assert "aws_route_table.t to 0.0.0.0/0 through aws_internet_gateway.i" in text
+    assert "not shown" not in text
+    assert "B02" not in messages(
+        inline_route("aws_vpn_gateway.i", "10.9.0.0/16"), without="no-file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ({"no_password_required": True, "authentication_mode": LOCAL}, "no password required"),
+        ({"access_string": "on nopass ~* +@all"}, "no password required"),
+        ({"authentication_mode": LOCAL}, "not shown by this plan"),
+        ({}, "no authentication"),
+    ],
+)
+def test_user_of_a_cache_without_a_login(user: dict[str, Any], expected: str) -> None:
+    text = messages(plan(aws_elasticache_user__d=user), without="no-file")["B09"]
+    assert text == f'aws_elasticache_user.d: {expected}; set authentication_mode {{ type = "iam" }}'
+
+
+def test_preferred_tls_is_named() -> None:
+    group = {
+        "transit_encryption_enabled": True,
+        "transit_encryption_mode": "preferred",
+        "auth_token": LOCAL,
+    }
+    text = messages(plan(aws_elasticache_replication_group__r=group), without="no-file")["B09"]
+    assert "transit_encryption_mode = preferred, which lets clients in without TLS" in text
+
+
+def policy(*principals: str) -> str:
+    """A policy that lets each of the principals administer a key."""
+    return json.dumps(
+        {
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": p}, "Action": "kms:*", "Resource": "*"}
+                for p in principals
+            ]
+        }
+    )
+
+
+OWN, OTHER = (f"arn:aws:iam::{number * 12}:root" for number in "12")
+KEY_POLICY: dict[str, Any] = {
+    "aws_kms_key__k": {"enable_key_rotation": True},
+    "aws_kms_key_policy__p": {"key_id": refer(KEY, "key_id"), "policy": policy(OWN)},
+}
+
+
+def test_own_account_is_also_that_of_a_separate_policy() -> None:
+    assert "B08" not in messages(plan(**KEY_POLICY), without="no-file")
+    two = KEY_POLICY | {"aws_kms_key_policy__q": {"policy": policy(OWN, OTHER)}}
+    text = messages(plan(**two), without="no-file")["B08"]
+    assert f"aws_kms_key_policy.q: {OTHER} may administer the key" in text
+    assert f"{OWN} may administer" not in text
+
+
+def test_first_account_of_a_policy_is_the_own_one_in_a_tie() -> None:
+    text = messages(plan(aws_kms_key__k={"policy": policy(OWN, OTHER)}), without="no-file")["B08"]
+    assert f"{KEY}: {OTHER} may administer the key; allow only the own account's root" in text
+
+
+def test_unknown_own_account_is_said() -> None:
+    hidden = plan(aws_kms_key__k={"enable_key_rotation": True, "policy": policy("someone")})
+    text = messages(hidden, without="no-file")["B08"]
+    assert "by its number: no policy of a key shows which account that is" in text

@@ -82,18 +82,23 @@ def _exit(stack: Stack, route: Resource, path: str) -> str:
         value = route.planned(path + name)
         if value not in (None, "") and (path or route.writes(name)):
             return origins(stack, route, path + name) or name
-    gateway = f"{path}gateway_id"
-    planned = route.planned(gateway)
-    if planned not in (None, "", "local") and (path or route.writes("gateway_id")):
-        private = {"aws_vpn_gateway", "aws_vpc_endpoint"}
-        targets = referenced(stack, route, gateway)
-        if not targets or any(target.type not in private for target in targets):
-            return origins(stack, route, gateway) or str(planned)
     ranges = [
         value
         for name in (*_DESTINATIONS, "ipv6_cidr_block")
         if (value := route.planned(path + name)) not in (None, "")
     ]
+    gateway = f"{path}gateway_id"
+    planned = route.planned(gateway)
+    if planned not in (None, "", "local") and (path or route.writes("gateway_id")):
+        private = {"aws_vpn_gateway", "aws_vpc_endpoint"}
+        # Inline routes have one expression for all of them.
+        places = [gateway, *([path.partition(".")[0]] * bool(path))]
+        targets = next(filter(None, (referenced(stack, route, p) for p in places)), [])
+        if not targets or any(target.type not in private for target in targets):
+            ends = next(filter(None, (origins(stack, route, p) for p in places)), "")
+            hidden = "a gateway that this plan does not show" * (planned is UNKNOWN)
+            through = ends or hidden or str(planned)
+            return f"{listed(map(str, ranges))} through {through}" if path else through
     public = [str(value) for value in ranges if reaches_internet(value)]
     return listed(public) if planned != "local" else ""
 

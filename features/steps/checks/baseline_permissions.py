@@ -34,6 +34,7 @@ _ADMINISTRATION = (
     "kms:updateprimaryregion",
     "kms:deleteimportedkeymaterial",
 )
+_WITH_KEY_POLICY = ("aws_kms_key", "aws_kms_external_key", "aws_kms_key_policy")
 _ACCOUNT = re.compile(r"(?:arn:[\w-]+:(?:iam|sts)::)?(\d{12})(?::.*)?")
 _READS = (
     "get",
@@ -185,7 +186,7 @@ def _services(grant: Grant) -> Iterator[str]:
 def administration(stack: Stack) -> Iterator[Finding]:
     """Refuse every pattern of actions that lets others change the policy or delete the key."""
     own = _own_account(stack)
-    for type_ in ("aws_kms_key", "aws_kms_external_key", "aws_kms_key_policy"):
+    for type_ in _WITH_KEY_POLICY:
         for holder in stack.all(type_):
             if holder.planned("bypass_policy_lockout_safety_check") is True:
                 text = "bypass_policy_lockout_safety_check = true; remove it"
@@ -205,18 +206,22 @@ def administration(stack: Stack) -> Iterator[Finding]:
                 if not (own and re.fullmatch(rf"(arn:[\w-]+:iam::)?{own}(:root)?", name))
             ]
             text = f"{listed(wrong)} may administer the key; allow only the own account's root"
-            yield Finding(not wrong, f"{holder.address}: {text if wrong else 'only by ' + own}")
+            if wrong and not own:
+                text += ", by its number: no policy of a key shows which account that is"
+            by = own or "the own account"
+            yield Finding(not wrong, f"{holder.address}: {text if wrong else f'only by {by}'}")
 
 
 def _own_account(stack: Stack) -> str:
-    """Return the account that most key policies name; empty if none does."""
+    """Return the account that most key policies name, of the first ones; empty if none does."""
     accounts: Counter[str] = Counter()
-    for key in stack.all("aws_kms_key"):
+    for key in (key for type_ in _WITH_KEY_POLICY for key in stack.all(type_)):
         try:
-            names = {n for g in grants(stack, key, "policy") for _, n in g.principals}
+            names = [n for g in grants(stack, key, "policy") for _, n in g.principals]
         except NotShownError:
             continue
-        accounts.update(m[1] for n in names if (m := _ACCOUNT.fullmatch(n)))
+        # Each account once, in the order of the policy: the first one of a tie counts.
+        accounts.update([*dict.fromkeys(m[1] for n in names if (m := _ACCOUNT.fullmatch(n)))])
     return accounts.most_common(1)[0][0] if accounts else ""
 
 
@@ -435,6 +440,8 @@ def cache_login(stack: Stack) -> Iterator[Finding]:
         mode = group.planned("transit_encryption_mode")
         fine = tls and mode != "preferred"
         text = f"{group.address}: transit_encryption_enabled = {str(tls).lower()}"
+        if mode == "preferred":
+            text += ", transit_encryption_mode = preferred, which lets clients in without TLS"
         yield Finding(fine, text if fine else f"{text}; set it to true, in the mode required")
         yield _login(stack, group, ("user_group_ids", "auth_token"))
     for cluster in stack.all("aws_elasticache_cluster"):
@@ -464,9 +471,12 @@ def cache_users(stack: Stack) -> Iterator[Finding]:
         rules = str(user.planned("access_string") or "").split()
         off = "off" in rules
         fine = off or (not none and (mode == "iam" or passwords) and "nopass" not in rules)
-        text = (
-            f"{user.address}: {shown(mode or ('password' if passwords else 'no authentication'))}"
-        )
+        now = mode or ("password" if passwords else "no authentication")
+        if none or "nopass" in rules:
+            now = "no password required"
+        elif mode is UNKNOWN and passwords:
+            now = "password"
+        text = f"{user.address}: {shown(now)}"
         fix = '; set authentication_mode { type = "iam" }'
         yield Finding(fine, text if fine else text + fix)
     if not users:

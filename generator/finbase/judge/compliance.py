@@ -22,7 +22,12 @@ from finbase.judge import anchor
 from finbase.judge import runner as compliance_runner
 from finbase.judge.catalogue import load_failures
 from finbase.judge.cucumber import read_cucumber
-from finbase.judge.features import copy_features, copy_profiles, copy_sources
+from finbase.judge.features import (
+    copy_features,
+    copy_profiles,
+    copy_sources,
+    refuse_empty_outlines,
+)
 from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
 from finbase.plan.kinds import is_rendered, managed_addresses
@@ -128,6 +133,7 @@ def _judge(
             f"{features} contains no feature files",
             "restore the features of the project: git checkout HEAD -- features",
         )
+    refuse_empty_outlines(features)
     report = features.with_name("cucumber.json")
     # The caller may use its processes for the next plan, so do not close them.
     with nullcontext(processes) if processes else Processes() as owner:

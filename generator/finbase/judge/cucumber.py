@@ -28,6 +28,7 @@ _PCI = re.compile(r"pci-(\d+(?:\.\d+)+)")
 _FORBIDS = re.compile(r"\b(the scenario (should|must) fail|it fails|it (should|must) fail)$", re.I)
 _ABSENT = "absent, as required"
 _NOTHING = "the plan has nothing to check"
+_NO_THEN = "the scenario judges nothing, because it has no step with Then; add one"
 _TYPE = re.compile(r"\b(?:aws|terraform|random|null)_\w+\b")
 _LENIENT = frozenset(
     ("warning", "no-failure", "no-fail", "info", "nofailure", "nofail", "dontfail")
@@ -145,6 +146,8 @@ def _outcome(steps: list[dict[str, Any]], location: str) -> tuple[Status, str, s
                 f"{location}: {step['name']!r} never ran (it is {status})",
                 "define this step in features/steps, or correct its wording",
             )
+    if not any(step["name"].startswith("Then ") for step in steps):
+        return "failed", steps[-1]["name"], _NO_THEN
     evidence = [text for step in steps for text in _embedded(step, SEEN)]
     return "passed", "", "\n".join(dict.fromkeys(evidence))
 

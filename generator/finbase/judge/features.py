@@ -128,6 +128,26 @@ def folder_of_stack(
     return None
 
 
+def refuse_empty_outlines(features: Path) -> None:
+    """Raise ``ComplianceError`` for a scenario outline without a row, which would judge nothing."""
+    for path in sorted(features.rglob("*.feature")):
+        outline, rows = 0, 0
+        lines = [*path.read_text(encoding="utf-8", errors="replace").splitlines(), "Scenario: end"]
+        for number, line in enumerate(lines, 1):
+            head = _HEAD.fullmatch(line)
+            if head and outline and rows < 2:
+                raise ComplianceError(
+                    f"{path}:{outline}: the scenario outline has no examples",
+                    "add a row below the header of its Examples, or remove the outline",
+                )
+            if head:
+                outline, rows = number * (head[1] == "Scenario Outline"), 0
+            elif line.strip() == "Examples:":
+                rows = 0
+            elif line.lstrip().startswith("|"):
+                rows += 1
+
+
 def read_feature(path: Path) -> Feature:
     """Return the feature of a file, with its scenarios."""
     title, preamble, tags = "", list[str](), list[str]()
