@@ -529,8 +529,8 @@ def test_install_twice(account: Account) -> None:
 
 
 def test_last_access_has_no_time(account: Account) -> None:
-    """API, DescribeSecret, LastAccessedDate: "the time portion of the date is set to 0", and it is
-    omitted if the secret was never retrieved."""
+    """A day without a time. API, DescribeSecret, LastAccessedDate: "This field is omitted if the
+    secret has never been retrieved in the Region"."""
     name = account.secret()
     assert "LastAccessedDate" not in account.described(name)
     account.client.get_secret_value(SecretId=name)
