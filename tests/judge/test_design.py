@@ -164,7 +164,7 @@ def test_hidden_files_are_not_read(tmp_path: Path) -> None:
 def test_ignored_changes(tmp_path: Path) -> None:
     lifecycle = "lifecycle {\n    ignore_changes = [\n      x, # why\n      y.z,\n    ]\n  }"
     code = f'resource "a" "b" {{\n  {lifecycle}\n}}\n'
-    assert stack(tmp_path, code).ignored(("m",), "a.b") == ["x", "y.z"]
+    assert stack(tmp_path, code).lifecycle(("m",), "a.b", "ignore_changes") == ["x", "y.z"]
 
 
 def test_override_file_changes_what_is_read(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ resource "a" "b" {
     assert block
     assert block.arguments == {"c": "9", "d": "2"}
     assert [inner.arguments for inner in block.of("e")] == [{"f": "9"}]
-    assert files.ignored(("m",), "a.b") == ["c"]
+    assert files.lifecycle(("m",), "a.b", "ignore_changes") == ["c"]
     assert [files.expression(("m",), f"local.{name}") for name in "ab"] == ["1", "3"]
 
 

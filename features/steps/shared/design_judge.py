@@ -252,9 +252,14 @@ class _Judge:
     def _ignored(
         self, call: Call, identity: str, entry: Entry, address: str
     ) -> Iterator[Deviation]:
-        """Refuse ``ignore_changes``, which hides later changes of an argument from every plan."""
+        """Refuse what no plan shows: changes that are ignored, and others that will replace it."""
         allowed = entry.arguments.get(_IGNORED, Rule("", "")).text.split(", ")
-        for name in self.sources.ignored(call.path, identity) if self.sources else ():
+        if not self.sources:
+            return
+        for name in self.sources.lifecycle(call.path, identity, "replace_triggered_by"):
+            text_ = f"{address}: is replaced when {name} changes; remove replace_triggered_by"
+            yield Deviation(entry.instances.control, text_)
+        for name in self.sources.lifecycle(call.path, identity, "ignore_changes"):
             if name not in allowed:
                 rule = entry.arguments.get(name, entry.instances)
                 text_ = f"{address}: ignores changes of {name}; remove it from ignore_changes"

@@ -62,12 +62,10 @@ class Sources:
         type_, _, name = identity.removeprefix("data ").partition(".")
         return next(self.module(path).of(kind, type_, name), None)
 
-    def ignored(self, path: Path_, identity: str) -> list[str]:
-        """Return the arguments of a resource whose changes Terraform ignores."""
+    def lifecycle(self, path: Path_, identity: str, name: str) -> list[str]:
+        """Return what an argument of a resource's ``lifecycle`` lists, such as ignore_changes."""
         block = self.resource(path, identity)
-        texts = [
-            b.arguments.get("ignore_changes", "") for b in (block.of("lifecycle") if block else ())
-        ]
+        texts = [b.arguments.get(name, "") for b in (block.of("lifecycle") if block else ())]
         return [word for text in texts for word in re.findall(r"[a-z_]+[\w.]*", text)]
 
     def expression(self, path: Path_, what: str) -> str | None:
