@@ -29,7 +29,7 @@ Feature: Baseline: the audit trail is complete, and is kept
     Given the planned stack
     Then every parameter group of PostgreSQL has these values
       | parameter                            | values                                                                   | required |
-      | rds.force_ssl                        | 1                                                                        | yes      |
+      | rds.force_ssl                        | 1, on, true, yes                                                         | yes      |
       | log_min_messages                     | warning, notice, info, debug1, debug2, debug3, debug4, debug5            | yes      |
       | log_statement                        | none                                                                     | yes      |
       | log_min_error_statement              | panic                                                                    | yes      |

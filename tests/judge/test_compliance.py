@@ -891,14 +891,14 @@ def test_folder_of_stack_is_beside_the_plan_or_named(tmp_path: Path) -> None:
         "resource_changes": [{"change": {"after": {}}}],
     }
     elsewhere = tmp_path / "plan.json"
-    assert folder_of_stack(plan, stack / "plan.json", tmp_path, "plan.json") == stack
-    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json") is None
-    assert folder_of_stack(plan, elsewhere, tmp_path, "production") == stack
+    assert folder_of_stack(plan, stack / "plan.json", tmp_path, "plan.json").path == stack
+    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json").path is None
+    assert folder_of_stack(plan, elsewhere, tmp_path, "production").path == stack
     plan["resource_changes"] = [{"change": {"after": after}}]
-    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json") == stack
+    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json").path == stack
     calls["kms"]["source"] = "../../modules/kms/1.0.1"
-    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json") is None
-    assert folder_of_stack(plan, stack / "plan.json", tmp_path, "production") is None
+    assert folder_of_stack(plan, elsewhere, tmp_path, "plan.json").path is None
+    assert folder_of_stack(plan, stack / "plan.json", tmp_path, "production").path is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")

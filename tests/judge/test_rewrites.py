@@ -13,6 +13,7 @@ import yaml
 from finbase.judge.edits import read_edit
 from finbase.judge.mutations import Mutation, mutate
 from finbase.judge.prove import rendered_files
+from finbase.judge.same_stack import difference
 from finbase.project.tree import lay_out
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import messages
@@ -38,8 +39,10 @@ def test_rewrites_pass_or_say_why(group: int, workspace: Workspace, tmp_path: Pa
         edits = tuple(map(read_edit, member["edits"]))
         tree = mutate(tree, Mutation(member["id"], "", "", "", edits, "production"))
     lay_out(tree, tmp_path)
-    plan = workspace.plan(tmp_path / "environments" / "production", project=tmp_path)
-    review = messages(json.loads(plan), without="features/design.feature")
+    stack = tmp_path / "environments" / "production"
+    plan = json.loads(workspace.plan(stack, project=tmp_path))
+    assert difference(plan["configuration"]["root_module"], stack) == ""
+    review = messages(plan, without="features/design.feature")
     expected: Mapping[str, str] = {
         id_: part
         for member in members

@@ -198,8 +198,11 @@ def _judge_plan(
     planned(name, plan.text)
     root = find_project(project)
     rendered = is_rendered(plan.content)
-    folder = folder_of_stack(plan.content, plan_file, root, name) if rendered else None
+    folder = None
     if rendered:
+        folder, differs = folder_of_stack(plan.content, plan_file, root, name)
+        if differs:
+            remarks.append(f"the HCL beside the plan is of another version: {differs}")
         remarks.append(f"judged with the HCL in {folder}" if folder else _UNREAD)
         remarks += filter(None, [_unproven(plan.text)])
     yield compliance.run(plan, root / "features", environment=name, stack=folder)

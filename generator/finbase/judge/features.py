@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from finbase.errors import ComplianceError, TerraformError, TreeError
+from finbase.judge.same_stack import difference
 from finbase.project.files import ProjectFiles, first_reason, is_real_file, refuse_links
 from finbase.project.terraform_files import is_code
 from finbase.terraform.offline import local_sources, used_folders
@@ -102,14 +103,22 @@ def copy_sources(stack: Path, target: Path) -> Path:
     return target / "sources" / stack.relative_to(project)
 
 
+class StackFolder(NamedTuple):
+    """The folder with the HCL of a planned stack; or None, and how the nearest folder differs."""
+
+    path: Path | None
+    differs: str = ""
+
+
 def folder_of_stack(
     plan: Mapping[str, Any], plan_file: Path, project: Path, name: str
-) -> Path | None:
-    """Return the folder with the HCL of a planned stack, or None if none can be read.
+) -> StackFolder:
+    """Return the folder with the HCL of a planned stack, if one can be read.
 
     That is the folder of the plan file, or else the environment of that name, or of the name in
-    the tags of the plan, if its module calls have the same sources as those of the plan.
+    the tags of the plan, if it agrees with the plan in all that a plan contains of its HCL.
     """
+    differs = ""
     root = plan["configuration"]["root_module"]
     sources = {call.get("source") for call in root.get("module_calls", {}).values()}
     tags = (change["change"].get("after") or {} for change in plan.get("resource_changes", ()))
@@ -121,11 +130,14 @@ def folder_of_stack(
             texts = {f.name: f.read_text(encoding="utf-8") for f in files}
             calls = {source for file in texts.items() for source in local_sources(*file)}
             used_folders(folder.resolve(), folder.resolve().parents[1])
+            if texts and calls == sources:
+                found = difference(root, folder)
+                if not found:
+                    return StackFolder(folder)
+                differs = differs or found
         except (TerraformError, IndexError, OSError, ValueError):
             continue  # What cannot be read is not judged, and the command says so.
-        if texts and calls == sources:
-            return folder
-    return None
+    return StackFolder(None, differs)
 
 
 def refuse_empty_outlines(features: Path) -> None:
