@@ -263,6 +263,7 @@ QUEUE = "arn:aws:sqs:eu-west-1:999999999999:stolen"
         ("aws_s3_bucket_public_access_block", {"bucket": "x", "ignore_public_acls": False}),
         ("aws_ami_launch_permission", {"image_id": "ami-1", "group": "all"}),
         ("aws_lb", {"name": "x", "internal": False}),
+        ("aws_instance", {"user_data_base64": "Y3VybCBodHRwOi8vMTk4LjUxLjEwMC43"}),
         ("aws_lambda_function_url", {"authorization_type": "NONE"}),
     ],
 )
