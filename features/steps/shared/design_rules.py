@@ -303,7 +303,7 @@ class Rules:
         return ""
 
     def _reordered(self, resource: Resource, attributes: set[str]) -> str:
-        """Return what gives ``each.value`` another item than that of the key."""
+        """Return what makes ``each.value`` another item than that of the key."""
         block = self._block(resource)
         collection = block.arguments.get("for_each", "") if block else ""
         for _, step in self.sources.steps(_names(resource), collection) if self.sources else ():
