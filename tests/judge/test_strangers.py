@@ -170,7 +170,6 @@ def test_policy_that_reads_the_stack_fails(
         ("rds:DescribeDBInstances", "arn:aws:rds:eu-west-1:777788889999:db:ledger-development"),
         ("logs:PutLogEvents", f"{LOGS}:/aws/lambda/reports:*"),
         ("lambda:InvokeFunction", ROTATION.replace("rotation", "reports")),
-        ("iam:PassRole", "arn:aws:iam::777788889999:role/reports"),
         ("s3:PutObject", "arn:aws:s3:::reports/*"),
     ],
 )

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from beside import (
+    POLICIES,
     foreign_accounts,
     hosts_outside,
     is_sensitive,
@@ -22,7 +23,7 @@ from existing import added_beside
 from findings import Finding, check, rendered
 from grants import Grant, NotShownError, grants
 from kinds import listed, of_kind, source_of
-from lent import not_allowed, not_lent, not_own
+from lent import hidden, is_own, not_allowed, not_lent, not_own
 from rotation_parts import attachments, connection_rotations, inline_policies
 from stack_graph import UNKNOWN, Resource, Stack, shown
 
@@ -55,6 +56,7 @@ _DATA = (
 """Services that hold data, keys or permissions: their changes need a resource by name."""
 _KEY = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:key/")
 """The ARN of a key holds an id, which a first plan does not show."""
+_AS_ROLES = ("iam:passrole", "sts:assumerole")
 _PASS_ON = ("terraform_data", "aws_ssm_parameter")
 """Types whose values can be of others."""
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
@@ -65,10 +67,6 @@ _NAMES = (
 )
 _IDENTITY_POLICIES = (
     *("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"),
-)
-_POLICIES = (
-    *("policy", "assume_role_policy", "access_policies", "resource_policy", "policy_document"),
-    *("access_policy", "file_system_policy", "policy_text", "key_policy", "repository_policy"),
 )
 _SHARED = re.compile(r"principal|grantee|account|user_ids|shared")
 """Arguments by which a resource lets others in."""
@@ -132,7 +130,7 @@ def _beside_the_design(stack: Stack, resource: Resource, own: str) -> Iterator[F
     """Refuse every other account in a resource beside the design, of any type."""
     for name in sorted({*resource.values, *resource.unknown}):
         value = resource.planned(name)
-        if name in _POLICIES and resource.type not in _IDENTITY_POLICIES:
+        if name in POLICIES and resource.type not in _IDENTITY_POLICIES:
             try:
                 statements = grants(stack, resource, name)
             except NotShownError as error:
@@ -254,6 +252,7 @@ def narrow(stack: Stack) -> Iterator[Finding]:
             *not_allowed(stack),
             *not_lent(stack),
             *not_own(stack),
+            *hidden(stack),
         ):
             yield Finding(False, text)
 
@@ -290,6 +289,10 @@ def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[st
             continue
         for resource in grant.resources:
             owners = [r for r in stack.resources if r.address == resource]
+            if action.lower() in _AS_ROLES and {r.type for r in owners} != {"aws_iam_role"}:
+                text = f"{action} on {resource} may be a role of others"
+                yield f"{text}; refer to a role of the module directly"
+                continue
             reached = (
                 any(
                     is_of_design(stack, o) or o.mode != "managed" or o.type in _PASS_ON
@@ -418,9 +421,19 @@ def _managed(stack: Stack) -> Iterator[Finding]:
                     )
                     fix = "; attach a policy that lists its actions" if wide else ""
                     yield Finding(not wide, f"{holder.address}: {arn}{fix}")
+                elif arn is UNKNOWN and _is_computed(stack, holder, argument):
+                    text = f"{argument} may be a policy of AWS; refer to a policy of the module"
+                    yield Finding(False, f"{holder.address}: {text} directly")
                 elif _hides(stack, holder, arn):
                     text = f"{arn} is not in this plan; write its statements as a policy"
                     yield Finding(False, f"{holder.address}: {text}")
+
+
+def _is_computed(stack: Stack, holder: Resource, argument: str) -> bool:
+    """Return whether a policy beside the design is not just the ARN of one of the module."""
+    if not rendered() or is_of_design(stack, holder):
+        return False
+    return not is_own(stack, holder, argument, "aws_iam_policy")
 
 
 def _hides(stack: Stack, holder: Resource, arn: Any) -> bool:

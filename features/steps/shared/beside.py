@@ -23,6 +23,11 @@ _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b", re.IGNORECASE)
 _OF_AWS = {"017000801446", "580247275435"}
 """Accounts in which AWS publishes layers: Powertools and Lambda Insights."""
+POLICIES = (
+    *("policy", "assume_role_policy", "access_policies", "resource_policy", "policy_document"),
+    *("access_policy", "file_system_policy", "policy_text", "key_policy", "repository_policy"),
+)
+"""Arguments that are policies, whose statements are judged."""
 LABELS = ("tags", "tags_all")
 DESCRIPTIONS = ("description", "comment")
 _URL = re.compile(r"\b(?!s3:)[a-z][a-z0-9+.-]*://(?:[^\s/@\"']*@)?([^\s/:?#\"'$]*)", re.IGNORECASE)
@@ -36,6 +41,7 @@ _OUTSIDE = (
     "no module may name a host or a mailbox of others, because AWS could send data there: manage "
     "this resource outside of the stack"
 )
+_HOST = re.compile(r"[a-z0-9_*.-]*")
 _ABOVE = {"", "com", "aws", "cn", "com.cn"}
 _REFERENCE = re.compile(r"/aws/reference/secretsmanager/|\{\{ *resolve:", re.IGNORECASE)
 _PUBLIC = {
@@ -123,7 +129,10 @@ def open_doors(stack: Stack) -> Iterator[str]:
         if resource.type.startswith("aws_route53_"):
             for argument in ("name", "domain_name"):
                 name = resource.planned(argument)
-                if isinstance(name, str) and _is_name_of_aws(name):
+                if isinstance(name, str) and not _HOST.fullmatch(name.lower()):
+                    text = f"{argument} = {name} is none of letters, digits, dots and hyphens"
+                    yield f"{resource.address}: {text}; write it without escapes"
+                elif isinstance(name, str) and _is_name_of_aws(name):
                     text = f"{argument} = {name} answers for names of AWS; remove it"
                     yield f"{resource.address}: {text}"
 
@@ -249,7 +258,7 @@ def is_sensitive(action: str) -> bool:
     [True, True, False, True, True]
     """
     actions = design().actions
-    return is_unlisted(action, actions["read"], actions["logs"]) or not is_unlisted(
+    return is_unlisted(action, actions["read"], actions["metrics"]) or not is_unlisted(
         action, actions["never"]
     )
 

@@ -49,6 +49,48 @@ def changed(tokens: Collection[str], attributes: Collection[str], *, many: bool 
     return ""
 
 
+_JOINING = (
+    *("jsonencode", "concat", "merge", "toset", "tolist", "tomap", "sort", "values", "keys"),
+    *("flatten", "distinct", "compact", "one", "base64encode"),
+)
+_SIGNS = re.compile(r"[][{}().:=,*]|=>|\.\.\.")
+_TEMPLATE = re.compile(
+    r"(?<!\$)\$\{ *[A-Za-z_][\w-]*(?:\.[\w-]+|\[(?:\"[^\"]*\"|\d+|each\.key|count\.index)\])+ *\}"
+)
+
+
+def odd(tokens: Collection[str]) -> str:
+    """Return the part of an expression that may hide a text: none if it only joins what it holds.
+
+    >>> odd(["jsonencode", "(", "{", "a", "=", '"x-${var.b}"', "}", ")"])
+    ''
+    >>> odd(['"${substr(var.a, 0, 0)}x"']), odd(["var.a", "?", "1", ":", "2"])
+    ('"${substr(var.a, 0, 0)}x"', '?')
+    """
+    words = [*tokens]
+    for at, word in enumerate(words):
+        called = words[at + 1 : at + 2] == ["("]
+        if word.startswith(('"', "<<")):
+            rest = _TEMPLATE.sub("", word).replace("$${", "").replace("%%{", "")
+            if "${" in rest or "%{" in rest:
+                return word
+        elif called and re.match(r"[A-Za-z_]", word):
+            if word not in _JOINING:
+                return word
+        elif word == "if" or not (_SIGNS.fullmatch(word) or re.match(r"[\w-]", word)):
+            return word
+    return ""
+
+
+def literals(tokens: Collection[str]) -> list[str]:
+    """Return the texts of an expression without the references in them.
+
+    >>> literals(['"${aws_x.y.arn}/a"', "var.b"])
+    ['/a']
+    """
+    return [_TEMPLATE.sub("", word).strip('"') for word in tokens if word.startswith(('"', "<<"))]
+
+
 def pieces(tokens: Collection[str]) -> list[tuple[str, str]] | None:
     """Return the reference and the text after it of each text in a list; None for other forms.
 

@@ -11,16 +11,33 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from beside import DESCRIPTIONS, LABELS, of_own_modules, texts
+from beside import DESCRIPTIONS, LABELS, POLICIES, of_own_modules, texts
 from design_judge import is_module_of_design, is_of_design, sources_of
 from design_profile import design
-from sources import Block, Sources
+from forms import changed, literals, odd
+from sources import Block, Sources, words
 from stack_graph import UNKNOWN, Resource, Stack, shown
 
 _REFERENCE = re.compile(r"(?<![\w.])((?:aws|terraform)_\w+)\.([\w-]+)(?:\.([\w-]+))?")
 _FOR = re.compile(r" for (?:[\w-]+ )?([\w-]+) in ((?:aws|terraform)_\w+)\.([\w-]+)")
 _NAMES = ("name", "identifier", "function_name", "dashboard_name", "alarm_name", "bucket")
 _IDENTITIES = ("id", "arn", "key_id")
+_OWN = (
+    *_IDENTITIES,
+    "name",
+    "url",
+    "bucket",
+    "zone_id",
+    "function_name",
+    "qualified_arn",
+    "invoke_arn",
+)
+_DECIDING = (
+    *("acl", "principal", "function_url_auth_type", "internal", "associate_public_ip_address"),
+    *("assign_public_ip", "block_public_acls", "block_public_policy", "ignore_public_acls"),
+    *("restrict_public_buckets", "overwrite", "protocol", "scheme"),
+)
+"""Arguments that let others in, or replace what exists."""
 _DESIGNATES = re.compile(r"identifier|source|cluster|instance|cache|resource|database|db_|arn")
 _ARN = re.compile(r"arn:[\w-]+:([\w-]+):[^:]*:[^:]*:(.+)")
 _SERVICES = {
@@ -228,23 +245,111 @@ def _plain(path: str) -> str:
 
 
 def not_own(stack: Stack) -> Iterator[str]:
-    """Yield what would change a resource that is not of its module, such as a bucket of others."""
+    """Yield what would change or use something of others, such as their bucket or role."""
     for resource in of_own_modules(stack):
         for pattern, arguments in design().extends.items():
             if resource.mode == "managed" and fnmatchcase(resource.type, pattern):
-                for argument in filter(resource.writes, arguments.split(", ")):
-                    if not _is_own(stack, resource, argument):
-                        text = f"{argument} must be of a resource of the module"
+                for rule in arguments.split(", "):
+                    argument, _, type_ = rule.partition(" of ")
+                    if resource.expression(argument) is None:
+                        continue
+                    if not is_own(stack, resource, argument, type_):
+                        text = f"{argument} must be of an {type_} of the module"
                         yield f"{resource.address}: {text}; refer to one directly"
 
 
-def _is_own(stack: Stack, resource: Resource, argument: str) -> bool:
-    """Return whether every reference of an argument is to a resource beside the design."""
+def is_own(stack: Stack, resource: Resource, argument: str, type_: str) -> bool:
+    """Return whether an argument is the name of a resource of a type beside the design."""
     origins = stack.trace(resource, argument)
-    reached = [target for origin in origins for target in origin.resources]
-    own = all(r.mode == "managed" and not is_of_design(stack, r) for r in reached)
+    reached = [(target, o.attribute) for o in origins for target in o.resources]
+    own = all(
+        (r.mode, r.type) == ("managed", type_) and attribute in _OWN and not is_of_design(stack, r)
+        for r, attribute in reached
+    )
     if not origins or not own or not all(origin.resources for origin in origins):
         return False
-    value = resource.planned(argument)
-    known = [r.planned(name) for r in reached for name in (*_NAMES, *_IDENTITIES)]
-    return value is UNKNOWN or value in known
+    for place, step in _written(stack, resource, argument):
+        if step and not is_module_of_design(stack, place) and changed(words(step), _OWN, many=True):
+            return False
+    known = [r.planned(name) for r, _ in reached for name in _OWN]
+    return all(value is UNKNOWN or value in known for value in resource.items(argument))
+
+
+def hidden(stack: Stack) -> Iterator[str]:
+    """Yield values that the plan does not show, and that may be others than their references.
+
+    A function or a condition around a reference can turn it into any text, and a reference can be
+    empty. Names, and what lets others in, must always be known.
+    """
+    names = [name.lower() for name, _, taken in _names(stack) if taken.attribute in _NAMES]
+    for resource in of_own_modules(stack):
+        of_others = _extended(resource.type)
+        for argument in (*_NAMES, *_DECIDING):
+            for path in _paths(resource, argument):
+                if resource.planned(path) is UNKNOWN and path not in of_others:
+                    text = f"this plan does not show {_plain(path)}; write it as a literal"
+                    yield f"{resource.address}: {text}, or of known values"
+        for argument in resource.configuration.get("expressions", {}):
+            if _is_known(resource.unknown.get(argument)):
+                continue
+            for place, step in _written(stack, resource, argument):
+                if place and not is_module_of_design(stack, place):
+                    yield from _odd(resource, argument, words(step), names)
+
+
+def _odd(resource: Resource, argument: str, step: list[str], names: list[str]) -> Iterator[str]:
+    if wrong := odd(step):
+        text = f"this plan does not show {argument}, and {wrong} may change it"
+        yield f"{resource.address}: {text}; write references and texts only"
+        return
+    if argument in POLICIES or resource.type == "aws_iam_policy_document":
+        return  # Their statements are judged.
+    for text in literals(step):
+        plain = text.lower()
+        if "arn:" in plain or "finbase-" in plain or any(name in plain for name in names):
+            said = f"this plan does not show {argument}, which has the text {text}"
+            yield f"{resource.address}: {said}; refer to a resource of the module"
+
+
+def _extended(type_: str) -> list[str]:
+    """Return the arguments of a type that name another resource of the module."""
+    return [
+        rule.partition(" of ")[0]
+        for pattern, rules in design().extends.items()
+        if fnmatchcase(type_, pattern)
+        for rule in rules.split(", ")
+    ]
+
+
+def _paths(resource: Resource, name: str) -> Iterator[str]:
+    """Yield each written path whose last part is a name."""
+    for argument in resource.configuration.get("expressions", {}):
+        for path in resource.paths(argument):
+            if _plain(path).rpartition(".")[2] == name:
+                yield path
+
+
+def _is_known(marks: object) -> bool:
+    """Return whether no part of a value is unknown.
+
+    >>> _is_known(None), _is_known({"a": [False]}), _is_known([{"a": True}])
+    (True, True, False)
+    """
+    if isinstance(marks, dict):
+        return all(map(_is_known, marks.values()))
+    return all(map(_is_known, marks)) if isinstance(marks, list) else marks is not True
+
+
+def _written(
+    stack: Stack, resource: Resource, argument: str
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every expression of an argument and of the blocks in it, on its whole way."""
+    sources = sources_of(stack)
+    path = tuple(name for name, _ in resource.module)
+    data = "data " if resource.mode == "data" else ""
+    identity = f"{data}{resource.type}.{resource.name}"
+    block = sources.resource(path, identity) if sources else None
+    wanted = _plain(argument)
+    for name, text in _arguments(block, "") if block and sources else ():
+        if name == wanted or name.startswith(f"{wanted}."):
+            yield from sources.steps(path, text) if sources else ()
