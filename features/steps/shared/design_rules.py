@@ -393,6 +393,8 @@ class Rules:
             named["resources"] = known + names
         conditions = []
         for condition in listed(block.get("condition")):
+            if not isinstance(condition, Mapping):
+                return block
             parts = dict(condition)
             if UNKNOWN in listed(parts.get("values")):
                 names = self._arn_names(document, number, str(parts.get("variable")))
