@@ -30,7 +30,7 @@ FROM_DATA = {
     "generator/finbase/sandbox/refusals/patterns.py": "the patterns of AWS's own models",
     "features/steps/shared/design_judge.py": "in_design has the patterns of the design",
     "features/steps/shared/design_rules.py": "in_design has the patterns of the design",
-    "features/steps/shared/lent.py": "the patterns of its own table of ids, and names, which are escaped",
+    "features/steps/shared/lent.py": "its own table of ids, and names, which are escaped",
     "features/steps/shared/rotation_parts.py": "in_tables has the forms of a name",
     "features/steps/shared/windows.py": "the name of a day or a month",
 }
