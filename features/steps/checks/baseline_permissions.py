@@ -431,7 +431,7 @@ def _managed(stack: Stack) -> Iterator[Finding]:
 
 def _is_computed(stack: Stack, holder: Resource, argument: str) -> bool:
     """Return whether a policy beside the design is not just the ARN of one of the module."""
-    if not rendered() or is_of_design(stack, holder):
+    if not rendered() or is_of_design(stack, holder) or not holder.writes(argument):
         return False
     return not is_own(stack, holder, argument, "aws_iam_policy")
 
