@@ -206,12 +206,8 @@ def _beside(stack: Stack) -> Iterator[Resource]:
 def of_own_modules(stack: Stack) -> Iterator[Resource]:
     """Yield what is in modules of the project itself; D01 refuses all else beside the design."""
     for resource in _beside(stack):
-        if resource.module and not is_module_of_design(stack, _path(resource)):
+        if resource.module and not is_module_of_design(stack, resource.calls):
             yield resource
-
-
-def _path(resource: Resource) -> tuple[str, ...]:
-    return tuple(name for name, _ in resource.module)
 
 
 def _ephemeral(stack: Stack) -> Iterator[str]:
@@ -242,10 +238,9 @@ def _hidden_patterns(stack: Stack) -> Iterator[str]:
     for document in _beside(stack):
         if document.type != "aws_iam_policy_document" or not _is_sensitive(document):
             continue
-        path = tuple(name for name, _ in document.module)
-        block = sources.resource(path, f"data {document.type}.{document.name}")
+        block = sources.resource(document.calls, document.identity)
         for text in _arguments(block, "resources") if block else ():
-            for step in sources.way(path, text):
+            for step in sources.way(document.calls, text):
                 if pieces(words(step)) is None:
                     text = f"its resources are computed by {step}; write them out"
                     yield f"{document.address}: {text}"

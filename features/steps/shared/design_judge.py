@@ -114,7 +114,7 @@ def profile_of(stack: Stack) -> Profile:
 
 def is_of_design(stack: Stack, resource: Resource) -> bool:
     """Return whether a resource is in a module of the design, whose profile compares it."""
-    return is_module_of_design(stack, _names(resource))
+    return is_module_of_design(stack, resource.calls)
 
 
 def is_module_of_design(stack: Stack, path: tuple[str, ...]) -> bool:
@@ -174,7 +174,7 @@ class _Judge:
         """The control of an argument that uses a resource against the design, by address."""
         self.planned: dict[tuple[tuple[str, ...], str], list[Resource]] = {}
         for resource in stack.resources:
-            key = tuple(name for name, _ in resource.module), _identity(resource)
+            key = resource.calls, resource.identity
             self.planned.setdefault(key, []).append(resource)
 
     def deviations(self) -> list[Deviation]:
@@ -355,7 +355,7 @@ class _Judge:
         if what == "gateway":
             return {r.key for r in self.rules.instances("network", "aws_nat_gateway.main")}
         if what == "log":
-            instances = [r for r in self.stack.all("aws_db_instance") if _names(r) == call.path]
+            instances = [r for r in self.stack.all("aws_db_instance") if r.calls == call.path]
             logs = instances[0].planned(_LOGS) if instances else []
             return None if logs is UNKNOWN else set(map(shown, logs or ()))
         if what.startswith("item of "):
@@ -624,14 +624,6 @@ def _leaves(value: Any, path: str) -> Iterator[str]:
                 yield from _leaves(part, f"{path}.{name}")
     else:
         yield path
-
-
-def _names(resource: Resource) -> tuple[str, ...]:
-    return tuple(name for name, _ in resource.module)
-
-
-def _identity(resource: Resource) -> str:
-    return _identity_of({"mode": resource.mode, "type": resource.type, "name": resource.name})
 
 
 def _identity_of(block: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from design_profile import Profile, Rule, of_version
@@ -60,8 +60,8 @@ class Rules:
             first.setdefault(module, path)
         self._by_identity: dict[tuple[str, str], list[Resource]] = {}
         for resource in stack.resources:
-            module = modules.get(_names(resource), "")
-            if module in profile.once and first[module] != _names(resource):
+            module = modules.get(resource.calls, "")
+            if module in profile.once and first[module] != resource.calls:
                 continue  # Another call of the module is an error of its own.
             identity = f"{resource.type}.{resource.name}"
             self._by_identity.setdefault((module, identity), []).append(resource)
@@ -75,7 +75,7 @@ class Rules:
 
     def module_of(self, resource: Resource) -> str:
         """Return the name of the module that holds a resource; empty for the root."""
-        return self._modules.get(_names(resource), "")
+        return self._modules.get(resource.calls, "")
 
     def problem(self, argument: Argument, rule: str) -> str:
         """Return what an argument has instead of what the rule says; empty if it is right."""
@@ -297,17 +297,20 @@ class Rules:
         of_item = "each.value" not in items  # The attribute follows: each.value.id.
         if items and (wrong := self._reordered(argument.resource, set() if of_item else names)):
             return wrong
-        for _, step in self.sources.steps(_names(argument.resource), written):
-            if step and (wrong := changed(words(step), names, many=many)):
-                return f"is changed by {wrong} in {step}"
-        return ""
+        return self._changed_on_way(argument.resource, written, names, many=many)
 
     def _reordered(self, resource: Resource, attributes: set[str]) -> str:
         """Return what makes ``each.value`` another item than that of the key."""
         block = self._block(resource)
         collection = block.arguments.get("for_each", "") if block else ""
-        for _, step in self.sources.steps(_names(resource), collection) if self.sources else ():
-            if step and (wrong := changed(words(step), attributes, many=True)):
+        return self._changed_on_way(resource, collection, attributes, many=True)
+
+    def _changed_on_way(
+        self, resource: Resource, code: str, attributes: Collection[str], *, many: bool = False
+    ) -> str:
+        """Return what changes a value in an expression or in one that its references lead to."""
+        for _, step in self.sources.steps(resource.calls, code) if self.sources else ():
+            if step and (wrong := changed(words(step), attributes, many=many)):
                 return f"is changed by {wrong} in {step}"
         return ""
 
@@ -320,9 +323,7 @@ class Rules:
         return block.arguments.get(last) if block else None
 
     def _block(self, resource: Resource) -> Block | None:
-        data = "data " if resource.mode == "data" else ""
-        identity = f"{data}{resource.type}.{resource.name}"
-        return self.sources.resource(_names(resource), identity) if self.sources else None
+        return self.sources.resource(resource.calls, resource.identity) if self.sources else None
 
     def _reads(self, argument: Argument, operand: str) -> str:
         """Require exactly these references, in this order, and the HCL after ``as``."""
@@ -351,10 +352,7 @@ class Rules:
         field, _, value = normalised(code).partition(" = ")
         if _fields(written).get(field) != value:
             return f"is {written}"
-        for _, step in self.sources.steps(_names(argument.resource), value):
-            if step and (wrong := changed(words(step), ("address",))):
-                return f"is changed by {wrong} in {step}"
-        return ""
+        return self._changed_on_way(argument.resource, value, ("address",))
 
     def _policy(self, argument: Argument, name: str) -> str:
         """Require the statements of a policy; of an unknown text, only what the plan shows."""
@@ -433,7 +431,7 @@ class Rules:
         names = []
         for reference, suffix in found or ():
             if reference:
-                place, end = self.sources.end(_names(document), reference)
+                place, end = self.sources.end(document.calls, reference)
                 names.append(self._arn_name(self._modules.get(place, ""), end, suffix))
         return names or [code]
 
@@ -631,10 +629,6 @@ def _fits(origin: Origin, attributes: Iterable[str]) -> bool:
 def _is_unknown(origin: Origin) -> bool:
     """Return whether an origin has a value that is known only after apply."""
     return any(r.planned(origin.attribute or "id") is UNKNOWN for r in origin.resources)
-
-
-def _names(resource: Resource) -> tuple[str, ...]:
-    return tuple(name for name, _ in resource.module)
 
 
 def _escape(line: str) -> str:

@@ -103,7 +103,7 @@ def not_lent(stack: Stack) -> Iterator[str]:
             if not _is_lent(resource.type, path, taken):
                 what = f"{taken.address}.{taken.attribute}".rstrip(".")
                 yield f"{resource.address}: {path} takes {what}, which the design does not lend"
-        yield from _hidden(stack, resource)
+        yield from _unknown_ids(stack, resource)
 
 
 def _is_lent(type_: str, path: str, taken: Taken) -> bool:
@@ -130,11 +130,9 @@ def _references(stack: Stack, resource: Resource) -> Iterator[tuple[str, Taken]]
 
 def _in_hcl(sources: Sources, stack: Stack, resource: Resource) -> Iterator[tuple[str, Taken]]:
     """Yield what the HCL shows, through locals, functions, conditions and loops."""
-    path = tuple(name for name, _ in resource.module)
-    data = "data " if resource.mode == "data" else ""
-    block = sources.resource(path, f"{data}{resource.type}.{resource.name}")
+    block = sources.resource(resource.calls, resource.identity)
     for argument, text in _arguments(block, "") if block else ():
-        for place, step in sources.steps(path, text):
+        for place, step in sources.steps(resource.calls, text):
             if not is_module_of_design(stack, place):
                 continue
             loops = {item: (type_, name) for item, type_, name in _FOR.findall(f" {step}")}
@@ -214,7 +212,7 @@ def _is_of(arn: re.Match[str], name: str, type_: str) -> bool:
     return re.search(rf"(?:^|[:/]){re.escape(name)}{end}", arn[2], re.IGNORECASE) is not None
 
 
-def _hidden(stack: Stack, resource: Resource) -> Iterator[str]:
+def _unknown_ids(stack: Stack, resource: Resource) -> Iterator[str]:
     """Yield literal ids that can be of the design, because the plan does not show its ids."""
     for path, text in texts(resource.values, ""):
         type_ = next((t for pattern, t in _IDS.items() if re.fullmatch(pattern, text)), "")
@@ -345,11 +343,8 @@ def _written(
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield every expression of an argument and of the blocks in it, on its whole way."""
     sources = sources_of(stack)
-    path = tuple(name for name, _ in resource.module)
-    data = "data " if resource.mode == "data" else ""
-    identity = f"{data}{resource.type}.{resource.name}"
-    block = sources.resource(path, identity) if sources else None
+    block = sources.resource(resource.calls, resource.identity) if sources else None
     wanted = _plain(argument)
     for name, text in _arguments(block, "") if block and sources else ():
         if name == wanted or name.startswith(f"{wanted}."):
-            yield from sources.steps(path, text) if sources else ()
+            yield from sources.steps(resource.calls, text) if sources else ()

@@ -132,6 +132,16 @@ class Resource(NamedTuple):
         return value
 
     @property
+    def calls(self) -> tuple[str, ...]:
+        """The labels of the module calls that lead to it, without their keys."""
+        return tuple(label for label, _ in self.module)
+
+    @property
+    def identity(self) -> str:
+        """Its type and name, after ``data`` for a data source: ``data aws_region.current``."""
+        return f"{'data ' if self.mode == 'data' else ''}{self.type}.{self.name}"
+
+    @property
     def depends_on(self) -> tuple[str, ...]:
         """The entries of ``depends_on``, as written."""
         return tuple(self.configuration.get("depends_on", ()))
