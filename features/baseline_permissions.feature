@@ -31,12 +31,12 @@ Feature: Baseline: keys rotate, and nobody has more permissions than needed
     Given the planned stack
     Then no output of the stack shows a secret
 
-  @B09 @high @pci-2.2.7 @pci-4.2.1 @pci-8.3.1 @noskip
+  @B09 @high @pci-2.2.7 @pci-4.2.1 @pci-8.3.1 @part-cache @noskip
   Scenario: The cache requires TLS and a login
     Given the planned stack
     Then every cache requires TLS and authenticates its users
 
-  @B09 @high @pci-8.3.1 @noskip
+  @B09 @high @pci-8.3.1 @part-cache @noskip
   Scenario: Every user of a cache logs in with IAM or a password
     Given the planned stack
     Then every user of a cache needs IAM or a password

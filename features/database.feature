@@ -53,7 +53,7 @@ Feature: The database forces TLS, logs activity and is maintained
     And every instance sets copy_tags_to_snapshot to true
     And every instance sets auto_minor_version_upgrade to true
 
-  @F05 @medium @pci-3.5.1 @noskip
+  @F05 @medium @pci-3.5.1 @part-replica @noskip
   Scenario: Every replica has the Performance Insights settings of its primary
     Given the planned stack
     Then every replica sets performance_insights_enabled to true

@@ -45,7 +45,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F04e are as the design describes
 
-  @F05 @medium @pci-3.5.1 @noskip
+  @F05 @medium @pci-3.5.1 @part-replica @noskip
   Scenario: Nothing beside the design of replicas
     Given the planned stack
     Then the resources of F05 are as the design describes
@@ -70,17 +70,17 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F06d are as the design describes
 
-  @F07a @medium @pci-2.2.1 @noskip
+  @F07a @medium @pci-2.2.1 @part-cache @noskip
   Scenario: Nothing beside the design of limits of the cache
     Given the planned stack
     Then the resources of F07a are as the design describes
 
-  @F07b @medium @pci-3.2.1 @noskip
+  @F07b @medium @pci-3.2.1 @part-cache @noskip
   Scenario: Nothing beside the design of the cache
     Given the planned stack
     Then the resources of F07b are as the design describes
 
-  @F07c @medium @pci-2.2.4 @noskip
+  @F07c @medium @pci-2.2.4 @part-cache @noskip
   Scenario: Nothing beside the design of subnets of the cache
     Given the planned stack
     Then the resources of F07c are as the design describes
@@ -135,7 +135,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of B08 are as the design describes
 
-  @B09 @high @pci-2.2.7 @noskip
+  @B09 @high @pci-2.2.7 @part-cache @noskip
   Scenario: Nothing beside the design of users of the cache
     Given the planned stack
     Then the resources of B09 are as the design describes

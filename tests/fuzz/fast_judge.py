@@ -25,6 +25,7 @@ class _Step(NamedTuple):
     run: Callable[..., None]
     arguments: Mapping[str, Any]
     table: Any
+    scenario: Any
 
 
 _Scenario: TypeAlias = list[_Step]
@@ -84,6 +85,7 @@ class Judge:
         for step in self._scenarios[place]:
             fake = SimpleNamespace(
                 table=step.table,
+                parent=step.scenario,
                 embed=self._keep,
                 context=SimpleNamespace(no_failure=False),
             )
@@ -131,5 +133,5 @@ def _read() -> Iterator[tuple[str, _Scenario]]:
             for step in scenario.steps[1:]:
                 merge_step(step, StepRegistry().steps)
                 arguments = step.argument_match.evaluate()[1]
-                steps.append(_Step(step.definition_func, arguments, step.table))
+                steps.append(_Step(step.definition_func, arguments, step.table, scenario))
             yield place, steps

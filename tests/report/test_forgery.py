@@ -47,7 +47,7 @@ def evidence_of(text: str, *, fine: bool = True) -> str:
     seen: list[str] = []
     step = SimpleNamespace(embed=seen.append)
     found = [findings.Finding(fine, f"module.cache.aws_x.main: description = {text}")]
-    findings._report(step, found, "")
+    findings._report(step, found, "", "")
     return seen[0]
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from findings import Finding, check, rendered
+from findings import Finding, check
 from kinds import (
     are_named,
     business_hours,
@@ -111,10 +111,7 @@ def _windows(instance: Resource) -> str:
 def same_retention(stack: Stack) -> Iterator[Finding]:
     """Require the primary's retention, by reference or as an equal value."""
     name = "performance_insights_retention_period"
-    replicas = of_kind(stack, "replica")
-    if not replicas and of_kind(stack, "primary") and rendered():
-        yield Finding(True, "no replicas, so there is nothing to compare")
-    for replica in replicas:
+    for replica in of_kind(stack, "replica"):
         primary = stack.one(replica, "replicate_source_db", "aws_db_instance")
         if primary is None:
             text = unproved(stack, replica, "replicate_source_db", "one aws_db_instance")

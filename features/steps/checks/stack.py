@@ -144,10 +144,7 @@ def _behind_aliases(stack: Stack, resource: Resource, argument: str) -> tuple[Re
 
 
 def _findings(stack: Stack, kind: str, look: Callable[[Resource], Finding]) -> Iterator[Finding]:
-    resources = of_kind(stack, kind)
-    if kind == "replica" and not resources and of_kind(stack, "primary") and rendered():
-        yield Finding(True, "the plan has no replica")
-    yield from map(look, resources)
+    yield from map(look, of_kind(stack, kind))
 
 
 def _setting(

@@ -354,6 +354,9 @@ class _Judge:
             return zones if len(zones) > 1 else {"two zones or more"}
         if what == "gateway":
             return {r.key for r in self.rules.instances("network", "aws_nat_gateway.main")}
+        if what.startswith("part "):
+            name = what.removeprefix("part ")
+            return {name} if any(other.module == name for other in self.calls) else set()
         if what == "log":
             instances = [r for r in self.stack.all("aws_db_instance") if r.calls == call.path]
             logs = instances[0].planned(_LOGS) if instances else []

@@ -7,7 +7,8 @@ A check is a function that yields a ``Finding`` for each resource that it looks 
 
 Its step fails with the text of every wrong finding. If all are fine, it attaches their texts to
 the report as evidence (``step.embed``, as ``text/plain``). A check without findings has checked no
-resource. In a stack that finbase rendered, it fails; in any other stack it is not applicable.
+resource. In a stack that finbase rendered, it fails, unless its scenario is about a part that the
+stack leaves out (``@part-cache``); in any other stack it is not applicable.
 
 radish also loads this file by itself, beside the module that the checks import. So a file in
 ``shared`` must not register steps: they would be registered twice.
@@ -17,13 +18,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from plan_kinds import is_rendered, why_not_judged
+from plan_kinds import is_rendered, released_modules, why_not_judged
 from radish import then, world
 from stack_graph import UNKNOWN, Stack
 from terraform_compliance.common.error_handling import Error
@@ -40,6 +41,9 @@ _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+_PART = "part-"
+_TYPES_OF_PART = {"cache": ("aws_elasticache_", "aws_memorydb_", "aws_dax_")}
+"""Prefixes of the types of which no resource is planned in a stack without the part."""
 _PLANS: dict[str, dict[str, Any]] = {}
 _STACKS: dict[str, Stack] = {}
 
@@ -79,7 +83,10 @@ def check(
                 fields["table"] = step.table
             foreign = of_design and not rendered()
             findings = [] if foreign else list(function(planned_stack(), **fields))
-            _report(step, findings, "" if foreign else about)
+            part = left_out(planned_stack(), (tag.name for tag in step.parent.all_tags))
+            if of_design and part and all(finding.fine for finding in findings):
+                findings = []  # That no rule is broken says nothing about a part without resources.
+            _report(step, findings, "" if foreign else about, part)
 
         then(sentence)(run)
         return function
@@ -103,6 +110,20 @@ def planned_stack() -> Stack:
     if name not in _STACKS:
         _STACKS[name] = Stack(_plan(), Path(name).resolve().parent, by_value=not rendered())
     return _STACKS[name]
+
+
+def left_out(stack: Stack, tags: Iterable[str]) -> str:
+    """Say that a rendered stack has no module of a part that tags name, or return empty.
+
+    A stack that has resources of the part, from whichever module, does not leave it out.
+    """
+    names = [tag.removeprefix(_PART) for tag in tags if tag.startswith(_PART)]
+    for name in names if rendered() else ():
+        types = _TYPES_OF_PART.get(name, ())
+        planned = any(types and resource.type.startswith(types) for resource in stack.resources)
+        if name not in released_modules(_plan()) and not planned:
+            return f"the stack has no module {name}"
+    return ""
 
 
 def absence(subject: str, stack: Stack) -> str:
@@ -157,7 +178,7 @@ def _plan_file() -> str:
     return str(world.config.user_data["plan_file"])
 
 
-def _report(step: Any, findings: list[Finding], subject: Subject) -> None:
+def _report(step: Any, findings: list[Finding], subject: Subject, part: str) -> None:
     lines = [one_line(finding.text) for finding in findings]
     wrong = [line for line, finding in zip(lines, findings, strict=True) if not finding.fine]
     if wrong:
@@ -165,12 +186,13 @@ def _report(step: Any, findings: list[Finding], subject: Subject) -> None:
     elif findings:
         step.embed("\n".join(lines))
     else:
-        why = "finbase did not render this stack"
-        if callable(subject):
+        if part or not subject:
+            why = part or "finbase did not render this stack"
+        elif callable(subject):
             why = subject(planned_stack())
-        elif subject:
+        else:
             why = absence(subject, planned_stack())
-        if rendered():
+        if rendered() and not part:
             Error(step, why)
         else:
             step.not_applicable = True

@@ -421,8 +421,8 @@ class Stack:
             case ["module", str(name), str(output), *rest]:
                 return tuple(_part(o, rest) for o in self._output(module, name, output, None))
             case ["each", "value", *rest] if each.collection is not None:
-                origins = _of_key(self._ends(module, each.collection, _Each()), each.key)
-                if origins:
+                items = self._ends(module, each.collection, _Each())
+                if origins := _of_key(items, each.key) or _of_part(items, each.key):
                     return tuple(o._replace(attribute=dotted(rest)) for o in origins)
             case ["data", str(type_), str(name), *rest]:
                 return self._instances(module, ("data", type_, name), rest, reference)
@@ -527,6 +527,16 @@ def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:
             return ()
         narrowed.append(origin._replace(text=instances[0].address, resources=instances))
     return tuple(narrowed)
+
+
+def _of_part(origins: Sequence[Origin], key: Key) -> tuple[Origin, ...]:
+    """Return the only origin if it is one resource of the module that the key names, or ().
+
+    So a stack passes the output of a module that it may lack: ``{ cache = module.cache.name }``.
+    """
+    resources = [resource for origin in origins for resource in origin.resources]
+    fine = len(origins) == len(resources) == 1 and resources[0].module == ((key, None),)
+    return tuple(origins) if fine else ()
 
 
 def _part(origin: Origin, rest: Sequence[Any]) -> Origin:

@@ -31,7 +31,7 @@ SCHEMA: Final = Path(__file__).with_name("schema.json")
 """The JSON Schema of ``contract.yaml``."""
 
 # Keys of an input that are not part of its JSON Schema.
-_OWN = frozenset({"description", "ephemeral", "from", "rule", "sensitive"})
+_OWN = frozenset({"description", "ephemeral", "from", "keyed", "rule", "sensitive"})
 _NO_NUMBER = re.compile("nan|inf", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 # Arguments of a module block that Terraform defines or reserves.
@@ -74,10 +74,12 @@ class Wire(Input):
 
     The pseudo modules ``environment`` (name, project, environment, region, account_id) and
     ``instance`` (name: the key of an instance of a ``many`` module) are sources too. An output
-    of a ``many`` module is a map by instance.
+    of a ``many`` module is a map by instance; ``keyed`` makes such a map, with the module's name as
+    its only key, of the output of a module that an environment may leave out.
     """
 
     source: str
+    keyed: bool = False
 
     @property
     def module(self) -> str:
@@ -360,4 +362,5 @@ def _wire(name: str, spec: Mapping[str, Any]) -> Wire:
         sensitive=value.sensitive,
         ephemeral=value.ephemeral,
         source=spec["from"],
+        keyed=spec.get("keyed", False),
     )

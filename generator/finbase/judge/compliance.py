@@ -30,7 +30,7 @@ from finbase.judge.features import (
 )
 from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
-from finbase.plan.kinds import is_rendered, managed_addresses
+from finbase.plan.kinds import is_rendered, managed_addresses, released_modules
 from finbase.plan.parse import MOST_BYTES
 from finbase.system import supervise
 from finbase.system.child_environ import python_environ
@@ -142,7 +142,14 @@ def _judge(
     content = plan.content
     rendered = rendered or is_rendered(content)
     types = {change["type"] for change in content.get("resource_changes", ())}
-    scenarios = read_cucumber(document, features, failures, rendered=rendered, types=types)
+    scenarios = read_cucumber(
+        document,
+        features,
+        failures,
+        rendered=rendered,
+        modules=released_modules(content),
+        types=types,
+    )
     if scenarios and all(scenario.status == "skipped" for scenario in scenarios):
         raise ComplianceError(_NOTHING, _APPLICABLE)
     evidence = "\n".join(s.evidence for s in scenarios if s.status != "skipped")

@@ -3,7 +3,8 @@
 radish writes rows of an outline with their placeholders, counts a scenario without steps as
 passed, and marks steps that did not run as "pending". A scenario that forbids a resource is
 "skipped" if the plan has no such resource; here it is a pass. Any other skipped scenario has judged
-nothing: it fails on a stack that finbase rendered, and is not applicable to any other stack.
+nothing: it fails on a stack that finbase rendered, unless its tag ``@part-NAME`` names a module
+that the stack leaves out. It is not applicable to any other stack.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from finbase.judge.catalogue import Failure, Severity
 from finbase.judge.runner import FAILURE, SEEN
 from finbase.judge.verdict import Scenario, Status
 
+_PART = "part-"
 _ROW = re.compile(r" - row \d+$")
 _CELL = re.compile(r"(?<!\\)\|")
 _ID = re.compile(r"[BDF]\d{2}[a-z]?")
@@ -42,12 +44,14 @@ def read_cucumber(
     failures: tuple[Failure, ...],
     *,
     rendered: bool = True,
+    modules: Collection[str] = (),
     types: Collection[str] = (),
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of a report, sorted by file and line.
 
-    ``rendered`` says whether finbase rendered the stack. ``types`` are the resource types of the
-    plan, to suggest one in place of a mistyped one.
+    ``rendered`` says whether finbase rendered the stack, and ``modules`` names the modules of the
+    project that it calls. ``types`` are the resource types of the plan, to suggest one in place of
+    a mistyped one.
 
     Raises ``ComplianceError`` if a scenario did not run, contradicts the catalogue by its tags,
     or has a tag that keeps it from failing.
@@ -61,7 +65,9 @@ def read_cucumber(
         for element in feature["elements"]:
             name, line = _place(element, lines)
             scenario = _scenario(element, feature, name, f"{file}:{line}", catalogue)
-            scenario = _without_subject(scenario, rendered, types)
+            parts = {tag.removeprefix(_PART) for tag in scenario.tags if tag.startswith(_PART)}
+            applies = rendered and not (modules and parts - {*modules})
+            scenario = _without_subject(scenario, applies, types)
             placed.append((file, line, scenario))
     return tuple(scenario for _, _, scenario in sorted(placed, key=lambda item: item[:2]))
 
@@ -102,8 +108,11 @@ def _scenario(
     )
 
 
-def _without_subject(scenario: Scenario, rendered: bool, types: Collection[str]) -> Scenario:
-    """Judge a scenario that found no resource, and suggest a type of the plan for its own."""
+def _without_subject(scenario: Scenario, applies: bool, types: Collection[str]) -> Scenario:
+    """Judge a scenario that found no resource, and suggest a type of the plan for its own.
+
+    ``applies`` says that the stack must have such a resource.
+    """
     evidence, status = scenario.evidence, scenario.status
     stock = status == "skipped" and evidence == _NOTHING
     if stock or "Can not find " in evidence:
@@ -116,7 +125,7 @@ def _without_subject(scenario: Scenario, rendered: bool, types: Collection[str])
         for kind in _TYPE.findall(scenario.step):
             if suggestion := _suggestion(kind, types):
                 status, evidence = "failed", f"no type is named {kind}{suggestion}"
-    if status == "skipped" and (rendered or (stock and "noskip" in scenario.tags)):
+    if status == "skipped" and (applies or (stock and "noskip" in scenario.tags)):
         status = "failed"
     elif stock:
         evidence = f"not applicable, because {evidence}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-_RENDERED: Final = re.compile(r"(.*/)?modules/[\w-]+/\d+\.\d+\.\d+")
+_RENDERED: Final = re.compile(r"(?:.*/)?modules/([\w-]+)/\d+\.\d+\.\d+")
 
 
 def is_rendered(plan: Mapping[str, Any]) -> bool:
@@ -20,8 +20,19 @@ def is_rendered(plan: Mapping[str, Any]) -> bool:
     >>> is_rendered({"configuration": {"root_module": {"module_calls": {"network": call}}}})
     True
     """
+    return bool(released_modules(plan))
+
+
+def released_modules(plan: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the released modules that a root module calls.
+
+    >>> call = {"source": "../../modules/network/1.0.0"}
+    >>> released_modules({"configuration": {"root_module": {"module_calls": {"lan": call}}}})
+    frozenset({'network'})
+    """
     calls = plan["configuration"]["root_module"].get("module_calls", {})
-    return any(_RENDERED.fullmatch(call.get("source", "")) for call in calls.values())
+    matches = (_RENDERED.fullmatch(call.get("source", "")) for call in calls.values())
+    return frozenset(match[1] for match in matches if match)
 
 
 def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -164,7 +164,8 @@ def _wire_source(wire: Wire, instance: Instance, environment: Environment) -> An
         return instance.key
     use = environment.module(wire.module)
     if use is not None and (use.instances or wire.required):
-        return _reference(use, wire.output)
+        reference = _reference(use, wire.output)
+        return {use.name: reference} if wire.keyed else reference
     if wire.required:
         raise ValueError(f"{wire.name} is wired from {wire.source}, which the stack does not have")
     return None
