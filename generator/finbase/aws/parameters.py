@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_GUARDED = re.compile(
+_GUARDED = (  # Compiled when it is first used: most commands never do.
     r"(log_|pgaudit\.|auto_explain\.|ssl|rds\.|krb|gss|ldap|lc_|debug_|cron\.log|session_replication"
     r"|password|md5|scram|row_security|search_path|default_transaction|track_activities|archive_"
     r"|fsync|full_page_writes|synchronous_commit|zero_damaged|ignore_|restrict_|event_triggers"
     r"|client_min_messages|syslog|logging|lo_compat_privileges|allow_|createrole_|db_user_namespace"
     r"|transaction_(read|isolation|deferrable)|backslash_quote|standard_conforming_strings|listen_addresses|unix_socket"
     r"|recovery_|primary_conninfo|oauth)|.*(_libraries|_library|_command|_provider|_path|_file"
-    r"|_directory|password.*)$",
-    re.IGNORECASE,
+    r"|_directory|password.*)$"
 )
 _TYPES = re.compile(r"(bool|(integer|real) \S+ \S+|enum( [\w-]+)+?)( since \d+)?( static)?")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -31,7 +30,7 @@ def is_guarded(name: str) -> bool:
     >>> is_guarded("work_mem")
     False
     """
-    return bool(_GUARDED.match(name))
+    return re.match(_GUARDED, name, re.IGNORECASE) is not None
 
 
 def is_type(words: Sequence[str]) -> bool:

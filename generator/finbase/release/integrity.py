@@ -29,7 +29,7 @@ _RELEASE_IT = (
     'release the change: finbase release {module} patch|minor|major -m "why"; or make it a draft: '
     "set a version above {version} in templates/modules/{module}/contract.yaml"
 )
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _read(root: Path, folder: PurePosixPath) -> tuple[Tree, PurePosixPath | None
 
 def _printable(path: PurePosixPath) -> PurePosixPath:
     text = str(path)
-    return path if text.isprintable() else PurePosixPath(_UNPRINTABLE.sub("\ufffd", text))
+    return path if text.isprintable() else PurePosixPath(re.sub(_UNPRINTABLE, "\ufffd", text))
 
 
 def _of_link(folder: PurePosixPath, link: PurePosixPath, other: Breach | None) -> Breach:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,7 +15,7 @@ from finbase.project.files import Tree, owner
 from finbase.project.terraform_files import LOCK_FILE, is_read
 from finbase.project.tree import Changes, compare, read_folder
 from finbase.release.integrity import Breach, folder_hash, folder_of, verify
-from finbase.render.project import render_project
+from finbase.render.kept import render_modules
 from finbase.render.stack import render_stacks
 
 
@@ -66,7 +67,7 @@ def read_standing(root: Path, names: Sequence[str]) -> Standing:
     ``InputError`` for an invalid environment file, ``TreeError`` for an unreadable file.
     """
     registry = Registry(root)
-    modules = render_project((), registry, root)
+    modules = render_modules(registry, root, os.environ)
     breaches = verify(root, registry, modules)
     unrestorable = tuple(breach for breach in breaches if not breach.restored_by)
     try:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 _INVISIBLE = "\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
 _TAGS = "\U000e0000-\U000e0fff"
-_UNSAFE = re.compile(rf"[\x00-\x08\x0b-\x1f{_INVISIBLE}{_TAGS}]")
-_UNSAFE_IN_NAME = re.compile(rf"[\x00-\x1f{_INVISIBLE}{_TAGS}]")
+# Compiled when they are first used: most text is plain.
+_UNSAFE = rf"[\x00-\x08\x0b-\x1f{_INVISIBLE}{_TAGS}]"
+_UNSAFE_IN_NAME = rf"[\x00-\x1f{_INVISIBLE}{_TAGS}]"
 # The colours of finbase itself: bold, dim, the eight colours, and their end.
 _STYLE = re.compile(r"(\x1b\[(?:0|1|2|3[0-7])(?:;(?:1|2|3[0-7]))*m)")
 _COMMAND = re.compile(r"##(?=\[|vso\[)|^(?=\s*::)(\s*:)", re.MULTILINE)
@@ -27,7 +28,7 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     parts = _STYLE.split(text)
-    parts[::2] = [_UNSAFE.sub(_escape, part) for part in parts[::2]]
+    parts[::2] = [re.sub(_UNSAFE, _escape, part) for part in parts[::2]]
     return "".join(parts)
 
 
@@ -37,7 +38,10 @@ def printable_name(name: object) -> str:
     >>> printable_name("main.tf\n::error::x")
     'main.tf\\u000a::error::x'
     """
-    return _UNSAFE_IN_NAME.sub(_escape, str(name))
+    text = str(name)
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(_UNSAFE_IN_NAME, _escape, text)
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:
