@@ -22,12 +22,16 @@ from hypothesis import strategies as st
 
 from finbase.commands._evidence import read_sources
 from finbase.errors import FinbaseError
+from finbase.report.forge import Forge
 from finbase.report.html.findings import Subject
 from finbase.report.html.proof import read_proof
+from finbase.report.provenance import PlanFacts
 from finbase.report.sources import Sources, scenario_steps
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import finbase, run, search_path
 from tests.support.evidence import (
+    DIRTY,
+    FACTS,
     FAILURES,
     FRAMEWORKS,
     HOSTILE,
@@ -138,31 +142,47 @@ def test_html_policy_allows_only_the_style(whole: str) -> None:
     )
 
 
-@pytest.mark.parametrize("base", [".", "reports/2024", "../elsewhere"])
-def test_html_links_are_valid(base: str, production: Sources) -> None:
-    folder = (ROOT / base).resolve()
-    text = render(Subject(verdict("production"), picture(), production), base=folder)
-    page = Page(text)
+def test_html_links_stay_in_the_page(production: Sources) -> None:
+    """A report that was mailed alone has no file beside it."""
+    page = Page(render(Subject(verdict("production"), picture(), production, facts=FACTS)))
     ids = {a["id"] for _, a in page.elements if "id" in a}
+    targets = [attributes["href"] for attributes in page.all("a")]
+    assert all(href.startswith("#") and href[1:] in ids for href in targets)
+    assert sum(href.startswith("#source-modules-") for href in targets) > 5
+    assert "module.database.aws_db_instance.primary" in page.text
+
+
+def test_html_excerpts_are_lines_of_the_files(production: Sources) -> None:
+    text = render(Subject(verdict("production"), picture(), production))
+    found = re.findall(
+        r'id="source-[^"]+">\n<figcaption>([^<]+):(\d+)</figcaption>\n<pre><code>(.*?)</code></pre>',
+        text,
+        re.DOTALL,
+    )
+    assert len(found) >= 4
+    for path, first, code in found:
+        lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+        shown = Page(f"<p>{code}</p>").texts
+        for number, line in enumerate(lines[int(first) - 1 :][:3], int(first)):
+            assert f"{number}" in shown
+            assert any(line.strip() in each for each in shown)
+
+
+def test_html_links_lead_to_the_forge(production: Sources) -> None:
+    changed = frozenset(["features/database.feature"])
+    forge = Forge(f"https://github.com/bank/ledger/blob/{'1' * 40}/", "#L{line}", changed)
+    text = render(Subject(verdict("production"), picture(), production, facts=FACTS), forge=forge)
     outward = 0
-    for attributes in page.all("a"):
-        path, _, anchor = attributes["href"].partition("#")
-        if not path:
-            assert anchor in ids
+    for attributes in Page(text).all("a"):
+        address, _, anchor = attributes["href"].partition("#")
+        if not address:
             continue
         outward += 1
-        # Not resolved step by step: the folder of the report need not exist.
-        file = Path(*(folder / unquote(path)).parts)
-        lines = file_of(file).read_text(encoding="utf-8").splitlines()
+        path = unquote(address.removeprefix(forge.base))
+        assert path not in changed
+        lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
         assert 1 <= int(anchor.removeprefix("L")) <= len(lines)
     assert outward > 30
-
-
-def file_of(path: Path) -> Path:
-    parts: list[str] = []
-    for part in path.parts:
-        parts = parts[:-1] if part == ".." else [*parts, part]
-    return Path(*parts)
 
 
 def test_html_is_reproducible(production: Sources, whole: str) -> None:
@@ -205,12 +225,66 @@ def test_report_finding_content(whole: str) -> None:
     assert "Then every primary sets performance_insights_enabled to true" in shown.text
     assert "performance_insights_retention_period = 731" in shown.text
     assert "performance_insights_retention_period: 731" in shown.text
-    hrefs = {a["href"].partition("#")[0] for a in shown.all("a")}
-    assert hrefs == {
-        "features/database.feature",
-        "modules/database/3.1.0/main.tf",
-        "environments/production.yaml",
-    }
+    for place in (
+        "features/database.feature:",
+        "modules/database/3.1.0/main.tf:",
+        "environments/production.yaml:",
+    ):
+        assert place in shown.text
+
+
+# The first page
+
+
+def test_report_names_its_subject(production: Sources) -> None:
+    subject = Subject(verdict("production"), picture(), production, facts=FACTS)
+    text = Page(render(subject, provenance=DIRTY)).text
+    for fact in (
+        "111122223333",
+        "eu-west-1",
+        "made by finbase, offline: without an AWS account",
+        "3" * 64,
+        "1.11.4",
+        "hashicorp/aws 5.100.0",
+        "h1:AbC=",
+        "none: this version is not released",
+        "2024-05-06 07:08:09 UTC",
+        "GitHub Actions: check, run 7, started by octocat",
+        f"{'1' * 40} , not clean : 1 file differs from it: features/a.feature".replace(" ,", ","),
+        "https://github.com/bank/ledger",
+    ):
+        assert fact.replace(" :", ":") in text, fact
+    on_account = replace(subject, facts=replace(FACTS, plan=PlanFacts("3" * 64)), supplied=True)
+    assert "supplied by the user, on an AWS account" in Page(render(on_account)).text
+
+
+def test_report_says_what_is_unknown() -> None:
+    text = Page(render(Subject(verdict("plan.json"), picture(), supplied=True))).text
+    assert "unknown; the files are not in a git repository with a commit" in text
+    assert "unknown; the project has no file of this environment" in text
+    assert "none; the variables of no known CI system were set" in text
+    assert "SHA-256 of the plan unknown" in text.replace("planunknown", "plan unknown")
+
+
+def test_report_lists_each_resource_once(production: Sources) -> None:
+    page = Page(render(Subject(verdict("production"), picture(), production, facts=FACTS)))
+    assert "1 of 2 planned resources were judged by at least one control" in page.text
+    assert "Not judged: aws_s3_bucket.logs." in page.text
+    rows = page.text[page.text.index("resource judged by".replace(" judged", "judged")) :]
+    assert "aws_db_instance.primaryF01 F03" in rows
+    assert "aws_s3_bucket.logsnot judged" in rows
+
+
+def test_report_shows_changes(production: Sources) -> None:
+    subject = Subject(verdict("production"), picture(), production, facts=FACTS)
+    other = Subject(verdict("staging"), picture())
+    same = Subject(verdict("development"), picture(), facts=replace(FACTS, changes=()))
+    page = Page(render(subject, other, same, provenance=DIRTY))
+    assert "2" * 64 in page.text
+    assert "F01 Titlepassedfailed a = 1 a = 2" in page.text.replace("a = 1a", "a = 1 a")
+    assert "The previous verdict does not have this environment." in page.text
+    assert "No control has another result or other evidence." in page.text
+    assert "Changes since" not in render(subject)
 
 
 def test_report_supplied_plan(production: Sources) -> None:
@@ -421,6 +495,15 @@ def test_proof_without_html_is_wrong_usage() -> None:
     assert "--proof requires --html" in done.stderr
 
 
+def test_previous_requires_html_and_a_verdict(tmp_path: Path) -> None:
+    done = run(ROOT, "check", "--previous", __file__)
+    assert done.returncode == 2
+    assert "--previous requires --html" in done.stderr
+    done = run(ROOT, "check", "--html", str(tmp_path / "r.html"), "--previous", __file__)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "does not contain the verdicts of `finbase check --json`" in done.stderr
+
+
 def test_proof_is_read_before_planning(tmp_path: Path) -> None:
     done = run(ROOT, "check", "--html", str(tmp_path / "r.html"), "--proof", __file__)
     assert (done.returncode, done.stdout) == (2, "")
@@ -442,6 +525,16 @@ def test_html_does_not_change_the_verdict(
         plain, reported = run(ROOT, *arguments), run(ROOT, *arguments, "--html", str(report))
         assert plain.returncode == reported.returncode == expected
         assert (plain.stdout, plain.stderr) == (reported.stdout, reported.stderr)
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in report.read_text(encoding="utf-8")
+        before = tmp_path / "verdict.json"
+        if not expected:
+            run(ROOT, *arguments, "--json", str(before))
+        since = tmp_path / "since.html"
+        run(ROOT, *arguments, "--html", str(since), "--previous", str(before))
+        text = Page(since.read_text(encoding="utf-8")).text
+        assert hashlib.sha256(before.read_bytes()).hexdigest() in text
+        assert ("No control has another result or other evidence." in text) != bool(expected)
+        assert ("passedfailed" in text) == bool(expected)
         piped = run(ROOT, *arguments, "--html", "-")
         assert piped.stderr == plain.stdout
         for text in (report.read_text(encoding="utf-8"), piped.stdout):

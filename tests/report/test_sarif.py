@@ -13,6 +13,7 @@ import pytest
 from finbase.commands._evidence import read_sources
 from finbase.judge.verdict import Verdict
 from finbase.report import sarif
+from finbase.report.forge import hosted_files
 from tests.support.commands import ROOT, finbase
 from tests.support.evidence import FAILURES, HOSTILE, SEEN, verdict
 from tests.support.language_server import PACKAGES
@@ -142,9 +143,9 @@ def test_sarif_of_any_verdict_is_valid(text: str) -> None:
 def test_help_is_where_the_commit_is_hosted() -> None:
     github = {"GITHUB_REPOSITORY": "bank/stacks", "GITHUB_SHA": "1" * 40}
     gitlab = {"CI_PROJECT_URL": "https://gitlab.example/b/s", "CI_COMMIT_SHA": "2" * 40}
-    assert sarif.hosted_files({}) == ""
-    assert sarif.hosted_files(gitlab) == f"https://gitlab.example/b/s/-/blob/{'2' * 40}"
-    files = sarif.hosted_files(github)
+    assert hosted_files({}) == ""
+    assert hosted_files(gitlab) == f"https://gitlab.example/b/s/-/blob/{'2' * 40}"
+    files = hosted_files(github)
     (run,) = runs(sarif_of([verdict("production")], files))
     uris = [rule["helpUri"] for rule in run["tool"]["driver"]["rules"]]
     start = f"https://github.com/bank/stacks/blob/{'1' * 40}/features/"

@@ -4,27 +4,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+from finbase.ci.pipeline import PipelineRun
 from finbase.commands._evidence import read_features
 from finbase.judge.catalogue import load_failures
+from finbase.judge.coverage import Covered
 from finbase.judge.frameworks import Framework, load_frameworks
+from finbase.judge.since import ControlChange
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.plan.graph import read_stack
 from finbase.plan.picture import Picture, read_picture
+from finbase.project.checkout import Checkout
+from finbase.report.forge import Forge
 from finbase.report.html import page
 from finbase.report.html.findings import Subject
 from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation, read_proof
+from finbase.report.provenance import Facts, Pinned, PlanFacts, Provenance
 from tests.support.plans import plan, reference, resource
 
 ROOT = Path(__file__).resolve().parents[2]
-DAY = date(2024, 5, 6)
+PROVENANCE = Provenance(datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC))
 FAILURES = load_failures(ROOT / "features")
 FRAMEWORKS = load_frameworks(ROOT / "features")
+DIRTY = Provenance(
+    PROVENANCE.made,
+    Checkout("1" * 40, ("features/a.feature",), "", "https://github.com/bank/ledger", pushed=True),
+    PipelineRun("GitHub Actions", "check, run 7", "octocat", "https://github.com/bank/ledger/7"),
+    previous="2" * 64,
+)
+FACTS = Facts(
+    "111122223333",
+    "eu-west-1",
+    (Pinned("kms", "2.0.0", "h1:AbC="), Pinned("draft", "0.1.0", "")),
+    PlanFacts("3" * 64, offline=True, terraform="1.11.4", providers=("hashicorp/aws 5.100.0",)),
+    (
+        Covered("module.database.aws_db_instance.primary", ("F01", "F03")),
+        Covered("aws_s3_bucket.logs", ()),
+    ),
+    (ControlChange("F01", "Title", "passed", "failed", ("a = 1",), ("a = 2",)),),
+)
 HOSTILE = """</style></script><script>alert('1')</script><img src=x onerror="x">&amp; " ' \x00"""
 SEEN = {
     "F01": 'eu-west-1a: module.network.aws_nat_gateway.main["eu-west-1a"] in '
@@ -101,18 +124,20 @@ def picture(text: str = "web") -> Picture:
 
 def render(
     *subjects: Subject,
-    base: Path = ROOT,
-    day: date = DAY,
     proof: object = None,
+    forge: Forge | None = None,
+    provenance: Provenance = PROVENANCE,
     frameworks: tuple[Framework, ...] = FRAMEWORKS,
 ) -> str:
     features = read_features(ROOT, [subject.verdict for subject in subjects])
+    sources = [subject.sources for subject in subjects if subject.sources]
+    texts = {path: text for each in sources for path, text in each.texts().items()}
     mutations = _mutations(proof) if proof else ()
     return page.render(
         subjects,
         features=features,
-        links=Links(ROOT, base),
-        day=day,
+        links=Links(forge, features | texts),
+        provenance=provenance,
         proof=mutations,
         frameworks=frameworks,
     )

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from finbase.ci.pipeline import pipeline_run
+from finbase.contract.lock import Lock
 from finbase.contract.registry import Registry
 from finbase.environment.load import load_environments
+from finbase.errors import FinbaseError
 from finbase.judge.catalogue import load_failures
+from finbase.judge.coverage import coverage
 from finbase.judge.frameworks import DEFAULT, FOLDER, Framework, load_frameworks
+from finbase.judge.since import changes
 from finbase.plan.document import read_shape
 from finbase.plan.graph import read_stack
-from finbase.plan.picture import Picture, read_picture
+from finbase.plan.picture import read_picture
+from finbase.project.checkout import Checkout, read_checkout
 from finbase.project.files import ProjectFiles
 from finbase.project.find import find_project
+from finbase.report.forge import find_forge
 from finbase.report.html import page
 from finbase.report.html.findings import Subject
 from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation, read_proof
+from finbase.report.provenance import Facts, Provenance, pins, plan_facts
 from finbase.report.sources import Sources
-from finbase.system.clock import today
+from finbase.system.clock import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from finbase.environment.model import Environment
     from finbase.judge.verdict import Verdict
@@ -31,74 +41,115 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The data of an HTML report; links are relative to the folder ``base``."""
+    """The data of an HTML report, collected while plans are made and judged."""
 
     root: Path
     file: BinaryIO
-    base: Path
     proof: tuple[Mutation, ...]
     supplied: bool
     frameworks: tuple[Framework, ...]
-    plans: dict[str, bytes] = field(default_factory=dict)
+    provenance: Provenance
+    previous: Mapping[str, Verdict]
+    plans: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     @classmethod
     def start(
         cls,
         project: Path | None,
         file: BinaryIO,
-        proof: BinaryIO | None,
+        proof: BinaryIO | None = None,
         *,
         supplied: bool,
         frameworks: Sequence[str] = (DEFAULT,),
+        previous: BinaryIO | None = None,
     ) -> Evidence:
         """Start a report; ``supplied`` says that the user supplied the plan.
 
         ``frameworks`` are names of files in ``features/frameworks``; a project without this folder
-        gets none. Raises ``FinbaseError`` if the proof matrix or a framework is invalid, before
-        anything is planned.
+        gets none. ``previous`` is the JSON of an earlier verdict. Raises ``FinbaseError`` if the
+        proof matrix, a framework or the earlier verdict is invalid, before anything is planned.
         """
         root = find_project(project)
-        base = root if file.name == "<stdout>" else Path(file.name).resolve().parent
         features = root / "features"
         known = (features / FOLDER).is_dir()
+        earlier, digest = read_previous(previous)
         return cls(
             root,
             file,
-            base,
             _matrix(root, proof) if proof else (),
             supplied,
             load_frameworks(features, frameworks) if known else (),
+            Provenance(now(), checkout_of(root), pipeline_run(os.environ), digest),
+            earlier,
         )
 
-    def keep(self, name: str, plan: bytes) -> None:
-        """Keep the plan of an environment for its pictures."""
-        self.plans[name] = plan
+    def keep(self, name: str, plan: bytes, sha256: str = "") -> None:
+        """Keep the plan of an environment, and the hash of its file."""
+        self.plans[name] = plan, sha256
 
     def write(self, verdicts: Sequence[Verdict]) -> None:
         """Write the report."""
+        self.file.write(self.page(verdicts).encode())
+
+    def page(self, verdicts: Sequence[Verdict]) -> str:
+        """Return the report."""
         sources = read_sources(self.root, [verdict.environment for verdict in verdicts])
-        subjects = [
-            Subject(
-                verdict,
-                self._picture(verdict.environment),
-                sources.get(verdict.environment),
-                self.supplied,
-            )
-            for verdict in verdicts
-        ]
-        text = page.render(
-            subjects,
-            features=read_features(self.root, verdicts),
-            links=Links(self.root.resolve(), self.base),
-            day=today(),
+        features = read_features(self.root, verdicts)
+        texts = {path: text for each in sources.values() for path, text in each.texts().items()}
+        return page.render(
+            [self._subject(verdict, sources.get(verdict.environment)) for verdict in verdicts],
+            features=features,
+            links=Links(find_forge(self.provenance.checkout, os.environ), texts | features),
+            provenance=self.provenance,
             proof=self.proof,
             frameworks=self.frameworks,
         )
-        self.file.write(text.encode())
 
-    def _picture(self, name: str) -> Picture:
-        plan = read_shape(self.plans[name], name)
-        return read_picture(plan, read_stack(plan, self.root / "features"))
+    def _subject(self, verdict: Verdict, sources: Sources | None) -> Subject:
+        text, _ = self.plans[verdict.environment]
+        plan = read_shape(text, verdict.environment)
+        picture = read_picture(plan, read_stack(plan, self.root / "features"))
+        facts = self._facts(verdict, plan, sources)
+        return Subject(verdict, picture, sources, self.supplied, facts)
+
+    def facts(self, verdict: Verdict) -> Facts:
+        """Return what identifies a verdict whose plan was kept."""
+        name = verdict.environment
+        plan = read_shape(self.plans[name][0], name)
+        return self._facts(verdict, plan, read_sources(self.root, [name]).get(name))
+
+    def _facts(self, verdict: Verdict, plan: Mapping[str, Any], sources: Sources | None) -> Facts:
+        name = verdict.environment
+        environment = sources.environment if sources else None
+        earlier = self.previous.get(name)
+        return Facts(
+            environment.account_id if environment else "",
+            environment.region if environment else "",
+            pins(environment, Lock.load(self.root)) if environment else (),
+            plan_facts(plan, self.plans[name][1]),
+            coverage(verdict, plan, self.root / "features"),
+            changes(earlier, verdict) if earlier else None,
+        )
+
+
+def checkout_of(root: Path) -> Checkout | None:
+    """Return the commit of the project, or None without git, a repository or a commit."""
+    try:
+        return read_checkout(root)
+    except FinbaseError:
+        return None
+
+
+def read_previous(file: BinaryIO | None) -> tuple[dict[str, Verdict], str]:
+    """Read an earlier verdict; return its environments by name, and the SHA-256 of the file."""
+    if file is None:
+        return {}, ""
+    from finbase.report.verdict_json import read_part
+
+    data = file.read()
+    part = read_part(data, file.name)
+    digest = hashlib.sha256(data).hexdigest()
+    return {verdict.environment: verdict for verdict in part.verdicts}, digest
 
 
 def read_sources(root: Path, names: Iterable[str]) -> dict[str, Sources]:

@@ -57,9 +57,10 @@ class VerdictFiles:
             self.junit.write(junit.render(verdicts))
         if self.sarif:
             from finbase.commands._evidence import read_sources
+            from finbase.report.forge import hosted_files
 
             sources = read_sources(find_project(project), [v.environment for v in verdicts])
-            self.sarif.write(sarif.render(verdicts, sources, sarif.hosted_files(os.environ)))
+            self.sarif.write(sarif.render(verdicts, sources, hosted_files(os.environ)))
 
 
 def verdict_file_options(function: Callable[..., None]) -> Callable[..., None]:

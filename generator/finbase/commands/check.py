@@ -69,6 +69,13 @@ _UNREAD = (
     help="Include this proof matrix (from `finbase prove --json`) in the HTML report.",
 )
 @click.option(
+    "--previous",
+    "previous_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Show in the HTML report what changed since this verdict (from `finbase check --json`).",
+)
+@click.option(
     "--framework",
     "frameworks",
     metavar="NAME",
@@ -87,6 +94,7 @@ def check(
     plan_file: Path | None,
     files: VerdictFiles,
     proof_file: BinaryIO | None,
+    previous_file: BinaryIO | None,
     frameworks: tuple[str, ...],
     jobs: int,
     cache: bool,
@@ -106,6 +114,7 @@ def check(
       finbase check --plan plan.json
       finbase check --html report.html --proof matrix.json
       finbase check --html report.html --framework pci-dss --framework dora
+      finbase check --html report.html --json verdict.json --previous verdict-1.json
     """
     from finbase.project.find import find_project
     from finbase.report import terminal
@@ -113,6 +122,8 @@ def check(
 
     if proof_file and not files.html:
         raise click.UsageError("--proof requires --html")
+    if previous_file and not files.html:
+        raise click.UsageError("--previous requires --html")
     if frameworks and not files.html:
         raise click.UsageError("--framework requires --html")
     require_released_controls(find_project(project), own=own_catalogue)
@@ -127,6 +138,7 @@ def check(
             proof_file,
             supplied=plan_file is not None,
             frameworks=frameworks or (DEFAULT,),
+            previous=previous_file,
         )
     planned = report.keep if report else ignore
     remarks: list[str] = []
@@ -183,7 +195,7 @@ def _judge_plan(
     project: Path | None,
     plan_file: Path,
     environments: Sequence[str],
-    planned: Callable[[str, bytes], None],
+    planned: Callable[[str, bytes, str], None],
     remarks: list[str],
 ) -> Iterable[Verdict]:
     from finbase.judge import compliance
@@ -195,7 +207,7 @@ def _judge_plan(
         raise click.UsageError("--plan checks one plan, so name at most one environment")
     name = environments[0] if environments else plan_file.name
     plan = compliance.read_on_one_line(plan_file)  # Read it once only: it may be a pipe.
-    planned(name, plan.text)
+    planned(name, plan.text, plan.digest)
     root = find_project(project)
     rendered = is_rendered(plan.content)
     folder = None
@@ -212,10 +224,12 @@ def _judge_environments(
     project: Path | None,
     environments: Sequence[str],
     jobs: int,
-    planned: Callable[[str, bytes], None],
+    planned: Callable[[str, bytes, str], None],
     *,
     cache: bool,
 ) -> Iterable[Verdict]:
+    import hashlib
+
     from finbase.judge.check import check as judge
     from finbase.project.find import find_project
     from finbase.project.journal import is_pending
@@ -236,7 +250,7 @@ def _judge_environments(
     notes: dict[str, None] = {}
 
     def watch_plan(name: str, plan: bytes) -> None:
-        planned(name, plan)
+        planned(name, plan, hashlib.sha256(plan).hexdigest())
         notes[_unproven(plan)] = None
 
     through = _open_cache() if cache else None

@@ -102,14 +102,15 @@ def _write_verdict(root: Path, files: VerdictFiles, found: Drift) -> None:
     """Write the verdict on the running stack; its name differs from that of ``finbase check``."""
     from finbase.commands._evidence import Evidence, read_sources
     from finbase.report import junit, sarif
+    from finbase.report.forge import hosted_files
 
     running = dataclasses.replace(found.running, environment=f"{found.environment} (running)")
     if files.junit:
         files.junit.write(junit.render([running]))
     if files.sarif:
         sources = {running.environment: read_sources(root, [found.environment])[found.environment]}
-        files.sarif.write(sarif.render([running], sources, sarif.hosted_files(os.environ)))
+        files.sarif.write(sarif.render([running], sources, hosted_files(os.environ)))
     if files.html:
-        page = Evidence.start(root, files.html, None, supplied=True)
+        page = Evidence.start(root, files.html, supplied=True)
         page.keep(found.environment, found.running_plan)
         page.write([found.running])

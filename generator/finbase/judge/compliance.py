@@ -7,6 +7,7 @@ nobody edits during the run and which holds no compiled steps.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from finbase.errors import ComplianceError
 from finbase.judge import anchor
 from finbase.judge import runner as compliance_runner
 from finbase.judge.catalogue import load_failures
+from finbase.judge.coverage import named
 from finbase.judge.cucumber import read_cucumber
 from finbase.judge.features import (
     copy_features,
@@ -50,10 +52,11 @@ _ERROR = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
 
 
 class OneLinePlan(NamedTuple):
-    """A plan that was read: its text on one line, and its content."""
+    """A plan that was read: its text on one line, its content, and the SHA-256 of its file."""
 
     text: bytes
     content: dict[str, Any]
+    digest: str = ""
 
 
 def run(
@@ -153,8 +156,10 @@ def _judge(
     if scenarios and all(scenario.status == "skipped" for scenario in scenarios):
         raise ComplianceError(_NOTHING, _APPLICABLE)
     evidence = "\n".join(s.evidence for s in scenarios if s.status != "skipped")
-    not_judged = [a for a in managed_addresses(content) if not rendered and a not in evidence]
-    return Verdict(environment, scenarios, failures, not_judged=tuple(not_judged))
+    addresses = () if rendered else managed_addresses(content)
+    judged = named(evidence, addresses)
+    not_judged = tuple(address for address in addresses if address not in judged)
+    return Verdict(environment, scenarios, failures, not_judged=not_judged)
 
 
 def _start(
@@ -240,7 +245,8 @@ def read_on_one_line(plan_json: Path | bytes) -> OneLinePlan:
         raise ComplianceError(
             message, "use a file that `terraform show -json` has written"
         ) from error
-    return _on_one_line(read_plan(data, str(plan_json)))
+    content = read_plan(data, str(plan_json))
+    return _on_one_line(content)._replace(digest=hashlib.sha256(data).hexdigest())
 
 
 def _on_one_line(content: dict[str, Any]) -> OneLinePlan:

@@ -39,7 +39,7 @@ def render(
 
     ``sources`` has the files of each environment. Results of a plan that has no environment file
     are located in the features. ``files_url`` is the address of the project's files, as from
-    ``hosted_files``, or empty if it is unknown.
+    ``forge.hosted_files``, or empty if it is unknown.
     """
     return _document(
         [_run(verdict, sources.get(verdict.environment), files_url) for verdict in verdicts]
@@ -71,16 +71,6 @@ def render_refused(diagnostics: Iterable[Diagnostic]) -> bytes:
         for error in ordered
     ]
     return _document([_tool_run("finbase/input/", rules, results)])
-
-
-def hosted_files(environ: Mapping[str, str]) -> str:
-    """Return the URL of the files of the commit that CI runs on, or an empty string."""
-    if environ.get("GITHUB_REPOSITORY") and environ.get("GITHUB_SHA"):
-        server = environ.get("GITHUB_SERVER_URL", "https://github.com")
-        return f"{server}/{environ['GITHUB_REPOSITORY']}/blob/{environ['GITHUB_SHA']}"
-    if environ.get("CI_PROJECT_URL") and environ.get("CI_COMMIT_SHA"):
-        return f"{environ['CI_PROJECT_URL']}/-/blob/{environ['CI_COMMIT_SHA']}"
-    return ""
 
 
 def _document(runs: Sequence[Mapping[str, Any]]) -> bytes:

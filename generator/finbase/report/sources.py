@@ -86,6 +86,15 @@ class Sources:
         """The environment file."""
         return PurePosixPath("environments", self._environment.path.name)
 
+    @property
+    def environment(self) -> Environment:
+        """The environment."""
+        return self._environment
+
+    def texts(self) -> dict[str, str]:
+        """Return the content of every file, by its path."""
+        return {str(path): data.decode(errors="replace") for path, data in self._files.items()}
+
     def pieces(self, text: str) -> list[Piece]:
         """Split a text into addresses of resources and the text between them."""
         pieces: list[Piece] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
@@ -12,6 +12,7 @@ from finbase.plan.network import outlet
 from finbase.plan.picture import pinned
 from finbase.report.drawing.draw import SUBJECTS, draw
 from finbase.report.html.links import Linked, Links
+from finbase.report.provenance import Facts
 from finbase.report.sources import Excerpt, Sources, scenario_steps
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Subject:
     picture: Picture
     sources: Sources | None = None
     supplied: bool = False
+    facts: Facts = field(default_factory=Facts)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class ScenarioView:
 
 @dataclass(frozen=True)
 class ExcerptView:
-    """An excerpt with links to its lines."""
+    """An excerpt with links to its lines, which are empty if no forge has them."""
 
     excerpt: Excerpt
     href: str
@@ -63,7 +65,7 @@ class Finding:
     anchor: str
     scenarios: tuple[ScenarioView, ...]
     hcl: tuple[ExcerptView, ...]
-    more: tuple[ExcerptView, ...]
+    more: tuple[Linked, ...]
     yaml: tuple[ExcerptView, ...]
 
     @property
@@ -81,14 +83,17 @@ class Finding:
 class Chapter:
     """The content of one environment's chapter.
 
-    ``pictures`` are SVG; ``subnets``, ``flows`` and ``modules`` are rows of tables with the same
-    content. ``others`` are scenarios that belong to no failure. ``broken`` counts the flows that
-    only one of their ends allows.
+    ``resources`` are the planned resources and the controls that judged them. ``pictures`` are SVG;
+    ``subnets``, ``flows`` and ``modules`` are rows of tables with the same content. ``others`` are
+    scenarios that belong to no failure. ``broken`` counts the flows that only one of their ends
+    allows.
     """
 
     name: str
     anchor: str
     verdict: Verdict
+    facts: Facts
+    resources: tuple[tuple[Sequence[Linked], tuple[str, ...]], ...]
     supplied: bool
     path: Linked | None
     findings: tuple[Finding, ...]
@@ -119,7 +124,7 @@ def chapter(subject: Subject, anchor: str, features: Mapping[str, str], links: L
         feature, _, line = scenario.location.rpartition(":")
         return ScenarioView(
             scenario,
-            links.location(scenario.location),
+            Linked(scenario.location, links.outward(feature, int(line))),
             scenario_steps(features[feature], int(line)),
             tuple(links.text(text, sources) for text in scenario.evidence.splitlines()),
         )
@@ -128,8 +133,12 @@ def chapter(subject: Subject, anchor: str, features: Mapping[str, str], links: L
         name=verdict.environment,
         anchor=anchor,
         verdict=verdict,
+        facts=subject.facts,
+        resources=tuple(
+            (links.text(each.address, sources), each.controls) for each in subject.facts.resources
+        ),
         supplied=subject.supplied,
-        path=Linked(path, links.to(path, 1)) if path else None,
+        path=Linked(path, links.outward(path, 1)) if path else None,
         findings=tuple(
             _finding(row, anchor, tuple(map(view, row.scenarios)), sources, links)
             for row in verdict.by_failure()
@@ -154,21 +163,20 @@ def _finding(
 ) -> Finding:
     evidence = [line for scenario in scenarios for line in scenario.scenario.evidence.splitlines()]
     hcl, yaml = sources.behind(evidence) if sources else ([], [])
-    views = tuple(_view(excerpt, links) for excerpt in hcl)
     return Finding(
         row=row,
         anchor=f"{anchor}-{row.id}",
         scenarios=scenarios,
-        hcl=views[:_MOST],
-        more=views[_MOST:],
+        hcl=tuple(_view(excerpt, links) for excerpt in hcl[:_MOST]),
+        more=tuple(Linked(str(e.place), links.place(e.place)) for e in hcl[_MOST:]),
         yaml=tuple(_view(excerpt, links) for excerpt in yaml),
     )
 
 
 def _view(excerpt: Excerpt, links: Links) -> ExcerptView:
     path = str(excerpt.place.path)
-    hrefs = tuple(links.to(path, line.number) for line in excerpt.lines)
-    return ExcerptView(excerpt, links.place(excerpt.place), hrefs)
+    hrefs = tuple(links.outward(path, line.number) for line in excerpt.lines)
+    return ExcerptView(excerpt, links.outward(path, excerpt.place.line), hrefs)
 
 
 def _subnets(network: Network) -> Iterator[tuple[str, ...]]:

@@ -1,16 +1,22 @@
-"""Links from a report to the lines of the project's files."""
+"""Links from a report to the lines of the project's files.
+
+A report may be mailed alone. So a link leads to the forge that hosts the commit, or to an excerpt
+inside of the page, never to a file beside it.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import quote
 
 from finbase.release.interface import Place
+from finbase.report.forge import Forge
 from finbase.report.sources import Piece, Sources
+
+_MOST = 60
+"""How many lines of a block an excerpt shows."""
 
 
 class Linked(NamedTuple):
@@ -20,31 +26,76 @@ class Linked(NamedTuple):
     href: str = ""
 
 
+class Extract(NamedTuple):
+    """Some lines of a file that links lead to; ``rest`` counts lines of the block left out."""
+
+    anchor: str
+    path: str
+    first: int
+    lines: tuple[str, ...]
+    rest: int
+
+
 @dataclass(frozen=True)
 class Links:
-    """Links from a report in the folder ``base`` to files of the project at ``root``.
+    """Links to ``forge``, or into the page for what it does not have.
 
-    Both are absolute paths.
+    ``texts`` are the files that the page may show, by their paths in the project.
     """
 
-    root: Path
-    base: Path
+    forge: Forge | None
+    texts: Mapping[str, str]
+    _used: dict[tuple[str, int], None] = field(default_factory=dict)
+
+    def outward(self, path: str, line: int) -> str:
+        """Return the permanent address of a line, or an empty string."""
+        return self.forge.permalink(path, line) if self.forge else ""
 
     def to(self, path: str, line: int) -> str:
-        """Return the relative address of a line of a file of the project."""
-        target = os.path.relpath(self.root / path, self.base)
-        return f"{quote(Path(target).as_posix())}#L{line}"
+        """Return the permanent address of a line, or that of an excerpt in the page.
+
+        Empty if the page has no such file.
+        """
+        if address := self.outward(path, line):
+            return address
+        if path not in self.texts:
+            return ""
+        self._used[path, line] = None
+        return f"#{_anchor(path, line)}"
 
     def place(self, place: Place) -> str:
-        """Return the relative address of a place."""
+        """Return the address of a place."""
         return self.to(str(place.path), place.line)
-
-    def location(self, location: str) -> Linked:
-        """Link a location such as ``features/x.feature:12``."""
-        path, _, line = location.rpartition(":")
-        return Linked(location, self.to(path, int(line)))
 
     def text(self, text: str, sources: Sources | None) -> Sequence[Linked]:
         """Link each resource in a text to its block of HCL."""
         pieces: list[Piece] = sources.pieces(text) if sources else [(text, None)]
         return [Linked(piece, self.place(place) if place else "") for piece, place in pieces]
+
+    def extracts(self) -> list[Extract]:
+        """Return the excerpts that links lead to, sorted by path and line."""
+        return [self._extract(path, line) for path, line in sorted(self._used)]
+
+    def _extract(self, path: str, line: int) -> Extract:
+        lines = self.texts[path].splitlines()
+        end = _end(path, lines, line)
+        last = min(end, line + _MOST - 1)
+        shown = tuple(lines[line - 1 : last])
+        return Extract(_anchor(path, line), path, line, shown, end - last)
+
+
+def _anchor(path: str, line: int) -> str:
+    return f"source-{re.sub(r'[^a-zA-Z0-9]+', '-', path)}-L{line}"
+
+
+def _end(path: str, lines: Sequence[str], line: int) -> int:
+    """Return the last line of a block of HCL, a scenario, or a key of YAML."""
+    after = range(line, len(lines))
+    if path.endswith(".tf"):
+        return next((n + 1 for n in after if lines[n].startswith("}")), line)
+    if path.endswith(".yaml"):
+        indent = len(lines[line - 1]) - len(lines[line - 1].lstrip())
+        return next(
+            (n for n in after if len(lines[n]) - len(lines[n].lstrip()) <= indent), len(lines)
+        )
+    return next((n for n in after if not lines[n].strip()), len(lines))

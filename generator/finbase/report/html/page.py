@@ -13,7 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from finbase.report.drawing.canvas import clean, stylesheet
 from finbase.report.html.findings import Chapter, Subject, chapter
 from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation
+from finbase.report.provenance import Provenance, shared_modules
 
 _FOLDER = Path(__file__).parent
 _LEVELS: tuple[Severity, ...] = ("high", "medium", "low")
@@ -43,7 +43,7 @@ def render(
     *,
     features: Mapping[str, str],
     links: Links,
-    day: date,
+    provenance: Provenance,
     proof: Sequence[Mutation] = (),
     frameworks: Sequence[Framework] = (),
 ) -> str:
@@ -75,9 +75,11 @@ def render(
         style=Markup(style),  # noqa: S704 - package data only
         picture=Markup,
         digest=digest,
-        day=day.isoformat(),
+        provenance=provenance,
         version=version("finbase"),
         chapters=chapters,
+        shared_modules=shared_modules([(each.name, each.facts) for each in chapters]),
+        extracts=links.extracts(),
         groups=_groups(rows),
         failures=rows,
         passed=all(chapter.verdict.passed for chapter in chapters),
