@@ -77,6 +77,20 @@ def test_orphans_match_addresses_by_facts() -> None:
     }
 
 
+def test_orphans_match_generated_names() -> None:
+    """The plan shows the prefix only; the provider adds a time and a counter."""
+    generated, other = "initial-2026113001193442500000000e", "initial-of-somebody"
+    existing = [
+        resource("aws_secretsmanager_secret", "arn:1", generated),
+        resource("aws_secretsmanager_secret", "arn:2", other),
+    ]
+    plan = plan_of(("m.initial", "aws_secretsmanager_secret", {"name_prefix": "initial-"}))
+    assert {o.resource.id: o.address for o in orphans(existing, state_of(), plan)} == {
+        "arn:1": "m.initial",
+        "arn:2": None,
+    }
+
+
 def test_orphans_use_an_address_once() -> None:
     existing = [resource("aws_eip", "eip-1", "ledger"), resource("aws_eip", "eip-2", "ledger")]
     plan = plan_of(("m.eip", "aws_eip", {"tags_all": {"Name": "ledger"}}))

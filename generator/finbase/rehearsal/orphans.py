@@ -7,6 +7,7 @@ or fail because the name is in use. An ``import`` block for each fixes that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,9 +81,30 @@ def _matching_address(resource: Resource, changes: Iterable[Mapping[str, Any]]) 
     addresses = [
         str(change["address"])
         for change in changes
-        if change["type"] == resource.type and resource.facts <= _texts(change["change"]["after"])
+        if change["type"] == resource.type and _matches(resource, change["change"]["after"])
     ]
     return addresses[0] if len(addresses) == 1 else None
+
+
+def _matches(resource: Resource, after: Mapping[str, Any]) -> bool:
+    texts = _texts(after)
+    prefix = after.get("name_prefix")
+    return all(
+        fact in texts or (prefix is not None and _is_generated_name(fact, str(prefix)))
+        for fact in resource.facts
+    )
+
+
+def _is_generated_name(name: str, prefix: str) -> bool:
+    """Return whether the provider made a name from ``name_prefix``: a time and a counter follow.
+
+    >>> _is_generated_name("initial-2026113001193442500000000e", "initial-")
+    True
+    >>> _is_generated_name("initial-copy", "initial-")
+    False
+    """
+    suffix = name.removeprefix(prefix)
+    return suffix != name and re.fullmatch(r"[0-9]{18}[0-9a-f]{8}", suffix) is not None
 
 
 def _texts(values: Mapping[str, Any]) -> set[str]:
