@@ -15,6 +15,11 @@ Feature: Baseline: the audit trail is complete, and is kept
       | internal     | 90   |
       | public       | 90   |
 
+  @B07 @high @pci-10.5.1 @noskip
+  Scenario: Logs of restricted and confidential data are not deleted with the stack
+    Given the planned stack
+    Then the logs of restricted and confidential data outlive the stack
+
   @B10 @high @pci-10.2.1 @noskip
   Scenario: pgaudit is loaded and records changes of tables and roles
     Given the planned stack

@@ -182,6 +182,7 @@ def environment(change: Change, file: Path) -> Environment:
         project=data["project"],
         region=data["region"],
         tags=data["tags"],
+        state=data["state"],
     )
 
 

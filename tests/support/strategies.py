@@ -340,6 +340,8 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
             continue
         if strict and section.get("recovery_window_in_days") == 0:
             del section["recovery_window_in_days"]
+        if strict and section.get("keep_logs") is False:
+            del section["keep_logs"]
         if section.get("rotation_period_in_days", 0) > 365:
             del section["rotation_period_in_days"]
         modules[module] = section

@@ -9,7 +9,7 @@ from typing import Any
 from findings import Finding, check
 from kinds import are_named, listed, unproved
 from stack_graph import UNKNOWN, Resource, Stack, shown
-from stores import data_class
+from stores import STRICT, data_class
 
 _WITH_LIBRARY = re.compile(r"with (\w+) from ([0-9]+)")
 _LOG = "aws_cloudwatch_log_group"
@@ -75,6 +75,20 @@ def retention(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
         now = "without an end" if days in (0, None) else shown(days)
         text = f"{group.address}: retention_in_days = {now}"
         yield Finding(fine, text if fine else f"{text}; {class_} data requires {least} or more")
+
+
+@check("the logs of restricted and confidential data outlive the stack", "log group")
+def outlives(stack: Stack) -> Iterator[Finding]:
+    """Require ``skip_destroy``: Terraform then forgets the log group, and AWS keeps its logs."""
+    class_ = data_class(stack)
+    for group in stack.all(_LOG):
+        if class_ not in STRICT:
+            yield Finding(True, f"{group.address}: not required for {class_} data")
+            continue
+        value = group.planned("skip_destroy")
+        text = f"{group.address}: skip_destroy = {shown(value)}"
+        fix = f"; {class_} data requires true"
+        yield Finding(value is True, text if value is True else text + fix)
 
 
 @check("every parameter group of PostgreSQL lists these words", "parameter group of PostgreSQL")

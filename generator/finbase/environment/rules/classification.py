@@ -117,6 +117,24 @@ def key_rotation(environment: Environment) -> Iterator[Finding]:
             yield Finding(use.where(instance, "rotation_period_in_days"), message, hint)
 
 
+@rule(
+    "FB256",
+    "logs of important data deleted with the stack",
+    "database.keep_logs",
+    "secret.keep_logs",
+    why="The audit trail would end with the stack, when somebody may ask for it. `finbase check` "
+    "fails B07 for such an environment.",
+    source="https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html",
+    accepted={"tags.data_classification": "internal", "database.keep_logs": False},
+    refused={"tags.data_classification": "confidential", "database.keep_logs": False},
+    yaml_only=_ONLY,
+)
+def logs(environment: Environment) -> Iterator[Finding]:
+    """The logs of restricted and confidential data must outlive the stack."""
+    for module in ("database", "secret"):
+        yield from _refused(environment, module, "keep_logs", False)
+
+
 def _important(environment: Environment, name: str) -> Iterator[tuple[str, ModuleUse, Instance]]:
     """Yield the class of the data and every instance of a module, if the data is important."""
     class_ = environment.tags.get("data_classification")
@@ -142,4 +160,5 @@ RULES: Final[tuple[Rule, ...]] = (
     key_window,
     secret_window,
     key_rotation,
+    logs,
 )

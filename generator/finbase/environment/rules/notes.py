@@ -20,6 +20,7 @@ _ADDRESSES: Final = 5
 _GROUP_RULES: Final = 60
 _ENDPOINTS: Final = 50
 _STACK_RULES: Final = 3  # To the database, the cache and the endpoints.
+_KEY_ARN = re.compile(r"arn:[^:]*:kms:([^:]*):([^:]*):.+")
 _PRODUCTION = re.compile(r"prod(uction)?(-.*)?")
 _BURSTABLE = re.compile(r"db\.t[0-9]")
 _ADD: Final = "if AWS offers it, add it to known.yaml"
@@ -267,6 +268,26 @@ def reboot(environment: Environment) -> Iterator[Finding]:
                 yield Finding(use.where(instance, "parameters", name), message, hint, key=True)
 
 
+@note(
+    "FB313",
+    "key of another account or region for the state",
+    "state",
+    why="The owner of the key can read the state, and can make it unreadable. That is right if a "
+    "central account keeps all states, and wrong if somebody mistyped the ARN.",
+    source="https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html",
+    accepted={"state.kms_key_id": "arn:aws:kms:eu-west-1:111122223333:alias/terraform-state"},
+    refused={"state.kms_key_id": "arn:aws:kms:eu-west-1:444455556666:alias/terraform-state"},
+)
+def state_key(environment: Environment) -> Iterator[Finding]:
+    """The key of the state should be in the account and region of the environment."""
+    key, own = environment.state.get("kms_key_id"), (environment.region, environment.account_id)
+    arn = _KEY_ARN.fullmatch(key) if isinstance(key, str) else None
+    if arn and all(own) and arn.groups() != own:
+        message = f"the key of the state is in {arn[1]} of the account {arn[2]}"
+        hint = f"name a key in {own[0]} of the account {own[1]}, unless this is intended"
+        yield Finding(("state", "kms_key_id"), message, hint)
+
+
 def _near(name: str, known: Iterable[str]) -> str:
     """Return the start of a hint at the most similar name; empty if no name is similar."""
     near = closest(name, sorted(known))
@@ -285,4 +306,5 @@ RULES: Final[tuple[Rule, ...]] = (
     endpoint_quota,
     subscribers,
     reboot,
+    state_key,
 )
