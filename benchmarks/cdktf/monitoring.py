@@ -285,6 +285,16 @@ def monitoring(scope, keys, base, net):
         tags=tag("instances"),
         depends_on=[told],
     )
+    DbEventSubscription(
+        scope,
+        "parameter-groups",
+        name=f"{NAME}-parameter-groups",
+        sns_topic=topic.arn,
+        source_type="db-parameter-group",
+        event_categories=["configuration change"],
+        tags=tag("parameter-groups"),
+        depends_on=[told],
+    )
     CloudwatchDashboard(
         scope,
         "dashboard",

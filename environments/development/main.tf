@@ -121,7 +121,7 @@ module "access" {
 
 # Alarms, database events and a dashboard for every instance, the cache and the rotation.
 module "monitoring" {
-  source = "../../modules/monitoring/3.0.0"
+  source = "../../modules/monitoring/3.1.0"
 
   email_addresses               = ["database-dev@ledger.example"]
   connections_threshold         = 100

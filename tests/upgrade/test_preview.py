@@ -190,6 +190,7 @@ def test_upgrade_of_all_releases(project: Path) -> None:
         "module.cache.aws_elasticache_user.application",
         "module.cache.aws_elasticache_user_group.main",
         group,
+        "module.monitoring.aws_db_event_subscription.parameter_groups",
         "module.network.aws_iam_role_policy.flow_log_groups",
         f"{alarms}_log_data_protection_policy.database",
         *(f"{alarms}_event_rule.{rule}" for rule in ("failed_rotation", "key_deletion")),
