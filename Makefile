@@ -77,7 +77,7 @@ lint: .venv/ready ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy --strict templates/modules/secret/rotation
+	@$(BIN)/mypy --strict templates/modules/secret/rotation templates/modules/roles/function
 	@$(BIN)/lint-imports
 
 format: .venv/ready ## Put the Python code in order

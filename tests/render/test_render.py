@@ -134,6 +134,63 @@ def test_render_archive(project: Path) -> None:
     assert home / "function/NOTES" in tree
 
 
+SHARING = """
+archives:
+  reader.zip:
+    folder: code
+    include: ["*.py"]
+    shared: {folder: store/function, include: ["main.py", "data/*.txt"]}
+"""
+
+
+def sharing(project: Path, text: str = SHARING) -> Contract:
+    """Let the module ``reader`` have an archive with files of the module ``store``."""
+    path = project / "templates/modules/reader/contract.yaml"
+    path.write_text(path.read_text() + text)
+    (path.parent / "code").mkdir()
+    (path.parent / "code/reader.py").write_text("import main\n")
+    return Contract.load(path)
+
+
+def test_render_archive_shares_files_of_other_module(project: Path) -> None:
+    before = rendered(project)
+    tree = render_module(sharing(project), project / "templates")
+    home, store = PurePosixPath("modules/reader/1.0.0"), PurePosixPath("modules/store/1.2.0")
+    with zipfile.ZipFile(io.BytesIO(tree[home / "reader.zip"])) as archive:
+        assert archive.namelist() == ["data/a.txt", "main.py", "reader.py"]
+        for name in archive.namelist():
+            assert archive.read(name) == tree[home / "code" / name]
+        for name in ("data/a.txt", "main.py"):
+            assert archive.read(name) == before[store / "function" / name]
+    assert {path: before[path] for path in before if path.is_relative_to(store)} == {
+        path: content for path, content in rendered(project).items() if path.is_relative_to(store)
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"main.py"', '"*.js"', "no file in 'store/function' matches '*.js'"),
+        ('"main.py"', '"../policy.json"', "no file in 'store/function' matches '../policy.json'"),
+        ("store/function", "store/nowhere", "no file in 'store/nowhere' matches 'main.py'"),
+        ("store/function", "../stack", "shared.folder"),
+        ("store/function", "store", "shared.folder"),
+    ],
+)
+def test_render_refuses_shared_files(project: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        render_module(sharing(project, SHARING.replace(old, new)), project / "templates")
+    (diagnostic,) = caught.value.diagnostics
+    assert says in diagnostic.message
+
+
+def test_render_refuses_shared_file_of_same_name(project: Path) -> None:
+    contract = sharing(project)
+    (project / "templates/modules/reader/code/main.py").touch()
+    with pytest.raises(InputError, match=r"'code/main\.py' is a file of the module and a shared"):
+        render_module(contract, project / "templates")
+
+
 def test_render_skips_hidden_files(project: Path) -> None:
     before = rendered(project)
     home = project / "templates/modules/store"

@@ -78,7 +78,7 @@ def runtime(
 ) -> Iterator[stages.Runtime]:
     """What runs the function, whose region has the tests' root in place of its own."""
     roots = {stages.REGION: pki.root, "xx-other-1": pki.other_root}
-    task = stages.unpack(source, tmp_path_factory.mktemp("task"), roots)
+    task = stages.unpack(tmp_path_factory.mktemp("task"), roots, source)
     with stages.stopping(stages.Runtime(task, endpoint)) as runtime:
         yield runtime
 

@@ -47,10 +47,10 @@ class FunctionKilledError(Exception):
 class Runtime:
     """Runs events in the worker's processes; ``log`` is all that they have written."""
 
-    def __init__(self, task: Path, endpoint: str) -> None:
+    def __init__(self, task: Path, endpoint: str, module: str = "rotation") -> None:
         self.log = ""
         self._process = subprocess.Popen(
-            [sys.executable, "-B", Path(__file__).with_name("worker.py")],
+            [sys.executable, "-B", Path(__file__).with_name("worker.py"), module],
             env={
                 **KEYS,
                 "PATH": os.environ["PATH"],
@@ -69,9 +69,16 @@ class Runtime:
         die: str | int | None = None,
         region: str = REGION,
         seconds: float = 60,
-    ) -> None:
-        """Run one event to its end; raises what became of it."""
-        order = {"event": dict(event), "die": die, "region": region, "seconds": seconds}
+        environment: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Run one event to its end, and return its result; raises what became of it."""
+        order = {
+            "event": dict(event),
+            "die": die,
+            "region": region,
+            "seconds": seconds,
+            "environment": dict(environment or {}),
+        }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -85,18 +92,20 @@ class Runtime:
             raise FunctionKilledError(told["signal"])
         if "error" in told:
             raise FunctionError(told["error"], told["text"])
+        return told["value"]
 
     def stop(self) -> None:
         self._process.kill()
         self._process.communicate()
 
 
-def unpack(source: Path, folder: Path, roots: Mapping[str, Path]) -> Path:
+def unpack(folder: Path, roots: Mapping[str, Path], *sources: Path) -> Path:
     """Lay out the function as Lambda gets it, with the roots of more regions."""
-    for path in (*source.glob("*.py"), *source.glob("ca/*.pem")):
-        target = folder / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
+    for source in sources:
+        for path in (*source.glob("*.py"), *source.glob("ca/*.pem")):
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
     for region, root in roots.items():
         (folder / "ca" / f"{region}.pem").write_bytes(root.read_bytes())
     return folder

@@ -1,12 +1,14 @@
 """Stands in for Lambda: runs the function in a process for each event, which may die anywhere.
 
-Started with the function's folder first on the path. A line of JSON on standard input is an
-invocation, and the line of JSON that answers it says how it ended and all that it has logged. The
-function itself knows nothing of the places to die at: they are put around it here.
+Started with the function's folder first on the path, and the name of its module. A line of JSON on
+standard input is an invocation, and the line of JSON that answers it says how it ended and all that
+it has logged. The function itself knows nothing of the places to die at: they are put around it
+here.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -91,15 +93,16 @@ def run(order: dict[str, Any], log: int, answer: int) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    os.environ["AWS_REGION"] = order["region"]
+    os.environ |= {"AWS_REGION": order["region"], **order["environment"]}
     ends = time.monotonic() + order["seconds"]
     context = SimpleNamespace(
         get_remaining_time_in_millis=lambda: int(1000 * (ends - time.monotonic()))
     )
     Deaths(order["die"]).lay(rotation._client())
-    outcome = {}
+    outcome: dict[str, Any] = {}
     try:
-        rotation.handler(order["event"], context)
+        handler = importlib.import_module(sys.argv[1]).handler
+        outcome = {"value": handler(order["event"], context)}
     except BaseException as error:
         traceback.print_exc()  # as Lambda does
         outcome = {"error": type(error).__name__, "text": str(error)}
@@ -118,8 +121,8 @@ def main() -> None:
                 run(json.loads(line), log.fileno(), theirs)
             os.close(theirs)
             _, status = os.waitpid(child, 0)
-            outcome = os.read(answer, 65536)
-            os.close(answer)
+            with open(answer, "rb") as pipe:  # noqa: PTH123
+                outcome = pipe.read()
             log.seek(0)
             told = json.loads(outcome) if outcome else {"signal": os.WTERMSIG(status)}
             print(json.dumps(told | {"log": log.read().decode(errors="replace")}), flush=True)

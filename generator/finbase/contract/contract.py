@@ -117,12 +117,24 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Files of another module's templates, ``folder`` being below ``templates/modules``."""
+
+    folder: str
+    include: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Archive:
-    """A zip file in the module, with the files of ``folder`` that match a glob of ``include``."""
+    """A zip file in the module, with the files of ``folder`` that match a glob of ``include``.
+
+    The ``shared`` files are copied to ``folder``, beside the module's own.
+    """
 
     name: str
     folder: str
     include: tuple[str, ...]
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True)
@@ -331,7 +343,16 @@ def _contract(data: dict[str, Any], path: Path, source: bytes) -> Contract:
             for name, spec in (data.get("outputs") or {}).items()
         ),
         archives=tuple(
-            Archive(name=name, folder=spec["folder"], include=tuple(spec["include"]))
+            Archive(
+                name=name,
+                folder=spec["folder"],
+                include=tuple(spec["include"]),
+                shared=Shared(
+                    folder=spec["shared"]["folder"], include=tuple(spec["shared"]["include"])
+                )
+                if "shared" in spec
+                else None,
+            )
             for name, spec in (data.get("archives") or {}).items()
         ),
         path=path,

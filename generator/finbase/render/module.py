@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -67,7 +67,13 @@ def render_module(contract: Contract, templates: Path) -> dict[PurePosixPath, by
             files |= render_file(templates, f"{folder}/{file}", file, own_context, header)
     files["contract.yaml"] = contract.source
     for spec in contract.archives:
-        files[spec.name] = archive.pack(_archived_files(spec, templates / folder, contract))
+        archived = _matching(templates / folder, spec.folder, spec.include, contract)
+        for file, content in _shared_files(spec, templates, contract).items():
+            beside = f"{spec.folder}/{file}"
+            if beside in files:
+                raise _broken(contract, f"{beside!r} is a file of the module and a shared one")
+            archived[file] = files[beside] = content
+        files[spec.name] = archive.pack(archived)
     header = f"# {MARK}templates/{folder}/contract.yaml {advice}\n"
     digests = {name: checksums.digest(content) for name, content in files.items()}
     files[checksums.FILE_NAME] = (header + checksums.listing(digests)).encode()
@@ -75,16 +81,25 @@ def render_module(contract: Contract, templates: Path) -> dict[PurePosixPath, by
     return {target / file: files[file] for file in sorted(files)}
 
 
-def _archived_files(spec: Archive, folder: Path, contract: Contract) -> dict[str, bytes]:
-    """Read the files of an archive, by their paths inside it."""
-    source = folder / spec.folder
+def _shared_files(spec: Archive, templates: Path, contract: Contract) -> dict[str, bytes]:
+    """Read the files that an archive has from another module, by their paths inside it."""
+    if spec.shared is None:
+        return {}
+    return _matching(templates / "modules", spec.shared.folder, spec.shared.include, contract)
+
+
+def _matching(
+    parent: Path, folder: str, include: Sequence[str], contract: Contract
+) -> dict[str, bytes]:
+    """Read the files of a folder that match a glob, by their paths inside the folder."""
+    source = parent / folder
     # glob alone would also match hidden and compiled files.
     available = {PurePosixPath(file) for file in files_below(source)}
     contents: dict[str, bytes] = {}
-    for pattern in spec.include:
+    for pattern in include:
         matches = {PurePosixPath(p.relative_to(source).as_posix()) for p in source.glob(pattern)}
         if not matches & available:
-            raise _broken(contract, f"no file in {spec.folder!r} matches {pattern!r}")
+            raise _broken(contract, f"no file in {folder!r} matches {pattern!r}")
         contents |= {str(file): _read(source / file) for file in matches & available}
     return contents
 

@@ -1,0 +1,210 @@
+"""The function where it works: a PostgreSQL as on RDS, and a local Secrets Manager."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.roles import rds
+from tests.rotation.real_postgres import HOST, Postgres
+from tests.rotation.stage import Runtime
+from tests.support.rotations import rotate
+
+MASTER, DATABASE, FIRST = "ledger_admin", "ledger", "OfTheMasterUser"
+NOBODY_KNOWS = "DrawnByTerraformAndKnownToNoDatabase"
+
+Spec = dict[str, Any]
+
+
+def role(kind: str = "read-write", *schemas: str, **more: Any) -> Spec:
+    """Return the declaration of a role, without its secret."""
+    return {
+        "kind": kind,
+        "schemas": list(schemas or ("app",)),
+        "connection_limit": 20,
+        "statement_timeout_seconds": 30,
+        "iam_login": False,
+    } | more
+
+
+def usual() -> dict[str, Spec]:
+    """Return the roles of an environment that says nothing."""
+    return {
+        "app": role("read-write"),
+        "migrator": role("owner", connection_limit=5, statement_timeout_seconds=900),
+        "reader": role("read-only", connection_limit=10, statement_timeout_seconds=60),
+    }
+
+
+@dataclass
+class Stage:
+    """One database with its master user, and the secrets of it and of the declared roles."""
+
+    server: Postgres
+    client: Any
+    runtime: Runtime
+    function: str
+    roles: dict[str, Spec] = field(default_factory=usual)
+    extensions: list[str] = field(default_factory=list)
+    master: str = MASTER
+    connection: str = ""
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.extensions = self.extensions or (
+            ["pgaudit", "pg_stat_statements"] if rds.has_pgaudit() else ["pg_stat_statements"]
+        )
+        name = quoted(self.master)
+        self.server.query(
+            f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB IN ROLE rds_superuser;"
+            f"GRANT rds_iam TO {name} WITH ADMIN OPTION"
+        )
+        self.server.set_password(self.master, FIRST)
+        self.server.query(f"CREATE DATABASE {DATABASE} OWNER {name}")
+        self.connection = self._secret("connection", self.text(self.master, FIRST))
+        for declared in self.roles:
+            self.add_secret(declared)
+
+    def add_secret(self, declared: str) -> None:
+        """Write the first version of a role's secret, as Terraform does."""
+        text = self.text(f"{declared}_1", NOBODY_KNOWS)
+        self.secrets[declared] = self._secret(f"roles/{declared}", text)
+
+    def _secret(self, name: str, text: str) -> str:
+        made = self.client.create_secret(
+            Name=f"ledger/{uuid.uuid4().hex[:8]}/{name}", SecretString=text
+        )
+        self.client.rotate_secret(
+            SecretId=made["ARN"],
+            RotationLambdaARN=self.function,
+            RotationRules={"AutomaticallyAfterDays": 30, "Duration": "3h"},
+            RotateImmediately=False,
+        )
+        return str(made["ARN"])
+
+    def text(self, username: str, password: str, **changes: object) -> str:
+        """Return the text of a secret."""
+        fields: dict[str, object] = {
+            "engine": "postgres",
+            "host": HOST,
+            "port": self.server.port,
+            "dbname": DATABASE,
+            "username": username,
+            "password": password,
+        }
+        return json.dumps(fields | changes)
+
+    # What the function is asked --------------------------------------------------------------
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The function's variables."""
+        roles = {
+            name: spec | {"secret_arn": self.secrets[name]} for name, spec in self.roles.items()
+        }
+        return {
+            "CONNECTION_SECRET": self.connection,
+            "DECLARATION": json.dumps({"extensions": self.extensions, "roles": roles}),
+            "METRICS_NAMESPACE": "finbase/ledger-production",
+        }
+
+    def invoke(self, event: Mapping[str, str], **options: Any) -> Any:
+        """Run one event."""
+        return self.runtime.invoke(event, environment=self.environment, **options)
+
+    def apply(self, **options: Any) -> dict[str, Any]:
+        """Set the database up; returns the answer."""
+        return dict(self.invoke({"action": "apply"}, **options))
+
+    def drift(self, **options: Any) -> list[str]:
+        """Check the database; returns how it differs from the declaration."""
+        answer = self.invoke({"action": "check"}, **options)
+        assert answer["changed"] == []
+        return list(answer["drift"])
+
+    def rotate(self, declared: str, token: str | None = None, **options: Any) -> str:
+        """Rotate a role's secret, with options for every step, or for the one named ``at``."""
+        at = options.pop("at", None)
+
+        def invoke(event: Mapping[str, str]) -> None:
+            self.invoke(event, **(options if at in (None, event["Step"]) else {}))
+
+        return rotate(self.client, self.secrets[declared], invoke, token=token)
+
+    # What can be seen ------------------------------------------------------------------------
+
+    def current(self, declared: str, label: str = "AWSCURRENT") -> dict[str, Any]:
+        """Return the fields of a version of a role's secret."""
+        got = self.client.get_secret_value(SecretId=self.secrets[declared], VersionStage=label)
+        return dict(json.loads(got["SecretString"]))
+
+    def query(self, sql: str) -> str:
+        """Run SQL in the database as the superuser, whom RDS does not give away."""
+        done = self.server.psql(sql, database=DATABASE)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def run_as(self, credentials: Mapping[str, Any], sql: str) -> tuple[bool, str]:
+        """Run SQL with the fields of a secret; returns whether it worked, and what was said."""
+        done = self.server.psql(
+            sql,
+            user=credentials["username"],
+            password=credentials["password"],
+            database=credentials["dbname"],
+        )
+        return done.returncode == 0, (done.stdout + done.stderr).strip()
+
+    def as_role(self, declared: str, sql: str) -> str:
+        """Run SQL with the current version of a role's secret."""
+        worked, told = self.run_as(self.current(declared), sql)
+        assert worked, told
+        return told
+
+    def as_master(self, sql: str) -> str:
+        """Run SQL as the master user."""
+        worked, told = self.run_as(json.loads(self.text(self.master, FIRST)), sql)
+        assert worked, told
+        return told
+
+    def refused(self, declared: str, sql: str) -> str:
+        """See SQL fail with the current version of a role's secret; returns why."""
+        worked, told = self.run_as(self.current(declared), sql)
+        assert not worked, f"{declared} may: {sql}"
+        return told
+
+    # What must not be seen -------------------------------------------------------------------
+
+    def passwords(self) -> set[str]:
+        """Every password of every secret."""
+        found = set()
+        for arn in (self.connection, *self.secrets.values()):
+            page = self.client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True)
+            assert not page.get("NextToken")
+            for version in page["Versions"]:
+                got = self.client.get_secret_value(SecretId=arn, VersionId=version["VersionId"])
+                found.add(str(json.loads(got["SecretString"])["password"]))
+        return found
+
+    def assert_silent(self, *more: str) -> None:
+        """Neither the function's output nor ``more`` has a password or a verifier."""
+        told = "\n".join([self.runtime.log, *more])
+        assert not [password for password in self.passwords() if password in told]
+        assert "SCRAM-SHA-256$" not in told
+
+    def close(self) -> None:
+        """Remove the database and every role."""
+        self.server.query(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        rows = self.server.query(
+            "SELECT quote_ident(rolname) FROM pg_roles WHERE NOT starts_with(rolname, 'pg_') "
+            "AND NOT rolsuper AND NOT starts_with(rolname, 'rds_')"
+        )
+        names = ", ".join(rows.split("\n"))
+        self.server.query(f"DROP OWNED BY {names}; DROP ROLE {names}")
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
