@@ -53,6 +53,7 @@ test: .venv/ready build/judge/ready build/audit/ready build/pipelines/ready buil
 
 docs: .venv/ready ## Build the pages into build/docs, without a warning
 	@$(BIN)/sphinx-build -q -W --keep-going -n -d build/doctrees docs build/docs
+	@echo "open $(CURDIR)/build/docs/index.html"
 
 reference: .venv/ready ## Generate the pages of docs/reference
 	@$(BIN)/python -m docs.generate

@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 import click
 from docutils import nodes
+from pygments.lexer import RegexLexer, bygroups, using  # type: ignore[import-untyped]
+from pygments.lexers.shell import BashLexer  # type: ignore[import-untyped]
+from pygments.token import Generic  # type: ignore[import-untyped]
 from sphinx.addnodes import download_reference, pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
@@ -22,6 +25,7 @@ author: Final = "the finbase project"
 version = release = installed("finbase")
 
 extensions: Final = ["myst_parser", "sphinx_click"]
+myst_enable_extensions: Final = ["deflist"]
 exclude_patterns: Final = ["conf.py"]
 nitpicky: Final = True
 
@@ -81,8 +85,29 @@ def to_restructured_text(_app: Sphinx, _context: click.Context, lines: list[str]
     lines[:] = text.split("\n")
 
 
+class ConsoleLexer(RegexLexer):  # type: ignore[misc]
+    """Colour commands after ``$``, the lines of a diff, and controls that fail.
+
+    The lexer of Pygments for a console colours no output, so that a difference would be grey.
+    """
+
+    name = "console"
+    aliases: ClassVar = ["console"]
+    tokens: ClassVar = {
+        "root": [
+            (r"(\$ )(.*\n)", bygroups(Generic.Prompt, using(BashLexer))),
+            (r"(?:\+|  \+ ).*\n", Generic.Inserted),
+            (r"(?:-|  - ).*\n", Generic.Deleted),
+            (r"@@.*\n", Generic.Subheading),
+            (r"FAIL.*\n", Generic.Error),
+            (r".*\n", Generic.Output),
+        ]
+    }
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the transform and the conversion of help texts."""
+    """Register the transform, the lexer and the conversion of help texts."""
+    app.add_lexer("console", ConsoleLexer)
     app.add_transform(LinksOutOfTheSite)
     app.connect("sphinx-click-process-description", to_restructured_text)
     app.connect("sphinx-click-process-options", to_restructured_text)

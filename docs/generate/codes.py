@@ -9,6 +9,8 @@ from finbase.report.markdown import code, table
 
 _INTRODUCTION = """# Codes
 
+After this page, you can find out what the code of a message means.
+
 Messages end with a code in brackets:
 
 ```text

@@ -15,6 +15,8 @@ from finbase.report.markdown import code, table
 
 _INTRODUCTION = """# Features and the failure catalogue
 
+After this page, you can name the scenarios and mutations behind each control.
+
 `features/failures.yaml` lists the controls, each against one failure. The scenarios in
 `features/*.feature` check them in a plan. `features/mutations/*.yaml` list changes that bring each
 failure back, to prove that its scenarios detect it.

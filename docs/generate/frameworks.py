@@ -12,6 +12,9 @@ from finbase.report.markdown import code, table
 
 _INTRODUCTION = """# Standards and laws
 
+After this page, you can say which requirement of a standard or law a control supports, and
+what remains for people to do.
+
 `features/frameworks/*.yaml` list the requirements of standards and laws that each control supports.
 A control supports a requirement; Terraform alone meets none. The descriptions are finbase's own
 summaries: only the texts of the standards and laws are binding, and an assessor decides.

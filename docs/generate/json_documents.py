@@ -15,6 +15,8 @@ SHAPES: Final = Path(__file__).resolve().parents[2] / "generator" / "finbase" / 
 
 _INTRODUCTION = """# JSON documents
 
+After this page, you can read the JSON of every command in a program of your own.
+
 With `--json FILE`, a command writes its result as one JSON document. With `--json -` the document
 goes to standard output and the text to standard error. `schema_version` grows when a key changes
 its meaning or is removed. New keys do not raise it, so readers should ignore unknown keys.

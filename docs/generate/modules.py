@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 
 from docs.generate.markdown import page as joined
 from finbase.contract.registry import Registry
 from finbase.report.markdown import code, table
 
+_BORDER = re.compile(r"(?<!\\)\|")
+_WIDE = "|---|---|---|---|"
 _SECTIONS = ("Inputs", "Wiring", "Rules across inputs", "Outputs")
 _PRESENCE = {
     "one": "every environment has one",
@@ -39,7 +42,7 @@ def _index(registry: Registry) -> str:
         )
     return joined(
         "# Modules",
-        "What an environment file sets in each module, what the stack wires, and the outputs.",
+        "After this page, you can choose the module and the version that you need.",
         table(("module", "purpose", "how many", "versions"), rows),
         "```{toctree}\n:hidden:\n\n" + "\n".join(registry.names) + "\n```",
     )
@@ -50,6 +53,7 @@ def _page(registry: Registry, name: str) -> str:
     newest_first = list(reversed(registry.versions(name)))
     return joined(
         f"# {name}",
+        f"After this page, you can set every input of `{name}` and use its outputs.",
         contract.summary,
         contract.description,
         f"In a stack: {_PRESENCE[contract.multiplicity]}.",
@@ -67,4 +71,42 @@ def _sections(readme: str, version: str) -> Iterator[str]:
     for section in re.split(r"^## ", readme, flags=re.MULTILINE)[1:]:
         title, _, text = section.partition("\n")
         if title in _SECTIONS:
-            yield joined(f"### {title} of {version}", text)
+            yield joined(f"### {title} of {version}", _with_blocks(text))
+
+
+def _with_blocks(text: str) -> str:
+    r"""Replace each table that is too wide for a page by a list with a block for each row.
+
+    >>> table = '''
+    ... | name | type | default | rule | description |
+    ... |---|---|---|---|---|
+    ... | `port` | `number` | `5432` | must be from 1150 to 65535 | Port. |'''
+    >>> print(_with_blocks(table).strip())
+    - **`port`**: `number`, by default `5432`\
+      Port.\
+      It must be from 1150 to 65535.
+    """
+    lines = text.split("\n")
+    for start in reversed([n for n, line in enumerate(lines) if line.startswith(_WIDE)]):
+        rows = list(takewhile(lambda line: line.startswith("|"), lines[start + 1 :]))
+        names = _cells(lines[start - 1])
+        blocks = [_block(dict(zip(names, _cells(row), strict=True))) for row in rows]
+        lines[start - 1 : start + 1 + len(rows)] = blocks
+    return "\n".join(lines)
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in _BORDER.split(row)[1:-1]]
+
+
+def _block(row: Mapping[str, str]) -> str:
+    """Return a list item: name, type, source and default, then description and rule."""
+    facts = [row["type"]]
+    if "from" in row:
+        facts.append(f"from {row['from']}")
+    if default := row["default"]:
+        facts.append(default if default == "**required**" else f"by default {default}")
+    parts = [f"- **{row['name']}**: {', '.join(facts)}", row["description"]]
+    if rule := row.get("rule"):
+        parts.append(f"It {rule}.")
+    return "\\\n  ".join(parts)

@@ -206,6 +206,19 @@ def test_site_builds_offline_without_warning(tmp_path: Path) -> None:
         assert not re.findall(r"(?:@import|url\()\s*['\"]?(?:https?:)?//", style.read_text())
 
 
+    tutorial = (tmp_path / "site" / "tutorial" / "first-change.html").read_text()
+    assert '<span class="gd">-  storage_type = ' in tutorial  # Also in what a command prints.
+    assert tutorial.count('<span class="gi">+') > 2
+
+
+def test_pages_start_with_what_the_reader_can_do() -> None:
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        if page.name == "index.md" and page.parent.name != "modules":
+            continue
+        _title, first = re.findall(r"^(?!<!--).+$", page.read_text(), re.MULTILINE)[:2]
+        assert re.match("After this (page|tutorial), you can ", first), page
+
+
 def test_links_of_root_pages_exist() -> None:
     for page in (ROOT / each for each in ("README.md", "CONTRIBUTING.md", "SECURITY.md")):
         for address in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
