@@ -205,7 +205,6 @@ def test_site_builds_offline_without_warning(tmp_path: Path) -> None:
     for style in (tmp_path / "site").rglob("*.css"):
         assert not re.findall(r"(?:@import|url\()\s*['\"]?(?:https?:)?//", style.read_text())
 
-
     tutorial = (tmp_path / "site" / "tutorial" / "first-change.html").read_text()
     assert '<span class="gd">-  storage_type = ' in tutorial  # Also in what a command prints.
     assert tutorial.count('<span class="gi">+') > 2

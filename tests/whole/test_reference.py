@@ -92,10 +92,10 @@ def test_module_pages_name_all_inputs_and_outputs() -> None:
         text = PAGES[f"modules/{module}.md"]
         for version in registry.versions(module):
             contract = registry.get(module, version)
-            names = [value.name for value in contract.variables]
-            names += [value.name for value in contract.outputs]
+            starts = [f"- **`{value.name}`**: " for value in contract.variables]
+            starts += [f"| `{value.name}` |" for value in contract.outputs]
             part = text.partition(f"\n## {module} {version}\n")[2].partition(f"\n## {module} ")[0]
-            missing = [name for name in names if f"\n| `{name}` |" not in part]
+            missing = [start for start in starts if f"\n{start}" not in part]
             assert missing == [], f"{module} {version}"
 
 
