@@ -47,7 +47,7 @@ apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 
 # The tests start finbase some thousand times, and not every machine lets it keep what it compiles;
 # pytest would compile all tests again in each worker.
-test: .venv/ready build/judge/ready build/audit/ready build/pipelines/ready build/terraform/ready ## Run all tests, those with real Terraform included
+test: .venv/ready build/judge/ready build/audit/ready build/oscal/ready build/pipelines/ready build/terraform/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m compileall -q generator/finbase
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
@@ -111,7 +111,7 @@ sbom: .venv/ready build/audit/ready ## Write a bill of materials to build/sbom.c
 
 lock: .venv/ready ## Resolve the dependencies again, with hashes
 	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --group docs --output-file requirements/all.lock
-	@for group in audit build cdktf cdktn fuzz judge mutants pipelines prowler terraform; do \
+	@for group in audit build cdktf cdktn fuzz judge mutants oscal pipelines prowler terraform; do \
 		$(UV_COMPILE) --group $$group $$(case $$group in (build|fuzz|mutants) echo --constraint requirements/all.lock;; \
 			prowler) echo --override requirements/prowler.overrides;; esac) \
 			--output-file requirements/$$group.lock || exit 1; \

@@ -49,6 +49,7 @@ _COMMANDS: Final = {
         ("diff", "diff", "diff", "Show how two environments differ."),
         ("doctor", "doctor", "doctor", "Check the installation and the project."),
         ("drift", "drift", "drift", "Compare what runs with what is rendered."),
+        ("evidence", "evidence", "evidence", "Bundle and sign the evidence on an environment."),
         ("explain", "explain", "explain", "Explain a code, a failure or an input."),
         ("graph", "graph", "graph", "Draw the modules, network or flows of a stack."),
         ("matrix", "matrix", "matrix", "Distribute environments over CI jobs."),

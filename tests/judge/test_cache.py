@@ -657,7 +657,7 @@ def test_cache_is_used_by_check_and_graph_alone() -> None:
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if any(name.startswith("finbase.judge.cache") for name in names):
                 users.add(path.relative_to(ROOT / "generator" / "finbase").as_posix())
-    assert users == {"judge/cache/judge.py", "commands/check.py", "commands/graph.py"}
+    assert users == {"judge/cache/judge.py", "commands/_judging.py", "commands/graph.py"}
 
 
 def test_check_command_always_judges_a_supplied_plan(

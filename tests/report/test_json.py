@@ -31,6 +31,7 @@ SHAPES = ROOT / "generator" / "finbase" / "report" / "shapes"
 WITHOUT = {
     "apply": "`plan --json` reports what is applied, and Terraform reports the result",
     "completion": "it prints a script",
+    "evidence": "the bundle that it writes holds the verdict as JSON",
     "explain": "it prints prose; the facts are in `rules --json`",
     "graph": "it has formats of its own",
     "matrix": "what it writes is JSON",

@@ -21,7 +21,7 @@ from tests.support.commands import ROOT
 
 # What has no options to get wrong, or whose options people know better than a list here would.
 _PLAIN: Final = frozenset(
-    "cat cd cp dot echo export git grep ls mv pip python3 rm sed tail test xargs".split()
+    "cat cd cp dot echo export git grep ls mv openssl pip python3 rm sed tail test xargs".split()
 )
 _SEPARATORS: Final = frozenset({"&&", "||", "|", ";"})
 _AWS_GLOBAL: Final = frozenset({"--query", "--output", "--region", "--profile", "--no-cli-pager"})
@@ -83,6 +83,8 @@ def _finbase(command: click.Command, arguments: Sequence[str]) -> Iterator[str]:
         if values.get("help") or values.get("version") or not rest:
             return
         below = command.get_command(context, rest[0])
+        if below is None and (default := getattr(command, "default", None)):
+            below, rest = command.get_command(context, default), ["", *rest]
         if below is None:
             yield f"finbase has no command {rest[0]}"
         else:

@@ -32,6 +32,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"finbase prove( --json matrix\.json)?": MINUTES,
     r"finbase rehearse .*": MINUTES,
     r"pip install .*": "uses the network",
+    r"python3 docs/how-to/verify_bundle\.py .*": "the copy has no pages; test_bundle.py runs it",
     r"finbase sandbox .*": "serves until Ctrl-C",
     r"make (plan|apply) ENV=\w+": ACCOUNT,
     r"finbase (plan|apply|drift) .*": ACCOUNT,
@@ -51,7 +52,7 @@ PRINTED_ONCE: Final = "Setting up .venv (once) …"
 """Shown of a clone's first command; the copies here are set up."""
 
 USE_TERRAFORM: Final = re.compile(
-    r"(finbase|make) (check|upgrade|graph|prove|rehearse)|terraform (init|plan)"
+    r"(finbase|make) (check|evidence|upgrade|graph|prove|rehearse)|terraform (init|plan)"
 )
 LANGUAGES: Final = {
     "",

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from finbase.commands._rendered import (
-    PENDING,
-    load_rendered,
-    note_difference,
-    print_breaches,
-    print_unrendered,
-    refuse_planted,
-    refuse_unfaithful,
-    require_released_controls,
-)
+from finbase.commands._judging import judge_environments, judge_plan
+from finbase.commands._rendered import require_released_controls
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console import completion
 from finbase.console.options import (
@@ -28,18 +19,10 @@ from finbase.console.options import (
     jobs_option,
     own_catalogue_option,
 )
-from finbase.console.speech import echo, is_quiet, is_verbose, note, progress, terminal_width
+from finbase.console.speech import echo, is_quiet, is_verbose, terminal_width
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from finbase.judge.check import Judge, StackJudge
     from finbase.judge.verdict import Verdict
-
-_UNREAD = (
-    "not judged: locals, functions around references, lifecycle and the backend, because the HCL "
-    "of the stack was not read; put the plan file beside the stack's main.tf"
-)
 
 
 @click.command()
@@ -143,9 +126,9 @@ def check(
     planned = report.keep if report else ignore
     remarks: list[str] = []
     if plan_file:
-        verdicts = _judge_plan(project, plan_file, environments, planned, remarks)
+        verdicts = judge_plan(project, plan_file, environments, planned, remarks)
     else:
-        verdicts = _judge_environments(project, environments, jobs, planned, cache=cache)
+        verdicts = judge_environments(project, environments, jobs, planned, cache=cache)
     stream, colour = files.output_stream()
     done: list[Verdict] = []
     separator = ""
@@ -189,99 +172,3 @@ def _places(project: Path | None, verdict: Verdict) -> dict[str, list[str]]:
         for row in verdict.by_failure()
         if row.status == "failed"
     }
-
-
-def _judge_plan(
-    project: Path | None,
-    plan_file: Path,
-    environments: Sequence[str],
-    planned: Callable[[str, bytes, str], None],
-    remarks: list[str],
-) -> Iterable[Verdict]:
-    from finbase.judge import compliance
-    from finbase.judge.features import folder_of_stack
-    from finbase.plan.kinds import is_rendered
-    from finbase.project.find import find_project
-
-    if len(environments) > 1:
-        raise click.UsageError("--plan checks one plan, so name at most one environment")
-    name = environments[0] if environments else plan_file.name
-    plan = compliance.read_on_one_line(plan_file)  # Read it once only: it may be a pipe.
-    planned(name, plan.text, plan.digest)
-    root = find_project(project)
-    rendered = is_rendered(plan.content)
-    folder = None
-    if rendered:
-        folder, differs = folder_of_stack(plan.content, plan_file, root, name)
-        if differs:
-            remarks.append(f"the HCL beside the plan is of another version: {differs}")
-        remarks.append(f"judged with the HCL in {folder}" if folder else _UNREAD)
-        remarks += filter(None, [_unproven(plan.text)])
-    yield compliance.run(plan, root / "features", environment=name, stack=folder)
-
-
-def _judge_environments(
-    project: Path | None,
-    environments: Sequence[str],
-    jobs: int,
-    planned: Callable[[str, bytes, str], None],
-    *,
-    cache: bool,
-) -> Iterable[Verdict]:
-    import hashlib
-
-    from finbase.judge.check import check as judge
-    from finbase.project.find import find_project
-    from finbase.project.journal import is_pending
-
-    root = find_project(project)
-    refuse_planted(root)
-    standing = load_rendered(root, environments)
-    refuse_unfaithful(standing)
-    if is_pending(root):
-        note(PENDING)
-    if standing.breaches or standing.unrendered:
-        print_breaches(standing.breaches, diffs=True)
-        print_unrendered(standing.unrendered)
-        sys.exit(FOUND)
-    if not standing.changes.clean:
-        note_difference("planned")
-
-    notes: dict[str, None] = {}
-
-    def watch_plan(name: str, plan: bytes) -> None:
-        planned(name, plan, hashlib.sha256(plan).hexdigest())
-        notes[_unproven(plan)] = None
-
-    through = _open_cache() if cache else None
-    names = [environment.name for environment in standing.environments]
-    with progress(len(names)) as watch:
-        yield from judge(
-            root, names, jobs=jobs, progress=watch, planned=watch_plan, through=through
-        )
-    for text in filter(None, notes):
-        note(f"note: {text}")
-
-
-def _unproven(plan: bytes) -> str:
-    """Return a note if finbase was not run with the versions that a plan names."""
-    from finbase.aws.supported import unproven
-
-    version = re.search(rb'"terraform_version": ?"([^"]+)"', plan)
-    provider = re.search(rb'"version_constraint": ?"=? ?([0-9.]+)[",]', plan)
-    if not version:
-        return ""
-    return unproven(version[1].decode(), provider[1].decode() if provider else "")
-
-
-def _open_cache() -> Callable[[StackJudge], Judge] | None:
-    """Return what puts the verdict cache before a judge, or None without a usable folder."""
-    from finbase.judge.cache.judge import CachedJudge
-    from finbase.judge.cache.store import CacheUnavailableError, VerdictCache
-
-    try:
-        cache = VerdictCache.open()
-    except CacheUnavailableError as error:
-        note(f"note: verdicts are not cached: {error}")
-        return None
-    return lambda judge: CachedJudge(judge, cache, lambda what: note(f"note: {what}"))

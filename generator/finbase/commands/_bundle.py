@@ -1,0 +1,157 @@
+"""Collect the members of an evidence bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from finbase.commands._evidence import Evidence
+from finbase.errors import FinbaseError
+from finbase.judge.frameworks import DEFAULT
+from finbase.report import provenance, verdict_json
+from finbase.report.bundle import oscal, sbom, statement
+from finbase.report.bundle.archive import AlteredError, pack, unpack
+from finbase.report.documents import SCHEMA_VERSIONS
+from finbase.source.bounds import load_json
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from finbase.judge.verdict import Verdict
+
+_COMMANDS = {"drift": "drift", "rehearsal": "rehearse"}
+"""The command that writes each document that may be attached."""
+_SHAPES = Path(provenance.__file__).parent / "shapes"
+
+
+@dataclass(frozen=True)
+class Bundler:
+    """A bundle that is being made; ``attached`` are members that the user supplied."""
+
+    evidence: Evidence
+    attached: Mapping[str, bytes]
+    key: Ed25519PrivateKey | None
+    previous: str
+
+    @classmethod
+    def start(
+        cls,
+        root: Path,
+        environment: str,
+        output: BinaryIO,
+        key: BinaryIO | None,
+        *,
+        proof: BinaryIO | None,
+        previous: BinaryIO | None,
+        attached: Mapping[str, BinaryIO | None],
+        supplied: bool,
+        frameworks: Sequence[str],
+    ) -> Bundler:
+        """Read all inputs; raises ``FinbaseError`` for an invalid one, before a plan is made."""
+        read = {
+            f"{name}.json": _read_attached(name, file, environment)
+            for name, file in attached.items()
+            if file
+        }
+        if proof:
+            read["proof.json"] = proof.read()
+            proof = _named(read["proof.json"], proof.name)
+        verdict, digest = _previous_verdict(previous, environment) if previous else (None, "")
+        return cls(
+            Evidence.start(
+                root,
+                output,
+                proof,
+                supplied=supplied,
+                frameworks=frameworks or (DEFAULT,),
+                previous=verdict,
+            ),
+            read,
+            statement.read_private_key(key.read(), key.name) if key else None,
+            digest,
+        )
+
+    def write(self, verdict: Verdict) -> str:
+        """Write the bundle; return its SHA-256."""
+        members = self._members(verdict)
+        evidence = self.evidence
+        payload = statement.statement(
+            members,
+            verdict,
+            evidence.provenance,
+            plan=evidence.plans[verdict.environment][1],
+            previous=self.previous,
+        )
+        if self.key:
+            members[statement.SIGNED] = statement.sign(payload, self.key)
+        else:
+            members[statement.UNSIGNED] = payload
+        data = pack(members)
+        evidence.file.write(data)
+        return hashlib.sha256(data).hexdigest()
+
+    def _members(self, verdict: Verdict) -> dict[str, bytes]:
+        evidence, name = self.evidence, verdict.environment
+        facts = evidence.facts(verdict)
+        locks = {
+            "releases.lock": evidence.root / "modules" / "releases.lock",
+            "provider.lock.hcl": evidence.root / "environments" / name / ".terraform.lock.hcl",
+        }
+        read = {name: path.read_bytes() for name, path in locks.items() if path.is_file()}
+        about = provenance.document(evidence.provenance, facts, name)
+        return {
+            **self.attached,
+            **read,
+            "report.html": evidence.page([verdict]).encode(),
+            "verdict.json": verdict_json.render([verdict]),
+            "provenance.json": statement.dump(about),
+            "assessment-results.json": oscal.assessment_results(
+                verdict, evidence.provenance, facts
+            ),
+            "sbom.cdx.json": sbom.sbom(facts, read.get("provider.lock.hcl", b"").decode()),
+        }
+
+
+def _read_attached(name: str, file: BinaryIO, environment: str) -> bytes:
+    """Read a document of another command; it must be about the same environment."""
+    import jsonschema_rs  # Only a bundle reads such documents.
+
+    command = _COMMANDS[name]
+    hint = f"make it with `finbase {command} {environment} --json FILE`"
+    data = file.read()
+    try:
+        document = load_json(data)
+        jsonschema_rs.validate(json.loads((_SHAPES / f"{command}.json").read_bytes()), document)
+        version, about = document["schema_version"], document["environment"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FinbaseError(f"{file.name} is not from `finbase {command} --json`", hint) from error
+    if version != SCHEMA_VERSIONS[command]:
+        raise FinbaseError(f"{file.name} has schema_version {version}", hint)
+    if about != environment:
+        raise FinbaseError(f"{file.name} is about {about}, not about {environment}", hint)
+    return data
+
+
+def _previous_verdict(file: BinaryIO, environment: str) -> tuple[BinaryIO, str]:
+    """Return the verdict in the previous bundle, and the SHA-256 of that bundle."""
+    data = file.read()
+    hint = f"name a bundle that `finbase evidence {environment}` has written"
+    try:
+        verdict = unpack(data)["verdict.json"]
+        part = verdict_json.read_part(verdict, f"verdict.json in {file.name}")
+    except (AlteredError, KeyError) as error:
+        raise FinbaseError(f"{file.name} is not a bundle, or was changed", hint) from error
+    if [each.environment for each in part.verdicts] != [environment]:
+        raise FinbaseError(f"{file.name} is not about {environment}", hint)
+    return _named(verdict, f"verdict.json in {file.name}"), hashlib.sha256(data).hexdigest()
+
+
+def _named(data: bytes, name: str) -> BinaryIO:
+    file = io.BytesIO(data)
+    file.name = name
+    return file

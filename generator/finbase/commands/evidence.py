@@ -1,0 +1,236 @@
+"""``finbase evidence``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+from click.shell_completion import CompletionItem
+
+from finbase.commands._judging import judge_environments, judge_plan
+from finbase.commands._rendered import require_released_controls
+from finbase.console import completion
+from finbase.console.options import FOUND, OutputFile, own_catalogue_option
+from finbase.console.speech import echo, is_quiet
+
+if TYPE_CHECKING:
+    pass
+
+
+class _WithDefault(click.Group):
+    """A group whose first argument may be an environment: then its default command runs."""
+
+    default = "create"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Insert the default command."""
+        own = {flag for parameter in self.get_params(ctx) for flag in parameter.opts}
+        if args and args[0] not in {*self.commands, *own}:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands and environments."""
+        command = self.commands[self.default]
+        names = completion.environments(ctx, command.params[0], incomplete)
+        return names + super().shell_complete(ctx, incomplete)
+
+
+@click.group(cls=_WithDefault)
+def evidence() -> None:
+    """Bundle the evidence on an environment in one signed archive, and verify such archives.
+
+    \b
+    Examples:
+      finbase evidence production --output bundle.zip --key key.pem
+      finbase evidence verify bundle.zip --public-key key.pub.pem
+    """
+
+
+@evidence.command()
+@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@click.option(
+    "--output",
+    "output",
+    metavar="FILE",
+    type=OutputFile(),
+    required=True,
+    help="Write the bundle to this file.",
+)
+@click.option(
+    "--key",
+    "key_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Sign with this Ed25519 private key, in PEM.",
+)
+@click.option(
+    "--unsigned", is_flag=True, help="Do not sign; let the CI system attest the bundle instead."
+)
+@click.option(
+    "--previous",
+    "previous_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Name the previous bundle, and show in the report what changed since.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Judge this plan (from `terraform show -json`) instead of making one.",
+)
+@click.option(
+    "--proof",
+    "proof_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Include this proof matrix (from `finbase prove --json`).",
+)
+@click.option(
+    "--drift",
+    "drift_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Include this comparison with the running stack (from `finbase drift --json`).",
+)
+@click.option(
+    "--rehearsal",
+    "rehearsal_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Include this rehearsal (from `finbase rehearse --json`).",
+)
+@click.option(
+    "--framework",
+    "frameworks",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=completion.frameworks,
+    help="Show the requirements of this standard or law in the report, as `finbase check` does.",
+)
+@own_catalogue_option
+@click.pass_obj
+def create(
+    project: Path | None,
+    environment: str,
+    output: BinaryIO,
+    key_file: BinaryIO | None,
+    unsigned: bool,
+    previous_file: BinaryIO | None,
+    plan_file: Path | None,
+    proof_file: BinaryIO | None,
+    drift_file: BinaryIO | None,
+    rehearsal_file: BinaryIO | None,
+    frameworks: tuple[str, ...],
+    own_catalogue: bool,
+) -> None:
+    """Check an environment, and write the verdict and what it is about as one archive.
+
+    The archive holds the HTML report, the verdict and the facts of the plan as JSON, assessment
+    results in OSCAL, a bill of materials in CycloneDX, the lock files, and a statement with the
+    hash of each. The same plan and the same time make the same bytes. Exits with 1 if a control
+    fails; the archive is written even then.
+
+    \b
+    Examples:
+      finbase evidence production --output bundle.zip --key key.pem
+      finbase evidence production --output bundle.zip --unsigned --previous last.zip
+    """
+    from finbase.commands._bundle import Bundler
+    from finbase.project.find import find_project
+    from finbase.report import terminal
+
+    if (key_file is None) != unsigned:
+        raise click.UsageError("choose either --key FILE or --unsigned")
+    root = find_project(project)
+    require_released_controls(root, own=own_catalogue)
+    bundler = Bundler.start(
+        root,
+        environment,
+        output,
+        key_file,
+        proof=proof_file,
+        previous=previous_file,
+        attached={"drift": drift_file, "rehearsal": rehearsal_file},
+        supplied=plan_file is not None,
+        frameworks=frameworks,
+    )
+    remarks: list[str] = []
+    keep = bundler.evidence.keep
+    if plan_file:
+        verdicts = judge_plan(project, plan_file, (environment,), keep, remarks)
+    else:
+        verdicts = judge_environments(project, (environment,), 1, keep, cache=False)
+    (verdict,) = verdicts
+    digest = bundler.write(verdict)
+    if not (verdict.passed and is_quiet()):
+        to = sys.stderr if output.name == "<stdout>" else sys.stdout
+        echo(terminal.text(verdict, colour=False, width=100, remarks=remarks), file=to)
+        echo(f"{output.name}: sha256 {digest}", file=to)
+    if not verdict.passed:
+        sys.exit(FOUND)
+
+
+@evidence.command()
+@click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.File("rb"))
+@click.option(
+    "--public-key",
+    "key_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Require the signature of this Ed25519 key, in PEM.",
+)
+@click.option(
+    "--unsigned", is_flag=True, help="Compare an unsigned bundle with its own statement only."
+)
+def verify(bundles: tuple[BinaryIO, ...], key_file: BinaryIO | None, unsigned: bool) -> None:
+    """Verify every byte of bundles, without a network and without a project.
+
+    Several bundles must be a chain, the oldest first: each names the one before it. Exits with 1 if
+    a bundle was changed, if another key signed it, or if the chain is broken.
+
+    \b
+    Examples:
+      finbase evidence verify bundle.zip --public-key key.pub.pem
+      finbase evidence verify may.zip june.zip july.zip --public-key key.pub.pem
+    """
+    from finbase.report.bundle.archive import AlteredError
+    from finbase.report.bundle.statement import read_public_key
+    from finbase.report.bundle.statement import verify as verify_bundle
+
+    if (key_file is None) != unsigned:
+        raise click.UsageError("choose either --public-key FILE or --unsigned")
+    key = read_public_key(key_file.read(), key_file.name) if key_file else None
+    lines: list[str] = []
+    before = ""
+    for number, file in enumerate(bundles):
+        data = file.read()
+        try:
+            bundle = verify_bundle(data, key)
+            if number and bundle.previous != before:
+                raise AlteredError(
+                    f"it does not name {bundles[number - 1].name} as the previous one"
+                )
+        except AlteredError as error:
+            echo(f"{file.name}: not valid: {error.message}", file=sys.stderr)
+            sys.exit(FOUND)
+        before = _sha256(data)
+        predicate = bundle.statement["predicate"]
+        signed = f"signed by {bundle.key}" if key else "not signed"
+        lines += [
+            f"{file.name}: valid, {signed}",
+            f"  {predicate['environment']}: {predicate['result']}, made {predicate['made']}",
+            f"  sha256 {before}, previous {bundle.previous or 'none'}",
+        ]
+    if not is_quiet():
+        echo("\n".join(lines))
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,477 @@
+"""Evidence bundles: what is in one, and that no byte of one can change unnoticed."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finbase.errors import FinbaseError
+from finbase.report import documents, verdict_json
+from finbase.report.bundle import oscal, sbom, statement
+from finbase.report.bundle.archive import AlteredError, pack, unpack
+from finbase.report.provenance import Provenance, document
+from tests.support.commands import ROOT, finbase
+from tests.support.evidence import DIRTY, FACTS, MATRIX, PROVENANCE, verdict
+
+VERIFIER = ROOT / "docs" / "how-to" / "verify_bundle.py"
+OSCAL = ROOT / "build" / "oscal" / "bin" / "python"
+CYCLONEDX = ROOT / "build" / "audit" / "bin" / "python"
+
+# A fixed seed, so that a failure can be repeated.
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+def public(key: Ed25519PrivateKey = KEY) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def private(key: Ed25519PrivateKey = KEY) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def signed(
+    members: Mapping[str, bytes], *, previous: str = "", provenance: Provenance = PROVENANCE
+) -> bytes:
+    seen = verdict("production", ("F01",))
+    payload = statement.statement(members, seen, provenance, plan="3" * 64, previous=previous)
+    return pack({**members, statement.SIGNED: statement.sign(payload, KEY)})
+
+
+SMALL = signed({"report.html": b"<p>all</p>", "verdict.json": b"{}\n"}, previous="4" * 64)
+
+
+def alone() -> Callable[[bytes, bytes], str]:
+    """Return the function of the verifier in the documentation."""
+    tree = ast.parse(VERIFIER.read_text(encoding="utf-8"))
+    tree.body = [
+        n
+        for n in tree.body
+        if isinstance(n, ast.Import | ast.ImportFrom | ast.Assign | ast.FunctionDef)
+    ]
+    scope: dict[str, Any] = {}
+    exec(compile(tree, str(VERIFIER), "exec"), scope)
+
+    def problem(data: bytes, pem: bytes) -> str:
+        try:
+            return str(scope["problem"](data, pem))
+        except Exception as error:
+            return repr(error) or "error"
+
+    return problem
+
+
+ALONE = alone()
+
+
+def valid(data: bytes, key: Ed25519PrivateKey = KEY) -> bool:
+    try:
+        statement.verify(data, key.public_key())
+    except AlteredError:
+        return False
+    return True
+
+
+# Every byte
+
+
+def test_a_bundle_is_valid_for_its_key_alone() -> None:
+    assert valid(SMALL)
+    assert ALONE(SMALL, public()) == ""
+    assert not valid(SMALL, OTHER)
+    assert ALONE(SMALL, public(OTHER))
+
+
+def test_every_changed_byte_is_found() -> None:
+    """All bytes, each changed in one way; the verifier of the documentation sees every 40th."""
+    for place in range(len(SMALL)):
+        changed = bytearray(SMALL)
+        changed[place] ^= 1 << place % 8
+        assert not valid(bytes(changed)), place
+        if not place % 40:
+            assert ALONE(bytes(changed), public()), place
+
+
+@given(st.data())
+def test_any_changed_bundle_is_found(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(SMALL)))
+    end = data.draw(st.integers(start, min(len(SMALL), start + 4)))
+    changed = SMALL[:start] + data.draw(st.binary(max_size=4)) + SMALL[end:]
+    assert valid(changed) == (changed == SMALL)
+    assert (ALONE(changed, public()) == "") == (changed == SMALL)
+
+
+def repacked(**members: bytes | None) -> bytes:
+    found = unpack(SMALL) | {name.replace("_", "."): data for name, data in members.items()}
+    return pack({name: data for name, data in found.items() if data is not None})
+
+
+def compressed() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in unpack(SMALL).items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return buffer.getvalue()
+
+
+def with_envelope(change: Callable[[dict[str, Any]], object]) -> bytes:
+    envelope = json.loads(unpack(SMALL)[statement.SIGNED])
+    change(envelope)
+    return repacked(statement_dsse_json=statement.dump(envelope))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (repacked(report_html=b"<p>none</p>"), "report.html is not what the statement describes"),
+        (repacked(report_html=None), "report.html is not what"),
+        (repacked(more_txt=b""), "more.txt is not what"),
+        (repacked(statement_dsse_json=None), "it is not signed"),
+        (repacked(statement_dsse_json=b"[]"), "statement.dsse.json is not an envelope"),
+        (with_envelope(lambda e: e.update(more=1)), "is not what finbase writes"),
+        (with_envelope(lambda e: e["signatures"].append({})), "is not what finbase writes"),
+        (
+            with_envelope(lambda e: e["signatures"][0].update(keyid="")),
+            "is not what finbase writes",
+        ),
+        (with_envelope(lambda e: e.update(signatures=[])), "is not an envelope"),
+        (with_envelope(lambda e: e.update(payloadType="x")), "is not what finbase writes"),
+        (with_envelope(lambda e: e.update(payload="e30=")), "another key signed it"),
+        (compressed(), "its bytes are not those"),
+        (b"", "its bytes are not those"),
+        (b"PK\x03\x04", "its bytes are not those"),
+        (SMALL + SMALL, "its bytes are not those"),
+    ],
+)
+def test_reasons(data: bytes, why: str) -> None:
+    with pytest.raises(AlteredError, match=why):
+        statement.verify(data, KEY.public_key())
+    assert ALONE(data, public())
+
+
+def test_a_signature_of_another_statement_type_is_refused() -> None:
+    """The key may sign other envelopes, too; none of them passes for a bundle."""
+    for content in (b"{}", statement.dump({"subject": [], "predicate": {"previous": None}})):
+        data = pack({statement.SIGNED: statement.sign(content, KEY)})
+        with pytest.raises(AlteredError, match="its statement is not one of finbase"):
+            statement.verify(data, KEY.public_key())
+
+
+def test_unsigned_bundles() -> None:
+    members = {"verdict.json": b"{}\n"}
+    payload = statement.statement(members, verdict("x"), PROVENANCE, plan="", previous="")
+    data = pack({**members, statement.UNSIGNED: payload})
+    assert statement.verify(data, None).key == ""
+    with pytest.raises(AlteredError, match="it is not signed"):
+        statement.verify(data, KEY.public_key())
+    with pytest.raises(AlteredError, match="so that its public key is needed"):
+        statement.verify(SMALL, None)
+    changed = pack({"verdict.json": b"[]\n", statement.UNSIGNED: payload})
+    with pytest.raises(AlteredError, match=r"verdict\.json is not what"):
+        statement.verify(changed, None)
+
+
+def test_archive_does_not_depend_on_order_or_clock() -> None:
+    members = {"b": b"2", "a": b"1"}
+    assert pack(members) == pack(dict(sorted(members.items())))
+    assert unpack(pack(members)) == members
+    with zipfile.ZipFile(io.BytesIO(pack(members))) as archive:
+        assert archive.testzip() is None
+        assert {i.date_time for i in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_statement_follows_in_toto() -> None:
+    """Every field of the types that the statement names; see the addresses in statement.py."""
+    members = {"report.html": b"r", "verdict.json": b"v"}
+    bundle = statement.verify(
+        signed(members, previous="4" * 64, provenance=DIRTY), KEY.public_key()
+    )
+    content = bundle.statement
+    assert content["_type"] == "https://in-toto.io/Statement/v1"
+    assert content["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
+    assert {s["name"]: s["digest"]["sha256"] for s in content["subject"]} == {
+        name: hashlib.sha256(data).hexdigest() for name, data in members.items()
+    }
+    predicate = content["predicate"]
+    assert (predicate["result"], predicate["failedTests"]) == ("FAILED", ["F01"])
+    assert "F03" in predicate["passedTests"]
+    assert predicate["configuration"] == [
+        {"name": "plan", "digest": {"sha256": "3" * 64}},
+        {
+            "name": "commit",
+            "uri": "git+https://github.com/bank/ledger",
+            "digest": {"gitCommit": "1" * 40},
+        },
+    ]
+    assert (predicate["made"], bundle.previous) == ("2024-05-06T07:08:09+00:00", "4" * 64)
+
+
+def test_the_verifier_is_short_and_needs_no_package() -> None:
+    text = VERIFIER.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 80
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
+        if name
+    }
+    assert imported <= sys.stdlib_module_names
+
+
+@given(st.binary(max_size=64), st.binary(min_size=32, max_size=32))
+def test_the_verifier_agrees_on_signatures(message: bytes, seed: bytes) -> None:
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    members = {"a": message}
+    payload = statement.statement(members, verdict("x"), PROVENANCE, plan="", previous="")
+    data = pack({**members, statement.SIGNED: statement.sign(payload, key)})
+    assert valid(data, key)
+    assert ALONE(data, public(key)) == ""
+
+
+# Documents in a bundle
+
+
+def validate(python: Path, script: str, path: Path) -> subprocess.CompletedProcess[str]:
+    group = python.parents[1].name
+    assert python.is_file(), f"`make build/{group}/ready` installs it"
+    return subprocess.run([python, "-c", script, path], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("failing", [(), ("F01", "B02")])
+def test_oscal_is_valid(failing: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    seen = verdict("production", failing)
+    path.write_bytes(oscal.assessment_results(seen, PROVENANCE, FACTS))
+    script = """
+import argparse, collections, pathlib, sys
+from trestle.core.validator_factory import validator_factory
+from trestle.oscal.assessment_results import AssessmentResults
+found = AssessmentResults.oscal_read(pathlib.Path(sys.argv[1]))
+assert validator_factory.get(argparse.Namespace(mode="all")).model_is_valid(found, True, None)
+(result,) = found.results
+print(collections.Counter(str(f.target.status.state.value) for f in result.findings))
+"""
+    done = validate(OSCAL, script, path)
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(path.read_bytes())["assessment-results"]["results"]
+    states = {f["target"]["target-id"]: f["target"]["status"]["state"] for f in result["findings"]}
+    assert {id_ for id_, state in states.items() if state == "not-satisfied"} == {
+        id_.lower() for id_ in failing
+    }
+    assert len(states) == len(seen.by_failure())
+    observations = {o["uuid"] for o in result["observations"]}
+    assert len(observations) == len(seen.scenarios)
+    for finding in result["findings"]:
+        assert {o["observation-uuid"] for o in finding["related-observations"]} <= observations
+    broken = json.loads(path.read_bytes())
+    del broken["assessment-results"]["results"][0]["reviewed-controls"]
+    path.write_text(json.dumps(broken), encoding="utf-8")
+    assert validate(OSCAL, script, path).returncode != 0
+
+
+def test_bill_of_materials_is_valid_and_locked(tmp_path: Path) -> None:
+    path = tmp_path / "sbom.json"
+    lock = (ROOT / "environments" / "production" / ".terraform.lock.hcl").read_text()
+    facts = FACTS.__class__(
+        plan=FACTS.plan.__class__(
+            terraform="1.11.4", providers=("registry.terraform.io/hashicorp/aws 5.100.0",)
+        ),
+        modules=FACTS.modules,
+    )
+    path.write_bytes(sbom.sbom(facts, lock))
+    script = """
+import pathlib, sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+text = pathlib.Path(sys.argv[1]).read_text()
+sys.exit(str(JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) or "") or 0)
+"""
+    done = validate(CYCLONEDX, script, path)
+    assert (done.returncode, done.stderr) == (0, "")
+    components = json.loads(path.read_bytes())["components"]
+    found = {
+        c["name"]: c["version"] for c in components if c.get("purl", "").startswith("pkg:pypi")
+    }
+    assert {"click", "jinja2", "pyyaml", "terraform-compliance", "radish-bdd"} <= found.keys()
+    locked = (ROOT / "requirements" / "all.lock").read_text().lower()
+    assert [f"{n}=={v}" for n, v in found.items() if f"{n}=={v}" not in locked] == []
+    provider = next(
+        c for c in components if c["group" if "group" in c else "name"] == "terraform provider"
+    )
+    assert (provider["name"], provider["version"]) == (
+        "registry.terraform.io/hashicorp/aws",
+        "5.100.0",
+    )
+    assert {p["value"] for p in provider["properties"]} >= {
+        "h1:Ijt7pOlB7Tr7maGQIqtsLFbl7pSMIj06TVdkoSBcYOw="
+    }
+    broken = path.read_text().replace('"library"', '"pamphlet"', 1)
+    path.write_text(broken)
+    assert validate(CYCLONEDX, script, path).returncode != 0
+
+
+def test_facts_as_json() -> None:
+    facts = document(DIRTY, FACTS, "production")
+    assert facts["plan"]["sha256"] == "3" * 64
+    assert (facts["commit"], facts["changed_files"]) == ("1" * 40, ["features/a.feature"])
+    assert facts["not_judged"] == ["aws_s3_bucket.logs"]
+    assert facts["pipeline_run"]["system"] == "GitHub Actions"
+    assert facts["made_at"] == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC).isoformat()
+
+
+# Keys
+
+
+def test_other_keys_are_refused() -> None:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    other = X25519PrivateKey.generate()
+    pem = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(FinbaseError, match="another algorithm than Ed25519"):
+        statement.read_private_key(pem, "key.pem")
+    pem = other.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    with pytest.raises(FinbaseError, match="another algorithm than Ed25519"):
+        statement.read_public_key(pem, "key.pem")
+    for read in (statement.read_private_key, statement.read_public_key):
+        with pytest.raises(FinbaseError, match=r"key\.pem is not a .* key in PEM"):
+            read(b"x", "key.pem")
+    with pytest.raises(FinbaseError, match=r"not a public key in PEM"):
+        statement.read_public_key(private(), "key.pem")
+    locked = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+    with pytest.raises(FinbaseError, match="a key with a password"):
+        statement.read_private_key(locked, "key.pem")
+
+
+# The commands
+
+
+def test_verify_command(tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in ("1.zip", "2.zip", "3.zip"))
+    members = {"verdict.json": b"{}\n"}
+    first.write_bytes(signed(members))
+    second.write_bytes(signed(members, previous=hashlib.sha256(first.read_bytes()).hexdigest()))
+    third.write_bytes(signed(members, previous="5" * 64))
+    pem = tmp_path / "key.pub.pem"
+    pem.write_bytes(public())
+    # Verifying needs no project.
+    done = finbase(
+        tmp_path, "evidence", "verify", str(first), str(second), "--public-key", str(pem)
+    )
+    assert done.exit_code == 0, done.output
+    assert "production: FAILED, made 2024-05-06T07:08:09+00:00" in done.output
+    done = finbase(
+        tmp_path, "evidence", "verify", str(second), str(third), "--public-key", str(pem)
+    )
+    assert done.exit_code == 1
+    assert f"does not name {second} as the previous one" in done.output
+    pem.write_bytes(public(OTHER))
+    done = finbase(tmp_path, "evidence", "verify", str(first), "--public-key", str(pem))
+    assert (done.exit_code, "another key signed it" in done.output) == (1, True)
+    alone = [sys.executable, "-I", str(VERIFIER), str(first), str(pem)]
+    assert subprocess.run(alone, check=False, capture_output=True).returncode == 1
+    pem.write_bytes(public())
+    assert subprocess.run(alone, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("command", [("production", "--output", "x.zip"), ("verify", __file__)])
+def test_unsigned_must_be_asked_for(command: tuple[str, ...]) -> None:
+    done = finbase(ROOT, "evidence", *command)
+    assert done.exit_code == 2
+    assert "choose either --" in done.output
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "message"),
+    [
+        ("--drift", b"{}", "is not from `finbase drift --json`"),
+        ("--rehearsal", b"x", "is not from `finbase rehearse --json`"),
+        ("--proof", b"{}", "is not a proof matrix"),
+        ("--previous", b"PK", "is not a bundle, or was changed"),
+        ("--key", b"x", "is not a private key in PEM"),
+    ],
+)
+def test_inputs_are_read_before_planning(
+    option: str, content: bytes, message: str, tmp_path: Path
+) -> None:
+    path, output = tmp_path / "input", tmp_path / "x.zip"
+    path.write_bytes(content)
+    more = () if option == "--key" else ("--unsigned",)
+    done = finbase(ROOT, "evidence", "staging", "--output", str(output), option, str(path), *more)
+    assert done.exit_code == 2, done.output
+    assert message in done.output
+    assert not output.exists()
+
+
+def drift(environment: str) -> bytes:
+    facts = {"environment": environment, "clean": True}
+    lists = ("controls", "deviations", "unconfigured", "additions")
+    return documents.dump("drift", facts | {name: [] for name in lists})
+
+
+@pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
+def test_evidence_of_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    names = ("key.pem", "key.pub.pem", "proof.json", "drift.json", "1.zip", "2.zip")
+    key, pem, proof, compared, first, second = (tmp_path / name for name in names)
+    key.write_bytes(private())
+    pem.write_bytes(public())
+    proof.write_text(json.dumps(MATRIX), encoding="utf-8")
+    compared.write_bytes(drift("development"))
+    start = ("evidence", "development", "--key", str(key))
+    done = finbase(ROOT, *start, "--output", str(first))
+    assert done.exit_code == 0, done.output
+    assert hashlib.sha256(first.read_bytes()).hexdigest() in done.output
+    more = ("--previous", str(first), "--proof", str(proof), "--drift", str(compared))
+    done = finbase(ROOT, *start, "--output", str(second), *more)
+    assert done.exit_code == 0, done.output
+    done = finbase(
+        tmp_path, "evidence", "verify", str(first), str(second), "--public-key", str(pem)
+    )
+    assert done.exit_code == 0, done.output
+    assert ALONE(second.read_bytes(), pem.read_bytes()) == ""
+    members = unpack(second.read_bytes())
+    assert set(members) == {
+        *("assessment-results.json", "drift.json", "proof.json", "provenance.json"),
+        *("provider.lock.hcl", "releases.lock", "report.html", "sbom.cdx.json"),
+        *("statement.dsse.json", "verdict.json"),
+    }
+    assert members["releases.lock"] == (ROOT / "modules" / "releases.lock").read_bytes()
+    assert b"No control has another result or other evidence." in members["report.html"]
+    facts = json.loads(members["provenance.json"])
+    assert facts["plan"]["offline"]
+    assert facts["made_at"] == "2023-11-14T22:13:20+00:00"
+    assert {row["address"] for row in facts["resources"] if not row["controls"]} == set()
+    (judged,) = verdict_json.read_part(members["verdict.json"], "verdict.json").verdicts
+    assert judged.passed
+    # The same plan makes the same bytes.
+    third = tmp_path / "3.zip"
+    assert finbase(ROOT, *start, "--output", str(third), *more).exit_code == 0
+    assert third.read_bytes() == second.read_bytes()
+    compared.write_bytes(drift("staging"))
+    done = finbase(ROOT, *start, "--output", str(third), *more)
+    assert (done.exit_code, "is about staging, not about development" in done.output) == (2, True)
