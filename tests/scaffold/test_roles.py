@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Mapping
@@ -81,6 +82,26 @@ def test_policies_allow_every_rehearsed_call(role: Role) -> None:
     allowed = {a for s in own if s["Effect"] == "Allow" for a in listed(s["Action"])}
     assert len(CALLS[role]) > 50
     assert set(CALLS[role]) - allowed == {"sts:GetCallerIdentity"}  # AWS requires no permission.
+
+
+def test_policies_name_every_applied_resource() -> None:
+    """The resources of EC2 have no names, so its statements are for all of them."""
+    state = gzip.decompress((ROOT / "features" / "applied" / "production.state.gz").read_bytes())
+    arns = {
+        str(instance["attributes"].get("arn"))
+        for resource in json.loads(state)["resources"]
+        for instance in resource["instances"]
+        if resource["mode"] == "managed"
+    }
+    own = {arn for arn in arns if re.match(r"arn:aws:(?!ec2:)", arn)}
+    named = {
+        resource
+        for statement in statements(environment(), "apply", [FIRST])
+        if statement["Effect"] == "Allow"
+        for resource in listed(statement["Resource"])
+    } - {"*"}
+    assert len(own) > 90
+    assert {arn for arn in own if not any(fnmatchcase(arn, name) for name in named)} == set()
 
 
 def test_a_pipeline_can_restore() -> None:
