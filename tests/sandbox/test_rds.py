@@ -342,6 +342,37 @@ def test_modify_subscription_keeps_rest(rds: Any, name: str) -> None:
         rds.modify_event_subscription(SubscriptionName=f"{name}x", Enabled=False)
 
 
+def test_sources_of_a_subscription(rds: Any, name: str) -> None:
+    """API, AddSourceIdentifierToSubscription and RemoveSourceIdentifierFromSubscription, and their
+    errors. That a source can be removed whose instance is gone is inferred."""
+    for instance in (name, f"{name}-2"):
+        rds.create_db_instance(
+            DBInstanceIdentifier=instance, DBInstanceClass="db.t4g.micro", Engine="mysql"
+        )
+    topic = "arn:aws:sns:eu-west-1:777788889999:a"
+    rds.create_event_subscription(
+        SubscriptionName=name, SnsTopicArn=topic, SourceType="db-instance", SourceIds=[name]
+    )
+    source = {"SubscriptionName": name, "SourceIdentifier": f"{name}-2"}
+    for _ in range(2):
+        added = rds.add_source_identifier_to_subscription(**source)["EventSubscription"]
+        assert added["SourceIdsList"] == [name, f"{name}-2"]
+    rds.delete_db_instance(DBInstanceIdentifier=f"{name}-2", SkipFinalSnapshot=True)
+    with pytest.raises(rds.exceptions.SourceNotFoundFault):
+        rds.add_source_identifier_to_subscription(
+            SubscriptionName=name, SourceIdentifier=f"{name}-3"
+        )
+    rds.remove_source_identifier_from_subscription(**source)
+    (read,) = rds.describe_event_subscriptions(SubscriptionName=name)["EventSubscriptionsList"]
+    assert read["SourceIdsList"] == [name]
+    with pytest.raises(rds.exceptions.SourceNotFoundFault):
+        rds.remove_source_identifier_from_subscription(**source)
+    with pytest.raises(rds.exceptions.SubscriptionNotFoundFault):
+        rds.add_source_identifier_to_subscription(
+            SubscriptionName=f"{name}x", SourceIdentifier=name
+        )
+
+
 # An instance and its database ----------------------------------------------------------------
 
 

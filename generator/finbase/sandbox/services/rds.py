@@ -58,6 +58,13 @@ _AUTHORITIES = {
 _FOUNDED = datetime(2021, 5, 20, tzinfo=UTC)
 
 
+class SourceNotFoundError(RDSClientError):
+    """SourceNotFound: no instance, or no source of the subscription, has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("SourceNotFound", f"Source not found: {name}")
+
+
 class CertificateNotFoundError(RDSClientError):
     """CertificateNotFound: there is no certificate authority of this name."""
 
@@ -76,6 +83,8 @@ def install(databases: Databases) -> None:
     RDSResponse.describe_db_engine_versions = _describe_versions  # type: ignore[attr-defined]
     RDSResponse.describe_db_parameters = _describe_parameters  # type: ignore[method-assign]
     RDSResponse.modify_event_subscription = _modify_subscription  # type: ignore[attr-defined]
+    RDSResponse.add_source_identifier_to_subscription = _add_source  # type: ignore[attr-defined]
+    RDSResponse.remove_source_identifier_from_subscription = _remove_source  # type: ignore[attr-defined]
 
 
 class Backend(models.RDSBackend):
@@ -214,14 +223,37 @@ class Backend(models.RDSBackend):
 
     def modify_event_subscription(self, settings: Mapping[str, Any]) -> models.EventSubscription:
         """Change the settings that the request names."""
-        name = settings["subscription_name"]
-        if name not in self.event_subscriptions:
-            raise SubscriptionNotFoundError(name)
-        subscription = self.event_subscriptions[name]
+        subscription = self._subscription(settings)
         for key in ("sns_topic_arn", "source_type", "event_categories", "enabled"):
             if settings.get(key) is not None:
                 setattr(subscription, key, settings[key])
         return subscription
+
+    def add_source_identifier_to_subscription(
+        self, settings: Mapping[str, Any]
+    ) -> models.EventSubscription:
+        """Add a source, which must exist if it is an instance."""
+        subscription, source = self._subscription(settings), settings["source_identifier"]
+        if subscription.source_type == "db-instance" and source not in self.databases:
+            raise SourceNotFoundError(source)
+        subscription.source_ids = sorted({*subscription.source_ids, source})
+        return subscription
+
+    def remove_source_identifier_from_subscription(
+        self, settings: Mapping[str, Any]
+    ) -> models.EventSubscription:
+        """Remove a source, which need not exist any more."""
+        subscription, source = self._subscription(settings), settings["source_identifier"]
+        if source not in subscription.source_ids:
+            raise SourceNotFoundError(source)
+        subscription.source_ids = [each for each in subscription.source_ids if each != source]
+        return subscription
+
+    def _subscription(self, settings: Mapping[str, Any]) -> models.EventSubscription:
+        name = settings["subscription_name"]
+        if name not in self.event_subscriptions:
+            raise SubscriptionNotFoundError(name)
+        return self.event_subscriptions[name]
 
     def _upgrade_replicas(self, source: DBInstance) -> None:
         """User Guide, "Upgrading PostgreSQL": replicas of the region are upgraded with the source.
@@ -304,3 +336,15 @@ def _describe_parameters(self: RDSResponse) -> ActionResult:
 def _modify_subscription(self: RDSResponse) -> ActionResult:
     backend = cast(Backend, self.backend)
     return ActionResult({"EventSubscription": backend.modify_event_subscription(self.params)})
+
+
+def _add_source(self: RDSResponse) -> ActionResult:
+    backend = cast(Backend, self.backend)
+    subscription = backend.add_source_identifier_to_subscription(self.params)
+    return ActionResult({"EventSubscription": subscription})
+
+
+def _remove_source(self: RDSResponse) -> ActionResult:
+    backend = cast(Backend, self.backend)
+    subscription = backend.remove_source_identifier_from_subscription(self.params)
+    return ActionResult({"EventSubscription": subscription})
