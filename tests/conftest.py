@@ -20,8 +20,10 @@ from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import FOLDERS, copy_folders, git
 from tests.support.compiled import CompiledTemplates
+from tests.support.in_memory import use_memory
 from tests.support.plan_store import PlanStore
 
+use_memory()
 # No verdict comes from an earlier run, unless a test wants just that.
 os.environ.setdefault("FINBASE_CACHE", "0")
 # A lazy collector saves Terraform a quarter of its processor time, also where finbase sets nothing.
