@@ -96,6 +96,23 @@ def test_plan_reports_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         copy.plan("first")
 
 
+def test_plans_use_the_running_provider_and_applies_do_not(tmp_path: Path) -> None:
+    program = tmp_path / "terraform"
+    program.write_text('#!/bin/sh\necho "$1 $TF_REATTACH_PROVIDERS" >> asked\necho {}\n')
+    program.chmod(0o755)
+    copy = replace(
+        stack(tmp_path, program),
+        environ={"PATH": os.environ["PATH"]},
+        attach=lambda command: command({"TF_REATTACH_PROVIDERS": "running"}),
+    )
+    assert copy.plan("first") == (False, {})
+    copy.state()
+    copy.apply("first", lambda _: False)
+    copy.destroy(lambda _: False)
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == ["plan running", "show running", "show running", "apply ", "destroy "]
+
+
 def test_state_is_shown_once_per_state_file(tmp_path: Path) -> None:
     program = tmp_path / "terraform"
     program.write_text('#!/bin/sh\necho "$*" >> asked\ncat terraform.tfstate || echo {}\n')

@@ -8,6 +8,9 @@ from __future__ import annotations
 LOCK_FILE = ".terraform.lock.hcl"
 """Name of the file with the checksums of a stack's providers."""
 
+STATE_FILE = "terraform.tfstate"
+"""Name of the state of a stack whose backend is its own folder."""
+
 _CODE = (".tf", ".tofu", ".tf.json", ".tofu.json")
 _VALUES = (".tfvars", ".tfvars.json")
 # Read by `test` and `query`, and by the configurations of HCP Terraform stacks.

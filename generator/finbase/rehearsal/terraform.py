@@ -14,19 +14,20 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from finbase.errors import TerraformError
+from finbase.project.terraform_files import STATE_FILE
 from finbase.system.processes import Processes
 from finbase.terraform.program import Terraform
-from finbase.terraform.workspace import Workspace
+from finbase.terraform.workspace import Attach, Workspace
 
 Watch = Callable[["Applied"], bool]
 """Called after each finished resource; returns True to kill Terraform and its provider."""
 
-STATE = "terraform.tfstate"
 _SECONDS = 1800.0
 _ATTEMPTS = 200
+_Result = TypeVar("_Result")
 _QUIET = ("-no-color", "-input=false")
 
 
@@ -91,7 +92,7 @@ class RehearsalWorkspace:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._workspace.processes.close()
+        self._workspace.__exit__(None, None, None)
 
     def copy(
         self,
@@ -103,10 +104,21 @@ class RehearsalWorkspace:
     ) -> Stack:
         """Copy the stack and its modules, add override files, and initialise the copy.
 
-        ``variables`` are added to Terraform's environment. Raises ``TerraformError``.
+        ``variables`` are added to Terraform's environment. Without any, plans are made with a
+        provider that keeps running. Raises ``TerraformError``.
         """
-        folder, environ = self._workspace.prepare(stack, project=project, overrides=overrides)
-        return Stack(self._terraform, folder, {**environ, **variables}, self._workspace.processes)
+        copy = self._workspace.prepare(stack, project=project, overrides=overrides)
+        return Stack(
+            self._terraform,
+            copy.folder,
+            {**copy.environ, **variables},
+            self._workspace.processes,
+            _without if variables else copy.attach,  # A running provider writes no log of its own.
+        )
+
+
+def _without(command: Callable[[Mapping[str, str]], _Result]) -> _Result:
+    return command({})
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,7 @@ class Stack:
     folder: Path
     environ: Mapping[str, str]
     processes: Processes
+    attach: Attach = _without
     _shown: dict[bytes, bytes] = field(default_factory=dict, compare=False)
 
     @property
@@ -131,22 +144,27 @@ class Stack:
         """
         file = self.folder / f"{name}.tfplan"
         command = ["plan", *_QUIET, "-detailed-exitcode", f"-out={file}"]
-        try:
-            finished = self.processes.run(
-                [self.terraform.path, *command],
-                cwd=self.folder,
-                environ=self.environ,
-                seconds=_SECONDS,
-            )
-        except (OSError, TimeoutError) as error:
-            raise TerraformError(f"terraform plan could not run: {error}") from error
-        with self.log.open("ab") as log:
-            log.write(finished.output.encode())
-        if finished.code not in (0, 2):
-            raise TerraformError(f"terraform plan failed in the rehearsal:\n{finished.output}")
+
+        def has_changes(variables: Mapping[str, str]) -> bool:
+            try:
+                finished = self.processes.run(
+                    [self.terraform.path, *command],
+                    cwd=self.folder,
+                    environ={**self.environ, **variables},
+                    seconds=_SECONDS,
+                )
+            except (OSError, TimeoutError) as error:
+                raise TerraformError(f"terraform plan could not run: {error}") from error
+            with self.log.open("ab") as log:
+                log.write(finished.output.encode())
+            if finished.code not in (0, 2):
+                raise TerraformError(f"terraform plan failed in the rehearsal:\n{finished.output}")
+            return finished.code == 2
+
+        changed = self.attach(has_changes)
         plan = self._run("show", "-json", str(file))
         self._json(name).write_bytes(plan)
-        return finished.code == 2, json.loads(plan)
+        return changed, json.loads(plan)
 
     def plan_json(self, name: str) -> bytes:
         """Return the saved plan with that name as JSON."""
@@ -174,7 +192,7 @@ class Stack:
     def refreshed_state(self) -> bytes:
         """Return the state file, after it was compared with AWS; raises ``TerraformError``."""
         self._run("apply", "-refresh-only", "-auto-approve", *_QUIET)
-        return (self.folder / STATE).read_bytes()
+        return (self.folder / STATE_FILE).read_bytes()
 
     def state(self) -> dict[str, Any]:
         """Return the state as ``terraform show -json`` prints it.
@@ -182,7 +200,7 @@ class Stack:
         That takes seconds, because Terraform starts the provider. Most steps of a rehearsal do not
         change the state, so the same state file is shown once.
         """
-        file = self.folder / STATE
+        file = self.folder / STATE_FILE
         written = file.read_bytes() if file.is_file() else b""
         if written not in self._shown:
             self._shown[written] = self._run("show", "-json")
@@ -190,12 +208,14 @@ class Stack:
         return state
 
     def _run(self, *arguments: str) -> bytes:
-        return self.terraform.run(
-            *arguments,
-            cwd=self.folder,
-            environ=self.environ,
-            processes=self.processes,
-            subject="the rehearsal",
+        return self.attach(
+            lambda variables: self.terraform.run(
+                *arguments,
+                cwd=self.folder,
+                environ={**self.environ, **variables},
+                processes=self.processes,
+                subject="the rehearsal",
+            )
         )
 
     def _follow(self, command: str, watch: Watch, *arguments: str) -> Applied:
@@ -208,7 +228,7 @@ class Stack:
                 # After the kill only the lines that Terraform wrote before it are left to read.
                 if applied.read(line) and not applied.killed and watch(applied):
                     applied.killed = True
-                    applied.postponed = kill_between_writes(group, self.folder / STATE)
+                    applied.postponed = kill_between_writes(group, self.folder / STATE_FILE)
 
             finished = self.processes.follow(
                 [self.terraform.path, command, "-json", "-input=false", *arguments],

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType, TracebackType
+from typing import Protocol, TypeVar
 
 from finbase.errors import TerraformError
-from finbase.project.terraform_files import LOCK_FILE
+from finbase.project.terraform_files import LOCK_FILE, STATE_FILE
 from finbase.system.processes import Processes
 from finbase.system.progress import ignore
 from finbase.terraform.offline import (
@@ -43,6 +44,8 @@ _UNAVAILABLE = re.compile(
     r"|Could not retrieve the list of available versions"
 )
 _PLAN_FILE = "finbase.tfplan"
+_REATTACH = "TF_REATTACH_PROVIDERS"
+_Result = TypeVar("_Result")
 # No server listens there: a data source that would call AWS fails at once.
 _NOWHERE = "http://127.0.0.1:9"
 _OFFLINE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
@@ -79,6 +82,25 @@ class _Installed:
     config: Path
     providers: WarmProviders
     manifests: dict[frozenset[tuple[str, ...]], bytes] = field(default_factory=dict)
+
+
+class Attach(Protocol):
+    """Runs a command of Terraform with a running provider."""
+
+    def __call__(self, command: Callable[[Mapping[str, str]], _Result]) -> _Result:
+        """Call the command with the variables that attach Terraform; none if none can run.
+
+        If the provider ends meanwhile, call it once more. Raises ``TerraformError``.
+        """
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An initialised copy of a stack, which stays, and the environment for Terraform in it."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    attach: Attach
 
 
 class Workspace:
@@ -142,7 +164,7 @@ class Workspace:
         with secret_endpoint() if state is not None else nullcontext("") as secrets:
             isolate_provider(tree.folder, secrets)
             if state is not None:
-                (tree.folder / "terraform.tfstate").write_bytes(state)
+                (tree.folder / STATE_FILE).write_bytes(state)
             installed = self._initialise(tree, warm=configurations <= 1)
 
             def plan_tree(reattach: str) -> bytes:
@@ -152,9 +174,12 @@ class Workspace:
         shutil.rmtree(tree.root, ignore_errors=True)
         return plan
 
-    def _warm(self, tree: _Tree, installed: _Installed, command: Callable[[str], bytes]) -> bytes:
+    def _warm(
+        self, tree: _Tree, installed: _Installed, command: Callable[[str], _Result]
+    ) -> _Result:
         """Run a command with a running provider; if the provider ends, start another one once."""
-        types = mentioned_types(path.read_bytes() for path in files_below(tree.root))
+        states = filter(Path.is_file, [tree.folder / STATE_FILE])
+        types = mentioned_types(p.read_bytes() for p in (*files_below(tree.root), *states))
         for _ in range(2):
             with installed.providers.lease() as lease:
                 if lease is None:
@@ -210,19 +235,25 @@ class Workspace:
         shutil.rmtree(tree.root, ignore_errors=True)
         return output
 
-    def prepare(
-        self, stack: Path, *, project: Path, overrides: Mapping[str, str]
-    ) -> tuple[Path, Mapping[str, str]]:
+    def prepare(self, stack: Path, *, project: Path, overrides: Mapping[str, str]) -> Prepared:
         """Copy and initialise a stack for the caller's own commands.
 
-        ``overrides`` are files to add to the copy. Return the folder of the copy, which stays, and
-        the environment variables for Terraform. Raises ``TerraformError``.
+        ``overrides`` are files to add to the copy. Raises ``TerraformError``.
         """
         tree = self._copy(stack, project)
         tree.refuse_code()
+        warm = count_aws_configurations(tree.root) <= 1
         for name, text in overrides.items():
             (tree.folder / name).write_text(text)
-        return tree.folder, self._configured(self._initialise(tree).config)
+        installed = self._initialise(tree, warm=warm)
+
+        def attach(command: Callable[[Mapping[str, str]], _Result]) -> _Result:
+            def run(reattach: str) -> _Result:
+                return command({_REATTACH: reattach} if reattach else {})
+
+            return self._warm(tree, installed, run) if warm else command({})
+
+        return Prepared(tree.folder, self._configured(installed.config), attach)
 
     def _copy(self, folder: Path, project: Path) -> _Tree:
         folder, project = folder.resolve(), project.resolve()
@@ -326,7 +357,7 @@ class Workspace:
         if arguments[0] != "init":  # No other step needs a network, or the user's files.
             environ = _offline(environ) | {"HOME": str(self._home())}
         if reattach:
-            environ["TF_REATTACH_PROVIDERS"] = reattach
+            environ[_REATTACH] = reattach
         return self._terraform.run(
             *arguments,
             cwd=tree.folder,
