@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,6 +169,14 @@ class Stage:
         worked, told = self.run_as(json.loads(self.text(self.master, FIRST)), sql)
         assert worked, told
         return told
+
+    def outcomes(self, declared: str, statements: Sequence[str]) -> dict[str, str]:
+        """Run each statement in one session of a role; returns its SQLSTATE, 00000 for success."""
+        lines = "".join(f"{sql};\n\\echo SQLSTATE=:SQLSTATE\n" for sql in statements)
+        worked, told = self.run_as(self.current(declared), f"\\set ON_ERROR_STOP off\n{lines}")
+        assert worked, told
+        states = re.findall(r"^SQLSTATE=(.{5})$", told, re.MULTILINE)
+        return dict(zip(statements, states, strict=True))
 
     def refused(self, declared: str, sql: str) -> str:
         """See SQL fail with the current version of a role's secret; returns why."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.roles.stage import Stage
+from collections.abc import Callable
+
+from tests.roles.privileges import beyond_public
+from tests.roles.stage import Stage, role, usual
 
 
 def test_apply_sets_up_everything_once(stage: Stage) -> None:
@@ -37,3 +40,35 @@ def test_every_role_works_after_its_rotation(ready: Stage) -> None:
     assert ready.current("migrator")["username"] == "migrator_1"
     ready.as_role("migrator", "ALTER TABLE payments ADD COLUMN note text")
     assert ready.drift() == []
+
+
+OLDER = """
+CREATE TABLE payments (id serial PRIMARY KEY, amount int);
+CREATE FUNCTION root() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+"""
+
+
+def test_apply_grants_what_was_there_before(make_stage: Callable[..., Stage]) -> None:
+    """Objects that are older than a role, and functions that PUBLIC could execute by default."""
+    stage = make_stage(roles={"migrator": role("owner")})
+    stage.apply()
+    stage.rotate("migrator")
+    stage.as_role("migrator", OLDER)
+    # As if the function had been made before the defaults were set.
+    stage.query("UPDATE pg_proc SET proacl = NULL WHERE proname = 'root'")
+    stage.roles |= usual()
+    for name in ("app", "reader"):
+        stage.add_secret(name)
+    drift = stage.drift()
+    assert "not revoked: EXECUTE on functions in schema app from PUBLIC" in drift
+    stage.apply()
+    assert stage.drift() == []
+    app, reader = beyond_public(stage, "app", "reader")
+    assert ("function", "app.root()", "EXECUTE") in app
+    assert {privilege for _, name, privilege in app if name == "app.payments"} == {
+        *("SELECT", "INSERT", "UPDATE", "DELETE")
+    }
+    assert {entry for entry in reader if entry[1].startswith("app.")} == {
+        ("table", "app.payments", "SELECT"),
+        ("sequence", "app.payments_id_seq", "SELECT"),
+    }

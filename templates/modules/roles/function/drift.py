@@ -217,7 +217,7 @@ def _owned(declared: Declaration, names: str) -> str:
     expected = ", ".join(
         ["('', '')"]
         + [
-            f"({literal(role.name)}, {literal(schema)})"
+            f"({literal(role.name)}, quote_ident({literal(schema)}))"
             for role in declared.roles
             if role.owns
             for schema in role.schemas
@@ -241,11 +241,12 @@ def _of_others(schema: str, declared: Declaration) -> str:
     held = wishes.namespace(schema)
 
     def lines(catalogue: str, prefix: str, word: str, cast: str, more: str) -> str:
+        holder = f"pg_get_userbyid(o.{prefix}owner)"
         return (
-            f"SELECT format('%s belongs to %I: run ALTER {word} %1$s OWNER TO %I', o.oid::{cast}, "
-            f"pg_get_userbyid(o.{prefix}owner), {literal(owner)}) FROM {catalogue} o "
-            f"WHERE o.{prefix}namespace = {held} AND pg_get_userbyid(o.{prefix}owner) <> "
-            f"{literal(owner)} AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = "
+            f"SELECT format('%s belongs to %I: run ALTER {word} %1$s OWNER TO %3$I', "
+            f"o.oid::{cast}, {holder}, {literal(owner)}) FROM {catalogue} o "
+            f"WHERE o.{prefix}namespace = {held} AND {holder} <> {literal(owner)} "
+            "AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = "
             f"'{catalogue}'::regclass AND e.objid = o.oid AND e.deptype IN ('e', 'a', 'i')){more}"
         )
 

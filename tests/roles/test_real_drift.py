@@ -1,0 +1,251 @@
+"""What somebody changed by hand in the database is reported, and stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.roles.stage import DATABASE, Stage, quoted, role, usual
+from tests.rotation.stage import FunctionError
+
+# What is done by hand, and what the check then says. What one of them needs comes before it.
+BEYOND = {
+    "CREATE SCHEMA other; CREATE TABLE other.cards (number text)": (),
+    "GRANT TRUNCATE ON app.payments TO app": ("role app may also TRUNCATE on table app.payments",),
+    "GRANT DELETE ON app.payments TO app WITH GRANT OPTION": (
+        "role app may also DELETE on table app.payments, and grant it",
+    ),
+    "GRANT UPDATE (note) ON app.payments TO reader": (
+        "role reader may also UPDATE on column app.payments.note",
+    ),
+    "GRANT UPDATE ON SEQUENCE app.payments_id_seq TO reader_2": (
+        "role reader_2 may also UPDATE on sequence app.payments_id_seq",
+    ),
+    "GRANT USAGE ON SCHEMA other TO app": ("role app may also USAGE on schema other",),
+    "GRANT SELECT ON other.cards TO app_1": ("role app_1 may also SELECT on table other.cards",),
+    "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO reader": (
+        "role reader may also EXECUTE on function pg_read_file(text)",
+    ),
+    f"GRANT CREATE ON DATABASE {DATABASE} TO migrator": (
+        f"role migrator may also CREATE on database {DATABASE}",
+    ),
+    "GRANT CONNECT ON DATABASE postgres TO app": (
+        "role app may also CONNECT on database postgres",
+    ),
+    "GRANT CREATE ON TABLESPACE pg_default TO app": (
+        "role app may also CREATE on tablespace pg_default",
+    ),
+    "SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO app": (
+        "role app may also SELECT on large object 4711",
+    ),
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA app GRANT TRUNCATE ON TABLES TO app": (
+        "role app may also TRUNCATE on future objects of migrator, kind r",
+    ),
+    "GRANT SELECT ON other.cards TO PUBLIC": ("everybody may SELECT on table other.cards",),
+    "CREATE FUNCTION public.strong() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'": (
+        "everybody may run the SECURITY DEFINER function public.strong()",
+    ),
+    "GRANT EXECUTE ON FUNCTION app.weak() TO PUBLIC": (
+        "everybody may EXECUTE on function app.weak()",
+    ),
+    "GRANT pg_read_all_data TO reader": ("role reader is a member of pg_read_all_data",),
+    "GRANT app TO app_2 WITH ADMIN OPTION": ("role app_2 is a member of app with ADMIN OPTION",),
+    "CREATE ROLE bob LOGIN IN ROLE app": ("role bob is a member of app",),
+    "ALTER ROLE app_1 CREATEDB": ("role app_1 is CREATEDB",),
+    "ALTER ROLE migrator_2 CREATEROLE": ("role migrator_2 is CREATEROLE",),
+    "ALTER ROLE app LOGIN": ("role app is LOGIN",),
+    "ALTER ROLE app_2 NOLOGIN": ("role app_2 is NOLOGIN",),
+    "ALTER ROLE reader_1 NOINHERIT VALID UNTIL '2027-01-01'": (
+        "role reader_1 is NOINHERIT",
+        "role reader_1 is VALID UNTIL a date",
+    ),
+    "ALTER ROLE app_1 SET log_min_messages = panic": (
+        "role app_1 has a setting of its own: log_min_messages",
+    ),
+    "ALTER ROLE bob SET log_duration = off": ("role bob has a setting of its own: log_duration",),
+    f"ALTER DATABASE {DATABASE} SET log_min_error_statement = error": (
+        "the database has a setting of its own: log_min_error_statement",
+    ),
+    f"ALTER ROLE app_1 IN DATABASE {DATABASE} SET statement_timeout = 0": (
+        "role app_1 has a setting of its own: statement_timeout",
+    ),
+    "CREATE TABLE other.mine (a int); ALTER TABLE other.mine OWNER TO app": (
+        "role app owns the table other.mine",
+    ),
+    "CREATE TABLE app.masters (a int); GRANT SELECT, INSERT, UPDATE, DELETE ON app.masters TO app; "
+    "GRANT SELECT ON app.masters TO reader": (
+        "app.masters belongs to postgres: run ALTER TABLE app.masters OWNER TO migrator",
+    ),
+    "CREATE ROLE old; COMMENT ON ROLE old IS 'Made by finbase: read-only'": (
+        "role old is not declared any more: to remove it, run REASSIGN OWNED BY old TO "
+        "ledger_admin; DROP OWNED BY old; DROP ROLE old",
+    ),
+    'CREATE TABLE other."a\n\x1b[31m{b}" (a int); GRANT SELECT ON other."a\n\x1b[31m{b}" TO app': (
+        'role app may also SELECT on table other."a\ufffd\ufffd[31m{b}"',
+    ),
+}
+# What lacks, and what apply then does about it.
+LACKING = {
+    "REVOKE INSERT ON app.payments FROM app": (
+        "SELECT, INSERT, UPDATE, DELETE on tables in schema app to app"
+    ),
+    "REVOKE USAGE ON SCHEMA app FROM reader": "USAGE on schema app to reader",
+    f"REVOKE CONNECT ON DATABASE {DATABASE} FROM app": "CONNECT on the database to app",
+    "REVOKE reader FROM reader_1": "role reader to reader_1",
+    "ALTER ROLE reader_2 SET statement_timeout = 0": "statement_timeout of reader_2",
+    "ALTER ROLE migrator_1 RESET role": "role of migrator_1",
+    "ALTER ROLE app_1 CONNECTION LIMIT 99": "connection limit 20 of app_1",
+    f"GRANT TEMPORARY ON DATABASE {DATABASE} TO PUBLIC": "all on the database from PUBLIC",
+    "GRANT CREATE ON SCHEMA public TO PUBLIC": "CREATE on schema public from PUBLIC",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA app "
+    "REVOKE SELECT ON TABLES FROM reader": (
+        "SELECT on future tables of migrator in schema app to reader"
+    ),
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator GRANT EXECUTE ON FUNCTIONS TO PUBLIC": (
+        "EXECUTE on future functions of migrator from PUBLIC"
+    ),
+}
+
+
+def test_what_was_added_is_reported_and_stays(stage: Stage) -> None:
+    stage.apply()
+    stage.query(
+        "SET ROLE migrator; CREATE TABLE app.payments (id serial, note text);"
+        "CREATE FUNCTION app.weak() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+    )
+    stage.query(";\n".join(BEYOND))
+    if int(stage.query("SHOW server_version_num")) >= 150000:
+        stage.query("GRANT SET ON PARAMETER log_min_messages TO app")
+        parameter = {"role app may also SET on parameter log_min_messages"}
+    else:
+        parameter = set()
+    wanted = {line for lines in BEYOND.values() for line in lines} | parameter
+    assert {*stage.drift()} == wanted
+    answer = stage.apply()
+    assert answer["changed"] == []
+    assert {*answer["drift"]} == wanted
+
+
+def test_what_lacks_is_reported_and_applied(stage: Stage) -> None:
+    stage.apply()
+    stage.query("SET ROLE migrator; CREATE TABLE app.payments (id int)")
+    stage.query(";\n".join(LACKING))
+    drift = stage.drift()
+    assert {line.split(": ", 1)[1] for line in drift} == {*LACKING.values()}
+    assert all(line.startswith(("not granted: ", "not revoked: ", "not set: ")) for line in drift)
+    answer = stage.apply()
+    assert {line.split(" ", 1)[1] for line in answer["changed"]} == {*LACKING.values()}
+    assert answer["drift"] == []
+
+
+@pytest.mark.parametrize("setting", ["pgaudit.log = 'none'", "pgaudit.log_level = 'debug5'"])
+def test_audit_switched_off_for_anybody_is_drift(stage: Stage, setting: str) -> None:
+    stage.apply()
+    name = setting.split(" ")[0]
+    stage.query(f"ALTER ROLE app_1 SET {setting}; ALTER ROLE ledger_admin SET {setting}")
+    assert {*stage.drift()} == {
+        f"role app_1 has a setting of its own: {name}",
+        f"role ledger_admin has a setting of its own: {name}",
+    }
+
+
+def test_answer_is_bounded(stage: Stage) -> None:
+    stage.apply()
+    stage.query(
+        "CREATE SCHEMA other; DO $$BEGIN FOR i IN 1..400 LOOP "
+        "EXECUTE format('CREATE TABLE other.t%s (a int)', i); "
+        "EXECUTE format('GRANT SELECT ON other.t%s TO app', i); END LOOP; END$$"
+    )
+    drift = stage.drift()
+    assert len(drift) == 101
+    assert drift[-1] == "and more of this kind"
+
+
+def test_role_that_is_not_declared_any_more(stage: Stage) -> None:
+    stage.roles["other"] = role("owner", "other")
+    stage.add_secret("other")
+    stage.apply()
+    del stage.roles["other"]
+    assert [line.split(":")[0] for line in stage.drift()] == [
+        f"role {name} is not declared any more" for name in ("other", "other_1", "other_2")
+    ]
+    for line in stage.drift():
+        stage.query(line.split(", run ")[1])
+    assert stage.drift() == []
+
+
+# Who was there before ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["app", "reader_2"])
+def test_role_of_somebody_else_is_not_taken_over(stage: Stage, name: str) -> None:
+    stage.query(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
+    before = stage.query("SELECT count(*) FROM pg_roles")
+    said = f"the role {name} exists and was not made by this function"
+    with pytest.raises(FunctionError, match=f"nothing was changed: {said}"):
+        stage.apply()
+    assert stage.query("SELECT count(*) FROM pg_roles") == before
+    assert [line for line in stage.drift() if line.startswith(said)]
+    with pytest.raises(FunctionError, match=said):
+        stage.rotate("app" if name == "app" else "reader")
+    stage.query(f"COMMENT ON ROLE {name} IS 'Made by finbase: handed over'")
+    expected = [f"role {name} is LOGIN"] if name == "app" else []
+    assert stage.apply()["drift"] == expected
+
+
+def test_name_of_master_is_not_declared(make_stage: Callable[..., Stage]) -> None:
+    stage = make_stage(roles=usual() | {"ledger_admin": role()})
+    with pytest.raises(FunctionError, match="the role ledger_admin exists and was not made"):
+        stage.apply()
+
+
+def test_existing_database_with_tables_in_public(make_stage: Callable[..., Stage]) -> None:
+    """The tables of an application that has worked as the master user so far."""
+    roles = {
+        "app": role("read-write", "public"),
+        "migrator": role("owner", "public"),
+    }
+    stage = make_stage(roles=roles)
+    stage.as_master("CREATE TABLE payments (id serial PRIMARY KEY, amount int)")
+    answer = stage.apply()
+    assert {*answer["drift"]} == {
+        # The sequence that the column owns goes with its table.
+        "public.payments belongs to ledger_admin: run ALTER TABLE public.payments OWNER TO migrator"
+    }
+    for name in roles:
+        stage.rotate(name)
+    stage.as_role("app", "INSERT INTO payments (amount) VALUES (1)")
+    assert "must be owner" in stage.refused("migrator", "ALTER TABLE payments ADD note text")
+    stage.as_master("ALTER TABLE public.payments OWNER TO migrator")
+    stage.as_role("migrator", "ALTER TABLE payments ADD note text; CREATE TABLE more (a int)")
+    stage.as_role("app", "SELECT * FROM more")
+    stage.refused("app", "CREATE TABLE x (a int)")
+    assert stage.drift() == []
+
+
+def test_existing_schema_of_master_is_reported(stage: Stage) -> None:
+    stage.as_master("CREATE SCHEMA app; CREATE TABLE app.payments (id int)")
+    assert {*stage.apply()["drift"]} == {
+        "schema app belongs to ledger_admin: run ALTER SCHEMA app OWNER TO migrator",
+        "app.payments belongs to ledger_admin: run ALTER TABLE app.payments OWNER TO migrator",
+    }
+    for line in stage.drift():
+        stage.as_master(line.split(": run ")[1])
+    assert stage.drift() == []
+
+
+def test_awkward_names(make_stage: Callable[..., Stage]) -> None:
+    """Names that are words of SQL, and a master user with any name."""
+    roles = {
+        "select": role("read-write", "table", "user_"),
+        "grant": role("owner", "table", "user_"),
+    }
+    stage = make_stage(roles=roles, master="ad'min\"; DROP ROLE x; --\\")
+    assert stage.apply()["drift"] == []
+    for name in roles:
+        stage.rotate(name)
+    stage.as_role("grant", 'CREATE TABLE "Pay;ments\'" (a int)')
+    assert stage.as_role("select", "SHOW search_path") == '"table", user_, public'
+    stage.as_role("select", f"SELECT * FROM {quoted(chr(80) + 'ay;ments' + chr(39))}")
+    assert stage.drift() == []
