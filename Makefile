@@ -16,7 +16,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 # No rule of make itself: one of them writes Makefile from a file Makefile.sh.
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help render check judge prove applied plan apply test docs reference soak fuzz mutants lint format audit sbom lock clean
+.PHONY: help render check judge prove applied plan apply test docs reference samples soak fuzz mutants lint format audit sbom lock clean
 .PHONY: benchmark benchmark-scaling benchmark-check benchmark-cdktf
 
 help: ## List the targets
@@ -57,6 +57,9 @@ docs: .venv/ready ## Build the pages into build/docs, without a warning
 
 reference: .venv/ready ## Generate the pages of docs/reference
 	@$(BIN)/python -m docs.generate
+
+samples: .venv/ready ## Generate the samples in docs/evidence/samples
+	@$(BIN)/python -m docs.generate.samples
 
 soak: .venv/ready build/judge/ready build/prowler/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/project/test_interruption.py tests/whole/test_drawn.py \

@@ -26,7 +26,8 @@ version = release = installed("finbase")
 
 extensions: Final = ["myst_parser", "sphinx_click"]
 myst_enable_extensions: Final = ["deflist"]
-exclude_patterns: Final = ["conf.py"]
+# A sample of a comment is not a page: its first heading is of the third level.
+exclude_patterns: Final = ["conf.py", "evidence/samples/*.md"]
 nitpicky: Final = True
 
 myst_heading_anchors: Final = 4
@@ -45,7 +46,7 @@ PROJECT: Final = HERE.parent
 
 
 class LinksOutOfTheSite(SphinxTransform):
-    """Replace links to project files outside ``docs/`` by their text.
+    """Replace links to project files that the site lacks by their text.
 
     In a checkout the link opens the file, but the site has no copy of it. Links to missing files
     stay, so that the build warns about them.
@@ -58,7 +59,8 @@ class LinksOutOfTheSite(SphinxTransform):
         for link in list(self.document.findall(_is_link)):
             target = self._target(link)
             inside = target.is_relative_to(PROJECT) and not target.is_relative_to(HERE)
-            if inside and target.exists():
+            excluded = target.match("docs/evidence/samples/*.md")
+            if (inside or excluded) and target.exists():
                 link.replace_self(link.children)
 
     def _target(self, link: nodes.Element) -> Path:

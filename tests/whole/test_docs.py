@@ -33,6 +33,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"finbase rehearse .*": MINUTES,
     r"pip install .*": "uses the network",
     r"python3 docs/how-to/verify_bundle\.py .*": "the copy has no pages; test_bundle.py runs it",
+    r"finbase evidence verify docs/.*": "the copy has no pages; test_samples.py runs it",
     r"finbase sandbox .*": "serves until Ctrl-C",
     r"make (plan|apply) ENV=\w+": ACCOUNT,
     r"finbase (plan|apply|drift) .*": ACCOUNT,

@@ -1,0 +1,58 @@
+"""The committed samples of a report, a bundle and a comment: fresh, and what they claim to be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+
+from docs.generate.samples import ENVIRONMENT, FOLDER, is_current, samples
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import ROOT, finbase
+
+NAMES = ("bundle.zip", "key.pub.pem", "pull-request-comment.md", "report.html")
+STALE = "out of date; run: make samples"
+
+
+@pytest.fixture(scope="module")
+def made() -> Mapping[str, bytes]:
+    return samples(ROOT)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sample_is_up_to_date(name: str, made: Mapping[str, bytes]) -> None:
+    assert set(made) == set(NAMES)
+    assert (ROOT / FOLDER / name).read_bytes() == made[name], STALE
+
+
+@pytest.mark.terraform
+def test_sample_plan_is_of_the_present_stack(workspace: Workspace) -> None:
+    plan = workspace.plan(ROOT / "environments" / ENVIRONMENT, project=ROOT)
+    assert is_current(ROOT, plan), STALE
+    other = workspace.plan(ROOT / "environments" / "staging", project=ROOT)
+    assert not is_current(ROOT, other)
+
+
+def test_sample_bundle_is_valid() -> None:
+    bundle, key = (str(ROOT / FOLDER / name) for name in ("bundle.zip", "key.pub.pem"))
+    done = finbase(ROOT, "evidence", "verify", bundle, "--public-key", key)
+    assert done.exit_code == 0, done.output
+    assert "production: PASSED, made 2026-01-05T09:30:00+00:00" in done.output
+    verifier = str(ROOT / "docs" / "how-to" / "verify_bundle.py")
+    alone = [sys.executable, "-I", verifier, bundle, key]
+    assert subprocess.run(alone, check=False).returncode == 0
+
+
+def test_samples_have_no_path_of_a_machine() -> None:
+    for name in NAMES:
+        data = (ROOT / FOLDER / name).read_bytes()
+        assert str(ROOT).encode() not in data
+        assert b"/tmp/" not in data
+
+
+def test_samples_are_linked() -> None:
+    for page in ("README.md", "docs/evidence/samples.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert all(f"samples/{name}" in text for name in NAMES), page
