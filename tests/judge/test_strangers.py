@@ -13,7 +13,7 @@ import pytest
 
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import messages
-from tests.judge.test_beside import LOCAL, UNKNOWN, Plan, add, into_module
+from tests.judge.test_beside import ALL, LOCAL, UNKNOWN, Plan, add, into_module
 from tests.support.commands import ROOT
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
@@ -540,3 +540,43 @@ def test_code_from_elsewhere_fails_beside_the_hcl(plan: Plan, tmp_path: Path) ->
         f"module.secret: its HCL was not read, because its source is {GIT}; "
         "use a folder of the project"
     ]
+
+
+EVERYTHING = {"effect": "Allow", "action": "*", "resource": "*"}
+MISREAD = [
+    json.dumps({"Version": "2012-10-17", "statement": [EVERYTHING]}),
+    json.dumps({"Version": "2012-10-17", "Statement": [{**ALL, "Effect": "allow"}]}),
+    policy(action="*", resource="*"),
+    policy(Action="logs:PutLogEvents", action="*", Resource=f"{LOGS}:/own:*"),
+    '{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}], "Statement": []}',
+    '{"Statement": "all"}',
+]
+"""Policies of which a reader that knows only the names of AWS sees less than the provider."""
+
+
+@pytest.mark.parametrize("document", MISREAD)
+def test_policy_that_two_readers_read_differently_fails(plan: Plan, document: str) -> None:
+    add(plan, "aws_iam_role_policy", name="extra", policy=document)
+    assert failed(plan) == {"B11"}
+
+
+@pytest.mark.parametrize("document", MISREAD)
+def test_policy_of_a_topic_that_two_readers_read_differently_fails(
+    plan: Plan, document: str
+) -> None:
+    add(plan, "aws_sns_topic_policy", policy=document)
+    assert failed(plan) == {"B08"}
+
+
+def test_merged_policy_that_two_readers_read_differently_fails(plan: Plan) -> None:
+    add(plan, "aws_secretsmanager_secret", name="partner/api", kms_key_id="x")
+    document(plan, refer("aws_secretsmanager_secret.extra.arn"))
+    merged = {"source_policy_documents": [MISREAD[0]]}
+    plan["planned_values"]["root_module"]["resources"][-1]["values"] |= merged
+    add(plan, "aws_iam_policy", name="extra", policy=JSON)
+    assert "B11" in failed(plan)
+
+
+def test_images_expire_by_a_policy_of_their_own(plan: Plan) -> None:
+    add(plan, "aws_ecr_lifecycle_policy", repository="own", policy=json.dumps({"rules": []}))
+    assert failed(plan) == set()

@@ -68,6 +68,8 @@ _NAMES = (
 _IDENTITY_POLICIES = (
     *("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy"),
 )
+_OTHER_POLICIES = ("aws_ecr_lifecycle_policy",)
+"""Types whose policies permit nothing."""
 _SHARED = re.compile(r"principal|grantee|account|user_ids|shared")
 """Arguments by which a resource lets others in."""
 _BROAD = re.compile(
@@ -130,7 +132,7 @@ def _beside_the_design(stack: Stack, resource: Resource, own: str) -> Iterator[F
     """Refuse every other account in a resource beside the design, of any type."""
     for name in sorted({*resource.values, *resource.unknown}):
         value = resource.planned(name)
-        if name in POLICIES and resource.type not in _IDENTITY_POLICIES:
+        if name in POLICIES and resource.type not in (*_IDENTITY_POLICIES, *_OTHER_POLICIES):
             try:
                 statements = grants(stack, resource, name)
             except NotShownError as error:

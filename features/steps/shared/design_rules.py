@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import policy_text
 from design_profile import Profile, Rule, of_version
 from forms import changed, pieces
 from kinds import are_named
@@ -373,9 +374,9 @@ class Rules:
             ]
         elif isinstance(value, str):
             try:
-                statements = [_statement(s) for s in listed(json.loads(value).get("Statement"))]
-            except (ValueError, AttributeError):
-                return "is not a policy in JSON"
+                statements = [_statement(s) for s in policy_text.statements(value)]
+            except ValueError as error:
+                return f"is not a policy in JSON: {error}"
         else:
             return self._unknown_policy(argument, name)
         return self._differs(statements, name, argument.resource)
@@ -457,10 +458,11 @@ class Rules:
             return wrong
         if documents or written is None or not self.sources:
             return ""
-        policy = decoded(written)
-        if not isinstance(policy, Mapping):
+        try:
+            statements = [_statement(s) for s in policy_text.statements(decoded(written))]
+        except ValueError:
             return f"is {written}"
-        return self._differs([_statement(s) for s in listed(policy.get("Statement"))], name)
+        return self._differs(statements, name)
 
     def _other_document(self, argument: Argument, name: str, written: str | None) -> str:
         """Require the JSON of the document that has the statements of the policy."""
@@ -726,7 +728,8 @@ def decoded(code: str) -> Any:
             value = token if literal and not is_name else json.dumps(token.strip('"'))
             parts.append(value if is_name else f"{value},")
     try:
-        return json.loads(re.sub(r",\s*([]}])", r"\1", " ".join(parts)).strip().rstrip(","))
+        text = re.sub(r",\s*([]}])", r"\1", " ".join(parts)).strip().rstrip(",")
+        return json.loads(text, object_pairs_hook=policy_text.once)
     except ValueError:
         return None
 

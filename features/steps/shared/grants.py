@@ -6,10 +6,10 @@ builds it. Any other such policy is not shown by the plan, and no control passes
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from policy_text import statements
 from stack_graph import UNKNOWN, Resource, Stack
 
 _DOCUMENT = ("data", "aws_iam_policy_document")
@@ -153,12 +153,11 @@ def _identifiers(
 
 def _parsed(text: Any) -> Iterator[Grant]:
     try:
-        policy = json.loads(text) if isinstance(text, str) else text
-        statements = policy.get("Statement")
-    except (ValueError, AttributeError) as error:
+        each = statements(text)
+    except ValueError as error:
         raise NotShownError(f"not a policy in JSON: {error}") from error
-    for statement in statements if isinstance(statements, list) else [statements]:
-        if not isinstance(statement, Mapping) or statement.get("Effect") != "Allow":
+    for statement in each:
+        if statement["Effect"] != "Allow":
             continue
         principal = statement.get("Principal")
         kinds = principal if isinstance(principal, Mapping) else {"": principal}

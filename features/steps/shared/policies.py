@@ -6,11 +6,11 @@ A policy that contains the ARN of a planned resource is unknown until apply. If 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
+from policy_text import statements
 from stack_graph import Resource, Stack
 
 _DOCUMENT = ("data", "aws_iam_policy_document")
@@ -35,12 +35,15 @@ def allowed(stack: Stack, holder: Resource, path: str) -> list[Statement] | None
     """Return the statements that allow something; None if the plan does not show the policy."""
     text = holder.planned(path)
     if isinstance(text, str):
-        return list(_statements(json.loads(text)))
+        try:
+            return list(_allowing(statements(text)))
+        except ValueError:
+            return None
     documents = _documents(stack, holder, path)
     blocks = [document.planned("statement") for document in documents]
     if not blocks or not all(isinstance(b, list) and all(b) for b in blocks):
         return None
-    return list(chain(*(_statements(_as_json(stack, document)) for document in documents)))
+    return list(chain(*(_allowing(_as_json(stack, document)) for document in documents)))
 
 
 def named(stack: Stack, holder: Resource, path: str) -> dict[str, Resource]:
@@ -84,8 +87,8 @@ def _documents(stack: Stack, holder: Resource, path: str) -> list[Resource]:
     return documents + merged
 
 
-def _statements(policy: Mapping[str, Any]) -> Iterator[Statement]:
-    for statement in _list(policy.get("Statement")):
+def _allowing(each: Iterable[Mapping[str, Any]]) -> Iterator[Statement]:
+    for statement in each:
         if statement.get("Effect") == "Allow":
             exclusions = [name for name in _EXCLUSIONS if statement.get(name)]
             yield Statement(
@@ -95,26 +98,24 @@ def _statements(policy: Mapping[str, Any]) -> Iterator[Statement]:
             )
 
 
-def _as_json(stack: Stack, document: Resource) -> dict[str, Any]:
-    """Return the policy that the planned blocks of a policy document describe."""
+def _as_json(stack: Stack, document: Resource) -> list[dict[str, Any]]:
+    """Return the statements that the planned blocks of a policy document describe."""
     blocks: list[dict[str, Any]] = document.planned("statement")
-    return {
-        "Statement": [
-            {
-                "Effect": block.get("effect") or "Allow",
-                "Action": document.planned(f"statement.{n}.actions"),
-                "NotAction": block.get("not_actions"),
-                "Resource": [
-                    *(arn for arn in block.get("resources") or () if arn is not None),
-                    *(r.address for r in _referenced(stack, document, f"statement.{n}.resources")),
-                ],
-                "NotResource": block.get("not_resources"),
-                "NotPrincipal": block.get("not_principals"),
-                "Principal": by_type(block.get("principals")),
-            }
-            for n, block in enumerate(blocks)
-        ]
-    }
+    return [
+        {
+            "Effect": block.get("effect") or "Allow",
+            "Action": document.planned(f"statement.{n}.actions"),
+            "NotAction": block.get("not_actions"),
+            "Resource": [
+                *(arn for arn in block.get("resources") or () if arn is not None),
+                *(r.address for r in _referenced(stack, document, f"statement.{n}.resources")),
+            ],
+            "NotResource": block.get("not_resources"),
+            "NotPrincipal": block.get("not_principals"),
+            "Principal": by_type(block.get("principals")),
+        }
+        for n, block in enumerate(blocks)
+    ]
 
 
 def _principals(principal: Any) -> Iterator[str]:
