@@ -269,6 +269,36 @@ def test_data_source_that_names_the_design_fails(plan: Plan) -> None:
     assert "data.aws_lambda_invocation.extra: function_name takes" in said(plan)
 
 
+@pytest.mark.parametrize(
+    ("type_", "arguments"),
+    [
+        ("aws_lambda_invocation", {"function_name": "ledger-development-rotation:$LATEST"}),
+        ("aws_ssm_parameter", {"name": "/of/others"}),
+        ("aws_s3_object", {"bucket": "ledger-production-terraform-state"}),
+        ("aws_secretsmanager_secret_version", {"secret_id": "of-others"}),
+        ("aws_new_thing", {}),
+    ],
+)
+@pytest.mark.parametrize("is_planned", [True, False], ids=["planned", "in a check block"])
+def test_data_source_that_asks_aws_fails(
+    plan: Plan, type_: str, arguments: dict[str, Any], *, is_planned: bool
+) -> None:
+    """Such a data source can wait for the apply, by ``depends_on``, or run in every plan."""
+    add(plan, type_, **arguments)
+    convert(plan)
+    if not is_planned:
+        plan["planned_values"]["root_module"]["resources"].pop()
+    address = f"module.exports.data.{type_}.extra"
+    assert f"{address}: a module of the project may not have this data source" in said(plan)
+
+
+@pytest.mark.parametrize("type_", ["aws_partition", "aws_region", "aws_arn", "aws_default_tags"])
+def test_data_source_that_asks_nothing_passes(plan: Plan, type_: str) -> None:
+    add(plan, type_)
+    convert(plan)
+    assert said(plan) == ""
+
+
 CODE = """
 locals {
   hidden = lower(var.value)

@@ -25,6 +25,7 @@ _NOT_MODULES = {
     "backend",
     "ephemeral",
     "allowed",
+    "reads",
     "lent",
     "extends",
     "actions",
@@ -76,6 +77,7 @@ class Profile:
         self.provider: Mapping[str, str] = sections.get("provider", {})
         self.backend: Mapping[str, str] = sections.get("backend", {})
         self.allowed: Mapping[str, str] = sections.get("allowed", {})
+        self.reads: Mapping[str, str] = sections.get("reads", {})
         self.lent: Mapping[str, str] = sections.get("lent", {})
         self.extends: Mapping[str, str] = sections.get("extends", {})
         self.actions: Mapping[str, str] = sections.get("actions", {})

@@ -16,7 +16,7 @@ from design_judge import is_module_of_design, is_of_design, sources_of
 from design_profile import design
 from forms import changed, literals, odd
 from sources import Block, Sources, words
-from stack_graph import UNKNOWN, Resource, Stack, shown
+from stack_graph import UNKNOWN, Resource, Stack, module_path, shown
 
 _REFERENCE = re.compile(r"(?<![\w.])((?:aws|terraform)_\w+)\.([\w-]+)(?:\.([\w-]+))?")
 _FOR = re.compile(r" for (?:[\w-]+ )?([\w-]+) in ((?:aws|terraform)_\w+)\.([\w-]+)")
@@ -82,12 +82,21 @@ class Taken(NamedTuple):
 
 
 def not_allowed(stack: Stack) -> Iterator[str]:
-    """Yield resources of types that no module of the project itself may have."""
+    """Yield resources and data sources of types that no module of the project itself may have."""
     for resource in of_own_modules(stack):
         patterns = design().allowed
         if resource.mode == "managed" and not any(fnmatchcase(resource.type, p) for p in patterns):
             text = "a module of the project may not have this type; manage it outside of the stack"
             yield f"{resource.address}: {text}"
+    # Also those that are not planned, such as those of a check block.
+    for address, block in stack.written():
+        path = tuple(name for name, _ in module_path(address))
+        if not path or is_module_of_design(stack, path) or block["mode"] != "data":
+            continue
+        if block["type"] not in design().reads:
+            text = "a module of the project may not have this data source"
+            text += ", which AWS answers with the credentials of the apply"
+            yield f"{address}: {text}; take the value from an input"
 
 
 def not_lent(stack: Stack) -> Iterator[str]:
