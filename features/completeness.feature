@@ -33,10 +33,14 @@ Feature: The plan has every resource type of the design
       | aws_cloudwatch_log_group         |
       | aws_cloudwatch_log_metric_filter |
       | aws_cloudwatch_metric_alarm      |
-      | aws_cloudwatch_dashboard         |
       | aws_db_event_subscription        |
       | aws_sns_topic                    |
       | aws_sns_topic_policy             |
+
+  @F09 @low @pci-2.2.1 @part-monitoring.dashboards @noskip
+  Scenario: A dashboard shows the load of the instances
+    Given the planned stack
+    Then the plan has a dashboard
 
   @F09 @low @pci-2.2.1 @noskip
   Scenario: The version of the AWS provider is limited

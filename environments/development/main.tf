@@ -46,7 +46,7 @@ module "network" {
 
 # Serverless Valkey cache with limits, snapshots and a key of its own.
 module "cache" {
-  source = "../../modules/cache/2.0.0"
+  source = "../../modules/cache/2.1.0"
 
   data_storage_maximum_gb = 1
   ecpu_per_second_maximum = 1000
@@ -107,7 +107,7 @@ module "secret" {
 
 # Every allowed flow of the stack, in one file.
 module "access" {
-  source = "../../modules/access/2.0.0"
+  source = "../../modules/access/3.0.0"
 
   name                        = local.name
   vpc_id                      = module.network.vpc_id
@@ -116,27 +116,35 @@ module "access" {
   database_security_group_id  = module.database.security_group_id
   database_port               = module.database.port
   rotation_security_group_id  = module.secret.rotation_security_group_id
-  cache_security_group_id     = module.cache.security_group_id
+  cache_security_group_ids = {
+    cache = module.cache.security_group_id
+  }
 }
 
 # Alarms, database events and a dashboard for every instance, the cache and the rotation.
 module "monitoring" {
-  source = "../../modules/monitoring/3.1.0"
+  source = "../../modules/monitoring/4.0.0"
 
   email_addresses               = ["database-dev@ledger.example"]
   connections_threshold         = 100
   freeable_memory_threshold_mib = 256
   load_threshold                = 4
 
-  name                          = local.name
-  region                        = local.region
-  account_id                    = local.account_id
-  notifications_key_arn         = module.kms.notifications_key_arn
-  database_identifier           = module.database.identifier
-  database_allocated_storage    = module.database.allocated_storage
-  cache_name                    = module.cache.name
-  cache_data_storage_maximum_gb = module.cache.data_storage_maximum_gb
-  cache_ecpu_per_second_maximum = module.cache.ecpu_per_second_maximum
-  nat_gateway_ids               = module.network.nat_gateway_ids
-  rotation_function_name        = module.secret.rotation_function_name
+  name                       = local.name
+  region                     = local.region
+  account_id                 = local.account_id
+  notifications_key_arn      = module.kms.notifications_key_arn
+  database_identifier        = module.database.identifier
+  database_allocated_storage = module.database.allocated_storage
+  cache_names = {
+    cache = module.cache.name
+  }
+  cache_data_storage_maximum_gb = {
+    cache = module.cache.data_storage_maximum_gb
+  }
+  cache_ecpu_per_second_maximum = {
+    cache = module.cache.ecpu_per_second_maximum
+  }
+  nat_gateway_ids        = module.network.nat_gateway_ids
+  rotation_function_name = module.secret.rotation_function_name
 }

@@ -43,7 +43,7 @@ module "network" {
 
 # Serverless Valkey cache with limits, snapshots and a key of its own.
 module "cache" {
-  source = "../../modules/cache/2.0.0"
+  source = "../../modules/cache/2.1.0"
 
   name                = local.name
   vpc_id              = module.network.vpc_id
@@ -123,7 +123,7 @@ module "secret" {
 
 # Every allowed flow of the stack, in one file.
 module "access" {
-  source = "../../modules/access/2.0.0"
+  source = "../../modules/access/3.0.0"
 
   name                        = local.name
   vpc_id                      = module.network.vpc_id
@@ -132,12 +132,14 @@ module "access" {
   database_security_group_id  = module.database.security_group_id
   database_port               = module.database.port
   rotation_security_group_id  = module.secret.rotation_security_group_id
-  cache_security_group_id     = module.cache.security_group_id
+  cache_security_group_ids = {
+    cache = module.cache.security_group_id
+  }
 }
 
 # Alarms, database events and a dashboard for every instance, the cache and the rotation.
 module "monitoring" {
-  source = "../../modules/monitoring/3.1.0"
+  source = "../../modules/monitoring/4.0.0"
 
   email_addresses               = ["database-oncall@ledger.example"]
   freeable_memory_threshold_mib = 1024
@@ -152,9 +154,15 @@ module "monitoring" {
   replica_identifiers = {
     reporting = module.replica_reporting.identifier
   }
-  cache_name                    = module.cache.name
-  cache_data_storage_maximum_gb = module.cache.data_storage_maximum_gb
-  cache_ecpu_per_second_maximum = module.cache.ecpu_per_second_maximum
-  nat_gateway_ids               = module.network.nat_gateway_ids
-  rotation_function_name        = module.secret.rotation_function_name
+  cache_names = {
+    cache = module.cache.name
+  }
+  cache_data_storage_maximum_gb = {
+    cache = module.cache.data_storage_maximum_gb
+  }
+  cache_ecpu_per_second_maximum = {
+    cache = module.cache.ecpu_per_second_maximum
+  }
+  nat_gateway_ids        = module.network.nat_gateway_ids
+  rotation_function_name = module.secret.rotation_function_name
 }

@@ -26,7 +26,7 @@ CALLS = ("configuration", "root_module", "module_calls")
 FOUND = [
     ((*CALLS, "secret", "expressions", "database_port"), "wrapped"),
     ((*CALLS, "secret", "expressions", "account_id"), "wrapped"),
-    ((*CALLS, "access", "expressions", "cache_security_group_id"), "wrapped"),
+    ((*CALLS, "access", "expressions", "cache_security_group_ids"), "wrapped"),
     ((*CALLS, "network", "expressions", "zones"), "wrapped"),
 ]
 """Places that made a step crash, which is a failed scenario without a reason."""

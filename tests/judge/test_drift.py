@@ -48,8 +48,14 @@ def managed(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_judge_finds_no_drift_of_a_stack_as_applied(quiet: bytes) -> None:
     found = drift.judge(quiet, ROOT / "features", environment=NAME, stack=STACK)
     report = DriftReport(found, 100)
-    assert report.text() == "development: runs as rendered, and every control passes"
-    assert fits(documents.render(report), "drift")["clean"] is True
+    assert report.text().splitlines() == [
+        "N/A   F05  Encrypted Performance Insights on every replica",
+        "      not applicable, because the stack has no replica",
+        "development: runs as rendered, and every control that applies passes",
+    ]
+    document = fits(documents.render(report), "drift")
+    assert document["clean"] is True
+    assert [row["id"] for row in document["not_applicable"]] == ["F05"]
 
 
 @pytest.mark.terraform

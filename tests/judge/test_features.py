@@ -86,6 +86,8 @@ def test_tags_of_each_scenario(outline: Outline) -> None:
     (id_,) = outline.ids
     rest = set(outline.tags) - {id_, "noskip"} - {f"pci-{number}" for number in outline.pci}
     part = {f"part-{PARTS[id_]}"} if id_ in PARTS else set()
+    if "Then the plan has a dashboard" in outline.lines:
+        part = {"part-monitoring.dashboards"}
     assert rest == {FAILURES[id_].severity} | part
     assert outline.pci
 

@@ -42,7 +42,7 @@ FAULTS = (
     Fault(
         *("access", "main.tf"),
         "referenced_security_group_id = var.rotation_security_group_id",
-        "referenced_security_group_id = var.cache_security_group_id",
+        "referenced_security_group_id = var.database_security_group_id",
         "What leaves one group arrives at the other",
     ),
     Fault(

@@ -17,6 +17,13 @@ def types(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
         yield Finding(count > 0, f"{row['type']}: {count}{fix}")
 
 
+@check("the plan has a dashboard", "aws_cloudwatch_dashboard", of_design=True)
+def dashboard(stack: Stack) -> Iterator[Finding]:
+    """Require one, unless the stack lists none; the design profile judges what each one shows."""
+    for resource in stack.all("aws_cloudwatch_dashboard"):
+        yield Finding(True, f"{resource.address}: planned")
+
+
 @check("the stack has a version constraint for the provider {source:PROPERTY}", of_design=True)
 def provider(stack: Stack, source: str) -> Iterator[Finding]:
     """Require a constraint: without one, the same source plans a different stack later."""

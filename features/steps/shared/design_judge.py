@@ -152,7 +152,7 @@ _CALLS: dict[int, tuple[Stack, list[Call]]] = {}
 def _walk(
     configuration: Mapping[str, Any], path: tuple[str, ...], call: Mapping[str, Any]
 ) -> Iterator[Call]:
-    match = _SOURCE.fullmatch(call.get("source", "")) if len(path) == 1 else None
+    match = _SOURCE.fullmatch(str(call.get("source"))) if len(path) == 1 else None
     module, version = (match[1], match[2]) if match else ("", "")
     yield Call(path, module, version, configuration, call)
     for name, child in configuration.get("module_calls", {}).items():

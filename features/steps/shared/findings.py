@@ -24,7 +24,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from plan_kinds import is_rendered, released_modules, why_not_judged
+from plan_kinds import is_rendered, leaves_out, why_not_judged
 from radish import then, world
 from stack_graph import UNKNOWN, Stack
 from terraform_compliance.common.error_handling import Error
@@ -113,16 +113,16 @@ def planned_stack() -> Stack:
 
 
 def left_out(stack: Stack, tags: Iterable[str]) -> str:
-    """Say that a rendered stack has no module of a part that tags name, or return empty.
+    """Say that a rendered stack leaves out a part that tags name, or return an empty string.
 
     A stack that has resources of the part, from whichever module, does not leave it out.
     """
-    names = [tag.removeprefix(_PART) for tag in tags if tag.startswith(_PART)]
-    for name in names if rendered() else ():
-        types = _TYPES_OF_PART.get(name, ())
+    for part in (tag.removeprefix(_PART) for tag in tags if tag.startswith(_PART)):
+        types = _TYPES_OF_PART.get(part, ())
         planned = any(types and resource.type.startswith(types) for resource in stack.resources)
-        if name not in released_modules(_plan()) and not planned:
-            return f"the stack has no module {name}"
+        if leaves_out(_plan(), part) and not planned:
+            module, _, items = part.partition(".")
+            return f"module {module} lists no {items}" if items else f"the stack has no {module}"
     return ""
 
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ from finbase.judge.features import (
 )
 from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
-from finbase.plan.kinds import is_rendered, managed_addresses, released_modules
+from finbase.plan.kinds import is_rendered, leaves_out, managed_addresses
 from finbase.plan.parse import MOST_BYTES
 from finbase.system import supervise
 from finbase.system.child_environ import python_environ
@@ -150,7 +151,7 @@ def _judge(
         features,
         failures,
         rendered=rendered,
-        modules=released_modules(content),
+        leaves_out=partial(leaves_out, content),
         types=types,
     )
     if scenarios and all(scenario.status == "skipped" for scenario in scenarios):

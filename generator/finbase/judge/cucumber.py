@@ -3,7 +3,7 @@
 radish writes rows of an outline with their placeholders, counts a scenario without steps as
 passed, and marks steps that did not run as "pending". A scenario that forbids a resource is
 "skipped" if the plan has no such resource; here it is a pass. Any other skipped scenario has judged
-nothing: it fails on a stack that finbase rendered, unless its tag ``@part-NAME`` names a module
+nothing: it fails on a stack that finbase rendered, unless its tag ``@part-NAME`` names a part
 that the stack leaves out. It is not applicable to any other stack.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,8 @@ from finbase.aws.types import meant
 from finbase.errors import ComplianceError
 from finbase.judge.catalogue import Failure, Severity
 from finbase.judge.runner import FAILURE, SEEN
-from finbase.judge.verdict import Scenario, Status
+from finbase.judge.verdict import PART, Scenario, Status
 
-_PART = "part-"
 _ROW = re.compile(r" - row \d+$")
 _CELL = re.compile(r"(?<!\\)\|")
 _ID = re.compile(r"[BDF]\d{2}[a-z]?")
@@ -44,14 +43,14 @@ def read_cucumber(
     failures: tuple[Failure, ...],
     *,
     rendered: bool = True,
-    modules: Collection[str] = (),
+    leaves_out: Callable[[str], bool] = lambda _: False,
     types: Collection[str] = (),
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of a report, sorted by file and line.
 
-    ``rendered`` says whether finbase rendered the stack, and ``modules`` names the modules of the
-    project that it calls. ``types`` are the resource types of the plan, to suggest one in place of
-    a mistyped one.
+    ``rendered`` says whether finbase rendered the stack, and ``leaves_out`` whether the stack has
+    no part of a name. ``types`` are the resource types of the plan, to suggest one in place of a
+    mistyped one.
 
     Raises ``ComplianceError`` if a scenario did not run, contradicts the catalogue by its tags,
     or has a tag that keeps it from failing.
@@ -65,8 +64,8 @@ def read_cucumber(
         for element in feature["elements"]:
             name, line = _place(element, lines)
             scenario = _scenario(element, feature, name, f"{file}:{line}", catalogue)
-            parts = {tag.removeprefix(_PART) for tag in scenario.tags if tag.startswith(_PART)}
-            applies = rendered and not (modules and parts - {*modules})
+            parts = (tag.removeprefix(PART) for tag in scenario.tags if tag.startswith(PART))
+            applies = rendered and not any(map(leaves_out, parts))
             scenario = _without_subject(scenario, applies, types)
             placed.append((file, line, scenario))
     return tuple(scenario for _, _, scenario in sorted(placed, key=lambda item: item[:2]))

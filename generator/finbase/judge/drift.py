@@ -59,6 +59,12 @@ class Drift:
             if "failed" in (now.status, then.status):
                 yield now, then
 
+    def inapplicable(self) -> Iterator[FailureRow]:
+        """Yield each control that applies neither to the stack as it runs nor as planned."""
+        for now, then in zip(self.running.by_failure(), self.planned.by_failure(), strict=True):
+            if now.status == then.status == "not applicable":
+                yield then
+
 
 def judge(plan: Path | bytes, features: Path, *, environment: str, stack: Path | None) -> Drift:
     """Return the drift that a plan of an applied stack shows.

@@ -9,6 +9,8 @@ from typing import Literal
 from finbase.judge.catalogue import Failure, Section, Severity
 
 _FOREIGN = "finbase did not render this stack"
+PART = "part-"
+"""Starts the tag of a scenario that is about a part of the design that a stack may leave out."""
 RowStatus = Literal["passed", "failed", "not applicable"]
 Status = Literal["passed", "failed", "skipped"]
 
@@ -22,8 +24,8 @@ class Scenario:
     one line each. ``step`` is the step that failed or found no resource; it is empty for a passed
     scenario. ``requirements`` look like ``PCI DSS 8.3.2``.
 
-    ``skipped`` means that the scenario is not applicable, because the plan is of a stack that
-    finbase did not render, and has no resource to check. It is not a pass.
+    ``skipped`` means that the scenario is not applicable: the plan has no resource to check, and is
+    of a stack that leaves out the part, or that finbase did not render. It is not a pass.
     """
 
     feature: str
@@ -36,6 +38,11 @@ class Scenario:
     evidence: str
     location: str
     step: str = ""
+
+    @property
+    def left_out(self) -> bool:
+        """Whether it is about a part that the stack leaves out."""
+        return self.status == "skipped" and any(tag.startswith(PART) for tag in self.tags)
 
 
 @dataclass(frozen=True)

@@ -20,19 +20,27 @@ def is_rendered(plan: Mapping[str, Any]) -> bool:
     >>> is_rendered({"configuration": {"root_module": {"module_calls": {"network": call}}}})
     True
     """
-    return bool(released_modules(plan))
+    calls = plan["configuration"]["root_module"].get("module_calls", {})
+    return any(_RENDERED.fullmatch(call.get("source", "")) for call in calls.values())
 
 
-def released_modules(plan: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names of the released modules that a root module calls.
+def leaves_out(plan: Mapping[str, Any], part: str) -> bool:
+    """Return whether a rendered stack has no part: a module, or what an input of it lists.
 
-    >>> call = {"source": "../../modules/network/1.0.0"}
-    >>> released_modules({"configuration": {"root_module": {"module_calls": {"lan": call}}}})
-    frozenset({'network'})
+    >>> call = {"source": "../../modules/alarms/1.0.0"}
+    >>> call |= {"expressions": {"dashboards": {"constant_value": []}}}
+    >>> plan = {"configuration": {"root_module": {"module_calls": {"alarms": call}}}}
+    >>> [leaves_out(plan, part) for part in ("cache", "alarms", "alarms.dashboards")]
+    [True, False, True]
     """
     calls = plan["configuration"]["root_module"].get("module_calls", {})
-    matches = (_RENDERED.fullmatch(call.get("source", "")) for call in calls.values())
-    return frozenset(match[1] for match in matches if match)
+    pairs = [(_RENDERED.fullmatch(call.get("source", "")), call) for call in calls.values()]
+    modules = [(match[1], call.get("expressions", {})) for match, call in pairs if match]
+    name, _, item = part.partition(".")
+    lists = [arguments.get(item, {}) for module, arguments in modules if module == name]
+    if not item:
+        return bool(modules) and not lists
+    return bool(lists) and all(value.get("constant_value") == [] for value in lists)
 
 
 def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -45,6 +45,10 @@ class DriftReport:
                 }
                 for now, then in drift.failing()
             ],
+            "not_applicable": [
+                {"id": row.id, "title": row.title, "evidence": row.evidence.splitlines()}
+                for row in drift.inapplicable()
+            ],
             "deviations": [asdict(deviation) for deviation in drift.deviations],
             "unconfigured": list(drift.unconfigured),
             "additions": [asdict(addition) for addition in drift.additions],
@@ -56,6 +60,10 @@ class DriftReport:
             yield columns([("FAIL", now.id, now.title)], width=self.width)
             yield from self._indented(f"{now.severity} severity; {_standing(now, then)}")
             for line in (now if now.status == "failed" else then).evidence.splitlines():
+                yield from self._indented(printable(line, 1000))
+        for row in drift.inapplicable():
+            yield columns([("N/A ", row.id, row.title)], width=self.width)
+            for line in row.evidence.splitlines():
                 yield from self._indented(printable(line, 1000))
         yield from self._deviations("changed outside Terraform since the last apply", outside=True)
         yield from self._deviations("rendered, but not applied yet", outside=False)
@@ -87,7 +95,8 @@ class DriftReport:
     def _summary(self) -> str:
         drift = self.drift
         if drift.clean:
-            return f"{drift.environment}: runs as rendered, and every control passes"
+            which = "that applies " if any(True for _ in drift.inapplicable()) else ""
+            return f"{drift.environment}: runs as rendered, and every control {which}passes"
         now = [row for row, _ in drift.failing() if row.status == "failed"]
         names = f": {', '.join(row.id for row in now)}" if now else ""
         controls = f"{_count(len(now), 'control')} fail{'s' * (len(now) == 1)}"

@@ -50,6 +50,9 @@ def text(
             lines += _indented(row.evidence, width, 6)
         elif verbose or row.status == "failed":
             lines += _details(row, (places or {}).get(row.id, ()), width)
+        else:
+            for reason in dict.fromkeys(s.evidence for s in row.scenarios if s.left_out):
+                lines += _indented(reason, width, 6)
     catalogued = {failure.id for failure in verdict.failures}
     for scenario in verdict.failed:
         if not catalogued.intersection(scenario.failure_ids):
