@@ -72,6 +72,7 @@ def test_records_carry_type_and_name_of_object(ready: Stage) -> None:
         "ROLE,GRANT,TABLE,",
         "DDL,DROP VIEW,VIEW,app.audited_view",
         "DDL,DROP TABLE,TABLE,app.audited",
+        "DDL,DROP TABLE,INDEX,app.audited_note",
     ]
 
 

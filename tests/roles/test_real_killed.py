@@ -1,0 +1,173 @@
+"""A set-up or a rotation that was killed heals with the next run, wherever it died."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable
+
+import pytest
+from postgres import Connection, LoginError
+
+from finbase.sandbox.rotation_steps import STEPS
+from tests.roles.stage import Stage
+from tests.rotation.real_postgres import HOST
+from tests.rotation.stage import FunctionKilledError
+
+SEED = int(os.environ.get("SOAK_SEED", "20261130"))
+# Calls of Secrets Manager and messages to and from PostgreSQL in a set-up of three roles, each
+# with a place before and one after it.
+MOST = 3000
+
+
+def accepts(stage: Stage, username: str, password: str) -> bool:
+    try:
+        with Connection(
+            HOST,
+            stage.server.port,
+            user=username,
+            database="ledger",
+            password=password,
+            cafile=stage.server.root_certificate,
+            deadline=time.monotonic() + 30,
+        ) as connection:
+            connection.execute("SELECT 1")
+    except LoginError:
+        return False
+    return True
+
+
+def empty(stage: Stage) -> None:
+    """Take everything back that a set-up has made."""
+    names = stage.query(
+        "SELECT string_agg(quote_ident(rolname), ', ') FROM pg_roles "
+        "WHERE shobj_description(oid, 'pg_authid') LIKE 'Made by finbase%'"
+    )
+    stage.query("DROP SCHEMA IF EXISTS app CASCADE")
+    if names:
+        stage.query(f"DROP OWNED BY {names}; DROP ROLE {names}")
+    for extension in stage.extensions:
+        stage.query(f"DROP EXTENSION IF EXISTS {extension}")
+
+
+def killed(stage: Stage, place: int) -> bool:
+    """Run a set-up that dies at a place; returns whether it has come that far."""
+    try:
+        stage.apply(die=place)
+    except FunctionKilledError:
+        return True
+    return False
+
+
+def healed(stage: Stage) -> None:
+    answer = stage.apply()
+    assert answer["drift"] == []
+    assert stage.apply()["changed"] == []
+
+
+def test_killed_set_up_heals(stage: Stage) -> None:
+    """At places drawn over the whole of it: what is there then is whole, or not there."""
+    end = next(place for place in range(200, MOST, 200) if not killed(stage, place))
+    empty(stage)
+    for place in random.Random(SEED).sample(range(1, end - 200), 4):
+        assert killed(stage, place)
+        # Every role that exists has its mark, so nothing of it is taken for somebody else's.
+        assert not [line for line in stage.drift() if "exists and was not made" in line]
+        healed(stage)
+        empty(stage)
+
+
+@pytest.mark.soak
+def test_set_up_killed_anywhere_heals(
+    stage: Stage, record_property: Callable[[str, object], None]
+) -> None:
+    places = 0
+    for place in range(1 + SEED % 7, MOST, 7):
+        if not killed(stage, place):
+            break
+        places += 1
+        healed(stage)
+        empty(stage)
+    assert places > 20
+    record_property("seen", f"{places} kills")
+
+
+def rotate_killed(stage: Stage, step: str, place: int) -> tuple[str, bool]:
+    """Rotate and die; returns the token, and whether the step had come that far."""
+    token = str(uuid.uuid4())
+    try:
+        stage.rotate("app", token, at=step, die=place)
+    except FunctionKilledError:
+        return token, True
+    return token, False
+
+
+def assert_rotation_heals(stage: Stage, step: str, place: int, *, abandoned: bool) -> bool:
+    before = stage.current("app")
+    token, died = rotate_killed(stage, step, place)
+    if not died:
+        return False
+    # Whoever has read the current version can log in, whatever was half done.
+    now = stage.current("app")
+    assert accepts(stage, now["username"], now["password"])
+    assert accepts(stage, before["username"], before["password"])
+    labels = stage.client.describe_secret(SecretId=stage.secrets["app"])["VersionIdsToStages"]
+    if abandoned and "AWSPENDING" in labels.get(token, ()):
+        stage.client.update_secret_version_stage(
+            SecretId=stage.secrets["app"], VersionStage="AWSPENDING", RemoveFromVersionId=token
+        )
+        token = str(uuid.uuid4())
+    stage.rotate("app", token)
+    after = stage.current("app")
+    assert labels.get(token) is not None or after["password"] != before["password"]
+    assert accepts(stage, after["username"], after["password"])
+    assert accepts(stage, before["username"], before["password"])
+    return True
+
+
+# Before the first call, in the middle, and between the database and the label.
+PLACES = [
+    *(("createSecret", place) for place in (1, 9)),
+    *(("setSecret", place) for place in (8, 60, 120)),
+    ("testSecret", 12),
+    *(("finishSecret", place) for place in (5, 10)),
+]
+
+
+@pytest.mark.parametrize("abandoned", [False, True], ids=["run again", "abandoned"])
+def test_killed_rotation_heals(ready: Stage, abandoned: bool) -> None:
+    for step, place in PLACES:
+        assert assert_rotation_heals(ready, step, place, abandoned=abandoned), (step, place)
+    assert ready.drift() == []
+    ready.assert_silent()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("abandoned", [False, True], ids=["run again", "abandoned"])
+def test_rotation_killed_anywhere_heals(
+    ready: Stage, abandoned: bool, record_property: Callable[[str, object], None]
+) -> None:
+    places = 0
+    for step in STEPS:
+        for place in range(1, MOST):
+            if not assert_rotation_heals(ready, step, place, abandoned=abandoned):
+                break
+            places += 1
+    assert places > 100
+    assert ready.drift() == []
+    ready.assert_silent()
+    record_property("seen", f"{places} kills")
+
+
+def test_first_rotation_killed_after_the_password_heals(stage: Stage) -> None:
+    """Nobody has a password yet, and the one that was set is in the pending version."""
+    stage.apply()
+    token, died = rotate_killed(stage, "testSecret", 1)
+    assert died
+    pending = stage.current("app", "AWSPENDING")
+    assert accepts(stage, pending["username"], pending["password"])
+    stage.rotate("app", token)
+    assert json.dumps(stage.current("app")) == json.dumps(pending)
