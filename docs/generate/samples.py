@@ -1,4 +1,4 @@
-"""Write the samples in ``docs/evidence/samples``: ``python -m docs.generate.samples``.
+"""Write the samples and the picture of the README: ``python -m docs.generate.samples``.
 
 ``plan.json.gz`` is a plan of production, and ``change.json.gz`` has the changes of a plan that adds
 a replica to the applied stack. Everything else is made from these two, so that the samples depend
@@ -25,9 +25,13 @@ from finbase.commands._bundle import Bundler
 from finbase.commands._evidence import Evidence
 from finbase.judge import compliance
 from finbase.judge.frameworks import load_frameworks
+from finbase.plan.document import read_shape
+from finbase.plan.graph import read_stack
+from finbase.plan.picture import read_picture
 from finbase.plan.summary import summarise
 from finbase.project.checkout import Checkout
 from finbase.report.bundle.archive import unpack
+from finbase.report.drawing.draw import standalone
 from finbase.report.plan import PlanReport
 from finbase.report.provenance import Provenance
 from finbase.terraform.program import find_terraform
@@ -35,6 +39,7 @@ from finbase.terraform.provider import find_provider
 from finbase.terraform.workspace import Workspace
 
 FOLDER = Path("docs", "evidence", "samples")
+PICTURE = Path("docs", "pictures", "production.svg")
 ENVIRONMENT = "production"
 PROVENANCE = Provenance(
     datetime(2026, 1, 5, 9, 30, tzinfo=UTC),
@@ -46,7 +51,7 @@ _COMPARED = ("planned_values", "configuration")
 
 
 def samples(root: Path) -> Mapping[str, bytes]:
-    """Return the content of each sample, by its name."""
+    """Return the content of each sample, by its path in the project."""
     plan = gzip.decompress((root / FOLDER / "plan.json.gz").read_bytes())
     change = json.loads(gzip.decompress((root / FOLDER / "change.json.gz").read_bytes()))
     features = root / "features"
@@ -64,11 +69,14 @@ def samples(root: Path) -> Mapping[str, bytes]:
     Bundler(evidence, {}, _KEY, "").write(verdict)
     public = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     bundle = output.getvalue()
+    content = read_shape(plan, ENVIRONMENT)
+    picture = read_picture(content, read_stack(content, features))
     return {
-        "bundle.zip": bundle,
-        "key.pub.pem": public,
-        "report.html": unpack(bundle)["report.html"],
-        "pull-request-comment.md": comment(change).encode(),
+        str(FOLDER / "bundle.zip"): bundle,
+        str(FOLDER / "key.pub.pem"): public,
+        str(FOLDER / "report.html"): unpack(bundle)["report.html"],
+        str(FOLDER / "pull-request-comment.md"): comment(change).encode(),
+        str(PICTURE): standalone(picture, "architecture", ENVIRONMENT).encode(),
     }
 
 
@@ -95,7 +103,8 @@ def main(root: Path) -> None:
     if not is_current(root, made):
         (root / FOLDER / "plan.json.gz").write_bytes(gzip.compress(made, 9, mtime=0))
     for name, data in samples(root).items():
-        (root / FOLDER / name).write_bytes(data)
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(data)
 
 
 class _Output(io.BytesIO):

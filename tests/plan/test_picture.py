@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -17,7 +19,7 @@ from finbase.plan.flows import Flow
 from finbase.plan.graph import read_stack
 from finbase.plan.network import Gateway, Group, Kind, Member, Network, Route, Subnet
 from finbase.plan.picture import Module, Picture, Wire, read_picture
-from finbase.report.drawing.canvas import Canvas, markup
+from finbase.report.drawing.canvas import MARGIN, Canvas, markup
 from finbase.report.drawing.draw import SUBJECTS, Subject, draw, standalone
 from finbase.report.drawing.mermaid import mermaid
 from finbase.terraform.workspace import Workspace
@@ -25,6 +27,7 @@ from tests.support.commands import ROOT, run
 from tests.support.plans import plan, reference, resource
 
 HOSTILE = "</style></svg><script>alert('1')</script> \"&<b> \\ | # ]\n\x00\ud800"
+IN_MERMAID = [subject for subject in SUBJECTS if subject != "architecture"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -242,7 +245,7 @@ def test_read_network_inline_routes() -> None:
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("zones", [1, 2, 3, 6])
 def test_draw_stays_within_the_picture(subject: Subject, zones: int) -> None:
-    tree = ET.fromstring(standalone(sample(zones), subject))
+    tree = ET.fromstring(standalone(sample(zones), subject, "staging"))
     width, height = float(tree.get("width", "")), float(tree.get("height", ""))
     for element in tree.iter():
         x, y = float(element.get("x", "0")), float(element.get("y", "0"))
@@ -252,7 +255,7 @@ def test_draw_stays_within_the_picture(subject: Subject, zones: int) -> None:
             assert y >= 0
             assert x + right <= width
             assert y + bottom <= height
-    assert ("wide" in tree.get("class", "")) == (width > 760)
+    assert ("wide" in tree.get("class", "")) == (width > 760 + 2 * MARGIN)
 
 
 def boxes(tree: ET.Element, look: str) -> list[tuple[float, ...]]:
@@ -263,7 +266,7 @@ def boxes(tree: ET.Element, look: str) -> list[tuple[float, ...]]:
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("zones", [1, 3, 6])
 def test_draw_boxes_do_not_overlap(subject: Subject, zones: int) -> None:
-    cells = boxes(ET.fromstring(standalone(sample(zones), subject)), "cell")
+    cells = boxes(ET.fromstring(standalone(sample(zones), subject, "staging")), "cell")
     assert len(cells) >= 2
     for number, (x, y, width, height) in enumerate(cells):
         for other_x, other_y, other_width, other_height in cells[number + 1 :]:
@@ -283,8 +286,8 @@ def test_draw_adds_title_and_description(subject: Subject) -> None:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_draw_escapes_markup(subject: Subject) -> None:
-    plain = ET.fromstring(standalone(sample(text="x"), subject))
-    hostile = ET.fromstring(standalone(sample(text=HOSTILE), subject))
+    plain = ET.fromstring(standalone(sample(text="x"), subject, "staging"))
+    hostile = ET.fromstring(standalone(sample(text=HOSTILE), subject, "staging"))
     tags = {each.tag for each in hostile.iter()} - {f"{SVG}title"}
     assert tags == {each.tag for each in plain.iter()} - {f"{SVG}title"}
     assert f"{SVG}script" not in tags
@@ -301,6 +304,44 @@ def test_draw_accepts_any_text(subject: Subject, text: str) -> None:
     assert ET.fromstring(drawn) is not None
     assert drawn == draw(picture, subject, "x")
     assert drawn.encode()
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_draw_has_only_straight_lines(subject: Subject) -> None:
+    for zones in (1, 3, 6):
+        tree = ET.fromstring(draw(sample(zones), subject, "x"))
+        for path in tree.iter(f"{SVG}path"):
+            if path.get("class", "").startswith("line"):
+                points = [tuple(p.split()) for p in path.get("d", "")[1:].split(" L")]
+                assert all(a[0] == b[0] or a[1] == b[1] for a, b in pairwise(points))
+
+
+def test_draw_architecture_has_every_part() -> None:
+    picture = sample(2)
+    written = " ".join(ET.fromstring(draw(picture, "architecture", "x")).itertext())
+    for subnet in picture.network.subnets:
+        assert subnet.cidr in written
+    for member in picture.network.members:
+        assert member.title in written
+    for flow in picture.network.flows:
+        assert flow.description in written
+    for each in (*picture.network.zones, *picture.network.tiers, "NAT gateway", "Internet gateway"):
+        assert each in written
+    assert "allowed at one end only" not in written
+    half = replace(picture.network.flows[0], inward="")
+    network = replace(picture.network, flows=(half,))
+    broken = draw(replace(picture, network=network), "architecture", "x")
+    assert "allowed at one end only" in broken
+    assert 'class="line broken"' in broken
+
+
+def test_draw_standalone_has_a_heading_and_a_margin() -> None:
+    inner, outer = draw(sample(), "flows", "x"), standalone(sample(), "flows", "staging")
+    assert "staging: allowed flows" in outer
+    assert "staging" not in inner
+    heights = [float(ET.fromstring(text).get("height", "")) for text in (inner, outer)]
+    assert heights[1] - heights[0] == 34
+    assert 'transform="translate(12 12)"' in inner
 
 
 def test_draw_has_tooltips_for_cut_text() -> None:
@@ -333,7 +374,7 @@ def test_draw_marks_routes_to_other_zones() -> None:
 # Text
 
 
-@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("subject", IN_MERMAID)
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_mermaid_escapes_labels(subject: Subject, text: str) -> None:
     assume("aws_" not in text)  # The address of a resource has an arrow of another form.
@@ -403,9 +444,15 @@ def test_graph_command_refuses_other_files(text: str, says: str, tmp_path: Path)
 
 @pytest.mark.terraform
 def test_graph_command_makes_the_plan() -> None:
-    done = run(ROOT, "graph", "development", "--of", "network", "--format", "svg")
+    done = run(ROOT, "graph", "production", "--of", "architecture", "--format", "svg")
     assert (done.returncode, done.stderr) == (0, "")
     tree = ET.fromstring(done.stdout)
     assert "Internet gateway" in {each.text for each in tree.iter(f"{SVG}text")}
-    committed = ROOT / "docs" / "pictures" / "development-network.svg"
-    assert committed.read_text(encoding="utf-8") == done.stdout, "run the command of this test"
+    committed = ROOT / "docs" / "pictures" / "production.svg"
+    assert committed.read_text(encoding="utf-8") == done.stdout, "out of date; run: make samples"
+
+
+def test_graph_of_the_architecture_is_svg_only() -> None:
+    done = run(ROOT, "graph", "staging", "--of", "architecture")
+    assert done.returncode == 2
+    assert "--of architecture requires --format svg" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from finbase.report.html.findings import Subject
 from tests.support.browser import Page, browser
 from tests.support.evidence import DIRTY, FACTS, MATRIX, ROOT, picture, render, verdict
 
-WIDTHS = (400, 800, 1280)
+AXE = Path(sys.prefix) / "node" / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = (390, 820, 1440)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def test_pictures_are_legible(page: Page, report: Path, width: int) -> None:
         "[...document.querySelectorAll('svg')].map(e => e.getBoundingClientRect().width /"
         " e.viewBox.baseVal.width)"
     )
-    assert len(scales) == 6
+    assert len(scales) == 8
     assert min(scales) * 11 >= 10
     overflowing = page.ask(
         "[...document.querySelectorAll('svg text')].filter(e => {"
@@ -77,6 +79,40 @@ def test_pictures_are_legible(page: Page, report: Path, width: int) -> None:
         ".map(e => e.textContent)"
     )
     assert overflowing == []
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: Page, report: Path, scheme: str, media: str) -> None:
+    """Contrast, names, structure and reading order, with every finding open."""
+    page.open(report, 820, scheme, media)
+    page.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    page.ask(AXE.read_text(encoding="utf-8") + "; 0")
+    found = page.ask(
+        "axe.run().then(all => [all.passes.length, all.violations.map(each => [each.id,"
+        " each.nodes.length, each.nodes[0].html.slice(0, 200), each.nodes[0].failureSummary])])"
+    )
+    assert found[1] == []
+    assert found[0] > 20
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_columns_are_not_cut_without_a_scrollbar(page: Page, report: Path, width: int) -> None:
+    """A table or a picture that is wider than the page scrolls inside of its own frame."""
+    page.open(report, width)
+    page.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    cut = page.ask(
+        "[...document.querySelectorAll('main *')].filter(e => {"
+        " const r = e.getBoundingClientRect();"
+        " return r.right > document.documentElement.clientWidth + 1 && !e.closest('.scroll') })"
+        ".map(e => e.outerHTML.slice(0, 100))"
+    )
+    assert cut == []
+    hidden = page.ask(
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth"
+        " && getComputedStyle(e).overflowX != 'auto').length"
+    )
+    assert hidden == 0
 
 
 def test_from_the_glance_to_the_evidence(page: Page, report: Path) -> None:
@@ -147,7 +183,7 @@ def test_hostile_text_is_only_text(page: Page, tmp_path: Path) -> None:
     page.open(path, 800)
     assert page.ask("document.title").startswith(f"finbase evidence: {hostile}")
     assert page.ask("document.querySelectorAll('script, img').length") == 0
-    assert page.ask("document.querySelectorAll('svg').length") == 3
+    assert page.ask("document.querySelectorAll('svg').length") == 4
     assert (asked_for(page), complaints(page)) == ([path.as_uri()], [])
 
 

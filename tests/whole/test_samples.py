@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from docs.generate.samples import ENVIRONMENT, FOLDER, is_current, samples
+from docs.generate.samples import ENVIRONMENT, FOLDER, PICTURE, is_current, samples
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT, finbase
 
 NAMES = ("bundle.zip", "key.pub.pem", "pull-request-comment.md", "report.html")
+PATHS = (*(str(FOLDER / name) for name in NAMES), str(PICTURE))
 STALE = "out of date; run: make samples"
 
 
@@ -21,10 +22,10 @@ def made() -> Mapping[str, bytes]:
     return samples(ROOT)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_sample_is_up_to_date(name: str, made: Mapping[str, bytes]) -> None:
-    assert set(made) == set(NAMES)
-    assert (ROOT / FOLDER / name).read_bytes() == made[name], STALE
+@pytest.mark.parametrize("path", PATHS)
+def test_sample_is_up_to_date(path: str, made: Mapping[str, bytes]) -> None:
+    assert set(made) == set(PATHS)
+    assert (ROOT / path).read_bytes() == made[path], STALE
 
 
 @pytest.mark.terraform
@@ -46,8 +47,8 @@ def test_sample_bundle_is_valid() -> None:
 
 
 def test_samples_have_no_path_of_a_machine() -> None:
-    for name in NAMES:
-        data = (ROOT / FOLDER / name).read_bytes()
+    for path in PATHS:
+        data = (ROOT / path).read_bytes()
         assert str(ROOT).encode() not in data
         assert b"/tmp/" not in data
 

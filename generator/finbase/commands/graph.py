@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--of",
     "subject",
-    type=Choice(["modules", "network", "flows"]),
+    type=Choice(["modules", "network", "flows", "architecture"]),
     default="modules",
     show_default=True,
-    help="Draw the wiring of modules, the zones and routes, or every allowed flow.",
+    help="Draw the wiring of modules, the zones and routes, every allowed flow, or (as SVG only) "
+    "all of these in one picture.",
 )
 @click.option(
     "--plan",
@@ -68,6 +69,7 @@ def graph(
     Examples:
       finbase graph production
       finbase graph production --of network --format svg --output network.svg
+      finbase graph production --of architecture --format svg --output production.svg
       finbase graph --plan plan.json --of network
     """
     from finbase.plan.document import read_shape
@@ -79,12 +81,17 @@ def graph(
 
     if bool(environment) == bool(plan_file):
         raise click.UsageError("name either one environment, or a plan with --plan")
+    if subject == "architecture" and form != "svg":
+        raise click.UsageError("--of architecture requires --format svg")
     root = find_project(project)
     data = plan_file.read_bytes() if plan_file else _plan(root, environment, cache=cache)
     plan = read_shape(data, str(plan_file or environment))
     picture = read_picture(plan, read_stack(plan, root / "features"))
-    write = standalone if form == "svg" else mermaid
-    output.write(write(picture, subject).encode())
+    if form == "svg":
+        text = standalone(picture, subject, environment or str(plan_file))
+    else:
+        text = mermaid(picture, subject)
+    output.write(text.encode())
 
 
 def _plan(root: Path, environment: str, *, cache: bool) -> bytes:

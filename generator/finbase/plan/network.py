@@ -30,6 +30,11 @@ _MEMBERS: Mapping[str, tuple[str, str]] = {
     "aws_vpc_endpoint": ("subnet_ids", "security_group_ids"),
 }
 """The types of resources in subnets, with their arguments for subnets and for groups."""
+_KINDS: Mapping[str, str] = {
+    "aws_elasticache_serverless_cache": "serverless cache",
+    "aws_lambda_function": "function",
+    "aws_vpc_endpoint": "interface endpoint",
+}
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,13 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Member:
-    """A resource with addresses in subnets: an instance, a cache, a function or an endpoint."""
+    """A resource with addresses in subnets; ``kind`` says in words what it is."""
 
     address: str
     title: str
     subnets: tuple[str, ...]
     groups: tuple[str, ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -211,6 +217,7 @@ def _members(stack: Stack) -> Iterator[Member]:
                 _title(resource),
                 tuple(subnet.address for subnet in resource_subnets),
                 tuple(group.address for group in stack.some(resource, groups, GROUPS[0])),
+                _kind(resource),
             )
 
 
@@ -226,6 +233,15 @@ def _endpoints(stack: Stack) -> Iterator[Endpoint]:
         tables = stack.some(endpoint, "route_table_ids", "aws_route_table")
         addresses = tuple(table.address for table in tables)
         yield Endpoint(endpoint.address, _service(endpoint), addresses)
+
+
+def _kind(resource: Resource) -> str:
+    if resource.type != "aws_db_instance":
+        return _KINDS[resource.type]
+    if resource.writes("replicate_source_db"):
+        return "read replica"
+    standby = resource.planned("multi_az") is True
+    return "database with a standby" if standby else "database"
 
 
 def _title(resource: Resource) -> str:

@@ -11,6 +11,12 @@ from xml.etree import ElementTree as ET
 WIDTH = 760.0
 """The usual width of a diagram; a unit is a pixel on a page that is 800 pixels wide."""
 
+MARGIN = 12.0
+"""The space around a diagram."""
+
+_HEADING = 34.0
+"""The height of a heading with its space."""
+
 # XML 1.0 cannot contain these characters, not even escaped, but a plan's strings can.
 _INVALID = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # The width of a character relative to its font size, in the widest of the usual fonts.
@@ -31,16 +37,31 @@ class Canvas:
                 "aria-labelledby": f"{name}-title {name}-desc",
             },
         )
-        self._add("title", title, id=f"{name}-title")
-        self._add("desc", description, id=f"{name}-desc")
+        for tag, text in (("title", title), ("desc", description)):
+            ET.SubElement(self._root, tag, {"id": f"{name}-{tag}"}).text = clean(text)
+        self._body = ET.SubElement(self._root, "g")
+        self._top = MARGIN
+
+    def heading(self, text: str) -> None:
+        """Write a heading above the diagram, for a file of its own; its size must be set."""
+        attributes = {"x": _number(MARGIN), "y": _number(MARGIN + 14), "class": "heading"}
+        ET.SubElement(self._root, "text", attributes).text = clean(text)
+        self._top = MARGIN + _HEADING
+        self._resize()
 
     def size(self, width: float, height: float) -> None:
-        """Set the size; a page scrolls a wide diagram instead of shrinking it."""
+        """Set the size without margins; a page scrolls a wide diagram instead of shrinking it."""
         if width > WIDTH:
             self._root.set("class", "picture wide")
+        self._width, self._height = width, height
+        self._resize()
+
+    def _resize(self) -> None:
+        width, height = self._width + 2 * MARGIN, self._height + self._top + MARGIN
         for key, value in (("width", width), ("height", height)):
             self._root.set(key, _number(value))
         self._root.set("viewBox", f"0 0 {_number(width)} {_number(height)}")
+        self._body.set("transform", f"translate({_number(MARGIN)} {_number(self._top)})")
 
     def box(self, x: float, y: float, width: float, height: float, look: str) -> None:
         """Draw a rectangle."""
@@ -51,14 +72,6 @@ class Canvas:
         """Draw a line from point to point."""
         steps = " L".join(f"{_number(x)} {_number(y)}" for x, y in points)
         self._add("path", look=f"line {look}".strip(), d=f"M{steps}")
-
-    def curve(self, look: str, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Draw a curve that is level at both ends."""
-        (x, y), (to_x, to_y) = start, end
-        middle = (x + to_x) / 2
-        numbers = [_number(n) for n in (x, y, middle, y, middle, to_y, to_x, to_y)]
-        d = "M{} {} C{} {} {} {} {} {}".format(*numbers)
-        self._add("path", look=f"line {look}".strip(), d=d)
 
     def arrow(self, x: float, y: float, towards: str) -> None:
         """Draw the head of an arrow that ends at a point."""
@@ -103,7 +116,7 @@ class Canvas:
     def _add(self, tag: str, text: str = "", *, look: str = "", **attributes: str) -> ET.Element:
         if look:
             attributes["class"] = look
-        element = ET.SubElement(self._root, tag, attributes)
+        element = ET.SubElement(self._body, tag, attributes)
         element.text = clean(text) or None
         return element
 

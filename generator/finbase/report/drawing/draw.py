@@ -1,21 +1,28 @@
 """Draw a plan as SVG.
 
-Each of the three diagrams has a fixed layout of its own, so the same plan always yields the same
+Each diagram has a fixed layout of its own, so the same plan always yields the same
 diagram, and no layout engine has to be installed. Text is put into an XML tree, never into
 markup. A diagram describes itself with ``title`` and ``desc``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, get_args
 
-from finbase.report.drawing import canvas, flows, modules, network
+from finbase.report.drawing import architecture, canvas, flows, modules, network
 
 if TYPE_CHECKING:
     from finbase.plan.picture import Picture
 
-Subject = Literal["modules", "network", "flows"]
+Subject = Literal["modules", "network", "flows", "architecture"]
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
+HEADINGS: Mapping[Subject, str] = {
+    "modules": "modules and their wiring",
+    "network": "network",
+    "flows": "allowed flows",
+    "architecture": "architecture",
+}
 
 
 def draw(picture: Picture, subject: Subject, name: str) -> str:
@@ -23,9 +30,10 @@ def draw(picture: Picture, subject: Subject, name: str) -> str:
     return canvas.markup(_drawn(picture, subject, name))
 
 
-def standalone(picture: Picture, subject: Subject) -> str:
-    """Return a diagram as a file, with its stylesheet for light and dark, and a newline."""
+def standalone(picture: Picture, subject: Subject, environment: str) -> str:
+    """Return a diagram as a file, with a heading and its stylesheet, and a newline."""
     drawn = _drawn(picture, subject, "picture")
+    drawn.heading(f"{environment}: {HEADINGS[subject]}")
     drawn.add_style()
     return canvas.markup(drawn) + "\n"
 
@@ -35,4 +43,6 @@ def _drawn(picture: Picture, subject: Subject, name: str) -> canvas.Canvas:
         return modules.draw(picture, name)
     if subject == "flows":
         return flows.draw(picture.network, name)
+    if subject == "architecture":
+        return architecture.draw(picture.network, name)
     return network.draw(picture.network, name)

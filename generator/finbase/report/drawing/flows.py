@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of, place_of
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from finbase.plan.network import Network
 
 _ROW, _GAP, _TOP = 54.0, 16.0, 34.0
-_LEFT, _RIGHT = 150.0, 168.0
-_LEVEL = 510.0
-"""Where a line stops being level, after its label, and turns to its target."""
+_LEFT, _RIGHT = 150.0, 178.0
+_LEVEL = 490.0
+"""Where labels end, and lines may turn to their targets."""
 
 
 def draw(network: Network, name: str) -> Canvas:
@@ -45,8 +45,16 @@ def draw(network: Network, name: str) -> Canvas:
         _end(canvas, network, end, (0, _LEFT), top + shift[0], count)
     for end, (top, count) in right.items():
         _end(canvas, network, end, (WIDTH - _RIGHT, _RIGHT), top + shift[1], count)
-    for flow in flows:
-        _flow(canvas, flow, left[flow.source], right[flow.target], flows, targets, shift)
+    heights = {
+        flow: (
+            left[flow.source][0] + shift[0] + (_outgoing(flow, flows, targets) + 0.5) * _ROW,
+            right[flow.target][0] + shift[1] + (_incoming(flow, flows) + 0.5) * _ROW,
+        )
+        for flow in flows
+    }
+    lanes = _lanes(heights)
+    for flow, (y, to_y) in heights.items():
+        _flow(canvas, flow, y, to_y, lanes[flow])
     y = height - 8
     canvas.dot(4, y - 4)
     canvas.text(14, y, "a rule at this end", "small muted")
@@ -70,24 +78,32 @@ def _height(slots: dict[str, tuple[float, int]]) -> float:
     return sum(count * _ROW + _GAP for _, count in slots.values())
 
 
-def _flow(
-    canvas: Canvas,
-    flow: Flow,
-    source: tuple[float, int],
-    target: tuple[float, int],
-    flows: Sequence[Flow],
-    targets: Sequence[str],
-    shift: tuple[float, float],
-) -> None:
-    outgoing = [other for other in flows if other.source == flow.source]
-    outgoing.sort(key=lambda other: targets.index(other.target))
-    incoming = [other for other in flows if other.target == flow.target]
-    y = source[0] + shift[0] + (outgoing.index(flow) + 0.5) * _ROW
-    to_y = target[0] + shift[1] + (incoming.index(flow) + 0.5) * _ROW
+def _outgoing(flow: Flow, flows: Sequence[Flow], targets: Sequence[str]) -> int:
+    """Return the row of a flow at its source."""
+    found = [other for other in flows if other.source == flow.source]
+    return sorted(found, key=lambda other: targets.index(other.target)).index(flow)
+
+
+def _incoming(flow: Flow, flows: Sequence[Flow]) -> int:
+    """Return the row of a flow at its target."""
+    return [other for other in flows if other.target == flow.target].index(flow)
+
+
+def _lanes(heights: Mapping[Flow, tuple[float, float]]) -> dict[Flow, float]:
+    """Return where each line turns up or down: each at a place of its own, with few crossings.
+
+    Of the lines that go down, the highest turns last; of those that go up, the lowest does.
+    """
+    down = sorted((f for f, (y, to) in heights.items() if to > y), key=lambda f: -heights[f][0])
+    up = sorted((f for f in heights if f not in down), key=lambda f: heights[f][0])
+    step = (WIDTH - _RIGHT - 24 - _LEVEL) / max(len(heights), 1)
+    return {flow: _LEVEL + (number + 0.5) * step for number, flow in enumerate([*down, *up])}
+
+
+def _flow(canvas: Canvas, flow: Flow, y: float, to_y: float, lane: float) -> None:
     look, end = "path" if is_allowed(flow) else "broken", WIDTH - _RIGHT
     room = _LEVEL - _LEFT - 16
-    canvas.line(look, (_LEFT, y), (_LEVEL, y))
-    canvas.curve(look, (_LEVEL, y), (end - 10, to_y))
+    canvas.line(look, (_LEFT, y), (lane, y), (lane, to_y), (end - 10, to_y))
     canvas.arrow(end - 5, to_y, "right")
     canvas.text(_LEFT + 16, y - 6, f"{flow.protocol} {flow.ports}".strip(), "mono", room)
     canvas.paragraph(_LEFT + 16, y + 14, flow.description or "no description", "small muted", room)

@@ -56,7 +56,7 @@ class _Graph:
 
 
 def mermaid(picture: Picture, subject: Subject) -> str:
-    """Return a diagram as a Mermaid flowchart."""
+    """Return a diagram as a Mermaid flowchart; ``architecture`` has none."""
     graph = _GRAPHS[subject](picture)
     lines = ["flowchart TB" if subject == "network" else "flowchart LR"]
     for number, (frame, nodes) in enumerate(graph.frames().items()):

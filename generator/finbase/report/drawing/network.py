@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _GUTTER, _NARROWEST, _PAD = 76.0, 204.0, 16.0
 _INTERNET, _GATEWAY, _COLLECTOR, _ZONES = 26.0, 52.0, 100.0, 126.0
 _FIRST, _CELL, _LINE, _BAND = 138.0, 62.0, 18.0, 30.0
-_CHIP, _CLIMB = 28.0, 110.0
-"""The height of a gateway, and where in a cell the line to the internet starts."""
+_CHIP = 28.0
+"""The height of a gateway."""
 _KINDS = {
     "aws_db_instance": "Databases",
     "aws_elasticache_serverless_cache": "Cache",
@@ -107,15 +107,16 @@ class _Layout:
         wrong = any(other_zone(self.network, subnet, route) for route in subnet.routes)
         look = "small bad" if wrong or not subnet.table else "small muted"
         self.canvas.text(x + 10, y + 18, subnet.cidr, "mono", room)
-        table = f"table {name_of(subnet.table)}" if subnet.table else "no table"
+        table = f"route table {name_of(subnet.table)}" if subnet.table else "no route table"
         self.canvas.text(x + 10, y + 35, table, look, room)
         self.canvas.text(x + 10, y + 51, outlet(self.network, subnet), look, room)
         for number, gateway in enumerate(gateways):
             self.chip(gateway, x + 10, y + _CELL + number * (_CHIP + 8))
         for route in subnet.routes:
             if route.kind == "internet":
-                self.canvas.line("path", (x + _CLIMB, y), (x + _CLIMB, _COLLECTOR))
-                self.climbs.append(x + _CLIMB)
+                middle = x + self.width / 2
+                self.canvas.line("path", (middle, y), (middle, _COLLECTOR))
+                self.climbs.append(middle)
             elif route.target in self.chips:
                 self.climb(route.target, x, y, "other-zone" if wrong else "path")
 
@@ -130,7 +131,7 @@ class _Layout:
         width = self.width - 20
         self.canvas.box(x, y, width, _CHIP, "chip")
         self.canvas.text(x + 8, y + 18, "NAT gateway", "small", width)
-        ip = f"elastic IP {name_of(gateway.ip)}" if gateway.ip else "elastic IP unknown"
+        ip = "elastic IP" if gateway.ip else "elastic IP unknown"
         look = "small muted" if gateway.ip else "small bad"
         self.canvas.text(x + width - 8, y + 18, ip, look, width - 84, anchor="end")
         self.chips[gateway.address] = (x + width / 2, y + _CHIP)

@@ -118,7 +118,12 @@ def chapter(subject: Subject, anchor: str, features: Mapping[str, str], links: L
     verdict, picture, sources = subject.verdict, subject.picture, subject.sources
     path = str(sources.path) if sources else ""
     network = picture.network
-    available = {"modules": picture.modules, "network": network.subnets, "flows": network.flows}
+    available = {
+        "modules": picture.modules,
+        "network": network.subnets,
+        "flows": network.flows,
+        "architecture": network.subnets and network.flows,
+    }
 
     def view(scenario: Scenario) -> ScenarioView:
         feature, _, line = scenario.location.rpartition(":")

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finbase.judge.catalogue import SECTIONS, Section, Severity
 from finbase.judge.frameworks import Framework, Row, order
@@ -24,6 +25,9 @@ from finbase.report.html.findings import Chapter, Subject, chapter
 from finbase.report.html.links import Links
 from finbase.report.html.proof import Mutation
 from finbase.report.provenance import Provenance, shared_modules
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _FOLDER = Path(__file__).parent
 _LEVELS: tuple[Severity, ...] = ("high", "medium", "low")
@@ -63,6 +67,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
     anchors = _anchors([subject.verdict.environment for subject in subjects])
     chapters = [
         chapter(subject, anchor, features, links)
@@ -89,6 +94,14 @@ def render(
         mutations=Counter(mutation.failure for mutation in proof),
         caught=Counter(mutation.failure for mutation in proof if mutation.caught),
     )
+
+
+def _breakable(text: str) -> Markup:
+    """Return an address that a browser may break after each dot and underscore."""
+    from markupsafe import Markup, escape
+
+    pieces = re.split(r"(?<=[._])(?=\w)", clean(text))
+    return Markup("<wbr>").join(map(escape, pieces))
 
 
 def _groups(rows: Sequence[FailureRow]) -> list[tuple[Section, Severity, str, str]]:
