@@ -31,7 +31,7 @@ from finbase.report import documents, verdict_json
 from finbase.report.bundle import oscal, sbom, statement
 from finbase.report.bundle.archive import AlteredError, pack, unpack
 from finbase.report.provenance import Provenance, document
-from tests.support.commands import ROOT, finbase
+from tests.support.commands import ROOT, finbase, search_path
 from tests.support.evidence import DIRTY, FACTS, MATRIX, PROVENANCE, verdict
 
 VERIFIER = ROOT / "docs" / "how-to" / "verify_bundle.py"
@@ -475,3 +475,36 @@ def test_evidence_of_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     compared.write_bytes(drift("staging"))
     done = finbase(ROOT, *start, "--output", str(third), *more)
     assert (done.exit_code, "is about staging, not about development" in done.output) == (2, True)
+
+
+def test_evidence_of_a_plan_that_fails(tmp_path: Path) -> None:
+    """A failed check is evidence, too; the project need not have the environment."""
+    plan = ROOT / "tests" / "fixtures" / "compliance" / "plan.json"
+    bundle = tmp_path / "x.zip"
+    arguments = ("theirs", "--plan", str(plan), "--unsigned", "--output", str(bundle))
+    done = finbase(ROOT, "evidence", *arguments)
+    assert done.exit_code == 1, done.output
+    read = statement.verify(bundle.read_bytes(), None)
+    assert read.statement["predicate"]["result"] == "FAILED"
+    assert "F01" in read.statement["predicate"]["failedTests"]
+    facts = json.loads(read.members["provenance.json"])
+    assert facts["account_id"] is None
+    assert facts["plan"]["sha256"] == hashlib.sha256(plan.read_bytes()).hexdigest()
+    assert "provider.lock.hcl" not in read.members
+    done = finbase(tmp_path, "evidence", "verify", "--unsigned", str(bundle))
+    assert (done.exit_code, "valid, not signed" in done.output) == (0, True)
+
+
+def test_help_imports_no_cryptography() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from finbase.cli import main;"
+        "r = CliRunner().invoke(main, ['evidence', 'verify', '--help']);"
+        "assert r.exit_code == 0 and '--public-key' in r.output, r.output;"
+        "print([m for m in sys.modules if m.startswith(('cryptography', 'jinja2', 'json',"
+        " 'finbase.report', 'finbase.judge', 'zipfile'))])"
+    )
+    environ = {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.stderr, done.stdout) == ("", "[]\n")

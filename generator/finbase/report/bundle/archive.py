@@ -13,7 +13,6 @@ from collections.abc import Mapping
 
 from finbase.errors import FinbaseError
 
-MOST_BYTES = 256 << 20
 _HEADER = struct.Struct("<4s5H3I2H")
 _ALTERED = "its bytes are not those that finbase writes"
 
