@@ -46,10 +46,10 @@ apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 	@$(BIN)/finbase apply $(ENV)
 
 # The tests start finbase some thousand times, and not every machine lets it keep what it compiles;
-# pytest would compile all tests again in each worker.
+# pytest would compile all tests again in each worker. Two of four workers wait for Terraform at first.
 test: .venv/ready build/judge/ready build/audit/ready build/oscal/ready build/pipelines/ready build/terraform/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m compileall -q generator/finbase
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
 docs: .venv/ready ## Build the pages into build/docs, without a warning
 	@$(BIN)/sphinx-build -q -W --keep-going -n -d build/doctrees docs build/docs

@@ -38,6 +38,13 @@ settings.register_profile(
 )
 settings.load_profile("finbase")
 
+WAITING = (
+    "test_rehearse_killed",
+    "test_life",
+    "test_plan_and_apply_through_the_life_of_a_stack",
+)
+"""Tests that take minutes, of which they mostly wait."""
+
 
 @pytest.fixture(autouse=True)
 def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +119,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if item.get_closest_marker("soak")]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
-    items.sort(key=lambda item: "rehearse_killed" not in item.name)  # Minutes of waiting: first.
+    # Minutes of waiting for Terraform: each starts with one of the workers, which get equal parts.
+    waiting = [item for item in items if item.name.partition("[")[0] in WAITING]
+    items[:] = [item for item in items if item not in waiting]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    count = len(items) + len(waiting)
+    for number, item in enumerate(waiting):
+        items.insert(number % workers * count // workers, item)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from finbase.contract.registry import Registry
 from finbase.environment.load import load
-from finbase.render.faithful import deviations
+from finbase.render.faithful import unfaithful
 from finbase.render.stack import render_stacks
 from tests.support.commands import ROOT, copy_folders, finbase
 
@@ -77,7 +77,7 @@ def templates(tmp_path: Path) -> Path:
 
 def found(templates: Path) -> list[str]:
     environment = load(ROOT / "environments" / "development.yaml", Registry(ROOT), ROOT)
-    return list(deviations(environment, render_stacks([environment], templates)))
+    return list(unfaithful([environment], render_stacks([environment], templates)))
 
 
 SOURCE = "source = {{ block.source }}"

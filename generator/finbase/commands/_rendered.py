@@ -95,9 +95,9 @@ def refuse_unfaithful(standing: Standing) -> None:
 
 def print_unfaithful(standing: Standing) -> bool:
     """Print each argument that differs from the environment file; return whether one does."""
-    from finbase.render.faithful import deviations
+    from finbase.render.faithful import unfaithful
 
-    found = [text for e in standing.environments for text in deviations(e, standing.rendered)]
+    found = list(unfaithful(standing.environments, standing.rendered))
     for text in found:
         error(f"{text}\n    hint: correct templates/stack/; it must render what the file says")
     return bool(found)

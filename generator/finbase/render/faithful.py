@@ -7,7 +7,7 @@ locals, the modules and the outputs must be those that finbase composed from the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -22,14 +22,22 @@ _ADDABLE: Final = (*_REPEATED, "output")
 """Blocks that a template may add, because the controls or `refused_code` judge them."""
 
 
-def deviations(environment: Environment, tree: Mapping[PurePosixPath, bytes]) -> Iterator[str]:
-    """Yield each difference between the stack in a rendered tree and the environment file."""
-    folder = PurePosixPath("environments", environment.name)
-    files = [
-        scan(content.decode())
-        for path, content in tree.items()
-        if path.parent == folder and is_code(path.name)
-    ]
+def unfaithful(
+    environments: Iterable[Environment], tree: Mapping[PurePosixPath, bytes]
+) -> Iterator[str]:
+    """Yield each difference between the stacks in a rendered tree and their environment files."""
+    texts: dict[PurePosixPath, list[str]] = {}
+    for path, content in tree.items():
+        if is_code(path.name):
+            texts.setdefault(path.parent, []).append(content.decode())
+    for environment in environments:
+        folder = PurePosixPath("environments", environment.name)
+        yield from _deviations(environment, folder, map(scan, texts.get(folder, ())))
+
+
+def _deviations(
+    environment: Environment, folder: PurePosixPath, files: Iterable[Block]
+) -> Iterator[str]:
     found = [block for file in files for block in file.blocks]
     settings = [inner for block in found if block.type == "terraform" for inner in block.blocks]
     backends = [_whole(inner) for inner in settings if inner.type == "backend"]
@@ -81,9 +89,9 @@ def _address(block: Block) -> str:
 
 def _different(own: Block, composed: Block) -> Iterator[str]:
     """Yield the name of each argument and type of nested block that differs."""
-    ours, theirs = _arguments(own), _arguments(composed)
-    for name in {**theirs, **ours}:
-        if ours.get(name) != theirs.get(name):
+    for name in {**composed.attributes, **own.attributes}:
+        ours, theirs = own.attributes.get(name), composed.attributes.get(name)
+        if ours != theirs and (ours is None or theirs is None or _code(ours) != _code(theirs)):
             yield name
     for type_ in {inner.type: None for inner in (*composed.blocks, *own.blocks)}:
         if _nested(own, type_) != _nested(composed, type_):
@@ -99,7 +107,11 @@ def _whole(block: Block) -> tuple[Any, ...]:
 
 
 def _arguments(block: Block) -> dict[str, str]:
-    return {name: code_of(text, texts=True) for name, text in block.attributes.items()}
+    return {name: _code(text) for name, text in block.attributes.items()}
+
+
+def _code(text: str) -> str:
+    return code_of(text, texts=True)
 
 
 def _block(header: str, values: Mapping[str, Any]) -> Block:

@@ -14,14 +14,17 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    r"(?P<skip>(?:[^\S\n]|\ufeff)+|(?:\#|//)[^\n]*|/\*(?s:.*?)(?:\*/|\Z))"
-    r"|(?P<newline>\n)"
+    # Possessive: what a comment contains is never read as code.
+    r"(?:(?:[^\S\n]|\ufeff)++|(?:\#|//)[^\n]*+|/\*(?s:.*?)(?:\*/|\Z))*+"
+    r"(?:(?P<newline>\n)"
     r"|(?P<heredoc><<-?(?P<tag>(?:[\w-]|[^\x00-\x7f\s])+)[^\S\n]*\n)"
     r"|(?P<word>(?:[\w-]|[^\x00-\x7f\s])+)"
     r'|(?P<string>")'
-    r"|(?P<mark>[^\s])"
+    r"|(?P<mark>[^\s]))"
 )
 _ESCAPED = re.compile(r"(?<!\\)\\(?:u([0-9a-fA-F]{4})|U(00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}))")
+_PLAIN_IN_STRING = re.compile(r'[^"\\$%\n]+')
+_PLAIN_IN_HEREDOC = re.compile(r"[^$%\n]+")
 _PLAIN_STRING = re.compile(r'"((?:[^"\\$%\n]|[$%](?!\{))*)"')
 
 
@@ -159,14 +162,15 @@ def _tokens(text: str, start: int) -> Iterator[_Token]:
             kind, end = "heredoc", _heredoc_end(text, end, match["tag"])
         elif match["string"]:
             end = _string_end(text, end)
-        if kind != "skip":
-            yield _Token(kind, text[start:end], start, end)
+        begin = match.start(kind)
+        yield _Token(kind, text[begin:end], begin, end)
         start = end
 
 
 def _string_end(text: str, start: int) -> int:
     while start < len(text) and text[start] not in '"\n':
-        start = _character_end(text, start, escapes=True)
+        plain = _PLAIN_IN_STRING.match(text, start)
+        start = plain.end() if plain else _character_end(text, start, escapes=True)
     return min(start + (text[start : start + 1] == '"'), len(text))
 
 
@@ -178,7 +182,8 @@ def _heredoc_end(text: str, start: int, tag: str) -> int:
         if text[start:line_end].strip() == tag:
             return line_end
         while start < len(text) and text[start] != "\n":
-            start = _character_end(text, start, escapes=False)
+            plain = _PLAIN_IN_HEREDOC.match(text, start)
+            start = plain.end() if plain else _character_end(text, start, escapes=False)
         start += 1
     return len(text)
 

@@ -63,13 +63,17 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
     return root / folder.relative_to(project)
 
 
-def used_folders(folder: Path, project: Path) -> tuple[Path, ...]:
+def used_folders(
+    folder: Path, project: Path, known: dict[Path, list[Path]] | None = None
+) -> tuple[Path, ...]:
     """Return a stack's or module's folder and those of all local modules it uses, at any depth.
 
-    ``folder`` and ``project`` are resolved paths. Raises ``TerraformError`` if one is outside of
-    ``project`` or does not exist, and ``OSError`` if one cannot be read.
+    ``folder`` and ``project`` are resolved paths. ``known`` has what folders use, and gets what is
+    read: pass it again for another stack of the same project. Raises ``TerraformError`` if a
+    folder is outside of ``project`` or does not exist, and ``OSError`` if it cannot be read.
     """
     found: dict[Path, None] = {}
+    known = {} if known is None else known
     queue = [folder]
     while queue:
         source = queue.pop()
@@ -87,9 +91,10 @@ def used_folders(folder: Path, project: Path) -> tuple[Path, ...]:
                 f"{what} does not exist",
                 "`finbase render` writes the stacks, and the module versions that they pin",
             )
-        for path in _code(source):
-            calls = local_sources(path.name, _read(path))
-            queue += [(source / call).resolve() for call in calls]
+        if source not in known:
+            calls = [c for path in _code(source) for c in local_sources(path.name, _read(path))]
+            known[source] = [(source / call).resolve() for call in calls]
+        queue += known[source]
     return tuple(found)
 
 

@@ -76,9 +76,10 @@ def refuse_code(folders: tuple[Path, ...], stack: Path, project: Path) -> None:
 def refused_in_project(project: Path) -> Iterator[str]:
     """Yield each problem in the stacks of a project and in the modules they use, with its file."""
     seen: set[Path] = set()
+    known: dict[Path, list[Path]] = {}
     for stack in sorted(project.glob("environments/*/")):
         try:
-            folders = used_folders(stack, project)
+            folders = used_folders(stack, project, known)
         except (TerraformError, OSError):
             continue  # The code that reads the stack reports it.
         for folder in folders:
