@@ -22,6 +22,10 @@ _TOKEN = re.compile(
     r'|(?P<string>")'
     r"|(?P<mark>[^\s]))"
 )
+# An attribute with nothing in its line that needs a second look, as most lines are.
+_PLAIN_LINE = re.compile(
+    r'[^\S\n]*([\w-]+)[^\S\n]*=[^\S\n]*("[^"\\$%\n]*"|[\w.-]+)[^\S\n]*(?=\n)', re.ASCII
+)
 _ESCAPED = re.compile(r"(?<!\\)\\(?:u([0-9a-fA-F]{4})|U(00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}))")
 _PLAIN_IN_STRING = re.compile(r'[^"\\$%\n]+')
 _PLAIN_IN_HEREDOC = re.compile(r"[^$%\n]+")
@@ -70,10 +74,17 @@ def scan(text: str) -> Block:
     [('module', ('a',), {'source': '"./a"'})]
     """
     file = Block(text=text, end=len(text))
-    open_blocks, header = [file], list[_Token]()
-    tokens = _tokens(text, 0)
-    for token in tokens:
+    open_blocks, header, position = [file], list[_Token](), 0
+    while True:
         block = open_blocks[-1]
+        if not header and (line := _PLAIN_LINE.match(text, position)):
+            block.attributes[line[1]] = line[2]
+            block.spans[line[1]] = (line.start(1), line.end(2))
+            position = line.end()
+            continue
+        if (token := _token(text, position)) is None:
+            break
+        position = token.end
         if token.text == "}":
             _close(open_blocks, text, token.start, token.end)
             header = []
@@ -84,12 +95,13 @@ def scan(text: str) -> Block:
             open_blocks.append(inner)
             header = []
         elif token.text == "=" and len(header) == 1:
-            end, block_end = _expression_end(tokens, token.end)
+            end, last = _expression_end(text, token.end)
             block.attributes[header[0].text] = text[token.end : end].strip()
             block.spans[header[0].text] = (header[0].start, end)
             header = []
-            if block_end is not None:
-                _close(open_blocks, text, end, block_end)
+            position = last.end if last else len(text)
+            if last and last.text == "}":
+                _close(open_blocks, text, end, last.end)
         elif token.kind == "word" or (token.kind == "string" and header):
             header.append(token)
         else:
@@ -141,12 +153,12 @@ def _close(open_blocks: list[Block], text: str, body_end: int, end: int) -> None
         block.text, block.end = text[block.body : body_end], end
 
 
-def _expression_end(tokens: Iterator[_Token], start: int) -> tuple[int, int | None]:
-    """Return where an expression ends, and where its block ends if the block's brace ends it."""
+def _expression_end(text: str, start: int) -> tuple[int, _Token | None]:
+    """Return where an expression ends, and the line break or brace behind it, if any."""
     depth, end = 0, start
-    for token in tokens:
+    for token in _tokens(text, start):
         if depth == 0 and (token.kind == "newline" or token.text == "}"):
-            return end, token.end if token.text == "}" else None
+            return end, token
         if token.kind == "mark":
             depth += (token.text in "([{") - (token.text in ")]}")
         if token.kind != "newline":
@@ -156,15 +168,23 @@ def _expression_end(tokens: Iterator[_Token], start: int) -> tuple[int, int | No
 
 def _tokens(text: str, start: int) -> Iterator[_Token]:
     """Yield all tokens but spaces and comments."""
-    while match := _TOKEN.match(text, start):
-        kind, end = match.lastgroup or "", match.end()
-        if match["heredoc"]:
-            kind, end = "heredoc", _heredoc_end(text, end, match["tag"])
-        elif match["string"]:
-            end = _string_end(text, end)
-        begin = match.start(kind)
-        yield _Token(kind, text[begin:end], begin, end)
-        start = end
+    while token := _token(text, start):
+        yield token
+        start = token.end
+
+
+def _token(text: str, start: int) -> _Token | None:
+    """Return the first token at or behind an offset, or None at the end of the text."""
+    match = _TOKEN.match(text, start)
+    if match is None:
+        return None
+    kind, end = match.lastgroup or "", match.end()
+    if kind == "heredoc":
+        end = _heredoc_end(text, end, match["tag"])
+    elif kind == "string":
+        end = _string_end(text, end)
+    begin = match.start(kind)
+    return _Token(kind, text[begin:end], begin, end)
 
 
 def _string_end(text: str, start: int) -> int:
