@@ -183,8 +183,8 @@ def _token(text: str, start: int) -> _Token | None:
         end = _heredoc_end(text, end, match["tag"])
     elif kind == "string":
         end = _string_end(text, end)
-    begin = match.start(kind)
-    return _Token(kind, text[begin:end], begin, end)
+    first = match.start(kind)
+    return _Token(kind, text[first:end], first, end)
 
 
 def _string_end(text: str, start: int) -> int:
