@@ -75,4 +75,4 @@ try:
     wrong = problem(*(Path(name).read_bytes() for name in sys.argv[1:3]))
 except Exception as error:
     wrong = f"it is not a bundle: {error!r}"
-sys.exit(f"{sys.argv[1]}: not valid: {wrong}" if wrong else 0)
+sys.exit(f"not valid: {wrong}" if wrong else 0)

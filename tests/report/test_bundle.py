@@ -230,6 +230,8 @@ def test_statement_follows_in_toto() -> None:
 def test_the_verifier_is_short_and_needs_no_package() -> None:
     text = VERIFIER.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 80
+    page = VERIFIER.with_name("evidence-for-an-auditor.md").read_text(encoding="utf-8")
+    assert f"has {len(text.splitlines())} lines" in page
     imported = {
         name.partition(".")[0]
         for node in ast.walk(ast.parse(text))
@@ -395,6 +397,9 @@ def test_verify_command(tmp_path: Path) -> None:
     assert subprocess.run(alone, check=False, capture_output=True).returncode == 1
     pem.write_bytes(public())
     assert subprocess.run(alone, check=False, capture_output=True).returncode == 0
+    for incomplete in (alone[:3], alone[:4], [*alone[:4], str(tmp_path / "none.pem")]):
+        seen = subprocess.run(incomplete, check=False, capture_output=True, text=True)
+        assert (seen.returncode, "Traceback" in seen.stderr) == (1, False)
 
 
 @pytest.mark.parametrize("command", [("production", "--output", "x.zip"), ("verify", __file__)])
