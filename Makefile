@@ -145,7 +145,7 @@ Makefile: ;
 .venv/ready: $(LOCKS) $(NODE_LOCK) tests/node/unpack.mjs pyproject.toml
 	@$(PYTHON) -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'finbase needs Python 3.11 or later; name one with make PYTHON=…' >&2; exit 2; }
-	@echo 'Setting up .venv (once) …'
+	@echo 'Setting up .venv (once), in one to three minutes …'
 	@$(PYTHON) -I -m venv --clear .venv
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/build.lock
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/all.lock

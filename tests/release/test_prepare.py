@@ -24,7 +24,7 @@ from finbase.project.tree import read_folder
 from finbase.release.compatibility import Level
 from finbase.release.integrity import before_the_last
 from finbase.release.notes import ReleaseRequest, released, upgrade_notes
-from finbase.release.prepare import prepare
+from finbase.release.prepare import PLACEHOLDER, prepare
 from tests.support.commands import ROOT
 
 CACHE = Path("templates/modules/cache")
@@ -136,6 +136,18 @@ def test_release_refuses_data_loss(project: Path, old: str, new: str, reason: st
     done = finbase(project, "release", "cache", "minor", "-m", "Why.")
     assert done.exit_code == 1, done.output
     assert reason in done.output
+
+
+def test_release_refuses_the_summary_of_a_new_module(project: Path) -> None:
+    assert finbase(project, "new", "module", "exports").exit_code == 0
+    contract = project / "templates" / "modules" / "exports" / "contract.yaml"
+    assert f"\nsummary: {PLACEHOLDER}\n" in contract.read_text()
+    refused = finbase(project, "release", "exports", "minor", "--message", "Exports.")
+    assert refused.exit_code == 2
+    assert "still has the summary and the description of a new module" in refused.output
+    contract.write_text(contract.read_text().replace(PLACEHOLDER, "Exports of snapshots."))
+    done = finbase(project, "release", "exports", "minor", "--message", "Exports.")
+    assert done.exit_code == 0, done.output
 
 
 def test_release_without_change_or_module(project: Path) -> None:

@@ -94,6 +94,7 @@ def _finbase(command: click.Command, arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _terraform(arguments: Sequence[str]) -> Iterator[str]:
+    arguments = [word for word in arguments if not word.startswith("-chdir=")]
     path = [word for word in arguments if not word.startswith("-")]
     nested = path[:2] if path[0] in ("state", "providers") and len(path) > 1 else path[:1]
     text = _terraform_help(" ".join(nested))

@@ -39,18 +39,16 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"make (plan|apply) ENV=\w+": ACCOUNT,
     r"finbase (plan|apply|drift) .*": ACCOUNT,
     r"aws .*": ACCOUNT,
-    r"cd environments/\w+ && terraform (destroy|import|apply|plan|state|init) .*": ACCOUNT,
-    r"cd environments/\w+ && terraform destroy": ACCOUNT,
+    r"terraform -chdir=\S+ (destroy|import|apply|plan|state|init|show)\b.*": ACCOUNT,
     r"(finbase check|terraform-compliance) .*plan\.json.*": ACCOUNT,
-    r"terraform show -json plan\.tfplan > plan\.json": ACCOUNT,
-    r"cd environments/\w+ && terraform providers mirror .*": PROVIDER,
+    r"terraform -chdir=\S+ providers mirror .*": PROVIDER,
     r"finbase provider pin .*": PROVIDER,
     r"(FINBASE_TERRAFORM=\S+ )?finbase check": PROVIDER,
     r".*\.venv-3\.13/bin/python .*": PROVIDER,
 }
 """Commands, as whole expressions, that are not run, and why."""
 
-PRINTED_ONCE: Final = "Setting up .venv (once) …"
+PRINTED_ONCE: Final = "Setting up .venv (once), in one to three minutes …"
 """Shown of a clone's first command; the copies here are set up."""
 
 USE_TERRAFORM: Final = re.compile(
@@ -211,6 +209,12 @@ def test_site_builds_offline_without_warning(tmp_path: Path) -> None:
     tutorial = (tmp_path / "site" / "tutorial" / "first-change.html").read_text()
     assert '<span class="gd">-  storage_type = ' in tutorial  # Also in what a command prints.
     assert tutorial.count('<span class="gi">+') > 2
+
+
+def test_pages_stay_in_one_folder() -> None:
+    """A ``cd`` would move the reader to where the commands below it do not work."""
+    moved = [step for found in ALL.values() for step in found if step.command.startswith("cd ")]
+    assert moved == []
 
 
 def test_pages_start_with_what_the_reader_can_do() -> None:

@@ -97,7 +97,7 @@ def judge_environments(
         print_unrendered(standing.unrendered)
         sys.exit(FOUND)
     if not standing.changes.clean:
-        note_difference("planned")
+        note_difference(standing, "planned")
 
     notes: dict[str, None] = {}
 

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from finbase.project.journal import Journal
+    from finbase.project.tree import Changes
     from finbase.release.integrity import Breach
     from finbase.release.standing import Standing
 
+
+_NAMED = 3
+"""How many files a note names."""
 
 PENDING = (
     "note: a render is running in this project, or one was interrupted; "
@@ -44,10 +48,16 @@ def load_rendered(root: Path, names: Sequence[str]) -> Standing:
     return standing
 
 
-def note_difference(verb: str) -> None:
-    """Warn that the files on disk differ from a render; ``verb`` says what happens to them."""
+def note_difference(standing: Standing, verb: str) -> None:
+    """Name the files that differ from a render; ``verb`` says what happens to those on disk."""
+    from finbase.system.printable import printable_name
+
+    paths = standing.changes.paths or [breach.folder for breach in standing.breaches]
+    names = ", ".join(map(printable_name, paths[:_NAMED]))
+    if (more := len(paths) - _NAMED) > 0:
+        names += f" and {more} more"
     note(
-        "note: modules/ or environments/ differ from what the YAML and the templates render "
+        f"note: {names}: not as the YAML and the templates render "
         f"(see `finbase render --check`); the files on disk are {verb}"
     )
 
@@ -134,6 +144,17 @@ def print_planted(root: Path) -> bool:
     for problem in problems:
         error(f"{problem}\n    hint: correct the template; Terraform would run it before any check")
     return bool(paths or hidden or problems)
+
+
+def print_strangers(changes: Changes) -> None:
+    """Print each file in a rendered folder that finbase did not render, without its contents."""
+    from finbase.system.printable import printable_name
+
+    for path in changes.strangers:
+        error(
+            f"{printable_name(path)} was not rendered by finbase\n"
+            "    hint: move it out of the rendered folders; `finbase render --force` deletes it"
+        )
 
 
 def print_unrendered(paths: Iterable[PurePosixPath]) -> None:

@@ -47,8 +47,9 @@ def affected(
     repository = Repository(root)
     first = repository.commit(since)
     last = None if until is None else repository.commit(until)
-    if last is None and not load_rendered(root, ()).clean:
-        note_difference("compared")
+    standing = None if last else load_rendered(root, ())
+    if standing and not standing.clean:
+        note_difference(standing, "compared")
     after = repository.now(is_read) if last is None else repository.at(last, is_read)
     changes = tuple(compare(repository.at(first, is_read), after))
     report = AffectedReport(changes, first, last)

@@ -95,7 +95,7 @@ def rehearse(
     refuse_planted(root)
     standing = load_rendered(root, [environment])
     if not standing.clean:
-        note_difference("rehearsed")
+        note_difference(standing, "rehearsed")
     [loaded] = standing.environments
     if not (root / "environments" / environment).is_dir():
         raise FinbaseError(

@@ -14,6 +14,7 @@ from finbase.commands._rendered import (
     load_rendered,
     print_breaches,
     print_planted,
+    print_strangers,
     print_unfaithful,
 )
 from finbase.console import completion
@@ -85,6 +86,7 @@ def _compare(
     if pending:
         note(PENDING)
     echo(tree.diff(standing.changes), nl=False, file=stream, looks=DIFF)
+    print_strangers(standing.changes)
     print_breaches((b for b in standing.breaches if not b.restored_by), diffs=True, file=stream)
     print_breaches((b for b in standing.breaches if b.restored_by), diffs=False)
     unchanged = standing.clean and not pending and not is_planted
@@ -93,7 +95,7 @@ def _compare(
         outcome = (
             "a render is running, or was interrupted" if pending else "files that must not be there"
         )
-    if not standing.changes.clean and not standing.breaches:
+    if not (standing.changes.clean or standing.breaches or standing.changes.strangers):
         outcome += ": run `finbase render`"
     report = ChangesReport(standing.environments, standing.changes, outcome, standing.breaches)
     if json_file:

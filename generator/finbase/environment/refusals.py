@@ -122,10 +122,10 @@ def named(where: Where) -> str:
 
 def _unknown(refusal: Refusal, key: str) -> Diagnostic:
     known = refusal.node.get("properties", {})
-    if key in refusal.filled:
+    hint = closest(key, known)
+    if hint is None and key in refusal.filled:
         hint = f"remove it; finbase sets it to {refusal.filled[key]}"
-    else:
-        hint = closest(key, known) or f"allowed keys: {listed(known, 40)}"
+    hint = hint or f"allowed keys: {listed(known, 40)}"
     context = f" in {named(refusal.where)}" if refusal.where else ""
     return refusal.diagnostic(
         codes.UNKNOWN_KEY, f"unknown key `{printable(key)}`{context}", hint, under=key

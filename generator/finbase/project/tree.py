@@ -56,6 +56,16 @@ class Changes:
         }
 
     @property
+    def strangers(self) -> tuple[PurePosixPath, ...]:
+        """Files in rendered folders that neither a render nor finbase's marks account for."""
+        return tuple(path for path in self.foreign if path in self.removed)
+
+    @property
+    def paths(self) -> tuple[PurePosixPath, ...]:
+        """The files that differ, sorted."""
+        return tuple(sorted({*self.created, *self.changed, *self.removed}))
+
+    @property
     def clean(self) -> bool:
         """Whether the files on disk equal the rendered ones."""
         return not (self.created or self.changed or self.removed)
@@ -92,8 +102,12 @@ def compare(tree: Tree, root: Path, *, whole: bool = False) -> Changes:
 
 
 def diff(changes: Changes) -> str:
-    """Return a unified diff from the files on disk to the rendered ones, sorted by path."""
-    before = {path: old for path, (old, _) in changes.changed.items()} | {**changes.removed}
+    """Return a unified diff from the files on disk to the rendered ones, sorted by path.
+
+    It leaves out strangers, such as the JSON of a plan, because they can contain secrets.
+    """
+    removed = {p: old for p, old in changes.removed.items() if p not in changes.strangers}
+    before = {path: old for path, (old, _) in changes.changed.items()} | removed
     after = {path: new for path, (_, new) in changes.changed.items()} | {**changes.created}
     return difference(before, after, "rendered")
 

@@ -34,6 +34,10 @@ from finbase.terraform.refused_code import refused_in_file
 _VERSION = re.compile(rb"^version:[ \t]*[^\s#]+", re.MULTILINE)
 
 
+PLACEHOLDER = "One sentence that says what the module is for."
+"""The summary of a contract that `finbase new module` writes."""
+
+
 @dataclass(frozen=True)
 class Release:
     """A prepared release; it must not be made if ``refused`` is not empty.
@@ -89,6 +93,7 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     folder = folder_of(module, version)
     _refuse_code(rendered)
     _refuse_broken_python(root, contract)
+    _refuse_placeholder(contract)
     reasons: tuple[Reason, ...] = ()
     # Released files never change, so the next release must be able to read what this one writes.
     shipped = _shipped(rendered)
@@ -110,6 +115,16 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     }
     steps = _written(root, rendered, texts) | _draft(root, registry, module, version)
     return Release(module, version, previous, level, reasons, steps)
+
+
+def _refuse_placeholder(contract: Contract) -> None:
+    """Refuse a module that still describes itself as `finbase new module` did."""
+    if contract.summary == PLACEHOLDER:
+        raise FinbaseError(
+            f"templates/modules/{contract.name}/contract.yaml still has the summary and the "
+            "description of a new module",
+            "say in both what the module is for; a release keeps them forever",
+        )
 
 
 def _refuse_code(rendered: Tree) -> None:

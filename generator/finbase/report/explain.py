@@ -16,7 +16,7 @@ from finbase.judge.frameworks import Framework
 from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
 from finbase.report.examples import scalar
-from finbase.source.scalars import printable, with_closest
+from finbase.source.scalars import listed, printable, with_closest
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Catalogue:
     scenarios: Mapping[str, Sequence[str]] | None = None
     page: str = ""
     frameworks: Sequence[Framework] = ()
+
+
+_MOST = 8
+"""How many names a hint lists."""
 
 
 def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> str:
@@ -60,10 +64,21 @@ def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> 
     known = [*limits, *inputs] if rest else [*TITLES, *ids, *limits]
     hint = "`finbase rules` lists codes and inputs, features/failures.yaml the failures"
     spelt = name.upper() if name[:1].upper() in "BDF" and name[-1:].isdigit() else name.lower()
+    names = dict.fromkeys([*TITLES, *ids, *limits, *inputs])
+    parts = [each for each in names if _has_part(each, spelt)]
     raise FinbaseError(
         f"{printable(name)} is not a code, an input or a failure of the catalogue",
-        with_closest(spelt, known, hint),
+        f"explain one of {listed(parts, _MOST)}" if parts else with_closest(spelt, known, hint),
     )
+
+
+def _has_part(name: str, part: str) -> bool:
+    """Return whether a name starts with a part, or ends with it after a dot.
+
+    >>> _has_part("F04a", "F04"), _has_part("database.port", "port"), _has_part("FB309", "FB999")
+    (True, True, False)
+    """
+    return bool(part) and (name.startswith(part) or name.endswith(f".{part}"))
 
 
 def _rule(rule: Rule, width: int) -> str:

@@ -24,8 +24,9 @@ class ReleaseReport:
         files = sum(path.is_relative_to(folder) for path in release.steps)
         after = f"after {release.previous}" if release.previous else "the first release"
         outcome = "would be released" if self.dry_run else "released"
+        written = f"{files} files in" if files else "the files of the draft in"
         return (
-            f"{release.module} {release.version} ({after}) {outcome}: {files} files in {folder}/, "
+            f"{release.module} {release.version} ({after}) {outcome}: {written} {folder}/, "
             "its hash, changelog and upgrade notes; environments keep the versions that they pin"
         )
 

@@ -51,7 +51,8 @@ def text(
         elif verbose or row.status == "failed":
             lines += _details(row, (places or {}).get(row.id, ()), width)
         else:
-            for reason in dict.fromkeys(s.evidence for s in row.scenarios if s.left_out):
+            reasons = [row.waived, *(s.evidence for s in row.scenarios if s.left_out)]
+            for reason in dict.fromkeys(filter(None, reasons)):
                 lines += _indented(reason, width, 6)
     catalogued = {failure.id for failure in verdict.failures}
     for scenario in verdict.failed:

@@ -121,6 +121,8 @@ def _run(terraform: Terraform, stack: Path, data: Path, progress: Watch, *argume
         )
     if code != 0:
         raise TerraformError(
-            f"{step} failed in {stack}: exit code {code}", "see Terraform's message above"
+            f"{step} failed in {stack}: exit code {code}",
+            "see Terraform's message above; if it is about credentials, log in to the account of "
+            "the environment first, for example with AWS_PROFILE",
         )
     progress(stack.name, "")
