@@ -280,7 +280,7 @@ def test_data_source_that_names_the_design_fails(plan: Plan) -> None:
     ],
 )
 @pytest.mark.parametrize("is_planned", [True, False], ids=["planned", "in a check block"])
-def test_data_source_that_asks_aws_fails(
+def test_lookup_of_aws_fails(
     plan: Plan, type_: str, arguments: dict[str, Any], *, is_planned: bool
 ) -> None:
     """Such a data source can wait for the apply, by ``depends_on``, or run in every plan."""
@@ -293,7 +293,7 @@ def test_data_source_that_asks_aws_fails(
 
 
 @pytest.mark.parametrize("type_", ["aws_partition", "aws_region", "aws_arn", "aws_default_tags"])
-def test_data_source_that_asks_nothing_passes(plan: Plan, type_: str) -> None:
+def test_data_source_without_lookup_passes(plan: Plan, type_: str) -> None:
     add(plan, type_)
     convert(plan)
     assert said(plan) == ""

@@ -433,7 +433,7 @@ def test_inputs_are_read_before_planning(
 
 def drift(environment: str) -> bytes:
     facts = {"environment": environment, "clean": True}
-    lists = ("controls", "deviations", "unconfigured", "additions")
+    lists = ("controls", "not_applicable", "deviations", "unconfigured", "additions")
     return documents.dump("drift", facts | {name: [] for name in lists})
 
 

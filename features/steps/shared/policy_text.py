@@ -22,7 +22,7 @@ _PRINCIPALS = {"AWS", "Service", "Federated", "CanonicalUser", "*"}
 def statements(policy: Any) -> list[Mapping[str, Any]]:
     """Return the statements of a policy, which is JSON text or its value.
 
-    Raises ``ValueError`` if it is no policy, or if another reader could read it differently.
+    Raises ``ValueError`` if it is not a policy, or if another reader could read it differently.
 
     >>> statements('{"Statement": {"Effect": "Allow", "Action": "sqs:ListQueues"}}')
     [{'Effect': 'Allow', 'Action': 'sqs:ListQueues'}]

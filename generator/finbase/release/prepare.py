@@ -93,7 +93,6 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
     folder = folder_of(module, version)
     _refuse_code(rendered)
     _refuse_broken_python(root, contract)
-    _refuse_placeholder(contract)
     reasons: tuple[Reason, ...] = ()
     # Released files never change, so the next release must be able to read what this one writes.
     shipped = _shipped(rendered)
@@ -114,6 +113,7 @@ def prepare(root: Path, registry: Registry, request: ReleaseRequest) -> Release:
         **notes.with_release(root, request, previous, version, reasons),
     }
     steps = _written(root, rendered, texts) | _draft(root, registry, module, version)
+    _refuse_placeholder(contract)
     return Release(module, version, previous, level, reasons, steps)
 
 
