@@ -469,6 +469,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_first_release_refuses_unreadable_hcl(project: Path, case: str) -> None:
     assert finbase(project, "new", "module", "exports").exit_code == 0
+    edit(project / "templates/modules/exports/contract.yaml", PLACEHOLDER, "Exports of snapshots.")
     template = project / "templates/modules/exports/main.tf.j2"
     good = template.read_text()
     template.write_text(good + UNREADABLE[case])
