@@ -27,10 +27,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finbase.errors import FinbaseError
+from finbase.judge.drift import Drift
+from finbase.rehearsal.model import Rehearsal, Step
 from finbase.report import documents, verdict_json
 from finbase.report.bundle import oscal, sbom, statement
 from finbase.report.bundle.archive import AlteredError, pack, unpack
-from finbase.report.provenance import Provenance, document
+from finbase.report.drift import DriftReport
+from finbase.report.provenance import Facts, Provenance, document
+from finbase.report.rehearsal import RehearsalReport
+from tests.report.test_json import fits
 from tests.support.commands import ROOT, finbase, search_path
 from tests.support.evidence import DIRTY, FACTS, MATRIX, PROVENANCE, verdict
 
@@ -343,6 +348,8 @@ def test_facts_as_json() -> None:
     assert facts["not_judged"] == ["aws_s3_bucket.logs"]
     assert facts["pipeline_run"]["system"] == "GitHub Actions"
     assert facts["made_at"] == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC).isoformat()
+    for seen in (facts, document(PROVENANCE, Facts(), "plan.json")):
+        fits(documents.dump("evidence", seen), "evidence")
 
 
 # Keys
@@ -432,17 +439,20 @@ def test_inputs_are_read_before_planning(
 
 
 def drift(environment: str) -> bytes:
-    facts = {"environment": environment, "clean": True}
-    lists = ("controls", "not_applicable", "deviations", "unconfigured", "additions")
-    return documents.dump("drift", facts | {name: [] for name in lists})
+    seen = verdict(environment)
+    return documents.render(DriftReport(Drift(environment, b"", seen, seen, (), (), ()), 80))
 
 
 @pytest.mark.terraform
 @pytest.mark.usefixtures("shared_workspace")
 def test_evidence_of_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    names = ("key.pem", "key.pub.pem", "proof.json", "drift.json", "1.zip", "2.zip")
-    key, pem, proof, compared, first, second = (tmp_path / name for name in names)
+    names = ("key.pem", "key.pub.pem", "proof.json", "drift.json", "rehearsal.json")
+    key, pem, proof, compared, rehearsed = (tmp_path / name for name in names)
+    first, second = tmp_path / "1.zip", tmp_path / "2.zip"
+    steps = (Step("apply", 1.5, 12, 132, ("132 resources",), ()),)
+    report = RehearsalReport(Rehearsal("development", steps), 80)
+    rehearsed.write_bytes(documents.render(report))
     key.write_bytes(private())
     pem.write_bytes(public())
     proof.write_text(json.dumps(MATRIX), encoding="utf-8")
@@ -451,7 +461,8 @@ def test_evidence_of_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     done = finbase(ROOT, *start, "--output", str(first))
     assert done.exit_code == 0, done.output
     assert hashlib.sha256(first.read_bytes()).hexdigest() in done.output
-    more = ("--previous", str(first), "--proof", str(proof), "--drift", str(compared))
+    files = {"--previous": first, "--proof": proof, "--drift": compared, "--rehearsal": rehearsed}
+    more = [word for option, path in files.items() for word in (option, str(path))]
     done = finbase(ROOT, *start, "--output", str(second), *more)
     assert done.exit_code == 0, done.output
     done = finbase(
@@ -463,12 +474,14 @@ def test_evidence_of_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert set(members) == {
         *("assessment-results.json", "drift.json", "proof.json", "provenance.json"),
         *("provider.lock.hcl", "releases.lock", "report.html", "sbom.cdx.json"),
+        "rehearsal.json",
         *("statement.dsse.json", "verdict.json"),
     }
     assert members["releases.lock"] == (ROOT / "modules" / "releases.lock").read_bytes()
     assert b"No control has another result or other evidence." in members["report.html"]
-    facts = json.loads(members["provenance.json"])
+    facts = fits(members["provenance.json"], "evidence")
     assert facts["plan"]["offline"]
+    assert members["rehearsal.json"] == rehearsed.read_bytes()
     assert facts["made_at"] == "2023-11-14T22:13:20+00:00"
     assert {row["address"] for row in facts["resources"] if not row["controls"]} == set()
     (judged,) = verdict_json.read_part(members["verdict.json"], "verdict.json").verdicts

@@ -22,6 +22,9 @@ from tests.support.options import faults
 JOINED = {"finbase report merge"}
 """Commands that write the document of another one."""
 
+BUNDLED = {"finbase evidence"}
+"""Commands that write their document into an archive."""
+
 PAGES = pages(ROOT)
 
 
@@ -56,7 +59,7 @@ def test_json_page_has_every_command_with_json() -> None:
         if any("--json" in parameter.opts for parameter in context.command.params)
     }
     sections = PAGES["json.md"].split("\n## ")[1:]
-    assert {section.partition("\n")[0] for section in sections} == options - JOINED
+    assert {section.partition("\n")[0] for section in sections} == options - JOINED | BUNDLED
     for section in sections:
         assert "\n| `schema_version` | `" in section
 
@@ -81,7 +84,7 @@ def test_help_example_is_valid(
     assert arguments[: len(path)] == path
     monkeypatch.chdir(tmp_path)
     for argument in arguments:
-        if re.search(r"\.(json|tfplan)$", argument):
+        if re.search(r"\.(json|pem|tfplan|zip)$", argument):
             (tmp_path / argument).touch()
     context.command.make_context(path[-1], arguments[len(path) :], parent=context.parent)
 

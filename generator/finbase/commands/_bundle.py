@@ -16,7 +16,7 @@ from finbase.judge.frameworks import DEFAULT
 from finbase.report import provenance, verdict_json
 from finbase.report.bundle import oscal, sbom, statement
 from finbase.report.bundle.archive import AlteredError, pack, unpack
-from finbase.report.documents import SCHEMA_VERSIONS
+from finbase.report.documents import SCHEMA_VERSIONS, dump
 from finbase.source.bounds import load_json
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Bundler:
             **read,
             "report.html": evidence.page([verdict]).encode(),
             "verdict.json": verdict_json.render([verdict]),
-            "provenance.json": statement.dump(about),
+            "provenance.json": dump("evidence", about),
             "assessment-results.json": oscal.assessment_results(
                 verdict, evidence.provenance, facts
             ),

@@ -137,8 +137,8 @@ def create(
 
     \b
     Examples:
-      finbase evidence production --output bundle.zip --key key.pem
-      finbase evidence production --output bundle.zip --unsigned --previous last.zip
+      finbase evidence create production --output bundle.zip --key key.pem
+      finbase evidence create production --output bundle.zip --unsigned --previous last.zip
     """
     from finbase.commands._bundle import Bundler
     from finbase.project.find import find_project
