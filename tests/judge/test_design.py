@@ -212,6 +212,7 @@ def test_place_of_an_address() -> None:
 
 KMS = """
 module.kms.aws_kms_key.database module.kms.aws_kms_key.secrets  F08
+module.exports.aws_kms_key.database module.kms.aws_kms_key.database  F08
 module.kms.aws_kms_key.database module.kms.aws_kms_key.old
 module.kms.aws_kms_key.database aws_kms_key.database
 """

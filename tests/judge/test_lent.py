@@ -181,11 +181,36 @@ def test_id_where_it_is_lent_passes(plan: Plan) -> None:
         ("aws_cloudwatch_event_target", "rule", "of-others"),
         ("aws_vpc_security_group_ingress_rule", "security_group_id", GROUP),
         ("aws_lambda_permission", "function_name", "of-others"),
+        ("aws_autoscaling_attachment", "autoscaling_group_name", "of-others"),
+        ("aws_autoscaling_group_tag", "autoscaling_group_name", "of-others"),
+        ("aws_ecs_service", "task_definition", "of-others:1"),
+        ("aws_dynamodb_table", "restore_source_name", "of-others"),
     ],
 )
 def test_change_of_others_fails(plan: Plan, type_: str, argument: str, value: Any) -> None:
     add(plan, type_, **{argument: value})
     assert f"{type_}.extra: {argument} must be of an aws_" in said(plan)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_every_block_that_may_name_others_is_judged(plan: Plan, number: int) -> None:
+    add(plan, "aws_lb_target_group", name="own")
+    own: dict[str, Any] = refer("aws_lb_target_group.extra.arn")
+    blocks = [{"target_group_arn": own}, {"target_group_arn": own}]
+    blocks[number] = {"target_group_arn": {"constant_value": "of-others"}}
+    add(plan, "aws_ecs_service", load_balancer=UNKNOWN)
+    into_module(plan)
+    exports = plan["configuration"]["root_module"]["module_calls"]["exports"]["module"]
+    exports["resources"][-1]["expressions"]["load_balancer"] = blocks
+    found = messages(plan, without="features/design.feature")["B11"]
+    assert "load_balancer.target_group_arn must be of an aws_lb_target_group" in found
+
+
+def test_dynamic_block_that_may_name_others_fails(plan: Plan) -> None:
+    add(plan, "aws_launch_template", iam_instance_profile=[{"name": "of-others"}])
+    expressions = plan["configuration"]["root_module"]["resources"][-1]["expressions"]
+    del expressions["iam_instance_profile"]
+    assert "iam_instance_profile is a dynamic block; write the block itself" in said(plan)
 
 
 def test_change_of_its_own_passes(plan: Plan) -> None:
@@ -220,6 +245,10 @@ PRINCIPAL = "${aws:PrincipalTag/Project}"
         ("ec2:AuthorizeSecurityGroupIngress", ARN.format("ec2", "security-group/sg-1")),
         ("backup:StartRestoreJob", ARN.format("backup", "recovery-point:x")),
         ("dms:CreateEndpoint", ARN.format("dms", "endpoint:x")),
+        ("logs:PutLogEvents", "arn:aws:logs:eu-west-1:777788889999:*:*/postgresql:log-stream:*"),
+        ("logs:PutLogEvents", ARN.format("logs", "log-group:/aws/rds/instance/?edger*")),
+        ("lambda:InvokeFunction", ARN.format("lambda", "function:ledger?development-rotation:*")),
+        ("kms:Decrypt", ARN.format("kms", "k*")),
     ],
 )
 def test_action_that_is_not_listed_fails(plan: Plan, action: str, resource: str) -> None:
@@ -236,6 +265,11 @@ def test_action_that_is_not_listed_fails(plan: Plan, action: str, resource: str)
         ("dynamodb:PutItem", ARN.format("dynamodb", "table/reports")),
         ("lambda:InvokeFunction", ARN.format("lambda", "function:reports")),
         ("ecs:RunTask", ARN.format("ecs", "task-definition/reports:1")),
+        ("sqs:SendMessage", ARN.format("sqs", "ledger-development")),
+        ("lambda:InvokeFunction", ARN.format("lambda", "function:ledger-development-report")),
+        ("lambda:InvokeFunction", ARN.format("lambda", "function:report*")),
+        ("logs:PutLogEvents", ARN.format("logs", "log-group:/aws/lambda/report*:*")),
+        ("ecr:GetAuthorizationToken", "*"),
     ],
 )
 def test_action_that_is_listed_passes(plan: Plan, action: str, resource: str) -> None:
@@ -247,7 +281,11 @@ def test_action_that_is_listed_passes(plan: Plan, action: str, resource: str) ->
 @pytest.mark.parametrize(
     ("name", "fine"),
     [
-        ("service-role/AWSLambdaVPCAccessExecutionRole", True),
+        ("service-role/AWSLambdaENIManagementAccess", True),
+        ("service-role/AWSLambdaBasicExecutionRole", False),
+        ("service-role/AWSLambdaVPCAccessExecutionRole", False),
+        ("service-role/AWSLambdaSQSQueueExecutionRole", False),
+        ("service-role/AmazonECSTaskExecutionRolePolicy", False),
         ("ReadOnlyAccess", False),
         ("SecurityAudit", False),
         ("CloudWatchLogsReadOnlyAccess", False),

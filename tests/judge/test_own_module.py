@@ -25,6 +25,7 @@ WIRES = {
     "address": "module.database.address",
 }
 FREE = {
+    "aws_autoscaling_group": ["launch_template.id"],
     "aws_ecs_service": ["network_configuration.assign_public_ip"],
     "aws_lambda_function": ["vpc_config.ipv6_allowed_for_dual_stack"],
 }
@@ -58,18 +59,18 @@ def judged(project: Path, workspace: Workspace, code: str) -> dict[str, str]:
 def profile(code: str) -> list[str]:
     """Return the lines of a profile that allows everything that the code writes."""
     lines: list[str] = []
-    inner = ""
+    inner: list[str] = []
     for line in code.splitlines():
         if head := re.match(r'(resource|data) "(\w+)" "(\w+)"', line):
             data = "data " * (head[1] == "data")
             lines += [f"  {data}{head[2]}.{head[3]}:\n", "    instances: D01 any\n"]
             lines += [f"    {name}: D01 free\n" for name in FREE.get(head[2], [])]
-        elif block := re.match(r"  (\w+) \{$", line):
-            inner = f"{block[1]}."
-        elif line == "  }":
-            inner = ""
+        elif block := re.match(r" +(\w+) \{$", line):
+            inner.append(block[1])
+        elif inner and line.strip() == "}":
+            inner.pop()
         elif argument := re.match(r" +(\w+) +=", line):
-            lines.append(f"    {inner}{argument[1]}: D01 free\n")
+            lines.append(f"    {'.'.join([*inner, argument[1]])}: D01 free\n")
     return lines
 
 
@@ -80,7 +81,12 @@ def test_module_with_what_applications_need_passes(project: Path, workspace: Wor
 def test_values_that_no_plan_shows_are_found(project: Path, workspace: Workspace) -> None:
     said = "\n".join(judged(project, workspace, HIDDEN).values())
     places = re.findall(r'^(resource|data) "(\w+)" "(\w+)"', HIDDEN, re.MULTILINE)
-    own = {"aws_iam_role.own", "aws_secretsmanager_secret.own", "aws_s3_bucket.own"}
+    own = {
+        "aws_iam_policy_document.merged",
+        "aws_iam_role.own",
+        "aws_secretsmanager_secret.own",
+        "aws_s3_bucket.own",
+    }
     for kind, type_, name in places:
         if (address := f"{type_}.{name}") not in own:
             where = f"module.own.{'data.' * (kind == 'data')}{address}: "

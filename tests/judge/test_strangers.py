@@ -580,3 +580,94 @@ def test_merged_policy_that_two_readers_read_differently_fails(plan: Plan) -> No
 def test_images_expire_by_a_policy_of_their_own(plan: Plan) -> None:
     add(plan, "aws_ecr_lifecycle_policy", repository="own", policy=json.dumps({"rules": []}))
     assert failed(plan) == set()
+
+
+ACCOUNT = "777788889999"
+CLOUDFRONT = {"Service": "cloudfront.amazonaws.com"}
+
+
+def equals(variable: str, value: Any) -> dict[str, Any]:
+    return {"StringEquals": {variable: value}}
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition"),
+    [
+        ({"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E2"}, {}),
+        ({"AWS": "AIDACKCEVSQ6C2EXAMPLE"}, {}),
+        ({"AWS": "arn:aws:iam::aws:role/x"}, {}),
+        (CLOUDFRONT, {}),
+        (CLOUDFRONT, equals("aws:SourceOrgID", "o-of-others")),
+        (CLOUDFRONT, equals("aws:SourceAccount", [ACCOUNT, "*"])),
+        (CLOUDFRONT, {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}),
+        (CLOUDFRONT, {"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        ({"Service": "s3.amazonaws.com"}, {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::reports"}}),
+        ({"Service": "others"}, equals("aws:SourceAccount", ACCOUNT)),
+    ],
+)
+def test_policy_for_whom_the_account_does_not_know_fails(
+    plan: Plan, principal: Any, condition: Any
+) -> None:
+    document = policy(
+        Action="s3:GetObject",
+        Resource="arn:aws:s3:::own/*",
+        Principal=principal,
+        **({"Condition": condition} if condition else {}),
+    )
+    add(plan, "aws_s3_bucket_policy", policy=document)
+    assert "B08" in failed(plan)
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition"),
+    [
+        ({"AWS": [ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", OWN]}, {}),
+        ({"Service": "logging.s3.amazonaws.com"}, equals("aws:SourceAccount", ACCOUNT)),
+        (
+            {"Service": "events.amazonaws.com"},
+            {"ArnLike": {"aws:SourceArn": f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/own"}},
+        ),
+    ],
+)
+def test_policy_for_the_own_account_passes(plan: Plan, principal: Any, condition: Any) -> None:
+    document = policy(
+        Action="sns:Publish",
+        Resource="*",
+        Principal=principal,
+        **({"Condition": condition} if condition else {}),
+    )
+    add(plan, "aws_sns_topic_policy", policy=document)
+    assert failed(plan) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fine"),
+    [
+        ({"principal": "s3.amazonaws.com"}, False),
+        ({"principal": "s3.amazonaws.com", "source_arn": "arn:aws:s3:::reports"}, False),
+        ({"principal": "*", "principal_org_id": "o-of-others"}, False),
+        ({"principal": "arn:aws:iam::cloudfront:user/x"}, False),
+        ({"principal": "s3.amazonaws.com", "source_account": ACCOUNT}, True),
+        ({"principal": "events.amazonaws.com", "source_arn": UNKNOWN}, True),
+        ({"principal": OWN}, True),
+    ],
+)
+def test_callers_of_functions_are_of_the_own_account(
+    plan: Plan, arguments: dict[str, Any], *, fine: bool
+) -> None:
+    add(plan, "aws_lambda_permission", **arguments)
+    assert ("B08" not in failed(plan)) is fine
+
+
+@pytest.mark.parametrize("group", ["AllUsers", "AuthenticatedUsers"])
+def test_bucket_for_a_group_of_everybody_fails(plan: Plan, group: str) -> None:
+    uri = f"http://acs.amazonaws.com/groups/global/{group}"
+    grant = {"permission": "READ", "grantee": [{"type": "Group", "uri": uri}]}
+    add(plan, "aws_s3_bucket_acl", access_control_policy=[{"grant": [grant]}])
+    assert failed(plan) == {"B08"}
+
+
+@pytest.mark.parametrize("name", ["on.aws", "x.lambda-url.eu-west-1.on.aws", "aws"])
+def test_zone_of_aws_fails(plan: Plan, name: str) -> None:
+    add(plan, "aws_route53_zone", name=name)
+    assert failed(plan) == {"B08"}

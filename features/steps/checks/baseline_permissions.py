@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
+import arns
 from beside import (
     POLICIES,
     foreign_accounts,
@@ -23,7 +25,7 @@ from existing import added_beside
 from findings import Finding, check, rendered
 from grants import Grant, NotShownError, grants
 from kinds import listed, of_kind, source_of
-from lent import hidden, is_own, not_allowed, not_lent, not_own
+from lent import SERVICES, hidden, is_own, not_allowed, not_lent, not_own
 from rotation_parts import attachments, connection_rotations, inline_policies
 from stack_graph import UNKNOWN, Resource, Stack, shown
 
@@ -37,6 +39,7 @@ _ADMINISTRATION = (
 )
 _WITH_KEY_POLICY = ("aws_kms_key", "aws_kms_external_key", "aws_kms_key_policy")
 _ACCOUNT = re.compile(r"(?:arn:[\w-]+:(?:iam|sts)::)?(\d{12})(?::.*)?")
+_SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 _READS = (
     "get",
     "list",
@@ -54,13 +57,9 @@ _DATA = (
     *("dynamodb", "backup", "logs", "cloudtrail", "sns", "sqs", "iam", "sts", "lambda", "ssm"),
 )
 """Services that hold data, keys or permissions: their changes need a resource by name."""
-_KEY = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:key/")
-"""The ARN of a key holds an id, which a first plan does not show."""
 _AS_ROLES = ("iam:passrole", "sts:assumerole")
 _PASS_ON = ("terraform_data", "aws_ssm_parameter")
 """Types whose values can be of others."""
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
-"""A variable of a policy, such as ${aws:PrincipalTag/x}: it can be any text."""
 _NAMES = (
     *("name", "name_prefix", "identifier", "id", "arn", "key_id", "resource_id"),
     *("function_name", "bucket"),
@@ -138,10 +137,14 @@ def _beside_the_design(stack: Stack, resource: Resource, own: str) -> Iterator[F
             except NotShownError as error:
                 yield Finding(False, f"{resource.address}: {error}")
                 continue
-            strangers = [text for grant in statements for text in _strangers(grant, own)]
-            if name == "assume_role_policy":
-                strangers += [text for grant in statements for text in _services(grant)]
+            roles = {r.address for r in stack.all("aws_iam_role")}
+            strangers = [text for grant in statements for text in _strangers(grant, own, roles)]
+            judge = _services if name == "assume_role_policy" else partial(_of_anybody, own=own)
+            strangers += [text for grant in statements for text in judge(grant)]
             for text in strangers:
+                yield Finding(False, f"{resource.address}: {text}")
+        elif (resource.type, name) == ("aws_lambda_permission", "principal"):
+            if text := _caller(resource, own):
                 yield Finding(False, f"{resource.address}: {text}")
         elif _SHARED.search(name):
             for member in value if isinstance(value, list) else [value]:
@@ -150,6 +153,18 @@ def _beside_the_design(stack: Stack, resource: Resource, own: str) -> Iterator[F
                 if text in ("*", "all") or (account and account[1] != own):
                     text = f"{name} = {text} is not of the account {own}; remove it"
                     yield Finding(False, f"{resource.address}: {text}")
+
+
+def _caller(permission: Resource, own: str) -> str:
+    """Return what is wrong with the principal of a permission for a function; empty if nothing."""
+    name = str(permission.planned("principal"))
+    if not _SERVICE.fullmatch(name):
+        text = f"principal = {name} is not of the account {own}; name one of it, or a service"
+        return "" if _is_of_account(name, own) else text
+    sources = (permission.planned(n) for n in ("source_account", "source_arn"))
+    if any(value is not None and _is_for(value, own) for value in sources):
+        return ""
+    return f"{name} may call for any account; set source_account to {own}"
 
 
 def _too_open(grant: Grant, own: str) -> str:
@@ -164,14 +179,41 @@ def _too_open(grant: Grant, own: str) -> str:
     return ""
 
 
-def _strangers(grant: Grant, own: str) -> Iterator[str]:
-    """Yield what lets others in beside the design under any condition."""
+def _strangers(grant: Grant, own: str, roles: Collection[str]) -> Iterator[str]:
+    """Yield each principal that is neither a service, nor certainly of the own account."""
     for kind, name in grant.principals:
-        account = _ACCOUNT.fullmatch(name)
-        foreign = account is not None and account[1] != own
-        outside = kind in ("CanonicalUser", "Federated")
-        if foreign or outside or "*" in name:
+        is_own = kind == "AWS" and (name in roles or _is_of_account(name, own))
+        if not is_own and not (kind == "Service" and _SERVICE.fullmatch(name)):
             yield f"{name} is not of the account {own}; name principals of the own account"
+
+
+def _is_of_account(name: str, own: str) -> bool:
+    """Return whether a principal is the account, or one role, user or session of it.
+
+    >>> names = "role/x", "role/*"
+    >>> [_is_of_account(f"arn:aws:iam::111122223333:{n}", "111122223333") for n in names]
+    [True, False]
+    >>> _is_of_account("AIDACKCEVSQ6C2EXAMPLE", "111122223333")
+    False
+    """
+    arn = rf"arn:aws[\w-]*:(iam|sts)::{own}:(root|[a-z-]+/[\w+=,.@/-]+)"
+    return name == own or re.fullmatch(arn, name) is not None
+
+
+def _of_anybody(grant: Grant, own: str) -> Iterator[str]:
+    """Yield each service that would act for any account, for example for its distributions."""
+    if any(all(_is_for(value, own) for value in values) for values in grant.owners):
+        return
+    for kind, name in grant.principals:
+        if kind == "Service":
+            text = f"{name} may act for any account"
+            yield f"{text}; add a condition of aws:SourceAccount, which is {own}"
+
+
+def _is_for(value: Any, own: str) -> bool:
+    """Return whether a value is the account, or an ARN in it, which may be known after apply."""
+    parts = str(value).split(":", 5)
+    return value is UNKNOWN or value == own or (len(parts) == 6 and parts[4] == own)
 
 
 def _services(grant: Grant) -> Iterator[str]:
@@ -259,10 +301,10 @@ def narrow(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, text)
 
 
-def _protected(stack: Stack) -> set[str]:
-    """Return the names, ids and ARNs of the design's resources, and the bucket of the state."""
+def _protected(stack: Stack) -> set[tuple[str, str]]:
+    """Return the service and each name, id and ARN of the design's resources and of the state."""
     names = {
-        value
+        (next(s for s, types in SERVICES.items() if fnmatchcase(resource.type, types)), value)
         for resource in stack.resources
         if resource.mode == "managed" and is_of_design(stack, resource)
         for name in _NAMES
@@ -271,14 +313,16 @@ def _protected(stack: Stack) -> set[str]:
     sources = sources_of(stack)
     for settings in sources.module(()).of("terraform") if sources else ():
         for backend in settings.of("backend"):
-            names.add(backend.arguments.get("bucket", "").strip('"'))
-    return names - {""}
+            if bucket := backend.arguments.get("bucket", "").strip('"'):
+                names.add(("s3", bucket))
+    return names
 
 
-def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[str]:
+def _reads_the_stack(stack: Stack, grant: Grant, names: set[tuple[str, str]]) -> Iterator[str]:
     """Yield each action that a module may not allow, and each on a resource of the design."""
     groups = {name: text for name, text in design().actions.items() if name != "never"}
     keys = (key for key in stack.all("aws_kms_key") if is_of_design(stack, key))
+    # The ARN of a key holds an id, which a first plan does not show.
     hides_key = any(key.planned("key_id") is UNKNOWN for key in keys)
     for action in grant.actions:
         if is_unlisted(action, *groups.values()) or not is_unlisted(
@@ -301,44 +345,36 @@ def _reads_the_stack(stack: Stack, grant: Grant, names: set[str]) -> Iterator[st
                     for o in owners
                 )
                 if owners
-                else _reaches(resource, names) or (_KEY.match(resource) and hides_key)
+                else _reaches(resource, names)
+                or (hides_key and arns.of_kind(resource, "kms", "key/"))
             )
             if reached:
                 text = f"{action} on {resource} reaches what the design holds"
                 yield f"{text}; only the roles of the design may"
 
 
-def _reaches(pattern: str, names: set[str]) -> bool:
+def _reaches(pattern: str, names: set[tuple[str, str]]) -> bool:
     """Return whether the pattern of an ARN may match a resource with one of the names.
 
-    >>> _reaches("arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/b-*", {"a/b"})
-    True
-    >>> _reaches("arn:aws:secretsmanager:eu-west-1:111122223333:secret:partner-*", {"a/b"})
-    False
-    >>> [_reaches(f"arn:aws:iam::1:role/{x}", {"a-b"}) for x in ("a-b-c", "a-b", "a-*")]
+    >>> arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret"
+    >>> [_reaches(f"{arn}:{x}-*", {("secretsmanager", "a/b")}) for x in ("a/b", "partner")]
+    [True, False]
+    >>> [_reaches(f"arn:aws:iam::1:role/{x}", {("iam", "a-b")}) for x in ("a-b-c", "a-b", "a-*")]
     [False, True, True]
-    >>> _reaches("arn:aws:iam::1:role/${aws:PrincipalTag/x}-b", {"a-b"})
+    >>> _reaches("arn:aws:iam::1:role/${aws:PrincipalTag/x}-b", {("iam", "a-b")})
     True
     """
-    pattern = _VARIABLE.sub("*", pattern)
     parts = pattern.split(":", 5)
     # The id of an instance, which rds-db names, is known only after its creation.
     if len(parts) < 6 or parts[2] == "rds-db":
         return True
-    if parts[2] == "s3":
-        bucket = parts[5].partition("/")[0]
-        return any(fnmatchcase(name, bucket) for name in names)
-    tail = re.split(r"[:/]", parts[5], maxsplit=1)[-1]
     # The roles of pipelines have such names: `finbase new roles`.
-    if parts[2] == "iam" and fnmatchcase("finbase-", tail[: len("finbase-")]):
+    if arns.of_kind(pattern, "iam", "role/finbase-"):
         return True
-    loose = re.sub(r"-[\w?]{6}$", "-*", tail)
-    within = parts[2] == "rds"  # A snapshot has the name of its database in its own.
     return any(
-        fnmatchcase(name, tail)
-        or fnmatchcase(f"{name}-000000", loose)
-        or (name in pattern and (within or "/" in name or f"{name}-" not in tail))
-        for name in names
+        # A snapshot has the name of its database in its own.
+        arns.of_name(pattern, service, name) or (service == "rds" == parts[2] and name in pattern)
+        for service, name in names
     )
 
 

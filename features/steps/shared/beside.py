@@ -55,6 +55,8 @@ _PUBLIC = {
     "restrict_public_buckets": (False,),
 }
 """Values that let everybody in, by the name of the argument."""
+_EVERYBODY = ("/global/AllUsers", "/global/AuthenticatedUsers")
+"""Groups of S3, by the ends of their addresses."""
 _KIND = "aws_secretsmanager_secret"
 
 
@@ -124,6 +126,8 @@ def open_doors(stack: Stack) -> Iterator[str]:
             text = f"internal = {now} lets the internet in; set it to true"
             yield f"{resource.address}: {text}"
         for path, text in texts(resource.values, ""):
+            if text.endswith(_EVERYBODY):
+                yield f"{resource.address}: {path} = {text} lets everybody in; remove the grant"
             if text == "CanonicalUser":
                 yield f"{resource.address}: {path} lets another account in; remove the grant"
         if resource.type.startswith("aws_route53_"):
@@ -353,4 +357,4 @@ def _is_name_of_aws(name: str) -> bool:
     False
     """
     plain = name.lower().strip(".")
-    return plain in _ABOVE or _OF_SERVICES.fullmatch(plain) is not None
+    return plain in _ABOVE or plain.endswith(".aws") or _OF_SERVICES.fullmatch(plain) is not None

@@ -473,12 +473,12 @@ class _Judge:
 
     def _moves(self) -> Iterator[Deviation]:
         """Refuse to make one resource of the design of another one that it still describes."""
-        wanted = {(call.path, i): call for call in self.calls for i in self._wanted(call)}
+        wanted = {(call.path, i) for call in self.calls for i in self._wanted(call)}
         for address, previous in self.stack.moves():
-            (path, identity), (_, before) = _place(address), _place(previous)
-            if identity != before and (path, before) in wanted and (path, identity) in wanted:
+            place, before = _place(address), _place(previous)
+            if place != before and before in wanted:
                 text_ = f"{address}: is moved from {previous}, which the design holds, too"
-                yield Deviation(self.profile.control(identity), f"{text_}; remove the moved block")
+                yield Deviation(self.profile.control(place[1]), f"{text_}; remove the moved block")
 
     def _overwritten(self) -> Iterator[Deviation]:
         """Refuse one name for two resources of which AWS keeps only the last one, silently."""

@@ -6,7 +6,7 @@ builds it. Any other such policy is not shown by the plan, and no control passes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from policy_text import statements
@@ -28,6 +28,8 @@ _LIMITS = {
     "kms:calleraccount",
 }
 """Conditions by which AWS limits a statement to some callers, in lower case."""
+_OWNERS = {"aws:sourceaccount", "aws:sourcearn", "aws:sourceowner", "aws:principalaccount"}
+"""Those of which the value names the account that a service acts for."""
 
 
 class NotShownError(Exception):
@@ -38,7 +40,9 @@ class Grant(NamedTuple):
     """One statement that allows something.
 
     ``principals`` holds pairs of kind and name. ``excluding`` names the elements that exclude
-    values instead of listing them. ``limited`` says that a condition limits the callers.
+    values instead of listing them. ``limited`` says that a condition limits the callers, and
+    ``owners`` has the values of each condition that limits for whom a service acts; a value that
+    is known only after apply is ``UNKNOWN``.
     """
 
     principals: tuple[tuple[str, str], ...]
@@ -46,6 +50,7 @@ class Grant(NamedTuple):
     resources: tuple[str, ...]
     excluding: tuple[str, ...]
     limited: bool
+    owners: tuple[tuple[Any, ...], ...] = ()
 
 
 def grants(stack: Stack, holder: Resource, path: str) -> list[Grant]:
@@ -89,14 +94,10 @@ def _from_document(stack: Stack, document: Resource) -> Iterator[Grant]:
                 for name in ("not_actions", "not_resources", "not_principals")
                 if document.planned(f"statement.{n}.{name}")
             ),
-            any(
-                _limits(
-                    str(condition.get("test")),
-                    str(condition.get("variable")),
-                    condition.get("values"),
-                )
-                for condition in _list(document.planned(f"statement.{n}.condition"))
-                if isinstance(condition, Mapping)
+            *_limited(
+                (str(c.get("test")), str(c.get("variable")), c.get("values"))
+                for c in _list(document.planned(f"statement.{n}.condition"))
+                if isinstance(c, Mapping)
             ),
         )
     for name in _MERGED:
@@ -166,12 +167,28 @@ def _parsed(text: Any) -> Iterator[Grant]:
             tuple(map(str, _list(statement.get("Action")))),
             tuple(map(str, _list(statement.get("Resource")))),
             tuple(n for n in ("NotAction", "NotResource", "NotPrincipal") if n in statement),
-            any(
-                _limits(operator, variable, values)
+            *_limited(
+                (operator, variable, values)
                 for operator, tests in (statement.get("Condition") or {}).items()
                 for variable, values in tests.items()
             ),
         )
+
+
+def _limited(
+    conditions: Iterable[tuple[str, str, Any]],
+) -> tuple[bool, tuple[tuple[Any, ...], ...]]:
+    """Return whether conditions limit the callers, and the accounts and ARNs that they name."""
+    found = [
+        (variable, values)
+        for test, variable, values in conditions
+        if _limits(test, variable, values)
+    ]
+    return bool(found), tuple(
+        tuple(UNKNOWN if value is None else value for value in _list(values) or [None])
+        for variable, values in found
+        if variable.lower() in _OWNERS
+    )
 
 
 def _limits(operator: str, variable: str, values: Any) -> bool:

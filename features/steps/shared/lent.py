@@ -40,7 +40,7 @@ _DECIDING = (
 """Arguments that let others in, or replace what exists."""
 _DESIGNATES = re.compile(r"identifier|source|cluster|instance|cache|resource|database|db_|arn")
 _ARN = re.compile(r"arn:[\w-]+:([\w-]+):[^:]*:[^:]*:(.+)")
-_SERVICES = {
+SERVICES = {
     "rds": "aws_db_*",
     "secretsmanager": "aws_secretsmanager_*",
     "lambda": "aws_lambda_*",
@@ -215,7 +215,7 @@ def _means(path: str, resource: Resource, type_: str, taken: Taken) -> bool:
 
 def _is_of(arn: re.Match[str], name: str, type_: str) -> bool:
     """Return whether an ARN has the name of a resource of a type in it."""
-    if not fnmatchcase(type_, _SERVICES.get(arn[1], "")):
+    if not fnmatchcase(type_, SERVICES.get(arn[1], "")):
         return False
     end = r"(?:$|[:/*]|-[\w?*]{1,6}$)"
     return re.search(rf"(?:^|[:/]){re.escape(name)}{end}", arn[2], re.IGNORECASE) is not None
@@ -254,15 +254,15 @@ def _plain(path: str) -> str:
 def not_own(stack: Stack) -> Iterator[str]:
     """Yield what would change or use something of others, such as their bucket or role."""
     for resource in of_own_modules(stack):
-        for pattern, arguments in design().extends.items():
-            if resource.mode == "managed" and fnmatchcase(resource.type, pattern):
-                for rule in arguments.split(", "):
-                    argument, _, type_ = rule.partition(" of ")
-                    if resource.expression(argument) is None:
-                        continue
-                    if not is_own(stack, resource, argument, type_):
-                        text = f"{argument} must be of an {type_} of the module"
-                        yield f"{resource.address}: {text}; refer to one directly"
+        for argument, type_ in _extended(resource.type) if resource.mode == "managed" else ():
+            block = argument.partition(".")[0]
+            if not resource.writes(block) and block != argument and resource.holds(block):
+                text = f"{block} is a dynamic block; write the block itself"
+                yield f"{resource.address}: {text}, because the plan does not show its references"
+            for path in resource.paths(block) if resource.writes(block) else ():
+                if _plain(path) == argument and not is_own(stack, resource, path, type_):
+                    text = f"{argument} must be of an {type_} of the module"
+                    yield f"{resource.address}: {text}; refer to one directly"
 
 
 def is_own(stack: Stack, resource: Resource, argument: str, type_: str) -> bool:
@@ -290,10 +290,10 @@ def hidden(stack: Stack) -> Iterator[str]:
     """
     names = [name.lower() for name, _, taken in _names(stack) if taken.attribute in _NAMES]
     for resource in of_own_modules(stack):
-        of_others = _extended(resource.type)
+        of_others = [argument for argument, _ in _extended(resource.type)]
         for argument in (*_NAMES, *_DECIDING):
             for path in _paths(resource, argument):
-                if resource.planned(path) is UNKNOWN and path not in of_others:
+                if resource.planned(path) is UNKNOWN and _plain(path) not in of_others:
                     text = f"this plan does not show {_plain(path)}; write it as a literal"
                     yield f"{resource.address}: {text}, or of known values"
         for argument in resource.configuration.get("expressions", {}):
@@ -318,14 +318,13 @@ def _odd(resource: Resource, argument: str, step: list[str], names: list[str]) -
             yield f"{resource.address}: {said}; refer to a resource of the module"
 
 
-def _extended(type_: str) -> list[str]:
-    """Return the arguments of a type that name another resource of the module."""
-    return [
-        rule.partition(" of ")[0]
-        for pattern, rules in design().extends.items()
-        if fnmatchcase(type_, pattern)
-        for rule in rules.split(", ")
-    ]
+def _extended(type_: str) -> Iterator[tuple[str, str]]:
+    """Yield the arguments of a type that name another resource of the module, and its type."""
+    for pattern, rules in design().extends.items():
+        if fnmatchcase(type_, pattern):
+            for rule in rules.split(", "):
+                argument, _, wanted = rule.partition(" of ")
+                yield argument, wanted
 
 
 def _paths(resource: Resource, name: str) -> Iterator[str]:
