@@ -6,6 +6,7 @@ import ipaddress
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
 from finbase.judge import compliance
 from finbase.plan.summary import Step, Summary
+from finbase.rehearsal.inventory import Resource
 from finbase.rehearsal.life import course, edits, promises
 from finbase.rehearsal.life.course import Life
 from finbase.rehearsal.life.steps import SHORT, STEPS, Edit, Expect, LifeStep
@@ -190,6 +192,49 @@ def test_a_broken_promise_is_a_problem(name: str, value: object, problem: str) -
     kept.check(step)
     [found] = step.problems
     assert problem in found
+
+
+class FakeAccount(FakeRun):
+    """An account with the log group ``a`` of a stack, and ``b`` of a replica that was removed."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeOwner())
+        self.groups = {Resource("aws_cloudwatch_log_group", name) for name in "ab"}
+        self.removed: list[tuple[frozenset[Resource], frozenset[str]]] = []
+
+    def list_account(self) -> frozenset[Resource]:
+        return frozenset()
+
+    def inventory(self) -> Any:
+        return frozenset(self.groups)
+
+    def list_leftovers(self, before: frozenset[Resource], kept: frozenset[str]) -> None:
+        self.removed.append((before, kept))
+
+    def show(self, *_: object) -> None:
+        pass
+
+    def lift_protection(self) -> None:
+        pass
+
+    def destroy(self, _: object) -> None:
+        pass
+
+
+def test_logs_of_a_removed_replica_outlive_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    account: Any = FakeAccount()
+    seen = frozenset(map(str, account.groups))
+    again: list[frozenset[Resource]] = []
+    monkeypatch.setattr(course, "Owner", lambda *_: None)
+    monkeypatch.setattr(course, "Promises", lambda *_: SimpleNamespace(logs=seen))
+    monkeypatch.setattr(Life, "_create_again", lambda *given: again.append(given[-1]))
+    Life(environment("development"), REGISTRY, ROOT, steps=()).live(account, account)
+    replica = Resource("aws_cloudwatch_log_group", "b")
+    assert account.removed == [
+        (frozenset(), seen),
+        (frozenset({replica}), frozenset({"aws_cloudwatch_log_group a"})),
+    ]
+    assert again == [frozenset({replica})]
 
 
 @pytest.mark.terraform

@@ -42,11 +42,18 @@ def live(run: Run, lifecycle: Lifecycle, cuts: Cuts, state_file: Path | None) ->
 
 
 def remove(
-    run: Run, lifecycle: Lifecycle, cuts: Sequence[float], before: frozenset[Resource]
+    run: Run,
+    lifecycle: Lifecycle,
+    cuts: Sequence[float],
+    before: frozenset[Resource],
+    outlived: frozenset[str] = frozenset(),
 ) -> None:
-    """Destroy the stack, and list what is left beside what the account had ``before``."""
+    """Destroy the stack, and list what is left beside what the account had ``before``.
+
+    ``outlived`` are the log groups of what the stack lost earlier, which must exist as well.
+    """
     lifecycle.lift_protection()
-    kept = kept_logs(run.stack.state())
+    kept = kept_logs(run.stack.state()) | outlived
     lifecycle.destroy(cuts)
     run.show("destroy", run.stack.state())
     run.list_leftovers(before, kept)

@@ -20,7 +20,7 @@ from finbase.rehearsal.life.steps import STEPS, Edit, Expect, LifeStep
 from finbase.rehearsal.lifecycle import Lifecycle
 from finbase.rehearsal.orphans import IMPORTS
 from finbase.rehearsal.record import StepLog
-from finbase.rehearsal.run import Run
+from finbase.rehearsal.run import Run, kept_logs
 from finbase.rehearsal.usual import remove
 from finbase.render.stack import render_stacks
 
@@ -58,8 +58,11 @@ class Life:
                 for number, edit in enumerate(step.edits, 1):
                     name = f"{step.name} {number}".replace(" ", "-").replace(",", "")
                     self._apply(run, owner, promises, log, edit, name)
-        remove(run, lifecycle, (), before)
+        # The logs of a removed replica are in the account, and in no state.
+        outlived = promises.logs - kept_logs(run.stack.state())
+        remove(run, lifecycle, (), before, outlived)
         if self.again:
+            before |= {resource for resource in run.inventory() if str(resource) in outlived}
             self._create_again(run, lifecycle, owner, before)
             remove(run, lifecycle, (), before)
 

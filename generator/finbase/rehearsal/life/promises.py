@@ -9,11 +9,14 @@ from finbase.rehearsal.run import Run, kept_logs
 
 
 class Promises:
-    """The promises of a stack, and what they have seen: nothing of it may ever be gone."""
+    """The promises of a stack, and what they have seen: nothing of it may ever be gone.
+
+    ``logs`` are the log groups that must outlive their resource.
+    """
 
     def __init__(self, run: Run, owner: Owner) -> None:
         self._run, self._owner = run, owner
-        self._logs: frozenset[str] = frozenset()
+        self.logs: frozenset[str] = frozenset()
         self._snapshots: frozenset[str] = frozenset()
 
     def check(self, step: StepLog) -> None:
@@ -40,9 +43,9 @@ class Promises:
             step.problems.append(f"the data of the life is not in the database: {data}")
 
     def _kept_logs(self, step: StepLog) -> None:
-        self._logs |= kept_logs(self._run.stack.state())
+        self.logs |= kept_logs(self._run.stack.state())
         existing = {str(resource) for resource in self._run.inventory()}
-        step.problems += [f"{log} is gone" for log in sorted(self._logs - existing)]
+        step.problems += [f"{log} is gone" for log in sorted(self.logs - existing)]
 
     def _backups(self, step: StepLog) -> None:
         snapshots = self._owner.snapshots()
@@ -52,4 +55,4 @@ class Promises:
         self._snapshots |= snapshots
         if not self._snapshots or not self._owner.primary()["BackupRetentionPeriod"]:
             step.problems.append("the primary has no backups")
-        step.notes.append(f"{len(self._logs)} audit logs, {len(snapshots)} backups")
+        step.notes.append(f"{len(self.logs)} audit logs, {len(snapshots)} backups")
