@@ -49,9 +49,9 @@ def unreviewed(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
     attributes = ("check-attr", "--cached", "-z", "--stdin", *_CONVERTING, *_HIDING)
     parts = _split(_git(root, files, attributes) or b"")
     for name, attribute, value in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        path, setting = _path(name), _setting(os.fsdecode(attribute), os.fsdecode(value))
-        if setting and (setting, path.suffix) != ("-diff", ".zip"):
-            yield path, setting
+        setting = _setting(os.fsdecode(attribute), os.fsdecode(value))
+        if setting and (setting, _path(name).suffix) != ("-diff", ".zip"):
+            yield _path(name), setting
 
 
 def _setting(attribute: str, value: str) -> str:
