@@ -52,6 +52,7 @@ _COMMANDS: Final = {
         ("evidence", "evidence", "evidence", "Bundle and sign the evidence on an environment."),
         ("explain", "explain", "explain", "Explain a code, a failure or an input."),
         ("graph", "graph", "graph", "Draw the modules, network or flows of a stack."),
+        ("init", "init", "init", "Create a project in this folder."),
         ("matrix", "matrix", "matrix", "Distribute environments over CI jobs."),
         ("new", "new", "new", "Create a module, an environment or a pipeline."),
         ("outdated", "outdated", "outdated", "List pins that have newer releases."),
@@ -72,6 +73,7 @@ _COMMANDS: Final = {
         ("sandbox", "sandbox", "sandbox", "Serve a local AWS until Ctrl-C."),
         ("schema", "schema", "schema", "Print the JSON Schema of environment files."),
         ("show", "show", "show", "Show every value of an environment."),
+        ("update", "update", "update", "Bring a project to the installed finbase."),
         ("upgrade", "upgrade", "upgrade", "Preview newer module versions, and pin them."),
     )
 }

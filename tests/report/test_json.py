@@ -34,6 +34,7 @@ WITHOUT = {
     "evidence": "the bundle that it writes holds the verdict as JSON",
     "explain": "it prints prose; the facts are in `rules --json`",
     "graph": "it has formats of its own",
+    "init": "it writes files for people to edit",
     "matrix": "what it writes is JSON",
     "new": "it writes files for people to edit",
     "provider": "it edits files, and git shows the change",
@@ -41,6 +42,7 @@ WITHOUT = {
     "reset-password": "it writes files, which git shows",
     "sandbox": "it serves until it is ended",
     "schema": "what it writes is JSON",
+    "update": "it writes files, which git shows",
 }
 
 

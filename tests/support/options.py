@@ -21,7 +21,8 @@ from tests.support.commands import ROOT
 
 # What has no options to get wrong, or whose options people know better than a list here would.
 _PLAIN: Final = frozenset(
-    "cat cd cp dot echo export git grep ls mv openssl pip python3 rm sed tail test xargs".split()
+    "cat cd cp dot echo export git grep ls mkdir mv openssl pip python3 rm sed tail test "
+    "xargs".split()
 )
 _SEPARATORS: Final = frozenset({"&&", "||", "|", ";"})
 _AWS_GLOBAL: Final = frozenset({"--query", "--output", "--region", "--profile", "--no-cli-pager"})

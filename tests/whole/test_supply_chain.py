@@ -387,7 +387,8 @@ def test_wheel_contains_only_package(built: Path) -> None:
         for name in files_of_the_project()
         if name.parts[0] == "generator"
     }
-    own |= {f"finbase/{name}" for name in files_of_the_project() if name.parts[0] == "features"}
+    folders = ("docs", "features", "modules", "templates")
+    own |= {f"finbase/{name}" for name in files_of_the_project() if name.parts[0] in folders}
     assert {name for name in names if ".dist-info/" not in name} == own
     assert own >= {
         "finbase/cli.py",
@@ -399,6 +400,41 @@ def test_wheel_contains_only_package(built: Path) -> None:
     assert {canonicalize_name(Requirement(each).name) for each in required} == {
         canonicalize_name(Requirement(each).name) for each in PROJECT["project"]["dependencies"]
     }
+
+
+@pytest.mark.terraform
+def test_wheel_starts_a_project_in_an_empty_folder(built: Path, tmp_path: Path) -> None:
+    """With the packages of this environment, but without its finbase and without a network."""
+    (wheel,) = built.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    options = ("--quiet", "--no-deps", "--no-index")
+    subprocess.run([python, "-I", "-m", "pip", "install", *options, str(wheel)], check=True)
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(packages), "FINBASE_CACHE": "0"}
+    root = tmp_path / "ledger"
+    root.mkdir()
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [python.with_name("finbase"), *arguments],
+            cwd=root,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    command = [str(python), "-c", "import finbase; print(finbase.__file__)"]
+    package = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert package.stdout.startswith(str(tmp_path / "venv"))
+    run("init", "--pipeline", "github")
+    run("render")
+    assert "31 of 32 controls pass" in run("check")
+    run("render", "--check")
+    assert "nothing to do" in run("update")
 
 
 def test_source_archive_equals_checkout(built: Path) -> None:

@@ -186,6 +186,7 @@ def require_released_controls(root: Path, *, own: bool) -> None:
     """
     from finbase.judge.anchor import deviations
     from finbase.judge.catalogue import load_failures
+    from finbase.scaffold.shipment import RECORD
 
     features = root / "features"
     load_failures(features)
@@ -197,8 +198,9 @@ def require_released_controls(root: Path, *, own: bool) -> None:
             note(f"note: {change}")
     elif changes:
         lines = "".join(f"\n  {change}" for change in changes)
+        newer = "run `finbase update` if finbase is newer, " if (root / RECORD).is_file() else ""
         error(
             f"the controls of the project are not those of finbase:{lines}\n"
-            "    hint: restore these files, or judge by them with --own-catalogue"
+            f"    hint: {newer}restore these files, or judge by them with --own-catalogue"
         )
         sys.exit(FOUND)

@@ -19,8 +19,8 @@ from finbase.errors import ComplianceError, TreeError
 from finbase.judge.catalogue import FILE as CATALOGUE
 from finbase.judge.verdict import Verdict
 from finbase.project.files import refuse_links
+from finbase.project.shipped import shipped
 
-_PACKAGE = Path(__file__).parents[1]
 _GENERATED = re.compile(r"__pycache__|\.(mypy|ruff|pytest)_cache")
 _PROOF = ("mutations", "applied")
 """Folders that `finbase prove` reads; they decide about no verdict."""
@@ -28,12 +28,8 @@ _TAG = re.compile(r"@([A-Z]\d{2}[a-z]?)\b")
 
 
 def released_features() -> Path:
-    """Return the features that finbase was released with.
-
-    A wheel has them in the package. In a checkout of finbase they are the checkout's own.
-    """
-    packaged = _PACKAGE / "features"
-    return packaged if packaged.is_dir() else _PACKAGE.parents[1] / "features"
+    """Return the features that finbase was released with."""
+    return shipped("features")
 
 
 def deviations(features: Path, released: Path | None = None) -> tuple[str, ...]:

@@ -1,0 +1,48 @@
+"""``finbase init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from finbase.console.options import Choice
+from finbase.console.speech import say
+
+
+@click.command()
+@click.option(
+    "--pipeline",
+    metavar="github|gitlab",
+    type=Choice(["github", "gitlab"]),
+    help="Also write a pipeline, as `finbase new pipeline` does.",
+)
+@click.pass_obj
+def init(project: Path | None, pipeline: str | None) -> None:
+    """Create a project in this folder: modules, controls, templates, and one environment.
+
+    It needs no answers. The project renders and passes its checks at once. `finbase.lock` lists
+    what finbase brought; `finbase update` brings newer versions of it. Nothing is overwritten.
+
+    \b
+    Examples:
+      finbase init
+      finbase init --pipeline github
+    """
+    from finbase.commands._rendered import hold_journal
+    from finbase.scaffold.new_pipeline import new_pipeline
+    from finbase.scaffold.new_project import ENVIRONMENT, new_project, refuse_project
+
+    root = (project or Path.cwd()).resolve()
+    refuse_project(root)
+    with hold_journal(root) as journal:
+        written = new_project(journal)
+    others = new_pipeline(root, pipeline) if pipeline else ()
+    for path in others:
+        say(f"written: {path.relative_to(root).as_posix()}")
+    say(
+        f"written: {len(written)} files, with the environment {ENVIRONMENT}. Next:\n"
+        f"  edit environments/{ENVIRONMENT}.yaml: account, tags, state and ranges of addresses;\n"
+        "  `finbase render` writes its Terraform, and `finbase check` checks it;\n"
+        "  commit all files."
+    )

@@ -1,0 +1,60 @@
+"""Create a project in a folder that has none: the files of finbase, and one environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from finbase.contract.lock import PATH as LOCK
+from finbase.project.journal import Journal
+from finbase.project.tree import apply
+from finbase.scaffold import placing
+from finbase.scaffold.shipment import RECORD, REQUIREMENTS, Record, Shipment
+
+ENVIRONMENT = "development"
+_TEMPLATES = Path(__file__).parent / "project"
+_FOLDERS = ("templates", "features", "modules", "environments")
+
+
+def refuse_project(root: Path) -> None:
+    """Raise ``FinbaseError`` if a folder has files that a new project would have, too."""
+    for name in (*_FOLDERS, *map(str, _own(Shipment())), str(RECORD)):
+        placing.refuse_existing(
+            root / name, root, "use another folder, or move it away and run this again"
+        )
+
+
+def new_project(journal: Journal) -> tuple[PurePosixPath, ...]:
+    """Write the files of a project, all or none, and return their paths.
+
+    They are the releases, templates and features of finbase, and files for people to edit: one
+    environment, a Makefile and the like. Raises ``TreeError``.
+    """
+    shipment = Shipment()
+    files = {**shipment.files, **_own(shipment), RECORD: Record.of(shipment).text()}
+    for module, number in shipment.lock.hashes:
+        files |= shipment.release(module, number)
+    files[LOCK] = shipment.lock.text().encode()
+    apply({path: (None, content) for path, content in files.items()}, journal)
+    return tuple(files)
+
+
+def _own(shipment: Shipment) -> dict[PurePosixPath, bytes]:
+    """Return the files that belong to the project from the start."""
+    return dict(_written(shipment))
+
+
+def _written(shipment: Shipment) -> Iterator[tuple[PurePosixPath, bytes]]:
+    environment = _read("environment.yaml")
+    for module, number in shipment.newest.items():
+        environment = environment.replace(f"@{module}@", str(number))
+    yield PurePosixPath("environments", f"{ENVIRONMENT}.yaml"), environment.encode()
+    for name, target in (("Makefile", "Makefile"), ("gitignore", ".gitignore")):
+        yield PurePosixPath(target), _read(name).encode()
+    yield PurePosixPath("CODEOWNERS"), _read("CODEOWNERS").encode()
+    text = _read(REQUIREMENTS.name).replace("@VERSION@", shipment.version)
+    yield REQUIREMENTS, text.encode()
+
+
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")

@@ -1,0 +1,144 @@
+"""What finbase brings to a project in a repository of its own, and the record of it.
+
+``finbase.lock`` has the SHA-256 of each file that finbase brought. So an update separates files of
+finbase from those of the project, and unchanged ones from edited ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from finbase.contract.lock import PATH as LOCK
+from finbase.contract.lock import Lock
+from finbase.contract.version import Version
+from finbase.errors import FinbaseError
+from finbase.project import checksums
+from finbase.project.files import ProjectFiles, wrap_os_errors
+from finbase.project.shipped import shipped
+from finbase.system.packages import version
+
+RECORD: Final = PurePosixPath("finbase.lock")
+REQUIREMENTS: Final = PurePosixPath("requirements.txt")
+
+_HEADER = """\
+# What finbase brought to this project, with the SHA-256 of each file. `finbase update` writes it.
+# Do not edit: an update replaces the files that still have these hashes, and no others.
+"""
+_VERSION = re.compile(r"^version (\S+)$", re.MULTILINE)
+_PIN = re.compile(r"^(finbase(?:\[[a-z,]+\])?) *== *\S+", re.MULTILINE)
+_FOLDERS = ("templates", "features")
+_OF_FINBASE = ("mutations", "applied")
+"""Folders of the features that prove the controls on finbase's own environments."""
+_NOTES = ("CHANGELOG.md", "UPGRADING.md")
+
+Files = Mapping[PurePosixPath, bytes]
+
+
+class Shipment:
+    """The files that the installed finbase brings to a project."""
+
+    @cached_property
+    def version(self) -> str:
+        """The version of finbase."""
+        return version("finbase")
+
+    @cached_property
+    def lock(self) -> Lock:
+        """The releases that finbase has."""
+        return Lock.parse((shipped("modules") / LOCK.name).read_bytes())
+
+    @cached_property
+    def newest(self) -> Mapping[str, Version]:
+        """The newest release of each module."""
+        return {name: self.lock.released(name)[-1] for name, _ in self.lock.hashes}
+
+    @cached_property
+    def files(self) -> Files:
+        """Templates, features, and the changelogs of modules: what an update replaces."""
+        files = {}
+        for folder in _FOLDERS:
+            for path, content in _below(shipped(folder)):
+                if path.parts[0] not in _OF_FINBASE:
+                    files[PurePosixPath(folder, path)] = content
+        for module in self.newest:
+            for name in _NOTES:
+                note = shipped("modules") / module / name
+                if note.is_file():
+                    files[PurePosixPath("modules", module, name)] = note.read_bytes()
+        return files
+
+    def release(self, module: str, number: Version) -> Files:
+        """Return the files of a released version.
+
+        Raises ``FinbaseError`` if they do not have the hash that finbase was released with.
+        """
+        folder = PurePosixPath("modules", module, str(number))
+        files = dict(_below(shipped("modules") / module / str(number)))
+        digests = {str(path): checksums.digest(content) for path, content in files.items()}
+        if checksums.tree_hash(digests) != self.lock.hashes[module, number]:
+            raise FinbaseError(
+                f"{module} {number} of the installed finbase is damaged",
+                "install finbase again: pip install --force-reinstall --no-deps finbase",
+            )
+        return {folder / path: content for path, content in files.items()}
+
+
+@dataclass(frozen=True)
+class Record:
+    """The content of ``finbase.lock``: the version that wrote it, and path → SHA-256."""
+
+    version: str
+    hashes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, shipment: Shipment) -> Record:
+        """Return the record of a project that has all files of a shipment."""
+        hashes = {str(path): checksums.digest(data) for path, data in shipment.files.items()}
+        return cls(shipment.version, hashes)
+
+    @classmethod
+    def load(cls, root: Path) -> Record:
+        """Read the record of a project; raises ``FinbaseError`` if it has none."""
+        with wrap_os_errors("read"):
+            file = ProjectFiles(root).resolve(RECORD)
+            content = file.read_bytes() if file.exists() else b""
+        match = _VERSION.search(content.decode(errors="replace"))
+        if not match:
+            raise FinbaseError(
+                f"{root} has no valid {RECORD}, which lists the files of finbase",
+                "`finbase init` writes it; in a clone of finbase, merge its main branch instead",
+            )
+        return cls(match[1], checksums.parse(content))
+
+    @property
+    def paths(self) -> tuple[PurePosixPath, ...]:
+        """The recorded files in folders of finbase; an update may delete these."""
+        paths = map(PurePosixPath, self.hashes)
+        return tuple(path for path in paths if path.parts[0] in _FOLDERS)
+
+    def text(self) -> bytes:
+        """Return the content of the file."""
+        return f"{_HEADER}version {self.version}\n{checksums.listing(self.hashes)}".encode()
+
+
+def pinned(requirements: str, number: str) -> str:
+    """Return the text of ``requirements.txt`` with another version of finbase.
+
+    >>> pinned("# Tools.\\nfinbase==0.1.0\\n", "0.2.0")
+    '# Tools.\\nfinbase==0.2.0\\n'
+    """
+    return _PIN.sub(rf"\g<1>=={number}", requirements, count=1)
+
+
+def _below(folder: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Yield the files below a folder, without hidden and compiled ones."""
+    for path in sorted(folder.rglob("*")):
+        relative = PurePosixPath(path.relative_to(folder).as_posix())
+        hidden = any(part.startswith((".", "__pycache__")) for part in relative.parts)
+        if path.is_file() and not hidden:
+            yield relative, path.read_bytes()

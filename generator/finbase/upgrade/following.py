@@ -1,0 +1,133 @@
+"""Bring a project to the installed finbase: newer modules, templates and controls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from finbase.contract.lock import PATH as LOCK
+from finbase.contract.lock import Lock
+from finbase.contract.version import Version
+from finbase.errors import FinbaseError
+from finbase.project import checksums
+from finbase.project.files import ProjectFiles, wrap_os_errors
+from finbase.project.journal import Journal, Step
+from finbase.project.tree import apply
+from finbase.scaffold.shipment import RECORD, REQUIREMENTS, Files, Record, Shipment, pinned
+
+_SECTION = re.compile(r"^## (\d+\.\d+\.\d+) [^\n]*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that an update adds, and what its changelog says."""
+
+    module: str
+    version: Version
+    changes: str
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an update does. ``edited`` lists files of finbase that somebody changed or deleted."""
+
+    before: str
+    after: str
+    steps: Mapping[PurePosixPath, Step]
+    releases: tuple[Release, ...]
+    edited: tuple[PurePosixPath, ...]
+
+
+def find_update(root: Path) -> Update:
+    """Compare a project with what the installed finbase brings.
+
+    Raises ``FinbaseError`` if the project was made by a newer finbase, or if it has another
+    release of the same name and version.
+    """
+    shipment, record, lock = Shipment(), Record.load(root), Lock.load(root)
+    if _number(record.version) > _number(shipment.version):
+        raise FinbaseError(
+            f"the project is of finbase {record.version}, newer than {shipment.version}",
+            f"install the version that {REQUIREMENTS} pins",
+        )
+    steps, edited = _replaced(root, shipment, record)
+    releases = []
+    for (module, number), theirs in sorted(shipment.lock.hashes.items()):
+        if (module, number) in lock:
+            if lock.hashes[module, number] != theirs:
+                raise FinbaseError(
+                    f"{module} {number} of this project is not that of finbase",
+                    f"rename your module {module}, or release it as another version",
+                )
+            continue
+        added = shipment.release(module, number)
+        edited += [path for path, data in added.items() if _read(root, path) not in (None, data)]
+        steps |= {path: (_read(root, path), data) for path, data in added.items()}
+        releases.append(Release(module, number, _changes(shipment.files, module, number)))
+        lock = lock.with_release(module, number, theirs)
+    wanted = {LOCK: lock.text().encode(), RECORD: Record.of(shipment).text()}
+    if (pin := _read(root, REQUIREMENTS)) is not None:
+        wanted[REQUIREMENTS] = pinned(
+            pin.decode(errors="surrogateescape"), shipment.version
+        ).encode(errors="surrogateescape")
+    steps |= {path: (_read(root, path), data) for path, data in wanted.items()}
+    steps = {path: step for path, step in steps.items() if step[0] != step[1]}
+    return Update(record.version, shipment.version, steps, tuple(releases), tuple(sorted(edited)))
+
+
+def write(update: Update, journal: Journal) -> None:
+    """Write an update, all of it or nothing; raises ``TreeError``."""
+    apply(update.steps, journal)
+
+
+def _replaced(
+    root: Path, shipment: Shipment, record: Record
+) -> tuple[dict[PurePosixPath, Step], list[PurePosixPath]]:
+    """Return the files of finbase to write and delete, and those that somebody edited."""
+    steps: dict[PurePosixPath, Step] = {}
+    edited = []
+    for path in {*shipment.files, *record.paths}:
+        now, new = _read(root, path), shipment.files.get(path)
+        if now == new:
+            continue
+        digest = checksums.digest(now) if now is not None else None
+        if digest != record.hashes.get(str(path)):
+            edited.append(path)
+        steps[path] = (now, new)
+    return steps, edited
+
+
+def _changes(files: Files, module: str, number: Version) -> str:
+    """Return what the changelog of a module says about a version."""
+    text = files.get(PurePosixPath("modules", module, "CHANGELOG.md"), b"").decode()
+    _, *sections = _SECTION.split(text)
+    return dict(zip(sections[::2], sections[1::2], strict=True)).get(str(number), "").strip()
+
+
+def _read(root: Path, path: PurePosixPath) -> bytes | None:
+    """Return the content of a file of the project; None if it does not exist."""
+    with wrap_os_errors("read"):
+        file = ProjectFiles(root).resolve(path)
+        return file.read_bytes() if file.exists() else None
+
+
+def _number(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]
+
+
+def summary(update: Update) -> Iterator[str]:
+    """Yield the lines that say what an update changes."""
+    if update.before != update.after:
+        yield f"finbase {update.before} -> {update.after}"
+    for release in update.releases:
+        yield f"new: modules/{release.module}/{release.version}"
+        yield from (f"    {line}" for line in release.changes.splitlines() if line)
+    folders: dict[str, list[int]] = {}
+    for path, (before, after) in sorted(update.steps.items()):
+        if path.parts[0] in ("templates", "features"):
+            counts = folders.setdefault("/".join(path.parts[:2]), [0, 0, 0])
+            counts[0 if before is None else 2 if after is None else 1] += 1
+    for folder, (new, changed, removed) in folders.items():
+        yield f"{folder}: {new} new, {changed} changed, {removed} removed"

@@ -1,0 +1,205 @@
+"""A project of its own: `finbase init`, and `finbase update` from one version to the next."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from finbase.contract.lock import Lock
+from finbase.contract.version import Version
+from finbase.project import checksums
+from finbase.scaffold import shipment
+from finbase.scaffold.shipment import Record, Shipment
+from tests.support.commands import ROOT, finbase
+
+NEXT = Version(99, 0, 0)
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Path:
+    """A folder after `finbase init`."""
+    root = tmp_path / "ledger"
+    root.mkdir()
+    done = finbase(root, "init")
+    assert done.exit_code == 0, done.output
+    return root
+
+
+@pytest.fixture
+def newer(started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folders of a newer finbase: a release of cache, and three other files."""
+    assert (started / "finbase.lock").is_file()
+    folder = tmp_path / "newer"
+    for name in ("templates", "features", "modules"):
+        ignore = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    old = Lock.load(ROOT).released("cache")[-1]
+    module = folder / "modules" / "cache"
+    shutil.copytree(module / str(old), module / str(NEXT))
+    (module / str(NEXT) / "main.tf").write_text("# Another one.\n")
+    files = [path for path in (module / str(NEXT)).rglob("*") if path.is_file()]
+    digests = {
+        path.relative_to(module / str(NEXT)).as_posix(): checksums.digest(path.read_bytes())
+        for path in files
+    }
+    lock = Lock.load(ROOT).with_release("cache", NEXT, checksums.tree_hash(digests))
+    (folder / "modules" / "releases.lock").write_text(lock.text())
+    log = module / "CHANGELOG.md"
+    log.write_text(
+        log.read_text().replace("\n\n", f"\n\n## {NEXT} (major, today)\n\nBetter.\n\n", 1)
+    )
+    with (folder / "features" / "cache.feature").open("a") as feature:
+        feature.write("\n  # Newer.\n")
+    (folder / "features" / "newer.feature").write_text("Feature: Newer\n")
+    (folder / "templates" / "module" / "README.md.j2").unlink()
+    monkeypatch.setattr(shipment, "shipped", lambda name: folder / name)
+    monkeypatch.setattr(shipment, "version", lambda _: "0.2.0")
+    return folder
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def test_init_renders_and_is_of_this_version(started: Path) -> None:
+    done = finbase(started, "render")
+    assert done.exit_code == 0, done.output
+    assert "note" not in done.output
+    assert finbase(started, "render", "--check").exit_code == 0
+    assert finbase(started, "outdated").exit_code == 0
+    nothing = finbase(started, "update", "--write")
+    assert (nothing.exit_code, "nothing to do" in nothing.output) == (0, True)
+    assert Record.load(started) == Record.of(Shipment())
+    assert f"finbase=={Shipment().version}\n" in (started / "requirements.txt").read_text()
+
+
+@pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
+def test_init_passes_its_checks(started: Path) -> None:
+    assert finbase(started, "render").exit_code == 0
+    done = finbase(started, "check", "--no-cache")
+    assert done.exit_code == 0, done.output
+    assert "31 of 32 controls pass" in done.output
+
+
+@pytest.mark.parametrize(
+    "name", ["Makefile", "modules", "environments", "features", "finbase.lock", "CODEOWNERS"]
+)
+def test_init_overwrites_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    done = finbase(tmp_path, "init")
+    assert done.exit_code == 2
+    assert f"{name} already exists" in done.output
+    assert contents(tmp_path) == {name: b"mine"}
+
+
+def test_init_writes_a_pipeline_on_request(tmp_path: Path) -> None:
+    done = finbase(tmp_path, "init", "--pipeline", "gitlab")
+    assert done.exit_code == 0, done.output
+    assert "development" in (tmp_path / ".gitlab-ci.yml").read_text()
+
+
+@pytest.mark.usefixtures("newer")
+def test_update_brings_the_new_and_keeps_the_own(started: Path) -> None:
+    assert finbase(started, "new", "module", "exports").exit_code == 0
+    own = started / "features" / "own.feature"
+    own.write_text("Feature: Own\n")
+    environment = started / "environments" / "development.yaml"
+    environment.write_text(environment.read_text().replace("CC-1000", "CC-4711"))
+    before = contents(started)
+
+    shown = finbase(started, "update")
+    assert shown.exit_code == 0, shown.output
+    assert "finbase 0.1.0 -> 0.2.0" in shown.output
+    assert f"new: modules/cache/{NEXT}\n    Better.\n" in shown.output
+    assert "features/cache.feature: 0 new, 1 changed, 0 removed" in shown.output
+    assert "features/newer.feature: 1 new" in shown.output
+    assert "templates/module: 0 new, 0 changed, 1 removed" in shown.output
+    assert contents(started) == before
+
+    done = finbase(started, "update", "--write")
+    assert done.exit_code == 0, done.output
+    after = contents(started)
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    release = {name for name in changed if name.startswith(f"modules/cache/{NEXT}/")}
+    assert changed - release == {
+        *("features/cache.feature", "features/newer.feature", "templates/module/README.md.j2"),
+        *("finbase.lock", "modules/releases.lock", "modules/cache/CHANGELOG.md"),
+        "requirements.txt",
+    }
+    assert after[f"modules/cache/{NEXT}/main.tf"] == b"# Another one.\n"
+    assert "finbase==0.2.0\n" in after["requirements.txt"].decode()
+    assert "nothing to do" in finbase(started, "update").output
+
+
+@pytest.mark.parametrize(
+    "name", ["features/cache.feature", "features/failures.yaml", "templates/stack/main.tf.j2"]
+)
+@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.usefixtures("newer")
+def test_update_refuses_edited_files(started: Path, name: str, deleted: bool) -> None:
+    if deleted:
+        (started / name).unlink()
+    else:
+        with (started / name).open("a") as file:
+            file.write("# Edited.\n")
+    before = contents(started)
+    done = finbase(started, "update", "--write")
+    assert done.exit_code == 1
+    assert f"edited:\n  {name}\n" in done.output
+    assert contents(started) == before
+
+
+@pytest.mark.usefixtures("newer")
+def test_update_refuses_to_overwrite_a_new_file(started: Path) -> None:
+    (started / "features" / "newer.feature").write_text("Feature: Mine\n")
+    done = finbase(started, "update", "--write")
+    assert (done.exit_code, "  features/newer.feature\n" in done.output) == (1, True)
+
+
+@pytest.mark.usefixtures("newer")
+def test_update_refuses_another_release_of_the_same_version(started: Path) -> None:
+    lock = Lock.load(started).with_release("cache", NEXT, f"h1:{'A' * 43}=")
+    (started / "modules" / "releases.lock").write_text(lock.text())
+    done = finbase(started, "update", "--write")
+    assert done.exit_code == 2
+    assert f"cache {NEXT} of this project is not that of finbase" in done.output
+
+
+def test_update_refuses_a_damaged_installation(started: Path, newer: Path) -> None:
+    (newer / "modules" / "cache" / str(NEXT) / "main.tf").write_text("# Tampered.\n")
+    done = finbase(started, "update", "--write")
+    assert done.exit_code == 2
+    assert f"cache {NEXT} of the installed finbase is damaged" in done.output
+
+
+def test_update_refuses_an_older_finbase(started: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipment, "version", lambda _: "0.0.9")
+    done = finbase(started, "update")
+    assert (done.exit_code, "newer than 0.0.9" in done.output) == (2, True)
+
+
+@pytest.mark.usefixtures("newer")
+def test_update_deletes_only_files_of_finbase(started: Path) -> None:
+    """A record that somebody edited must not delete other files."""
+    environment = started / "environments" / "development.yaml"
+    digest = checksums.digest(environment.read_bytes())
+    with (started / "finbase.lock").open("a") as record:
+        record.write(f"{digest}  environments/development.yaml\n")
+    assert finbase(started, "update", "--write").exit_code == 0
+    assert environment.is_file()
+
+
+def test_update_needs_a_record(project: Path) -> None:
+    done = finbase(project, "update")
+    assert done.exit_code == 2
+    assert "has no valid finbase.lock" in done.output
+
+
+def test_check_names_the_update_for_older_controls(started: Path) -> None:
+    (started / "features" / "cache.feature").write_text("Feature: Old\n")
+    done = finbase(started, "check")
+    assert done.exit_code == 1
+    assert "run `finbase update` if finbase is newer" in done.output
