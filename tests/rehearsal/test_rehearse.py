@@ -88,7 +88,7 @@ def test_rehearse_killed(cut: list[str], tmp_path: Path) -> None:
         plan = steps[f"plan {when}"]
         assert plan["notes"] == ["No changes"]
         assert 100 < plan["calls"] < 250  # Two for each resource at most, however long they take.
-    assert "accepts the new password and refuses the old" in steps["rotation 2"]["notes"][0]
+    assert "its new password; the old one is refused" in steps["rotation 2"]["notes"][0]
     killed, imported = steps["apply, killed at 50%"], steps["import lost resources"]
     created = killed["resources"] + imported["resources"] + steps["apply"]["resources"]
     assert created > 90

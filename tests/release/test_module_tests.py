@@ -82,6 +82,12 @@ FAULTS = (
         "Performance Insights are on, with the primary's retention and key",
     ),
     Fault(
+        *("roles", "main.tf"),
+        "sort(each.value.readers)",
+        '["*"]',
+        "Everybody is denied but the function and the readers of the role",
+    ),
+    Fault(
         *("secret", "rotation.tf"),
         "resources = [var.database_arn]",
         'resources = ["*"]',

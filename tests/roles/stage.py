@@ -74,10 +74,13 @@ class Stage:
         text = self.text(f"{declared}_1", NOBODY_KNOWS)
         self.secrets[declared] = self._secret(f"roles/{declared}", text)
 
-    def _secret(self, name: str, text: str) -> str:
-        made = self.client.create_secret(
-            Name=f"ledger/{uuid.uuid4().hex[:8]}/{name}", SecretString=text
-        )
+    def add_empty_secret(self, declared: str) -> None:
+        """Make a role's secret without a version, as Terraform does."""
+        self.secrets[declared] = self._secret(f"roles/{declared}")
+
+    def _secret(self, name: str, text: str = "") -> str:
+        value = {"SecretString": text} if text else {}
+        made = self.client.create_secret(Name=f"ledger/{uuid.uuid4().hex[:8]}/{name}", **value)
         self.client.rotate_secret(
             SecretId=made["ARN"],
             RotationLambdaARN=self.function,

@@ -48,6 +48,16 @@ SAMPLE: dict[str, Any] = {
             "instances": {"reporting": {"instance_class": "db.r7g.large"}},
         },
         "secret": {"version": NEWEST["secret"]},
+        "roles": {
+            "version": NEWEST["roles"],
+            "roles": {
+                "app": {
+                    "kind": "owner",
+                    "schemas": ["app"],
+                    "readers": ["arn:aws:iam::111122223333:role/app"],
+                }
+            },
+        },
         "cache": {"version": NEWEST["cache"]},
         "access": {"version": NEWEST["access"]},
         "monitoring": {

@@ -64,6 +64,7 @@ LANGUAGES: Final = {
     "json",
     "text",
     "mermaid",
+    "python",
     "ini",
     "sql",
 }

@@ -368,7 +368,7 @@ class _Judge:
                 declared = call.configuration.get("variables", {}).get(name, {})
                 value = {"constant_value": declared.get("default")}
             items = value.get("constant_value")
-            return set(items) if isinstance(items, list) else None
+            return set(items) if isinstance(items, list | Mapping) else None
         primary = self.rules.instances("database", "aws_db_instance.primary")
         name = text(primary[0].planned("identifier")) if primary else ""
         replicas = {

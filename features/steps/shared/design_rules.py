@@ -27,6 +27,9 @@ _PLACEHOLDER = re.compile(r"\{([a-z-]+)\}")
 _AT_ONCE = " at once"
 _ACCOUNTS = r"(?:[0-9]{12}, )*%s(?:, [0-9]{12})*"
 _BUCKETS = r"arn:[a-z-]+:s3:::[a-z0-9.-]+/\*"
+_READER = r"arn:%s:iam::%s:(?:role|user)/[\w+=,.@/-]+"
+_SPLAT = re.compile(r"values \( ([\w-]+\.[\w-]+) \) \[ \* \] \. ([\w-]+)")
+"""The attributes of all instances of a resource, as ``sources.normalised`` writes them."""
 _CONFIGURED = (
     "the plan does not show this value; write it as a literal, or in an input of the module"
 )
@@ -357,6 +360,10 @@ class Rules:
 
     def _policy(self, argument: Argument, name: str) -> str:
         """Require the statements of a policy; of an unknown text, only what the plan shows."""
+        wrong = [self._one_policy(argument, part) for part in name.split(" or ")]
+        return "" if "" in wrong else wrong[-1]
+
+    def _one_policy(self, argument: Argument, name: str) -> str:
         value = argument.value
         filled = self._fill(name, argument.resource)
         if filled != name and filled not in self.profile.policies:
@@ -414,12 +421,13 @@ class Rules:
                 written = document.expression(f"{path}.condition.{m}.variable") or {}
                 if variable and written.get("constant_value") == variable:
                     under = f"{path}.condition.{m}.values"
-            return [
+            names = [
                 self._arn_name(self.module_of(r), f"{r.type}.{r.name}.{o.attribute}", None)
                 for o in self.stack.trace(document, under)
                 for r in o.resources
                 if r.planned(o.attribute or "id") is UNKNOWN
             ] or [text(UNKNOWN)]
+            return [*dict.fromkeys(names)]  # Each instance has the same name.
         statements = [*block.of("statement")]
         if len(statements) <= number or any(block.of("dynamic")):
             return [text(UNKNOWN)]
@@ -428,6 +436,8 @@ class Rules:
             if condition.arguments.get("variable") == json.dumps(variable):
                 inner = condition
         code = inner.arguments.get("values" if variable else "resources", "") if inner else ""
+        if splat := _SPLAT.fullmatch(code):
+            return [self._arn_name(self.module_of(document), ".".join(splat.groups()), "")]
         found = pieces(words(code))
         names = []
         for reference, suffix in found or ():
@@ -573,6 +583,9 @@ class Rules:
                 return _ACCOUNTS % quote(facts["account"])
             if match[1] == "buckets":
                 return f"{_BUCKETS}(?:, {_BUCKETS})*"
+            if match[1] == "readers":
+                reader = _READER % (quote(facts["partition"]), quote(facts["account"]))
+                return f"{reader}(?:, {reader})*"
             return quote(facts[match[1]]) if match[1] in facts else match[0]
 
         return _PLACEHOLDER.sub(fill, pattern)
@@ -582,9 +595,10 @@ class Rules:
         module, _, path = self.profile.arns[name].partition(" ")
         path, colon, suffix = path.partition(":")
         identity, _, attribute = path.rpartition(".")
-        values = {r.planned(attribute) for r in self.instances(module, identity)}
-        value = values.pop() if len(values) == 1 else UNKNOWN
-        return f"{{{name}}}" if value is UNKNOWN else f"{value}{colon}{suffix}"
+        values = [r.planned(attribute) for r in self.instances(module, identity)]
+        if not values or UNKNOWN in values:
+            return f"{{{name}}}"
+        return ", ".join(sorted(f"{value}{colon}{suffix}" for value in values))
 
     def _stack_facts(self) -> dict[str, str]:
         """Return the values that the placeholders of the rules stand for."""

@@ -72,20 +72,23 @@ class Run:
             if not secrets:
                 step.problems.append("the stack has no secret with a rotation")
                 return
+            failures = self.secrets.failed_starts(secrets)
+            step.problems += [f"the start of a rotation failed: {failure}" for failure in failures]
+            self.secrets.collect()
             for secret in secrets:
                 credentials = self.secrets.current(secret)
-                if self.secrets.rds_password(credentials) != credentials.password:
+                who = f"{credentials.username} of {credentials.host}"
+                master = self.secrets.is_master(credentials)
+                if master and self.secrets.rds_password(credentials) != credentials.password:
                     step.problems.append(f"RDS and {secret} have different passwords")
                 if not self.secrets.opens(credentials, credentials.password):
-                    step.problems.append(f"{credentials.host} refuses the password of {secret}")
+                    step.problems.append(f"{who} cannot log in with the password of {secret}")
                 if self.secrets.opens(credentials, credentials.password[::-1]):
-                    step.problems.append(f"{credentials.host} accepts a wrong password")
+                    step.problems.append(f"{who} can log in with a wrong password")
                 if not step.problems:
-                    step.notes.append(f"{credentials.host} accepts the password of its secret only")
-            failures = self.secrets.failed_tests(secrets)
-            step.problems += [f"the test of a rotation failed: {failure}" for failure in failures]
+                    step.notes.append(f"{who} logs in with the password of its secret only")
             if not failures:
-                step.notes.append("the test of the rotation passed")
+                step.notes.append("every rotation passed its test or its first run")
 
     def plan_again(self, step: StepLog, when: str) -> None:
         """Plan again, which must find no changes."""
@@ -115,12 +118,20 @@ class Run:
         for secret in self.secrets.rotated(self.stack.state()):
             before, after = self.secrets.rotate(secret)
             self.secrets.passwords.add(after.password)
-            if self.secrets.opens(after, before.password):
-                step.problems.append(f"{after.host} still accepts the old password")
             if not self.secrets.opens(after, after.password):
-                step.problems.append(f"{after.host} refuses the new password")
+                step.problems.append(f"{after.username} cannot log in with its new password")
+            if self.secrets.is_master(after):
+                outcome = "the old one is refused"
+                if self.secrets.opens(before, before.password):
+                    step.problems.append(f"{after.username} can log in with its old password")
+            else:
+                outcome = f"{before.username} keeps its own until the next rotation"
+                if before.username == after.username:
+                    step.problems.append(f"{secret} has the same login as before, {after.username}")
+                if not self.secrets.opens(before, before.password):
+                    step.problems.append(f"{before.username} cannot log in after the rotation")
             if not step.problems:
-                step.notes.append(f"{after.host} accepts the new password and refuses the old one")
+                step.notes.append(f"{after.username} logs in with its new password; {outcome}")
 
     def list_leftovers(self, before: frozenset[Resource], kept: frozenset[str]) -> None:
         """Check that state and account are empty but for ``kept`` and what AWS itself retains."""

@@ -71,6 +71,10 @@ class Secrets:
         password: str | None = self._database(credentials).get("password")
         return password
 
+    def is_master(self, credentials: Credentials) -> bool:
+        """Return whether credentials are those of the master user of an instance."""
+        return bool(self._database(credentials).get("username") == credentials.username)
+
     def opens(self, credentials: Credentials, password: str) -> bool:
         """Return whether PostgreSQL accepts a password; raises ``FinbaseError``."""
         return accepts(
@@ -110,18 +114,15 @@ class Secrets:
             time.sleep(_POLL)
         raise RotationError(f"the rotation of {secret} did not end within {_PATIENCE:.0f} seconds")
 
-    def failed_tests(self, secrets: Collection[str]) -> list[str]:
-        """Wait for the tests of rotation configurations; return the errors of those that failed."""
+    def failed_starts(self, secrets: Collection[str]) -> list[str]:
+        """Wait for the test or the first run of each rotation; return the errors of failed ones."""
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
-            tests = [
-                rotation
-                for rotation in server.rotations(self._endpoint)
-                if rotation["test"] and rotation["secret"] in secrets
-            ]
-            if tests and all(test["state"] != "running" for test in tests):
-                failed = [test for test in tests if test["state"] == "failed"]
-                return [f"{test['secret']}: {test['error']}" for test in failed]
+            started = [r for r in server.rotations(self._endpoint) if r["secret"] in secrets]
+            waiting = {*secrets} - {r["secret"] for r in started}
+            if not waiting and all(rotation["state"] != "running" for rotation in started):
+                failed = [rotation for rotation in started if rotation["state"] == "failed"]
+                return [f"{rotation['secret']}: {rotation['error']}" for rotation in failed]
             time.sleep(_POLL)
         return [f"it did not end within {_PATIENCE:.0f} seconds"]
 

@@ -80,6 +80,7 @@ def key_window(environment: Environment) -> Iterator[Finding]:
     "FB254",
     "secret of important data deleted at once",
     "secret.recovery_window_in_days",
+    "roles.recovery_window_in_days",
     why="A secret that is deleted by mistake could not be restored. `finbase check` fails B04 for "
     "such an environment.",
     source="https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html",
@@ -88,12 +89,13 @@ def key_window(environment: Environment) -> Iterator[Finding]:
     yaml_only=_ONLY,
 )
 def secret_window(environment: Environment) -> Iterator[Finding]:
-    """The secret of restricted or confidential data must be kept for days after it is deleted."""
-    for class_, use, instance in _important(environment, "secret"):
-        if whole_number(use, instance, "recovery_window_in_days") == 0:
-            message = f"{class_} data requires a secret that can be restored"
-            hint = f"write a number of days from 7 to 30, {_LOWER}"
-            yield Finding(use.where(instance, "recovery_window_in_days"), message, hint)
+    """Secrets of restricted or confidential data must be kept for days after they are deleted."""
+    for name in ("secret", "roles"):
+        for class_, use, instance in _important(environment, name):
+            if whole_number(use, instance, "recovery_window_in_days") == 0:
+                message = f"{class_} data requires a secret that can be restored"
+                hint = f"write a number of days from 7 to 30, {_LOWER}"
+                yield Finding(use.where(instance, "recovery_window_in_days"), message, hint)
 
 
 @rule(

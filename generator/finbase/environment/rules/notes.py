@@ -50,21 +50,23 @@ def region(environment: Environment) -> Iterator[Finding]:
     "FB302",
     "no CA roots for the region",
     "region",
-    why="The rotation function verifies the database's certificate with the CA roots in the "
-    "`secret` module. The plan fails until the module has those of the region.",
+    why="The functions verify the database's certificate with the CA roots in the `secret` and "
+    "`roles` modules. The plan fails until these have those of the region.",
     source=f"{_GUIDE}UsingWithRDS.SSL.html",
     accepted={"region": "eu-west-1"},
     refused={"region": "sa-east-1"},
 )
 def roots(environment: Environment) -> Iterator[Finding]:
-    """The `secret` module should contain the CA roots of the region."""
+    """The modules with functions should contain the CA roots of the region."""
     name = environment.region
-    for use, _ in environment.instances("secret") if name else ():
-        folder = use.contract.path.parent / "rotation" / "ca"
-        if folder.is_dir() and not (folder / f"{name}.pem").is_file():
-            message = f"secret {use.version} has no CA roots for {name}; the plan will fail"
-            hint = "add them as described in rotation/ca/README.md of the module"
-            yield Finding(("region",), message, hint)
+    for module, code in (("secret", "rotation"), ("roles", "function")) if name else ():
+        for use, _ in environment.instances(module):
+            folder = use.contract.path.parent / code / "ca"
+            if folder.is_dir() and not (folder / f"{name}.pem").is_file():
+                message = f"{module} {use.version} has no CA roots for {name}; the plan will fail"
+                whose = "the module" if module == "secret" else "`secret`, and release both modules"
+                hint = f"add them as described in rotation/ca/README.md of {whose}"
+                yield Finding(("region",), message, hint)
 
 
 @note(

@@ -90,6 +90,11 @@ def dump(connection: Mapping[str, str], binaries: Path) -> subprocess.CompletedP
     return _run(["pg_dump"], connection, binaries, "")
 
 
+def dump_roles(connection: Mapping[str, str], binaries: Path) -> subprocess.CompletedProcess[str]:
+    """Print the roles of a server as SQL, with their verifiers and memberships."""
+    return _run(["pg_dumpall", "--roles-only"], connection, binaries, "")
+
+
 def _run(
     command: Sequence[str], connection: Mapping[str, str], binaries: Path, sql: str
 ) -> subprocess.CompletedProcess[str]:

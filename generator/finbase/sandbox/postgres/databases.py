@@ -110,23 +110,20 @@ class Databases:
             self._entries[new_host] = self._entries.pop(host)
 
     def contents(self, host: str) -> str | None:
-        """Return SQL that makes the tables and rows of a database, and the password of its owner.
+        """Return SQL that makes the tables and rows of a database, and the roles of its server.
 
-        The password is a verifier. It can differ from the one that RDS received, because a rotation
-        changes it in the database itself. None if the instance has no PostgreSQL. Raises
-        ``PostgresError`` if the database cannot be read.
+        Their passwords are verifiers. That of the owner can differ from the one that RDS received,
+        because a rotation changes it in the database itself. None if the instance has no
+        PostgreSQL. Raises ``PostgresError`` if the database cannot be read.
         """
         entry = self._entries.get(host)
         if entry is None or entry.server is None:
             return None
-        username = entry.username.replace("'", "''")
-        query = "SELECT format('ALTER ROLE %I PASSWORD %L;', rolname, rolpassword) FROM pg_authid"
-        role = entry.server.psql(f"{query} WHERE rolname = '{username}'")
-        dumped = entry.server.dump(entry.database)
-        for done in (role, dumped):
+        roles, dumped = entry.server.dump_roles(), entry.server.dump(entry.database)
+        for done in (roles, dumped):
             if done.returncode != 0:
                 raise find.PostgresError(f"cannot take a snapshot: {done.stderr.strip()}")
-        return role.stdout + dumped.stdout
+        return _for_new_server(roles.stdout, entry.username) + dumped.stdout
 
     def stop(self, host: str) -> None:
         """Stop the database of a deleted instance; do nothing for an unknown host."""
@@ -216,6 +213,24 @@ def _start_server(folder: Path, host: str, entry: _Entry) -> Server:
             server.stop()
             raise find.PostgresError(f"cannot restore the database: {done.stderr.strip()}")
     return server
+
+
+def _for_new_server(roles: str, master: str) -> str:
+    """Return the SQL of roles without what a new server with this master user has already.
+
+    >>> _for_new_server('CREATE ROLE a;\\nCREATE ROLE c;\\nALTER ROLE rdsadmin WITH LOGIN;\\n', "a")
+    'CREATE ROLE c;\\n'
+    """
+    from finbase.sandbox.postgres.client import quote_identifier
+    from finbase.sandbox.postgres.server import ADMINISTRATOR, ROLES
+
+    there = [
+        name for role in (ADMINISTRATOR, *ROLES, master) for name in (role, quote_identifier(role))
+    ]
+    created = tuple(f"CREATE ROLE {name};" for name in there)
+    lines = roles.splitlines(keepends=True)
+    administrator = f"ALTER ROLE {ADMINISTRATOR} "
+    return "".join(line for line in lines if not line.startswith((*created, administrator)))
 
 
 def _replace_certificate(server: Server, folder: Path, host: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from finbase.errors import FinbaseError
@@ -36,3 +38,13 @@ def find_postgres() -> Path:
         "install the package postgresql (apt-get install postgresql), or add the folder with "
         "initdb, postgres and psql to PATH",
     )
+
+
+def installed_extensions(names: Sequence[str]) -> list[str]:
+    """Return those of the extensions that the PostgreSQL of ``find_postgres`` can create."""
+    program = find_postgres() / "pg_config"
+    if not program.is_file():
+        return []
+    done = subprocess.run([program, "--sharedir"], capture_output=True, text=True, check=True)
+    folder = Path(done.stdout.strip()) / "extension"
+    return [name for name in names if (folder / f"{name}.control").is_file()]

@@ -22,16 +22,22 @@ from finbase.sandbox.postgres.client import (
     LOOPBACK,
     PATIENCE,
     dump,
+    dump_roles,
     psql,
     quote_identifier,
     verifier,
 )
-from finbase.sandbox.postgres.find import PostgresError, find_postgres
+from finbase.sandbox.postgres.find import PostgresError, find_postgres, installed_extensions
 from finbase.sandbox.postgres.owner import Owner
 from finbase.sandbox.postgres.watcher import Watcher, environ
 
-_ADMINISTRATOR = "rdsadmin"  # The name of the superuser that RDS keeps for itself.
+ADMINISTRATOR = "rdsadmin"
+"""The name of the superuser that RDS keeps for itself."""
 _ATTEMPTS = 5
+_EXTENSIONS = ("pgaudit", "pg_stat_statements")
+"""Extensions of libraries that the parameters of a stack load."""
+ROLES = ("rds_superuser", "rds_iam")
+"""Roles that each database of RDS has."""
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -74,6 +80,7 @@ class Server:
         superuser: str,
         superuser_password: str,
         statements: Sequence[str] = (),
+        template: Sequence[str] = (),
         settings: str = "",
     ) -> None:
         self.binaries, self.owner = find_postgres(), Owner.choose()
@@ -86,8 +93,9 @@ class Server:
             self._watcher = Watcher(home)
             undo.callback(self._watcher.dismiss)
             self._initialise(certificates.server, settings)
-            if statements:
-                self._run(["postgres", "--single", "-D", self.data, "postgres"], statements)
+            for database, made in (("template1", template), ("postgres", statements)):
+                if made:
+                    self._run(["postgres", "--single", "-D", self.data, database], made)
             self.port, self.process = self._start()
             undo.pop_all()
 
@@ -121,6 +129,10 @@ class Server:
     def dump(self, database: str) -> subprocess.CompletedProcess[str]:
         """Print the tables and the rows of a database as SQL."""
         return dump(self._connection(None, None, database), self.binaries)
+
+    def dump_roles(self) -> subprocess.CompletedProcess[str]:
+        """Print the roles of the server as SQL."""
+        return dump_roles(self._connection(None, None, "postgres"), self.binaries)
 
     def _connection(self, user: str | None, password: str | None, database: str) -> dict[str, str]:
         return {
@@ -249,6 +261,9 @@ def start(
     ``folder`` must exist. It receives the certificate files and, if the server's user can reach
     it, the data. The server's certificate is valid for ``host_names`` and ``localhost``.
     ``settings`` are lines for ``postgresql.conf``. Raises ``PostgresError``.
+
+    On RDS, the master user may create extensions that need a superuser elsewhere. Here, each
+    database has those of the audit from the start, if they are installed.
     """
     folder = folder.resolve()
     certificates = make_certificates(folder, [*host_names, "localhost"])
@@ -258,16 +273,25 @@ def start(
     else:
         home = Path(tempfile.mkdtemp(prefix="finbase-postgres-"))
     role = quote_identifier(username)
-    statements = [f"CREATE ROLE {role} LOGIN CREATEDB CREATEROLE PASSWORD '{verifier(password)}'"]
+    statements = [
+        *(f"CREATE ROLE {name} NOLOGIN" for name in ROLES),
+        f"CREATE ROLE {role} LOGIN CREATEDB CREATEROLE PASSWORD '{verifier(password)}'",
+        f"GRANT rds_superuser TO {role}",
+        f"GRANT rds_iam TO {role} WITH ADMIN OPTION",
+        "GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION",
+    ]
+    extensions = installed_extensions(_EXTENSIONS)
+    libraries = f"shared_preload_libraries = '{','.join(extensions)}'\n"
     if database != "postgres":
         statements.append(f"CREATE DATABASE {quote_identifier(database)} OWNER {role}")
     return Server(
         home,
         certificates=certificates,
-        superuser=_ADMINISTRATOR,
+        superuser=ADMINISTRATOR,
         superuser_password=secrets.token_urlsafe(32),
         statements=statements,
-        settings=settings,
+        template=[f"CREATE EXTENSION {name}" for name in extensions],
+        settings=libraries + settings,
     )
 
 

@@ -74,6 +74,37 @@ class Turn:
     login: rotation.Login
 
 
+def first_version(session: Session, role: Role, store: Store, target: tuple[str, int, str]) -> bool:
+    """Give a role's secret its first version, and return whether it had none.
+
+    The password is set in the database first: if this ends in between, the next run draws another.
+    """
+    if store._read(VersionStage=CURRENT) is not None:
+        return False
+    host, port, dbname = target
+    login, password = role.logins[0], rotation.new_password()
+    fields = {
+        "engine": "postgres",
+        "host": host,
+        "port": port,
+        "dbname": dbname,
+        "username": login,
+        "password": password,
+    }
+    with told(f"set the password of {login}"):
+        session.rows(postgres.change_password(login, password))
+    failure = ""
+    try:
+        store._client.put_secret_value(SecretId=store._arn, SecretString=json.dumps(fields))
+    except Exception as error:
+        response = getattr(error, "response", {})
+        failure = response.get("Error", {}).get("Code") or type(error).__name__
+    # Raised out here, since the error that was caught may quote the request.
+    if failure:
+        raise SecretError(f"the first version of the secret cannot be written: {failure}")
+    return True
+
+
 def create_secret(turn: Turn) -> str:
     """Write the new version: the other login, with a new password."""
     current = turn.store.current()
@@ -110,8 +141,7 @@ def test_secret(turn: Turn) -> str:
     """Log in with the new password.
 
     Secrets Manager also runs this step alone, without a new version, to test a rotation that is
-    being set up. The first version holds a password that no database knows, so what is tested then
-    is what a rotation needs: that the master user can log in.
+    being set up. What is tested then is what a rotation needs: that the master user can log in.
     """
     if turn.store.pending() is None:
         with turn.master.session() as session:

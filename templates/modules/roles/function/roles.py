@@ -62,7 +62,8 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object] | None:
     action = event.get("action")
     if action not in ("apply", "check"):
         raise EventError('the event has neither "Step" nor the "action" apply or check')
-    changed, differing = _run(declared, master, change=action == "apply")
+    stores = {role.name: Store(client, role.secret_arn, "") for role in declared.roles}
+    changed, differing = _run(declared, master, stores if action == "apply" else {})
     ages = {role.name: _days_since_rotation(client, role.secret_arn) for role in declared.roles}
     _measure(len(differing), ages)
     return {
@@ -72,14 +73,22 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object] | None:
     }
 
 
-def _run(declared: Declaration, master: Master, *, change: bool) -> tuple[list[str], list[str]]:
-    """Apply or check; returns what has changed, and what differs from the declaration now."""
+def _run(
+    declared: Declaration, master: Master, stores: Mapping[str, Store]
+) -> tuple[list[str], list[str]]:
+    """Apply, or only check without ``stores``, the roles' secrets by role.
+
+    Returns what has changed, and what differs from the declaration now.
+    """
     changed: list[str] = []
     with master.session() as session:
         session.open()
         server = database.look(session)
-        if change:
+        if stores:
             changed = database.apply(session, declared, server)
+            for role in declared.roles:
+                if alternation.first_version(session, role, stores[role.name], master.target()):
+                    changed.append(f"set the first password of {role.logins[0]}")
             for line in changed:
                 _logger.info(json.dumps({"changed": line}))
         with session.transaction("compare the database with the declaration", "READ ONLY"):

@@ -1,0 +1,96 @@
+"""Schedule expressions of Secrets Manager: how often they run, and when in the week (UTC).
+
+``features/steps/shared/windows.py`` reads the same texts out of plans, as it does for windows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from itertools import pairwise
+from typing import Final
+
+from finbase.aws.windows import DAY, WEEK, Window
+
+_MONTHS: Final = (
+    "JAN",
+    "FEB",
+    "MAR",
+    "APR",
+    "MAY",
+    "JUN",
+    "JUL",
+    "AUG",
+    "SEP",
+    "OCT",
+    "NOV",
+    "DEC",
+)
+_WEEKDAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_RATE = re.compile(r"rate\(([0-9]{1,3}) days?\)")
+_CRON = re.compile(r"cron\(0 ([0-9]{1,2}) (\S+) (\S+) (\S+) \*\)")
+_PART = re.compile(r"([0-9]{1,2}|\*)(?:-([0-9]{1,2}))?(?:/([0-9]{1,2}))?")
+_FIRST: Final = date(2025, 1, 1).toordinal()
+_YEARS: Final = 3
+
+
+def longest_gap(expression: str) -> int | None:
+    """Return the most days between two runs; None if the expression is invalid or never runs.
+
+    >>> longest_gap("rate(30 days)"), longest_gap("cron(0 2 ? * SUN *)")
+    (30, 7)
+    >>> longest_gap("cron(0 2 1 * ? *)"), longest_gap("cron(0 2 31 2 ? *)")
+    (31, None)
+    """
+    if rate := _RATE.fullmatch(expression):
+        return int(rate[1]) or None
+    cron = _CRON.fullmatch(expression)
+    runs = list(_days(*cron.groups()[1:])) if cron else []
+    return max((later - earlier for earlier, later in pairwise(runs)), default=None)
+
+
+def weekly_windows(expression: str, hours: int) -> tuple[Window, ...]:
+    """Return the windows of ``hours`` in a week in which a run can start; empty if it is invalid.
+
+    A rate in days starts at midnight. A schedule by the day of the month can start on any weekday.
+
+    >>> [window.start // 60 for window in weekly_windows("cron(0 2 ? * SUN *)", 2)]
+    [146]
+    >>> len(weekly_windows("rate(30 days)", 2)), len(weekly_windows("cron(0 2 1 * ? *)", 2))
+    (7, 7)
+    """
+    if _RATE.fullmatch(expression):
+        hour, weekdays = 0, {*range(1, 8)}
+    elif cron := _CRON.fullmatch(expression):
+        hour, weekdays = int(cron[1]), _numbers(cron[4], 7, _WEEKDAYS)
+    else:
+        return ()
+    # A cron week starts on Sunday, a week of windows on Monday.
+    starts = sorted((weekday + 5) % 7 * DAY + hour * 60 for weekday in weekdays)
+    return tuple(Window(start, hours * 60, WEEK) for start in starts)
+
+
+def _days(days: str, months: str, weekdays: str) -> Iterator[int]:
+    """Yield the number of each day within some years on which a schedule runs."""
+    in_month, in_year = _numbers(days, 31, ()), _numbers(months, 12, _MONTHS)
+    in_week = _numbers(weekdays, 7, _WEEKDAYS)
+    for number in range(_FIRST, _FIRST + _YEARS * 365):
+        day = date.fromordinal(number)
+        if day.day in in_month and day.month in in_year and day.isoweekday() % 7 + 1 in in_week:
+            yield number
+
+
+def _numbers(field: str, most: int, names: tuple[str, ...]) -> set[int]:
+    """Return the numbers from 1 on that a field of a cron expression allows; empty if unclear."""
+    for number, name in enumerate(names, 1):
+        field = field.replace(name, str(number))
+    numbers: set[int] = set()
+    for part in field.replace("?", "*").split(","):
+        match = _PART.fullmatch(part)
+        if match is None:
+            return set()
+        first = 1 if match[1] == "*" else int(match[1])
+        last = int(match[2]) if match[2] else most if match[3] or match[1] == "*" else first
+        numbers |= {*range(first, min(last, most) + 1, int(match[3] or 1) or 1)}
+    return numbers

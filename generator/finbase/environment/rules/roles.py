@@ -1,0 +1,326 @@
+"""Rules about the roles inside the database, their secrets, and who may read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from finbase.aws.schedules import longest_gap, weekly_windows
+from finbase.aws.windows import business, overlap
+from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.rules.rule import Finding, Rule, note, rule, whole_number
+from finbase.source.document import Where
+
+_KEYWORDS: Final = frozenset(
+    """
+    all analyse analyze and any array as asc asymmetric authorization binary both case cast check
+    collate collation column concurrently constraint create cross current_catalog current_date
+    current_role current_schema current_time current_timestamp current_user default deferrable desc
+    distinct do else end except false fetch for foreign freeze from full grant group having ilike in
+    initially inner intersect into is isnull join lateral leading left like limit localtime
+    localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+    references returning right select session_user similar some symmetric system_user table
+    tablesample then to trailing true union unique user using variadic verbose when where window
+    with
+    """.split()
+)
+"""Key words that PostgreSQL 14 to 18 reserve; such a name needs quotes in every statement."""
+
+_RESERVED_ROLE = re.compile(r"pg_.*|rds.*|.*_(1|2|iam)|none|public")
+_RESERVED_SCHEMA = re.compile(r"pg_.*|information_schema")
+_MOST_DAYS: Final = 90
+_APP: Final = {"kind": "read-write", "schemas": ["app"]}
+_OWNER: Final = {"kind": "owner", "schemas": ["app"]}
+_READER: Final = "arn:aws:iam::{}:role/app"
+_ACCOUNT: Final = "111122223333"
+_GIB: Final = {"r": 8, "m": 4, "x": 16}
+"""GiB of memory for each vCPU, by the first letter of a family of instance classes."""
+_CLASS = re.compile(r"db\.([a-z])[0-9a-z]+\.(?:(\d*)xlarge|large)")
+_GIB_PER_CONNECTION: Final = 9531392 / 2**30
+_MOST_CONNECTIONS: Final = 5000
+_NAMES: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html"
+_SECRETS: Final = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/"
+_ONLY: Final = "the function in the module refuses it when it sets up the database"
+
+
+@rule(
+    "FB271",
+    "reserved name of a role or schema",
+    "roles.roles",
+    "database.username",
+    why="PostgreSQL and RDS keep some names for themselves, and a key word needs quotes in every "
+    "statement. A role `app` has the logins `app_1`, `app_2` and `app_iam`, so no other role may "
+    "have such a name.",
+    source=f"{_NAMES}#RDS_Limits.Constraints",
+    accepted={"roles.roles": {"app": _APP, "migrator": _OWNER}},
+    refused={"roles.roles": {"app_1": _APP, "migrator": _OWNER}},
+    yaml_only=_ONLY,
+)
+def names(environment: Environment) -> Iterator[Finding]:
+    """The name of a role or schema must not be reserved, or that of another login."""
+    master = next(
+        (use.value(instance, "username") for use, instance in environment.instances("database")),
+        None,
+    )
+    for where, role, declared in _roles(environment):
+        if role in _KEYWORDS or _RESERVED_ROLE.fullmatch(role):
+            yield Finding(where, f"`{role}` is a reserved name", "rename the role", key=True)
+        elif master in (role, f"{role}_1", f"{role}_2", f"{role}_iam"):
+            message = f"the role `{role}` and the master user {master} would have one name"
+            yield Finding(where, message, "rename the role", key=True)
+        for at, schema in enumerate(_list(declared.get("schemas"))):
+            if schema in _KEYWORDS or _RESERVED_SCHEMA.fullmatch(schema):
+                message = f"`{schema}` is a reserved name"
+                yield Finding((*where, "schemas", at), message, "rename the schema")
+
+
+@rule(
+    "FB272",
+    "schema without exactly one owner",
+    "roles.roles",
+    why="The owner creates the tables of a schema, and its default privileges open them to the "
+    "other roles. Without one, or with two, new tables would be closed to some of them.",
+    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+    "Appendix.PostgreSQL.CommonDBATasks.Roles.html",
+    accepted={"roles.roles": {"app": _APP, "migrator": _OWNER}},
+    refused={"roles.roles": {"app": _APP}},
+    yaml_only=_ONLY,
+)
+def owners(environment: Environment) -> Iterator[Finding]:
+    """Each schema must have exactly one role of the kind owner."""
+    for use, instance in environment.instances("roles"):
+        yield from _owners(list(_of(use, instance)))
+
+
+def _owners(roles: list[tuple[Where, str, Mapping[str, Any]]]) -> Iterator[Finding]:
+    of_schema: dict[str, list[str]] = {}
+    for _, role, declared in roles:
+        for schema in _list(declared.get("schemas")) if declared.get("kind") == "owner" else ():
+            of_schema.setdefault(schema, []).append(role)
+    reported: set[str] = set()
+    for where, role, declared in roles:
+        for at, schema in enumerate(_list(declared.get("schemas"))):
+            owning = of_schema.get(schema, [])
+            second = declared.get("kind") == "owner" and role != owning[0]
+            if schema in reported or (owning and not second):
+                continue
+            reported.add(schema)
+            if owning:
+                message = f"the schema `{schema}` has two owners: {owning[0]} and {role}"
+                hint = "keep one owner; other roles can be read-write"
+            else:
+                message = f"the schema `{schema}` has no owner"
+                hint = "add a role with `kind: owner`, with which migrations log in"
+            yield Finding((*where, "schemas", at), message, hint)
+
+
+@rule(
+    "FB273",
+    "reader in another account",
+    "roles.roles",
+    "secret.readers",
+    why="The keys of the stack let only their own account decrypt a secret, so a reader in another "
+    "account gets an error that says nothing about the secret.",
+    source=f"{_SECRETS}auth-and-access_examples_cross.html",
+    accepted={"secret.readers": [_READER.format(_ACCOUNT)]},
+    refused={"secret.readers": [_READER.format("999999999999")]},
+)
+def own_readers(environment: Environment) -> Iterator[Finding]:
+    """Readers of secrets must be of the account of the stack."""
+    account = environment.account_id
+    places: list[tuple[Where, Any]] = [
+        ((*where, "readers"), declared.get("readers")) for where, _, declared in _roles(environment)
+    ]
+    for use, instance in environment.instances("secret"):
+        places.append((use.where(instance, "readers"), use.value(instance, "readers")))
+    for where, readers in places if account else ():
+        for at, arn in enumerate(_list(readers)):
+            if arn.count(":") >= 5 and arn.split(":")[4] != account:
+                message = f"{arn} is not of the account {account}"
+                hint = "name a role of this account; the other account can assume it"
+                yield Finding((*where, at), message, hint)
+
+
+@rule(
+    "FB274",
+    "rotation during business hours",
+    "roles.rotation_schedule",
+    "roles.rotation_window_hours",
+    why="A client that reads its secret only when it starts loses its connection with the second "
+    "rotation after that. Outside business hours, that harms the fewest.",
+    source=f"{_SECRETS}rotate-secrets_schedule.html",
+    accepted={"roles.rotation_schedule": "cron(0 4 ? * MON *)"},
+    refused={"roles.rotation_schedule": "cron(0 5 ? * MON *)"},
+    yaml_only="the modules do not contain the business hours of regions",
+)
+def rotation_window(environment: Environment) -> Iterator[Finding]:
+    """Secrets of roles must rotate outside the region's business hours, Monday to Friday."""
+    hours = environment.catalogue.business_hours(environment.region)
+    busy = business(hours) if hours else ()
+    for use, instance, schedule in _schedules(environment):
+        length = whole_number(use, instance, "rotation_window_hours")
+        windows = weekly_windows(schedule, length) if length else ()
+        if any(overlap(window, span) for window in windows for span in busy):
+            set_here = [n for n in _TIMES if n in instance.inputs][:1]
+            message = (
+                f"{schedule} with a window of {length} hours overlaps the business hours of "
+                f"{environment.region} ({hours} UTC, Monday to Friday)"
+            )
+            hint = "choose another hour or another day, such as cron(0 2 ? * SUN *)"
+            yield Finding(use.where(instance, *set_here), message, hint)
+
+
+_TIMES: Final = ("rotation_schedule", "rotation_window_hours")
+
+
+@rule(
+    "FB275",
+    "secrets of roles that rotate too rarely",
+    "roles.rotation_schedule",
+    why="PCI DSS 8.6.3 requires that passwords of applications change; finbase allows at most 90 "
+    "days between two rotations.",
+    source=f"{_SECRETS}rotate-secrets_schedule.html",
+    accepted={"roles.rotation_schedule": "rate(90 days)", "roles.rotation_overdue_days": 91},
+    refused={"roles.rotation_schedule": "rate(91 days)", "roles.rotation_overdue_days": 91},
+    yaml_only="a pattern cannot count the days between two runs of a cron expression",
+)
+def rotation_often(environment: Environment) -> Iterator[Finding]:
+    """Secrets of roles must rotate at least every 90 days."""
+    for use, instance, schedule in _schedules(environment):
+        gap = longest_gap(schedule)
+        if gap is None or gap > _MOST_DAYS:
+            every = "never runs" if gap is None else f"runs every {gap} days"
+            message = f"{schedule} {every}; a password may be {_MOST_DAYS} days old"
+            hint = "write a schedule such as cron(0 2 ? * SUN *) or rate(30 days)"
+            yield Finding(use.where(instance, "rotation_schedule"), message, hint)
+
+
+@rule(
+    "FB276",
+    "alarm for a rotation that is not late",
+    "roles.rotation_overdue_days",
+    "roles.rotation_schedule",
+    why="The alarm would be raised before each rotation, and nobody would listen to it.",
+    source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
+    "AlarmThatSendsEmail.html",
+    accepted={"roles.rotation_overdue_days": 8},
+    refused={"roles.rotation_overdue_days": 7},
+    yaml_only="a pattern cannot count the days between two runs of a cron expression",
+)
+def overdue(environment: Environment) -> Iterator[Finding]:
+    """An alarm for a late rotation must be later than the next rotation of the schedule."""
+    for use, instance, schedule in _schedules(environment):
+        days, gap = whole_number(use, instance, "rotation_overdue_days"), longest_gap(schedule)
+        if days is not None and gap is not None and gap <= _MOST_DAYS and days <= gap:
+            names_ = ("rotation_overdue_days", "rotation_schedule")
+            set_here = [name for name in names_ if name in instance.inputs][:1]
+            message = f"the alarm after {days} days precedes a rotation every {gap} days"
+            hint = f"set `rotation_overdue_days` to {gap + 1} or more"
+            yield Finding(use.where(instance, *set_here), message, hint)
+
+
+@note(
+    "FB314",
+    "more connections than the instance allows",
+    "roles.roles",
+    "database.instance_class",
+    why="The limits of roles are there so that one application cannot take all connections. If "
+    "their sum is more than `max_connections`, which RDS computes from the memory, it still can.",
+    source=_NAMES,
+    accepted={
+        "database.instance_class": "db.m7g.large",
+        "roles.roles": {"app": {**_APP, "connection_limit": 800}, "migrator": _OWNER},
+    },
+    refused={
+        "database.instance_class": "db.m7g.large",
+        "roles.roles": {"app": {**_APP, "connection_limit": 900}, "migrator": _OWNER},
+    },
+)
+def connections(environment: Environment) -> Iterator[Finding]:
+    """The connection limits of all roles should fit on the instance together."""
+    for database, primary in environment.instances("database"):
+        most = _connections_of(database, primary)
+        for use, instance in environment.instances("roles") if most else ():
+            limits = {
+                where: declared.get("connection_limit", 50)
+                for where, _, declared in _of(use, instance)
+                if isinstance(declared.get("connection_limit", 50), int)
+            }
+            total = sum(limits.values())
+            if total > (most or 0):
+                message = f"the roles may have {total} connections, the instance about {most}"
+                hint = "lower a `connection_limit`, or choose a class with more memory"
+                largest = max(limits, key=lambda where: limits[where])
+                yield Finding(largest, message, hint, key=True)
+
+
+@note(
+    "FB315",
+    "role without readers",
+    "roles.roles",
+    why="The policy of a secret denies everybody but the function and the readers, so nobody can "
+    "log in as this role yet.",
+    source=f"{_SECRETS}auth-and-access_resource-policies.html",
+    accepted={
+        "roles.roles": {"migrator": {**_OWNER, "readers": [_READER.format(_ACCOUNT)]}},
+    },
+    refused={"roles.roles": {"migrator": _OWNER}},
+)
+def readers(environment: Environment) -> Iterator[Finding]:
+    """Each role should have readers, or a login for tokens of IAM."""
+    for where, role, declared in _roles(environment):
+        if not declared.get("readers") and not declared.get("iam_login"):
+            message = f"nobody may read the secret of the role `{role}`"
+            hint = f"list the IAM roles of its applications in `roles.{role}.readers`"
+            yield Finding(where, message, hint, key=True)
+
+
+def _roles(environment: Environment) -> Iterator[tuple[Where, str, Mapping[str, Any]]]:
+    for use, instance in environment.instances("roles"):
+        yield from _of(use, instance)
+
+
+def _of(use: ModuleUse, instance: Instance) -> Iterator[tuple[Where, str, Mapping[str, Any]]]:
+    """Yield the place, the name and the declaration of each role; defaults are at the module."""
+    value: Any = use.value(instance, "roles")
+    in_file = "roles" in instance.inputs
+    for role, declared in value.items() if isinstance(value, Mapping) else ():
+        if isinstance(declared, Mapping):
+            where = use.where(instance, *(("roles", role) if in_file else ()))
+            yield where, str(role), declared
+
+
+def _schedules(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, str]]:
+    for use, instance in environment.instances("roles"):
+        schedule: Any = use.value(instance, "rotation_schedule")
+        if isinstance(schedule, str):
+            yield use, instance, schedule
+
+
+def _connections_of(use: ModuleUse, instance: Instance) -> int | None:
+    """Return about how many connections RDS allows by default; None if a parameter says it."""
+    parameters: Any = use.value(instance, "parameters")
+    class_: Any = use.value(instance, "instance_class")
+    match = _CLASS.fullmatch(class_) if isinstance(class_, str) else None
+    own = isinstance(parameters, Mapping) and "max_connections" in parameters
+    if match is None or match[1] not in _GIB or own:
+        return None
+    cpus = 2 if match[2] is None else 4 * int(match[2] or 1)
+    return min(int(cpus * _GIB[match[1]] / _GIB_PER_CONNECTION), _MOST_CONNECTIONS)
+
+
+def _list(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    names,
+    owners,
+    own_readers,
+    rotation_window,
+    rotation_often,
+    overdue,
+    connections,
+    readers,
+)
