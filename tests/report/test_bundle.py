@@ -400,6 +400,7 @@ def test_verify_command(tmp_path: Path) -> None:
     pem.write_bytes(public(OTHER))
     done = finbase(tmp_path, "evidence", "verify", str(first), "--public-key", str(pem))
     assert (done.exit_code, "another key signed it" in done.output) == (1, True)
+    assert "hint: do not rely on it" in done.output
     alone = [sys.executable, "-I", str(VERIFIER), str(first), str(pem)]
     assert subprocess.run(alone, check=False, capture_output=True).returncode == 1
     pem.write_bytes(public())

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     pass
 
 
+_ASK = "do not rely on it; get the bundle and the public key again from where they were made"
+
+
 class _WithDefault(click.Group):
     """A group whose first argument may be an environment: then its default command runs."""
 
@@ -216,7 +219,7 @@ def verify(bundles: tuple[BinaryIO, ...], key_file: BinaryIO | None, unsigned: b
                     f"it does not name {bundles[number - 1].name} as the previous one"
                 )
         except AlteredError as error:
-            echo(f"{file.name}: not valid: {error.message}", file=sys.stderr)
+            echo(f"{file.name}: not valid: {error}\n    hint: {_ASK}", file=sys.stderr)
             sys.exit(FOUND)
         before = _sha256(data)
         predicate = bundle.statement["predicate"]

@@ -11,14 +11,12 @@ import struct
 import zipfile
 from collections.abc import Mapping
 
-from finbase.errors import FinbaseError
-
 _HEADER = struct.Struct("<4s5H3I2H")
 _ALTERED = "its bytes are not those that finbase writes"
 
 
-class AlteredError(FinbaseError):
-    """A bundle is damaged, was changed, or was signed by another key."""
+class AlteredError(Exception):
+    """A bundle is damaged, was changed, or was signed by another key; the text says which."""
 
 
 def pack(members: Mapping[str, bytes]) -> bytes:
