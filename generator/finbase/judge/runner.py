@@ -1,7 +1,7 @@
 """terraform-compliance without its slow parts, and with evidence in its report.
 
 ``python -m finbase.judge.runner`` takes the arguments of ``terraform-compliance`` and returns
-the same verdict and exit code. It differs in seven ways:
+the same verdict and exit code. It differs in eight ways:
 
 * docopt parses the options with an equivalent grammar of one line (0.002 s); with the original
   usage text it compares thousands of option patterns (0.26 s);
@@ -10,6 +10,7 @@ the same verdict and exit code. It differs in seven ways:
 * IPython is not imported, since only the debugging prompt uses it (0.1 s);
 * the plan is read for stock steps only if one uses it: each feature would read it again, and
   resolve the references in it (0.7 s for a stack of 130 resources);
+* Python looks for unreachable cycles every 50,000 new objects, not every 700 (0.06 s);
 * the cucumber JSON contains the messages of failed steps, which terraform-compliance only
   prints, and the resources that a scenario of stock steps checked;
 * it reads plans of every Terraform and of every format 1.x: the list of versions in
@@ -24,6 +25,7 @@ type ``FAILURE``.
 from __future__ import annotations
 
 import builtins
+import gc
 import re
 import shutil
 import sys
@@ -42,6 +44,7 @@ _REPEATED = re.compile(r"(--[a-z-]+=<[a-z]+>)\.\.\.")
 
 def main() -> int:
     """Run terraform-compliance with ``sys.argv`` and return its exit code."""
+    gc.set_threshold(50_000)
     for name in ("exit", "quit"):  # ``site`` defines them, which does not run.
         setattr(builtins, name, sys.exit)
     prompt = ModuleType("IPython")
