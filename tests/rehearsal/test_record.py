@@ -198,6 +198,7 @@ def test_rotate_notes_success_only_if_it_succeeds(
         passwords=set(),
         rotated=lambda _: ["secret"],
         rotate=lambda _: (before, after),
+        is_master=lambda _: True,
         opens=lambda _, password: (password == after.password) is works,
     )
     monkeypatch.setattr(module, "Secrets", lambda *_: fake)
