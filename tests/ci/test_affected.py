@@ -211,7 +211,8 @@ def test_affected_command_edited_stack(repository: Path) -> None:
     result = finbase(repository, "--since", "main")
     assert result.exit_code == 0
     assert result.stdout == "staging: changed\n  environments/staging: main.tf\n"
-    assert "note: modules/ or environments/ differ" in result.stderr
+    changed = "environments/production/README.md, environments/staging/main.tf"
+    assert f"note: {changed}: not as the YAML and the templates render" in result.stderr
 
 
 def test_affected_command_untracked_file(repository: Path) -> None:
