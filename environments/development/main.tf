@@ -82,7 +82,7 @@ module "database" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/2.0.0"
+  source = "../../modules/secret/2.1.0"
 
   recovery_window_in_days = 0
   log_retention_in_days   = 365

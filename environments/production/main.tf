@@ -146,7 +146,7 @@ module "replica_reconciliation" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/2.0.0"
+  source = "../../modules/secret/2.1.0"
 
   rotate_after_days     = 30
   log_retention_in_days = 731

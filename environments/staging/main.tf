@@ -102,7 +102,7 @@ module "replica_reporting" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/2.0.0"
+  source = "../../modules/secret/2.1.0"
 
   name                = local.name
   region              = local.region
