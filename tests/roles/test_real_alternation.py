@@ -178,6 +178,30 @@ def test_set_up_of_rotation_is_tested_with_the_master_user(stage: Stage) -> None
         check(stage.client, stage.secrets["app"], stage.invoke)
 
 
+def test_connections_that_are_never_renewed_stop_rotation(make_stage: Callable[..., Stage]) -> None:
+    """A pool that has kept every connection of the login whose turn it is again."""
+    stage = make_stage(roles=usual() | {"app": role(connection_limit=1)})
+    stage.apply()
+    stage.rotate("app")
+    pool = Connection(
+        HOST,
+        stage.server.port,
+        user=stage.current("app")["username"],
+        database="ledger",
+        password=stage.current("app")["password"],
+        cafile=stage.server.root_certificate,
+        deadline=time.monotonic() + 60,
+    )
+    with pool:
+        stage.rotate("app")
+        token = str(uuid.uuid4())
+        says = "app_2 has too many connections for another login.* raise the connection_limit"
+        with pytest.raises(FunctionError, match=says):
+            stage.rotate("app", token)
+    stage.rotate("app", token)
+    log_in(stage, stage.current("app"))
+
+
 # The master user's own rotation ---------------------------------------------------------------
 
 

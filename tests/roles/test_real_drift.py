@@ -44,7 +44,7 @@ BEYOND = {
     ),
     "GRANT SELECT ON other.cards TO PUBLIC": ("everybody may SELECT on table other.cards",),
     "CREATE FUNCTION public.strong() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'": (
-        "everybody may run the SECURITY DEFINER function public.strong()",
+        "everybody may EXECUTE on function public.strong()",
     ),
     "GRANT EXECUTE ON FUNCTION app.weak() TO PUBLIC": (
         "everybody may EXECUTE on function app.weak()",
@@ -92,7 +92,7 @@ LACKING = {
     ),
     "REVOKE USAGE ON SCHEMA app FROM reader": "USAGE on schema app to reader",
     f"REVOKE CONNECT ON DATABASE {DATABASE} FROM app": "CONNECT on the database to app",
-    "REVOKE reader FROM reader_1": "role reader to reader_1",
+    "SET ROLE ledger_admin; REVOKE reader FROM reader_1; RESET ROLE": "role reader to reader_1",
     "ALTER ROLE reader_2 SET statement_timeout = 0": "statement_timeout of reader_2",
     "ALTER ROLE migrator_1 RESET role": "role of migrator_1",
     "ALTER ROLE app_1 CONNECTION LIMIT 99": "connection limit 20 of app_1",
@@ -150,6 +150,21 @@ def test_audit_switched_off_for_anybody_is_drift(stage: Stage, setting: str) -> 
     }
 
 
+def test_what_an_extension_lets_everybody_do_is_no_drift(stage: Stage) -> None:
+    """Wherever it is: pg_stat_statements lets everybody read its views."""
+    stage.apply()
+    stage.query("CREATE SCHEMA other; ALTER EXTENSION pg_stat_statements SET SCHEMA other")
+    granted = "SELECT has_table_privilege('app', 'other.pg_stat_statements', 'SELECT')"
+    assert stage.query(granted) == "t"
+    assert stage.drift() == []
+
+
+def test_nothing_declared(make_stage: Callable[..., Stage]) -> None:
+    stage = make_stage(roles={})
+    assert "revoked all on the database from PUBLIC" in stage.apply()["changed"]
+    assert stage.drift() == []
+
+
 def test_answer_is_bounded(stage: Stage) -> None:
     stage.apply()
     stage.query(
@@ -180,7 +195,7 @@ def test_role_that_is_not_declared_any_more(stage: Stage) -> None:
 
 @pytest.mark.parametrize("name", ["app", "reader_2"])
 def test_role_of_somebody_else_is_not_taken_over(stage: Stage, name: str) -> None:
-    stage.query(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
+    stage.as_master(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
     before = stage.query("SELECT count(*) FROM pg_roles")
     said = f"the role {name} exists and was not made by this function"
     with pytest.raises(FunctionError, match=f"nothing was changed: {said}"):
@@ -189,7 +204,7 @@ def test_role_of_somebody_else_is_not_taken_over(stage: Stage, name: str) -> Non
     assert [line for line in stage.drift() if line.startswith(said)]
     with pytest.raises(FunctionError, match=said):
         stage.rotate("app" if name == "app" else "reader")
-    stage.query(f"COMMENT ON ROLE {name} IS 'Made by finbase: handed over'")
+    stage.as_master(f"COMMENT ON ROLE {name} IS 'Made by finbase: handed over'")
     expected = [f"role {name} is LOGIN"] if name == "app" else []
     assert stage.apply()["drift"] == expected
 
@@ -233,6 +248,32 @@ def test_existing_schema_of_master_is_reported(stage: Stage) -> None:
     for line in stage.drift():
         stage.as_master(line.split(": run ")[1])
     assert stage.drift() == []
+
+
+def test_object_of_a_stranger_is_reported_and_stops_nothing(stage: Stage) -> None:
+    """The master user has no say in a table of somebody else, in a schema of its own."""
+    stage.apply()
+    stage.query(
+        "CREATE TABLE app.strange (a int); CREATE FUNCTION app.strange() RETURNS int "
+        "LANGUAGE sql AS 'SELECT 1'; SET ROLE migrator; CREATE TABLE app.late (a int);"
+        "REVOKE ALL ON app.late FROM app"
+    )
+    answer = stage.apply()
+    assert {*answer["drift"]} == {
+        "app.strange belongs to postgres: run ALTER TABLE app.strange OWNER TO migrator",
+        "app.strange() belongs to postgres: run ALTER ROUTINE app.strange() OWNER TO migrator",
+        "not granted: SELECT, INSERT, UPDATE, DELETE on tables in schema app to app",
+        "not granted: SELECT on tables in schema app to reader",
+        "not granted: EXECUTE on routines in schema app to app",
+        "not revoked: EXECUTE on functions in schema app from PUBLIC",
+    }
+    assert answer["changed"] == []
+    # What it has a say in was granted all the same.
+    assert stage.query("SELECT has_table_privilege('app', 'app.late', 'DELETE')") == "t"
+    for line in answer["drift"]:
+        if ": run " in line:
+            stage.query(line.split(": run ")[1])
+    assert stage.apply()["drift"] == []
 
 
 def test_awkward_names(make_stage: Callable[..., Stage]) -> None:

@@ -152,11 +152,13 @@ def test_rotation_killed_anywhere_heals(
 ) -> None:
     places = 0
     for step in STEPS:
-        for place in range(1, MOST):
+        # Setting the secret asks some hundred times whether something is missing.
+        every = 5 if step == "setSecret" else 1
+        for place in range(1 + SEED % every, MOST, every):
             if not assert_rotation_heals(ready, step, place, abandoned=abandoned):
                 break
             places += 1
-    assert places > 100
+    assert places > 60
     assert ready.drift() == []
     ready.assert_silent()
     record_property("seen", f"{places} kills")

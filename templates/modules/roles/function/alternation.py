@@ -147,8 +147,18 @@ def test_secret(turn: Turn) -> str:
         with turn.master.session() as session:
             session.rows("SELECT 1")
         return "login of the master user tested"
-    with turn.login(_pending(turn)) as connection:
-        connection.execute("SELECT 1")
+    pending = _pending(turn)
+    try:
+        with turn.login(pending) as connection:
+            connection.execute("SELECT 1")
+    except postgres.ServerError as error:
+        if error.sqlstate != "53300":
+            raise
+        raise RotationError(
+            f"{pending.username} has too many connections for another login: some are from before "
+            "the last rotation. Let the application renew its connections, or raise the "
+            "connection_limit of the role"
+        ) from None
     return "login tested"
 
 

@@ -50,7 +50,7 @@ def _open(session: Session, wanted: Sequence[Wish]) -> list[Wish]:
 
 def foreign(session: Session, declared: Declaration) -> list[str]:
     """Return the declared names that roles have which the set-up has not made."""
-    names = ", ".join(map(literal, declared.names))
+    names = ", ".join(map(literal, ("", *declared.names)))
     found = session.rows(
         f"SELECT rolname FROM pg_roles WHERE rolname IN ({names}) AND NOT starts_with("
         f"coalesce(shobj_description(oid, 'pg_authid'), ''), {literal(wishes.MARK)}) ORDER BY 1"

@@ -47,38 +47,51 @@ def _questions(declared: Declaration, server: Server) -> Iterator[str]:
 
 def _acls(server: Server) -> str:
     """Return SQL for every privilege on every kind of object: who, what, and on which object."""
+    relations = "relnamespace::regnamespace::text, relowner"
     own = {
-        "database": "SELECT datname, datname, datdba, 'd', datacl, false FROM pg_database",
-        "schema": "SELECT nspname, nspname, nspowner, 'n', nspacl, false FROM pg_namespace",
-        "table": "SELECT oid::regclass::text, relnamespace::regnamespace::text, relowner, 'r', "
-        "relacl, false FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')",
-        "sequence": "SELECT oid::regclass::text, relnamespace::regnamespace::text, relowner, 's', "
-        "relacl, false FROM pg_class WHERE relkind = 'S'",
-        "column": "SELECT format('%s.%I', attrelid::regclass, attname), "
-        "relnamespace::regnamespace::text, relowner, 'c', attacl, false FROM pg_attribute "
+        "database": "SELECT datname, datname, datdba, 'd', datacl, false, false FROM pg_database",
+        "schema": "SELECT nspname, nspname, nspowner, 'n', nspacl, false, "
+        f"{_of_extension('pg_namespace', 'o.oid')} FROM pg_namespace o",
+        "table": f"SELECT oid::regclass::text, {relations}, 'r', relacl, false, "
+        f"{_of_extension('pg_class', 'o.oid')} FROM pg_class o "
+        "WHERE relkind IN ('r', 'p', 'v', 'm', 'f')",
+        "sequence": f"SELECT oid::regclass::text, {relations}, 's', relacl, false, "
+        f"{_of_extension('pg_class', 'o.oid')} FROM pg_class o WHERE relkind = 'S'",
+        "column": f"SELECT format('%s.%I', attrelid::regclass, attname), {relations}, 'c', attacl, "
+        f"false, {_of_extension('pg_class', 'attrelid')} FROM pg_attribute "
         "JOIN pg_class c ON c.oid = attrelid WHERE attacl IS NOT NULL AND NOT attisdropped",
         "function": "SELECT oid::regprocedure::text, pronamespace::regnamespace::text, proowner, "
-        "'f', proacl, prosecdef FROM pg_proc",
+        f"'f', proacl, prosecdef, {_of_extension('pg_proc', 'o.oid')} FROM pg_proc o",
         "type": "SELECT oid::regtype::text, typnamespace::regnamespace::text, typowner, 'T', "
-        "typacl, false FROM pg_type",
-        "language": "SELECT lanname, NULL, lanowner, 'l', lanacl, false FROM pg_language",
-        "foreign-data wrapper": "SELECT fdwname, NULL, fdwowner, 'F', fdwacl, false "
+        "typacl, false, false FROM pg_type",
+        "language": "SELECT lanname, NULL, lanowner, 'l', lanacl, false, false FROM pg_language",
+        "foreign-data wrapper": "SELECT fdwname, NULL, fdwowner, 'F', fdwacl, false, false "
         "FROM pg_foreign_data_wrapper",
-        "foreign server": "SELECT srvname, NULL, srvowner, 'S', srvacl, false "
+        "foreign server": "SELECT srvname, NULL, srvowner, 'S', srvacl, false, false "
         "FROM pg_foreign_server",
-        "tablespace": "SELECT spcname, NULL, spcowner, 't', spcacl, false FROM pg_tablespace",
-        "large object": "SELECT oid::text, NULL, lomowner, 'L', lomacl, false "
+        "tablespace": "SELECT spcname, NULL, spcowner, 't', spcacl, false, false "
+        "FROM pg_tablespace",
+        "large object": "SELECT oid::text, NULL, lomowner, 'L', lomacl, false, false "
         "FROM pg_largeobject_metadata",
         "future objects of": "SELECT format('%s, kind %s', defaclrole::regrole, defaclobjtype), "
         "format('%s %s %s', defaclrole::regrole, defaclnamespace::regnamespace, defaclobjtype), "
-        "defaclrole, 'r', defaclacl, false FROM pg_default_acl",
+        "defaclrole, 'r', defaclacl, false, false FROM pg_default_acl",
     }
     if server.version >= 150000:
-        own["parameter"] = "SELECT parname, NULL, 10::oid, 'p', paracl, false FROM pg_parameter_acl"
-    columns = "(name, place, owner, letter, acl, definer)"
+        own["parameter"] = (
+            "SELECT parname, NULL, 10::oid, 'p', paracl, false, false FROM pg_parameter_acl"
+        )
+    columns = "(name, place, owner, letter, acl, definer, extension)"
     return " UNION ALL ".join(
         f"SELECT {literal(kind)} AS kind, o.* FROM ({rows}) o {columns}"
         for kind, rows in own.items()
+    )
+
+
+def _of_extension(catalogue: str, oid: str) -> str:
+    return (
+        f"EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{catalogue}'::regclass "
+        f"AND e.objid = {oid} AND e.deptype = 'e')"
     )
 
 
@@ -131,29 +144,21 @@ def _beyond(declared: Declaration, server: Server) -> str:
 
 
 def _public(declared: Declaration, server: Server) -> str:
-    """What everybody may, and so every declared role: beside the wishes, and what PostgreSQL has.
+    """What everybody may, and so every declared role, beside what the wishes ask for.
 
-    A function runs with its owner's rights if it is a SECURITY DEFINER; others do no harm where
-    nothing is declared. The wishes cover functions that nobody has granted or revoked.
+    A function of the type SECURITY DEFINER runs with its owner's rights; others do no harm where
+    nothing is declared. What an extension lets everybody do is its author's decision.
     """
-    declared_here = f"place IN ({_identifiers(declared)})"
     return (
         f"WITH acls AS ({_acls(server)}) SELECT format('everybody may %s on %s %s', "
-        "privilege_type, kind, name) FROM acls, aclexplode(coalesce(acl, CASE WHEN letter <> 'c' "
-        "AND letter <> 'p' THEN acldefault(letter::\"char\", owner) END)) WHERE grantee = 0 "
-        "AND coalesce(place, '') NOT IN ('pg_catalog', 'information_schema', 'public') "
+        "privilege_type, kind, name) FROM acls, aclexplode(coalesce(acl, CASE WHEN letter NOT IN "
+        "('c', 'p') THEN acldefault(letter::\"char\", owner) END)) WHERE grantee = 0 "
+        "AND NOT extension AND coalesce(place, '') NOT IN ('pg_catalog', 'information_schema') "
         "AND coalesce(place, '') NOT LIKE 'pg\\_%' AND (kind IN ('table', 'sequence', 'column', "
-        "'schema', 'large object', 'parameter', 'foreign server', 'foreign-data wrapper') "
-        f"OR kind = 'function' AND (definer OR acl IS NOT NULL AND {declared_here})) "
-        "UNION ALL SELECT format('everybody may SELECT on table %s', c.oid::regclass) "
-        "FROM pg_class c, aclexplode(relacl) WHERE relnamespace = "
-        f"{wishes.namespace('public')} AND grantee = 0 AND NOT EXISTS (SELECT FROM pg_depend e "
-        "WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e') "
-        "UNION ALL SELECT format('everybody may run the SECURITY DEFINER function %s', "
-        "p.oid::regprocedure) FROM pg_proc p, aclexplode(coalesce(proacl, "
-        "acldefault('f', proowner))) WHERE prosecdef AND grantee = 0 AND pronamespace = "
-        f"{wishes.namespace('public')} AND NOT EXISTS (SELECT FROM pg_depend e "
-        "WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')"
+        "'large object', 'parameter', 'foreign server', 'foreign-data wrapper') "
+        "OR kind = 'schema' AND place <> 'public' "
+        "OR kind = 'function' AND (definer OR acl IS NOT NULL "
+        f"AND place IN ({_identifiers(declared)})))"
     )
 
 
@@ -186,6 +191,7 @@ def _memberships(declared: Declaration) -> str:
         "THEN ' with ADMIN OPTION' ELSE '' END) FROM pg_auth_members a "
         "JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member "
         f"WHERE (m.rolname IN ({names}) OR g.rolname IN ({names})) AND m.rolname <> CURRENT_USER "
+        f"AND NOT starts_with(m.rolname, 'rds') "
         f"AND (admin_option OR (g.rolname, m.rolname) NOT IN ({', '.join(expected)}))"
     )
 
@@ -193,10 +199,13 @@ def _memberships(declared: Declaration) -> str:
 def _settings(declared: Declaration, names: str) -> str:
     """Defaults of roles, and what would switch the audit off for whomever; never their values."""
     expected = ", ".join(
-        f"({literal(login)}, {literal(name)})"
-        for role in declared.roles
-        for login in role.all_logins
-        for name in wishes.settings(role)
+        ["('', '')"]
+        + [
+            f"({literal(login)}, {literal(name)})"
+            for role in declared.roles
+            for login in role.all_logins
+            for name in wishes.settings(role)
+        ]
     )
     return (
         "SELECT format('%s has a setting of its own: %s', CASE WHEN s.setrole = 0 THEN "
@@ -205,7 +214,7 @@ def _settings(declared: Declaration, names: str) -> str:
         "LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c (line) "
         "WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND "
         f"(r.rolname IN ({names}) AND (s.setdatabase <> 0 OR "
-        f"(r.rolname, split_part(c.line, '=', 1)) NOT IN (('', ''), {expected})) "
+        f"(r.rolname, split_part(c.line, '=', 1)) NOT IN ({expected})) "
         f"OR NOT coalesce(starts_with(r.rolname, 'rds'), false) "
         f"AND coalesce(r.rolname NOT IN ({names}), true) "
         "AND (starts_with(c.line, 'pgaudit.') OR starts_with(c.line, 'log_')))"
@@ -246,8 +255,8 @@ def _of_others(schema: str, declared: Declaration) -> str:
             f"SELECT format('%s belongs to %I: run ALTER {word} %1$s OWNER TO %3$I', "
             f"o.oid::{cast}, {holder}, {literal(owner)}) FROM {catalogue} o "
             f"WHERE o.{prefix}namespace = {held} AND {holder} <> {literal(owner)} "
-            "AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = "
-            f"'{catalogue}'::regclass AND e.objid = o.oid AND e.deptype IN ('e', 'a', 'i')){more}"
+            f"AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{catalogue}'::regclass "
+            f"AND e.objid = o.oid AND e.deptype IN ('e', 'a', 'i')){more}"
         )
 
     relations = lines(
