@@ -63,7 +63,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object] | None:
     if action not in ("apply", "check"):
         raise EventError('the event has neither "Step" nor the "action" apply or check')
     stores = {role.name: Store(client, role.secret_arn, "") for role in declared.roles}
-    changed, differing = _run(declared, master, stores if action == "apply" else {})
+    changed, differing = _run(declared, master, stores if action == "apply" else None)
     ages = {role.name: _days_since_rotation(client, role.secret_arn) for role in declared.roles}
     _measure(len(differing), ages)
     return {
@@ -74,7 +74,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object] | None:
 
 
 def _run(
-    declared: Declaration, master: Master, stores: Mapping[str, Store]
+    declared: Declaration, master: Master, stores: Mapping[str, Store] | None
 ) -> tuple[list[str], list[str]]:
     """Apply, or only check without ``stores``, the roles' secrets by role.
 
@@ -84,7 +84,7 @@ def _run(
     with master.session() as session:
         session.open()
         server = database.look(session)
-        if stores:
+        if stores is not None:
             changed = database.apply(session, declared, server)
             for role in declared.roles:
                 if alternation.first_version(session, role, stores[role.name], master.target()):
