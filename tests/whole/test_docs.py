@@ -40,6 +40,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"finbase (plan|apply|drift) .*": ACCOUNT,
     r"aws .*": ACCOUNT,
     r"terraform -chdir=\S+ (destroy|import|apply|plan|state|init|show)\b.*": ACCOUNT,
+    r"terraform show -json plan\.tfplan > plan\.json": ACCOUNT,
     r"(finbase check|terraform-compliance) .*plan\.json.*": ACCOUNT,
     r"terraform -chdir=\S+ providers mirror .*": PROVIDER,
     r"finbase provider pin .*": PROVIDER,
