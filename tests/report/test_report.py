@@ -126,9 +126,11 @@ def test_text_details_each_failing_control() -> None:
         "      why it matters: finbase explain F08",
         "N/A   F09  Every resource type of the design",
         "      not applicable, because the plan has no aws_vpc",
+        "PASS  -    Network",
         "not judged: 1 resource that no control names",
         "      aws_s3_bucket.logs",
-        "production: 0 of 3 controls pass, 1 not applicable (4 scenarios, 1 failed)",
+        "production: 0 of 3 controls pass, 1 not applicable, 1 of 1 of the project's own",
+        "features (4 scenarios, 1 failed)",
     ]
 
 
@@ -140,7 +142,8 @@ def test_text_lists_failed_scenarios_outside_the_catalogue() -> None:
         "      features/network.feature:7 own",
         "        Then there are 3",
         "        aws_eip: 3",
-        "x: 1 of 1 controls pass (2 scenarios, 1 failed)",
+        "x: 1 of 1 controls pass, 0 of 1 of the project's own features (2 scenarios, 1",
+        "failed)",
     ]
 
 
@@ -168,13 +171,14 @@ def test_text_shows_when_a_cached_verdict_was_reached() -> None:
 
 def test_text_colours_only_outcomes() -> None:
     for verdict in (GOOD, BAD):
-        plain = terminal.text(verdict, colour=False, width=90)
-        coloured = terminal.text(verdict, colour=True, width=90)
+        plain = terminal.text(verdict, colour=False, width=140)
+        coloured = terminal.text(verdict, colour=True, width=140)
         assert "\x1b" not in plain
         assert click.unstyle(coloured) == plain
         styled = re.findall("\x1b\\[3(.)m\x1b\\[1m([^\x1b]*)", coloured)
         colours = {"PASS": "2", "FAIL": "1", "N/A ": "3"}
-        assert len(styled) == len(verdict.failures) + 1
+        own = plain.count("  -  ")
+        assert len(styled) == len(verdict.failures) + own + 1
         assert all(code == colours[text] for code, text in styled[:-1])
         assert styled[-1][0] == colours["PASS" if verdict.passed else "FAIL"]
 

@@ -54,11 +54,14 @@ def text(
             reasons = [row.waived, *(s.evidence for s in row.scenarios if s.left_out)]
             for reason in dict.fromkeys(filter(None, reasons)):
                 lines += _indented(reason, width, 6)
-    catalogued = {failure.id for failure in verdict.failures}
-    for scenario in verdict.failed:
-        if not catalogued.intersection(scenario.failure_ids):
-            lines.append(_headline("failed", "-".ljust(column), scenario.feature, width))
-            lines += _scenario(scenario, width)
+    own = _own(verdict)
+    if own and several:
+        lines.append("Features of the project itself")
+    for feature, scenarios in own.items():
+        lines.append(_headline(_status_of(scenarios), "-".ljust(column), feature, width))
+        for scenario in scenarios:
+            if verbose or scenario.status != "passed":
+                lines += _scenario(scenario, width)
     lines += _not_judged(verdict.not_judged, verbose, width)
     lines += [line for remark in remarks for line in wrap(_UNPRINTABLE.sub("?", remark), width)]
     if reached := verdict.cached_at:
@@ -68,6 +71,23 @@ def text(
         summary = paint(summary, {r".+": PASS if verdict.passed else FAIL})
     report = "\n".join(lines)
     return f"{paint(report, _LOOKS) if colour else report}\n{summary}".lstrip("\n")
+
+
+def _own(verdict: Verdict) -> dict[str, list[Scenario]]:
+    """Return the scenarios that check no control of the catalogue, by feature."""
+    catalogued = {failure.id for failure in verdict.failures}
+    own: dict[str, list[Scenario]] = {}
+    for scenario in verdict.scenarios:
+        if not catalogued.intersection(scenario.failure_ids):
+            own.setdefault(scenario.feature, []).append(scenario)
+    return own
+
+
+def _status_of(scenarios: Sequence[Scenario]) -> RowStatus:
+    states = {scenario.status for scenario in scenarios}
+    if "failed" in states:
+        return "failed"
+    return "passed" if "passed" in states else "not applicable"
 
 
 def _headline(status: RowStatus, id_: str, title: str, width: int) -> str:
@@ -109,6 +129,8 @@ def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
         for section in SECTIONS
         if (part := [row for row in rows if row.section == section])
     ]
+    if features := [_status_of(scenarios) for scenarios in _own(verdict).values()]:
+        more += f", {features.count('passed')} of {len(features)} of the project's own features"
     own = f": {', '.join(parts)}" if len(parts) > 1 else ""
     pass_ = f"{passed} of {len(rows)} controls pass{own}{more}"
     return f"{verdict.environment}: {pass_} ({scenarios})"
