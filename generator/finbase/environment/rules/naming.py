@@ -150,7 +150,8 @@ def replica_name(environment: Environment) -> Iterator[Finding]:
     "FB246",
     "database name without a letter at the start",
     "database.database_name",
-    why="RDS rejects such a name at apply: it must start with a letter. A plan accepts it.",
+    why="RDS rejects such a name at apply: it must start with a letter. Terraform plans it, and "
+    "`finbase check` fails F04e for such an environment.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html",
     accepted={"database.database_name": "l_"},
     refused={"database.database_name": "_l"},
