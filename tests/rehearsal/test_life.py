@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import json
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from finbase.plan.summary import Step, Summary
 from finbase.rehearsal.inventory import Resource
 from finbase.rehearsal.life import course, edits, promises
 from finbase.rehearsal.life.course import Life
+from finbase.rehearsal.life.older_state import older, versions
+from finbase.rehearsal.life.owner import Owner
 from finbase.rehearsal.life.steps import SHORT, STEPS, Edit, Expect, LifeStep
 from finbase.rehearsal.record import StepLog
 from finbase.rehearsal.rehearse import rehearse
@@ -235,6 +238,43 @@ def test_logs_of_a_removed_replica_outlive_the_stack(monkeypatch: pytest.MonkeyP
         (frozenset({replica}), frozenset({"aws_cloudwatch_log_group a"})),
     ]
     assert again == [frozenset({replica})]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_state_in_older_schemas_differs_where_an_upgrade_changes_it(name: str) -> None:
+    state = gzip.decompress((ROOT / "features" / "applied" / f"{name}.state.gz").read_bytes())
+    earlier = older(state)
+    assert {type_: found for (_, type_), found in versions(state).items()} == {
+        "aws_db_instance": {2},
+        "aws_cloudwatch_event_rule": {1},
+        "aws_cloudwatch_event_target": {1},
+    }
+    assert {type_: found for (_, type_), found in versions(earlier).items()} == {
+        "aws_db_instance": {1},
+        "aws_cloudwatch_event_rule": {0},
+        "aws_cloudwatch_event_target": {0},
+    }
+    for before, after in zip(
+        json.loads(state)["resources"], json.loads(earlier)["resources"], strict=True
+    ):
+        same = before == after
+        known = before["mode"] == "managed" and before["type"] in {t for _, t in versions(state)}
+        assert same is not known, before["type"]
+
+
+def test_a_state_that_stays_in_older_schemas_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "terraform.tfstate"
+    file.write_bytes(
+        gzip.decompress((ROOT / "features" / "applied" / "development.state.gz").read_bytes())
+    )
+    newer = file.read_bytes()
+    owner = Owner.__new__(Owner)
+    owner._state, owner._before = file, b""
+    owner.take_older_state()
+    with pytest.raises(FinbaseError, match="the state has the schemas"):
+        owner.find_newer_state()
+    file.write_bytes(newer)
+    owner.find_newer_state()
 
 
 @pytest.mark.terraform

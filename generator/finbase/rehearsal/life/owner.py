@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from finbase.errors import FinbaseError
+from finbase.project.terraform_files import STATE_FILE
 from finbase.rehearsal.life.edits import RENAMED, REPLICA, SNAPSHOT
+from finbase.rehearsal.life.older_state import older, versions
 from finbase.rehearsal.run import Run
 from finbase.sandbox.client import client
 
@@ -19,6 +22,8 @@ class Owner:
     def __init__(self, run: Run, name: str) -> None:
         self._run, self.name = run, name
         self.rds = client("rds", run.sandbox, run.region)
+        self._state = run.stack.folder / STATE_FILE
+        self._before = b""
 
     def write_data(self) -> None:
         """Write the data that must be there for the rest of the life."""
@@ -52,6 +57,17 @@ class Owner:
         self.rds.delete_db_instance(
             DBInstanceIdentifier=old, SkipFinalSnapshot=True, DeleteAutomatedBackups=False
         )
+
+    def take_older_state(self) -> None:
+        """Continue with a state as older schemas of the provider have it."""
+        self._before = self._state.read_bytes()
+        self._state.write_bytes(older(self._before))
+
+    def find_newer_state(self) -> None:
+        """Raise ``FinbaseError`` if the last apply did not bring the newer schemas back."""
+        now, wanted = versions(self._state.read_bytes()), versions(self._before)
+        if now != wanted:
+            raise FinbaseError(f"the state has the schemas {now}; expected: {wanted}")
 
     def unprotect_replica(self) -> None:
         """Lift the protection of the replica that is removed."""

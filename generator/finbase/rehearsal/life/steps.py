@@ -68,6 +68,17 @@ STEPS = (
         short=True,
     ),
     LifeStep("apply again", (Edit(edits.unchanged, Expect.NOTHING),)),
+    LifeStep(
+        "upgrade the state",
+        (
+            Edit(
+                edits.unchanged,
+                Expect.NOTHING,
+                by_hand=(Owner.take_older_state,),
+                after=(Owner.find_newer_state,),
+            ),
+        ),
+    ),
     LifeStep("change class, storage and parameters", (Edit(edits.larger),)),
     LifeStep("add a zone", (Edit(edits.another_zone),)),
     LifeStep("add a replica", (Edit(edits.another_replica),), needs=_REPLICA),

@@ -1,0 +1,79 @@
+"""A state in older schemas of the provider, which a plan must upgrade without any change.
+
+Only one version of the provider is pinned, so no older one wrote such a state. It is made from the
+current state by undoing the last upgrade that the provider has for a type. What an upgrade does
+is in `*_migrate.go` of the provider's source.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+_Values: TypeAlias = dict[str, Any]
+
+
+def _id_was_identifier(values: _Values) -> None:
+    """Since version 2, the id of an instance is its resource id."""
+    values["id"] = values["identifier"]
+
+
+def _state_was_flag(values: _Values) -> None:
+    """Since version 1, a rule has a state instead of a flag."""
+    values["is_enabled"] = values.pop("state") == "ENABLED"
+
+
+def _bus_was_missing(values: _Values) -> None:
+    """Since version 1, a target names its event bus."""
+    del values["event_bus_name"]
+
+
+@dataclass(frozen=True)
+class _Older:
+    version: int
+    undo: Callable[[_Values], None]
+
+
+_OLDER: Final[Mapping[str, _Older]] = MappingProxyType(
+    {
+        "aws_db_instance": _Older(1, _id_was_identifier),
+        "aws_cloudwatch_event_rule": _Older(0, _state_was_flag),
+        "aws_cloudwatch_event_target": _Older(0, _bus_was_missing),
+    }
+)
+
+
+def older(state: bytes) -> bytes:
+    """Return a state file in which these types have the schema before the current one."""
+    document = json.loads(state)
+    for resource in document["resources"]:
+        known = _OLDER.get(resource["type"])
+        if known is None or resource["mode"] != "managed":
+            continue
+        for instance in resource["instances"]:
+            instance["schema_version"] = known.version
+            known.undo(instance["attributes"])
+            instance["private"] = _private(instance["private"], known.version)
+    return json.dumps(document).encode()
+
+
+def versions(state: bytes) -> dict[tuple[str, str], set[int]]:
+    """Return the versions of the schemas in a state file, by module and type, of these types."""
+    found: dict[tuple[str, str], set[int]] = {}
+    for resource in json.loads(state)["resources"]:
+        if resource["type"] in _OLDER and resource["mode"] == "managed":
+            found.setdefault((resource.get("module", ""), resource["type"]), set()).update(
+                instance["schema_version"] for instance in resource["instances"]
+            )
+    return found
+
+
+def _private(text: str, version: int) -> str:
+    """Return what the provider keeps for itself, where it repeats the version as a text."""
+    private = json.loads(base64.b64decode(text))
+    private["schema_version"] = str(version)
+    return base64.b64encode(json.dumps(private).encode()).decode()
