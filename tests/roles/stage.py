@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,11 +194,18 @@ class Stage:
         """Every password of every secret."""
         found = set()
         for arn in (self.connection, *self.secrets.values()):
-            page = self.client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True)
-            assert not page.get("NextToken")
-            for version in page["Versions"]:
-                got = self.client.get_secret_value(SecretId=arn, VersionId=version["VersionId"])
-                found.add(str(json.loads(got["SecretString"])["password"]))
+            following = {"IncludeDeprecated": True}
+            while following:
+                page = self.client.list_secret_version_ids(SecretId=arn, **following)
+                for version in page["Versions"]:
+                    # A rotation that was killed early has left a version without a value.
+                    with suppress(self.client.exceptions.ResourceNotFoundException):
+                        got = self.client.get_secret_value(
+                            SecretId=arn, VersionId=version["VersionId"]
+                        )
+                        found.add(str(json.loads(got["SecretString"])["password"]))
+                token = page.get("NextToken")
+                following = {"IncludeDeprecated": True, "NextToken": token} if token else {}
         return found
 
     def assert_silent(self, *more: str) -> None:
