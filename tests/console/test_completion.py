@@ -122,7 +122,7 @@ def test_completion_in_real_shell(shell: str, environ: dict[str, str], tmp_path:
         ("finbase -q -v check st", ["staging"]),
         ("finbase graph --format=", ["mermaid", "svg"]),
         ("finbase graph --format s", ["svg"]),
-        ("finbase upgrade staging cache@", ["@2.0.0", "@1.2.0", "@1.1.0", "@1.0.0"]),
+        ("finbase upgrade staging cache@", ["@2.1.0", "@2.0.0", "@1.2.0", "@1.1.0", "@1.0.0"]),
         ("finbase upgrade staging cache@1.0", ["@1.0.0"]),
         ("finbase new environment x --from prod", ["production"]),
         ("finbase diff production st", ["staging"]),

@@ -69,7 +69,7 @@ SAMPLE: dict[str, Any] = {
 
 
 def changed(change: Change, of: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The sample with other values; where the region alone is another, its zones follow."""
+    """The sample with other values; its zones follow another region, its readers an account."""
     result: dict[str, Any] = copy.deepcopy(SAMPLE if of is None else of)
     for way, value in change.items():
         _put(result, _steps(way), value)
@@ -77,6 +77,9 @@ def changed(change: Change, of: dict[str, Any] | None = None) -> dict[str, Any]:
         places = result["modules"]["network"]["zones"]
         moved = {f"{change['region']}{zone[-1]}": ranges for zone, ranges in places.items()}
         result["modules"]["network"]["zones"] = moved
+    if change.keys() == {"account_id"} and (roles := result["modules"].get("roles")):
+        for role in roles["roles"].values():
+            role["readers"] = [f"arn:aws:iam::{change['account_id']}:role/app"]
     return result
 
 
