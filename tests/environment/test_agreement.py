@@ -193,7 +193,8 @@ def wired(wire: Wire, key: str, environment: Mapping[str, Any]) -> Any:
         return dict.fromkeys(section.get("instances", {}), "stub")
     source = next(output.value for output in contract.outputs if output.name == wire.output)
     match = re.fullmatch(r"var\.(\w+)", source)
-    return section.get(match[1], given(contract, match[1]).default) if match else stub
+    value = section.get(match[1], given(contract, match[1]).default) if match else stub
+    return {wire.module: value} if wire.keyed else value
 
 
 def given(contract: Contract, name: str) -> Input:

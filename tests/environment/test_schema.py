@@ -158,15 +158,15 @@ def test_schema_depends_on_version() -> None:
 def test_schema_marks_draft_and_deprecated(project: Path) -> None:
     path = project / "templates" / "modules" / "cache" / "contract.yaml"
     text = path.read_text()
-    text = text.replace("version: 2.0.0", "version: 2.1.0", 1)
+    text = text.replace("version: 2.1.0", "version: 2.2.0", 1)
     path.write_text(text.replace("  description:\n", "  description:\n    deprecated: true\n", 1))
     assert finbase(project, "render").exit_code == 0
     section = json.loads((project / SCHEMA).read_text())["properties"]["modules"]["properties"]
     pin = section["cache"]["properties"]["version"]
-    assert pin["enum"][0] == "2.1.0"
+    assert pin["enum"][0] == "2.2.0"
     assert pin["markdownEnumDescriptions"][0] == "draft, not released"
     assert pin["markdownEnumDescriptions"][1] == "newest release"
-    draft, *_ = [b["then"] for b in section["cache"]["allOf"] if "2.1.0" in str(b["if"])]
+    draft, *_ = [b["then"] for b in section["cache"]["allOf"] if "2.2.0" in str(b["if"])]
     assert "is deprecated" in draft["properties"]["description"]["deprecationMessage"]
     assert "deprecated" not in json.dumps(MODULES["cache"])
 

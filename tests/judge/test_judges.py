@@ -126,7 +126,7 @@ def test_readme_has_the_counts_of_the_page() -> None:
 
 def test_page_lists_every_skip() -> None:
     comments = skips_of_templates(ROOT)
-    assert 0 < len(comments) <= 6
+    assert 0 < len(comments) <= 10
     for comment in comments:
         assert f"| `{comment.check}` |" in PAGE
         assert comment.reason in PAGE
@@ -173,8 +173,8 @@ def test_new_skip_is_refused(project: Path, tmp_path: Path) -> None:
         folder = tmp_path / f"ground-{len(more)}-{sum(map(len, more))}"
         return "\n".join(judge_sources(project, [], judges, folder)[0].wrong)
 
-    assert len(skips_of_templates(project)) == 6
-    message = "the templates suppress 7 findings; at most 6 are allowed"
+    assert len(skips_of_templates(project)) == 10
+    message = "the templates suppress 11 findings; at most 10 are allowed"
     assert message not in wrong_with()
     assert message in wrong_with("# checkov:skip=CKV_AWS_7: a reason that has words enough")
     assert message in wrong_with("a = 1 // tfsec:ignore:AVD-AWS-0065 a reason of five words")

@@ -74,10 +74,10 @@ def test_completion_depends_on_version(server: LanguageServer) -> None:
 def test_completion_of_values(server: LanguageServer) -> None:
     pin = "modules:\n  cache:\n    version: |\n"
     items = server.complete(ENVIRONMENTS, NAMED + pin)
-    assert list(items)[:3] == ["2.0.0", "1.2.0", "1.1.0"]
-    assert items["2.0.0"]["documentation"]["value"] == "newest release"
-    for older in ("1.2.0", "1.1.0", "1.0.0"):
-        assert items[older]["documentation"]["value"].startswith("older than 2.0.0; ")
+    assert list(items)[:3] == ["2.1.0", "2.0.0", "1.2.0"]
+    assert items["2.1.0"]["documentation"]["value"] == "newest release"
+    for older in ("2.0.0", "1.2.0", "1.1.0", "1.0.0"):
+        assert items[older]["documentation"]["value"].startswith("older than 2.1.0; ")
     text = "modules:\n  database:\n    version: 1.0.0\n    log_statement: |\n"
     assert completed(server, text) == {"all", "ddl", "mod"}
     assert "confidential" in completed(server, "tags:\n  data_classification: |\n")
@@ -96,7 +96,7 @@ def test_hover(server: LanguageServer) -> None:
     assert "Default: `7`" in shown
     assert "**Must be a whole number between 1 and 35.**" in shown
     text = "modules:\n  cache:\n    version: 1.|0.0\n"
-    assert "`1.0.0`: older than 2.0.0" in server.hover(ENVIRONMENTS, NAMED + text)
+    assert "`1.0.0`: older than 2.1.0" in server.hover(ENVIRONMENTS, NAMED + text)
     text = "modules:\n  mon|itoring:\n    version: 1.0.0\n"
     shown = server.hover(ENVIRONMENTS, NAMED + text)
     assert shown.startswith(Registry(ROOT).current("monitoring").summary)

@@ -19,6 +19,7 @@ from finbase.contract.registry import Registry
 from finbase.environment.load import load
 from finbase.errors import FinbaseError
 from finbase.judge.check import check
+from finbase.release.prepare import PLACEHOLDER
 from finbase.scaffold import placing
 from finbase.scaffold.copying import mentions, renamed
 from finbase.scaffold.new_environment import new_environment
@@ -63,6 +64,8 @@ def test_new_module_renders(project: Path) -> None:
 
 def test_new_module_is_releasable(project: Path) -> None:
     assert finbase(project, "new", "module", "audit").exit_code == 0
+    contract = project / "templates" / "modules" / "audit" / "contract.yaml"
+    contract.write_text(contract.read_text().replace(PLACEHOLDER, "Where audits are kept."))
     result = finbase(project, "release", "audit", "minor", "-m", "Audits have a log.")
     assert result.exit_code == 0, result.output
     assert finbase(project, "render", "--check").exit_code == 0

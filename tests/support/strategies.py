@@ -231,7 +231,9 @@ def _from_schema(text: str) -> st.SearchStrategy[Any]:
             return st.from_regex(schema["pattern"], fullmatch=True).filter(validator.is_valid)
         case "array":
             wanted = [part["contains"]["const"] for part in schema.get("allOf", ())]
-            return st.sets(from_schema(schema["items"])).map(lambda s: sorted({*s, *wanted}))
+            most = schema.get("maxItems")
+            items = st.sets(from_schema(schema["items"]), max_size=most)
+            return items.map(lambda s: sorted({*s, *wanted}))
     raise AssertionError(f"no strategy for {schema}")
 
 
@@ -293,6 +295,22 @@ def _gap(contracts: Mapping[str, Contract]) -> tuple[str, str] | None:
 
 
 @st.composite
+def roles(draw: Draw, account: str) -> dict[str, Any]:
+    """Roles of a schema: its owner and others, few connections each, and a reader of each secret.
+
+    More connections than an instance allows, and a secret without readers, would be notes.
+    """
+    schema = draw(st.sampled_from(["app", "public", "ledger_2"]))
+    reader = {"readers": [f"arn:aws:iam::{account}:role/app"]}
+    kinds = draw(st.lists(st.sampled_from(["read-write", "read-only"]), max_size=2))
+    return {
+        f"role_{letter}": {"kind": kind, "schemas": [schema], "connection_limit": 1, **reader}
+        | ({"iam_login": True} if draw(st.booleans()) else {})
+        for letter, kind in zip("abc", ["owner", *kinds], strict=False)
+    }
+
+
+@st.composite
 def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict[str, Any]:
     """A whole environment file, as a value; JSON is how to write it.
 
@@ -326,10 +344,15 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
     }
     modules: dict[str, Any] = {}
     contracts = draw(pinned(passing))
+    account = draw(st.from_regex("[0-9]{12}", fullmatch=True))
     for module in draw(st.permutations(REGISTRY.names)):
         contract = contracts[module]
         section: dict[str, Any] = {"version": str(contract.version)}
-        if contract.multiplicity != "many":
+        if module == "roles":
+            if draw(st.booleans()):
+                continue
+            section["roles"] = draw(roles(account))
+        elif contract.multiplicity != "many":
             section |= draw(inputs(contract, fixed.get(module, {})))
         elif names:
             section["instances"] = {
@@ -338,6 +361,7 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
             }
         else:
             continue
+        section.pop("readers", None)  # They must be of the account.
         if strict and section.get("recovery_window_in_days") == 0:
             del section["recovery_window_in_days"]
         if strict and section.get("keep_logs") is False:
@@ -350,7 +374,7 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
         "environment": name,
         "project": draw(project.filter(lambda text: not f"{text}-".startswith("sg-"))),
         "region": region,
-        "account_id": draw(st.from_regex("[0-9]{12}", fullmatch=True)),
+        "account_id": account,
         "tags": {
             "owner": draw(tag_text),
             "data_classification": class_,

@@ -338,7 +338,7 @@ def test_plan_starts_its_own_provider_if_terraform_cannot_connect(
     providers = SimpleNamespace(lease=lambda: nullcontext((running, "{}")))
     installed = SimpleNamespace(providers=providers, config=tmp_path)
     monkeypatch.setattr(workspaces, "shortened", lambda *_: nullcontext("short"))
-    tree = SimpleNamespace(root=tmp_path, name="stack")
+    tree = SimpleNamespace(root=tmp_path, folder=tmp_path, name="stack")
     workspace = Workspace(Terraform(Path("terraform"), "Terraform", (1, 11, 4), "x"), tmp_path)
     if connected:
         with pytest.raises(TerraformError):

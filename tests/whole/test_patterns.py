@@ -28,6 +28,7 @@ FROM_DATA = {
     "generator/finbase/console/speech.py": "in_tables has the patterns of the tables",
     "generator/finbase/judge/edits.py": "words, which are escaped, and white space between them",
     "generator/finbase/sandbox/refusals/patterns.py": "the patterns of AWS's own models",
+    "features/steps/checks/baseline_permissions.py": "a name of AWS's policies, which is escaped",
     "features/steps/shared/design_judge.py": "in_design has the patterns of the design",
     "features/steps/shared/design_rules.py": "in_design has the patterns of the design",
     "features/steps/shared/lent.py": "its own table of ids, and names, which are escaped",

@@ -10,8 +10,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+import yaml
+
+from finbase.contract.contract import InvalidContractError, load_contract
 from finbase.contract.lock import PATH, Lock
 from finbase.contract.version import Version
 from finbase.errors import FinbaseError, InputError
@@ -140,16 +144,28 @@ def _archived(lock: Lock, now: Tree) -> _Breaches:
         for path, content in files.get(folder, {}).items():
             # AWS unpacks a file of any name.
             packed = path.suffix == ".zip" or zipfile.is_zipfile(io.BytesIO(content))
-            if packed and (wrong := _differs(path, content, files[folder])):
-                what = f"{path} does not contain the files of {path.with_suffix('')}/: {wrong}"
+            sources = _sources(path, folder, files[folder]) if packed else path
+            if packed and (wrong := _differs(sources, content, files[folder])):
+                what = f"{path} does not contain the files of {sources}/: {wrong}"
                 fix = "release a version whose archive is made of its files"
                 breaches[release] = Breach(folder, what, fix)
     return breaches
 
 
-def _differs(path: PurePosixPath, content: bytes, files: Tree) -> str:
-    """Return how an archive differs from the folder of the same name; empty if it does not."""
-    sources = path.with_suffix("")
+def _sources(path: PurePosixPath, folder: PurePosixPath, files: Tree) -> PurePosixPath:
+    """Return the folder whose files the contract of a release puts into an archive.
+
+    That is the folder with the name of the archive if the contract does not list the archive.
+    """
+    name = str(path.relative_to(folder))
+    with suppress(KeyError, yaml.YAMLError, InvalidContractError):
+        contract = load_contract(files[folder / "contract.yaml"])
+        return folder / str(contract["archives"][name]["folder"])
+    return path.with_suffix("")
+
+
+def _differs(sources: PurePosixPath, content: bytes, files: Tree) -> str:
+    """Return how an archive differs from the folder of its sources; empty if it does not."""
     expected = {
         str(file.relative_to(sources)): data
         for file, data in files.items()
