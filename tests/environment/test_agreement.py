@@ -188,7 +188,8 @@ def wired(wire: Wire, key: str, environment: Mapping[str, Any]) -> Any:
         return key
     contract = REGISTRY.current(wire.module)
     section = environment["modules"].get(wire.module, {})
-    stub = _STUBS[str(wire.schema["type"])]
+    schema = wire.schema["additionalProperties"] if wire.keyed else wire.schema
+    stub = _STUBS[str(schema["type"])]
     if contract.multiplicity == "many":
         return dict.fromkeys(section.get("instances", {}), "stub")
     source = next(output.value for output in contract.outputs if output.name == wire.output)
