@@ -76,6 +76,13 @@ def test_file_accepts_and_refuses_examples(name: str, tmp_path: Path) -> None:
     assert all(diagnostic.hint for diagnostic in caught.value.diagnostics)
 
 
+def test_file_refuses_reader_that_is_not_an_arn(tmp_path: Path) -> None:
+    """It is no example: secret 2.1.0 refuses it as well, but not with the module's words alone."""
+    path = write(tmp_path, changed({"secret.readers": ["break-glass"]}))
+    with pytest.raises(InputError, match="must be at most 8 ARNs of IAM roles or users"):
+        load(path, REGISTRY, tmp_path)
+
+
 @pytest.mark.terraform
 @pytest.mark.parametrize("name", CASES)
 def test_modules_agree_with_examples(name: str, refusals: Mapping[str, list[str]]) -> None:
