@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -327,6 +328,9 @@ def test_draw_architecture_has_every_part() -> None:
         assert flow.description in written
     for each in (*picture.network.zones, *picture.network.tiers, "NAT gateway", "Internet gateway"):
         assert each in written
+    assert "Lines to gateways are routes. Numbered lines are traffic" in written
+    # The group of the applications has no member in the plan.
+    assert written.count("your applications") == 1
     assert "allowed at one end only" not in written
     half = replace(picture.network.flows[0], inward="")
     network = replace(picture.network, flows=(half,))
@@ -342,6 +346,8 @@ def test_draw_standalone_has_a_heading_and_a_margin() -> None:
     heights = [float(ET.fromstring(text).get("height", "")) for text in (inner, outer)]
     assert heights[1] - heights[0] == 34
     assert 'transform="translate(12 12)"' in inner
+    dated = standalone(sample(), "flows", "staging", datetime(2026, 1, 5, 9, 30, tzinfo=UTC))
+    assert "staging: allowed flows, 2026-01-05<" in dated
 
 
 def test_draw_has_tooltips_for_cut_text() -> None:

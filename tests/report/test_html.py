@@ -266,6 +266,20 @@ def test_report_says_what_is_unknown() -> None:
     assert "SHA-256 of the plan unknown" in text.replace("planunknown", "plan unknown")
 
 
+def test_report_first_page_says_what_is_missing(whole: str, production: Sources) -> None:
+    alone = Page(render(Subject(verdict("production"), picture(), production))).text
+    assert "previous reportnone was namedproofnot in this report" in alone
+    assert "proofthe failures of 2 of 32 controls were introduced" in Page(whole).text
+
+
+def test_report_shows_code_and_tables_as_such(whole: str) -> None:
+    page = Page(whole)
+    assert "Detect drift in the account with finbase drift; a plan" in page.text
+    assert {"class": "rows"} in page.all("table")
+    assert "| type" not in page.text
+    assert "Then the plan has at least one resource of each type" in page.text
+
+
 def test_report_lists_each_resource_once(production: Sources) -> None:
     page = Page(render(Subject(verdict("production"), picture(), production, facts=FACTS)))
     assert "1 of 2 planned resources were judged by at least one control" in page.text

@@ -78,6 +78,7 @@ def graph(
     from finbase.project.find import find_project
     from finbase.report.drawing.draw import standalone
     from finbase.report.drawing.mermaid import mermaid
+    from finbase.system.clock import now
 
     if bool(environment) == bool(plan_file):
         raise click.UsageError("name either one environment, or a plan with --plan")
@@ -88,7 +89,7 @@ def graph(
     plan = read_shape(data, str(plan_file or environment))
     picture = read_picture(plan, read_stack(plan, root / "features"))
     if form == "svg":
-        text = standalone(picture, subject, environment or str(plan_file))
+        text = standalone(picture, subject, environment or str(plan_file), now())
     else:
         text = mermaid(picture, subject)
     output.write(text.encode())

@@ -21,6 +21,8 @@ _PAD, _GUTTER, _ZONE, _NARROWEST = 16.0, 84.0, 232.0, 464.0
 _INTERNET, _GATEWAY, _COLLECTOR, _ZONES, _TOP = 22.0, 48.0, 96.0, 122.0, 132.0
 _CELL, _CHIP, _MEMBER, _HEAD, _SPACE = 28.0, 28.0, 42.0, 26.0, 10.0
 _LANE, _LINE, _PER_ROW = 15.0, 18.0, 3
+_CLIENTS = ("your applications", "not part of this plan")
+_LEGEND = "Lines to gateways are routes. Numbered lines are traffic that security groups allow:"
 
 
 def draw(network: Network, name: str) -> Canvas:
@@ -66,6 +68,8 @@ class _Layout:
         for number, flow in enumerate(network.flows, 1):
             self.flow(number, flow)
         y = ends + 22
+        canvas.text(self.left, y, _LEGEND, "small muted", self.lanes - self.left)
+        y += _LINE + 4
         for number, flow in enumerate(network.flows, 1):
             self.legend(number, flow, y)
             y += _LINE
@@ -133,22 +137,23 @@ class _Layout:
     def group(self, group: Group, y: float) -> float:
         """Draw a security group with its members."""
         canvas = self.canvas
-        members = [m for m in self.network.members if m.address in group.members]
+        members = [
+            (m.title, m.kind) for m in self.network.members if m.address in group.members
+        ] or [_CLIENTS]
         rows = -(-len(members) // _PER_ROW)
         width = self.right - self.left - _SPACE
         height = _HEAD + rows * (_MEMBER + 8) + 4
         height = max(height, 18.0 * (self._touching(group.address) + 1))
         canvas.box(self.left, y, width, height, "group")
         canvas.text(self.left + 12, y + 18, name_of(group.address), "strong", 130)
-        below = group.description if members else f"{group.description}; your instances"
-        canvas.text(self.left + 150, y + 18, below, "small muted", width - 162)
-        step = (width - 12) / max(min(len(members), _PER_ROW), 1)
-        for number, member in enumerate(members):
+        canvas.text(self.left + 150, y + 18, group.description, "small muted", width - 162)
+        step = (width - 12) / min(len(members), _PER_ROW)
+        for number, (title, kind) in enumerate(members):
             x = self.left + 12 + number % _PER_ROW * step
             top = y + _HEAD + 4 + number // _PER_ROW * (_MEMBER + 8)
             canvas.box(x, top, step - 12, _MEMBER, "chip")
-            canvas.text(x + 10, top + 17, member.title, "small", step - 32)
-            canvas.text(x + 10, top + 32, member.kind, "small muted", step - 32)
+            canvas.text(x + 10, top + 17, title, "small", step - 32)
+            canvas.text(x + 10, top + 32, kind, "small muted", step - 32)
         self.boxes[group.address] = (y, height)
         return y + height
 

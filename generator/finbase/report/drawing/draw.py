@@ -8,6 +8,7 @@ markup. A diagram describes itself with ``title`` and ``desc``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, get_args
 
 from finbase.report.drawing import architecture, canvas, flows, modules, network
@@ -30,10 +31,13 @@ def draw(picture: Picture, subject: Subject, name: str) -> str:
     return canvas.markup(_drawn(picture, subject, name))
 
 
-def standalone(picture: Picture, subject: Subject, environment: str) -> str:
-    """Return a diagram as a file, with a heading and its stylesheet, and a newline."""
+def standalone(
+    picture: Picture, subject: Subject, environment: str, made: datetime | None = None
+) -> str:
+    """Return a diagram as a file, with its heading, date and stylesheet, and a newline."""
     drawn = _drawn(picture, subject, "picture")
-    drawn.heading(f"{environment}: {HEADINGS[subject]}")
+    date = f", {made:%Y-%m-%d}" if made else ""
+    drawn.heading(f"{environment}: {HEADINGS[subject]}{date}")
     drawn.add_style()
     return canvas.markup(drawn) + "\n"
 

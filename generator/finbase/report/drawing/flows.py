@@ -126,7 +126,7 @@ def _end(
     canvas.box(x, top + 3, width, count * _ROW - 6, "cell")
     middle = top + count * _ROW / 2
     canvas.text(x + 12, middle - 2, name_of(end), "strong", width - 24)
-    below = "address range" if end != UNKNOWN else "see the plan"
+    below = "address range" if end != UNKNOWN else "known after an apply"
     if group is not None:
         members = len(group.members)
         count_text = f"{members or 'no'} member{'' if members == 1 else 's'}"

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = _breakable
+    environment.filters |= {"breakable": _breakable, "coded": _coded, "tables": _tables}
     anchors = _anchors([subject.verdict.environment for subject in subjects])
     chapters = [
         chapter(subject, anchor, features, links)
@@ -102,6 +103,25 @@ def _breakable(text: str) -> Markup:
 
     pieces = re.split(r"(?<=[._])(?=\w)", clean(text))
     return Markup("<wbr>").join(map(escape, pieces))
+
+
+def _coded(text: str) -> Markup:
+    """Return a text with what is between backticks as code."""
+    from markupsafe import Markup, escape
+
+    code = Markup("<code>{}</code>")
+    pieces = enumerate(clean(text).split("`"))
+    return Markup("").join(code.format(each) if odd % 2 else escape(each) for odd, each in pieces)
+
+
+def _tables(steps: Sequence[str]) -> Iterator[tuple[list[list[str]], list[str]]]:
+    """Yield the steps in groups: the cells of the rows of a table, or else the lines."""
+    for is_table, lines in groupby(steps, key=lambda step: step.startswith("|")):
+        if is_table:
+            cells = [[cell.strip() for cell in line.strip()[1:-1].split("|")] for line in lines]
+            yield cells, []
+        else:
+            yield [], list(lines)
 
 
 def _groups(rows: Sequence[FailureRow]) -> list[tuple[Section, Severity, str, str]]:
