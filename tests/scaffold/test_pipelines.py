@@ -92,7 +92,18 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     commands = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
     assert {command.split()[0] for command in commands} == {"finbase", "make"}
     used = {command.split()[1] for command in commands if command.startswith("finbase")}
-    assert used == {"apply", "check", "drift", "matrix", "plan", "release", "render", "report"}
+    expected = {
+        "apply",
+        "check",
+        "drift",
+        "evidence",
+        "matrix",
+        "plan",
+        "release",
+        "render",
+        "report",
+    }
+    assert used == expected
     for command in commands:
         if not command.startswith("make -C"):
             assert list(faults(command)) == [], command
@@ -263,6 +274,8 @@ def test_rights_are_the_least(pipeline: Path) -> None:
         "plan": {"id-token"},
         "changes": set(),
         "apply": {"id-token"},
+        "evidence": set(),
+        "attest": {"attestations", "id-token"},
         "environments": set(),
         "drift": {"id-token"},
         "issue": {"issues"},
@@ -270,7 +283,8 @@ def test_rights_are_the_least(pipeline: Path) -> None:
     for name, job in workflow["jobs"].items():
         checkouts = [s for s in job["steps"] if "actions/checkout" in s.get("uses", "")]
         persisted = [step["with"]["persist-credentials"] for step in checkouts]
-        assert persisted == ([] if name in ("changes", "findings", "issue") else [False])
+        without = ("attest", "changes", "findings", "issue")
+        assert persisted == ([] if name in without else [False])
         for step in job["steps"]:  # What comes from outside reaches a shell as a variable only.
             assert "${{" not in step.get("run", "")
     text = (pipeline / GITHUB).read_text() + (pipeline / GITLAB).read_text()
@@ -327,6 +341,34 @@ def test_pipeline_apply_needs_approval(pipeline: Path) -> None:
     assert gitlab[".account"]["resource_group"] == "$ENVIRONMENT"
     for job in ("plan", "apply"):
         assert gitlab[job]["parallel"]["matrix"] == [{"ENVIRONMENT": NAMES}]
+
+
+def test_pipeline_bundles_evidence_without_an_account(changed: Path) -> None:
+    """A signature comes from a job without the code, or from a key that only one job has."""
+    jobs = load(changed, "github")["jobs"]
+    evidence, attest = jobs["evidence"], jobs["attest"]
+    assert evidence["needs"] == ["render", "changes", "apply"]
+    assert "needs.changes.result == 'success'" in evidence["if"]
+    assert evidence["strategy"]["matrix"] == jobs["plan"]["strategy"]["matrix"]
+    assert "environment" not in evidence | attest
+    assert "configure-aws-credentials" not in str(evidence)
+    (run,) = [step["run"] for step in evidence["steps"] if "finbase evidence" in str(step)]
+    (upload,) = [s["with"] for s in evidence["steps"] if "upload-artifact" in s.get("uses", "")]
+    assert run.endswith('--unsigned --output "$RUNNER_TEMP/$ENVIRONMENT.zip"')
+    assert upload["path"] == "${{ runner.temp }}/${{ matrix.environments }}.zip"
+    assert not [step for step in attest["steps"] if "run" in step]
+    gitlab = load(changed, "gitlab")
+    job, stages = gitlab["evidence"], gitlab["stages"]
+    assert stages.index("evidence") == stages.index("apply") + 1
+    assert job["environment"]["name"] == "finbase-evidence"
+    assert job["parallel"] == gitlab["plan"]["parallel"]
+    assert "id_tokens" not in job
+    done = shell(changed, job["script"][0], ENVIRONMENT="staging")
+    assert done.returncode == 2
+    assert "the variable FINBASE_EVIDENCE_KEY is missing" in done.stderr
+    key = changed / "key.pem"
+    key.touch()
+    assert shell(changed, job["script"][0], FINBASE_EVIDENCE_KEY=str(key)).returncode == 0
 
 
 def test_pipeline_is_of_one_base(pipeline: Path) -> None:
