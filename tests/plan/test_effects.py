@@ -66,6 +66,14 @@ def test_effects_follow_moves_with_keys(index: str) -> None:
     assert effect == Effect(new["address"], "move", moved_from=old["address"])
 
 
+def test_a_move_to_a_key_does_not_move_what_has_one() -> None:
+    bare, keyed = "module.m.aws_sns_topic.a", 'module.m.aws_sns_topic.a["k"]'
+    moved = {bare: keyed}
+    assert effects(plan(resource(keyed, {})), plan(resource(keyed, {})), moved) == ()
+    (effect,) = effects(plan(resource(bare, {})), plan(resource(keyed, {})), moved)
+    assert effect == Effect(keyed, "move", moved_from=bare)
+
+
 def test_effects_end_on_circular_moves() -> None:
     circle = {"aws_sns_topic.a": "aws_sns_topic.b", "aws_sns_topic.b": "aws_sns_topic.a"}
     one = resource("x.aws_sns_topic.a", {})

@@ -12,6 +12,11 @@ from tests.support.commands import finbase
 
 FILE = "environments/staging.yaml"
 NAMED = "\n    database_name: ledger"
+ZONE = "database_cidr: 10.30.9.0/24}"
+THIRD = (
+    "      eu-west-1c: {public_cidr: 10.30.2.0/24, private_cidr: 10.30.48.0/20, "
+    "database_cidr: 10.30.10.0/24}"
+)
 LARGER = (f"db.r7g.large{NAMED}", f"db.r7g.xlarge{NAMED}")
 
 
@@ -76,10 +81,15 @@ def test_plan_names_restarts_and_losses(committed: Path, tmp_path: Path) -> None
     primary = "module.database.aws_db_instance.primary"
     assert f"DATA LOSS: {primary}, to replace, loses the database" in done.output
     change(committed, "another_owner", "ledger_owner")
+    change(committed, ZONE, f"{ZONE}\n{THIRD}")
     done = finbase(committed, *arguments)
     effects = {e["address"]: e for e in json.loads(report.read_text())["effects"]}
     assert effects[primary]["restarts"] is True
     assert f"RESTART: {primary}; clients lose their connections" in done.output
+    # Another zone does not reach the cache, which ignores changes of its subnets.
+    assert 'module.network.aws_nat_gateway.main["eu-west-1c"]' in effects
+    assert not [address for address in effects if address.startswith("module.cache.")]
+    assert "DATA LOSS" not in done.output
 
 
 @pytest.mark.parametrize(

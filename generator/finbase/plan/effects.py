@@ -123,7 +123,8 @@ def _followed(address: str, moved: Mapping[str, str]) -> str:
     match = _INDEX.search(address)
     base, index = (address[: match.start()], match[0]) if match else (address, "")
     seen = set()
-    while base in moved and base not in seen:
+    # A new address with a key is that of the one instance without a key.
+    while base in moved and base not in seen and not (index and moved[base].endswith("]")):
         seen.add(base)
         base = moved[base]
     return base + index

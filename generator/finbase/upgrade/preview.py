@@ -128,12 +128,11 @@ def effects_between(
     moved: dict[str, str] = {}
     ignored: dict[str, frozenset[str]] = {}
     for use in after.modules:
-        if old_versions.get(use.name) in (None, use.version):
-            continue
         interface = read_interface(_files(root, registry, use.contract))
         for instance in use.instances:
             prefix = f"module.{label(use, instance)}."
-            moved |= {f"{prefix}{old}": f"{prefix}{new}" for old, new in interface.moved.items()}
+            if old_versions.get(use.name) != use.version:
+                moved |= {f"{prefix}{a}": f"{prefix}{b}" for a, b in interface.moved.items()}
             for resource in interface.resources.values():
                 ignored[f"{prefix}{resource.address}"] = resource.ignored
     return effects(planned, planned_after, moved, ignored)
