@@ -51,10 +51,10 @@ def load_catalogue(root: Path) -> Catalogue:
     if not (features / "failures.yaml").is_file():
         return Catalogue()
     scenarios: dict[str, list[str]] = {}
-    for path in sorted(features.glob("*.feature")):
+    for path in sorted(features.rglob("*.feature")):
         for scenario in read_feature(path).scenarios:
             for tag in scenario.tags:
-                location = f"features/{path.name}:{scenario.line} {scenario.title}"
+                location = f"{path.relative_to(root)}:{scenario.line} {scenario.title}"
                 scenarios.setdefault(tag, []).append(location)
     page = "docs/explanation/failures.md"
     return Catalogue(

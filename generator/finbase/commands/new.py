@@ -9,11 +9,12 @@ import click
 from finbase.console import completion
 from finbase.console.options import Choice
 from finbase.console.speech import say
+from finbase.errors import FinbaseError
 
 
 @click.group()
 def new() -> None:
-    """Create a module, an environment, its state bucket, a pipeline or its roles.
+    """Create a module, an environment, a control, a state bucket, a pipeline or its roles.
 
     Nothing is overwritten.
 
@@ -21,6 +22,7 @@ def new() -> None:
     Examples:
       finbase new module exports
       finbase new environment sandbox --from staging
+      finbase new control LEDGER-1
       finbase new pipeline github
       finbase new roles production --github bank/ledger
       finbase new state production
@@ -84,6 +86,49 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
     for value in made.to_edit:
         say(f"  {path}:{value.line}: {value.name}: {value.why}")
     say(f"Next: finbase render {name}")
+
+
+@new.command()
+@click.argument("identity", metavar="ID")
+@click.option(
+    "--environment",
+    metavar="ENV",
+    shell_complete=completion.environments,
+    help="Prove the control on the stack of ENV; default: the first by name.",
+)
+@click.option("--step", is_flag=True, help="Also create a step with a sentence of its own.")
+@click.pass_obj
+def control(project: Path | None, identity: str, environment: str | None, step: bool) -> None:
+    """Create features/own/: a control of the project itself, with a mutation that breaks it.
+
+    ID has capital letters, a hyphen and a number. The draft passes `finbase check` and
+    `finbase prove`; edit its files.
+
+    \b
+    Examples:
+      finbase new control LEDGER-1
+      finbase new control LEDGER-2 --step --environment staging
+    """
+    from finbase.commands._rendered import hold_journal
+    from finbase.environment.load import discover
+    from finbase.judge.catalogue import refuse_id
+    from finbase.project.find import find_project
+    from finbase.scaffold.new_control import new_control
+
+    root = find_project(project)
+    name = environment or next((path.stem for path in discover(root)), "")
+    if not name or not (root / "environments" / f"{name}.yaml").is_file():
+        raise FinbaseError(f"there is no environment {name}", "name one that exists: --environment")
+    refuse_id(root / "features", identity)
+    with hold_journal(root) as journal:
+        written = new_control(journal, root, identity, name, step=step)
+    for path in written:
+        say(f"written: {path}")
+    say(
+        "Edit them. Next:\n"
+        f"  `finbase check {name}` shows the control as a row of its own;\n"
+        f"  `finbase prove {identity}` breaks it and sees it fail."
+    )
 
 
 @new.command()

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from finbase.commands._rendered import refuse_planted
+from finbase.commands._rendered import refuse_planted, require_released_controls
 from finbase.console import completion
 from finbase.console.options import FOUND, jobs_option, json_option
 from finbase.console.speech import echo, output_stream, progress, say
@@ -29,6 +29,7 @@ from finbase.console.speech import echo, output_stream, progress, say
     is_flag=True,
     help="Plan each change for the applied stack; its state is in features/applied/.",
 )
+@click.option("--own", is_flag=True, help="Prove the controls of the project itself only.")
 @jobs_option
 @click.pass_obj
 def prove(
@@ -37,13 +38,16 @@ def prove(
     environment: str,
     json_file: BinaryIO | None,
     applied: bool,
+    own: bool,
     jobs: int,
 ) -> None:
     """Put each failure back, one at a time, and prove that its own scenarios detect it.
 
-    ID is a failure (F04a) or a mutation of features/mutations/; default: all. The changes are
-    made in a copy of the rendered files. Exits with 1 if a mutation is not detected, or if it fails
-    scenarios of an unrelated failure. With --applied, a mutation that plans no change is listed as
+    ID is a failure (F04a) or a mutation of features/mutations/ or features/own/mutations/; default:
+    all. The changes are made in a copy of the rendered files. A project of `finbase init` has only
+    mutations of its own; those of finbase then change the stacks that finbase was released with.
+    Exits with 1 if a mutation is not detected, if it fails scenarios of an unrelated failure, or if
+    a control has no mutation. With --applied, a mutation that plans no change is listed as
     UNCHANGED: an argument that is no longer set keeps its value on AWS.
 
     \b
@@ -53,11 +57,12 @@ def prove(
       finbase prove nat-gateway-single --json matrix.json
       finbase prove F07a F07b F07c --environment staging
       finbase prove F04d --applied
+      finbase prove --own
     """
     from finbase.contract.registry import Registry
     from finbase.environment.load import load_environments
     from finbase.judge.prove import prove as run
-    from finbase.judge.prove import select
+    from finbase.judge.prove import select, unproved
     from finbase.project.find import find_project
     from finbase.report import documents
     from finbase.report.matrix import MatrixReport
@@ -66,11 +71,13 @@ def prove(
     refuse_planted(root)
     if environment:
         load_environments(root, Registry(root), [environment])
-    mutations = select(root, ids, environment)
+    mutations = select(root, ids, environment, own=own)
+    if any(mutation.project for mutation in mutations):
+        require_released_controls(root, own=False)
     stream, colour = output_stream(json_file)
     with progress(len(mutations)) as watch:
         outcomes = run(root, mutations, jobs=jobs, progress=watch, applied=applied)
-    report = MatrixReport(outcomes, colour, applied)
+    report = MatrixReport(outcomes, colour, applied, unproved(root, ids, own=own))
     proved = report.proved
     show = say if proved else echo
     show(report.text(), file=stream, color=colour)

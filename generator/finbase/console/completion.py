@@ -103,8 +103,9 @@ def failures(root: Path, ctx: click.Context, incomplete: str) -> Iterable[tuple[
 
 
 def _entries(root: Path, name: str, key: str) -> list[tuple[str, str]]:
-    """Return the id and another field of each entry in the files ``features/NAME.yaml``."""
-    files = sorted((root / "features").glob(f"{name}.yaml"))
+    """Return the id and another field of each entry in the files ``features/[own/]NAME.yaml``."""
+    folders = (root / "features", root / "features" / "own")
+    files = [file for folder in folders for file in sorted(folder.glob(f"{name}.yaml"))]
     return [(entry["id"], entry[key]) for file in files for entry in _read(file)]
 
 

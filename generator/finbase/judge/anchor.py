@@ -8,6 +8,7 @@ named, and what it adds never decides about the controls of finbase: those are j
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -17,12 +18,13 @@ import yaml
 
 from finbase.errors import ComplianceError, TreeError
 from finbase.judge.catalogue import FILE as CATALOGUE
+from finbase.judge.catalogue import OWN
 from finbase.judge.verdict import Verdict
 from finbase.project.files import refuse_links
 from finbase.project.shipped import shipped
 
 _GENERATED = re.compile(r"__pycache__|\.(mypy|ruff|pytest)_cache")
-_PROOF = ("mutations", "applied")
+_PROOF = (("mutations",), ("applied",), (OWN, "mutations"))
 """Folders that `finbase prove` reads; they decide about no verdict."""
 _TAG = re.compile(r"@([A-Z]\d{2}[a-z]?)\b")
 
@@ -45,9 +47,18 @@ def deviations(features: Path, released: Path | None = None) -> tuple[str, ...]:
 
 
 def additions(features: Path, released: Path | None = None) -> frozenset[str]:
-    """Return the files that a project adds to the released features, such as ``own.feature``."""
+    """Return the files that a project adds to the released features, such as ``own/a.feature``.
+
+    In a clone of finbase, they are those of the folder ``own``.
+    """
     theirs = released or released_features()
-    return frozenset(map(str, _files(features).keys() - _files(theirs).keys()))
+    known = {path for path in _files(theirs) if path.parts[0] != OWN}
+    return frozenset(map(str, _files(features).keys() - known))
+
+
+def remove_own(features: Path) -> None:
+    """Remove the controls of a project itself from a copy of the released features."""
+    shutil.rmtree(features / OWN, ignore_errors=True)
 
 
 def added_beside_released(features: Path) -> frozenset[str]:
@@ -55,9 +66,8 @@ def added_beside_released(features: Path) -> frozenset[str]:
 
     None too if the features cannot be read, which is reported when they are copied.
     """
-    released = released_features()
     try:
-        if features == released or deviations(features):
+        if deviations(features):
             return frozenset()
         return additions(features)
     except (ComplianceError, TreeError):
@@ -72,9 +82,15 @@ def has_own_files(features: Path) -> bool:
 def with_additions(floor: Verdict, verdict: Verdict, added: frozenset[str]) -> Verdict:
     """Return the released features' verdict with the scenarios of added files.
 
-    ``floor`` is the verdict of the released features alone, ``verdict`` that of the project's.
+    ``floor`` is the verdict of the released features alone, ``verdict`` that of the project's. An
+    added scenario with the tag of a released control says nothing about it, but it can fail.
     """
-    own = (s for s in verdict.scenarios if _file(s.location) in added)
+    released = {failure.id for failure in floor.failures}
+    own = (
+        replace(s, failure_ids=tuple(i for i in s.failure_ids if i not in released))
+        for s in verdict.scenarios
+        if _file(s.location) in added
+    )
     return replace(verdict, scenarios=(*floor.scenarios, *own), not_judged=floor.not_judged)
 
 
@@ -122,7 +138,8 @@ def _files(features: Path) -> dict[PurePosixPath, bytes]:
         for path in sorted(features.rglob("*")):
             relative = PurePosixPath(path.relative_to(features).as_posix())
             generated = any(_GENERATED.fullmatch(part) for part in relative.parts)
-            if not generated and relative.parts[0] not in _PROOF and path.is_file():
+            proof = any(relative.parts[: len(folder)] == folder for folder in _PROOF)
+            if not generated and not proof and path.is_file():
                 files[relative] = path.read_bytes().replace(b"\r\n", b"\n")
     except OSError as error:
         raise ComplianceError(

@@ -1,33 +1,44 @@
-"""The failure catalogue, ``features/failures.yaml``: the only list of ids and severities."""
+"""The failure catalogue, ``features/failures.yaml``: the only list of ids and severities.
+
+Controls of a project itself are in a catalogue of their own, ``features/own/failures.yaml``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
 
-from finbase.errors import ComplianceError
+from finbase.errors import ComplianceError, FinbaseError
 from finbase.project.files import refuse_links
 from finbase.source.syntax import CONFLICT_HINT, conflict
 
 Severity = Literal["high", "medium", "low"]
-Section = Literal["review", "design", "baseline"]
+Section = Literal["review", "design", "baseline", "project"]
 
 FILE = "failures.yaml"
+OWN = "own"
+"""The folder in the features for the controls of a project itself."""
 
 SECTIONS: Mapping[Section, str] = {
     "review": "Controls of the review",
     "design": "Controls of the design",
     "baseline": "Controls of the baseline",
+    "project": "Controls of the project itself",
 }
 """Headings of the sections in reports."""
+
+_RELEASED = ("review", "design", "baseline")
 
 _TEXT = (".feature", ".py", ".yaml")
 
 _FORM = "the comment at the top of features/failures.yaml lists the fields of an entry"
+# The ids of finbase have no hyphen.
+_OWN_ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+[a-z]?")
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,8 @@ class Failure:
 
     ``title`` says what a stack without the failure has, ``requirement`` what a plan must show.
     ``overlaps`` names the failures that inherently occur together with this one. ``section`` says
-    where the control comes from: the review of the hand-written stack, the design profile, or the
-    baseline.
+    where the control comes from: the review of the hand-written stack, the design profile, the
+    baseline, or the project itself.
     """
 
     id: str
@@ -51,15 +62,38 @@ class Failure:
 def load_failures(features: Path) -> tuple[Failure, ...]:
     """Return the failures of the catalogue beside the feature files, in its order.
 
-    Raises ``ComplianceError`` if it is missing or invalid, or if any file in the folder has a
-    marker of a merge conflict, and ``TreeError`` for a link.
+    Those of ``own/failures.yaml`` follow. Raises ``ComplianceError`` if a catalogue is missing or
+    invalid, or if any file in the folder has a marker of a merge conflict, and ``TreeError`` for a
+    link.
     """
-    path = features / FILE
     refuse_links(features)
     _refuse_conflicts(features)
+    failures = _load(features / FILE, _failure)
+    if (own := features / OWN / FILE).exists():
+        failures += _load(own, _own_failure, failures)
+    return failures
+
+
+def refuse_id(features: Path, identity: str) -> None:
+    """Raise ``FinbaseError`` if a control of a project itself cannot have this id."""
+    if _OWN_ID.fullmatch(identity) is None:
+        raise FinbaseError(
+            f"{identity!r} is not an id of a project",
+            "use capital letters, a hyphen and a number, such as LEDGER-1",
+        )
+    if any(failure.id == identity for failure in load_failures(features)):
+        raise FinbaseError(f"{identity} is in the failure catalogue", "choose another number")
+
+
+def _load(
+    path: Path,
+    read: Callable[[dict[str, Any]], Failure],
+    released: Collection[Failure] = (),
+) -> tuple[Failure, ...]:
+    """Read a catalogue; an entry may also overlap with one of ``released``, on its side only."""
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-        failures = tuple(_failure(entry) for entry in entries)
+        failures = tuple(read(entry) for entry in entries)
     except FileNotFoundError as error:
         raise ComplianceError(
             f"{path} is missing", "restore it: git checkout HEAD -- features"
@@ -70,12 +104,13 @@ def load_failures(features: Path) -> tuple[Failure, ...]:
         raise ComplianceError(f"{path} is not a valid failure catalogue: {error}", _FORM) from error
     if not failures:
         raise ComplianceError(f"{path} has no entries", _FORM)
-    ids = [failure.id for failure in failures]
+    theirs = {failure.id for failure in released}
+    ids = [*theirs, *(failure.id for failure in failures)]
     for failure in failures:
         if ids.count(failure.id) > 1:
             raise ComplianceError(f"{path}: {failure.id} is listed twice", "change one of the ids")
-        for other in failure.overlaps:
-            if other not in ids or failure.id not in failures[ids.index(other)].overlaps:
+        for other in (each for each in failure.overlaps if each not in theirs):
+            if all(failure.id not in each.overlaps for each in failures if each.id == other):
                 raise ComplianceError(
                     f"{path}: {failure.id} overlaps {other}, but {other} does not overlap it",
                     "list each id in the `overlaps` of the other",
@@ -98,15 +133,27 @@ def _refuse_conflicts(features: Path) -> None:
 
 
 def _failure(entry: dict[str, Any]) -> Failure:
+    if entry.get("section", "review") not in _RELEASED:
+        raise ValueError(f"section {entry['section']!r} is not review, design or baseline")
+    return _read(entry, entry.get("section", "review"))
+
+
+def _own_failure(entry: dict[str, Any]) -> Failure:
+    if not _OWN_ID.fullmatch(str(entry["id"])):
+        raise ValueError(f"{entry['id']!r} is not an id of a project, such as LEDGER-1")
+    if "section" in entry:
+        raise ValueError(f"{entry['id']} has a section, which only released controls have")
+    return _read(entry, "project")
+
+
+def _read(entry: dict[str, Any], section: Section) -> Failure:
     if entry["severity"] not in get_args(Severity):
         raise ValueError(f"severity {entry['severity']!r} is not high, medium or low")
-    if entry.get("section", "review") not in get_args(Section):
-        raise ValueError(f"section {entry['section']!r} is not review, design or baseline")
     return Failure(
         id=str(entry["id"]),
         severity=entry["severity"],
         title=str(entry["title"]),
         requirement=str(entry["requirement"]),
         overlaps=tuple(str(other) for other in entry.get("overlaps", ())),
-        section=entry.get("section", "review"),
+        section=section,
     )

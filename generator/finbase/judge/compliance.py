@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from finbase.errors import ComplianceError
 from finbase.judge import anchor
 from finbase.judge import runner as compliance_runner
-from finbase.judge.catalogue import load_failures
+from finbase.judge.catalogue import OWN, load_failures
 from finbase.judge.coverage import named
 from finbase.judge.cucumber import read_cucumber
 from finbase.judge.features import (
@@ -93,7 +93,7 @@ def run(
     added = anchor.added_beside_released(features)
     # Added steps run in the same process as all others, and could change these. The released ones
     # judge first, before a step of the project could change an installed package.
-    floor = judge(anchor.released_features(), ignore) if added else None
+    floor = judge(anchor.released_features(), anchor.remove_own) if added else None
     verdict = judge(features, copied)
     return anchor.with_additions(floor, verdict, added) if floor else verdict
 
@@ -168,13 +168,13 @@ def _start(
 ) -> Finished:
     copy = folder / "plan.json"
     copy.write_bytes(plan)
-    steps = features / "steps"
+    steps = (features / "steps", features / OWN / "steps")
     command = [
         *(sys.executable, "-I", "-S", supervise.__file__),
         # Without ``site``, no .pth file in a folder of packages runs code.
         *(sys.executable, "-P", "-S", "-X", "utf8", compliance_runner.__file__),
         *("-f", str(features), "-p", str(copy), "--no-ansi", f"--cucumber-json={report}"),
-        *(("-b", str(steps)) if steps.is_dir() else ()),
+        *(option for folder in steps if folder.is_dir() for option in ("-b", str(folder))),
     ]
     # Steps are code of the project: anybody who opens a pull request can change them.
     environ = python_environ(report.parent) | {

@@ -2,7 +2,8 @@
 
 A feature that never failed proves nothing. Each entry of ``features/mutations/*.yaml`` changes the
 rendered HCL so that it has one failure. The plan of the changed files must fail the scenarios of
-that failure, and no others.
+that failure, and no others. Those of a project itself are in ``features/own/mutations``. A project
+of ``finbase init`` has no others: finbase brings them, with the stacks that they change.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from typing import Any, TypeAlias
 import yaml
 
 from finbase.errors import ComplianceError
-from finbase.judge.catalogue import load_failures
+from finbase.judge.catalogue import FILE, OWN, load_failures
 from finbase.judge.edits import Create, Edit, read_edit
 from finbase.judge.verdict import Verdict
+from finbase.project.shipped import shipped
 from finbase.source.cache import load_yaml
 
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 
-_FORM = "the comment at the top of features/mutations/review.yaml lists the fields of an entry"
+_FORM = (
+    "an entry has id, failure, what, why, perhaps environment and count, and file with find and "
+    "replace, with block and argument, value, insert or delete, with append or with create"
+)
 _OWN = ("id", "failure", "what", "why", "environment", "edits")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./(modules/[^"]+)"', re.MULTILINE)
@@ -34,7 +39,8 @@ _SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./(modules/[^"]+)"', re.MULTILI
 class Mutation:
     """One way to put ``failure`` back: ``what`` it does, and ``why`` it matters.
 
-    ``environment`` names the stack that is changed and planned.
+    ``environment`` names the stack that is changed and planned, in ``project`` if it is not that
+    of the command.
     """
 
     id: str
@@ -43,6 +49,7 @@ class Mutation:
     why: str
     edits: tuple[Edit, ...]
     environment: str
+    project: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -80,14 +87,22 @@ class Outcome:
 def load_mutations(features: Path) -> tuple[Mutation, ...]:
     """Return the mutations of all files in ``features/mutations``, by name of the file.
 
-    Raises ``ComplianceError`` if they are missing, invalid, or not of the failure catalogue.
+    Those of ``own/mutations`` follow. Raises ``ComplianceError`` if they are missing, invalid, or
+    not of the failure catalogue.
     """
-    catalogue = {failure.id for failure in load_failures(features)}
+    failures = load_failures(features)
+    own = {failure.id for failure in failures if failure.section == "project"}
     folder = features / "mutations"
+    project = None
+    if not folder.is_dir():
+        folder = shipped("features") / "mutations"
+        project = folder.parents[1]
+    released = sorted(folder.glob("*.yaml"))
     file_of: dict[str, Path] = {}
     mutations: list[Mutation] = []
-    for path in sorted(folder.glob("*.yaml")):
-        for mutation in _read(path):
+    for path in (*released, *sorted((features / OWN / "mutations").glob("*.yaml"))):
+        catalogue = {failure.id for failure in failures} - own if path in released else own
+        for mutation in _read(path, project if path in released else None):
             other = file_of.setdefault(mutation.id, path)
             if other != path or any(mutation.id == m.id for m in mutations):
                 twice = f"{mutation.id} is listed twice" + (f", see {other}" * (other != path))
@@ -96,10 +111,10 @@ def load_mutations(features: Path) -> tuple[Mutation, ...]:
                 unknown = f"{mutation.failure} is not in the failure catalogue"
                 raise ComplianceError(
                     f"{path}: {mutation.id}: {unknown}",
-                    "add it to failures.yaml, or correct the id",
+                    f"add it to {FILE} beside its folder, or correct the id",
                 )
             mutations.append(mutation)
-    if not mutations:
+    if not released:
         raise ComplianceError(
             f"{folder} contains no mutations", "restore it: git checkout HEAD -- features"
         )
@@ -174,17 +189,17 @@ def _folders(files: Files, mutation: Mutation) -> set[PurePosixPath]:
     return {stack, *map(PurePosixPath, _SOURCE.findall(main.decode()))}
 
 
-def _read(path: Path) -> list[Mutation]:
+def _read(path: Path, project: Path | None) -> list[Mutation]:
     try:
         entries = load_yaml(path.read_bytes())
-        return [_mutation(entry) for entry in entries]
+        return [_mutation(entry, project) for entry in entries]
     except KeyError as error:
         raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise ComplianceError(f"{path} is not a valid list of mutations: {error}", _FORM) from error
 
 
-def _mutation(entry: dict[str, Any]) -> Mutation:
+def _mutation(entry: dict[str, Any], project: Path | None) -> Mutation:
     if not _ID.fullmatch(entry["id"]):
         raise ValueError(f"{entry['id']!r} is not a valid id: use a-z and 0-9, joined by hyphens")
     first = {name: value for name, value in entry.items() if name not in _OWN}
@@ -196,4 +211,5 @@ def _mutation(entry: dict[str, Any]) -> Mutation:
         why=entry["why"],
         edits=tuple(map(read_edit, [first, *further] if first or not further else further)),
         environment=entry.get("environment", "production"),
+        project=project,
     )

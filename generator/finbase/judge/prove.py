@@ -23,27 +23,47 @@ from finbase.project.terraform_files import is_read
 from finbase.project.tree import lay_out
 from finbase.source.bounds import MOST_BYTES, read_at_most
 from finbase.source.scalars import with_closest
-from finbase.system.progress import Watch
+from finbase.system.progress import Watch, unwatched
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 
 
-def select(root: Path, names: Sequence[str], environment: str = "") -> tuple[Mutation, ...]:
+def select(
+    root: Path, names: Sequence[str], environment: str = "", *, own: bool = False
+) -> tuple[Mutation, ...]:
     """Return the mutations whose id or failure is among ``names``, or all if it is empty.
 
-    ``environment`` replaces the environment of each mutation. Raises ``ComplianceError`` for
-    invalid mutations, and ``FinbaseError`` with the names that match no mutation.
+    ``environment`` replaces the environment of each mutation. ``own`` leaves out those of finbase.
+    Raises ``ComplianceError`` for invalid mutations, and ``FinbaseError`` with the names that match
+    no mutation and no failure, or if a project without controls of its own is asked for them.
     """
-    mutations = load_mutations(root / "features")
-    known = sorted({name for m in mutations for name in (m.id, m.failure)})
+    ids = _ids(root, own)
+    mutations = [m for m in load_mutations(root / "features") if m.failure in ids]
+    known = sorted({*ids, *(mutation.id for mutation in mutations)})
+    if own and not ids:
+        hint = "`finbase new control LEDGER-1` creates one"
+        raise FinbaseError("the project has no controls of its own", hint)
     if unknown := [name for name in names if name not in known]:
         hint = "features/failures.yaml and features/mutations/*.yaml list them"
         raise FinbaseError(
             f"no such failure or mutation: {', '.join(unknown)}",
             with_closest(unknown[0], known, hint),
         )
-    chosen = (m for m in mutations if not names or m.id in names or m.failure in names)
-    return tuple(replace(m, environment=environment or m.environment) for m in chosen)
+    chosen = tuple(m for m in mutations if not names or m.id in names or m.failure in names)
+    if environment:
+        chosen = tuple(replace(m, environment=environment, project=None) for m in chosen)
+    return chosen
+
+
+def unproved(root: Path, names: Sequence[str], *, own: bool = False) -> tuple[str, ...]:
+    """Return the failures, of ``names`` if there are any, that no mutation puts back."""
+    proved = {mutation.failure for mutation in load_mutations(root / "features")}
+    return tuple(i for i in _ids(root, own) if i not in proved and (not names or i in names))
+
+
+def _ids(root: Path, own: bool) -> tuple[str, ...]:
+    failures = load_failures(root / "features")
+    return tuple(f.id for f in failures if not own or f.section == "project")
 
 
 def rendered_files(root: Path) -> dict[PurePosixPath, bytes]:
@@ -93,14 +113,18 @@ def prove(
     ``ComplianceError`` before the first plan if a mutation does not fit, or if the state of an
     applied stack is missing. A mutation without a plan or verdict has an outcome with ``refused``.
     """
-    environments = {mutation.environment for mutation in mutations} if applied else ()
-    states = {name: applied_state(root, name) for name in environments}
-    files = rendered_files(root)
-    overlaps = {f.id: f.overlaps for f in load_failures(root / "features")}
-    trees = {mutation: mutate(files, mutation) for mutation in mutations}
-    groups: dict[str, list[Mutation]] = {}
+    stacks = {m: (m.project or root, m.environment) for m in mutations}
+    states = {stack: applied_state(*stack) for stack in {*stacks.values()}} if applied else {}
+    files = {project: rendered_files(project) for project, _ in {*stacks.values()}}
+    failures = load_failures(root / "features")
+    own = [failure.id for failure in failures if failure.section == "project"]
+    # A control of the project may demand more than one of finbase, never the other way round.
+    overlaps = {f.id: (*f.overlaps, *(own if f.id not in own else ())) for f in failures}
+    trees = {mutation: mutate(files[stacks[mutation][0]], mutation) for mutation in mutations}
+    groups: dict[tuple[Path, str], list[Mutation]] = {}
     for mutation, tree in trees.items():
-        groups.setdefault(_fingerprint(tree, mutation.environment), []).append(mutation)
+        key = (stacks[mutation][0], _fingerprint(tree, mutation.environment))
+        groups.setdefault(key, []).append(mutation)
 
     terraform = find_terraform()
     outcomes: dict[Mutation, Outcome] = {}
@@ -110,19 +134,20 @@ def prove(
         Workspace(terraform, _folder(scratch, "workspace")) as workspace,
     ):
 
-        def judge(number: int, mutation: Mutation) -> _Judged:
-            project = _folder(scratch, f"mutated-{number}")
-            stack = project / "environments" / mutation.environment
-            progress(mutation.id, "plan")
+        def judge(
+            folder: str, stack_of: tuple[Path, str], tree: Files, name: str, watch: Watch
+        ) -> _Judged:
+            project = _folder(scratch, folder)
+            stack = project / "environments" / stack_of[1]
+            watch(name, "plan")
             try:
-                lay_out(trees[mutation], project)
-                state = states.get(mutation.environment)
-                plan = workspace.plan(stack, project=project, state=state)
-                progress(mutation.id, "features")
+                lay_out(tree, project)
+                plan = workspace.plan(stack, project=project, state=states.get(stack_of))
+                watch(name, "features")
                 verdict = compliance.run(
                     plan,
-                    root / "features",
-                    environment=mutation.id,
+                    stack_of[0] / "features",
+                    environment=name,
                     stack=stack,
                     processes=workspace.processes,
                 )
@@ -130,17 +155,23 @@ def prove(
                 shutil.rmtree(project, ignore_errors=True)
             return _Judged(verdict, has_changes(plan), falls_by_change(plan))
 
-        futures: dict[Future[_Judged], list[Mutation]] = {
-            pool.submit(judge, number, group[0]): group
-            for number, group in enumerate(groups.values())
+        unchanged = {
+            stack: pool.submit(judge, f"unchanged-{n}", stack, files[stack[0]], stack[1], unwatched)
+            for n, stack in enumerate({stacks[m]: 0 for m in mutations if m.failure in own})
         }
+        futures: dict[Future[_Judged], list[Mutation]] = {}
+        for number, group in enumerate(groups.values()):
+            first = group[0]
+            arguments = (f"mutated-{number}", stacks[first], trees[first], first.id, progress)
+            futures[pool.submit(judge, *arguments)] = group
         try:
             for future in as_completed(futures):
                 for mutation in futures[future]:
-                    outcomes[mutation] = _outcome(future, mutation, overlaps)
+                    before = unchanged.get(stacks[mutation]) if mutation.failure in own else None
+                    outcomes[mutation] = _outcome(future, mutation, overlaps, before)
                     progress(mutation.id, "")
         finally:
-            for future in futures:
+            for future in (*unchanged.values(), *futures):
                 future.cancel()
     return tuple(outcomes[mutation] for mutation in mutations)
 
@@ -181,16 +212,22 @@ def _outcome(
     future: Future[_Judged],
     mutation: Mutation,
     overlaps: Mapping[str, Collection[str]],
+    unchanged: Future[_Judged] | None,
 ) -> Outcome:
+    """Return the outcome; ``unchanged`` is of the same stack without the mutation, if needed."""
     try:
+        fell_before = caught(unchanged.result().verdict, mutation, {}).fell if unchanged else ()
         judged = future.result()
     except (ComplianceError, TerraformError) as error:
         return Outcome(mutation, (), frozenset(), refused=str(error))
+    if mutation.failure in fell_before:
+        refused = f"{mutation.failure} fails without the change, too: finbase check shows why"
+        return Outcome(mutation, (), frozenset(), refused=refused)
     outcome = caught(judged.verdict, mutation, overlaps)
     return replace(
         outcome,
         unchanged=not outcome.fell and not judged.changes,
-        may_fall=outcome.may_fall | judged.may_fall,
+        may_fall=outcome.may_fall | judged.may_fall | {*fell_before},
     )
 
 

@@ -20,18 +20,21 @@ _LOOKS: Looks = {
 class MatrixReport:
     """The outcomes of ``finbase prove``; ``colour`` colours them in the text.
 
-    ``applied`` says that the mutations were planned as changes of applied stacks.
+    ``applied`` says that the mutations were planned as changes of applied stacks. ``unproved`` has
+    the ids of controls without a mutation.
     """
 
     command: ClassVar[str] = "prove"
     outcomes: Sequence[Outcome]
     colour: bool = False
     applied: bool = False
+    unproved: Sequence[str] = ()
 
     @property
     def proved(self) -> bool:
-        """Whether each mutation was caught, or changes nothing in the applied stack."""
-        return all(outcome.proved or outcome.unchanged for outcome in self.outcomes)
+        """Whether each control has mutations, all caught or without a change of the stack."""
+        caught = all(outcome.proved or outcome.unchanged for outcome in self.outcomes)
+        return caught and not self.unproved
 
     def text(self) -> str:
         """Return a row per mutation, then the details of each that was not caught."""
@@ -41,11 +44,13 @@ class MatrixReport:
                 for o in self.outcomes
             ]
         )
-        rows = [paint(table, _LOOKS) if self.colour else table]
+        rows = [paint(table, _LOOKS) if self.colour else table] if self.outcomes else []
         for outcome in self.outcomes:
             if not outcome.proved:
                 rows += ["", line(outcome), f"    it {outcome.mutation.what}"]
                 rows += [f"    {reason}" for reason in _reason(outcome).splitlines()]
+        if self.unproved:
+            rows += ["", *(f"{i}: not proved, because it has no mutation" for i in self.unproved)]
         proved = sum(outcome.proved for outcome in self.outcomes)
         failures = {outcome.mutation.failure for outcome in self.outcomes}
         summary = (
@@ -54,13 +59,14 @@ class MatrixReport:
         )
         if unchanged := sum(outcome.unchanged for outcome in self.outcomes):
             summary += f"; {unchanged} plan no change of the applied stack"
-        return "\n".join([*rows, "", summary])
+        return "\n".join([*rows, "", summary]).lstrip("\n")
 
     def document(self) -> dict[str, Any]:
         """Return whether all mutations are proved, and the outcome of each."""
         return {
             "proved": self.proved,
             "applied": self.applied,
+            "unproved": list(self.unproved),
             "mutations": [
                 {
                     "id": outcome.mutation.id,

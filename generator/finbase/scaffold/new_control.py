@@ -1,0 +1,59 @@
+"""Create a control of the project itself: entry of the catalogue, feature, mutation and step.
+
+The new control passes on a stack of the design, and its mutation makes it fail. It is copied from
+the folder ``control/``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from finbase.project.journal import Journal, Step
+from finbase.project.tree import apply
+from finbase.scaffold import placing
+
+_TEMPLATES = Path(__file__).parent / "control"
+_FOLDER = PurePosixPath("features", "own")
+_CATALOGUE = _FOLDER / "failures.yaml"
+_ENTRY = "@ENTRY@\n"
+_STOCK = "every aws_db_instance has tags_all.Owner with a letter"
+
+
+def new_control(
+    journal: Journal, root: Path, identity: str, environment: str, *, step: bool
+) -> tuple[PurePosixPath, ...]:
+    """Write the files of a control, all or none, and return their paths.
+
+    The id is not in the catalogue yet. The mutation changes the stack of ``environment``. ``step``
+    adds a sentence of its own. Raises ``FinbaseError`` for a file that exists, and ``TreeError``.
+    """
+    slug = identity.lower()
+    sentence = f"every database has an owner, as {identity} demands" if step else _STOCK
+
+    def text(template: str) -> str:
+        found = (_TEMPLATES / template).read_text(encoding="utf-8")
+        for name, value in (
+            ("@ID@", identity),
+            ("@SLUG@", slug),
+            ("@ENVIRONMENT@", environment),
+            ("@SENTENCE@", sentence),
+        ):
+            found = found.replace(name, value)
+        return found
+
+    files = {
+        _FOLDER / f"{slug}.feature": text("control.feature"),
+        _FOLDER / "mutations" / f"{slug}.yaml": text("mutations.yaml"),
+    }
+    if step:
+        files[_FOLDER / "steps" / f"{slug.replace('-', '_')}.py"] = text("step.py")
+    for path in files:
+        placing.refuse_existing(root / path, root, "choose another number, or delete it")
+    header, entry = text(_CATALOGUE.name).split(_ENTRY)
+    catalogue = root / _CATALOGUE
+    before = catalogue.read_bytes() if catalogue.exists() else None
+    start = before.decode().rstrip("\n") + "\n" if before is not None else header
+    steps: dict[PurePosixPath, Step] = {path: (None, file.encode()) for path, file in files.items()}
+    steps[_CATALOGUE] = (before, f"{start}\n{entry}".encode())
+    apply(steps, journal)
+    return tuple(sorted(steps))
