@@ -277,6 +277,41 @@ def test_a_state_that_stays_in_older_schemas_is_noticed(tmp_path: Path) -> None:
     owner.find_newer_state()
 
 
+def test_replicas_of_an_instance_set_aside_are_replaced() -> None:
+    """The provider refuses another source: cannot elect new source database for replication."""
+    state = gzip.decompress((ROOT / "features" / "applied" / "staging.state.gz").read_bytes())
+    resources = [
+        {
+            "mode": "managed",
+            "address": f"{resource['module']}.{resource['type']}.{resource['name']}",
+            "values": resource["instances"][0]["attributes"],
+        }
+        for resource in json.loads(state)["resources"]
+        if resource["type"] == "aws_db_instance"
+    ]
+    calls: list[object] = []
+    owner = Owner.__new__(Owner)
+    owner.rds = SimpleNamespace(modify_db_instance=lambda **given: calls.append(given))
+    stack = SimpleNamespace(
+        state=lambda: {"values": {"root_module": {"resources": resources}}}, taint=calls.append
+    )
+    fake: Any = SimpleNamespace(stack=stack)
+    owner._run = fake
+    owner.replace_replicas()
+    assert calls == [
+        {
+            "DBInstanceIdentifier": "ledger-staging-reporting",
+            "DeletionProtection": False,
+            "ApplyImmediately": True,
+        },
+        "module.replica_reporting.aws_db_instance.replica",
+    ]
+    for name in ("restore a snapshot", "restore to a point in time"):
+        [step] = [step for step in STEPS if step.name == name]
+        acts = step.edits[0].by_hand
+        assert acts.index(Owner.replace_replicas) > acts.index(Owner.set_primary_aside)
+
+
 @pytest.mark.terraform
 @pytest.mark.parametrize(
     ("name", "steps"),

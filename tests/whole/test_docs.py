@@ -39,7 +39,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"make (plan|apply) ENV=\w+": ACCOUNT,
     r"finbase (plan|apply|drift) .*": ACCOUNT,
     r"aws .*": ACCOUNT,
-    r"terraform -chdir=\S+ (destroy|import|apply|plan|state|init|show)\b.*": ACCOUNT,
+    r"terraform -chdir=\S+ (destroy|import|apply|plan|state|taint|init|show)\b.*": ACCOUNT,
     r"terraform show -json plan\.tfplan > plan\.json": ACCOUNT,
     r"(finbase check|terraform-compliance) .*plan\.json.*": ACCOUNT,
     r"terraform -chdir=\S+ providers mirror .*": PROVIDER,

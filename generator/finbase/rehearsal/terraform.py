@@ -189,6 +189,10 @@ class Stack:
         """Remove a resource from the state, not from AWS; raises ``TerraformError``."""
         self._run("state", "rm", address)
 
+    def taint(self, address: str) -> None:
+        """Let the next plan replace a resource; raises ``TerraformError``."""
+        self._run("taint", address)
+
     def refreshed_state(self) -> bytes:
         """Return the state file, after it was compared with AWS; raises ``TerraformError``."""
         self._run("apply", "-refresh-only", "-auto-approve", *_QUIET)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from finbase.errors import FinbaseError
+from finbase.plan.model import managed_in_state
 from finbase.project.terraform_files import STATE_FILE
 from finbase.rehearsal.life.edits import RENAMED, REPLICA, SNAPSHOT
 from finbase.rehearsal.life.older_state import older, versions
@@ -49,6 +50,16 @@ class Owner:
             ApplyImmediately=True,
         )
         self._run.stack.forget(PRIMARY)
+
+    def replace_replicas(self) -> None:
+        """Let the next apply replace every replica: each follows the instance set aside.
+
+        The provider cannot change the source of a replica.
+        """
+        for resource in managed_in_state(self._run.stack.state()):
+            if resource["values"].get("replicate_source_db"):
+                self._unprotect(resource["values"]["identifier"])
+                self._run.stack.taint(resource["address"])
 
     def delete_old_primary(self) -> None:
         """Delete the instance that was set aside; its automatic backups stay."""

@@ -57,6 +57,7 @@ class LifeStep:
 
 _SECRET = frozenset({"aws_secretsmanager_secret_version"})
 _GROUP = frozenset({"aws_db_parameter_group"})
+_REPLICAS = frozenset({"aws_db_instance"})
 _UPGRADE = ("database.previous_engine_version", "database.allow_major_version_upgrade")
 _RESTORE = ("database.restore_from",)
 _REPLICA = ("replica.instance_class",)
@@ -122,9 +123,10 @@ STEPS = (
                     Owner.take_snapshot,
                     Owner.lose_data,
                     Owner.set_primary_aside,
+                    Owner.replace_replicas,
                 ),
                 after=(Owner.delete_old_primary,),
-                loses=_SECRET,
+                loses=_SECRET | _REPLICAS,
             ),
             Edit(edits.after_the_restore, Expect.NOTHING),
         ),
@@ -138,9 +140,9 @@ STEPS = (
                 edits.restore_in_time,
                 # The provider turns Performance Insights on in the next apply only.
                 Expect.UNFINISHED,
-                by_hand=(Owner.set_primary_aside,),
+                by_hand=(Owner.set_primary_aside, Owner.replace_replicas),
                 after=(Owner.delete_old_primary,),
-                loses=_SECRET,
+                loses=_SECRET | _REPLICAS,
             ),
             Edit(edits.after_the_restore),
         ),
