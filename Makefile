@@ -28,14 +28,14 @@ render: .venv/ready ## Render every environment (or ENV=name) and the modules
 check: .venv/ready ## Plan every environment (or ENV=name) offline and run the features on it
 	@$(BIN)/finbase check $(ENV)
 
-judge: .venv/ready build/judge/ready build/prowler/ready ## Have checkov, Trivy and Prowler judge sources, plans and what runs
+judge: .venv/tools build/judge/ready build/prowler/ready ## Have checkov, Trivy and Prowler judge sources, plans and what runs
 	@$(BIN)/python -m benchmarks.judges
 	@$(BIN)/python -m benchmarks.judges.prowler
 
 prove: .venv/ready ## Put each failure back (or ID=F04a) and see it caught
 	@$(BIN)/finbase prove $(ID)
 
-applied: .venv/ready ## Write the states for prove --applied again, from rehearsals
+applied: .venv/tools ## Write the states for prove --applied again, from rehearsals
 	@for name in production staging development; do \
 		$(BIN)/finbase rehearse $$name --save-state features/applied/$$name.state.gz || exit 1; done
 
@@ -47,28 +47,28 @@ apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 
 # The tests start finbase some thousand times, and not every machine lets it keep what it compiles;
 # pytest would compile all tests again in each worker. Two of four workers wait for Terraform at first.
-test: .venv/ready build/judge/ready build/audit/ready build/oscal/ready build/pipelines/ready build/terraform/ready ## Run all tests, those with real Terraform included
+test: .venv/tools build/judge/ready build/audit/ready build/oscal/ready build/pipelines/ready build/terraform/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m compileall -q generator/finbase
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
-docs: .venv/ready ## Build the pages into build/docs, without a warning
+docs: .venv/tools ## Build the pages into build/docs, without a warning
 	@$(BIN)/sphinx-build -q -W --keep-going -n -d build/doctrees docs build/docs
 	@echo "open $(CURDIR)/build/docs/index.html"
 
-reference: .venv/ready ## Generate the pages of docs/reference
+reference: .venv/tools ## Generate the pages of docs/reference
 	@$(BIN)/python -m docs.generate
 
-samples: .venv/ready ## Generate the samples in docs/evidence/samples
+samples: .venv/tools ## Generate the samples in docs/evidence/samples
 	@$(BIN)/python -m docs.generate.samples
 
-soak: .venv/ready build/judge/ready build/prowler/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
+soak: .venv/tools build/judge/ready build/prowler/ready ## Run the long campaigns (SOAK_SEED=number draws other cases)
 	@$(BIN)/python -m pytest --soak --numprocesses 2 tests/project/test_interruption.py tests/whole/test_drawn.py \
 		tests/release/test_module_tests.py tests/rotation tests/roles tests/rehearsal/test_rehearse.py tests/rehearsal/test_life.py \
 		tests/judge/test_generated.py tests/judge/test_judges.py tests/judge/test_plain.py tests/judge/test_proof.py \
 		tests/judge/test_prowler.py \
 		tests/ci/test_matrix.py
 
-fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
+fuzz: .venv/tools build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)
 	@$(BIN)/python -m tests.fuzz literals --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 	@build/fuzz/bin/python -m tests.fuzz yaml --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 	@$(BIN)/python -m tests.fuzz plans --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
@@ -77,27 +77,27 @@ fuzz: .venv/ready build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS
 mutants: build/mutants/ready ## Change our Python in small ways, and see that a test notices
 	@build/mutants/bin/python tests/mutants
 
-lint: .venv/ready ## Check style and types
+lint: .venv/tools ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --strict templates/modules/secret/rotation templates/modules/roles/function
 	@$(BIN)/lint-imports
 
-format: .venv/ready ## Put the Python code in order
+format: .venv/tools ## Put the Python code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-benchmark: .venv/ready ## Measure the budgets side by side with their floors
+benchmark: .venv/tools ## Measure the budgets side by side with their floors
 	@$(BIN)/python -m benchmarks
 
-benchmark-scaling: .venv/ready ## Render up to 1,000 environments
+benchmark-scaling: .venv/tools ## Render up to 1,000 environments
 	@$(BIN)/python -m benchmarks.scaling
 
-benchmark-check: .venv/ready ## Compare check with the bare calls that it makes
+benchmark-check: .venv/tools ## Compare check with the bare calls that it makes
 	@$(BIN)/python -m benchmarks.checking
 
-benchmark-cdktf: .venv/ready build/cdktf/ready build/cdktn/ready ## Compare render with CDK for Terraform, old and new
+benchmark-cdktf: .venv/tools build/cdktf/ready build/cdktn/ready ## Compare render with CDK for Terraform, old and new
 	@$(BIN)/python -m benchmarks.against_cdktf
 
 audit: build/audit/ready ## Ask PyPI what is known against each locked release
@@ -107,13 +107,14 @@ audit: build/audit/ready ## Ask PyPI what is known against each locked release
 			$$(awk '/^[A-Z]/ { print "--ignore-vuln", $$1 }' requirements/audit.ignore) || exit 1; \
 	done
 
-sbom: .venv/ready build/audit/ready ## Write a bill of materials to build/sbom.cdx.json
+sbom: .venv/tools build/audit/ready ## Write a bill of materials to build/sbom.cdx.json
 	@build/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		--output-file build/sbom.cdx.json $(BIN)/python
 	@$(BIN)/python -m pytest --quiet tests/whole/test_supply_chain.py
 
-lock: .venv/ready ## Resolve the dependencies again, with hashes
+lock: .venv/tools ## Resolve the dependencies again, with hashes
 	@$(UV_COMPILE) pyproject.toml --extra rehearsal --group build --group dev --group docs --output-file requirements/all.lock
+	@$(UV_COMPILE) pyproject.toml --constraint requirements/all.lock --output-file requirements/run.lock
 	@for group in audit build cdktf cdktn fuzz judge mutants oscal pipelines prowler terraform; do \
 		$(UV_COMPILE) --group $$group $$(case $$group in (build|fuzz|mutants) echo --constraint requirements/all.lock;; \
 			prowler) echo --override requirements/prowler.overrides;; esac) \
@@ -142,15 +143,26 @@ build/%/ready: requirements/%.lock $(LOCKS)
 
 Makefile: ;
 
-.venv/ready: $(LOCKS) $(NODE_LOCK) tests/node/unpack.mjs pyproject.toml
+# What rendering, checking and proving need. What only tests and pages need is added to it.
+.venv/ready: requirements/build.lock requirements/run.lock pyproject.toml
 	@$(PYTHON) -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'finbase needs Python 3.11 or later; name one with make PYTHON=…' >&2; exit 2; }
-	@echo 'Setting up .venv (once), in one to three minutes …'
+	@echo 'Setting up .venv (once), in about half a minute …'
 	@$(PYTHON) -I -m venv --clear .venv
+	@echo '  1 of 3: what builds packages'
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/build.lock
-	@$(PIP_INSTALL) --require-hashes --requirement requirements/all.lock
+	@echo '  2 of 3: what finbase needs'
+	@$(PIP_INSTALL) --require-hashes --requirement requirements/run.lock
+	@echo '  3 of 3: finbase'
 	@$(PIP_INSTALL) --no-deps --editable .
 	@$(BIN)/python -I -m compileall -q generator/finbase
+	@touch $@
+
+.venv/tools: .venv/ready requirements/all.lock $(NODE_LOCK) tests/node/unpack.mjs
+	@echo 'Adding what tests and pages need to .venv (once), in one to three minutes …'
+	@echo '  1 of 2: Python packages'
+	@$(PIP_INSTALL) --require-hashes --requirement requirements/all.lock
+	@echo '  2 of 2: packages of npm, and a browser'
 	@mkdir -p .venv/node && cp tests/node/package.json $(NODE_LOCK) .venv/node/
 	@$(NODE) npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --silent
 	@test "$$(uname -sm)" != 'Linux x86_64' \

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ def newer(started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     """The folders of a newer finbase: a release of cache, and three other files."""
     assert (started / "finbase.lock").is_file()
     folder = tmp_path / "newer"
-    for name in ("templates", "features", "modules"):
+    for name in ("templates", "features", "modules", "requirements"):
         ignore = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     old = Lock.load(ROOT).released("cache")[-1]
@@ -53,6 +55,8 @@ def newer(started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     with (folder / "features" / "cache.feature").open("a") as feature:
         feature.write("\n  # Newer.\n")
     (folder / "features" / "newer.feature").write_text("Feature: Newer\n")
+    with (folder / "requirements" / "run.lock").open("a") as packages:
+        packages.write("# Newer.\n")
     (folder / "templates" / "module" / "README.md.j2").unlink()
     monkeypatch.setattr(shipment, "shipped", lambda name: folder / name)
     monkeypatch.setattr(shipment, "version", lambda _: "0.2.0")
@@ -84,6 +88,32 @@ def test_init_passes_its_checks(started: Path) -> None:
     assert "31 of 32 controls pass" in done.output
 
 
+def test_init_installs_packages_by_hash(started: Path) -> None:
+    assert (started / "requirements.lock").read_bytes() == (
+        ROOT / "requirements" / "run.lock"
+    ).read_bytes()
+    commands = subprocess.run(
+        ["make", "--dry-run", ".venv/ready"],
+        cwd=started,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    installed = re.findall(r"pip install .*", commands)
+    assert [("--require-hashes" in each, each.split()[-1]) for each in installed] == [
+        (True, ".venv/setuptools.lock"),
+        (True, "requirements.lock"),
+        (False, "requirements.txt"),
+    ]
+    (started / ".venv").mkdir()
+    (cut,) = re.findall(r"awk .*setuptools.lock", commands)
+    subprocess.run(["sh", "-c", cut], cwd=started, check=True)
+    first, *hashes = (started / ".venv" / "setuptools.lock").read_text().splitlines()
+    assert re.fullmatch(r"setuptools==[\d.]+ \\", first)
+    assert hashes
+    assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}( \\)?", each) for each in hashes)
+
+
 @pytest.mark.parametrize(
     "name", ["Makefile", "modules", "environments", "features", "finbase.lock", "CODEOWNERS"]
 )
@@ -104,6 +134,7 @@ def test_init_writes_a_pipeline_on_request(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("newer")
 def test_update_brings_the_new_and_keeps_the_own(started: Path) -> None:
     assert finbase(started, "new", "module", "exports").exit_code == 0
+    assert finbase(started, "new", "control", "LEDGER-1", "--step").exit_code == 0
     own = started / "features" / "own.feature"
     own.write_text("Feature: Own\n")
     environment = started / "environments" / "development.yaml"
@@ -116,6 +147,7 @@ def test_update_brings_the_new_and_keeps_the_own(started: Path) -> None:
     assert f"new: modules/cache/{NEXT}\n    Better.\n" in shown.output
     assert "features/cache.feature: 0 new, 1 changed, 0 removed" in shown.output
     assert "features/newer.feature: 1 new" in shown.output
+    assert "requirements.lock: other versions" in shown.output
     assert "templates/module: 0 new, 0 changed, 1 removed" in shown.output
     assert contents(started) == before
 
@@ -127,7 +159,7 @@ def test_update_brings_the_new_and_keeps_the_own(started: Path) -> None:
     assert changed - release == {
         *("features/cache.feature", "features/newer.feature", "templates/module/README.md.j2"),
         *("finbase.lock", "modules/releases.lock", "modules/cache/CHANGELOG.md"),
-        "requirements.txt",
+        *("requirements.txt", "requirements.lock"),
     }
     assert after[f"modules/cache/{NEXT}/main.tf"] == b"# Another one.\n"
     assert "finbase==0.2.0\n" in after["requirements.txt"].decode()
@@ -135,7 +167,7 @@ def test_update_brings_the_new_and_keeps_the_own(started: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["features/cache.feature", "features/failures.yaml", "templates/stack/main.tf.j2"]
+    "name", ["features/cache.feature", "requirements.lock", "templates/stack/main.tf.j2"]
 )
 @pytest.mark.parametrize("deleted", [False, True])
 @pytest.mark.usefixtures("newer")

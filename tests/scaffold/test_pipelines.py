@@ -200,6 +200,14 @@ def dry_run(folder: Path, *targets: str) -> str:
     return done.stdout
 
 
+def test_setup_installs_what_finbase_needs_only(pipeline: Path) -> None:
+    commands = dry_run(pipeline, ".venv/ready")
+    assert re.findall(r"requirements/(\w+)\.lock", commands) == ["build", "run"]
+    assert "npm" not in commands
+    more = dry_run(pipeline, ".venv/tools").removeprefix(commands)
+    assert re.findall(r"requirements/(\w+)\.lock", more) == ["all"]
+
+
 @pytest.mark.parametrize("name", ["Makefile.sh", "GNUmakefile", "makefile", "Makefile.c"])
 def test_setup_reads_no_other_makefile(pipeline: Path, name: str) -> None:
     before = dry_run(pipeline, ".venv/ready")

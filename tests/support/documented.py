@@ -121,7 +121,8 @@ class Scratch:
         programs.mkdir(parents=True)
         (programs / "finbase").write_text(_SHIM.format(python=sys.executable))
         (programs / "finbase").chmod(0o755)
-        (programs.parent / "ready").touch()
+        for marker in ("ready", "tools"):
+            (programs.parent / marker).touch()
         self.environment = {
             # Nobody's repository but this one, and no `make` above that of the page.
             **{

@@ -49,7 +49,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
 }
 """Commands, as whole expressions, that are not run, and why."""
 
-PRINTED_ONCE: Final = "Setting up .venv (once), in one to three minutes …"
+PRINTED_ONCE: Final = "Setting up .venv (once), in about half a minute …"
 """Shown of a clone's first command; the copies here are set up."""
 
 USE_TERRAFORM: Final = re.compile(

@@ -62,6 +62,16 @@ def test_locks_are_complete() -> None:
     assert set(LOCKS) >= {"all.lock", "audit.lock", "build.lock", "fuzz.lock"}
 
 
+def test_run_lock_is_the_part_that_finbase_needs() -> None:
+    run = {str(each): hashes for each, hashes in entries(REQUIREMENTS / "run.lock")}
+    every = {str(each): hashes for each, hashes in entries(REQUIREMENTS / "all.lock")}
+    assert run.items() <= every.items()
+    names = locked("run.lock")
+    for requirement in map(Requirement, PROJECT["project"]["dependencies"]):
+        assert names[canonicalize_name(requirement.name)] in requirement.specifier
+    assert not names.keys() & {"pytest", "mypy", "sphinx", "moto", "ruff"}
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_page_counts_releases_of_lock(
     name: str,
@@ -387,7 +397,8 @@ def test_wheel_contains_only_package(built: Path) -> None:
         for name in files_of_the_project()
         if name.parts[0] == "generator"
     }
-    folders = ("docs", "features", "modules", "templates")
+    folders = ("docs", "environments", "features", "modules", "templates")
+    own.add("finbase/requirements/run.lock")
     own |= {f"finbase/{name}" for name in files_of_the_project() if name.parts[0] in folders}
     assert {name for name in names if ".dist-info/" not in name} == own
     assert own >= {

@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def shipped(folder: str) -> Path:
-    """Return the folder ``features``, ``modules`` or ``templates`` that finbase was released with.
+    """Return a folder, such as ``features`` or ``modules``, that finbase was released with.
 
     A wheel has it in the package. In a checkout of finbase it is the checkout's own.
     """

@@ -9,7 +9,7 @@ from finbase.contract.lock import PATH as LOCK
 from finbase.project.journal import Journal
 from finbase.project.tree import apply
 from finbase.scaffold import placing
-from finbase.scaffold.shipment import RECORD, REQUIREMENTS, Record, Shipment
+from finbase.scaffold.shipment import PACKAGES, RECORD, REQUIREMENTS, Record, Shipment
 
 ENVIRONMENT = "development"
 _TEMPLATES = Path(__file__).parent / "project"
@@ -18,7 +18,7 @@ _FOLDERS = ("templates", "features", "modules", "environments")
 
 def refuse_project(root: Path) -> None:
     """Raise ``FinbaseError`` if a folder has files that a new project would have, too."""
-    for name in (*_FOLDERS, *map(str, _own(Shipment())), str(RECORD)):
+    for name in (*_FOLDERS, *map(str, _own(Shipment())), str(RECORD), str(PACKAGES)):
         placing.refuse_existing(
             root / name, root, "use another folder, or move it away and run this again"
         )

@@ -24,6 +24,7 @@ from finbase.system.packages import version
 
 RECORD: Final = PurePosixPath("finbase.lock")
 REQUIREMENTS: Final = PurePosixPath("requirements.txt")
+PACKAGES: Final = PurePosixPath("requirements.lock")
 
 _HEADER = """\
 # What finbase brought to this project, with the SHA-256 of each file. `finbase update` writes it.
@@ -59,8 +60,8 @@ class Shipment:
 
     @cached_property
     def files(self) -> Files:
-        """Templates, features, and the changelogs of modules: what an update replaces."""
-        files = {}
+        """Templates, features, changelogs of modules, locked packages: what an update replaces."""
+        files = {PACKAGES: (shipped("requirements") / "run.lock").read_bytes()}
         for folder in _FOLDERS:
             for path, content in _below(shipped(folder)):
                 if path.parts[0] not in _OF_FINBASE:

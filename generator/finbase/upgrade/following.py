@@ -15,7 +15,15 @@ from finbase.project import checksums
 from finbase.project.files import ProjectFiles, wrap_os_errors
 from finbase.project.journal import Journal, Step
 from finbase.project.tree import apply
-from finbase.scaffold.shipment import RECORD, REQUIREMENTS, Files, Record, Shipment, pinned
+from finbase.scaffold.shipment import (
+    PACKAGES,
+    RECORD,
+    REQUIREMENTS,
+    Files,
+    Record,
+    Shipment,
+    pinned,
+)
 
 _SECTION = re.compile(r"^## (\d+\.\d+\.\d+) [^\n]*\n", re.MULTILINE)
 
@@ -124,6 +132,8 @@ def summary(update: Update) -> Iterator[str]:
     for release in update.releases:
         yield f"new: modules/{release.module}/{release.version}"
         yield from (f"    {line}" for line in release.changes.splitlines() if line)
+    if PACKAGES in update.steps:
+        yield f"{PACKAGES}: other versions of the packages that finbase needs"
     folders: dict[str, list[int]] = {}
     for path, (before, after) in sorted(update.steps.items()):
         if path.parts[0] in ("templates", "features"):
