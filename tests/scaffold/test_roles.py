@@ -84,6 +84,24 @@ def test_policies_allow_every_rehearsed_call(role: Role) -> None:
     assert set(CALLS[role]) - allowed == {"sts:GetCallerIdentity"}  # AWS requires no permission.
 
 
+def test_policies_allow_the_changes_of_a_life() -> None:
+    """Calls of Terraform in ``finbase rehearse ENV --life`` that an apply and a destroy lack."""
+    changes = {
+        "ec2:ModifyVpcEndpoint",
+        "lambda:UpdateFunctionConfiguration",
+        "logs:AssociateKmsKey",
+        "rds:AddSourceIdentifierToSubscription",
+        "rds:ModifyDBSubnetGroup",
+        "rds:RemoveSourceIdentifierFromSubscription",
+        "rds:RestoreDBInstanceFromDBSnapshot",
+        "rds:RestoreDBInstanceToPointInTime",
+    }
+    assert not changes.intersection(CALLS["apply"])
+    here = {"aws:RequestedRegion": "eu-west-1"}
+    assert {action for action in changes if not allows("apply", action, here)} == set()
+    assert not [action for action in changes if allows("plan", action, here)]
+
+
 def test_policies_name_every_applied_resource() -> None:
     """The resources of EC2 have no names, so its statements are for all of them."""
     state = gzip.decompress((ROOT / "features" / "applied" / "production.state.gz").read_bytes())

@@ -280,6 +280,31 @@ def test_summarise_names_refused_upgrades(
     assert len(report.document()["refused_upgrades"]) == named
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "actions", "named"),
+    [
+        ("ledger-old", "ledger", ["update"], True),
+        ("ledger-old", "ledger", ["delete", "create"], False),
+        ("ledger", "ledger", ["update"], False),
+        ("ledger", None, ["update"], False),
+        (None, "ledger", ["create"], False),
+    ],
+)
+def test_summarise_names_replicas_with_another_source(
+    before: str | None, after: str | None, actions: list[str], named: bool
+) -> None:
+    address = "module.replica_reporting.aws_db_instance.replica"
+    sources = [{"replicate_source_db": source} for source in (before, after)]
+    change = resource(
+        address, *actions, change=dict(zip(("before", "after"), sources, strict=True))
+    )
+    summary = summarise({"resource_changes": [change]})
+    assert summary.moved_replicas == (address,) * named
+    report = PlanReport("x", summary)
+    assert (f"`terraform taint {address}`" in report.text()) is named
+    assert report.document()["moved_replicas"] == [address] * named
+
+
 def test_summarise_counts_lost_evidence() -> None:
     steps = [
         resource(f"module.m.{kind}.x", "update", change={"before": before, "after": after})
@@ -579,6 +604,24 @@ def test_apply_names_lost_resets(
     done = world.run("apply", "staging")
     assert done.exit_code == code, done.output
     assert message in " ".join(done.output.split())
+
+
+@pytest.mark.terraform
+def test_apply_refuses_another_source_of_a_replica(good_plan: bytes, world: World) -> None:
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
+    plan = json.loads(good_plan)
+    (replica,) = [
+        r
+        for r in plan["resource_changes"]
+        if r["address"].endswith(".replica") and r["type"] == "aws_db_instance"
+    ]
+    after = replica["change"]["after"]
+    before = {**after, "replicate_source_db": f"{after['replicate_source_db']}-old"}
+    replica["change"].update(actions=["update"], before=before)
+    (world.home / "plan.json").write_text(json.dumps(plan))
+    done = world.run("apply", "staging")
+    assert done.exit_code == 1, done.output
+    assert "cannot change the source of a replica, so nothing was applied" in done.output
 
 
 @pytest.mark.terraform

@@ -150,6 +150,14 @@ def _judge(
             "earlier apply failed before it set the password"
         )
         sys.exit(FOUND)
+    if summary.moved_replicas:
+        error(
+            "the provider cannot change the source of a replica, so nothing was applied: "
+            f"{', '.join(summary.moved_replicas)}\n"
+            "    hint: mark each for replacement with `terraform taint` and plan again: "
+            "docs/how-to/restore-a-snapshot.md"
+        )
+        sys.exit(FOUND)
     if summary.losses and not accept_data_loss:
         lost = "\n".join(f"  {step.address}: {step.loses}" for step in summary.losses)
         error(

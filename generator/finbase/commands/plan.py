@@ -34,9 +34,9 @@ def plan(
     Terraform runs in environments/ENV with the credentials of this shell. The summary on standard
     output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1
     if data or evidence would be lost, if a provisioner would run, if a changed port, host, user or
-    database would not reach the connection secret, if AWS would refuse a major version, or if the
-    stack is not as rendered. FILE of
-    --json can be `-` for standard output; the summary then goes to standard error.
+    database would not reach the connection secret, if a major version or the source of a replica
+    would be refused, or if the stack is not as rendered. FILE of --json can be `-` for standard
+    output; the summary then goes to standard error.
 
     \b
     Examples:
@@ -67,5 +67,5 @@ def plan(
         json_file.write(documents.render(report))
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
     problems = (summary.losses, summary.provisioners, summary.stale, summary.upgrades)
-    if any(problems) or summary.lost_resets:
+    if any(problems) or summary.lost_resets or summary.moved_replicas:
         sys.exit(FOUND)

@@ -2,9 +2,9 @@
 
 That is the data and evidence that would be lost, every change of access (permissions, keys,
 policies, security groups, routes), every provisioner, each change of the connection that the
-secret does not receive, and each major version that AWS would refuse. Unlike ``effects``, which
-compares two plans of an empty state, this reads one plan that Terraform made from a state, so the
-result is exact.
+secret does not receive, and each major version or source of a replica that would be refused.
+Unlike ``effects``, which compares two plans of an empty state, this reads one plan that Terraform
+made from a state, so the result is exact.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class Summary:
     stale: tuple[Stale, ...] = ()
     upgrades: tuple[Upgrade, ...] = ()
     lost_resets: tuple[str, ...] = ()
+    moved_replicas: tuple[str, ...] = ()
 
     @property
     def sets_password(self) -> bool:
@@ -128,6 +129,7 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
         tuple(_stale(plan)),
         tuple(_upgrades(plan)),
         tuple(_lost_resets(plan)),
+        tuple(_moved_replicas(plan)),
     )
 
 
@@ -142,16 +144,28 @@ def _lost_resets(plan: Mapping[str, Any]) -> Iterator[str]:
     resources = list(managed(plan))
     primaries = [r for r in resources if r["address"].endswith(_PRIMARY)]
     for resource in resources:
-        before, after = _numbers(resource["change"], "secret_string_wo_version")
+        before, after = _values(resource["change"], "secret_string_wo_version")
         first = (before, after) == (None, 1)
         if not resource["address"].endswith(_VERSION) or after in (None, before) or first:
             continue
-        passwords = [_numbers(primary["change"], "password_wo_version") for primary in primaries]
+        passwords = [_values(primary["change"], "password_wo_version") for primary in primaries]
         if any(old is not None and old == new for old, new in passwords):
             yield resource["address"]
 
 
-def _numbers(change: Change, name: str) -> tuple[Any, Any]:
+def _moved_replicas(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the replicas that would get another source; the provider refuses that in the apply.
+
+    A replica without a source becomes an instance of its own, which is possible.
+    """
+    for resource in managed(plan):
+        before, after = _values(resource["change"], "replicate_source_db")
+        updated = resource["change"]["actions"] == ["update"]
+        if updated and before and after and before != after:
+            yield resource["address"]
+
+
+def _values(change: Change, name: str) -> tuple[Any, Any]:
     before, after = change.get("before") or {}, change.get("after") or {}
     return before.get(name), after.get(name)
 

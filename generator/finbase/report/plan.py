@@ -54,6 +54,7 @@ class PlanReport:
             "stale_secrets": [asdict(stale) for stale in self.summary.stale],
             "lost_resets": list(self.summary.lost_resets),
             "refused_upgrades": [asdict(upgrade) for upgrade in self.summary.upgrades],
+            "moved_replicas": list(self.summary.moved_replicas),
         }
 
     def _lines(self) -> Iterator[str]:
@@ -94,6 +95,14 @@ class PlanReport:
                 f'"{upgrade.before}" and database.allow_major_version_upgrade to true in the same '
                 "change, apply it, wait until every instance is upgraded, then remove both and "
                 "apply again: docs/how-to/upgrade-postgresql.md"
+            )
+        if summary.moved_replicas:
+            yield ""
+        for address in summary.moved_replicas:
+            yield (
+                f"**REPLICA**: the provider cannot change the source of {code(address)}, and the "
+                "apply would stop half-way. Mark it for replacement with `terraform taint "
+                f"{address}`, and plan again: docs/how-to/restore-a-snapshot.md"
             )
         if summary.losses:
             yield ""
