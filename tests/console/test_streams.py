@@ -12,7 +12,10 @@ from typing import IO
 
 import pytest
 
+from finbase.report import verdict_json
 from tests.support.commands import ROOT
+from tests.support.commands import finbase as in_process
+from tests.support.evidence import verdict
 
 FINBASE = [sys.executable, "-m", "finbase.cli", "--project", str(ROOT)]
 PLAN = ROOT / "tests" / "fixtures" / "compliance" / "plan.json"
@@ -172,6 +175,16 @@ def test_outputs_refuse_the_same_file(
         assert done.returncode == 2
         assert f"{shown} can take only one document; choose different files" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["part.json"]
+
+
+def test_outputs_may_be_captured_by_a_program(tmp_path: Path) -> None:
+    """What stands in for standard output in the same process may have no name."""
+    part = tmp_path / "part.json"
+    part.write_bytes(verdict_json.render([verdict("staging")]))
+    done = in_process(ROOT, "report", "merge", str(part), "--own-catalogue", "--json", "-")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["environments"][0]["name"] == "staging"
+    assert done.stderr == "1 of 1 environment pass\n"
 
 
 def test_check_of_a_plan_says_what_it_does_not_read() -> None:

@@ -252,6 +252,40 @@ def test_subnets_apart_equals_pairwise(ranges: list[IPv4Network]) -> None:
     )
 
 
+@settings(deadline=None)
+@given(st.lists(networks, max_size=9))
+def test_suggested_ranges_are_free(ranges: list[IPv4Network]) -> None:
+    zones = {
+        f"eu-west-1{chr(97 + i)}": {"public_cidr": str(network)} for i, network in enumerate(ranges)
+    }
+    environment = change("network", zones=zones, cidr="10.0.0.0/20")
+    hints = [d.hint or "" for d in network.subnets_apart(environment)]
+    free = [IPv4Network(hint.partition(", such as ")[2]) for hint in hints]
+    for one, other in itertools.combinations([*dict.fromkeys(ranges), *free], 2):
+        assert (one in ranges and other in ranges) or not one.overlaps(other)
+    assert all(each.subnet_of(IPv4Network("10.0.0.0/20")) for each in free)
+
+
+def test_full_vpc_has_no_range_to_suggest() -> None:
+    zones = {zone: {"public_cidr": "10.0.0.0/24"} for zone in ("eu-west-1a", "eu-west-1b")}
+    environment = change("network", zones=zones, cidr="10.0.0.0/24")
+    (finding,) = network.subnets_apart(environment)
+    assert finding.hint == "use a range that no other subnet uses"
+
+
+@pytest.mark.parametrize(
+    ("version", "hint"),
+    [("9", '"17"; the lowest that is accepted is "14"'), ("99x", '"17"'), ("17.2", '"17"')],
+)
+def test_too_low_number_in_text_names_the_lowest(version: str, hint: str, project: Path) -> None:
+    path = project / "environments" / "development.yaml"
+    text = path.read_text().replace('engine_version: "17"', f'engine_version: "{version}"')
+    path.write_text(text)
+    with pytest.raises(InputError) as refused:
+        load(path, Registry(project), project)
+    assert [d.hint for d in refused.value.diagnostics] == [f"for example {hint}"]
+
+
 def test_windows_parse() -> None:
     assert windows.daily("23:30-00:15") == windows.Window(1410, 45, windows.DAY)
     assert windows.weekly("sun:23:30-mon:00:15") == windows.Window(6 * 1440 + 1410, 45, 10080)

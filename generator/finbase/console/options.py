@@ -109,7 +109,10 @@ class OutputFile(click.File):
                 self.fail(f"{value!r} is a folder", param, ctx)
             if not os.access(path if path.exists() else path.parent, os.W_OK):
                 self.fail(f"{value!r} is not writable", param, ctx)
-        return super().convert(value, param, ctx)
+        file: Any = super().convert(value, param, ctx)
+        if value == "-" and not hasattr(file, "name"):
+            file.name = "<stdout>"  # Another program runs finbase in its process, and captures it.
+        return file
 
 
 def refuse_same(*files: BinaryIO | None) -> None:

@@ -6,6 +6,7 @@ never shown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -144,7 +145,7 @@ def _missing(refusal: Refusal, key: str) -> Diagnostic:
 def _refused_key(refusal: Refusal, key: str) -> Diagnostic:
     hint = None
     if refusal.declared and refusal.declared.rule:
-        hint = f"`{refusal.declared.name}` {refusal.declared.rule}"
+        hint = f"each key {refusal.declared.rule}"
     elif refusal.where[-1:] == ("instances",):
         hint = _INSTANCE_HINT
     message = f"`{printable(key)}` is not a valid key of {named(refusal.where)}"
@@ -203,6 +204,8 @@ def _refused(refusal: Refusal, kind: str) -> Diagnostic:
             hint = f"write one of {listed(node['enum'])}"
     if hint is None and declared:
         hint = _example(declared.schema if refusal.whole else node) or _nearest(kind, node)
+        if kind == "pattern" and (lowest := _lowest(refusal.value, node["pattern"])):
+            hint = f'{hint}; the lowest that is accepted is "{lowest}"'
     if hint is None:
         hint = _FIXES.get(kind)
     if hint is None and declared and (rule is None or rule != declared.rule):
@@ -224,6 +227,15 @@ def _example(schema: Mapping[str, Any]) -> str | None:
 def _nearest(kind: str, node: Mapping[str, Any]) -> str | None:
     more = {"minimum": "more", "maximum": "less"}.get(kind)
     return f"write {node[kind]} or {more}" if more else None
+
+
+def _lowest(value: Any, pattern: str) -> int | None:
+    """Return the lowest number that a pattern accepts, if a value is a lower one."""
+    if not isinstance(value, str) or not re.fullmatch("[0-9]{1,2}", value):
+        return None
+    accepted = (number for number in range(100) if re.search(pattern, str(number)))
+    lowest = next(accepted, 0)
+    return lowest if int(value) < lowest else None
 
 
 def _actual(refusal: Refusal) -> str:

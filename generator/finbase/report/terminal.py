@@ -125,7 +125,7 @@ def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
     inapplicable = sum(row.status == "not applicable" for row in rows)
     more = f", {inapplicable} not applicable" if inapplicable else ""
     parts = [
-        f"{sum(r.status == 'passed' for r in part)} of {len(part)} of the {section}"
+        f"{section} {sum(r.status == 'passed' for r in part)} of {len(part)}"
         for section in SECTIONS
         if (part := [row for row in rows if row.section == section])
     ]

@@ -17,6 +17,8 @@ _CONSTANTS: Final[Mapping[str, bool | None]] = {
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}")
 _LONGEST_NAME: Final = 64
+_SIMILAR: Final = 0.3
+"""The similarity of what two names do not have in common, so that one may be meant."""
 
 
 def printable(text: str, most: int = 60) -> str:
@@ -80,14 +82,32 @@ def closest(name: str, names: Iterable[Any]) -> str | None:
     >>> closest("databse", ["database", "cache"])
     'did you mean `database`?'
     >>> closest("x", ["database", "cache"])
+
+    A common word is not enough, because the other word says what is meant:
+
+    >>> closest("storage_type", ["storage_throughput"])
+    >>> closest("storage_troughput", ["storage_throughput"])
+    'did you mean `storage_throughput`?'
     """
     # Imported here: difflib is slow to load, and a valid file needs no hint.
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
 
     if len(name) > _LONGEST_NAME:  # Comparing takes the square of the length.
         return None
-    matches = get_close_matches(name, [str(candidate) for candidate in names], n=1)
-    return f"did you mean `{matches[0]}`?" if matches else None
+    for match in get_close_matches(name, [str(candidate) for candidate in names]):
+        one, other = _without_common_words(name, match)
+        if not one or not other or SequenceMatcher(None, one, other).ratio() >= _SIMILAR:
+            return f"did you mean `{match}`?"
+    return None
+
+
+def _without_common_words(one: str, other: str) -> tuple[str, str]:
+    """Return two names without the words at the start and at the end that both have."""
+    left, right = one.split("_"), other.split("_")
+    for end in (0, -1):
+        while left and right and left[end] == right[end]:
+            del left[end], right[end]
+    return "_".join(left), "_".join(right)
 
 
 def with_closest(name: str, names: Iterable[Any], hint: str) -> str:

@@ -20,6 +20,8 @@ _DOCKER: Final = IPv4Network("172.17.0.0/16")
 _SMALLEST: Final = 26
 _RESERVED: Final = 5
 """The addresses of each subnet that AWS keeps for itself."""
+_MOST_TRIED: Final = 256
+"""Subnets, when a free range is looked for."""
 
 _RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"
 _SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
@@ -125,11 +127,13 @@ def no_host_bits(environment: Environment) -> Iterator[Finding]:
 )
 def subnet_in_vpc(environment: Environment) -> Iterator[Finding]:
     """Every subnet must be inside the range of the VPC."""
+    suggested: list[IPv4Network] = []
     for _, vpc in _vpcs(environment):
         for subnet in _subnets(environment):
             if not subnet.network.subnet_of(vpc):
                 message = f"{subnet.network} is outside the VPC's range {vpc}"
-                yield Finding(subnet.where, message, f"use a range inside {vpc}")
+                hint = f"use a range inside {vpc}{_suggestion(environment, subnet, suggested)}"
+                yield Finding(subnet.where, message, hint)
 
 
 @rule(
@@ -147,6 +151,7 @@ def subnets_apart(environment: Environment) -> Iterator[Finding]:
     # larger range first, a range can overlap only the ranges on this stack, which contain it.
     position = environment.document.position
     around: list[_Subnet] = []
+    suggested: list[IPv4Network] = []
     for subnet in sorted(_subnets(environment), key=lambda s: s.network):
         while around and not subnet.network.subnet_of(around[-1].network):
             around.pop()
@@ -154,7 +159,8 @@ def subnets_apart(environment: Environment) -> Iterator[Finding]:
             first, second = sorted((around[-1], subnet), key=lambda s: position(s.where))
             line, column = position(first.where)
             message = f"{second.network} overlaps {first.network} ({first.name}, {line}:{column})"
-            yield Finding(second.where, message, "use a range that no other subnet uses")
+            free = _suggestion(environment, second, suggested)
+            yield Finding(second.where, message, f"use a range that no other subnet uses{free}")
         around.append(subnet)
 
 
@@ -244,6 +250,28 @@ def _subnet_ranges(environment: Environment) -> Iterator[tuple[Where, str, str]]
         for tier in _TIERS if isinstance(ranges, dict) else ():
             if isinstance(text := ranges.get(tier), str):
                 yield (*where, tier), f"{zone}.{tier}", text
+
+
+def _suggestion(environment: Environment, subnet: _Subnet, suggested: list[IPv4Network]) -> str:
+    """Return a free range of the same size for a hint, and add it to those ``suggested`` before.
+
+    The first part of the VPC that overlaps no range of the file; empty if there is none.
+    """
+    taken = [other.network for other in _subnets(environment)] + suggested
+    if len(taken) > _MOST_TRIED or len(suggested) > 8:  # A hint is not worth seconds.
+        return ""
+    size = subnet.network.num_addresses
+    for _, vpc in _vpcs(environment):
+        start, end = int(vpc.network_address), int(vpc.broadcast_address) + 1
+        while start + size <= end:
+            free = IPv4Network((start, subnet.network.prefixlen))
+            if taking := next(filter(free.overlaps, taken), None):
+                # The first address of such a range behind the taken one.
+                start = -(-(int(taking.broadcast_address) + 1) // size) * size
+                continue
+            suggested.append(free)
+            return f", such as {free}"
+    return ""
 
 
 def _items(environment: Environment, module: str, name: str) -> Iterator[tuple[Where, str]]:
