@@ -96,7 +96,7 @@ def test_own_control_is_a_row_of_its_own(whole: Path) -> None:
     lines = terminal.text(verdict, colour=False, width=200).splitlines()
     at = lines.index("Controls of the project itself")
     assert lines[at + 1].split() == ["PASS", "LEDGER-1", *"A name for every key".split()]
-    assert "1 of 1 of the project" in "\n".join(lines)
+    assert "project 1 of 1" in "\n".join(lines)
 
 
 def test_own_control_that_judged_nothing_fails(whole: Path) -> None:
