@@ -184,6 +184,26 @@ def test_update_refuses_edited_files(started: Path, name: str, deleted: bool) ->
     assert contents(started) == before
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_update_keeps_a_provider_that_the_project_pinned(
+    started: Path, newer: Path, both: bool
+) -> None:
+    """`finbase provider pin` writes both files; one of them alone was edited by hand."""
+    for folder, version in ((newer, "5.101.0"), (started, "5.99.1")):
+        for name in ("stack.yaml", "provider.yaml")[: 2 if both or folder == newer else 1]:
+            file = folder / "templates" / "stack" / name
+            file.write_text(file.read_text().replace("5.100.0", version))
+    before = (started / "templates" / "stack" / "stack.yaml").read_bytes()
+    done = finbase(started, "update", "--write")
+    assert done.exit_code == (0 if both else 1), done.output
+    assert ("stack.yaml: kept, because it pins a provider" in done.output) == both
+    assert (started / "templates" / "stack" / "stack.yaml").read_bytes() == before
+    if both:
+        again = finbase(started, "update", "--write")
+        assert (again.exit_code, "nothing to do" in again.output) == (0, True)
+        assert (started / "templates" / "stack" / "stack.yaml").read_bytes() == before
+
+
 @pytest.mark.usefixtures("newer")
 def test_update_refuses_to_overwrite_a_new_file(started: Path) -> None:
     (started / "features" / "newer.feature").write_text("Feature: Mine\n")

@@ -19,7 +19,10 @@ from finbase.source.hcl_scan import scan
 _FIXED = 100
 """Fixed cost of an environment in resource blocks: the start of Terraform and its provider."""
 
-JUDGED_BY = ("features", "generator", "requirements", "pyproject.toml")
+JUDGED_BY = (
+    *("features", "generator", "requirements", "pyproject.toml"),
+    *("requirements.txt", "requirements.lock"),  # The finbase of a project of `finbase init`.
+)
 """Verdicts depend on these too: if one changes, every environment is affected."""
 
 

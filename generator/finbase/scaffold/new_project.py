@@ -51,7 +51,8 @@ def _written(shipment: Shipment) -> Iterator[tuple[PurePosixPath, bytes]]:
     yield PurePosixPath("environments", f"{ENVIRONMENT}.yaml"), environment.encode()
     for name, target in (("Makefile", "Makefile"), ("gitignore", ".gitignore")):
         yield PurePosixPath(target), _read(name).encode()
-    yield PurePosixPath("CODEOWNERS"), _read("CODEOWNERS").encode()
+    for name in ("CODEOWNERS", "renovate.json"):
+        yield PurePosixPath(name), _read(name).encode()
     text = _read(REQUIREMENTS.name).replace("@VERSION@", shipment.version)
     yield REQUIREMENTS, text.encode()
 

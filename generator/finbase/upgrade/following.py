@@ -28,6 +28,13 @@ from finbase.scaffold.shipment import (
 _SECTION = re.compile(r"^## (\d+\.\d+\.\d+) [^\n]*\n", re.MULTILINE)
 
 
+_PROVIDER = (
+    PurePosixPath("templates", "stack", "stack.yaml"),
+    PurePosixPath("templates", "stack", "provider.yaml"),
+)
+"""What `finbase provider pin` writes: once it has, the pin belongs to the project."""
+
+
 @dataclass(frozen=True)
 class Release:
     """A release that an update adds, and what its changelog says."""
@@ -39,13 +46,18 @@ class Release:
 
 @dataclass(frozen=True)
 class Update:
-    """What an update does. ``edited`` lists files of finbase that somebody changed or deleted."""
+    """What an update does.
+
+    ``edited`` lists files of finbase that somebody changed or deleted, ``kept`` those that pin
+    another provider and stay.
+    """
 
     before: str
     after: str
     steps: Mapping[PurePosixPath, Step]
     releases: tuple[Release, ...]
     edited: tuple[PurePosixPath, ...]
+    kept: tuple[PurePosixPath, ...] = ()
 
 
 def find_update(root: Path) -> Update:
@@ -82,7 +94,25 @@ def find_update(root: Path) -> Update:
         ).encode(errors="surrogateescape")
     steps |= {path: (_read(root, path), data) for path, data in wanted.items()}
     steps = {path: step for path, step in steps.items() if step[0] != step[1]}
-    return Update(record.version, shipment.version, steps, tuple(releases), tuple(sorted(edited)))
+    kept = _PROVIDER if _pins_provider(root, record) else ()
+    steps = {path: step for path, step in steps.items() if path not in kept}
+    return Update(
+        record.version,
+        shipment.version,
+        steps,
+        tuple(releases),
+        tuple(sorted({*edited} - {*kept})),
+        kept,
+    )
+
+
+def _pins_provider(root: Path, record: Record) -> bool:
+    """Return whether both files of the pin differ from what finbase wrote."""
+    contents = [(path, _read(root, path)) for path in _PROVIDER]
+    return all(
+        content is not None and checksums.digest(content) != record.hashes.get(str(path))
+        for path, content in contents
+    )
 
 
 def write(update: Update, journal: Journal) -> None:
@@ -132,6 +162,8 @@ def summary(update: Update) -> Iterator[str]:
     for release in update.releases:
         yield f"new: modules/{release.module}/{release.version}"
         yield from (f"    {line}" for line in release.changes.splitlines() if line)
+    for path in update.kept:
+        yield f"{path}: kept, because it pins a provider of your own"
     if PACKAGES in update.steps:
         yield f"{PACKAGES}: other versions of the packages that finbase needs"
     folders: dict[str, list[int]] = {}
