@@ -82,7 +82,9 @@ def test_matrix_since(committed: Path) -> None:
     assert len(include(committed)) == 3
 
 
-@pytest.mark.parametrize("name", ["features/network.feature", "requirements/all.lock"])
+@pytest.mark.parametrize(
+    "name", ["features/network.feature", "requirements/all.lock", "requirements.txt"]
+)
 def test_matrix_since_with_changed_judge(committed: Path, name: str) -> None:
     path = committed / name
     path.parent.mkdir(exist_ok=True)
