@@ -158,7 +158,9 @@ def test_never_runs_is_said(tmp_path: Path) -> None:
         ("db.m7g.large", 902, True),
         ("db.r7g.large", 902, False),
         ("db.r7g.16xlarge", 5000, True),  # Beside another role: RDS allows 5000 in all.
-        ("db.t4g.medium", 5000, False),  # finbase does not know its memory.
+        ("db.t4g.medium", 449, False),
+        ("db.t4g.medium", 451, True),
+        ("db.z1d.large", 5000, False),  # finbase does not know its memory.
     ],
 )
 def test_connections_of_roles(class_: str, limit: int, noted: bool, tmp_path: Path) -> None:

@@ -268,7 +268,6 @@ def test_action_that_is_not_listed_fails(plan: Plan, action: str, resource: str)
         ("sqs:SendMessage", ARN.format("sqs", "ledger-development")),
         ("lambda:InvokeFunction", ARN.format("lambda", "function:ledger-development-report")),
         ("lambda:InvokeFunction", ARN.format("lambda", "function:report*")),
-        ("logs:PutLogEvents", ARN.format("logs", "log-group:/aws/lambda/report*:*")),
         ("ecr:GetAuthorizationToken", "*"),
     ],
 )
@@ -399,3 +398,70 @@ def _b11(plan: Plan, stack: Path) -> str:
     judge = Judge()
     places = tuple(place for place in judge.places if "baseline_permissions" in place)
     return "\n".join(judge.messages(plan, places, stack=stack).values())
+
+
+def own_group(plan: Plan, class_: Any = "INFREQUENT_ACCESS", name: str = "/own/reports") -> None:
+    add(plan, "aws_cloudwatch_log_group", name=name, log_group_class=class_)
+
+
+@pytest.mark.parametrize(
+    ("class_", "resource", "fine"),
+    [
+        ("INFREQUENT_ACCESS", "log-group:/own/reports:*", True),
+        ("INFREQUENT_ACCESS", "log-group:/own/reports:log-stream:a*", True),
+        ("INFREQUENT_ACCESS", "log-group:/own/*", False),
+        ("INFREQUENT_ACCESS", "log-group:/own/reports*:*", False),
+        ("INFREQUENT_ACCESS", "log-group:/of/others:*", False),
+        ("INFREQUENT_ACCESS", "log-group:/own/reports-${aws:username}:*", False),
+        ("STANDARD", "log-group:/own/reports:*", False),
+        (UNKNOWN, "log-group:/own/reports:*", False),
+    ],
+)
+def test_lines_of_a_log_write_no_metric(
+    plan: Plan, class_: Any, resource: str, *, fine: bool
+) -> None:
+    """CloudWatch makes metrics of JSON in any line of a group of the standard class."""
+    own_group(plan, class_)
+    document = policy(Action="logs:PutLogEvents", Resource=ARN.format("logs", resource))
+    add(plan, "aws_iam_policy", name="extra", policy=document)
+    assert (said(plan) == "") is fine
+
+
+OF_NAMESPACE = "cloudwatch:namespace"
+
+
+@pytest.mark.parametrize(
+    ("condition", "fine"),
+    [
+        ({"StringEquals": {OF_NAMESPACE: "Reports"}}, True),
+        ({"StringLike": {"CloudWatch:Namespace": ["Reports", "Reports/*"]}}, True),
+        ({}, False),
+        ({"StringLike": {OF_NAMESPACE: "*"}}, False),
+        ({"StringLike": {OF_NAMESPACE: "f?nbase"}}, False),
+        ({"StringLike": {OF_NAMESPACE: "A*"}}, False),
+        ({"StringEquals": {OF_NAMESPACE: ["Reports", "AWS/RDS"]}}, False),
+        ({"StringEquals": {OF_NAMESPACE: "finbase/ledger-development"}}, False),
+        ({"StringEquals": {OF_NAMESPACE: "${aws:PrincipalTag/x}"}}, False),
+        ({"StringEqualsIfExists": {OF_NAMESPACE: "Reports"}}, False),
+        ({"StringNotEquals": {OF_NAMESPACE: "Finbase"}}, False),
+        ({"StringEquals": {"aws:SourceAccount": "777788889999"}}, False),
+    ],
+)
+def test_metrics_of_the_design_have_one_writer(
+    plan: Plan, condition: dict[str, Any], *, fine: bool
+) -> None:
+    document = policy(Action="cloudwatch:PutMetricData", Resource="*", Condition=condition)
+    add(plan, "aws_iam_policy", name="extra", policy=document)
+    assert (said(plan) == "") is fine
+
+
+@pytest.mark.parametrize(
+    ("space", "fine"),
+    [("Reports", True), ("Finbase", False), ("FINBASE", False), ("AWS/RDS", False), (None, False)],
+)
+def test_filter_of_a_log_writes_no_metric_of_the_design(
+    plan: Plan, space: str | None, *, fine: bool
+) -> None:
+    metric = {"name": "x", "namespace": space, "value": "-1000"}
+    add(plan, "aws_cloudwatch_log_metric_filter", name="x", metric_transformation=[metric])
+    assert (said(plan) == "") is fine

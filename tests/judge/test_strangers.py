@@ -168,7 +168,6 @@ def test_policy_that_reads_the_stack_fails(
     ("action", "resource"),
     [
         ("rds:DescribeDBInstances", "arn:aws:rds:eu-west-1:777788889999:db:ledger-development"),
-        ("logs:PutLogEvents", f"{LOGS}:/aws/lambda/reports:*"),
         ("lambda:InvokeFunction", ROTATION.replace("rotation", "reports")),
         ("s3:PutObject", "arn:aws:s3:::reports/*"),
     ],

@@ -26,6 +26,7 @@ from findings import Finding, check, rendered
 from grants import Grant, NotShownError, grants
 from kinds import listed, of_kind, source_of
 from lent import SERVICES, hidden, is_own, not_allowed, not_lent, not_own
+from metrics import silencing, writes_metrics
 from rotation_parts import attachments, connection_rotations, inline_policies
 from stack_graph import UNKNOWN, Resource, Stack, shown
 
@@ -297,6 +298,7 @@ def narrow(stack: Stack) -> Iterator[Finding]:
             *not_lent(stack),
             *not_own(stack),
             *hidden(stack),
+            *silencing(stack),
         ):
             yield Finding(False, text)
 
@@ -331,6 +333,7 @@ def _reads_the_stack(stack: Stack, grant: Grant, names: set[tuple[str, str]]) ->
             text = f"{action} is none of the actions that a module of the project may allow"
             yield f"{text}; grant it outside of the stack"
             continue
+        yield from writes_metrics(stack, grant, action)
         if not is_sensitive(action):
             continue
         for resource in grant.resources:

@@ -63,6 +63,15 @@ def of_kind(pattern: str, service: str, start: str) -> bool:
     return _meet(pattern, _head(service), start, _ANY)
 
 
+def of_text(pattern: str, text: str, *, more: bool = False) -> bool:
+    """Return whether a pattern can match a text, or one that starts with it.
+
+    >>> [of_text(pattern, "AWS/", more=True) for pattern in ("aws/RDS", "*", "Own/AWS/x")]
+    [True, True, False]
+    """
+    return _meet(pattern, "", text, _ANY if more else "")
+
+
 def _head(service: str) -> str:
     return f"arn:{_SEGMENT}:{service}:{_SEGMENT}:{_SEGMENT}:"
 

@@ -30,6 +30,10 @@ _LIMITS = {
 """Conditions by which AWS limits a statement to some callers, in lower case."""
 _OWNERS = {"aws:sourceaccount", "aws:sourcearn", "aws:sourceowner", "aws:principalaccount"}
 """Those of which the value names the account that a service acts for."""
+_OF_NAMESPACES = {
+    (test, "cloudwatch:namespace")
+    for test in ("stringequals", "stringequalsignorecase", "stringlike")
+}
 
 
 class NotShownError(Exception):
@@ -42,7 +46,8 @@ class Grant(NamedTuple):
     ``principals`` holds pairs of kind and name. ``excluding`` names the elements that exclude
     values instead of listing them. ``limited`` says that a condition limits the callers, and
     ``owners`` has the values of each condition that limits for whom a service acts; a value that
-    is known only after apply is ``UNKNOWN``.
+    is known only after apply is ``UNKNOWN``. ``namespaces`` has those of each condition that limits
+    the metrics that it may write.
     """
 
     principals: tuple[tuple[str, str], ...]
@@ -51,6 +56,7 @@ class Grant(NamedTuple):
     excluding: tuple[str, ...]
     limited: bool
     owners: tuple[tuple[Any, ...], ...] = ()
+    namespaces: tuple[tuple[Any, ...], ...] = ()
 
 
 def grants(stack: Stack, holder: Resource, path: str) -> list[Grant]:
@@ -177,18 +183,27 @@ def _parsed(text: Any) -> Iterator[Grant]:
 
 def _limited(
     conditions: Iterable[tuple[str, str, Any]],
-) -> tuple[bool, tuple[tuple[Any, ...], ...]]:
-    """Return whether conditions limit the callers, and the accounts and ARNs that they name."""
+) -> tuple[bool, tuple[tuple[Any, ...], ...], tuple[tuple[Any, ...], ...]]:
+    """Return whether conditions limit the callers, and the values of some of them.
+
+    The values are those of conditions on accounts and ARNs, and of those on namespaces of metrics.
+    """
+    each = [(test, variable.lower(), values) for test, variable, values in conditions]
     found = [
-        (variable, values)
-        for test, variable, values in conditions
-        if _limits(test, variable, values)
+        (variable, values) for test, variable, values in each if _limits(test, variable, values)
     ]
-    return bool(found), tuple(
-        tuple(UNKNOWN if value is None else value for value in _list(values) or [None])
-        for variable, values in found
-        if variable.lower() in _OWNERS
+    spaces = [
+        values for test, variable, values in each if (test.lower(), variable) in _OF_NAMESPACES
+    ]
+    return (
+        bool(found),
+        tuple(_shown(values) for variable, values in found if variable in _OWNERS),
+        tuple(map(_shown, spaces)),
     )
+
+
+def _shown(values: Any) -> tuple[Any, ...]:
+    return tuple(UNKNOWN if value is None else value for value in _list(values) or [None])
 
 
 def _limits(operator: str, variable: str, values: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 from finbase import codes
 from finbase.environment.model import Environment
 from finbase.environment.rules import (
+    alarms,
     cache,
     classification,
     naming,
@@ -40,6 +41,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
             *upgrade.RULES,
             *restore.RULES,
             *roles.RULES,
+            *alarms.RULES,
             *notes.RULES,
         ),
         key=lambda rule: rule.code,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from finbase.aws.schedules import longest_gap, weekly_windows
 from finbase.aws.windows import business, overlap
 from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.rules.alarms import connections_of
 from finbase.environment.rules.rule import Finding, Rule, note, rule, whole_number
 from finbase.source.document import Where
 
@@ -34,11 +35,6 @@ _APP: Final = {"kind": "read-write", "schemas": ["app"]}
 _OWNER: Final = {"kind": "owner", "schemas": ["app"]}
 _READER: Final = "arn:aws:iam::{}:role/app"
 _ACCOUNT: Final = "111122223333"
-_GIB: Final = {"r": 8, "m": 4, "x": 16}
-"""GiB of memory for each vCPU, by the first letter of a family of instance classes."""
-_CLASS = re.compile(r"db\.([a-z])[0-9a-z]+\.(?:(\d*)xlarge|large)")
-_GIB_PER_CONNECTION: Final = 9531392 / 2**30
-_MOST_CONNECTIONS: Final = 5000
 _NAMES: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html"
 _SECRETS: Final = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/"
 _ONLY: Final = "the function in the module refuses it when it sets up the database"
@@ -240,7 +236,7 @@ def overdue(environment: Environment) -> Iterator[Finding]:
 def connections(environment: Environment) -> Iterator[Finding]:
     """The connection limits of all roles should fit on the instance together."""
     for database, primary in environment.instances("database"):
-        most = _connections_of(database, primary)
+        most = connections_of(database, primary)
         for use, instance in environment.instances("roles") if most else ():
             limits = {
                 where: declared.get("connection_limit", 50)
@@ -296,18 +292,6 @@ def _schedules(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, 
         schedule: Any = use.value(instance, "rotation_schedule")
         if isinstance(schedule, str):
             yield use, instance, schedule
-
-
-def _connections_of(use: ModuleUse, instance: Instance) -> int | None:
-    """Return about how many connections RDS allows by default; None if a parameter says it."""
-    parameters: Any = use.value(instance, "parameters")
-    class_: Any = use.value(instance, "instance_class")
-    match = _CLASS.fullmatch(class_) if isinstance(class_, str) else None
-    own = isinstance(parameters, Mapping) and "max_connections" in parameters
-    if match is None or match[1] not in _GIB or own:
-        return None
-    cpus = 2 if match[2] is None else 4 * int(match[2] or 1)
-    return min(int(cpus * _GIB[match[1]] / _GIB_PER_CONNECTION), _MOST_CONNECTIONS)
 
 
 def _list(value: Any) -> list[str]:

@@ -1,0 +1,101 @@
+"""Rules about the thresholds of alarms, and how many connections an instance allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
+
+_GIB: Final = {"r": 8, "m": 4, "x": 16}
+"""GiB of memory for each vCPU, by the first letter of a family of instance classes."""
+_BURSTABLE: Final = {"micro": 1, "small": 2, "medium": 4, "large": 8, "xlarge": 16, "2xlarge": 32}
+"""GiB of memory of a burstable class, by its size."""
+_CLASS = re.compile(r"db\.([a-z])[0-9a-z]+\.(?:(\d*)xlarge|large)")
+_GIB_PER_CONNECTION: Final = 9531392 / 2**30
+_MOST_CONNECTIONS: Final = 5000
+_MOST: Final = {"cpu_threshold_percent": 99, "latency_threshold_milliseconds": 1000}
+_OF_CONNECTIONS: Final = ("connections_threshold", "load_threshold")
+_OF_MEMORY: Final = ("freeable_memory_threshold_mib", "swap_threshold_mib")
+_LEAST_FREE: Final = 64
+
+
+@rule(
+    "FB281",
+    "alarm that never fires",
+    *(f"monitoring.{name}" for name in (*_MOST, *_OF_CONNECTIONS, *_OF_MEMORY)),
+    *("database.instance_class", "database.parameters", "replica.instance_class"),
+    why="An alarm with a threshold that its metric never crosses, or has always crossed, does not "
+    "report that the database is in trouble. F09 has the limits that need no class.",
+    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html",
+    accepted={"monitoring.cpu_threshold_percent": 99},
+    refused={"monitoring.cpu_threshold_percent": 100},
+    yaml_only="the released modules accept the number",
+)
+def thresholds(environment: Environment) -> Iterator[Finding]:
+    """The thresholds of alarms must be values that the metrics of each instance can cross."""
+    connections, memory = _least(environment)
+    for use, instance in environment.instances("monitoring"):
+        limits: list[tuple[str, int, int | None, str]]
+        limits = [(name, 0, most, "") for name, most in _MOST.items()]
+        limits += [(_OF_MEMORY[0], _LEAST_FREE, None, "")]
+        if connections:
+            what = f"; the instance allows about {connections} connections"
+            limits += [(name, 0, connections - 1, what) for name in _OF_CONNECTIONS]
+        if memory:
+            what = f"; the instance has {memory} GiB of memory"
+            limits += [(name, 0, memory * 1024 - 1, what) for name in _OF_MEMORY]
+        for name, least, most, what in limits:
+            value = whole_number(use, instance, name)
+            if value is None or (value >= least and (most is None or value <= most)):
+                continue
+            fine = f"{least} or more" if value < least else f"{most} or less"
+            message = f"`{name}: {value}` is a value that the metric does not cross{what}"
+            yield Finding(use.where(instance, name), message, f"set `{name}` to {fine}")
+
+
+def connections_of(use: ModuleUse, instance: Instance) -> int | None:
+    """Return about how many connections RDS allows by default; None if a parameter says it."""
+    parameters: Any = use.value(instance, "parameters")
+    memory = _memory_of(use, instance)
+    own = isinstance(parameters, Mapping) and "max_connections" in parameters
+    if memory is None or own:
+        return None
+    return min(int(memory / _GIB_PER_CONNECTION), _MOST_CONNECTIONS)
+
+
+def _memory_of(use: ModuleUse, instance: Instance) -> int | None:
+    """Return the memory of an instance in GiB; None if its class is not known."""
+    class_: Any = use.value(instance, "instance_class")
+    if not isinstance(class_, str):
+        return None
+    match = _CLASS.fullmatch(class_)
+    if class_.startswith("db.t"):
+        return _BURSTABLE.get(class_.rpartition(".")[2])
+    if match is None or match[1] not in _GIB:
+        return None
+    return (2 if match[2] is None else 4 * int(match[2] or 1)) * _GIB[match[1]]
+
+
+def _least(environment: Environment) -> tuple[int | None, int | None]:
+    """Return the fewest connections and the least memory in GiB of the instances; None if unknown.
+
+    Replicas have the parameters of the primary.
+    """
+    connections, memory = list[int](), list[int]()
+    for module in ("database", "replica"):
+        for use, instance in environment.instances(module):
+            if (gib := _memory_of(use, instance)) is not None:
+                memory.append(gib)
+                connections.append(min(int(gib / _GIB_PER_CONNECTION), _MOST_CONNECTIONS))
+    for use, instance in environment.instances("database"):
+        parameters: Any = use.value(instance, "parameters")
+        most = parameters.get("max_connections") if isinstance(parameters, Mapping) else None
+        if most is not None:
+            connections = [int(most)] if str(most).isdecimal() else []
+    return min(connections, default=None), min(memory, default=None)
+
+
+RULES: Final[tuple[Rule, ...]] = (thresholds,)
