@@ -63,7 +63,15 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     scratch = tmp_path_factory.mktemp("pre-commit")
     hooks = Repository(scratch / "finbase", scratch / "home")
     hooks.path.mkdir()
-    for folder in ("generator", "features", "docs", "modules", "templates"):
+    for folder in (
+        "generator",
+        "features",
+        "docs",
+        "environments",
+        "modules",
+        "requirements",
+        "templates",
+    ):
         shutil.copytree(ROOT / folder, hooks.path / folder)
     for name in ("pyproject.toml", "README.md", "LICENSE", MANIFEST):
         shutil.copy(ROOT / name, hooks.path / name)

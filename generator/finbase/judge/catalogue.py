@@ -100,7 +100,14 @@ def _load(
         ) from error
     except KeyError as error:
         raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
-    except (OSError, yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+    except (
+        OSError,
+        yaml.YAMLError,
+        AttributeError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise ComplianceError(f"{path} is not a valid failure catalogue: {error}", _FORM) from error
     if not failures:
         raise ComplianceError(f"{path} has no entries", _FORM)
