@@ -21,9 +21,9 @@ Feature: Baseline: the network does not reach the data from outside
     Then every store of data is in security groups of the stack
 
   @B03 @high @pci-1.3.1 @pci-1.4.4 @noskip
-  Scenario: Data ports are open only inside the VPC
+  Scenario: Data ports are open only inside the VPC and to named private networks
     Given the planned stack
-    Then no group lets the internet in, and data ports are open only inside the VPC
+    Then no group lets the internet in, and data ports are open only to the VPC and to private ranges with a reason
       | port  | of                   |
       | 5432  | PostgreSQL           |
       | 3306  | MySQL and MariaDB    |

@@ -202,7 +202,9 @@ def wired(wire: Wire, key: str, environment: Mapping[str, Any]) -> Any:
     source = next(output.value for output in contract.outputs if output.name == wire.output)
     match = re.fullmatch(r"var\.(\w+)", source)
     value = section.get(match[1], given(contract, match[1]).default) if match else stub
-    return {wire.module: value} if wire.keyed else value
+    if wire.keyed:
+        return {wire.module: value} if wire.module in environment["modules"] else {}
+    return value
 
 
 def given(contract: Contract, name: str) -> Input:

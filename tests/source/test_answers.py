@@ -177,6 +177,7 @@ def environment(change: Change, file: Path) -> Environment:
         modules=tuple(
             replace(use, instances=_instances(use, data["modules"][use.name]))
             for use in whole.modules
+            if use.name in data["modules"]
         ),
         name=data["environment"],
         project=data["project"],

@@ -102,3 +102,5 @@ def _put(tree: dict[str, Any], steps: list[str], value: Any) -> None:
     for step in steps[:-1]:
         tree = tree.setdefault(step, {})
     tree[steps[-1]] = value
+    if steps == ["modules", "cache"] and value is None:  # The environment leaves the module out.
+        del tree["cache"]

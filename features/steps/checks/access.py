@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from findings import Finding, check
 from kinds import is_hidden, is_unclear, listed, origins, unproved
+from networks import has_reason
 from stack_graph import UNKNOWN, Resource, Stack, shown
 
 _GROUPS = ("aws_security_group", "aws_default_security_group")
@@ -70,7 +71,11 @@ def described_rules(stack: Stack) -> Iterator[Finding]:
 
 @check("every flow between two groups is allowed by both groups", "rule between two groups")
 def both_ends(stack: Stack) -> Iterator[Finding]:
-    """Require for each rule that names another group a matching rule of that group."""
+    """Require for each rule that names another group a matching rule of that group.
+
+    A plan does not show the rules of a group of others. A rule that names one says so, with a
+    reason, and its line says what the plan does not show.
+    """
     outgoing = {rule.address: _flow(stack, rule, outward=True) for rule in stack.all(_EGRESS)}
     incoming = {rule.address: _flow(stack, rule, outward=False) for rule in stack.all(_INGRESS)}
     sides = ((outgoing, incoming, _INGRESS), (incoming, outgoing, _EGRESS))
@@ -79,6 +84,10 @@ def both_ends(stack: Stack) -> Iterator[Finding]:
         unmatched = [rules[a] for a, flow in opposite.items() if flow not in own.values()]
         for address, flow in own.items():
             if flow and flow not in opposite.values():
+                if group := _of_others(stack, rules[address]):
+                    end = "the other end is not shown by this plan: its owner must allow it"
+                    yield Finding(True, f"{address}: {group} is a group of others; {end}")
+                    continue
                 text = f"no matching {type_} for {_arrow(flow)}; write one"
                 if hidden := _not_shown(stack, rules[address]):
                     text = hidden
@@ -124,6 +133,14 @@ def _not_shown(stack: Stack, rule: Resource) -> str:
             return unproved(stack, rule, end, "one security group")
     hidden = [n for n in _PORTS if rule.planned(n) is UNKNOWN and stack.is_set(rule, n)]
     return f"this plan does not show {listed(hidden)}; write literals or variables" * bool(hidden)
+
+
+def _of_others(stack: Stack, rule: Resource) -> str:
+    """Return the id of a group that no resource of the plan has, if the rule gives a reason."""
+    named = rule.planned(_ENDS[1])
+    own = {group.planned("id") for type_ in _GROUPS for group in stack.all(type_)}
+    foreign = isinstance(named, str) and named not in own and has_reason(rule)
+    return str(named) if foreign and stack.one(rule, _ENDS[0], _GROUPS[0]) else ""
 
 
 def _rules(stack: Stack) -> tuple[Resource, ...]:

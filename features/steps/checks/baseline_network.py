@@ -7,7 +7,7 @@ from typing import Any
 
 from findings import Finding, check
 from kinds import is_unclear, listed, origins
-from networks import Source, ingress, network, reaches_internet, vpc_ranges, within
+from networks import Source, has_reason, ingress, network, reaches_internet, vpc_ranges, within
 from stack_graph import UNKNOWN, Resource, Stack
 from stores import (
     GROUPS,
@@ -26,6 +26,8 @@ _ADDRESSES = (
     "map_customer_owned_ip_on_launch",
     "assign_ipv6_address_on_creation",
 )
+_WIDEST = 8
+"""The shortest prefix of a private range outside of the VPC that may reach the data."""
 _DESTINATIONS = ("destination_cidr_block", "destination_ipv6_cidr_block", "cidr_block")
 _EXITS = (
     "nat_gateway_id",
@@ -139,7 +141,11 @@ def grouped(stack: Stack) -> Iterator[Finding]:
             yield Finding(False, f"{store.address}: {text}")
 
 
-@check("no group lets the internet in, and data ports are open only inside the VPC", "ingress rule")
+@check(
+    "no group lets the internet in, and data ports are open only to the VPC and to private ranges "
+    "with a reason",
+    "ingress rule",
+)
 def no_way_in(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Judge separate, legacy and inline rules by their source, their group and their ports."""
     inside = vpc_ranges(stack)
@@ -182,9 +188,11 @@ def _outside(stack: Stack, rule: Resource, source: Source, inside: list[Any], da
             return "" if known else "its source is not shown by this plan; write it as a literal"
         if found.prefixlen == 0 or (reaches_internet(value) and found.prefixlen < 8):
             return f"{value} is the internet; name a group or a range of the VPC"
-        if data and not within(value, inside):
+        private = found.prefixlen >= _WIDEST and not reaches_internet(value)
+        if data and not within(value, inside) and not (private and has_reason(rule)):
             where = listed(map(str, inside)) or "a VPC that is not in this plan"
-            return f"{value} is outside {where}, and the port belongs to data; name a group"
+            fix = "name a group, or a private range of /8 or less with a tag Reason"
+            return f"{value} is outside {where}, and the port belongs to data; {fix}"
         return ""
     if kind == "prefix list":
         lists = [

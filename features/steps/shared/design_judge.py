@@ -333,7 +333,7 @@ class _Judge:
             return "" if operand in keys else f"has no instance {operand!r}"
         wanted = self._wanted_keys(call, operand)
         if wanted is None:
-            name = operand.removeprefix("item of ").replace("log", _LOGS)
+            name = operand.removeprefix("item of ").partition(" ")[0].replace("log", _LOGS)
             return f"cannot be counted: this plan does not show {name}; write it as a literal"
         if keys == wanted or (operand == "log" and keys > wanted):
             return ""
@@ -362,13 +362,16 @@ class _Judge:
             logs = instances[0].planned(_LOGS) if instances else []
             return None if logs is UNKNOWN else set(map(shown, logs or ()))
         if what.startswith("item of "):
-            name = what.removeprefix("item of ")
+            name, *terms = what.removeprefix("item of ").split(" ")
             value = call.call.get("expressions", {}).get(name, {})
             if not value:
                 declared = call.configuration.get("variables", {}).get(name, {})
                 value = {"constant_value": declared.get("default")}
             items = value.get("constant_value")
-            return set(items) if isinstance(items, list | Mapping) else None
+            if not isinstance(items, list | Mapping):
+                return None
+            pairs = [*zip(terms[::2], terms[1::2], strict=True)]
+            return {i for i in items if all(_meets(items, i, *pair) for pair in pairs)}
         primary = self.rules.instances("database", "aws_db_instance.primary")
         name = text(primary[0].planned("identifier")) if primary else ""
         replicas = {
@@ -597,6 +600,19 @@ def _is_offline(planned: Mapping[str, Any]) -> bool:
         case [{"secretsmanager": {"constant_value": str(address)}, **others}]:
             return not others and _SECRETS_SERVER.fullmatch(address) is not None
     return False
+
+
+def _meets(items: Any, key: Any, word: str, term: str) -> bool:
+    """Return whether the item of a key has, ``with`` or ``without``, a name or ``name=value``.
+
+    >>> clients = {"a": {"to": ["cache"], "cidr": None}}
+    >>> [_meets(clients, "a", *t) for t in (("with", "to=cache"), ("without", "cidr"))]
+    [True, True]
+    """
+    name, equals, wanted = term.partition("=")
+    value = items[key].get(name)
+    has = wanted in (value if isinstance(value, list) else [value]) if equals else value is not None
+    return has == (word == "with")
 
 
 def _texts(block: Block) -> Iterator[str]:

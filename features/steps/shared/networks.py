@@ -150,6 +150,12 @@ def reaches_internet(value: Any) -> bool:
     return not within(value, _PRIVATE)
 
 
+def has_reason(rule: Resource) -> bool:
+    """Return whether a rule has a tag ``Reason``, as those of clients outside of the stack have."""
+    reason = rule.planned("tags.Reason")
+    return isinstance(reason, str) and bool(reason.strip())
+
+
 def vpc_ranges(stack: Stack) -> list[Any]:
     """Return the ranges of the VPCs in the plan, those that are read included."""
     kinds = (

@@ -6,7 +6,7 @@ import re
 
 _ADDRESS = re.compile(
     r'^(?P<module>(?:module\.[\w-]+(?:\[(?:"(?:[^"\\]|\\.)*"|\d+)\])?\.)*)'
-    r"(?P<type>\w+)\.(?P<name>[\w-]+)(?:\[.*\])?$"
+    r"(?P<type>\w+)\.(?P<name>[\w-]+)(?P<key>\[.*\])?$"
 )
 
 _KEY = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
@@ -29,6 +29,17 @@ def name_of(address: str) -> str:
     """
     match = _ADDRESS.match(address)
     return match["name"] if match else address
+
+
+def title_of(address: str) -> str:
+    """Return the name of a resource and its key; return any other text unchanged.
+
+    >>> title_of('module.access.aws_security_group.client["reports"]'), title_of("10.0.0.0/8")
+    ('client reports', '10.0.0.0/8')
+    """
+    match = _ADDRESS.match(address)
+    key = (match["key"] or "").strip('[]"') if match else ""
+    return f"{name_of(address)} {key}".rstrip()
 
 
 def place_of(address: str) -> str:

@@ -116,9 +116,10 @@ def _at(
 
 
 def _groups(stack: Stack, holder: Resource, path: str) -> list[str]:
-    """Return the groups that an argument names, or ``UNKNOWN`` if they are unknown."""
+    """Return the groups that an argument names: addresses, ids of others, or ``UNKNOWN``."""
     named = [group.address for group in stack.some(holder, path, GROUPS[0])]
-    return named or [UNKNOWN] * stack.is_set(holder, path)
+    others = [id_ for id_ in map(text, holder.items(path)) if id_.startswith("sg-")]
+    return named or others or [UNKNOWN] * stack.is_set(holder, path)
 
 
 def _ranges(holder: Resource, path: str = "", own: str = "") -> Iterator[str]:

@@ -23,3 +23,15 @@ def network(start: str) -> Change:
     """Return a whole network in the /16 range that starts with ``start``."""
     two_zones = zones("eu-west-1a", "eu-west-1b", start=start)
     return {"network.cidr": f"{start}.0.0/16", "network.zones": two_zones}
+
+
+def client(**more: Any) -> dict[str, Any]:
+    """Return clients of ``access`` with one entry, which has ``more`` as well."""
+    return {
+        "office": {
+            "to": ["database"],
+            "description": "Office",
+            "reason": "Operators look at the ledger",
+            **more,
+        }
+    }

@@ -6,17 +6,21 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
 from finbase.environment.rules.rule import Finding, Rule, rule
 from finbase.source.document import Where
 
+_Value = TypeVar("_Value")
 _TIERS: Final = ("public_cidr", "private_cidr", "database_cidr")
 _CIDR = re.compile(r"[0-9.]+/[0-9]+")
 _ZONE_ELSEWHERE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+-.+")
 _DOCKER: Final = IPv4Network("172.17.0.0/16")
+_PRIVATE: Final = tuple(
+    map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
+)
 _SMALLEST: Final = 26
 _RESERVED: Final = 5
 """The addresses of each subnet that AWS keeps for itself."""
@@ -95,6 +99,7 @@ def two_zones(environment: Environment) -> Iterator[Finding]:
     "network.cidr",
     "network.zones",
     "access.internet_cidrs",
+    "access.clients",
     why="For a VPC, AWS silently replaces the address with the start of its range; for a subnet it "
     "rejects the address. In both cases the file does not say what is created.",
     source=_RANGES,
@@ -105,7 +110,8 @@ def no_host_bits(environment: Environment) -> Iterator[Finding]:
     """A CIDR range must start at the first address of its network."""
     subnets = ((where, text) for where, _, text in _subnet_ranges(environment))
     internet = _items(environment, "access", "internet_cidrs")
-    for where, text in (*_vpc_ranges(environment), *subnets, *internet):
+    clients = ((where, text) for where, _, text in _clients(environment, "cidr", str))
+    for where, text in (*_vpc_ranges(environment), *subnets, *internet, *clients):
         interface = _interface(text)
         if interface is None:
             hint = "write an IPv4 range such as 10.20.0.0/16"
@@ -201,6 +207,89 @@ def room_in_subnet(environment: Environment) -> Iterator[Finding]:
             yield Finding(subnet.where, message, f"use a range of /{_SMALLEST} or larger")
 
 
+@rule(
+    "FB211",
+    "client range that is not private",
+    "access.clients",
+    why="A client outside of the VPC comes through a VPN, a peering or a transit gateway, from "
+    "private addresses. A public range, or a range wider than 10.0.0.0/8, would open the data to "
+    "the internet, or to everything that is ever connected.",
+    source=_RANGES,
+    accepted={"access.clients": examples.client(cidr="10.80.0.0/16")},
+    refused={"access.clients": examples.client(cidr="0.0.0.0/0")},
+)
+def private_client(environment: Environment) -> Iterator[Finding]:
+    """The range of a client must be private: in 10/8, 172.16/12, 192.168/16 or 100.64/10."""
+    for where, name, text in _clients(environment, "cidr", str):
+        found = _interface(text)
+        if not (found and _is_private(found.network)):
+            message = f"{text} is not a private IPv4 range, and {name} would open the data to it"
+            yield Finding(where, message, "write the range of the VPN or of the peered network")
+
+
+@rule(
+    "FB212",
+    "client range in the VPC",
+    "access.clients",
+    why="No route leads from the VPC to its own range in another network. Clients in the VPC are "
+    "in a security group, which names them more exactly than addresses that others get later.",
+    source="https://docs.aws.amazon.com/vpc/latest/peering/invalid-peering-configurations.html",
+    accepted={"access.clients": examples.client(cidr="10.21.0.0/16")},
+    refused={"access.clients": examples.client(cidr="10.20.16.0/20")},
+    yaml_only="access does not know the range of the VPC",
+)
+def client_outside(environment: Environment) -> Iterator[Finding]:
+    """The range of a client must not overlap the VPC."""
+    for where, name, text in _clients(environment, "cidr", str):
+        found = _interface(text)
+        for _, vpc in _vpcs(environment):
+            if found and _is_private(found.network) and found.network.overlaps(vpc):
+                message = f"{text} of {name} overlaps {vpc}, the range of the VPC"
+                hint = "remove cidr, so that the client gets a group, or name its group"
+                yield Finding(where, message, hint)
+
+
+@rule(
+    "FB213",
+    "client that is a group and a range",
+    "access.clients",
+    why="Each rule of a security group has one source. Two clients say which of the two is meant.",
+    source="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    accepted={"access.clients": examples.client(security_group_id="sg-0123456789abcdef0")},
+    refused={
+        "access.clients": examples.client(
+            security_group_id="sg-0123456789abcdef0", cidr="10.80.0.0/16"
+        )
+    },
+)
+def one_source(environment: Environment) -> Iterator[Finding]:
+    """A client must have a security group of others or a range, not both."""
+    ranges = {where[:-1] for where, _, _ in _clients(environment, "cidr", str)}
+    for where, name, _ in _clients(environment, "security_group_id", str):
+        if where[:-1] in ranges:
+            message = f"{name} has a security_group_id and a cidr"
+            yield Finding(where, message, "remove one of them, or write two clients", key=True)
+
+
+@rule(
+    "FB214",
+    "client of a cache that is left out",
+    "access.clients",
+    why="The environment has no cache, so there is nothing that the client could reach.",
+    source="https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/elasticache-vpc-accessing.html",
+    accepted={"access.clients": examples.client(to=["database"]), "cache": None},
+    refused={"access.clients": examples.client(to=["cache"]), "cache": None},
+)
+def client_of_cache(environment: Environment) -> Iterator[Finding]:
+    """A client must not reach a cache that the environment does not have."""
+    if any(True for _ in environment.instances("cache")):
+        return
+    for where, name, to in _clients(environment, "to", list):
+        if "cache" in to:
+            message = f"{name} reaches the cache, but the environment has no cache"
+            yield Finding(where, message, "remove cache from `to`, or add the module")
+
+
 @dataclass(frozen=True)
 class _Subnet:
     where: Where
@@ -283,6 +372,18 @@ def _items(environment: Environment, module: str, name: str) -> Iterator[tuple[W
                 yield (*use.where(instance, name), index), text
 
 
+def _clients(
+    environment: Environment, name: str, type_: type[_Value]
+) -> Iterator[tuple[Where, str, _Value]]:
+    """Yield each value of this name and type in the clients of access: path, client, value."""
+    for use, instance in environment.instances("access"):
+        clients = use.value(instance, "clients")
+        for client, values in clients.items() if isinstance(clients, dict) else ():
+            value = values.get(name) if isinstance(values, dict) else None
+            if isinstance(value, type_):
+                yield (*use.where(instance, "clients"), client, name), client, value
+
+
 def _vpcs(environment: Environment) -> Iterator[tuple[Where, IPv4Network]]:
     for where, text in _vpc_ranges(environment):
         if interface := _interface(text):
@@ -293,6 +394,10 @@ def _subnets(environment: Environment) -> Iterator[_Subnet]:
     for where, name, text in _subnet_ranges(environment):
         if interface := _interface(text):
             yield _Subnet(where, name, interface.network)
+
+
+def _is_private(network: IPv4Network) -> bool:
+    return any(network.subnet_of(private) for private in _PRIVATE)
 
 
 def _interface(text: str) -> IPv4Interface | None:
@@ -410,4 +515,8 @@ RULES: Final[tuple[Rule, ...]] = (
     subnets_apart,
     not_docker,
     room_in_subnet,
+    private_client,
+    client_outside,
+    one_source,
+    client_of_cache,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from finbase.plan.addresses import name_of
+from finbase.plan.addresses import name_of, title_of
 from finbase.plan.flows import is_allowed
 from finbase.report.drawing.canvas import Canvas
 
@@ -145,7 +145,7 @@ class _Layout:
         height = _HEAD + rows * (_MEMBER + 8) + 4
         height = max(height, 18.0 * (self._touching(group.address) + 1))
         canvas.box(self.left, y, width, height, "group")
-        canvas.text(self.left + 12, y + 18, name_of(group.address), "strong", 130)
+        canvas.text(self.left + 12, y + 18, title_of(group.address), "strong", 130)
         canvas.text(self.left + 150, y + 18, group.description, "small muted", width - 162)
         step = (width - 12) / min(len(members), _PER_ROW)
         for number, (title, kind) in enumerate(members):
@@ -228,7 +228,7 @@ class _Layout:
         """Write what a number stands for."""
         self.mark(number, self.left + 7, y - 4)
         what = f"{flow.protocol} {flow.ports}".strip()
-        ends = f"{name_of(flow.source)} → {name_of(flow.target)}"
+        ends = f"{title_of(flow.source)} → {title_of(flow.target)}"
         text = f"{ends}, {what}: {flow.description or 'no description'}"
         if not is_allowed(flow):
             text += " (allowed at one end only, so no traffic)"
@@ -237,9 +237,9 @@ class _Layout:
 
 def _description(network: Network) -> str:
     groups: Iterable[str] = (
-        f"{name_of(group.address)} with {len(group.members)} members" for group in network.groups
+        f"{title_of(group.address)} with {len(group.members)} members" for group in network.groups
     )
-    flows = (f"{name_of(f.source)} to {name_of(f.target)}, {f.protocol}" for f in network.flows)
+    flows = (f"{title_of(f.source)} to {title_of(f.target)}, {f.protocol}" for f in network.flows)
     return (
         f"VPC {', '.join(network.cidrs)} in {len(network.zones)} zones, with the tiers "
         f"{', '.join(network.tiers)}. Groups: {'; '.join(groups)}. Flows: {'; '.join(flows)}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from finbase.plan.addresses import name_of, place_of
+from finbase.plan.addresses import place_of, title_of
 from finbase.plan.flows import UNKNOWN, is_allowed, is_group
 from finbase.report.drawing.canvas import WIDTH, Canvas
 
@@ -125,7 +125,7 @@ def _end(
     group = next((group for group in network.groups if group.address == end), None)
     canvas.box(x, top + 3, width, count * _ROW - 6, "cell")
     middle = top + count * _ROW / 2
-    canvas.text(x + 12, middle - 2, name_of(end), "strong", width - 24)
+    canvas.text(x + 12, middle - 2, title_of(end), "strong", width - 24)
     below = "address range" if end != UNKNOWN else "known after an apply"
     if group is not None:
         members = len(group.members)
@@ -136,4 +136,4 @@ def _end(
 
 def _sentence(flow: Flow) -> str:
     what = f"{flow.protocol} {flow.ports}".strip()
-    return f"{name_of(flow.source)} to {name_of(flow.target)}, {what}."
+    return f"{title_of(flow.source)} to {title_of(flow.target)}, {what}."
