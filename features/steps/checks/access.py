@@ -136,7 +136,7 @@ def _not_shown(stack: Stack, rule: Resource) -> str:
 
 
 def _of_others(stack: Stack, rule: Resource) -> str:
-    """Return the id of a group that no resource of the plan has, if the rule gives a reason."""
+    """Return the id of a group that no resource of the plan has, if the rule has a reason."""
     named = rule.planned(_ENDS[1])
     own = {group.planned("id") for type_ in _GROUPS for group in stack.all(type_)}
     foreign = isinstance(named, str) and named not in own and has_reason(rule)
