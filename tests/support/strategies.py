@@ -197,6 +197,19 @@ def special() -> Mapping[str, st.SearchStrategy[Any]]:
             max_size=3,
             unique=True,
         ),
+        # Only targets and groups that every network and every choice of modules allow.
+        "clients": st.dictionaries(
+            st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,9})?", fullmatch=True),
+            st.fixed_dictionaries(
+                {
+                    "to": st.just(["database"]),
+                    "description": st.from_regex(r"[A-Za-z][A-Za-z ;&]{2,20}", fullmatch=True),
+                    "reason": st.from_regex(r"[A-Za-z][A-Za-z =@]{2,20}", fullmatch=True),
+                },
+                optional={"security_group_id": st.from_regex(r"sg-[0-9a-f]{17}", fullmatch=True)},
+            ),
+            max_size=3,
+        ),
         "email_addresses": st.lists(
             st.from_regex(r"[a-z]{1,9}(\.[a-z${}'+]{1,9})?@[a-z]{1,9}\.[a-z]{2,3}", fullmatch=True),
             max_size=3,
