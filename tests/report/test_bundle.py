@@ -527,3 +527,35 @@ def test_help_imports_no_cryptography() -> None:
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False
     )
     assert (done.stderr, done.stdout) == ("", "[]\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"environment": "a\nlast.zip: valid, signed by 00"},
+        {"environment": "\x1b[31m"},
+        {"environment": None},
+        {"result": 1},
+        {"made": "\u202e"},
+        {"previous": {"digest": {"sha256": "a\nb"}}},
+    ],
+)
+def test_statement_writes_no_line_of_its_own(change: dict[str, Any]) -> None:
+    members = {"a": b"1"}
+    seen = verdict("production", ("F01",))
+    content = json.loads(statement.statement(members, seen, PROVENANCE, plan="3" * 64, previous=""))
+    for key, valid in (({}, True), (change, False)):
+        content["predicate"] |= key
+        data = pack({**members, statement.UNSIGNED: statement.dump(content)})
+        if valid:
+            statement.verify(data, None)
+        else:
+            with pytest.raises(AlteredError, match="not one of finbase"):
+                statement.verify(data, None)
+
+
+@pytest.mark.parametrize("name", [statement.SIGNED, statement.UNSIGNED])
+def test_statement_that_is_nested_too_deeply_is_refused(name: str) -> None:
+    key = KEY.public_key() if name == statement.SIGNED else None
+    with pytest.raises(AlteredError):
+        statement.verify(pack({name: b"[" * 100_000}), key)

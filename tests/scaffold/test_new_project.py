@@ -255,3 +255,18 @@ def test_check_names_the_update_for_older_controls(started: Path) -> None:
     done = finbase(started, "check")
     assert done.exit_code == 1
     assert "run `finbase update` if finbase is newer" in done.output
+
+
+def test_update_believes_no_forged_record(started: Path) -> None:
+    """The author of a pull request can write any line into finbase.lock."""
+    own = started / "features" / "own" / "mine.feature"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("Feature: Mine\n")
+    record = started / "finbase.lock"
+    text = record.read_text()
+    digest = checksums.digest(own.read_bytes())
+    forged = f"{text}{digest}  features/own/mine.feature\n{digest}  templates/a\0b\n"
+    record.write_text(forged.replace("version ", f"version 0.0.{'9' * 5000}\n# ", 1))
+    done = finbase(started, "update", "--write")
+    assert done.exit_code == 0, done.output
+    assert own.read_text() == "Feature: Mine\n"

@@ -245,9 +245,19 @@ def _hidden_patterns(stack: Stack) -> Iterator[str]:
         block = sources.resource(document.calls, document.identity)
         for text in _arguments(block, "resources") if block else ():
             for step in sources.way(document.calls, text):
-                if pieces(words(step)) is None:
+                parts = pieces(words(step))
+                if parts is None:
                     text = f"its resources are computed by {step}; write them out"
                     yield f"{document.address}: {text}"
+                for reference, rest in parts or ():
+                    if reference.startswith("aws_secretsmanager_secret."):
+                        continue  # AWS adds six characters to its ARN.
+                    # The name of a log group has slashes, so another group can start like one.
+                    is_log = reference.startswith("aws_cloudwatch_log_group.")
+                    ends = (":",) if is_log else (":", "/")
+                    if reference and rest and not rest.startswith(ends):
+                        text = f"{reference} with {rest} after it can be a resource of others"
+                        yield f"{document.address}: {text}; end it, or write : before the rest"
 
 
 def is_sensitive(action: str) -> bool:

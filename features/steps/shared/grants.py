@@ -188,17 +188,19 @@ def _limited(
 
     The values are those of conditions on accounts and ARNs, and of those on namespaces of metrics.
     """
-    each = [(test, variable.lower(), values) for test, variable, values in conditions]
+    # The provider joins the values of conditions that have the same test and variable.
+    joined: dict[tuple[str, str], list[Any]] = {}
+    for test, variable, values in conditions:
+        joined.setdefault((test.lower(), variable.lower()), []).extend(_shown(values))
+    each = [(test, variable, values) for (test, variable), values in joined.items()]
     found = [
         (variable, values) for test, variable, values in each if _limits(test, variable, values)
     ]
-    spaces = [
-        values for test, variable, values in each if (test.lower(), variable) in _OF_NAMESPACES
-    ]
+    spaces = [values for test, variable, values in each if (test, variable) in _OF_NAMESPACES]
     return (
         bool(found),
-        tuple(_shown(values) for variable, values in found if variable in _OWNERS),
-        tuple(map(_shown, spaces)),
+        tuple(tuple(values) for variable, values in found if variable in _OWNERS),
+        tuple(map(tuple, spaces)),
     )
 
 

@@ -209,7 +209,8 @@ def _means(path: str, resource: Resource, type_: str, taken: Taken) -> bool:
     if taken.attribute not in _NAMES or resource.mode == "data":
         return True
     if path in (*_NAMES, "family", "name_prefix"):
-        return type_ == resource.type
+        # Alarms of all kinds share their names.
+        return type_ == resource.type or path == taken.attribute == "alarm_name"
     return not taken.of_stack or _DESIGNATES.search(path) is not None
 
 

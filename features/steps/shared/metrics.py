@@ -23,7 +23,7 @@ _LOG = re.compile(r"arn:[\w-]+:logs:[\w-]+:\d{12}:log-group:([\w./#-]+)(:\*|:log
 
 
 def silencing(stack: Stack) -> Iterator[str]:
-    """Yield metric filters and log groups that could write metrics of the design."""
+    """Yield filters, log groups and targets of events that could write metrics of the design."""
     for resource in of_own_modules(stack):
         if resource.type == "aws_cloudwatch_log_metric_filter":
             for space in _namespaces(resource):
@@ -33,6 +33,11 @@ def silencing(stack: Stack) -> Iterator[str]:
         elif resource.type == _GROUP and not _has_no_metrics(resource):
             text = "lines of its log can write metrics of any namespace, and silence an alarm"
             yield f"{resource.address}: {text}; set log_group_class to {_NO_METRICS}"
+        elif resource.type == "aws_cloudwatch_event_target":
+            arn = str(resource.planned("arn"))
+            if ":log-group:" in arn and not any(_is_log_of(g, arn) for g in _own_groups(stack)):
+                text = f"events in {arn} could write metrics of the design"
+                yield f"{resource.address}: {text}; name a log group of the module"
 
 
 def writes_metrics(stack: Stack, grant: Grant, action: str) -> Iterator[str]:

@@ -33,6 +33,8 @@ _HEADER = """\
 _VERSION = re.compile(r"^version (\S+)$", re.MULTILINE)
 _PIN = re.compile(r"^(finbase(?:\[[a-z,]+\])?) *== *\S+", re.MULTILINE)
 _FOLDERS = ("templates", "features")
+_OWN = ("features", "own")
+"""The controls of a project itself, which an update never replaces or deletes."""
 _OF_FINBASE = ("mutations", "applied")
 """Folders of the features that prove the controls on finbase's own environments."""
 _NOTES = ("CHANGELOG.md", "UPGRADING.md")
@@ -119,8 +121,8 @@ class Record:
     @property
     def paths(self) -> tuple[PurePosixPath, ...]:
         """The recorded files in folders of finbase; an update may delete these."""
-        paths = map(PurePosixPath, self.hashes)
-        return tuple(path for path in paths if path.parts[0] in _FOLDERS)
+        paths = (PurePosixPath(name) for name in self.hashes if "\0" not in name)
+        return tuple(p for p in paths if p.parts[0] in _FOLDERS and p.parts[:2] != _OWN)
 
     def text(self) -> bytes:
         """Return the content of the file."""

@@ -152,7 +152,7 @@ def _read(root: Path, path: PurePosixPath) -> bytes | None:
 
 
 def _number(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)[:3]]
+    return [int(part) for part in re.findall(r"\d{1,9}", version)[:3]]
 
 
 def summary(update: Update) -> Iterator[str]:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from finbase.errors import FinbaseError
 from finbase.judge.verdict import Verdict
 from finbase.report.bundle.archive import AlteredError, unpack
 from finbase.report.provenance import Provenance
+from finbase.source.bounds import load_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -31,6 +33,8 @@ TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://in-toto.io/attestation/test-result/v0.1"
 
+_TEXT = re.compile(r"[\w.:+-]*", re.ASCII)
+"""What a statement may say of a bundle in the words of a terminal."""
 _MAKE = "make a key with `openssl genpkey -algorithm ed25519 -out key.pem`"
 _PUBLIC = "write the public key with `openssl pkey -in key.pem -pubout -out key.pub.pem`"
 
@@ -100,10 +104,13 @@ def verify(data: bytes, key: Ed25519PublicKey | None) -> Bundle:
     members = unpack(data)
     payload = _signed_payload(members, key) if key else _unsigned_payload(members)
     try:
-        content = json.loads(payload)
-        named = {each["name"]: each["digest"]["sha256"] for each in content["subject"]}
+        content = load_json(payload)
+        named = {str(each["name"]): each["digest"]["sha256"] for each in content["subject"]}
         bundle = Bundle(members, content, key_id(key) if key else "")
-        _ = bundle.previous
+        predicate = content["predicate"]
+        texts = (bundle.previous, *(predicate[name] for name in ("environment", "result", "made")))
+        if not all(_TEXT.fullmatch(text) for text in texts):
+            raise ValueError  # It could write lines of its own.
     except (ValueError, KeyError, TypeError) as error:
         raise AlteredError("its statement is not one of finbase") from error
     if (content.get("_type"), content.get("predicateType")) != (STATEMENT, PREDICATE):
@@ -177,7 +184,7 @@ def _signed_payload(members: Mapping[str, bytes], key: Ed25519PublicKey) -> byte
     if SIGNED not in members:
         raise AlteredError("it is not signed")
     try:
-        envelope = json.loads(members[SIGNED])
+        envelope = load_json(members[SIGNED])
         payload = base64.b64decode(envelope["payload"])
         signature = base64.b64decode(envelope["signatures"][0]["sig"])
         key.verify(signature, _encoded(payload))
