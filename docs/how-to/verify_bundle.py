@@ -71,6 +71,8 @@ def problem(data, pem):
     return "" if named == found else "a file is not what the statement describes"
 
 
+if len(sys.argv) != 3:
+    sys.exit("usage: python3 verify_bundle.py BUNDLE PUBLIC_KEY")
 try:
     wrong = problem(*(Path(name).read_bytes() for name in sys.argv[1:3]))
 except Exception as error:

@@ -132,7 +132,6 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 def read_private_key(data: bytes, name: str) -> Ed25519PrivateKey:
     """Read a private key in PEM; raises ``FinbaseError`` if it is not an Ed25519 key."""
-    _require_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -150,7 +149,6 @@ def read_private_key(data: bytes, name: str) -> Ed25519PrivateKey:
 
 def read_public_key(data: bytes, name: str) -> Ed25519PublicKey:
     """Read a public key in PEM; raises ``FinbaseError`` if it is not an Ed25519 key."""
-    _require_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -166,16 +164,6 @@ def read_public_key(data: bytes, name: str) -> Ed25519PublicKey:
 def dump(content: object) -> bytes:
     """Return JSON in the only form that a bundle may have."""
     return json.dumps(content, indent=2, sort_keys=True).encode() + b"\n"
-
-
-def _require_cryptography() -> None:
-    try:
-        import cryptography  # noqa: F401
-    except ImportError as error:
-        raise FinbaseError(
-            "the Python package cryptography is not installed",
-            "install it in the environment of finbase: pip install cryptography",
-        ) from error
 
 
 def _signed_payload(members: Mapping[str, bytes], key: Ed25519PublicKey) -> bytes:
