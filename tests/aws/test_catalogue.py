@@ -48,7 +48,7 @@ def test_notes_accept_sample(tmp_path: Path) -> None:
         ({"environment": "prod-eu", "database.instance_class": "db.t3.large"}, ["FB308"]),
         ({"environment": "producer", "database.instance_class": "db.t3.large"}, []),
         ({"environment": "staging", "database.instance_class": "db.t3.large"}, []),
-        ({"replica.instances.reporting.instance_class": "db.t4g.micro"}, ["FB308"]),
+        ({"replica.instances.reporting.instance_class": "db.t4g.large"}, ["FB308"]),
         ({"database.instance_class": "db.r99.mega"}, ["FB304"]),
         ({"replica.instances.reporting.instance_class": "db.r7g.huge"}, ["FB304"]),
         ({"cache.major_engine_version": "9"}, ["FB303"]),
