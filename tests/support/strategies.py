@@ -267,7 +267,25 @@ def inputs(draw: Draw, contract: Contract, fixed: Mapping[str, Any]) -> dict[str
                 else from_schema(declared.schema)
             )
     _end_upgrade(drawn)
+    if contract.name == "monitoring":
+        _cross(contract, drawn)
     return drawn
+
+
+def _cross(contract: Contract, drawn: dict[str, Any]) -> None:
+    """Limit thresholds to values that the metrics of every instance class can cross."""
+    limits = {
+        "connections_threshold": (1, 20),
+        "load_threshold": (1, 20),
+        "freeable_memory_threshold_mib": (64, 512),
+        "swap_threshold_mib": (1, 512),
+        "cpu_threshold_percent": (1, 99),
+        "latency_threshold_milliseconds": (1, 1000),
+    }
+    for given in contract.inputs:
+        if given.name in limits:
+            least, most = limits[given.name]
+            drawn[given.name] = min(max(drawn.get(given.name, given.default) or 1, least), most)
 
 
 def _end_upgrade(drawn: dict[str, Any]) -> None:
