@@ -162,6 +162,26 @@ def test_interfaces_of_an_endpoint_have_its_groups(
     ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])
 
 
+def test_a_gateway_endpoint_adds_routes_to_added_tables(ec2: Any, vpc: str) -> None:
+    """API, ModifyVpcEndpoint, AddRouteTableIds: "The IDs of the route tables to associate"."""
+    tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
+    made = ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        ServiceName="com.amazonaws.eu-west-1.s3",
+        VpcEndpointType="Gateway",
+        RouteTableIds=tables[:1],
+    )["VpcEndpoint"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=made, AddRouteTableIds=tables[1:])
+    for table in ec2.describe_route_tables(RouteTableIds=tables)["RouteTables"]:
+        assert [r for r in table["Routes"] if r.get("GatewayId") == made]
+    ec2.modify_vpc_endpoint(VpcEndpointId=made, RemoveRouteTableIds=tables[:1])
+    (table,) = ec2.describe_route_tables(RouteTableIds=tables[:1])["RouteTables"]
+    assert not [r for r in table["Routes"] if r.get("GatewayId") == made]
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
+    for each in tables:
+        ec2.delete_route_table(RouteTableId=each)
+
+
 def test_databases_and_caches_have_interfaces(
     client: Callable[..., Any], ec2: Any, subnets: list[str], groups: list[str], name: str
 ) -> None:

@@ -73,6 +73,18 @@ class Backend(models.EC2Backend):
             self.enis[interface]._group_set = groups or self.enis[interface]._group_set
         return endpoint
 
+    def modify_vpc_endpoint(self, vpc_id: str, *args: Any, **kwargs: Any) -> None:
+        """ModifyVpcEndpoint, AddRouteTableIds: a gateway endpoint adds a route to each table."""
+        (endpoint,) = self.describe_vpc_endpoints([vpc_id])
+        before = set(endpoint.route_table_ids or ())
+        super().modify_vpc_endpoint(vpc_id, *args, **kwargs)
+        after = set(endpoint.route_table_ids or ())
+        prefixes = endpoint.destination_prefix_list_id or ""
+        for table in after - before:
+            self.create_route(table, None, destination_prefix_list_id=prefixes, gateway_id=vpc_id)
+        for table in before - after:
+            self.delete_route(table, prefixes)
+
     def get_all_network_interfaces(
         self, eni_ids: list[str] | None = None, filters: Any = None
     ) -> list[NetworkInterface]:
