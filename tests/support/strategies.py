@@ -282,10 +282,11 @@ def _cross(contract: Contract, drawn: dict[str, Any]) -> None:
         "cpu_threshold_percent": (1, 99),
         "latency_threshold_milliseconds": (1, 1000),
     }
-    for given in contract.inputs:
-        if given.name in limits:
-            least, most = limits[given.name]
-            drawn[given.name] = min(max(drawn.get(given.name, given.default) or 1, least), most)
+    for declared in contract.inputs:
+        if declared.name in limits:
+            least, most = limits[declared.name]
+            value = drawn.get(declared.name, declared.default) or 1
+            drawn[declared.name] = min(max(value, least), most)
 
 
 def _end_upgrade(drawn: dict[str, Any]) -> None:
