@@ -13,7 +13,7 @@ from benchmarks.judges.tools import Finding, Judgement, Judges
 from finbase.judge.prove import rendered_files
 from finbase.terraform.workspace import Workspace
 
-MOST = 9
+MOST = 10
 """The number of findings that comments in all templates together may suppress."""
 
 _Said: TypeAlias = Mapping[str, Mapping[str, Judgement]]

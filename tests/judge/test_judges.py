@@ -150,14 +150,14 @@ def test_failed_check_is_reported(project: Path, judges: Judges, tmp_path: Path)
     upgrade = "auto_minor_version_upgrade = "
     trailing = "false # checkov:skip=CKV_AWS_226: a reason that has words enough"
     edit(homes["database"] / "main.tf", f"{upgrade}true", f"{upgrade}{trailing}")
-    (skip,) = (each for each in skips_of_templates(project) if each.check == "CKV2_AWS_5")
+    (skip,) = (each for each in skips_of_templates(project) if each.check == "CKV_AWS_157")
     edit(project / skip.file, f": {skip.reason}", ":")
 
     verdict, _ = judge_sources(project, [], judges, tmp_path / "ground")
     assert not verdict.clean
     wrong = "\n".join(verdict.wrong)
     assert "CKV_AWS_7 is suppressed, but no judge reports it" in wrong
-    assert "CKV2_AWS_5 is suppressed without a reason" in wrong
+    assert "CKV_AWS_157 is suppressed without a reason" in wrong
     assert "CKV_AWS_226 is suppressed, but the templates have no such comment" in wrong
     failed = {(h.judge, f.check) for h in verdict.hearings for f in h.failed}
     assert {("checkov", "CKV_AWS_16"), ("Trivy", "AVD-AWS-0080")} <= failed
@@ -173,8 +173,8 @@ def test_new_skip_is_refused(project: Path, tmp_path: Path) -> None:
         folder = tmp_path / f"ground-{len(more)}-{sum(map(len, more))}"
         return "\n".join(judge_sources(project, [], judges, folder)[0].wrong)
 
-    assert len(skips_of_templates(project)) == 9
-    message = "the templates suppress 10 findings; at most 9 are allowed"
+    assert len(skips_of_templates(project)) == 10
+    message = "the templates suppress 11 findings; at most 10 are allowed"
     assert message not in wrong_with()
     assert message in wrong_with("# checkov:skip=CKV_AWS_7: a reason that has words enough")
     assert message in wrong_with("a = 1 // tfsec:ignore:AVD-AWS-0065 a reason of five words")

@@ -242,7 +242,9 @@ def test_load_mutations_refuses_invalid_entries(
         read(entries)
 
 
-def test_load_mutations_refuses_a_missing_file(tmp_path: Path) -> None:
+def test_load_mutations_refuses_an_empty_folder(tmp_path: Path) -> None:
+    """Without the folder, the mutations of finbase itself are read: see test_new_project."""
+    (tmp_path / "mutations").mkdir()
     (tmp_path / "failures.yaml").write_text((FEATURES / "failures.yaml").read_text())
     with pytest.raises(ComplianceError, match="mutations contains no mutations"):
         load_mutations(tmp_path)
