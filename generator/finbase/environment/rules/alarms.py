@@ -63,6 +63,11 @@ def connections_of(use: ModuleUse, instance: Instance) -> int | None:
     own = isinstance(parameters, Mapping) and "max_connections" in parameters
     if memory is None or own:
         return None
+    return _default_connections(memory)
+
+
+def _default_connections(memory: int) -> int:
+    """Return the default of ``max_connections`` for this memory in GiB."""
     return min(int(memory / _GIB_PER_CONNECTION), _MOST_CONNECTIONS)
 
 
@@ -89,7 +94,7 @@ def _least(environment: Environment) -> tuple[int | None, int | None]:
         for use, instance in environment.instances(module):
             if (gib := _memory_of(use, instance)) is not None:
                 memory.append(gib)
-                connections.append(min(int(gib / _GIB_PER_CONNECTION), _MOST_CONNECTIONS))
+                connections.append(_default_connections(gib))
     for use, instance in environment.instances("database"):
         parameters: Any = use.value(instance, "parameters")
         most = parameters.get("max_connections") if isinstance(parameters, Mapping) else None
