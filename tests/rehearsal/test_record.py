@@ -22,6 +22,7 @@ from finbase.rehearsal import secrets as secrets_module
 from finbase.rehearsal.inventory import Resource
 from finbase.rehearsal.judged import JudgedPlans
 from finbase.rehearsal.lifecycle import Lifecycle
+from finbase.rehearsal.model import Step
 from finbase.rehearsal.orphans import IMPORTS
 from finbase.rehearsal.record import EndError, Record, StepLog
 from finbase.rehearsal.secrets import Credentials, Secrets
@@ -51,6 +52,23 @@ def test_record_step_keeps_failed_step(tmp_path: Path, error: Exception, problem
     assert (step.name, step.notes) == ("apply", ("101 resources to create",))
     assert len(step.problems) == 1
     assert problem in step.problems[0]
+
+
+def test_record_reports_each_step_at_its_end(tmp_path: Path) -> None:
+    ended: list[Step] = []
+    record = Record(tmp_path / "calls.jsonl", lambda _: None, ended.append)
+    record.add(Step("initialise", 1.0, 0))
+    with record.step("apply") as log:
+        assert [step.name for step in ended] == ["initialise"]
+        log.resources = 19
+    with suppress(EndError), record.step("destroy"):
+        raise OSError(28, "No space left on device")
+    assert [(step.name, step.resources) for step in ended] == [
+        ("initialise", 0),
+        ("apply", 19),
+        ("destroy", 0),
+    ]
+    assert ended == record.steps
 
 
 def test_record_step_propagates_bugs(tmp_path: Path) -> None:

@@ -37,6 +37,29 @@ def passes(*_: Any, **__: Any) -> Rehearsal:
     return Rehearsal(ENVIRONMENT, (Step("apply", 1.0, 2),))
 
 
+@pytest.mark.parametrize("options", [(), ("--life",)])
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+@pytest.mark.usefixtures("temporary")
+def test_rehearse_prints_each_step_as_it_ends(
+    monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], quiet: tuple[str, ...]
+) -> None:
+    """A life takes up to an hour: its steps do not wait for the report."""
+
+    def run(*_: Any, ended: Any, **__: Any) -> Rehearsal:
+        ended(Step("add a zone", 20.8, 646, 19, ("No changes",)))
+        ended(Step("destroy", 1.0, 2, 0, (), ("no route",)))
+        raise FinbaseError("the end")
+
+    monkeypatch.setattr(module, "rehearse", run)
+    done = finbase(ROOT, "rehearse", ENVIRONMENT, *options, *quiet)
+    steps = (
+        "add a zone: 19 resources, 20.8 seconds, 646 calls; No changes\n"
+        "destroy: 1.0 seconds, 2 calls; FAIL\n  no route\n"
+    )
+    assert done.stderr == ("" if quiet else steps) + "the end\n"
+    assert done.stdout == ""
+
+
 @pytest.mark.parametrize("edited", [True, False])
 @pytest.mark.usefixtures("temporary")
 def test_rehearse_notes_edited_release(monkeypatch: pytest.MonkeyPatch, edited: bool) -> None:

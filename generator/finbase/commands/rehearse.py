@@ -63,7 +63,7 @@ def rehearse(
     Runs Terraform, the AWS provider, the stack's own function and a PostgreSQL on this machine,
     without an account or a network. Exits with 1 if a plan fails a control or finds changes in
     between, if a password is in a file, if a resource remains, or if a step fails. Takes minutes,
-    mostly waiting.
+    mostly waiting; prints each step on standard error as it ends.
 
     With --life, ENV goes through a year instead: the file is edited, applied and planned again for
     each change, and after each one the secret must open the database, and data, audit logs and
@@ -88,7 +88,7 @@ def rehearse(
     from finbase.rehearsal.scratch import scratch_folder
     from finbase.rehearsal.usual import Cuts
     from finbase.report import documents
-    from finbase.report.rehearsal import RehearsalReport
+    from finbase.report.rehearsal import RehearsalReport, step_line
     from finbase.terraform.program import find_terraform
 
     root = find_project(project)
@@ -125,6 +125,7 @@ def rehearse(
                 terraform=terraform,
                 progress=watch,
                 judge=judge,
+                ended=lambda step: say(step_line(step), err=True),
                 state_file=state_file,
                 life=Life(loaded, Registry(root), root) if whole_life else None,
                 cuts=Cuts(_shares(cut_apply), _shares(cut_destroy)),

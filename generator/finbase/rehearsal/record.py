@@ -13,6 +13,7 @@ from finbase.errors import FinbaseError
 from finbase.rehearsal.model import Step
 from finbase.rehearsal.terraform import Applied
 from finbase.sandbox.calls import calls
+from finbase.system.progress import ignore
 
 
 class EndError(Exception):
@@ -36,11 +37,24 @@ class StepLog:
 
 
 class Record:
-    """The steps so far; ``log`` is the sandbox's log of API calls."""
+    """The steps so far; ``log`` is the sandbox's log of API calls.
 
-    def __init__(self, log: Path, progress: Callable[[str], None]) -> None:
-        self._log, self._progress = log, progress
+    ``progress`` is called with the name of each step that starts, ``ended`` with each that ended.
+    """
+
+    def __init__(
+        self,
+        log: Path,
+        progress: Callable[[str], None],
+        ended: Callable[[Step], None] = ignore,
+    ) -> None:
+        self._log, self._progress, self._ended = log, progress, ended
         self.steps: list[Step] = []
+
+    def add(self, step: Step) -> None:
+        """Add a step that ended."""
+        self.steps.append(step)
+        self._ended(step)
 
     def calls(self) -> int:
         """Return the number of API calls so far."""
@@ -77,4 +91,4 @@ class Record:
                 tuple(log.notes),
                 tuple(log.problems),
             )
-            self.steps.append(step)
+            self.add(step)

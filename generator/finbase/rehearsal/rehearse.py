@@ -7,6 +7,7 @@ function and a real PostgreSQL. Only AWS is a local one.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from finbase.rehearsal.terraform import RehearsalWorkspace
 from finbase.rehearsal.usual import UNCUT, Cuts, live
 from finbase.sandbox import server
 from finbase.sandbox.postgres.find import find_postgres
-from finbase.system.progress import Watch
+from finbase.system.progress import Watch, ignore
 from finbase.terraform.program import Terraform
 
 
@@ -36,6 +37,7 @@ def rehearse(
     terraform: Terraform,
     progress: Watch,
     judge: Judge,
+    ended: Callable[[Step], None] = ignore,
     cuts: Cuts = UNCUT,
     life: Life | None = None,
     trace: bool = False,
@@ -44,10 +46,10 @@ def rehearse(
 ) -> Rehearsal:
     """Rehearse the rendered stack of one environment, or a whole ``life`` of it.
 
-    ``scratch`` is an empty folder from ``scratch_folder``. ``judge`` judges each plan. With
-    ``trace`` Terraform and its provider write a full log to ``scratch``. ``state_file`` receives
-    the state of the applied stack, compressed. Problems of the stack are in the result; raises
-    ``FinbaseError`` if the rehearsal cannot start.
+    ``scratch`` is an empty folder from ``scratch_folder``. ``judge`` judges each plan; ``ended`` is
+    called with each step that ended. With ``trace`` Terraform and its provider write a full log to
+    ``scratch``. ``state_file`` receives the state of the applied stack, compressed. Problems of the
+    stack are in the result; raises ``FinbaseError`` if the rehearsal cannot start.
     """
     find_postgres()
     aws, work = scratch / "aws", scratch / "work"
@@ -69,8 +71,8 @@ def rehearse(
             overrides=server.overrides(sandbox),
             variables={"TF_LOG": "trace", "TF_LOG_PATH": str(work / "trace.log")} if trace else {},
         )
-        record = Record(sandbox.log, report_step)
-        record.steps.append(Step("initialise", time.monotonic() - start, 0))
+        record = Record(sandbox.log, report_step, ended)
+        record.add(Step("initialise", time.monotonic() - start, 0))
         plans = JudgedPlans(stack, judge, folder)
         lifecycle = Lifecycle(stack, plans, record, sandbox, region, report_step)
         run = Run(sandbox, region, stack, plans, record, observe)

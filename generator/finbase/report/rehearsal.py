@@ -62,6 +62,19 @@ class RehearsalReport:
         )
 
 
+def step_line(step: Step) -> str:
+    """Return a step on one line, and each of its problems on another.
+
+    >>> print(step_line(Step("add a zone", 20.8, 646, 19, ("No changes",), ("no route",))))
+    add a zone: 19 resources, 20.8 seconds, 646 calls; FAIL; No changes
+      no route
+    """
+    name, resources, seconds, count, notes = _row(step)
+    parts = [f"{resources} resources"] if resources else []
+    line = f"{name}: {', '.join([*parts, f'{seconds} seconds', f'{count} calls'])}"
+    return "\n  ".join(["; ".join([line, notes] if notes else [line]), *step.problems])
+
+
 def _row(step: Step) -> tuple[str, ...]:
     notes = "; ".join([*(["FAIL"] if step.problems else []), *step.notes])
     return step.name, str(step.resources or ""), f"{step.seconds:.1f}", str(step.calls), notes
