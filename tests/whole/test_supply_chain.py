@@ -354,6 +354,17 @@ def files_of_the_project() -> list[Path]:
     ]
 
 
+OF_TERRAFORM = (
+    "environments/staging/.terraform/modules/modules.json",
+    "environments/staging/production.tfplan",
+    "modules/kms/.terraform/providers/x",
+    "modules/kms/1.0.0/.terraform.lock.hcl",
+    "terraform.tfstate",
+    "templates/modules/kms/terraform.tfstate.1.backup",
+)
+"""What somebody who ran Terraform has beside the project's files."""
+
+
 def build(folder: Path, *, epoch: int | None, umask: int, when: int) -> dict[str, bytes]:
     """Copy the project, with times and modes of its own, and build both archives of it."""
     source = folder / "finbase"
@@ -363,6 +374,9 @@ def build(folder: Path, *, epoch: int | None, umask: int, when: int) -> dict[str
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, source / name)
             os.utime(source / name, (when, when))
+        for left in OF_TERRAFORM:
+            (source / left).parent.mkdir(parents=True, exist_ok=True)
+            (source / left).touch()
         environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         environ.pop("SOURCE_DATE_EPOCH", None)
         if epoch is not None:
