@@ -66,8 +66,8 @@ def problem(data, pem):
     message = f"DSSEv1 {len(TYPE)} {TYPE} {len(payload)} ".encode() + payload
     if (again.getvalue(), form) != (data, text) or not is_signed(der[-32:], message, signature):
         return "a byte was changed, or another key signed it"
-    named = {each["name"]: each["digest"]["sha256"] for each in json.loads(payload)["subject"]}
-    found = {name: hashlib.sha256(member).hexdigest() for name, member in members.items()}
+    named = [(each["name"], each["digest"]["sha256"]) for each in json.loads(payload)["subject"]]
+    found = [(name, hashlib.sha256(member).hexdigest()) for name, member in members.items()]
     return "" if named == found else "a file is not what the statement describes"
 
 

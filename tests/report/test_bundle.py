@@ -554,6 +554,21 @@ def test_statement_writes_no_line_of_its_own(change: dict[str, Any]) -> None:
                 statement.verify(data, None)
 
 
+@pytest.mark.parametrize("key", [KEY, None], ids=["signed", "unsigned"])
+def test_subject_that_is_named_twice_is_refused(key: Ed25519PrivateKey | None) -> None:
+    payload = statement.statement({"a": b"1"}, verdict("x"), PROVENANCE, plan="", previous="")
+    content = json.loads(payload)
+    content["subject"] *= 2
+    payload = statement.dump(content)
+    name, data = statement.UNSIGNED, payload
+    if key:
+        name, data = statement.SIGNED, statement.sign(payload, key)
+    bundle = pack({"a": b"1", name: data})
+    with pytest.raises(AlteredError, match="not one of finbase"):
+        statement.verify(bundle, key.public_key() if key else None)
+    assert ALONE(bundle, public())
+
+
 @pytest.mark.parametrize("name", [statement.SIGNED, statement.UNSIGNED])
 def test_statement_that_is_nested_too_deeply_is_refused(name: str) -> None:
     key = KEY.public_key() if name == statement.SIGNED else None

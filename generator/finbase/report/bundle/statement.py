@@ -106,6 +106,8 @@ def verify(data: bytes, key: Ed25519PublicKey | None) -> Bundle:
     try:
         content = load_json(payload)
         named = {str(each["name"]): each["digest"]["sha256"] for each in content["subject"]}
+        if len(named) != len(content["subject"]):
+            raise ValueError  # A file is named twice.
         bundle = Bundle(members, content, key_id(key) if key else "")
         predicate = content["predicate"]
         texts = (bundle.previous, *(predicate[name] for name in ("environment", "result", "made")))
