@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finbase.commands import _bundle, _evidence
 from finbase.errors import FinbaseError
 from finbase.judge.drift import Drift
 from finbase.rehearsal.model import Rehearsal, Step
@@ -437,6 +438,23 @@ def test_inputs_are_read_before_planning(
     assert done.exit_code == 2, done.output
     assert message in done.output
     assert not output.exists()
+
+
+def test_bundle_in_another_format_is_named_but_not_compared() -> None:
+    document = json.loads(verdict_json.render([verdict("production")]))
+    for version, known in ((1, ["production"]), (2, [])):
+        content = json.dumps(document | {"schema_version": version}).encode()
+        file = named(signed({"verdict.json": content}))
+        seen, digest = _bundle._previous_verdict(file, "production")
+        assert digest == hashlib.sha256(file.getvalue()).hexdigest()
+        earlier, _ = _evidence.read_previous(seen)
+        assert list(earlier) == known
+
+
+def named(data: bytes) -> io.BytesIO:
+    file = io.BytesIO(data)
+    file.name = "last.zip"
+    return file
 
 
 def drift(environment: str) -> bytes:

@@ -296,7 +296,7 @@ def test_report_shows_changes(production: Sources) -> None:
     page = Page(render(subject, other, same, provenance=DIRTY))
     assert "2" * 64 in page.text
     assert "F01 Titlepassedfailed a = 1 a = 2" in page.text.replace("a = 1a", "a = 1 a")
-    assert "The previous verdict does not have this environment." in page.text
+    assert "Not compared: the previous verdict does not have this environment" in page.text
     assert "No control has another result or other evidence." in page.text
     assert "Changes since" not in render(subject)
 

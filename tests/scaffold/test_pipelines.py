@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -88,6 +90,7 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
     text = text.replace('../base/.venv/bin/finbase --project "$PWD"', "finbase")
     text = text.replace("make -f Makefile ", "make ")
+    text = text.replace('${previous:+--previous "$previous"}', '--previous "$previous"')
     text = text.replace('${SINCE:+--affected-since "$SINCE"}', '--affected-since "$SINCE"')
     commands = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
     assert {command.split()[0] for command in commands} == {"finbase", "make"}
@@ -362,9 +365,12 @@ def test_pipeline_bundles_evidence_without_an_account(changed: Path) -> None:
     assert evidence["strategy"]["matrix"] == jobs["plan"]["strategy"]["matrix"]
     assert "environment" not in evidence | attest
     assert "configure-aws-credentials" not in str(evidence)
-    (run,) = [step["run"] for step in evidence["steps"] if "finbase evidence" in str(step)]
+    run = bundling(evidence["steps"], "run")
     (upload,) = [s["with"] for s in evidence["steps"] if "upload-artifact" in s.get("uses", "")]
-    assert run.endswith('--unsigned --output "$RUNNER_TEMP/$ENVIRONMENT.zip"')
+    assert run.endswith('--output "$RUNNER_TEMP/$ENVIRONMENT.zip"\n')
+    # One step has a token, and it runs no code of the repository.
+    (token,) = [step for step in evidence["steps"] if "github.token" in str(step)]
+    assert not re.search("finbase|make|python3(?! -I - )", token["run"])
     assert upload["path"] == "${{ runner.temp }}/${{ matrix.environments }}.zip"
     assert not [step for step in attest["steps"] if "run" in step]
     gitlab = load(changed, "gitlab")
@@ -379,6 +385,117 @@ def test_pipeline_bundles_evidence_without_an_account(changed: Path) -> None:
     key = changed / "key.pem"
     key.touch()
     assert shell(changed, job["script"][0], FINBASE_EVIDENCE_KEY=str(key)).returncode == 0
+
+
+def bundling(steps: list[Any], key: str) -> str:
+    """The last script; it writes how finbase would be called."""
+    (found,) = [step[key] for step in steps if "finbase evidence" in step.get(key, "")]
+    return str(found)
+
+
+def artifact(id_: int, created: str, branch: str = "main", head: int = 1, **more: Any) -> Any:
+    run = {"head_branch": branch, "head_repository_id": head, "repository_id": 1}
+    return {"id": id_, "created_at": created, "expired": False, "workflow_run": run, **more}
+
+
+KEPT = [
+    artifact(6, "2026-03-01T00:00:00Z"),
+    artifact(7, "2026-04-01T00:00:00Z"),
+    # None of these names the last bundle of main.
+    artifact(5, "2026-08-01T00:00:00Z", workflow_run=None),
+    artifact(8, "2026-05-01T00:00:00Z", head=2),
+    artifact(9, "2026-06-01T00:00:00Z", "topic"),
+    artifact(10, "2026-07-01T00:00:00Z", expired=True),
+]
+
+
+@pytest.mark.parametrize(("kept", "fetched"), [(KEPT, "7"), (KEPT[2:], ""), ([], "")])
+def test_github_bundle_names_the_previous_one(
+    pipeline: Path, tmp_path: Path, kept: list[Any], fetched: str
+) -> None:
+    """With a `gh` that answers a request for the list, and one for the archive."""
+    steps = load(pipeline, "github")["jobs"]["evidence"]["steps"]
+    (fetch,) = [step for step in steps if "GH_TOKEN" in step.get("env", {})]
+    listed, kept_zip = tmp_path / "listed.json", tmp_path / "kept.zip"
+    listed.write_text(json.dumps([{"artifacts": kept}]))
+    with zipfile.ZipFile(kept_zip, "w") as archive:
+        archive.writestr("staging.zip", fetched)
+    (pipeline / ".programs").mkdir()
+    gh = pipeline / ".programs" / "gh"
+    gh.write_text(
+        f"""#!/bin/sh
+case "$*" in
+  "api --paginate --slurp repos/bank/ledger/actions/artifacts?name=evidence-staging&per_page=100")
+    cat {listed} ;;
+  "api repos/bank/ledger/actions/artifacts/{fetched}/zip") cat {kept_zip} ;;
+  *) exit 1 ;;
+esac
+"""
+    )
+    gh.chmod(0o755)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    variables = {
+        "ENVIRONMENT": "staging",
+        "GITHUB_REPOSITORY": "bank/ledger",
+        "RUNNER_TEMP": str(temporary),
+    }
+    done = shell(pipeline, fetch["run"], **variables)
+    assert done.returncode == 0, done.stderr
+    assert ("::warning::" in done.stdout) is not bool(fetched)
+    script = bundling(steps, "run").replace("finbase evidence", "echo evidence")
+    previous = f"--previous {temporary}/previous/staging.zip " if fetched else ""
+    done = shell(pipeline, script, **variables)
+    assert done.stdout.split(" --unsigned ")[1].startswith(f"{previous}--output ")
+    gh.write_text("#!/bin/sh\nexit 1\n")
+    assert shell(pipeline, fetch["run"], **variables).returncode == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (404, 0), (500, 1)])
+def test_gitlab_bundle_names_the_previous_one(pipeline: Path, status: int, code: int) -> None:
+    asked: list[tuple[str, str | None]] = []
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("staging.zip", "kept")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers.get("JOB-TOKEN")))
+            store = self.path == "/store"
+            self.send_response(200 if store else 302 if status == 200 else status)
+            self.send_header("Location", "/store")
+            self.end_headers()
+            self.wfile.write(buffer.getvalue() if store else b"")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    # The first line requires the key.
+    script = "\n".join(load(pipeline, "gitlab")["evidence"]["script"][1:])
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        done = shell(
+            pipeline,
+            script.replace("finbase evidence", "echo evidence"),
+            ENVIRONMENT="staging",
+            FINBASE_EVIDENCE_KEY="key.pem",
+            CI_API_V4_URL=f"http://127.0.0.1:{server.server_port}",
+            CI_COMMIT_SHA="abc",
+            CI_DEFAULT_BRANCH="main",
+            CI_JOB_NAME="evidence: [staging]",
+            CI_JOB_TOKEN="token",
+            CI_PROJECT_ID="5",
+        )
+        server.shutdown()
+    assert done.returncode == code, done.stderr
+    place = "/projects/5/jobs/artifacts/main/download?job=evidence%3A%20%5Bstaging%5D"
+    assert asked[0] == (f"{place}&search_recent_successful_pipelines=true", "token")
+    if status == 200:
+        assert asked[1:] == [("/store", None)]
+        assert (pipeline / "previous-abc.zip").read_text() == "kept"
+    if code == 0:
+        assert ("--previous previous-abc.zip" in done.stdout) is (status == 200)
+        assert ("names none" in done.stdout) is (status == 404)
 
 
 def test_pipeline_is_of_one_base(pipeline: Path) -> None:

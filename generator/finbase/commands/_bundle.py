@@ -143,12 +143,15 @@ def _previous_verdict(file: BinaryIO, environment: str) -> tuple[BinaryIO, str]:
     hint = f"name a bundle that `finbase evidence {environment}` has written"
     try:
         verdict = unpack(data)["verdict.json"]
-        part = verdict_json.read_part(verdict, f"verdict.json in {file.name}")
+        name = f"verdict.json in {file.name}"
+        known = [each.environment for each in verdict_json.read_part(verdict, name).verdicts]
+    except verdict_json.OtherFormatError:
+        known = [environment]
     except (AlteredError, KeyError) as error:
         raise FinbaseError(f"{file.name} is not a bundle, or was changed", hint) from error
-    if [each.environment for each in part.verdicts] != [environment]:
+    if known != [environment]:
         raise FinbaseError(f"{file.name} is not about {environment}", hint)
-    return _named(verdict, f"verdict.json in {file.name}"), hashlib.sha256(data).hexdigest()
+    return _named(verdict, name), hashlib.sha256(data).hexdigest()
 
 
 def _named(data: bytes, name: str) -> BinaryIO:

@@ -144,11 +144,14 @@ def read_previous(file: BinaryIO | None) -> tuple[dict[str, Verdict], str]:
     """Read an earlier verdict; return its environments by name, and the SHA-256 of the file."""
     if file is None:
         return {}, ""
-    from finbase.report.verdict_json import read_part
+    from finbase.report.verdict_json import OtherFormatError, read_part
 
     data = file.read()
-    part = read_part(data, file.name)
     digest = hashlib.sha256(data).hexdigest()
+    try:
+        part = read_part(data, file.name)
+    except OtherFormatError:
+        return {}, digest  # A new format does not end a chain of bundles.
     return {verdict.environment: verdict for verdict in part.verdicts}, digest
 
 

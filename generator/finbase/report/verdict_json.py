@@ -86,11 +86,15 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
     }
 
 
+class OtherFormatError(FinbaseError):
+    """A verdict has the format of another version of finbase."""
+
+
 def read_part(data: bytes, path: str) -> Part:
     """Read a file that ``finbase check --json`` wrote.
 
-    Raises ``FinbaseError`` if it is damaged, has the format of another version, or has judged
-    nothing: no environment, or an environment without a judged scenario.
+    Raises ``FinbaseError`` if it is damaged or has judged nothing (no environment, or an
+    environment without a judged scenario), and ``OtherFormatError`` for another format.
     """
     import jsonschema_rs  # Only a merge reads verdicts.
 
@@ -99,7 +103,7 @@ def read_part(data: bytes, path: str) -> Part:
         document = load_json(data)
         version = document["schema_version"]
         if version != expected:
-            raise FinbaseError(
+            raise OtherFormatError(
                 f"{path} has schema_version {version}, not {expected}",
                 "write and merge the verdicts with the same version of finbase",
             )
