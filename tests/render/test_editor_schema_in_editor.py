@@ -10,6 +10,7 @@ import pytest
 
 from finbase.contract.registry import Registry
 from finbase.environment.load import discover, read
+from finbase.environment.schema import TOP_VALUES
 from finbase.errors import InputError
 from finbase.render.editor_schema import pinnable
 from finbase.render.project import SCHEMA, render_schema
@@ -53,7 +54,7 @@ def completed(server: LanguageServer, text: str) -> set[str]:
 
 
 def test_completion_of_keys(server: LanguageServer) -> None:
-    top = {"environment", "project", "region", "account_id", "tags", "state", "modules"}
+    top = {"environment", *TOP_VALUES, "modules"}
     assert completed(server, "|") == top
     assert completed(server, "modules:\n  |\n") == set(Registry(ROOT).names)
     given = "tags:\n  owner: a\n  cost|\n"

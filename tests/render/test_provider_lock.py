@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from finbase.cli import main
 from finbase.errors import InputError, TerraformError
-from finbase.render.provider_lock import ProviderPin, canonical, repin
+from finbase.render.provider_lock import ProviderPin, added, canonical, repin
 from finbase.source.cache import load_yaml
 from finbase.terraform import pin as terraform_pin
 from finbase.terraform.program import find_terraform, isolated_environ
@@ -138,6 +138,82 @@ def test_provider_pin_writes_both_files(project: Path, monkeypatch: pytest.Monke
     assert "checksums from a mirror" in done.output
     assert load(project).hashes == (OTHER,)
     assert run(project, "provider", "pin", "5.99").exit_code == 2
+
+
+def pin_own(project: Path, version: str, *names: str) -> None:
+    """Let environments pin a provider of their own."""
+    for name in names:
+        path = project / "environments" / f"{name}.yaml"
+        path.write_text(f"provider: {version}\n{path.read_text()}")
+
+
+def stacks_with(project: Path, version: str) -> set[str]:
+    """Return the environments whose stack pins the version, in both files."""
+    pinned = re.compile(rf'^ +version += "(= )?{re.escape(version)}"$', re.MULTILINE)
+    found = [
+        {
+            path.parent.name
+            for path in (project / "environments").glob(f"*/{name}")
+            if pinned.search(path.read_text())
+        }
+        for name in ("versions.tf", LOCK)
+    ]
+    assert found[0] == found[1]
+    return found[0]
+
+
+def test_environment_has_a_provider_of_its_own(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform_pin, "fetch_checksums", lambda *_: ((OTHER,), "a mirror"))
+    before = load(project)
+    done = run(project, "provider", "add", "5.99.1")
+    assert done.exit_code == 0, done.output
+    assert "write `provider: 5.99.1` into the file of an environment" in done.output
+    assert load(project) == before
+    assert run(project, "render", "--check").exit_code == 0
+    pin_own(project, "5.99.1", "development")
+    assert run(project, "render").exit_code == 0
+    assert stacks_with(project, "5.99.1") == {"development"}
+    assert stacks_with(project, "5.100.0") == {"staging", "production"}
+    lock = (project / STACK / LOCK).read_text()
+    assert OTHER in lock
+    assert not any(text in lock for text in before.hashes)
+    assert "templates/stack/provider-5.99.1.yaml. Do not edit: run finbase provider add." in lock
+    assert "provider" in run(project, "diff", "development", "staging").output
+    assert '"5.99.1"' in run(project, "show", "development").output
+    again = run(project, "provider", "add", "5.99.1")
+    assert "1 checksums" in again.output
+
+
+def test_environment_keeps_its_provider_when_the_default_moves(project: Path) -> None:
+    old = load(project)
+    for path, content in added(project / "templates", old.registry, old.version, [OTHER]).items():
+        (project / path).write_bytes(content)
+    pin_own(project, old.version, "production")
+    assert run(project, "render").exit_code == 0
+    assert stacks_with(project, old.version) == {"development", "staging", "production"}
+    for path, content in repin(project / "templates", old.registry, "5.99.1", [OTHER]).items():
+        (project / path).write_bytes(content)
+    assert run(project, "render").exit_code == 0
+    assert stacks_with(project, old.version) == {"production"}
+    lock = (project / "environments" / "production" / LOCK).read_text()
+    assert all(text in lock for text in (*old.hashes, OTHER))
+
+
+def test_environments_without_checksums_are_all_named(project: Path) -> None:
+    pin_own(project, "5.99.1", "development", "staging")
+    done = run(project, "render", "--check")
+    assert done.exit_code == 2
+    for name in ("development", "staging"):
+        assert (
+            "templates/stack/provider-5.99.1.yaml:1:1: it does not exist, and environments/"
+            f"{name}.yaml needs it; run `finbase provider add 5.99.1`" in done.output
+        )
+    other = added(project / "templates", "registry.terraform.io", "5.98.0", [OTHER])
+    [content] = other.values()
+    (project / "templates" / "stack" / "provider-5.99.1.yaml").write_bytes(content)
+    assert "it has checksums of version 5.98.0" in run(project, "render", "--check").output
 
 
 @pytest.mark.terraform

@@ -10,11 +10,12 @@ from typing import Any
 from finbase.contract.registry import Registry
 from finbase.environment.rules.examples import zones
 from finbase.environment.rules.rule import Change
+from finbase.environment.schema import TOP_VALUES
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRY = Registry(ROOT)
 NEWEST = {name: str(REGISTRY.current(name).version) for name in REGISTRY.names}
-_TOP = ("environment", "project", "region", "account_id", "tags", "state")
+_TOP = ("environment", *TOP_VALUES)
 
 SAMPLE: dict[str, Any] = {
     "environment": "production",

@@ -43,7 +43,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"terraform show -json plan\.tfplan > plan\.json": ACCOUNT,
     r"(finbase check|terraform-compliance) .*plan\.json.*": ACCOUNT,
     r"terraform -chdir=\S+ providers mirror .*": PROVIDER,
-    r"finbase provider pin .*": PROVIDER,
+    r"finbase provider (add|pin) .*": PROVIDER,
     r"(FINBASE_TERRAFORM=\S+ )?finbase check": PROVIDER,
     r".*\.venv-3\.13/bin/python .*": PROVIDER,
 }

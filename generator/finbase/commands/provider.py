@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -22,8 +23,30 @@ def provider() -> None:
 @provider.command()
 @click.argument("version", metavar="VERSION")
 @click.pass_obj
+def add(project: Path | None, version: str) -> None:
+    """Add the checksums of VERSION of the AWS provider, for single environments.
+
+    An environment whose file has `provider: VERSION` then gets this version; all others keep the
+    one that `finbase provider pin` pinned.
+
+    \b
+    Examples:
+      finbase provider add 6.13.0
+    """
+    from finbase.render.provider_lock import added
+
+    wanted, count = _write(project, version, added)
+    say(
+        f"added {wanted} with {count} checksums; next: write `provider: {wanted}` into the file of "
+        "an environment, then `finbase render`"
+    )
+
+
+@provider.command()
+@click.argument("version", metavar="VERSION")
+@click.pass_obj
 def pin(project: Path | None, version: str) -> None:
-    """Pin VERSION of the AWS provider in templates/stack/, with its checksums.
+    """Pin VERSION of the AWS provider for all environments, with its checksums.
 
     Terraform reads the checksums for Linux and macOS, on amd64 and arm64, from the registry. If
     this machine cannot reach it, finbase computes those of its own platform from a filesystem
@@ -33,10 +56,21 @@ def pin(project: Path | None, version: str) -> None:
     Examples:
       finbase provider pin 5.100.0
     """
+    from finbase.render.provider_lock import repin
+
+    wanted, count = _write(project, version, repin)
+    say(f"pinned {wanted} with {count} checksums; next: `finbase render`")
+
+
+def _write(
+    project: Path | None,
+    version: str,
+    change: Callable[[Path, str, str, Iterable[str]], Mapping[PurePosixPath, bytes]],
+) -> tuple[str, int]:
+    """Write the files of ``change``; return the version and the number of its checksums."""
     from finbase.contract.version import Version
     from finbase.project.files import ProjectFiles, wrap_os_errors
     from finbase.project.find import find_project
-    from finbase.render.provider_lock import repin
     from finbase.terraform.pin import fetch_checksums
     from finbase.terraform.program import find_terraform
 
@@ -49,15 +83,15 @@ def pin(project: Path | None, version: str) -> None:
     with progress() as watch:
         watch(wanted, f"{terraform.command} providers lock")
         hashes, origin = fetch_checksums(terraform, "hashicorp/aws", wanted)
-    changes = repin(root / "templates", terraform.host, wanted, hashes)
+    changes = change(root / "templates", terraform.host, wanted, hashes)
     files = ProjectFiles(root)
     with wrap_os_errors("write", "nothing was changed"):
         staged = {
             file: files.stage(file, content)
             for path, content in changes.items()
-            if (file := files.resolve(path)).read_bytes() != content
+            if not (file := files.resolve(path)).exists() or file.read_bytes() != content
         }
         for file, temporary in staged.items():
             temporary.replace(file)
     note(f"checksums from {origin}")
-    say(f"pinned {wanted} with {len(hashes)} checksums; next: `finbase render`")
+    return wanted, len(hashes)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from finbase.contract.contract import Input
 from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.schema import TOP_VALUES
 from finbase.source.document import Document, Where
 
 Kind = Literal["set", "default", "unset", "unknown", "absent"]
@@ -66,12 +67,16 @@ def compare(left: Environment, right: Environment) -> tuple[Difference, ...]:
 
 
 def _differences(left: Environment, right: Environment) -> Iterator[Difference]:
-    for key in ("project", "region", "account_id", "tags", "state"):
-        yield from _within(
-            key, *(_from_file(e, (key,), e.document.value[key]) for e in (left, right))
-        )
+    for key in TOP_VALUES:
+        yield from _within(key, *(_top(environment, key) for environment in (left, right)))
     for name in sorted({use.name for side in (left, right) for use in side.modules}):
         yield from _of_module(name, left, right)
+
+
+def _top(environment: Environment, key: str) -> _Value:
+    if key not in environment.document.value:
+        return _ABSENT
+    return _from_file(environment, (key,), environment.document.value[key])
 
 
 def _of_module(name: str, left: Environment, right: Environment) -> Iterator[Difference]:

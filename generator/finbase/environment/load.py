@@ -237,6 +237,7 @@ def _assemble(
         modules=tuple(ModuleUse(c, _instances(c, _mapping(sections[c.name]))) for c in contracts),
         document=document,
         catalogue=catalogue,
+        provider=_text(top.get("provider")),
     )
 
 

@@ -58,7 +58,8 @@ class ModuleUse:
 class Environment:
     """One environment, with its ``modules`` in dependency order.
 
-    ``notes`` are remarks about values that finbase cannot judge.
+    ``notes`` are remarks about values that finbase cannot judge. ``provider`` is the version of the
+    AWS provider, empty for that of the project.
     """
 
     path: Path = field(repr=False)
@@ -72,6 +73,7 @@ class Environment:
     document: Document = field(repr=False)
     catalogue: AwsCatalogue = field(default_factory=AwsCatalogue, repr=False)
     notes: tuple[Diagnostic, ...] = field(default=(), repr=False)
+    provider: str = ""
 
     @property
     def stack_name(self) -> str:

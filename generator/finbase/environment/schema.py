@@ -32,8 +32,12 @@ _TAG: Final = {
 _KEY_ID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
 
 
-def _field(name: str, description: str, rule: str | None = None, **schema: Any) -> Input:
-    return Input(name, schema, description, rule, required=True, sensitive=False, ephemeral=False)
+def _field(
+    name: str, description: str, rule: str | None = None, *, optional: bool = False, **schema: Any
+) -> Input:
+    return Input(
+        name, schema, description, rule, required=not optional, sensitive=False, ephemeral=False
+    )
 
 
 _FIELDS: Final = (
@@ -72,6 +76,15 @@ _FIELDS: Final = (
         type="string",
         pattern="^[0-9]{12}$",
         examples=["111122223333"],
+    ),
+    _field(
+        "provider",
+        "Version of the AWS provider, if it is another one than that of templates/stack.",
+        "must be a version such as 5.100.0",
+        optional=True,
+        type="string",
+        pattern=r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}$",
+        examples=["5.100.0"],
     ),
     _field(
         "tags",
@@ -183,12 +196,15 @@ TOP: Final = Part(
     {
         "type": "object",
         "properties": {f.name: {**f.schema, "description": f.description} for f in _FIELDS},
-        "required": [f.name for f in _FIELDS],
+        "required": [f.name for f in _FIELDS if f.required],
         "additionalProperties": False,
     },
     {f.name: f for f in _FIELDS},
 )
 """The top of the file; each section of ``modules`` is a part of its own."""
+
+TOP_VALUES: Final = tuple(name for name in TOP.inputs if name not in ("environment", "modules"))
+"""The values at the top that are not the environment's name; a file need not set them all."""
 
 _PARTS: Final[dict[bytes, Part]] = {}
 

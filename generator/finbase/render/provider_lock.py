@@ -1,6 +1,8 @@
 """Render the lock file of a stack: the checksums that its provider must have.
 
-``templates/stack/provider.yaml`` holds them, and `finbase provider pin` writes that file.
+``templates/stack/provider.yaml`` holds them, and `finbase provider pin` writes that file. Those of
+a version that single environments have are in ``provider-VERSION.yaml`` beside it, which `finbase
+provider add` writes.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from finbase.render.pins import load_pins, read_mapping
 FILE_NAME = "provider.yaml"
 
 _HEADER = """\
-# Checksums of the provider that stack.yaml pins. `finbase provider pin VERSION` writes this file.
+# Checksums of the provider that {}. `finbase provider {} VERSION` writes this file.
 # zh: is the checksum of a platform's archive in the registry, h1: that of its unpacked files.
 """
 _TEXTS = {
@@ -50,28 +52,47 @@ class ProviderPin:
         the stacks require.
         """
         path = templates / "stack" / FILE_NAME
-        fields = read_mapping(path)
-        texts = {name: str(fields.get(name, "")) for name in _TEXTS}
-        hashes = fields.get("hashes")
-        valid = all(pattern.fullmatch(texts[name]) for name, pattern in _TEXTS.items())
-        if not valid or not isinstance(hashes, list) or not hashes:
-            raise _broken(path, "it must contain registry, source, version and hashes")
-        if not all(isinstance(text, str) and _HASH.fullmatch(text) for text in hashes):
-            raise _broken(path, "a checksum must start with h1: or zh:")
-        pin = cls(texts["registry"], texts["source"], texts["version"], tuple(hashes))
+        pin = cls._read(path, "pin VERSION")
         required = pins.get("providers", {})
         if not any(
             provider.get("source") == pin.source and provider.get("version") == f"= {pin.version}"
             for provider in required.values()
         ):
-            raise _broken(path, f"stack.yaml does not pin version `= {pin.version}`")
+            raise _broken(path, f"stack.yaml does not pin version `= {pin.version}`", "pin VERSION")
         return pin
 
-    def text(self) -> str:
-        """Return the content of the file that ``load`` reads."""
+    @classmethod
+    def load_other(cls, templates: Path, version: str, user: str) -> ProviderPin:
+        """Read the checksums of the version that ``user``, the file of an environment, names.
+
+        Raises ``InputError`` for a missing or invalid file, and for one of another version.
+        """
+        path = templates / "stack" / other_file(version)
+        if not path.exists():
+            raise _broken(path, f"it does not exist, and {user} needs it", f"add {version}")
+        pin = cls._read(path, f"add {version}")
+        if pin.version != version:
+            raise _broken(path, f"it has checksums of version {pin.version}", f"add {version}")
+        return pin
+
+    @classmethod
+    def _read(cls, path: Path, command: str) -> ProviderPin:
+        fields = read_mapping(path)
+        texts = {name: str(fields.get(name, "")) for name in _TEXTS}
+        hashes = fields.get("hashes")
+        valid = all(pattern.fullmatch(texts[name]) for name, pattern in _TEXTS.items())
+        if not valid or not isinstance(hashes, list) or not hashes:
+            raise _broken(path, "it must contain registry, source, version and hashes", command)
+        if not all(isinstance(text, str) and _HASH.fullmatch(text) for text in hashes):
+            raise _broken(path, "a checksum must start with h1: or zh:", command)
+        return cls(texts["registry"], texts["source"], texts["version"], tuple(hashes))
+
+    def text(self, *, other: bool = False) -> str:
+        """Return the content of the file that ``load`` reads, or ``load_other``."""
+        who = ("single environments pin", "add") if other else ("stack.yaml pins", "pin")
         hashes = "".join(f"  - {text}\n" for text in sorted(self.hashes))
         fields = f"registry: {self.registry}\nsource: {self.source}\nversion: {self.version}\n"
-        return f"{_HEADER}{fields}hashes:\n{hashes}"
+        return f"{_HEADER.format(*who)}{fields}hashes:\n{hashes}"
 
     def lock_file(self, header: str, constraints: Iterable[str]) -> bytes:
         """Return the lock file of a stack whose files contain these version constraints."""
@@ -83,6 +104,11 @@ class ProviderPin:
             f'  constraints = "{canonical(constraints)}"\n'
             f"  hashes = [\n{hashes}  ]\n}}\n"
         ).encode()
+
+
+def other_file(version: str) -> str:
+    """Return the name of the file with the checksums of a version of single environments."""
+    return f"provider-{version}.yaml"
 
 
 def canonical(constraints: Iterable[str]) -> str:
@@ -109,8 +135,8 @@ def _write(version: Sequence[int], operator: str) -> str:
     return text if operator == "=" else f"{operator} {text}"
 
 
-def _broken(path: Path, message: str) -> InputError:
-    hint = "run `finbase provider pin VERSION`"
+def _broken(path: Path, message: str, command: str) -> InputError:
+    hint = f"run `finbase provider {command}`"
     return InputError([Diagnostic(str(path), 1, 1, codes.CONTRACT, f"{message}; {hint}")])
 
 
@@ -125,11 +151,32 @@ def repin(
     stack = (templates / "stack" / "stack.yaml").read_text(encoding="utf-8")
     found = _PINNED.search(stack)
     if found is None:
-        raise _broken(templates / "stack" / "stack.yaml", 'it has no `version: "= X.Y.Z"`')
-    known: set[str] = set()
-    with contextlib.suppress(InputError):
-        old = ProviderPin.load(templates, load_pins(templates / "stack" / "stack.yaml"))
-        known = set(old.hashes if (old.registry, old.version) == (registry, version) else ())
-    pin = ProviderPin(registry, "hashicorp/aws", version, tuple(sorted({*known, *hashes})))
+        path = templates / "stack" / "stack.yaml"
+        raise _broken(path, 'it has no `version: "= X.Y.Z"`', "pin VERSION")
+    pin = _with_known(templates, registry, version, hashes)
     text = f"{stack[: found.start(1)]}{version}{stack[found.end(1) :]}"
     return {folder / "stack.yaml": text.encode(), folder / FILE_NAME: pin.text().encode()}
+
+
+def added(
+    templates: Path, registry: str, version: str, hashes: Iterable[str]
+) -> dict[PurePosixPath, bytes]:
+    """Return the file of ``templates/stack`` for a version that single environments pin.
+
+    Checksums of the same version in the same registry are kept.
+    """
+    pin = _with_known(templates, registry, version, hashes)
+    path = PurePosixPath("templates", "stack", other_file(version))
+    return {path: pin.text(other=True).encode()}
+
+
+def _with_known(templates: Path, registry: str, version: str, hashes: Iterable[str]) -> ProviderPin:
+    """Return a pin of the AWS provider, with the checksums that either file has of it."""
+    known: list[ProviderPin] = []
+    with contextlib.suppress(InputError):
+        known.append(ProviderPin.load(templates, load_pins(templates / "stack" / "stack.yaml")))
+    with contextlib.suppress(InputError):
+        known.append(ProviderPin.load_other(templates, version, ""))
+    same = [pin for pin in known if (pin.registry, pin.version) == (registry, version)]
+    all_hashes = {*hashes, *(text for pin in same for text in pin.hashes)}
+    return ProviderPin(registry, "hashicorp/aws", version, tuple(sorted(all_hashes)))

@@ -13,12 +13,15 @@ from typing import Any
 
 from finbase.contract.contract import Output, Wire
 from finbase.environment.model import Environment, Instance, ModuleUse, tag_key
+from finbase.errors import Diagnostic, InputError
 from finbase.project.files import MARK
 from finbase.project.terraform_files import LOCK_FILE
 from finbase.render.hcl import Hcl
 from finbase.render.pins import load_pins
-from finbase.render.provider_lock import FILE_NAME, ProviderPin
+from finbase.render.provider_lock import FILE_NAME, ProviderPin, other_file
 from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
+
+_ORIGIN = "templates/stack/{}. Do not edit: run finbase provider {}."
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,60 @@ def render_stacks(environments: Iterable[Environment], root: Path) -> dict[PureP
     templates = root / "templates"
     folder = templates / "stack"
     # Read once: a project can have a thousand environments.
-    pins = load_pins(folder / "stack.yaml")
-    provider = ProviderPin.load(templates, pins)
+    choose = ProviderChoice(templates)
     files = [file for file in files_below(folder) if file.endswith(SUFFIX) and not is_partial(file)]
     tree: dict[PurePosixPath, bytes] = {}
+    problems: list[Diagnostic] = []
     for environment in environments:
+        try:
+            pins, provider, origin = choose(environment)
+        except InputError as error:
+            problems += error.diagnostics
+            continue
         tree |= _stack(environment, templates, pins, files)
         path = PurePosixPath("environments", environment.name, LOCK_FILE)
-        header = f"{MARK}templates/stack/{FILE_NAME}. Do not edit: run finbase provider pin."
         tree[path] = provider.lock_file(
-            header,
+            f"{MARK}{origin}",
             constraints(
                 [pins["providers"], *(use.contract.providers for use in environment.modules)],
                 provider.source,
             ),
         )
+    if problems:
+        raise InputError(problems)
     return tree
+
+
+class ProviderChoice:
+    """What each stack of a project requires; raises ``InputError`` for broken files."""
+
+    def __init__(self, templates: Path) -> None:
+        self._templates = templates
+        self._pins = load_pins(templates / "stack" / "stack.yaml")
+        self._default = ProviderPin.load(templates, self._pins)
+        self._others: dict[str, ProviderPin] = {}
+
+    def __call__(self, environment: Environment) -> tuple[Mapping[str, Any], ProviderPin, str]:
+        """Return the pins of a stack, its provider, and where that is pinned, for a header.
+
+        Raises ``InputError`` if the file names a version without checksums.
+        """
+        version = environment.provider or self._default.version
+        if version == self._default.version:
+            return self._pins, self._default, _ORIGIN.format(FILE_NAME, "pin")
+        if version not in self._others:
+            self._others[version] = ProviderPin.load_other(
+                self._templates, version, environment.document.path
+            )
+        other = self._others[version]
+        providers = {
+            name: {**pinned, "version": f"= {version}"}
+            if pinned["source"] == other.source
+            else pinned
+            for name, pinned in self._pins["providers"].items()
+        }
+        origin = _ORIGIN.format(other_file(version), "add")
+        return {**self._pins, "providers": providers}, other, origin
 
 
 def _stack(

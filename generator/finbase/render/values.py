@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from finbase.contract.contract import Input
 from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.schema import TOP_VALUES
 from finbase.render import stack
 from finbase.render.hcl import Hcl, inline
 
@@ -41,7 +42,9 @@ def values(environment: Environment, module: str = "") -> Iterator[Value]:
     if module and environment.module(module) is None:
         raise KeyError(module)
     if not module:
-        for key in ("project", "region", "account_id", "tags", "state"):
+        for key in TOP_VALUES:
+            if key not in environment.document.value:
+                continue
             value = environment.document.value[key]
             parts = value.items() if isinstance(value, dict) else [("", value)]
             for part, inner in parts:

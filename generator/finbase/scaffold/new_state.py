@@ -7,9 +7,7 @@ from typing import Final
 
 from finbase.environment.model import Environment
 from finbase.project.terraform_files import LOCK_FILE
-from finbase.render.pins import load_pins
-from finbase.render.provider_lock import ProviderPin
-from finbase.render.stack import constraints, default_tags
+from finbase.render.stack import ProviderChoice, constraints, default_tags
 from finbase.render.templating import render_file
 from finbase.scaffold import placing
 
@@ -32,11 +30,10 @@ def new_state(root: Path, environment: Environment, *, key_exists: bool) -> tupl
     context = {"environment": environment, "alias": alias, "tags": tags}
     header = f"Made once by finbase new state from {environment.document.path}; it is yours."
     rendered = render_file(_TEMPLATES, "state/main.tf.j2", "main.tf.j2", context, header)
-    pins = load_pins(root / "templates" / "stack" / "stack.yaml")
+    pins, provider, _ = ProviderChoice(root / "templates")(environment)
     rendered |= render_file(
         root / "templates", "stack/versions.tf.j2", "versions.tf.j2", {"pins": pins}, header
     )
-    provider = ProviderPin.load(root / "templates", pins)
     versions = constraints([pins["providers"]], provider.source)
     rendered[LOCK_FILE] = provider.lock_file(header, versions)
     placing.new_folder(folder, {PurePath(name): text for name, text in rendered.items()})
