@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,11 +83,11 @@ def test_pictures_are_legible(page: Page, report: Path, width: int) -> None:
     assert overflowing == []
 
 
-@pytest.mark.parametrize("media", ["screen", "print"])
+@pytest.mark.parametrize(("width", "media"), [(390, "screen"), (820, "screen"), (820, "print")])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(page: Page, report: Path, scheme: str, media: str) -> None:
+def test_axe_finds_nothing(page: Page, report: Path, scheme: str, width: int, media: str) -> None:
     """Contrast, names, structure and reading order, with every finding open."""
-    page.open(report, 820, scheme, media)
+    page.open(report, width, scheme, media)
     page.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
     page.ask(AXE.read_text(encoding="utf-8") + "; 0")
     found = page.ask(
@@ -113,6 +115,36 @@ def test_columns_are_not_cut_without_a_scrollbar(page: Page, report: Path, width
         " && getComputedStyle(e).overflowX != 'auto').length"
     )
     assert hidden == 0
+
+
+def test_narrow_page_has_a_block_per_row(page: Page, report: Path) -> None:
+    """No table scrolls sideways, and each value has the name of its column beside it."""
+    page.open(report, 390)
+    page.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    scrolling = page.ask(
+        "[...document.querySelectorAll('.scroll:has(table)')]"
+        ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)"
+    )
+    assert scrolling == []
+    labels = page.ask(
+        "[...document.querySelectorAll('.stack td:not(.blank)')]"
+        ".map(e => getComputedStyle(e, '::before').content)"
+    )
+    assert '"what remains"' in labels
+    assert not {'""', "none"} & set(labels)
+    page.open(report, 820)
+    assert page.ask("getComputedStyle(document.querySelector('.stack td')).display") == "table-cell"
+
+
+def test_paper_is_short(page: Page) -> None:
+    """The sample is about 172 resources; its lines of HCL alone were 80 pages."""
+    page.open(ROOT / "docs" / "evidence" / "samples" / "report.html", 800, media="print")
+    lines = "document.querySelectorAll('.excerpt pre')"
+    assert page.ask(f"[...{lines}].filter(e => e.checkVisibility()).length") == 0
+    assert "file and a line of the commit" in page.ask("document.body.innerText")
+    printed = page.send("Page.printToPDF", preferCSSPageSize=True)["data"]
+    pages = re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed))
+    assert 20 < len(pages) < 45
 
 
 def test_from_the_glance_to_the_evidence(page: Page, report: Path) -> None:
