@@ -14,6 +14,7 @@ from finbase.contract.version import Version
 from finbase.project import checksums
 from finbase.scaffold import shipment
 from finbase.scaffold.shipment import Record, Shipment
+from finbase.system.packages import Wheel
 from tests.support.commands import ROOT, finbase
 
 NEXT = Version(99, 0, 0)
@@ -103,7 +104,7 @@ def test_init_installs_packages_by_hash(started: Path) -> None:
     assert [("--require-hashes" in each, each.split()[-1]) for each in installed] == [
         (True, ".venv/setuptools.lock"),
         (True, "requirements.lock"),
-        (False, "requirements.txt"),
+        (True, "requirements.txt"),
     ]
     (started / ".venv").mkdir()
     (cut,) = re.findall(r"awk .*setuptools.lock", commands)
@@ -112,6 +113,52 @@ def test_init_installs_packages_by_hash(started: Path) -> None:
     assert re.fullmatch(r"setuptools==[\d.]+ \\", first)
     assert hashes
     assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}( \\)?", each) for each in hashes)
+
+
+def wheel_of(number: str) -> Wheel:
+    content = f"finbase {number}".encode()
+    name = f"finbase-{number}-py3-none-any.whl"
+    return Wheel(name, checksums.digest(content), content)
+
+
+def test_init_and_update_pin_the_wheel(
+    tmp_path: Path, newer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "pinned"
+    root.mkdir()
+    wheels = {number: wheel_of(number) for number in ("0.2.0", "0.3.0")}
+    monkeypatch.setattr(shipment, "wheel", lambda _: wheels["0.2.0"])
+    done = finbase(root, "init")
+    assert (done.exit_code, "note" in done.output) == (0, False)
+    monkeypatch.setattr(shipment, "version", lambda _: "0.3.0")
+    monkeypatch.setattr(shipment, "wheel", lambda _: wheels["0.3.0"])
+    first = contents(root)
+    with (newer / "features" / "newer.feature").open("a") as feature:
+        feature.write("  # Another line.\n")
+    shown = finbase(root, "update", "--diff").output
+    assert "+++ b/features/newer.feature\tfinbase 0.3.0" in shown
+    assert "\n+  # Another line." in shown
+    assert f"\n-finbase==0.2.0 --hash=sha256:{wheels['0.2.0'].sha256}\n" in shown
+    assert "Binary" not in shown
+    assert finbase(root, "update", "--write").exit_code == 0
+    for number, files in (("0.2.0", first), ("0.3.0", contents(root))):
+        pin = f"\nfinbase=={number} --hash=sha256:{wheels[number].sha256}\n"
+        assert pin in files["requirements.txt"].decode()
+        found = {name: content for name, content in files.items() if name.startswith("wheels/")}
+        assert found == {f"wheels/{wheels[number].name}": wheels[number].content}
+
+
+@pytest.mark.usefixtures("newer")
+def test_pin_without_a_wheel_names_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipment, "wheel", lambda _: None)
+    (root := tmp_path / "unpinned").mkdir()
+    assert "requirements.txt has no hash of finbase" in finbase(root, "init").output
+    assert not (root / "wheels").exists()
+    monkeypatch.setattr(shipment, "version", lambda _: "0.3.0")
+    done = finbase(root, "update", "--write")
+    assert "requirements.txt has no hash of finbase" in done.output
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"(FINBASE_UPDATE_GOLDEN=1 )?\.venv/bin/pytest .*": "the copy has no tests",
     r"finbase prove( --json matrix\.json)?": MINUTES,
     r"finbase rehearse .*": MINUTES,
-    r"pip install .*": "uses the network",
+    r"python3 -m pip (install|wheel) .*": "uses the network",
     r"python3 docs/how-to/verify_bundle\.py .*": "the copy has no pages; test_bundle.py runs it",
     r"finbase evidence verify docs/.*": "the copy has no pages; test_samples.py runs it",
     r"finbase sandbox .*": "serves until Ctrl-C",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from finbase.console.options import Choice
-from finbase.console.speech import say
+from finbase.console.speech import note, say
 
 
 @click.command()
@@ -32,6 +32,7 @@ def init(project: Path | None, pipeline: str | None) -> None:
     from finbase.commands._rendered import hold_journal
     from finbase.scaffold.new_pipeline import new_pipeline
     from finbase.scaffold.new_project import ENVIRONMENT, new_project, refuse_project
+    from finbase.scaffold.shipment import REQUIREMENTS, WITHOUT_HASH, without_hash
 
     root = (project or Path.cwd()).resolve()
     refuse_project(root)
@@ -46,3 +47,5 @@ def init(project: Path | None, pipeline: str | None) -> None:
         "  `finbase render` writes its Terraform, and `finbase check` checks it;\n"
         "  commit all files."
     )
+    if without_hash((root / REQUIREMENTS).read_text()):
+        note(WITHOUT_HASH)

@@ -8,27 +8,29 @@ from pathlib import Path
 import click
 
 from finbase.console.options import FOUND
-from finbase.console.speech import error, say
+from finbase.console.speech import DIFF, echo, error, note, say
 
 
 @click.command()
 @click.option("--write", is_flag=True, help="Write the changes.")
+@click.option("--diff", is_flag=True, help="Show the changed lines, except those of new releases.")
 @click.pass_obj
-def update(project: Path | None, write: bool) -> None:
+def update(project: Path | None, write: bool, diff: bool) -> None:
     """Show what the installed finbase changes in a project of `finbase init`; write it.
 
-    It brings newer releases of modules, templates and controls, and changes the version in
-    requirements.txt. Environments keep the versions that they pin. Modules, controls and
+    It brings newer releases of modules, templates and controls, and changes the version and hash
+    in requirements.txt. Environments keep the versions that they pin. Modules, controls and
     environments of your own stay. Exits with 1, and writes nothing, if a file of finbase was
     edited.
 
     \b
     Examples:
-      finbase update
+      finbase update --diff
       finbase update --write
     """
     from finbase.commands._rendered import hold_journal
     from finbase.project.find import find_project
+    from finbase.scaffold.shipment import WITHOUT_HASH
     from finbase.upgrade import following
 
     root = find_project(project)
@@ -36,6 +38,8 @@ def update(project: Path | None, write: bool) -> None:
         found = following.find_update(root)
         for line in following.summary(found):
             say(line)
+        if diff:
+            echo(following.changed_files(found), nl=False, looks=DIFF)
         if found.edited:
             names = "".join(f"\n  {path}" for path in found.edited)
             error(
@@ -50,3 +54,5 @@ def update(project: Path | None, write: bool) -> None:
         else:
             following.write(found, journal)
             say("written. Next: finbase render, finbase check, finbase outdated")
+            if found.without_hash:
+                note(WITHOUT_HASH)

@@ -191,7 +191,7 @@ def _start_error(log: Path) -> SandboxError:
         return SandboxError(f"port {port[1]} is in use", "choose another port, or 0 for a free one")
     text = "\n".join(f"    {line}" for line in lines)
     missing = "No module named" in last
-    hint = "install finbase[rehearsal]; in a clone: make .venv/tools" if missing else f"see {log}"
+    hint = "`finbase doctor` prints how to install it" if missing else f"see {log}"
     return SandboxError(f"the local AWS did not start:\n{text}", hint)
 
 

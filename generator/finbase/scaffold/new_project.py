@@ -53,8 +53,8 @@ def _written(shipment: Shipment) -> Iterator[tuple[PurePosixPath, bytes]]:
         yield PurePosixPath(target), _read(name).encode()
     for name in ("CODEOWNERS", "renovate.json"):
         yield PurePosixPath(name), _read(name).encode()
-    text = _read(REQUIREMENTS.name).replace("@VERSION@", shipment.version)
-    yield REQUIREMENTS, text.encode()
+    yield REQUIREMENTS, shipment.pinned(_read(REQUIREMENTS.name)).encode()
+    yield from shipment.wheels.items()
 
 
 def _read(name: str) -> str:

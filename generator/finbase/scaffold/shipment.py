@@ -20,24 +20,33 @@ from finbase.errors import FinbaseError
 from finbase.project import checksums
 from finbase.project.files import ProjectFiles, wrap_os_errors
 from finbase.project.shipped import shipped
-from finbase.system.packages import version
+from finbase.system.packages import Wheel, version, wheel
 
 RECORD: Final = PurePosixPath("finbase.lock")
 REQUIREMENTS: Final = PurePosixPath("requirements.txt")
 PACKAGES: Final = PurePosixPath("requirements.lock")
+WHEELS: Final = PurePosixPath("wheels")
 
 _HEADER = """\
 # What finbase brought to this project, with the SHA-256 of each file. `finbase update` writes it.
 # Do not edit: an update replaces the files that still have these hashes, and no others.
 """
 _VERSION = re.compile(r"^version (\S+)$", re.MULTILINE)
-_PIN = re.compile(r"^(finbase(?:\[[a-z,]+\])?) *== *\S+", re.MULTILINE)
+_PIN = re.compile(
+    r"^(?P<name>finbase(?:\[[a-z,]+\])?) *== *(?P<version>\S+)(?:(?: |\\\n)+--hash=\S+)*",
+    re.MULTILINE,
+)
 _FOLDERS = ("templates", "features")
 _OWN = ("features", "own")
 """The controls of a project itself, which an update never replaces or deletes."""
 _OF_FINBASE = ("mutations", "applied")
 """Folders of the features that prove the controls on finbase's own environments."""
 _NOTES = ("CHANGELOG.md", "UPGRADING.md")
+
+WITHOUT_HASH: Final = (
+    "requirements.txt has no hash of finbase, so `make` refuses to install it; "
+    "write `--hash=sha256:…` behind the version, as `pip hash` prints it for the wheel"
+)
 
 Files = Mapping[PurePosixPath, bytes]
 
@@ -49,6 +58,22 @@ class Shipment:
     def version(self) -> str:
         """The version of finbase."""
         return version("finbase")
+
+    @cached_property
+    def wheel(self) -> Wheel | None:
+        """The wheel of finbase, if pip installed it from a file or an address."""
+        return wheel("finbase")
+
+    @cached_property
+    def wheels(self) -> Files:
+        """The wheel as a file of a project; empty if it is not at hand."""
+        if self.wheel is None or self.wheel.content is None:
+            return {}
+        return {WHEELS / self.wheel.name: self.wheel.content}
+
+    def pinned(self, requirements: str) -> str:
+        """Return the text of ``requirements.txt`` with the installed finbase."""
+        return pinned(requirements, self.version, self.wheel.sha256 if self.wheel else None)
 
     @cached_property
     def lock(self) -> Lock:
@@ -86,7 +111,7 @@ class Shipment:
         if checksums.tree_hash(digests) != self.lock.hashes[module, number]:
             raise FinbaseError(
                 f"{module} {number} of the installed finbase is damaged",
-                "install finbase again: pip install --force-reinstall --no-deps finbase",
+                "install its wheel again: pip install --force-reinstall --no-deps FILE",
             )
         return {folder / path: content for path, content in files.items()}
 
@@ -129,13 +154,32 @@ class Record:
         return f"{_HEADER}version {self.version}\n{checksums.listing(self.hashes)}".encode()
 
 
-def pinned(requirements: str, number: str) -> str:
+def pinned(requirements: str, number: str, sha256: str | None) -> str:
     """Return the text of ``requirements.txt`` with another version of finbase.
 
-    >>> pinned("# Tools.\\nfinbase==0.1.0\\n", "0.2.0")
-    '# Tools.\\nfinbase==0.2.0\\n'
+    Without the hash of its wheel, the pin of another version has none, and pip refuses it.
+
+    >>> pinned("# Tools.\\nfinbase==0.1.0 --hash=sha256:a\\n", "0.2.0", "b")
+    '# Tools.\\nfinbase==0.2.0 --hash=sha256:b\\n'
+    >>> pinned("finbase==0.1.0 --hash=sha256:a\\n", "0.2.0", None)
+    'finbase==0.2.0\\n'
+    >>> pinned("finbase==0.1.0 --hash=sha256:a\\n", "0.1.0", None)
+    'finbase==0.1.0 --hash=sha256:a\\n'
     """
-    return _PIN.sub(rf"\g<1>=={number}", requirements, count=1)
+
+    def line(pin: re.Match[str]) -> str:
+        if sha256 is None and pin["version"] == number:
+            return pin[0]
+        hashed = f" --hash=sha256:{sha256}" if sha256 else ""
+        return f"{pin['name']}=={number}{hashed}"
+
+    return _PIN.sub(line, requirements, count=1)
+
+
+def without_hash(requirements: str) -> bool:
+    """Return whether a ``requirements.txt`` pins finbase without the hash of its wheel."""
+    pin = _PIN.search(requirements)
+    return pin is not None and "--hash" not in pin[0]
 
 
 def _below(folder: Path) -> Iterator[tuple[PurePosixPath, bytes]]:

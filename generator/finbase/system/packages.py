@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*([^;]*?)\s*(?:;\s*(.*))?")
 _MANAGERS: Mapping[str, str] = {
@@ -60,6 +65,42 @@ def version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return ""
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """The wheel from which a package was installed.
+
+    ``content`` is None if the file is elsewhere, or another one by now.
+    """
+
+    name: str
+    sha256: str
+    content: bytes | None
+
+
+def wheel(package: str) -> Wheel | None:
+    """Return the wheel from which a package was installed.
+
+    pip records address and hash of a wheel that is not from an index (PEP 610), and records
+    nothing for what it found in an index: then None is returned, as for a folder of sources.
+    """
+    try:
+        record = metadata.distribution(package).read_text("direct_url.json")
+        address = urlsplit(json.loads(record or "{}")["url"])
+        (sha256,) = re.findall(r'"(?:sha256=)?([0-9a-f]{64})"', record or "")[:1]
+    except (metadata.PackageNotFoundError, KeyError, TypeError, ValueError):
+        return None
+    path = Path(unquote(address.path))
+    if path.suffix != ".whl":
+        return None
+    try:
+        content = path.read_bytes() if address.scheme == "file" else None
+    except OSError:
+        content = None
+    if content is not None and hashlib.sha256(content).hexdigest() != sha256:
+        content = None
+    return Wheel(path.name, sha256, content)
 
 
 def pip_install(requirements: Iterable[str]) -> str:

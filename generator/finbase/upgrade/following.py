@@ -14,15 +14,16 @@ from finbase.errors import FinbaseError
 from finbase.project import checksums
 from finbase.project.files import ProjectFiles, wrap_os_errors
 from finbase.project.journal import Journal, Step
-from finbase.project.tree import apply
+from finbase.project.tree import apply, difference
 from finbase.scaffold.shipment import (
     PACKAGES,
     RECORD,
     REQUIREMENTS,
+    WHEELS,
     Files,
     Record,
     Shipment,
-    pinned,
+    without_hash,
 )
 
 _SECTION = re.compile(r"^## (\d+\.\d+\.\d+) [^\n]*\n", re.MULTILINE)
@@ -49,7 +50,7 @@ class Update:
     """What an update does.
 
     ``edited`` lists files of finbase that somebody changed or deleted, ``kept`` those that pin
-    another provider and stay.
+    another provider and stay. ``without_hash``: the pin of finbase gets no hash.
     """
 
     before: str
@@ -58,6 +59,7 @@ class Update:
     releases: tuple[Release, ...]
     edited: tuple[PurePosixPath, ...]
     kept: tuple[PurePosixPath, ...] = ()
+    without_hash: bool = False
 
 
 def find_update(root: Path) -> Update:
@@ -73,6 +75,7 @@ def find_update(root: Path) -> Update:
             f"install the version that {REQUIREMENTS} pins",
         )
     steps, edited = _replaced(root, shipment, record)
+    text = ""
     releases = []
     for (module, number), theirs in sorted(shipment.lock.hashes.items()):
         if (module, number) in lock:
@@ -89,9 +92,10 @@ def find_update(root: Path) -> Update:
         lock = lock.with_release(module, number, theirs)
     wanted = {LOCK: lock.text().encode(), RECORD: Record.of(shipment).text()}
     if (pin := _read(root, REQUIREMENTS)) is not None:
-        wanted[REQUIREMENTS] = pinned(
-            pin.decode(errors="surrogateescape"), shipment.version
-        ).encode(errors="surrogateescape")
+        text = shipment.pinned(pin.decode(errors="surrogateescape"))
+        wanted[REQUIREMENTS] = text.encode(errors="surrogateescape")
+        if wanted[REQUIREMENTS] != pin:
+            steps |= _wheels(root, record, shipment)
     steps |= {path: (_read(root, path), data) for path, data in wanted.items()}
     steps = {path: step for path, step in steps.items() if step[0] != step[1]}
     kept = _PROVIDER if _pins_provider(root, record) else ()
@@ -103,6 +107,7 @@ def find_update(root: Path) -> Update:
         tuple(releases),
         tuple(sorted({*edited} - {*kept})),
         kept,
+        without_hash(text),
     )
 
 
@@ -137,6 +142,16 @@ def _replaced(
     return steps, edited
 
 
+def _wheels(root: Path, record: Record, shipment: Shipment) -> Iterator[tuple[PurePosixPath, Step]]:
+    """Yield the wheel to add, and that of the version before to delete, where it is."""
+    for path, content in shipment.wheels.items():
+        yield path, (_read(root, path), content)
+        name = path.name.replace(f"-{shipment.version}-", f"-{record.version}-", 1)
+        old = _read(root, path.with_name(name))
+        if old is not None and name != path.name:
+            yield path.with_name(name), (old, None)
+
+
 def _changes(files: Files, module: str, number: Version) -> str:
     """Return what the changelog of a module says about a version."""
     text = files.get(PurePosixPath("modules", module, "CHANGELOG.md"), b"").decode()
@@ -155,6 +170,19 @@ def _number(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d{1,9}", version)[:3]]
 
 
+def changed_files(update: Update) -> str:
+    """Return a unified diff of what an update changes, without new releases and wheels."""
+    added = {("modules", each.module, str(each.version)) for each in update.releases}
+    steps = {
+        path: step
+        for path, step in update.steps.items()
+        if path.parts[:3] not in added and path.parts[0] != str(WHEELS)
+    }
+    before = {path: old for path, (old, _) in steps.items() if old is not None}
+    after = {path: new for path, (_, new) in steps.items() if new is not None}
+    return difference(before, after, f"finbase {update.after}")
+
+
 def summary(update: Update) -> Iterator[str]:
     """Yield the lines that say what an update changes."""
     if update.before != update.after:
@@ -164,6 +192,8 @@ def summary(update: Update) -> Iterator[str]:
         yield from (f"    {line}" for line in release.changes.splitlines() if line)
     for path in update.kept:
         yield f"{path}: kept, because it pins a provider of your own"
+    if REQUIREMENTS in update.steps:
+        yield f"{REQUIREMENTS}: the pin of finbase"
     if PACKAGES in update.steps:
         yield f"{PACKAGES}: other versions of the packages that finbase needs"
     folders: dict[str, list[int]] = {}

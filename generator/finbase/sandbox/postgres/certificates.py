@@ -7,13 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from finbase.errors import FinbaseError
-
 _VALID = datetime.datetime(2000, 1, 1), datetime.datetime(2099, 1, 1)
-
-
-class CertificatesError(FinbaseError):
-    """Certificates cannot be created."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +21,12 @@ class Certificates:
 def make_certificates(folder: Path, host_names: Sequence[str]) -> Certificates:
     """Create ``root.pem`` and, for these host names, ``server.pem`` in ``folder``.
 
-    The root's key is not stored, so it can sign no other certificate. Raises
-    ``CertificatesError`` if the package ``cryptography`` is not installed.
+    The root's key is not stored, so it can sign no other certificate.
     """
-    try:
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.x509.oid import NameOID
-    except ImportError as error:
-        raise CertificatesError(
-            "cannot create a certificate for the local database: cryptography is not installed",
-            "install finbase with the extra: pip install 'finbase[rehearsal]'",
-        ) from error
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
 
     root_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "finbase sandbox root")])
