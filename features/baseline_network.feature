@@ -5,7 +5,7 @@ Feature: Baseline: the network does not reach the data from outside
     Given the planned stack
     Then no database instance or snapshot is public
 
-  @B02 @high @pci-1.4.4 @noskip
+  @B02 @high @pci-1.3.2 @pci-1.4.4 @noskip
   Scenario: No route leads from the data to the internet
     Given the planned stack
     Then no subnet of the data has a route to the internet

@@ -21,12 +21,12 @@ Feature: Baseline: keys rotate, and nobody has more permissions than needed
       | aws_sqs_queue_policy             | policy          |
       | aws_cloudwatch_log_resource_policy | policy_document |
 
-  @B08 @high @pci-7.2.2 @noskip
+  @B08 @high @pci-3.6.1.3 @pci-7.2.2 @noskip
   Scenario: Only the own account administers keys
     Given the planned stack
     Then only the own account may administer a key
 
-  @B08 @high @pci-7.2.2 @noskip
+  @B08 @high @pci-8.6.2 @noskip
   Scenario: No output shows a secret
     Given the planned stack
     Then no output of the stack shows a secret
@@ -46,7 +46,7 @@ Feature: Baseline: keys rotate, and nobody has more permissions than needed
     Given the planned stack
     Then no IAM policy has a wildcard on actions that change data
 
-  @B12 @medium @pci-6.3.2 @noskip
+  @B12 @medium @pci-2.2.4 @noskip
   Scenario: No provider but AWS, and no program that runs during an apply
     Given the planned stack
     Then the only provider of the stack is hashicorp/aws

@@ -5,7 +5,7 @@ Feature: Baseline: stored data is encrypted, kept and recoverable
   Performance Insights of instances (F04a, F05) and the key of a serverless cache (F07b) are
   judged by the controls of the review.
 
-  @B01 @high @pci-3.5.1 @noskip
+  @B01 @high @pci-3.6.1.2 @noskip
   Scenario: Every store is encrypted with a key of the stack
     Given the planned stack
     Then every store is encrypted with a key of the stack that has no other class of data
@@ -34,7 +34,7 @@ Feature: Baseline: stored data is encrypted, kept and recoverable
     Given the planned stack
     Then restricted and confidential databases are protected from deletion
 
-  @B04 @high @pci-3.7.1 @pci-12.10.1 @noskip
+  @B04 @high @pci-12.10.1 @noskip
   Scenario: A deleted secret or key can be restored
     Given the planned stack
     Then a deleted secret or key can be restored as long as the class of the data requires

@@ -1,6 +1,6 @@
 Feature: The database forces TLS, logs activity and is maintained
 
-  @F03 @high @pci-2.2.7 @pci-8.3.2 @noskip
+  @F03 @high @pci-2.2.7 @pci-4.2.1 @pci-8.3.2 @noskip
   Scenario: Connections require TLS
     Given the planned stack
     Then every instance uses a parameter group that sets rds.force_ssl to 1
@@ -17,7 +17,7 @@ Feature: The database forces TLS, logs activity and is maintained
       | log_statement      | none, ddl, mod or all |
       | log_duration       | 1                     |
 
-  @F04a @high @pci-3.5.1 @noskip
+  @F04a @high @pci-3.6.1.2 @noskip
   Scenario: The primary has encrypted Performance Insights
     Given the planned stack
     Then every primary sets performance_insights_enabled to true
@@ -53,7 +53,7 @@ Feature: The database forces TLS, logs activity and is maintained
     And every instance sets copy_tags_to_snapshot to true
     And every instance sets auto_minor_version_upgrade to true
 
-  @F05 @medium @pci-3.5.1 @part-replica @noskip
+  @F05 @medium @pci-3.6.1.2 @part-replica @noskip
   Scenario: Every replica has the Performance Insights settings of its primary
     Given the planned stack
     Then every replica sets performance_insights_enabled to true

@@ -5,7 +5,7 @@ Feature: The stack holds what the design describes, and nothing else
   fails the control of its type, or D01. The scenarios are not applicable to a stack that finbase
   did not render.
 
-  @F01 @high @pci-1.3.2 @noskip
+  @F01 @high @noskip
   Scenario: Nothing beside the design of gateways and their addresses
     Given the planned stack
     Then the resources of F01 are as the design describes
@@ -20,7 +20,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F03 are as the design describes
 
-  @F04a @high @pci-3.5.1 @noskip
+  @F04a @high @pci-3.6.1.2 @noskip
   Scenario: Nothing beside the design of Performance Insights
     Given the planned stack
     Then the resources of F04a are as the design describes
@@ -45,7 +45,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F04e are as the design describes
 
-  @F05 @medium @pci-3.5.1 @part-replica @noskip
+  @F05 @medium @pci-3.6.1.2 @part-replica @noskip
   Scenario: Nothing beside the design of replicas
     Given the planned stack
     Then the resources of F05 are as the design describes
@@ -60,7 +60,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F06b are as the design describes
 
-  @F06c @medium @pci-8.6.2 @noskip
+  @F06c @medium @noskip
   Scenario: Nothing beside the design of the host in the connection secret
     Given the planned stack
     Then the resources of F06c are as the design describes
@@ -75,12 +75,12 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F07a are as the design describes
 
-  @F07b @medium @pci-3.2.1 @part-cache @noskip
+  @F07b @medium @pci-3.6.1.2 @part-cache @noskip
   Scenario: Nothing beside the design of the cache
     Given the planned stack
     Then the resources of F07b are as the design describes
 
-  @F07c @medium @pci-2.2.4 @part-cache @noskip
+  @F07c @medium @pci-2.2.1 @part-cache @noskip
   Scenario: Nothing beside the design of subnets of the cache
     Given the planned stack
     Then the resources of F07c are as the design describes
@@ -95,12 +95,12 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of F09 are as the design describes
 
-  @F10 @high @pci-1.3.2 @noskip
+  @F10 @high @pci-1.4.2 @noskip
   Scenario: Nothing beside the design of subnets, routes and network ACLs
     Given the planned stack
     Then the resources of F10 are as the design describes
 
-  @B01 @high @pci-3.5.1 @noskip
+  @B01 @high @pci-3.6.1.2 @noskip
   Scenario: Nothing beside the design of keys of stores
     Given the planned stack
     Then the resources of B01 are as the design describes
@@ -110,7 +110,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of B02 are as the design describes
 
-  @B04 @high @pci-3.7.1 @noskip
+  @B04 @high @pci-12.10.1 @noskip
   Scenario: Nothing beside the design of protection from deletion
     Given the planned stack
     Then the resources of B04 are as the design describes
@@ -145,7 +145,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of B11 are as the design describes
 
-  @D01 @medium @pci-1.2.1 @pci-2.2.1 @noskip
+  @D01 @medium @pci-1.2.1 @pci-2.2.1 @pci-2.2.4 @noskip
   Scenario: Nothing beside the design
     Given the planned stack
     Then the resources of D01 are as the design describes
@@ -160,7 +160,7 @@ Feature: The stack holds what the design describes, and nothing else
     Given the planned stack
     Then the resources of B10 are as the design describes
 
-  @B12 @medium @pci-6.3.2 @noskip
+  @B12 @medium @pci-2.2.4 @noskip
   Scenario: Nothing beside the design of programs and providers
     Given the planned stack
     Then the resources of B12 are as the design describes

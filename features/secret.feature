@@ -20,7 +20,7 @@ Feature: The connection secret is complete and rotated automatically
       | dbname   | db_name  |
       | username | username |
 
-  @F06c @medium @pci-8.6.2 @noskip
+  @F06c @medium @noskip
   Scenario: The host in the secret is the address of the primary
     Given the planned stack
     Then the host in the connection secret is the address of the primary

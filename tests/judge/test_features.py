@@ -89,7 +89,6 @@ def test_tags_of_each_scenario(outline: Outline) -> None:
     if "Then the plan has a dashboard" in outline.lines:
         part = {"part-monitoring.dashboards"}
     assert rest == {FAILURES[id_].severity} | part
-    assert outline.pci
 
 
 @every_scenario

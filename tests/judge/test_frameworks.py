@@ -31,17 +31,36 @@ def test_framework_is_complete(framework: Framework) -> None:
     assert any(row.controls for row in framework.rows)
 
 
+# Controls for availability and for working clients, which these standards do not require.
+UNMAPPED = {"pci-dss": {"F01", "F06c"}}
+
+
 @pytest.mark.parametrize("name", ["pci-dss", "dora", "iso-27001", "soc-2"])
-def test_each_control_supports_a_requirement(name: str) -> None:
+def test_controls_support_requirements(name: str) -> None:
     (framework,) = load_frameworks(FEATURES, [name])
-    assert {id_ for row in framework.rows for id_ in row.controls} == IDS
+    mapped = {id_ for row in framework.rows for id_ in row.controls}
+    assert IDS - mapped == UNMAPPED.get(name, {"F06c"})
 
 
-@pytest.mark.parametrize("number", ["1.2.7", "3.6.1", "6.5.1", "12.3.1, 12.10"])
-def test_reviews_and_procedures_are_not_claimed(number: str) -> None:
-    (pci,) = load_frameworks(FEATURES, ["pci-dss"])
-    (row,) = (row for row in pci.rows if row.number == number)
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("pci-dss", number) for number in ("1.2.7", "3.2.1", "3.6.1", "3.7.1", "6.3.2", "6.5.1")),
+        *(("pci-dss", number) for number in ("3.5.1.2", "12.3.1, 12.10.2")),
+        ("iso-27001", "A.8.28, A.8.30"),
+        ("iso-27001", "A.8.32"),
+        ("soc-2", "CC8.1"),
+    ],
+)
+def test_reviews_and_procedures_are_not_claimed(name: str, number: str) -> None:
+    (framework,) = load_frameworks(FEATURES, [name])
+    (row,) = (row for row in framework.rows if row.number == number)
     assert row.controls == ()
+
+
+def test_encryption_of_disks_does_not_make_card_numbers_unreadable() -> None:
+    (pci,) = load_frameworks(FEATURES, ["pci-dss"])
+    assert {id_ for id_ in IDS if "3.5.1" in pci.of(id_)} == {"B10"}
 
 
 def test_load_frameworks_keeps_the_order_of_names() -> None:

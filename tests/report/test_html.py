@@ -313,7 +313,7 @@ def test_pci_is_never_claimed_to_be_met(whole: str) -> None:
     page = Page(whole)
     assert "Terraform alone meets none" in page.text
     assert "not in staging" in page.text
-    assert "card columns need encryption by the application, or tokens" in page.text
+    assert "Card columns need encryption by the application, or tokens" in page.text
 
 
 def test_report_has_a_column_for_each_framework(whole: str) -> None:
