@@ -1,4 +1,4 @@
-"""Verify a bundle of `finbase evidence`: python3 verify_bundle.py BUNDLE.zip PUBLIC-KEY.pem."""
+"""Verify a chain of bundles: python3 verify_bundle.py OLDEST.zip ... NEWEST.zip KEY.pub.pem."""
 
 import base64
 import hashlib
@@ -47,8 +47,8 @@ def is_signed(key, message, signature):
     return len(signature) == 64 and s < ORDER and r == signature[:32]
 
 
-def problem(data, pem):
-    """Return what is wrong with a bundle, or an empty text."""
+def previous(data, pem):
+    """Return what a bundle names as the previous one; raises an error if the key signed another."""
     der = base64.b64decode("".join(pem.decode().split("-----")[2].split()))
     members, again = {}, io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as bundle, zipfile.ZipFile(again, "w") as copy:
@@ -61,20 +61,20 @@ def problem(data, pem):
     signature = base64.b64decode(json.loads(text)["signatures"][0]["sig"])
     payload64, sig = (base64.b64encode(part).decode() for part in (payload, signature))
     ids = [{"keyid": hashlib.sha256(der).hexdigest(), "sig": sig}]
-    parts = {"payload": payload64, "payloadType": TYPE, "signatures": ids}
-    form = json.dumps(parts, indent=2, sort_keys=True).encode() + b"\n"
+    form = json.dumps({"payload": payload64, "payloadType": TYPE, "signatures": ids}, indent=2)
     message = f"DSSEv1 {len(TYPE)} {TYPE} {len(payload)} ".encode() + payload
-    if (again.getvalue(), form) != (data, text) or not is_signed(der[-32:], message, signature):
-        return "a byte was changed, or another key signed it"
-    named = [(each["name"], each["digest"]["sha256"]) for each in json.loads(payload)["subject"]]
+    content, signed = json.loads(payload), is_signed(der[-32:], message, signature)
     found = [(name, hashlib.sha256(member).hexdigest()) for name, member in members.items()]
-    return "" if named == found else "a file is not what the statement describes"
+    named = [(each["name"], each["digest"]["sha256"]) for each in content["subject"]]
+    if (again.getvalue(), f"{form}\n", named, signed) != (data, text.decode(), found, True):
+        raise ValueError("a byte was changed, or another key signed it")
+    return (content["predicate"]["previous"] or {}).get("digest")
 
 
-if len(sys.argv) != 3:
-    sys.exit("usage: python3 verify_bundle.py BUNDLE PUBLIC_KEY")
 try:
-    wrong = problem(*(Path(name).read_bytes() for name in sys.argv[1:3]))
+    *bundles, key = (Path(name).read_bytes() for name in sys.argv[1:])
+    before = [previous(data, key) for data in bundles]
+    wrong = before[1:] != [{"sha256": hashlib.sha256(data).hexdigest()} for data in bundles[:-1]]
 except Exception as error:
-    wrong = f"it is not a bundle: {error!r}"
-sys.exit(f"not valid: {wrong}" if wrong else 0)
+    sys.exit(f"not valid: {error!r}")
+sys.exit("not valid: not a chain of bundles" if wrong or not bundles else print("valid"))

@@ -81,9 +81,10 @@ def alone() -> Callable[[bytes, bytes], str]:
 
     def problem(data: bytes, pem: bytes) -> str:
         try:
-            return str(scope["problem"](data, pem))
+            scope["previous"](data, pem)
         except Exception as error:
-            return repr(error) or "error"
+            return repr(error)
+        return ""
 
     return problem
 
@@ -406,9 +407,16 @@ def test_verify_command(tmp_path: Path) -> None:
     assert subprocess.run(alone, check=False, capture_output=True).returncode == 1
     pem.write_bytes(public())
     assert subprocess.run(alone, check=False, capture_output=True).returncode == 0
-    for incomplete in (alone[:3], alone[:4], [*alone[:4], str(tmp_path / "none.pem")]):
-        seen = subprocess.run(incomplete, check=False, capture_output=True, text=True)
-        assert (seen.returncode, "Traceback" in seen.stderr) == (1, False)
+    chain = [*alone[:3], str(first), str(second), str(pem)]
+    seen = subprocess.run(chain, check=False, capture_output=True, text=True)
+    assert (seen.returncode, seen.stdout, seen.stderr) == (0, "valid\n", "")
+    swapped = [*chain[:3], chain[4], chain[3], chain[5]]
+    broken = [*chain[:4], str(third), chain[5]]
+    none = [*alone[:4], str(tmp_path / "none.pem")]
+    for wrong in (alone[:3], alone[:4], [*alone[:3], str(pem)], none, swapped, broken):
+        seen = subprocess.run(wrong, check=False, capture_output=True, text=True)
+        assert (seen.returncode, "Traceback" in seen.stderr) == (1, False), wrong
+        assert seen.stderr.startswith("not valid: ")
 
 
 @pytest.mark.parametrize("command", [("production", "--output", "x.zip"), ("verify", __file__)])

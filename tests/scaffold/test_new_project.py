@@ -80,6 +80,14 @@ def test_init_renders_and_is_of_this_version(started: Path) -> None:
     assert f"finbase=={Shipment().version}\n" in (started / "requirements.txt").read_text()
 
 
+def test_init_ignores_private_keys_and_bundles(started: Path) -> None:
+    """`git add --all` after the commands of the page about evidence commits neither."""
+    subprocess.run(["git", "init", "-q"], cwd=started, check=True)
+    command = ["git", "check-ignore", "key.pem", "may.zip", "environments/development.yaml"]
+    done = subprocess.run(command, cwd=started, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["key.pem", "may.zip"]
+
+
 @pytest.mark.terraform
 @pytest.mark.usefixtures("shared_workspace")
 def test_init_passes_its_checks(started: Path) -> None:
