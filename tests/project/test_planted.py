@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from finbase.cli import main
 from finbase.errors import FinbaseError
-from finbase.project.planted import planted, unreviewed
+from finbase.project.planted import illegible, planted, unreviewed
 from tests.support.commands import ROOT
 
 STACK, MODULE = "environments/development", "modules/kms/1.0.0"
@@ -272,20 +272,96 @@ def test_converted_allows_line_ends(tmp_path: Path) -> None:
     assert list(unreviewed(ROOT)) == []
 
 
+def test_hidden_owners_and_links_to_hidden_files_are_found(tmp_path: Path) -> None:
+    """Files of docs/ and tests/ can be hidden, but not if the project uses them as its own."""
+    owners = put(tmp_path, "docs/CODEOWNERS")
+    for folder in ("docs", "tests"):
+        put(tmp_path, f"{folder}/code/finbase")
+        (tmp_path / folder / ".gitattributes").write_text("* -diff\n")
+    links = {"Makefile": "docs/code/finbase", "lib/code": "../tests/code", "README.md": "shown.md"}
+    (tmp_path / "lib").mkdir()
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    track(tmp_path)
+    expected = [owners, PurePosixPath("Makefile"), PurePosixPath("lib/code")]
+    assert dict(unreviewed(tmp_path)) == dict.fromkeys(expected, "-diff")
+
+
+@pytest.mark.parametrize("project", ["", "infra"])
+@pytest.mark.parametrize(
+    "content",
+    [b"\xef\xbb\xbf*.tf -diff\n", b"\0\n*.tf -diff\n", b"*.tf " + b"a " * 1050 + b"-diff\n", None],
+)
+def test_attributes_that_two_programs_read_differently_are_found(
+    tmp_path: Path, project: str, content: bytes | None
+) -> None:
+    """git shows no change of main.tf on disk for two of these, and says so of no commit."""
+    root = tmp_path / project
+    put(root, f"{STACK}/main.tf")
+    path = tmp_path / ".gitattributes"
+    if content is None:
+        path.symlink_to("*.tf linguist-language=x")
+    else:
+        path.write_bytes(content)
+    track(tmp_path)
+    assert list(unreviewed(root)) == []
+    found = dict(illegible(root))
+    assert list(found) == [PurePosixPath("../.gitattributes" if project else ".gitattributes")]
+    path.unlink()
+    path.write_text("# Größe\n*.tf text\n")
+    track(tmp_path)
+    assert list(illegible(root)) == []
+    assert list(illegible(ROOT)) == []
+
+
+def test_text_that_git_takes_for_binary_is_found(tmp_path: Path) -> None:
+    """make reads a Makefile with a NUL in a comment, and a review shows nothing of it."""
+    paths = [PurePosixPath(name) for name in ("Makefile", "docs/CODEOWNERS", "lib/x")]
+    (tmp_path / "lib").mkdir()
+    put(tmp_path, "docs/CODEOWNERS")
+    put(tmp_path, "tests/x")
+    for name in ("Makefile", "docs/CODEOWNERS", "tests/x", "docs/a.PNG", "rotation.zip", "a.whl"):
+        (tmp_path / name).write_bytes(b"# \0\n#\nX := $(shell id)\n")
+    (tmp_path / "lib" / "x").symlink_to("../tests/x")
+    (tmp_path / "lib" / "folder").symlink_to("../docs")
+    (tmp_path / "late").write_bytes(b"x" * 8000 + b"\0")  # git shows it.
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "lib" / "pipe").symlink_to("../pipe")
+    track(tmp_path)
+    assert {path for path, _ in illegible(tmp_path)} == set(paths)
+
+
+def test_committed_setup_of_a_pipeline_is_refused(tmp_path: Path) -> None:
+    """make does not set up what is there already."""
+    for number, name in enumerate((".venv/ready", ".VENV/bin/finbase", ".venv")):
+        root = tmp_path / str(number)
+        put(root, f"{STACK}/main.tf")
+        if name == ".venv":
+            (root / name).symlink_to("tests")
+        else:
+            put(root, name)
+        track(root)
+        assert planted(root) == (PurePosixPath(name),)
+
+
 def test_converted_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(unreviewed(tmp_path)) == []
+    for read in (unreviewed, illegible):
+        assert list(read(tmp_path)) == []
     monkeypatch.setenv("PATH", "")
-    assert list(unreviewed(tmp_path)) == []
+    for read in (unreviewed, illegible):
+        assert list(read(tmp_path)) == []
 
 
 def test_commands_refuse_converted(project: Path) -> None:
     (project / ".gitattributes").write_text("*.yaml working-tree-encoding=UTF-7\n")
-    track(project, "environments", ".gitattributes")
+    (project / "Makefile").write_bytes(b"# \0\n")
+    track(project, "environments", ".gitattributes", "Makefile")
     for command in COMMANDS:
         result = CliRunner().invoke(main, ["--project", str(project), *command])
         assert result.exit_code == 1, result.output
         assert "not show the bytes that environments/development.yaml has on disk" in result.output
         assert "working-tree-encoding=UTF-7\n" in result.output
+        assert "a review does not show what Makefile says" in result.output
 
 
 def test_bare_repository_in_the_project_runs_nothing_and_hides_nothing(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def refuse_planted(root: Path) -> None:
 
 def print_planted(root: Path) -> bool:
     """Print each file that nobody may commit, and code that must not run; return whether any."""
-    from finbase.project.planted import planted, unreviewed
+    from finbase.project.planted import illegible, planted, unreviewed
     from finbase.system.printable import printable_name
     from finbase.terraform.refused_code import refused_in_project
 
@@ -130,7 +130,7 @@ def print_planted(root: Path) -> bool:
         name = shlex.quote(printable_name(path))
         error(
             f"{printable_name(path)} must not be in the project: "
-            "Terraform would trust it, and no review shows it\n"
+            "Terraform or a pipeline would trust it, and no review shows it\n"
             f"    hint: git rm --cached {name}; without git, delete it"
         )
     hidden = list(unreviewed(root))
@@ -140,10 +140,16 @@ def print_planted(root: Path) -> bool:
             f"its git attribute is {printable_name(attribute)}\n"
             "    hint: remove the attribute from .gitattributes, and check the file out again"
         )
+    unclear = list(illegible(root))
+    for path, reason in unclear:
+        error(
+            f"a review does not show what {printable_name(path)} says: {reason}\n"
+            "    hint: write it as a file of plain text, without these characters"
+        )
     problems = list(refused_in_project(root.resolve()))
     for problem in problems:
         error(f"{problem}\n    hint: correct the template; Terraform would run it before any check")
-    return bool(paths or hidden or problems)
+    return bool(paths or hidden or unclear or problems)
 
 
 def print_strangers(changes: Changes) -> None:

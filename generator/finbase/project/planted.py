@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -19,8 +20,19 @@ from finbase.project.terraform_files import LOCK_FILE, is_left_behind
 from finbase.project.tree import is_ignored
 
 _FOLDERS = {".terraform", ".terraform.d", "terraform.tfstate.d"}
-_REVIEWED = (".", ":(exclude)docs", ":(exclude)tests")
-"""Any file can be code where a pipeline installs the checkout, such as a hook in a Makefile."""
+_SETUP = ".venv"
+"""What pipelines install and run: make sets up nothing if a commit brings one."""
+_DATA = ("docs", "tests")
+"""Folders whose files may be hidden: pictures and test data. Elsewhere, any file can be code where
+a pipeline installs the checkout, such as a hook in a Makefile."""
+_OWNERS = "CODEOWNERS"
+_NO_TEXT = frozenset(".gif .gz .ico .jpeg .jpg .pdf .png .webp .whl .woff .woff2 .zip".split())
+_READ_BY_GIT = 8000
+"""git calls a file binary if one of so many first bytes is a NUL, and shows no text of it."""
+_LONGEST_LINE = 2047
+"""git ignores a longer line of .gitattributes; the programs of a platform need not."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FILES = ("ls-files", "--cached", "-z")
 _CONVERTING = ("filter", "ident", "working-tree-encoding")
 _HIDING = ("diff", "linguist-generated", "gitlab-generated")
 _SETTINGS = re.compile(r"\.?(terraformrc|tofurc)|(terraform|tofu)\.rc|.*\.tfrc(\.json)?", re.DOTALL)
@@ -43,15 +55,60 @@ def unreviewed(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
 
     A review shows the bytes of the commit, and Terraform reads those on disk: an attribute can make
     them differ, or hide the change. Line ends are not counted. git takes the attributes from its
-    index, as it does when it writes the files.
+    index, as it does when it writes the files. A link has the attribute of what it leads to.
     """
-    files = ("ls-files", "--cached", "-z", "--", *_REVIEWED)
     attributes = ("check-attr", "--cached", "-z", "--stdin", *_CONVERTING, *_HIDING)
-    parts = _split(_git(root, files, attributes) or b"")
+    parts = _split(_git(root, _FILES, attributes) or b"")
+    data: dict[PurePosixPath, str] = {}
     for name, attribute, value in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         setting = _setting(os.fsdecode(attribute), os.fsdecode(value))
-        if setting and (setting, _path(name).suffix) != ("-diff", ".zip"):
-            yield _path(name), setting
+        path = _path(name)
+        if not setting or (setting, path.suffix) == ("-diff", ".zip"):
+            continue
+        if _is_data(path):
+            data[path] = setting
+        else:
+            yield path, setting
+    names = parts[:: 3 * len(_CONVERTING + _HIDING)] if data else ()
+    for path in map(_path, names):
+        if not _is_data(path) and (root / path).is_symlink():
+            place = PurePosixPath(os.path.normpath(path.parent / (root / path).readlink()))
+            settings = (data[each] for each in data if each.is_relative_to(place))
+            yield from ((path, setting) for setting in list(settings)[:1])
+
+
+def illegible(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
+    """Yield tracked files of which a review shows no text or no effect, and why."""
+    for path in map(_path, _split(_git(root, _FILES) or b"")):
+        is_text = path.suffix.lower() not in _NO_TEXT and path.parts[0] != "tests"
+        if is_text and b"\0" in _beginning(root / path):
+            yield path, "git takes it for a binary file, because it has a NUL"
+    # In the whole repository: those above the project count for it as well.
+    attributes = ("ls-files", "--cached", "-z", "--", ":(top,glob)**/.gitattributes")
+    for path in map(_path, _split(_git(root, attributes) or b"")):
+        if (root / path).is_symlink():
+            yield path, "git does not follow it, but reads it as text where no file is on disk"
+        elif (content := _beginning(root / path, None)).startswith(_BYTE_ORDER_MARK):
+            yield path, "git reads its first line in the files on disk, but not in a commit"
+        elif b"\0" in content:
+            yield path, "git reads what follows a NUL in the files on disk, but not in a commit"
+        elif any(len(line) > _LONGEST_LINE for line in content.splitlines()):
+            yield path, "git ignores a line of so many characters, but others may not"
+
+
+def _is_data(path: PurePosixPath) -> bool:
+    return path.parts[0] in _DATA and path.name != _OWNERS
+
+
+def _beginning(path: Path, size: int | None = _READ_BY_GIT) -> bytes:
+    """Return the first bytes of a file, all of them without ``size``; nothing of a folder, for example."""
+    try:
+        # What the path leads to can be a pipe, which would let finbase wait.
+        with open(path, "rb", opener=lambda *a: os.open(a[0], a[1] | os.O_NONBLOCK)) as file:
+            is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return file.read(size) if is_file else b""
+    except OSError:
+        return b""
 
 
 def _setting(attribute: str, value: str) -> str:
@@ -68,7 +125,8 @@ def _setting(attribute: str, value: str) -> str:
 
 
 def _is_refused(path: PurePosixPath) -> bool:
-    return _is_dangerous(path) or _is_hidden_in_stack(path)
+    is_setup = path.parts[0].casefold() == _SETUP
+    return is_setup or _is_dangerous(path) or _is_hidden_in_stack(path)
 
 
 def _is_dangerous(path: PurePosixPath) -> bool:
