@@ -89,6 +89,8 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     text = "\n".join(scripts(loaded))
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
     text = text.replace('../base/.venv/bin/finbase --project "$PWD"', "finbase")
+    text = text.replace('"$base/.venv/bin/finbase" --project "$PWD"', "finbase")
+    text = text.replace('"${SINCE:-$BASE}"', '"$SINCE"')
     text = text.replace("make -f Makefile ", "make ")
     text = text.replace('${previous:+--previous "$previous"}', '--previous "$previous"')
     text = text.replace('${SINCE:+--affected-since "$SINCE"}', '--affected-since "$SINCE"')
@@ -246,10 +248,108 @@ def test_base_judges_without_code_of_the_change(pipeline: Path) -> None:
     assert "base" in load(pipeline, "github")["jobs"]["plan"]["needs"]
     for script in ("\n".join(scripts(github)), "\n".join(map("\n".join, gitlab_scripts(gitlab)))):
         assert script.index('git checkout "$BASE" -- features') < script.index("check --no-cache")
+        script = script.replace('"$base/.venv/bin/finbase"', "../base/.venv/bin/finbase")
+        script = script.replace('"$base"', "../base")
         makes = re.findall(r"make .*", script)
         assert makes == ["make -C ../base -f Makefile .venv/ready"]
         programs = re.findall(r"\S*finbase (?=--project)", script)
         assert programs == ["../base/.venv/bin/finbase "] * 3
+        assert 'git worktree add --detach ../base "$BASE"' in script
+
+
+def test_newest_main_judges(pipeline: Path, tmp_path: Path) -> None:
+    """An old base has fewer controls: its author would choose it by where the branch begins."""
+    github, gitlab = load(pipeline, "github")["jobs"]["base"], load(pipeline, "gitlab")
+    main = "refs/remotes/origin/main"
+    assert github["env"]["BASE"].startswith(
+        f"${{{{ github.event_name == 'pull_request' && '{main}'"
+    )
+    variables = gitlab["workflow"]["rules"][0]["variables"]
+    assert variables["BASE"] == "refs/remotes/origin/$CI_DEFAULT_BRANCH"
+    assert variables["SINCE"] == "$CI_MERGE_REQUEST_DIFF_BASE_SHA"
+    for job in ("base", ".account", "evidence"):
+        assert gitlab[job]["variables"]["GIT_STRATEGY"] == "clone"
+    # Twice on the same machine, and although a branch is named like the commit.
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+
+    def git(*arguments: str, cwd: Path = origin) -> str:
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=cwd, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    origin.mkdir()
+    git("init", "-q", "-b", "main")
+    (origin / "Makefile").write_text(".venv/ready:\n\t@echo of main\n")
+    git("add", "-A")
+    git("commit", "-qm", "Main.")
+    head = git("rev-parse", "HEAD")
+    git("clone", "-q", str(origin), str(clone))
+    (clone / "Makefile").write_text(".venv/ready:\n\t@echo of the change\n")
+    git("commit", "-qam", "Change.", cwd=clone)
+    git("update-ref", f"refs/heads/{head}", "HEAD", cwd=clone)
+    script = "\n".join(gitlab["base"]["before_script"])
+    for base in (main, head):
+        done = shell(clone, script, BASE=base)
+        assert done.returncode == 0, done.stderr
+        assert "of main" in done.stdout
+
+
+LINKS = ("summary.md", "now.json", ".aws-token", "summaries/staging.json", "summaries/staging.md")
+"""Files that a commit could contain as links: pipelines once wrote to these."""
+
+
+def test_links_of_a_commit_change_no_summary_and_get_no_token(changed: Path) -> None:
+    """With a finbase that writes its plan twice: what is applied must be what was approved."""
+    outside, temporary = changed.parent / "outside", changed.parent / "temporary"
+    outside.mkdir()
+    temporary.mkdir()
+    (changed / "summaries").mkdir()
+    for name in LINKS:
+        (changed / name).symlink_to(outside / "caught")
+    gitlab, jobs = load(changed, "gitlab"), load(changed, "github")["jobs"]
+    fake = re.compile(r"finbase plan .*--json (\S+)( > \S+)?")
+
+    def planned(script: str, content: str) -> str:
+        return fake.sub(rf"{{ echo {content} > \1; echo the summary; }}\2", script)
+
+    # GitLab: the token, the summary and its comparison.
+    token = {"AWS_TOKEN": "secret", "CI_COMMIT_SHA": "abc", "ENVIRONMENT": "staging"}
+    token["AWS_WEB_IDENTITY_TOKEN_FILE"] = (
+        gitlab[".account"]["variables"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
+        .replace("$CI_PROJECT_DIR", str(changed))
+        .replace("$CI_COMMIT_SHA", "abc")
+    )
+    before = "\n".join(gitlab[".account"]["before_script"][2:])
+    script = f"{before}\n" + planned("\n".join(gitlab["plan"]["script"]), "approved")
+    done = shell(changed, script, **token)
+    assert done.returncode == 0, done.stderr
+    assert not (outside / "caught").exists()
+    assert (changed / "summaries" / "staging.json").read_text() == "approved\n"
+    for content, code in (("approved", 0), ("another", 1)):
+        script = planned("\n".join(gitlab["apply"]["script"]), content)
+        script = script.replace("finbase apply", "echo")
+        assert shell(changed, script, **token).returncode == code
+
+    # GitHub: the same in the folder of the runner.
+    variables = {"ENVIRONMENT": "staging", "RUNNER_TEMP": str(temporary)}
+    (step,) = [s for s in jobs["plan"]["steps"] if s.get("name") == "Plan"]
+    done = shell(changed, planned(step["run"], "approved"), **variables)
+    assert done.returncode == 0, done.stderr
+    assert "the summary" in (changed / "summary").read_text()
+    (temporary / "summaries").rename(temporary / "approved")
+    (step,) = [s for s in jobs["apply"]["steps"] if "again" in s.get("name", "")]
+    for content, code in (("approved", 0), ("another", 1)):
+        done = shell(changed, planned(step["run"], content), **variables)
+        assert done.returncode == code, done.stderr
+    assert not (outside / "caught").exists()
+    drift = yaml.safe_load((changed / DRIFT).read_text())
+    for document in (load(changed, "github"), drift):
+        for job in document["jobs"].values():
+            for s in job["steps"]:
+                if "checkout" in str(job["steps"]) and "artifact@" in s.get("uses", ""):
+                    assert s["with"]["path"].startswith("${{ runner.temp }}/")
 
 
 def gitlab_scripts(job: Any) -> list[list[str]]:
@@ -506,7 +606,8 @@ def test_pipeline_is_of_one_base(pipeline: Path) -> None:
     conditions = [rule["if"] for rule in load(pipeline, "gitlab")["workflow"]["rules"]]
     assert conditions == [
         '$CI_PIPELINE_SOURCE == "merge_request_event" '
-        "&& $CI_MERGE_REQUEST_TARGET_BRANCH_NAME == $CI_DEFAULT_BRANCH",
+        "&& $CI_MERGE_REQUEST_TARGET_BRANCH_NAME == $CI_DEFAULT_BRANCH "
+        "&& $CI_MERGE_REQUEST_PROJECT_ID == $CI_PROJECT_ID",
         '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH',
         '$CI_PIPELINE_SOURCE == "schedule" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH',
     ]
@@ -669,12 +770,14 @@ def test_github_apply_needs_the_approved_plan(changed: Path) -> None:
     (step,) = [
         s for s in load(changed, "github")["jobs"]["apply"]["steps"] if "again" in s.get("name", "")
     ]
-    script = step["run"].replace("finbase plan", "touch summary.md; cat planned.json > now.json #")
-    (changed / "approved").mkdir()
-    (changed / "approved" / "staging.json").write_text("{}")
+    fake = 'echo >> "$RUNNER_TEMP/summary.md"; cat planned.json > "$RUNNER_TEMP/now.json" #'
+    script = step["run"].replace("finbase plan", fake)
+    temporary = changed.parent / "temporary"
+    (temporary / "approved").mkdir(parents=True)
+    (temporary / "approved" / "staging.json").write_text("{}")
     for planned, code in (("{}", 0), ('{"steps": [1]}', 1)):
         (changed / "planned.json").write_text(planned)
-        done = shell(changed, script, ENVIRONMENT="staging")
+        done = shell(changed, script, ENVIRONMENT="staging", RUNNER_TEMP=str(temporary))
         assert done.returncode == code, done.stderr
 
 
@@ -790,7 +893,7 @@ def test_gitlab_issue_of_drift(
         def log_message(self, *_: Any) -> None:
             pass
 
-    write_drift(pipeline / "drift")
+    write_drift(pipeline / "drift-abc")
     script = "\n".join(load(pipeline, "gitlab")["drift-issue"]["script"])
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -800,6 +903,7 @@ def test_gitlab_issue_of_drift(
             NAMES=json.dumps(names),
             CI_API_V4_URL=f"http://127.0.0.1:{server.server_port}",
             CI_PROJECT_ID="5",
+            CI_COMMIT_SHA="abc",
             CI_PIPELINE_URL="https://ci.example/1",
             FINBASE_ISSUES_TOKEN="token",
         )

@@ -101,7 +101,7 @@ def _is_data(path: PurePosixPath) -> bool:
 
 
 def _beginning(path: Path, size: int | None = _READ_BY_GIT) -> bytes:
-    """Return the first bytes of a file, all of them without ``size``; nothing of a folder, for example."""
+    """Return the first bytes of a file, all without ``size``, nothing of a folder."""
     try:
         # What the path leads to can be a pipe, which would let finbase wait.
         with open(path, "rb", opener=lambda *a: os.open(a[0], a[1] | os.O_NONBLOCK)) as file:
