@@ -152,6 +152,7 @@ def test_merge_refuses_invalid_part() -> None:
         json.dumps({**whole, "schema_version": 2}).encode(),
         json.dumps({**whole, "environments": [{"name": "one"}]}).encode(),
         json.dumps(whole).replace('"passed": false', '"passed": true').encode(),
+        json.dumps({**whole, "passed": True}).encode(),
         json.dumps(whole).replace('"status": "failed"', '"status": "fine"').encode(),
         json.dumps({**whole, "environments": [], "passed": True}).encode(),
         json.dumps(verdict_json.document([Verdict("one", (), FAILURES)])).encode(),

@@ -138,6 +138,10 @@ PARTIAL: dict[str, tuple[bytes, str]] = {
         changed(put("deferred_changes", [{"reason": "unknown"}])),
         "Terraform left out or deferred a part",
     ),
+    "actions": (
+        changed(put("action_invocations", [{"address": "action.aws_lambda_invoke.x"}])),
+        "invokes actions of a provider",
+    ),
     "no planned root": (changed(drop("planned_values", "root_module")), "planned_values: .*root_m"),
     "no root": (changed(drop("configuration", "root_module")), "configuration: .*root_module"),
     "no changes": (changed(drop("resource_changes")), "not in resource_changes"),

@@ -161,6 +161,37 @@ def test_summarise_shows_values_of_access() -> None:
     assert "  - x = " not in text
 
 
+def test_summarise_names_what_the_state_takes_over() -> None:
+    """An import without a change was \"no changes\", and one with a change any change."""
+    own, theirs = "module.kms.aws_kms_key.logs", "arn:aws:kms:eu-west-1:111122223333:key/theirs"
+    quiet = resource(own, "no-op", change={"importing": {"id": theirs}})
+    text = PlanReport("x", summarise({"resource_changes": [quiet]})).text()
+    assert text.startswith("### x: 1 to import\n")
+    assert f"- `=` `{own}`, imported from `{theirs}`" in text
+    values = {"before": {"description": "a"}, "after": {"description": "b"}}
+    for importing, name in (({"id": theirs}, theirs), ({"unknown": True}, "(known after apply)")):
+        changed = resource(own, "update", change={**values, "importing": importing})
+        text = PlanReport("x", summarise({"resource_changes": [changed]})).text()
+        assert f"- `~` `{own}`, imported from `{name}`: changes description" in text
+
+
+def test_summarise_hides_no_value_behind_others() -> None:
+    actions = [f"s3:Get{number}" for number in range(300)]
+    statements = [{"Action": actions}, {"Resource": "x" * 1500 + "*"}, {"Action": "iam:*"}]
+    after = {"policy": json.dumps({"Statement": statements})}
+    policy = resource(
+        "module.m.aws_iam_policy.x", "create", change={"before": None, "after": after}
+    )
+    text = PlanReport("x", summarise({"resource_changes": [policy]})).text()
+    assert '`policy.Statement[2].Action` = `"iam:*"`' in text
+    assert 'xxx*"`' in text
+
+
+def test_summarise_refuses_an_action_that_it_does_not_know() -> None:
+    with pytest.raises(FinbaseError, match=r"not know what Terraform does to module\.m\.aws_x"):
+        summarise({"resource_changes": [resource("module.m.aws_x.d", "explode")]})
+
+
 def connection(input_: Any, unknown: Any = False) -> Any:
     old = {"host": "a", "port": 5432, "username": "b"}
     change = {"before": {"input": old}, "after": {"input": input_}}

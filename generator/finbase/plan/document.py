@@ -80,6 +80,9 @@ def _of_a_whole_run(plan: Any, name: str) -> None:
     if plan.get("errored"):
         what = f"{name} is incomplete, because the run of Terraform failed"
         raise ComplianceError(what, "fix the errors that Terraform reports, and plan again")
+    if plan.get("action_invocations") or plan.get("deferred_action_invocations"):
+        what = f"{name} invokes actions of a provider, which no control judges"
+        raise ComplianceError(what, "remove the blocks `action` and `action_trigger`")
     if plan.get("complete") is False or plan.get("deferred_changes"):
         raise ComplianceError(
             f"{name} is incomplete: Terraform left out or deferred a part of the stack",

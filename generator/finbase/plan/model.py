@@ -7,7 +7,7 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from finbase.aws.replacements import replacements
 
-Action: TypeAlias = Literal["add", "change", "replace", "destroy", "move", "forget"]
+Action: TypeAlias = Literal["add", "change", "replace", "destroy", "move", "forget", "import"]
 
 
 class Change(TypedDict):
@@ -20,6 +20,7 @@ class Change(TypedDict):
     before_sensitive: NotRequired[dict[str, Any] | bool]
     after_sensitive: NotRequired[dict[str, Any] | bool]
     replace_paths: NotRequired[list[list[str | int]]]
+    importing: NotRequired[dict[str, Any]]
 
 
 class ResourceChange(TypedDict):

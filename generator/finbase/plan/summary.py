@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from finbase.aws.review import controls_access, shortened
+from finbase.errors import FinbaseError
 from finbase.plan.effects import Argument, differences
 from finbase.plan.model import Action, Change, ResourceChange, blocks, loses, managed
+from finbase.system.printable import printable
 
 ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("create",): "add",
@@ -39,6 +41,7 @@ class Step:
     ``arguments`` are the top-level arguments that change, or those that force a replacement.
     ``loses`` says which data or evidence would be lost, or is empty. ``access`` holds the values
     that change if the resource decides who can reach or read what; it is None for other resources.
+    ``imported`` is the id of a resource on the account that the state takes over.
     """
 
     address: str
@@ -48,6 +51,7 @@ class Step:
     moved_from: str = ""
     loses: str = ""
     access: tuple[Argument, ...] | None = None
+    imported: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,21 @@ class Summary:
 
 
 def summarise(plan: Mapping[str, Any]) -> Summary:
-    """Return the summary of a plan as ``terraform show -json`` prints it."""
+    """Return the summary of a plan as ``terraform show -json`` prints it.
+
+    Raises ``FinbaseError`` if the plan has an action that a reviewer would not see.
+    """
     steps = []
     for resource in managed(plan):
         change = resource["change"]
         action = ACTIONS.get(tuple(change["actions"]))
+        if action is None and not {*change["actions"]} <= {"no-op", "read"}:
+            what = f"finbase does not know what Terraform does to {printable(resource['address'])}"
+            raise FinbaseError(what, f"its actions are {printable(str(change['actions']))}")
         moved_from = resource.get("previous_address", "")
-        if action is None and moved_from:
-            action = "move"
+        imported = _imported(change)
+        if action is None and (moved_from or imported):
+            action = "import" if imported else "move"
         if action is None:
             continue
         steps.append(
@@ -121,6 +132,7 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
                 moved_from,
                 _loses(resource, action),
                 _access(resource, action),
+                imported,
             )
         )
     return Summary(
@@ -131,6 +143,13 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
         tuple(_lost_resets(plan)),
         tuple(_moved_replicas(plan)),
     )
+
+
+def _imported(change: Change) -> str:
+    importing = change.get("importing")
+    if importing is None:
+        return ""
+    return str(importing.get("id") or importing.get("identity") or "(known after apply)")
 
 
 def _lost_resets(plan: Mapping[str, Any]) -> Iterator[str]:

@@ -19,13 +19,15 @@ MARKS: dict[Action, str] = {
     "destroy": "-",
     "move": ">",
     "forget": "x",
+    "import": "=",
 }
 
 
 # Other names contain keys of maps, which anybody writes.
 _PLAIN = re.compile(r"[\w.]*", re.ASCII)
-_MOST_VALUES = 40
-_MOST_TEXT = 200
+_MOST_VALUES = 400
+_MOST_TEXT = 2000
+"""More than a policy of AWS can have: in CI, nobody can run `terraform show` to read the rest."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,8 @@ def _step(step: Step) -> str:
     text = f"- {code(MARKS[step.action])} {code(step.address)}"
     if step.moved_from:
         text += f", moved from {code(step.moved_from)}"
+    if step.imported:
+        text += f", imported from {code(step.imported)}"
     if step.arguments:
         why = "because of" if step.action == "replace" else "changes"
         text += f": {why} {', '.join(step.arguments)}"

@@ -109,6 +109,8 @@ def read_part(data: bytes, path: str) -> Part:
             )
         jsonschema_rs.validate(json.loads(_SHAPE.read_bytes()), document)
         verdicts = tuple(map(_read_verdict, document["environments"]))
+        if all(verdict.passed for verdict in verdicts) is not document["passed"]:
+            raise ValueError("`passed` contradicts the environments")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FinbaseError(
             f"{path} does not contain the verdicts of `finbase check --json`",
