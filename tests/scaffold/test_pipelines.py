@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
+from finbase.environment.schema import NAME
 from finbase.report import verdict_json
 from tests.support.commands import ROOT, finbase, search_path
 from tests.support.evidence import verdict
@@ -476,7 +477,10 @@ def test_pipeline_bundles_evidence_without_an_account(changed: Path) -> None:
     gitlab = load(changed, "gitlab")
     job, stages = gitlab["evidence"], gitlab["stages"]
     assert stages.index("evidence") == stages.index("apply") + 1
-    assert job["environment"]["name"] == "finbase-evidence"
+    # No environment of the project can have such a name, so no other job gets the variables.
+    scopes = [gitlab[each]["environment"]["name"] for each in ("evidence", "drift-issue")]
+    assert scopes == ["finbase/evidence", "finbase/issues"]
+    assert not [scope for scope in scopes if re.fullmatch(NAME, scope)]
     assert job["parallel"] == gitlab["plan"]["parallel"]
     assert "id_tokens" not in job
     done = shell(changed, job["script"][0], ENVIRONMENT="staging")
