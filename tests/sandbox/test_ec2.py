@@ -224,3 +224,62 @@ def test_endpoint_services_are_complete(sandbox: Sandbox, region: str) -> None:
     services = endpoint_client("ec2", sandbox, region).describe_vpc_endpoint_services()
     names = {name.rpartition(".")[2] for name in services["ServiceNames"]}
     assert {"cloudformation", "kms", "s3", "secretsmanager"} <= names
+
+
+def test_transit_gateway_of_others(ec2: Any, name: str) -> None:
+    """API, CreateTransitGatewayVpcAttachment, TagSpecifications: "The tags to apply to the VPC
+    attachment." Observed: a gateway that another account shares is attached and listed as well.
+    """
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/24")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/26")["Subnet"]["SubnetId"]
+    tags = [{"Key": "Name", "Value": name}]
+    gateway = "tgw-00000000000000007"
+    made = ec2.create_transit_gateway_vpc_attachment(
+        TransitGatewayId=gateway,
+        VpcId=vpc,
+        SubnetIds=[subnet],
+        TagSpecifications=[{"ResourceType": "transit-gateway-attachment", "Tags": tags}],
+    )["TransitGatewayVpcAttachment"]
+    assert (made["State"], made["Tags"]) == ("available", tags)
+    (shared,) = ec2.describe_transit_gateways(TransitGatewayIds=[gateway])["TransitGateways"]
+    assert shared["OwnerId"] != made["VpcOwnerId"]
+    with pytest.raises(ClientError, match="DuplicateTransitGatewayAttachment"):
+        ec2.create_transit_gateway_vpc_attachment(
+            TransitGatewayId=gateway, VpcId=vpc, SubnetIds=[subnet]
+        )
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    peering = "pcx-00000000000000007"
+    ec2.create_route(
+        RouteTableId=table, DestinationCidrBlock="10.80.0.0/16", TransitGatewayId=gateway
+    )
+    ec2.create_route(
+        RouteTableId=table, DestinationCidrBlock="10.90.0.0/16", VpcPeeringConnectionId=peering
+    )
+    (read,) = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"]
+    id_ = made["TransitGatewayAttachmentId"]
+    deleted = ec2.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=id_)
+    assert deleted["TransitGatewayVpcAttachment"]["State"] == "deleted"
+    # Terraform's provider waits for this state, and fails if the attachment is gone.
+    (listed,) = ec2.describe_transit_gateway_vpc_attachments(TransitGatewayAttachmentIds=[id_])[
+        "TransitGatewayVpcAttachments"
+    ]
+    assert listed["State"] == "deleted"
+    ec2.create_transit_gateway_vpc_attachment(
+        TransitGatewayId=gateway, VpcId=vpc, SubnetIds=[subnet]
+    )
+    ways = {r["DestinationCidrBlock"]: r for r in read["Routes"]}
+    assert ways["10.80.0.0/16"]["TransitGatewayId"] == gateway
+    assert ways["10.90.0.0/16"]["VpcPeeringConnectionId"] == peering
+
+
+def test_ways_with_other_ids_do_not_exist(ec2: Any, vpc: str, subnets: list[str]) -> None:
+    """Observed: a gateway or a peering connection that does not exist is refused."""
+    with pytest.raises(ClientError, match="InvalidTransitGatewayID"):
+        ec2.create_transit_gateway_vpc_attachment(
+            TransitGatewayId="tgw-1", VpcId=vpc, SubnetIds=subnets[:1]
+        )
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    with pytest.raises(ClientError, match="InvalidVpcPeeringConnectionId"):
+        ec2.create_route(
+            RouteTableId=table, DestinationCidrBlock="10.90.0.0/16", VpcPeeringConnectionId="pcx-1"
+        )

@@ -324,6 +324,24 @@ CASES: dict[str, Case] = {
         {"Description": "the team's"},
         {"Description": "of the team (1)"},
     ),
+    "ec2-route-into-vpc": Case(
+        "CreateRoute",
+        {"RouteTableId": "{table}", "VpcPeeringConnectionId": "pcx-0123456789abcdef0"},
+        {"DestinationCidrBlock": "10.9.0.0/24"},
+        {"DestinationCidrBlock": "10.8.0.0/15"},
+    ),
+    "ec2-unattached-gateway": Case(
+        "CreateRoute",
+        {"RouteTableId": "{table}", "DestinationCidrBlock": "10.80.0.0/16"},
+        {"TransitGatewayId": "tgw-0123456789abcdef9"},
+        {"TransitGatewayId": "{gateway}"},
+    ),
+    "ec2-two-subnets-of-a-zone": Case(
+        "CreateTransitGatewayVpcAttachment",
+        {"TransitGatewayId": "tgw-0123456789abcdef1", "VpcId": "{vpc}"},
+        {"SubnetIds": ["{subnet_a}", "{second_a}"]},
+        {"SubnetIds": ["{subnet_a}", "{subnet_b}"]},
+    ),
 }
 
 
@@ -385,6 +403,23 @@ class Resources(dict[str, str]):
 
     def _group18(self) -> str:
         return self._group(18)
+
+    def _table(self) -> str:
+        made = self._client("ec2").create_route_table(VpcId=self["vpc"])
+        return str(made["RouteTable"]["RouteTableId"])
+
+    def _gateway(self) -> str:
+        gateway = "tgw-0123456789abcdef0"
+        self._client("ec2").create_transit_gateway_vpc_attachment(
+            TransitGatewayId=gateway, VpcId=self["vpc"], SubnetIds=[self["subnet_a"]]
+        )
+        return gateway
+
+    def _second_a(self) -> str:
+        made = self._client("ec2").create_subnet(
+            VpcId=self["vpc"], CidrBlock="10.9.0.128/26", AvailabilityZone="eu-west-1a"
+        )
+        return str(made["Subnet"]["SubnetId"])
 
     def _subnets(self) -> str:
         name = self._new()
@@ -547,7 +582,7 @@ def test_cases_cover_all_rules() -> None:
 
 def test_reference_lists_rules() -> None:
     page = Path(__file__).parents[2].joinpath("docs/reference/sandbox.md").read_text()
-    rows = re.findall(r"^\| `(\S+)` \| (.+) \| `(\w+)` \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(\S+)` \| (.+) \| `([\w.]+)` \|$", page, re.MULTILINE)
     texts = [(rule.check.__doc__ or "").splitlines()[0].rstrip(".") for rule in RULES]
     expected = [(rule.name, text, rule.code) for rule, text in zip(RULES, texts, strict=True)]
     assert rows == expected

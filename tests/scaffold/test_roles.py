@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -100,6 +101,25 @@ def test_policies_allow_the_changes_of_a_life() -> None:
     here = {"aws:RequestedRegion": "eu-west-1"}
     assert {action for action in changes if not allows("apply", action, here)} == set()
     assert not [action for action in changes if allows("plan", action, here)]
+
+
+def test_only_a_pipeline_with_routes_attaches_the_vpc() -> None:
+    own = environment()
+    (use,) = (use for use in own.modules if use.name == "network")
+    (instance,) = use.instances
+    routed = replace(instance, inputs={**instance.inputs, "routes": {"office": {}}})
+    modules = tuple(replace(u, instances=(routed,)) if u == use else u for u in own.modules)
+    with_routes = replace(own, modules=modules)
+    action = "ec2:CreateTransitGatewayVpcAttachment"
+    cases: tuple[tuple[Environment, Role, bool], ...] = (
+        (own, "apply", False),
+        (with_routes, "apply", True),
+        (with_routes, "plan", False),
+    )
+    for changed, role, expected in cases:
+        allowed = [a for s in statements(changed, role, ()) for a in listed(s["Action"])]
+        assert (action in allowed) == expected
+    assert all(len(policies(with_routes, role)) <= 10 for role in ROLES)
 
 
 def test_policies_name_every_applied_resource() -> None:

@@ -210,6 +210,23 @@ def special() -> Mapping[str, st.SearchStrategy[Any]]:
             ),
             max_size=3,
         ),
+        # Ranges outside of every network that is drawn.
+        "routes": st.dictionaries(
+            st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,9})?", fullmatch=True),
+            st.fixed_dictionaries(
+                {
+                    "tiers": st.sampled_from([["private"], ["database"], ["private", "database"]]),
+                    "reason": st.from_regex(r"[A-Za-z][A-Za-z =@]{2,20}", fullmatch=True),
+                    "transit_gateway_id": st.from_regex(r"tgw-[0-9a-f]{17}", fullmatch=True),
+                }
+            ),
+            max_size=3,
+        ).map(
+            lambda routes: {
+                name: route | {"destination_cidr": f"172.24.{number}.0/24"}
+                for number, (name, route) in enumerate(routes.items())
+            }
+        ),
         "email_addresses": st.lists(
             st.from_regex(r"[a-z]{1,9}(\.[a-z${}'+]{1,9})?@[a-z]{1,9}\.[a-z]{2,3}", fullmatch=True),
             max_size=3,

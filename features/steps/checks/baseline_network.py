@@ -8,7 +8,7 @@ from typing import Any
 from findings import Finding, check
 from kinds import is_unclear, listed, origins
 from networks import Source, has_reason, ingress, network, reaches_internet, vpc_ranges, within
-from stack_graph import UNKNOWN, Resource, Stack
+from stack_graph import UNKNOWN, Resource, Stack, shown
 from stores import (
     GROUPS,
     data_subnets,
@@ -38,6 +38,9 @@ _EXITS = (
 )
 
 
+_PEERED = ("vpc_peering_connection_id", "transit_gateway_id")
+
+
 @check("no database instance or snapshot is public", "database")
 def no_public_instance(stack: Stack) -> Iterator[Finding]:
     """Require ``publicly_accessible = false``, and snapshots that are not shared with all."""
@@ -65,8 +68,9 @@ def no_way_out(stack: Stack) -> Iterator[Finding]:
             fix = "plan them in the same stack, so that their routes can be judged"
             yield Finding(False, f"{group.address}: {text}; {fix}")
     for subnet in data_subnets(stack).values():
-        wrong = False
+        wrong, peered = False, []
         for table, route, path in routes_of(stack, subnet):
+            peered += _peered(route, path)
             if exit_ := _exit(stack, route, path):
                 wrong = True
                 text = f"{table.address} → {route.address} to {exit_}; remove the route"
@@ -75,7 +79,16 @@ def no_way_out(stack: Stack) -> Iterator[Finding]:
                     text = f"{table.address}: {text}; refer to its route table directly"
                 yield Finding(False, f"{subnet.address} → {text}")
         if not wrong:
-            yield Finding(True, f"{subnet.address}: no route to the internet")
+            others = f", only to {listed(peered)}" if peered else ""
+            yield Finding(True, f"{subnet.address}: no route to the internet{others}")
+
+
+def _peered(route: Resource, path: str) -> list[str]:
+    """Return the range and the target of a route to another network, which no plan shows."""
+    names = [*_DESTINATIONS, "ipv6_cidr_block"]
+    ranges = [value for n in names if isinstance(value := route.planned(path + n), str)]
+    targets = [value for n in _PEERED if (value := route.planned(path + n)) is not None]
+    return [f"{range_} through {shown(target)}" for range_ in ranges for target in targets]
 
 
 def _exit(stack: Stack, route: Resource, path: str) -> str:

@@ -333,7 +333,7 @@ class _Judge:
             return "" if operand in keys else f"has no instance {operand!r}"
         wanted = self._wanted_keys(call, operand)
         if wanted is None:
-            name = operand.removeprefix("item of ").partition(" ")[0].replace("log", _LOGS)
+            name = re.split(r"item of | in ", operand)[-1].partition(" ")[0].replace("log", _LOGS)
             return f"cannot be counted: this plan does not show {name}; write it as a literal"
         if keys == wanted or (operand == "log" and keys > wanted):
             return ""
@@ -342,6 +342,10 @@ class _Judge:
 
     def _wanted_keys(self, call: Call, what: str) -> set[Any] | None:
         """Return the keys that a resource must have; None if the plan does not show them."""
+        if what.startswith("zone and "):
+            items = self._wanted_keys(call, what.removeprefix("zone and "))
+            zones = self._wanted_keys(call, "zone") or ()
+            return None if items is None else {f"{zone}/{item}" for zone in zones for item in items}
         if what == "zone":
             subnets = [
                 r.planned("availability_zone")
@@ -363,15 +367,16 @@ class _Judge:
             return None if logs is UNKNOWN else set(map(shown, logs or ()))
         if what.startswith("item of "):
             name, *terms = what.removeprefix("item of ").split(" ")
-            value = call.call.get("expressions", {}).get(name, {})
-            if not value:
-                declared = call.configuration.get("variables", {}).get(name, {})
-                value = {"constant_value": declared.get("default")}
-            items = value.get("constant_value")
+            items = _input(call, name)
             if not isinstance(items, list | Mapping):
                 return None
             pairs = [*zip(terms[::2], terms[1::2], strict=True)]
             return {i for i in items if all(_meets(items, i, *pair) for pair in pairs)}
+        if what.startswith("value of "):
+            field, _, name = what.removeprefix("value of ").partition(" in ")
+            items = _input(call, name)
+            values = items.values() if isinstance(items, Mapping) else ()
+            return {i[field] for i in values if i.get(field)} if items is not None else None
         primary = self.rules.instances("database", "aws_db_instance.primary")
         name = text(primary[0].planned("identifier")) if primary else ""
         replicas = {
@@ -600,6 +605,15 @@ def _is_offline(planned: Mapping[str, Any]) -> bool:
         case [{"secretsmanager": {"constant_value": str(address)}, **others}]:
             return not others and _SECRETS_SERVER.fullmatch(address) is not None
     return False
+
+
+def _input(call: Call, name: str) -> Any:
+    """Return an input that a call sets for its module; None if the plan does not show it."""
+    value = call.call.get("expressions", {}).get(name, {})
+    if not value:
+        declared = call.configuration.get("variables", {}).get(name, {})
+        value = {"constant_value": declared.get("default")}
+    return value.get("constant_value")
 
 
 def _meets(items: Any, key: Any, word: str, term: str) -> bool:

@@ -17,7 +17,7 @@ from forms import changed, pieces
 from kinds import are_named
 from policies import by_type
 from sources import Block, Sources, normalised, words
-from stack_graph import UNKNOWN, Origin, Resource, Stack, shown, whole
+from stack_graph import UNKNOWN, Origin, Resource, Stack, of_key, shown, whole
 from windows import SHORTEST, daily, weekly
 
 # AWS reads the number of an account as the ARN of its root.
@@ -169,6 +169,19 @@ class Rules:
             fine = False
         return "" if fine and not isinstance(value, bool) else f"is {shown(value)}"
 
+    def _item(self, argument: Argument, operand: str) -> str:
+        """Require what the input says: its item has the key, or the part of it after a slash."""
+        field, _, name = operand.partition(" of ")
+        items = self.stack.input_of(argument.resource, name)
+        if not isinstance(items, Mapping):
+            return f"cannot be compared: this plan does not show {name}; write it as a literal"
+        item = items.get(text(argument.resource.key).rpartition("/")[2], {})
+        wanted = item.get(field)
+        if argument.value is UNKNOWN:
+            return _CONFIGURED
+        same = argument.value in (wanted, wanted or "")
+        return "" if same else f"is {shown(argument.value)}, not {shown(wanted)}"
+
     def _set(self, argument: Argument, operand: str) -> str:
         needed, _, others = operand.partition(" or ")
         value = argument.value
@@ -200,7 +213,8 @@ class Rules:
         targets = self._targets(argument, operand)
         if at:
             targets = _at_end(targets, end)
-        same = [t for t in targets if t[0].key == argument.resource.key]
+        of_same = of_key([target for target, _ in targets], argument.resource.key)
+        same = [target for target in targets if target[0] in of_same]
         if len(targets) > 1 and same:
             targets = same
         if len(targets) != 1:

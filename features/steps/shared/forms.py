@@ -4,6 +4,7 @@ A list of functions that change a value is never complete: operators, conditions
 and loops change it as well. So everything fails that is not one of these forms::
 
     aws_x.y.id   aws_x.y[each.key].id   var.x   module.m.x   "${aws_x.y.id}"   (aws_x.y.id)
+    aws_x.y[split("/", each.key)[0]].id
 
 and for a list or a map also::
 
@@ -19,6 +20,8 @@ from collections.abc import Collection
 _REFERENCE = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)+")
 _IN_TEXT = re.compile(r'"\$\{ *([^{}"]+?) *\}"')
 _KEY = re.compile(r'"(?:[^"\\$%]|\\.)*"|\d+|each\.key|count\.index')
+_FIRST = ["split", "(", '"/"', "each.key", ")", "[", "0", "]"]
+"""The tokens of the part of a key before a slash."""
 _LISTS = ("concat", "sort", "toset", "tolist", "values", "distinct", "one", "compact", "flatten")
 _NUMBERS = re.compile(r"\d+|min|max|length|,|[()]")
 
@@ -37,6 +40,8 @@ def changed(tokens: Collection[str], attributes: Collection[str], *, many: bool 
     ''
     >>> changed(["aws_x.y.id", "==", "null"], ["id"])
     '=='
+    >>> changed(["aws_x.y", "[", *_FIRST, "]", ".", "id"], ["id"])
+    ''
     >>> changed(["[", "for", "s", "in", "aws_x.y", ":", "s.arn", "]"], ["id"], many=True)
     '.arn'
     """
@@ -118,9 +123,17 @@ def _piece(word: str) -> tuple[str, str] | None:
     return reference, text[2]
 
 
+def _with_keys(tokens: list[str]) -> list[str]:
+    """Return tokens with the first part of a key as the key itself."""
+    for at in range(len(tokens) - len(_FIRST), -1, -1):
+        if tokens[at : at + len(_FIRST)] == _FIRST:
+            tokens = [*tokens[:at], "each.key", *tokens[at + len(_FIRST) :]]
+    return tokens
+
+
 class _Reader:
     def __init__(self, tokens: list[str], attributes: set[str], many: bool) -> None:
-        self._tokens, self._attributes, self._many = tokens, attributes, many
+        self._tokens, self._attributes, self._many = _with_keys(tokens), attributes, many
         self._at = 0
 
     def value(self) -> None:

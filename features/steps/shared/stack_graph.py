@@ -9,7 +9,8 @@ A plan contains neither locals nor the functions and conditions around a referen
 proves an instance only if its expression can mean no other one (``Stack.one``). A reference that
 cannot be followed becomes an origin without resources, which proves nothing. One gap is left: an
 index computed from literals and ``each.key``, such as ``aws_x.y[replace(each.key, "a", "b")]``,
-looks like ``aws_x.y[each.key]``.
+looks like ``aws_x.y[each.key]``. A key such as ``a/b`` means the instance ``a`` where none has the
+whole key: ``aws_x.y[split("/", each.key)[0]]``.
 
 This file imports only the standard library: finbase loads it alone, to draw the same graph.
 """
@@ -239,6 +240,11 @@ class Stack:
         if any((r.mode, r.type) != ("managed", type) for o in origins for r in o.resources):
             return ()
         return tuple(instances.values())
+
+    def input_of(self, resource: Resource, name: str) -> Any:
+        """Return the input that a call sets for a resource's module; ``UNKNOWN`` if hidden."""
+        literals = [origin.literal for origin in self._variable(resource.module, name)]
+        return literals[0] if len(literals) == 1 else UNKNOWN
 
     def is_set(self, resource: Resource, path: str) -> bool:
         """Return whether the configuration sets an argument, to something other than null."""
@@ -518,11 +524,18 @@ def _blocks(module: Mapping[str, Any], above: str) -> Iterator[tuple[str, Mappin
         yield from _blocks(call.get("module", {}), f"{above}module.{name}.")
 
 
+def of_key(resources: Sequence[Resource], key: Key) -> tuple[Resource, ...]:
+    """Return the instances of a key, or else of its part before a slash."""
+    part = key.partition("/")[0] if isinstance(key, str) else key
+    same = tuple(resource for resource in resources if resource.key == key)
+    return same or tuple(resource for resource in resources if resource.key == part)
+
+
 def _of_key(origins: Iterable[Origin], key: Key) -> tuple[Origin, ...]:
     """Narrow origins to the instances of a key; return () if one origin has none."""
     narrowed = []
     for origin in origins:
-        instances = tuple(resource for resource in origin.resources if resource.key == key)
+        instances = of_key(origin.resources, key)
         if key is None or not instances:
             return ()
         narrowed.append(origin._replace(text=instances[0].address, resources=instances))

@@ -16,13 +16,20 @@ from finbase.plan.flows import GROUPS, Flow, flows, text
 if TYPE_CHECKING:
     from stack_graph import Resource, Stack
 
-Kind = Literal["internet", "nat", ""]
+Kind = Literal["internet", "nat", "peering", "transit", ""]
 
 _SUBNET = "aws_subnet"
 _GATEWAYS: Mapping[str, tuple[str, Kind]] = {
     "nat_gateway_id": ("aws_nat_gateway", "nat"),
     "gateway_id": ("aws_internet_gateway", "internet"),
 }
+_PEERED: Mapping[str, Kind] = {
+    "vpc_peering_connection_id": "peering",
+    "transit_gateway_id": "transit",
+}
+"""The arguments of a route to another network, which have the id of something of others."""
+PEERED: Mapping[Kind, str] = {"peering": "peering connection", "transit": "transit gateway"}
+"""The kinds of ways to other networks, in words."""
 _MEMBERS: Mapping[str, tuple[str, str]] = {
     "aws_db_instance": ("", "vpc_security_group_ids"),
     "aws_elasticache_serverless_cache": ("subnet_ids", "security_group_ids"),
@@ -39,7 +46,11 @@ _KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Route:
-    """A route of a table; ``target`` is the address of a gateway, or empty if it is unknown."""
+    """A route of a table.
+
+    ``target`` is the address of a gateway, the id of a way to another network, or empty if it is
+    unknown.
+    """
 
     address: str
     destination: str
@@ -118,10 +129,10 @@ class Network:
     @property
     def tiers(self) -> tuple[str, ...]:
         """The tiers, sorted by their routes: to the internet gateway, to NAT, and others."""
-        rank = {"internet": 0, "nat": 1, "": 2}
+        rank: dict[Kind, int] = {"internet": 0, "nat": 1}
         best: dict[str, int] = {}
         for subnet in self.subnets:
-            ranks = [rank[route.kind] for route in subnet.routes]
+            ranks = [rank.get(route.kind, 2) for route in subnet.routes]
             best[subnet.tier] = min([best.get(subnet.tier, 2), *ranks])
         return tuple(sorted(best, key=lambda tier: (best[tier], tier)))
 
@@ -188,6 +199,9 @@ def _route(stack: Stack, holder: Resource, path: str) -> Route:
     for argument, (type_, kind) in _GATEWAYS.items():
         if gateway := stack.one(holder, path + argument, type_):
             return Route(holder.address, destination, gateway.address, kind)
+    for argument, kind in _PEERED.items():
+        if id_ := text(holder.planned(path + argument)):
+            return Route(holder.address, destination, id_, kind)
     return Route(holder.address, destination, "", "")
 
 
@@ -265,13 +279,28 @@ def outlet(network: Network, subnet: Subnet) -> str:
     """Return the targets of a subnet's routes as text, with the zone if it is another one."""
     if not subnet.table:
         return "no route table of its own"
-    targets = {"internet": "internet gateway", "nat": "NAT gateway", "": "unknown target"}
+    targets = {"internet": "internet gateway", "nat": "NAT gateway", "": "unknown target", **PEERED}
     routes = []
     for route in subnet.routes:
         zone = other_zone(network, subnet, route)
         target = f"NAT in {zone}" if zone else targets[route.kind]
         routes.append(f"{route.destination or 'a list'} → {target}")
     return ", ".join(routes) or "no route out of the VPC"
+
+
+def peered(network: Network) -> dict[str, str]:
+    """Return each range of another network, with the ways to it and the tiers that have them."""
+    tiers: dict[str, dict[str, list[str]]] = {}
+    for subnet in network.subnets:
+        for route in subnet.routes:
+            if route.kind in PEERED:
+                way = f"{PEERED[route.kind]} {route.target}"
+                found = tiers.setdefault(route.destination or "a list", {}).setdefault(way, [])
+                found += [subnet.tier] * (subnet.tier not in found)
+    return {
+        end: "; ".join(f"from {' and '.join(names)}, by {way}" for way, names in ways.items())
+        for end, ways in tiers.items()
+    }
 
 
 def other_zone(network: Network, subnet: Subnet, route: Route) -> str:

@@ -66,6 +66,12 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
         "describe_vpc_endpoints",
         "VpcEndpoints[?State!='deleted'].[VpcEndpointId, ServiceName]",
     ),
+    (
+        "aws_ec2_transit_gateway_vpc_attachment",
+        "ec2",
+        "describe_transit_gateway_vpc_attachments",
+        f"TransitGatewayVpcAttachments[?State!='deleted'].[TransitGatewayAttachmentId, {_NAME}]",
+    ),
     ("aws_flow_log", "ec2", "describe_flow_logs", f"FlowLogs[].[FlowLogId, {_NAME}]"),
     (
         "aws_kms_alias",

@@ -165,7 +165,9 @@ def _entries(environment: Environment) -> Iterable[Mapping[str, Any]]:
         "{environment}": environment.name,
     }
     for use in environment.modules:
-        text = json.dumps(known.get(use.name, ()))
+        inputs = {name for instance in use.instances for name in instance.inputs}
+        entries = [e for e in known.get(use.name, ()) if e.get("with") in (None, *inputs)]
+        text = json.dumps(entries)
         for name, value in values.items():
             text = text.replace(name, value)
         yield from json.loads(text)

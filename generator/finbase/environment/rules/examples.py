@@ -35,3 +35,16 @@ def client(**more: Any) -> dict[str, Any]:
             **more,
         }
     }
+
+
+def peered(name: str = "office", **more: Any) -> dict[str, Any]:
+    """Return routes of ``network`` with one entry, which has ``more`` as well."""
+    return {
+        name: {
+            "tiers": ["database"],
+            "destination_cidr": "10.80.0.0/16",
+            "reason": "Operators look at the ledger",
+            "transit_gateway_id": "tgw-0123456789abcdef0",
+            **more,
+        }
+    }

@@ -98,6 +98,7 @@ def two_zones(environment: Environment) -> Iterator[Finding]:
     "address instead of a range",
     "network.cidr",
     "network.zones",
+    "network.routes",
     "access.internet_cidrs",
     "access.clients",
     why="For a VPC, AWS silently replaces the address with the start of its range; for a subnet it "
@@ -111,7 +112,8 @@ def no_host_bits(environment: Environment) -> Iterator[Finding]:
     subnets = ((where, text) for where, _, text in _subnet_ranges(environment))
     internet = _items(environment, "access", "internet_cidrs")
     clients = ((where, text) for where, _, text in _clients(environment, "cidr", str))
-    for where, text in (*_vpc_ranges(environment), *subnets, *internet, *clients):
+    routes = ((where, text) for where, _, text in _routes(environment, "destination_cidr", str))
+    for where, text in (*_vpc_ranges(environment), *subnets, *routes, *internet, *clients):
         interface = _interface(text)
         if interface is None:
             hint = "write an IPv4 range such as 10.20.0.0/16"
@@ -290,6 +292,92 @@ def client_of_cache(environment: Environment) -> Iterator[Finding]:
             yield Finding(where, message, "remove cache from `to`, or add the module")
 
 
+@rule(
+    "FB215",
+    "route to a range that is not private",
+    "network.routes",
+    why="A peered network has private addresses. A route to public ones, or to all addresses, "
+    "would let a peering or a transit gateway decide where traffic to the internet goes, and "
+    "would let the data leave.",
+    source="https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-routing.html",
+    accepted={"network.routes": examples.peered()},
+    refused={"network.routes": examples.peered(destination_cidr="0.0.0.0/0")},
+)
+def private_route(environment: Environment) -> Iterator[Finding]:
+    """A route must lead to a private range: in 10/8, 172.16/12, 192.168/16 or 100.64/10."""
+    for where, name, text in _routes(environment, "destination_cidr", str):
+        found = _interface(text)
+        if not (found and _is_private(found.network)):
+            message = f"{text} of {name} is not a private IPv4 range, as a peered network has"
+            yield Finding(where, message, "write the range of the VPN or of the peered network")
+
+
+@rule(
+    "FB216",
+    "route to a range in the VPC",
+    "network.routes",
+    why="The VPC keeps the traffic to its own range. AWS rejects a route to a part of it at apply; "
+    "a route around it would also lead to networks that nobody has named.",
+    source="https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html",
+    accepted={"network.routes": examples.peered(destination_cidr="10.21.0.0/16")},
+    refused={"network.routes": examples.peered(destination_cidr="10.0.0.0/8")},
+)
+def route_outside(environment: Environment) -> Iterator[Finding]:
+    """The range of a route must not overlap the VPC."""
+    for where, name, text in _routes(environment, "destination_cidr", str):
+        found = _interface(text)
+        for _, vpc in _vpcs(environment):
+            if found and _is_private(found.network) and found.network.overlaps(vpc):
+                message = f"{text} of {name} overlaps {vpc}, the range of the VPC"
+                yield Finding(where, message, "write the ranges of the peered networks")
+
+
+@rule(
+    "FB217",
+    "two routes to one range",
+    "network.routes",
+    why="A route table has one route to a range. AWS rejects the second one at apply "
+    "(RouteAlreadyExists); a plan accepts it.",
+    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateRoute.html",
+    accepted={"network.routes": examples.peered() | examples.peered("batch", tiers=["private"])},
+    refused={"network.routes": examples.peered() | examples.peered("branch")},
+)
+def one_route(environment: Environment) -> Iterator[Finding]:
+    """Routes of one tier must lead to different ranges."""
+    cidrs = {where[:-1]: text for where, _, text in _routes(environment, "destination_cidr", str)}
+    first: dict[tuple[str, str], str] = {}
+    for where, name, tiers in _routes(environment, "tiers", list):
+        cidr = cidrs.get(where[:-1], name)
+        twice = [
+            t for t in tiers if isinstance(t, str) and first.setdefault((t, cidr), name) != name
+        ]
+        if twice:
+            other = first[twice[0], cidr]
+            message = f"{other} and {name} both lead the {twice[0]} subnets to {cidr}"
+            yield Finding((*where[:-1], "destination_cidr"), message, "remove one of them")
+
+
+@rule(
+    "FB218",
+    "route without one target",
+    "network.routes",
+    why="A route leads through one peering connection or one transit gateway.",
+    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateRoute.html",
+    accepted={"network.routes": examples.peered()},
+    refused={"network.routes": examples.peered(vpc_peering_connection_id="pcx-0123456789abcdef0")},
+)
+def one_target(environment: Environment) -> Iterator[Finding]:
+    """A route must have a peering connection or a transit gateway, and not both."""
+    names = ("vpc_peering_connection_id", "transit_gateway_id")
+    targets = [where[:-1] for n in names for where, _, _ in _routes(environment, n, str)]
+    for where, name, _ in _routes(environment, "reason", str):
+        if (count := targets.count(where[:-1])) != 1:
+            ids = f"{names[0]} {'and' if count else 'nor'} {names[1]}"
+            message = f"{name} has {'both' if count else 'neither'} {ids}"
+            hint = "remove one of them, or write two routes" if count else "add one of them"
+            yield Finding(where[:-1], message, hint, key=True)
+
+
 @dataclass(frozen=True)
 class _Subnet:
     where: Where
@@ -376,12 +464,25 @@ def _clients(
     environment: Environment, name: str, type_: type[_Value]
 ) -> Iterator[tuple[Where, str, _Value]]:
     """Yield each value of this name and type in the clients of access: path, client, value."""
-    for use, instance in environment.instances("access"):
-        clients = use.value(instance, "clients")
-        for client, values in clients.items() if isinstance(clients, dict) else ():
+    return _entries(environment, "access", "clients", name, type_)
+
+
+def _routes(
+    environment: Environment, name: str, type_: type[_Value]
+) -> Iterator[tuple[Where, str, _Value]]:
+    """Yield each value of this name and type in the routes of network: path, route, value."""
+    return _entries(environment, "network", "routes", name, type_)
+
+
+def _entries(
+    environment: Environment, module: str, input_: str, name: str, type_: type[_Value]
+) -> Iterator[tuple[Where, str, _Value]]:
+    for use, instance in environment.instances(module):
+        entries = use.value(instance, input_)
+        for entry, values in entries.items() if isinstance(entries, dict) else ():
             value = values.get(name) if isinstance(values, dict) else None
             if isinstance(value, type_):
-                yield (*use.where(instance, "clients"), client, name), client, value
+                yield (*use.where(instance, input_), entry, name), entry, value
 
 
 def _vpcs(environment: Environment) -> Iterator[tuple[Where, IPv4Network]]:
@@ -519,4 +620,8 @@ RULES: Final[tuple[Rule, ...]] = (
     client_outside,
     one_source,
     client_of_cache,
+    private_route,
+    route_outside,
+    one_route,
+    one_target,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of, title_of
 from finbase.plan.flows import is_allowed
+from finbase.plan.network import peered
 from finbase.report.drawing.canvas import Canvas
 
 if TYPE_CHECKING:
@@ -183,15 +184,18 @@ class _Layout:
 
     def outside(self, y: float) -> float:
         """Draw the ends of flows that are not groups, below the VPC; return their lower end."""
+        peers = peered(self.network)
         ends = dict.fromkeys(
             end for flow in self.network.flows for end in (flow.source, flow.target)
         )
-        for end in ends:
+        for end in ends | dict.fromkeys(peers):
             if end in self.boxes or end == "0.0.0.0/0":
                 continue
             known = "known only after an apply" if end.startswith("unknown") else end
             self.canvas.box(self.left, y, self.right - self.left - _SPACE, _CELL, "cell")
             text = f"Addresses outside of these groups: {known}"
+            if end in peers:
+                text = f"Peered network {end}, {peers[end]}"
             self.canvas.text(self.left + 12, y + 18, text, "small", self.right - self.left - 40)
             self.boxes[end] = (y, _CELL)
             y += _CELL + _SPACE

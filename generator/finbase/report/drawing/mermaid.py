@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of, place_of, title_of
 from finbase.plan.flows import is_allowed, is_group
-from finbase.plan.network import outlet
+from finbase.plan.network import PEERED, outlet
 from finbase.plan.picture import pinned
 from finbase.report.drawing.canvas import clean
 
@@ -124,6 +124,11 @@ def _network_nodes(network: Network) -> Iterator[_Node]:
     for subnet in network.subnets:
         lines = (f"{subnet.tier} {subnet.cidr}", outlet(network, subnet))
         yield _Node(subnet.address, lines, subnet.zone)
+    for kind, target in dict.fromkeys(
+        (r.kind, r.target) for s in network.subnets for r in s.routes
+    ):
+        if kind in PEERED:
+            yield _Node(target, (PEERED[kind], target))
     for member in network.members:
         yield _Node(member.address, (member.title, member.address))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of
-from finbase.plan.network import other_zone, outlet
+from finbase.plan.network import other_zone, outlet, peered
 from finbase.report.drawing.canvas import WIDTH, Canvas
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def draw(network: Network, name: str) -> Canvas:
         bottom += _LINE
     canvas.box(0.5, _GATEWAY + 14.5, right + _PAD / 2 - 1, bottom - _GATEWAY - 14, "frame")
     layout.internet()
+    for end, ways in peered(network).items():
+        canvas.box(_PAD, bottom + 12, right - 2 * _PAD, _CHIP, "cell")
+        canvas.text(_PAD + 10, bottom + 30, f"Peered network {end}, {ways}", "small", right - 60)
+        bottom += _CHIP + 8
     canvas.text(_PAD, _COLLECTOR - 8, f"VPC {', '.join(network.cidrs)}", "mono", 220)
     for zone, left in lefts.items():
         canvas.text(left, _ZONES, zone, "small muted")

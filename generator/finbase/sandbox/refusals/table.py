@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finbase.sandbox.refusals import awslambda, elasticache, kms, other, rds, rds_storage
+from finbase.sandbox.refusals import awslambda, ec2, elasticache, kms, other, rds, rds_storage
 from finbase.sandbox.refusals.rule import Check, Rule
 
 _DOCS = "https://docs.aws.amazon.com/"
@@ -285,5 +285,26 @@ RULES: tuple[Rule, ...] = (
         ),
         _VALUE,
         _ISSUE.format("cds-snc/notification-terraform/pull/561"),
+    ),
+    _rule(
+        "ec2",
+        ec2.route_into_vpc,
+        ("CreateRoute",),
+        _VALUE,
+        _ISSUE.format("hashicorp/terraform-provider-aws/issues/13896"),
+    ),
+    _rule(
+        "ec2",
+        ec2.unattached_gateway,
+        ("CreateRoute", "ReplaceRoute"),
+        "InvalidTransitGatewayID.NotFound",
+        _ISSUE.format("aws/aws-cdk/issues/8584"),
+    ),
+    _rule(
+        "ec2",
+        ec2.two_subnets_of_a_zone,
+        ("CreateTransitGatewayVpcAttachment",),
+        "DuplicateSubnetsInSameZone",
+        _DOCS + "AWSEC2/latest/APIReference/API_CreateTransitGatewayVpcAttachment.html",
     ),
 )

@@ -6,6 +6,7 @@ behaviour.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,13 +16,20 @@ from moto.ec2 import models
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import security_groups, vpcs
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.transit_gateway import TransitGateway
+from moto.ec2.models.vpc_peering_connections import VPCPeeringConnection
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
+from moto.ec2.responses.transit_gateway_attachments import TransitGatewayAttachment
 from moto.ec2.utils import generic_filter
 from moto.elasticache.models import elasticache_backends
 from moto.rds.models import rds_backends
 
 from finbase.sandbox.services.backends import replace_backend
 
+_OTHERS = "999988887777"
+"""The account that owns what the stack only names."""
+_GATEWAY = re.compile(r"tgw-[0-9a-f]{17}")
+_PEERING = re.compile(r"pcx-([0-9a-f]{8}|[0-9a-f]{17})")
 _PREFIX_LIST = 7
 """The position of the prefix list in the arguments of moto's rule."""
 
@@ -34,6 +42,8 @@ def install() -> None:
     security_groups.SecurityGroupRule = SecurityGroupRule  # type: ignore[misc]
     replace_backend(models.ec2_backends, Backend)
     ElasticBlockStore.describe_snapshots = _describe_snapshots  # type: ignore[method-assign]
+    responses = TransitGatewayAttachment
+    responses.create_transit_gateway_vpc_attachment = _attach  # type: ignore[method-assign]
 
 
 class SecurityGroupRule(security_groups.SecurityGroupRule):
@@ -50,6 +60,19 @@ class SecurityGroupRule(security_groups.SecurityGroupRule):
         description = self.source_group.pop("Description", prefix_list.get("Description"))
         if description is not None:
             self.ip_range = {"Description": description}
+
+
+class GatewayOfOthers(TransitGateway):
+    """A transit gateway that another account shares; it accepts every attachment."""
+
+    def __init__(self, backend: Any, id_: str) -> None:
+        super().__init__(backend, None)
+        self.id = id_
+
+    @property
+    def owner_id(self) -> str:
+        """The owner, who is not the account of the stack: Terraform leaves its tables alone."""
+        return _OTHERS
 
 
 class Backend(models.EC2Backend):
@@ -84,6 +107,34 @@ class Backend(models.EC2Backend):
             self.create_route(table, None, destination_prefix_list_id=prefixes, gateway_id=vpc_id)
         for table in before - after:
             self.delete_route(table, prefixes)
+
+    def create_transit_gateway_vpc_attachment(
+        self, transit_gateway_id: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        """CreateTransitGatewayVpcAttachment: also to the gateway of another account."""
+        known = self.transit_gateways
+        if _GATEWAY.fullmatch(transit_gateway_id) and transit_gateway_id not in known:
+            made = GatewayOfOthers(self, transit_gateway_id)  # type: ignore[abstract]
+            known[transit_gateway_id] = made
+        kept = self.transit_gateway_attachments
+        for id_ in [id_ for id_, attachment in kept.items() if attachment.state == "deleted"]:
+            del kept[id_]  # moto takes it for one that is in use.
+        return super().create_transit_gateway_vpc_attachment(transit_gateway_id, *args, **kwargs)
+
+    def delete_transit_gateway_vpc_attachment(self, transit_gateway_attachment_id: str) -> Any:
+        """DeleteTransitGatewayVpcAttachment: it is still listed, in the state ``deleted``."""
+        deleted = super().delete_transit_gateway_vpc_attachment(transit_gateway_attachment_id)
+        self.transit_gateway_attachments[transit_gateway_attachment_id] = deleted
+        return deleted
+
+    def get_vpc_peering_connection(self, vpc_pcx_id: str) -> VPCPeeringConnection:
+        """CreateRoute, VpcPeeringConnectionId: one that the other side asked for is here, too."""
+        if _PEERING.fullmatch(vpc_pcx_id) and vpc_pcx_id not in self.vpc_pcxs:
+            own = next(iter(self.vpcs.values()))
+            made = VPCPeeringConnection(self, vpc_pcx_id, own, own)  # type: ignore[abstract]
+            made._status.accept()
+            self.vpc_pcxs[vpc_pcx_id] = made
+        return super().get_vpc_peering_connection(vpc_pcx_id)
 
     def get_all_network_interfaces(
         self, eni_ids: list[str] | None = None, filters: Any = None
@@ -177,6 +228,18 @@ def _describe_snapshots(self: ElasticBlockStore) -> ActionResult:
     account = self.current_account
     owners = {account if each == "self" else each for each in self._get_param("OwnerIds", [])}
     return ActionResult({"Snapshots": [s for s in snapshots if not owners or s.owner_id in owners]})
+
+
+def _attach(self: TransitGatewayAttachment) -> ActionResult:
+    """CreateTransitGatewayVpcAttachment, TagSpecifications: the tags of the attachment are kept."""
+    made = self.ec2_backend.create_transit_gateway_vpc_attachment(
+        transit_gateway_id=self._get_param("TransitGatewayId"),
+        vpc_id=self._get_param("VpcId"),
+        subnet_ids=self._get_param("SubnetIds", []),
+        tags=self._parse_tag_specification().get("transit-gateway-attachment", {}),
+        options=self._get_param("Options", {}),
+    )
+    return ActionResult({"TransitGatewayVpcAttachment": made})
 
 
 def _exists(resource: Any) -> bool:
