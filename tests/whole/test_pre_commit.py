@@ -81,7 +81,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
     project = Repository(scratch / "project", scratch / "home")
     for folder in ("templates", "environments", "modules", "features"):
-        shutil.copytree(ROOT / folder, project.path / folder)
+        ignored = shutil.ignore_patterns("__pycache__")  # As in .gitignore.
+        shutil.copytree(ROOT / folder, project.path / folder, ignore=ignored)
     use = [{"id": "finbase-render-check"}, {"id": "finbase-check", "args": ["development"]}]
     revision = hooks.git("rev-parse", "HEAD")
     config = {"repos": [{"repo": str(hooks.path), "rev": revision, "hooks": use}]}

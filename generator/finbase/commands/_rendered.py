@@ -144,7 +144,7 @@ def print_planted(root: Path) -> bool:
     for path, reason in unclear:
         error(
             f"a review does not show what {printable_name(path)} says: {reason}\n"
-            "    hint: write it as a file of plain text, without these characters"
+            "    hint: write it as a file of plain text, or remove it and add it to .gitignore"
         )
     problems = list(refused_in_project(root.resolve()))
     for problem in problems:
