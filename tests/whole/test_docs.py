@@ -124,6 +124,20 @@ def test_page_options_exist(step: Step) -> None:
     assert list(faults(step.command)) == []
 
 
+def test_pages_start_with_what_the_reader_can_do_after_them() -> None:
+    for page in (ROOT / "docs").rglob("*.md"):
+        if page.parent != ROOT / FOLDER:
+            lines = page.read_text(encoding="utf-8").splitlines()
+            text = (line for line in lines if line and not line.startswith(("#", "<!--")))
+            assert re.match(r"After (this|these) (pages?|tutorial), you can ", next(text)), page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_work_on_macos(page: Path) -> None:
+    """Its `sed` takes the word after -i as the suffix of a copy."""
+    assert not re.search(r"^(\$ )?sed -i ", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_inline_commands_exist(page: Path) -> None:
     text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text(), flags=re.M | re.S)
