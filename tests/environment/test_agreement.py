@@ -176,20 +176,26 @@ def calls(environment: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, 
         contract = REGISTRY.current(module)
         if section["version"] != str(contract.version):
             continue
-        instances = section["instances"] if contract.multiplicity == "many" else {"": section}
+        instances = section.get("instances", {})
+        if contract.multiplicity != "many":
+            instances = {"": section, **instances}
         for key, inputs in instances.items():
             # Defaults are written out: what refuses one would else point into the module's file.
             values = {each.name: each.default for each in contract.inputs if not each.required}
-            values |= {n: v for n, v in inputs.items() if n != "version"}
+            values |= {n: v for n, v in inputs.items() if n not in ("version", "instances")}
+            further = key if contract.repeats else ""
             for wire in contract.wiring:
-                values[wire.name] = wired(wire, key, environment)
+                values[wire.name] = wired(wire, key, environment, further)
             yield f"{module}.{key}", module, values
 
 
-def wired(wire: Wire, key: str, environment: Mapping[str, Any]) -> Any:
-    """What fills a wire: a field of the file, an input of another module, or a stand-in."""
+def wired(wire: Wire, key: str, environment: Mapping[str, Any], further: str) -> Any:
+    """What fills a wire: a field of the file, an input of another module, or a stand-in.
+
+    ``further`` is the name of a further database, which has no replicas and no cache.
+    """
     if wire.module == "environment":
-        name = f"{environment['project']}-{environment['environment']}"
+        name = "-".join(filter(None, (environment["project"], environment["environment"], further)))
         return {**environment, "name": name}[wire.output]
     if wire.module == "instance":
         return key
@@ -197,6 +203,10 @@ def wired(wire: Wire, key: str, environment: Mapping[str, Any]) -> Any:
     section = environment["modules"].get(wire.module, {})
     schema = wire.schema["additionalProperties"] if wire.keyed else wire.schema
     stub = _STUBS[str(schema["type"])]
+    if further and not wire.required:
+        return wire.default
+    if further and contract.repeats:
+        section = section.get("instances", {}).get(further, {})
     if contract.multiplicity == "many":
         return dict.fromkeys(section.get("instances", {}), "stub")
     source = next(output.value for output in contract.outputs if output.name == wire.output)

@@ -568,7 +568,9 @@ def test_rules_name_existing_inputs() -> None:
     registry = Registry(ROOT)
     there = {*TOP.inputs, "replica.instances"}
     for module in registry.names:
-        there |= {f"{module}.{given.name}" for given in registry.current(module).inputs}
+        contract = registry.current(module)
+        there |= {f"{module}.{given.name}" for given in contract.inputs}
+        there |= {f"{module}.instances"} if contract.repeats else set()
     for rule in RULES:
         assert rule.inputs
         assert set(rule.inputs) <= there

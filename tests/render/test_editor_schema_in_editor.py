@@ -65,9 +65,13 @@ def test_completion_depends_on_version(server: LanguageServer) -> None:
     registry = Registry(ROOT)
     for name in ("database", "cache", "network"):
         for version in registry.versions(name):
-            inputs = {each.name for each in registry.get(name, version).inputs}
-            text = f"modules:\n  {name}:\n    version: {version}\n    |\n"
-            assert completed(server, text) == inputs
+            contract = registry.get(name, version)
+            inputs = {each.name for each in contract.inputs}
+            text = f"modules:\n  {name}:\n    version: {version}\n    "
+            further = {"instances"} if contract.repeats else set()
+            assert completed(server, f"{text}|\n") == inputs | further
+            if further:
+                assert completed(server, f"{text}instances:\n      a:\n        |\n") == inputs
     replica = "modules:\n  replica:\n    version: 1.0.0\n    instances:\n      a:\n        |\n"
     assert "instance_class" in completed(server, replica)
 

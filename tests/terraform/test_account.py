@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -283,6 +284,19 @@ def test_summarise_names_lost_resets(
     report = PlanReport("x", summary)
     assert ("**LOST RESET**" in report.text()) is lost
     assert report.document()["lost_resets"] == ([SECRET_VERSION] if lost else [])
+
+
+@pytest.mark.parametrize(("first", "lost"), [((1, 1), []), ((2, 2), [SECRET_VERSION])])
+def test_summarise_compares_the_passwords_of_one_database(
+    first: tuple[int, int], lost: list[str]
+) -> None:
+    plan = reset(first, (1, 2) if lost else (1, 1))
+    further = reset((1, 2), (1, 2))["resource_changes"]
+    for change in further:
+        for field in ("address", "module_address"):
+            change[field] = re.sub(r"^(module\.\w+)", r"\1_reports", change[field])
+    plan["resource_changes"] += further
+    assert [*summarise(plan).lost_resets] == lost
 
 
 @pytest.mark.parametrize(

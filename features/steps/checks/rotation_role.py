@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from databases import of_same
 from existing import added_beside
 from findings import Finding, check
 from kinds import is_hidden, listed, of_kind, origins, unproved
@@ -64,7 +65,8 @@ def reach(stack: Stack) -> Iterator[Finding]:
             text = f"a policy from {origin}, whose text the plan does not show; use aws_iam_policy"
             yield Finding(False, f"{role.address}: {text}")
         key = stack.one(secret, "kms_key_id", "aws_kms_key")
-        needed = {r.address for r in (secret, key, *of_kind(stack, "primary")) if r}
+        primaries = of_same(stack, secret, of_kind(stack, "primary"))
+        needed = {r.address for r in (secret, key, *primaries) if r}
         hidden = [p.address for p in policies if is_hidden(stack, p, "policy")]
         if hidden or (foreign and not policies):
             for address in hidden:
@@ -118,7 +120,7 @@ def _names(stack: Stack, secret: Resource) -> dict[str, set[str]]:
     resources_of = {
         "the secret": [secret],
         "its key": [key] if key else [],
-        "its instance": of_kind(stack, "primary"),
+        "its instance": of_same(stack, secret, of_kind(stack, "primary")),
         "its log": stack.all(_LOG),
     }
     return {

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from databases import of_same
 from findings import PRIMARY, Finding, absence, check
 from kinds import listed, of_kind, origins
 from rotation_parts import CONNECTION, CONNECTION_SECRET, SECRET, possible, rotations
@@ -75,7 +76,7 @@ def agreement(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
     """Require for each field of the table the value of an argument of the primary."""
     for public in stack.all(_PUBLIC, CONNECTION):
         sources = _sources(stack, public)
-        for primary in of_kind(stack, "primary"):
+        for primary in of_same(stack, public, of_kind(stack, "primary")):
             for row in table:
                 own = public.planned(f"input.{row['field']}")
                 expected = primary.planned(row["argument"])
@@ -105,7 +106,7 @@ def _unwritten(stack: Stack, public: Resource) -> Iterator[Finding]:
         if now[name] != before.get(name)
     ]
     number = "secret_string_wo_version"
-    for version in _versions(stack) if changed else ():
+    for version in of_same(stack, public, _versions(stack)) if changed else ():
         generation = version.planned(number)
         if version.planned("id") is UNKNOWN:
             continue
@@ -125,7 +126,7 @@ def host(stack: Stack) -> Iterator[Finding]:
         unknown: Any = public.unknown.get("input", {})
         parts = unknown if isinstance(unknown, Mapping) else {}
         others = [name for name in parts if name != "host"]
-        for primary in of_kind(stack, "primary"):
+        for primary in of_same(stack, public, of_kind(stack, "primary")):
             address = (primary, "address")
             sources = [
                 source
@@ -146,8 +147,9 @@ def host(stack: Stack) -> Iterator[Finding]:
 )
 def host_is_shown(stack: Stack) -> Iterator[Finding]:
     """Require an output of the local's host, which proves that no text overwrites it."""
-    addresses = {primary.planned("address") for primary in of_kind(stack, "primary")}
     for version in stack.all(_VERSION, CONNECTION):
+        primaries = of_same(stack, version, of_kind(stack, "primary"))
+        addresses = {primary.planned("address") for primary in primaries}
         local = re.compile(re.escape(prefix(version.module)) + r"local\.[\w-]+\.host")
         outputs = [
             (name, value, sources[0].text)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from databases import PARTS, database_of, further, module_of
 from design_profile import (
     ELSEWHERE,
     Entry,
@@ -26,7 +27,6 @@ from existing import added_beside
 from sources import Block, Sources, normalised
 from stack_graph import UNKNOWN, Resource, Stack, shown
 
-_SOURCE = re.compile(r"(?:.*[/:])?modules/([\w-]+)/(\d+\.\d+\.\d+)/?(?:\?.*)?")
 _OFFLINE: Mapping[str, Any] = {
     "access_key": "offline",
     "secret_key": "offline",
@@ -152,8 +152,7 @@ _CALLS: dict[int, tuple[Stack, list[Call]]] = {}
 def _walk(
     configuration: Mapping[str, Any], path: tuple[str, ...], call: Mapping[str, Any]
 ) -> Iterator[Call]:
-    match = _SOURCE.fullmatch(str(call.get("source"))) if len(path) == 1 else None
-    module, version = (match[1], match[2]) if match else ("", "")
+    module, version = module_of(call.get("source")) if len(path) == 1 else ("", "")
     yield Call(path, module, version, configuration, call)
     for name, child in configuration.get("module_calls", {}).items():
         yield from _walk(child.get("module", {}), (*path, name), child)
@@ -197,10 +196,16 @@ class _Judge:
         return differences
 
     def _of_modules(self) -> Iterator[Deviation]:
-        counts = Counter(call.module for call in self.calls)
+        counts = Counter((self._database(call), call.module) for call in self.calls)
+        for name in further(self.stack):
+            for module, control in PARTS.items():
+                if not counts[name, module]:
+                    text_ = f"module.database_{name}: must have a module {module}_{name}; call it"
+                    yield Deviation(control, text_)
         for call in self.calls:
             where = ".".join(f"module.{name}" for name in call.path)
-            if counts[call.module] > 1 and call.module in self.profile.once:
+            count = counts[self._database(call), call.module]
+            if count > 1 and call.module in self.profile.once:
                 yield Deviation(ELSEWHERE, f"{where}: {call.module} is called more than once")
             if call.module and any(
                 k in call.call for k in ("for_each_expression", "count_expression")
@@ -210,6 +215,9 @@ class _Judge:
                 text_ = "its source is not modules/NAME/VERSION of the project; remove it"
                 yield Deviation(ELSEWHERE, f"{where}: {text_}")
             yield from self._module(call, where)
+
+    def _database(self, call: Call) -> str:
+        return database_of(self.stack, call.path)
 
     def _module(self, call: Call, where: str) -> Iterator[Deviation]:
         yield from self._code(call, where)
@@ -350,17 +358,20 @@ class _Judge:
             subnets = [
                 r.planned("availability_zone")
                 for name in ("public", "private", "database")
-                for r in self.rules.instances("network", f"aws_subnet.{name}")
+                for r in self.rules.instances("network", f"aws_subnet.{name}", call.path)
             ]
             zones = set(subnets)
             if UNKNOWN in zones:
                 return {"zones that this plan does not show"}
             return zones if len(zones) > 1 else {"two zones or more"}
         if what == "gateway":
-            return {r.key for r in self.rules.instances("network", "aws_nat_gateway.main")}
+            gateways = self.rules.instances("network", "aws_nat_gateway.main", call.path)
+            return {gateway.key for gateway in gateways}
         if what.startswith("part "):
             name = what.removeprefix("part ")
-            return {name} if any(other.module == name for other in self.calls) else set()
+            own = self._database(call)
+            same = (other for other in self.calls if self._database(other) == own)
+            return {name} if any(other.module == name for other in same) else set()
         if what == "log":
             instances = [r for r in self.stack.all("aws_db_instance") if r.calls == call.path]
             logs = instances[0].planned(_LOGS) if instances else []
@@ -377,11 +388,11 @@ class _Judge:
             items = _input(call, name)
             values = items.values() if isinstance(items, Mapping) else ()
             return {i[field] for i in values if i.get(field)} if items is not None else None
-        primary = self.rules.instances("database", "aws_db_instance.primary")
+        primary = self.rules.instances("database", "aws_db_instance.primary", call.path)
         name = text(primary[0].planned("identifier")) if primary else ""
         replicas = {
             text(r.planned("identifier")).removeprefix(f"{name}-")
-            for r in self.rules.instances("replica", "aws_db_instance.replica")
+            for r in self.rules.instances("replica", "aws_db_instance.replica", call.path)
         }
         return replicas | ({"primary"} if what == "instance" else set())
 

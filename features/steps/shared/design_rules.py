@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import policy_text
+from databases import SHARED, database_of
 from design_profile import Profile, Rule, of_version
 from forms import changed, pieces
 from kinds import are_named
@@ -59,23 +60,30 @@ class Rules:
         self.sources = sources
         self.profile = profile
         self._modules = modules
-        first: dict[str, tuple[str, ...]] = {}
+        self._databases = {path: database_of(stack, path) for path in modules}
+        first: dict[tuple[str, str], tuple[str, ...]] = {}
         for path, module in modules.items():
-            first.setdefault(module, path)
-        self._by_identity: dict[tuple[str, str], list[Resource]] = {}
+            first.setdefault((self._databases[path], module), path)
+        self._by_identity: dict[tuple[str, str, str], list[Resource]] = {}
         for resource in stack.resources:
             module = modules.get(resource.calls, "")
-            if module in profile.once and first[module] != resource.calls:
+            database = self._databases.get(resource.calls, "")
+            if module in profile.once and first[database, module] != resource.calls:
                 continue  # Another call of the module is an error of its own.
             identity = f"{resource.type}.{resource.name}"
-            self._by_identity.setdefault((module, identity), []).append(resource)
-        self._facts = self._stack_facts()
+            self._by_identity.setdefault((database, module, identity), []).append(resource)
+        places = {database: path for path, database in self._databases.items()}
+        self._facts = {database: self._stack_facts(path) for database, path in places.items()}
         self.intruders: dict[str, None] = {}
         """Resources of which the last compared argument took a value, against the design."""
 
-    def instances(self, module: str, identity: str) -> list[Resource]:
-        """Return the planned instances of a resource, in all calls of its module."""
-        return self._by_identity.get((module, identity), [])
+    def instances(self, module: str, identity: str, user: tuple[str, ...]) -> list[Resource]:
+        """Return the planned instances of a resource, in all calls of its module.
+
+        They are those of the same database as the module call at the path ``user``.
+        """
+        database = "" if module in SHARED else self._databases.get(user, "")
+        return self._by_identity.get((database, module, identity), [])
 
     def module_of(self, resource: Resource) -> str:
         """Return the name of the module that holds a resource; empty for the root."""
@@ -95,15 +103,14 @@ class Rules:
                 return self._window(argument, "weekly")
             return self._number(argument, rule)
         wrong = check(argument, operand)
-        hidden = [name for name in _PLACEHOLDER.findall(operand) if self._is_hidden(name)]
+        facts = self._facts_of(argument.resource)
+        hidden = [name for name in _PLACEHOLDER.findall(operand) if _is_hidden(facts.get(name))]
         if wrong and hidden:
             return f"cannot be compared: this plan does not show the {hidden[0]} of the stack"
         return wrong
 
-    def _is_hidden(self, fact: str) -> bool:
-        value = self._facts.get(fact)
-        hidden = text(UNKNOWN)
-        return value in ("", hidden, hidden[:-1])  # A region is a zone without its letter.
+    def _facts_of(self, resource: Resource) -> Mapping[str, str]:
+        return self._facts[self._databases.get(resource.calls, "")]
 
     def is_unset(self, argument: Argument) -> bool:
         """Return whether an argument has no value, or null by a literal.
@@ -250,7 +257,8 @@ class Rules:
                 for resource in self.stack.all(type_, name)
                 if module == argument.module and resource.module == argument.resource.module
             ]
-            for resource in own or self.instances(module, f"{type_}.{name}"):
+            user = argument.resource.calls
+            for resource in own or self.instances(module, f"{type_}.{name}", user):
                 if module != argument.module or resource.module == argument.resource.module:
                     targets.append((resource, attribute))
         return targets
@@ -573,24 +581,26 @@ class Rules:
         except (ValueError, LookupError, TypeError):
             return "is not a dashboard with metrics"
         for identity in ("database aws_db_instance.primary", "replica aws_db_instance.replica"):
-            for instance in self.instances(*identity.split(" ")):
-                name = text(instance.planned("identifier"))
+            module, _, name = identity.partition(" ")
+            for instance in self.instances(module, name, argument.resource.calls):
+                identifier = text(instance.planned("identifier"))
                 if instance.planned("identifier") is UNKNOWN:
-                    return f"cannot be compared: {instance.address} has {name} as its identifier"
-                if json.dumps(name) not in metrics:
-                    return f"has no metric of {name}"
+                    now = f"{instance.address} has {identifier} as its identifier"
+                    return f"cannot be compared: {now}"
+                if json.dumps(identifier) not in metrics:
+                    return f"has no metric of {identifier}"
         return ""
 
     def _fill(self, pattern: str, resource: Resource, quote: Callable[[str], str] = str) -> str:
-        key = resource.key
-        own = {"key": text(key), "instance": self._facts["name"]}
+        key, of_stack = resource.key, self._facts_of(resource)
+        own = {"key": text(key), "instance": of_stack["name"]}
         if key not in (None, "primary"):
-            own["instance"] = f"{self._facts['name']}-{key}"
-        facts = {**self._facts, **own}
+            own["instance"] = f"{of_stack['name']}-{key}"
+        facts = {**of_stack, **own}
 
         def fill(match: re.Match[str]) -> str:
             if match[1] in self.profile.arns:
-                return quote(self._arn(match[1]))
+                return quote(self._arn(match[1], resource))
             if match[1] == "star":
                 return r"\*?"
             if match[1] == "accounts":
@@ -604,21 +614,21 @@ class Rules:
 
         return _PLACEHOLDER.sub(fill, pattern)
 
-    def _arn(self, name: str) -> str:
+    def _arn(self, name: str, user: Resource) -> str:
         """Return the planned ARN of a resource that the profile names, as policies hold it."""
         module, _, path = self.profile.arns[name].partition(" ")
         path, colon, suffix = path.partition(":")
         identity, _, attribute = path.rpartition(".")
-        values = [r.planned(attribute) for r in self.instances(module, identity)]
+        values = [r.planned(attribute) for r in self.instances(module, identity, user.calls)]
         if not values or UNKNOWN in values:
             return f"{{{name}}}"
         return ", ".join(sorted(f"{value}{colon}{suffix}" for value in values))
 
-    def _stack_facts(self) -> dict[str, str]:
-        """Return the values that the placeholders of the rules stand for."""
+    def _stack_facts(self, path: tuple[str, ...]) -> dict[str, str]:
+        """Return the values that the placeholders of the rules stand for, at a module call."""
 
         def planned(module: str, identity: str, argument: str) -> str:
-            values = [r.planned(argument) for r in self.instances(module, identity)]
+            values = [r.planned(argument) for r in self.instances(module, identity, path)]
             return text(values[0]) if values else ""
 
         policy = planned("kms", "aws_kms_key.database", "policy")
@@ -635,6 +645,11 @@ class Rules:
             if zone.startswith("us-gov")
             else "aws",
         }
+
+
+def _is_hidden(fact: str | None) -> bool:
+    hidden = text(UNKNOWN)
+    return fact in ("", hidden, hidden[:-1])  # A region is a zone without its letter.
 
 
 def _fields(code: str) -> dict[str, str]:

@@ -13,13 +13,14 @@ from finbase.console.speech import say
 _NEXT = """\
 next: commit it, then `finbase plan {name}` and `finbase apply {name} --accept-data-loss`
 The apply creates a password, sets it on the instance, and writes it to the connection secret.
-If the update of the instance fails, run `finbase reset-password {name}` again before you plan."""
+If the update of the instance fails, run `finbase reset-password {again}` again before you plan."""
 
 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@click.option("--database", metavar="NAME", default="", help="A further database of ENV.")
 @click.pass_obj
-def reset_password(project: Path | None, environment: str) -> None:
+def reset_password(project: Path | None, environment: str, database: str) -> None:
     """Let the next apply set a new master password in ENV.
 
     Increases `database.password_generation` in the environment's file by one, and renders its
@@ -29,6 +30,7 @@ def reset_password(project: Path | None, environment: str) -> None:
     \b
     Examples:
       finbase reset-password production
+      finbase reset-password production --database reports
     """
     from finbase.contract.registry import Registry
     from finbase.environment.load import load_environments
@@ -41,8 +43,9 @@ def reset_password(project: Path | None, environment: str) -> None:
     registry = Registry(root)
     (loaded,) = load_environments(root, registry, [environment])
     with hold_journal(root) as journal:
-        change = reset(loaded, registry, root)
+        change = reset(loaded, registry, root, database)
         tree.apply(change.steps, journal)
-    path = loaded.document.path
-    say(f"{path}: password_generation is {change.after}, and was {change.before}; rendered")
-    say(_NEXT.format(name=environment))
+    path, whose = loaded.document.path, f" of {database}" * bool(database)
+    say(f"{path}: password_generation{whose} is {change.after}, and was {change.before}; rendered")
+    again = f"{environment} --database {database}" if database else environment
+    say(_NEXT.format(name=environment, again=again))

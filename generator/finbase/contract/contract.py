@@ -44,6 +44,7 @@ _RESERVED = frozenset(
 # terraform-compliance takes an argument of this name for the outputs of the module, and stops.
 _MISREAD = frozenset({"outputs"})
 _INSTANCE_KEY = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+_INSTANCES = "instances"
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,16 @@ class Contract:
         modules = (w.module for w in self.wiring if w.module not in ("environment", "instance"))
         return tuple(dict.fromkeys(modules))
 
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether an environment calls the module once more for each further database.
+
+        Such calls are the ``instances`` of its section. An input of that name rules them out.
+        """
+        has_key = any(declared.name == _INSTANCES for declared in self.inputs)
+        of_database = "database" in (self.name, *self.requires)
+        return of_database and self.multiplicity != "many" and not has_key
+
     def input_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the inputs of one instance."""
         return {
@@ -179,24 +190,25 @@ class Contract:
     def section_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the module's section in an environment file."""
         version = {"type": "string", "description": "The released version of the module."}
+        instances = {
+            "type": "object",
+            "propertyNames": {"pattern": _INSTANCE_KEY, "maxLength": 20},
+            "additionalProperties": self.input_schema(),
+        }
         if self.multiplicity == "many":
             return {
                 "type": "object",
                 "description": self.summary,
                 "additionalProperties": False,
-                "properties": {
-                    "version": version,
-                    "instances": {
-                        "type": "object",
-                        "propertyNames": {"pattern": _INSTANCE_KEY, "maxLength": 20},
-                        "additionalProperties": self.input_schema(),
-                    },
-                },
-                "required": ["version", "instances"],
+                "properties": {"version": version, _INSTANCES: instances},
+                "required": ["version", _INSTANCES],
             }
         schema = self.input_schema()
         schema["description"] = self.summary
         schema["properties"] = {"version": version, **schema["properties"]}
+        if self.repeats:
+            description = "The inputs of the module for each further database, by name."
+            schema["properties"][_INSTANCES] = {**instances, "description": description}
         schema["required"] = ["version", *schema["required"]]
         return schema
 

@@ -92,23 +92,29 @@ def distinct(
     """Yield an error for each name in Terraform that two modules would share.
 
     The block of an instance has the name ``<module>_<instance>``, and an output of the stack has
-    the name ``<module>_<output>``. Another module can have the same name.
+    the name ``<module>_<output>``, or ``<module>_<instance>_<output>`` for a further database.
+    Another module, or another instance, can have the same name.
     """
-    first: dict[tuple[str, str], str] = {}
+    first: dict[tuple[str, str], tuple[str, str]] = {}
     for name, contract in contracts.items():
         section = sections[name]
         instances = section.get("instances") if isinstance(section, dict) else None
-        keys = instances if isinstance(instances, dict) else ()
-        blocks = [f"{name}_{str(key).replace('-', '_')}" for key in keys]
-        outputs = [f"{name}_{output.name}" for output in contract.outputs if output.export]
         many = contract.multiplicity == "many"
-        for kind, names in (("module", blocks if many else [name]), ("output", outputs)):
-            for shared in names:
-                if (other := first.setdefault((kind, shared), name)) != name:
-                    message = f"`{other}` and `{name}` would both have the {kind} {shared}"
-                    hint = "rename one of the modules, or the instance or the output"
-                    where = ("modules", name)
-                    yield document.problem(where, codes.KEY_FORM, message, hint, key=True)
+        keyed = instances if isinstance(instances, dict) and (many or contract.repeats) else ()
+        exported = [output.name for output in contract.outputs if output.export]
+        taken = [("module", name, "")] if not many else []
+        taken += [("output", f"{name}_{output}", "") for output in exported]
+        for key in map(str, keyed):
+            block = f"{name}_{key.replace('-', '_')}"
+            taken.append(("module", block, key))
+            taken += [("output", f"{block}_{output}", key) for output in (() if many else exported)]
+        for kind, shared, key in taken:
+            owner = (name, key)
+            if (other := first.setdefault((kind, shared), owner)) != owner:
+                message = f"`{other[0]}` and `{name}` would both have the {kind} {shared}"
+                hint = "rename one of the modules, or the instance or the output"
+                where = ("modules", name)
+                yield document.problem(where, codes.KEY_FORM, message, hint, key=True)
 
 
 def in_order(contracts: Mapping[str, Contract]) -> tuple[list[str], list[str]]:

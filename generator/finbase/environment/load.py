@@ -81,14 +81,16 @@ def _same_names(environments: Iterable[Environment]) -> Iterator[Diagnostic]:
     """Yield the environments whose resources have the names of another one's, in its account."""
     first: dict[tuple[str, str, str], Environment] = {}
     for environment in environments:
-        key = environment.account_id, environment.region, environment.stack_name
-        if (other := first.setdefault(key, environment)) is not environment:
-            yield environment.document.problem(
-                ("environment",),
-                codes.SAME_STACK,
-                f"its resources are named {environment.stack_name}, as those of {other.name}",
-                "choose another name, account or region; two stacks would share their names",
-            )
+        for where, name in environment.stack_names():
+            key = environment.account_id, environment.region, name
+            if (other := first.setdefault(key, environment)) is not environment:
+                yield environment.document.problem(
+                    where,
+                    codes.SAME_STACK,
+                    f"its resources are named {name}, as those of {other.name}",
+                    "choose another name, account or region; two stacks would share their names",
+                    key=len(where) > 1,
+                )
 
 
 def load(path: Path, registry: Registry, root: Path) -> Environment:
@@ -245,7 +247,12 @@ def _instances(contract: Contract, section: Mapping[str, Any]) -> tuple[Instance
     if contract.multiplicity == "many":
         instances = _mapping(section.get("instances")).items()
         return tuple(Instance(key, inputs) for key, inputs in instances if isinstance(inputs, dict))
-    return (Instance("", {name: v for name, v in section.items() if name != "version"}),)
+    further = _mapping(section.get("instances")) if contract.repeats else {}
+    own = {"version", *(["instances"] if contract.repeats else [])}
+    return (
+        Instance("", {name: value for name, value in section.items() if name not in own}),
+        *(Instance(key, inputs) for key, inputs in further.items() if isinstance(inputs, dict)),
+    )
 
 
 def _limited(problems: list[Diagnostic]) -> list[Diagnostic]:

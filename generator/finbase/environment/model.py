@@ -18,7 +18,8 @@ from finbase.source.document import Document, Where
 class Instance:
     """One use of a module, with only the inputs that the file sets.
 
-    ``key`` is the name of an instance of a ``many`` module; it is empty for other modules.
+    ``key`` is the name of an instance of a ``many`` module, or of a further database. It is empty
+    for the first database, and for a module that an environment has once.
     """
 
     key: str
@@ -27,7 +28,11 @@ class Instance:
 
 @dataclass(frozen=True)
 class ModuleUse:
-    """A module at its pinned version. Modules other than ``many`` have exactly one instance."""
+    """A module at its pinned version.
+
+    Modules other than ``many`` have one instance with an empty key, and those that repeat another
+    one for each further database.
+    """
 
     contract: Contract
     instances: tuple[Instance, ...]
@@ -48,9 +53,18 @@ class ModuleUse:
             return instance.inputs[name]
         return next((i.default for i in self.contract.inputs if i.name == name), None)
 
+    def is_further(self, instance: Instance) -> bool:
+        """Return whether an instance belongs to a further database."""
+        return self.contract.repeats and bool(instance.key)
+
+    def has(self, key: str) -> bool:
+        """Return whether the module repeats, and has an instance for a further database."""
+        return self.contract.repeats and any(i.key == key for i in self.instances)
+
     def where(self, instance: Instance, *names: str) -> Where:
         """Return the path of an instance in the document, or of a value in it."""
-        key = ("instances", instance.key) if self.contract.multiplicity == "many" else ()
+        many = self.contract.multiplicity == "many"
+        key = ("instances", instance.key) if many or instance.key else ()
         return ("modules", self.name, *key, *names)
 
 
@@ -90,6 +104,13 @@ class Environment:
     def module(self, name: str) -> ModuleUse | None:
         """Return the use of a module, or None if the environment does not have it."""
         return next((use for use in self.modules if use.name == name), None)
+
+    def stack_names(self) -> Iterator[tuple[Where, str]]:
+        """Yield the prefixes of all names, one for each database, with their places in the file."""
+        yield ("environment",), self.stack_name
+        for use, instance in self.instances("database"):
+            if instance.key:
+                yield use.where(instance), f"{self.stack_name}-{instance.key}"
 
     def instances(self, name: str) -> Iterator[tuple[ModuleUse, Instance]]:
         """Yield every instance of a module, with its use."""

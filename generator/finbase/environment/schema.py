@@ -151,7 +151,7 @@ class Part:
     """The schema of one part of the file, and the inputs that messages describe.
 
     ``filled`` maps inputs that the file cannot set to the outputs that set them. ``depth`` is
-    the number of levels between the part and its inputs.
+    the number of levels between the part and its inputs, which ``instances`` have at level 2.
     """
 
     schema: Mapping[str, Any]
@@ -182,7 +182,8 @@ class Part:
             node: Any = self.schema
             for step in error.schema_path[:-1]:
                 node = node[step]
-            below = path[self.depth :]
+            nested = path[:1] == ("instances",) and "instances" not in self.inputs
+            below = path[2 if nested else self.depth :]
             declared = self.inputs.get(str(below[0])) if below else None
             whole = len(below) == 1
             refusal = Refusal(document, at, error.instance, node, declared, whole, self.filled)

@@ -9,6 +9,7 @@ made from a state, so the result is exact.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -167,9 +168,19 @@ def _lost_resets(plan: Mapping[str, Any]) -> Iterator[str]:
         first = (before, after) == (None, 1)
         if not resource["address"].endswith(_VERSION) or after in (None, before) or first:
             continue
-        passwords = [_values(primary["change"], "password_wo_version") for primary in primaries]
+        own = [primary for primary in primaries if _database(primary) == _database(resource)]
+        passwords = [_values(p["change"], "password_wo_version") for p in own or primaries]
         if any(old is not None and old == new for old, new in passwords):
             yield resource["address"]
+
+
+def _database(resource: ResourceChange) -> str:
+    """Return the end of a module's name, which the modules of a further database share.
+
+    >>> _database({"module_address": "module.secret_reports"}), _database({})
+    ('_reports', '')
+    """
+    return re.sub(r"^module\.[a-z]+", "", resource.get("module_address", ""))
 
 
 def _moved_replicas(plan: Mapping[str, Any]) -> Iterator[str]:

@@ -129,8 +129,15 @@ def _shape(contract: Contract) -> dict[str, Any]:
         }
         return section
     del section["properties"]["version"]
+    instances = section["properties"].pop("instances") if contract.repeats else None
     shape = _properties(section, rules)
     shape["properties"] = {"version": {}, **shape["properties"]}
+    if instances:
+        shape["properties"]["instances"] = {
+            **instances,
+            "additionalProperties": _properties(instances["additionalProperties"], rules),
+            "propertyNames": {**instances["propertyNames"], "title": "name"},
+        }
     return shape
 
 

@@ -166,7 +166,7 @@ def blocks(environment: Environment) -> Iterator[Block]:
             wires = {
                 wire.name: source
                 for wire in contract.wiring
-                if (source := _wire_source(wire, instance, environment)) is not None
+                if (source := _wire_source(wire, use, instance, environment)) is not None
             }
             yield Block(
                 label=label(use, instance),
@@ -184,40 +184,61 @@ def blocks(environment: Environment) -> Iterator[Block]:
 def exports(environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the outputs of the stack: the name and the attributes of each block."""
     for use in environment.modules:
-        for output in use.contract.outputs:
-            if output.export:
+        exported = [output for output in use.contract.outputs if output.export]
+        if use.contract.multiplicity == "many":
+            for output in exported:
                 yield f"{use.name}_{output.name}", _export(use, output)
+            continue
+        for instance in use.instances:
+            for output in exported:
+                yield f"{label(use, instance)}_{output.name}", _export(use, output, instance.key)
 
 
-def _export(use: ModuleUse, output: Output) -> dict[str, Any]:
+def _export(use: ModuleUse, output: Output, key: str = "") -> dict[str, Any]:
     description = output.description.strip()
     if use.contract.multiplicity == "many":
         description = f"{description.rstrip('.')}, keyed by instance."
-    export = {"description": description, "value": _reference(use, output.name)}
+    elif key:
+        description = f"{description.rstrip('.')}, for the database {key}."
+    export = {"description": description, "value": _reference(use, output.name, key)}
     return {**export, "sensitive": True} if output.sensitive else export
 
 
-def _wire_source(wire: Wire, instance: Instance, environment: Environment) -> Any:
-    """Return the value of a wire, or None to leave the variable at its default."""
+def _wire_source(wire: Wire, use: ModuleUse, instance: Instance, environment: Environment) -> Any:
+    """Return the value of a wire, or None to leave the variable at its default.
+
+    The modules of a further database are wired to each other. They share the modules that are
+    not of a database, but only as far as they must: replicas and the cache are of the first one.
+    """
+    further = instance.key if use.contract.repeats else ""
+    if wire.source == "environment.name" and further:
+        return Hcl(f'"${{local.name}}-{further}"')
     if wire.module == "environment" and wire.output in local_values(environment):
         return Hcl(f"local.{wire.output}")
     if wire.source == "instance.name":
         return instance.key
-    use = environment.module(wire.module)
-    if use is not None and (use.instances or wire.required):
-        reference = _reference(use, wire.output)
-        return {use.name: reference} if wire.keyed else reference
+    source = environment.module(wire.module)
+    if further and not wire.required and not (source and source.has(further)):
+        return None
+    if source is not None and (source.instances or wire.required):
+        reference = _reference(source, wire.output, further)
+        return {source.name: reference} if wire.keyed else reference
     if wire.required:
         raise ValueError(f"{wire.name} is wired from {wire.source}, which the stack does not have")
     return None
 
 
-def _reference(use: ModuleUse, output: str) -> Hcl | dict[str, Hcl]:
-    """Return a reference to an output; for a ``many`` module, a map of them by instance."""
+def _reference(use: ModuleUse, output: str, key: str = "") -> Hcl | dict[str, Hcl]:
+    """Return a reference to an output; for a ``many`` module, a map of them by instance.
+
+    Of another module, it is the instance of a further database, if the module repeats.
+    """
     references = {
         instance.key: Hcl(f"module.{label(use, instance)}.{output}") for instance in use.instances
     }
-    return references if use.contract.multiplicity == "many" else references[""]
+    if use.contract.multiplicity == "many":
+        return references
+    return references[key if use.contract.repeats else ""]
 
 
 def label(use: ModuleUse, instance: Instance) -> str:

@@ -36,8 +36,8 @@ _LEAST_FREE: Final = 64
 )
 def thresholds(environment: Environment) -> Iterator[Finding]:
     """The thresholds of alarms must be values that the metrics of each instance can cross."""
-    connections, memory = _least(environment)
     for use, instance in environment.instances("monitoring"):
+        connections, memory = _least(environment, instance.key)
         limits: list[tuple[str, int, int | None, str]]
         limits = [(name, 0, most, "") for name, most in _MOST.items()]
         limits += [(_OF_MEMORY[0], _LEAST_FREE, None, "")]
@@ -84,18 +84,19 @@ def _memory_of(use: ModuleUse, instance: Instance) -> int | None:
     return (2 if match[2] is None else 4 * int(match[2] or 1)) * _GIB[match[1]]
 
 
-def _least(environment: Environment) -> tuple[int | None, int | None]:
+def _least(environment: Environment, key: str) -> tuple[int | None, int | None]:
     """Return the fewest connections and the least memory in GiB of the instances; None if unknown.
 
-    Replicas have the parameters of the primary.
+    These are the database of that key and, for the first one, its replicas. They have the
+    parameters of the primary.
     """
     connections, memory = list[int](), list[int]()
-    for module in ("database", "replica"):
-        for use, instance in environment.instances(module):
-            if (gib := _memory_of(use, instance)) is not None:
-                memory.append(gib)
-                connections.append(_default_connections(gib))
-    for use, instance in environment.instances("database"):
+    primaries = [pair for pair in environment.instances("database") if pair[1].key == key]
+    for use, instance in (*primaries, *(() if key else environment.instances("replica"))):
+        if (gib := _memory_of(use, instance)) is not None:
+            memory.append(gib)
+            connections.append(_default_connections(gib))
+    for use, instance in primaries:
         parameters: Any = use.value(instance, "parameters")
         most = parameters.get("max_connections") if isinstance(parameters, Mapping) else None
         if most is not None:

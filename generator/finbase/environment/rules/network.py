@@ -277,19 +277,26 @@ def one_source(environment: Environment) -> Iterator[Finding]:
     "FB214",
     "client of a cache that is left out",
     "access.clients",
-    why="The environment has no cache, so there is nothing that the client could reach.",
+    why="The environment has no cache, so there is nothing that the client could reach. The cache "
+    "is not a part of a further database; clients of the first one may reach it.",
     source="https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/elasticache-vpc-accessing.html",
     accepted={"access.clients": examples.client(to=["database"]), "cache": None},
     refused={"access.clients": examples.client(to=["cache"]), "cache": None},
 )
 def client_of_cache(environment: Environment) -> Iterator[Finding]:
-    """A client must not reach a cache that the environment does not have."""
-    if any(True for _ in environment.instances("cache")):
-        return
+    """A client must not reach a cache that its database, or the environment, does not have."""
+    has_cache = any(True for _ in environment.instances("cache"))
+    access = environment.module("access")
     for where, name, to in _clients(environment, "to", list):
-        if "cache" in to:
-            message = f"{name} reaches the cache, but the environment has no cache"
-            yield Finding(where, message, "remove cache from `to`, or add the module")
+        further = where[2] == "instances" and access is not None and access.contract.repeats
+        if "cache" not in to or (has_cache and not further):
+            continue
+        message = f"{name} reaches the cache, but the environment has no cache"
+        hint = "remove cache from `to`, or add the module"
+        if further:
+            message = f"{name} is a client of the database `{where[3]}`, which has no cache"
+            hint = "remove cache from `to`, and write the client in `access.clients` as well"
+        yield Finding(where, message, hint)
 
 
 @rule(

@@ -37,7 +37,7 @@ def origin(environment: Environment) -> Iterator[Finding]:
         if time and not source:
             message = "only an instance is restored to a time; a snapshot has its own"
             yield Finding((*where, "time"), message, "remove `time`", key=True)
-        if source == environment.stack_name:
+        if source == "-".join(filter(None, (environment.stack_name, instance.key))):
             message = f"the new instance is named {source}, so it cannot be restored from it"
             hint = f"rename the old one, such as to {source}-old, and name that"
             yield Finding((*where, "instance"), message, hint)

@@ -55,11 +55,10 @@ _ONLY: Final = "the function in the module refuses it when it sets up the databa
 )
 def names(environment: Environment) -> Iterator[Finding]:
     """The name of a role or schema must not be reserved, or that of another login."""
-    master = next(
-        (use.value(instance, "username") for use, instance in environment.instances("database")),
-        None,
-    )
-    for where, role, declared in _roles(environment):
+    masters = {i.key: u.value(i, "username") for u, i in environment.instances("database")}
+    roles = [(i.key, *role) for u, i in environment.instances("roles") for role in _of(u, i)]
+    for key, where, role, declared in roles:
+        master = masters.get(key)
         if role in _KEYWORDS or _RESERVED_ROLE.fullmatch(role):
             yield Finding(where, f"`{role}` is a reserved name", "rename the role", key=True)
         elif master in (role, f"{role}_1", f"{role}_2", f"{role}_iam"):
@@ -238,6 +237,8 @@ def connections(environment: Environment) -> Iterator[Finding]:
     for database, primary in environment.instances("database"):
         most = connections_of(database, primary)
         for use, instance in environment.instances("roles") if most else ():
+            if instance.key != primary.key:
+                continue
             limits = {
                 where: declared.get("connection_limit", 50)
                 for where, _, declared in _of(use, instance)

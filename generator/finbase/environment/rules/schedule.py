@@ -96,7 +96,7 @@ def windows_apart(environment: Environment) -> Iterator[Finding]:
 )
 def replica_apart(environment: Environment) -> Iterator[Finding]:
     """The maintenance window of a replica must not overlap that of its primary."""
-    for database, primary in environment.instances("database"):
+    for database, primary in _replicated(environment):
         primary_text = _text(database, primary, "maintenance_window")
         primary_window = _valid(weekly(primary_text))
         for use, instance in environment.instances("replica"):
@@ -121,7 +121,7 @@ def replica_apart(environment: Environment) -> Iterator[Finding]:
 )
 def replica_and_backup(environment: Environment) -> Iterator[Finding]:
     """The maintenance window of a replica must not overlap the backup window of its primary."""
-    for database, primary in environment.instances("database"):
+    for database, primary in _replicated(environment):
         backup = _text(database, primary, "backup_window")
         backed_up = _valid(daily(backup))
         for use, instance in environment.instances("replica"):
@@ -171,6 +171,13 @@ def outside_business_hours(environment: Environment) -> Iterator[Finding]:
             message = f"{origin}{text} overlaps the business hours of {when}"
             hint = f"{'move' if in_file else 'set'} `{name}` to a time outside these hours"
             yield Finding(use.where(instance, name), message, hint)
+
+
+def _replicated(environment: Environment) -> Iterator[tuple[ModuleUse, Instance]]:
+    """Yield the first database: replicas are its own."""
+    for use, instance in environment.instances("database"):
+        if not use.is_further(instance):
+            yield use, instance
 
 
 def _windows(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, str, str]]:

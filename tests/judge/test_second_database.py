@@ -1,0 +1,201 @@
+"""Two databases in one stack: each control judges both, and each with its own modules."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from finbase.errors import ComplianceError
+from finbase.judge.mutations import Mutation, load_mutations, mutate
+from finbase.judge.prove import rendered_files
+from finbase.project.tree import lay_out
+from finbase.terraform.workspace import Workspace
+from tests.judge.in_process import failed_ids, failed_places, ids_of
+from tests.support.commands import FOLDERS, ROOT, copy_folders, finbase, git
+from tests.support.second import PARTS, with_second
+
+pytestmark = pytest.mark.terraform
+REPEATED = {part: f"{part}_reports" for part in PARTS}
+PRIMARY = "aws_db_instance.primary"
+OF_THE_FIRST = {
+    *("world-to-the-cache", "ipv6-half-to-the-cache", "public-range-with-a-reason"),
+    *("another-vpc-to-the-cache", "cache-rule-on-udp", "replica-card-numbers-readable"),
+    *("events-of-the-primary-only", "logins-of-the-primary-only", "alarms-of-the-primary-only"),
+    *("alarms-of-one-name", "rules-absent-for-one-group"),
+}
+"""Mutations that change only what replicas or the cache have."""
+NAMES = ("name", "name_prefix", "identifier", "function_name", "alarm_name", "dashboard_name")
+RULE = "aws_vpc_security_group_ingress_rule.rotation_to_database"
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose development has two databases."""
+    root = tmp_path_factory.mktemp("two")
+    copy_folders(root, *FOLDERS)
+    with_second(root, "development", port=5433)
+    return root
+
+
+@pytest.fixture(scope="module")
+def plan(two: Path, workspace: Workspace) -> dict[str, Any]:
+    """The plan of its stack."""
+    stack = two / "environments" / "development"
+    planned: dict[str, Any] = json.loads(workspace.plan(stack, project=two))
+    return planned
+
+
+def changed(
+    plan: Mapping[str, Any], call: str, identity: str, argument: str, value: object
+) -> dict[str, Any]:
+    """Return a plan in which a resource of a call has a literal as an argument."""
+    other = copy.deepcopy(dict(plan))
+    modules = other["planned_values"]["root_module"]["child_modules"]
+    (module,) = (m for m in modules if m["address"] == f"module.{call}")
+    called = other["configuration"]["root_module"]["module_calls"][call]["module"]
+    for resource in (*module["resources"], *called["resources"]):
+        if f"{resource['type']}.{resource['name']}" == identity:
+            if "values" in resource:
+                resource["values"][argument] = value
+            else:
+                resource["expressions"][argument] = {"constant_value": value}
+    assert other != plan
+    return other
+
+
+def without(plan: Mapping[str, Any], call: str) -> dict[str, Any]:
+    """Return a plan that lacks a call of a module."""
+    other = copy.deepcopy(dict(plan))
+    root = other["planned_values"]["root_module"]
+    kept = [m for m in root["child_modules"] if m["address"] != f"module.{call}"]
+    assert len(kept) == len(root["child_modules"]) - 1
+    root["child_modules"] = kept
+    del other["configuration"]["root_module"]["module_calls"][call]
+    return other
+
+
+def test_two_databases_pass(plan: dict[str, Any], two: Path) -> None:
+    assert failed_places(plan, two / "environments" / "development") == set()
+
+
+def test_no_two_resources_have_one_name(plan: dict[str, Any]) -> None:
+    modules = plan["planned_values"]["root_module"]["child_modules"]
+    names = [
+        (resource["type"], name, value)
+        for module in modules
+        for resource in module["resources"]
+        for name in NAMES
+        if resource["mode"] == "managed" and (value := resource.get("values", {}).get(name))
+    ]
+    assert ("aws_db_instance", "identifier", "ledger-development-reports") in names
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("part", "identity", "argument", "value", "control"),
+    [
+        ("database", PRIMARY, "performance_insights_enabled", False, "F04a"),
+        ("database", PRIMARY, "storage_type", "gp2", "F04b"),
+        ("database", PRIMARY, "maintenance_window", "mon:10:00-mon:11:00", "F04c"),
+        ("database", PRIMARY, "enabled_cloudwatch_logs_exports", [], "F04d"),
+        ("database", PRIMARY, "copy_tags_to_snapshot", False, "F04e"),
+        ("database", PRIMARY, "storage_encrypted", False, "B01"),
+        ("database", PRIMARY, "publicly_accessible", True, "B02"),
+        ("database", PRIMARY, "backup_retention_period", 0, "B05"),
+        ("database", "aws_db_parameter_group.main", "parameter", [], "F03"),
+        ("database", "aws_cloudwatch_log_group.database", "retention_in_days", 30, "B07"),
+        ("secret", "aws_secretsmanager_secret.connection", "description", " ", "F06a"),
+        ("secret", "terraform_data.connection", "input", {"engine": "mysql"}, "F06b"),
+        ("secret", "aws_lambda_permission.rotation", "principal", "*", "F06d"),
+        ("access", RULE, "from_port", 1, "F02"),
+        ("access", RULE, "description", "", "F02"),
+        ("monitoring", "aws_cloudwatch_metric_alarm.cpu_utilization", "threshold", 100, "F09"),
+    ],
+)
+def test_control_judges_each_database(
+    part: str, identity: str, argument: str, value: object, control: str, plan: dict[str, Any]
+) -> None:
+    first = failed_ids(changed(plan, part, identity, argument, value))
+    second = failed_ids(changed(plan, REPEATED[part], identity, argument, value))
+    assert control in second
+    assert second == first
+
+
+@pytest.mark.parametrize(
+    ("part", "control"), [("secret", "F06b"), ("access", "F02"), ("monitoring", "F09")]
+)
+def test_database_without_a_part_fails(part: str, control: str, plan: dict[str, Any]) -> None:
+    assert control in failed_ids(without(plan, REPEATED[part]))
+
+
+def test_parts_of_the_other_database_fail(two: Path, workspace: Workspace, tmp_path: Path) -> None:
+    copy_folders(tmp_path, "modules")
+    stack = tmp_path / "environments" / "development"
+    shutil.copytree(two / "environments" / "development", stack)
+    main = stack / "main.tf"
+    main.write_text(main.read_text().replace("= module.database_reports.", "= module.database."))
+    crossed = json.loads(workspace.plan(stack, project=tmp_path))
+    assert {"F02", "F06b", "F06c", "F06d", "F09"} <= ids_of(failed_places(crossed, stack))
+
+
+@pytest.mark.usefixtures("shared_workspace")
+def test_diff_shows_that_a_database_comes_and_goes(committed: Path) -> None:
+    single = (committed / "environments" / "development.yaml").read_text()
+    with_second(committed, "development", port=5433)
+    come = finbase(committed, "diff", "development", "--since", "HEAD", "--plan")
+    assert "\nplan: 67 to add, 0 to change, 0 to move, 0 to replace, 0 to destroy\n" in come.output
+    git(committed, "commit", "--quiet", "--all", "--message", "Two databases.")
+    (committed / "environments" / "development.yaml").write_text(single)
+    gone = finbase(committed, "diff", "development", "--since", "HEAD", "--plan")
+    assert "\nplan: 0 to add, 0 to change, 0 to move, 0 to replace, 67 to destroy\n" in gone.output
+    assert "\nDATA LOSS: module.database_reports.aws_db_instance.primary, to destroy" in gone.output
+    assert "database.reports\n" in gone.output
+    assert "development          not present" in gone.output
+
+
+@pytest.fixture(scope="module")
+def all_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of which each environment has two databases."""
+    root = tmp_path_factory.mktemp("all-two")
+    copy_folders(root, *FOLDERS)
+    for name in ("development", "staging", "production"):
+        with_second(root, name)
+    return root
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mutation", load_mutations(ROOT / "features"), ids=lambda m: m.id)
+def test_mutation_of_the_second_database_alone_is_caught(
+    mutation: Mutation, all_two: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    if mutation.id in OF_THE_FIRST:
+        pytest.skip("a further database has no cache and no replicas")
+    files = rendered_files(all_two)
+    try:
+        mutated = mutate(files, mutation)
+    except ComplianceError:
+        pytest.skip("it changes calls, and matches those of both databases")
+    places = {path.parts[:2] for path in mutated if mutated[path] != files.get(path)}
+    if not places <= {("modules", part) for part in PARTS}:
+        pytest.skip("it changes what both databases share")
+    copies = {
+        PurePosixPath("second", path): content
+        for path, content in mutated.items()
+        if path.parts[0] == "modules" and path.parts[1] in PARTS
+    }
+    main = PurePosixPath("environments", mutation.environment, "main.tf")
+    block = re.compile(r'(?m)^(module "\w+_reports" \{\n +source = "\.\./\.\./)modules/(?!replica)')
+    text, count = block.subn(r"\1second/modules/", files[main].decode())
+    assert count == len(PARTS)
+    lay_out({**files, **copies, main: text.encode()}, tmp_path)
+    stack = tmp_path / "environments" / mutation.environment
+    planned = json.loads(workspace.plan(stack, project=tmp_path))
+    assert mutation.failure in ids_of(failed_places(planned, stack))
