@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import sys
 from itertools import chain
 from pathlib import Path
@@ -37,6 +39,38 @@ def test_read_agrees_with_yaml() -> None:
 def test_read_refuses_other_yaml() -> None:
     with pytest.raises(ValueError, match=r"^design\.yaml:2: invalid profile"):
         design_profile.read("a:\n  - b\n")
+
+
+@pytest.mark.parametrize(
+    ("type_", "argument", "default", "other", "control"),
+    [
+        ("aws_cloudwatch_metric_alarm", "actions_enabled", True, False, "F09"),
+        ("aws_cloudwatch_event_rule", "state", None, "DISABLED", "F09"),
+        ("aws_db_event_subscription", "enabled", True, False, "F09"),
+        ("aws_kms_key", "is_enabled", True, False, "B08"),
+        ("aws_nat_gateway", "connectivity_type", "public", "private", "F01"),
+        ("aws_subnet", "map_public_ip_on_launch", False, True, "B02"),
+    ],
+)
+def test_default_that_somebody_changed_in_aws_fails(
+    type_: str, argument: str, default: object, other: object, control: str
+) -> None:
+    """No configuration sets these, so the plan of what runs shows them in the values only."""
+    sample = ROOT / "docs" / "evidence" / "samples" / "plan.json.gz"
+    plan = json.loads(gzip.decompress(sample.read_bytes()))
+    before = set(design_judge.judged(Stack(plan))[0])
+    [values, *_] = [
+        resource["values"]
+        for module in plan["planned_values"]["root_module"]["child_modules"]
+        for resource in module["resources"]
+        if resource["type"] == type_
+        and resource["mode"] == "managed"
+        and resource["values"].get(argument) == default
+    ]
+    values[argument] = other
+    found = {d for d in design_judge.judged(Stack(plan))[0] if d not in before}
+    assert {deviation.control for deviation in found} == {control}
+    assert all(f"{argument} is " in deviation.text for deviation in found)
 
 
 def test_design_covers_every_module() -> None:

@@ -226,8 +226,20 @@ def test_fetch_checksums_of_this_machine() -> None:
 
 
 @pytest.mark.terraform
-def test_init_accepts_rendered_lock_file(project: Path, tmp_path: Path) -> None:
-    """Terraform writes the same content: nothing is left for ``init`` to add."""
+@pytest.mark.parametrize("own", [False, True])
+def test_init_accepts_rendered_lock_file(project: Path, tmp_path: Path, own: bool) -> None:
+    """Terraform writes the same content: nothing is left for ``init`` to add.
+
+    With ``own`` the project pins a version that nobody has, and this environment the real one.
+    """
+    if own:
+        old = load(project)
+        write = added(project / "templates", old.registry, old.version, ())
+        write |= repin(project / "templates", old.registry, "5.99.1", [OTHER])
+        for path, content in write.items():
+            (project / path).write_bytes(content)
+        pin_own(project, old.version, "production")
+        assert run(project, "render").exit_code == 0
     terraform = find_terraform()
     config = tmp_path / "mirror.tfrc"
     config.write_text(find_provider(terraform).cli_config(terraform.host, tmp_path))

@@ -50,6 +50,7 @@ _OVERWRITES = {
 }
 """Types of which AWS replaces a resource of the same name, by the arguments that name it."""
 
+_CONSTANT = re.compile(r"optional is [^{]+")
 _PLAIN = re.compile(r'"(?:[^"\\$%]|\\.)*"')
 _FILLED = re.compile(r'"[^"\\$%]*[A-Za-z][^"\\$%]*"')
 """A text of HCL with a letter and without a template."""
@@ -459,9 +460,15 @@ class _Judge:
         return Argument(resource, path, value, call.module, call.version)
 
     def _paths(self, entry: Entry, resource: Resource) -> Iterator[tuple[str, str]]:
-        """Yield each argument that the configuration or a dynamic block sets, with its rule."""
+        """Yield each argument that has a value by the configuration, with its rule.
+
+        Also what the provider sets to a constant of the design: somebody may change it in AWS.
+        """
         expressions = resource.configuration.get("expressions", {})
         tops = dict.fromkeys(expressions)
+        for name, rule in entry.arguments.items():
+            if resource.values.get(name) is not None and _CONSTANT.fullmatch(rule.text):
+                tops[name] = None
         for name, value in resource.values.items():
             is_block = isinstance(value, list) and any(isinstance(i, Mapping) for i in value)
             if is_block and (name not in self.profile.computed or resource.holds(name)):
