@@ -5,10 +5,10 @@ Feature: The plan has every resource type of the design
   instances, parameter groups, secrets, the rotation, the cache and the keys. This feature lists
   all other types.
 
-  @F09 @low @pci-2.2.1 @noskip
+  @F09 @low @pci-2.2.1 @part-network @noskip
   Scenario: The network has a VPC, endpoints and a flow log
     Given the planned stack
-    Then the plan has at least one resource of each type
+    Then the network of the stack has at least one resource of each type
       | type                       |
       | aws_vpc                    |
       | aws_default_security_group |

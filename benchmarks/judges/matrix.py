@@ -86,7 +86,7 @@ class _Court:
             plans[-1].write_bytes(self._plan(folders[name], environment))
             stack = folders[name] / "environments" / environment
             verdict = compliance.run(plans[-1], self._features, rendered=True, stack=stack)
-            fell.append(tuple(row.id for row in verdict.by_failure() if row.status == "failed"))
+            fell.append(tuple(row.id for row in verdict.by_failure() if row.open))
         ways = zip(
             [self._judges.checkov_sources(folder) for folder in folders.values()],
             self._judges.checkov_plans(plans),

@@ -58,6 +58,7 @@ MISSING_MODULE: Final = "FB142"
 MISSING_SOURCE: Final = "FB143"
 MISSING_OUTPUT: Final = "FB144"
 CYCLE: Final = "FB145"
+SAME_PLACE: Final = "FB146"
 
 # Changes of a file that AWS refuses, compared with an earlier commit.
 SMALLER_STORAGE: Final = "FB160"
@@ -106,6 +107,7 @@ TITLES: Final[Mapping[str, str]] = {
     MISSING_SOURCE: "a module requires another module, which is missing",
     MISSING_OUTPUT: "incompatible module versions",
     CYCLE: "modules require each other in a cycle",
+    SAME_PLACE: "a module beside the one in whose place it stands",
     SMALLER_STORAGE: "storage that shrinks",
     OTHER_VERSION: "a major version that RDS refuses",
     NOT_KNOWN_DATA: "invalid known.yaml",

@@ -34,6 +34,7 @@ IN_WORDS = {
     *(codes.NOT_UTF8, codes.TOO_LARGE, codes.TOO_DEEP, codes.MISSING_FILE, codes.UNREADABLE),
     *(codes.OUTSIDE, codes.FILE_NAME, codes.OTHER_NAME, codes.TOO_MANY, codes.MISSING_MODULE),
     *(codes.MISSING_SOURCE, codes.MISSING_OUTPUT, codes.CYCLE, codes.NOT_KNOWN_DATA),
+    codes.SAME_PLACE,
     *(codes.CONTRACT, codes.LOCK, codes.SAME_STACK, codes.SMALLER_STORAGE, codes.OTHER_VERSION),
 }
 

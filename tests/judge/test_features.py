@@ -88,6 +88,8 @@ def test_tags_of_each_scenario(outline: Outline) -> None:
     part = {f"part-{PARTS[id_]}"} if id_ in PARTS else set()
     if "Then the plan has a dashboard" in outline.lines:
         part = {"part-monitoring.dashboards"}
+    if "Then the network of the stack has at least one resource of each type" in outline.lines:
+        part = {"part-network"}
     assert rest == {FAILURES[id_].severity} | part
 
 

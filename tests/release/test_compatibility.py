@@ -311,6 +311,10 @@ def test_multiplicity_changed() -> None:
     assert level({}, {"multiplicity": "optional"}) is Level.MINOR
 
 
+def test_place_changed() -> None:
+    breaks({}, {"in_place_of": "network"}, "it stands in the place of another module")
+
+
 def test_long_text_is_cut() -> None:
     before, after = (inputs(default=letter * 500) for letter in "ab")
     assert len(breaks(before, after).what) < 400

@@ -58,6 +58,12 @@ FAULTS = (
         "Connections without TLS are refused",
     ),
     Fault(
+        *("existing_network", "main.tf"),
+        "  subnet_id = each.value.private_subnet_id\n",
+        "  subnet_id = each.value.database_subnet_id\n",
+        "The route tables and gateways are those of the subnets",
+    ),
+    Fault(
         *("kms", "main.tf"),
         "multi_region            = false",
         "multi_region            = true",

@@ -50,8 +50,8 @@ def variables(module: Path) -> dict[str, dict[str, Any]]:
 
 def test_own_modules_and_stacks() -> None:
     assert {module.parent.name for module in MODULES} == {
-        *("access", "cache", "database", "kms", "monitoring", "network", "replica", "roles"),
-        "secret",
+        *("access", "cache", "database", "existing_network", "kms", "monitoring", "network"),
+        *("replica", "roles", "secret"),
     }
     assert [stack.name for stack in STACKS] == ["development", "production", "staging"]
 

@@ -277,7 +277,7 @@ def test_report_shows_code_and_tables_as_such(whole: str) -> None:
     assert "Detect drift in the account with finbase drift; a plan" in page.text
     assert {"class": "rows"} in page.all("table")
     assert "| type" not in page.text
-    assert "Then the plan has at least one resource of each type" in page.text
+    assert "Then the network of the stack has at least one resource of each type" in page.text
 
 
 def test_report_lists_each_resource_once(production: Sources) -> None:

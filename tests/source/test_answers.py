@@ -172,11 +172,13 @@ def environment(change: Change, file: Path) -> Environment:
     """Give the sample with a change, unjudged."""
     whole = load(file, REGISTRY, file.parents[1])
     data = changed(change)
+    others = (name for name in data["modules"] if whole.module(name) is None)
+    added = (ModuleUse(REGISTRY.current(name), (Instance("", {}),)) for name in others)
     return replace(
         whole,
         modules=tuple(
             replace(use, instances=_instances(use, data["modules"][use.name]))
-            for use in whole.modules
+            for use in (*whole.modules, *added)
             if use.name in data["modules"]
         ),
         name=data["environment"],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finbase.contract.registry import Registry
-from finbase.environment.rules.examples import zones
+from finbase.environment.rules.examples import existing_zones, zones
 from finbase.environment.rules.rule import Change
 from finbase.environment.schema import TOP_VALUES
 
@@ -68,10 +68,22 @@ SAMPLE: dict[str, Any] = {
     },
 }
 
+EXISTING_NETWORK: dict[str, Any] = {
+    "version": NEWEST["existing_network"],
+    "vpc_id": "vpc-0123456789abcdef0",
+    "cidr": "10.20.0.0/16",
+    "zones": existing_zones("eu-west-1a", "eu-west-1b"),
+    "endpoints_security_group_id": "sg-0123456789abcdef0",
+}
+"""What stands in the place of ``network`` in the sample, if a change is about it."""
+
 
 def changed(change: Change, of: dict[str, Any] | None = None) -> dict[str, Any]:
     """The sample with other values; its zones follow another region, its readers an account."""
     result: dict[str, Any] = copy.deepcopy(SAMPLE if of is None else of)
+    if any(way.startswith("existing_network") for way in change):
+        del result["modules"]["network"]
+        result["modules"]["existing_network"] = copy.deepcopy(EXISTING_NETWORK)
     for way, value in change.items():
         _put(result, _steps(way), value)
     if change.keys() == {"region"}:

@@ -17,7 +17,7 @@ import pytest
 
 from finbase.errors import TerraformError
 from finbase.system.processes import Processes
-from finbase.terraform.offline import copy_stack, isolate_provider, requirements
+from finbase.terraform.offline import copy_stack, isolate_provider, leave_unread, requirements
 from finbase.terraform.program import Terraform, find_terraform, isolated_environ
 from finbase.terraform.provider import Installation, Mirror
 from finbase.terraform.workspace import Workspace
@@ -332,6 +332,16 @@ def test_offline_copy_overrides_each_provider(project: Path, tmp_path: Path) -> 
     text = (copy / "zz_finbase_provider_override.tf").read_text()
     assert text.count('provider "aws" {') == 2
     assert text.count('alias = "backup"') == 1
+
+
+def test_offline_copy_leaves_the_account_unread(project: Path, tmp_path: Path) -> None:
+    copy = copy_stack(stack(project), project, tmp_path / "copy")
+    override = copy / "zz_finbase_unread_override.tf"
+    leave_unread(copy)
+    assert not override.exists()
+    (copy / "../../modules/keys/1.0.0/contract.yaml").write_text("name: keys\nreads_by: vpc_id\n")
+    leave_unread(copy)
+    assert override.read_text() == 'module "keys" {\n  vpc_id = timestamp()\n}\n'
 
 
 def test_offline_copy_adds_a_provider(project: Path, tmp_path: Path) -> None:

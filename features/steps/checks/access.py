@@ -38,7 +38,7 @@ def separate_rules(stack: Stack) -> Iterator[Finding]:
             text = unproved(stack, rule, "security_group_id", "one security group")
             yield Finding(False, f"{rule.address}: {text}")
         else:
-            rules_of[group.address].append(rule.address)
+            rules_of.setdefault(group.address, []).append(rule.address)
     for rule in stack.all(_OLD_RULE):
         if group := stack.one(rule, "security_group_id", _GROUPS[0]):
             rules_of[group.address].append(rule.address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import existing_network as existing
 from findings import Finding, check
 from kinds import is_unclear, listed, origins
 from networks import Source, has_reason, ingress, network, reaches_internet, vpc_ranges, within
@@ -61,6 +62,7 @@ def no_public_instance(stack: Stack) -> Iterator[Finding]:
 @check("no subnet of the data has a route to the internet", "subnet of data")
 def no_way_out(stack: Stack) -> Iterator[Finding]:
     """Look at every route that can apply to a subnet of a database or of a subnet group."""
+    yield from existing.no_way_out(stack)
     for group in subnet_groups(stack):
         hidden = [o.text for o in stack.trace(group, "subnet_ids") if not o.resources]
         if hidden or not stack.trace(group, "subnet_ids"):
@@ -121,6 +123,7 @@ def _exit(stack: Stack, route: Resource, path: str) -> str:
 @check("only public subnets assign public addresses", "subnet")
 def no_public_addresses(stack: Stack) -> Iterator[Finding]:
     """Refuse public IPv4 and IPv6 addresses for what starts in a private or data subnet."""
+    yield from existing.no_public_addresses(stack)
     isolated = data_subnets(stack)
     for subnet in stack.all("aws_subnet"):
         if is_public(stack, subnet) and subnet.address not in isolated:

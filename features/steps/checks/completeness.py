@@ -17,6 +17,13 @@ def types(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
         yield Finding(count > 0, f"{row['type']}: {count}{fix}")
 
 
+@check("the network of the stack has at least one resource of each type", of_design=True)
+def network_types(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
+    """Require every listed type, unless the network exists already and is not of the stack."""
+    if not stack.existing("aws_vpc"):
+        yield from types(stack, table)
+
+
 @check("the plan has a dashboard", "aws_cloudwatch_dashboard", of_design=True)
 def dashboard(stack: Stack) -> Iterator[Finding]:
     """Require one, unless the stack lists none; the design profile judges what each one shows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import existing_network as existing
 from findings import Finding, check, rendered
 from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, unknown_zones, unproved, zone
 from routes import default_route, route_tables, routes_of, subnets, tier, wide_routes
@@ -15,6 +16,7 @@ _INSIDE = "private"
 @check("every availability zone has a NAT gateway in its public subnet", "subnet with a gateway")
 def gateway_in_each_zone(stack: Stack) -> Iterator[Finding]:
     """Require a gateway per zone; two gateways in one zone do not make up for a missing one."""
+    yield from existing.gateways(stack)
     private = [g for g in stack.all("aws_nat_gateway") if g.planned("connectivity_type") == _INSIDE]
     for gateway in private:
         text = "a private gateway leads to no internet; remove connectivity_type"
@@ -51,6 +53,7 @@ def _with_gateway(stack: Stack) -> tuple[Resource, ...]:
 @check("every NAT gateway has its own elastic IP", "aws_nat_gateway")
 def elastic_ips(stack: Stack) -> Iterator[Finding]:
     """Require a different elastic IP, in the domain ``vpc``, for each gateway."""
+    yield from existing.elastic_ips(stack)
     used: set[str] = set()
     for gateway in stack.all("aws_nat_gateway"):
         ip = stack.one(gateway, "allocation_id", "aws_eip")
@@ -90,6 +93,7 @@ def _other_users(stack: Stack, ip: Resource) -> list[str]:
 )
 def private_path(stack: Stack) -> Iterator[Finding]:
     """Require association, route table, default route and NAT gateway, all for one zone."""
+    yield from existing.private_paths(stack)
     for subnet in subnets(stack, PRIVATE):
         path = default_route(stack, subnet)
         if not path.route:
@@ -145,6 +149,7 @@ def _target(route: Resource) -> str:
 @check("no route table serves private subnets of two zones", "route table of a private subnet")
 def table_of_one_zone(stack: Stack) -> Iterator[Finding]:
     """Refuse a shared table: if its gateway fails, it cuts off more than one zone."""
+    yield from existing.tables_of_zones(stack)
     subnets_of: dict[str, list[Resource]] = {}
     for subnet in subnets(stack, PRIVATE):
         for table in route_tables(stack, subnet):
@@ -162,6 +167,7 @@ def table_of_one_zone(stack: Stack) -> Iterator[Finding]:
 @check("every public subnet reaches the internet through the internet gateway", "public subnet")
 def public_path(stack: Stack) -> Iterator[Finding]:
     """Require association, route table, default route and internet gateway."""
+    yield from existing.public_paths(stack)
     for subnet in subnets(stack, PUBLIC):
         path = default_route(stack, subnet)
         if not path.route:

@@ -18,7 +18,7 @@ from forms import changed, pieces
 from kinds import are_named
 from policies import by_type
 from sources import Block, Sources, normalised, words
-from stack_graph import UNKNOWN, Origin, Resource, Stack, of_key, shown, whole
+from stack_graph import EXISTING_NETWORK, UNKNOWN, Origin, Resource, Stack, of_key, shown, whole
 from windows import SHORTEST, daily, weekly
 
 # AWS reads the number of an account as the ARN of its root.
@@ -71,9 +71,11 @@ class Rules:
             if module in profile.once and first[database, module] != resource.calls:
                 continue  # Another call of the module is an error of its own.
             identity = f"{resource.type}.{resource.name}"
-            self._by_identity.setdefault((database, module, identity), []).append(resource)
-        places = {database: path for path, database in self._databases.items()}
-        self._facts = {database: self._stack_facts(path) for database, path in places.items()}
+            places = [module, "network"] if module == EXISTING_NETWORK else [module]
+            for place in places:
+                self._by_identity.setdefault((database, place, identity), []).append(resource)
+        paths = {database: path for path, database in self._databases.items()}
+        self._facts = {database: self._stack_facts(path) for database, path in paths.items()}
         self.intruders: dict[str, None] = {}
         """Resources of which the last compared argument took a value, against the design."""
 

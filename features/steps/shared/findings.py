@@ -42,6 +42,8 @@ _UNSEEN = re.compile(
     "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _PART = "part-"
+NOT_SHOWN = "not shown by this plan: "
+"""Starts the line of what a plan does not show; ``finbase.judge.verdict`` reads it."""
 _TYPES_OF_PART = {"cache": ("aws_elasticache_", "aws_memorydb_", "aws_dax_")}
 """Prefixes of the types of which no resource is planned in a stack without the part."""
 _PLANS: dict[str, dict[str, Any]] = {}
@@ -49,10 +51,14 @@ _STACKS: dict[str, Stack] = {}
 
 
 class Finding(NamedTuple):
-    """One line of evidence: the address, what the plan has, and the fix if that is wrong."""
+    """One line of evidence: the address, what the plan has, and the fix if that is wrong.
+
+    ``hidden`` says that the plan does not show it: it is neither right nor wrong, and no pass.
+    """
 
     fine: bool
     text: str
+    hidden: bool = False
 
 
 Check = TypeVar("Check", bound=Callable[..., Iterator[Finding]])
@@ -121,6 +127,8 @@ def left_out(stack: Stack, tags: Iterable[str]) -> str:
         types = _TYPES_OF_PART.get(part, ())
         planned = any(types and resource.type.startswith(types) for resource in stack.resources)
         if leaves_out(_plan(), part) and not planned:
+            if part == "network" and stack.existing("aws_vpc"):
+                return "the network exists already, and is not of the stack"
             module, _, items = part.partition(".")
             return f"module {module} lists no {items}" if items else f"the stack has no {module}"
     return ""
@@ -179,7 +187,7 @@ def _plan_file() -> str:
 
 
 def _report(step: Any, findings: list[Finding], subject: Subject, part: str) -> None:
-    lines = [one_line(finding.text) for finding in findings]
+    lines = [f"{NOT_SHOWN * f.hidden}{one_line(f.text)}" for f in findings]
     wrong = [line for line, finding in zip(lines, findings, strict=True) if not finding.fine]
     if wrong:
         Error(step, "\n".join(wrong))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stack_graph import UNKNOWN, Resource, Stack
+from stack_graph import EXISTING_NETWORK, UNKNOWN, Resource, Stack
 from windows import hours_of
 
 _KEYS = (
@@ -17,8 +17,8 @@ _KEYS = (
     "aws_kms_replica_key",
     "aws_kms_replica_external_key",
 )
-_HOMES = {"aws_kms_key": "kms", "aws_subnet": "network"}
-"""The module that holds the resources of a type, by the folder of its source."""
+_HOMES = {"aws_kms_key": ("kms",), "aws_subnet": ("network", EXISTING_NETWORK)}
+"""The modules that hold the resources of a type, by the folder of its source."""
 _UNKNOWN_HOURS = (
     "no single row of business hours for this region; add it to HOURS in "
     "features/steps/shared/windows.py"
@@ -52,8 +52,9 @@ def is_named(stack: Stack, resource: Resource, name: str) -> bool:
     If several modules have such a resource, only the one in the module of the design counts.
     """
     type_ = resource.type
-    names = {r.module: stack.module_name(r) for r in stack.all(type_, name)}
-    homes = [module for module, folder in names.items() if folder == _HOMES.get(type_)]
+    named = stack.all(type_, name) + stack.existing(type_, name)
+    names = {r.module: stack.module_name(r) for r in named}
+    homes = [module for module, folder in names.items() if folder in _HOMES.get(type_, ())]
     return resource.name == name and [resource.module] == (homes if len(names) > 1 else [*names])
 
 
@@ -98,8 +99,9 @@ def unknown_zones(*subnets: Resource) -> str:
 
 
 def zones(stack: Stack) -> list[str]:
-    """Return the zones of all subnets, sorted."""
-    return sorted({zone(subnet) for subnet in stack.all("aws_subnet")})
+    """Return the zones of all subnets, those that are read included, sorted."""
+    subnets = stack.all("aws_subnet") + stack.existing("aws_subnet")
+    return sorted({zone(subnet) for subnet in subnets})
 
 
 def business_hours(stack: Stack) -> str:

@@ -29,6 +29,8 @@ ModulePath = tuple[tuple[str, Key], ...]
 _CALL = re.compile(r'module\.([\w-]+)(?:\[(?:"((?:[^"\\]|\\.)*)"|(\d+))\])?')
 _TOKEN = re.compile(r'([\w-]+)|\[(?:"((?:[^"\\]|\\.)*)"|(\d+))\]')
 _SAME_KEY = ("each.key", "count.index")
+EXISTING_NETWORK = "existing_network"
+"""The module that reads a network from the account, in the place of ``network``."""
 _SCALAR = bool | int | float | str
 _IDENTITY = ("id", "arn", "name", "identifier", "key_id", "function_name")
 
@@ -200,6 +202,15 @@ class Stack:
             self._instances_of.setdefault((resource.module, *resource[2:5]), []).append(resource)
             if resource.mode == "managed":
                 self._managed.setdefault(resource.type, []).append(resource)
+        self._existing = (
+            ()
+            if by_value
+            else tuple(
+                resource
+                for resource in self.resources
+                if resource.mode == "data" and self.module_name(resource) == EXISTING_NETWORK
+            )
+        )
         self._modules = {resource.module: None for resource in self.resources}
         states = plan["planned_values"], plan.get("prior_state", {}).get("values", {})
         self._sensitive = {
@@ -211,6 +222,10 @@ class Stack:
     def all(self, type: str, name: str | None = None) -> tuple[Resource, ...]:  # noqa: A002
         """Return the planned instances of a type in all modules, optionally of one name."""
         return tuple(r for r in self._managed.get(type, ()) if name in (None, r.name))
+
+    def existing(self, type: str, name: str | None = None) -> tuple[Resource, ...]:  # noqa: A002
+        """Return what a rendered stack reads of a network that exists already, like ``all``."""
+        return tuple(r for r in self._existing if r.type == type and name in (None, r.name))
 
     def trace(self, resource: Resource, path: str) -> tuple[Origin, ...]:
         """Return the origins of an argument's value; empty if the argument is not set."""
@@ -237,7 +252,8 @@ class Stack:
             if not any(meant) or (value is UNKNOWN and not all(meant)):
                 return ()
             instances |= {r.address: r for of_origin in meant for r in of_origin}
-        if any((r.mode, r.type) != ("managed", type) for o in origins for r in o.resources):
+        ends = [r for origin in origins for r in origin.resources]
+        if any(r.type != type or (r.mode != "managed" and r not in self._existing) for r in ends):
             return ()
         return tuple(instances.values())
 

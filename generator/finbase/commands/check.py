@@ -170,5 +170,5 @@ def _places(project: Path | None, verdict: Verdict) -> dict[str, list[str]]:
             for excerpt in excerpts
         ]
         for row in verdict.by_failure()
-        if row.status == "failed"
+        if row.open
     }

@@ -112,7 +112,7 @@ def rehearse(
             rendered=True,
             stack=stack,
         )
-        return [row.id for row in verdict.by_failure() if row.status == "failed"]
+        return [row.id for row in verdict.by_failure() if row.open]
 
     with progress() as watch, scratch_folder(keep=keep) as scratch:
         try:

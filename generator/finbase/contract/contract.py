@@ -140,7 +140,12 @@ class Archive:
 
 @dataclass(frozen=True)
 class Contract:
-    """One version of one module's interface."""
+    """One version of one module's interface.
+
+    ``in_place_of`` names the module whose place it takes: a stack has one of both, and what needs
+    outputs of that module takes them from this one. ``reads_by`` names the input by which the
+    module finds what it reads from the account; its data sources all refer to it.
+    """
 
     name: str
     version: Version
@@ -156,11 +161,18 @@ class Contract:
     archives: tuple[Archive, ...]
     path: Path = field(repr=False)
     source: bytes
+    in_place_of: str = ""
+    reads_by: str = ""
 
     @property
     def variables(self) -> tuple[Input, ...]:
         """Inputs, then wiring: the order of ``variables.tf``."""
         return (*self.inputs, *self.wiring)
+
+    @property
+    def place(self) -> str:
+        """The name by which the wires of other modules know it: its own, or that of its place."""
+        return self.in_place_of or self.name
 
     @cached_property
     def requires(self) -> tuple[str, ...]:
@@ -369,6 +381,8 @@ def _contract(data: dict[str, Any], path: Path, source: bytes) -> Contract:
         ),
         path=path,
         source=source,
+        in_place_of=data.get("in_place_of", ""),
+        reads_by=data.get("reads_by", ""),
     )
 
 

@@ -51,13 +51,41 @@ def pinned(document: Document, registry: Registry, name: str, section: object) -
 def missing(
     document: Document, registry: Registry, sections: Container[str]
 ) -> Iterator[Diagnostic]:
-    """Yield an error for each required module that the environment does not have."""
+    """Yield an error for each required module that neither it nor another one stands for."""
+    others = stand_ins(registry)
     for name in registry.names:
         current = registry.current(name)
-        if current.multiplicity == "one" and name not in sections:
+        instead = others.get(name, [])
+        if current.multiplicity == "one" and not any(n in sections for n in (name, *instead)):
             message = f"the required module `{name}` is missing"
             hint = f"add `{name}:` with `version: {current.version}` below `modules:`"
+            if instead:
+                hint += f"; {listed(f'`{other}`' for other in instead)} can stand in its place"
             yield document.problem(("modules",), codes.MISSING_MODULE, message, hint, key=True)
+
+
+def stand_ins(registry: Registry) -> dict[str, list[str]]:
+    """Return the modules that can stand in the place of another one, by the name of that one."""
+    found: dict[str, list[str]] = {}
+    for name in registry.names:
+        if place := registry.current(name).in_place_of:
+            found.setdefault(place, []).append(name)
+    return found
+
+
+def one_in_each_place(
+    document: Document, contracts: Mapping[str, Contract]
+) -> Iterator[Diagnostic]:
+    """Yield an error for each module whose place another one of the environment has already."""
+    taken: dict[str, str] = {}
+    for name in sorted(contracts, key=lambda name: bool(contracts[name].in_place_of)):
+        first = taken.setdefault(contracts[name].place, name)
+        if first != name:
+            place = contracts[name].place
+            too = "which is there, too" if first == place else f"as `{first}` does"
+            message = f"`{name}` stands in the place of `{place}`, {too}"
+            hint = f"remove `{first}:` or `{name}:`"
+            yield document.problem(("modules", name), codes.SAME_PLACE, message, hint, key=True)
 
 
 def fitting(
@@ -67,12 +95,14 @@ def fitting(
     contracts: Mapping[str, Contract],
 ) -> Iterator[Diagnostic]:
     """Yield an error for each wire whose module is missing or has no such output."""
+    places = {contract.place: contract for contract in contracts.values()}
+    instead = stand_ins(registry)
     for contract in contracts.values():
         for wire in contract.wiring:
             if wire.module in _PSEUDO:
                 continue
             where = ("modules", contract.name, "version")
-            if source := contracts.get(wire.module):
+            if source := places.get(wire.module):
                 if wire.output not in {output.name for output in source.outputs}:
                     message = (
                         f"{contract.name} {contract.version} requires the output `{wire.output}`, "
@@ -80,7 +110,9 @@ def fitting(
                     )
                     hint = f"pin another version of {contract.name} or of {source.name}"
                     yield document.problem(where, codes.MISSING_OUTPUT, message, hint)
-            elif wire.module not in sections and _needed(wire, registry):
+            elif not any(
+                name in sections for name in (wire.module, *instead.get(wire.module, ()))
+            ) and _needed(wire, registry):
                 message = f"`{contract.name}` requires the module `{wire.module}`, which is missing"
                 hint = f"add `{wire.module}:` below `modules:`"
                 yield document.problem(where, codes.MISSING_SOURCE, message, hint, key=True)
@@ -122,7 +154,11 @@ def in_order(contracts: Mapping[str, Contract]) -> tuple[list[str], list[str]]:
 
     Modules that could come next in any order are sorted by name.
     """
-    waiting = {n: set(c.requires) & contracts.keys() for n, c in contracts.items()}
+    places = {contract.in_place_of or name: name for name, contract in contracts.items()}
+    waiting = {
+        name: {places[place] for place in contract.requires if place in places}
+        for name, contract in contracts.items()
+    }
     ready = [name for name, required in waiting.items() if not required]
     heapq.heapify(ready)
     order: list[str] = []

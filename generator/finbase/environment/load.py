@@ -20,7 +20,14 @@ from finbase import codes
 from finbase.aws.catalogue import AwsCatalogue
 from finbase.contract.contract import Contract
 from finbase.contract.registry import Registry
-from finbase.environment.composition import distinct, fitting, in_order, missing, pinned
+from finbase.environment.composition import (
+    distinct,
+    fitting,
+    in_order,
+    missing,
+    one_in_each_place,
+    pinned,
+)
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.index import breaches
 from finbase.environment.schema import NAME, TOP, part_of
@@ -194,6 +201,7 @@ def _check_composition(
         findings.add(missing(document, registry, sections))
     findings.add(fitting(document, registry, sections, contracts))
     findings.add(distinct(document, sections, contracts))
+    findings.add(one_in_each_place(document, contracts))
     order, cycle = in_order(contracts)
     if cycle:
         message = f"modules require each other in a cycle: {listed(cycle)}"

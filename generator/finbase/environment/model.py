@@ -112,6 +112,10 @@ class Environment:
             if instance.key:
                 yield use.where(instance), f"{self.stack_name}-{instance.key}"
 
+    def in_place(self, name: str) -> ModuleUse | None:
+        """Return the use of a module, or of the one that stands in its place."""
+        return next((use for use in self.modules if use.contract.place == name), None)
+
     def instances(self, name: str) -> Iterator[tuple[ModuleUse, Instance]]:
         """Yield every instance of a module, with its use."""
         if use := self.module(name):

@@ -56,7 +56,7 @@ class Drift:
     def failing(self) -> Iterator[tuple[FailureRow, FailureRow]]:
         """Yield each control that does not pass in both verdicts: as it runs, and as planned."""
         for now, then in zip(self.running.by_failure(), self.planned.by_failure(), strict=True):
-            if "failed" in (now.status, then.status):
+            if now.open or then.open:
                 yield now, then
 
     def inapplicable(self) -> Iterator[FailureRow]:

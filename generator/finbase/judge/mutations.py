@@ -169,7 +169,7 @@ def caught(
 
     ``overlaps`` maps an id to the ids that inherently fall together with it.
     """
-    fell = tuple(row.id for row in verdict.by_failure() if row.status == "failed")
+    fell = tuple(row.id for row in verdict.by_failure() if row.open)
     return Outcome(mutation, fell, frozenset(overlaps.get(mutation.failure, ())))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -12,7 +13,10 @@ from finbase.judge.catalogue import Failure, Section, Severity
 _FOREIGN = "finbase did not render this stack"
 PART = "part-"
 """Starts the tag of a scenario that is about a part of the design that a stack may leave out."""
-RowStatus = Literal["passed", "failed", "not applicable"]
+NOT_SHOWN = "not shown by this plan: "
+"""Starts each line of evidence of a scenario that could judge nothing, because a plan made without
+an account does not show what exists already."""
+RowStatus = Literal["passed", "failed", "not shown", "not applicable"]
 Status = Literal["passed", "failed", "skipped"]
 _WAIVER = re.compile(r": not required for (\w+) data$")
 
@@ -42,6 +46,12 @@ class Scenario:
     step: str = ""
 
     @property
+    def hidden(self) -> bool:
+        """Whether it failed only because the plan does not show what it judges."""
+        lines = self.evidence.splitlines()
+        return self.status == "failed" and all(line.startswith(NOT_SHOWN) for line in lines or "-")
+
+    @property
     def left_out(self) -> bool:
         """Whether it is about a part that the stack leaves out."""
         return self.status == "skipped" and any(tag.startswith(PART) for tag in self.tags)
@@ -51,7 +61,8 @@ class Scenario:
 class FailureRow:
     """One failure of the catalogue: ``passed`` if every scenario shows that it is absent.
 
-    It is not applicable if every scenario was skipped.
+    It is not applicable if every scenario was skipped. It is not shown if no scenario found it, but
+    the plan does not show everything that a scenario judges: this is not a pass.
     """
 
     id: str
@@ -63,6 +74,11 @@ class FailureRow:
     evidence: str
     scenarios: tuple[Scenario, ...]
     section: Section = "review"
+
+    @property
+    def open(self) -> bool:
+        """Whether the plan has the failure, or does not show that it has not."""
+        return self.status in ("failed", "not shown")
 
     @property
     def waived(self) -> str:
@@ -95,8 +111,10 @@ class Verdict:
     @property
     def passed(self) -> bool:
         """Whether no scenario and no control failed, and any control of the catalogue passes."""
-        states = {row.status for row in self.by_failure()}
-        return not self.failed and "failed" not in states and states != {"not applicable"}
+        rows = self.by_failure()
+        states = {row.status for row in rows}
+        fine = not self.failed and not any(row.open for row in rows)
+        return fine and states != {"not applicable"}
 
     @property
     def failed(self) -> tuple[Scenario, ...]:
@@ -127,14 +145,16 @@ class Verdict:
             requirements=tuple(dict.fromkeys(r for s in mine for r in s.requirements)),
             title=failure.title,
             requirement=failure.requirement,
-            status=_status({scenario.status for scenario in mine}),
+            status=_status({scenario.status for scenario in mine}, failed),
             evidence=evidence,
             scenarios=mine,
             section=failure.section,
         )
 
 
-def _status(states: set[Status]) -> RowStatus:
+def _status(states: set[Status], failed: Sequence[Scenario]) -> RowStatus:
     if states == {"skipped"}:
         return "not applicable"
+    if failed and all(scenario.hidden for scenario in failed):
+        return "not shown"
     return "passed" if "passed" in states and "failed" not in states else "failed"

@@ -141,8 +141,11 @@ def read_network(stack: Stack) -> Network:
     """Return the network of a plan from its graph."""
     members = tuple(_members(stack))
     return Network(
-        cidrs=tuple(str(vpc.planned("cidr_block")) for vpc in stack.all("aws_vpc")),
-        subnets=tuple(_subnets(stack)),
+        cidrs=tuple(
+            str(vpc.planned("cidr_block"))
+            for vpc in (*stack.all("aws_vpc"), *stack.existing("aws_vpc"))
+        ),
+        subnets=(*_subnets(stack), *_existing_subnets(stack)),
         gateways=tuple(_gateways(stack)),
         members=members,
         endpoints=tuple(_endpoints(stack)),
@@ -153,7 +156,7 @@ def read_network(stack: Stack) -> Network:
                 tuple(m.address for m in members if group.address in m.groups),
             )
             for type_ in GROUPS
-            for group in stack.all(type_)
+            for group in (*stack.all(type_), *stack.existing(type_))
         ),
         flows=flows(stack),
     )
@@ -187,6 +190,34 @@ def _subnets(stack: Stack) -> Iterator[Subnet]:
         )
 
 
+def _existing_subnets(stack: Stack) -> Iterator[Subnet]:
+    """Yield the subnets of a network that exists already, with the routes that the plan shows."""
+    nat = {text(g.planned("id")): g.address for g in stack.existing("aws_nat_gateway")}
+    for subnet in stack.existing(_SUBNET):
+        tables = stack.existing("aws_route_table", subnet.name)
+        (table,) = [each for each in tables if each.key == subnet.key] or [subnet]
+        planned = table.planned("routes")
+        routes = [Route(table.address, "routes", "", "")]
+        if isinstance(planned, list):
+            routes = [_existing_route(table.address, route, nat) for route in planned]
+        yield Subnet(
+            address=subnet.address,
+            tier=subnet.name,
+            zone=text(subnet.planned("availability_zone")) or "zone unknown",
+            cidr=text(subnet.planned("cidr_block")) or text(subnet.planned("id")),
+            table=table.address,
+            routes=tuple(routes),
+        )
+
+
+def _existing_route(table: str, route: Mapping[str, str], nat: Mapping[str, str]) -> Route:
+    destination = route.get("cidr_block") or route.get("ipv6_cidr_block") or ""
+    if gateway := nat.get(route.get("nat_gateway_id", "")):
+        return Route(table, destination, gateway, "nat")
+    internet = route.get("gateway_id", "").startswith("igw-")
+    return Route(table, destination, "", "internet" if internet else "")
+
+
 def _route(stack: Stack, holder: Resource, path: str) -> Route:
     """Return a route resource, or the route at ``path`` in a table."""
     names = (
@@ -214,6 +245,11 @@ def _gateways(stack: Stack) -> Iterator[Gateway]:
         yield Gateway(
             gateway.address, "nat", subnet.address if subnet else "", ip.address if ip else ""
         )
+    for gateway in stack.existing("aws_nat_gateway"):
+        subnets = [
+            s for s in stack.existing(_SUBNET) if s.planned("id") == gateway.planned("subnet_id")
+        ]
+        yield Gateway(gateway.address, "nat", subnets[0].address if subnets else "")
 
 
 def _members(stack: Stack) -> Iterator[Member]:

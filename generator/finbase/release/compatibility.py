@@ -70,6 +70,9 @@ def _multiplicity(before: ShippedModule, after: ShippedModule) -> Iterator[Reaso
         level = Level.MINOR if (old, new) == ("one", "optional") else Level.MAJOR
         place = Place(PurePosixPath(after.contract.path), 1)
         yield Reason(level, place, f"multiplicity is {new} instead of {old}")
+    if before.contract.in_place_of != after.contract.in_place_of:
+        place = Place(PurePosixPath(after.contract.path), 1)
+        yield Reason(Level.MAJOR, place, "it stands in the place of another module")
 
 
 def _inputs(before: ShippedModule, after: ShippedModule) -> Iterator[Reason]:

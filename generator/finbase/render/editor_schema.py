@@ -57,11 +57,20 @@ def environment_schema(modules: Mapping[str, ModuleVersions]) -> dict[str, Any]:
     """Return the schema of an environment that can use these modules."""
     top = _properties(TOP.schema, {name: field.rule for name, field in TOP.inputs.items()})
     sections = {name: _section(name, versions) for name, versions in modules.items()}
+    places: dict[str, list[str]] = {}
+    for name, versions in modules.items():
+        places.setdefault(versions.newest.place, []).append(name)
+    needed = [n for n, v in modules.items() if v.newest.multiplicity == "one"]
+    either = [places[name] for name in needed if len(places[name]) > 1]
     top["properties"]["modules"] |= {
         "properties": sections,
-        "required": [n for n, v in modules.items() if v.newest.multiplicity == "one"],
+        "required": [name for name in needed if len(places[name]) == 1],
         "additionalProperties": False,
     }
+    if either:
+        top["properties"]["modules"]["allOf"] = [
+            {"oneOf": [{"required": [name]} for name in names]} for names in either
+        ]
     return {"$schema": DRAFT, "description": "A finbase environment.", **top}
 
 

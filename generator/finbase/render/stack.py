@@ -217,7 +217,7 @@ def _wire_source(wire: Wire, use: ModuleUse, instance: Instance, environment: En
         return Hcl(f"local.{wire.output}")
     if wire.source == "instance.name":
         return instance.key
-    source = environment.module(wire.module)
+    source = environment.in_place(wire.module)
     if further and not wire.required and not (source and source.has(further)):
         return None
     if source is not None and (source.instances or wire.required):

@@ -41,7 +41,7 @@ class DriftReport:
                     "title": now.title,
                     "running": now.status,
                     "planned": then.status,
-                    "evidence": (now if now.status == "failed" else then).evidence.splitlines(),
+                    "evidence": (now if now.open else then).evidence.splitlines(),
                 }
                 for now, then in drift.failing()
             ],
@@ -59,7 +59,7 @@ class DriftReport:
         for now, then in drift.failing():
             yield columns([("FAIL", now.id, now.title)], width=self.width)
             yield from self._indented(f"{now.severity} severity; {_standing(now, then)}")
-            for line in (now if now.status == "failed" else then).evidence.splitlines():
+            for line in (now if now.open else then).evidence.splitlines():
                 yield from self._indented(printable(line, 1000))
         for row in drift.inapplicable():
             yield columns([("N/A ", row.id, row.title)], width=self.width)
@@ -97,7 +97,7 @@ class DriftReport:
         if drift.clean:
             which = "that applies " if any(True for _ in drift.inapplicable()) else ""
             return f"{drift.environment}: runs as rendered, and every control {which}passes"
-        now = [row for row, _ in drift.failing() if row.status == "failed"]
+        now = [row for row, _ in drift.failing() if row.open]
         names = f": {', '.join(row.id for row in now)}" if now else ""
         controls = f"{_count(len(now), 'control')} fail{'s' * (len(now) == 1)}"
         changed = _count(len(drift.deviations), "resource")
@@ -108,11 +108,11 @@ class DriftReport:
 
 
 def _standing(now: FailureRow, then: FailureRow) -> str:
-    if then.status != "failed":
+    if not then.open:
         return "fails now; the next apply fixes it"
     return (
         "fails now, and after the next apply"
-        if now.status == "failed"
+        if now.open
         else ("passes now; the next apply breaks it")
     )
 

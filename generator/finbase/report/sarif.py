@@ -95,7 +95,7 @@ def _run(verdict: Verdict, sources: Sources | None, files_url: str) -> dict[str,
     ]
     results = [
         _result(verdict.environment, index, row, sources)
-        if row.status == "failed"
+        if row.open
         else _inapplicable(index, row, sources)
         for index, row in enumerate(rows)
         if row.status != "passed"
@@ -150,13 +150,13 @@ def _result(
     hcl, yaml = sources.behind(evidence) if sources else ([], [])
     places = [Place(excerpt.place.path, excerpt.line) for excerpt in (*hcl, *yaml)]
     first, *others = places or [_fallback(row, sources)]
+    outcome = "fails" if row.status == "failed" else "is not shown by this plan"
+    title = f"{environment}: control {row.id} {outcome}: {row.title}"
     result = {
         "ruleId": row.id,
         "ruleIndex": index,
         "level": _LEVELS[row.severity],
-        "message": {
-            "text": _clean(f"{environment}: control {row.id} fails: {row.title}\n{row.evidence}")
-        },
+        "message": {"text": _clean(f"{title}\n{row.evidence}")},
         "locations": [_location(str(first.path), first.line)],
         "partialFingerprints": _fingerprint(
             environment, row.id, *sorted(excerpt.title for excerpt in hcl)

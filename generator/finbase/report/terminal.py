@@ -13,8 +13,17 @@ from finbase.report.columns import columns, wrap
 
 MINIMUM_WIDTH = 60
 
-_OUTCOMES: dict[RowStatus, str] = {"passed": "PASS", "failed": "FAIL", "not applicable": "N/A "}
-_LOOKS = {r"^PASS\b": PASS, r"^FAIL\b": FAIL, r"^N/A ": WARN}
+_OUTCOMES: dict[RowStatus, str] = {
+    "passed": "PASS",
+    "failed": "FAIL",
+    "not shown": "NOT SHOWN",
+    "not applicable": "N/A ",
+}
+_LOOKS = {r"^PASS\b": PASS, r"^FAIL\b": FAIL, r"^NOT SHOWN\b": FAIL, r"^N/A ": WARN}
+_HIDDEN = (
+    "NOT SHOWN is not a pass: a plan without an account shows nothing of what exists already; "
+    "check a plan of the account with `finbase check --plan`, or what runs with `finbase drift`"
+)
 _MOST = 10
 """How many resources that no control judged are listed without ``verbose``."""
 # A plan's strings must neither move the cursor nor fail to encode.
@@ -48,7 +57,7 @@ def text(
         lines.append(_headline(row.status, row.id.ljust(column), row.title, width))
         if row.status == "not applicable" and not verbose:
             lines += _indented(row.evidence, width, 6)
-        elif verbose or row.status == "failed":
+        elif verbose or row.open:
             lines += _details(row, (places or {}).get(row.id, ()), width)
         else:
             reasons = [row.waived, *(s.evidence for s in row.scenarios if s.left_out)]
@@ -62,6 +71,8 @@ def text(
         for scenario in scenarios:
             if verbose or scenario.status != "passed":
                 lines += _scenario(scenario, width)
+    if any(row.status == "not shown" for row in rows):
+        lines += wrap(_HIDDEN, width)
     lines += _not_judged(verdict.not_judged, verbose, width)
     lines += [line for remark in remarks for line in wrap(_UNPRINTABLE.sub("?", remark), width)]
     if reached := verdict.cached_at:
@@ -98,7 +109,7 @@ def _details(row: FailureRow, places: Sequence[str], width: int) -> Iterator[str
     severity = ", ".join([f"{row.severity} severity", *_named_once(row.requirements)])
     yield from _indented(severity, width, 6)
     yield from _indented(f"required: {row.requirement}", width, 6)
-    failed = row.status == "failed"
+    failed = row.open
     deciding = [s for s in row.scenarios if not failed or s.status == "failed"]
     if not deciding:  # No scenario is tagged with the control.
         yield from _indented(row.evidence, width, 6)
@@ -120,10 +131,19 @@ def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
     passed = sum(row.status == "passed" for row in rows)
     count = len(verdict.scenarios)
     scenarios = f"{count} scenario{'' if count == 1 else 's'}"
-    if verdict.failed:
-        scenarios += f", {len(verdict.failed)} failed"
-    inapplicable = sum(row.status == "not applicable" for row in rows)
-    more = f", {inapplicable} not applicable" if inapplicable else ""
+    hidden = sum(scenario.hidden for scenario in verdict.failed)
+    if found := len(verdict.failed) - hidden:
+        scenarios += f", {found} failed"
+    if hidden:
+        scenarios += f", {hidden} not shown"
+    more = "".join(
+        f", {number} {text}"
+        for status, text in (
+            ("not shown", "not shown by this plan"),
+            ("not applicable", "not applicable"),
+        )
+        if (number := sum(row.status == status for row in rows))
+    )
     parts = [
         f"{section} {sum(r.status == 'passed' for r in part)} of {len(part)}"
         for section in SECTIONS

@@ -8,6 +8,7 @@ check them.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from finbase.project.terraform_files import LOCK_FILE, is_code, is_left_behind, 
 from finbase.source.bounds import load_json
 from finbase.source.hcl_scan import Block, scan, string_value
 
+_READS_BY = re.compile(r"^reads_by: (\w+)$", re.MULTILINE)
 _NOT_PLANNED = {".terraform", ".git"}
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 _PROVIDER = """provider "aws" {{
@@ -140,6 +142,28 @@ def isolate_provider(folder: Path, secrets: str = "") -> None:
             for alias in aliases or [None]
         )
     )
+
+
+def leave_unread(folder: Path) -> None:
+    """Keep Terraform from reading the account for the modules of the copy whose contracts say so.
+
+    Each gets an unknown value for the input by which its data sources find what they read, so
+    Terraform leaves them for an apply, and the plan shows none of their values.
+    """
+    from finbase.terraform.provider import quoted
+
+    calls = []
+    files = (path for path in _code(folder) if not _is_json(path))
+    for block in (block for path in files for block in scan(_read(path)).blocks):
+        source = string_value(block.attributes.get("source", ""))
+        if block.type == "module" and isinstance(source, str) and source.startswith("."):
+            contract = folder / source / "contract.yaml"
+            if contract.is_file() and (match := _READS_BY.search(_read(contract))):
+                calls.append(
+                    f"module {quoted(block.labels[0])} {{\n  {match[1]} = timestamp()\n}}\n"
+                )
+    if calls:
+        (folder / "zz_finbase_unread_override.tf").write_text("\n".join(calls))
 
 
 def count_aws_configurations(root: Path) -> int:

@@ -28,6 +28,7 @@ from finbase.terraform.offline import (
     files_below,
     isolate_backend,
     isolate_provider,
+    leave_unread,
     module_calls,
     requirements,
     used_folders,
@@ -163,6 +164,7 @@ class Workspace:
         isolate_backend(tree.folder)
         with secret_endpoint() if state is not None else nullcontext("") as secrets:
             isolate_provider(tree.folder, secrets)
+            leave_unread(tree.folder)
             if state is not None:
                 (tree.folder / STATE_FILE).write_bytes(state)
             installed = self._initialise(tree, warm=configurations <= 1)

@@ -25,6 +25,17 @@ def network(start: str) -> Change:
     return {"network.cidr": f"{start}.0.0/16", "network.zones": two_zones}
 
 
+def existing_zones(*names: str, same: int = 0) -> dict[str, Any]:
+    """Return zones with three existing subnets each; the last ``same`` are the first one again."""
+    tiers = [(zone, tier) for zone in names for tier in ("public", "private", "database")]
+    ids = [f"subnet-0123456789abcde{number:02x}" for number in range(len(tiers))]
+    ids[len(ids) - same :] = ids[:1] * same
+    return {
+        zone: {f"{t}_subnet_id": id_ for (z, t), id_ in zip(tiers, ids, strict=True) if z == zone}
+        for zone in names
+    }
+
+
 def client(**more: Any) -> dict[str, Any]:
     """Return clients of ``access`` with one entry, which has ``more`` as well."""
     return {

@@ -16,6 +16,7 @@ from finbase.environment.rules import (
     cache,
     classification,
     databases,
+    existing_network,
     naming,
     network,
     notes,
@@ -33,6 +34,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(
         (
             *network.RULES,
+            *existing_network.RULES,
             *schedule.RULES,
             *storage.RULES,
             *cache.RULES,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any, Final, TypeVar
 
-from finbase.environment.model import Environment
+from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules import examples
 from finbase.environment.rules.rule import Finding, Rule, rule
 from finbase.source.document import Where
@@ -49,6 +49,7 @@ _FULL_NAME = re.compile(r"(^|\.)((com|cn|aws|amazonaws|vpce)\.|[a-z]+(-[a-z]+)+-
     "zone outside the region",
     "region",
     "network.zones",
+    "existing_network.zones",
     why="AWS rejects the subnet at apply, when the VPC already exists. Local and Wavelength Zones "
     "support neither Multi-AZ databases nor NAT gateways nor caches.",
     source=_ZONES,
@@ -76,6 +77,7 @@ def zone_in_region(environment: Environment) -> Iterator[Finding]:
     "FB202",
     "fewer than two zones",
     "network.zones",
+    "existing_network.zones",
     why="RDS rejects a subnet group in a single zone, and an outage of that zone would take the "
     "whole stack down.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
@@ -85,7 +87,7 @@ def zone_in_region(environment: Environment) -> Iterator[Finding]:
 )
 def two_zones(environment: Environment) -> Iterator[Finding]:
     """A stack must use at least two availability zones."""
-    for use, instance in environment.instances("network"):
+    for use, instance in _networks(environment):
         zones = use.value(instance, "zones")
         if isinstance(zones, dict) and len(zones) < 2:
             where = use.where(instance, "zones")
@@ -99,6 +101,7 @@ def two_zones(environment: Environment) -> Iterator[Finding]:
     "network.cidr",
     "network.zones",
     "network.routes",
+    "existing_network.cidr",
     "access.internet_cidrs",
     "access.clients",
     why="For a VPC, AWS silently replaces the address with the start of its range; for a subnet it "
@@ -185,7 +188,7 @@ def subnets_apart(environment: Environment) -> Iterator[Finding]:
 def not_docker(environment: Environment) -> Iterator[Finding]:
     """The VPC must not overlap 172.17.0.0/16."""
     for where, vpc in _vpcs(environment):
-        if vpc.overlaps(_DOCKER):
+        if where[1] == "network" and vpc.overlaps(_DOCKER):
             message = f"{vpc} overlaps {_DOCKER}, the address range of Docker"
             yield Finding(where, message, "use another private range, such as 10.20.0.0/16")
 
@@ -398,7 +401,7 @@ class _Subnet:
 
 def _zones(environment: Environment) -> Iterator[tuple[Where, str, Any]]:
     """Yield the path of each zone, its name, and its value."""
-    for use, instance in environment.instances("network"):
+    for use, instance in _networks(environment):
         zones = use.value(instance, "zones")
         for zone, ranges in zones.items() if isinstance(zones, dict) else ():
             yield use.where(instance, "zones", zone), zone, ranges
@@ -422,8 +425,14 @@ def _is_in(zone: str, region: str) -> bool:
     return re.fullmatch(f"{re.escape(region)}[a-z]", zone) is not None
 
 
+def _networks(environment: Environment) -> Iterator[tuple[ModuleUse, Instance]]:
+    """Yield the network that the stack creates, or the one that exists already."""
+    yield from environment.instances("network")
+    yield from environment.instances("existing_network")
+
+
 def _vpc_ranges(environment: Environment) -> Iterator[tuple[Where, str]]:
-    for use, instance in environment.instances("network"):
+    for use, instance in _networks(environment):
         if isinstance(text := use.value(instance, "cidr"), str):
             yield use.where(instance, "cidr"), text
 

@@ -17,7 +17,7 @@ from finbase.report.provenance import Facts, Provenance
 
 _VERSION = "1.1.2"
 _NAMESPACE = uuid5(NAMESPACE_URL, "https://in-toto.io/attestation/test-result/v0.1")
-_STATES = {"passed": "satisfied", "failed": "not-satisfied"}
+_STATES = {"passed": "satisfied", "failed": "not-satisfied", "not shown": "not-satisfied"}
 
 
 def assessment_results(verdict: Verdict, provenance: Provenance, facts: Facts) -> bytes:

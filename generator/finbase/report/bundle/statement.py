@@ -66,7 +66,11 @@ def statement(
 
     ``plan`` and ``previous`` are the SHA-256 of the plan and of the previous bundle, or empty.
     """
-    tests = {"passed": "passedTests", "not applicable": "warnedTests", "failed": "failedTests"}
+    tests = {
+        "passedTests": ("passed",),
+        "warnedTests": ("not applicable",),
+        "failedTests": ("failed", "not shown"),
+    }
     rows = verdict.by_failure()
     checkout = provenance.checkout
     commit = checkout and {
@@ -81,7 +85,7 @@ def statement(
         "predicate": {
             "result": "PASSED" if verdict.passed else "FAILED",
             "configuration": list(filter(None, [plan and _resource("plan", plan), commit])),
-            **{key: [r.id for r in rows if r.status == state] for state, key in tests.items()},
+            **{key: [r.id for r in rows if r.status in states] for key, states in tests.items()},
             "environment": verdict.environment,
             "made": provenance.made.isoformat(),
             "previous": _resource("previous bundle", previous) if previous else None,

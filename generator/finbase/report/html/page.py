@@ -149,7 +149,7 @@ def _requirements(framework: Framework, chapters: Sequence[Chapter]) -> Iterator
         }
         yield _Requirement(
             row,
-            failing=tuple(name for name, of in states.items() if "failed" in of),
+            failing=tuple(name for name, of in states.items() if of & {"failed", "not shown"}),
             inapplicable=tuple(name for name, of in states.items() if "passed" not in of),
         )
 

@@ -1,0 +1,251 @@
+"""A network that exists already: judged where it was read, and no pass where it was not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+from finbase.plan.graph import read_stack
+from finbase.plan.picture import read_picture
+from finbase.report.drawing.mermaid import mermaid
+from finbase.terraform.workspace import Workspace
+from tests.judge.in_process import failed_ids
+from tests.support.commands import FOLDERS, ROOT, copy_folders, finbase
+from tests.support.sample import EXISTING_NETWORK
+
+pytestmark = pytest.mark.terraform
+
+HIDDEN = ["F01", "F10", "B02"]
+INPUTS = {**EXISTING_NETWORK, "cidr": "10.40.0.0/20"}
+Values = dict[tuple[str, str, str | None], dict[str, Any]]
+
+
+def landing(project: Path) -> Path:
+    """Let development use a network that exists already."""
+    file = project / "environments" / "development.yaml"
+    content = yaml.safe_load(file.read_text())
+    del content["modules"]["network"]
+    content["modules"]["existing_network"] = INPUTS
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    done = finbase(project, "render", "development")
+    assert done.exit_code == 0, done.output
+    return project / "environments" / "development"
+
+
+def account(plan: dict[str, Any], change: Callable[[Values], object] = lambda _: None) -> None:
+    """Let a plan without an account show what it would have read of the account.
+
+    The network is as the design wants it, but for the ``change``.
+    """
+    module = next(
+        each
+        for each in plan["planned_values"]["root_module"]["child_modules"]
+        if each["address"] == "module.existing_network"
+    )
+    read = [resource for resource in module["resources"] if resource["mode"] == "data"]
+    places = {(r["type"], r["name"], r.get("index")): r for r in read}
+    values: Values = {
+        place: {**resource["values"], **found(*place)} for place, resource in places.items()
+    }
+    change(values)
+    for place, resource in places.items():
+        resource["values"] = values[place]
+    addresses = {resource["address"] for resource in read}
+    plan["planned_values"]["root_module"]["child_modules"].remove(module)
+    plan["resource_changes"] = [
+        c for c in plan["resource_changes"] if c["address"] not in addresses
+    ]
+    state = plan.setdefault("prior_state", {"format_version": "1.0", "terraform_version": "1.11.4"})
+    root = state.setdefault("values", {}).setdefault("root_module", {})
+    root.setdefault("child_modules", []).append({**module, "resources": read})
+
+
+def found(type_: str, name: str, zone: str | None) -> dict[str, Any]:
+    """Return what AWS answers about a part of a network that is right."""
+    routes = {
+        "public": [{"cidr_block": "0.0.0.0/0", "gateway_id": "igw-1", "nat_gateway_id": ""}],
+        "private": [{"cidr_block": "0.0.0.0/0", "gateway_id": "", "nat_gateway_id": f"nat-{zone}"}],
+        "database": [{"destination_prefix_list_id": "pl-1", "gateway_id": "vpce-1"}],
+    }
+    answers: dict[str, dict[str, Any]] = {
+        "aws_vpc": {"id": INPUTS["vpc_id"], "cidr_block": INPUTS["cidr"]},
+        "aws_subnet": {"state": "available", "map_public_ip_on_launch": False},
+        "aws_route_table": {"id": f"rtb-{name}-{zone}", "routes": routes.get(name)},
+        "aws_nat_gateway": {
+            "id": f"nat-{zone}",
+            "allocation_id": f"eipalloc-{zone}",
+            "connectivity_type": "public",
+        },
+        "aws_security_group": {},
+        "aws_vpc_endpoint": {"id": f"vpce-{name}", "prefix_list_id": "pl-1"},
+    }
+    return answers[type_]
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory, workspace: Workspace) -> bytes:
+    """The plan of development with a network that exists already, made without an account."""
+    project = tmp_path_factory.mktemp("landing")
+    copy_folders(project, *FOLDERS)
+    return workspace.plan(landing(project), project=project)
+
+
+@pytest.mark.usefixtures("shared_workspace")
+def test_plan_without_account_does_not_pass(project: Path, tmp_path: Path) -> None:
+    landing(project)
+    names = ("json", "junit", "sarif", "html")
+    files = {name: tmp_path / f"verdict.{name}" for name in names}
+    options = [text for name, file in files.items() for text in (f"--{name}", str(file))]
+    done = finbase(project, "check", "development", "--no-cache", *options)
+    assert done.exit_code == 1, done.output
+    printed = re.sub(r"\s+", " ", done.output)
+    assert re.findall(r"NOT SHOWN +([BF]\d+)", printed) == HIDDEN
+    assert "FAIL" not in printed
+    assert "not shown by this plan: eu-west-1a: the routes of subnet-0123456789abcde01" in printed
+    assert "3 not shown by this plan" in printed
+    assert "`finbase drift`" in printed
+    assert "the network exists already, and is not of the stack" in printed
+
+    (environment,) = json.loads(files["json"].read_text())["environments"]
+    rows = {row["id"]: row["status"] for row in environment["failures"]}
+    assert not environment["passed"]
+    assert [id_ for id_, status in rows.items() if status == "not shown"] == HIDDEN
+    assert "failed" not in rows.values()
+
+    suites = ET.parse(files["junit"]).getroot()
+    assert suites.get("failures") == "6"
+    (run,) = json.loads(files["sarif"].read_text())["runs"]
+    told = {r["ruleId"]: r["message"]["text"] for r in run["results"] if r["level"] != "none"}
+    assert sorted(told) == sorted(HIDDEN)
+    assert all("is not shown by this plan" in text for text in told.values())
+    page = files["html"].read_text()
+    assert page.count('<strong class="bad">NOT SHOWN</strong>') >= len(HIDDEN)
+
+    merged = finbase(project, "report", "merge", str(files["json"]), "--json", str(tmp_path / "m"))
+    assert merged.exit_code == 1, merged.output
+
+
+def test_network_that_was_read_passes(offline: bytes) -> None:
+    plan = json.loads(offline)
+    assert failed_ids(plan) == {*HIDDEN}
+    account(plan)
+    assert failed_ids(plan) == set()
+
+
+A, B = "eu-west-1a", "eu-west-1b"
+
+
+def routed(name: str, zone: str, **route: str) -> Callable[[Values], object]:
+    """Add a route to a table."""
+    return lambda values: values["aws_route_table", name, zone]["routes"].append(route)
+
+
+def has(type_: str, name: str, zone: str, **changed: Any) -> Callable[[Values], object]:
+    """Change what AWS answers about a part."""
+    return lambda values: values[type_, name, zone].update(changed)
+
+
+def share_table(values: Values) -> None:
+    values["aws_route_table", "private", B]["id"] = values["aws_route_table", "private", A]["id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "fails"),
+    [
+        (has("aws_nat_gateway", "main", A, subnet_id="subnet-elsewhere"), {"F01"}),
+        (has("aws_nat_gateway", "main", A, connectivity_type="private"), {"F01"}),
+        (has("aws_nat_gateway", "main", A, allocation_id=""), {"F01"}),
+        (has("aws_nat_gateway", "main", A, allocation_id=f"eipalloc-{B}"), {"F01"}),
+        (has("aws_nat_gateway", "main", A, id="nat-another"), {"F10"}),
+        (has("aws_route_table", "private", A, routes=[]), {"F10"}),
+        (
+            has(
+                *("aws_route_table", "private", A),
+                routes=[{"cidr_block": "0.0.0.0/0", "nat_gateway_id": f"nat-{B}"}],
+            ),
+            {"F10"},
+        ),
+        (
+            has(
+                *("aws_route_table", "private", A),
+                routes=[{"cidr_block": "0.0.0.0/0", "transit_gateway_id": "tgw-1"}],
+            ),
+            {"F10"},
+        ),
+        (routed("private", A, cidr_block="8.0.0.0/8", gateway_id="igw-1"), {"F10"}),
+        (routed("private", A, cidr_block="0.0.0.0/1", transit_gateway_id="tgw-1"), {"F10"}),
+        (routed("private", A, ipv6_cidr_block="::/0", network_interface_id="eni-1"), {"F10"}),
+        (share_table, {"F10"}),
+        (has("aws_route_table", "public", A, routes=[]), {"F10"}),
+        (
+            has(
+                *("aws_route_table", "public", B),
+                routes=[{"cidr_block": "0.0.0.0/0", "nat_gateway_id": f"nat-{B}"}],
+            ),
+            {"F10"},
+        ),
+        (routed("database", A, cidr_block="0.0.0.0/0", gateway_id="igw-1"), {"B02"}),
+        (routed("database", A, cidr_block="8.8.8.0/24", nat_gateway_id="nat-1"), {"B02"}),
+        (routed("database", B, cidr_block="0.0.0.0/0", transit_gateway_id="tgw-1"), {"B02"}),
+        (has("aws_subnet", "private", A, map_public_ip_on_launch=True), {"B02"}),
+        (has("aws_subnet", "database", B, assign_ipv6_address_on_creation=True), {"B02"}),
+    ],
+)
+def test_network_that_is_wrong_fails(
+    change: Callable[[Values], object], fails: set[str], offline: bytes
+) -> None:
+    plan = json.loads(offline)
+    account(plan, change)
+    assert failed_ids(plan) == fails
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        routed("private", A, cidr_block="10.80.0.0/16", transit_gateway_id="tgw-1"),
+        routed("private", A, ipv6_cidr_block="::/0", egress_only_gateway_id="eigw-1"),
+        routed("database", A, cidr_block="10.80.0.0/16", vpc_peering_connection_id="pcx-1"),
+        routed("database", A, cidr_block="10.90.0.0/16", gateway_id="vgw-1"),
+        has("aws_subnet", "public", A, map_public_ip_on_launch=True),
+    ],
+)
+def test_network_with_private_routes_passes(
+    change: Callable[[Values], object], offline: bytes
+) -> None:
+    plan = json.loads(offline)
+    account(plan, change)
+    assert failed_ids(plan) == set()
+
+
+def test_table_of_another_subnet_fails(offline: bytes) -> None:
+    plan = json.loads(offline)
+    account(plan, has("aws_route_table", "database", A, subnet_id="subnet-elsewhere"))
+    assert failed_ids(plan) == {"B02"}
+
+
+def test_picture_shows_what_was_read(offline: bytes) -> None:
+    plan = json.loads(offline)
+    assert drawn(plan).count("routes → unknown target") == 6
+    account(plan)
+    text = drawn(plan)
+    assert text.count("0.0.0.0/0 → NAT gateway") == text.count("→ internet gateway") == 2
+
+
+def drawn(plan: dict[str, Any]) -> str:
+    return mermaid(read_picture(plan, read_stack(plan, ROOT / "features")), "network")
+
+
+def test_stack_without_any_network_fails(offline: bytes) -> None:
+    plan = json.loads(offline)
+    root = plan["planned_values"]["root_module"]
+    root["child_modules"] = [
+        m for m in root["child_modules"] if m["address"] != "module.existing_network"
+    ]
+    assert {"F01", "F09", "F10"} <= failed_ids(plan)
