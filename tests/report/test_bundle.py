@@ -533,7 +533,8 @@ def test_evidence_of_a_plan_that_fails(tmp_path: Path) -> None:
     assert read.statement["predicate"]["result"] == "FAILED"
     assert "F01" in read.statement["predicate"]["failedTests"]
     facts = json.loads(read.members["provenance.json"])
-    assert facts["account_id"] is None
+    assert [facts["account_id"], facts["region"]] == [None, "eu-west-1"]
+    assert facts["modules"] == [{"name": "base", "version": "1.0.0", "hash": ""}]
     assert facts["plan"]["sha256"] == hashlib.sha256(plan.read_bytes()).hexdigest()
     assert "provider.lock.hcl" not in read.members
     done = finbase(tmp_path, "evidence", "verify", "--unsigned", str(bundle))

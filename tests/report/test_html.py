@@ -254,14 +254,21 @@ def test_report_names_its_subject(production: Sources) -> None:
         "https://github.com/bank/ledger",
     ):
         assert fact.replace(" :", ":") in text, fact
-    on_account = replace(subject, facts=replace(FACTS, plan=PlanFacts("3" * 64)), supplied=True)
-    assert "supplied by the user, on an AWS account" in Page(render(on_account)).text
+    for offline, said in (
+        (False, "supplied by the user, on an AWS account"),
+        (None, "supplied by the user, which does not show whether it was made on an AWS account"),
+    ):
+        facts = replace(FACTS, plan=PlanFacts("3" * 64, offline=offline))
+        assert said in Page(render(replace(subject, facts=facts, supplied=True))).text
 
 
 def test_report_says_what_is_unknown() -> None:
     text = Page(render(Subject(verdict("plan.json"), picture(), supplied=True))).text
     assert "unknown; the files are not in a git repository with a commit" in text
-    assert "unknown; the project has no file of this environment" in text
+    assert "AWS accountnot shown by this planregionnot shown by this plan" in text
+    assert "modulesthe plan calls no released module" in text
+    made = Page(render(Subject(verdict("plan.json"), picture()))).text
+    assert "unknown; the project has no file of this environment" in made
     assert "none; the variables of no known CI system were set" in text
     assert "SHA-256 of the plan unknown" in text.replace("planunknown", "plan unknown")
 

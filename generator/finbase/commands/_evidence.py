@@ -16,6 +16,7 @@ from finbase.errors import FinbaseError
 from finbase.judge.catalogue import load_failures
 from finbase.judge.coverage import coverage
 from finbase.judge.frameworks import DEFAULT, FOLDER, Framework, load_frameworks
+from finbase.judge.shown import read_shown
 from finbase.judge.since import changes
 from finbase.plan.document import read_shape
 from finbase.plan.graph import read_stack
@@ -122,10 +123,16 @@ class Evidence:
         name = verdict.environment
         environment = sources.environment if sources else None
         earlier = self.previous.get(name)
+        shown = read_shown(plan)
+        account = environment.account_id if environment else None
+        region = environment.region if environment else None
+        if self.supplied:
+            account = shown.one(shown.accounts, account)
+            region = shown.one(shown.regions, region)
         return Facts(
-            environment.account_id if environment else "",
-            environment.region if environment else "",
-            pins(environment, Lock.load(self.root)) if environment else (),
+            account or "",
+            region or "",
+            pins(shown, Lock.load(self.root)),
             plan_facts(plan, self.plans[name][1]),
             coverage(verdict, plan, self.root / "features"),
             changes(earlier, verdict) if earlier else None,

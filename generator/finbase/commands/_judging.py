@@ -43,10 +43,13 @@ def judge_plan(
     """Yield the verdict on a plan that the user supplies.
 
     ``planned`` receives the name, the plan and the SHA-256 of its file; ``remarks`` gets lines for
-    people.
+    people. Raises ``FinbaseError`` if the plan contradicts the file of the environment.
     """
+    from finbase.contract.registry import Registry
+    from finbase.environment.load import load_environments
     from finbase.judge import compliance
     from finbase.judge.features import folder_of_stack
+    from finbase.judge.shown import demand_same, read_shown
     from finbase.plan.kinds import is_rendered
     from finbase.project.find import find_project
 
@@ -56,6 +59,9 @@ def judge_plan(
     plan = compliance.read_on_one_line(plan_file)  # Read it once only: it may be a pipe.
     planned(name, plan.text, plan.digest)
     root = find_project(project)
+    if environments and (root / "environments" / f"{name}.yaml").is_file():
+        (environment,) = load_environments(root, Registry(root), [name])
+        demand_same(read_shown(plan.content), environment)
     rendered = is_rendered(plan.content)
     folder = None
     if rendered:

@@ -12,7 +12,7 @@ SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
     "diff": 2,
     "doctor": 2,
     "drift": 1,
-    "evidence": 1,
+    "evidence": 2,
     "outdated": 1,
     "plan": 1,
     "prove": 1,

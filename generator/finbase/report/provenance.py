@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from finbase.ci.pipeline import PipelineRun
 from finbase.contract.lock import Lock
-from finbase.environment.model import Environment
 from finbase.judge.coverage import Covered
+from finbase.judge.shown import Shown, read_shown
 from finbase.judge.since import ControlChange
 from finbase.project.checkout import Checkout
 
@@ -28,12 +28,13 @@ class Pinned(NamedTuple):
 class PlanFacts:
     """The plan of a verdict; texts are empty if they are unknown.
 
-    ``offline`` says that finbase's settings for plans without an account are in it. ``providers``
-    are their addresses with version constraints.
+    ``offline`` says that finbase's settings for plans without an account are in it; it is None if
+    the plan does not show whether it was made on one. ``providers`` are their addresses with
+    version constraints.
     """
 
     sha256: str = ""
-    offline: bool = False
+    offline: bool | None = None
     terraform: str = ""
     providers: tuple[str, ...] = ()
 
@@ -77,7 +78,7 @@ def plan_facts(plan: Mapping[str, Any], sha256: str) -> PlanFacts:
     configured = plan["configuration"].get("provider_config", {})
     return PlanFacts(
         sha256,
-        any(map(_is_offline, configured.values())),
+        read_shown(plan).offline,
         str(plan.get("terraform_version", "")),
         tuple(
             dict.fromkeys(
@@ -88,17 +89,10 @@ def plan_facts(plan: Mapping[str, Any], sha256: str) -> PlanFacts:
     )
 
 
-def _is_offline(provider: Mapping[str, Any]) -> bool:
-    key = provider.get("expressions", {}).get("access_key", {})
-    return isinstance(key, dict) and key.get("constant_value") == "offline"
-
-
-def pins(environment: Environment, lock: Lock) -> tuple[Pinned, ...]:
-    """Return the module versions of an environment with their hashes."""
-    return tuple(
-        Pinned(use.name, str(use.version), lock.hashes.get((use.name, use.version), ""))
-        for use in environment.modules
-    )
+def pins(shown: Shown, lock: Lock) -> tuple[Pinned, ...]:
+    """Return the module versions that a plan calls, with their hashes."""
+    hashes = {(name, str(version)): text for (name, version), text in lock.hashes.items()}
+    return tuple(Pinned(*pin, hashes.get(pin, "")) for pin in shown.modules)
 
 
 def document(provenance: Provenance, facts: Facts, environment: str) -> dict[str, Any]:
