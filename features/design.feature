@@ -164,3 +164,18 @@ Feature: The stack holds what the design describes, and nothing else
   Scenario: Nothing beside the design of programs and providers
     Given the planned stack
     Then the resources of B12 are as the design describes
+
+  @B13 @high @pci-7.2.5 @noskip
+  Scenario: Nothing beside the design of roles
+    Given the planned stack
+    Then the resources of B13 are as the design describes
+
+  @B14 @high @pci-8.6.3 @noskip @part-roles
+  Scenario: Nothing beside the design of secrets of roles
+    Given the planned stack
+    Then the resources of B14 are as the design describes
+
+  @B15 @high @pci-10.2.1 @noskip @part-roles
+  Scenario: Nothing beside the design of what the database gets
+    Given the planned stack
+    Then the resources of B15 are as the design describes

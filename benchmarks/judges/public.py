@@ -39,6 +39,9 @@ _FUNCTION = re.compile(
     r'^(?:resource|data) "\w+" "(?:rotation|current)" \{(?:\}|\n(?:[^}\n][^\n]*\n|\n)*\})$',
     re.MULTILINE,
 )
+_ROLES = re.compile(
+    r'^(?:module "roles"|output "roles_\w+") \{\n(?:[^}\n][^\n]*\n|\n)*\}$', re.MULTILINE
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,12 +73,14 @@ def modules_needed() -> set[str]:
 
 
 def without_function(files: Files) -> Files:
-    """Return a tree without the rotation function, which public modules do not have."""
+    """Return a tree without the functions, that for roles included: public modules have none."""
+    patterns = {"rotation.tf": _FUNCTION, "main.tf": _ROLES, "outputs.tf": _ROLES}
     return {
-        path: _FUNCTION.sub("", content.decode()).encode()
-        if path.name == "rotation.tf"
+        path: patterns[path.name].sub("", content.decode()).encode()
+        if path.name in patterns
         else content
         for path, content in files.items()
+        if path.parts[:2] != ("modules", "roles")
     }
 
 

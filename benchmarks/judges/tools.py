@@ -111,9 +111,15 @@ class Judges:
         return self._trivy_judgement(folder)
 
     def trivy_plan(self, plan: Path) -> Judgement:
-        """Judge a copy of a plan without nulls, which Trivy 0.59 cannot read."""
+        """Judge a copy of a plan without nulls, which Trivy 0.59 cannot read.
+
+        Nor can it follow a reference with ``each.key`` to a value that is known after the apply, so
+        the argument gets the reference as its value.
+        """
         copy = self._scratch / f"without-nulls-{plan.name}"
-        copy.write_text(json.dumps(_without_nulls(json.loads(plan.read_bytes()))))
+        readable = _without_nulls(json.loads(plan.read_bytes()))
+        fill_references(readable)
+        copy.write_text(json.dumps(readable))
         return self._trivy_judgement(copy)
 
     def _reported(self, targets: Sequence[str], framework: str) -> dict[str, Any]:
@@ -223,6 +229,25 @@ def _without_ephemeral(folder: Path) -> None:
         blank = _EPHEMERAL.sub(lambda match: "\n" * match[0].count("\n"), text)
         if blank != text:
             path.write_text(blank, encoding="utf-8")
+
+
+def fill_references(plan: dict[str, Any]) -> None:
+    """Fill in each argument that is unknown and refers to one of several resources by its key.
+
+    A null stays null.
+    """
+    for planned in plan.get("resource_changes", ()):
+        module = plan["configuration"]["root_module"]
+        for call in re.findall(r"module\.([\w-]+)", planned.get("module_address", "")):
+            module = module["module_calls"][call]["module"]
+        name, change = f"{planned['type']}.{planned['name']}", planned["change"]
+        configured = {each["address"]: each for each in module.get("resources", ())}
+        expressions = configured[name].get("expressions", {}) if name in configured else {}
+        for argument, unknown in (change.get("after_unknown") or {}).items():
+            expression = expressions.get(argument)
+            references = expression.get("references", []) if isinstance(expression, dict) else []
+            if unknown is True and "each.key" in references:
+                change["after"][argument] = references[0]
 
 
 def _without_nulls(value: Any) -> Any:

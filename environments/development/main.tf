@@ -87,6 +87,10 @@ module "secret" {
   recovery_window_in_days = 0
   log_retention_in_days   = 365
   keep_logs               = false
+  readers = [
+    "arn:aws:iam::777788889999:role/finbase-ledger-development-apply",
+    "arn:aws:iam::777788889999:role/finbase-ledger-development-plan",
+  ]
 
   name                = local.name
   region              = local.region
@@ -147,4 +151,44 @@ module "monitoring" {
   }
   nat_gateway_ids        = module.network.nat_gateway_ids
   rotation_function_name = module.secret.rotation_function_name
+}
+
+# Roles, extensions and privileges inside the database, and a secret for each role.
+module "roles" {
+  source = "../../modules/roles/1.0.2"
+
+  roles = {
+    app = {
+      kind    = "read-write"
+      schemas = ["ledger"]
+      readers = ["arn:aws:iam::777788889999:role/ledger-app"]
+    }
+    migrator = {
+      kind                      = "owner"
+      schemas                   = ["ledger"]
+      connection_limit          = 5
+      statement_timeout_seconds = 3600
+      readers = [
+        "arn:aws:iam::777788889999:role/ledger-migrations",
+      ]
+    }
+  }
+  recovery_window_in_days = 0
+  log_retention_in_days   = 365
+  keep_logs               = false
+
+  name                        = local.name
+  region                      = local.region
+  account_id                  = local.account_id
+  vpc_id                      = module.network.vpc_id
+  private_subnet_ids          = module.network.private_subnet_ids
+  endpoints_security_group_id = module.network.endpoints_security_group_id
+  database_port               = module.database.port
+  database_security_group_id  = module.database.security_group_id
+  connection_secret_arn       = module.secret.arn
+  connection_version_id       = module.secret.version_id
+  connection_readers          = module.secret.readers
+  secrets_key_arn             = module.kms.secrets_key_arn
+  logs_key_arn                = module.kms.logs_key_arn
+  topic_arn                   = module.monitoring.topic_arn
 }

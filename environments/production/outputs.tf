@@ -92,3 +92,13 @@ output "monitoring_topic_arn" {
   description = "ARN of the topic that alarms and database events are sent to."
   value       = module.monitoring.topic_arn
 }
+
+output "roles_secret_arns" {
+  description = "ARNs of the secrets, keyed by role."
+  value       = module.roles.secret_arns
+}
+
+output "roles_iam_logins" {
+  description = "Logins that use tokens of IAM, keyed by role."
+  value       = module.roles.iam_logins
+}

@@ -87,7 +87,7 @@ def test_examine_rendered_project_is_fine(repository: Path) -> None:
     assert "hashicorp/aws 5.100.0 from" in of(findings, "AWS provider").found
     assert f"click {metadata.version('click')}" in of(findings, "libraries").found
     assert of(findings, "environments").found == "development, production, staging"
-    assert of(findings, "features").found == "32 failures, 12 feature files"
+    assert of(findings, "features").found == "35 failures, 13 feature files"
     assert "created by the next render" in of(findings, "cache").found
     done = finbase(repository, "doctor")
     assert done.exit_code == 0

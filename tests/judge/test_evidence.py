@@ -15,7 +15,7 @@ from tests.fuzz.fast_judge import Judge, StepCrashError
 from tests.support.commands import ROOT
 
 # A document, such as the pattern of an event, is shown as the JSON that the design has.
-JSON_DOCUMENT = r'(?<=(?: is|not) )\{".*\}'
+JSON_DOCUMENT = r'\b(?:is|not|like|with) \\?\{".*\}'
 OF_PYTHON = re.compile(
     r"\bNone\b|\bUNKNOWN\b|\bTrue\b|\bFalse\b|\[\]|\{\}|(?<![\w\])])\['|\{'|\{\"|<\w+[ .]"
     r"|\w+Error\b|Traceback|object at|\bset\("

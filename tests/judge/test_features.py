@@ -78,7 +78,11 @@ def test_catalogue_matches_tags_of_scenarios(id_: str) -> None:
 
 
 # The module without which a control has nothing to judge.
-PARTS = {**dict.fromkeys(["F07a", "F07b", "F07c", "B09"], "cache"), "F05": "replica"}
+PARTS = {
+    **dict.fromkeys(["F07a", "F07b", "F07c", "B09"], "cache"),
+    **dict.fromkeys(["B14", "B15"], "roles"),
+    "F05": "replica",
+}
 
 
 @every_scenario

@@ -34,7 +34,7 @@ from benchmarks.judges.tables import (
     row,
     tables,
 )
-from benchmarks.judges.tools import HOME, Finding, Judgement, Judges
+from benchmarks.judges.tools import HOME, Finding, Judgement, Judges, fill_references
 from finbase.errors import FinbaseError
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Mutation
@@ -53,6 +53,29 @@ BOTH = "primary-insights-absent"
 """A mutation that both see."""
 
 UNENCRYPTED = 'resource "aws_db_instance" "x" {\n  storage_encrypted = false\n}\n'
+
+
+def test_unknown_reference_by_key_is_a_value_and_null_is_none() -> None:
+    def filled_in(references: list[str], unknown: bool) -> dict[str, str]:
+        after: dict[str, str] = {}
+        resource = {
+            "address": "a.b",
+            "expressions": {"source_arn": {"references": references}, "block": [{}]},
+        }
+        change = {
+            "module_address": "module.m",
+            "type": "a",
+            "name": "b",
+            "change": {"after": after, "after_unknown": {"source_arn": unknown, "block": []}},
+        }
+        calls = {"m": {"module": {"resources": [resource]}}}
+        configuration = {"root_module": {"module_calls": calls}}
+        fill_references({"configuration": configuration, "resource_changes": [change]})
+        return after
+
+    assert filled_in(["c.d", "each.key"], True) == {"source_arn": "c.d"}
+    assert filled_in(["c.d", "each.key"], False) == {}
+    assert filled_in(["c.d.arn", "c.d"], True) == {}
 
 
 @pytest.fixture(scope="module")
@@ -480,7 +503,11 @@ def test_rotation_stays_without_its_function() -> None:
     files = stacks(rendered_files(ROOT), "staging")
     left = public.without_function(files)
     (path,) = (path for path in files if path.name == "rotation.tf")
-    assert {each for each in files if files[each] != left[each]} == {path}
+    roles = {each for each in files if each.parts[:2] == ("modules", "roles")}
+    assert files.keys() - left.keys() == roles != set()
+    stack = {PurePosixPath("environments", "staging", name) for name in ("main.tf", "outputs.tf")}
+    assert {each for each in left if files[each] != left[each]} == {path, *stack}
+    assert not [each for each in stack if b"roles" in left[each]]
     blocks = re.findall(rb'^(?:resource|data) "(\w+)"', left[path], re.MULTILINE)
     assert blocks == [b"aws_secretsmanager_secret_rotation"]
 
@@ -507,10 +534,10 @@ def test_stack_has_pinned_modules_without_tests() -> None:
     chosen = stacks(files, "development")
     assert {path.parts[1] for path in chosen if path.parts[0] == "environments"} == {"development"}
     assert {path.parts[1] for path in chosen if path.parts[0] == "modules"} == {
-        *("access", "cache", "database", "kms", "monitoring", "network", "secret")
+        *("access", "cache", "database", "kms", "monitoring", "network", "roles", "secret")
     }
     assert not [path for path in chosen if "tests" in path.parts]
-    assert len({path.parts[1:3] for path in chosen if path.parts[0] == "modules"}) == 7
+    assert len({path.parts[1:3] for path in chosen if path.parts[0] == "modules"}) == 8
 
 
 def test_missing_judges_are_reported(tmp_path: Path) -> None:

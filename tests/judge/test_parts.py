@@ -50,7 +50,7 @@ def test_every_output_names_what_is_left_out(project: Path, tmp_path: Path) -> N
     assert re.findall(r"N/A +(\w+)", printed) == WITHOUT
     assert printed.count(NO_CACHE) == len(OF_CACHE)
     assert f"PASS F09 Every resource type of the design {NO_DASHBOARD} PASS F10" in printed
-    assert "27 of 32 controls pass: review 15 of 19" in printed
+    assert "30 of 35 controls pass: review 15 of 19" in printed
     assert "5 not applicable" in printed
 
     (environment,) = json.loads(files["json"].read_text())["environments"]

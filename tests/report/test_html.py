@@ -276,7 +276,7 @@ def test_report_says_what_is_unknown() -> None:
 def test_report_first_page_says_what_is_missing(whole: str, production: Sources) -> None:
     alone = Page(render(Subject(verdict("production"), picture(), production))).text
     assert "previous reportnone was namedproofnot in this report" in alone
-    assert "proofthe failures of 2 of 32 controls were introduced" in Page(whole).text
+    assert "proofthe failures of 2 of 35 controls were introduced" in Page(whole).text
 
 
 def test_report_shows_code_and_tables_as_such(whole: str) -> None:

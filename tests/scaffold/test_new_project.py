@@ -94,7 +94,7 @@ def test_init_passes_its_checks(started: Path) -> None:
     assert finbase(started, "render").exit_code == 0
     done = finbase(started, "check", "--no-cache")
     assert done.exit_code == 0, done.output
-    assert "31 of 32 controls pass" in done.output
+    assert "34 of 35 controls pass" in done.output
 
 
 def test_init_installs_packages_by_hash(started: Path) -> None:

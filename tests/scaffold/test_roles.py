@@ -344,6 +344,7 @@ def test_new_roles_writes_files_and_commands(project: Path) -> None:
     assert files == [
         "apply.policy.1.json",
         "apply.policy.2.json",
+        "apply.policy.3.json",
         "apply.trust.json",
         "plan.policy.1.json",
         "plan.trust.json",

@@ -145,6 +145,8 @@ def test_new_environment_copy(project: Path) -> None:
     assert [line for before, line in zip(old, new, strict=True) if before != line] == [
         "environment: sandbox",
         "  bucket: ledger-sandbox-terraform-state",
+        "      - arn:aws:iam::111122223333:role/finbase-ledger-sandbox-apply",
+        "      - arn:aws:iam::111122223333:role/finbase-ledger-sandbox-plan",
     ]
     assert finbase(project, "render", "sandbox").exit_code == 0
     assert (
@@ -163,6 +165,8 @@ def test_new_environment_to_edit(project: Path) -> None:
         "state.bucket",
         "network.cidr",
         "network.zones",
+        "secret.readers",
+        "roles.roles",
         "monitoring.email_addresses",
     ]
     for line, name in told.items():

@@ -19,6 +19,8 @@ from tests.support.commands import ROOT
 
 FIXTURE = ROOT / "tests" / "fixtures" / "rehearsed_calls.json"
 ENVIRONMENT = "production"
+ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
+"""Actions of IAM that have another name than the operation of the API."""
 _TERRAFORM = ("plan", "apply", "lift", "destroy")
 
 
@@ -34,7 +36,8 @@ def by_role(rehearsal: Rehearsal, made: Iterable[Call]) -> dict[str, list[str]]:
         for _, call in zip(range(step.calls), remaining, strict=False):
             roles = ["apply"] * (kind in _TERRAFORM) + ["plan"] * (kind == "plan")
             for role in roles:
-                actions[role].add(f"{call.service}:{call.operation}")
+                operation = f"{call.service}:{call.operation}"
+                actions[role].add(ACTIONS.get(operation, operation))
     return {role: sorted(names) for role, names in actions.items()}
 
 

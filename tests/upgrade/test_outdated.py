@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import jsonschema_rs
 import pytest
@@ -50,24 +49,21 @@ def release(project: Path, module: str, *releases: Version) -> None:
 def pinned(project: Path) -> Path:
     """The project, with every pin at the same version and nothing released.
 
-    Values that this version does not accept, because newer ones brought them, are removed.
+    Values that this version does not accept, because newer ones brought them, are removed; so are
+    the roles, whose first release needs a newer secret.
     """
     registry = Registry(project)
     for path in project.glob("environments/*.yaml"):
-        lines = []
-        properties: dict[str, Any] = {}
-        for line in path.read_text().splitlines():
-            if module := re.fullmatch(r"  (\w+):", line):
-                properties = registry.get(module[1], PINNED).section_schema()["properties"]
-            elif setting := re.fullmatch(r"    (\w+): (.+)", line):
-                if setting[1] == "version":
-                    line = f"    version: {PINNED}"
-                elif not jsonschema_rs.is_valid(
-                    properties.get(setting[1], False), yaml.safe_load(setting[2])
-                ):
-                    continue
-            lines.append(line)
-        path.write_text("\n".join(lines) + "\n")
+        environment = yaml.safe_load(path.read_text())
+        del environment["modules"]["roles"]
+        for module, section in environment["modules"].items():
+            properties = registry.get(module, PINNED).section_schema()["properties"]
+            for name, value in [*section.items()]:
+                if name == "version":
+                    section[name] = str(PINNED)
+                elif not jsonschema_rs.is_valid(properties.get(name, False), value):
+                    del section[name]
+        path.write_text(yaml.safe_dump(environment, sort_keys=False))
     (project / PATH).unlink(missing_ok=True)
     return project
 

@@ -39,7 +39,7 @@ def test_render_writes_missing_files_once(project: Path) -> None:
     second = finbase(project, "render")
     assert second.exit_code == 0
     assert re.match(
-        r"3 environments, 8 module versions: 0 files new, 0 changed", second.output.strip()
+        r"3 environments, 9 module versions: 0 files new, 0 changed", second.output.strip()
     )
     assert finbase(project, "render", "--check").exit_code == 0
 

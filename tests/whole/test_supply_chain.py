@@ -458,7 +458,7 @@ def test_wheel_starts_a_project_in_an_empty_folder(built: Path, tmp_path: Path) 
     assert package.stdout.startswith(str(tmp_path / "venv"))
     run("init", "--pipeline", "github")
     run("render")
-    assert "31 of 32 controls pass" in run("check")
+    assert "34 of 35 controls pass" in run("check")
     run("render", "--check")
     assert "nothing to do" in run("update")
 

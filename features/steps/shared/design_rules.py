@@ -445,8 +445,9 @@ class Rules:
                 written = document.expression(f"{path}.condition.{m}.variable") or {}
                 if variable and written.get("constant_value") == variable:
                     under = f"{path}.condition.{m}.values"
+            # A plan alone does not show the attribute of several instances: ``x[*].arn`` is ``x``.
             names = [
-                self._arn_name(self.module_of(r), f"{r.type}.{r.name}.{o.attribute}", None)
+                self._arn_name(self.module_of(r), f"{r.type}.{r.name}.{o.attribute or 'arn'}", None)
                 for o in self.stack.trace(document, under)
                 for r in o.resources
                 if r.planned(o.attribute or "id") is UNKNOWN

@@ -11,11 +11,12 @@ import yaml
 
 from finbase.source.document import Where
 
+_ARN = "arn:"
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def renamed(text: str, old: str, new: str) -> str:
-    """Replace the name of a valid environment, also where the values of ``state`` contain it.
+    """Replace the name of a valid environment, also in ``state`` and in the ARNs of modules.
 
     Comments, layout and quotes stay unchanged.
 
@@ -27,8 +28,12 @@ def renamed(text: str, old: str, new: str) -> str:
     for key, node in top.value if top else ():
         if key.value == "environment":
             edits.append((node, new))
-        elif key.value == "state":
-            edits += [(value, _word(old).sub(new, value.value)) for _, value in node.value]
+        elif key.value in ("state", "modules"):
+            edits += [
+                (scalar, _word(old).sub(new, scalar.value))
+                for scalar in _scalars(node)
+                if key.value == "state" or scalar.value.startswith(_ARN)
+            ]
     for node, value in sorted(edits, key=lambda edit: edit[0].start_mark.index, reverse=True):
         if node.value != value:
             start, end = node.start_mark.index, node.end_mark.index
@@ -70,6 +75,8 @@ def particular(document: Any) -> Iterator[tuple[Where, str]]:
                 )
             elif any(map(_MAIL.fullmatch, texts)):
                 yield ("modules", module, name), "receives the notifications"
+            elif any(text.startswith(_ARN) for text in texts):
+                yield ("modules", module, name), "names roles and users of the account"
 
 
 def _word(name: str) -> re.Pattern[str]:
@@ -83,6 +90,15 @@ def _token(value: str, style: str | None) -> str:
     if style in ("|", ">"):  # A block scalar includes the line end.
         return f'"{value}"\n'
     return value if is_text(value) else f'"{value}"'
+
+
+def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """Yield the values of a node, and not the keys of its mappings."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.CollectionNode):
+        for part in node.value:
+            yield from _scalars(part[1] if isinstance(part, tuple) else part)
 
 
 def _texts(value: Any) -> Iterator[str]:

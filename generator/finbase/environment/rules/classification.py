@@ -124,6 +124,7 @@ def key_rotation(environment: Environment) -> Iterator[Finding]:
     "logs of important data deleted with the stack",
     "database.keep_logs",
     "secret.keep_logs",
+    "roles.keep_logs",
     why="The audit trail would end with the stack, when somebody may ask for it. `finbase check` "
     "fails B07 for such an environment.",
     source="https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html",
@@ -133,7 +134,7 @@ def key_rotation(environment: Environment) -> Iterator[Finding]:
 )
 def logs(environment: Environment) -> Iterator[Finding]:
     """The logs of restricted and confidential data must outlive the stack."""
-    for module in ("database", "secret"):
+    for module in ("database", "secret", "roles"):
         yield from _refused(environment, module, "keep_logs", False)
 
 

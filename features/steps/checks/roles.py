@@ -1,0 +1,198 @@
+"""Steps about the roles in the database: their secrets, who reads these, and the declaration.
+
+The module ``roles`` declares roles and extensions in ``terraform_data.declaration``, so that a plan
+shows them. Its function gets them in its environment, whose value is known only after apply.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from findings import Finding, check
+from kinds import listed, unproved
+from rotation_parts import (
+    CONNECTION,
+    FUNCTION,
+    SECRET,
+    possible,
+    rotations,
+)
+from stack_graph import UNKNOWN, Resource, Stack, shown
+from windows import longest_gap
+
+_MODULE = "roles"
+_DECLARATION = ("terraform_data", "declaration")
+_POLICY = ("aws_secretsmanager_secret_policy", "secret_arn")
+_VERSION = ("aws_secretsmanager_secret_version", "secret_id")
+_INVOCATION = "aws_lambda_invocation"
+_PRINCIPAL = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+")
+_NONE = "the plan declares no role of an application: pin the module roles"
+
+
+def _no_role(_: Stack) -> str:
+    return _NONE
+
+
+@check(
+    "every declared role has a secret of its own, and none holds the master user",
+    _no_role,
+    of_design=True,
+)
+def own_secrets(stack: Stack) -> Iterator[Finding]:
+    """Require a secret for each role, which no version of Terraform fills."""
+    of_roles = {secret.key: secret for secret in _secrets(stack)}
+    for declaration in _declarations(stack):
+        roles = declaration.planned("input.roles")
+        if not isinstance(roles, dict) or not roles:
+            yield Finding(False, f"{declaration.address}: {_declared(roles)}")
+            continue
+        for role in roles:
+            secret = of_roles.get(role)
+            if secret is None:
+                text = f"{declaration.address}: the role {role} has no secret; add one for its key"
+                yield Finding(False, text)
+                continue
+            versions = possible(stack, _VERSION, secret)
+            for version in versions:
+                text = "writes the secret of a role; remove it, the function writes it"
+                yield Finding(False, f"{version.address}: {text}")
+            if not versions:
+                name = shown(secret.planned("name"))
+                yield Finding(True, f"{secret.address}: {name}, for the role {role}")
+
+
+@check(
+    "only the functions and named principals may read the connection secret",
+    f"connection secret ({SECRET}.{CONNECTION})",
+    of_design=True,
+)
+def locked(stack: Stack) -> Iterator[Finding]:
+    """Require a policy that denies everybody else, also those that IAM allows."""
+    for secret in stack.all(SECRET, CONNECTION):
+        yield from _readers(stack, secret, "list the readers in `secret.readers`")
+
+
+@check(
+    "a function rotates the secret of every role at the start and at least every {days:d} days",
+    _no_role,
+    of_design=True,
+)
+def rotated(stack: Stack, days: int) -> Iterator[Finding]:
+    """Require one rotation for each secret, by a function of this stack."""
+    for secret in _secrets(stack):
+        of_secret = rotations(stack, secret)
+        if len(of_secret) != 1:
+            text = f"{len(of_secret)} rotations; it must have exactly one"
+            yield Finding(False, f"{secret.address}: {text}")
+        for rotation in of_secret:
+            function = stack.one(rotation, "rotation_lambda_arn", FUNCTION)
+            if function is None:
+                by = unproved(stack, rotation, "rotation_lambda_arn", f"one {FUNCTION}")
+                yield Finding(False, f"{rotation.address}: {by}")
+                continue
+            schedule = rotation.planned("rotation_rules.0.schedule_expression")
+            gap = longest_gap(schedule) if isinstance(schedule, str) else None
+            at_once = rotation.planned("rotate_immediately")
+            fine = gap is not None and 1 <= gap <= days and at_once is True
+            text = f"{rotation.address}: {shown(schedule)}, by {function.address}"
+            fix = f"; set a schedule of at most {days} days, and rotate_immediately to true"
+            yield Finding(fine, text if fine else text + fix)
+
+
+@check(
+    "only the function and named principals may read the secret of a role", _no_role, of_design=True
+)
+def role_readers(stack: Stack) -> Iterator[Finding]:
+    """Require a policy for each secret that denies everybody but named principals."""
+    for secret in _secrets(stack):
+        yield from _readers(stack, secret, "deny all but the function and the readers of the role")
+
+
+@check("the database gets the extensions {names:ANY}", _no_role, of_design=True)
+def extensions(stack: Stack, names: str) -> Iterator[Finding]:
+    """Require the extensions in the declaration."""
+    for declaration in _declarations(stack):
+        declared = declaration.planned("input.extensions")
+        items = declared if isinstance(declared, list) else []
+        missing = [name for name in re.split(r", | and ", names) if name not in items]
+        text = f"{declaration.address}: extensions = {shown(declared)}"
+        yield Finding(not missing, f"{text}; add {listed(missing)}" if missing else text)
+
+
+@check(
+    "the function gets the declaration, and Terraform calls it when that changes",
+    _no_role,
+    of_design=True,
+)
+def called(stack: Stack) -> Iterator[Finding]:
+    """Require that one call of the function sets up what the plan declares."""
+    for declaration in _declarations(stack):
+        calls = [r for r in stack.all(_INVOCATION) if stack.module_name(r) == _MODULE]
+        if len(calls) != 1:
+            text = f"{len(calls)} calls set it up; there must be one {_INVOCATION}"
+            yield Finding(False, f"{declaration.address}: {text}")
+        for call in calls:
+            function = stack.one(call, "function_name", FUNCTION)
+            event = call.planned("input")
+            fine = function is not None and event == '{"action":"apply"}'
+            name = function.address if function else "no function of the plan"
+            text = f"{call.address}: calls {name} with {shown(event)}"
+            fix = '; call the function of the module with {"action":"apply"}'
+            yield Finding(fine, text if fine else text + fix)
+
+
+def _declarations(stack: Stack) -> list[Resource]:
+    return [r for r in stack.all(*_DECLARATION) if stack.module_name(r) == _MODULE]
+
+
+def _secrets(stack: Stack) -> list[Resource]:
+    return [r for r in stack.all(SECRET) if stack.module_name(r) == _MODULE]
+
+
+def _declared(roles: Any) -> str:
+    if roles is UNKNOWN:
+        return "its roles are not shown by this plan; write them in the environment file"
+    return "declares no role; add one in `roles.roles`"
+
+
+def _readers(stack: Stack, secret: Resource, fix: str) -> Iterator[Finding]:
+    policies = possible(stack, _POLICY, secret)
+    if not policies:
+        yield Finding(False, f"{secret.address}: no policy limits who may read it; {fix}")
+    for policy in policies:
+        names = _admitted(policy.planned("policy"))
+        if names is None:
+            yield Finding(False, f"{policy.address}: does not limit who may read it; {fix}")
+            continue
+        wrong = [name for name in names if not _PRINCIPAL.fullmatch(name)]
+        text = f"{policy.address}: {listed(names) or 'nobody'} may read it"
+        found = f"{text}; name whole ARNs instead of {listed(wrong)}"
+        yield Finding(not wrong, found if wrong else text)
+
+
+def _admitted(policy: Any) -> list[str] | None:
+    """Return the principals that a policy does not deny to read a secret; None if it denies none.
+
+    >>> deny = {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue"}
+    >>> limits = {"StringNotEquals": {"aws:PrincipalArn": ["a"]}}
+    >>> statement = {**deny, "Resource": "*", "Condition": limits}
+    >>> _admitted(json.dumps({"Statement": [statement]})), _admitted('{"Statement": []}')
+    (['a'], None)
+    """
+    if not isinstance(policy, str):
+        return None
+    for statement in json.loads(policy).get("Statement", ()):
+        whole = (statement.get("Effect"), statement.get("Principal"), statement.get("Resource"))
+        conditions = statement.get("Condition", {})
+        if (
+            whole == ("Deny", "*", "*")
+            and statement.get("Action") == "secretsmanager:GetSecretValue"
+            and [*conditions] == ["StringNotEquals"]
+            and [*conditions["StringNotEquals"]] == ["aws:PrincipalArn"]
+        ):
+            names = conditions["StringNotEquals"]["aws:PrincipalArn"]
+            return [str(name) for name in (names if isinstance(names, list) else [names])]
+    return None
