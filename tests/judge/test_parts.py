@@ -14,7 +14,7 @@ import pytest
 from finbase.plan import kinds
 from finbase.terraform.workspace import Workspace
 from tests.fuzz.fast_judge import Judge
-from tests.judge.in_process import failed_ids
+from tests.judge.in_process import failed_ids, messages
 from tests.support.commands import ROOT, finbase
 
 pytestmark = pytest.mark.terraform
@@ -102,10 +102,23 @@ def test_missing_dashboard_that_is_listed_fails(workspace: Workspace) -> None:
     for module in plan["planned_values"]["root_module"]["child_modules"]:
         kept = [r for r in module["resources"] if r["type"] != "aws_cloudwatch_dashboard"]
         module["resources"] = kept
-    judge = Judge()
-    messages = judge.messages(plan)
-    assert "the plan has no aws_cloudwatch_dashboard" in messages.values()
+    assert "the plan has no aws_cloudwatch_dashboard" in Judge().messages(plan).values()
     assert failed_ids(plan) == {"F09"}
+
+
+def test_missing_roles_fail_by_name(workspace: Workspace) -> None:
+    """An environment can leave out the section ``roles``, but then a control says so."""
+    plan = json.loads(workspace.plan(ROOT / "environments" / "development", project=ROOT))
+    root, gone = plan["planned_values"]["root_module"], "module.roles"
+    root["child_modules"] = [each for each in root["child_modules"] if each["address"] != gone]
+    plan["resource_changes"] = [
+        each for each in plan["resource_changes"] if each.get("module_address") != gone
+    ]
+    del plan["configuration"]["root_module"]["module_calls"]["roles"]
+    assert kinds.leaves_out(plan, "roles")
+    told = messages(plan, "none")
+    assert told.keys() == {"B13"}
+    assert "the plan declares no role of an application: pin the module roles" in told["B13"]
 
 
 def test_stack_without_modules_leaves_nothing_out(workspace: Workspace) -> None:

@@ -121,9 +121,9 @@ def test_flows_have_every_rule_of_production(
     }
     drawn = {end for flow in picture.network.flows for end in (flow.outward, flow.inward) if end}
     assert drawn == rules
-    assert len(rules) == 12
+    assert len(rules) == 16
     allowed = [flows.is_allowed(flow) for flow in picture.network.flows]
-    assert allowed == [True] * 7
+    assert allowed == [True] * 9
 
 
 @pytest.mark.terraform

@@ -197,6 +197,18 @@ def test_a_broken_promise_is_a_problem(name: str, value: object, problem: str) -
     assert problem in found
 
 
+def test_data_is_read_with_the_secret_of_the_master_user() -> None:
+    arns = [f"arn:aws:secretsmanager:eu-west-1:1:secret:x/{n}" for n in ("roles/a", "roles/b")]
+    arns.append("arn:aws:secretsmanager:eu-west-1:1:secret:x/database/connection-AbCdEf")
+    secrets = SimpleNamespace(
+        rotated=lambda _: arns, current=lambda arn: arn, query=lambda arn, sql: f"{sql} with {arn}"
+    )
+    owner = Owner.__new__(Owner)
+    run: Any = SimpleNamespace(secrets=secrets, stack=SimpleNamespace(state=dict))
+    owner._run = run
+    assert owner.data() == f"SELECT amount FROM life with {arns[-1]}"
+
+
 class FakeAccount(FakeRun):
     """An account with the log group ``a`` of a stack, and ``b`` of a replica that was removed."""
 

@@ -34,6 +34,7 @@ from tests.support.rehearsed import (
 
 SEED = int(os.environ.get("SOAK_SEED", "20261125"))
 ENVIRONMENT = "development"
+ROLES = ("app", "migrator")
 # Shells start background programs with SIGINT ignored, and tests may run in the background.
 _SCRIPT = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -84,18 +85,23 @@ def test_rehearse_killed(cut: list[str], tmp_path: Path) -> None:
     expected = [name for name in STEPS if "destroy" in cut or name != "destroy, killed at 50%"]
     assert [step["name"] for step in result["steps"]] == expected  # No Terraform run more.
     assert not [step for step in result["steps"] if step["problems"]]
-    for when in ("after the apply", "after the rotations"):
-        plan = steps[f"plan {when}"]
-        assert plan["notes"] == ["No changes"]
-        assert 100 < plan["calls"] < 250  # Two for each resource at most, however long they take.
-    assert "its new password; the old one is refused" in steps["rotation 2"]["notes"][0]
     killed, imported = steps["apply, killed at 50%"], steps["import lost resources"]
     created = killed["resources"] + imported["resources"] + steps["apply"]["resources"]
     assert created > 90
+    for when in ("after the apply", "after the rotations"):
+        plan = steps[f"plan {when}"]
+        assert plan["notes"] == ["No changes"]
+        assert 100 < plan["calls"] < 2 * created  # However long they take.
+    *roles, master = sorted(steps["rotation 2"]["notes"], key=lambda note: "refused" in note)
+    assert master.endswith("logs in with its new password; the old one is refused")
+    assert [note.split("; ")[1].split(" ", 1)[1] for note in roles] == [
+        "keeps its own until the next rotation"
+    ] * len(ROLES)
     assert steps["apply"]["calls"] > 100
     assert not result["drifts"]
-    # That of the apply and of two rotations; a killed apply may have to write a second one.
-    assert result["search"]["passwords"] in (3, 4)
+    # Of the master user: that of the apply and of two rotations; a killed apply may have to write a
+    # second one. Of each role: that of the set-up, of the first rotation, and of the two.
+    assert result["search"]["passwords"] - 4 * len(ROLES) in (3, 4)
     assert result["search"]["files"] > 50
     flow_logs = f"aws_cloudwatch_log_group /aws/vpc/ledger-{ENVIRONMENT}/flow-logs"
     assert flow_logs in result["kept_by_aws"]  # Records of traffic outlive the network.

@@ -14,6 +14,8 @@ from finbase.rehearsal.run import Run
 from finbase.sandbox.client import client
 
 PRIMARY = "module.database.aws_db_instance.primary"
+_CONNECTION = "/database/connection"
+"""In the name of the master user's secret."""
 ByHand: TypeAlias = Callable[["Owner"], None]
 
 
@@ -35,7 +37,7 @@ class Owner:
         self._query("DROP TABLE life")
 
     def data(self) -> str:
-        """Read the data with the connection secret, as applications do."""
+        """Read the data with the connection secret."""
         return self._query("SELECT amount FROM life")
 
     def take_snapshot(self) -> None:
@@ -85,7 +87,7 @@ class Owner:
         self._unprotect(f"{self.name}-{REPLICA}")
 
     def rotate(self) -> None:
-        """Rotate the connection secret; raises ``FinbaseError`` if that fails."""
+        """Rotate every secret; raises ``FinbaseError`` if that fails."""
         for secret in self.connections():
             _, after = self._run.secrets.rotate(secret)
             self._run.secrets.passwords.add(after.password)
@@ -99,7 +101,7 @@ class Owner:
                 secrets.delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
 
     def connections(self) -> list[str]:
-        """Return the ARNs of the connection secrets."""
+        """Return the ARNs of the secrets of the master user and of roles."""
         return self._run.secrets.rotated(self._run.stack.state())
 
     def primary(self) -> dict[str, Any]:
@@ -123,5 +125,5 @@ class Owner:
         )
 
     def _query(self, sql: str) -> str:
-        [secret] = self.connections()
+        [secret] = (arn for arn in self.connections() if _CONNECTION in arn)
         return self._run.secrets.query(self._run.secrets.current(secret), sql)
