@@ -536,8 +536,11 @@ def test_code_from_elsewhere_fails_beside_the_hcl(plan: Plan, tmp_path: Path) ->
     plan["configuration"]["root_module"]["module_calls"]["secret"]["source"] = GIT
     said = [d.text for d in design_judge._Judge(Stack(plan, project)).deviations()]
     assert said == [
+        # What this module reads from the other one cannot be followed either.
+        "module.roles.data.aws_iam_policy_document.roles: statement has the statement: Allow to "
+        "secretsmanager:GetSecretValue on var.connection_secret_arn; the design says: policy roles",
         f"module.secret: its HCL was not read, because its source is {GIT}; "
-        "use a folder of the project"
+        "use a folder of the project",
     ]
 
 

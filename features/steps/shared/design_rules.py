@@ -468,7 +468,8 @@ class Rules:
         for reference, suffix in found or ():
             if reference:
                 place, end = self.sources.end(document.calls, reference)
-                names.append(self._arn_name(self._modules.get(place, ""), end, suffix))
+                # Where the HCL of a module was not read, its outputs lead to nothing.
+                names.append(self._arn_name(self._modules.get(place, ""), end or reference, suffix))
         return names or [code]
 
     def _arn_name(self, module: str, reference: str, suffix: str | None) -> str:
