@@ -215,7 +215,7 @@ def test_run_fails_a_crashing_step(features: Path) -> None:
     edit(features / "steps/descriptions.py", "for secret in", "for secret in {}['k'] or")
     (failed,) = run(PLAN, features).failed
     assert failed.failure_ids == ("F06a",)
-    assert failed.evidence == "'k'"
+    assert failed.evidence == "features/steps/descriptions.py:11: the step stopped: KeyError: 'k'"
 
 
 @pytest.mark.parametrize("steps", ["Given I have aws_eip defined", "When its domain is vpc"])
@@ -274,7 +274,7 @@ def test_run_refuses_another_severity(features: Path) -> None:
 
 def test_run_refuses_an_unknown_step(features: Path) -> None:
     edit(features / "secrets.feature", "each of them has", "each of them had")
-    with pytest.raises(ComplianceError, match="Cannot find step definition for step 'Then each of"):
+    with pytest.raises(ComplianceError, match="no step has the sentence `Then each of"):
         run(PLAN, features)
 
 

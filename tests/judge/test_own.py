@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -12,8 +13,9 @@ from finbase.errors import ComplianceError, FinbaseError
 from finbase.judge import anchor
 from finbase.judge.catalogue import load_failures
 from finbase.judge.compliance import run
-from finbase.judge.mutations import load_mutations
+from finbase.judge.mutations import load_mutations, mutate
 from finbase.judge.prove import select, unproved
+from finbase.judge.sentences import sentences
 from finbase.judge.verdict import FailureRow, Verdict
 from finbase.project.shipped import shipped
 from finbase.report import terminal
@@ -109,6 +111,56 @@ def test_own_control_that_judged_nothing_fails(whole: Path) -> None:
         "failed",
         "nothing was checked: no scenario is tagged @LEDGER-1",
     )
+
+
+def test_bug_in_a_step_is_named_with_file_and_line(whole: Path) -> None:
+    edit(whole / "own" / "steps" / "keys.py", "key.address", "key.adress")
+    found = row(run(PLAN, whole))
+    assert (found.status, found.evidence) == (
+        "failed",
+        "features/own/steps/keys.py:6: the step stopped: AttributeError: 'Resource' object has no "
+        "attribute 'adress'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("remove", "location", "expected"),
+    [
+        (
+            True,
+            "features/own/keys.feature:5",
+            "features/own/keys.feature:5: no step has the sentence `Given the planned stack`; use",
+        ),
+        (
+            False,
+            "features/own/steps/keys.py:1",
+            "features/own/steps/keys.py cannot be imported: No module named 'findings'; fix the",
+        ),
+    ],
+)
+def test_what_cannot_run_costs_only_the_controls_of_the_project(
+    features: Path, remove: bool, location: str, expected: str
+) -> None:
+    if remove:
+        shutil.rmtree(features / "own" / "steps")
+    verdict = run(PLAN, features)
+    assert verdict.by_failure()[:-1] == run(PLAN, RELEASED).by_failure()
+    found = row(verdict)
+    assert (verdict.passed, found.status) == (False, "failed")
+    assert found.evidence.startswith(expected)
+    assert [scenario.location for scenario in found.scenarios] == [location]
+    with pytest.raises(ComplianceError, match=r"features/own/.*(no step has|cannot be imported)"):
+        run(PLAN, features, whole=True)
+
+
+def test_sentences_are_those_of_all_steps(project: Path) -> None:
+    add(project / "features")
+    found = sentences(project / "features")
+    assert {
+        "Given the planned stack",
+        "Then every {kind:PROPERTY} sets {argument:PROPERTY} to {values:ANY}",
+        "Then every {kind:PROPERTY} is of the ledger",
+    } <= {*found}
 
 
 def test_own_scenario_says_nothing_about_a_released_control(features: Path) -> None:
@@ -217,6 +269,21 @@ def test_mutations_are_of_the_catalogue_beside_them(
     attack(project / "features")
     with pytest.raises(ComplianceError, match="is not in the failure catalogue"):
         load_mutations(project / "features")
+
+
+def test_mutation_that_does_not_fit_is_named_with_its_file(project: Path) -> None:
+    add(project / "features")
+    (mutation,) = select(project, (), own=True)
+    main = PurePosixPath("environments/development/main.tf")
+    with pytest.raises(ComplianceError) as caught:
+        mutate({main: b""}, mutation)
+    assert str(caught.value) == (
+        "features/own/mutations/keys.yaml: key-absent: the text to replace occurs 0 times in "
+        "environments/development/main.tf, not 1\n"
+        "    hint: update the mutation to the rendered files"
+    )
+    released = next(each for each in load_mutations(project / "features") if each != mutation)
+    assert re.fullmatch(r"features/mutations/\w+\.yaml", released.listed_in)
 
 
 def test_unproved_controls_are_named(project: Path) -> None:

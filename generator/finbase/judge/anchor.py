@@ -18,14 +18,15 @@ import yaml
 
 from finbase.errors import ComplianceError, TreeError
 from finbase.judge.catalogue import FILE as CATALOGUE
-from finbase.judge.catalogue import OWN
-from finbase.judge.verdict import Verdict
+from finbase.judge.catalogue import OWN, Failure
+from finbase.judge.verdict import Scenario, Verdict
 from finbase.project.files import refuse_links
 from finbase.project.shipped import shipped
 
 _GENERATED = re.compile(r"__pycache__|\.(mypy|ruff|pytest)_cache")
 _PROOF = (("mutations",), ("applied",), (OWN, "mutations"))
 """Folders that `finbase prove` reads; they decide about no verdict."""
+_PLACE = re.compile(r"features/([^\s'\":]+\.(?:feature|py))(?::(\d+))?")
 _TAG = re.compile(r"@([A-Z]\d{2}[a-z]?)\b")
 
 
@@ -92,6 +93,27 @@ def with_additions(floor: Verdict, verdict: Verdict, added: frozenset[str]) -> V
         if _file(s.location) in added
     )
     return replace(verdict, scenarios=(*floor.scenarios, *own), not_judged=floor.not_judged)
+
+
+def with_broken_additions(floor: Verdict, failures: tuple[Failure, ...], why: str) -> Verdict:
+    """Return the released features' verdict, in which all controls of the project fail.
+
+    ``why`` says why the added files have no verdict.
+    """
+    own = tuple(failure.id for failure in failures if failure.section == "project")
+    place = _PLACE.search(why)
+    broken = Scenario(
+        feature="Features of the project",
+        name="The features of the project can be judged",
+        tags=(),
+        failure_ids=own,
+        severity=None,
+        requirements=(),
+        status="failed",
+        evidence=why,
+        location=f"features/{place[1]}:{place[2] or 1}" if place else f"features/{CATALOGUE}:1",
+    )
+    return replace(floor, failures=failures, scenarios=(*floor.scenarios, broken))
 
 
 def _file(location: str) -> str:

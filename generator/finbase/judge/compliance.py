@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ from finbase.judge.features import (
     copy_sources,
     refuse_empty_outlines,
 )
+from finbase.judge.sentences import sentences
 from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
 from finbase.plan.kinds import is_rendered, leaves_out, managed_addresses
@@ -49,7 +51,13 @@ _NO_STEP = (
 )
 _NOTHING = "nothing to judge: the plan has no resource that a control applies to"
 _APPLICABLE = "`finbase check --plan` judges networks, databases, secrets, caches and their keys"
+_UNKNOWN = re.compile(r"Cannot find step definition for step '(.+?)' in ([^'\"]+:\d+)['\"]")
+_IMPORT = re.compile(r"Unable to import module '[^']+' from '([^']+)': (.+)")
 _ERROR = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
+
+
+class _NoVerdictError(ComplianceError):
+    """terraform-compliance ran, and returned no verdict."""
 
 
 class OneLinePlan(NamedTuple):
@@ -69,6 +77,7 @@ def run(
     stack: Path | None = None,
     processes: Processes | None = None,
     copied: Callable[[Path], object] = ignore,
+    whole: bool = False,
 ) -> Verdict:
     """Return the verdict of the scenarios on a plan: JSON, its path, or a plan that was read.
 
@@ -78,7 +87,8 @@ def run(
     its stack. ``stack`` is the folder that was planned, if its HCL is available; then steps judge
     what a plan lacks, such as ``lifecycle``. ``copied`` is called with the copy of the features
     before they run. Files that a project adds never decide about the released controls, which the
-    released features judge alone.
+    released features judge alone. If those files have no verdict, their controls fail; with
+    ``whole``, this raises the error instead.
 
     Raises ``ComplianceError`` if there is no verdict: an incomplete plan, no scenarios, an unknown
     step, a crash, a feature that is not a file, or a plan to which no control applies.
@@ -94,7 +104,13 @@ def run(
     # Added steps run in the same process as all others, and could change these. The released ones
     # judge first, before a step of the project could change an installed package.
     floor = judge(anchor.released_features(), anchor.remove_own) if added else None
-    verdict = judge(features, copied)
+    try:
+        verdict = judge(features, copied)
+    except _NoVerdictError as error:
+        if floor is None or whole:
+            raise
+        why = f"{error.message}; {error.hint}".replace(f"{features.parent}/", "")
+        return anchor.with_broken_additions(floor, load_failures(features), why)
     return anchor.with_additions(floor, verdict, added) if floor else verdict
 
 
@@ -120,7 +136,7 @@ def _run(
         except ComplianceError as error:
             # The copy is deleted before anybody reads the message.
             message = error.message.replace(str(copy), str(features))
-            raise ComplianceError(message, error.hint) from error
+            raise type(error)(message, error.hint) from error
 
 
 def _judge(
@@ -197,8 +213,7 @@ def _document(report: Path, finished: Finished, features: Path) -> list[dict[str
     try:
         document: list[dict[str, Any]] = json.loads(report.read_bytes())
     except (OSError, ValueError) as error:
-        message = _no_verdict(finished)
-        raise ComplianceError(message, _fix(message, features)) from error
+        raise _no_verdict(finished, features) from error
     states = [
         step["result"]["status"]
         for feature in document
@@ -209,9 +224,7 @@ def _document(report: Path, finished: Finished, features: Path) -> list[dict[str
         return document
     # A crash leaves a report, too, in which the remaining steps are "pending".
     if finished.code != ("failed" in states) or "pending" in states:
-        message = _no_verdict(finished)
-        hint = _UNJUDGED if "pending" in states else _fix(message, features)
-        raise ComplianceError(message, hint)
+        raise _no_verdict(finished, features, stopped="pending" in states)
     return document
 
 
@@ -223,12 +236,24 @@ def _fix(message: str, features: Path) -> str:
     return _UNJUDGED if named else _NO_STEP
 
 
-def _no_verdict(finished: Finished) -> str:
+def _no_verdict(finished: Finished, features: Path, stopped: bool = False) -> _NoVerdictError:
+    """Return the error, which names what has to be corrected as exactly as the output does."""
+    if unknown := _UNKNOWN.search(finished.output):
+        sentence, place = unknown[1].replace("\\'", "'"), unknown[2]
+        closest = get_close_matches(sentence, sentences(features), 1, 0.5)
+        did = f"did you mean `{closest[0]}`? Else " if closest else ""
+        return _NoVerdictError(
+            f"{place}: no step has the sentence `{sentence}`",
+            f"{did}use a sentence of features/*.feature, or add a step for it with @check",
+        )
+    if broken := _IMPORT.search(finished.output):
+        return _NoVerdictError(f"{broken[1]} cannot be imported: {broken[2]}", _UNJUDGED)
     errors = _ERROR.findall(finished.output)
     lines = errors[:1] or finished.output.splitlines()[-15:] or ["it printed nothing"]
-    return "\n    ".join(
+    message = "\n    ".join(
         [f"terraform-compliance returned no verdict (exit code {finished.code}):", *lines]
     )
+    return _NoVerdictError(message, _UNJUDGED if stopped else _fix(message, features))
 
 
 def read_on_one_line(plan_json: Path | bytes) -> OneLinePlan:

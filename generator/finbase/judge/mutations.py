@@ -40,7 +40,7 @@ class Mutation:
     """One way to put ``failure`` back: ``what`` it does, and ``why`` it matters.
 
     ``environment`` names the stack that is changed and planned, in ``project`` if it is not that
-    of the command.
+    of the command. ``listed_in`` is the file of the mutation, for messages.
     """
 
     id: str
@@ -50,6 +50,7 @@ class Mutation:
     edits: tuple[Edit, ...]
     environment: str
     project: Path | None = None
+    listed_in: str = "features/mutations"
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,10 @@ def mutate(files: Files, mutation: Mutation) -> dict[PurePosixPath, bytes]:
             count += places
         if count != edit.count:
             where = ", ".join(map(str, paths)) or f"no file of {mutation.environment}"
+            pattern = f" ({edit.file})" if where != edit.file else ""
             raise _outdated(
                 mutation,
-                f"{edit.change} occurs {count} times in {where} ({edit.file}), not {edit.count}",
+                f"{edit.change} occurs {count} times in {where}{pattern}, not {edit.count}",
             )
     return changed
 
@@ -157,8 +159,8 @@ def _created(files: Files, mutation: Mutation, edit: Edit, text: str) -> Files:
 
 def _outdated(mutation: Mutation, problem: str) -> ComplianceError:
     return ComplianceError(
-        f"features/mutations: {mutation.id}: {problem}",
-        "update the mutation to the current templates",
+        f"{mutation.listed_in}: {mutation.id}: {problem}",
+        "update the mutation to the rendered files",
     )
 
 
@@ -185,21 +187,23 @@ def _folders(files: Files, mutation: Mutation) -> set[PurePosixPath]:
     if main is None:
         unknown = f"environment {mutation.environment} is not rendered"
         hint = f"render it: finbase render {mutation.environment}"
-        raise ComplianceError(f"features/mutations: {mutation.id}: {unknown}", hint)
+        raise ComplianceError(f"{mutation.listed_in}: {mutation.id}: {unknown}", hint)
     return {stack, *map(PurePosixPath, _SOURCE.findall(main.decode()))}
 
 
 def _read(path: Path, project: Path | None) -> list[Mutation]:
     try:
         entries = load_yaml(path.read_bytes())
-        return [_mutation(entry, project) for entry in entries]
+        own = path.parents[1].name == OWN
+        listed_in = "/".join(("features", *path.parts[-3 if own else -2 :]))
+        return [_mutation(entry, project, listed_in) for entry in entries]
     except KeyError as error:
         raise ComplianceError(f"{path}: an entry has no {error}", _FORM) from error
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise ComplianceError(f"{path} is not a valid list of mutations: {error}", _FORM) from error
 
 
-def _mutation(entry: dict[str, Any], project: Path | None) -> Mutation:
+def _mutation(entry: dict[str, Any], project: Path | None, listed_in: str) -> Mutation:
     if not _ID.fullmatch(entry["id"]):
         raise ValueError(f"{entry['id']!r} is not a valid id: use a-z and 0-9, joined by hyphens")
     first = {name: value for name, value in entry.items() if name not in _OWN}
@@ -212,4 +216,5 @@ def _mutation(entry: dict[str, Any], project: Path | None) -> Mutation:
         edits=tuple(map(read_edit, [first, *further] if first or not further else further)),
         environment=entry.get("environment", "production"),
         project=project,
+        listed_in=listed_in,
     )

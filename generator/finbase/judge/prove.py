@@ -150,6 +150,7 @@ def prove(
                     environment=name,
                     stack=stack,
                     processes=workspace.processes,
+                    whole=True,
                 )
             finally:
                 shutil.rmtree(project, ignore_errors=True)

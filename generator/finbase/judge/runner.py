@@ -32,6 +32,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
@@ -163,7 +165,31 @@ def _record() -> None:
         fail(error, step_id)
 
     Error._fail_step = fail_with_message
+    HookRegistry().register("after", "each_step", _attach_bug)
     HookRegistry().register("after", "each_scenario", _attach_seen)
+
+
+def _attach_bug(step: Any) -> None:
+    """Name the file and line of an exception by which a step does not say that a plan fails."""
+    from radish import world
+    from terraform_compliance.common.exceptions import Failure
+
+    exception = getattr(step.failure, "exception", None)
+    if isinstance(exception, AssertionError | Failure):
+        return
+    folder = Path(world.config.features[0])
+    frames = [
+        (Path(frame.filename).relative_to(folder.parent), frame.lineno)
+        for frame in extract_tb(exception and exception.__traceback__)
+        if Path(frame.filename).is_relative_to(folder)
+    ]
+    if not frames:
+        return
+    # A project's own step often stops in what it calls.
+    own = [frame for frame in frames if frame[0].parts[1] == "own"]
+    file, line = (own or frames)[-1]
+    what = f"{file}:{line}: the step stopped: {type(exception).__name__}: {exception}"
+    step.embed(_one_line(what), mime_type=FAILURE)
 
 
 def _attach_seen(scenario: Any) -> None:
