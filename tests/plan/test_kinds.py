@@ -10,7 +10,7 @@ import pytest
 
 from finbase.errors import ComplianceError
 from finbase.plan.document import read_plan
-from finbase.plan.kinds import absence_of_stack
+from finbase.plan.kinds import absence_of_stack, managed_addresses
 from tests.support.commands import ROOT
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
@@ -77,3 +77,12 @@ def test_read_plan_refuses_a_resource_without_values() -> None:
     plan["resource_changes"][1]["change"]["actions"] = ["update"]
     with pytest.raises(ComplianceError, match="but not in planned_values"):
         read_plan(json.dumps(plan).encode(), "x.json")
+
+
+def test_managed_addresses_have_resources_without_known_values() -> None:
+    plan = load("forget")
+    assert managed_addresses(plan) == ("terraform_data.a",)
+    (entry,) = [c for c in plan["resource_changes"] if c["address"] == "terraform_data.b"]
+    entry["change"] |= {"actions": ["create"], "after": {}, "after_unknown": {"id": True}}
+    # All its values are known only after an apply, so Terraform lists none.
+    assert managed_addresses(plan) == ("terraform_data.a", "terraform_data.b")

@@ -83,13 +83,20 @@ def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def managed_addresses(plan: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the addresses of the planned resources, without those that are only forgotten."""
-    return tuple(_managed(plan["planned_values"]["root_module"]))
+    """Return the addresses of the planned resources, without those that are only forgotten.
+
+    Terraform lists both a forgotten resource and one whose values are all unknown without values,
+    so only the change tells them apart.
+    """
+    changes = [c for c in plan.get("resource_changes", ()) if "deposed" not in c]
+    forgotten = {c["address"] for c in changes if c["change"].get("actions") == ["forget"]}
+    found = _managed(plan["planned_values"]["root_module"])
+    return tuple(address for address in found if address not in forgotten)
 
 
 def _managed(module: Mapping[str, Any]) -> Iterator[str]:
     for resource in module.get("resources", ()):
-        if resource["mode"] == "managed" and "values" in resource:
+        if resource["mode"] == "managed":
             yield resource["address"]
     for child in module.get("child_modules", ()):
         yield from _managed(child)
