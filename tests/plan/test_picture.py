@@ -214,6 +214,64 @@ def test_is_allowed_needs_both_ends() -> None:
     assert (both.source, both.target) == ("aws_security_group.app", "aws_security_group.db")
 
 
+def to_s3() -> list[Any]:
+    """A group that reaches S3 by a gateway endpoint, which a route table has."""
+    return [
+        resource("aws_security_group.app"),
+        resource("aws_route_table.private"),
+        resource("aws_subnet.private", {"availability_zone": "a", "cidr_block": "10.0.0.0/24"}),
+        resource(
+            "aws_route_table_association.x",
+            None,
+            {
+                "subnet_id": reference("aws_subnet.private"),
+                "route_table_id": reference("aws_route_table.private"),
+            },
+        ),
+        resource(
+            "aws_vpc_endpoint.s3",
+            {"vpc_endpoint_type": "Gateway", "service_name": "com.amazonaws.eu-west-1.s3"},
+            {"route_table_ids": reference("aws_route_table.private")},
+        ),
+        resource(
+            "aws_vpc_security_group_egress_rule.s3",
+            {"ip_protocol": "tcp", "from_port": 443, "to_port": 443},
+            {
+                "security_group_id": reference("aws_security_group.app"),
+                "prefix_list_id": {
+                    "references": ["aws_vpc_endpoint.s3.prefix_list_id", "aws_vpc_endpoint.s3"]
+                },
+            },
+        ),
+    ]
+
+
+def test_flows_to_a_gateway_endpoint_end_at_it() -> None:
+    picture = read(*to_s3())
+    (flow,) = picture.network.flows
+    assert flow.target == "aws_vpc_endpoint.s3"
+    assert flows.is_allowed(flow)  # An endpoint of this type has no group, so no rule.
+    drawn = draw(picture, "architecture", "x")
+    assert "Gateway endpoint s3" in drawn
+    assert "Addresses outside" not in drawn
+    assert "no route out of the VPC" not in draw(picture, "network", "x")
+    assert "s3 → gateway endpoint" in draw(picture, "network", "x")
+
+
+def test_legend_of_flows_has_only_what_is_drawn() -> None:
+    picture = sample()
+    assert "no rule at this end" not in draw(picture, "flows", "x")
+    half = replace(picture.network, flows=(replace(picture.network.flows[0], inward=""),))
+    assert "no rule at this end" in draw(replace(picture, network=half), "flows", "x")
+
+
+def test_flow_to_the_internet_ends_at_the_subnets_that_route_it() -> None:
+    drawn = draw(sample(), "architecture", "x")
+    assert "by the routes of the private subnets" in drawn
+    # Only the internet gateway is next to the internet.
+    assert drawn.count("l-3.5 7 h7 z") == 1 + 3
+
+
 def test_read_network_inline_routes() -> None:
     route = {"cidr_block": "0.0.0.0/0"}
     table = resource("aws_route_table.t", {"route": [route]})

@@ -443,6 +443,21 @@ def test_html_excerpts_of_a_finding(
     assert bool(yaml_) == bool(keys)
 
 
+def test_html_excerpts_mark_a_line_or_say_what_they_are(production: Sources) -> None:
+    group, rule = (
+        "module.access.aws_security_group.application",
+        "module.access.aws_vpc_security_group_egress_rule.application_to_database",
+    )
+    blocks, (section,) = production.behind([f"{group}: no inline rules", f"{rule}: SQL from it"])
+    for excerpt in (*blocks, section):
+        assert excerpt.note
+        assert not any(line.behind for line in excerpt.lines)
+    assert all(len(each.lines) == 1 for each in blocks)
+    (marked,), _ = production.behind([f"{rule}: SQL from applications"])
+    assert not marked.note
+    assert [line.text.split()[0] for line in marked.lines if line.behind] == ["description"]
+
+
 def test_html_links_to_pinned_version(production: Sources) -> None:
     pieces = production.pieces(f"{SEEN['F01']} and module.no.aws_x.y, aws_vpc: 1")
     assert "".join(text for text, _ in pieces).startswith("eu-west-1a: module.network")

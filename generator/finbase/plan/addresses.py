@@ -6,7 +6,7 @@ import re
 
 _ADDRESS = re.compile(
     r'^(?P<module>(?:module\.[\w-]+(?:\[(?:"(?:[^"\\]|\\.)*"|\d+)\])?\.)*)'
-    r"(?P<type>\w+)\.(?P<name>[\w-]+)(?P<key>\[.*\])?$"
+    r"(?:data\.)?(?P<type>\w+)\.(?P<name>[\w-]+)(?P<key>\[.*\])?$"
 )
 
 _KEY = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
@@ -29,6 +29,16 @@ def name_of(address: str) -> str:
     """
     match = _ADDRESS.match(address)
     return match["name"] if match else address
+
+
+def type_of(address: str) -> str:
+    """Return the type of a resource; return an empty string for any other text.
+
+    >>> type_of('module.network.aws_subnet.public["eu-west-1a"]'), type_of("10.0.0.0/8")
+    ('aws_subnet', '')
+    """
+    match = _ADDRESS.match(address)
+    return match["type"] if match else ""
 
 
 def title_of(address: str) -> str:

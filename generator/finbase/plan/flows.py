@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from finbase.plan.addresses import type_of
+
 if TYPE_CHECKING:
     from stack_graph import Resource, Stack
 
@@ -17,6 +19,7 @@ GROUPS = ("aws_security_group", "aws_default_security_group")
 UNKNOWN = "unknown in the plan"
 
 _RULES = {"aws_vpc_security_group_egress_rule": True, "aws_vpc_security_group_ingress_rule": False}
+_ENDPOINT = "aws_vpc_endpoint"
 _OLD_RULE = "aws_security_group_rule"
 _RANGES = (
     *("cidr_ipv4", "cidr_ipv6", "prefix_list_id"),
@@ -79,6 +82,7 @@ def _ends(stack: Stack) -> Iterator[_End]:
         for rule in stack.all(type_):
             group = _group(stack, rule, "security_group_id")
             others = [*_groups(stack, rule, "referenced_security_group_id"), *_ranges(rule)]
+            others = others or _endpoints(stack, rule)
             yield from _at(rule, "", outward, group, others)
     for rule in stack.all(_OLD_RULE):
         group = _group(stack, rule, "security_group_id")
@@ -122,6 +126,12 @@ def _groups(stack: Stack, holder: Resource, path: str) -> list[str]:
     return named or others or [UNKNOWN] * stack.is_set(holder, path)
 
 
+def _endpoints(stack: Stack, rule: Resource) -> list[str]:
+    """Return the gateway endpoint whose addresses a rule allows, if the plan shows that."""
+    endpoint = stack.one(rule, "prefix_list_id", _ENDPOINT)
+    return [endpoint.address] if endpoint else []
+
+
 def _ranges(holder: Resource, path: str = "", own: str = "") -> Iterator[str]:
     """Yield the ranges of a rule, and ``own`` if the rule lets a group reach itself."""
     if holder.planned(f"{path}self") is True:
@@ -146,12 +156,19 @@ def _count(group: Resource, side: str) -> int:
 
 def is_group(end: str) -> bool:
     """Return whether an end of a flow is a security group, not a range of addresses."""
-    return "aws_" in end
+    return type_of(end) in GROUPS
+
+
+def is_endpoint(end: str) -> bool:
+    """Return whether an end of a flow is the addresses that a gateway endpoint serves."""
+    return type_of(end) == _ENDPOINT
 
 
 def is_allowed(flow: Flow) -> bool:
     """Return whether each end that is a group has a rule for the flow."""
-    return all(
-        rule or not is_group(end)
-        for end, rule in ((flow.source, flow.outward), (flow.target, flow.inward))
-    )
+    return all(rule or not is_group(end) for end, rule in rules_of(flow))
+
+
+def rules_of(flow: Flow) -> tuple[tuple[str, str], ...]:
+    """Return the two ends of a flow, each with its rule or an empty string."""
+    return (flow.source, flow.outward), (flow.target, flow.inward)

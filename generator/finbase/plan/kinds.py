@@ -86,7 +86,7 @@ def managed_addresses(plan: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the addresses of the planned resources, without those that are only forgotten.
 
     Terraform lists both a forgotten resource and one whose values are all unknown without values,
-    so only the change tells them apart.
+    so only the change shows which is which.
     """
     changes = [c for c in plan.get("resource_changes", ()) if "deposed" not in c]
     forgotten = {c["address"] for c in changes if c["change"].get("actions") == ["forget"]}

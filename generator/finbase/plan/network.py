@@ -312,16 +312,29 @@ def _is_gateway_endpoint(resource: Resource) -> bool:
 
 
 def outlet(network: Network, subnet: Subnet) -> str:
-    """Return the targets of a subnet's routes as text, with the zone if it is another one."""
+    """Return how traffic leaves a subnet, as text."""
+    return ", ".join(outlets(network, subnet))
+
+
+def outlets(network: Network, subnet: Subnet) -> tuple[str, ...]:
+    """Return the targets of the routes of a subnet, with the zone if it is another one.
+
+    The routes to a service through a gateway endpoint are among them; AWS adds them itself.
+    """
     if not subnet.table:
-        return "no route table of its own"
+        return ("no route table of its own",)
     targets = {"internet": "internet gateway", "nat": "NAT gateway", "": "unknown target", **PEERED}
     routes = []
     for route in subnet.routes:
         zone = other_zone(network, subnet, route)
         target = f"NAT in {zone}" if zone else targets[route.kind]
         routes.append(f"{route.destination or 'a list'} → {target}")
-    return ", ".join(routes) or "no route out of the VPC"
+    routes += [
+        f"{endpoint.service} → gateway endpoint"
+        for endpoint in network.endpoints
+        if subnet.table in endpoint.tables
+    ]
+    return tuple(routes) or ("no route out of the VPC",)
 
 
 def peered(network: Network) -> dict[str, str]:

@@ -32,10 +32,14 @@ _WORD = re.compile(r"[a-z][a-z0-9_.]*[a-z0-9]")
 _VARIABLE = re.compile(r"\bvar\.(\w+)")
 _KEY = re.compile(r'\s*"?([\w.]+)"?\s*=')
 _QUOTED = re.compile(r'"([\w.]*[._][\w.]*)"')
+_LITERAL = re.compile(r'\s*(?!for_each|count)\w+\s*=\s*"([^"$\n]{4,})"\s*')
 _SCENARIO = re.compile(r"Scenario(?: Outline)?:")
 _STEP = re.compile(r"(Given|When|Then|And|But|\|) ?")
 _FEW = 6
-"""How many lines of a block are shown if the evidence names none of them."""
+"""How many lines below a key of YAML are shown."""
+
+_WHOLE = "whole block; the evidence names no line of it"
+_PIN = "pins the version; no input is behind the evidence"
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Some lines of a file, with gaps; ``place`` is the first line."""
+    """Some lines of a file, with gaps; ``place`` is the first line.
+
+    ``note`` says what the lines are if none of them is marked, or is empty.
+    """
 
     title: str
     place: Place
     lines: tuple[Line, ...]
+    note: str = ""
 
     @property
     def line(self) -> int:
@@ -115,7 +123,7 @@ class Sources:
                 address = _address(match)
                 others = {_address(other) for other in matches} - {address}
                 lines = chosen.setdefault(match["label"], {}).setdefault(address, set())
-                lines |= set(self._relevant(match, names, others))
+                lines |= set(self._relevant(match, names, others, text))
         hcl: dict[Place, Excerpt] = {}
         yaml: dict[Place, Excerpt] = {}
         for name, blocks in chosen.items():
@@ -141,14 +149,18 @@ class Sources:
         block = self._blocks.get(match["label"])
         return block.interface.resources.get(_address(match)) if block else None
 
-    def _relevant(self, match: re.Match[str], names: set[str], others: set[str]) -> Iterator[int]:
-        """Yield the lines of a block that contain one of the words or other addresses."""
+    def _relevant(
+        self, match: re.Match[str], names: set[str], others: set[str], evidence: str
+    ) -> Iterator[int]:
+        """Yield the lines of a block that the evidence names: by an argument, address or value."""
         place = self._blocks[match["label"]].interface.resources[_address(match)].place
         text = self._text(place.path)
         for number in range(place.line + 1, self._end(place)):
             line = text[number - 1]
-            key = _KEY.match(line)
-            if (key and key[1] in names) or any(other in line for other in others):
+            key, literal = _KEY.match(line), _LITERAL.fullmatch(line)
+            named = key is not None and key[1] in names
+            named = named or (literal is not None and _has(evidence, literal[1]))
+            if named or any(other in line for other in others):
                 yield number
             elif any(word in names for word in _QUOTED.findall(line)):
                 yield from (number, number + 1)  # A name; the line below has its value.
@@ -158,9 +170,9 @@ class Sources:
         text, end = self._text(place.path), self._end(place)
         numbers = range(place.line, end + 1)
         for_each = {n for n in numbers if text[n - 1].lstrip().startswith("for_each ")}
-        visible = {place.line, *for_each, *behind, end} if behind else set(numbers[:_FEW])
+        visible = {place.line, *for_each, *behind, end} if behind else {place.line}
         lines = (Line(n, text[n - 1], n in behind) for n in sorted(visible))
-        return Excerpt(address, place, tuple(lines))
+        return Excerpt(address, place, tuple(lines), "" if behind else _WHOLE)
 
     def _section(self, block: _Block, excerpts: Sequence[Excerpt]) -> Excerpt:
         """Return the lines of the environment file for a module and the variables in excerpts."""
@@ -181,6 +193,7 @@ class Sources:
             ".".join(map(str, where)),
             Place(self.path, document.position(where, key=True)[0]),
             tuple(Line(n, text[n - 1], behind) for n, behind in sorted(visible.items())),
+            "" if any(visible.values()) else _PIN,
         )
 
     def _text(self, path: PurePosixPath) -> list[str]:
@@ -218,6 +231,10 @@ def scenario_steps(feature: str, line: int) -> tuple[str, ...]:
 
 def _address(match: re.Match[str]) -> str:
     return f"{match['type']}.{match['name']}"
+
+
+def _has(text: str, value: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", text) is not None
 
 
 def _nested(lines: Sequence[str], first: int) -> Iterator[int]:

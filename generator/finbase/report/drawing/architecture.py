@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of, title_of
-from finbase.plan.flows import is_allowed
+from finbase.plan.flows import is_allowed, is_endpoint
 from finbase.plan.network import peered
 from finbase.report.drawing.canvas import Canvas
 
@@ -46,6 +46,7 @@ class _Layout:
         self.width = step - _SPACE
         self.lanes = self.right + _LANE * (len(network.flows) + 1)
         self.boxes: dict[str, tuple[float, float]] = {}
+        self.tier_of: dict[str, str] = {}
         self.chips: dict[str, tuple[float, float]] = {}
 
     def draw(self) -> None:
@@ -57,8 +58,10 @@ class _Layout:
         for endpoint in network.endpoints:
             tables = ", ".join(dict.fromkeys(map(name_of, endpoint.tables)))
             text = f"Gateway endpoint {endpoint.service}, in the route tables {tables or 'unknown'}"
-            canvas.text(self.left, y, text, "small muted", self.right - self.left)
-            y += _LINE
+            canvas.box(self.left, y, self.right - self.left - _SPACE, _CELL, "chip")
+            canvas.text(self.left + 12, y + 18, text, "small", self.right - self.left - 34)
+            self.boxes[endpoint.address] = (y, _CELL)
+            y += _CELL + _SPACE
         bottom = y
         canvas.box(0, _GATEWAY + 14, self.lanes + 6, bottom - _GATEWAY - 14, "frame")
         canvas.text(_PAD, _COLLECTOR - 8, f"VPC {', '.join(network.cidrs)}", "mono", 200)
@@ -86,7 +89,10 @@ class _Layout:
             for subnet in (s for s in network.subnets if (s.tier, s.zone) == (tier, zone)):
                 y = self.subnet(subnet, left, y) + _SPACE
             lower = max(lower, y)
+        # Where the routes of the tier start: traffic to the internet leaves its groups here.
+        self.boxes[f"tier {tier}"] = (top, max(lower - top - _SPACE, 0.0))
         for group in self.groups(tier):
+            self.tier_of[group.address] = tier
             lower = self.group(group, lower) + _SPACE
         return lower
 
@@ -191,9 +197,10 @@ class _Layout:
         for end in ends | dict.fromkeys(peers):
             if end in self.boxes or end == "0.0.0.0/0":
                 continue
-            known = "known only after an apply" if end.startswith("unknown") else end
             self.canvas.box(self.left, y, self.right - self.left - _SPACE, _CELL, "cell")
-            text = f"Addresses outside of these groups: {known}"
+            text = f"Addresses outside of these groups: {end}"
+            if is_endpoint(end):
+                text = f"Gateway endpoint {title_of(end)}"
             if end in peers:
                 text = f"Peered network {end}, {peers[end]}"
             self.canvas.text(self.left + 12, y + 18, text, "small", self.right - self.left - 40)
@@ -205,9 +212,9 @@ class _Layout:
         """Draw a flow as a line with two bends at most, and its number at the target."""
         look = "path" if is_allowed(flow) else "broken"
         edge, lane = self.right - _SPACE, self.right + _LANE * (number - 0.5)
-        start = self._row(flow.source, flow)
-        if flow.target in self.boxes:
-            end = self._row(flow.target, flow)
+        start, target = self._row(flow.source, flow), self._target(flow)
+        if target in self.boxes:
+            end = self._row(target, flow)
             self.canvas.line(look, (edge, start), (lane, start), (lane, end), (edge + 6, end))
             self.canvas.arrow(edge + 1, end, "left")
         else:
@@ -215,12 +222,17 @@ class _Layout:
             self.canvas.arrow(lane, _INTERNET + 1, "up")
         self.mark(number, lane, start)
 
+    def _target(self, flow: Flow) -> str:
+        """Return the box where a flow ends: of one to the internet, the subnets of its source."""
+        leaves = flow.target == "0.0.0.0/0" and flow.source in self.tier_of
+        return f"tier {self.tier_of[flow.source]}" if leaves else flow.target
+
     def _row(self, end: str, flow: Flow) -> float:
         """Return where a flow meets the edge of a box: each flow has a place of its own."""
         if end not in self.boxes:
             return _INTERNET
         top, height = self.boxes[end]
-        touching = [f for f in self.network.flows if end in (f.source, f.target)]
+        touching = [f for f in self.network.flows if end in (f.source, self._target(f))]
         return top + height * (touching.index(flow) + 1) / (len(touching) + 1)
 
     def mark(self, number: int, x: float, y: float) -> None:
@@ -234,6 +246,8 @@ class _Layout:
         what = f"{flow.protocol} {flow.ports}".strip()
         ends = f"{title_of(flow.source)} → {title_of(flow.target)}"
         text = f"{ends}, {what}: {flow.description or 'no description'}"
+        if tier := self.tier_of.get(flow.source, "") if flow.target == "0.0.0.0/0" else "":
+            text += f", by the routes of the {tier} subnets"
         if not is_allowed(flow):
             text += " (allowed at one end only, so no traffic)"
         self.canvas.text(self.left + 24, y, text, "small", self.lanes - self.left - 30)

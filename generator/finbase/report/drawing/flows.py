@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import place_of, title_of
-from finbase.plan.flows import UNKNOWN, is_allowed, is_group
+from finbase.plan.flows import UNKNOWN, is_allowed, is_endpoint, is_group, rules_of
 from finbase.report.drawing.canvas import WIDTH, Canvas
 
 if TYPE_CHECKING:
@@ -55,11 +55,16 @@ def draw(network: Network, name: str) -> Canvas:
     lanes = _lanes(heights)
     for flow, (y, to_y) in heights.items():
         _flow(canvas, flow, y, to_y, lanes[flow])
-    y = height - 8
-    canvas.dot(4, y - 4)
-    canvas.text(14, y, "a rule at this end", "small muted")
-    canvas.dot(134, y - 4, "open")
-    canvas.text(144, y, "no rule at this end, so no traffic", "small muted")
+    x, y = 4.0, height - 8
+    rules = {bool(r) for f in flows for end, r in rules_of(f) if is_group(end)}
+    for look, text, drawn in (
+        ("dot", "a rule at this end", True in rules),
+        ("open", "no rule at this end, so no traffic", False in rules),
+    ):
+        if drawn:
+            canvas.dot(x, y - 4, look)
+            canvas.text(x + 10, y, text, "small muted")
+            x += 130
     canvas.size(WIDTH, height)
     return canvas
 
@@ -126,7 +131,9 @@ def _end(
     canvas.box(x, top + 3, width, count * _ROW - 6, "cell")
     middle = top + count * _ROW / 2
     canvas.text(x + 12, middle - 2, title_of(end), "strong", width - 24)
-    below = "address range" if end != UNKNOWN else "known after an apply"
+    below = "group or addresses" if end == UNKNOWN else "address range"
+    if is_endpoint(end):
+        below = "gateway endpoint"
     if group is not None:
         members = len(group.members)
         count_text = f"{members or 'no'} member{'' if members == 1 else 's'}"

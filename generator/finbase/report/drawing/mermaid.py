@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from finbase.plan.addresses import name_of, place_of, title_of
-from finbase.plan.flows import is_allowed, is_group
+from finbase.plan.addresses import name_of, place_of, title_of, type_of
+from finbase.plan.flows import is_allowed
 from finbase.plan.network import PEERED, outlet
 from finbase.plan.picture import pinned
 from finbase.report.drawing.canvas import clean
@@ -94,7 +94,7 @@ def _flows(picture: Picture) -> _Graph:
     ends = dict.fromkeys(end for flow in flows for end in (flow.source, flow.target))
     return _Graph(
         tuple(
-            _Node(end, (title_of(end), place_of(end)) if is_group(end) else (end,)) for end in ends
+            _Node(end, (title_of(end), place_of(end)) if type_of(end) else (end,)) for end in ends
         ),
         tuple(
             _Edge(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of
-from finbase.plan.network import other_zone, outlet, peered
+from finbase.plan.network import other_zone, outlet, outlets, peered
 from finbase.report.drawing.canvas import WIDTH, Canvas
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class _Layout:
         self.middle = (min(lefts.values(), default=_PAD) + right - _PAD) / 2
         self.chips: dict[str, tuple[float, float]] = {}
         self.climbs: list[float] = []
+        self.head = _CELL
 
     def tiers(self, tiers: Sequence[str]) -> float:
         """Draw all tiers, and return the position of their lower end."""
@@ -88,7 +89,8 @@ class _Layout:
                 zone: [s for s in self.network.subnets if (s.tier, s.zone) == (tier, zone)]
                 for zone in self.lefts
             }
-            height = _CELL + self.most_gateways(cells.values())
+            self.head = _CELL + _LINE * (self.most_outlets(cells.values()) - 1)
+            height = self.head + self.most_gateways(cells.values())
             rows = max(map(len, cells.values()))
             self.canvas.text(_PAD, top + 18, tier, "strong", _GUTTER - 8)
             for zone, subnets in cells.items():
@@ -113,9 +115,10 @@ class _Layout:
         self.canvas.text(x + 10, y + 18, subnet.cidr, "mono", room)
         table = f"route table {name_of(subnet.table)}" if subnet.table else "no route table"
         self.canvas.text(x + 10, y + 35, table, look, room)
-        self.canvas.text(x + 10, y + 51, outlet(self.network, subnet), look, room)
+        for number, way in enumerate(outlets(self.network, subnet)):
+            self.canvas.text(x + 10, y + 51 + number * _LINE, way, look, room)
         for number, gateway in enumerate(gateways):
-            self.chip(gateway, x + 10, y + _CELL + number * (_CHIP + 8))
+            self.chip(gateway, x + 10, y + self.head + number * (_CHIP + 8))
         for route in subnet.routes:
             if route.kind == "internet":
                 middle = x + self.width / 2
@@ -123,6 +126,11 @@ class _Layout:
                 self.climbs.append(middle)
             elif route.target in self.chips:
                 self.climb(route.target, x, y, "other-zone" if wrong else "path")
+
+    def most_outlets(self, cells: Iterable[Sequence[Subnet]]) -> int:
+        """Return how many lines the routes of a subnet need in a tier."""
+        counts = [len(outlets(self.network, subnet)) for cell in cells for subnet in cell]
+        return max(counts, default=1)
 
     def most_gateways(self, cells: Iterable[Sequence[Subnet]]) -> float:
         """Return the height that the gateways add to the cells of a tier."""
