@@ -19,7 +19,7 @@ what remains for people to do.
 A control supports a requirement; Terraform alone meets none. The descriptions are finbase's own
 summaries: only the texts of the standards and laws are binding, and an assessor decides.
 `finbase check --html report.html --framework NAME` shows a framework in the report, with the state
-of its controls."""
+of its controls. A requirement that is not listed was not mapped: its absence says nothing."""
 
 
 def page(features: Path) -> str:

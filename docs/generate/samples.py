@@ -44,7 +44,7 @@ ENVIRONMENT = "production"
 PROVENANCE = Provenance(
     datetime(2026, 1, 5, 9, 30, tzinfo=UTC),
     Checkout("0123456789abcdef0123456789abcdef01234567"),
-    PipelineRun("GitHub Actions", "check, run 1, try 1"),
+    PipelineRun("none", "this is a sample; its time, its commit and its key are made up"),
 )
 _KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"a sample key").digest())
 _COMPARED = ("planned_values", "configuration")

@@ -1,16 +1,15 @@
 """Verify a chain of bundles: python3 verify_bundle.py OLDEST.zip ... NEWEST.zip KEY.pub.pem."""
 
 import base64
-import hashlib
 import io
 import json
 import sys
 import zipfile
+from hashlib import sha256, sha512
 from pathlib import Path
 
 PRIME, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, -1, PRIME) % PRIME
-TYPE = "application/vnd.in-toto+json"
+D, TYPE = -121665 * pow(121666, -1, PRIME) % PRIME, "application/vnd.in-toto+json"
 
 
 def point(data):
@@ -39,16 +38,14 @@ def times(number, base):
 
 def is_signed(key, message, signature):
     """Verify a signature, see RFC 8032, section 5.1.7."""
-    a, s = point(key), int.from_bytes(signature[32:], "little")
-    h = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % ORDER
-    base = point((4 * pow(5, -1, PRIME) % PRIME).to_bytes(32, "little"))
-    x, y = add(times(s, base), times(h, (PRIME - a[0], a[1])))
-    r = (y | (x & 1) << 255).to_bytes(32, "little")
-    return len(signature) == 64 and s < ORDER and r == signature[:32]
+    a, s = point(key), int.from_bytes(signature[-32:], "little")
+    h = int.from_bytes(sha512(signature[:-32] + key + message).digest(), "little") % ORDER
+    x, y = add(times(s, point(b"X" + b"f" * 31)), times(h, (PRIME - a[0], a[1])))
+    return s < ORDER and (y | (x & 1) << 255).to_bytes(32, "little") == signature[:-32]
 
 
-def previous(data, pem):
-    """Return what a bundle names as the previous one; raises an error if the key signed another."""
+def verified(data, pem):
+    """Return what a bundle says of itself; raises an error if the key signed another."""
     der = base64.b64decode("".join(pem.decode().split("-----")[2].split()))
     members, again = {}, io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as bundle, zipfile.ZipFile(again, "w") as copy:
@@ -56,25 +53,28 @@ def previous(data, pem):
             entry = zipfile.ZipInfo(name)
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
             copy.writestr(entry, members.setdefault(name, bundle.read(name)))
-    text = members.pop("statement.dsse.json")
-    payload = base64.b64decode(json.loads(text)["payload"])
-    signature = base64.b64decode(json.loads(text)["signatures"][0]["sig"])
-    payload64, sig = (base64.b64encode(part).decode() for part in (payload, signature))
-    ids = [{"keyid": hashlib.sha256(der).hexdigest(), "sig": sig}]
+    envelope = json.loads(text := members.pop("statement.dsse.json").decode())
+    payload, sig = map(base64.b64decode, (envelope["payload"], envelope["signatures"][0]["sig"]))
+    payload64, sig64 = (base64.b64encode(part).decode() for part in (payload, sig))
+    ids = [{"keyid": sha256(der).hexdigest(), "sig": sig64}]
     form = json.dumps({"payload": payload64, "payloadType": TYPE, "signatures": ids}, indent=2)
     message = f"DSSEv1 {len(TYPE)} {TYPE} {len(payload)} ".encode() + payload
-    content, signed = json.loads(payload), is_signed(der[-32:], message, signature)
-    found = [(name, hashlib.sha256(member).hexdigest()) for name, member in members.items()]
-    named = [(each["name"], each["digest"]["sha256"]) for each in content["subject"]]
-    if (again.getvalue(), f"{form}\n", named, signed) != (data, text.decode(), found, True):
+    said, signed = json.loads(payload), is_signed(der[-32:], message, sig)
+    found = [{"digest": {"sha256": sha256(m).hexdigest()}, "name": n} for n, m in members.items()]
+    if (again.getvalue(), f"{form}\n", found, signed) != (data, text, said["subject"], True):
         raise ValueError("a byte was changed, or another key signed it")
-    return (content["predicate"]["previous"] or {}).get("digest")
+    return said["predicate"]
 
 
-try:
-    *bundles, key = (Path(name).read_bytes() for name in sys.argv[1:])
-    before = [previous(data, key) for data in bundles]
-    wrong = before[1:] != [{"sha256": hashlib.sha256(data).hexdigest()} for data in bundles[:-1]]
-except Exception as error:
-    sys.exit(f"not valid: {error!r}")
-sys.exit("not valid: not a chain of bundles" if wrong or not bundles else print("valid"))
+*names, key = sys.argv[1:] if sys.argv[2:] else sys.exit(f"usage: {__doc__.partition(': ')[2]}")
+before = ""
+for name in names:
+    try:
+        about = verified(data := Path(name).read_bytes(), Path(key).read_bytes())
+        if before and (about["previous"] or {}).get("digest") != {"sha256": before}:
+            raise ValueError("it does not name the bundle before it")
+    except Exception as error:
+        sys.exit(f"not valid: {name}: {error!r}")
+    before = sha256(data).hexdigest()
+    line = f"{about['environment']}: {about['result']}, made {about['made']}, sha256 {before}"
+    print(f"valid: {name}: {ascii(line)[1:-1]}")

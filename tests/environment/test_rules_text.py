@@ -129,6 +129,8 @@ def test_explain_failure_of_project(tmp_path: Path) -> None:
     ("name", "near"),
     [
         ("F99", "did you mean `F"),
+        ("F03a", "did you mean `F03`?"),
+        ("f03A", "did you mean `F03`?"),
         ("F04", "explain one of F04a, F04b, F04c, F04d, F04e"),
         ("port", "explain one of database.port, replica.port"),
         ("FB2007", "did you mean `FB207`?"),

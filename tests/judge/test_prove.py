@@ -57,7 +57,7 @@ def test_matrix_shows_each_outcome() -> None:
         "    plan failed:",
         "      no key",
         "",
-        "1 of 4 mutations of 4 failures were caught by the right scenarios only",
+        "1 of 4 mutations of 4 failures was caught by the right scenarios only",
     ]
 
 
@@ -87,7 +87,7 @@ def test_matrix_lists_unchanged_stacks_as_not_caught() -> None:
         "    it turns it off",
         "    the plan has no change: an argument that is no longer set keeps its value on AWS",
         "",
-        "1 of 2 mutations of 2 failures were caught by the right scenarios only; "
+        "1 of 2 mutations of 2 failures was caught by the right scenarios only; "
         "1 plan no change of the applied stack",
     ]
 
@@ -145,7 +145,7 @@ def test_prove_applied_refuses_a_missing_state(project: Path) -> None:
 def test_prove_applied_judges_changes(project: Path) -> None:
     result = prove(project, "storage-type-old", "--applied")
     assert result.exit_code == 0, result.output
-    assert "1 of 1 mutations of 1 failures were caught" in result.output
+    assert "1 of 1 mutation of 1 failure was caught" in result.output
 
 
 @pytest.mark.terraform
@@ -201,7 +201,7 @@ def test_prove_exits_1_for_a_missed_mutation(project: Path) -> None:
     report = project / "matrix.json"
     good = prove(project, "storage-type-old", "--json", str(report))
     assert good.exit_code == 0, good.output
-    assert "1 of 1 mutations of 1 failures were caught" in good.output
+    assert "1 of 1 mutation of 1 failure was caught" in good.output
     assert json.loads(report.read_text())["proved"]
 
     mutations = project / "features" / "mutations" / "review.yaml"

@@ -81,7 +81,7 @@ def alone() -> Callable[[bytes, bytes], str]:
 
     def problem(data: bytes, pem: bytes) -> str:
         try:
-            scope["previous"](data, pem)
+            scope["verified"](data, pem)
         except Exception as error:
             return repr(error)
         return ""
@@ -409,14 +409,27 @@ def test_verify_command(tmp_path: Path) -> None:
     assert subprocess.run(alone, check=False, capture_output=True).returncode == 0
     chain = [*alone[:3], str(first), str(second), str(pem)]
     seen = subprocess.run(chain, check=False, capture_output=True, text=True)
-    assert (seen.returncode, seen.stdout, seen.stderr) == (0, "valid\n", "")
+    assert (seen.returncode, seen.stderr) == (0, "")
+    for line, file in zip(seen.stdout.splitlines(), (first, second), strict=True):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        made = "production: FAILED, made 2024-05-06T07:08:09+00:00"
+        assert line == f"valid: {file}: {made}, sha256 {digest}"
     swapped = [*chain[:3], chain[4], chain[3], chain[5]]
     broken = [*chain[:4], str(third), chain[5]]
     none = [*alone[:4], str(tmp_path / "none.pem")]
-    for wrong in (alone[:3], alone[:4], [*alone[:3], str(pem)], none, swapped, broken):
+    usage = "usage: python3 verify_bundle.py OLDEST.zip"
+    for wrong, said in (
+        (alone[:3], usage),
+        (alone[:4], usage),
+        ([*alone[:3], str(pem)], usage),
+        (none, f"not valid: {first}: "),
+        (swapped, f"not valid: {first}: "),
+        (broken, f"not valid: {third}: "),
+    ):
         seen = subprocess.run(wrong, check=False, capture_output=True, text=True)
         assert (seen.returncode, "Traceback" in seen.stderr) == (1, False), wrong
-        assert seen.stderr.startswith("not valid: ")
+        assert seen.stderr.startswith(said), wrong
+    assert "it does not name the bundle before it" in seen.stderr
 
 
 @pytest.mark.parametrize("command", [("production", "--output", "x.zip"), ("verify", __file__)])

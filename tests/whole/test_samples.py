@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from docs.generate.samples import ENVIRONMENT, FOLDER, PICTURE, is_current, samples
+from finbase.report.bundle.archive import unpack
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT, finbase
 
@@ -54,6 +56,15 @@ def test_samples_have_no_path_of_a_machine() -> None:
 
 
 def test_samples_are_linked() -> None:
-    for page in ("README.md", "docs/evidence/samples.md"):
-        text = (ROOT / page).read_text(encoding="utf-8")
-        assert all(f"samples/{name}" in text for name in NAMES), page
+    text = (ROOT / "docs" / "evidence" / "samples.md").read_text(encoding="utf-8")
+    assert all(f"samples/{name}" in text for name in NAMES)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(docs/evidence/samples.md)" in readme
+    assert "docs/evidence/samples/" not in readme  # The page says what is made up.
+
+
+def test_sample_says_that_it_is_one(made: Mapping[str, bytes]) -> None:
+    members = unpack(made[str(FOLDER / "bundle.zip")])
+    assert b"this is a sample" in made[str(FOLDER / "report.html")]
+    run = json.loads(members["provenance.json"])["pipeline_run"]
+    assert "this is a sample" in run["name"]

@@ -83,3 +83,12 @@ def wrap(text: str, width: int) -> list[str]:
             else:
                 lines.append(word)
     return lines
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with a noun, which gets an s unless the number is one.
+
+    >>> counted(1, "mutation"), counted(2, "mutation")
+    ('1 mutation', '2 mutations')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from finbase.judge.drift import Deviation, Drift
 from finbase.judge.verdict import FailureRow
-from finbase.report.columns import columns, wrap
+from finbase.report.columns import columns, counted, wrap
 from finbase.report.plan import MARKS
 from finbase.source.scalars import printable
 
@@ -99,9 +99,9 @@ class DriftReport:
             return f"{drift.environment}: runs as rendered, and every control {which}passes"
         now = [row for row, _ in drift.failing() if row.open]
         names = f": {', '.join(row.id for row in now)}" if now else ""
-        controls = f"{_count(len(now), 'control')} fail{'s' * (len(now) == 1)}"
-        changed = _count(len(drift.deviations), "resource")
-        added = f"; {_count(len(drift.additions), 'part')} added on AWS" if drift.additions else ""
+        controls = f"{counted(len(now), 'control')} fail{'s' * (len(now) == 1)}"
+        changed = counted(len(drift.deviations), "resource")
+        added = f"; {counted(len(drift.additions), 'part')} added on AWS" if drift.additions else ""
         return (
             f"{drift.environment}: {controls} now{names}; the next apply changes {changed}{added}"
         )
@@ -115,10 +115,6 @@ def _standing(now: FailureRow, then: FailureRow) -> str:
         if now.open
         else ("passes now; the next apply breaks it")
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _values(deviation: Deviation) -> Iterator[str]:

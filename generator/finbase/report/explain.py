@@ -64,6 +64,8 @@ def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> 
     known = [*limits, *inputs] if rest else [*TITLES, *ids, *limits]
     hint = "`finbase rules` lists codes and inputs, features/failures.yaml the failures"
     spelt = name.upper() if name[:1].upper() in "BDF" and name[-1:].isdigit() else name.lower()
+    if name[1:2].isdigit():  # The ids of failures end in a small letter, such as F04a.
+        spelt = name[:1].upper() + name[1:].lower()
     names = dict.fromkeys([*TITLES, *ids, *limits, *inputs])
     parts = [each for each in names if _has_part(each, spelt)]
     raise FinbaseError(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from finbase.console.speech import FAIL, PASS, Looks, paint
 from finbase.judge.mutations import Outcome
-from finbase.report.columns import columns
+from finbase.report.columns import columns, counted
 
 _LOOKS: Looks = {
     r"(?<=  )caught(?=  )": PASS,
@@ -54,7 +54,8 @@ class MatrixReport:
         proved = sum(outcome.proved for outcome in self.outcomes)
         failures = {outcome.mutation.failure for outcome in self.outcomes}
         summary = (
-            f"{proved} of {len(self.outcomes)} mutations of {len(failures)} failures were caught "
+            f"{proved} of {counted(len(self.outcomes), 'mutation')} of "
+            f"{counted(len(failures), 'failure')} {'was' if proved == 1 else 'were'} caught "
             "by the right scenarios only"
         )
         if unchanged := sum(outcome.unchanged for outcome in self.outcomes):
