@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from docs.generate.markdown import page as join
 from finbase.contract.registry import Registry
 from finbase.environment.rules.handbook import Bound, bounds, readings
@@ -35,23 +37,28 @@ def _section(rule: Rule) -> str:
     in_modules = "" if rule.note else " The modules check it, too."
     if rule.yaml_only and not rule.note:
         in_modules = f" The modules do not check it: {rule.yaml_only}."
+    both = (rule.accepted, rule.refused)
     return (
         f"### {rule.code}: {rule.title}\n\n"
         f"{rule.demand} {rule.why}{in_modules} [Source]({rule.source}).\n\n"
         f"- about: {', '.join(map(code, rule.inputs))}\n"
-        f"- accepted: {_example(rule.accepted)}\n"
-        f"- {'noted' if rule.note else 'refused'}: {_example(rule.refused)}"
+        f"- accepted: {_example(rule.accepted, both)}\n"
+        f"- {'noted' if rule.note else 'refused'}: {_example(rule.refused, both)}"
     )
 
 
 def _bound(bound: Bound) -> tuple[str, ...]:
+    every = [change[list(change)[-1]] for change in (*bound.accepted, *bound.refused)]
     accepted, refused = (
-        ", ".join(code(scalar(change[list(change)[-1]])) for change in changes)
+        ", ".join(code(scalar(change[list(change)[-1]], every)) for change in changes)
         for changes in (bound.accepted, bound.refused)
     )
     why = f"{bound.why} [Source]({bound.source})."
     return code(bound.name), describe_constraint(bound.input), why, accepted, refused
 
 
-def _example(change: Change) -> str:
-    return ", ".join(code(f"{name}: {scalar(value)}") for name, value in change.items())
+def _example(change: Change, among: Sequence[Change]) -> str:
+    return ", ".join(
+        code(f"{name}: {scalar(value, [other.get(name) for other in among])}")
+        for name, value in change.items()
+    )

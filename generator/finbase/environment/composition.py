@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from finbase import codes
 from finbase.contract.contract import Contract, Wire
@@ -11,7 +11,7 @@ from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
 from finbase.source.document import Document
-from finbase.source.scalars import closest, listed, printable
+from finbase.source.scalars import closest, listed, nearest, printable
 
 _PSEUDO = ("environment", "instance")
 
@@ -34,6 +34,8 @@ def pinned(document: Document, registry: Registry, name: str, section: object) -
         raise InputError([document.problem(where, codes.WRONG_TYPE, message, hint, key=True)])
     if "version" not in section:
         message = f"`{name}` has no `version`"
+        if other := next((key for key in section if nearest(key, ["version"])), None):
+            hint = f"write `version` instead of `{printable(other)}`"
         raise InputError([document.problem(where, codes.MISSING_KEY, message, hint, key=True)])
     if not isinstance(section["version"], str):
         message = f"`{name}.version` must be a version such as {newest}"
@@ -49,19 +51,28 @@ def pinned(document: Document, registry: Registry, name: str, section: object) -
 
 
 def missing(
-    document: Document, registry: Registry, sections: Container[str]
+    document: Document, registry: Registry, sections: Collection[str]
 ) -> Iterator[Diagnostic]:
     """Yield an error for each required module that neither it nor another one stands for."""
     others = stand_ins(registry)
+    misspelt = _misspelt(registry, sections)
     for name in registry.names:
         current = registry.current(name)
         instead = others.get(name, [])
+        if name in misspelt:
+            continue
         if current.multiplicity == "one" and not any(n in sections for n in (name, *instead)):
             message = f"the required module `{name}` is missing"
             hint = f"add `{name}:` with `version: {current.version}` below `modules:`"
             if instead:
                 hint += f"; {listed(f'`{other}`' for other in instead)} can stand in its place"
             yield document.problem(("modules",), codes.MISSING_MODULE, message, hint, key=True)
+
+
+def _misspelt(registry: Registry, sections: Collection[str]) -> set[str | None]:
+    """Return the modules that unknown names of sections are misspellings of; others report them."""
+    unknown = [name for name in sections if name not in registry.names]
+    return {nearest(name, registry.names) for name in unknown}
 
 
 def stand_ins(registry: Registry) -> dict[str, list[str]]:
@@ -91,12 +102,13 @@ def one_in_each_place(
 def fitting(
     document: Document,
     registry: Registry,
-    sections: Container[str],
+    sections: Collection[str],
     contracts: Mapping[str, Contract],
 ) -> Iterator[Diagnostic]:
     """Yield an error for each wire whose module is missing or has no such output."""
     places = {contract.place: contract for contract in contracts.values()}
     instead = stand_ins(registry)
+    present = {*sections, *_misspelt(registry, sections)}
     for contract in contracts.values():
         for wire in contract.wiring:
             if wire.module in _PSEUDO:
@@ -111,7 +123,7 @@ def fitting(
                     hint = f"pin another version of {contract.name} or of {source.name}"
                     yield document.problem(where, codes.MISSING_OUTPUT, message, hint)
             elif not any(
-                name in sections for name in (wire.module, *instead.get(wire.module, ()))
+                name in present for name in (wire.module, *instead.get(wire.module, ()))
             ) and _needed(wire, registry):
                 message = f"`{contract.name}` requires the module `{wire.module}`, which is missing"
                 hint = f"add `{wire.module}:` below `modules:`"

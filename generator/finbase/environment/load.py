@@ -30,7 +30,7 @@ from finbase.environment.composition import (
 )
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.index import breaches
-from finbase.environment.schema import NAME, TOP, part_of
+from finbase.environment.schema import NAME, TOP, newer_versions, part_of
 from finbase.errors import Diagnostic, FinbaseError, InputError
 from finbase.source.document import MOST_PROBLEMS, Document, Where, parse
 from finbase.source.scalars import listed, printable, with_closest
@@ -184,7 +184,9 @@ def _check_sections(
         except InputError as error:
             findings.add(error.diagnostics)
         else:
-            findings.taint(part_of(contracts[name]).check(document, where, section))
+            contract = contracts[name]
+            newer = newer_versions(contract, registry)
+            findings.taint(part_of(contract).check(document, where, section, newer))
     return contracts
 
 

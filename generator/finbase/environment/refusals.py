@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any, Final
 
 from finbase import codes
@@ -50,9 +51,26 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 _NEGATIVE: Final = frozenset({"not", "uniqueItems"})
 _SWITCHES: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
-_INSTANCE_HINT: Final = (
-    "use at most 20 lowercase letters, digits and single hyphens, starting with a letter"
-)
+FORMS_OF_KEYS: Final[Mapping[str, str]] = {
+    "^[a-z][a-z0-9]*(-[a-z0-9]+)*$": (
+        "lowercase letters, digits and single hyphens, starting with a letter"
+    ),
+    "^[a-z][a-z0-9_]{0,30}$": (
+        "at most 31 lowercase letters, digits and underscores, starting with a letter"
+    ),
+    "^[a-z][a-z0-9_]{0,63}$": (
+        "at most 64 lowercase letters, digits and underscores, starting with a letter"
+    ),
+    r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$": (
+        "lowercase letters, digits and underscores, with one dot after the prefix of an extension"
+    ),
+    "^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$": "the name of an availability zone",
+    "^[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]$": "the name of an availability zone",
+}
+"""The patterns of keys in the contracts, in words."""
+_ORDINARY: Final = ("Words of a text", "words", "two-words", "two_words", "17", "1.2", "a/b")
+"""Texts in forms of many inputs: a pattern that accepts one does not say what a text means."""
+_ADDRESS: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 
 
 @dataclass(frozen=True)
@@ -60,8 +78,10 @@ class Refusal:
     """A value that a schema rejected.
 
     ``node`` is the subschema that rejected the value, and ``declared`` the input that contains it.
-    ``whole`` is true if the value is the entire input. ``filled`` maps each input that users cannot
-    set to the output that provides it.
+    ``below`` is its path from that input; it is empty if the value is the entire input. ``beside``
+    is the subschema of the mapping that contains the value. ``filled`` maps each input that users
+    cannot set to the output that provides it, and ``newer`` returns the first newer version that
+    has a key of the rejected mapping.
     """
 
     document: Document
@@ -69,8 +89,15 @@ class Refusal:
     value: Any
     node: Mapping[str, Any]
     declared: Input | None
-    whole: bool
+    below: Where
+    beside: Mapping[str, Any]
     filled: Mapping[str, str]
+    newer: Callable[[str], str | None]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the value is an entire input."""
+        return not self.below
 
     def diagnostic(
         self, code: str, message: str, hint: str | None = None, *, under: str | None = None
@@ -123,7 +150,11 @@ def named(where: Where) -> str:
 
 def _unknown(refusal: Refusal, key: str) -> Diagnostic:
     known = refusal.node.get("properties", {})
-    hint = closest(key, known)
+    hint = None
+    if version := refusal.newer(key):
+        module = refusal.where[1]
+        hint = f"it exists from {module} {version}; raise `version` of `{module}` to that"
+    hint = hint or closest(key, known)
     if hint is None and key in refusal.filled:
         hint = f"remove it; finbase sets it to {refusal.filled[key]}"
     hint = hint or f"allowed keys: {listed(known, 40)}"
@@ -143,13 +174,34 @@ def _missing(refusal: Refusal, key: str) -> Diagnostic:
 
 
 def _refused_key(refusal: Refusal, key: str) -> Diagnostic:
-    hint = None
-    if refusal.declared and refusal.declared.rule:
-        hint = f"each key {refusal.declared.rule}"
-    elif refusal.where[-1:] == ("instances",):
-        hint = _INSTANCE_HINT
+    form = refusal.node  # The schema of the keys.
+    pattern, most = form.get("pattern", ""), form.get("maxLength")
+    words = FORMS_OF_KEYS.get(pattern, f"a key that matches the pattern {pattern}")
+    if (denied := form.get("not", {})) and re.search(pattern, key):
+        names = denied.get("enum")
+        hint = f"use another name than {listed(names)}" if names else None
+        if hint is None and refusal.declared and refusal.declared.rule:
+            hint = f"`{refusal.declared.name}` {refusal.declared.rule}"
+    else:
+        hint = f"use {f'at most {most} ' if most else ''}{words}"
+        if near := _as_name(key, pattern, most):
+            hint = f"{hint}, such as {near}"
     message = f"`{printable(key)}` is not a valid key of {named(refusal.where)}"
     return refusal.diagnostic(codes.KEY_FORM, message, hint, under=key)
+
+
+def _as_name(key: str, pattern: str, most: int | None) -> str | None:
+    """Return the key in lowercase, with hyphens or underscores, if the pattern accepts that.
+
+    >>> _as_name("Office VPN", "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", 20)
+    'office-vpn'
+    >>> _as_name("Cost-Centre", "^[a-z][a-z0-9_]{0,63}$", None)
+    'cost_centre'
+    """
+    words = re.findall("[a-z0-9]+", key.lower())
+    names = (mark.join(words) for mark in "-_")
+    fits = (n for n in names if re.search(pattern, n) and (most is None or len(n) <= most))
+    return next(fits, None)
 
 
 def _wrong_type(refusal: Refusal, expected: Sequence[str]) -> Diagnostic:
@@ -196,14 +248,14 @@ def _refused(refusal: Refusal, kind: str) -> Diagnostic:
     if kind == "pattern" and not rule and declared and declared.rule:
         # The hint states the rule in words, which say more than the pattern.
         message = f"{named(refusal.where)} cannot be {_actual(refusal)}"
-    hint = None
-    if kind == "enum":
+    hint = _instead(refusal) if kind == "pattern" else None
+    if hint is None and kind == "enum":
         if isinstance(refusal.value, str):
             hint = closest(refusal.value, node["enum"])
         if hint is None and rule:
             hint = f"write one of {listed(node['enum'])}"
     if hint is None and declared:
-        hint = _example(declared.schema if refusal.whole else node) or _nearest(kind, node)
+        hint = _example(declared.schema, refusal.below, node) or _nearest(kind, node)
         if kind == "pattern" and (lowest := _lowest(refusal.value, node["pattern"])):
             hint = f'{hint}; the lowest that is accepted is "{lowest}"'
     if hint is None:
@@ -217,7 +269,62 @@ def _refused(refusal: Refusal, kind: str) -> Diagnostic:
     return refusal.diagnostic(_CODES.get(kind, codes.CONSTRAINT), message, hint)
 
 
-def _example(schema: Mapping[str, Any]) -> str | None:
+def _instead(refusal: Refusal) -> str | None:
+    """Return what to write for a text in a wrong form: another key, or a range for an address."""
+    value, pattern = refusal.value, refusal.node["pattern"]
+    if not isinstance(value, str) or _secret(refusal):
+        return None
+    for name, other in refusal.beside.get("properties", {}).items():
+        form = other.get("pattern", "")
+        if re.search(form, value) and not any(re.search(form, text) for text in _ORDINARY):
+            description = str(other.get("description", "")).rstrip(".")
+            return f"write it as `{name}`: {description[:1].lower()}{description[1:]}"
+    if not _ADDRESS.fullmatch(value):
+        return None
+    # Like the same value in the entries beside it; or by the zeros at the end of the address.
+    zeros = len(value) - len(value.rstrip(".0"))
+    lengths = [*_lengths_beside(refusal), 32 - 8 * value[len(value) - zeros :].count(".")]
+    ranges = (f"{value}/{length}" for length in lengths if _starts(value, length))
+    return next((f"write {text}" for text in ranges if re.search(pattern, text)), None)
+
+
+def _lengths_beside(refusal: Refusal) -> Iterator[int]:
+    """Yield the prefix lengths that the same value has in the other entries of its mapping."""
+    around: Any = refusal.document.value
+    for step in refusal.where[:-2]:
+        around = around[step]
+    for entry in around.values() if isinstance(around, dict) else ():
+        text = entry.get(refusal.where[-1]) if isinstance(entry, dict) else None
+        length = text.partition("/")[2] if isinstance(text, str) else ""
+        if length.isdecimal():
+            yield int(length)
+
+
+def _starts(address: str, length: int) -> bool:
+    """Return whether a range of this prefix length starts at the address.
+
+    >>> _starts("10.40.12.0", 22), _starts("10.40.12.0", 21), _starts("10.40.12.999", 22)
+    (True, False, False)
+    """
+    try:
+        IPv4Network(f"{address}/{length}")
+    except ValueError:
+        return False
+    return True
+
+
+def _example(schema: Mapping[str, Any], below: Where, node: Mapping[str, Any]) -> str | None:
+    """Return an example of an input, or of the part of it that is ``below``."""
+    part: Any = next(iter(schema.get("examples", ())), None)
+    for step in below:
+        if isinstance(part, dict):
+            # The keys of a map are names that the example need not share.
+            part = part.get(step, next(iter(part.values()), None))
+            continue
+        part = None
+    if part is not None and not isinstance(part, dict | list):
+        return f"for example {as_yaml(part)}"
+    schema = node if below else schema
     if examples := schema.get("examples"):
         return f"for example {as_yaml(examples[0])}"
     default = schema.get("default")

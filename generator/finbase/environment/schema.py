@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from finbase.contract.contract import Contract, Input
+from finbase.contract.registry import Registry
 from finbase.environment.refusals import Refusal, explain
 from finbase.errors import Diagnostic
 from finbase.source.document import MOST_PROBLEMS, Document, Where
+from finbase.source.scalars import nearest
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
@@ -146,6 +148,14 @@ _FIELDS: Final = (
 )
 
 
+Newer: TypeAlias = Callable[[Sequence[str | int], str], str | None]
+"""Returns the first newer version whose schema has a key, by the steps to the mapping's schema."""
+
+
+def _in_no_version(_steps: Sequence[str | int], _key: str) -> None:
+    """Return None: the schema has no versions."""
+
+
 @dataclass(frozen=True)
 class Part:
     """The schema of one part of the file, and the inputs that messages describe.
@@ -167,30 +177,62 @@ class Part:
         return Draft202012Validator(dict(self.schema))
 
     def check(
-        self, document: Document, where: Where, value: Any
+        self, document: Document, where: Where, value: Any, newer: Newer = _in_no_version
     ) -> Iterator[tuple[Where | None, Diagnostic]]:
         """Yield the errors of the part at ``where``.
 
-        Each comes with the path of the value that later checks must not use, or None.
+        Each comes with the path of the value that later checks must not use, or None. ``newer``
+        names the newer version that has an unknown key.
         """
-        for error in islice(self.validator.iter_errors(value), MOST_PROBLEMS + 1):
+        errors = list(islice(self.validator.iter_errors(value), MOST_PROBLEMS + 1))
+        misspelt = {
+            (*error.instance_path, meant)
+            for error in errors
+            if error.kind.name == "additionalProperties"
+            for meant in _meant(error, self._node(error.schema_path[:-1]))
+        }
+        for error in errors:
             path = tuple(error.instance_path)
             at = (*where, *path)
             # The reader has already reported a spoiled value, and everything inside it.
             if any(at[:length] in document.spoiled for length in range(len(at) + 1)):
                 continue
-            node: Any = self.schema
-            for step in error.schema_path[:-1]:
-                node = node[step]
+            # It is there, but misspelt, and reported as such.
+            kind: Any = error.kind
+            if kind.name == "required" and (*path, kind.property) in misspelt:
+                continue
+            steps = error.schema_path[:-1]
             nested = path[:1] == ("instances",) and "instances" not in self.inputs
             below = path[2 if nested else self.depth :]
             declared = self.inputs.get(str(below[0])) if below else None
-            whole = len(below) == 1
-            refusal = Refusal(document, at, error.instance, node, declared, whole, self.filled)
+            refusal = Refusal(
+                document,
+                at,
+                error.instance,
+                self._node(steps),
+                declared,
+                below[1:],
+                self._node(steps[:-2]) if steps[-2:-1] == ["properties"] else {},
+                self.filled,
+                partial(newer, steps),
+            )
             # One wrong entry does not make the rest of a mapping or list unusable.
-            unusable = error.kind.name == "type" or not isinstance(error.instance, dict | list)
-            for diagnostic in explain(refusal, error.kind):
+            unusable = kind.name == "type" or not isinstance(error.instance, dict | list)
+            for diagnostic in explain(refusal, kind):
                 yield at if unusable else None, diagnostic
+
+    def _node(self, steps: Iterable[str | int]) -> Mapping[str, Any]:
+        node: Any = self.schema
+        for step in steps:
+            node = node[step]
+        return cast("Mapping[str, Any]", node)
+
+
+def _meant(error: Any, node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the key that each unknown key of a mapping is a misspelling of."""
+    for key in error.kind.unexpected:
+        if near := nearest(key, node.get("properties", ())):
+            yield near
 
 
 TOP: Final = Part(
@@ -218,3 +260,19 @@ def part_of(contract: Contract) -> Part:
         depth = 2 if contract.multiplicity == "many" else 0
         _PARTS[contract.source] = Part(contract.section_schema(), inputs, filled, depth)
     return _PARTS[contract.source]
+
+
+def newer_versions(contract: Contract, registry: Registry) -> Newer:
+    """Return the function by which messages about a module's section name a newer version."""
+
+    def first(steps: Sequence[str | int], key: str) -> str | None:
+        for version in registry.versions(contract.name):
+            if version > contract.version:
+                node: Any = registry.get(contract.name, version).section_schema()
+                for step in steps:
+                    node = node.get(step, {}) if isinstance(node, dict) else {}
+                if isinstance(node, dict) and key in node.get("properties", ()):
+                    return str(version)
+        return None
+
+    return first

@@ -84,11 +84,12 @@ def _has_part(name: str, part: str) -> bool:
 
 
 def _rule(rule: Rule, width: int) -> str:
+    both = (rule.accepted, rule.refused)
     facts = [
         ("why", rule.why),
         ("about", ", ".join(rule.inputs)),
-        ("accepted", _example(rule.accepted)),
-        ("noted" if rule.note else "refused", _example(rule.refused)),
+        ("accepted", _example(rule.accepted, both)),
+        ("noted" if rule.note else "refused", _example(rule.refused, both)),
         ("in the modules", f"no: {rule.yaml_only}" if rule.yaml_only else "yes"),
         ("source", rule.source),
     ]
@@ -96,10 +97,11 @@ def _rule(rule: Rule, width: int) -> str:
 
 
 def _bound(bound: Bound, width: int) -> str:
+    every = (*bound.accepted, *bound.refused)
     facts = [
         ("why", bound.why),
-        ("accepted", "\n".join(map(_example, bound.accepted))),
-        ("refused", "\n".join(map(_example, bound.refused))),
+        ("accepted", "\n".join(_example(each, every) for each in bound.accepted)),
+        ("refused", "\n".join(_example(each, every) for each in bound.refused)),
         ("reported as", ", ".join(bound.codes)),
         ("source", bound.source),
         *_see_also(bound.name),
@@ -126,11 +128,12 @@ def _see_also(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _reading(reading: Reading, limits: Iterable[Bound], width: int) -> str:
+    both = [each for each in (reading.accepted, reading.refused) if not isinstance(each, str)]
     inputs = [bound.name for bound in limits if reading.code in bound.codes]
     facts = [
         ("why", reading.why),
-        ("accepted", _example(reading.accepted)),
-        ("refused", _example(reading.refused)),
+        ("accepted", _example(reading.accepted, both)),
+        ("refused", _example(reading.refused, both)),
         ("source", reading.source or "finbase itself"),
     ]
     if inputs:
@@ -159,7 +162,10 @@ def _entry(title: str, demand: str, facts: Sequence[tuple[str, str]], width: int
     return "\n".join([title, *([demand] if demand else []), "", table])
 
 
-def _example(example: str | Change) -> str:
+def _example(example: str | Change, among: Sequence[Change]) -> str:
     if isinstance(example, str):
         return example.replace("\t", "<tab>")
-    return "\n".join(f"{name}: {scalar(value)}" for name, value in example.items())
+    return "\n".join(
+        f"{name}: {scalar(value, [other.get(name) for other in among])}"
+        for name, value in example.items()
+    )

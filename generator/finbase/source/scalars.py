@@ -89,6 +89,12 @@ def closest(name: str, names: Iterable[Any]) -> str | None:
     >>> closest("storage_troughput", ["storage_throughput"])
     'did you mean `storage_throughput`?'
     """
+    match = nearest(name, names)
+    return f"did you mean `{match}`?" if match else None
+
+
+def nearest(name: str, names: Iterable[Any]) -> str | None:
+    """Return the most similar of ``names``, or None if no name is similar; see ``closest``."""
     # Imported here: difflib is slow to load, and a valid file needs no hint.
     from difflib import SequenceMatcher, get_close_matches
 
@@ -97,7 +103,7 @@ def closest(name: str, names: Iterable[Any]) -> str | None:
     for match in get_close_matches(name, [str(candidate) for candidate in names]):
         one, other = _without_common_words(name, match)
         if not one or not other or SequenceMatcher(None, one, other).ratio() >= _SIMILAR:
-            return f"did you mean `{match}`?"
+            return match
     return None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, collapse_addresses
 from typing import Any, Final, TypeVar
 
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules import examples
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, Rule, note, rule
 from finbase.source.document import Where
 
 _Value = TypeVar("_Value")
@@ -379,13 +379,54 @@ def one_route(environment: Environment) -> Iterator[Finding]:
 def one_target(environment: Environment) -> Iterator[Finding]:
     """A route must have a peering connection or a transit gateway, and not both."""
     names = ("vpc_peering_connection_id", "transit_gateway_id")
-    targets = [where[:-1] for n in names for where, _, _ in _routes(environment, n, str)]
+    # One that is already reported as wrong is still a target.
+    targets = [where[:-1] for n in names for where, _, _ in _routes(environment, n, object)]
     for where, name, _ in _routes(environment, "reason", str):
         if (count := targets.count(where[:-1])) != 1:
             ids = f"{names[0]} {'and' if count else 'nor'} {names[1]}"
             message = f"{name} has {'both' if count else 'neither'} {ids}"
             hint = "remove one of them, or write two routes" if count else "add one of them"
             yield Finding(where[:-1], message, hint, key=True)
+
+
+@note(
+    "FB316",
+    "client range without a route",
+    "access.clients",
+    "network.routes",
+    why="The security groups let the client in, but the answers follow the route table of the "
+    "database subnets. Without a route to the client, they do not leave, and it cannot connect.",
+    source="https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-routing.html",
+    accepted={
+        "access.clients": examples.client(cidr="10.80.4.0/24"),
+        "network.routes": examples.peered(),
+    },
+    refused={
+        "access.clients": examples.client(cidr="10.81.0.0/16"),
+        "network.routes": examples.peered(),
+    },
+)
+def route_to_client(environment: Environment) -> Iterator[Finding]:
+    """A route of the database subnets should lead to the range of each client."""
+    network = environment.module("network")
+    if network is None or all(i.name != "routes" for i in network.contract.inputs):
+        return
+    cidrs = {where[:-1]: text for where, _, text in _routes(environment, "destination_cidr", str)}
+    routed = [
+        interface.network
+        for where, _, tiers in _routes(environment, "tiers", list)
+        if "database" in tiers and (interface := _interface(cidrs.get(where[:-1], "")))
+    ]
+    reached = list(collapse_addresses(routed))
+    for where, name, text in _clients(environment, "cidr", str):
+        found = _interface(text)
+        if not (found and _is_private(found.network)):
+            continue
+        here = any(found.network.overlaps(vpc) for _, vpc in _vpcs(environment))
+        if not here and not any(found.network.subnet_of(range_) for range_ in reached):
+            message = f"no route leads from the database subnets to {text} of {name}"
+            hint = "add the range to `network.routes`, with the tier database"
+            yield Finding(where, message, hint)
 
 
 @dataclass(frozen=True)
@@ -496,9 +537,8 @@ def _entries(
     for use, instance in environment.instances(module):
         entries = use.value(instance, input_)
         for entry, values in entries.items() if isinstance(entries, dict) else ():
-            value = values.get(name) if isinstance(values, dict) else None
-            if isinstance(value, type_):
-                yield (*use.where(instance, input_), entry, name), entry, value
+            if isinstance(values, dict) and name in values and isinstance(values[name], type_):
+                yield (*use.where(instance, input_), entry, name), entry, values[name]
 
 
 def _vpcs(environment: Environment) -> Iterator[tuple[Where, IPv4Network]]:
@@ -640,4 +680,5 @@ RULES: Final[tuple[Rule, ...]] = (
     route_outside,
     one_route,
     one_target,
+    route_to_client,
 )
