@@ -310,6 +310,7 @@ def test_new_project_proves_with_the_stacks_of_finbase(tmp_path: Path) -> None:
     found = {each.id: each.project for each in load_mutations(tmp_path / "features")}
     assert found.pop("key-absent") is None
     assert {*found.values()} == {shipped("features").parent}
+    assert "why it matters" in finbase(tmp_path, "explain", "F01").output
     assert found.keys() == {each.id for each in load_mutations(ROOT / "features")}
     (moved,) = select(tmp_path, ["primary-insights-off"], "development")
     assert (moved.project, moved.environment) == (None, "development")
@@ -350,7 +351,9 @@ def test_new_control(project: Path) -> None:
     found = {each.failure: each.environment for each in select(project, (), own=True)}
     assert found == {"LEDGER-1": "staging", "LEDGER-2": "development"}
     assert (own / "steps" / "ledger_2.py").is_file()
-    assert "LEDGER-2  " in finbase(project, "explain", "LEDGER-2").output.replace(":", "  ")
+    said = finbase(project, "explain", "LEDGER-2").output
+    assert "LEDGER-2  " in said.replace(":", "  ")
+    assert "renames the tag Owner: nobody can find whom to call" in " ".join(said.split())
 
 
 @pytest.mark.parametrize(

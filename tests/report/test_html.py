@@ -458,6 +458,24 @@ def test_html_excerpts_mark_a_line_or_say_what_they_are(production: Sources) -> 
     assert [line.text.split()[0] for line in marked.lines if line.behind] == ["description"]
 
 
+def test_tag_is_behind_a_finding_about_it(production: Sources) -> None:
+    """The block of a resource has no line of the tag, and its version says nothing about it."""
+    owner = production.environment.tags["owner"]
+    path = production.path
+    number = next(
+        n for n, t in enumerate(production.texts()[str(path)].split("\n"), 1) if owner in t
+    )
+    primary = "module.database.aws_db_instance.primary"
+    for evidence in (
+        f"{primary}: owner {owner}; name a team",
+        f"{primary}: tags_all.Owner = {owner}",
+    ):
+        hcl, yaml_ = production.behind([evidence])
+        assert (hcl, [(e.place.path, e.line) for e in yaml_]) == ([], [(path, number)])
+    for evidence in (f"{primary}: owner nobody", f"{primary}: storage of {owner}"):
+        assert all(excerpt.title != "tags" for excerpt in production.behind([evidence])[1])
+
+
 def test_html_links_to_pinned_version(production: Sources) -> None:
     pieces = production.pieces(f"{SEEN['F01']} and module.no.aws_x.y, aws_vpc: 1")
     assert "".join(text for text, _ in pieces).startswith("eu-west-1a: module.network")

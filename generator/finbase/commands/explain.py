@@ -43,6 +43,7 @@ def load_catalogue(root: Path) -> Catalogue:
     from finbase.judge.catalogue import load_failures
     from finbase.judge.features import read_feature
     from finbase.judge.frameworks import load_frameworks
+    from finbase.judge.mutations import load_mutations
     from finbase.project.files import refuse_links
     from finbase.report.explain import Catalogue
 
@@ -62,4 +63,5 @@ def load_catalogue(root: Path) -> Catalogue:
         scenarios,
         page if (root / page).is_file() else "",
         load_frameworks(features),
+        lambda: load_mutations(features),
     )

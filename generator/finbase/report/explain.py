@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from finbase.contract.contract import Input, Wire
 from finbase.contract.registry import Registry
@@ -13,6 +14,7 @@ from finbase.environment.rules.rule import Change, Rule
 from finbase.errors import FinbaseError
 from finbase.judge.catalogue import Failure
 from finbase.judge.frameworks import Framework
+from finbase.judge.mutations import Mutation
 from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
 from finbase.report.examples import scalar
@@ -24,17 +26,21 @@ class Catalogue:
     """The failures of a project, and the standards and laws whose requirements they support.
 
     ``scenarios`` maps the id of a failure to the locations and titles of its scenarios. ``page``
-    is the path of the documentation of the failures, if the project has one.
+    is the path of the documentation of the failures of finbase, if the project has it.
+    ``mutations`` returns those of all failures, which say why a failure matters, too.
     """
 
     failures: Sequence[Failure] = ()
     scenarios: Mapping[str, Sequence[str]] | None = None
     page: str = ""
     frameworks: Sequence[Framework] = ()
+    mutations: Callable[[], Iterable[Mutation]] = tuple
 
 
 _MOST = 8
 """How many names a hint lists."""
+_WHYS = 3
+"""How many mutations say why a failure matters."""
 
 
 def explain(name: str, registry: Registry, catalogue: Catalogue, width: int) -> str:
@@ -153,8 +159,11 @@ def _failure(failure: Failure, catalogue: Catalogue) -> Iterator[tuple[str, str]
     yield "scenarios", "\n".join(scenarios) or "none, so no scenario detects it"
     if failure.overlaps:
         yield "fails together with", ", ".join(failure.overlaps)
-    if catalogue.page:
+    if catalogue.page and failure.section != "project":
         yield "why it matters", catalogue.page
+    else:
+        whys = (f"{m.what}: {m.why}" for m in catalogue.mutations() if m.failure == failure.id)
+        yield "why it matters", "\n".join(islice(whys, _WHYS)) or "no mutation of it says why"
 
 
 def _entry(title: str, demand: str, facts: Sequence[tuple[str, str]], width: int) -> str:

@@ -114,7 +114,11 @@ class Sources:
         return [piece for piece in [*pieces, (text[end:], None)] if piece[0]]
 
     def behind(self, evidence: Iterable[str]) -> tuple[list[Excerpt], list[Excerpt]]:
-        """Return the lines of HCL and of YAML behind evidence, an excerpt per block."""
+        """Return the lines of HCL and of YAML behind evidence, an excerpt per block.
+
+        If no line of a block is behind it, but tags of the environment are, these are returned.
+        """
+        evidence = tuple(evidence)
         chosen: dict[str, dict[str, set[int]]] = {}
         for text in evidence:
             matches = [m for m in _ADDRESS.finditer(text) if self._resource(m)]
@@ -132,7 +136,24 @@ class Sources:
             hcl |= {excerpt.place: excerpt for excerpt in excerpts}
             section = self._section(block, excerpts)
             yaml[section.place] = section
+        exact = any(line.behind for each in hcl.values() for line in each.lines)
+        if not exact and (tags := self._tags(" ".join(evidence))):
+            return [], tags
         return list(hcl.values()), list(yaml.values())
+
+    def _tags(self, evidence: str) -> list[Excerpt]:
+        """Return the lines of the tags whose key and value the evidence has."""
+        names = evidence.replace("_", "").lower()
+        numbers = [
+            self._environment.document.position(("tags", key), key=True)[0]
+            for key, value in self._environment.tags.items()
+            if value in evidence and re.search(rf"\b{key.replace('_', '')}\b", names)
+        ]
+        text = self._text(self.path)
+        return [
+            Excerpt("tags", Place(self.path, n), (Line(n, text[n - 1], behind=True),))
+            for n in numbers
+        ]
 
     @cached_property
     def _blocks(self) -> Mapping[str, _Block]:
