@@ -234,7 +234,7 @@ def _end(message: str, code: int) -> NoReturn:
 @click.option(
     "--project",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(path_type=Path, file_okay=False),
     help="Use the project in DIR. Default: the nearest project at or above the current folder.",
 )
 @click.version_option(package_name="finbase", prog_name="finbase")
@@ -244,6 +244,9 @@ def main(ctx: click.Context, project: Path | None) -> None:
 
     Start with `finbase render`, then `finbase check`. `finbase doctor` checks the installation.
     """
+    if project and not project.exists() and ctx.invoked_subcommand != "init":
+        message = f"Directory {str(project)!r} does not exist."
+        raise click.BadParameter(message, param_hint="--project")
     ctx.obj = project
 
 

@@ -180,6 +180,20 @@ def test_init_overwrites_nothing(tmp_path: Path, name: str) -> None:
     assert contents(tmp_path) == {name: b"mine"}
 
 
+def test_init_creates_the_folder_of_the_project(tmp_path: Path) -> None:
+    root = tmp_path / "new" / "ledger"
+    assert finbase(root, "render").exit_code == 2
+    assert not root.parent.exists()
+    assert finbase(root, "init").exit_code == 0
+    assert (root / "finbase.lock").is_file()
+
+
+def test_no_target_promises_what_the_pinned_version_cannot_do(tmp_path: Path) -> None:
+    """make runs the version that the project pins, which has no newer one to show."""
+    assert finbase(tmp_path, "init").exit_code == 0
+    assert "update" not in (tmp_path / "Makefile").read_text()
+
+
 def test_init_writes_a_pipeline_on_request(tmp_path: Path) -> None:
     done = finbase(tmp_path, "init", "--pipeline", "gitlab")
     assert done.exit_code == 0, done.output

@@ -19,6 +19,7 @@ from typing import Final
 import pytest
 
 from docs.generate.samples import FOLDER
+from finbase.contract.registry import Registry
 from tests.support.commands import ROOT
 from tests.support.documented import Scratch, Step, blocks, pattern, steps
 from tests.support.options import faults
@@ -32,7 +33,8 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"(FINBASE_UPDATE_GOLDEN=1 )?\.venv/bin/pytest .*": "the copy has no tests",
     r"finbase prove( --json matrix\.json)?": MINUTES,
     r"finbase rehearse .*": MINUTES,
-    r"python3 -m pip (install|wheel) .*": "uses the network",
+    r"(python3 -m|\.venv/bin/)( ?)pip (install|wheel) .*": "uses the network",
+    r"python3 -m venv .*": "writes beside the copy",
     r"python3 docs/how-to/verify_bundle\.py .*": "the copy has no pages; test_bundle.py runs it",
     r"finbase evidence verify docs/.*": "the copy has no pages; test_samples.py runs it",
     r"finbase sandbox .*": "serves until Ctrl-C",
@@ -130,6 +132,27 @@ def test_pages_start_with_what_the_reader_can_do_after_them() -> None:
             lines = page.read_text(encoding="utf-8").splitlines()
             text = (line for line in lines if line and not line.startswith(("#", "<!--")))
             assert re.match(r"After (this|these) (pages?|tutorial), you can ", next(text)), page
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=name)
+def test_outputs_are_those_of_a_stack(page: Path) -> None:
+    registry = Registry(ROOT)
+    known = {
+        f"{contract.name}_{output.name}"
+        for contract in map(registry.current, registry.names)
+        for output in contract.outputs
+    }
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    for output in re.findall(r"\boutputs? `([a-z_]+)`", text):
+        assert output in known or output.replace("_reports_", "_") in known
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=name)
+def test_changes_of_an_example_say_that_they_are(page: Path) -> None:
+    """A project of its own has other lines around them, so `git apply` refuses them there."""
+    text = page.read_text(encoding="utf-8")
+    changes = re.findall(r"```diff\n--- a/(environments/|features/own/)", text, re.MULTILINE)
+    assert not changes or "(index.md#the-examples)" in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

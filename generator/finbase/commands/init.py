@@ -21,8 +21,9 @@ from finbase.console.speech import note, say
 def init(project: Path | None, pipeline: str | None) -> None:
     """Create a project in this folder: modules, controls, templates, and one environment.
 
-    It needs no answers. The project renders and passes its checks at once. `finbase.lock` lists
-    what finbase brought; `finbase update` brings newer versions of it. Nothing is overwritten.
+    It needs no answers, and creates a folder that `--project` names. The project renders and passes
+    its checks at once. `finbase.lock` lists what finbase brought; `finbase update` brings newer
+    versions of it. Nothing is overwritten.
 
     \b
     Examples:
@@ -36,6 +37,7 @@ def init(project: Path | None, pipeline: str | None) -> None:
 
     root = (project or Path.cwd()).resolve()
     refuse_project(root)
+    root.mkdir(parents=True, exist_ok=True)
     with hold_journal(root) as journal:
         written = new_project(journal)
     others = new_pipeline(root, pipeline) if pipeline else ()
