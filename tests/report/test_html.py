@@ -198,6 +198,20 @@ def test_html_is_reproducible(production: Sources, whole: str) -> None:
 # Content
 
 
+def test_report_says_that_it_judged_a_plan(whole: str, production: Sources) -> None:
+    alone = render(Subject(verdict("production"), picture(), production))
+    assert "Judged from a Terraform plan; not a check of what runs in the account." in alone
+    assert "Judged from Terraform plans; not a check of what runs" in whole
+
+
+def test_report_names_its_subject_on_each_sheet(production: Sources) -> None:
+    hostile = 'x"; } </style><script>'
+    text = render(Subject(verdict(hostile), picture(), production), provenance=DIRTY)
+    (footer,) = re.findall(r"@bottom-left \{ content: \"(.*?)\"; font", text)
+    assert footer.endswith(f", 2024-05-06, commit {'1' * 12}")
+    assert set(footer) <= set("x , style scriptcommit-0123456789")
+
+
 def test_report_verdict(production: Sources, whole: str) -> None:
     count = len(FAILURES)
     text = f"Controls fail. staging: {count - 2} of {count} controls pass, 2 scenarios failed."

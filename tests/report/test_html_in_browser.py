@@ -137,7 +137,11 @@ def test_narrow_page_has_a_block_per_row(page: Page, report: Path) -> None:
 
 
 def test_paper_is_short(page: Page) -> None:
+<<<<<<< HEAD
     """The sample is about 210 resources; its lines of HCL alone would be more than 80 pages."""
+=======
+    """The sample is about 173 resources; its lines of HCL alone were 80 pages."""
+>>>>>>> c340d1a (Let the report say that it judged a plan, and read well on paper and phones)
     page.open(ROOT / "docs" / "evidence" / "samples" / "report.html", 800, media="print")
     lines = "document.querySelectorAll('.excerpt pre')"
     assert page.ask(f"[...{lines}].filter(e => e.checkVisibility()).length") == 0
@@ -162,11 +166,13 @@ def test_from_the_glance_to_the_evidence(page: Page, report: Path) -> None:
 
 @pytest.mark.parametrize("link", [".seen a", "#production--resources + details a"])
 def test_page_link_leads_to_an_excerpt(page: Page, report: Path, link: str) -> None:
-    """The report may be all that a reader has, so no link leaves it."""
+    """The report may be all that a reader has, so no link leaves it; a link opens its target."""
     page.open(report, 1280)
     page.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    page.ask("document.querySelector('#sources details').open = false")
     page.click(link)
     assert page.ask("location.hash").startswith("#source-modules-")
+    assert page.ask("document.querySelector('#sources details').open") is True
     top = page.ask("document.querySelector(location.hash).getBoundingClientRect().top")
     assert 0 <= top < 900
     assert asked_for(page) == [report.as_uri()]

@@ -75,7 +75,8 @@ def render(
         for subject, anchor in zip(subjects, anchors, strict=True)
     ]
     rows = [finding.row for finding in chapters[0].findings] if chapters else []
-    style = (_FOLDER / "page.css").read_text(encoding="utf-8") + stylesheet()
+    css = (_FOLDER / "page.css").read_text(encoding="utf-8")
+    style = css + stylesheet() + _footer(chapters, provenance)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
         style=Markup(style),  # noqa: S704 - package data only
@@ -95,6 +96,15 @@ def render(
         mutations=Counter(mutation.failure for mutation in proof),
         caught=Counter(mutation.failure for mutation in proof if mutation.caught),
     )
+
+
+def _footer(chapters: Sequence[Chapter], provenance: Provenance) -> str:
+    """Return a style that writes on each sheet of paper what the report is about."""
+    commit = f", commit {provenance.checkout.commit[:12]}" if provenance.checkout else ""
+    text = f"{', '.join(c.name for c in chapters)[:80]}, {provenance.made:%Y-%m-%d}{commit}"
+    # Names come from a plan: nothing that ends the text, or the style, may stay in it.
+    plain = re.sub(r"[^A-Za-z0-9 ,._-]", " ", text)
+    return f'@page {{ @bottom-left {{ content: "{plain}"; font: 8pt sans-serif; }} }}\n'
 
 
 def _breakable(text: str) -> Markup:
