@@ -11,6 +11,7 @@ from docs.generate.markdown import page as joined
 from finbase.judge.catalogue import load_failures
 from finbase.judge.features import Feature, read_feature
 from finbase.judge.mutations import load_mutations
+from finbase.judge.sentences import sentences
 from finbase.report.markdown import code, table
 
 _INTRODUCTION = """# Features and the failure catalogue
@@ -22,6 +23,11 @@ After this page, you can name the scenarios and mutations behind each control.
 failure back, to prove that its scenarios detect it.
 [Why each control matters](../explanation/failures.md) explains the failures, and
 [standards and laws](frameworks.md) lists the requirements that the controls support."""
+
+_SENTENCES = """A scenario can use each of these sentences, after `Given the planned stack`, and
+those of [terraform-compliance](https://terraform-compliance.com/pages/bdd-references/). A field is
+`PROPERTY` for a name, such as `aws_db_instance` or `tags_all.Owner`, `ANY` for any text, and `d`
+for a number."""
 
 
 def page(features: Path) -> str:
@@ -41,6 +47,9 @@ def page(features: Path) -> str:
         table(("id", "section", "severity", "control", "a plan must show"), catalogue),
         "## Scenarios by control",
         table(("id", "mutations", "scenarios"), proofs),
+        "## Sentences",
+        _SENTENCES,
+        table(("sentence",), [(code(each),) for each in sorted(sentences(features))]),
         *(part for feature in read_features for part in _feature(feature)),
     )
 
