@@ -101,7 +101,7 @@ def test_known_yaml_adds(tmp_path: Path) -> None:
         {"database.engine_version": "20"},
         {"cache.major_engine_version": "9"},
         {"database.instance_class": "db.r99.giga"},
-        {"database.instance_class": "db.r7g.32xlarge"},
+        {"database.instance_class": "db.r7g.32xlarge", "monitoring.load_threshold": 256},
         {"database.instance_class": "db.r7g.large"},
         {"database.parameters": {"work_memory": "1", "work_mem": "64"}},
         {"network.interface_endpoints": ["secretsmanager", "sqss", "sqs"]},

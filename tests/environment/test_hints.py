@@ -216,6 +216,52 @@ def test_client_without_routes_of_finbase_is_not_noted(
     assert told(tmp_path, change) == []
 
 
+# A volume that is too small for what it is asked for.
+@pytest.mark.parametrize("name", ["iops", "storage_throughput"])
+def test_one_message_leads_from_a_small_volume_to_a_valid_one(name: str, tmp_path: Path) -> None:
+    small = {"database.allocated_storage": 20, "database.max_allocated_storage": 50}
+    for value in (1, 12_000, 99_999):
+        found = only(told(tmp_path, {**small, f"database.{name}": value}))
+        assert found == (
+            "FB225",
+            f"remove `{name}`, or raise `allocated_storage` to 400 and "
+            "`max_allocated_storage` to 440",
+        )
+    raised = {"database.allocated_storage": 400, "database.max_allocated_storage": 440}
+    assert told(tmp_path, small) == told(tmp_path, raised) == []
+    # On a large volume, the number is the mistake.
+    assert only(told(tmp_path, {**raised, f"database.{name}": 1}))[0] == "FB135"
+
+
+@pytest.mark.parametrize("value", [None, "lots"])
+def test_wrong_type_is_not_about_the_volume(value: object, tmp_path: Path) -> None:
+    small = {"database.allocated_storage": 20, "database.max_allocated_storage": 50}
+    assert only(told(tmp_path, {**small, "database.iops": value}))[0] == "FB131"
+
+
+def test_wrong_iops_are_not_taken_for_the_default(tmp_path: Path) -> None:
+    change = {"database.iops": 99_999, "database.storage_throughput": 4000}
+    assert only(told(tmp_path, change))[0] == "FB135"
+
+
+# A class that outgrew its alarm.
+@pytest.mark.parametrize(
+    ("change", "noted"),
+    [
+        ({"database.instance_class": "db.r7g.4xlarge", "monitoring.load_threshold": 4}, True),
+        ({"database.instance_class": "db.r7g.8xlarge"}, True),  # The default is 16.
+        ({"replica.instances": {"a": {"instance_class": "db.m7g.8xlarge"}}}, True),
+        ({"database.instance_class": "db.r7g.4xlarge"}, False),
+        ({"monitoring.load_threshold": 2}, False),
+        ({"monitoring.load_threshold": 1}, True),
+    ],
+)
+def test_load_alarm_below_the_vcpus_is_noted(
+    change: dict[str, Any], noted: bool, tmp_path: Path
+) -> None:
+    assert [d.code for d in told(tmp_path, change)] == ["FB317"] * noted
+
+
 # Examples.
 @pytest.mark.parametrize("bound", bounds(REGISTRY), ids=lambda bound: bound.name)
 def test_examples_of_a_bound_differ(bound: Bound) -> None:

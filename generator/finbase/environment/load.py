@@ -30,6 +30,7 @@ from finbase.environment.composition import (
 )
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.index import breaches
+from finbase.environment.rules.storage import INSTEAD
 from finbase.environment.schema import NAME, TOP, newer_versions, part_of
 from finbase.errors import Diagnostic, FinbaseError, InputError
 from finbase.source.document import MOST_PROBLEMS, Document, Where, parse
@@ -217,8 +218,11 @@ def _check_environment(environment: Environment, findings: _Findings) -> list[Di
     findings.add(_different_name(environment))
     # A rule must not report a value that is already reported. The position of a missing key is
     # that of its mapping, whose other values the rules can still judge.
+    found = list(breaches(environment))
+    better = {(d.line, d.column, INSTEAD[d.code]) for d in found if d.code in INSTEAD}
+    findings.problems = [d for d in findings.problems if (d.line, d.column, d.code) not in better]
     reported = {(d.line, d.column) for d in findings.problems if d.code != codes.MISSING_KEY}
-    judged = [d for d in breaches(environment) if (d.line, d.column) not in reported]
+    judged = [d for d in found if (d.line, d.column) not in reported]
     findings.add(d for d in judged if not d.note)
     return [d for d in judged if d.note]
 

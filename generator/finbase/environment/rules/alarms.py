@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
+from finbase.environment.rules.rule import Finding, Rule, note, rule, whole_number
 
 _GIB: Final = {"r": 8, "m": 4, "x": 16}
 """GiB of memory for each vCPU, by the first letter of a family of instance classes."""
 _BURSTABLE: Final = {"micro": 1, "small": 2, "medium": 4, "large": 8, "xlarge": 16, "2xlarge": 32}
 """GiB of memory of a burstable class, by its size."""
 _CLASS = re.compile(r"db\.([a-z])[0-9a-z]+\.(?:(\d*)xlarge|large)")
+_XLARGE = re.compile(r"(\d*)xlarge")
 _GIB_PER_CONNECTION: Final = 9531392 / 2**30
 _MOST_CONNECTIONS: Final = 5000
 _MOST: Final = {"cpu_threshold_percent": 99, "latency_threshold_milliseconds": 1000}
@@ -56,6 +57,32 @@ def thresholds(environment: Environment) -> Iterator[Finding]:
             yield Finding(use.where(instance, name), message, f"set `{name}` to {fine}")
 
 
+@note(
+    "FB317",
+    "load alarm below the vCPUs",
+    "monitoring.load_threshold",
+    *("database.instance_class", "replica.instance_class"),
+    why="Each vCPU can work for one session at a time. With fewer sessions than vCPUs, an instance "
+    "has room, so such an alarm reports normal work, for example after a change to a larger class.",
+    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+    "USER_PerfInsights.Overview.ActiveSessions.html",
+    accepted={"database.instance_class": "db.r7g.4xlarge", "monitoring.load_threshold": 16},
+    refused={"database.instance_class": "db.r7g.4xlarge", "monitoring.load_threshold": 15},
+)
+def load_alarm(environment: Environment) -> Iterator[Finding]:
+    """`load_threshold` should be at least the number of vCPUs of each instance."""
+    for use, instance in environment.instances("monitoring"):
+        classes = [
+            of.value(one, "instance_class") for of, one in _watched(environment, instance.key)
+        ]
+        sizes = [(count, name) for name in classes if (count := _vcpus_of(name))]
+        value = whole_number(use, instance, "load_threshold")
+        if sizes and value and value < (most := max(sizes))[0]:
+            message = f"`load_threshold: {value}` is below the {most[0]} vCPUs of {most[1]}"
+            hint = f"set it to about {2 * most[0]}, twice the number of vCPUs"
+            yield Finding(use.where(instance, "load_threshold"), message, hint)
+
+
 def connections_of(use: ModuleUse, instance: Instance) -> int | None:
     """Return about how many connections RDS allows by default; None if a parameter says it."""
     parameters: Any = use.value(instance, "parameters")
@@ -84,6 +111,25 @@ def _memory_of(use: ModuleUse, instance: Instance) -> int | None:
     return (2 if match[2] is None else 4 * int(match[2] or 1)) * _GIB[match[1]]
 
 
+def _vcpus_of(class_: Any) -> int | None:
+    """Return the number of vCPUs of a class of instances; None if it is not known.
+
+    >>> _vcpus_of("db.r7g.large"), _vcpus_of("db.m7g.4xlarge"), _vcpus_of("db.t4g.medium")
+    (2, 16, 2)
+    """
+    _, _, size = class_.rpartition(".") if isinstance(class_, str) else ("", "", "")
+    if size in ("micro", "small", "medium", "large"):
+        return 2
+    match = _XLARGE.fullmatch(size)
+    return 4 * int(match[1] or 1) if match else None
+
+
+def _watched(environment: Environment, key: str) -> Iterator[tuple[ModuleUse, Instance]]:
+    """Yield the instances that the alarms of a database watch: it and, for the first, replicas."""
+    yield from (pair for pair in environment.instances("database") if pair[1].key == key)
+    yield from () if key else environment.instances("replica")
+
+
 def _least(environment: Environment, key: str) -> tuple[int | None, int | None]:
     """Return the fewest connections and the least memory in GiB of the instances; None if unknown.
 
@@ -92,7 +138,7 @@ def _least(environment: Environment, key: str) -> tuple[int | None, int | None]:
     """
     connections, memory = list[int](), list[int]()
     primaries = [pair for pair in environment.instances("database") if pair[1].key == key]
-    for use, instance in (*primaries, *(() if key else environment.instances("replica"))):
+    for use, instance in _watched(environment, key):
         if (gib := _memory_of(use, instance)) is not None:
             memory.append(gib)
             connections.append(_default_connections(gib))
@@ -104,4 +150,4 @@ def _least(environment: Environment, key: str) -> tuple[int | None, int | None]:
     return min(connections, default=None), min(memory, default=None)
 
 
-RULES: Final[tuple[Rule, ...]] = (thresholds,)
+RULES: Final[tuple[Rule, ...]] = (thresholds, load_alarm)

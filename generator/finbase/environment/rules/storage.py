@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
+from finbase import codes
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
+from finbase.source.document import Where
 
 _STRIPED: Final = 400
 """From this size in GiB on, RDS for PostgreSQL stripes a gp3 volume across four volumes."""
@@ -33,9 +35,14 @@ def small_volume(environment: Environment) -> Iterator[Finding]:
     """A volume below 400 GiB must not set IOPS or throughput."""
     for use, instance, size in _volumes(environment):
         for name in ("iops", "storage_throughput") if size < _STRIPED else ():
-            if whole_number(use, instance, name):
+            # Also one that is out of range: a larger one would be refused, too.
+            value = whole_number(use, instance, name)
+            if value or _is_out_of_range(environment, use.where(instance, name)):
                 message = f"`{name}` requires a volume of at least {_STRIPED} GiB, not {size} GiB"
                 hint = f"remove `{name}`, or raise `allocated_storage` to {_STRIPED}"
+                most = whole_number(use, instance, "max_allocated_storage")
+                if most and most < (least := _least_maximum(_STRIPED)):
+                    hint += f" and `max_allocated_storage` to {least}"
                 yield Finding(use.where(instance, name), message, hint)
 
 
@@ -65,6 +72,8 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
             continue
         iops = whole_number(use, instance, "iops")
         throughput = whole_number(use, instance, "storage_throughput")
+        if iops is None and _is_out_of_range(environment, use.where(instance, "iops")):
+            continue  # It is reported, and the volume does not have the default.
         values = (("iops", iops, _IOPS), ("storage_throughput", throughput, _THROUGHPUT))
         wrong = [
             (name, value, *of) for name, value, of in values if value and not _within(value, of)
@@ -94,11 +103,16 @@ def room_to_grow(environment: Environment) -> Iterator[Finding]:
     """`max_allocated_storage` must be at least 10 % above `allocated_storage`."""
     for use, instance, size in _volumes(environment):
         most = whole_number(use, instance, "max_allocated_storage")
-        least = -(-11 * size // 10)
+        least = _least_maximum(size)
         if most and most < least:
             message = f"`max_allocated_storage` must be at least {least} GiB, not {most} GiB"
             hint = f"write {least} or more: 10 % above `allocated_storage`"
             yield Finding(use.where(instance, "max_allocated_storage"), message, hint)
+
+
+def _least_maximum(size: int) -> int:
+    """Return the least `max_allocated_storage` for a size in GiB."""
+    return -(-11 * size // 10)
 
 
 def _volumes(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, int]]:
@@ -109,9 +123,20 @@ def _volumes(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, in
             yield use, instance, size
 
 
+def _is_out_of_range(environment: Environment, where: Where) -> bool:
+    """Return whether the file has a number there, if the environment has none."""
+    value: Any = environment.document.value
+    for step in where:
+        value = value.get(step) if isinstance(value, dict) else None
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _within(value: int, of: tuple[int, int]) -> bool:
     least, most = of
     return least <= value <= most
 
+
+INSTEAD: Final[Mapping[str, str]] = {"FB225": codes.RANGE}
+"""By the code of a rule, the code of the error that it replaces at the same value."""
 
 RULES: Final[tuple[Rule, ...]] = (small_volume, large_volume, room_to_grow)
