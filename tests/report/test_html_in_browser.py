@@ -137,11 +137,7 @@ def test_narrow_page_has_a_block_per_row(page: Page, report: Path) -> None:
 
 
 def test_paper_is_short(page: Page) -> None:
-<<<<<<< HEAD
     """The sample is about 210 resources; its lines of HCL alone would be more than 80 pages."""
-=======
-    """The sample is about 173 resources; its lines of HCL alone were 80 pages."""
->>>>>>> c340d1a (Let the report say that it judged a plan, and read well on paper and phones)
     page.open(ROOT / "docs" / "evidence" / "samples" / "report.html", 800, media="print")
     lines = "document.querySelectorAll('.excerpt pre')"
     assert page.ask(f"[...{lines}].filter(e => e.checkVisibility()).length") == 0
