@@ -64,7 +64,7 @@ def samples(root: Path) -> Mapping[str, bytes]:
     )
     output = _Output()
     frameworks = load_frameworks(features, ("pci-dss", "dora"))
-    evidence = Evidence(root, output, (), False, frameworks, PROVENANCE, {})
+    evidence = Evidence(root, output, None, False, frameworks, PROVENANCE, {})
     evidence.keep(ENVIRONMENT, plan, hashlib.sha256(plan).hexdigest())
     Bundler(evidence, {}, _KEY, "").write(verdict)
     public = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -466,7 +466,8 @@ def test_bundle_in_another_format_is_named_but_not_compared() -> None:
     for version, known in ((1, ["production"]), (2, [])):
         content = json.dumps(document | {"schema_version": version}).encode()
         file = named(signed({"verdict.json": content}))
-        seen, digest = _bundle._previous_verdict(file, "production")
+        seen, digest, made = _bundle._previous_verdict(file, "production")
+        assert made == ""
         assert digest == hashlib.sha256(file.getvalue()).hexdigest()
         earlier, _ = _evidence.read_previous(seen)
         assert list(earlier) == known
@@ -519,6 +520,9 @@ def test_evidence_of_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     }
     assert members["releases.lock"] == (ROOT / "modules" / "releases.lock").read_bytes()
     assert b"No control has another result or other evidence." in members["report.html"]
+    before = hashlib.sha256(first.read_bytes()).hexdigest()
+    text = f'2023-11-14T22:13:20+00:00 with the SHA-256 <span class="code">{before}'
+    assert text.encode() in members["report.html"]
     facts = fits(members["provenance.json"], "evidence")
     assert facts["plan"]["offline"]
     assert members["rehearsal.json"] == rehearsed.read_bytes()

@@ -319,6 +319,12 @@ def test_report_shows_changes(production: Sources) -> None:
     assert "F01 Titlepassedfailed a = 1 a = 2" in page.text.replace("a = 1a", "a = 1 a")
     assert "Not compared: the previous verdict does not have this environment" in page.text
     assert "No control has another result or other evidence." in page.text
+    assert page.text.count("; it does not say when it was made") == 2
+    bundle = replace(DIRTY, previous_made="2024-04-01T00:00:00+00:00", previous_bundle="4" * 64)
+    named = Page(render(subject, provenance=bundle)).text
+    assert (
+        named.count(f"in the bundle of 2024-04-01T00:00:00+00:00 with the SHA-256 {'4' * 64}") == 2
+    )
     assert "Changes since" not in render(subject)
 
 
@@ -356,6 +362,8 @@ def test_report_proof(whole: str) -> None:
     assert text in page.text
     assert page.text.count("not tested") == len(FAILURES) - 2
     assert "1 of 2 changes made exactly the right scenarios fail" in page.text
+    assert "with finbase 1.2.3, at the commit" in page.text
+    assert "5" * 40 in page.text
     assert "F01 F10" in page.text
     assert "missed" in page.text
     assert "This report contains no proof matrix" not in page.text
@@ -374,22 +382,27 @@ def test_report_proof(whole: str) -> None:
 )
 def test_proof_refuses_other_documents(data: bytes) -> None:
     with pytest.raises(FinbaseError, match=r"matrix\.json is (not )?a proof matrix"):
-        read_proof(data, "matrix.json", {"x"})
+        read_proof(data, "matrix.json", {"x"}, {"x": "x"}, "")
 
 
 @pytest.mark.parametrize(
-    ("mutations", "message"),
+    ("change", "message"),
     [
-        ([], "contains no mutations, so it proves nothing"),
+        ({"mutations": []}, "contains no mutations, so it proves nothing"),
         (
-            [*MUTATIONS, MUTATIONS[0] | {"failure": "F99"}],
+            {"mutations": [*MUTATIONS, MUTATIONS[0] | {"failure": "F99"}]},
             "'F99' is not in features/failures.yaml",
         ),
+        ({"mutations": [MUTATIONS[0] | {"id": "invented"}]}, "no mutation 'invented' of F01"),
+        ({"mutations": [MUTATIONS[0] | {"failure": "F02"}]}, "'nat-gateway-single' of F02"),
+        ({"features_sha256": "6" * 64}, "is of other features or mutations"),
     ],
 )
-def test_proof_refuses_other_matrices(mutations: object, message: str, tmp_path: Path) -> None:
+def test_proof_refuses_other_matrices(
+    change: dict[str, object], message: str, tmp_path: Path
+) -> None:
     matrix = tmp_path / "matrix.json"
-    matrix.write_text(json.dumps(MATRIX | {"mutations": mutations}), encoding="utf-8")
+    matrix.write_text(json.dumps(MATRIX | change), encoding="utf-8")
     report = tmp_path / "report.html"
     done = run(ROOT, "check", "--html", str(report), "--proof", str(matrix))
     assert (done.returncode, done.stdout) == (2, "")

@@ -93,7 +93,7 @@ def test_load_json_refuses_depth_and_size(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "read",
     [
-        lambda data: read_proof(data, "matrix.json", ()),
+        lambda data: read_proof(data, "matrix.json", (), {}, ""),
         lambda data: read_part(data, "part.json"),
         lambda data: read_shards(data, "matrix.json"),
     ],

@@ -14,6 +14,7 @@ from finbase.commands._evidence import read_features
 from finbase.judge.catalogue import load_failures
 from finbase.judge.coverage import Covered
 from finbase.judge.frameworks import Framework, load_frameworks
+from finbase.judge.prove import catalogue_hash
 from finbase.judge.since import ControlChange
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.plan.graph import read_stack
@@ -23,7 +24,7 @@ from finbase.report.forge import Forge
 from finbase.report.html import page
 from finbase.report.html.findings import Subject
 from finbase.report.html.links import Links
-from finbase.report.html.proof import Mutation, read_proof
+from finbase.report.html.proof import Proof, read_proof
 from finbase.report.provenance import Facts, Pinned, PlanFacts, Provenance
 from tests.support.plans import plan, reference, resource
 
@@ -61,10 +62,25 @@ SEEN = {
 }
 MATRIX = {
     "schema_version": 1,
+    "finbase_version": "1.2.3",
+    "made_at": "2024-05-01T00:00:00+00:00",
+    "commit": "5" * 40,
+    "changed_files": [],
+    "features_sha256": catalogue_hash(ROOT),
     "mutations": [
-        {"id": "one", "failure": "F01", "environment": "production", "what": f"removes {HOSTILE}"}
+        {
+            "id": "nat-gateway-single",
+            "failure": "F01",
+            "environment": "production",
+            "what": f"removes {HOSTILE}",
+        }
         | {"fell": ["F01", "F10"], "outcome": "caught"},
-        {"id": "two", "failure": "F04b", "environment": "production", "what": "removes gp3"}
+        {
+            "id": "storage-type-old",
+            "failure": "F04b",
+            "environment": "production",
+            "what": "removes gp3",
+        }
         | {"fell": [], "outcome": "missed"},
     ],
 }
@@ -132,16 +148,17 @@ def render(
     features = read_features(ROOT, [subject.verdict for subject in subjects])
     sources = [subject.sources for subject in subjects if subject.sources]
     texts = {path: text for each in sources for path, text in each.texts().items()}
-    mutations = _mutations(proof) if proof else ()
     return page.render(
         subjects,
         features=features,
         links=Links(forge, features | texts),
         provenance=provenance,
-        proof=mutations,
+        proof=_proof(proof) if proof else None,
         frameworks=frameworks,
     )
 
 
-def _mutations(proof: object) -> tuple[Mutation, ...]:
-    return read_proof(json.dumps(proof).encode(), "matrix.json", {each.id for each in FAILURES})
+def _proof(proof: object) -> Proof:
+    known = {each["id"]: each["failure"] for each in MATRIX["mutations"]}  # type: ignore[attr-defined]
+    ids = {each.id for each in FAILURES}
+    return read_proof(json.dumps(proof).encode(), "matrix.json", ids, known, catalogue_hash(ROOT))

@@ -61,7 +61,9 @@ class Bundler:
         if proof:
             read["proof.json"] = proof.read()
             proof = _named(read["proof.json"], proof.name)
-        verdict, digest = _previous_verdict(previous, environment) if previous else (None, "")
+        verdict, digest, made = None, "", ""
+        if previous:
+            verdict, digest, made = _previous_verdict(previous, environment)
         return cls(
             Evidence.start(
                 root,
@@ -70,6 +72,7 @@ class Bundler:
                 supplied=supplied,
                 frameworks=frameworks or (DEFAULT,),
                 previous=verdict,
+                previous_bundle=(made, digest),
             ),
             read,
             statement.read_private_key(key.read(), key.name) if key else None,
@@ -137,12 +140,13 @@ def _read_attached(name: str, file: BinaryIO, environment: str) -> bytes:
     return data
 
 
-def _previous_verdict(file: BinaryIO, environment: str) -> tuple[BinaryIO, str]:
-    """Return the verdict in the previous bundle, and the SHA-256 of that bundle."""
+def _previous_verdict(file: BinaryIO, environment: str) -> tuple[BinaryIO, str, str]:
+    """Return the verdict in the previous bundle, the bundle's SHA-256, and when it was made."""
     data = file.read()
     hint = f"name a bundle that `finbase evidence {environment}` has written"
     try:
-        verdict = unpack(data)["verdict.json"]
+        members = unpack(data)
+        verdict = members["verdict.json"]
         name = f"verdict.json in {file.name}"
         known = [each.environment for each in verdict_json.read_part(verdict, name).verdicts]
     except verdict_json.OtherFormatError:
@@ -151,7 +155,11 @@ def _previous_verdict(file: BinaryIO, environment: str) -> tuple[BinaryIO, str]:
         raise FinbaseError(f"{file.name} is not a bundle, or was changed", hint) from error
     if known != [environment]:
         raise FinbaseError(f"{file.name} is not about {environment}", hint)
-    return _named(verdict, name), hashlib.sha256(data).hexdigest()
+    try:
+        made = str(load_json(members["provenance.json"])["made_at"])
+    except (ValueError, KeyError, TypeError):
+        made = ""  # Only the hashes are needed for a chain.
+    return _named(verdict, name), hashlib.sha256(data).hexdigest(), made
 
 
 def _named(data: bytes, name: str) -> BinaryIO:

@@ -16,6 +16,7 @@ from finbase.errors import FinbaseError
 from finbase.judge.catalogue import load_failures
 from finbase.judge.coverage import coverage
 from finbase.judge.frameworks import DEFAULT, FOLDER, Framework, load_frameworks
+from finbase.judge.mutations import load_mutations
 from finbase.judge.shown import read_shown
 from finbase.judge.since import changes
 from finbase.plan.document import read_shape
@@ -28,7 +29,7 @@ from finbase.report.forge import find_forge
 from finbase.report.html import page
 from finbase.report.html.findings import Subject
 from finbase.report.html.links import Links
-from finbase.report.html.proof import Mutation, read_proof
+from finbase.report.html.proof import Proof, read_proof
 from finbase.report.provenance import Facts, Provenance, pins, plan_facts
 from finbase.report.sources import Sources
 from finbase.system.clock import now
@@ -46,7 +47,7 @@ class Evidence:
 
     root: Path
     file: BinaryIO
-    proof: tuple[Mutation, ...]
+    proof: Proof | None
     supplied: bool
     frameworks: tuple[Framework, ...]
     provenance: Provenance
@@ -63,11 +64,13 @@ class Evidence:
         supplied: bool,
         frameworks: Sequence[str] = (DEFAULT,),
         previous: BinaryIO | None = None,
+        previous_bundle: tuple[str, str] = ("", ""),
     ) -> Evidence:
         """Start a report; ``supplied`` says that the user supplied the plan.
 
         ``frameworks`` are names of files in ``features/frameworks``; a project without this folder
-        gets none. ``previous`` is the JSON of an earlier verdict. Raises ``FinbaseError`` if the
+        gets none. ``previous`` is the JSON of an earlier verdict, and ``previous_bundle`` when the
+        bundle that holds it was made, and its SHA-256. Raises ``FinbaseError`` if the
         proof matrix, a framework or the earlier verdict is invalid, before anything is planned.
         """
         root = find_project(project)
@@ -77,10 +80,12 @@ class Evidence:
         return cls(
             root,
             file,
-            _matrix(root, proof) if proof else (),
+            _matrix(root, proof) if proof else None,
             supplied,
             load_frameworks(features, frameworks) if known else (),
-            Provenance(now(), checkout_of(root), pipeline_run(os.environ), digest),
+            Provenance(
+                now(), checkout_of(root), pipeline_run(os.environ), digest, *previous_bundle
+            ),
             earlier,
         )
 
@@ -188,6 +193,9 @@ def _files(root: Path, environment: Environment) -> dict[PurePosixPath, bytes]:
     return {path: files.resolve(path).read_bytes() for path in paths}
 
 
-def _matrix(root: Path, proof: BinaryIO) -> tuple[Mutation, ...]:
+def _matrix(root: Path, proof: BinaryIO) -> Proof:
+    from finbase.judge.prove import catalogue_hash
+
     catalogue = {failure.id for failure in load_failures(root / "features")}
-    return read_proof(proof.read(), proof.name, catalogue)
+    known = {mutation.id: mutation.failure for mutation in load_mutations(root / "features")}
+    return read_proof(proof.read(), proof.name, catalogue, known, catalogue_hash(root))

@@ -59,13 +59,15 @@ def prove(
       finbase prove F04d --applied
       finbase prove --own
     """
+    from finbase.commands._evidence import checkout_of
     from finbase.contract.registry import Registry
     from finbase.environment.load import load_environments
+    from finbase.judge.prove import catalogue_hash, select, unproved
     from finbase.judge.prove import prove as run
-    from finbase.judge.prove import select, unproved
     from finbase.project.find import find_project
     from finbase.report import documents
-    from finbase.report.matrix import MatrixReport
+    from finbase.report.matrix import MatrixReport, Proved
+    from finbase.system.clock import now
 
     root = find_project(project)
     refuse_planted(root)
@@ -74,10 +76,15 @@ def prove(
     mutations = select(root, ids, environment, own=own)
     if any(mutation.project for mutation in mutations):
         require_released_controls(root, own=False)
+    of = Proved()
+    if json_file:
+        checkout = checkout_of(root)
+        commit, changed = (checkout.commit, checkout.changed) if checkout else (None, None)
+        of = Proved(catalogue_hash(root), now().isoformat(), commit, changed)
     stream, colour = output_stream(json_file)
     with progress(len(mutations)) as watch:
         outcomes = run(root, mutations, jobs=jobs, progress=watch, applied=applied)
-    report = MatrixReport(outcomes, colour, applied, unproved(root, ids, own=own))
+    report = MatrixReport(outcomes, colour, applied, unproved(root, ids, own=own), of)
     proved = report.proved
     show = say if proved else echo
     show(report.text(), file=stream, color=colour)

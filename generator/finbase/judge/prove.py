@@ -16,9 +16,11 @@ from pathlib import Path, PurePosixPath
 
 from finbase.errors import ComplianceError, FinbaseError, TerraformError, TreeError
 from finbase.judge import compliance
+from finbase.judge.cache.inputs import features_hash
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Files, Mutation, Outcome, caught, load_mutations, mutate
 from finbase.judge.verdict import Verdict
+from finbase.project.shipped import shipped
 from finbase.project.terraform_files import is_read
 from finbase.project.tree import lay_out
 from finbase.source.bounds import MOST_BYTES, read_at_most
@@ -53,6 +55,14 @@ def select(
     if environment:
         chosen = tuple(replace(m, environment=environment, project=None) for m in chosen)
     return chosen
+
+
+def catalogue_hash(root: Path) -> str:
+    """Return the SHA-256 of a project's features with the mutations that prove them."""
+    digest = hashlib.sha256(features_hash(root / "features").encode())
+    if not (root / "features" / "mutations").is_dir():
+        digest.update(features_hash(shipped("features") / "mutations").encode())
+    return digest.hexdigest()
 
 
 def unproved(root: Path, names: Sequence[str], *, own: bool = False) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, ClassVar
 
 from finbase.console.speech import FAIL, PASS, Looks, paint
@@ -14,6 +15,19 @@ _LOOKS: Looks = {
     r"(?<=  )caught(?=  )": PASS,
     r"(?<=  )(?:MISSED|STRAY|REFUSED|UNCHANGED)(?=  )": FAIL,
 }
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What was proved: the SHA-256 of features and mutations, when, and at which commit.
+
+    ``commit`` and ``changed`` are None without a git repository.
+    """
+
+    features: str = ""
+    made: str = ""
+    commit: str | None = None
+    changed: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,7 @@ class MatrixReport:
     colour: bool = False
     applied: bool = False
     unproved: Sequence[str] = ()
+    of: Proved = Proved()
 
     @property
     def proved(self) -> bool:
@@ -65,6 +80,11 @@ class MatrixReport:
     def document(self) -> dict[str, Any]:
         """Return whether all mutations are proved, and the outcome of each."""
         return {
+            "finbase_version": version("finbase"),
+            "made_at": self.of.made,
+            "commit": self.of.commit,
+            "changed_files": None if self.of.changed is None else list(self.of.changed),
+            "features_sha256": self.of.features,
             "proved": self.proved,
             "applied": self.applied,
             "unproved": list(self.unproved),

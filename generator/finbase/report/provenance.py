@@ -64,13 +64,16 @@ class Provenance:
     """Who made a report, when, and from which commit.
 
     ``checkout`` is None if the commit is unknown. ``previous`` is the SHA-256 of the earlier
-    verdict that the report compares with, or empty.
+    verdict that the report compares with, or empty. ``previous_bundle`` is that of the bundle that
+    holds it, and ``previous_made`` when that was made, both empty if they are unknown.
     """
 
     made: datetime
     checkout: Checkout | None = None
     run: PipelineRun | None = None
     previous: str = ""
+    previous_made: str = ""
+    previous_bundle: str = ""
 
 
 def plan_facts(plan: Mapping[str, Any], sha256: str) -> PlanFacts:

@@ -24,7 +24,7 @@ from finbase.judge.verdict import FailureRow
 from finbase.report.drawing.canvas import clean, stylesheet
 from finbase.report.html.findings import Chapter, Subject, chapter
 from finbase.report.html.links import Links
-from finbase.report.html.proof import Mutation
+from finbase.report.html.proof import Proof
 from finbase.report.provenance import Provenance, shared_modules
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def render(
     features: Mapping[str, str],
     links: Links,
     provenance: Provenance,
-    proof: Sequence[Mutation] = (),
+    proof: Proof | None = None,
     frameworks: Sequence[Framework] = (),
 ) -> str:
     """Return the report as HTML; the same arguments return the same text.
@@ -77,6 +77,7 @@ def render(
     rows = [finding.row for finding in chapters[0].findings] if chapters else []
     css = (_FOLDER / "page.css").read_text(encoding="utf-8")
     style = css + stylesheet() + _footer(chapters, provenance)
+    introduced = proof.mutations if proof else ()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
         style=Markup(style),  # noqa: S704 - package data only
@@ -92,9 +93,10 @@ def render(
         passed=all(chapter.verdict.passed for chapter in chapters),
         complete=all(chapter.absent == len(chapter.findings) for chapter in chapters),
         frameworks=[(each, [*_requirements(each, chapters)]) for each in frameworks],
-        proof=proof,
-        mutations=Counter(mutation.failure for mutation in proof),
-        caught=Counter(mutation.failure for mutation in proof if mutation.caught),
+        proof=introduced,
+        proof_of=proof,
+        mutations=Counter(mutation.failure for mutation in introduced),
+        caught=Counter(mutation.failure for mutation in introduced if mutation.caught),
     )
 
 

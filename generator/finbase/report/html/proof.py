@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from finbase.errors import FinbaseError
@@ -29,10 +29,33 @@ class Mutation:
         return self.outcome == "caught"
 
 
-def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutation, ...]:
+@dataclass(frozen=True)
+class Proof:
+    """A matrix: when, with which finbase, and at which commit its mutations were introduced.
+
+    ``commit`` is empty if it is unknown; ``clean`` says that no file differed from it.
+    """
+
+    mutations: tuple[Mutation, ...]
+    made: str
+    finbase: str
+    commit: str
+    clean: bool
+    features: str
+
+
+def read_proof(
+    data: bytes,
+    name: str,
+    catalogue: Container[str],
+    known: Mapping[str, str],
+    features: str,
+) -> Proof:
     """Read a matrix; ``name`` names it in messages, ``catalogue`` has the ids of the failures.
 
-    Raises ``FinbaseError`` if it is invalid, empty, or has an id that the catalogue lacks.
+    ``known`` maps the ids of mutations to those of their failures, and ``features`` is the SHA-256
+    of features and mutations. Raises ``FinbaseError`` if the matrix is invalid, empty, or of
+    others.
     """
     try:
         document = load_json(data)
@@ -50,6 +73,14 @@ def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutat
             )
             for mutation in document["mutations"]
         )
+        proof = Proof(
+            mutations,
+            str(document["made_at"]),
+            str(document["finbase_version"]),
+            str(document["commit"] or ""),
+            not document["changed_files"],
+            str(document["features_sha256"]),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise FinbaseError(f"{name} is not a proof matrix", _HINT) from error
     if not mutations:
@@ -60,4 +91,14 @@ def read_proof(data: bytes, name: str, catalogue: Container[str]) -> tuple[Mutat
                 f"{name}: {mutation.failure!r} is not in features/failures.yaml",
                 f"the matrix was made with another catalogue; {_HINT}",
             )
-    return mutations
+        if known.get(mutation.id) != mutation.failure:
+            raise FinbaseError(
+                f"{name}: no mutation {mutation.id!r} of {mutation.failure} is known",
+                f"the matrix was made with other mutations; {_HINT}",
+            )
+    if proof.features != features:
+        raise FinbaseError(
+            f"{name} is of other features or mutations: here their SHA-256 is {features}",
+            f"{_HINT}, at this commit",
+        )
+    return proof
