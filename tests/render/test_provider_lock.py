@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from finbase.cli import main
 from finbase.errors import InputError, TerraformError
+from finbase.project.terraform_files import REGISTRIES
 from finbase.render.provider_lock import ProviderPin, added, canonical, repin
 from finbase.source.cache import load_yaml
 from finbase.terraform import pin as terraform_pin
@@ -67,6 +68,11 @@ def test_load_of_this_project() -> None:
         ("version: 5.100.0", 'version: "5.100.0\\n"', "must contain registry"),
         ("source: hashicorp/aws", "source: evil/aws", "does not pin version"),
         ("registry: registry.terraform.io", 'registry: "x\\" {"', "must contain registry"),
+        (
+            "registry.terraform.io",
+            "registry.example.org",
+            "the registry must be registry.terraform",
+        ),
         ("  - h1:edX", "  - h2:x", "must start with h1: or zh:"),
         ("hashes:", "others:", "must contain registry, source, version and hashes"),
     ],
@@ -260,9 +266,17 @@ def test_init_accepts_rendered_lock_file(project: Path, tmp_path: Path, own: boo
 
 
 @pytest.mark.terraform
-def test_workspace_refuses_other_build(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("registry", "reason"),
+    [(REGISTRIES[0], "checksums"), (REGISTRIES[1], "Provider dependency changes detected")],
+)
+def test_workspace_refuses_other_build(
+    project: Path, tmp_path: Path, registry: str, reason: str
+) -> None:
     """A program of the pinned version and name, in a folder that only this user can write to."""
     terraform = find_terraform()
+    lock = project / STACK / LOCK
+    lock.write_text(lock.read_text().replace(terraform.host, registry))
     mirror = Mirror(tmp_path / "mirror", terraform.host)
     folder = mirror.package / "5.100.0" / terraform.platform
     folder.mkdir(parents=True)
@@ -276,6 +290,6 @@ def test_workspace_refuses_other_build(project: Path, tmp_path: Path) -> None:
         pytest.raises(TerraformError) as caught,
     ):
         workspace.plan(project / STACK, project=project)
-    assert "checksums" in " ".join(caught.value.message.split())
+    assert reason in " ".join(caught.value.message.split())
     assert not (tmp_path / "started").exists()
     shutil.rmtree(tmp_path / "mirror")

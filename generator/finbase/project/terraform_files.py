@@ -5,6 +5,9 @@ A name that merely contains ``.tfstate`` says nothing: ``terraform.tfstate.tf`` 
 
 from __future__ import annotations
 
+REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
+"""Of Terraform, and of OpenTofu. Both serve the same builds of the provider."""
+
 LOCK_FILE = ".terraform.lock.hcl"
 """Name of the file with the checksums of a stack's providers."""
 

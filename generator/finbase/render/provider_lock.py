@@ -16,6 +16,7 @@ from typing import Any
 
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
+from finbase.project.terraform_files import REGISTRIES
 from finbase.render.pins import load_pins, read_mapping
 
 FILE_NAME = "provider.yaml"
@@ -83,6 +84,8 @@ class ProviderPin:
         valid = all(pattern.fullmatch(texts[name]) for name, pattern in _TEXTS.items())
         if not valid or not isinstance(hashes, list) or not hashes:
             raise _broken(path, "it must contain registry, source, version and hashes", command)
+        if texts["registry"] not in REGISTRIES:
+            raise _broken(path, f"the registry must be {' or '.join(REGISTRIES)}", command)
         if not all(isinstance(text, str) and _HASH.fullmatch(text) for text in hashes):
             raise _broken(path, "a checksum must start with h1: or zh:", command)
         return cls(texts["registry"], texts["source"], texts["version"], tuple(hashes))

@@ -17,11 +17,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from finbase.project.terraform_files import REGISTRIES
 from finbase.terraform.program import Terraform, cli_config_file
 from finbase.terraform.trusted import is_trusted
-
-HOSTS = ("registry.terraform.io", "registry.opentofu.org")
-"""Both registries serve the same builds of the provider."""
 
 _log = logging.getLogger(__name__)
 _PROVIDER = Path("hashicorp", "aws")
@@ -157,7 +155,7 @@ def origins(
     cache = environ.get("TF_PLUGIN_CACHE_DIR")
     folders = [*named, *_own_folders(environ), *([Path(cache)] if cache else [])]
     mirrors = [mirror.package for mirror in installation.mirrors]
-    return tuple(texts), (*files, *mirrors, *(f / host for f in folders for host in HOSTS))
+    return tuple(texts), (*files, *mirrors, *(f / host for f in folders for host in REGISTRIES))
 
 
 def all_folders_known(texts: Iterable[str], environ: Mapping[str, str] | None = None) -> bool:
@@ -182,7 +180,7 @@ def _named(text: str, environ: Mapping[str, str]) -> Iterator[Path | None]:
 
 def _mirrors(folder: Path, terraform: Terraform) -> tuple[Mirror, ...]:
     """Return the mirror in ``folder``, if any, by preference of the product's own registry."""
-    hosts = sorted(HOSTS, key=lambda host: host != terraform.host)
+    hosts = sorted(REGISTRIES, key=lambda host: host != terraform.host)
     candidates = (Mirror(folder, host) for host in hosts)
     return tuple([m for m in candidates if _holds(m, terraform.platform)][:1])
 
@@ -214,7 +212,7 @@ def _walk(root: Path, seen: set[Path]) -> Iterator[Path]:
                 names = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
         except OSError:
             continue
-        if any(name in HOSTS for name in names):
+        if any(name in REGISTRIES for name in names):
             yield folder
         elif depth < _DEPTH:
             names.sort(key=lambda name: (_LIKELY.search(name) is None, name))

@@ -19,7 +19,7 @@ from types import MappingProxyType, TracebackType
 from typing import Protocol, TypeVar
 
 from finbase.errors import TerraformError
-from finbase.project.terraform_files import LOCK_FILE, STATE_FILE
+from finbase.project.terraform_files import LOCK_FILE, REGISTRIES, STATE_FILE
 from finbase.system.processes import Processes
 from finbase.system.progress import ignore
 from finbase.terraform.offline import (
@@ -327,7 +327,9 @@ class Workspace:
             # A mirror that Terraform itself would not look at must not hide the registry.
             attempts.insert(0, offered)
         lock = tree.folder / LOCK_FILE
-        is_pinned = lock.is_file() and self._terraform.host in lock.read_text(errors="replace")
+        # A lock file has the checksums of one registry. Only OpenTofu may run without them.
+        has_own = lock.is_file() and self._terraform.host in lock.read_text(errors="replace")
+        is_pinned = has_own or (lock.is_file() and self._terraform.host == REGISTRIES[0])
         readonly = ["-lockfile=readonly"] if is_pinned else []
         failures: list[str] = []
         for config in attempts:
