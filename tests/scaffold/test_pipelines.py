@@ -471,7 +471,7 @@ def test_pipeline_bundles_evidence_without_an_account(changed: Path) -> None:
     assert run.endswith('--output "$RUNNER_TEMP/$ENVIRONMENT.zip"\n')
     # One step has a token, and it runs no code of the repository.
     (token,) = [step for step in evidence["steps"] if "github.token" in str(step)]
-    assert not re.search("finbase|make|python3(?! -I - )", token["run"])
+    assert not re.search(r"finbase(?!\.yml)|make|python3(?! -I - )", token["run"])
     assert upload["path"] == "${{ runner.temp }}/${{ matrix.environments }}.zip"
     assert not [step for step in attest["steps"] if "run" in step]
     gitlab = load(changed, "gitlab")
@@ -498,7 +498,9 @@ def bundling(steps: list[Any], key: str) -> str:
 
 
 def artifact(id_: int, created: str, branch: str = "main", head: int = 1, **more: Any) -> Any:
-    run = {"head_branch": branch, "head_repository_id": head, "repository_id": 1}
+    """An artifact of a run of the same number plus 100; MERGED stands for a commit of main."""
+    run = {"id": id_ + 100, "head_branch": branch, "head_repository_id": head, "repository_id": 1}
+    run["head_sha"] = more.pop("sha", "MERGED")
     return {"id": id_, "created_at": created, "expired": False, "workflow_run": run, **more}
 
 
@@ -510,27 +512,36 @@ KEPT = [
     artifact(8, "2026-05-01T00:00:00Z", head=2),
     artifact(9, "2026-06-01T00:00:00Z", "topic"),
     artifact(10, "2026-07-01T00:00:00Z", expired=True),
+    artifact(11, "2026-09-01T00:00:00Z", sha="0" * 40),  # Of a tag that is called main.
+    artifact(12, "2026-10-01T00:00:00Z"),  # Of a pull request from main.
 ]
+RUNS = "repos/bank/ledger/actions/workflows/finbase.yml/runs"
+PUSHES = [{"workflow_runs": [{"id": each} for each in range(105, 112)]}]
 
 
 @pytest.mark.parametrize(("kept", "fetched"), [(KEPT, "7"), (KEPT[2:], ""), ([], "")])
 def test_github_bundle_names_the_previous_one(
-    pipeline: Path, tmp_path: Path, kept: list[Any], fetched: str
+    changed: Path, tmp_path: Path, kept: list[Any], fetched: str
 ) -> None:
     """With a `gh` that answers a request for the list, and one for the archive."""
-    steps = load(pipeline, "github")["jobs"]["evidence"]["steps"]
+    steps = load(changed, "github")["jobs"]["evidence"]["steps"]
     (fetch,) = [step for step in steps if "GH_TOKEN" in step.get("env", {})]
     listed, kept_zip = tmp_path / "listed.json", tmp_path / "kept.zip"
-    listed.write_text(json.dumps([{"artifacts": kept}]))
+    runs = tmp_path / "runs.json"
+    runs.write_text(json.dumps(PUSHES))
+    head = shell(changed, "git rev-parse HEAD").stdout.strip()
+    listed.write_text(json.dumps([{"artifacts": kept}]).replace("MERGED", head))
     with zipfile.ZipFile(kept_zip, "w") as archive:
         archive.writestr("staging.zip", fetched)
-    (pipeline / ".programs").mkdir()
-    gh = pipeline / ".programs" / "gh"
+    (changed / ".programs").mkdir(exist_ok=True)
+    gh = changed / ".programs" / "gh"
     gh.write_text(
         f"""#!/bin/sh
 case "$*" in
   "api --paginate --slurp repos/bank/ledger/actions/artifacts?name=evidence-staging&per_page=100")
     cat {listed} ;;
+  "api --paginate --slurp {RUNS}?branch=main&event=push&per_page=100")
+    cat {runs} ;;
   "api repos/bank/ledger/actions/artifacts/{fetched}/zip") cat {kept_zip} ;;
   *) exit 1 ;;
 esac
@@ -544,15 +555,15 @@ esac
         "GITHUB_REPOSITORY": "bank/ledger",
         "RUNNER_TEMP": str(temporary),
     }
-    done = shell(pipeline, fetch["run"], **variables)
+    done = shell(changed, fetch["run"], **variables)
     assert done.returncode == 0, done.stderr
     assert ("::warning::" in done.stdout) is not bool(fetched)
     script = bundling(steps, "run").replace("finbase evidence", "echo evidence")
     previous = f"--previous {temporary}/previous/staging.zip " if fetched else ""
-    done = shell(pipeline, script, **variables)
+    done = shell(changed, script, **variables)
     assert done.stdout.split(" --unsigned ")[1].startswith(f"{previous}--output ")
     gh.write_text("#!/bin/sh\nexit 1\n")
-    assert shell(pipeline, fetch["run"], **variables).returncode == 1
+    assert shell(changed, fetch["run"], **variables).returncode == 1
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (404, 0), (500, 1)])
