@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from finbase.plan.flows import Flow
     from finbase.plan.network import Group, Network, Subnet
 
-_PAD, _GUTTER, _ZONE, _NARROWEST = 16.0, 84.0, 232.0, 464.0
+_PAD, _GUTTER, _ZONE, _NARROWEST = 16.0, 84.0, 172.0, 464.0
 _INTERNET, _GATEWAY, _COLLECTOR, _ZONES, _TOP = 22.0, 48.0, 96.0, 122.0, 132.0
 _CELL, _CHIP, _MEMBER, _HEAD, _SPACE = 28.0, 28.0, 42.0, 26.0, 10.0
-_LANE, _LINE, _PER_ROW = 15.0, 18.0, 3
+_LANE, _LINE, _PER_ROW = 13.0, 18.0, 2
 _CLIENTS = ("your applications", "not part of this plan")
 _LEGEND = "Lines to gateways are routes. Numbered lines are traffic that security groups allow:"
 
