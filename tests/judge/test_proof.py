@@ -396,6 +396,9 @@ UNCHANGED = {
     "standby-null",
     "storage-key-null-by-condition",
     "endpoint-policy-null-by-condition",
+    "endpoints-for-every-account",
+    "cache-subnet-by-literal",
+    "cache-subnet-twice",
     "database-from-a-foreign-snapshot",
     "database-from-foreign-backups",
 }

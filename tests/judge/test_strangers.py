@@ -208,6 +208,21 @@ def test_resource_of_another_kind_fails(plan: Plan, type_: str, arguments: dict[
     assert f"{type_}.extra: " in found["B11"]
 
 
+def test_policy_beside_an_applied_stack_passes(plan: Plan) -> None:
+    """After an apply, a plan shows the ids of what belongs to no service, too."""
+    address, known = "module.roles.terraform_data.declaration", {"id": "4f7f1d4c"}
+    for module in plan["planned_values"]["root_module"]["child_modules"]:
+        for resource in module["resources"]:
+            if resource["address"] == address:
+                resource["values"] |= known
+    (change,) = (c["change"] for c in plan["resource_changes"] if c["address"] == address)
+    change["after"] |= known
+    del change["after_unknown"]["id"]
+    bucket = policy(Action="s3:PutObject", Resource="arn:aws:s3:::reports/*")
+    add(plan, "aws_iam_policy", name="extra", policy=bucket)
+    assert failed(plan) == set()
+
+
 def test_policy_for_another_secret_passes(plan: Plan) -> None:
     arn = "arn:aws:secretsmanager:eu-west-1:777788889999:secret:partner/api-*"
     document = policy(Action="secretsmanager:GetSecretValue", Resource=arn)

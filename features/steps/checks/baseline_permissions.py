@@ -306,9 +306,11 @@ def narrow(stack: Stack) -> Iterator[Finding]:
 def _protected(stack: Stack) -> set[tuple[str, str]]:
     """Return the service and each name, id and ARN of the design's resources and of the state."""
     names = {
-        (next(s for s, types in SERVICES.items() if fnmatchcase(resource.type, types)), value)
+        (service, value)
         for resource in stack.resources
         if resource.mode == "managed" and is_of_design(stack, resource)
+        # What belongs to no service of AWS, such as terraform_data, is in no policy.
+        for service in [s for s, types in SERVICES.items() if fnmatchcase(resource.type, types)][:1]
         for name in _NAMES
         if isinstance(value := resource.planned(name), str) and value
     }
