@@ -134,7 +134,7 @@ def test_bug_in_a_step_is_named_with_file_and_line(whole: Path) -> None:
         (
             False,
             "features/own/steps/keys.py:1",
-            "features/own/steps/keys.py cannot be imported: No module named 'findings'; fix the",
+            "features/own/steps/keys.py cannot be imported: No module named 'ledgerly'; fix the",
         ),
     ],
 )
@@ -143,6 +143,9 @@ def test_what_cannot_run_costs_only_the_controls_of_the_project(
 ) -> None:
     if remove:
         shutil.rmtree(features / "own" / "steps")
+    else:
+        step = features / "own" / "steps" / "keys.py"
+        step.write_text("import ledgerly\n" + step.read_text())
     verdict = run(PLAN, features)
     assert verdict.by_failure()[:-1] == run(PLAN, RELEASED).by_failure()
     found = row(verdict)
