@@ -328,8 +328,10 @@ class Workspace:
             attempts.insert(0, offered)
         lock = tree.folder / LOCK_FILE
         # A lock file has the checksums of one registry. Only OpenTofu may run without them.
-        has_own = lock.is_file() and self._terraform.host in lock.read_text(errors="replace")
-        is_pinned = has_own or (lock.is_file() and self._terraform.host == REGISTRIES[0])
+        host = self._terraform.host
+        is_pinned = lock.is_file() and (
+            host == REGISTRIES[0] or host in lock.read_text(errors="replace")
+        )
         readonly = ["-lockfile=readonly"] if is_pinned else []
         failures: list[str] = []
         for config in attempts:
@@ -340,8 +342,8 @@ class Workspace:
                 if not _UNAVAILABLE.search(error.message):
                     raise
                 failures.append(error.message)
-        host, command = self._terraform.host, self._terraform.command
-        raise TerraformError(failures[0], ADVICE.format(host=host, command=command))
+        advice = ADVICE.format(host=host, command=self._terraform.command)
+        raise TerraformError(failures[0], advice)
 
     def _home(self) -> Path:
         """Return an empty home folder: a provider must not find the user's files."""
