@@ -173,6 +173,25 @@ def test_missing_key_beside_an_unknown_one_is_reported(tmp_path: Path) -> None:
     assert sorted(d.code for d in found) == ["FB130", "FB132"]
 
 
+@pytest.mark.parametrize(
+    ("cidr", "version", "told_"),
+    [
+        ("10.0.0.0/8", "2.2.0", []),
+        ("10.20.0.0/15", "2.2.0", []),
+        ("10.20.0.0/15", "2.1.0", [("FB216", "pin `network` 2.2.0 or newer, which allows this")]),
+        ("10.20.0.0/16", "2.2.0", [("FB216", "write the ranges of the peered networks")]),
+        ("10.20.16.0/20", "2.1.0", [("FB216", "write the ranges of the peered networks")]),
+        ("10.21.0.0/16", "2.1.0", []),
+    ],
+)
+def test_route_may_lead_around_the_vpc_and_not_into_it(
+    cidr: str, version: str, told_: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    routes = examples.peered(destination_cidr=cidr)
+    found = told(tmp_path, {"network.routes": routes, "network.version": version})
+    assert [(d.code, d.hint) for d in found] == told_
+
+
 # A client that answers cannot reach.
 @pytest.mark.parametrize(
     ("routes", "noted"),

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.terraform
 PCX, TGW = "pcx-0123456789abcdef0", "tgw-0123456789abcdef0"
 ROUTES = f"""
   network:
-    version: 2.1.0
+    version: 2.2.0
     routes:
       office:
         tiers: [database]
@@ -150,7 +150,7 @@ def test_another_way_to_write_them_fails(
     for module in (project / "modules").iterdir():
         if module.is_dir() and module.name != "network":
             (tmp_path / "modules" / module.name).symlink_to(module)
-    file = tmp_path / "modules" / "network" / "2.1.0" / "routes.tf"
+    file = tmp_path / "modules" / "network" / "2.2.0" / "routes.tf"
     text = file.read_text()
     assert written in text
     file.write_text(text.replace(written, instead))

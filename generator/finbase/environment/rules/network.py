@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network, collapse_addresses
 from typing import Any, Final, TypeVar
 
+from finbase.contract.version import Version
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules import examples
 from finbase.environment.rules.rule import Finding, Rule, note, rule
@@ -31,6 +32,8 @@ _RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 _SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
 _ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
 
+_WIDER_ROUTES: Final = Version(2, 2, 0)
+"""The first version of `network` with routes to a range that contains the VPC."""
 _GATEWAYS: Final = ("s3", "dynamodb")
 _RESERVED_BUCKET = re.compile(
     r"^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$|\.\."
@@ -326,20 +329,30 @@ def private_route(environment: Environment) -> Iterator[Finding]:
     "FB216",
     "route to a range in the VPC",
     "network.routes",
-    why="The VPC keeps the traffic to its own range. AWS rejects a route to a part of it at apply; "
-    "a route around it would also lead to networks that nobody has named.",
-    source="https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html",
-    accepted={"network.routes": examples.peered(destination_cidr="10.21.0.0/16")},
-    refused={"network.routes": examples.peered(destination_cidr="10.0.0.0/8")},
+    why="The VPC keeps the traffic to its own range, also beside a wider route. AWS rejects a "
+    "route to that range, or to a part of it, at apply. Before 2.2.0, `network` also refused a "
+    "range that contains the VPC.",
+    source="https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html",
+    accepted={"network.routes": examples.peered(destination_cidr="10.0.0.0/8")},
+    refused={"network.routes": examples.peered(destination_cidr="10.20.0.0/16")},
+    yaml_only="AWS rejects it at apply, and the check of network 2.1.0 refused more than that",
 )
 def route_outside(environment: Environment) -> Iterator[Finding]:
-    """The range of a route must not overlap the VPC."""
+    """The range of a route must not be in the VPC."""
+    network = environment.module("network")
+    wider = network is not None and network.version >= _WIDER_ROUTES
     for where, name, text in _routes(environment, "destination_cidr", str):
         found = _interface(text)
         for _, vpc in _vpcs(environment):
-            if found and _is_private(found.network) and found.network.overlaps(vpc):
-                message = f"{text} of {name} overlaps {vpc}, the range of the VPC"
+            if not (found and _is_private(found.network) and found.network.overlaps(vpc)):
+                continue
+            if found.network.subnet_of(vpc):
+                message = f"{text} of {name} is in {vpc}, the range of the VPC"
                 yield Finding(where, message, "write the ranges of the peered networks")
+            elif not wider:
+                message = f"{text} of {name} contains {vpc}, the range of the VPC"
+                hint = f"pin `network` {_WIDER_ROUTES} or newer, which allows this"
+                yield Finding(where, message, hint)
 
 
 @rule(
