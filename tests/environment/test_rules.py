@@ -29,7 +29,11 @@ from finbase.errors import Diagnostic, InputError
 from finbase.source.document import Document, parse
 from tests.support.commands import ROOT
 
-TERRAFORM = "https://github.com/hashicorp/terraform"
+SOURCES = (
+    "https://docs.aws.amazon.com/",
+    "https://developer.hashicorp.com/terraform/",
+    "https://github.com/hashicorp/terraform/issues/",
+)
 SMALL = ROOT / "tests" / "fixtures" / "small"
 REGISTRY = Registry(SMALL)
 GOOD = load(SMALL / "environments" / "production.yaml", REGISTRY, SMALL)
@@ -79,7 +83,7 @@ def test_rules_are_complete() -> None:
         assert re.fullmatch("FB3[0-9][0-9]" if rule.note else "FB2[0-9][0-9]", rule.code)
         assert rule.title
         assert rule.why.endswith(".")
-        assert rule.source.startswith(("https://docs.aws.amazon.com/", f"{TERRAFORM}/issues/"))
+        assert rule.source.startswith(SOURCES)
         assert rule.demand.endswith(".")
         assert rule.accepted.keys() == rule.refused.keys()
         assert TITLES[rule.code] == rule.title

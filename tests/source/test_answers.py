@@ -186,6 +186,7 @@ def environment(change: Change, file: Path) -> Environment:
         region=data["region"],
         tags=data["tags"],
         state=data["state"],
+        provider=data.get("provider", ""),
     )
 
 

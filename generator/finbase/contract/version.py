@@ -46,6 +46,17 @@ class Range:
     high: _Edge = ((inf,), 0)
     without: frozenset[str] = frozenset()
 
+    def includes(self, version: Version) -> bool:
+        """Return whether the constraint allows a version; parts not understood exclude nothing.
+
+        >>> version_range(">= 5.100, < 7").includes(Version(6, 13, 0))
+        True
+        >>> version_range(">= 5.100, < 7, != 6.1.0").includes(Version(6, 1, 0))
+        False
+        """
+        edge = ((version.major, version.minor, version.patch), 0)
+        return self.low <= edge <= self.high and str(version) not in self.without
+
 
 def version_range(constraint: str) -> Range:
     """Read a constraint of Terraform; ``without`` keeps a part that is not understood.

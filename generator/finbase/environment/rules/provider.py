@@ -1,0 +1,46 @@
+"""Rules about the version of the AWS provider that an environment pins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from finbase.contract.version import Version, version_range
+from finbase.environment.model import Environment
+from finbase.environment.rules.rule import Finding, Rule, rule
+
+
+@rule(
+    "FB235",
+    "provider outside the range of a module",
+    "provider",
+    why="Terraform installs one version of the provider for the stack and all its modules. "
+    "`terraform init` stops if a module excludes that version.",
+    source="https://developer.hashicorp.com/terraform/language/providers/requirements#version-constraints",
+    accepted={"provider": "5.100.0"},
+    refused={"provider": "5.99.0"},
+    yaml_only="the range of a module is its own check, which Terraform makes in `terraform init`",
+)
+def within_range(environment: Environment) -> Iterator[Finding]:
+    """Each module must allow the version of the AWS provider that the environment pins."""
+    try:
+        version = Version.parse(environment.provider)
+    except ValueError:
+        return
+    for use in environment.modules:
+        contract = use.contract
+        for provider in contract.providers.values():
+            allowed = provider.get("version", "")
+            if provider["source"] == _AWS and not version_range(allowed).includes(version):
+                message = (
+                    f"{contract.name} {contract.version} allows versions {allowed} "
+                    f"of the provider, not {version}"
+                )
+                hint = "pin a version in that range, or another release of the module"
+                yield Finding(("provider",), message, hint)
+                return
+
+
+_AWS: Final = "hashicorp/aws"
+
+RULES: Final[tuple[Rule, ...]] = (within_range,)
