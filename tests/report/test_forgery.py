@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from finbase.commands._evidence import read_sources
 from finbase.console.speech import echo
 from finbase.judge import runner
+from finbase.judge import verdict as verdicts
 from finbase.plan.effects import Argument
 from finbase.plan.summary import Step, Summary
 from finbase.report import junit, sarif, terminal, verdict_json
@@ -55,6 +56,15 @@ def evidence_of(text: str, *, fine: bool = True) -> str:
 @example(f"a\n{FORGED}")
 def test_evidence_has_a_line_per_finding(text: str) -> None:
     assert len(evidence_of(text).splitlines()) == 1
+
+
+def test_no_text_of_a_plan_makes_a_finding_look_like_one_that_is_not_shown() -> None:
+    seen: list[str] = []
+    step = SimpleNamespace(embed=seen.append)
+    for hidden in (True, False):
+        text = f"{findings.NOT_SHOWN * (not hidden)}eu-west-1a: no NAT gateway"
+        findings._report(step, [findings.Finding(True, text, hidden=hidden)], "", "")
+    assert [line.startswith(verdicts.NOT_SHOWN) for line in seen] == [True, False]
 
 
 @given(TEXTS)

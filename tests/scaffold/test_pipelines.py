@@ -803,7 +803,9 @@ def test_gitlab_scripts(changed: Path) -> None:
         own = {"CI_NODE_TOTAL": "4", "CI_NODE_INDEX": index, "CI_COMMIT_SHA": "abc"}
         done = shell(changed, script["check"], SINCE="HEAD", **own)
         assert done.returncode == 0, done.stderr
-    assert (changed / "checked").read_text() == "check staging --json verdict-abc-1.json\n"
+    assert (changed / "checked").read_text() == (
+        "check staging --allow-not-shown --json verdict-abc-1.json\n"
+    )
     # Another name than that of a file in the commit, and only of this job.
     assert jobs["check"]["artifacts"]["paths"] == ["verdict-$CI_COMMIT_SHA-$CI_NODE_INDEX.json"]
     assert jobs["variables"]["MATRIX"] == "matrix-$CI_COMMIT_SHA.json"

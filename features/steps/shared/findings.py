@@ -171,6 +171,12 @@ def one_line(text: str) -> str:
     return _UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
+def _line(finding: Finding) -> str:
+    """Return a line of evidence; no value of the plan makes a finding look like a hidden one."""
+    text = one_line(finding.text)
+    return f"{NOT_SHOWN}{text}" if finding.hidden else f"{'- ' * text.startswith(NOT_SHOWN)}{text}"
+
+
 def _plan() -> dict[str, Any]:
     """Return the plan; each plan file is read once.
 
@@ -187,7 +193,7 @@ def _plan_file() -> str:
 
 
 def _report(step: Any, findings: list[Finding], subject: Subject, part: str) -> None:
-    lines = [f"{NOT_SHOWN * f.hidden}{one_line(f.text)}" for f in findings]
+    lines = [_line(finding) for finding in findings]
     wrong = [line for line, finding in zip(lines, findings, strict=True) if not finding.fine]
     if wrong:
         Error(step, "\n".join(wrong))

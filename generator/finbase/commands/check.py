@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from finbase.commands._account import allow_not_shown_option, left_to_account
 from finbase.commands._judging import judge_environments, judge_plan
 from finbase.commands._rendered import require_released_controls
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 )
 @jobs_option
 @cache_option
+@allow_not_shown_option
 @own_catalogue_option
 @click.pass_obj
 def check(
@@ -81,6 +83,7 @@ def check(
     frameworks: tuple[str, ...],
     jobs: int,
     cache: bool,
+    allow_not_shown: bool,
     own_catalogue: bool,
 ) -> None:
     """Plan each environment offline, without an AWS account, and check the plan.
@@ -95,6 +98,7 @@ def check(
       finbase check
       finbase check production --junit report.xml
       finbase check --plan plan.json
+      finbase check --allow-not-shown
       finbase check --html report.html --proof matrix.json
       finbase check --html report.html --framework pci-dss --framework dora
       finbase check --html report.html --json verdict.json --previous verdict-1.json
@@ -109,6 +113,8 @@ def check(
         raise click.UsageError("--previous requires --html")
     if frameworks and not files.html:
         raise click.UsageError("--framework requires --html")
+    if allow_not_shown and plan_file:
+        raise click.UsageError("--plan and --allow-not-shown are mutually exclusive")
     require_released_controls(find_project(project), own=own_catalogue)
     report = None
     if files.html:
@@ -148,7 +154,10 @@ def check(
     files.write(project, done)
     if report:
         report.write(done)
-    if not all(verdict.passed for verdict in done):
+    left = left_to_account(project, done) if allow_not_shown else {}
+    for line in left.values():
+        echo(line, file=stream)
+    if not all(verdict.passed or verdict.environment in left for verdict in done):
         sys.exit(FOUND)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 from click.shell_completion import CompletionItem
 
+from finbase.commands._account import allow_not_shown_option, left_to_account
 from finbase.commands._judging import judge_environments, judge_plan
 from finbase.commands._rendered import require_released_controls
 from finbase.console import completion
@@ -115,6 +116,7 @@ def evidence() -> None:
     shell_complete=completion.frameworks,
     help="Show the requirements of this standard or law in the report, as `finbase check` does.",
 )
+@allow_not_shown_option
 @own_catalogue_option
 @click.pass_obj
 def create(
@@ -129,6 +131,7 @@ def create(
     drift_file: BinaryIO | None,
     rehearsal_file: BinaryIO | None,
     frameworks: tuple[str, ...],
+    allow_not_shown: bool,
     own_catalogue: bool,
 ) -> None:
     """Check an environment, and write the verdict and what it is about as one archive.
@@ -149,6 +152,8 @@ def create(
 
     if (key_file is None) != unsigned:
         raise click.UsageError("choose either --key FILE or --unsigned")
+    if allow_not_shown and plan_file:
+        raise click.UsageError("--plan and --allow-not-shown are mutually exclusive")
     root = find_project(project)
     require_released_controls(root, own=own_catalogue)
     bundler = Bundler.start(
@@ -174,7 +179,10 @@ def create(
         to = sys.stderr if output.name == "<stdout>" else sys.stdout
         echo(terminal.text(verdict, colour=False, width=100, remarks=remarks), file=to)
         echo(f"{output.name}: sha256 {digest}", file=to)
-    if not verdict.passed:
+    left = left_to_account(project, [verdict]) if allow_not_shown else {}
+    for line in left.values():
+        echo(line, file=sys.stderr if output.name == "<stdout>" else sys.stdout)
+    if not (verdict.passed or left):
         sys.exit(FOUND)
 
 

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._account import allow_not_shown_option, left_to_account
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console.options import FOUND, own_catalogue_option
 from finbase.console.speech import echo, is_quiet, terminal_width
@@ -35,6 +36,7 @@ def report() -> None:
 @click.option(
     "--all", "every", is_flag=True, help="Require a verdict for each environment of the project."
 )
+@allow_not_shown_option
 @own_catalogue_option
 @verdict_file_options
 @click.pass_obj
@@ -43,6 +45,7 @@ def merge(
     parts: tuple[BinaryIO, ...],
     matrix_file: BinaryIO | None,
     every: bool,
+    allow_not_shown: bool,
     own_catalogue: bool,
     files: VerdictFiles,
 ) -> None:
@@ -79,15 +82,21 @@ def merge(
         () if own_catalogue else load_failures(released_features()),
     )
     stream, colour = files.output_stream()
-    failed = [verdict for verdict in verdicts if not verdict.passed]
-    for verdict in failed:
+    unpassed = [verdict for verdict in verdicts if not verdict.passed]
+    left = left_to_account(project, unpassed) if allow_not_shown else {}
+    failed = [verdict.environment for verdict in unpassed if verdict.environment not in left]
+    for verdict in unpassed:
         text = terminal.text(verdict, colour=colour, width=terminal_width())
         echo(f"{text}\n", file=stream, color=colour)
-    if failed or not is_quiet():
-        passed = len(verdicts) - len(failed)
+    for line in left.values():
+        echo(line, file=stream)
+    if unpassed or not is_quiet():
+        passed = len(verdicts) - len(unpassed)
         summary = f"{passed} of {len(verdicts)} environment{'s' * (len(verdicts) != 1)} pass"
+        if left:
+            summary += f"; not shown without the account: {', '.join(left)}"
         if failed:
-            summary += f"; failing: {', '.join(verdict.environment for verdict in failed)}"
+            summary += f"; failing: {', '.join(failed)}"
         echo(summary, file=stream)
     files.write(project, verdicts)
     if failed:
