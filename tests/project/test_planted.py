@@ -317,13 +317,13 @@ def test_attributes_that_two_programs_read_differently_are_found(
 def test_text_that_git_takes_for_binary_is_found(tmp_path: Path) -> None:
     """make reads a Makefile with a NUL in a comment, and a review shows nothing of it."""
     compiled = put(tmp_path, "features/own/steps/__pycache__/x.pyc")
-    paths = [PurePosixPath(name) for name in ("Makefile", "docs/CODEOWNERS", "lib/x")]
+    paths = [PurePosixPath(name) for name in (".zip", "Makefile", "docs/CODEOWNERS", "lib/x")]
     paths.append(compiled)
     (tmp_path / "lib").mkdir()
     put(tmp_path, "docs/CODEOWNERS")
     put(tmp_path, "tests/x")
     binary = ("tests/x", "docs/a.PNG", "rotation.zip", "a.whl")
-    for name in ("Makefile", "docs/CODEOWNERS", str(compiled), *binary):
+    for name in (".zip", "Makefile", "docs/CODEOWNERS", str(compiled), *binary):
         (tmp_path / name).write_bytes(b"# \0\n#\nX := $(shell id)\n")
     (tmp_path / "lib" / "x").symlink_to("../tests/x")
     (tmp_path / "lib" / "folder").symlink_to("../docs")

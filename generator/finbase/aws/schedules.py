@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -35,6 +36,7 @@ _FIRST: Final = date(2025, 1, 1).toordinal()
 _YEARS: Final = 3
 
 
+@lru_cache(maxsize=64)
 def longest_gap(expression: str) -> int | None:
     """Return the most days between two runs; None if the expression is invalid or never runs.
 

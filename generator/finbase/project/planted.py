@@ -26,7 +26,9 @@ _DATA = ("docs", "tests")
 """Folders whose files may be hidden: pictures and test data. Elsewhere, any file can be code where
 a pipeline installs the checkout, such as a hook in a Makefile."""
 _OWNERS = "CODEOWNERS"
-_NO_TEXT = frozenset(".gif .gz .ico .jpeg .jpg .pdf .png .webp .whl .woff .woff2 .zip".split())
+_NO_TEXT = re.compile(
+    r"[^/]\.(gif|gz|ico|jpe?g|pdf|png|webp|whl|woff2?|zip)\Z", re.IGNORECASE | re.ASCII
+)
 _READ_BY_GIT = 8000
 """git calls a file binary if one of so many first bytes is a NUL, and shows no text of it."""
 _LONGEST_LINE = 2047
@@ -61,6 +63,8 @@ def unreviewed(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
     parts = _split(_git(root, _FILES, attributes) or b"")
     data: dict[PurePosixPath, str] = {}
     for name, attribute, value in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        if value == b"unspecified":  # As of almost all files: their paths need not be read.
+            continue
         setting = _setting(os.fsdecode(attribute), os.fsdecode(value))
         path = _path(name)
         if not setting or (setting, path.suffix) == ("-diff", ".zip"):
@@ -79,10 +83,10 @@ def unreviewed(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
 
 def illegible(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
     """Yield tracked files of which a review shows no text or no effect, and why."""
-    for path in map(_path, _split(_git(root, _FILES) or b"")):
-        is_text = path.suffix.lower() not in _NO_TEXT and path.parts[0] != "tests"
-        if is_text and b"\0" in _beginning(root / path):
-            yield path, "git takes it for a binary file, because it has a NUL"
+    for name in map(os.fsdecode, _split(_git(root, _FILES) or b"")):
+        is_text = not name.startswith("tests/") and not _NO_TEXT.search(name)
+        if is_text and b"\0" in _beginning(f"{root}/{name}"):
+            yield PurePosixPath(name), "git takes it for a binary file, because it has a NUL"
     # In the whole repository: those above the project count for it as well.
     attributes = ("ls-files", "--cached", "-z", "--", ":(top,glob)**/.gitattributes")
     for path in map(_path, _split(_git(root, attributes) or b"")):
@@ -100,15 +104,20 @@ def _is_data(path: PurePosixPath) -> bool:
     return path.parts[0] in _DATA and path.name != _OWNERS
 
 
-def _beginning(path: Path, size: int | None = _READ_BY_GIT) -> bytes:
+def _beginning(path: Path | str, size: int | None = _READ_BY_GIT) -> bytes:
     """Return the first bytes of a file, all without ``size``, nothing of a folder."""
     try:
         # What the path leads to can be a pipe, which would let finbase wait.
-        with open(path, "rb", opener=lambda *a: os.open(a[0], a[1] | os.O_NONBLOCK)) as file:
-            is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            return file.read(size) if is_file else b""
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return b""
+    try:
+        status = os.fstat(file)
+        return os.read(file, size or status.st_size) if stat.S_ISREG(status.st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(file)
 
 
 def _setting(attribute: str, value: str) -> str:
