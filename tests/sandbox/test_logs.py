@@ -1,4 +1,4 @@
-"""The local CloudWatch Logs has data-protection policies, which moto does not have.
+"""The local CloudWatch Logs has data-protection policies, and changes filters, unlike moto.
 
 "API" is the API Reference of CloudWatch Logs, at the operation that is named.
 """
@@ -82,3 +82,21 @@ def test_log_group_gets_another_key(logs: Any, group: str) -> None:
     assert found["kmsKeyId"] == key
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
         logs.associate_kms_key(logGroupName="none", kmsKeyId=key)
+
+
+def test_changed_filter_replaces_the_one_of_its_name(logs: Any, group: str) -> None:
+    """API, PutMetricFilter: "Creates or updates a metric filter"."""
+    metric = {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}
+    for name, pattern in (("a", "old"), ("b", "other"), ("a", "new")):
+        logs.put_metric_filter(
+            logGroupName=group,
+            filterName=name,
+            filterPattern=pattern,
+            metricTransformations=[metric],
+        )
+    filters = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
+    assert {(each["filterName"], each["filterPattern"]) for each in filters} == {
+        ("a", "new"),
+        ("b", "other"),
+    }
+    assert len(filters) == 2

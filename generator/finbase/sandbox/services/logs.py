@@ -1,4 +1,4 @@
-"""Add policies and later keys of log groups to CloudWatch Logs, which moto does not support.
+"""Correct CloudWatch Logs: policies and later keys of log groups, and filters that are changed.
 
 The local AWS masks nothing: it stores the policy, so that Terraform reads what it wrote.
 
@@ -12,7 +12,10 @@ import time
 from typing import Any
 
 from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
+from moto.logs.metric_filters import MetricFilters
 from moto.logs.responses import LogsResponse
+
+_append = MetricFilters.add_filter
 
 
 def install() -> None:
@@ -21,6 +24,17 @@ def install() -> None:
     LogsResponse.get_data_protection_policy = _get  # type: ignore[attr-defined]
     LogsResponse.delete_data_protection_policy = _delete  # type: ignore[attr-defined]
     LogsResponse.associate_kms_key = _associate  # type: ignore[attr-defined]
+    MetricFilters.add_filter = _replace  # type: ignore[assignment,method-assign]
+
+
+def _replace(self: MetricFilters, name: str, pattern: str, group: str, metrics: str) -> None:
+    """PutMetricFilter: update the filter of the log group that has the name, or create it."""
+    self.metric_filters = [
+        each
+        for each in self.metric_filters
+        if (each["filterName"], each["logGroupName"]) != (name, group)
+    ]
+    _append(self, name, pattern, group, metrics)
 
 
 def _put(self: LogsResponse) -> str:
