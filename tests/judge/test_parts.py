@@ -119,6 +119,7 @@ def test_missing_roles_fail_by_name(workspace: Workspace) -> None:
     told = messages(plan, "none")
     assert told.keys() == {"B13"}
     assert "the plan declares no role of an application: pin the module roles" in told["B13"]
+    assert "docs/how-to/move-to-roles.md" in told["B13"]
 
 
 def test_stack_without_modules_leaves_nothing_out(workspace: Workspace) -> None:

@@ -8,6 +8,10 @@ import pytest
 
 from tests.roles.stage import DATABASE, Stage, quoted, role, usual
 from tests.rotation.stage import FunctionError
+from tests.support.commands import ROOT
+from tests.support.documented import example
+
+PAGE = ROOT / "docs" / "how-to" / "move-to-roles.md"
 
 # What is done by hand, and what the check then says. What one of them needs comes before it.
 BEYOND = {
@@ -237,6 +241,30 @@ def test_existing_database_with_tables_in_public(make_stage: Callable[..., Stage
     stage.as_role("app", "SELECT * FROM more")
     stage.refused("app", "CREATE TABLE x (a int)")
     assert stage.drift() == []
+
+
+def test_sql_of_the_page_makes_migrator_the_owner(
+    make_stage: Callable[..., Stage],
+) -> None:
+    stage = make_stage(
+        roles={"app": role("read-write", "public"), "migrator": role("owner", "public")}
+    )
+    stage.as_master(
+        "CREATE TABLE entry (id serial PRIMARY KEY, amount integer NOT NULL);"
+        "INSERT INTO entry (amount) VALUES (40), (2);"
+        "CREATE VIEW total AS SELECT sum(amount) AS amount FROM entry;"
+        "CREATE FUNCTION double(integer) RETURNS integer LANGUAGE sql RETURN $1 * 2;"
+    )
+    assert len(stage.apply()["drift"]) == 3  # The table with its sequence, the view, the function.
+    for name in stage.roles:
+        stage.rotate(name)
+    stage.as_master(example(PAGE, "text", "ALTER TABLE"))
+    assert stage.apply()["drift"] == []
+    stage.as_role("app", "INSERT INTO entry (amount) VALUES (double(1))")
+    assert stage.as_role("app", "SELECT amount FROM total") == "44"
+    stage.as_role("migrator", "ALTER TABLE entry ADD COLUMN note text; DROP VIEW total")
+    assert "must be owner" in stage.refused("app", "DROP TABLE entry")
+    assert stage.as_master("SELECT sum(amount) FROM entry") == "44"  # Going back is possible.
 
 
 def test_existing_schema_of_master_is_reported(stage: Stage) -> None:

@@ -66,6 +66,16 @@ def blocks(page: Path) -> Iterator[Block]:
     assert not fence, f"{name}:{start}: the block has no end"
 
 
+def example(page: Path, language: str, word: str) -> str:
+    """Return the text of the one block of a page in a language that contains ``word``."""
+    [text] = [
+        text
+        for block in blocks(page)
+        if block.language == language and word in (text := "\n".join(block.lines))
+    ]
+    return text
+
+
 def steps(page: Path) -> Iterator[Step]:
     """Return every command and every change of a page, in order."""
     for block in blocks(page):

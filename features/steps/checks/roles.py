@@ -29,7 +29,8 @@ _POLICY = ("aws_secretsmanager_secret_policy", "secret_arn")
 _VERSION = ("aws_secretsmanager_secret_version", "secret_id")
 _INVOCATION = "aws_lambda_invocation"
 _PRINCIPAL = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+")
-_NONE = "the plan declares no role of an application: pin the module roles"
+_PAGE = "docs/how-to/move-to-roles.md"
+_NONE = f"the plan declares no role of an application: pin the module roles, as {_PAGE} says"
 
 
 def _no_role(_: Stack) -> str:
@@ -72,7 +73,7 @@ def own_secrets(stack: Stack) -> Iterator[Finding]:
 def locked(stack: Stack) -> Iterator[Finding]:
     """Require a policy that denies everybody else, also those that IAM allows."""
     for secret in stack.all(SECRET, CONNECTION):
-        yield from _readers(stack, secret, "list the readers in `secret.readers`")
+        yield from _readers(stack, secret, f"list the readers in `secret.readers`, as {_PAGE} says")
 
 
 @check(
