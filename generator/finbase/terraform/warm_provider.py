@@ -28,8 +28,10 @@ _ADDRESS = re.compile(rb"TF_REATTACH_PROVIDERS='(.*)'")
 _SECONDS_TO_START = 60.0
 # Nobody reads what it would write of each call, which took a quarter of its processor time.
 _QUIET = dict.fromkeys(
-    ("TF_LOG_PROVIDER", "TF_LOG_SDK")
-    + tuple(f"TF_LOG_SDK_{part}" for part in ("FRAMEWORK", "HELPER_SCHEMA", "MUX", "PROTO")),
+    (
+        *("TF_LOG_PROVIDER", "TF_LOG_SDK", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_SDK_HELPER_SCHEMA"),
+        *("TF_LOG_SDK_MUX", "TF_LOG_SDK_PROTO"),
+    ),
     "ERROR",
 )
 # macOS limits the path of a Unix socket to 104 bytes; the provider adds "/plugin" and digits.
