@@ -192,6 +192,58 @@ def test_route_may_lead_around_the_vpc_and_not_into_it(
     assert [(d.code, d.hint) for d in found] == told_
 
 
+# Clients that would get the same rule of a security group.
+_GROUP = "sg-0123456789abcdef0"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        ({"cidr": "10.80.0.0/16"}, {"cidr": "10.80.0.0/16"}, "10.80.0.0/16"),
+        ({"security_group_id": _GROUP}, {"security_group_id": _GROUP}, _GROUP),
+        ({"cidr": "10.80.0.0/16"}, {"cidr": "10.80.0.0/16", "to": ["cache", "database"]}, None),
+        ({"cidr": "10.80.0.0/16"}, {"cidr": "10.80.0.0/16", "to": ["cache"]}, ""),
+        ({"cidr": "10.80.0.0/16"}, {"cidr": "10.80.0.0/17"}, ""),
+        ({"cidr": "10.80.0.0/16"}, {"security_group_id": _GROUP}, ""),
+        ({}, {}, ""),
+    ],
+)
+def test_two_clients_with_one_source(
+    first: dict[str, Any], second: dict[str, Any], refused: str | None, tmp_path: Path
+) -> None:
+    clients = examples.client(**first) | examples.client("branch", **second)
+    found = told(tmp_path, {"access.clients": clients})
+    source = "10.80.0.0/16" if refused is None else refused
+    messages = [f"office and branch both let {source} reach the database"] if source else []
+    assert [d.message for d in found if d.code == "FB220"] == messages
+
+
+def test_other_spelling_of_a_range(tmp_path: Path) -> None:
+    """Terraform does not read it, and a second client with it would have the same rule."""
+    clients = examples.client(cidr="10.80.0.0/16") | examples.client("branch", cidr="10.80.0.0/016")
+    found = [d for d in told(tmp_path, {"access.clients": clients}) if not d.note]
+    assert [(d.code, d.hint) for d in found] == [
+        ("FB203", "write 10.80.0.0/16"),
+        ("FB220", "remove one of them, or its target in `to`"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "hint"),
+    [
+        ({"network.cidr": "10.20.0.0/016"}, "FB134", "10.20.0.0/16"),
+        ({"network.zones.eu-west-1a.database_cidr": "10.20.14.0/024"}, "FB134", ""),
+        ({"network.routes": examples.peered(destination_cidr="10.80.0.0/016")}, "FB203", "0/16"),
+        ({"access.internet_cidrs": ["198.51.100.0/024"]}, "FB134", "198.51.100.0/24"),
+    ],
+)
+def test_prefix_length_with_a_leading_zero(
+    change: dict[str, Any], code: str, hint: str, tmp_path: Path
+) -> None:
+    (found,) = (d for d in told(tmp_path, change) if not d.note)
+    assert (found.code, hint in (found.hint or "")) == (code, True)
+
+
 # A client that answers cannot reach.
 @pytest.mark.parametrize(
     ("routes", "noted"),

@@ -407,6 +407,7 @@ def test_corpus_covers_every_code() -> None:
         *(codes.SMALLER_STORAGE, codes.OTHER_VERSION),
         # The small modules lack the inputs of these.
         *("FB211", "FB212", "FB213", "FB214", "FB215", "FB216", "FB217", "FB218"),
+        "FB220",
         *("FB247", "FB248"),
         *("FB219", codes.SAME_PLACE),
         *("FB125", "FB208", "FB209", "FB210", "FB230", "FB231", "FB233", "FB234", "FB246"),

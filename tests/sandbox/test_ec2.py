@@ -60,11 +60,13 @@ def test_rule_keeps_description(ec2: Any, groups: list[str], direction: str, kin
     assert read.get("ReferencedGroupInfo", {}).get("GroupId") == target.get("GroupId")
 
 
-def test_rule_duplicate_ignores_description(ec2: Any, groups: list[str]) -> None:
+@pytest.mark.parametrize("kind", ["GroupId", "CidrIp"])
+def test_rule_duplicate_ignores_description(ec2: Any, groups: list[str], kind: str) -> None:
     """Observed: InvalidPermission.Duplicate tells the rule that is there by its peer, protocol
     and ports, and by no description."""
+    source = {"GroupId": groups[1], "CidrIp": "10.80.0.0/16"}[kind]
     for text in ("one", "two"):
-        permissions = [permission(text, GroupId=groups[1])]
+        permissions = [permission(text, **{kind: source})]
         if text == "two":
             with pytest.raises(ClientError, match=r"InvalidPermission\.Duplicate"):
                 ec2.authorize_security_group_ingress(GroupId=groups[0], IpPermissions=permissions)

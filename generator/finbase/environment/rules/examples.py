@@ -36,10 +36,10 @@ def existing_zones(*names: str, same: int = 0) -> dict[str, Any]:
     }
 
 
-def client(**more: Any) -> dict[str, Any]:
+def client(name: str = "office", **more: Any) -> dict[str, Any]:
     """Return clients of ``access`` with one entry, which has ``more`` as well."""
     return {
-        "office": {
+        name: {
             "to": ["database"],
             "description": "Office",
             "reason": "Operators look at the ledger",

@@ -114,7 +114,7 @@ def two_zones(environment: Environment) -> Iterator[Finding]:
     refused={"network.zones.eu-west-1a.private_cidr": "10.20.16.1/20"},
 )
 def no_host_bits(environment: Environment) -> Iterator[Finding]:
-    """A CIDR range must start at the first address of its network."""
+    """A CIDR range must start at the first address of its network, such as 10.20.0.0/16."""
     subnets = ((where, text) for where, _, text in _subnet_ranges(environment))
     internet = _items(environment, "access", "internet_cidrs")
     clients = ((where, text) for where, _, text in _clients(environment, "cidr", str))
@@ -127,6 +127,9 @@ def no_host_bits(environment: Environment) -> Iterator[Finding]:
         elif interface.ip != interface.network.network_address:
             message = f"{text} is an address inside {interface.network}, not a range"
             yield Finding(where, message, f"write {interface.network}")
+        elif text != str(interface):
+            message = f"{text} has a prefix length that Terraform does not read"
+            yield Finding(where, message, f"write {interface}")
 
 
 @rule(
@@ -303,6 +306,40 @@ def client_of_cache(environment: Environment) -> Iterator[Finding]:
             message = f"{name} is a client of the database `{where[3]}`, which has no cache"
             hint = "remove cache from `to`, and write the client in `access.clients` as well"
         yield Finding(where, message, hint)
+
+
+@rule(
+    "FB220",
+    "two clients with one source",
+    "access.clients",
+    why="A security group has one rule for a source and its ports. AWS rejects the second one in "
+    "the middle of the apply (InvalidPermission.Duplicate), also with another description.",
+    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/"
+    "API_AuthorizeSecurityGroupIngress.html",
+    accepted={
+        "access.clients": examples.client(cidr="10.80.0.0/16")
+        | examples.client("branch", cidr="10.80.0.0/17")
+    },
+    refused={
+        "access.clients": examples.client(cidr="10.80.0.0/16")
+        | examples.client("branch", cidr="10.80.0.0/16")
+    },
+    yaml_only="a plan accepts it, and the released versions of access do not check it",
+)
+def one_client(environment: Environment) -> Iterator[Finding]:
+    """Clients with one range, or with one group of others, must reach different targets."""
+    targets = {where[:-1]: to for where, _, to in _clients(environment, "to", list)}
+    first: dict[tuple[Where, str, str], str] = {}
+    for key in ("cidr", "security_group_id"):
+        for where, name, text in _clients(environment, key, str):
+            range_ = _interface(text)
+            source = str(range_.network) if range_ else text
+            for target in targets.get(where[:-1], ()):
+                other = first.setdefault((where[:-2], source, str(target)), name)
+                if other != name:
+                    message = f"{other} and {name} both let {source} reach the {target}"
+                    yield Finding(where, message, "remove one of them, or its target in `to`")
+                    break
 
 
 @rule(
@@ -689,6 +726,7 @@ RULES: Final[tuple[Rule, ...]] = (
     client_outside,
     one_source,
     client_of_cache,
+    one_client,
     private_route,
     route_outside,
     one_route,
