@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.machinery import SourceFileLoader
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from finbase.judge import runner as compliance_runner
 from finbase.judge.catalogue import Failure, load_failures
 from finbase.judge.compliance import run
 from finbase.judge.cucumber import example_row, read_cucumber
-from finbase.judge.features import folder_of_stack
+from finbase.judge.features import add_compiled, copy_features, folder_of_stack
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.system import supervise
 from finbase.system.child_environ import python_environ
@@ -292,6 +294,23 @@ def test_run_ignores_compiled_steps(features: Path) -> None:
     edit(step, "if not description:", "if 1 == 1 or 2 < 3:")
     os.utime(step, times)
     assert run(PLAN, features).failed
+
+
+def test_add_compiled_covers_only_released_steps(tmp_path: Path) -> None:
+    """A pull request can change a step, which then must not run as it was released."""
+    copy_features(ROOT / "features", tmp_path / "features")
+    steps = tmp_path / "features" / "steps"
+    changed = min(steps.rglob("*.py"))
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    (steps / "own.py").touch()
+    add_compiled(tmp_path / "features")
+    for step in steps.rglob("*.py"):
+        source = step.read_bytes()
+        assert Path(cache_from_source(step)).exists() is (step not in (changed, steps / "own.py"))
+        if step not in (changed, steps / "own.py"):
+            step.write_bytes(b"never read")
+        loaded = SourceFileLoader(step.stem, str(step)).get_code(step.stem)
+        assert loaded == compile(source, step, "exec", dont_inherit=True)
 
 
 def test_run_judges_a_copy_and_names_the_original(features: Path, tmp_path: Path) -> None:
@@ -731,7 +750,7 @@ def test_run_starts_the_command_in_a_scratch_folder(
     assert json.loads(stand.files["plan.json"]) == json.loads(PLAN.read_text())
     assert stand.files["plan.json"].count(b"\n") == 0
     folder = str(stand.folder)
-    own = {"HOME": folder, "TMPDIR": folder, "GIT_PYTHON_REFRESH": "quiet"}
+    own = {"HOME": folder, "TMPDIR": folder}
     own["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
     assert stand.environ == {**python_environ(stand.folder), **own}
     assert not {"OTHER", "TFC_ERROR"} & stand.environ.keys()

@@ -2,7 +2,7 @@
 
 Each plan gets a process and a scratch folder of its own: terraform-compliance rewrites plan
 files, keeps state between runs, and leaves a cache behind. It runs a copy of the features, which
-nobody edits during the run and which holds no compiled steps.
+nobody edits during the run and which holds no compiled steps but those that finbase compiled.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from finbase.judge.catalogue import OWN, load_failures
 from finbase.judge.coverage import named
 from finbase.judge.cucumber import read_cucumber
 from finbase.judge.features import (
+    add_compiled,
     copy_features,
     copy_profiles,
     copy_sources,
@@ -131,6 +132,7 @@ def _run(
                 copy_features(features, copy)
                 copy_profiles(project, copy.parent)
                 copied(copy)
+                add_compiled(copy)
             folder = copy_sources(stack.resolve(), copy.parent) if stack else copy.parent
             return _judge(plan, copy, folder, environment, processes, rendered)
         except ComplianceError as error:
@@ -196,8 +198,6 @@ def _start(
     environ = python_environ(report.parent) | {
         "TMPDIR": str(report.parent),
         "PYTHONPATH": os.pathsep.join(map(os.path.abspath, filter(None, sys.path))),
-        # terraform-compliance imports GitPython, which would refuse a machine without git.
-        "GIT_PYTHON_REFRESH": "quiet",
     }
     try:
         with hidden():

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import marshal
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from finbase.errors import ComplianceError, TerraformError, TreeError
 from finbase.judge.same_stack import difference
 from finbase.project.files import ProjectFiles, first_reason, is_real_file, refuse_links
+from finbase.project.shipped import shipped
 from finbase.project.terraform_files import is_code
 from finbase.terraform.offline import local_sources, used_folders
 
@@ -23,6 +28,8 @@ Compiled steps are among them: Python runs them instead of a changed source that
 size and time.
 """
 
+# Python does not look at the source again, of which there is one copy for each run.
+_UNCHECKED = (1).to_bytes(4, "little")
 _HEAD = re.compile(r"\s*(Feature|Scenario|Scenario Outline):\s*(.+)")
 
 
@@ -70,6 +77,32 @@ def copy_features(features: Path, target: Path) -> None:
             f"{features} cannot be copied: {why}",
             "free space for temporary files, or set TMPDIR to another folder",
         ) from error
+
+
+def add_compiled(features: Path) -> None:
+    """Add to a copy of the features what its released steps compile to: each run needs all of it.
+
+    A step that the project has changed gets nothing, and is compiled by the run.
+    """
+    for name, (source, compiled) in _compiled_steps().items():
+        step = features / name
+        if step.is_file() and step.read_bytes() == source:
+            folder = step.parent / "__pycache__"
+            folder.mkdir(exist_ok=True)
+            (folder / f"{step.stem}.{sys.implementation.cache_tag}.pyc").write_bytes(compiled)
+
+
+@cache
+def _compiled_steps() -> Mapping[str, tuple[bytes, bytes]]:
+    """Return the source of each released step, by its path in the features, and its .pyc file."""
+    features = shipped("features")
+    steps: dict[str, tuple[bytes, bytes]] = {}
+    for path in sorted((features / "steps").rglob("*.py")):
+        source = path.read_bytes()
+        code = compile(source, path.name, "exec", dont_inherit=True, optimize=0)
+        compiled = MAGIC_NUMBER + _UNCHECKED + source_hash(source) + marshal.dumps(code)
+        steps[path.relative_to(features).as_posix()] = source, compiled
+    return steps
 
 
 def copy_profiles(project: Path, target: Path) -> None:
