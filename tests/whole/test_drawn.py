@@ -160,7 +160,7 @@ def test_text_reaches_plan_unchanged(tmp_path: Path, workspace: Workspace) -> No
 
 
 def test_sample_is_varied() -> None:
-    drawn = sample(60)
+    drawn = sample(25)
     modules = [each["modules"] for each in drawn]
     assert len({each["region"] for each in drawn}) > 5
     assert {len(each["network"]["zones"]) for each in modules} == {2, 3, 4}
