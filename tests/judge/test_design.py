@@ -73,6 +73,28 @@ def test_default_that_somebody_changed_in_aws_fails(
     assert all(f"{argument} is " in deviation.text for deviation in found)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "deviates"),
+    [("ledger-production/database/initial-", False), ("", False), ("other-", True), (None, True)],
+)
+def test_first_secret_of_an_older_release_has_a_name_without_a_prefix(
+    prefix: str | None, deviates: bool
+) -> None:
+    """Database 3.0.0 keeps the secret that an older release made with a name."""
+    sample = ROOT / "docs" / "evidence" / "samples" / "plan.json.gz"
+    plan = json.loads(gzip.decompress(sample.read_bytes()))
+    before = set(design_judge.judged(Stack(plan))[0])
+    [values] = [
+        resource["values"]
+        for module in plan["planned_values"]["root_module"]["child_modules"]
+        for resource in module["resources"]
+        if resource["address"] == "module.database.aws_secretsmanager_secret.initial"
+    ]
+    values["name_prefix"] = prefix
+    found = {deviation.control for deviation in set(design_judge.judged(Stack(plan))[0]) - before}
+    assert found == ({"D01"} if deviates else set())
+
+
 def test_design_covers_every_module() -> None:
     assert sorted(design_profile.design().modules) == MODULES
 
