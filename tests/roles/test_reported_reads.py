@@ -1,0 +1,66 @@
+"""The rule that reports who reads the connection secret, as it was applied."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.commands import ROOT
+from tests.support.reported import SECRET, read, read_by, reports
+
+ACCOUNT = "arn:aws:iam::777788889999"
+ROLE = f"{ACCOUNT}:role/"
+ARN = f"arn:aws:secretsmanager:eu-west-1:777788889999:secret:{SECRET}-AbCdEf"
+
+
+@pytest.fixture(scope="module")
+def pattern() -> str:
+    """The pattern of the rule of development."""
+    state = (ROOT / "features" / "applied" / "development.state.gz").read_bytes()
+    (found,) = (
+        resource["instances"][0]["attributes"]["event_pattern"]
+        for resource in json.loads(gzip.decompress(state))["resources"]
+        if (resource["type"], resource["name"]) == ("aws_cloudwatch_event_rule", "connection_read")
+    )
+    return str(found)
+
+
+@pytest.mark.parametrize("secret", [SECRET, ARN])
+@pytest.mark.parametrize(
+    ("role", "reported"),
+    [
+        ("ledger-development-roles", False),
+        ("ledger-development-rotation", False),
+        ("finbase-ledger-development-plan", False),
+        ("finbase-ledger-development-apply", False),
+        ("ledger-app", True),
+        ("ledger-migrations", True),
+        ("break-glass", True),
+        ("ledger-development-roles-of-somebody", True),
+    ],
+)
+def test_all_but_functions_and_pipeline_are_reported(
+    pattern: str, role: str, reported: bool, secret: str
+) -> None:
+    assert reports(pattern, read_by(ROLE + role, secret=secret)) is reported
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"type": "IAMUser", "arn": f"{ACCOUNT}:user/admin"},
+        {"type": "Root", "arn": f"{ACCOUNT}:root"},
+        {"type": "FederatedUser", "arn": f"{ACCOUNT}:federated-user/admin"},
+    ],
+)
+def test_users_are_reported(pattern: str, identity: dict[str, Any]) -> None:
+    assert reports(pattern, read(identity))
+
+
+def test_denied_read_is_reported_and_another_secret_is_not(pattern: str) -> None:
+    assert reports(pattern, read_by(f"{ROLE}ledger-app", error="AccessDeniedException"))
+    other = "ledger-development/roles/app"
+    assert not reports(pattern, read_by(f"{ROLE}ledger-app", secret=other))
