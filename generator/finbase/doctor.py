@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -17,6 +18,7 @@ from finbase.system import packages
 from finbase.system.printable import printable_name
 
 if TYPE_CHECKING:
+    from finbase.environment.model import Environment
     from finbase.terraform.program import Terraform
 
 State: TypeAlias = Literal["fine", "missing", "wrong"]
@@ -238,6 +240,7 @@ def _project(root: Path) -> Iterator[Finding]:
     yield Finding(
         "environments", "fine", ", ".join(environment.name for environment in environments)
     )
+    yield from _renovate(root, environments)
     try:
         rendered = render_project(environments, registry, root)
         breaches = integrity.verify(root, registry, rendered)
@@ -256,6 +259,35 @@ def _project(root: Path) -> Iterator[Finding]:
             files = f"{len(changes.steps)} files are not as rendered"
             hint = f"`{render} --check` shows the difference"
             yield Finding("render", "wrong", files, render, hint)
+
+
+def _renovate(root: Path, environments: Sequence[Environment]) -> Iterator[Finding]:
+    from finbase.project.git import folder_in_repository
+    from finbase.scaffold import renovate
+
+    if misplaced := folder_in_repository(root).parts and (root / renovate.NAME).is_file():
+        what = f"{renovate.NAME} is not in the root of the repository, where Renovate reads it"
+        hint = "move it there, or merge it into the file that is there; its paths are right"
+        yield Finding("Renovate", "missing", what, hint=hint)
+    try:
+        missed = renovate.missed(root, environments)
+    except (ValueError, TypeError, re.error) as error:
+        hint = "write it as JSON, with expressions that Python reads too"
+        yield Finding(
+            "Renovate", "missing", f"{renovate.NAME} was not compared: {error}", hint=hint
+        )
+        return
+    if missed is None:
+        return
+    if missed:
+        what = f"{renovate.NAME} does not find {', '.join(missed)}"
+        hint = (
+            "write these pins as `finbase init` does, or add an expression to `matchStrings`; "
+            "Renovate proposes no newer version of them"
+        )
+        yield Finding("Renovate", "missing", what, hint=hint)
+    elif not misplaced:
+        yield Finding("Renovate", "fine", f"{renovate.NAME} finds every pin of the environments")
 
 
 def _features(root: Path) -> Finding:

