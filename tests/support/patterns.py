@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -60,6 +61,10 @@ def in_tables() -> Iterator[Pattern]:
     for form in _constants(path, ast.parse(path.read_text(encoding="utf-8")))["_FORMS"].values():
         place = path.relative_to(ROOT).as_posix()
         yield Pattern(place, form.replace("{}", _VARIABLE), re.IGNORECASE)
+    path = ROOT / "generator" / "finbase" / "scaffold" / "project" / "renovate.json"
+    for manager in json.loads(path.read_text(encoding="utf-8"))["customManagers"]:
+        for form in manager["matchStrings"]:
+            yield Pattern(path.relative_to(ROOT).as_posix(), form.replace("(?<", "(?P<"), 0)
 
 
 def in_schemas() -> Iterator[Pattern]:

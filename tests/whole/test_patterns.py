@@ -28,6 +28,7 @@ FROM_DATA = {
     "generator/finbase/console/speech.py": "in_tables has the patterns of the tables",
     "generator/finbase/environment/refusals.py": "in_schemas has the form of a version",
     "generator/finbase/judge/edits.py": "words, which are escaped, and white space between them",
+    "generator/finbase/scaffold/renovate.py": "in_tables has the expressions of a new project",
     "generator/finbase/sandbox/refusals/patterns.py": "the patterns of AWS's own models",
     "features/steps/checks/baseline_permissions.py": "a name of AWS's policies, which is escaped",
     "features/steps/shared/design_judge.py": "in_design has the patterns of the design",

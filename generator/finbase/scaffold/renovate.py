@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from finbase.environment.model import Environment
 from finbase.project.git import folder_in_repository, top_of_repository
+from finbase.source.document import Where
 
 NAME: Final = "renovate.json"
 PROVIDER: Final = "hashicorp/aws"
@@ -48,13 +49,14 @@ def missed(root: Path, environments: Iterable[Environment]) -> list[str] | None:
         name = str(folder_in_repository(root) / environment.document.path)
         text = (root / environment.document.path).read_bytes().decode()
         found = {pin for manager in managers for pin in pins(manager, name, text)}
-        wanted = [
-            (("modules", use.name, "version"), use.name, use.version) for use in environment.modules
+        wanted: list[tuple[Where, str, str]] = [
+            (("modules", use.name, "version"), use.name, str(use.version))
+            for use in environment.modules
         ]
         if environment.provider:
             wanted.insert(0, (("provider",), PROVIDER, environment.provider))
         for where, dependency, version in wanted:
-            if (dependency, str(version)) not in found:
+            if (dependency, version) not in found:
                 line, _ = environment.document.position(where)
                 lines.append(f"{environment.document.path}:{line}: {dependency}")
     return lines
