@@ -25,10 +25,6 @@ State: TypeAlias = Literal["fine", "missing", "wrong"]
 """``missing``: only some commands need it; ``wrong``: must be fixed."""
 
 _FIX_ALL = "fix these lines; `finbase explain CODE` explains each code"
-_START = (
-    "change to a project or name it with --project DIR; to start one, clone the finbase "
-    "repository and run `finbase new environment NAME` in it"
-)
 _EXTRA = "rehearsal"
 _EXTRA_NAMES = ("flask", "flask-cors", "moto")
 
@@ -58,7 +54,7 @@ def examine(start: Path | None = None) -> Iterator[Finding]:
     try:
         root: Path | None = find_project(start)
     except FinbaseError as error:
-        root, not_found = None, error.message
+        root, not_found = None, error
     yield _python()
     yield _libraries()
     yield from _terraform(root)
@@ -69,7 +65,7 @@ def examine(start: Path | None = None) -> Iterator[Finding]:
     if root is not None:
         yield from _project(root)
     else:
-        yield Finding("project", "wrong", not_found, hint=_START)
+        yield Finding("project", "wrong", not_found.message, hint=not_found.hint or "")
 
 
 # --- the machine ----------------------------------------------------------------------------------

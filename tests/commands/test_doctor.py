@@ -316,7 +316,7 @@ def test_doctor_outside_project_exits_1(tmp_path: Path) -> None:
     assert of(findings, "AWS provider").found.startswith("hashicorp/aws from")
     done = finbase(tmp_path, "doctor", "-q")
     assert done.exit_code == 1
-    assert "to start one, clone" in done.output
+    assert "`finbase init` starts one" in done.output
 
 
 def test_doctor_fix_removes_unsafe_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

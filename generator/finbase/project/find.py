@@ -18,5 +18,5 @@ def find_project(named: Path | None) -> Path:
             return folder
     raise FinbaseError(
         f"{start} is not a finbase project: it has no templates/modules/ and environments/",
-        "change to the project's folder, or pass it as --project DIR",
+        "change to the project's folder, or pass it as --project DIR; `finbase init` starts one",
     )

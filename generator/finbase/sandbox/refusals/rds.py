@@ -11,9 +11,9 @@ from typing import Any
 
 from moto.rds.models import rds_backends
 
+from finbase.aws.windows import DAY, LEAST, daily, overlap, weekly
 from finbase.sandbox.refusals import kms
 from finbase.sandbox.refusals.rule import Request
-from finbase.sandbox.refusals.windows import DAY, backup_window, maintenance_window, overlap
 
 _IDENTIFIERS = (
     "DBInstanceIdentifier",
@@ -106,25 +106,25 @@ def invalid_window(request: Request) -> str | None:
     """A window has AWS's format, and lasts at least 30 minutes; maintenance at most a day."""
     backup = request.params.get("PreferredBackupWindow")
     if backup is not None:
-        daily = backup_window(backup)
-        if daily is None:
+        every_day = daily(backup)
+        if every_day is None:
             return (
                 f"Invalid backup window format: {backup}. Should be specified as a range "
                 "hh24:mi-hh24:mi (24H Clock UTC). Example: 00:00-00:30"
             )
-        if daily[1] < 30:
+        if every_day.length < LEAST:
             return "The backup window must be at least 30 minutes."
     maintenance = request.params.get("PreferredMaintenanceWindow")
     if maintenance is not None:
-        weekly = maintenance_window(maintenance)
-        if weekly is None:
+        every_week = weekly(maintenance.lower())
+        if every_week is None:
             return (
                 f"Invalid maintenance window format: {maintenance}. Should be specified as a range "
                 "ddd:hh24:mi-ddd:hh24:mi (24H Clock UTC). Example: Sun:23:45-Mon:00:15"
             )
-        if weekly[1] < 30:
+        if every_week.length < LEAST:
             return "The maintenance window must be at least 30 minutes."
-        if weekly[1] > DAY:
+        if every_week.length > DAY:
             return "Maintenance window must be less than 24 hours."
     return None
 
@@ -138,8 +138,8 @@ def overlapping_windows(request: Request) -> str | None:
     if not any(request.params.get(name) for name in names):
         return None
     backup, maintenance = (settings(request).get(name) for name in names)
-    daily, weekly = backup_window(backup or ""), maintenance_window(maintenance or "")
-    if daily and weekly and overlap(daily, weekly):
+    every_day, every_week = daily(backup or ""), weekly((maintenance or "").lower())
+    if every_day and every_week and overlap(every_day, every_week):
         return "The backup window and maintenance window must not overlap."
     return None
 
