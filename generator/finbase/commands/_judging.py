@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finbase.commands._project import load_environment
 from finbase.commands._rendered import (
     PENDING,
     load_rendered,
@@ -45,8 +46,6 @@ def judge_plan(
     ``planned`` receives the name, the plan and the SHA-256 of its file; ``remarks`` gets lines for
     people. Raises ``FinbaseError`` if the plan contradicts the file of the environment.
     """
-    from finbase.contract.registry import Registry
-    from finbase.environment.load import load_environments
     from finbase.judge import compliance
     from finbase.judge.features import folder_of_stack
     from finbase.judge.shown import demand_same, read_shown
@@ -60,8 +59,7 @@ def judge_plan(
     planned(name, plan.text, plan.digest)
     root = find_project(project)
     if environments and (root / "environments" / f"{name}.yaml").is_file():
-        (environment,) = load_environments(root, Registry(root), [name])
-        demand_same(read_shown(plan.content), environment)
+        demand_same(read_shown(plan.content), load_environment(root, name))
     rendered = is_rendered(plan.content)
     folder = None
     if rendered:

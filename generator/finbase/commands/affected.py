@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import answer, pass_root
 from finbase.commands._rendered import load_rendered, note_difference
 from finbase.console.options import json_option
-from finbase.console.speech import echo, output_stream
 
 
 @click.command()
@@ -20,10 +20,8 @@ from finbase.console.speech import echo, output_stream
     "--until", metavar="REV", help="Compare up to this commit instead of the files on disk."
 )
 @json_option("the list")
-@click.pass_obj
-def affected(
-    project: Path | None, since: str, until: str | None, json_file: BinaryIO | None
-) -> None:
+@pass_root
+def affected(root: Path, since: str, until: str | None, json_file: BinaryIO | None) -> None:
     """List the environments whose plan can change between a commit and now.
 
     An environment is affected if it was added or removed, or if its rendered stack or a module
@@ -38,12 +36,9 @@ def affected(
     """
     from finbase.ci.affected import affected as compare
     from finbase.ci.affected import is_read
-    from finbase.project.find import find_project
     from finbase.project.git import Repository
-    from finbase.report import documents
     from finbase.report.affected import AffectedReport
 
-    root = find_project(project)
     repository = Repository(root)
     first = repository.commit(since)
     last = None if until is None else repository.commit(until)
@@ -52,8 +47,4 @@ def affected(
         note_difference(standing, "compared")
     after = repository.now(is_read) if last is None else repository.at(last, is_read)
     changes = tuple(compare(repository.at(first, is_read), after))
-    report = AffectedReport(changes, first, last)
-    stream, _ = output_stream(json_file)
-    echo(report.text(), file=stream)
-    if json_file:
-        json_file.write(documents.render(report))
+    answer(AffectedReport(changes, first, last), json_file)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from finbase.commands._project import answer, load_environment
 from finbase.commands._rendered import refuse_planted
 from finbase.console import completion
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import FAIL, WARN, Looks, echo, output_stream, progress
+from finbase.console.speech import FAIL, WARN, Looks, progress
 
 if TYPE_CHECKING:
     from finbase.contract.registry import Registry
@@ -59,9 +60,7 @@ def diff(
     from finbase.contract.registry import Registry
     from finbase.environment.changes import refused
     from finbase.environment.difference import compare
-    from finbase.environment.load import load_environments
     from finbase.project.find import find_project
-    from finbase.report import documents
     from finbase.report.difference import DifferenceReport
 
     if bool(other) == (since is not None):
@@ -70,9 +69,9 @@ def diff(
         raise click.UsageError("--plan requires --since")
     root = find_project(project)
     registry = Registry(root)
-    (now,) = load_environments(root, registry, [environment])
+    now = load_environment(root, environment)
     if since is None:
-        (right,) = load_environments(root, registry, [other])
+        right = load_environment(root, other)
         report = DifferenceReport(compare(now, right), now.name, right.name)
     else:
         before = _at(root, registry, now, since)
@@ -83,10 +82,7 @@ def diff(
             _effects(root, registry, before, now) if planned else None,
             refused(before, now),
         )
-    stream, _ = output_stream(json_file)
-    echo(report.text(), file=stream, looks=_LOOKS)
-    if json_file:
-        json_file.write(documents.render(report))
+    answer(report, json_file, looks=_LOOKS)
     if report.differences or report.effects:
         sys.exit(FOUND)
 

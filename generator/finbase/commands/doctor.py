@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import write_json
 from finbase.console.options import FOUND, json_option
 from finbase.console.speech import (
     FAIL,
@@ -40,7 +41,6 @@ def doctor(project: Path | None, json_file: BinaryIO | None) -> None:
       finbase doctor --json -
     """
     from finbase.doctor import examine
-    from finbase.report import documents
     from finbase.report.doctor import DoctorReport
 
     findings = tuple(examine(project))
@@ -49,7 +49,6 @@ def doctor(project: Path | None, json_file: BinaryIO | None) -> None:
     shown = [finding for finding in findings if finding.state != "fine" or not is_quiet()]
     if shown:
         echo(DoctorReport(shown, width).text(), file=stream, looks=_STATES)
-    if json_file:
-        json_file.write(documents.render(DoctorReport(findings, width)))
+    write_json(DoctorReport(findings, width), json_file)
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(FOUND)

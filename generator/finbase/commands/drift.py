@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finbase.commands._project import write_json
 from finbase.commands._rendered import rendered_stack, require_released_controls
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console import completion
@@ -63,7 +64,6 @@ def drift(
       finbase drift production --json drift.json --junit drift.xml
     """
     from finbase.judge import drift as judging
-    from finbase.report import documents
     from finbase.report.drift import DriftReport
 
     root, stack, _ = rendered_stack(project, environment)
@@ -75,8 +75,7 @@ def drift(
     report = DriftReport(found, terminal_width())
     stream, colour = files.output_stream()
     echo(report.text(), file=stream, color=colour, looks=_LOOKS)
-    if files.json:
-        files.json.write(documents.render(report))
+    write_json(report, files.json)
     _write_verdict(root, files, found)
     if not found.clean:
         sys.exit(FOUND)

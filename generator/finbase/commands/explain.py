@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finbase.commands._project import pass_root
 from finbase.console import completion
 from finbase.console.speech import terminal_width
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("code", metavar="CODE|INPUT", shell_complete=completion.codes)
-@click.pass_obj
-def explain(project: Path | None, code: str) -> None:
+@pass_root
+def explain(root: Path, code: str) -> None:
     """Explain a rule, a failure or an input: the requirement, the reason, sources and an example.
 
     CODE is the code of a message, such as FB207, or the id of a failure that `finbase check`
@@ -30,10 +31,8 @@ def explain(project: Path | None, code: str) -> None:
       finbase explain F01
     """
     from finbase.contract.registry import Registry
-    from finbase.project.find import find_project
     from finbase.report import explain as report
 
-    root = find_project(project)
     text = report.explain(code, Registry(root), load_catalogue(root), terminal_width())
     click.echo(text)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from finbase.commands._project import load_environment
 from finbase.commands._rendered import refuse_planted
 from finbase.console import completion
 from finbase.console.options import Choice, OutputFile, cache_option
@@ -98,8 +99,6 @@ def graph(
 def _plan(root: Path, environment: str, *, cache: bool) -> bytes:
     import tempfile
 
-    from finbase.contract.registry import Registry
-    from finbase.environment.load import load_environments
     from finbase.judge.cache.judge import cached_plan
     from finbase.judge.cache.store import CacheUnavailableError, VerdictCache
     from finbase.terraform.program import find_terraform
@@ -107,7 +106,7 @@ def _plan(root: Path, environment: str, *, cache: bool) -> bytes:
     from finbase.terraform.workspace import Workspace
 
     refuse_planted(root)
-    load_environments(root, Registry(root), [environment])
+    load_environment(root, environment)
     terraform = find_terraform()
     provider = find_provider(terraform)
     if cache:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from finbase.commands._project import load_environment, pass_root
 from finbase.console import completion
 from finbase.console.options import Choice
 from finbase.console.speech import say
@@ -31,18 +32,16 @@ def new() -> None:
 
 @new.command()
 @click.argument("name", metavar="NAME")
-@click.pass_obj
-def module(project: Path | None, name: str) -> None:
+@pass_root
+def module(root: Path, name: str) -> None:
     """Create templates/modules/NAME/, the draft of a module that can be rendered at once.
 
     \b
     Examples:
       finbase new module exports
     """
-    from finbase.project.find import find_project
     from finbase.scaffold.new_module import new_module
 
-    root = find_project(project)
     for path in new_module(root, name):
         say(f"written: {path.relative_to(root).as_posix()}")
     say(
@@ -62,8 +61,8 @@ def module(project: Path | None, name: str) -> None:
     shell_complete=completion.environments,
     help="Copy ENV; default: the first by name, or the examples of the contracts.",
 )
-@click.pass_obj
-def environment(project: Path | None, name: str, origin: str | None) -> None:
+@pass_root
+def environment(root: Path, name: str, origin: str | None) -> None:
     """Create environments/NAME.yaml as a copy of another environment.
 
     Comments and layout are kept. The old name is replaced in `name` and in the state's bucket. The
@@ -75,10 +74,8 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
       finbase new environment sandbox --from staging
     """
     from finbase.contract.registry import Registry
-    from finbase.project.find import find_project
     from finbase.scaffold.new_environment import new_environment
 
-    root = find_project(project)
     made = new_environment(root, Registry(root), name, origin)
     path = made.path.relative_to(root).as_posix()
     source = f"environments/{made.origin}.yaml" if made.origin else "the examples of the contracts"
@@ -97,8 +94,8 @@ def environment(project: Path | None, name: str, origin: str | None) -> None:
     help="Prove the control on the stack of ENV; default: the first by name.",
 )
 @click.option("--step", is_flag=True, help="Also create a step with a sentence of its own.")
-@click.pass_obj
-def control(project: Path | None, identity: str, environment: str | None, step: bool) -> None:
+@pass_root
+def control(root: Path, identity: str, environment: str | None, step: bool) -> None:
     """Create features/own/: a control of the project itself, with a mutation that breaks it.
 
     ID has capital letters, a hyphen and a number. The draft passes `finbase check` and
@@ -112,10 +109,8 @@ def control(project: Path | None, identity: str, environment: str | None, step: 
     from finbase.commands._rendered import hold_journal
     from finbase.environment.load import discover
     from finbase.judge.catalogue import refuse_id
-    from finbase.project.find import find_project
     from finbase.scaffold.new_control import new_control
 
-    root = find_project(project)
     name = environment or next((path.stem for path in discover(root)), "")
     if not name or not (root / "environments" / f"{name}.yaml").is_file():
         raise FinbaseError(f"there is no environment {name}", "name one that exists: --environment")
@@ -140,8 +135,8 @@ def control(project: Path | None, identity: str, environment: str | None, step: 
     multiple=True,
     help="Also write CODEOWNERS, with this owner of every file; repeatable.",
 )
-@click.pass_obj
-def pipeline(project: Path | None, system: str, owners: tuple[str, ...]) -> None:
+@pass_root
+def pipeline(root: Path, system: str, owners: tuple[str, ...]) -> None:
     """Create a pipeline for GitHub Actions or GitLab: render, check, plan, apply on approval.
 
     It is written to the path that the CI reads. Its comments explain what to set up there.
@@ -151,10 +146,8 @@ def pipeline(project: Path | None, system: str, owners: tuple[str, ...]) -> None
       finbase new pipeline github
       finbase new pipeline gitlab --owner @bank/security
     """
-    from finbase.project.find import find_project
     from finbase.scaffold.new_pipeline import OWNERS, new_pipeline
 
-    root = find_project(project)
     written = new_pipeline(root, system, owners)
     names = ", ".join(path.relative_to(root).as_posix() for path in written)
     say(f"written: {names}. Its first comment explains what to set up.")
@@ -173,9 +166,9 @@ def pipeline(project: Path | None, system: str, owners: tuple[str, ...]) -> None
     multiple=True,
     help="A first version of the stack's secrets, ended by the first rotation; repeatable.",
 )
-@click.pass_obj
+@pass_root
 def roles(
-    project: Path | None,
+    root: Path,
     name: str,
     github: str | None,
     gitlab: str | None,
@@ -195,9 +188,6 @@ def roles(
     """
     import re
 
-    from finbase.contract.registry import Registry
-    from finbase.environment.load import load
-    from finbase.project.find import find_project
     from finbase.scaffold.new_roles import VERSION_ID, new_roles, policy_arn, repository
 
     if (github is None) == (gitlab is None):
@@ -205,8 +195,7 @@ def roles(
     for version in versions:
         if re.fullmatch(VERSION_ID, version) is None:
             raise click.BadParameter(f"{version!r} is not the id of a secret's version")
-    root = find_project(project)
-    environment = load(root / "environments" / f"{name}.yaml", Registry(root), root)
+    environment = load_environment(root, name)
     source = repository(github=github) if github else repository(gitlab=gitlab or "")
     written, unknown = new_roles(root, environment, source, versions)
     for path in written:
@@ -230,8 +219,8 @@ def roles(
 @new.command()
 @click.argument("name", metavar="ENV", shell_complete=completion.environments)
 @click.option("--existing-key", is_flag=True, help="Use the key of `state.kms_key_id`; it exists.")
-@click.pass_obj
-def state(project: Path | None, name: str, existing_key: bool) -> None:
+@pass_root
+def state(root: Path, name: str, existing_key: bool) -> None:
     """Create bootstrap/ENV/: Terraform for the bucket and the key of ENV's state.
 
     An administrator applies it once, before the first plan of ENV. The bucket keeps versions,
@@ -243,13 +232,9 @@ def state(project: Path | None, name: str, existing_key: bool) -> None:
       finbase new state production
       finbase new state sandbox --existing-key
     """
-    from finbase.contract.registry import Registry
-    from finbase.environment.load import load_environments
-    from finbase.project.find import find_project
     from finbase.scaffold.new_state import new_state
 
-    root = find_project(project)
-    (environment,) = load_environments(root, Registry(root), [name])
+    environment = load_environment(root, name)
     written = new_state(root, environment, key_exists=existing_key)
     for path in written:
         say(f"written: {path.relative_to(root).as_posix()}")

@@ -8,9 +8,10 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import answer, pass_root, write_json
 from finbase.console import completion
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import PASS, WARN, echo, output_stream, say, table_width
+from finbase.console.speech import PASS, WARN, output_stream, say, table_width
 
 _NEWEST = {r"\d+\.\d+\.\d+$": WARN}
 
@@ -20,10 +21,8 @@ _NEWEST = {r"\d+\.\d+\.\d+$": WARN}
     "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
 )
 @json_option("the list")
-@click.pass_obj
-def outdated(
-    project: Path | None, environments: tuple[str, ...], json_file: BinaryIO | None
-) -> None:
+@pass_root
+def outdated(root: Path, environments: tuple[str, ...], json_file: BinaryIO | None) -> None:
     """List the pinned module versions that have newer releases.
 
     `compatible` is the newest release of the same major version, `newest` the newest of all. Exits
@@ -38,21 +37,15 @@ def outdated(
     """
     from finbase.contract.registry import Registry
     from finbase.environment.load import load_environments
-    from finbase.project.find import find_project
-    from finbase.report import documents
     from finbase.report.outdated import OutdatedReport
     from finbase.upgrade.pins import outdated as find_outdated
 
-    root = find_project(project)
     registry = Registry(root)
     pins = tuple(find_outdated(load_environments(root, registry, environments), registry))
     stream, _ = output_stream(json_file)
     report = OutdatedReport(pins, table_width(stream))
     if pins:
-        echo(report.text(), file=stream, looks=_NEWEST)
-    else:
-        say("every pin is the newest release", file=stream, looks={r".+": PASS})
-    if json_file:
-        json_file.write(documents.render(report))
-    if pins:
+        answer(report, json_file, looks=_NEWEST)
         sys.exit(FOUND)
+    say("every pin is the newest release", file=stream, looks={r".+": PASS})
+    write_json(report, json_file)

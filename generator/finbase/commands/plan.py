@@ -10,10 +10,11 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import answer
 from finbase.commands._rendered import rendered_stack
 from finbase.console import completion
 from finbase.console.options import FOUND, json_option
-from finbase.console.speech import echo, note, output_stream, progress
+from finbase.console.speech import note, progress
 
 
 @click.command()
@@ -44,7 +45,6 @@ def plan(
       finbase plan production --out change-4711.tfplan > summary.md
     """
     from finbase.plan.summary import summarise
-    from finbase.report import documents
     from finbase.report.plan import PlanReport
     from finbase.terraform import account
     from finbase.terraform.program import find_terraform
@@ -60,11 +60,7 @@ def plan(
         with progress() as watch:
             watch(environment, f"{terraform.command} show")
             summary = summarise(json.loads(account.show(terraform, stack, data, saved)))
-    report = PlanReport(environment, summary)
-    stream, _ = output_stream(json_file)
-    echo(report.text(), file=stream)
-    if json_file:
-        json_file.write(documents.render(report))
+    answer(PlanReport(environment, summary), json_file)
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
     problems = (summary.losses, summary.provisioners, summary.stale, summary.upgrades)
     if any(problems) or summary.lost_resets or summary.moved_replicas:

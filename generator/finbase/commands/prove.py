@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import answer, load_environment, pass_root
 from finbase.commands._rendered import refuse_planted, require_released_controls
 from finbase.console import completion
 from finbase.console.options import FOUND, jobs_option, json_option
@@ -31,9 +32,9 @@ from finbase.console.speech import echo, output_stream, progress, say
 )
 @click.option("--own", is_flag=True, help="Prove the controls of the project itself only.")
 @jobs_option
-@click.pass_obj
+@pass_root
 def prove(
-    project: Path | None,
+    root: Path,
     ids: tuple[str, ...],
     environment: str,
     json_file: BinaryIO | None,
@@ -60,19 +61,14 @@ def prove(
       finbase prove --own
     """
     from finbase.commands._evidence import checkout_of
-    from finbase.contract.registry import Registry
-    from finbase.environment.load import load_environments
     from finbase.judge.prove import catalogue_hash, select, unproved
     from finbase.judge.prove import prove as run
-    from finbase.project.find import find_project
-    from finbase.report import documents
     from finbase.report.matrix import MatrixReport, Proved
     from finbase.system.clock import now
 
-    root = find_project(project)
     refuse_planted(root)
     if environment:
-        load_environments(root, Registry(root), [environment])
+        load_environment(root, environment)
     mutations = select(root, ids, environment, own=own)
     if any(mutation.project for mutation in mutations):
         require_released_controls(root, own=False)
@@ -81,14 +77,10 @@ def prove(
         checkout = checkout_of(root)
         commit, changed = (checkout.commit, checkout.changed) if checkout else (None, None)
         of = Proved(catalogue_hash(root), now().isoformat(), commit, changed)
-    stream, colour = output_stream(json_file)
+    _, colour = output_stream(json_file)
     with progress(len(mutations)) as watch:
         outcomes = run(root, mutations, jobs=jobs, progress=watch, applied=applied)
     report = MatrixReport(outcomes, colour, applied, unproved(root, ids, own=own), of)
-    proved = report.proved
-    show = say if proved else echo
-    show(report.text(), file=stream, color=colour)
-    if json_file:
-        json_file.write(documents.render(report))
-    if not proved:
+    answer(report, json_file, show=say if report.proved else echo, color=colour)
+    if not report.proved:
         sys.exit(FOUND)

@@ -8,10 +8,11 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import answer
 from finbase.commands._rendered import load_rendered, note_difference, refuse_planted
 from finbase.console import completion
 from finbase.console.options import FOUND, Whole, json_option
-from finbase.console.speech import echo, output_stream, progress, say, terminal_width
+from finbase.console.speech import echo, progress, say, terminal_width
 
 _SHARE = Whole(1, 99)
 
@@ -87,7 +88,6 @@ def rehearse(
     from finbase.rehearsal.rehearse import rehearse as run
     from finbase.rehearsal.scratch import scratch_folder
     from finbase.rehearsal.usual import Cuts
-    from finbase.report import documents
     from finbase.report.rehearsal import RehearsalReport, step_line
     from finbase.terraform.program import find_terraform
 
@@ -133,12 +133,8 @@ def rehearse(
         finally:
             if keep:  # The user asked for it, so print it with --quiet, too.
                 echo(f"kept: {scratch}", err=True)
-    stream, _ = output_stream(json_file)
     report = RehearsalReport(result, terminal_width())
-    show = say if result.passed else echo
-    show(report.text(), file=stream)
-    if json_file:
-        json_file.write(documents.render(report))
+    answer(report, json_file, show=say if result.passed else echo)
     if not result.passed:
         sys.exit(FOUND)
 

@@ -9,10 +9,11 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import refuse, write_json
 from finbase.commands._rendered import PENDING, hold_journal, print_breaches
 from finbase.console import completion
 from finbase.console.options import FOUND, Choice, json_option
-from finbase.console.speech import echo, error, note, output_stream, say
+from finbase.console.speech import echo, note, output_stream, say
 
 _VERIFY = "verify"
 
@@ -80,7 +81,6 @@ def release(
     from finbase.release.compatibility import Level
     from finbase.release.notes import ReleaseRequest, fault
     from finbase.release.prepare import prepare, require_module
-    from finbase.report import documents
     from finbase.report.release import ReleaseReport
     from finbase.system.clock import today
 
@@ -101,12 +101,10 @@ def release(
         request = ReleaseRequest(module, Level[level.upper()], why, notes, day)
         prepared = prepare(root, Registry(root), request)
         report = ReleaseReport(prepared, dry_run)
-        if json_file:
-            json_file.write(documents.render(report))
+        write_json(report, json_file)
         if prepared.refused:
             echo(report.reasons(), nl=False, file=stream)
-            error(report.refusal())
-            sys.exit(FOUND)
+            refuse(report.refusal())
         say(report.reasons(), nl=False, file=stream)
         if journal:
             tree.apply(prepared.steps, journal)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
+from finbase.commands._project import refuse, write_json
 from finbase.commands._rendered import (
     PENDING,
     hold_journal,
@@ -18,8 +18,8 @@ from finbase.commands._rendered import (
     print_unfaithful,
 )
 from finbase.console import completion
-from finbase.console.options import FOUND, json_option
-from finbase.console.speech import DIFF, PASS, echo, error, note, output_stream, say
+from finbase.console.options import json_option
+from finbase.console.speech import DIFF, PASS, echo, note, output_stream, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,6 @@ def _compare(
     root: Path, environments: Sequence[str], stream: TextIO, json_file: BinaryIO | None
 ) -> None:
     from finbase.project import journal, tree
-    from finbase.report import documents
     from finbase.report.changes import ChangesReport
 
     standing = load_rendered(root, environments)
@@ -98,13 +97,11 @@ def _compare(
     if not (standing.changes.clean or standing.breaches or standing.changes.strangers):
         outcome += ": run `finbase render`"
     report = ChangesReport(standing.environments, standing.changes, outcome, standing.breaches)
-    if json_file:
-        json_file.write(documents.render(report))
+    write_json(report, json_file)
     if unchanged:
         say(report.text(), file=stream, looks=_PASSED)
         return
-    error(report.text())
-    sys.exit(FOUND)
+    refuse(report.text())
 
 
 def _write(
@@ -116,7 +113,7 @@ def _write(
     force: bool,
 ) -> None:
     from finbase.project import tree
-    from finbase.report import changes, documents
+    from finbase.report import changes
 
     restores = {"render", "force"} if force else {"render"}
     with hold_journal(root) as journal:
@@ -130,12 +127,10 @@ def _write(
     report = changes.ChangesReport(
         standing.environments, standing.changes, outcome, unrestored, written=not unrestored
     )
-    if json_file:
-        json_file.write(documents.render(report))
+    write_json(report, json_file)
     if unrestored:
         print_breaches(unrestored, diffs=True, file=stream)
-        error(report.text())
-        sys.exit(FOUND)
+        refuse(report.text())
     for stack, remaining in standing.changes.abandoned.items():
         note(f"note: {changes.abandoned(stack, remaining)}")
     for folder, counts in changes.by_folder(standing.changes).items():

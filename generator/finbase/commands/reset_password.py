@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from finbase.commands._project import load_environment, pass_root
 from finbase.commands._rendered import hold_journal, refuse_planted
 from finbase.console import completion
 from finbase.console.speech import say
@@ -19,8 +20,8 @@ If the update of the instance fails, run `finbase reset-password {again}` again 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)
 @click.option("--database", metavar="NAME", default="", help="A further database of ENV.")
-@click.pass_obj
-def reset_password(project: Path | None, environment: str, database: str) -> None:
+@pass_root
+def reset_password(root: Path, environment: str, database: str) -> None:
     """Let the next apply set a new master password in ENV.
 
     Increases `database.password_generation` in the environment's file by one, and renders its
@@ -33,17 +34,13 @@ def reset_password(project: Path | None, environment: str, database: str) -> Non
       finbase reset-password production --database reports
     """
     from finbase.contract.registry import Registry
-    from finbase.environment.load import load_environments
     from finbase.project import tree
-    from finbase.project.find import find_project
     from finbase.upgrade.reset import reset
 
-    root = find_project(project)
     refuse_planted(root)
-    registry = Registry(root)
-    (loaded,) = load_environments(root, registry, [environment])
+    loaded = load_environment(root, environment)
     with hold_journal(root) as journal:
-        change = reset(loaded, registry, root, database)
+        change = reset(loaded, Registry(root), root, database)
         tree.apply(change.steps, journal)
     path, whose = loaded.document.path, f" of {database}" * bool(database)
     say(f"{path}: password_generation{whose} is {change.after}, and was {change.before}; rendered")

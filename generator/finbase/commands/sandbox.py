@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from finbase.commands._project import load_environment
 from finbase.console import completion
 from finbase.console.options import Whole
 from finbase.console.speech import echo, note
@@ -60,10 +61,7 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
 def _account_and_region(project: Path | None, environment: str) -> tuple[str, str]:
     if not environment:
         return "123456789012", "eu-west-1"
-    from finbase.contract.registry import Registry
-    from finbase.environment.load import load_environments
     from finbase.project.find import find_project
 
-    root = find_project(project)
-    (loaded,) = load_environments(root, Registry(root), [environment])
+    loaded = load_environment(find_project(project), environment)
     return loaded.account_id, loaded.region

@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import pass_root
+
 
 @click.command()
 @click.option(
@@ -16,8 +18,8 @@ import click
     default="-",
     help="Write to FILE instead of standard output.",
 )
-@click.pass_obj
-def schema(project: Path | None, output: BinaryIO) -> None:
+@pass_root
+def schema(root: Path, output: BinaryIO) -> None:
     """Print the JSON Schema of environment files, for editors.
 
     It is generated from the contracts: the keys of each module at each version, their meaning and
@@ -33,8 +35,7 @@ def schema(project: Path | None, output: BinaryIO) -> None:
       finbase schema --output environment.schema.json
     """
     from finbase.contract.registry import Registry
-    from finbase.project.find import find_project
     from finbase.render.editor_schema import pinnable
     from finbase.render.project import render_schema
 
-    output.write(render_schema(pinnable(Registry(find_project(project)))))
+    output.write(render_schema(pinnable(Registry(root))))

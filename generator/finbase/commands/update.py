@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from finbase.console.options import FOUND
-from finbase.console.speech import DIFF, echo, error, note, say
+from finbase.commands._project import pass_root, refuse
+from finbase.console.speech import DIFF, echo, note, say
 
 
 @click.command()
 @click.option("--write", is_flag=True, help="Write the changes.")
 @click.option("--diff", is_flag=True, help="Show the changed lines, except those of new releases.")
-@click.pass_obj
-def update(project: Path | None, write: bool, diff: bool) -> None:
+@pass_root
+def update(root: Path, write: bool, diff: bool) -> None:
     """Show what the installed finbase changes in a project of `finbase init`; write it.
 
     It brings newer releases of modules, templates and controls, and changes the version and hash
@@ -29,11 +28,9 @@ def update(project: Path | None, write: bool, diff: bool) -> None:
       finbase update --write
     """
     from finbase.commands._rendered import hold_journal
-    from finbase.project.find import find_project
     from finbase.scaffold.shipment import WITHOUT_HASH
     from finbase.upgrade import following
 
-    root = find_project(project)
     with hold_journal(root) as journal:
         found = following.find_update(root)
         for line in following.summary(found):
@@ -42,11 +39,10 @@ def update(project: Path | None, write: bool, diff: bool) -> None:
             echo(following.changed_files(found), nl=False, looks=DIFF)
         if found.edited:
             names = "".join(f"\n  {path}" for path in found.edited)
-            error(
+            refuse(
                 f"nothing was written, because these files of finbase were edited:{names}\n"
                 "    hint: restore them; put changes into modules and controls of your own"
             )
-            sys.exit(FOUND)
         if not found.steps:
             say(f"the project is of finbase {found.after}; nothing to do")
         elif not write:

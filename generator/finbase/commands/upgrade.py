@@ -8,10 +8,11 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._project import answer, load_environment, refuse
 from finbase.commands._rendered import hold_journal, refuse_planted
 from finbase.console import completion
 from finbase.console.options import FOUND, accept_data_loss_option, json_option
-from finbase.console.speech import FAIL, WARN, Looks, echo, error, output_stream, progress, say
+from finbase.console.speech import FAIL, WARN, Looks, progress, say
 
 _EFFECTS: Looks = {
     r"^DATA LOSS:": FAIL,
@@ -54,16 +55,13 @@ def upgrade(
     """
     from finbase.contract.registry import Registry
     from finbase.contract.version import Version
-    from finbase.environment.load import load_environments
     from finbase.project import tree
     from finbase.project.find import find_project
-    from finbase.report import documents
     from finbase.report.upgrade import NoUpgradeReport, UpgradeReport
     from finbase.terraform.program import find_terraform
     from finbase.upgrade.pins import newer
     from finbase.upgrade.preview import preview, steps
 
-    stream, _ = output_stream(json_file)
     root = find_project(project)
     refuse_planted(root)
     name, _, requested = module.partition("@")
@@ -72,31 +70,24 @@ def upgrade(
     except ValueError as invalid:
         raise click.UsageError(str(invalid)) from None
     registry = Registry(root)
-    (loaded,) = load_environments(root, registry, [environment])
+    loaded = load_environment(root, environment)
     pins = newer(loaded, registry, name, version)
     if not pins:
-        unchanged = NoUpgradeReport(environment, name)
-        say(unchanged.text(), file=stream)
-        if json_file:
-            json_file.write(documents.render(unchanged))
+        answer(NoUpgradeReport(environment, name), json_file, show=say)
         return
     with progress() as watch:
         changes = preview(root, registry, loaded, pins, find_terraform(), watch)
-    report = UpgradeReport(changes)
-    echo(report.text(), file=stream, looks=_EFFECTS)
-    if json_file:
-        json_file.write(documents.render(report))
+    stream = answer(UpgradeReport(changes), json_file, looks=_EFFECTS)
     if changes.after is None:
         sys.exit(FOUND)
     if not write:
         say("nothing was written; use --write to write it", file=stream)
         return
     if changes.losses and not accept_data_loss:
-        error(
+        refuse(
             "data would be lost, so nothing was written\n"
             "    hint: if this is intended, add --accept-data-loss"
         )
-        sys.exit(FOUND)
     with hold_journal(root) as journal:
         tree.apply(steps(changes, registry, root), journal)
     say(
