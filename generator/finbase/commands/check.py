@@ -15,10 +15,12 @@ from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console import completion
 from finbase.console.options import (
     FOUND,
-    OutputFile,
     cache_option,
+    html_option,
+    input_option,
     jobs_option,
     own_catalogue_option,
+    plan_option,
 )
 from finbase.console.speech import echo, is_quiet, is_verbose, terminal_width
 
@@ -30,34 +32,15 @@ if TYPE_CHECKING:
 @click.argument(
     "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
 )
-@click.option(
-    "--plan",
-    "plan_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Check this plan (from `terraform show -json`) instead of making one.",
-)
+@plan_option("Check this plan (from `terraform show -json`) instead of making one.")
 @verdict_file_options
-@click.option(
-    "--html",
-    "html_file",
-    metavar="FILE",
-    type=OutputFile(),
-    help="Write a report with evidence, sources, pictures, and the requirements that it supports.",
+@html_option("a report with evidence, sources, pictures, and the requirements that it supports")
+@input_option(
+    "proof", "Include this proof matrix (from `finbase prove --json`) in the HTML report."
 )
-@click.option(
-    "--proof",
-    "proof_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Include this proof matrix (from `finbase prove --json`) in the HTML report.",
-)
-@click.option(
-    "--previous",
-    "previous_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Show in the HTML report what changed since this verdict (from `finbase check --json`).",
+@input_option(
+    "previous",
+    "Show in the HTML report what changed since this verdict (from `finbase check --json`).",
 )
 @click.option(
     "--framework",
@@ -107,12 +90,9 @@ def check(
     from finbase.report import terminal
     from finbase.system.progress import ignore
 
-    if proof_file and not files.html:
-        raise click.UsageError("--proof requires --html")
-    if previous_file and not files.html:
-        raise click.UsageError("--previous requires --html")
-    if frameworks and not files.html:
-        raise click.UsageError("--framework requires --html")
+    needs_html = {"proof": proof_file, "previous": previous_file, "framework": frameworks}
+    for name in (name for name, value in needs_html.items() if value and not files.html):
+        raise click.UsageError(f"--{name} requires --html")
     if allow_not_shown and plan_file:
         raise click.UsageError("--plan and --allow-not-shown are mutually exclusive")
     require_released_controls(find_project(project), own=own_catalogue)

@@ -15,7 +15,7 @@ from finbase.commands._project import write_json
 from finbase.commands._rendered import rendered_stack, require_released_controls
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console import completion
-from finbase.console.options import FOUND, OutputFile, own_catalogue_option
+from finbase.console.options import FOUND, html_option, own_catalogue_option, plan_option
 from finbase.console.speech import FAIL, Looks, echo, progress, terminal_width
 
 if TYPE_CHECKING:
@@ -26,21 +26,9 @@ _LOOKS: Looks = {r"^FAIL\b": FAIL, r"^  [~+-].*": {"fg": "yellow"}}
 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)
-@click.option(
-    "--plan",
-    "plan_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Read this plan (from `terraform show -json`) instead of planning on the account.",
-)
+@plan_option("Read this plan (from `terraform show -json`) instead of planning on the account.")
 @verdict_file_options
-@click.option(
-    "--html",
-    "html_file",
-    metavar="FILE",
-    type=OutputFile(),
-    help="Write a report on the running stack with evidence, sources and pictures.",
-)
+@html_option("a report on the running stack with evidence, sources and pictures")
 @own_catalogue_option
 @click.pass_obj
 def drift(

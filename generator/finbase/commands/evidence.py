@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,12 +13,14 @@ from finbase.commands._account import allow_not_shown_option, left_to_account
 from finbase.commands._judging import judge_environments, judge_plan
 from finbase.commands._rendered import require_released_controls
 from finbase.console import completion
-from finbase.console.options import FOUND, OutputFile, own_catalogue_option
+from finbase.console.options import (
+    FOUND,
+    OutputFile,
+    input_option,
+    own_catalogue_option,
+    plan_option,
+)
 from finbase.console.speech import echo, is_quiet
-
-if TYPE_CHECKING:
-    pass
-
 
 _ASK = "do not rely on it; get the bundle and the public key again from where they were made"
 
@@ -63,51 +65,17 @@ def evidence() -> None:
     required=True,
     help="Write the bundle to this file.",
 )
-@click.option(
-    "--key",
-    "key_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Sign with this Ed25519 private key, in PEM.",
-)
+@input_option("key", "Sign with this Ed25519 private key, in PEM.")
 @click.option(
     "--unsigned", is_flag=True, help="Do not sign; let the CI system attest the bundle instead."
 )
-@click.option(
-    "--previous",
-    "previous_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Name the previous bundle, and show in the report what changed since.",
+@input_option("previous", "Name the previous bundle, and show in the report what changed since.")
+@plan_option("Judge this plan (from `terraform show -json`) instead of making one.")
+@input_option("proof", "Include this proof matrix (from `finbase prove --json`).")
+@input_option(
+    "drift", "Include this comparison with the running stack (from `finbase drift --json`)."
 )
-@click.option(
-    "--plan",
-    "plan_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Judge this plan (from `terraform show -json`) instead of making one.",
-)
-@click.option(
-    "--proof",
-    "proof_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Include this proof matrix (from `finbase prove --json`).",
-)
-@click.option(
-    "--drift",
-    "drift_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Include this comparison with the running stack (from `finbase drift --json`).",
-)
-@click.option(
-    "--rehearsal",
-    "rehearsal_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Include this rehearsal (from `finbase rehearse --json`).",
-)
+@input_option("rehearsal", "Include this rehearsal (from `finbase rehearse --json`).")
 @click.option(
     "--framework",
     "frameworks",

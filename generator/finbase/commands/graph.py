@@ -11,7 +11,7 @@ import click
 from finbase.commands._project import load_environment
 from finbase.commands._rendered import refuse_planted
 from finbase.console import completion
-from finbase.console.options import Choice, OutputFile, cache_option
+from finbase.console.options import Choice, OutputFile, cache_option, plan_option
 from finbase.console.speech import progress
 
 if TYPE_CHECKING:
@@ -37,13 +37,7 @@ if TYPE_CHECKING:
     help="Draw the wiring of modules, the zones and routes, every allowed flow, or (as SVG only) "
     "all of these in one picture.",
 )
-@click.option(
-    "--plan",
-    "plan_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Draw this plan (from `terraform show -json`) instead of making one.",
-)
+@plan_option("Draw this plan (from `terraform show -json`) instead of making one.")
 @click.option(
     "--output",
     metavar="FILE",

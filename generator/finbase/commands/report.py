@@ -10,7 +10,7 @@ import click
 
 from finbase.commands._account import allow_not_shown_option, left_to_account
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
-from finbase.console.options import FOUND, own_catalogue_option
+from finbase.console.options import FOUND, input_option, own_catalogue_option
 from finbase.console.speech import echo, is_quiet, terminal_width
 
 
@@ -26,12 +26,8 @@ def report() -> None:
 
 @report.command()
 @click.argument("parts", metavar="FILE...", nargs=-1, required=True, type=click.File("rb"))
-@click.option(
-    "--matrix",
-    "matrix_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Require a verdict for each environment in this matrix (from `finbase matrix`).",
+@input_option(
+    "matrix", "Require a verdict for each environment in this matrix (from `finbase matrix`)."
 )
 @click.option(
     "--all", "every", is_flag=True, help="Require a verdict for each environment of the project."

@@ -124,6 +124,26 @@ def refuse_same(*files: BinaryIO | None) -> None:
             raise click.UsageError(f"{target} can take only one document; choose different files")
 
 
+def input_option(name: str, help_text: str) -> Callable[[Command], Command]:
+    """Return an option for a file to read, which the command receives as ``NAME_file``."""
+    return click.option(
+        f"--{name}", f"{name}_file", metavar="FILE", type=click.File("rb"), help=help_text
+    )
+
+
+def plan_option(help_text: str) -> Callable[[Command], Command]:
+    """Return the option ``--plan FILE``."""
+    path = click.Path(path_type=Path, dir_okay=False, exists=True)
+    return click.option("--plan", "plan_file", metavar="FILE", type=path, help=help_text)
+
+
+def html_option(content: str) -> Callable[[Command], Command]:
+    """Return the option ``--html FILE``; ``content`` is what the help says is written."""
+    return click.option(
+        "--html", "html_file", metavar="FILE", type=OutputFile(), help=f"Write {content}."
+    )
+
+
 def json_option(content: str) -> Callable[[Command], Command]:
     """Return the option ``--json FILE``; ``content`` is what the help says is written."""
     return click.option(
