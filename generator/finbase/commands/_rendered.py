@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from finbase.commands._project import refuse
 from finbase.console.options import FOUND
 from finbase.console.speech import DIFF, echo, error, note
+from finbase.system.printable import printable_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,8 +43,7 @@ def load_rendered(root: Path, names: Sequence[str]) -> Standing:
         standing = read_standing(root, names)
     except BrokenReleaseError as broken:
         print_breaches(broken.breaches, diffs=True)
-        error(str(broken))
-        sys.exit(FOUND)
+        refuse(str(broken))
     for diagnostic in standing.notes:
         note(str(diagnostic))
     return standing
@@ -50,8 +51,6 @@ def load_rendered(root: Path, names: Sequence[str]) -> Standing:
 
 def note_difference(standing: Standing, verb: str) -> None:
     """Name the files that differ from a render; ``verb`` says what happens to those on disk."""
-    from finbase.system.printable import printable_name
-
     paths = standing.changes.paths or [breach.folder for breach in standing.breaches]
     names = ", ".join(map(printable_name, paths[:_NAMED]))
     if (more := len(paths) - _NAMED) > 0:
@@ -73,11 +72,10 @@ def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path, 
     if not standing.clean:
         print_breaches(standing.breaches, diffs=False)
         print_unrendered(standing.unrendered)
-        error(
+        refuse(
             f"{environment} differs from what is rendered and released, so nothing was done\n"
             "    hint: `finbase render --check` shows the difference"
         )
-        sys.exit(FOUND)
     return root, root / "environments" / environment, standing
 
 
@@ -122,7 +120,6 @@ def refuse_planted(root: Path) -> None:
 def print_planted(root: Path) -> bool:
     """Print each file that nobody may commit, and code that must not run; return whether any."""
     from finbase.project.planted import illegible, planted, unreviewed
-    from finbase.system.printable import printable_name
     from finbase.terraform.refused_code import refused_in_project
 
     paths = planted(root)
@@ -154,8 +151,6 @@ def print_planted(root: Path) -> bool:
 
 def print_strangers(changes: Changes) -> None:
     """Print each file in a rendered folder that finbase did not render, without its contents."""
-    from finbase.system.printable import printable_name
-
     for path in changes.strangers:
         error(
             f"{printable_name(path)} was not rendered by finbase\n"
@@ -165,8 +160,6 @@ def print_strangers(changes: Changes) -> None:
 
 def print_unrendered(paths: Iterable[PurePosixPath]) -> None:
     """Print each file that Terraform would read although finbase did not render it."""
-    from finbase.system.printable import printable_name
-
     for path in paths:
         error(
             f"Terraform reads {printable_name(path)}, which finbase did not render\n"
@@ -177,8 +170,6 @@ def print_unrendered(paths: Iterable[PurePosixPath]) -> None:
 
 def print_breaches(breaches: Iterable[Breach], *, diffs: bool, file: TextIO | None = None) -> None:
     """Print each breach on standard error, and with ``diffs`` its difference to ``file``."""
-    from finbase.system.printable import printable_name
-
     for breach in breaches:
         if diffs and breach.diff:
             echo(breach.diff, nl=False, file=file, looks=DIFF)
@@ -205,8 +196,7 @@ def require_released_controls(root: Path, *, own: bool) -> None:
     elif changes:
         lines = "".join(f"\n  {change}" for change in changes)
         newer = "run `finbase update` if finbase is newer, " if (root / RECORD).is_file() else ""
-        error(
+        refuse(
             f"the controls of the project are not those of finbase:{lines}\n"
             f"    hint: {newer}restore these files, or judge by them with --own-catalogue"
         )
-        sys.exit(FOUND)

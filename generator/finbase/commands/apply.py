@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from finbase.commands._project import refuse
 from finbase.commands._rendered import rendered_stack, require_released_controls
 from finbase.console import completion
-from finbase.console.options import FOUND, accept_data_loss_option, own_catalogue_option
-from finbase.console.speech import echo, error, note, progress, say, terminal_width
+from finbase.console.options import accept_data_loss_option, own_catalogue_option
+from finbase.console.speech import echo, note, progress, say, terminal_width
 
 if TYPE_CHECKING:
     from finbase.plan.summary import Summary
 
+_PROVISIONERS: Final = (
+    "the stack has provisioners",
+    "remove them; no plan shows what a provisioner does",
+)
+_LOST_RESETS: Final = (
+    "clients would get a password that the database does not have",
+    "increase database.password_generation once more, render and plan again; an earlier apply "
+    "failed before it set the password",
+)
+_MOVED_REPLICAS: Final = (
+    "the provider cannot change the source of a replica",
+    "mark each for replacement with `terraform taint` and plan again: "
+    "docs/how-to/restore-a-snapshot.md",
+)
 _AFTER_A_RESET: Final = (
     "if the update of the database failed, its new password was not set, although the state says "
     "so: increase database.password_generation once more, render and plan again"
@@ -128,43 +142,25 @@ def _judge(
         watch(environment, "")
     if not verdict.passed:
         echo(terminal.text(verdict, colour=False, width=terminal_width()), err=True)
-        error(
+        refuse(
             "the plan contains a failure of the catalogue, so nothing was applied\n"
             f"    hint: fix {environment}.yaml or the templates, render, and plan again"
         )
-        sys.exit(FOUND)
     summary = summarise(json.loads(plan_json))
     say(PlanReport(environment, summary).text())
-    if summary.provisioners:
-        error(
-            "the stack has provisioners, so nothing was applied: "
-            f"{', '.join(summary.provisioners)}\n"
-            "    hint: remove them; no plan shows what a provisioner does"
-        )
-        sys.exit(FOUND)
-    if summary.lost_resets:
-        error(
-            "clients would get a password that the database does not have, so nothing was applied: "
-            f"{', '.join(summary.lost_resets)}\n"
-            "    hint: increase database.password_generation once more, render and plan again; an "
-            "earlier apply failed before it set the password"
-        )
-        sys.exit(FOUND)
-    if summary.moved_replicas:
-        error(
-            "the provider cannot change the source of a replica, so nothing was applied: "
-            f"{', '.join(summary.moved_replicas)}\n"
-            "    hint: mark each for replacement with `terraform taint` and plan again: "
-            "docs/how-to/restore-a-snapshot.md"
-        )
-        sys.exit(FOUND)
+    for addresses, why, hint in (
+        (summary.provisioners, *_PROVISIONERS),
+        (summary.lost_resets, *_LOST_RESETS),
+        (summary.moved_replicas, *_MOVED_REPLICAS),
+    ):
+        if addresses:
+            refuse(f"{why}, so nothing was applied: {', '.join(addresses)}\n    hint: {hint}")
     if summary.losses and not accept_data_loss:
         lost = "\n".join(f"  {step.address}: {step.loses}" for step in summary.losses)
-        error(
+        refuse(
             f"data would be lost, so nothing was applied:\n{lost}\n"
             "    hint: if this is intended, apply with --accept-data-loss"
         )
-        sys.exit(FOUND)
     return summary
 
 

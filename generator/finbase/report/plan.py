@@ -65,51 +65,8 @@ class PlanReport:
             yield f"### {self.environment}: no changes"
         else:
             yield from self._changes()
-        if summary.provisioners:
-            yield ""
-        for address in summary.provisioners:
-            yield (
-                f"**PROVISIONER**: {code(address)} runs a program during the apply; "
-                "remove it, since no plan shows what it does"
-            )
-        if summary.stale:
-            yield ""
-        for stale in summary.stale:
-            yield (
-                f"**STALE SECRET**: {code(stale.address)} keeps the old "
-                f"{' and '.join(map(code, stale.fields))}, so clients and the rotation will fail; "
-                "increase database.password_generation in the same change"
-            )
-        if summary.lost_resets:
-            yield ""
-        for address in summary.lost_resets:
-            yield (
-                f"**LOST RESET**: {code(address)} would get a password that the database does not "
-                "have, because an earlier apply failed before it was set; "
-                "increase database.password_generation once more, render and plan again"
-            )
-        if summary.upgrades:
-            yield ""
-        for upgrade in summary.upgrades:
-            yield (
-                f"**MAJOR UPGRADE**: AWS refuses to change {code(upgrade.address)} from "
-                f"{upgrade.before} to {upgrade.after}. Set database.previous_engine_version to "
-                f'"{upgrade.before}" and database.allow_major_version_upgrade to true in the same '
-                "change, apply it, wait until every instance is upgraded, then remove both and "
-                "apply again: docs/how-to/upgrade-postgresql.md"
-            )
-        if summary.moved_replicas:
-            yield ""
-        for address in summary.moved_replicas:
-            yield (
-                f"**REPLICA**: the provider cannot change the source of {code(address)}, and the "
-                "apply would stop half-way. Mark it for replacement with `terraform taint "
-                f"{address}`, and plan again: docs/how-to/restore-a-snapshot.md"
-            )
-        if summary.losses:
-            yield ""
-        for step in summary.losses:
-            yield f"**DATA LOSS**: {code(step.address)}, to {step.action}, loses {step.loses}"
+        for warnings in _warnings(summary):
+            yield from ("", *warnings) if warnings else ()
 
     def _changes(self) -> Iterator[str]:
         summary = self.summary
@@ -135,6 +92,45 @@ class PlanReport:
             for step in steps:
                 yield _step(step)
                 yield from _values(step.access or ())
+
+
+def _warnings(summary: Summary) -> Iterator[list[str]]:
+    """Yield a paragraph for each kind of change that a reviewer must not miss; most are empty."""
+    yield [
+        f"**PROVISIONER**: {code(address)} runs a program during the apply; "
+        "remove it, since no plan shows what it does"
+        for address in summary.provisioners
+    ]
+    yield [
+        f"**STALE SECRET**: {code(stale.address)} keeps the old "
+        f"{' and '.join(map(code, stale.fields))}, so clients and the rotation will fail; "
+        "increase database.password_generation in the same change"
+        for stale in summary.stale
+    ]
+    yield [
+        f"**LOST RESET**: {code(address)} would get a password that the database does not "
+        "have, because an earlier apply failed before it was set; "
+        "increase database.password_generation once more, render and plan again"
+        for address in summary.lost_resets
+    ]
+    yield [
+        f"**MAJOR UPGRADE**: AWS refuses to change {code(upgrade.address)} from "
+        f"{upgrade.before} to {upgrade.after}. Set database.previous_engine_version to "
+        f'"{upgrade.before}" and database.allow_major_version_upgrade to true in the same '
+        "change, apply it, wait until every instance is upgraded, then remove both and "
+        "apply again: docs/how-to/upgrade-postgresql.md"
+        for upgrade in summary.upgrades
+    ]
+    yield [
+        f"**REPLICA**: the provider cannot change the source of {code(address)}, and the "
+        "apply would stop half-way. Mark it for replacement with `terraform taint "
+        f"{address}`, and plan again: docs/how-to/restore-a-snapshot.md"
+        for address in summary.moved_replicas
+    ]
+    yield [
+        f"**DATA LOSS**: {code(step.address)}, to {step.action}, loses {step.loses}"
+        for step in summary.losses
+    ]
 
 
 def _name(module: str) -> str:
