@@ -5,7 +5,7 @@ from __future__ import annotations
 from docs.generate.markdown import page as joined
 from docs.generate.markdown import slug
 from finbase.environment.rules.index import RULES, TITLES
-from finbase.report.markdown import code, table
+from finbase.render.markdown import code, table
 
 _INTRODUCTION = """# Codes
 

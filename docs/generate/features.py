@@ -12,7 +12,7 @@ from finbase.judge.catalogue import load_failures
 from finbase.judge.features import Feature, read_feature
 from finbase.judge.mutations import load_mutations
 from finbase.judge.sentences import sentences
-from finbase.report.markdown import code, table
+from finbase.render.markdown import code, table
 
 _INTRODUCTION = """# Features and the failure catalogue
 

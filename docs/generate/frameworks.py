@@ -8,7 +8,7 @@ from pathlib import Path
 from docs.generate.markdown import page as joined
 from finbase.judge.catalogue import load_failures
 from finbase.judge.frameworks import Framework, Row, load_frameworks, order
-from finbase.report.markdown import code, table
+from finbase.render.markdown import code, table
 
 _INTRODUCTION = """# Standards and laws
 

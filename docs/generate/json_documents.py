@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from docs.generate.markdown import page as joined
-from finbase.report.markdown import code, table
+from finbase.render.markdown import code, table
 
 SHAPES: Final = Path(__file__).resolve().parents[2] / "generator" / "finbase" / "report" / "shapes"
 """The folder of JSON Schemas; each file is named after the command that writes the document."""

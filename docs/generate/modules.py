@@ -9,7 +9,7 @@ from pathlib import Path
 
 from docs.generate.markdown import page as joined
 from finbase.contract.registry import Registry
-from finbase.report.markdown import code, table
+from finbase.render.markdown import code, table
 
 _BORDER = re.compile(r"(?<!\\)\|")
 _WIDE = "|---|---|---|---|"

@@ -9,9 +9,9 @@ from finbase.contract.registry import Registry
 from finbase.environment.rules.handbook import Bound, bounds, readings
 from finbase.environment.rules.index import RULES, TITLES
 from finbase.environment.rules.rule import Change, Rule
+from finbase.render.markdown import code, table
 from finbase.render.validation import describe_constraint
 from finbase.report.examples import scalar
-from finbase.report.markdown import code, table
 
 
 def page(registry: Registry) -> str:

@@ -17,6 +17,7 @@ from finbase.contract.contract import Contract, load_contract
 from finbase.contract.registry import Registry
 from finbase.source import cache as yaml_cache
 from finbase.source.cache import YamlCache, load_yaml
+from finbase.system import user_folders
 from tests.support.commands import ROOT
 
 TEXT = b"a: [1, 1.0, true, null, text]\n"
@@ -121,7 +122,7 @@ def test_load_works_without_home(monkeypatch: pytest.MonkeyPatch, reads: list[by
     def nowhere() -> Path:
         raise RuntimeError("no home")
 
-    monkeypatch.setattr(yaml_cache, "cache_home", nowhere)
+    monkeypatch.setattr(user_folders, "cache_home", nowhere)
     for _ in range(2):
         assert YamlCache().load(TEXT) == SAID
     assert reads == [TEXT, TEXT]

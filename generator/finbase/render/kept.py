@@ -20,14 +20,7 @@ from typing import Final
 from finbase.contract.lock import PATH
 from finbase.contract.registry import Registry
 from finbase.render.project import render_project
-from finbase.system.user_folders import (
-    UnsafePermissionsError,
-    cache_home,
-    keep_newest,
-    private_folder,
-    read_private,
-    write_private,
-)
+from finbase.system.user_folders import SealedFolder
 
 _MOST: Final = 20
 _MOST_BYTES: Final = 1 << 23
@@ -45,25 +38,21 @@ def render_modules(
     kept = _folder(environ)
     if kept is None or not (name := _name(root)):
         return render_project((), registry, root)
-    with contextlib.suppress(OSError, UnsafePermissionsError, ValueError, EOFError, TypeError):
-        files = marshal.loads(read_private(kept / name, _MOST_BYTES))  # noqa: S302 - it is sealed.
+    with contextlib.suppress(ValueError, EOFError, TypeError):
+        files = marshal.loads(kept.read(name) or b"")  # noqa: S302 - it is sealed.
         return {PurePosixPath(path): content for path, content in files.items()}
     rendered = render_project((), registry, root)
     if _name(root) == name:  # Else a file changed in between, and the name is not its own.
-        with contextlib.suppress(OSError):
-            files = {str(path): content for path, content in rendered.items()}
-            write_private(kept / name, marshal.dumps(files))
-            keep_newest(kept, _MOST, _MOST * _MOST_BYTES)
+        files = {str(path): content for path, content in rendered.items()}
+        kept.write(name, marshal.dumps(files))
     return rendered
 
 
-def _folder(environ: Mapping[str, str]) -> Path | None:
+def _folder(environ: Mapping[str, str]) -> SealedFolder | None:
     usual = "0" if environ.get("CI") else "1"
     if environ.get("FINBASE_CACHE", usual).lower() in ("0", "false", "no", "off"):
         return None
-    with contextlib.suppress(OSError, RuntimeError):
-        return private_folder(cache_home(), ["finbase", "modules"])
-    return None
+    return SealedFolder.open("modules", _MOST, _MOST_BYTES)
 
 
 def _name(root: Path) -> str:

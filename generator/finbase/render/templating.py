@@ -10,30 +10,22 @@ In a Markdown template text is printed unchanged; ``cell`` and ``code`` format i
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from finbase import codes
 from finbase.errors import Diagnostic, InputError
-from finbase.render import hcl
+from finbase.render import hcl, markdown
 from finbase.render.hcl import Hcl
+from finbase.render.markdown import cell, code
 from finbase.source.syntax import conflict
-from finbase.system.user_folders import (
-    UnsafePermissionsError,
-    cache_home,
-    keep_newest,
-    private_folder,
-    read_private,
-    write_private,
-)
+from finbase.system.user_folders import SealedFolder
 
 if TYPE_CHECKING:
     import jinja2
@@ -41,8 +33,7 @@ if TYPE_CHECKING:
 SUFFIX: Final = ".j2"
 
 _MOST_COMPILED: Final = 1000  # Templates of all projects and versions of Jinja.
-_MOST_COMPILED_BYTES: Final = 1 << 25
-_BETWEEN: Final = 100  # New templates between two clean-ups.
+_MOST_COMPILED_BYTES: Final = 1 << 20
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -108,7 +99,8 @@ def hcl_templates(root: Path) -> Templates:
 @lru_cache(maxsize=8)
 def markdown_templates(root: Path) -> Templates:
     """Return the Markdown templates below ``root``, always the same object."""
-    return Templates(root, _environment(root, {"cell": _cell, "code": _code}))
+    filters = {"cell": cell, "code": lambda text: code(cell(text))}
+    return Templates(root, _environment(root, filters))
 
 
 def render_file(
@@ -224,22 +216,6 @@ def _comment(text: str) -> Hcl:
     return Hcl("\n".join(f"# {line}".rstrip() for line in lines))
 
 
-def _cell(text: str) -> str:
-    """Print text in one cell of a Markdown table."""
-    return " ".join(text.split()).replace("|", r"\|")
-
-
-def _code(text: str) -> str:
-    """Print text as code in one cell of a Markdown table; an empty text stays empty."""
-    text = _cell(text)
-    if not text:
-        return ""
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * (longest + 1)
-    pad = " " if longest else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
-
-
 def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
     """Return a cache of compiled templates in the user's folder, or None if it is not available."""
     import jinja2
@@ -250,15 +226,12 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
     # the code of the filters and Jinja's version, besides the template itself.
 
     key = hashlib.sha256(f"{jinja2.__version__} {kind}".encode())
-    for module in (Path(__file__), Path(sandbox.__file__), Path(hcl.__file__)):
-        key.update(module.read_bytes())
-    try:
-        folder = private_folder(cache_home(), ["finbase", "jinja"])
-    except (OSError, RuntimeError):
-        folder = None
+    for module in (__file__, sandbox.__file__, hcl.__file__, markdown.__file__):
+        key.update(Path(module).read_bytes())
+    folder = SealedFolder.open("jinja", _MOST_COMPILED, _MOST_COMPILED_BYTES)
     if folder is None:
         return None
-    home, dumped = folder, count()
+    kept = folder
 
     class Cache(jinja2.BytecodeCache):
         """Loads only files that this user has sealed: their content is run."""
@@ -269,14 +242,10 @@ def _bytecode_cache(kind: str) -> jinja2.BytecodeCache | None:
             return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
         def load_bytecode(self, bucket: Any) -> None:
-            with contextlib.suppress(OSError, UnsafePermissionsError, ValueError):
-                sealed = read_private(home / bucket.key, _MOST_COMPILED_BYTES)
+            if sealed := kept.read(bucket.key):
                 bucket.bytecode_from_string(sealed)
 
         def dump_bytecode(self, bucket: Any) -> None:
-            with contextlib.suppress(OSError):
-                write_private(home / bucket.key, bucket.bytecode_to_string())
-                if next(dumped) % _BETWEEN == 0:
-                    keep_newest(home, _MOST_COMPILED, _MOST_COMPILED_BYTES)
+            kept.write(bucket.key, bucket.bytecode_to_string())
 
     return Cache()

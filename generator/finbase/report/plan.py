@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from finbase.plan.effects import Argument
 from finbase.plan.model import Action
 from finbase.plan.summary import Step, Summary
-from finbase.report.markdown import code, table
+from finbase.render.markdown import code, table
 
 MARKS: dict[Action, str] = {
     "add": "+",

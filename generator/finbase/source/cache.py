@@ -11,17 +11,9 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
-from finbase.system.user_folders import (
-    UnsafePermissionsError,
-    cache_home,
-    keep_newest,
-    private_folder,
-    read_private,
-    write_private,
-)
+from finbase.system.user_folders import SealedFolder
 
 MOST_TEXTS: Final = 500
 _MOST_OF_ONE: Final = 1 << 20
@@ -47,24 +39,21 @@ class YamlCache:
         folder = self._folder
         if folder is None:
             return self._parse(source)
-        path = folder / hashlib.sha256(source).hexdigest()
-        with contextlib.suppress(OSError, UnsafePermissionsError, ValueError, RecursionError):
-            return json.loads(read_private(path, _MOST_OF_ONE))
+        name = hashlib.sha256(source).hexdigest()
+        if kept := folder.read(name):
+            with contextlib.suppress(ValueError, RecursionError):
+                return json.loads(kept)
         data = self._parse(source)
         if text := _as_json(data):
-            with contextlib.suppress(OSError):
-                write_private(path, text.encode())
-                keep_newest(folder, MOST_TEXTS, MOST_TEXTS * _MOST_OF_ONE)
+            folder.write(name, text.encode())
         return data
 
     def _parse(self, source: bytes) -> Any:
         return (self._read or load_yaml)(source)
 
     @cached_property
-    def _folder(self) -> Path | None:
-        with contextlib.suppress(OSError, RuntimeError):
-            return private_folder(cache_home(), ["finbase", self._kind])
-        return None
+    def _folder(self) -> SealedFolder | None:
+        return SealedFolder.open(self._kind, MOST_TEXTS, _MOST_OF_ONE)
 
 
 def _as_json(data: Any) -> str | None:

@@ -12,6 +12,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -145,6 +146,38 @@ def keep_newest(folder: Path, most: int, most_bytes: int) -> None:
         if number > most or total > most_bytes:
             with contextlib.suppress(OSError):
                 Path(path).unlink()
+
+
+@dataclass(frozen=True)
+class SealedFolder:
+    """A folder of this user's cache, for ``most`` files of at most ``most_bytes`` each.
+
+    What cannot be read, or somebody else wrote, does not exist; what cannot be written is not kept.
+    """
+
+    path: Path
+    most: int
+    most_bytes: int
+
+    @classmethod
+    def open(cls, kind: str, most: int, most_bytes: int) -> SealedFolder | None:
+        """Return the folder of one kind of files, or None if other users can write to it."""
+        with contextlib.suppress(OSError, RuntimeError):
+            if path := private_folder(cache_home(), ["finbase", kind]):
+                return cls(path, most, most_bytes)
+        return None
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file, or None."""
+        with contextlib.suppress(OSError, UnsafePermissionsError, ValueError):
+            return read_private(self.path / name, self.most_bytes)
+        return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, and delete the oldest if there are too many."""
+        with contextlib.suppress(OSError):
+            write_private(self.path / name, content)
+            keep_newest(self.path, self.most, self.most * self.most_bytes)
 
 
 def _base(variable: str, usual: str) -> Path:

@@ -1,4 +1,4 @@
-"""Markdown: tables and code."""
+"""Markdown: tables, cells and code."""
 
 from __future__ import annotations
 
@@ -36,5 +36,10 @@ def code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
+def cell(text: str) -> str:
+    """Return a text in one cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+    return f"| {' | '.join(map(cell, cells))} |"
