@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from finbase.judge.verdict import Scenario, Verdict
-from finbase.plan.kinds import is_rendered, managed_addresses
+from finbase.plan.graph import load_reader
+from finbase.plan.kinds import is_rendered, managed_addresses, released_calls
 
 _KEY = r'(?:\["(?:[^"\\\n]|\\.){0,200}"\]|\[\d+\])?'
 _ADDRESS = re.compile(rf"(?<![\w.\]-])(?:module\.[\w-]+{_KEY}\.)*[a-z]\w*\.[\w-]+{_KEY}")
 _ENDING = re.compile(r'\[(?:"(?:[^"\\\n]|\\.){0,200}"|\d+)\]$')
 _OF_DESIGN = re.compile(r"module\.(?P<label>[\w-]+)\.(?P<identity>\w+\.[\w-]+)" + _KEY)
-_SOURCE = re.compile(r"(?:.*/)?modules/(?P<name>[\w-]+)/(?P<version>\d+\.\d+\.\d+)")
-_PROFILE = "design_profile.py"
 
 
 class Covered(NamedTuple):
@@ -71,16 +69,11 @@ def _by_design(
     addresses: Iterable[str], plan: Mapping[str, Any], features: Path
 ) -> Iterator[tuple[str, set[str]]]:
     """Yield the controls of the rules that the design has for each resource."""
-    calls = plan["configuration"]["root_module"].get("module_calls", {})
-    pins = {label: _SOURCE.fullmatch(call.get("source", "")) for label, call in calls.items()}
-    path = features / "steps" / "shared" / _PROFILE
-    if not path.is_file():
+    pins = {call.label: call for call in released_calls(plan)}
+    reader = load_reader(features, "design_profile")
+    if reader is None:
         return
-    reader = ModuleType("_finbase_design_profile")
-    reader.__file__ = str(path.resolve())
-    # Not imported: that would write bytecode into the project's features.
-    exec(compile(path.read_bytes(), path, "exec"), vars(reader))  # noqa: S102
-    used = {(pin["name"], pin["version"]) for pin in pins.values() if pin}
+    used = {(pin.module, pin.version) for pin in pins.values()}
     own = {name: reader.project_profile(name, version) for name, version in used}
     described = reader.design().modules
     profile = reader.with_additions(
@@ -89,8 +82,6 @@ def _by_design(
     for address in addresses:
         match = _OF_DESIGN.fullmatch(address)
         pin = pins.get(match["label"]) if match else None
-        entry = (
-            profile.entry(pin["name"], match["identity"], pin["version"]) if match and pin else None
-        )
+        entry = profile.entry(pin.module, match["identity"], pin.version) if match and pin else None
         if entry:
             yield address, {entry.instances.control, *(r.control for r in entry.arguments.values())}

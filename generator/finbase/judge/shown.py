@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from finbase.errors import FinbaseError
+from finbase.plan.kinds import released_calls
 
 if TYPE_CHECKING:
     from finbase.environment.model import Environment
 
-_CALL = re.compile(r"(?:.*/)?modules/([\w-]+)/(\d+\.\d+\.\d+)")
 _ARN = re.compile(r"\barn:aws[\w-]*:[\w-]+:([\w-]*):(\d{12}):")
 _ZONE = re.compile(r'"availability_zone": "([a-z]+(?:-[a-z]+)+-\d)[a-z]"')
 _UNCHECKED = (
@@ -63,8 +63,6 @@ def read_shown(plan: Mapping[str, Any]) -> Shown:
     regions = {*_constants(providers, "region")}
     values = json.dumps(plan["planned_values"])
     arns = {*_ARN.findall(values)}
-    calls = plan["configuration"]["root_module"].get("module_calls", {}).values()
-    pins = filter(None, (_CALL.fullmatch(str(call.get("source", ""))) for call in calls))
     tags = {
         after["tags_all"].get("Environment")
         for each in plan.get("resource_changes", ())
@@ -75,7 +73,7 @@ def read_shown(plan: Mapping[str, Any]) -> Shown:
         frozenset(regions or {region for region, _ in arns if region} | {*_ZONE.findall(values)}),
         frozenset(accounts | regions),
         frozenset(str(tag) for tag in tags if tag),
-        tuple(sorted({(pin[1], pin[2]) for pin in pins})),
+        tuple(sorted({(call.module, call.version) for call in released_calls(plan)})),
         _is_offline(providers),
     )
 

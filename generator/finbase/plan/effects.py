@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from finbase.aws.replacements import replacements
-from finbase.plan.model import Action, Change, ResourceChange, loses, managed
+from finbase.plan.model import Action, Change, ResourceChange, blocks, loses, managed
 
 _UNKNOWN = "(known after apply)"
 _HIDDEN = "(sensitive)"
@@ -230,21 +230,15 @@ def _part(value: Any, key: str | int) -> Any:
 
 def _expressions(plan: Mapping[str, Any], moved: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return the references of each top-level argument, by address without key and by name."""
-    expressions: dict[str, dict[str, str]] = {}
-
-    def walk(module: Mapping[str, Any], prefix: str) -> None:
-        for resource in module.get("resources", ()):
-            address = _followed(f"{prefix}{resource['address']}", moved)
-            expressions[address] = {
-                name: _references(expression, prefix, moved)
-                for name, expression in resource.get("expressions", {}).items()
-                if isinstance(expression, dict) and "references" in expression
-            }
-        for name, call in module.get("module_calls", {}).items():
-            walk(call.get("module", {}), f"{prefix}module.{name}.")
-
-    walk(plan.get("configuration", {}).get("root_module", {}), "")
-    return expressions
+    root = plan.get("configuration", {}).get("root_module", {})
+    return {
+        _followed(address, moved): {
+            name: _references(expression, address.removesuffix(block["address"]), moved)
+            for name, expression in block.get("expressions", {}).items()
+            if isinstance(expression, dict) and "references" in expression
+        }
+        for address, block in blocks(root)
+    }
 
 
 def _references(expression: Mapping[str, Any], prefix: str, moved: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Read a plan as a graph, with the reader of the project's features.
+"""Read a plan as a graph, with the reader of the features.
 
 The pictures of finbase and the scenarios must read a plan in the same way. So this module loads
 ``stack_graph.py`` from the features, which imports only the standard library.
@@ -16,19 +16,31 @@ from finbase.errors import ComplianceError
 if TYPE_CHECKING:
     from stack_graph import Stack
 
+_SHARED = Path("steps", "shared")
+
 
 def read_stack(plan: Mapping[str, Any], features: Path) -> Stack:
     """Return the graph of a plan (``terraform show -json``).
 
     Raises ``ComplianceError`` if the features have no reader.
     """
-    path = features / "steps" / "shared" / "stack_graph.py"
-    if not path.is_file():
+    reader = load_reader(features, "stack_graph")
+    if reader is None:
         raise ComplianceError(
-            f"{path} is missing", "restore the features: git checkout HEAD -- features"
+            f"{features / _SHARED / 'stack_graph.py'} is missing",
+            "restore the features: git checkout HEAD -- features",
         )
-    module = ModuleType("_finbase_stack_graph")
+    stack: Stack = reader.Stack(plan)
+    return stack
+
+
+def load_reader(features: Path, name: str) -> ModuleType | None:
+    """Return a module that the steps share and that imports no other one, or None without it."""
+    path = features / _SHARED / f"{name}.py"
+    if not path.is_file():
+        return None
+    module = ModuleType(f"_finbase_{name}")
+    module.__file__ = str(path.resolve())
     # Not imported: that would write bytecode into the project's features.
     exec(compile(path.read_bytes(), path, "exec"), vars(module))  # noqa: S102
-    stack: Stack = module.Stack(plan)
-    return stack
+    return module

@@ -8,9 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-_RENDERED: Final = re.compile(r"(?:.*/)?modules/([\w-]+)/\d+\.\d+\.\d+")
+from finbase.plan.model import blocks
+
+_RELEASED: Final = re.compile(r"(?:.*/)?modules/([\w-]+)/(\d+\.\d+\.\d+)")
+
+
+class Call(NamedTuple):
+    """A block that calls a released module: its label, the name and version, and arguments."""
+
+    label: str
+    module: str
+    version: str
+    arguments: Mapping[str, Any]
+
+
+def released_calls(plan: Mapping[str, Any]) -> Iterator[Call]:
+    """Yield each call of a released module in a root module."""
+    for label, call in plan["configuration"]["root_module"].get("module_calls", {}).items():
+        if match := _RELEASED.fullmatch(str(call.get("source", ""))):
+            yield Call(label, match[1], match[2], call.get("expressions", {}))
 
 
 def is_rendered(plan: Mapping[str, Any]) -> bool:
@@ -20,8 +38,7 @@ def is_rendered(plan: Mapping[str, Any]) -> bool:
     >>> is_rendered({"configuration": {"root_module": {"module_calls": {"network": call}}}})
     True
     """
-    calls = plan["configuration"]["root_module"].get("module_calls", {})
-    return any(_RENDERED.fullmatch(call.get("source", "")) for call in calls.values())
+    return any(True for _ in released_calls(plan))
 
 
 def leaves_out(plan: Mapping[str, Any], part: str) -> bool:
@@ -33,13 +50,11 @@ def leaves_out(plan: Mapping[str, Any], part: str) -> bool:
     >>> [leaves_out(plan, part) for part in ("cache", "alarms", "alarms.dashboards")]
     [True, False, True]
     """
-    calls = plan["configuration"]["root_module"].get("module_calls", {})
-    pairs = [(_RENDERED.fullmatch(call.get("source", "")), call) for call in calls.values()]
-    modules = [(match[1], call.get("expressions", {})) for match, call in pairs if match]
+    calls = [*released_calls(plan)]
     name, _, item = part.partition(".")
-    lists = [arguments.get(item, {}) for module, arguments in modules if module == name]
+    lists = [call.arguments.get(item, {}) for call in calls if call.module == name]
     if not item:
-        return bool(modules) and not lists
+        return bool(calls) and not lists
     return bool(lists) and all(value.get("constant_value") == [] for value in lists)
 
 
@@ -68,7 +83,7 @@ def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
             "is refresh-only, so it contains no planned values to judge",
             "plan without -refresh-only",
         )
-    configured = [*_configured(plan["configuration"]["root_module"])]
+    configured = [block for _, block in blocks(plan["configuration"]["root_module"])]
     if not plan.get("resource_changes") and any(r["mode"] == "managed" for r in configured):
         return (
             "has no resource, as with -destroy, -refresh-only or count = 0",
@@ -100,9 +115,3 @@ def _managed(module: Mapping[str, Any]) -> Iterator[str]:
             yield resource["address"]
     for child in module.get("child_modules", ()):
         yield from _managed(child)
-
-
-def _configured(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from module.get("resources", ())
-    for call in module.get("module_calls", {}).values():
-        yield from _configured(call.get("module", {}))
