@@ -64,6 +64,27 @@ def test_plan_of_another_stack_is_refused(plan: dict[str, Any], why: str) -> Non
     assert "environments/production.yaml" in str(error.value)
 
 
+def test_variables_of_the_provider_are_followed() -> None:
+    plan = provider()
+    plan["variables"] = {"account": {"value": "999988887777"}, "region": {"value": "us-east-1"}}
+    plan["configuration"]["provider_config"]["aws"]["expressions"] = {
+        "allowed_account_ids": {"references": ["var.account"]},
+        "region": {"references": ["var.region"]},
+    }
+    shown = read_shown(plan)
+    assert shown.accounts == {"999988887777"}
+    assert shown.regions == {"us-east-1"}
+    assert shown.one(shown.regions, None) == "us-east-1"
+
+
+def test_expression_that_chooses_is_not_followed() -> None:
+    plan = provider()
+    plan["variables"] = {"other": {"value": True}, "region": {"value": "us-east-1"}}
+    references = {"references": ["var.other", "var.region"]}
+    plan["configuration"]["provider_config"]["aws"]["expressions"] = {"region": references}
+    assert read_shown(plan).regions == {"eu-west-1"}
+
+
 @pytest.mark.parametrize(
     ("settings", "offline"),
     [

@@ -348,12 +348,21 @@ class Stack:
 
     def regions(self) -> tuple[str, ...]:
         """Return the regions of the configured AWS providers, as far as the plan shows them."""
-        ends = [
-            end
-            for config in self._plan["configuration"].get("provider_config", {}).values()
-            for end in self._ends((), config.get("expressions", {}).get("region"), _Each())
+        return self._of_providers("region")
+
+    def accounts(self) -> tuple[str, ...]:
+        """Return the accounts that the AWS providers allow, as far as the plan shows them."""
+        return self._of_providers("allowed_account_ids")
+
+    def _of_providers(self, argument: str) -> tuple[str, ...]:
+        values = [
+            end.literal
+            for config in self.provider_config.values()
+            if str(config.get("full_name", config.get("name", ""))).rpartition("/")[2] == "aws"
+            for end in self._ends((), config.get("expressions", {}).get(argument), _Each())
         ]
-        return tuple(str(end.literal) for end in ends if end.literal is not UNKNOWN)
+        items = (item for value in values for item in (value if type(value) is list else [value]))
+        return tuple(str(item) for item in items if item is not UNKNOWN and item is not None)
 
     @property
     def configuration(self) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """What a plan shows of the environment that it is said to be of.
 
-The constants in the configuration of the AWS provider say it. Without them, the ARNs and zones
-among the planned values do: a rendered stack names its account in its policies.
+The configuration of the AWS provider says it, by constants or variables. Without them, the ARNs
+and zones among the planned values do: a rendered stack names its account in its policies.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from finbase.errors import FinbaseError
+from finbase.plan.graph import read_stack
 from finbase.plan.kinds import released_calls
+from finbase.project.shipped import shipped
 
 if TYPE_CHECKING:
     from finbase.environment.model import Environment
 
 _ARN = re.compile(r"\barn:aws[\w-]*:[\w-]+:([\w-]*):(\d{12}):")
 _ZONE = re.compile(r'"availability_zone": "([a-z]+(?:-[a-z]+)+-\d)[a-z]"')
+_ACCOUNT = re.compile(r"\d{12}")
+_REGION = re.compile(r"[a-z]+(?:-[a-z]+)+-\d")
 _UNCHECKED = (
     *("access_key", "secret_key", "endpoints", "skip_credentials_validation"),
     "skip_requesting_account_id",
@@ -59,8 +63,10 @@ def read_shown(plan: Mapping[str, Any]) -> Shown:
         for each in plan["configuration"].get("provider_config", {}).values()
         if str(each.get("full_name", each.get("name", ""))).rpartition("/")[2] == "aws"
     ]
-    accounts = {*_constants(providers, "allowed_account_ids")}
-    regions = {*_constants(providers, "region")}
+    # Not with the project's reader, which the author of a plan could change with it.
+    stack = read_stack(plan, shipped("features"))
+    accounts = _followed(providers, "allowed_account_ids", stack.accounts(), _ACCOUNT)
+    regions = _followed(providers, "region", stack.regions(), _REGION)
     values = json.dumps(plan["planned_values"])
     arns = {*_ARN.findall(values)}
     tags = {
@@ -105,7 +111,7 @@ def _contradictions(shown: Shown, environment: Environment) -> Iterator[str]:
 
 
 def _is_offline(providers: list[Mapping[str, Any]]) -> bool | None:
-    if "offline" in _constants(providers, "access_key"):
+    if any(each.get("access_key") == {"constant_value": "offline"} for each in providers):
         return True
     unchecked = any(
         each.get(name, {"constant_value": None}) not in _UNSET
@@ -115,7 +121,11 @@ def _is_offline(providers: list[Mapping[str, Any]]) -> bool | None:
     return None if unchecked or not providers else False
 
 
-def _constants(providers: list[Mapping[str, Any]], name: str) -> Iterator[str]:
-    for each in providers:
-        value = each[name].get("constant_value") if isinstance(each.get(name), Mapping) else None
-        yield from map(str, value if isinstance(value, list) else [value] if value else [])
+def _followed(
+    providers: list[Mapping[str, Any]], name: str, values: tuple[str, ...], form: re.Pattern[str]
+) -> set[str]:
+    """Return the values of an argument, unless an expression chooses between several."""
+    expressions = [each.get(name) or {} for each in providers]
+    if any(len(expression.get("references", ())) > 1 for expression in expressions):
+        return set()
+    return {value for value in values if form.fullmatch(value)}
