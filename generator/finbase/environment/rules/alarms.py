@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, note, rule, whole_number
+from finbase.environment.rules.rule import Finding, note, rule, whole_number
 
 _GIB: Final = {"r": 8, "m": 4, "x": 16}
 """GiB of memory for each vCPU, by the first letter of a family of instance classes."""
@@ -148,6 +148,3 @@ def _least(environment: Environment, key: str) -> tuple[int | None, int | None]:
         if most is not None:
             connections = [int(most)] if str(most).isdecimal() else []
     return min(connections, default=None), min(memory, default=None)
-
-
-RULES: Final[tuple[Rule, ...]] = (thresholds, load_alarm)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
+from finbase.environment.rules.rule import Finding, rule, whole_number
 
 _LIMITS: Final = {"data_storage_maximum_gb": 5_000, "ecpu_per_second_maximum": 15_000_000}
 """The limits that AWS sets for every serverless cache, in GB and in units per second."""
@@ -53,6 +53,3 @@ def cache_description(environment: Environment) -> Iterator[Finding]:
             where = use.where(instance, "description")
             message = f"description {text!r} has no letter"
             yield Finding(where, message, "write what the cache is for, such as Sessions")
-
-
-RULES: Final[tuple[Rule, ...]] = (own_limits, cache_description)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
+from finbase.environment.rules.rule import Finding, rule, whole_number
 
 _STRICT: Final = ("confidential", "restricted")
 _DAYS: Final = 30
@@ -155,13 +155,3 @@ def _finding(use: ModuleUse, instance: Instance, name: str, wrong: bool, class_:
     right = str(not wrong).lower()
     message = f"{class_} data requires `{name}: {right}`"
     return Finding(use.where(instance, name), message, f"write {right}, {_LOWER}")
-
-
-RULES: Final[tuple[Rule, ...]] = (
-    protection,
-    standby,
-    key_window,
-    secret_window,
-    key_rotation,
-    logs,
-)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from finbase.environment.model import Environment, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, rule
 from finbase.source.scalars import listed
 
 _NEEDED: Final = ("secret", "access", "monitoring")
@@ -112,6 +112,3 @@ def name(environment: Environment) -> Iterator[Finding]:
 
 def _names(use: ModuleUse) -> str:
     return listed(f"`{i.key}`" for i in use.instances if i.key) or "none"
-
-
-RULES: Final[tuple[Rule, ...]] = (parts, name)

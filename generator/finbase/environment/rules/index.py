@@ -1,7 +1,7 @@
 """Every rule about environments, by code.
 
-To add a rule, write a function in the module of its subject, decorate it with ``@rule`` or
-``@note``, and add it to the ``RULES`` of that module.
+To add a rule, write a function in the module of its subject, and decorate it with ``@rule`` or
+``@note``.
 """
 
 from __future__ import annotations
@@ -31,25 +31,26 @@ from finbase.environment.rules import (
 from finbase.environment.rules.rule import Rule
 from finbase.errors import Diagnostic
 
+_SUBJECTS: Final = (
+    alarms,
+    cache,
+    classification,
+    databases,
+    existing_network,
+    naming,
+    network,
+    notes,
+    parameters,
+    provider,
+    restore,
+    roles,
+    schedule,
+    storage,
+    upgrade,
+)
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(
-        (
-            *network.RULES,
-            *existing_network.RULES,
-            *schedule.RULES,
-            *storage.RULES,
-            *cache.RULES,
-            *naming.RULES,
-            *classification.RULES,
-            *databases.RULES,
-            *parameters.RULES,
-            *upgrade.RULES,
-            *provider.RULES,
-            *restore.RULES,
-            *roles.RULES,
-            *alarms.RULES,
-            *notes.RULES,
-        ),
+        (rule for subject in _SUBJECTS for rule in vars(subject).values() if type(rule) is Rule),
         key=lambda rule: rule.code,
     )
 )

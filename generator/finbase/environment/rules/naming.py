@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from finbase.environment.model import Environment, tag_key
-from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
+from finbase.environment.rules.rule import Finding, rule, whole_number
 
 _ROOM: Final[Mapping[str, int]] = {
     "the name of a serverless cache": 40,
@@ -170,14 +170,3 @@ def database_name(environment: Environment) -> Iterator[Finding]:
 def _required_first(environment: Environment) -> list[str]:
     """Return the names of all tags, those that finbase or its rules require first."""
     return list(dict.fromkeys((*_OWN_TAGS, *_TAGS, *environment.tags)))
-
-
-RULES: Final[tuple[Rule, ...]] = (
-    replicas,
-    generation,
-    stack_name,
-    group_name,
-    tag_keys,
-    replica_name,
-    database_name,
-)

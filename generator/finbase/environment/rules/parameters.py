@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from finbase.aws.parameters import is_guarded, wrong
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, rule
 from finbase.source.scalars import with_closest
 
 _LIBRARIES: Final = ("auto_explain", "cron")
@@ -72,6 +72,3 @@ def _parameters(environment: Environment) -> Iterator[tuple[Any, str, str, int |
             if isinstance(text, str):
                 major = int(version) if version.isdecimal() else None
                 yield use.where(instance, "parameters", name), name, text, major
-
-
-RULES: Final[tuple[Rule, ...]] = (tuning, value)

@@ -7,7 +7,7 @@ from typing import Final
 
 from finbase.contract.version import Version, version_range
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, rule
 
 
 @rule(
@@ -42,5 +42,3 @@ def within_range(environment: Environment) -> Iterator[Finding]:
 
 
 _AWS: Final = "hashicorp/aws"
-
-RULES: Final[tuple[Rule, ...]] = (within_range,)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, rule
 
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _NAME: Final = "restore_from"
@@ -62,6 +62,3 @@ def _is_time(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-RULES: Final[tuple[Rule, ...]] = (origin,)

@@ -10,7 +10,7 @@ from finbase.aws.schedules import longest_gap, weekly_windows
 from finbase.aws.windows import business, overlap
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.alarms import connections_of
-from finbase.environment.rules.rule import Finding, Rule, note, rule, whole_number
+from finbase.environment.rules.rule import Finding, note, rule, whole_number
 from finbase.source.document import Where
 
 _KEYWORDS: Final = frozenset(
@@ -297,15 +297,3 @@ def _schedules(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, 
 
 def _list(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-RULES: Final[tuple[Rule, ...]] = (
-    names,
-    owners,
-    own_readers,
-    rotation_window,
-    rotation_often,
-    overdue,
-    connections,
-    readers,
-)

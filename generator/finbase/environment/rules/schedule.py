@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from finbase.aws.windows import DAY, LEAST, Window, business, daily, overlap, weekly
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, rule
 
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _BACKUP: Final = f"{_GUIDE}USER_WorkingWithAutomatedBackups.html"
@@ -223,13 +223,3 @@ def _problem(text: str, window: Window | None) -> str | None:
 def _valid(window: Window | None) -> Window | None:
     """Return the window, or None if another rule already reports it."""
     return window if window and LEAST <= window.length < DAY else None
-
-
-RULES: Final[tuple[Rule, ...]] = (
-    backup_window,
-    maintenance_window,
-    windows_apart,
-    replica_apart,
-    replica_and_backup,
-    outside_business_hours,
-)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from finbase import codes
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, Rule, rule, whole_number
+from finbase.environment.rules.rule import Finding, rule, whole_number
 from finbase.source.document import Where
 
 _STRIPED: Final = 400
@@ -138,5 +138,3 @@ def _within(value: int, of: tuple[int, int]) -> bool:
 
 INSTEAD: Final[Mapping[str, str]] = {"FB225": codes.RANGE}
 """By the code of a rule, the code of the error that it replaces at the same value."""
-
-RULES: Final[tuple[Rule, ...]] = (small_volume, large_volume, room_to_grow)

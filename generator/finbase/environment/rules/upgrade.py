@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, rule
 
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 
@@ -55,6 +55,3 @@ def complete(environment: Environment) -> Iterator[Finding]:
             )
             hint = "remove it, or set `allow_major_version_upgrade` for an upgrade"
             yield Finding(use.where(instance, "apply_immediately"), message, hint)
-
-
-RULES: Final[tuple[Rule, ...]] = (complete,)
