@@ -64,6 +64,7 @@ def merge(
     from finbase.judge.catalogue import load_failures
     from finbase.project.find import find_project
     from finbase.report import terminal, verdict_json
+    from finbase.report.columns import counted
 
     if matrix_file and every:
         raise click.UsageError("--matrix and --all are mutually exclusive")
@@ -88,7 +89,7 @@ def merge(
         echo(line, file=stream)
     if unpassed or not is_quiet():
         passed = len(verdicts) - len(unpassed)
-        summary = f"{passed} of {len(verdicts)} environment{'s' * (len(verdicts) != 1)} pass"
+        summary = f"{passed} of {counted(len(verdicts), 'environment')} pass"
         if left:
             summary += f"; not shown without the account: {', '.join(left)}"
         if failed:

@@ -22,6 +22,7 @@ from finbase.judge.edits import Create, Edit, read_edit
 from finbase.judge.verdict import Verdict
 from finbase.project.shipped import shipped
 from finbase.source.cache import load_yaml
+from finbase.terraform.offline import local_sources
 
 Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
@@ -32,7 +33,6 @@ _FORM = (
 )
 _OWN = ("id", "failure", "what", "why", "environment", "edits")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./(modules/[^"]+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,8 @@ def _folders(files: Files, mutation: Mutation) -> set[PurePosixPath]:
         unknown = f"environment {mutation.environment} is not rendered"
         hint = f"render it: finbase render {mutation.environment}"
         raise ComplianceError(f"{mutation.listed_in}: {mutation.id}: {unknown}", hint)
-    return {stack, *map(PurePosixPath, _SOURCE.findall(main.decode()))}
+    sources = local_sources("main.tf", main.decode())
+    return {stack, *(PurePosixPath(source.removeprefix("../../")) for source in sources)}
 
 
 def _read(path: Path, project: Path | None) -> list[Mutation]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from finbase.project.files import owner
 from finbase.project.journal import Undone
 from finbase.project.tree import Changes
 from finbase.release.integrity import Breach
+from finbase.report.columns import counted
 from finbase.system.printable import printable_name
 
 
@@ -31,7 +32,8 @@ class ChangesReport:
         modules = {(use.name, use.version) for env in self.environments for use in env.modules}
         changes = self.changes
         return (
-            f"{_count(self.environments, 'environment')}, {_count(modules, 'module version')}: "
+            f"{counted(len(self.environments), 'environment')}, "
+            f"{counted(len(modules), 'module version')}: "
             f"{len(changes.created)} files new, {len(changes.changed)} changed, "
             f"{len(changes.removed)} removed, {len(changes.unchanged)} unchanged; {self.outcome}"
         )
@@ -85,13 +87,9 @@ def undone(undone: Undone) -> str:
     parts = []
     if undone.restored:
         names = ", ".join(map(printable_name, undone.restored))
-        parts.append(f"{_count(undone.restored, 'file')} restored: {names}")
+        parts.append(f"{counted(len(undone.restored), 'file')} restored: {names}")
     if undone.left:
         names = ", ".join(map(printable_name, undone.left))
         parts.append(f"not touched, because changed since or by another render: {names}")
     outcome = "; ".join(parts) or "it had not changed any file"
     return f"an earlier render was interrupted; {outcome}"
-
-
-def _count(items: Sized, noun: str) -> str:
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

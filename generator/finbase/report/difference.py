@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from finbase.environment.difference import Difference, Side
 from finbase.errors import Diagnostic
 from finbase.plan.effects import Effect
-from finbase.report.columns import columns
+from finbase.report.columns import columns, counted
 from finbase.report.upgrade import effect_lines
 
 
@@ -53,8 +53,7 @@ class DifferenceReport:
             sides = (self.left, _side(difference.left)), (self.right, _side(difference.right))
             yield columns(sides, indent=2)
         if count := len(self.differences):
-            differences = f"{count} difference{'' if count == 1 else 's'}"
-            yield f"{differences} between {self.left} and {self.right}"
+            yield f"{counted(count, 'difference')} between {self.left} and {self.right}"
         else:
             yield f"{self.left} and {self.right} differ only in their names"
         if self.effects is not None:

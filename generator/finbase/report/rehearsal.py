@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from finbase.rehearsal.model import Rehearsal, Step
-from finbase.report.columns import columns
+from finbase.report.columns import columns, counted
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RehearsalReport:
                     problem, self.width, initial_indent="  ", subsequent_indent="    "
                 )
         count = len(rehearsal.problems)
-        failed = f"failed: {count} problem{'' if count == 1 else 's'}"
+        failed = f"failed: {counted(count, 'problem')}"
         minutes, seconds = divmod(round(rehearsal.seconds), 60)
         yield (
             f"\nrehearsal of {rehearsal.environment} {failed if count else 'passed'}, "

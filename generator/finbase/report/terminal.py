@@ -9,7 +9,7 @@ from datetime import date, datetime
 from finbase.console.speech import FAIL, PASS, WARN, paint
 from finbase.judge.catalogue import SECTIONS
 from finbase.judge.verdict import FailureRow, RowStatus, Scenario, Verdict
-from finbase.report.columns import columns, wrap
+from finbase.report.columns import columns, counted, wrap
 
 MINIMUM_WIDTH = 60
 
@@ -130,7 +130,7 @@ def _scenario(scenario: Scenario, width: int) -> Iterator[str]:
 def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
     passed = sum(row.status == "passed" for row in rows)
     count = len(verdict.scenarios)
-    scenarios = f"{count} scenario{'' if count == 1 else 's'}"
+    scenarios = counted(count, "scenario")
     hidden = sum(scenario.hidden for scenario in verdict.failed)
     if found := len(verdict.failed) - hidden:
         scenarios += f", {found} failed"
@@ -158,7 +158,7 @@ def _summary(verdict: Verdict, rows: Sequence[FailureRow]) -> str:
 
 def _not_judged(addresses: Sequence[str], verbose: bool, width: int) -> Iterator[str]:
     if addresses:
-        count = f"{len(addresses)} resource{'s' * (len(addresses) != 1)}"
+        count = counted(len(addresses), "resource")
         yield from wrap(f"not judged: {count} that no control names", width)
         shown = addresses if verbose else addresses[:_MOST]
         for address in shown:

@@ -13,9 +13,9 @@ from typing import Any
 
 from finbase.report.bundle.statement import dump
 from finbase.report.provenance import Facts
+from finbase.source.hcl_scan import scan
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_LOCKED = re.compile(r'provider "([^"]+)" \{(.*?)^\}', re.DOTALL | re.MULTILINE)
 _HASH = re.compile(r'"((?:h1|zh):[^"]+)"')
 
 
@@ -29,7 +29,11 @@ def sbom(facts: Facts, provider_lock: str) -> bytes:
             {"type": "application", "bom-ref": "terraform", "name": "terraform"}
             | {"version": facts.plan.terraform}
         )
-    hashes = {address: _HASH.findall(block) for address, block in _LOCKED.findall(provider_lock)}
+    hashes = {
+        label: _HASH.findall(block.attributes.get("hashes", ""))
+        for block in scan(provider_lock).blocks
+        for label in block.labels
+    }
     for provider in facts.plan.providers:
         address, _, version = provider.partition(" ")
         components.append(_terraform("provider", address, version, hashes.get(address, [])))

@@ -11,6 +11,7 @@ from finbase.plan.addresses import name_of, place_of, title_of, type_of
 from finbase.plan.flows import is_allowed
 from finbase.plan.network import PEERED, outlet
 from finbase.plan.picture import pinned
+from finbase.report.columns import counted
 from finbase.report.drawing.canvas import clean
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _modules(picture: Picture) -> _Graph:
             _Node(m.label, (m.label, f"{pinned(m)}, {m.count} resources")) for m in picture.modules
         ),
         tuple(
-            _Edge(source, target, f"{count} value{'' if count == 1 else 's'}")
+            _Edge(source, target, counted(count, "value"))
             for (source, target), count in shared.items()
             if {source, target} <= labels
         ),
