@@ -17,8 +17,9 @@ from tests.support.commands import ROOT
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 
 import design_judge
+import design_policies
 import design_profile
-import design_rules
+import design_values
 import sources
 from stack_graph import UNKNOWN, Stack
 
@@ -297,13 +298,13 @@ def test_move_between_resources_of_the_design(line: str) -> None:
     ],
 )
 def test_merged_values(value: Any, unknown: Any, result: Any) -> None:
-    assert design_rules.merged(value, unknown) == result
+    assert design_values.merged(value, unknown) == result
 
 
 def test_decoded_policy_of_hcl() -> None:
     code = sources.normalised('jsonencode({\n  A = ["b", var.c] # d\n  "e:f" = true\n})')
-    assert design_rules.decoded(code) == {"A": ["b", "var.c"], "e:f": True}
-    assert design_rules.decoded("var.policy") is None
+    assert design_policies.decoded(code) == {"A": ["b", "var.c"], "e:f": True}
+    assert design_policies.decoded("var.policy") is None
 
 
 OFFLINE = {

@@ -12,7 +12,7 @@ from tests.support.commands import ROOT
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 
-import design_rules
+import design_policies
 from kinds import of_kind
 from policies import Statement, allowed, named
 from stack_graph import Resource, Stack
@@ -231,7 +231,7 @@ def test_block_merges_principals_and_conditions() -> None:
         "principals": SERVICES,
         "condition": [condition | {"values": ["1"]}, condition | {"values": ["2"]}],
     }
-    assert design_rules._block(block) == (
+    assert design_policies.block_line(block) == (
         "Allow Service everybody.example, Service lambda.amazonaws.com to kms:Decrypt "
         "if StringEquals aws:SourceAccount 1, 2"
     )
@@ -239,7 +239,9 @@ def test_block_merges_principals_and_conditions() -> None:
 
 def test_statement_maps_account_to_root() -> None:
     root = {"Effect": "Allow", "Action": "kms:*", "Principal": {"AWS": "111122223333"}}
-    assert design_rules._statement(root) == "Allow AWS arn:aws:iam::111122223333:root to kms:*"
+    assert (
+        design_policies.statement_line(root) == "Allow AWS arn:aws:iam::111122223333:root to kms:*"
+    )
 
 
 # --- windows -------------------------------------------------------------------------------

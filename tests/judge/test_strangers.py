@@ -19,6 +19,7 @@ from tests.support.commands import ROOT
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
 
 import beside
+import design_calls
 import design_judge
 from stack_graph import Stack
 
@@ -539,7 +540,7 @@ GIT = "git::https://git.example.com/shared.git//modules/secret/2.1.0?ref=v1"
 def test_code_from_elsewhere_is_named(plan: Plan) -> None:
     """A module of another repository can have the name of one of the design."""
     plan["configuration"]["root_module"]["module_calls"]["secret"]["source"] = GIT
-    assert design_judge.from_elsewhere(Stack(plan)) == [f"module secret (from {GIT})"]
+    assert design_calls.from_elsewhere(Stack(plan)) == [f"module secret (from {GIT})"]
 
 
 def test_code_from_elsewhere_fails_beside_the_hcl(plan: Plan, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ FROM_DATA = {
     "generator/finbase/sandbox/refusals/patterns.py": "the patterns of AWS's own models",
     "features/steps/checks/baseline_permissions.py": "a name of AWS's policies, which is escaped",
     "features/steps/shared/design_judge.py": "in_design has the patterns of the design",
+    "features/steps/shared/design_policies.py": "in_design has the patterns of the design",
+    "features/steps/shared/design_provider.py": "in_design has the patterns of the design",
     "features/steps/shared/design_rules.py": "in_design has the patterns of the design",
     "features/steps/shared/lent.py": "its own table of ids, and names, which are escaped",
     "features/steps/shared/rotation_parts.py": "in_tables has the forms of a name",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from design_judge import sources_of
+from design_calls import sources_of
 from findings import Finding, check, rendered
 from stack_graph import UNKNOWN, Origin, Stack
 

@@ -19,7 +19,7 @@ from beside import (
     open_doors,
     read_secrets,
 )
-from design_judge import is_of_design, sources_of
+from design_calls import is_of_design, sources_of
 from design_profile import design
 from existing import added_beside
 from findings import Finding, check, rendered

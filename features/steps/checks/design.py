@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from design_judge import from_elsewhere, judged, profile_of, sources_of
+from design_calls import from_elsewhere, profile_of, sources_of
+from design_judge import judged
 from design_profile import ELSEWHERE, InvalidProfileError, design
 from findings import Finding, check
 from kinds import listed

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from design_judge import is_module_of_design, is_of_design, sources_of
+from design_calls import is_module_of_design, is_of_design, sources_of
 from design_profile import design
 from forms import pieces
 from sources import Block, words

@@ -9,38 +9,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from databases import PARTS, database_of, further, module_of
+from databases import PARTS, database_of, further
+from design_calls import Call, calls_of, profile_of, sources_of
+from design_code import Code
+from design_places import Places
 from design_profile import (
     ELSEWHERE,
     Entry,
     Profile,
     Rule,
-    design,
-    project_profile,
-    with_additions,
 )
-from design_rules import Argument, Rules, merged, text
+from design_provider import Settings
+from design_rules import Rules
+from design_values import Argument, Deviation, merged, text
 from existing import added_beside
-from sources import Block, Sources, normalised
+from sources import Block, normalised
 from stack_graph import UNKNOWN, Resource, Stack, shown
-
-_OFFLINE: Mapping[str, Any] = {
-    "access_key": "offline",
-    "secret_key": "offline",
-    "allowed_account_ids": None,
-    "max_retries": 1,
-    "skip_credentials_validation": True,
-    "skip_metadata_api_check": True,
-    "skip_region_validation": True,
-    "skip_requesting_account_id": True,
-}
-"""What finbase overrides in the provider of a plan without an account. No account accepts it."""
-
-_SECRETS_SERVER = re.compile(r"http://127\.0\.0\.1:\d+")
-"""Where finbase answers for the secrets of a plan from a state without an account."""
 
 _OVERWRITES = {
     "aws_cloudwatch_metric_alarm": ("alarm_name",),
@@ -52,9 +38,6 @@ _OVERWRITES = {
 
 _CONSTANT = re.compile(r"optional is [^{]+")
 _PLAIN = re.compile(r'"(?:[^"\\$%]|\\.)*"')
-_FILLED = re.compile(r'"[^"\\$%]*[A-Za-z][^"\\$%]*"')
-"""A text of HCL with a letter and without a template."""
-_NO_BLOCK = Block((), {}, [])
 _ELSEWHERE = re.compile(
     r"\b(?:fileset|templatefile|abspath|pathexpand|timestamp|plantimestamp) ?\("
     r'|\bfile\w* ?\((?! ?"\$\{path\.module\}(?:/(?!\.)(?:[\w.-]|\$\{var\.region\})+)+" ?\))'
@@ -69,23 +52,6 @@ _IGNORED, _WAITS = "ignored changes", "waits for"
 """Names of rules that are not about an argument."""
 
 
-class Call(NamedTuple):
-    """One module of the configuration: its folder name, its version and its own blocks."""
-
-    path: tuple[str, ...]
-    module: str
-    version: str
-    configuration: Mapping[str, Any]
-    call: Mapping[str, Any]
-
-
-class Deviation(NamedTuple):
-    """One difference between the plan and the design, and the control that fails for it."""
-
-    control: str
-    text: str
-
-
 def judged(stack: Stack) -> tuple[list[Deviation], Counter[str]]:
     """Return all deviations of a stack, and how many rules each control passed."""
     if id(stack) not in _JUDGED:
@@ -98,75 +64,15 @@ def judged(stack: Stack) -> tuple[list[Deviation], Counter[str]]:
 _JUDGED: dict[int, tuple[Stack, list[Deviation], Counter[str]]] = {}
 
 
-def profile_of(stack: Stack) -> Profile:
-    """Return the design, with the profiles that modules of the project itself bring."""
-    paths: dict[str, Path] = {}
-    for call in _calls(stack):
-        if call.module and call.module not in design().modules:
-            places = [project_profile(call.module, call.version)]
-            if sources := sources_of(stack):
-                folder = sources.folder(call.path)
-                places = [folder / "design.yaml"] if folder else []
-            for path in places:
-                if path.is_file():
-                    paths[call.module] = path
-    return with_additions(tuple(sorted(paths.items())))
-
-
-def is_of_design(stack: Stack, resource: Resource) -> bool:
-    """Return whether a resource is in a module of the design, whose profile compares it."""
-    return is_module_of_design(stack, resource.calls)
-
-
-def is_module_of_design(stack: Stack, path: tuple[str, ...]) -> bool:
-    """Return whether the module at a path of calls is one of the design."""
-    module = next((call.module for call in _calls(stack) if call.path == path), "")
-    return module in design().modules
-
-
-def sources_of(stack: Stack) -> Sources | None:
-    """Return the HCL beside the plan; None if it is not available."""
-    sources = Sources(stack.folder) if stack.folder else None
-    return sources if sources and sources.available else None
-
-
-def from_elsewhere(stack: Stack) -> list[str]:
-    """Return the modules whose source is not a folder of the project, and their sources."""
-    return [
-        f"module {call.path[-1]} (from {call.call['source']})"
-        for call in _calls(stack)
-        if call.path and not call.call.get("source", ".").startswith(".")
-    ]
-
-
-def _calls(stack: Stack) -> list[Call]:
-    """Return every call of a module; each resource needs them, so those of one stack are kept."""
-    if id(stack) not in _CALLS:
-        _CALLS.clear()
-        _CALLS[id(stack)] = (stack, list(_walk(stack.configuration, (), {})))
-    return _CALLS[id(stack)][1]
-
-
-_CALLS: dict[int, tuple[Stack, list[Call]]] = {}
-
-
-def _walk(
-    configuration: Mapping[str, Any], path: tuple[str, ...], call: Mapping[str, Any]
-) -> Iterator[Call]:
-    module, version = module_of(call.get("source")) if len(path) == 1 else ("", "")
-    yield Call(path, module, version, configuration, call)
-    for name, child in configuration.get("module_calls", {}).items():
-        yield from _walk(child.get("module", {}), (*path, name), child)
-
-
 class _Judge:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.profile: Profile = profile_of(stack)
-        self.calls = _calls(stack)
+        self.calls = calls_of(stack)
         modules = {call.path: call.module for call in self.calls}
         self.sources = sources_of(stack)
-        self.rules = Rules(stack, self.profile, modules, self.sources)
+        self.places = Places(stack, self.profile, modules)
+        self.rules = Rules(self.places, Code(stack, self.sources))
         self.passed: Counter[str] = Counter()
         self.intruders: dict[str, str] = {}
         """The identity of each resource outside of the design, by address."""
@@ -184,8 +90,7 @@ class _Judge:
         """
         differences = [Deviation(ELSEWHERE, problem) for problem in self.profile.problems]
         differences += [
-            *self._providers(),
-            *self._backend(),
+            *Settings(self.stack, self.profile, self.calls, self.sources).deviations(),
             *self._outputs(),
             *self._moves(),
             *self._of_modules(),
@@ -359,14 +264,14 @@ class _Judge:
             subnets = [
                 r.planned("availability_zone")
                 for name in ("public", "private", "database")
-                for r in self.rules.instances("network", f"aws_subnet.{name}", call.path)
+                for r in self.places.instances("network", f"aws_subnet.{name}", call.path)
             ]
             zones = set(subnets)
             if UNKNOWN in zones:
                 return {"zones that this plan does not show"}
             return zones if len(zones) > 1 else {"two zones or more"}
         if what == "gateway":
-            gateways = self.rules.instances("network", "aws_nat_gateway.main", call.path)
+            gateways = self.places.instances("network", "aws_nat_gateway.main", call.path)
             return {gateway.key for gateway in gateways}
         if what.startswith("part "):
             name = what.removeprefix("part ")
@@ -389,11 +294,11 @@ class _Judge:
             items = _input(call, name)
             values = items.values() if isinstance(items, Mapping) else ()
             return {i[field] for i in values if i.get(field)} if items is not None else None
-        primary = self.rules.instances("database", "aws_db_instance.primary", call.path)
+        primary = self.places.instances("database", "aws_db_instance.primary", call.path)
         name = text(primary[0].planned("identifier")) if primary else ""
         replicas = {
             text(r.planned("identifier")).removeprefix(f"{name}-")
-            for r in self.rules.instances("replica", "aws_db_instance.replica", call.path)
+            for r in self.places.instances("replica", "aws_db_instance.replica", call.path)
         }
         return replicas | ({"primary"} if what == "instance" else set())
 
@@ -525,104 +430,6 @@ class _Judge:
         for identity in self.profile.identities(call.module) if call.module else ():
             if self._entry(call, identity):
                 yield identity
-
-    def _providers(self) -> Iterator[Deviation]:
-        rules = self.profile.provider
-        version = rules["version"].removeprefix("F09 like ")
-        for key, config in self.stack.provider_config.items():
-            name = config.get("full_name", config.get("name", ""))
-            if name.endswith("builtin/terraform"):
-                continue
-            if not name.endswith("hashicorp/aws"):
-                yield Deviation("B12", f"provider {key}: {name} is not of the design; remove it")
-                continue
-            if config.get("alias") or config.get("module_address"):
-                text_ = f"provider {key}: not of the design; use the one provider"
-                yield from (Deviation(c, text_) for c in self._controls_of_alias(key))
-                continue
-            constraint = config.get("version_constraint", "")
-            if not re.fullmatch(version, constraint.removeprefix("=").strip()):
-                yield Deviation(
-                    "F09", f"provider {key}: version {constraint or 'any'}; pin one version"
-                )
-            for argument in self._provider_arguments(config.get("expressions", {})):
-                yield Deviation(ELSEWHERE, f"provider {key}: {argument} is not of the design")
-            yield from self._guards(key)
-
-    def _guards(self, key: str) -> Iterator[Deviation]:
-        """Require what the HCL of the provider says about the account; no plan offline shows it."""
-        blocks = [*self.sources.module(()).of("provider", "aws")] if self.sources else []
-        for block in blocks or ([_NO_BLOCK] if self.sources else []):
-            for line in self.profile.provider["written"].split("; "):
-                name, _, wanted = line.partition(" = ")
-                now = block.arguments.get(name)
-                if "alias" not in block.arguments and now != normalised(wanted):
-                    text_ = f"{name} is {now or 'not set'}; the design says: {wanted}"
-                    yield Deviation(ELSEWHERE, f"provider {key}: {text_}")
-
-    def _backend(self) -> Iterator[Deviation]:
-        """Refuse settings that send the state elsewhere, or as somebody else, or unencrypted."""
-        rules = self.profile.backend
-        settings = self.sources.module(()).of("terraform") if self.sources else ()
-        blocks = [b for setting in settings for b in setting.of("backend")]
-        if self.sources and not blocks:
-            text_ = f"backend: not set, so the state is a file; the design says: {rules['type']}"
-            yield Deviation(ELSEWHERE, text_)
-        for block in blocks:
-            kind = " ".join(block.labels[1:])
-            if kind != rules["type"]:
-                yield Deviation(ELSEWHERE, f"backend {kind}: the design says: {rules['type']}")
-                continue
-            names = {*block.arguments} | {inner.labels[0] for inner in block.blocks}
-            for name in sorted(names - {*rules["arguments"].split(", ")}):
-                yield Deviation(ELSEWHERE, f"backend: {name} is not of the design; remove it")
-            for line in rules["written"].split("; "):
-                name, _, wanted = line.partition(" = ")
-                now = block.arguments.get(name)
-                fine = _FILLED.fullmatch(now or "") if wanted == "text" else now == wanted
-                if not fine:
-                    text_ = f"backend: {name} is {now or 'not set'}; the design says: {wanted}"
-                    yield Deviation(ELSEWHERE, text_)
-
-    def _provider_arguments(self, planned: Mapping[str, Any]) -> list[str]:
-        """Return what the provider sets beside the design, in the HCL if it is available."""
-        allowed = {*self.profile.provider["arguments"].split(", ")}
-        names = {*planned}
-        if _is_offline(planned):
-            names -= {*_OFFLINE, "endpoints"}
-        if self.sources:
-            for block in self.sources.module(()).of("provider", "aws"):
-                names |= block.arguments.keys() - {"alias"} | {b.labels[0] for b in block.blocks}
-        return sorted(names - allowed)
-
-    def _controls_of_alias(self, key: str) -> list[str]:
-        """Return the controls of the resources of a provider; of instances, that of windows."""
-        users = {
-            block["type"]
-            for call in self.calls
-            for block in call.configuration.get("resources", ())
-            if block.get("provider_config_key") == key
-        }
-        if "aws_db_instance" in users:
-            return ["F04c"]
-        return sorted({self.profile.control(type_) for type_ in users} or {ELSEWHERE})
-
-
-def _is_offline(planned: Mapping[str, Any]) -> bool:
-    """Return whether a provider has exactly what finbase overrides without an account.
-
-    A stack that only imitates one of these settings is refused: it may send values
-    of Terraform to another host.
-    """
-    literals = {name: {"constant_value": value} for name, value in _OFFLINE.items()}
-    if any(planned.get(name) != literal for name, literal in literals.items()):
-        return False
-    match planned.get("endpoints"):
-        case None:
-            return True
-        case [{"secretsmanager": {"constant_value": str(address)}, **others}]:
-            return not others and _SECRETS_SERVER.fullmatch(address) is not None
-    return False
 
 
 def _input(call: Call, name: str) -> Any:

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from beside import DESCRIPTIONS, LABELS, POLICIES, of_own_modules, texts
-from design_judge import is_module_of_design, is_of_design, sources_of
+from design_calls import is_module_of_design, is_of_design, sources_of
 from design_profile import design
 from forms import changed, literals, odd
 from sources import Block, Sources, words

@@ -13,7 +13,7 @@ from typing import Any
 
 import arns
 from beside import of_own_modules
-from design_judge import is_of_design
+from design_calls import is_of_design
 from grants import Grant
 from stack_graph import UNKNOWN, Resource, Stack, shown
 
