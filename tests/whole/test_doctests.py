@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.util
 import re
 from pathlib import Path
 
@@ -25,6 +26,18 @@ FOLDERS = {
 """A folder of modules → the folder on Python's path that their names start at."""
 
 
+ALONE = (
+    *(ROOT / "features" / "steps" / "checks").glob("*.py"),
+    *(ROOT / "templates" / "modules").rglob("*.py"),
+)
+"""Modules that run without the package, and whose names others may have, too."""
+
+
+def has_examples(path: Path) -> bool:
+    """Return whether a file has an example in a docstring."""
+    return bool(re.search(r"^ +>>> ", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
 def dotted(path: Path, start: Path) -> str:
     """Return the name to import a module by.
 
@@ -38,7 +51,7 @@ MODULES = sorted(
     dotted(path, start)
     for folder, start in FOLDERS.items()
     for path in folder.rglob("*.py")
-    if re.search(r"^ +>>> ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    if has_examples(path)
 )
 
 
@@ -48,3 +61,22 @@ def test_doctests(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     result = doctest.testmod(importlib.import_module(module))
     assert result.attempted > 0
     assert result.failed == 0  # pytest shows what doctest printed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in ALONE if has_examples(path)],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_doctests_of_steps_and_functions(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = ROOT / "templates" / "modules" / "secret" / "rotation"
+    for folder in (ROOT / "features" / "steps" / "shared", secret, path.parent):
+        monkeypatch.syspath_prepend(folder)
+    spec = importlib.util.spec_from_file_location(f"examples_of_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0

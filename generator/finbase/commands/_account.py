@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from finbase.source.scalars import listed
-
 if TYPE_CHECKING:
     from finbase.judge.verdict import Verdict
 
@@ -37,6 +35,7 @@ def left_to_account(project: Path | None, verdicts: Iterable[Verdict]) -> dict[s
     from finbase.project.shipped import shipped
     from finbase.project.tree import read_folder
     from finbase.release.integrity import folder_hash, folder_of
+    from finbase.source.scalars import listed
 
     root = find_project(project)
     known = {path.stem for path in discover(root)}
