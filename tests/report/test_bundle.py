@@ -445,7 +445,7 @@ def test_unsigned_must_be_asked_for(command: tuple[str, ...]) -> None:
     [
         ("--drift", b"{}", "is not from `finbase drift --json`"),
         ("--rehearsal", b"x", "is not from `finbase rehearse --json`"),
-        ("--proof", b"{}", "is not a proof matrix"),
+        ("--proof", b"{}", "is not from `finbase prove --json`"),
         ("--previous", b"PK", "is not a bundle, or was changed"),
         ("--key", b"x", "is not a private key in PEM"),
     ],

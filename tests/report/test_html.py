@@ -381,7 +381,9 @@ def test_report_proof(whole: str) -> None:
     ],
 )
 def test_proof_refuses_other_documents(data: bytes) -> None:
-    with pytest.raises(FinbaseError, match=r"matrix\.json is (not )?a proof matrix"):
+    with pytest.raises(
+        FinbaseError, match=r"matrix\.json (is not from `finbase prove|has schema_version 2)"
+    ):
         read_proof(data, "matrix.json", {"x"}, {"x": "x"}, "")
 
 
@@ -582,13 +584,13 @@ def test_previous_requires_html_and_a_verdict(tmp_path: Path) -> None:
     assert "--previous requires --html" in done.stderr
     done = run(ROOT, "check", "--html", str(tmp_path / "r.html"), "--previous", __file__)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "does not contain the verdicts of `finbase check --json`" in done.stderr
+    assert "is not from `finbase check --json`" in done.stderr
 
 
 def test_proof_is_read_before_planning(tmp_path: Path) -> None:
     done = run(ROOT, "check", "--html", str(tmp_path / "r.html"), "--proof", __file__)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is not a proof matrix" in done.stderr
+    assert "is not from `finbase prove --json`" in done.stderr
 
 
 @pytest.mark.terraform

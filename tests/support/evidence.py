@@ -67,21 +67,17 @@ MATRIX = {
     "commit": "5" * 40,
     "changed_files": [],
     "features_sha256": catalogue_hash(ROOT),
+    "proved": False,
+    "applied": False,
+    "unproved": [],
     "mutations": [
-        {
-            "id": "nat-gateway-single",
-            "failure": "F01",
-            "environment": "production",
-            "what": f"removes {HOSTILE}",
-        }
-        | {"fell": ["F01", "F10"], "outcome": "caught"},
-        {
-            "id": "storage-type-old",
-            "failure": "F04b",
-            "environment": "production",
-            "what": "removes gp3",
-        }
-        | {"fell": [], "outcome": "missed"},
+        {"environment": "production", "why": "it matters", "may_fall": [], "refused": ""} | mutation
+        for mutation in (
+            {"id": "nat-gateway-single", "failure": "F01", "what": f"removes {HOSTILE}"}
+            | {"fell": ["F01", "F10"], "outcome": "caught"},
+            {"id": "storage-type-old", "failure": "F04b", "what": "removes gp3"}
+            | {"fell": [], "outcome": "missed"},
+        )
     ],
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from finbase.commands._evidence import Evidence
 from finbase.errors import FinbaseError
 from finbase.judge.frameworks import DEFAULT
-from finbase.report import provenance, verdict_json
+from finbase.report import documents, provenance, verdict_json
 from finbase.report.bundle import oscal, sbom, statement
 from finbase.report.bundle.archive import AlteredError, pack, unpack
-from finbase.report.documents import SCHEMA_VERSIONS, dump
 from finbase.source.bounds import load_json
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 _COMMANDS = {"drift": "drift", "rehearsal": "rehearse"}
 """The command that writes each document that may be attached."""
-_SHAPES = Path(provenance.__file__).parent / "shapes"
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ class Bundler:
             **read,
             "report.html": evidence.page([verdict]).encode(),
             "verdict.json": verdict_json.render([verdict]),
-            "provenance.json": dump("evidence", about),
+            "provenance.json": documents.dump("evidence", about),
             "assessment-results.json": oscal.assessment_results(
                 verdict, evidence.provenance, facts
             ),
@@ -122,19 +119,10 @@ class Bundler:
 
 def _read_attached(name: str, file: BinaryIO, environment: str) -> bytes:
     """Read a document of another command; it must be about the same environment."""
-    import jsonschema_rs  # Only a bundle reads such documents.
-
     command = _COMMANDS[name]
     hint = f"make it with `finbase {command} {environment} --json FILE`"
     data = file.read()
-    try:
-        document = load_json(data)
-        jsonschema_rs.validate(json.loads((_SHAPES / f"{command}.json").read_bytes()), document)
-        version, about = document["schema_version"], document["environment"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FinbaseError(f"{file.name} is not from `finbase {command} --json`", hint) from error
-    if version != SCHEMA_VERSIONS[command]:
-        raise FinbaseError(f"{file.name} has schema_version {version}", hint)
+    about = documents.read(command, data, file.name, hint)["environment"]
     if about != environment:
         raise FinbaseError(f"{file.name} is about {about}, not about {environment}", hint)
     return data
@@ -149,7 +137,7 @@ def _previous_verdict(file: BinaryIO, environment: str) -> tuple[BinaryIO, str, 
         verdict = members["verdict.json"]
         name = f"verdict.json in {file.name}"
         known = [each.environment for each in verdict_json.read_part(verdict, name).verdicts]
-    except verdict_json.OtherFormatError:
+    except documents.OtherFormatError:
         known = [environment]
     except (AlteredError, KeyError) as error:
         raise FinbaseError(f"{file.name} is not a bundle, or was changed", hint) from error

@@ -156,7 +156,8 @@ def read_previous(file: BinaryIO | None) -> tuple[dict[str, Verdict], str]:
     """Read an earlier verdict; return its environments by name, and the SHA-256 of the file."""
     if file is None:
         return {}, ""
-    from finbase.report.verdict_json import OtherFormatError, read_part
+    from finbase.report.documents import OtherFormatError
+    from finbase.report.verdict_json import read_part
 
     data = file.read()
     digest = hashlib.sha256(data).hexdigest()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
+
+from finbase.errors import FinbaseError
+from finbase.source.bounds import load_json
 
 SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
     "affected": 1,
@@ -50,3 +54,27 @@ def dump(command: str, document: Mapping[str, Any]) -> bytes:
     """Return a document as JSON, with the version of its shape as the first key."""
     versioned = {"schema_version": SCHEMA_VERSIONS[command], **document}
     return json.dumps(versioned, indent=2).encode() + b"\n"
+
+
+class OtherFormatError(FinbaseError):
+    """A document has the format of another version of finbase."""
+
+
+def read(command: str, data: bytes, name: str, hint: str) -> dict[str, Any]:
+    """Return a document that a command has written with ``--json``; ``name`` is for messages.
+
+    Raises ``OtherFormatError`` if its shape has another version, and ``FinbaseError`` if it is
+    anything else.
+    """
+    import jsonschema_rs  # Most commands only write documents.
+
+    expected = SCHEMA_VERSIONS[command]
+    try:
+        document: dict[str, Any] = load_json(data)
+        if (version := document["schema_version"]) == expected:
+            shape = Path(__file__).parent / "shapes" / f"{command}.json"
+            jsonschema_rs.validate(json.loads(shape.read_bytes()), document)
+            return document
+    except (ValueError, KeyError, TypeError) as error:
+        raise FinbaseError(f"{name} is not from `finbase {command} --json`", hint) from error
+    raise OtherFormatError(f"{name} has schema_version {version!r}, not {expected}", hint)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from finbase.ci.merge import Part
 from finbase.errors import FinbaseError
 from finbase.judge.catalogue import Failure
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
-from finbase.report.documents import SCHEMA_VERSIONS, dump
-from finbase.source.bounds import load_json
-
-_SHAPE = Path(__file__).parent / "shapes" / "check.json"
+from finbase.report.documents import dump, read
 
 
 def document(verdicts: Iterable[Verdict]) -> dict[str, Any]:
@@ -86,36 +81,20 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-class OtherFormatError(FinbaseError):
-    """A verdict has the format of another version of finbase."""
-
-
 def read_part(data: bytes, path: str) -> Part:
     """Read a file that ``finbase check --json`` wrote.
 
     Raises ``FinbaseError`` if it is damaged or has judged nothing (no environment, or an
     environment without a judged scenario), and ``OtherFormatError`` for another format.
     """
-    import jsonschema_rs  # Only a merge reads verdicts.
-
-    expected = SCHEMA_VERSIONS["check"]
+    hint = "write it with `finbase check --json FILE` of the same version of finbase"
+    document = read("check", data, path, hint)
     try:
-        document = load_json(data)
-        version = document["schema_version"]
-        if version != expected:
-            raise OtherFormatError(
-                f"{path} has schema_version {version}, not {expected}",
-                "write and merge the verdicts with the same version of finbase",
-            )
-        jsonschema_rs.validate(json.loads(_SHAPE.read_bytes()), document)
         verdicts = tuple(map(_read_verdict, document["environments"]))
         if all(verdict.passed for verdict in verdicts) is not document["passed"]:
             raise ValueError("`passed` contradicts the environments")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FinbaseError(
-            f"{path} does not contain the verdicts of `finbase check --json`",
-            "merge files that `finbase check --json FILE` wrote",
-        ) from error
+    except ValueError as error:
+        raise FinbaseError(f"{path} contradicts itself: {error}", hint) from error
     if not verdicts:
         raise FinbaseError(f"{path} has no verdict", "find the job that wrote it, and run it again")
     for verdict in verdicts:

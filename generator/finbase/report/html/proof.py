@@ -6,8 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from finbase.errors import FinbaseError
-from finbase.report.documents import SCHEMA_VERSIONS
-from finbase.source.bounds import load_json
+from finbase.report.documents import read
 
 _HINT = "make it with `finbase prove --json matrix.json`"
 
@@ -57,32 +56,22 @@ def read_proof(
     of features and mutations. Raises ``FinbaseError`` if the matrix is invalid, empty, or of
     others.
     """
-    try:
-        document = load_json(data)
-        if document["schema_version"] != SCHEMA_VERSIONS["prove"]:
-            version = document["schema_version"]
-            raise FinbaseError(f"{name} is a proof matrix with schema_version {version!r}", _HINT)
-        mutations = tuple(
-            Mutation(
-                id=str(mutation["id"]),
-                failure=str(mutation["failure"]),
-                environment=str(mutation["environment"]),
-                what=str(mutation["what"]),
-                fell=tuple(map(str, mutation["fell"])),
-                outcome=str(mutation["outcome"]),
-            )
-            for mutation in document["mutations"]
+    document = read("prove", data, name, _HINT)
+    mutations = tuple(
+        Mutation(
+            **{key: each[key] for key in ("id", "failure", "environment", "what", "outcome")},
+            fell=tuple(each["fell"]),
         )
-        proof = Proof(
-            mutations,
-            str(document["made_at"]),
-            str(document["finbase_version"]),
-            str(document["commit"] or ""),
-            not document["changed_files"],
-            str(document["features_sha256"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise FinbaseError(f"{name} is not a proof matrix", _HINT) from error
+        for each in document["mutations"]
+    )
+    proof = Proof(
+        mutations,
+        document["made_at"],
+        document["finbase_version"],
+        document["commit"] or "",
+        not document["changed_files"],
+        document["features_sha256"],
+    )
     if not mutations:
         raise FinbaseError(f"{name} contains no mutations, so it proves nothing", _HINT)
     for mutation in mutations:
