@@ -28,6 +28,7 @@ from finbase.project.files import GIT, ProjectFiles, is_finbase_path, staged_pat
 
 NAME = ".finbase-journal"
 _PATIENCE = 10.0
+_SECONDS = 30.0
 _PAUSE = 0.05
 _MOST_BYTES = 256 << 20
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -223,11 +224,11 @@ def _try_lock(path: Path) -> int | None:
 
 def _refuse_tracked(root: Path) -> None:
     """Refuse a journal that git tracks: somebody else wrote it."""
-    import subprocess
+    from finbase.system.processes import Processes
 
     command = [*GIT, "ls-files", "--error-unmatch", "--", NAME]
-    with contextlib.suppress(OSError):
-        if subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0:
+    with contextlib.suppress(OSError), Processes() as processes:
+        if processes.run(command, cwd=root, seconds=_SECONDS).code == 0:
             raise TreeError(
                 f"git tracks {NAME}, so it was not written by an interrupted render here",
                 f"git rm --force {NAME}",
@@ -250,10 +251,14 @@ def _boot() -> str:
     """Return the random number of the machine's start."""
     if _BOOT_ID.exists():
         return _BOOT_ID.read_text().strip()
-    import subprocess
+    from finbase.system.processes import Processes
 
     command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]  # macOS
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    with Processes() as processes:
+        done = processes.run(command, seconds=_SECONDS)
+    if done.code != 0:
+        raise OSError(done.stderr.strip())
+    return done.stdout.decode().strip()
 
 
 def _digest(content: bytes | None) -> str | None:
