@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,20 +65,29 @@ def test_doctests(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.failed == 0  # pytest shows what doctest printed
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in ALONE if has_examples(path)],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
-)
-def test_doctests_of_steps_and_functions(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = ROOT / "templates" / "modules" / "secret" / "rotation"
-    for folder in (ROOT / "features" / "steps" / "shared", secret, path.parent):
-        monkeypatch.syspath_prepend(folder)
-    spec = importlib.util.spec_from_file_location(f"examples_of_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
+EXAMPLES_OF = """
+import doctest, importlib.util, sys
+for number, path in enumerate(sys.argv[1:]):
+    spec = importlib.util.spec_from_file_location(f"examples_{number}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     result = doctest.testmod(module)
-    assert result.attempted > 0
-    assert result.failed == 0
+    print("examples:", result.attempted, result.failed)
+"""
+
+
+def test_doctests_of_steps_and_functions() -> None:
+    """A process of their own: a step that is loaded twice in one process is an error."""
+    paths = [path for path in ALONE if has_examples(path)]
+    shared = ROOT / "features" / "steps" / "shared"
+    folders = [shared, *(ROOT / "templates" / "modules").glob("*/*")]
+    done = subprocess.run(
+        [sys.executable, "-c", EXAMPLES_OF, *paths],
+        env={"PYTHONPATH": os.pathsep.join(map(str, folders)), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    counts = re.findall(r"^examples: (\d+) (\d+)$", done.stdout, re.MULTILINE)
+    assert len(counts) == len(paths) > 0, done.stdout + done.stderr
+    assert all(attempted != "0" and failed == "0" for attempted, failed in counts), done.stdout
