@@ -106,6 +106,7 @@ def test_lease_is_exclusive(providers: WarmProviders, fake: Fake) -> None:
         assert first is not None
         assert second is not None
         assert first[0] is not second[0]
+        assert first[0].answers is second[0].answers  # One program has one schema.
     assert len(fake.pids()) == 2
 
 
@@ -152,7 +153,7 @@ def test_lease_is_none_if_the_path_of_a_socket_would_be_too_long(
 @pytest.mark.usefixtures("temporary")
 def test_reattach_names_the_registry_of_opentofu(fake: Fake) -> None:
     with Processes() as processes:
-        provider = WarmProvider(fake.program, "registry.opentofu.org", fake.environ, processes)
+        provider = WarmProvider(fake.program, "registry.opentofu.org", fake.environ, processes, {})
         assert [*json.loads(provider.reattach())] == ["registry.opentofu.org/hashicorp/aws"]
         provider.stop()
 

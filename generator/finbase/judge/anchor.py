@@ -22,6 +22,7 @@ from finbase.judge.catalogue import OWN, Failure
 from finbase.judge.verdict import Scenario, Verdict
 from finbase.project.files import refuse_links
 from finbase.project.shipped import shipped
+from finbase.source.cache import load_yaml
 
 _GENERATED = re.compile(r"__pycache__|\.(mypy|ruff|pytest)_cache")
 _PROOF = (("mutations",), ("applied",), (OWN, "mutations"))
@@ -147,7 +148,7 @@ def _of_catalogue(project: bytes, released: bytes) -> Iterator[str]:
 
 def _entries(content: bytes) -> dict[str, dict[str, Any]]:
     try:
-        return {str(entry["id"]): dict(entry) for entry in yaml.safe_load(content) or ()}
+        return {str(entry["id"]): dict(entry) for entry in load_yaml(content) or ()}
     except (yaml.YAMLError, TypeError, KeyError, ValueError, RecursionError):
         return {}  # Every entry counts as removed.
 

@@ -15,6 +15,7 @@ import yaml
 
 from finbase.errors import ComplianceError, FinbaseError
 from finbase.project.files import refuse_links
+from finbase.source.cache import load_yaml
 from finbase.source.syntax import CONFLICT_HINT, conflict
 
 Severity = Literal["high", "medium", "low"]
@@ -92,7 +93,7 @@ def _load(
 ) -> tuple[Failure, ...]:
     """Read a catalogue; an entry may also overlap with one of ``released``, on its side only."""
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = load_yaml(path.read_bytes())
         failures = tuple(read(entry) for entry in entries)
     except FileNotFoundError as error:
         raise ComplianceError(

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from finbase.errors import ComplianceError, FinbaseError
+from finbase.source.cache import load_yaml
 
 FOLDER = "frameworks"
 DEFAULT = "pci-dss"
@@ -61,7 +62,7 @@ def load_frameworks(features: Path, names: Collection[str] = ()) -> tuple[Framew
 
 def _read(path: Path, name: str) -> Framework:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = load_yaml(path.read_bytes())
         rows = tuple(map(_row, data["rows"]))
         return Framework(name, str(data["title"]), str(data["source"]), rows)
     except (OSError, ValueError, TypeError, AttributeError, LookupError, yaml.YAMLError) as error:

@@ -95,7 +95,7 @@ class SchemaProxy:
     """Listens at ``address`` while the block lasts, and connects each caller to ``provider``.
 
     Both are Unix sockets. ``types`` are the types whose schemas stay. ``answers`` keeps the
-    schemas of this provider process, by the request.
+    schemas of this provider program, by the request.
     """
 
     def __init__(

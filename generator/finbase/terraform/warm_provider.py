@@ -42,13 +42,18 @@ class WarmProvider:
     """One provider process with a private folder for its socket."""
 
     def __init__(
-        self, program: Path, host: str, environ: Mapping[str, str], processes: Processes
+        self,
+        program: Path,
+        host: str,
+        environ: Mapping[str, str],
+        processes: Processes,
+        answers: dict[bytes, bytes],
     ) -> None:
         self._processes, self._host = processes, host
         self._folder = Path(tempfile.mkdtemp(prefix="finbase-"))
         self._output = b""
-        self.answers: dict[bytes, bytes] = {}
-        """What a ``SchemaProxy`` keeps of this process."""
+        self.answers = answers
+        """What a ``SchemaProxy`` keeps of this program."""
         private = {"TMPDIR": str(self._folder), "PLUGIN_UNIX_SOCKET_DIR": str(self._folder)}
         try:
             if len(os.fsencode(self._folder)) > _LONGEST_FOLDER:
@@ -114,6 +119,7 @@ class WarmProviders:
         self._lock = threading.Lock()
         self._idle: list[WarmProvider] = []
         self._all: list[WarmProvider] = []
+        self._answers: dict[bytes, bytes] = {}
 
     def start(self) -> None:
         """Start a provider without waiting for it."""
@@ -160,7 +166,9 @@ class WarmProviders:
                 self._all.remove(provider)
                 provider.stop()
             try:
-                provider = WarmProvider(self._program, self._host, self._environ, self._processes)
+                provider = WarmProvider(
+                    self._program, self._host, self._environ, self._processes, self._answers
+                )
             except (OSError, ProcessesClosedError):
                 self._program = None
                 return None

@@ -13,13 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from finbase.contract.contract import Input, Schema
 from finbase.contract.registry import Registry
 from finbase.environment.refusals import code_of
 from finbase.environment.rules.rule import Change
 from finbase.environment.schema import TOP
+from finbase.source.cache import load_yaml
 
 _HERE: Final = Path(__file__).parent
 _NESTED: Final = ("items", "additionalProperties")
@@ -93,7 +92,7 @@ def place(registry: Registry, name: str, instance: str = "reporting") -> str:
 @cache
 def _data(name: str) -> Mapping[str, Any]:
     text = (_HERE / f"{name}.yaml").read_bytes()
-    data: Mapping[str, Any] = yaml.safe_load(text)
+    data: Mapping[str, Any] = load_yaml(text)
     return data
 
 
