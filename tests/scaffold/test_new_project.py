@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,28 @@ def test_pin_without_a_wheel_names_what_is_missing(
     assert "requirements.txt has no hash of finbase" in done.output
 
 
+@pytest.mark.usefixtures("newer")
+def test_pin_of_a_wheel_that_is_gone_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the file, pip would look for the hash in an index, which need not have it."""
+    gone = {number: replace(wheel_of(number), content=None) for number in ("0.2.0", "0.3.0")}
+    monkeypatch.setattr(shipment, "wheel", lambda _: gone["0.2.0"])
+    (root := tmp_path / "gone").mkdir()
+    done = finbase(root, "init")
+    assert done.exit_code == 0
+    assert "put finbase-0.2.0-py3-none-any.whl into wheels/" in done.output
+    monkeypatch.setattr(shipment, "version", lambda _: "0.3.0")
+    monkeypatch.setattr(shipment, "wheel", lambda _: gone["0.3.0"])
+    (root / "wheels").mkdir()
+    (root / "wheels" / gone["0.3.0"].name).write_bytes(wheel_of("0.3.0").content or b"")
+    assert "into wheels/" not in finbase(root, "update", "--write").output
+    (root / "wheels" / gone["0.3.0"].name).unlink()
+    (root / "requirements.txt").write_text("finbase==0.2.0 --hash=sha256:a\n")
+    done = finbase(root, "update", "--write")
+    assert "put finbase-0.3.0-py3-none-any.whl into wheels/" in done.output
+
+
 @pytest.mark.parametrize(
     "name", ["Makefile", "modules", "environments", "features", "finbase.lock", "CODEOWNERS"]
 )
@@ -192,6 +215,26 @@ def test_no_target_promises_what_the_pinned_version_cannot_do(tmp_path: Path) ->
     """make runs the version that the project pins, which has no newer one to show."""
     assert finbase(tmp_path, "init").exit_code == 0
     assert "update" not in (tmp_path / "Makefile").read_text()
+
+
+def test_files_that_only_the_root_of_a_repository_can_have(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    root = tmp_path / "infra" / "ledger"
+    done = finbase(root, "init", "--pipeline", "gitlab")
+    assert done.exit_code == 0
+    for written, names in (
+        (done, "CODEOWNERS, renovate.json, .gitlab-ci.yml"),
+        (
+            finbase(root, "new", "pipeline", "github"),
+            ".github/workflows/finbase.yml, .github/workflows/finbase-drift.yml",
+        ),
+    ):
+        assert written.exit_code == 0, written.output
+        assert "this project is in infra/ledger of its repository" in written.output
+        assert f"root of the repository: {names}" in written.output
+    assert "^infra/ledger/environments/" in (root / "renovate.json").read_text()
+    (tmp_path / "of-its-own" / ".git").mkdir(parents=True)
+    assert "note" not in finbase(tmp_path / "of-its-own", "init").output
 
 
 def test_init_writes_a_pipeline_on_request(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ def init(project: Path | None, pipeline: str | None) -> None:
       finbase init --pipeline github
     """
     from finbase.commands._rendered import hold_journal
-    from finbase.scaffold.new_pipeline import new_pipeline
+    from finbase.scaffold.new_pipeline import misplaced, new_pipeline
     from finbase.scaffold.new_project import ENVIRONMENT, new_project, refuse_project
-    from finbase.scaffold.shipment import REQUIREMENTS, WITHOUT_HASH, without_hash
+    from finbase.scaffold.shipment import REQUIREMENTS, Shipment
 
     root = (project or Path.cwd()).resolve()
     refuse_project(root)
@@ -41,13 +41,16 @@ def init(project: Path | None, pipeline: str | None) -> None:
     with hold_journal(root) as journal:
         written = new_project(journal)
     others = new_pipeline(root, pipeline) if pipeline else ()
-    for path in others:
-        say(f"written: {path.relative_to(root).as_posix()}")
+    names = [path.relative_to(root).as_posix() for path in others]
+    for name in names:
+        say(f"written: {name}")
     say(
         f"written: {len(written)} files, with the environment {ENVIRONMENT}. Next:\n"
         f"  edit environments/{ENVIRONMENT}.yaml: account, tags, state and ranges of addresses;\n"
         "  `finbase render` writes its Terraform, and `finbase check` checks it;\n"
         "  commit all files."
     )
-    if without_hash((root / REQUIREMENTS).read_text()):
-        note(WITHOUT_HASH)
+    if where := misplaced(root, ["CODEOWNERS", "renovate.json", *names]):
+        note(where)
+    if remark := Shipment().remark((root / REQUIREMENTS).read_text()):
+        note(remark)

@@ -28,7 +28,6 @@ def update(root: Path, write: bool, diff: bool) -> None:
       finbase update --write
     """
     from finbase.commands._rendered import hold_journal
-    from finbase.scaffold.shipment import WITHOUT_HASH
     from finbase.upgrade import following
 
     with hold_journal(root) as journal:
@@ -50,5 +49,5 @@ def update(root: Path, write: bool, diff: bool) -> None:
         else:
             following.write(found, journal)
             say("written. Next: finbase render, finbase check, finbase outdated")
-            if found.without_hash:
-                note(WITHOUT_HASH)
+            if found.remark:
+                note(found.remark)

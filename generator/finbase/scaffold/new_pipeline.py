@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from finbase.environment.load import discover
 from finbase.environment.schema import NAME
 from finbase.errors import FinbaseError
+from finbase.project.git import folder_in_repository
 from finbase.scaffold import placing
 
 PATHS: Final = {
@@ -33,6 +35,18 @@ OWNER: Final = r"@[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)*"
 
 _TEMPLATES = Path(__file__).parent / "pipeline"
 _ENVIRONMENTS, _OWNERS = "@ENVIRONMENTS@", "@OWNERS@"
+
+
+def misplaced(root: Path, names: Iterable[str]) -> str:
+    """Return what to do with files that only the root of a repository can have, or ""."""
+    folder = folder_in_repository(root)
+    if not folder.parts:
+        return ""
+    return (
+        f"this project is in {folder} of its repository, and these files are read only in the root "
+        f"of the repository: {', '.join(names)}; move them there, and change their paths as "
+        "docs/how-to/own-repository.md says"
+    )
 
 
 def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple[Path, ...]:

@@ -48,6 +48,11 @@ WITHOUT_HASH: Final = (
     "write `--hash=sha256:…` behind the version, as `pip hash` prints it for the wheel"
 )
 
+WITHOUT_WHEEL: Final = (
+    "the file from which finbase was installed is gone or changed, so `make` cannot install it: "
+    "put {} into wheels/, or let pip find it in your index (`PIP_INDEX_URL`)"
+)
+
 Files = Mapping[PurePosixPath, bytes]
 
 
@@ -70,6 +75,19 @@ class Shipment:
         if self.wheel is None or self.wheel.content is None:
             return {}
         return {WHEELS / self.wheel.name: self.wheel.content}
+
+    def remark(self, requirements: str, present: bytes | None = None) -> str:
+        """Return what a project with this pin still needs before it can be installed, or "".
+
+        ``present`` is the file in the project that has the name of the wheel.
+        """
+        if without_hash(requirements):
+            return WITHOUT_HASH
+        if self.wheel is None or self.wheels:
+            return ""
+        if present is not None and checksums.digest(present) == self.wheel.sha256:
+            return ""
+        return WITHOUT_WHEEL.format(self.wheel.name)
 
     def pinned(self, requirements: str) -> str:
         """Return the text of ``requirements.txt`` with the installed finbase."""

@@ -23,7 +23,6 @@ from finbase.scaffold.shipment import (
     Files,
     Record,
     Shipment,
-    without_hash,
 )
 
 _SECTION = re.compile(r"^## (\d+\.\d+\.\d+) [^\n]*\n", re.MULTILINE)
@@ -50,7 +49,7 @@ class Update:
     """What an update does.
 
     ``edited`` lists files of finbase that somebody changed or deleted, ``kept`` those that pin
-    another provider and stay. ``without_hash``: the pin of finbase gets no hash.
+    another provider and stay. ``remark`` says what the pin of finbase still needs.
     """
 
     before: str
@@ -59,7 +58,7 @@ class Update:
     releases: tuple[Release, ...]
     edited: tuple[PurePosixPath, ...]
     kept: tuple[PurePosixPath, ...] = ()
-    without_hash: bool = False
+    remark: str = ""
 
 
 def find_update(root: Path) -> Update:
@@ -75,7 +74,7 @@ def find_update(root: Path) -> Update:
             f"install the version that {REQUIREMENTS} pins",
         )
     steps, edited = _replaced(root, shipment, record)
-    text = ""
+    remark = ""
     releases = []
     for (module, number), theirs in sorted(shipment.lock.hashes.items()):
         if (module, number) in lock:
@@ -94,6 +93,8 @@ def find_update(root: Path) -> Update:
     if (pin := _read(root, REQUIREMENTS)) is not None:
         text = shipment.pinned(pin.decode(errors="surrogateescape"))
         wanted[REQUIREMENTS] = text.encode(errors="surrogateescape")
+        name = shipment.wheel.name if shipment.wheel else ""
+        remark = shipment.remark(text, _read(root, WHEELS / name) if name else None)
         if wanted[REQUIREMENTS] != pin:
             steps |= _wheels(root, record, shipment)
     steps |= {path: (_read(root, path), data) for path, data in wanted.items()}
@@ -107,7 +108,7 @@ def find_update(root: Path) -> Update:
         tuple(releases),
         tuple(sorted({*edited} - {*kept})),
         kept,
-        without_hash(text),
+        remark,
     )
 
 
