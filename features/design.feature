@@ -5,7 +5,7 @@ Feature: The stack holds what the design describes, and nothing else
   fails the control of its type, or D01. The scenarios are not applicable to a stack that finbase
   did not render.
 
-  @F01 @high @noskip
+  @F01 @high @noskip @part-gateways
   Scenario: Nothing beside the design of gateways and their addresses
     Given the planned stack
     Then the resources of F01 are as the design describes

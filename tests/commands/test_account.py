@@ -16,6 +16,7 @@ from tests.support.evidence import verdict
 from tests.support.sample import EXISTING_NETWORK
 
 HIDDEN = ("F01", "F10", "B02")
+VERSION = EXISTING_NETWORK["version"]
 LEFT = "development: F01, F10, B02 left to the account"
 
 
@@ -95,7 +96,7 @@ def test_nothing_else_may_stay_open(found: Verdict, landing: Path) -> None:
 
 
 def edited(project: Path) -> None:
-    with (project / "modules" / "existing_network" / "1.0.0" / "main.tf").open("a") as file:
+    with (project / "modules" / "existing_network" / VERSION / "main.tf").open("a") as file:
         file.write("# Also reads nothing of the second zone.\n")
 
 
@@ -103,8 +104,10 @@ def locked(project: Path) -> None:
     edited(project)
     lock = project / "modules" / "releases.lock"
     lines = lock.read_text().splitlines()
-    (number,) = (n for n, line in enumerate(lines) if line.startswith("existing_network 1.0.0"))
-    lines[number] = f"existing_network 1.0.0 h1:{'A' * 43}="
+    (number,) = (
+        n for n, line in enumerate(lines) if line.startswith(f"existing_network {VERSION}")
+    )
+    lines[number] = f"existing_network {VERSION} h1:{'A' * 43}="
     lock.write_text("\n".join(lines) + "\n")
 
 

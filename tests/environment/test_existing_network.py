@@ -12,7 +12,7 @@ from finbase import codes
 from finbase.contract.registry import Registry
 from finbase.environment.load import load
 from finbase.environment.model import Environment
-from finbase.environment.rules.examples import client, existing_zones
+from finbase.environment.rules.examples import central_egress, client, existing_zones
 from finbase.environment.rules.rule import Change
 from finbase.errors import Diagnostic, InputError
 from finbase.render.editor_schema import environment_schema, pinnable
@@ -94,7 +94,17 @@ def test_a_place_without_module_names_both(tmp_path: Path) -> None:
         (
             {"zones": {**EXISTING_NETWORK["zones"], "eu-west-1c": {}}},
             codes.MISSING_KEY,
-            "public_subnet_id",
+            "private_subnet_id",
+        ),
+        (
+            {"zones": central_egress()["existing_network.zones"]},
+            "FB236",
+            "eu-west-1a has no public subnet",
+        ),
+        (
+            {"central_egress": central_egress()["existing_network.central_egress"]},
+            "FB236",
+            "eu-west-1b has a public subnet, but traffic leaves by `central_egress`",
         ),
         ({"vpc_id": "vpc-1"}, codes.FORM, "must be the id of a VPC"),
     ],

@@ -409,7 +409,7 @@ def test_corpus_covers_every_code() -> None:
         *("FB211", "FB212", "FB213", "FB214", "FB215", "FB216", "FB217", "FB218"),
         "FB220",
         *("FB247", "FB248"),
-        *("FB219", codes.SAME_PLACE),
+        *("FB219", "FB236", codes.SAME_PLACE),
         *("FB125", "FB208", "FB209", "FB210", "FB230", "FB231", "FB233", "FB234", "FB246"),
         *("FB251", "FB252", "FB253", "FB254", "FB255", "FB256"),
         *("FB271", "FB272", "FB273", "FB274", "FB275", "FB276", "FB281"),

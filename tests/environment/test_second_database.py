@@ -98,6 +98,26 @@ def test_roles_need_nothing_that_is_missing(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("module", "keys"),
+    [
+        ("cache", {"instances": {"reports": {}}}),
+        ("replica", {"instances": {"ledger": {"instance_class": "db.r7g.large", "primary": "x"}}}),
+        ("replica", {"instances": {"ledger": {"instance_class": "db.r7g.large", "database": "x"}}}),
+    ],
+)
+def test_replicas_and_the_cache_are_of_the_first_database(
+    module: str, keys: dict[str, Any], project: Path
+) -> None:
+    values = two()
+    values["modules"][module] |= keys
+    with pytest.raises(InputError) as caught:
+        load(write(project, values), Registry(project), project)
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "FB130"
+    assert "of the first database, and a further one cannot have" in str(problem.hint)
+
+
+@pytest.mark.parametrize(
     ("key", "message"),
     [
         ("client", "the security groups of `client`"),

@@ -16,7 +16,8 @@ from finbase.plan.graph import read_stack
 from finbase.plan.picture import read_picture
 from finbase.report.drawing.mermaid import mermaid
 from finbase.terraform.workspace import Workspace
-from tests.judge.in_process import failed_ids
+from tests.fuzz.fast_judge import Judge
+from tests.judge.in_process import failed_ids, ids_of
 from tests.support.commands import FOLDERS, ROOT, copy_folders, finbase
 from tests.support.sample import EXISTING_NETWORK
 
@@ -27,12 +28,12 @@ INPUTS = {**EXISTING_NETWORK, "cidr": "10.40.0.0/20"}
 Values = dict[tuple[str, str, str | None], dict[str, Any]]
 
 
-def landing(project: Path) -> Path:
-    """Let development use a network that exists already."""
+def landing(project: Path, **more: Any) -> Path:
+    """Let development use a network that exists already, with ``more`` inputs."""
     file = project / "environments" / "development.yaml"
     content = yaml.safe_load(file.read_text())
     del content["modules"]["network"]
-    content["modules"]["existing_network"] = INPUTS
+    content["modules"]["existing_network"] = {**INPUTS, **more}
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     done = finbase(project, "render", "development")
     assert done.exit_code == 0, done.output
@@ -233,6 +234,86 @@ def test_table_of_another_subnet_fails(offline: bytes) -> None:
     plan = json.loads(offline)
     account(plan, has("aws_route_table", "database", A, subnet_id="subnet-elsewhere"))
     assert failed_ids(plan) == {"B02"}
+
+
+TGW, REASON = "tgw-0123456789abcdef0", "The platform team inspects all traffic"
+
+
+@pytest.fixture(scope="module")
+def spoke(tmp_path_factory: pytest.TempPathFactory, workspace: Workspace) -> bytes:
+    """The plan of development in a network whose traffic leaves through a transit gateway."""
+    project = tmp_path_factory.mktemp("spoke")
+    copy_folders(project, *FOLDERS)
+    zones = {
+        zone: {name: id_ for name, id_ in subnets.items() if name != "public_subnet_id"}
+        for zone, subnets in INPUTS["zones"].items()
+    }
+    egress = {"transit_gateway_id": TGW, "reason": REASON}
+    stack = landing(project, zones=zones, central_egress=egress)
+    return workspace.plan(stack, project=project)
+
+
+def leave(target: str, *more: dict[str, str], **named: str) -> Callable[[Values], object]:
+    """Lead the default routes of private subnets to a transit gateway, or elsewhere."""
+    route = {"cidr_block": "0.0.0.0/0", **(named or {"transit_gateway_id": target})}
+
+    def change(values: Values) -> None:
+        for (type_, name, _), value in values.items():
+            if (type_, name) == ("aws_route_table", "private"):
+                value["routes"] = [route, *more]
+
+    return change
+
+
+def with_a_default_route(values: Values) -> None:
+    leave(TGW)(values)
+    routed("database", A, cidr_block="0.0.0.0/0", transit_gateway_id=TGW)(values)
+
+
+def with_one_table(values: Values) -> None:
+    leave(TGW)(values)
+    share_table(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "fails"),
+    [
+        (leave(TGW), set()),
+        (leave(TGW, {"cidr_block": "10.0.0.0/8", "transit_gateway_id": TGW}), set()),
+        (with_one_table, set()),
+        (leave(f"{TGW[:-1]}1"), {"F10"}),
+        (leave("", nat_gateway_id="nat-1"), {"F10"}),
+        (leave("", gateway_id="igw-1"), {"F10"}),
+        (leave(TGW, {"cidr_block": "0.0.0.0/1", "nat_gateway_id": "nat-1"}), {"F10"}),
+        (leave(TGW, {"cidr_block": "8.0.0.0/8", "gateway_id": "igw-1"}), {"F10"}),
+        (has("aws_route_table", "private", A, routes=[]), {"F10"}),
+        (with_a_default_route, {"B02"}),
+    ],
+)
+def test_traffic_leaves_through_the_declared_transit_gateway(
+    change: Callable[[Values], object], fails: set[str], spoke: bytes
+) -> None:
+    plan = json.loads(spoke)
+    account(plan, lambda values: (leave(TGW)(values), change(values)))
+    judge = Judge()
+    assert ids_of(judge.failed(plan)) == fails
+    why = f"not applicable, because traffic to the internet leaves through {TGW}: {REASON}"
+    assert judge.evidence.count(why) == 4
+
+
+def test_central_egress_must_be_declared(spoke: bytes) -> None:
+    plan = json.loads(spoke)
+    assert failed_ids(plan) == {"F10", "B02"}
+    call = plan["configuration"]["root_module"]["module_calls"]["existing_network"]
+    del call["expressions"]["central_egress"]
+    account(plan, leave(TGW))
+    assert failed_ids(plan) == {"F01", "F10"}
+
+
+def test_picture_shows_the_transit_gateway(spoke: bytes) -> None:
+    plan = json.loads(spoke)
+    account(plan, leave(TGW))
+    assert f"transit gateway<br>{TGW}" in drawn(plan)
 
 
 def test_picture_shows_what_was_read(offline: bytes) -> None:

@@ -81,6 +81,7 @@ def test_catalogue_matches_tags_of_scenarios(id_: str) -> None:
 PARTS = {
     **dict.fromkeys(["F07a", "F07b", "F07c", "B09"], "cache"),
     **dict.fromkeys(["B14", "B15"], "roles"),
+    "F01": "gateways",
     "F05": "replica",
 }
 
@@ -94,6 +95,11 @@ def test_tags_of_each_scenario(outline: Outline) -> None:
         part = {"part-monitoring.dashboards"}
     if "Then the network of the stack has at least one resource of each type" in outline.lines:
         part = {"part-network"}
+    if (
+        "Then every public subnet reaches the internet through the internet gateway"
+        in outline.lines
+    ):
+        part = {"part-gateways"}
     assert rest == {FAILURES[id_].severity} | part
 
 

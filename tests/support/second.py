@@ -10,7 +10,7 @@ import yaml
 from tests.support.commands import finbase
 
 NAME = "reports"
-PARTS = ("database", "secret", "access", "monitoring")
+PARTS = ("database", "secret", "roles", "access", "monitoring")
 """The modules that each database has."""
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from databases import of_same
 from findings import Finding, check
 from kinds import listed, unproved
 from rotation_parts import (
@@ -43,9 +44,14 @@ def _no_role(_: Stack) -> str:
     of_design=True,
 )
 def own_secrets(stack: Stack) -> Iterator[Finding]:
-    """Require a secret for each role, which no version of Terraform fills."""
-    of_roles = {secret.key: secret for secret in _secrets(stack)}
-    for declaration in _declarations(stack):
+    """Require roles of each database, each with a secret that no version of Terraform fills."""
+    declarations = _declarations(stack)
+    for connection in stack.all(SECRET, CONNECTION) if declarations else ():
+        if not of_same(stack, connection, declarations):
+            text = "its database has no role of an application; add an entry to `roles.instances`"
+            yield Finding(False, f"{connection.address}: {text}")
+    for declaration in declarations:
+        of_roles = {s.key: s for s in of_same(stack, declaration, _secrets(stack))}
         roles = declaration.planned("input.roles")
         if not isinstance(roles, dict) or not roles:
             yield Finding(False, f"{declaration.address}: {_declared(roles)}")
@@ -131,7 +137,7 @@ def extensions(stack: Stack, names: str) -> Iterator[Finding]:
 def called(stack: Stack) -> Iterator[Finding]:
     """Require that one call of the function sets up what the plan declares."""
     for declaration in _declarations(stack):
-        calls = [r for r in stack.all(_INVOCATION) if stack.module_name(r) == _MODULE]
+        calls = of_same(stack, declaration, _of_module(stack, _INVOCATION))
         if len(calls) != 1:
             text = f"{len(calls)} calls set it up; there must be one {_INVOCATION}"
             yield Finding(False, f"{declaration.address}: {text}")
@@ -146,11 +152,15 @@ def called(stack: Stack) -> Iterator[Finding]:
 
 
 def _declarations(stack: Stack) -> list[Resource]:
-    return [r for r in stack.all(*_DECLARATION) if stack.module_name(r) == _MODULE]
+    return _of_module(stack, *_DECLARATION)
 
 
 def _secrets(stack: Stack) -> list[Resource]:
-    return [r for r in stack.all(SECRET) if stack.module_name(r) == _MODULE]
+    return _of_module(stack, SECRET)
+
+
+def _of_module(stack: Stack, *identity: str) -> list[Resource]:
+    return [r for r in stack.all(*identity) if stack.module_name(r) == _MODULE]
 
 
 def _declared(roles: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from findings import Finding
-from kinds import ISOLATED, PRIVATE, PUBLIC, listed, zone
+from kinds import ISOLATED, PRIVATE, PUBLIC, central_egress, listed, zone
 from networks import network, reaches_internet
 from stack_graph import UNKNOWN, Resource, Stack
 
@@ -60,8 +60,8 @@ def places(stack: Stack, tier: str) -> Iterator[Place]:
 
 def gateways(stack: Stack) -> Iterator[Finding]:
     """Require that the public subnet of each zone has a public NAT gateway."""
-    for place in places(stack, PUBLIC):
-        gateway, subnet = place.gateway, place.subnet
+    for place in () if central_egress(stack)[0] else places(stack, PRIVATE):
+        gateway, subnet = place.gateway, place.public
         if _unread(gateway):
             yield _hidden(f"{place.zone}: the NAT gateway in {_id(subnet)}")
             continue
@@ -88,19 +88,24 @@ def elastic_ips(stack: Stack) -> Iterator[Finding]:
 
 
 def private_paths(stack: Stack) -> Iterator[Finding]:
-    """Require one default route, to the NAT gateway of the zone, and no other to the internet."""
+    """Require one default route and no other to the internet.
+
+    It leads to the NAT gateway of the zone, or to the transit gateway that the network declares.
+    """
+    central, _ = central_egress(stack)
     for place in places(stack, PRIVATE):
         if _unread(place.table):
             yield _hidden(f"{place.zone}: the routes of {_id(place.subnet)}")
             continue
-        gateway = place.gateway.planned("id")
+        gateway = central or str(place.gateway.planned("id"))
         if other := _of_another(place):
             yield Finding(False, other)
         default = [r for r in _routes(place.table) if r.get("cidr_block") == _ANYWHERE]
         targets = listed(_target(route) for route in default) or "nowhere"
         text = f"{_path(place)} → {targets}"
-        fine = [route.get("nat_gateway_id") for route in default] == [gateway]
-        fix = "" if fine else f"; its only default route must lead to {gateway} of {place.zone}"
+        fine = [_way_out(route) for route in default] == [gateway]
+        of_zone = "" if central else f" of {place.zone}"
+        fix = "" if fine else f"; its only default route must lead to {gateway}{of_zone}"
         yield Finding(fine, f"{text}{fix}")
         for route in _routes(place.table):
             if route not in default and _leaves(route, gateway):
@@ -110,7 +115,8 @@ def private_paths(stack: Stack) -> Iterator[Finding]:
 
 
 def tables_of_zones(stack: Stack) -> Iterator[Finding]:
-    """Refuse a route table that private subnets of two zones share."""
+    """Refuse a route table that private subnets of two zones share, but for a transit gateway."""
+    central, _ = central_egress(stack)
     zones: dict[str, list[str]] = {}
     for place in places(stack, PRIVATE):
         if _unread(place.table):
@@ -118,7 +124,7 @@ def tables_of_zones(stack: Stack) -> Iterator[Finding]:
         else:
             zones.setdefault(_id(place.table), []).append(place.zone)
     for table, users in zones.items():
-        fix = "" if len(users) == 1 else "; each zone must have a table of its own"
+        fix = "" if central or len(users) == 1 else "; each zone must have a table of its own"
         yield Finding(not fix, f"{table}: private subnets of {listed(users)}{fix}")
 
 
@@ -195,13 +201,18 @@ def _target(route: Route) -> str:
     return next((str(v) for v in ids if not str(v).startswith("pl-")), "an unknown target")
 
 
+def _way_out(route: Route) -> str:
+    """Return the NAT gateway or the transit gateway that a route leads to, or an empty text."""
+    return str(route.get("nat_gateway_id") or route.get("transit_gateway_id") or "")
+
+
 def _leaves(route: Route, gateway: str) -> bool:
-    """Return whether a route takes a part of the internet past the NAT gateway of the zone."""
+    """Return whether a route takes a part of the internet past the gateway that it must use."""
     if str(route.get("gateway_id")).startswith("igw-"):
         return True
     ranges = [found for name in _RANGES if (found := network(route.get(name)))]
     wide = any(found.prefixlen <= (1 if found.version == 4 else 3) for found in ranges)
-    past = route.get("nat_gateway_id") != gateway and not route.get("egress_only_gateway_id")
+    past = _way_out(route) != gateway and not route.get("egress_only_gateway_id")
     return wide and past
 
 

@@ -24,6 +24,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from kinds import central_egress
 from plan_kinds import is_rendered, leaves_out, why_not_judged
 from radish import then, world
 from stack_graph import UNKNOWN, Stack
@@ -46,6 +47,8 @@ NOT_SHOWN = "not shown by this plan: "
 """Starts the line of what a plan does not show; ``finbase.judge.verdict`` reads it."""
 _TYPES_OF_PART = {"cache": ("aws_elasticache_", "aws_memorydb_", "aws_dax_")}
 """Prefixes of the types of which no resource is planned in a stack without the part."""
+_GATEWAYS = "gateways"
+"""The part that a network with central egress leaves out."""
 _PLANS: dict[str, dict[str, Any]] = {}
 _STACKS: dict[str, Stack] = {}
 
@@ -124,6 +127,11 @@ def left_out(stack: Stack, tags: Iterable[str]) -> str:
     A stack that has resources of the part, from whichever module, does not leave it out.
     """
     for part in (tag.removeprefix(_PART) for tag in tags if tag.startswith(_PART)):
+        if part == _GATEWAYS:
+            gateway, reason = central_egress(stack)
+            if gateway:
+                return f"traffic to the internet leaves through {gateway}: {one_line(reason)}"
+            continue
         types = _TYPES_OF_PART.get(part, ())
         planned = any(types and resource.type.startswith(types) for resource in stack.resources)
         if leaves_out(_plan(), part) and not planned:

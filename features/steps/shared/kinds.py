@@ -6,7 +6,7 @@ or isolated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stack_graph import EXISTING_NETWORK, UNKNOWN, Resource, Stack
 from windows import hours_of
@@ -102,6 +102,15 @@ def zones(stack: Stack) -> list[str]:
     """Return the zones of all subnets, those that are read included, sorted."""
     subnets = stack.all("aws_subnet") + stack.existing("aws_subnet")
     return sorted({zone(subnet) for subnet in subnets})
+
+
+def central_egress(stack: Stack) -> tuple[str, str]:
+    """Return the transit gateway to the internet of an existing network, and why; else nothing."""
+    for vpc in stack.existing("aws_vpc"):
+        declared = stack.input_of(vpc, "central_egress")
+        if isinstance(declared, Mapping):
+            return str(declared["transit_gateway_id"]), str(declared["reason"])
+    return "", ""
 
 
 def business_hours(stack: Stack) -> str:

@@ -40,6 +40,14 @@ _CODES: Final[Mapping[str, str]] = {
     "not": codes.CONSTRAINT,
     "uniqueItems": codes.CONSTRAINT,
 }
+_REPLICAS = "remove it; replicas are of the first database, and a further one cannot have any"
+_OF_THE_FIRST: Final[Mapping[tuple[str | int, ...], str]] = {
+    ("replica", "primary"): _REPLICAS,
+    ("replica", "database"): _REPLICAS,
+    ("cache", "instances"): "remove it; the cache is of the first database, and a further one "
+    "cannot have one",
+}
+"""Hints for keys that mean parts which a further database cannot have."""
 _TYPES: Final[Mapping[str, str]] = {
     "string": "text",
     "integer": "a whole number",
@@ -154,7 +162,7 @@ def _unknown(refusal: Refusal, key: str) -> Diagnostic:
     if version := refusal.newer(key):
         module = refusal.where[1]
         hint = f"it exists from {module} {version}; raise `version` of `{module}` to that"
-    hint = hint or closest(key, known)
+    hint = hint or _OF_THE_FIRST.get((*refusal.where[1:2], key)) or closest(key, known)
     if hint is None and key in refusal.filled:
         hint = f"remove it; finbase sets it to {refusal.filled[key]}"
     hint = hint or f"allowed keys: {listed(known, 40)}"

@@ -214,6 +214,9 @@ def _existing_route(table: str, route: Mapping[str, str], nat: Mapping[str, str]
     destination = route.get("cidr_block") or route.get("ipv6_cidr_block") or ""
     if gateway := nat.get(route.get("nat_gateway_id", "")):
         return Route(table, destination, gateway, "nat")
+    for argument, kind in _PEERED.items():
+        if id_ := route.get(argument):
+            return Route(table, destination, id_, kind)
     internet = route.get("gateway_id", "").startswith("igw-")
     return Route(table, destination, "", "internet" if internet else "")
 

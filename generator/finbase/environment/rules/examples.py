@@ -36,6 +36,19 @@ def existing_zones(*names: str, same: int = 0) -> dict[str, Any]:
     }
 
 
+def central_egress(*, public: bool = False) -> Change:
+    """Return an existing network with a transit gateway to the internet, in two zones."""
+    zones = existing_zones("eu-west-1a", "eu-west-1b")
+    left = ("private_subnet_id", "database_subnet_id", *["public_subnet_id"] * public)
+    return {
+        "existing_network.zones": {z: {n: zones[z][n] for n in left} for z in zones},
+        "existing_network.central_egress": {
+            "transit_gateway_id": "tgw-0123456789abcdef0",
+            "reason": "The platform team inspects all traffic to the internet",
+        },
+    }
+
+
 def client(name: str = "office", **more: Any) -> dict[str, Any]:
     """Return clients of ``access`` with one entry, which has ``more`` as well."""
     return {

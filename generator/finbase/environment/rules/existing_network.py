@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
-from finbase.environment.rules.rule import Finding, Rule, rule
+from finbase.environment.rules.rule import Finding, rule
 from finbase.source.document import Where
 
 
@@ -34,4 +33,32 @@ def each_subnet_once(environment: Environment) -> Iterator[Finding]:
                     yield Finding(where, message, "write the id of another subnet")
 
 
-RULES: Final[tuple[Rule, ...]] = (each_subnet_once,)
+@rule(
+    "FB236",
+    "zone with two ways to the internet, or none",
+    "existing_network.zones",
+    "existing_network.central_egress",
+    why="Private subnets reach the internet through the NAT gateway of the zone, which is in the "
+    "public subnet, or through a transit gateway. With two ways, nobody sees where traffic leaves.",
+    source="https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-nat-igw.html",
+    accepted=examples.central_egress(),
+    refused=examples.central_egress(public=True),
+)
+def one_way_out(environment: Environment) -> Iterator[Finding]:
+    """Each zone must have a public subnet, or none with `central_egress`."""
+    for use, instance in environment.instances("existing_network"):
+        if all(declared.name != "central_egress" for declared in use.contract.inputs):
+            continue
+        central = use.value(instance, "central_egress") is not None
+        zones = use.value(instance, "zones")
+        for zone, subnets in zones.items() if isinstance(zones, dict) else ():
+            where = use.where(instance, "zones", zone)
+            public = isinstance(subnets, dict) and "public_subnet_id" in subnets
+            if public and central:
+                message = f"{zone} has a public subnet, but traffic leaves by `central_egress`"
+                hint = "remove public_subnet_id from each zone, or remove `central_egress`"
+                yield Finding((*where, "public_subnet_id"), message, hint, key=True)
+            elif not (public or central):
+                message = f"{zone} has no public subnet, and so no NAT gateway"
+                hint = "add public_subnet_id, or `central_egress` if traffic leaves elsewhere"
+                yield Finding(where, message, hint, key=True)

@@ -359,7 +359,10 @@ def private_route(environment: Environment) -> Iterator[Finding]:
         found = _interface(text)
         if not (found and _is_private(found.network)):
             message = f"{text} of {name} is not a private IPv4 range, as a peered network has"
-            yield Finding(where, message, "write the range of the VPN or of the peered network")
+            hint = "write the range of the VPN or of the peered network"
+            if found is None or found.network.prefixlen == 0:
+                hint += "; only a VPC with `existing_network` can have central egress"
+            yield Finding(where, message, hint)
 
 
 @rule(
