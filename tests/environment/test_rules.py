@@ -7,8 +7,10 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from ipaddress import IPv4Network
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from hypothesis import example, given, settings
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from finbase import codes
 from finbase.aws import windows
 from finbase.contract.registry import Registry
+from finbase.environment import rules
 from finbase.environment.load import load
 from finbase.environment.model import Environment, Instance
 from finbase.environment.rules import network
@@ -88,6 +91,14 @@ def test_rules_are_complete() -> None:
         assert rule.accepted.keys() == rule.refused.keys()
         assert TITLES[rule.code] == rule.title
     assert [rule.code for rule in RULES] == sorted(rule.code for rule in RULES)
+
+
+def test_rules_of_every_module_are_checked() -> None:
+    modules = [
+        import_module(f"{rules.__name__}.{module.name}") for module in iter_modules(rules.__path__)
+    ]
+    found = {value.code for m in modules for value in vars(m).values() if isinstance(value, Rule)}
+    assert found == {rule.code for rule in RULES}
 
 
 def test_rule_decorators() -> None:
