@@ -12,7 +12,7 @@ from typing import Final
 from finbase.aws.parameters import is_static
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
-from finbase.environment.rules.rule import Finding, Rule, note
+from finbase.environment.rules.rule import Finding, note
 from finbase.source.scalars import closest
 
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
@@ -294,19 +294,3 @@ def _near(name: str, known: Iterable[str]) -> str:
     """Return the start of a hint at the most similar name; empty if no name is similar."""
     near = closest(name, sorted(known))
     return f"{near} " if near else ""
-
-
-RULES: Final[tuple[Rule, ...]] = (
-    region,
-    roots,
-    engine_version,
-    instance_class,
-    endpoint,
-    addresses,
-    burstable,
-    group_rules,
-    endpoint_quota,
-    subscribers,
-    reboot,
-    state_key,
-)

@@ -1,0 +1,137 @@
+"""Rules about the clients of the data that are not in the VPC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from finbase.environment.model import Environment
+from finbase.environment.rules import examples
+from finbase.environment.rules.ranges import client_values, interface_of, is_private, vpcs_of
+from finbase.environment.rules.rule import Finding, rule
+from finbase.source.document import Where
+
+_RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"
+
+
+@rule(
+    "FB211",
+    "client range that is not private",
+    "access.clients",
+    why="A client outside of the VPC comes through a VPN, a peering or a transit gateway, from "
+    "private addresses. A public range, or a range wider than 10.0.0.0/8, would open the data to "
+    "the internet, or to everything that is ever connected.",
+    source=_RANGES,
+    accepted={"access.clients": examples.client(cidr="10.80.0.0/16")},
+    refused={"access.clients": examples.client(cidr="0.0.0.0/0")},
+)
+def private_client(environment: Environment) -> Iterator[Finding]:
+    """The range of a client must be private: in 10/8, 172.16/12, 192.168/16 or 100.64/10."""
+    for where, name, text in client_values(environment, "cidr", str):
+        found = interface_of(text)
+        if not (found and is_private(found.network)):
+            message = f"{text} is not a private IPv4 range, and {name} would open the data to it"
+            yield Finding(where, message, "write the range of the VPN or of the peered network")
+
+
+@rule(
+    "FB212",
+    "client range in the VPC",
+    "access.clients",
+    why="No route leads from the VPC to its own range in another network. Clients in the VPC are "
+    "in a security group, which names them more exactly than addresses that others get later.",
+    source="https://docs.aws.amazon.com/vpc/latest/peering/invalid-peering-configurations.html",
+    accepted={"access.clients": examples.client(cidr="10.21.0.0/16")},
+    refused={"access.clients": examples.client(cidr="10.20.16.0/20")},
+    yaml_only="access does not know the range of the VPC",
+)
+def client_outside(environment: Environment) -> Iterator[Finding]:
+    """The range of a client must not overlap the VPC."""
+    for where, name, text in client_values(environment, "cidr", str):
+        found = interface_of(text)
+        for _, vpc in vpcs_of(environment):
+            if found and is_private(found.network) and found.network.overlaps(vpc):
+                message = f"{text} of {name} overlaps {vpc}, the range of the VPC"
+                hint = "remove cidr, so that the client gets a group, or name its group"
+                yield Finding(where, message, hint)
+
+
+@rule(
+    "FB213",
+    "client that is a group and a range",
+    "access.clients",
+    why="Each rule of a security group has one source. Two clients say which of the two is meant.",
+    source="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    accepted={"access.clients": examples.client(security_group_id="sg-0123456789abcdef0")},
+    refused={
+        "access.clients": examples.client(
+            security_group_id="sg-0123456789abcdef0", cidr="10.80.0.0/16"
+        )
+    },
+)
+def one_source(environment: Environment) -> Iterator[Finding]:
+    """A client must have a security group of others or a range, not both."""
+    ranges = {where[:-1] for where, _, _ in client_values(environment, "cidr", str)}
+    for where, name, _ in client_values(environment, "security_group_id", str):
+        if where[:-1] in ranges:
+            message = f"{name} has a security_group_id and a cidr"
+            yield Finding(where, message, "remove one of them, or write two clients", key=True)
+
+
+@rule(
+    "FB214",
+    "client of a cache that is left out",
+    "access.clients",
+    why="The environment has no cache, so there is nothing that the client could reach. The cache "
+    "is not a part of a further database; clients of the first one may reach it.",
+    source="https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/elasticache-vpc-accessing.html",
+    accepted={"access.clients": examples.client(to=["database"]), "cache": None},
+    refused={"access.clients": examples.client(to=["cache"]), "cache": None},
+)
+def client_of_cache(environment: Environment) -> Iterator[Finding]:
+    """A client must not reach a cache that its database, or the environment, does not have."""
+    has_cache = any(True for _ in environment.instances("cache"))
+    access = environment.module("access")
+    for where, name, to in client_values(environment, "to", list):
+        further = where[2] == "instances" and access is not None and access.contract.repeats
+        if "cache" not in to or (has_cache and not further):
+            continue
+        message = f"{name} reaches the cache, but the environment has no cache"
+        hint = "remove cache from `to`, or add the module"
+        if further:
+            message = f"{name} is a client of the database `{where[3]}`, which has no cache"
+            hint = "remove cache from `to`, and write the client in `access.clients` as well"
+        yield Finding(where, message, hint)
+
+
+@rule(
+    "FB220",
+    "two clients with one source",
+    "access.clients",
+    why="A security group has one rule for a source and its ports. AWS rejects the second one in "
+    "the middle of the apply (InvalidPermission.Duplicate), also with another description.",
+    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/"
+    "API_AuthorizeSecurityGroupIngress.html",
+    accepted={
+        "access.clients": examples.client(cidr="10.80.0.0/16")
+        | examples.client("branch", cidr="10.80.0.0/17")
+    },
+    refused={
+        "access.clients": examples.client(cidr="10.80.0.0/16")
+        | examples.client("branch", cidr="10.80.0.0/16")
+    },
+    yaml_only="a plan accepts it, and the released versions of access do not check it",
+)
+def one_client(environment: Environment) -> Iterator[Finding]:
+    """Clients with one range, or with one group of others, must reach different targets."""
+    targets = {where[:-1]: to for where, _, to in client_values(environment, "to", list)}
+    first: dict[tuple[Where, str, str], str] = {}
+    for key in ("cidr", "security_group_id"):
+        for where, name, text in client_values(environment, key, str):
+            range_ = interface_of(text)
+            source = str(range_.network) if range_ else text
+            for target in targets.get(where[:-1], ()):
+                other = first.setdefault((where[:-2], source, str(target)), name)
+                if other != name:
+                    message = f"{other} and {name} both let {source} reach the {target}"
+                    yield Finding(where, message, "remove one of them, or its target in `to`")
+                    break
