@@ -13,6 +13,7 @@ Feature: Applications log in with roles of their own, and the database has its a
   Scenario: Only the functions and named readers read the connection secret
     Given the planned stack
     Then only the functions and named principals may read the connection secret
+    And no reader of a role's secret reads the connection secret, except while it moves
 
   @B14 @high @pci-8.6.3 @noskip @part-roles
   Scenario: Secrets of roles are rotated on a schedule, and once at the start

@@ -155,7 +155,7 @@ module "monitoring" {
 
 # Roles, extensions and privileges inside the database, and a secret for each role.
 module "roles" {
-  source = "../../modules/roles/1.0.2"
+  source = "../../modules/roles/1.1.0"
 
   roles = {
     app = {
@@ -173,6 +173,10 @@ module "roles" {
       ]
     }
   }
+  pipeline_readers = [
+    "arn:aws:iam::777788889999:role/finbase-ledger-development-apply",
+    "arn:aws:iam::777788889999:role/finbase-ledger-development-plan",
+  ]
   recovery_window_in_days = 0
   log_retention_in_days   = 365
   keep_logs               = false

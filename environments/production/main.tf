@@ -221,7 +221,7 @@ module "monitoring" {
 
 # Roles, extensions and privileges inside the database, and a secret for each role.
 module "roles" {
-  source = "../../modules/roles/1.0.2"
+  source = "../../modules/roles/1.1.0"
 
   roles = {
     app = {
@@ -256,6 +256,10 @@ module "roles" {
       ]
     }
   }
+  pipeline_readers = [
+    "arn:aws:iam::111122223333:role/finbase-ledger-production-apply",
+    "arn:aws:iam::111122223333:role/finbase-ledger-production-plan",
+  ]
   log_retention_in_days = 731
 
   name                        = local.name

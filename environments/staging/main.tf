@@ -174,7 +174,7 @@ module "monitoring" {
 
 # Roles, extensions and privileges inside the database, and a secret for each role.
 module "roles" {
-  source = "../../modules/roles/1.0.2"
+  source = "../../modules/roles/1.1.0"
 
   roles = {
     app = {
@@ -192,6 +192,10 @@ module "roles" {
       ]
     }
   }
+  pipeline_readers = [
+    "arn:aws:iam::444455556666:role/finbase-ledger-staging-apply",
+    "arn:aws:iam::444455556666:role/finbase-ledger-staging-plan",
+  ]
   log_retention_in_days = 365
 
   name                        = local.name

@@ -154,12 +154,12 @@ def test_never_runs_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("class_", "limit", "noted"),
     [
-        ("db.m7g.large", 900, False),
-        ("db.m7g.large", 902, True),
-        ("db.r7g.large", 902, False),
-        ("db.r7g.16xlarge", 5000, True),  # Beside another role: RDS allows 5000 in all.
-        ("db.t4g.medium", 449, False),
-        ("db.t4g.medium", 451, True),
+        ("db.m7g.large", 449, False),
+        ("db.m7g.large", 451, True),
+        ("db.r7g.large", 451, False),
+        ("db.r7g.16xlarge", 2500, True),  # Beside another role: RDS allows 5000 in all.
+        ("db.t4g.medium", 224, False),
+        ("db.t4g.medium", 225, True),
         ("db.z1d.large", 5000, False),  # finbase does not know its memory.
     ],
 )
@@ -173,7 +173,7 @@ def test_connections_of_roles(class_: str, limit: int, noted: bool, tmp_path: Pa
 
 def test_connections_by_parameter(tmp_path: Path) -> None:
     roles = {"app": role(connection_limit=5000)}
-    change = {"roles.roles": roles, "database.parameters": {"max_connections": "6000"}}
+    change = {"roles.roles": roles, "database.parameters": {"max_connections": "10000"}}
     environment = load(write(tmp_path, changed(change)), REGISTRY, tmp_path)
     assert "FB314" not in {d.code for d in breaches(environment)}
 

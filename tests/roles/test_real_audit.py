@@ -107,6 +107,14 @@ def test_set_up_is_in_the_audit(ready: Stage) -> None:
     ready.query("DROP TABLE app.late")
 
 
+def test_record_has_the_whole_message(ready: Stage) -> None:
+    """The limit that docs/explanation/failures.md names: one message, several statements."""
+    start = len(ready.server.log())
+    ready.as_role("app", f"SELECT '{CARD}' \\; ALTER ROLE CURRENT_USER RESET work_mem;")
+    (record,) = re.findall(r"AUDIT: .*", ready.server.log()[start:])
+    assert CARD in record
+
+
 # No secrets ----------------------------------------------------------------------------------
 
 WORKING = (

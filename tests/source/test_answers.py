@@ -16,6 +16,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from finbase.contract.version import Version
 from finbase.environment.load import load
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.examples import zones
@@ -177,9 +178,12 @@ def environment(change: Change, file: Path) -> Environment:
     return replace(
         whole,
         modules=tuple(
-            replace(use, instances=_instances(use, data["modules"][use.name]))
+            ModuleUse(
+                REGISTRY.get(use.name, Version.parse(str(section["version"]))),
+                _instances(use, section),
+            )
             for use in (*whole.modules, *added)
-            if use.name in data["modules"]
+            if (section := data["modules"].get(use.name)) is not None
         ),
         name=data["environment"],
         project=data["project"],

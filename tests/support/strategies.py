@@ -403,6 +403,8 @@ def environments(draw: Draw, name: str = "drawn", passing: bool = False) -> dict
             if not passing and draw(st.booleans()):
                 continue
             section["roles"] = draw(roles(account))
+            if passing and any(i.name == "pipeline_readers" for i in contract.inputs):
+                section["pipeline_readers"] = [f"arn:aws:iam::{account}:role/plan"]
         elif contract.multiplicity != "many":
             section |= draw(inputs(contract, fixed.get(module, {})))
         elif names:

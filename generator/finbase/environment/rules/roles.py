@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from finbase.aws.schedules import longest_gap, weekly_windows
 from finbase.aws.windows import business, overlap
+from finbase.contract.version import Version
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.alarms import connections_of
 from finbase.environment.rules.rule import Finding, note, rule, whole_number
@@ -138,6 +139,73 @@ def own_readers(environment: Environment) -> Iterator[Finding]:
 
 
 @rule(
+    "FB277",
+    "application that reads the connection secret",
+    "roles.roles",
+    "roles.moving_readers",
+    "secret.readers",
+    why="It can log in as the master user, drop every table and switch its own audit off. While it "
+    "moves to its role it needs both secrets, which `moving_readers` says.",
+    source=f"{_SECRETS}auth-and-access_resource-policies.html",
+    accepted={
+        "secret.readers": [_READER.format(_ACCOUNT).replace("app", "plan")],
+        "roles.roles": {"app": {**_APP, "readers": [_READER.format(_ACCOUNT)]}, "migrator": _OWNER},
+    },
+    refused={
+        "secret.readers": [_READER.format(_ACCOUNT)],
+        "roles.roles": {"app": {**_APP, "readers": [_READER.format(_ACCOUNT)]}, "migrator": _OWNER},
+    },
+    yaml_only="the modules see the readers of the connection secret, not whose they are",
+)
+def apart(environment: Environment) -> Iterator[Finding]:
+    """A reader of a role's secret must not read the connection secret, except while it moves."""
+    instances = [(u, i) for u, i in environment.instances("roles")]
+    moving = {arn for u, i in instances for arn in _list(u.value(i, "moving_readers"))}
+    of_roles = {
+        arn: role
+        for _, role, declared in _roles(environment)
+        for arn in _list(declared.get("readers"))
+    }
+    for use, instance in environment.instances("secret"):
+        for at, arn in enumerate(_list(use.value(instance, "readers"))):
+            if arn in of_roles and arn not in moving:
+                message = f"{arn} also reads the secret of the role `{of_roles[arn]}`"
+                hint = "remove it here; while it moves, list it in `roles.moving_readers`"
+                yield Finding((*use.where(instance, "readers"), at), message, hint)
+
+
+@rule(
+    "FB278",
+    "reader without an alarm that may not read",
+    "roles.pipeline_readers",
+    "roles.moving_readers",
+    "secret.readers",
+    why="The policy of the connection secret denies everybody but its readers, so such an ARN is "
+    "misspelt, or was removed in one place only.",
+    source=f"{_SECRETS}auth-and-access_resource-policies.html",
+    accepted={
+        "secret.readers": [_READER.format(_ACCOUNT)],
+        "roles.pipeline_readers": [_READER.format(_ACCOUNT)],
+    },
+    refused={
+        "secret.readers": [_READER.format(_ACCOUNT)],
+        "roles.pipeline_readers": [_READER.format(_ACCOUNT).replace("app", "plan")],
+    },
+    yaml_only="the modules accept it: it does no harm",
+)
+def without_alarm(environment: Environment) -> Iterator[Finding]:
+    """Readers whose reads raise no alarm must be readers of the connection secret."""
+    admitted = {i.key: _list(u.value(i, "readers")) for u, i in environment.instances("secret")}
+    for use, instance in environment.instances("roles"):
+        for name in ("pipeline_readers", "moving_readers"):
+            for at, arn in enumerate(_list(use.value(instance, name))):
+                if arn not in admitted.get(instance.key, ()):
+                    message = f"{arn} is not in `secret.readers`"
+                    hint = "correct the ARN, add it there, or remove it here"
+                    yield Finding((*use.where(instance, name), at), message, hint)
+
+
+@rule(
     "FB274",
     "rotation during business hours",
     "roles.rotation_schedule",
@@ -220,20 +288,21 @@ def overdue(environment: Environment) -> Iterator[Finding]:
     "more connections than the instance allows",
     "roles.roles",
     "database.instance_class",
-    why="The limits of roles are there so that one application cannot take all connections. If "
-    "their sum is more than `max_connections`, which RDS computes from the memory, it still can.",
+    why="The limits of roles are there so that one application cannot take all connections. Each "
+    "role has two logins with the limit, and a third for tokens of IAM. If their sum is more than "
+    "`max_connections`, which RDS computes from the memory, it still can.",
     source=_NAMES,
     accepted={
         "database.instance_class": "db.m7g.large",
-        "roles.roles": {"app": {**_APP, "connection_limit": 800}, "migrator": _OWNER},
+        "roles.roles": {"app": {**_APP, "connection_limit": 380}, "migrator": _OWNER},
     },
     refused={
         "database.instance_class": "db.m7g.large",
-        "roles.roles": {"app": {**_APP, "connection_limit": 900}, "migrator": _OWNER},
+        "roles.roles": {"app": {**_APP, "connection_limit": 420}, "migrator": _OWNER},
     },
 )
 def connections(environment: Environment) -> Iterator[Finding]:
-    """The connection limits of all roles should fit on the instance together."""
+    """The connection limits of the logins of all roles should fit on the instance together."""
     for database, primary in environment.instances("database"):
         most = connections_of(database, primary)
         for use, instance in environment.instances("roles") if most else ():
@@ -241,12 +310,13 @@ def connections(environment: Environment) -> Iterator[Finding]:
                 continue
             limits = {
                 where: declared.get("connection_limit", 50)
+                * (3 if declared.get("iam_login") else 2)
                 for where, _, declared in _of(use, instance)
                 if isinstance(declared.get("connection_limit", 50), int)
             }
             total = sum(limits.values())
             if total > (most or 0):
-                message = f"the roles may have {total} connections, the instance about {most}"
+                message = f"logins of roles may have {total} connections, the instance about {most}"
                 hint = "lower a `connection_limit`, or choose a class with more memory"
                 largest = max(limits, key=lambda where: limits[where])
                 yield Finding(largest, message, hint, key=True)
@@ -271,6 +341,78 @@ def readers(environment: Environment) -> Iterator[Finding]:
             message = f"nobody may read the secret of the role `{role}`"
             hint = f"list the IAM roles of its applications in `roles.{role}.readers`"
             yield Finding(where, message, hint, key=True)
+
+
+@note(
+    "FB318",
+    "application that has not moved",
+    "roles.moving_readers",
+    why="It may still log in as the master user. Remove it here and from `secret.readers` once it "
+    "uses its role.",
+    source=f"{_SECRETS}auth-and-access_resource-policies.html",
+    accepted={"secret.readers": [_READER.format(_ACCOUNT)], "roles.moving_readers": []},
+    refused={
+        "secret.readers": [_READER.format(_ACCOUNT)],
+        "roles.moving_readers": [_READER.format(_ACCOUNT)],
+    },
+)
+def unfinished(environment: Environment) -> Iterator[Finding]:
+    """A move to roles should end, so that no application can log in as the master user."""
+    for use, instance in environment.instances("roles"):
+        for at, arn in enumerate(_list(use.value(instance, "moving_readers"))):
+            message = f"{arn} may still log in as the master user"
+            hint = "once it uses its role, remove it here and from `secret.readers`"
+            yield Finding((*use.where(instance, "moving_readers"), at), message, hint)
+
+
+@note(
+    "FB319",
+    "every read of the connection secret raises an alarm",
+    "roles.pipeline_readers",
+    "secret.readers",
+    why="Terraform reads the connection secret in each plan. Without `pipeline_readers`, each plan "
+    "raises the alarm, and nobody will listen to it.",
+    source=f"{_SECRETS}monitoring-cloudtrail.html",
+    accepted={
+        "secret.readers": [_READER.format(_ACCOUNT)],
+        "roles.pipeline_readers": [_READER.format(_ACCOUNT)],
+    },
+    refused={"secret.readers": [_READER.format(_ACCOUNT)], "roles.pipeline_readers": []},
+)
+def noisy(environment: Environment) -> Iterator[Finding]:
+    """The roles that plan and apply should be listed, so that their reads raise no alarm."""
+    listed_ = {i.key for u, i in environment.instances("secret") if u.value(i, "readers")}
+    for use, instance in environment.instances("roles"):
+        # None without the input, as in older releases, whose alarm leaves all readers out.
+        if instance.key in listed_ and use.value(instance, "pipeline_readers") == []:
+            message = "no reader of the connection secret is known to plan or apply"
+            hint = "list the IAM roles that plan and apply in `roles.pipeline_readers`"
+            yield Finding(use.where(instance), message, hint, key=True)
+
+
+@note(
+    "FB320",
+    "alarm about the connection secret that nobody gets",
+    "roles.roles",
+    why="The rule of EventBridge that reports who reads the connection secret sends to the topic. "
+    "Before monitoring 3.0.0 and kms 2.0.0, the policies of topic and key do not let it.",
+    source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
+    accepted={"monitoring.version": "3.0.0"},
+    refused={"monitoring.version": "2.0.1"},
+)
+def reported(environment: Environment) -> Iterator[Finding]:
+    """With roles, the topic and its key should let EventBridge send."""
+    for roles, instance in environment.instances("roles"):
+        for name, least in _LETTING_RULES.items():
+            use = environment.module(name)
+            if use and use.version < Version.parse(least):
+                message = f"EventBridge may not send to the topic of {name} {use.version}"
+                yield Finding(
+                    roles.where(instance), message, f"pin {name} {least} or newer", key=True
+                )
+
+
+_LETTING_RULES: Final = {"kms": "2.0.0", "monitoring": "3.0.0"}
 
 
 def _roles(environment: Environment) -> Iterator[tuple[Where, str, Mapping[str, Any]]]:
