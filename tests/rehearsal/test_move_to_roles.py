@@ -104,11 +104,12 @@ class Reader(Life):
 
     def lock(self, _: object) -> dict[str, Any]:
         """Let nobody but the pipeline read the connection secret."""
-        return self._edit_modules(documented("yaml", "nobody else"))
+        return self._edit_modules(documented("yaml", "nobody else"), remove="moving_readers")
 
-    def _edit_modules(self, block: str) -> dict[str, Any]:
+    def _edit_modules(self, block: str, remove: str = "") -> dict[str, Any]:
         file = self.folder / "environments" / f"{ENVIRONMENT}.yaml"
         values: dict[str, Any] = yaml.safe_load(file.read_text())
+        values["modules"].get("roles", {}).pop(remove, None)
         for name, section in yaml.safe_load(block).items():
             before = values["modules"].get(name, {})
             assert section["version"] == before.get("version", section["version"])
