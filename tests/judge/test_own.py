@@ -213,7 +213,17 @@ def test_mutations_of_a_project_decide_about_no_verdict(features: Path) -> None:
         ("severity: low", "severity: none", "is not high, medium or low"),
         (ENTRY, ENTRY * 2, "LEDGER-1 is listed twice"),
         ("  title", "  overlaps: [LEDGER-2]\n  title", "LEDGER-1 overlaps LEDGER-2"),
-        (ENTRY, "", "is not a valid failure catalogue"),
+        (
+            ENTRY,
+            "",
+            "own/failures.yaml is not a valid failure catalogue: it has no entries",
+        ),
+        (
+            ENTRY,
+            "- LEDGER-1\n",
+            "own/failures.yaml is not a valid failure catalogue: entry 1 has no",
+        ),
+        (ENTRY, "- [\n", "own/failures.yaml:2 is not a valid failure catalogue"),
     ],
 )
 def test_own_catalogue_is_refused(features: Path, old: str, new: str, message: str) -> None:
@@ -249,6 +259,62 @@ def test_mistyped_id_is_refused(features: Path, tag: str, refused: bool) -> None
             run(PLAN, features)
     else:
         assert run(PLAN, features).scenarios
+
+
+def test_catalogue_that_is_gone_is_missed(features: Path) -> None:
+    """Otherwise the controls of the project would leave the verdict without a word."""
+    (features / "own" / "failures.yaml").unlink()
+    shutil.rmtree(features / "own" / "steps")
+    text = (features / "secrets.feature").read_text()
+    (features / "own" / "keys.feature").write_text(text.replace("@F06a", "@LEDGER-1"))
+    with pytest.raises(
+        ComplianceError, match="@LEDGER-1 is not in the failure catalogue"
+    ) as caught:
+        run(PLAN, features)
+    assert "features/own/failures.yaml" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(("tag", "near"), [("hgih", "high"), ("Low", "low"), ("medum", "medium")])
+def test_mistyped_severity_is_refused(features: Path, tag: str, near: str) -> None:
+    shutil.rmtree(features / "own" / "steps")
+    text = (features / "secrets.feature").read_text()
+    (features / "own" / "keys.feature").write_text(text.replace("@F06a", f"@LEDGER-1 @{tag}"))
+    with pytest.raises(ComplianceError, match=f"@{tag} is not a severity; did you mean @{near}"):
+        run(PLAN, features)
+
+
+EXIT = STEP.replace("    for", "    import os\n    os._exit(0)\n    for")
+SAME = FEATURE.replace("{kind}", "aws_kms_key").partition("\n\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place", "why"),
+    [
+        ("todo.feature", "", "todo.feature:1", "the file does not start with `Feature: TITLE`"),
+        ("keys.feature", "Feature: Keys\n\n" + SAME + SAME, "keys.feature:8", "the one in line 4"),
+        ("steps/keys.py", EXIT, "steps/keys.py:6", "the step ended the process"),
+        ("steps/keys.py", "import os\nos._exit(0)\n", "steps/keys.py:2", "the step ended"),
+    ],
+)
+def test_what_cannot_run_is_named_with_its_own_file(
+    features: Path, name: str, text: str, place: str, why: str
+) -> None:
+    for path in (ROOT / "features" / "steps").rglob("*.py"):
+        copy = features / path.relative_to(ROOT / "features")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    (features / "own" / name).write_text(text)
+    found = row(run(PLAN, features))
+    assert (found.status, why in found.evidence) == ("failed", True), found.evidence
+    assert [s.location for s in found.scenarios] == [f"features/own/{place}"]
+
+
+@pytest.mark.parametrize("value", ["'a key'", "None"])
+def test_step_that_yields_something_else_is_named(whole: Path, value: str) -> None:
+    step = STEP.partition("    for")[0] + f"    yield {value}\n"
+    (whole / "own" / "steps" / "keys.py").write_text(step)
+    found = row(run(PLAN, whole))
+    assert found.evidence.startswith("features/own/steps/keys.py:3: the step stopped: ")
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -299,6 +365,7 @@ def test_unproved_controls_are_named(project: Path) -> None:
     done = finbase(project, "prove", "LEDGER-1")
     assert done.exit_code == 1
     assert done.output.startswith("LEDGER-1: not proved, because it has no mutation\n")
+    assert done.output.endswith("; 1 control has no mutation\n")
 
 
 def test_prove_without_controls_of_the_project(project: Path) -> None:
@@ -342,6 +409,23 @@ def test_prove_of_finbase_needs_its_controls(tmp_path: Path) -> None:
     assert "the controls of the project are not those of finbase" in done.output
 
 
+def test_drafts_demand_different_tags(project: Path) -> None:
+    """Two that rename one tag would break each other, so that neither is proved."""
+    for number in range(1, 5):
+        assert finbase(project, "new", "control", f"LEDGER-{number}").exit_code == 0
+    mutations = select(project, (), own=True)
+    assert len({str(each.edits) for each in mutations}) == 4
+    own = project / "features" / "own"
+    sentences_ = [p.read_text().splitlines()[-1] for p in own.glob("*.feature")]
+    titles = [f.title for f in load_failures(project / "features") if f.section == "project"]
+    assert len({*sentences_}) == len({*titles}) == 4
+    providers = (project / "environments" / "development" / "providers.tf").read_text()
+    for mutation in mutations:
+        file = PurePosixPath("environments/development/providers.tf")
+        files = {file: providers.encode(), file.with_name("main.tf"): b""}
+        assert mutate(files, mutation)[file] != providers.encode()
+
+
 def test_new_control(project: Path) -> None:
     done = finbase(project, "new", "control", "LEDGER-1", "--environment", "staging")
     assert done.exit_code == 0, done.output
@@ -356,13 +440,15 @@ def test_new_control(project: Path) -> None:
     assert (own / "steps" / "ledger_2.py").is_file()
     said = finbase(project, "explain", "LEDGER-2").output
     assert "LEDGER-2  " in said.replace(":", "  ")
-    assert "renames the tag Owner: nobody can find whom to call" in " ".join(said.split())
+    assert "renames the tag CostCentre: nobody can find who pays" in " ".join(said.split())
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("F04a",), "'F04a' is not an id of a project"),
+        (("F-01",), "F-01 looks like an id of finbase"),
+        (("B-1",), "B-1 looks like an id of finbase"),
         (("LEDGER-1",), "LEDGER-1 is in the failure catalogue"),
         (("LEDGER-2",), "features/own/ledger-2.feature already exists"),
         (("LEDGER-3", "--environment", "none"), "there is no environment none"),

@@ -356,6 +356,18 @@ def test_update_deletes_only_files_of_finbase(started: Path) -> None:
     assert environment.is_file()
 
 
+def test_release_of_a_module_of_finbase_is_refused(started: Path) -> None:
+    """Otherwise the next update would find another release of that version, and stop for good."""
+    template = started / "templates" / "modules" / "cache" / "main.tf.j2"
+    template.write_text(template.read_text() + "# Mine.\n")
+    before = contents(started)
+    done = finbase(started, "release", "cache", "patch", "-m", "Ours.")
+    assert done.exit_code == 2
+    assert "cache is a module of finbase" in done.output
+    assert "copy templates/modules/cache to another name" in " ".join(done.output.split())
+    assert contents(started) == before
+
+
 def test_update_needs_a_record(project: Path) -> None:
     done = finbase(project, "update")
     assert done.exit_code == 2

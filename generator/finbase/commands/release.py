@@ -82,10 +82,12 @@ def release(
     from finbase.release.notes import ReleaseRequest, fault
     from finbase.release.prepare import prepare, require_module
     from finbase.report.release import ReleaseReport
+    from finbase.scaffold.shipment import refuse_shipped
     from finbase.system.clock import today
 
     root = find_project(project)
     require_module(Registry(root), module)
+    refuse_shipped(root, module)
     if level is None:
         raise click.UsageError("add the level of the release: patch, minor or major")
     if why is None:

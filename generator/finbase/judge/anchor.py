@@ -112,7 +112,9 @@ def with_broken_additions(floor: Verdict, failures: tuple[Failure, ...], why: st
         requirements=(),
         status="failed",
         evidence=why,
-        location=f"features/{place[1]}:{place[2] or 1}" if place else f"features/{CATALOGUE}:1",
+        location=f"features/{place[1]}:{place[2] or 1}"
+        if place
+        else f"features/{OWN}/{CATALOGUE}:1",
     )
     return replace(floor, failures=failures, scenarios=(*floor.scenarios, broken))
 

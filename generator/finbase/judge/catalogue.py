@@ -82,8 +82,14 @@ def refuse_id(features: Path, identity: str) -> None:
             f"{identity!r} is not an id of a project",
             "use capital letters, a hyphen and a number, such as LEDGER-1",
         )
-    if any(failure.id == identity for failure in load_failures(features)):
+    failures = load_failures(features)
+    if any(failure.id == identity for failure in failures):
         raise FinbaseError(f"{identity} is in the failure catalogue", "choose another number")
+    if identity.partition("-")[0] in {f.id[0] for f in failures if f.section != "project"}:
+        raise FinbaseError(
+            f"{identity} looks like an id of finbase, such as {failures[0].id}",
+            "write a name of your own before the hyphen, such as LEDGER-1",
+        )
 
 
 def _load(
@@ -94,6 +100,11 @@ def _load(
     """Read a catalogue; an entry may also overlap with one of ``released``, on its side only."""
     try:
         entries = load_yaml(path.read_bytes())
+        if not isinstance(entries, list) or not entries:
+            raise ValueError("it has no entries")
+        for number, entry in enumerate(entries, 1):
+            if not isinstance(entry, dict):
+                raise ValueError(f"entry {number} has no fields")
         failures = tuple(read(entry) for entry in entries)
     except FileNotFoundError as error:
         raise ComplianceError(
@@ -109,9 +120,10 @@ def _load(
         ValueError,
         RecursionError,
     ) as error:
-        raise ComplianceError(f"{path} is not a valid failure catalogue: {error}", _FORM) from error
-    if not failures:
-        raise ComplianceError(f"{path} has no entries", _FORM)
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        why = getattr(error, "problem", None) or error
+        raise ComplianceError(f"{where} is not a valid failure catalogue: {why}", _FORM) from error
     theirs = {failure.id for failure in released}
     ids = [*theirs, *(failure.id for failure in failures)]
     for failure in failures:

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from difflib import get_close_matches
 from functools import partial
@@ -32,6 +32,7 @@ from finbase.judge.features import (
     copy_profiles,
     copy_sources,
     refuse_empty_outlines,
+    unreadable,
 )
 from finbase.judge.sentences import sentences
 from finbase.judge.verdict import Verdict
@@ -54,6 +55,8 @@ _NOTHING = "nothing to judge: the plan has no resource that a control applies to
 _APPLICABLE = "`finbase check --plan` judges networks, databases, secrets, caches and their keys"
 _UNKNOWN = re.compile(r"Cannot find step definition for step '(.+?)' in ([^'\"]+:\d+)['\"]")
 _IMPORT = re.compile(r"Unable to import module '[^']+' from '([^']+)': (.+)")
+_EXIT = re.compile(r"\b(?:_?exit|quit|abort|kill)\(")
+_SYNTAX = "You have a SyntaxError in your feature file"
 _ERROR = re.compile(r"^\W*(?:FATAL ERROR|ERROR|Error): *(.+)$", re.MULTILINE)
 
 
@@ -248,12 +251,28 @@ def _no_verdict(finished: Finished, features: Path, stopped: bool = False) -> _N
         )
     if broken := _IMPORT.search(finished.output):
         return _NoVerdictError(f"{broken[1]} cannot be imported: {broken[2]}", _UNJUDGED)
+    if fault := unreadable(features) if _SYNTAX in finished.output else "":
+        return _NoVerdictError(fault, _UNJUDGED)
+    steps = sorted((features / OWN / "steps").rglob("*.py"))
+    if finished.code == 0 and steps:
+        return _NoVerdictError(_ended(steps), "let a step yield findings, and end nothing")
     errors = _ERROR.findall(finished.output)
     lines = errors[:1] or finished.output.splitlines()[-15:] or ["it printed nothing"]
     message = "\n    ".join(
         [f"terraform-compliance returned no verdict (exit code {finished.code}):", *lines]
     )
     return _NoVerdictError(message, _UNJUDGED if stopped else _fix(message, features))
+
+
+def _ended(steps: Sequence[Path]) -> str:
+    """Say which of the project's own steps ended the process, which left no report."""
+    for path in steps:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
+            if _EXIT.search(line):
+                return f"{path}:{number}: the step ended the process before there was a verdict"
+    names = ", ".join(map(str, steps))
+    return f"{names}: a step ended the process before there was a verdict"
 
 
 def read_on_one_line(plan_json: Path | bytes) -> OneLinePlan:

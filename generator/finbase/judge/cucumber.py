@@ -13,12 +13,14 @@ import base64
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from finbase.aws.types import meant
 from finbase.errors import ComplianceError
-from finbase.judge.catalogue import Failure, Severity
+from finbase.judge.catalogue import FILE as CATALOGUE
+from finbase.judge.catalogue import OWN, Failure, Severity
 from finbase.judge.runner import FAILURE, SEEN
 from finbase.judge.verdict import PART, Scenario, Status
 
@@ -27,6 +29,8 @@ _CELL = re.compile(r"(?<!\\)\|")
 _ID = re.compile(r"[BDF]\d{2}[a-z]?|([A-Z][A-Z0-9]*-)[0-9]+[a-z]?")
 _PCI = re.compile(r"pci-(\d+(?:\.\d+)+)")
 _FORBIDS = re.compile(r"\b(the scenario (should|must) fail|it fails|it (should|must) fail)$", re.I)
+_MISSPELT = 0.75
+"""How much a tag must resemble a severity: @hgih does, and @flow differs by more."""
 _ABSENT = "absent, as required"
 _NOTHING = "the plan has nothing to check"
 _NO_THEN = "the scenario judges nothing, because it has no step with Then; add one"
@@ -179,11 +183,15 @@ def _ids(tags: tuple[str, ...], catalogue: Mapping[str, Failure], location: str)
         if tag.lower() in _LENIENT:
             raise ComplianceError(f"{location}: @{tag} turns a failure into a skip", "remove it")
         match = _ID.fullmatch(tag)
-        # A tag such as @TICKET-1 is nobody's id, unless a control of the project is TICKET-2.
-        if match and tag not in catalogue and (not match[1] or match[1] in series):
+        # A tag such as @TICKET-1 is nobody's id, unless a control of the project is TICKET-2, or
+        # the project has lost its catalogue.
+        lost = not series and location.startswith(f"features/{OWN}/")
+        if match and tag not in catalogue and (not match[1] or match[1] in series or lost):
             raise ComplianceError(
                 f"{location}: @{tag} is not in the failure catalogue",
-                "add it to failures.yaml, or correct the tag",
+                f"add it to features/{OWN}/{CATALOGUE}, or correct the tag"
+                if match[1]
+                else "add it to failures.yaml, or correct the tag",
             )
     return tuple(tag for tag in tags if tag in catalogue)
 
@@ -195,6 +203,12 @@ def _severity(
     location: str,
 ) -> Severity | None:
     levels: tuple[Severity, ...] = ("high", "medium", "low")
+    for tag in (tag for tag in tags if tag not in levels):
+        if similar := get_close_matches(tag.lower(), levels, n=1, cutoff=_MISSPELT):
+            raise ComplianceError(
+                f"{location}: @{tag} is not a severity; did you mean @{similar[0]}?",
+                "write @high, @medium or @low, or remove the tag",
+            )
     tagged = [level for level in levels if level in tags]
     listed = [level for level in levels if any(catalogue[i].severity == level for i in ids)]
     if tagged and ids and tagged != listed:

@@ -193,6 +193,22 @@ def refuse_empty_outlines(features: Path) -> None:
                 rows += 1
 
 
+def unreadable(features: Path) -> str:
+    """Return why radish refuses one of the feature files, with its place, or an empty string."""
+    for path in sorted(features.rglob("*.feature")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        first: dict[str, int] = {}
+        heads = [(n, head) for n, line in enumerate(lines, 1) if (head := _HEAD.fullmatch(line))]
+        if not heads or heads[0][1][1] != "Feature":
+            return f"{path}:1: the file does not start with `Feature: TITLE`"
+        for number, head in heads[1:]:
+            if head[1] == "Feature":
+                return f"{path}:{number}: the file has a second feature"
+            if (line := first.setdefault(head[2].strip(), number)) != number:
+                return f"{path}:{number}: the scenario has the title of the one in line {line}"
+    return ""
+
+
 def read_feature(path: Path) -> Feature:
     """Return the feature of a file, with its scenarios."""
     title, preamble, tags = "", list[str](), list[str]()

@@ -34,8 +34,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from traceback import extract_tb
-from types import ModuleType
+from traceback import extract_tb, walk_tb
+from types import FunctionType, ModuleType
 from typing import Any
 
 SEEN = "text/plain"
@@ -179,10 +179,16 @@ def _attach_bug(step: Any) -> None:
     if isinstance(exception, AssertionError | Failure):
         return
     folder = Path(world.config.features[0])
+    traceback = exception and exception.__traceback__
+    # What a step yields is read after it has run: then its function is only a value of a frame.
+    functions = [frame.f_locals.get("function") for frame, _ in walk_tb(traceback)]
+    codes = [f.__code__ for f in functions if isinstance(f, FunctionType)]
+    places = [(code.co_filename, code.co_firstlineno) for code in codes]
+    places += [(frame.filename, frame.lineno or 1) for frame in extract_tb(traceback)]
     frames = [
-        (Path(frame.filename).relative_to(folder.parent), frame.lineno)
-        for frame in extract_tb(exception and exception.__traceback__)
-        if Path(frame.filename).is_relative_to(folder)
+        (Path(name).relative_to(folder.parent), line)
+        for name, line in places
+        if Path(name).is_relative_to(folder)
     ]
     if not frames:
         return

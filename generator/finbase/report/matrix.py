@@ -75,6 +75,9 @@ class MatrixReport:
         )
         if unchanged := sum(outcome.unchanged for outcome in self.outcomes):
             summary += f"; {unchanged} plan no change of the applied stack"
+        if self.unproved:
+            has = "has" if len(self.unproved) == 1 else "have"
+            summary += f"; {counted(len(self.unproved), 'control')} {has} no mutation"
         return "\n".join([*rows, "", summary]).lstrip("\n")
 
     def document(self) -> dict[str, Any]:

@@ -16,7 +16,26 @@ _TEMPLATES = Path(__file__).parent / "control"
 _FOLDER = PurePosixPath("features", "own")
 _CATALOGUE = _FOLDER / "failures.yaml"
 _ENTRY = "@ENTRY@\n"
-_STOCK = "every aws_db_instance has tags_all.Owner with a letter"
+_STOCK = "every aws_db_instance has tags_all.{} with a letter"
+_TAGS = {
+    "Owner": ("an owner", "nobody can find whom to call when the database is full"),
+    "CostCentre": ("a cost centre", "nobody can find who pays for the database"),
+    "Project": ("a project", "nobody can find what the database is for"),
+    "ManagedBy": ("a manager", "nobody can find where the database is changed"),
+}
+"""The tag that a draft demands, what it is, and why: each draft takes one that no other breaks."""
+
+
+def _free_tag(root: Path) -> str:
+    """Return a tag that no mutation of the project renames yet; the first one if there is none.
+
+    Two drafts about one tag would break each other, and neither would be proved.
+    """
+    mutations = sorted((root / _FOLDER / "mutations").glob("*.yaml"))
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in mutations]
+    return next(
+        (t for t in _TAGS if not any(f"find: {t} =" in x for x in texts)), next(iter(_TAGS))
+    )
 
 
 def new_control(
@@ -28,7 +47,9 @@ def new_control(
     adds a sentence of its own. Raises ``FinbaseError`` for a file that exists, and ``TreeError``.
     """
     slug = identity.lower()
-    sentence = f"every database has an owner, as {identity} demands" if step else _STOCK
+    tag = _free_tag(root)
+    noun, why = _TAGS[tag]
+    sentence = f"every database has {noun}, as {identity} demands" if step else _STOCK.format(tag)
 
     def text(template: str) -> str:
         found = (_TEMPLATES / template).read_text(encoding="utf-8")
@@ -37,6 +58,10 @@ def new_control(
             ("@SLUG@", slug),
             ("@ENVIRONMENT@", environment),
             ("@SENTENCE@", sentence),
+            ("@TAG@", tag),
+            ("@A_NOUN@", noun[0].upper() + noun[1:]),
+            ("@NOUN@", noun.partition(" ")[2]),
+            ("@WHY@", why),
         ):
             found = found.replace(name, value)
         return found

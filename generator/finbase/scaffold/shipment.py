@@ -172,6 +172,22 @@ class Record:
         return f"{_HEADER}version {self.version}\n{checksums.listing(self.hashes)}".encode()
 
 
+def refuse_shipped(root: Path, module: str) -> None:
+    """Raise ``FinbaseError`` if finbase brought a module to a project, and brings its releases.
+
+    A release of the project would take a version that finbase can release as well, and then no
+    update could be written.
+    """
+    if not (root / RECORD).is_file():
+        return
+    if f"templates/modules/{module}/contract.yaml" in Record.load(root).hashes:
+        raise FinbaseError(
+            f"{module} is a module of finbase, so a release of your own would stop every update",
+            f"copy templates/modules/{module} to another name, write it as `name` into its "
+            f"contract.yaml, restore {module}, and release the copy",
+        )
+
+
 def pinned(requirements: str, number: str, sha256: str | None) -> str:
     """Return the text of ``requirements.txt`` with another version of finbase.
 

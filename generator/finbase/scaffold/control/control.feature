@@ -1,6 +1,6 @@
-Feature: An owner for every database
+Feature: @A_NOUN@ for every database
 
   @@ID@ @medium @noskip
-  Scenario: Every database has the tag of its owner
+  Scenario: Every database has the tag of its @NOUN@
     Given the planned stack
     Then @SENTENCE@
