@@ -203,6 +203,30 @@ def test_init_overwrites_nothing(tmp_path: Path, name: str) -> None:
     assert contents(tmp_path) == {name: b"mine"}
 
 
+# As GitHub proposes it for a repository in Python.
+IGNORE = "__pycache__/\nwheels/\n*.egg-info/"
+
+
+def test_init_appends_to_the_gitignore_of_a_new_repository(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / ".gitignore").write_text(IGNORE)
+    for name in ("new", "old"):
+        done = finbase(tmp_path / name, "init")
+        assert done.exit_code == 0, done.output
+    lines = (tmp_path / "new" / ".gitignore").read_text()
+    assert (tmp_path / "old" / ".gitignore").read_text() == f"{IGNORE}\n\n{lines}"
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path / "old", check=True)
+    command = ["git", "check-ignore", "key.pem", "wheels/finbase-1-py3-none-any.whl"]
+    ignored = subprocess.run(command, cwd=tmp_path / "old", capture_output=True, text=True).stdout
+    assert ignored.split() == ["key.pem"]
+
+
+def test_init_inside_of_another_project_says_so(started: Path) -> None:
+    done = finbase(started / "second", "init")
+    assert (done.exit_code, f"is inside of {started}" in done.output) == (0, True)
+
+
 def test_init_creates_the_folder_of_the_project(tmp_path: Path) -> None:
     root = tmp_path / "new" / "ledger"
     assert finbase(root, "render").exit_code == 2

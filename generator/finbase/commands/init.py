@@ -23,7 +23,7 @@ def init(project: Path | None, pipeline: str | None) -> None:
 
     It needs no answers, and creates a folder that `--project` names. The project renders and passes
     its checks at once. `finbase.lock` lists what finbase brought; `finbase update` brings newer
-    versions of it. Nothing is overwritten.
+    versions of it. Nothing is overwritten; lines are appended to a `.gitignore` that exists.
 
     \b
     Examples:
@@ -32,7 +32,12 @@ def init(project: Path | None, pipeline: str | None) -> None:
     """
     from finbase.commands._rendered import hold_journal
     from finbase.scaffold.new_pipeline import misplaced, new_pipeline
-    from finbase.scaffold.new_project import ENVIRONMENT, new_project, refuse_project
+    from finbase.scaffold.new_project import (
+        ENVIRONMENT,
+        new_project,
+        refuse_project,
+        surrounding_project,
+    )
     from finbase.scaffold.shipment import REQUIREMENTS, Shipment
 
     root = (project or Path.cwd()).resolve()
@@ -52,5 +57,7 @@ def init(project: Path | None, pipeline: str | None) -> None:
     )
     if where := misplaced(root, ["CODEOWNERS", "renovate.json", *names]):
         note(where)
+    if outer := surrounding_project(root):
+        note(f"{root} is inside of {outer}, which is a finbase project, too")
     if remark := Shipment().remark((root / REQUIREMENTS).read_text()):
         note(remark)

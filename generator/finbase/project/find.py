@@ -7,6 +7,11 @@ from pathlib import Path
 from finbase.errors import FinbaseError
 
 
+def is_project(folder: Path) -> bool:
+    """Return whether a folder is that of a project."""
+    return (folder / "templates" / "modules").is_dir() and (folder / "environments").is_dir()
+
+
 def find_project(named: Path | None) -> Path:
     """Return the named folder, or the nearest project at or above the current folder.
 
@@ -14,7 +19,7 @@ def find_project(named: Path | None) -> Path:
     """
     start = (named or Path.cwd()).resolve()
     for folder in [start] if named else [start, *start.parents]:
-        if (folder / "templates" / "modules").is_dir() and (folder / "environments").is_dir():
+        if is_project(folder):
             return folder
     raise FinbaseError(
         f"{start} is not a finbase project: it has no templates/modules/ and environments/",

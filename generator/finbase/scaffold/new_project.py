@@ -6,30 +6,43 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from finbase.contract.lock import PATH as LOCK
+from finbase.project.files import wrap_os_errors
+from finbase.project.find import is_project
 from finbase.project.git import folder_in_repository
-from finbase.project.journal import Journal
+from finbase.project.journal import Journal, Step
 from finbase.project.tree import apply
 from finbase.scaffold import placing, renovate
 from finbase.scaffold.shipment import PACKAGES, RECORD, REQUIREMENTS, Record, Shipment
 
 ENVIRONMENT = "development"
 _TEMPLATES = Path(__file__).parent / "project"
+_IGNORE = PurePosixPath(".gitignore")
 _FOLDERS = ("templates", "features", "modules", "environments")
 
 
 def refuse_project(root: Path) -> None:
-    """Raise ``FinbaseError`` if a folder has files that a new project would have, too."""
-    for name in (*_FOLDERS, *map(str, _own(Shipment(), root)), str(RECORD), str(PACKAGES)):
+    """Raise ``FinbaseError`` if a folder has files that a new project would have, too.
+
+    A ``.gitignore`` may exist: a new repository often has one.
+    """
+    own = map(str, _own(Shipment(), root).keys() - {_IGNORE})
+    for name in (*_FOLDERS, *sorted(own), str(RECORD), str(PACKAGES)):
         placing.refuse_existing(
             root / name, root, "use another folder, or move it away and run this again"
         )
+
+
+def surrounding_project(root: Path) -> Path | None:
+    """Return the nearest folder above ``root`` that is a project as well, or None."""
+    return next((f for f in root.resolve().parents if is_project(f)), None)
 
 
 def new_project(journal: Journal) -> tuple[PurePosixPath, ...]:
     """Write the files of a project, all or none, and return their paths.
 
     They are the releases, templates and features of finbase, and files for people to edit: one
-    environment, a Makefile and the like. Raises ``TreeError``.
+    environment, a Makefile and the like. To a ``.gitignore`` that exists, lines are appended.
+    Raises ``TreeError``.
     """
     shipment = Shipment()
     own = _own(shipment, journal.files.root)
@@ -37,7 +50,14 @@ def new_project(journal: Journal) -> tuple[PurePosixPath, ...]:
     for module, number in shipment.lock.hashes:
         files |= shipment.release(module, number)
     files[LOCK] = shipment.lock.text().encode()
-    apply({path: (None, content) for path, content in files.items()}, journal)
+    steps: dict[PurePosixPath, Step] = {path: (None, data) for path, data in files.items()}
+    with wrap_os_errors("read"):
+        ignore = journal.files.resolve(_IGNORE)
+        before = ignore.read_bytes() if ignore.exists() else None
+    if before is not None:
+        start = before.rstrip(b"\n") + b"\n\n" if before.strip() else b""
+        steps[_IGNORE] = (before, start + files[_IGNORE])
+    apply(steps, journal)
     return tuple(files)
 
 
@@ -51,8 +71,8 @@ def _written(shipment: Shipment, folder: PurePosixPath) -> Iterator[tuple[PurePo
     for module, number in shipment.newest.items():
         environment = environment.replace(f"@{module}@", str(number))
     yield PurePosixPath("environments", f"{ENVIRONMENT}.yaml"), environment.encode()
-    for name, target in (("Makefile", "Makefile"), ("gitignore", ".gitignore")):
-        yield PurePosixPath(target), _read(name).encode()
+    yield PurePosixPath("Makefile"), _read("Makefile").encode()
+    yield _IGNORE, _read("gitignore").encode()
     yield PurePosixPath("CODEOWNERS"), _read("CODEOWNERS").encode()
     yield PurePosixPath(renovate.NAME), renovate.configuration(folder).encode()
     yield REQUIREMENTS, shipment.pinned(_read(REQUIREMENTS.name)).encode()
