@@ -80,6 +80,15 @@ module "database" {
   logs_key_arn        = module.kms.logs_key_arn
 }
 
+# Terraform refuses any plan that destroys or replaces this database, as long as deletion_protection is true.
+resource "terraform_data" "keep_database" {
+  triggers_replace = module.database.arn
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
   source = "../../modules/secret/2.1.0"

@@ -87,6 +87,15 @@ module "database" {
   logs_key_arn        = module.kms.logs_key_arn
 }
 
+# Terraform refuses any plan that destroys or replaces this database, as long as deletion_protection is true.
+resource "terraform_data" "keep_database" {
+  triggers_replace = module.database.arn
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
 # Read replica of the primary, in the same region.
 module "replica_reporting" {
   source = "../../modules/replica/2.0.0"

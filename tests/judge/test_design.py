@@ -474,3 +474,80 @@ def test_functions_of_the_machine(tmp_path: Path, expression: str, count: int) -
     (tmp_path / "main.tf").write_text(f"locals {{\n  a = {expression}\n}}\n")
     deviations, _ = design_judge.judged(provider(tmp_path, region="x"))
     assert sum("depends on the machine" in d.text for d in deviations) == count
+
+
+KEPT = "terraform_data.keep_database_reports"
+ARN = ["module.database_reports.arn", "module.database_reports"]
+LIFECYCLE = "lifecycle {\n    prevent_destroy = true\n  }"
+
+
+def kept(
+    folder: Path | None,
+    *,
+    protected: object = True,
+    follows: tuple[str, ...] = (*ARN,),
+    body: str = LIFECYCLE,
+    **block: Any,
+) -> list[str]:
+    """Return what the design says of the resource that keeps a database; HCL is in a folder."""
+    address = "module.database_reports.aws_db_instance.primary"
+    of_type = {"mode": "managed", "type": "aws_db_instance", "name": "primary"}
+    primary = {**of_type, "address": address, "values": {"deletion_protection": protected}}
+    guard = {
+        "address": KEPT,
+        "mode": "managed",
+        "type": "terraform_data",
+        "name": "keep_database_reports",
+        "expressions": {"triggers_replace": {"references": [*follows]}},
+        **block,
+    }
+    call = {"source": "../../modules/database/3.1.0", "module": {}}
+    root = {"resources": [guard] if follows else [], "module_calls": {"database_reports": call}}
+    child = {"address": "module.database_reports", "resources": [primary]}
+    plan = {
+        "configuration": {"root_module": root},
+        "planned_values": {"root_module": {"child_modules": [child]}},
+        "resource_changes": [],
+    }
+    if folder:
+        (folder / "main.tf").write_text(
+            'resource "terraform_data" "keep_database_reports" {\n'
+            f"  triggers_replace = {follows[0]}\n\n  {body}\n}}\n"
+        )
+    deviations, _ = design_judge.judged(Stack(plan, folder) if folder else Stack(plan))
+    found = [d for d in deviations if d.text.startswith(KEPT)]
+    assert {d.control for d in found} <= {"B04"}
+    return [d.text.removeprefix(f"{KEPT}: ") for d in found]
+
+
+def test_protected_database_is_kept(tmp_path: Path) -> None:
+    assert kept(None) == kept(tmp_path) == []
+    [(_, _, _, [text])] = design_judge._JUDGED.values()
+    assert text.endswith("; prevent_destroy is true")
+    assert kept(None, protected=False) == kept(None, protected=False, follows=()) == []
+    assert kept(tmp_path, protected=False, body=LIFECYCLE.replace("true", "false")) == []
+    (text,) = kept(None, follows=())
+    assert text.startswith("missing; module.database_reports has deletion protection")
+
+
+@pytest.mark.parametrize(
+    ("changed", "needs_hcl"),
+    [
+        ({"follows": ("module.database.arn", "module.database")}, False),
+        ({"follows": ("module.database_reports.identifier", "module.database_reports")}, False),
+        ({"count_expression": {"constant_value": 0}}, False),
+        ({"expressions": {}}, False),
+        ({"body": ""}, True),
+        ({"body": LIFECYCLE.replace("true", "false")}, True),
+        ({"body": LIFECYCLE.replace("true", "var.kept")}, True),
+        ({"body": LIFECYCLE.replace("true", "true\n    ignore_changes = all")}, True),
+        ({"body": f"{LIFECYCLE}\n  input = 1"}, True),
+    ],
+)
+def test_protected_database_is_kept_by_nothing_else(
+    tmp_path: Path, changed: dict[str, Any], needs_hcl: bool
+) -> None:
+    """From the plan alone, only the resource and what it follows are seen."""
+    (text,) = kept(tmp_path, **changed)
+    assert text.startswith("must have ")
+    assert bool(kept(None, **changed)) is not needs_hcl

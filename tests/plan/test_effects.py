@@ -112,6 +112,23 @@ def test_effects_replace_a_key(argument: str, kind: str) -> None:
     assert bool(effect.loses) == (kind == "replace")
 
 
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("after", [True, False])
+def test_effects_say_where_terraform_will_refuse(before: bool, after: bool) -> None:
+    address = "module.database_reports.aws_db_instance.primary"
+    guard = resource("terraform_data.keep_database_reports", {})
+    module = {"module_address": "module.database_reports"}
+
+    def stack(name: str, guarded: bool) -> dict[str, Any]:
+        database = resource(address, {"username": name}) | module
+        return plan(database, *([guard] if guarded else []))
+
+    found = effects(stack("a", before), stack("b", after), {})
+    [effect] = [effect for effect in found if effect.address == address]
+    assert effect.action == "replace"
+    assert ("Terraform refuses that" in effect.loses) == (before and after)
+
+
 @pytest.mark.parametrize("ignored", [{"name_prefix"}, {"all"}])
 def test_effects_without_ignored_changes(ignored: set[str]) -> None:
     address = "module.m.aws_secretsmanager_secret.s"

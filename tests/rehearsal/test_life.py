@@ -22,7 +22,7 @@ from finbase.rehearsal.inventory import Resource
 from finbase.rehearsal.life import course, edits, promises
 from finbase.rehearsal.life.course import Life
 from finbase.rehearsal.life.older_state import older, versions
-from finbase.rehearsal.life.owner import Owner
+from finbase.rehearsal.life.owner import GUARD, PRIMARY, Owner
 from finbase.rehearsal.life.steps import SHORT, STEPS, Edit, Expect, LifeStep
 from finbase.rehearsal.record import StepLog
 from finbase.rehearsal.rehearse import rehearse
@@ -31,7 +31,6 @@ from finbase.terraform.program import find_terraform
 from tests.support.commands import ROOT
 
 REGISTRY = Registry(ROOT)
-PRIMARY = "module.database.aws_db_instance.primary"
 NAMES = ("development", "staging", "production")
 
 
@@ -322,6 +321,25 @@ def test_replicas_of_an_instance_set_aside_are_replaced() -> None:
         [step] = [step for step in STEPS if step.name == name]
         acts = step.edits[0].by_hand
         assert acts.index(Owner.replace_replicas) > acts.index(Owner.set_primary_aside)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_instance_set_aside_is_forgotten_with_what_keeps_it(kept: bool) -> None:
+    """Terraform would refuse to create another instance in place of a protected one."""
+    addresses = [PRIMARY, *([GUARD] if kept else [])]
+    resources = [{"mode": "managed", "address": address, "values": {}} for address in addresses]
+    forgotten: list[str] = []
+    owner = Owner.__new__(Owner)
+    owner.name = "ledger-staging"
+    owner.rds = SimpleNamespace(modify_db_instance=lambda **_: None)
+    stack = SimpleNamespace(
+        state=lambda: {"values": {"root_module": {"resources": resources}}},
+        forget=forgotten.append,
+    )
+    fake: Any = SimpleNamespace(stack=stack)
+    owner._run = fake
+    owner.set_primary_aside()
+    assert forgotten == addresses
 
 
 @pytest.mark.terraform

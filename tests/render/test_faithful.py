@@ -101,6 +101,8 @@ NEW = "templates/stack/new.tf.j2"
             "database_name of module.database",
         ),
         (MAIN, LOCALS, f'{LOCALS}\n  other = "a"', "local.other is not"),
+        (MAIN, "if block.guard", "if false", "triggers_replace of resource.terraform_data.keep"),
+        (MAIN, "prevent_destroy = true", "prevent_destroy = false", "lifecycle of resource.terr"),
         (PROVIDERS, "local.region", '"eu-west-2"', "region of provider.aws is not"),
         (
             PROVIDERS,

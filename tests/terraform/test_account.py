@@ -546,6 +546,8 @@ def test_plan_reports_terraform_errors(world: World, step: str) -> None:
     done = world.run("plan", "staging")
     assert done.exit_code == 2
     assert f"terraform {step} failed" in done.output
+    # The key of the YAML file with which a plan may destroy or replace a database.
+    assert ("set deletion_protection to false" in done.output) == (step == "plan")
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])

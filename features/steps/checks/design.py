@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from design_calls import from_elsewhere, profile_of, sources_of
-from design_judge import judged
+from design_judge import judged, kept
 from design_profile import ELSEWHERE, InvalidProfileError, design
 from findings import Finding, check
 from kinds import listed
@@ -19,7 +19,7 @@ from stack_graph import Stack
 
 _UNREAD = (
     "the HCL was not read, because it is not beside the plan: locals, functions around references, "
-    "the backend and lifecycle.ignore_changes are not judged"
+    "the backend, lifecycle.ignore_changes and lifecycle.prevent_destroy are not judged"
 )
 _FEATURE = Path(__file__).resolve().parents[2] / "design.feature"
 
@@ -59,6 +59,8 @@ def of_the_design(stack: Stack, control: str) -> Iterator[Finding]:
             if elsewhere := from_elsewhere(stack):
                 text = f"the code of {listed(elsewhere)} is not of this project: review it"
                 yield Finding(True, text)
+    for text in kept(stack, control):
+        yield Finding(True, text)
     count = sum(passed[i] for i in ids)
     yield Finding(True, f"{count} rules of the design for {control} hold, and nothing is beside it")
 

@@ -48,6 +48,8 @@ _ELSEWHERE = re.compile(
 _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
 """Arguments in which the provider shows what other resources write."""
 _LOGS = "enabled_cloudwatch_logs_exports"
+_KEPT = "B04"
+"""The control of the resource that keeps Terraform from destroying a database."""
 _IGNORED, _WAITS = "ignored changes", "waits for"
 """Names of rules that are not about an argument."""
 
@@ -57,11 +59,17 @@ def judged(stack: Stack) -> tuple[list[Deviation], Counter[str]]:
     if id(stack) not in _JUDGED:
         _JUDGED.clear()
         judge = _Judge(stack)
-        _JUDGED[id(stack)] = (stack, judge.deviations(), judge.passed)
-    return _JUDGED[id(stack)][1:]
+        _JUDGED[id(stack)] = (stack, judge.deviations(), judge.passed, judge.kept)
+    return _JUDGED[id(stack)][1:3]
 
 
-_JUDGED: dict[int, tuple[Stack, list[Deviation], Counter[str]]] = {}
+def kept(stack: Stack, control: str) -> list[str]:
+    """Return what the stack itself holds for a control, and what of it was judged."""
+    judged(stack)
+    return _JUDGED[id(stack)][3] if control == _KEPT else []
+
+
+_JUDGED: dict[int, tuple[Stack, list[Deviation], Counter[str], list[str]]] = {}
 
 
 class _Judge:
@@ -78,6 +86,14 @@ class _Judge:
         """The identity of each resource outside of the design, by address."""
         self.users: dict[str, str] = {}
         """The control of an argument that uses a resource against the design, by address."""
+        self.guards = {
+            f"terraform_data.keep_{call.path[-1]}": call
+            for call in self.calls
+            if call.module == "database"
+        }
+        """The databases, by the resource of the stack that guards each."""
+        self.kept: list[str] = []
+        """The guards that are as they must be."""
         self.planned: dict[tuple[tuple[str, ...], str], list[Resource]] = {}
         for resource in stack.resources:
             key = resource.calls, resource.identity
@@ -93,6 +109,7 @@ class _Judge:
             *Settings(self.stack, self.profile, self.calls, self.sources).deviations(),
             *self._outputs(),
             *self._moves(),
+            *self._guarded(),
             *self._of_modules(),
         ]
         differences += self._overwritten()
@@ -100,6 +117,48 @@ class _Judge:
             control = self.users.get(address, self.profile.control(identity))
             differences.append(Deviation(control, f"{address}: not of the design; remove it"))
         return differences
+
+    def _guarded(self) -> Iterator[Deviation]:
+        """Require the resource of the stack that Terraform refuses to destroy with a database.
+
+        Terraform must replace it with an instance that is protected from deletion. What makes
+        Terraform refuse is judged where the HCL is available: no plan shows it.
+        """
+        blocks = {_identity_of(b): b for b in self.stack.configuration.get("resources", ())}
+        for identity, call in self.guards.items():
+            instances = self.planned.get((call.path, "aws_db_instance.primary"), ())
+            on = any(instance.planned("deletion_protection") is True for instance in instances)
+            if wrong := self._of_guard(identity, call.path[-1], blocks.get(identity), on=on):
+                yield Deviation(_KEPT, f"{identity}: {wrong}")
+                continue
+            self.passed[_KEPT] += 1
+            if identity in blocks and on:
+                text_ = "prevent_destroy is true"
+                if not self.sources:
+                    text_ = "no plan shows prevent_destroy"
+                what = f"would be destroyed or replaced with module.{call.path[-1]}"
+                self.kept.append(f"{identity}: {what}; {text_}")
+
+    def _of_guard(
+        self, identity: str, label: str, block: Mapping[str, Any] | None, *, on: bool
+    ) -> str:
+        """Return what is wrong with the guard of a database, which is protected if it is ``on``."""
+        if block is None:
+            text_ = f"missing; module.{label} has deletion protection, so render the stack again"
+            return text_ if on else ""
+        followed = {"references": [f"module.{label}.arn", f"module.{label}"]}
+        many = {"count_expression", "for_each_expression"} & block.keys()
+        if block.get("expressions") != {"triggers_replace": followed} or many:
+            return f"must have triggers_replace = module.{label}.arn, and no other argument"
+        if not self.sources:
+            return ""
+        written = self.sources.resource((), identity)
+        if written is None or written.arguments != {"triggers_replace": f"module.{label}.arn"}:
+            return f"must have triggers_replace = module.{label}.arn, and no other argument"
+        lifecycle = [inner.arguments for inner in written.of("lifecycle")]
+        if on and lifecycle != [{"prevent_destroy": "true"}]:
+            return "must have a lifecycle block with prevent_destroy = true, and nothing else"
+        return ""
 
     def _of_modules(self) -> Iterator[Deviation]:
         counts = Counter((self._database(call), call.module) for call in self.calls)
@@ -134,7 +193,8 @@ class _Judge:
             entry = self._entry(call, identity)
             address = f"{where}.{identity}".lstrip(".")
             if entry is None:
-                self.intruders[address] = identity
+                if call.path or identity not in self.guards:
+                    self.intruders[address] = identity
                 continue
             yield from self._resource(call, identity, entry, address, block)
         for identity in sorted(wanted - blocks.keys()):

@@ -21,6 +21,8 @@ from finbase.plan.model import Action, Change, ResourceChange, blocks, loses, ma
 _UNKNOWN = "(known after apply)"
 _HIDDEN = "(sensitive)"
 _INDEX = re.compile(r"\[[^\]]*\]$")
+_GUARD = "terraform_data.keep_"
+_REFUSED = "; Terraform refuses that as long as deletion_protection is true"
 _DERIVED = frozenset({"tags_all"})
 
 
@@ -64,6 +66,7 @@ def effects(
     old = {_followed(address, moved): (address, r) for address, r in _resources(before).items()}
     new = _resources(after)
     expressions = [_expressions(plan, moved) for plan in (before, after)]
+    guarded = _guarded(before) & _guarded(after)
     result = []
     for address in sorted(old.keys() | new.keys()):
         if address not in new:
@@ -81,23 +84,37 @@ def effects(
                 for argument in _arguments(resource, new[address], texts[0], texts[1])
                 if not _stays(argument, stays)
             )
-            result += _effect(address, was, resource, arguments)
+            refused = resource.get("module_address", "") in guarded
+            result += _effect(address, was, resource, arguments, refused=refused)
     return tuple(result)
 
 
 def _effect(
-    address: str, was: str, resource: ResourceChange, arguments: tuple[Argument, ...]
+    address: str,
+    was: str,
+    resource: ResourceChange,
+    arguments: tuple[Argument, ...],
+    *,
+    refused: bool,
 ) -> Iterator[Effect]:
     moved_from = was if was != address else ""
     known = replacements().get(resource["type"])
     names = {re.split(r"[.\[]", argument.name)[0] for argument in arguments}
     if known and names & known.arguments:
-        yield Effect(address, "replace", arguments, moved_from, known.loses)
+        refused = refused and resource["type"] == "aws_db_instance"
+        loses_ = f"{known.loses}{_REFUSED if refused else ''}"
+        yield Effect(address, "replace", arguments, moved_from, loses_)
     elif arguments:
         restarts = known is not None and not names.isdisjoint(known.restarts)
         yield Effect(address, "change", arguments, moved_from, restarts=restarts)
     elif moved_from:
         yield Effect(address, "move", moved_from=moved_from)
+
+
+def _guarded(plan: Mapping[str, Any]) -> frozenset[str]:
+    """Return the modules whose database the stack keeps Terraform from replacing."""
+    names = (r["address"].partition(_GUARD) for r in managed(plan))
+    return frozenset(f"module.{label}" for before, found, label in names if found and not before)
 
 
 def _stays(argument: Argument, ignored: frozenset[str]) -> bool:

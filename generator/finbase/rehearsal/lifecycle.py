@@ -14,6 +14,7 @@ from finbase.rehearsal.orphans import IMPORTS, import_blocks, orphans
 from finbase.rehearsal.record import EndError, Record, StepLog
 from finbase.rehearsal.terraform import Applied, Stack, Watch
 from finbase.sandbox.client import Endpoint, client
+from finbase.terraform.offline import UNGUARDED, lift_guards
 
 _UNPROTECTED = "zz_finbase_unprotected_override.tf"
 
@@ -59,7 +60,10 @@ class Lifecycle:
             (self._stack.folder / IMPORTS).unlink(missing_ok=True)
 
     def lift_protection(self) -> None:
-        """Set ``deletion_protection`` to false, as the owner of a stack must before a destroy."""
+        """Set ``deletion_protection`` to false, as the owner of a stack must before a destroy.
+
+        That removes the guards of the databases, too.
+        """
         with self._record.step("lift deletion protection") as step:
             modules = sorted(
                 {
@@ -73,6 +77,7 @@ class Lifecycle:
                 return
             blocks = (f'module "{m}" {{\n  deletion_protection = false\n}}\n' for m in modules)
             (self._stack.folder / _UNPROTECTED).write_text("\n".join(blocks))
+            lift_guards(self._stack.folder)
             self._stack.plan("unprotected")
             if failed := self._plans.failed("unprotected"):
                 step.notes.append(f"`finbase apply` would refuse this plan: {', '.join(failed)}")
@@ -89,7 +94,8 @@ class Lifecycle:
                 done += _add_killed(step, self._stack.destroy(watch))
         with self._record.step("destroy") as step:
             step.add(self._stack.destroy(self._watch("destroy", total, done)))
-            (self._stack.folder / _UNPROTECTED).unlink(missing_ok=True)
+            for name in (_UNPROTECTED, UNGUARDED):
+                (self._stack.folder / name).unlink(missing_ok=True)
 
     def import_lost(self, step: StepLog, before: frozenset[Resource]) -> None:
         """Write an ``import`` block for each resource that is missing from the state."""

@@ -67,6 +67,10 @@ def _composed(environment: Environment) -> Iterator[Block]:
     for block in blocks(environment):
         arguments = {"source": block.source, **block.inputs, **block.wiring}
         yield _block(f'module "{block.label}"', arguments)
+        if guard := block.guard:
+            body = attributes(guard.arguments, 0)
+            header = f'resource "terraform_data" "{guard.name}"'
+            yield _parsed(header, f"{body}\nlifecycle {{\nprevent_destroy = true\n}}")
     for name, export in exports(environment):
         yield _block(f'output "{name}"', export)
 

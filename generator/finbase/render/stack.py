@@ -25,14 +25,30 @@ _ORIGIN = "templates/stack/{}. Do not edit: run finbase provider {}."
 
 
 @dataclass(frozen=True)
+class Guard:
+    """A resource that Terraform refuses to destroy, and would have to if it replaced a database.
+
+    Only the stack can have it: ``prevent_destroy`` is a literal, and environments with and without
+    protection share a module.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Block:
-    """A ``module`` block: ``inputs`` set by the file, in the order of the contract, and wiring."""
+    """A ``module`` block: ``inputs`` set by the file, in the order of the contract, and wiring.
+
+    A database with ``deletion_protection`` has a ``guard``.
+    """
 
     label: str
     summary: str
     source: str
     inputs: Mapping[str, Any]
     wiring: Mapping[str, Any]
+    guard: Guard | None = None
 
 
 def render_stacks(environments: Iterable[Environment], root: Path) -> dict[PurePosixPath, bytes]:
@@ -178,7 +194,20 @@ def blocks(environment: Environment) -> Iterator[Block]:
                     if declared.name in instance.inputs
                 },
                 wiring=wires,
+                guard=_guard(use, instance),
             )
+
+
+def _guard(use: ModuleUse, instance: Instance) -> Guard | None:
+    """Return the guard of a protected database.
+
+    An update leaves the ARN of an instance alone. It becomes unknown if the instance is replaced,
+    or created in place of one that is gone.
+    """
+    if use.name != "database" or use.value(instance, "deletion_protection") is not True:
+        return None
+    name = label(use, instance)
+    return Guard(f"keep_{name}", {"triggers_replace": Hcl(f"module.{name}.arn")})
 
 
 def exports(environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,6 +24,16 @@ from finbase.terraform.program import Terraform
 _SECONDS = 900.0
 _STANDARD_ERROR = 2
 _LOGS = ("TF_LOG", "TF_LOG_PROVIDER")
+_ADVICE = (
+    "see Terraform's message above; if it is about credentials, log in to the account of "
+    "the environment first, for example with AWS_PROFILE"
+)
+_ADVICE_ON_A_PLAN = (
+    f"{_ADVICE}; if it names terraform_data.keep_…, the plan would destroy or replace a database "
+    "that is protected, or create it in place of one that is gone: if that is intended, set "
+    "deletion_protection to false in the database's section of the YAML file, render and apply, "
+    "and then plan the change"
+)
 _VERBOSE_LEVELS = {"TRACE", "DEBUG", "JSON"}
 
 
@@ -122,7 +132,6 @@ def _run(terraform: Terraform, stack: Path, data: Path, progress: Watch, *argume
     if code != 0:
         raise TerraformError(
             f"{step} failed in {stack}: exit code {code}",
-            "see Terraform's message above; if it is about credentials, log in to the account of "
-            "the environment first, for example with AWS_PROFILE",
+            _ADVICE_ON_A_PLAN if arguments[0] == "plan" else _ADVICE,
         )
     progress(stack.name, "")

@@ -23,6 +23,7 @@ from finbase.source.hcl_scan import Block, scan, string_value
 
 _READS_BY = re.compile(r"^reads_by: (\w+)$", re.MULTILINE)
 _NOT_PLANNED = {".terraform", ".git"}
+UNGUARDED = "zz_finbase_unguarded_override.tf"
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 _PROVIDER = """provider "aws" {{
 {alias}  access_key                  = "offline"
@@ -164,6 +165,31 @@ def leave_unread(folder: Path) -> None:
                 )
     if calls:
         (folder / "zz_finbase_unread_override.tf").write_text("\n".join(calls))
+
+
+def lift_guards(folder: Path) -> tuple[str, ...]:
+    """Let Terraform destroy what the copy protects by ``prevent_destroy``; return its addresses.
+
+    An override file does it, as the owner of a stack does by ``deletion_protection: false``.
+    """
+    from finbase.terraform.provider import quoted
+
+    guarded = [
+        block.labels
+        for path in _code(folder)
+        if not _is_json(path)
+        for block in scan(_read(path)).blocks
+        if block.type == "resource"
+        and any("prevent_destroy" in inner.attributes for inner in block.blocks)
+    ]
+    blocks = (
+        f"resource {quoted(type_)} {quoted(name)} {{\n"
+        "  lifecycle {\n    prevent_destroy = false\n  }\n}\n"
+        for type_, name in dict.fromkeys(guarded)
+    )
+    if guarded:
+        (folder / UNGUARDED).write_text("\n".join(blocks))
+    return tuple(".".join(labels) for labels in dict.fromkeys(guarded))
 
 
 def count_aws_configurations(root: Path) -> int:

@@ -29,6 +29,7 @@ from finbase.terraform.offline import (
     isolate_backend,
     isolate_provider,
     leave_unread,
+    lift_guards,
     module_calls,
     requirements,
     used_folders,
@@ -167,6 +168,8 @@ class Workspace:
             leave_unread(tree.folder)
             if state is not None:
                 (tree.folder / STATE_FILE).write_bytes(state)
+                # Nobody applies this plan: show what it would do, instead of an error.
+                lift_guards(tree.folder)
             installed = self._initialise(tree, warm=configurations <= 1)
 
             def plan_tree(reattach: str) -> bytes:

@@ -14,6 +14,8 @@ from finbase.rehearsal.run import Run
 from finbase.sandbox.client import client
 
 PRIMARY = "module.database.aws_db_instance.primary"
+GUARD = "terraform_data.keep_database"
+"""Terraform would have to replace it with the primary, and refuses that."""
 _CONNECTION = "/database/connection"
 """In the name of the master user's secret."""
 ByHand: TypeAlias = Callable[["Owner"], None]
@@ -45,13 +47,16 @@ class Owner:
         self.rds.create_db_snapshot(DBInstanceIdentifier=self.name, DBSnapshotIdentifier=SNAPSHOT)
 
     def set_primary_aside(self) -> None:
-        """Rename the primary, and let Terraform forget it."""
+        """Rename the primary, and let Terraform forget it and its guard."""
         self.rds.modify_db_instance(
             DBInstanceIdentifier=self.name,
             NewDBInstanceIdentifier=f"{self.name}-{RENAMED}",
             ApplyImmediately=True,
         )
-        self._run.stack.forget(PRIMARY)
+        known = {resource["address"] for resource in managed_in_state(self._run.stack.state())}
+        for address in (PRIMARY, GUARD):
+            if address in known:
+                self._run.stack.forget(address)
 
     def replace_replicas(self) -> None:
         """Let the next apply replace every replica: each follows the instance set aside.
