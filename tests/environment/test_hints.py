@@ -244,6 +244,24 @@ def test_prefix_length_with_a_leading_zero(
     assert (found.code, hint in (found.hint or "")) == (code, True)
 
 
+# Ranges and groups that are hardly meant.
+@pytest.mark.parametrize(
+    ("change", "noted"),
+    [
+        ({"network.routes": examples.peered(destination_cidr="172.17.4.0/24")}, ["FB321"]),
+        ({"network.routes": examples.peered(destination_cidr="172.16.0.0/12")}, []),
+        ({"access.internet_cidrs": ["10.20.0.0/16"]}, ["FB322"]),
+        ({"access.internet_cidrs": ["10.0.0.0/8", "0.0.0.0/0"]}, []),
+    ],
+)
+def test_range_that_is_hardly_meant_is_noted(
+    change: dict[str, Any], noted: list[str], tmp_path: Path
+) -> None:
+    found = told(tmp_path, change)
+    assert [d.code for d in found if d.code in ("FB321", "FB322")] == noted
+    assert all(d.note for d in found)
+
+
 # A client that answers cannot reach.
 @pytest.mark.parametrize(
     ("routes", "noted"),

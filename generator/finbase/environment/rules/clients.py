@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
 from finbase.environment.rules.ranges import client_values, interface_of, is_private, vpcs_of
-from finbase.environment.rules.rule import Finding, rule
+from finbase.environment.rules.rule import Finding, note, rule
 from finbase.source.document import Where
 
 _RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"
@@ -101,6 +101,35 @@ def client_of_cache(environment: Environment) -> Iterator[Finding]:
             message = f"{name} is a client of the database `{where[3]}`, which has no cache"
             hint = "remove cache from `to`, and write the client in `access.clients` as well"
         yield Finding(where, message, hint)
+
+
+@note(
+    "FB323",
+    "client that is the group of the endpoints",
+    "access.clients",
+    "existing_network.endpoints_security_group_id",
+    why="The members of that group are interface endpoints, which connect to nothing. Others that "
+    "join it later could reach the data.",
+    source="https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html",
+    accepted={
+        "access.clients": examples.client(security_group_id="sg-0123456789abcdef0"),
+        "existing_network.endpoints_security_group_id": "sg-0123456789abcdef1",
+    },
+    refused={
+        "access.clients": examples.client(security_group_id="sg-0123456789abcdef0"),
+        "existing_network.endpoints_security_group_id": "sg-0123456789abcdef0",
+    },
+)
+def client_of_endpoints(environment: Environment) -> Iterator[Finding]:
+    """The group of a client should not be that of the interface endpoints."""
+    groups = [
+        use.value(instance, "endpoints_security_group_id")
+        for use, instance in environment.instances("existing_network")
+    ]
+    for where, name, group in client_values(environment, "security_group_id", str):
+        if group in groups:
+            message = f"{name} is {group}, the group of the interface endpoints"
+            yield Finding(where, message, "write the group that the client has")
 
 
 @rule(

@@ -22,7 +22,7 @@ from finbase.environment.rules.ranges import (
     vpcs_of,
     zones_of,
 )
-from finbase.environment.rules.rule import Finding, rule
+from finbase.environment.rules.rule import Finding, note, rule
 
 _ZONE_ELSEWHERE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+-.+")
 _DOCKER: Final = IPv4Network("172.17.0.0/16")
@@ -207,6 +207,48 @@ def room_in_subnet(environment: Environment) -> Iterator[Finding]:
             usable = subnet.network.num_addresses - _RESERVED
             message = f"{subnet.network} is too small: it has {usable} usable addresses"
             yield Finding(subnet.where, message, f"use a range of /{_SMALLEST} or larger")
+
+
+@note(
+    "FB321",
+    "Docker's address range in a network that exists",
+    "existing_network.cidr",
+    "network.routes",
+    why="Docker uses 172.17.0.0/16 for its own network. Hosts that run Docker cannot reach "
+    "addresses of a VPC or of a peered network in this range.",
+    source=_RANGES,
+    accepted={"existing_network.cidr": "172.18.0.0/16"},
+    refused={"existing_network.cidr": "172.17.0.0/16"},
+)
+def docker_elsewhere(environment: Environment) -> Iterator[Finding]:
+    """A VPC that exists, and the range of a route, should not be in 172.17.0.0/16."""
+    existing = ((where, str(vpc)) for where, vpc in vpcs_of(environment) if where[1] != "network")
+    routes = ((where, t) for where, _, t in route_values(environment, "destination_cidr", str))
+    for where, text in (*existing, *routes):
+        if (found := interface_of(text)) and found.network.subnet_of(_DOCKER):
+            message = f"{text} is in {_DOCKER}, the address range of Docker"
+            hint = "set another range for Docker (`bip`) on each host that must reach these addresses"
+            yield Finding(where, message, hint)
+
+
+@note(
+    "FB322",
+    "range of the internet that is in the VPC",
+    "access.internet_cidrs",
+    why="The ranges are for the internet: the application group may send HTTPS to them. In the VPC "
+    "they open every address on port 443, beside the flows that the design lists.",
+    source="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    accepted={"access.internet_cidrs": ["198.51.100.0/24"]},
+    refused={"access.internet_cidrs": ["10.20.16.0/20"]},
+)
+def internet_outside(environment: Environment) -> Iterator[Finding]:
+    """The ranges of the internet should not be in the VPC."""
+    for where, text in texts_of(environment, "access", "internet_cidrs"):
+        found = interface_of(text)
+        for _, vpc in vpcs_of(environment):
+            if found and found.network.subnet_of(vpc):
+                message = f"{text} is in {vpc}, the range of the VPC"
+                yield Finding(where, message, "remove it, unless applications serve HTTPS there")
 
 
 def _intended_region(environment: Environment) -> str | None:
