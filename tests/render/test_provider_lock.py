@@ -173,22 +173,22 @@ def test_environment_has_a_provider_of_its_own(
 ) -> None:
     monkeypatch.setattr(terraform_pin, "fetch_checksums", lambda *_: ((OTHER,), "a mirror"))
     before = load(project)
-    done = run(project, "provider", "add", "5.99.1")
+    done = run(project, "provider", "add", "5.101.0")
     assert done.exit_code == 0, done.output
-    assert "write `provider: 5.99.1` into the file of an environment" in done.output
+    assert "write `provider: 5.101.0` into the file of an environment" in done.output
     assert load(project) == before
     assert run(project, "render", "--check").exit_code == 0
-    pin_own(project, "5.99.1", "development")
+    pin_own(project, "5.101.0", "development")
     assert run(project, "render").exit_code == 0
-    assert stacks_with(project, "5.99.1") == {"development"}
+    assert stacks_with(project, "5.101.0") == {"development"}
     assert stacks_with(project, "5.100.0") == {"staging", "production"}
     lock = (project / STACK / LOCK).read_text()
     assert OTHER in lock
     assert not any(text in lock for text in before.hashes)
-    assert "templates/stack/provider-5.99.1.yaml. Do not edit: run finbase provider add." in lock
+    assert "templates/stack/provider-5.101.0.yaml. Do not edit: run finbase provider add." in lock
     assert "provider" in run(project, "diff", "development", "staging").output
-    assert '"5.99.1"' in run(project, "show", "development").output
-    again = run(project, "provider", "add", "5.99.1")
+    assert '"5.101.0"' in run(project, "show", "development").output
+    again = run(project, "provider", "add", "5.101.0")
     assert "1 checksums" in again.output
 
 
@@ -208,18 +208,18 @@ def test_environment_keeps_its_provider_when_the_default_moves(project: Path) ->
 
 
 def test_environments_without_checksums_are_all_named(project: Path) -> None:
-    pin_own(project, "5.99.1", "development", "staging")
+    pin_own(project, "5.101.0", "development", "staging")
     done = run(project, "render", "--check")
     assert done.exit_code == 2
     for name in ("development", "staging"):
         assert (
-            "templates/stack/provider-5.99.1.yaml:1:1: it does not exist, and environments/"
-            f"{name}.yaml needs it; run `finbase provider add 5.99.1`" in done.output
+            "templates/stack/provider-5.101.0.yaml:1:1: it does not exist, and environments/"
+            f"{name}.yaml needs it; run `finbase provider add 5.101.0`" in done.output
         )
-    other = added(project / "templates", "registry.terraform.io", "5.98.0", [OTHER])
+    other = added(project / "templates", "registry.terraform.io", "5.102.0", [OTHER])
     [content] = other.values()
-    (project / "templates" / "stack" / "provider-5.99.1.yaml").write_bytes(content)
-    assert "it has checksums of version 5.98.0" in run(project, "render", "--check").output
+    (project / "templates" / "stack" / "provider-5.101.0.yaml").write_bytes(content)
+    assert "it has checksums of version 5.102.0" in run(project, "render", "--check").output
 
 
 @pytest.mark.terraform
