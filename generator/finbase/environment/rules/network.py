@@ -227,7 +227,7 @@ def docker_elsewhere(environment: Environment) -> Iterator[Finding]:
     for where, text in (*existing, *routes):
         if (found := interface_of(text)) and found.network.subnet_of(_DOCKER):
             message = f"{text} is in {_DOCKER}, the address range of Docker"
-            hint = "set another range for Docker (`bip`) on each host that must reach these addresses"
+            hint = "set another range for Docker (`bip`) on hosts that must reach them"
             yield Finding(where, message, hint)
 
 
