@@ -145,8 +145,11 @@ def test_new_environment_copy(project: Path) -> None:
     assert [line for before, line in zip(old, new, strict=True) if before != line] == [
         "environment: sandbox",
         "  bucket: ledger-sandbox-terraform-state",
-        "      - arn:aws:iam::111122223333:role/finbase-ledger-sandbox-apply",
-        "      - arn:aws:iam::111122223333:role/finbase-ledger-sandbox-plan",
+        *(
+            "      - arn:aws:iam::111122223333:role/finbase-ledger-sandbox-apply",
+            "      - arn:aws:iam::111122223333:role/finbase-ledger-sandbox-plan",
+        )
+        * 2,
     ]
     assert finbase(project, "render", "sandbox").exit_code == 0
     assert (
@@ -166,6 +169,7 @@ def test_new_environment_to_edit(project: Path) -> None:
         "network.cidr",
         "network.zones",
         "secret.readers",
+        "roles.pipeline_readers",
         "roles.roles",
         "monitoring.email_addresses",
     ]
