@@ -85,7 +85,8 @@ def test_terraform_refuses_to_destroy_or_replace_a_protected_database(
         main = PurePosixPath("environments", NAME, "main.tf")
         (copy.folder / "main.tf").write_bytes(rendered(deletion_protection=False)[main])
         steps = {s.address: s.action for s in summarise(planned(workspace, copy)).steps}
-        assert steps == {GUARD: "destroy", "module.database.aws_db_instance.primary": "change"}
+        about = {n: a for n, a in steps.items() if n.startswith((GUARD, "module.database."))}
+        assert about == {GUARD: "destroy", "module.database.aws_db_instance.primary": "change"}
 
 
 def planned(workspace: Workspace, copy: Prepared, *arguments: str) -> dict[str, Any]:
