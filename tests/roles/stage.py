@@ -66,9 +66,16 @@ class Stage:
         )
         self.server.set_password(self.master, FIRST)
         self.server.query(f"CREATE DATABASE {DATABASE} OWNER {name}")
+        self._give_databases_to(name)
         self.connection = self._secret("connection", self.text(self.master, FIRST))
         for declared in self.roles:
             self.add_secret(declared)
+
+    def _give_databases_to(self, owner: str) -> None:
+        """Let a user own what the master user of RDS owns, where everybody may connect."""
+        for name in ("postgres", "template1"):
+            self.server.query(f"ALTER DATABASE {name} OWNER TO {owner}")
+            self.server.query(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC")
 
     def add_secret(self, declared: str) -> None:
         """Write the first version of a role's secret, as Terraform does."""
@@ -217,6 +224,7 @@ class Stage:
     def close(self) -> None:
         """Remove the database and every role."""
         self.server.query(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        self._give_databases_to("postgres")
         rows = self.server.query(
             "SELECT quote_ident(rolname) FROM pg_roles WHERE NOT starts_with(rolname, 'pg_') "
             "AND NOT rolsuper AND NOT starts_with(rolname, 'rds_')"

@@ -59,10 +59,15 @@ BEYOND = {
     "ALTER ROLE app_1 CREATEDB": ("role app_1 is CREATEDB",),
     "ALTER ROLE migrator_2 CREATEROLE": ("role migrator_2 is CREATEROLE",),
     "ALTER ROLE app LOGIN": ("role app is LOGIN",),
-    "ALTER ROLE app_2 NOLOGIN": ("role app_2 is NOLOGIN",),
+    "ALTER ROLE app_2 NOLOGIN": (
+        "role app_2 is NOLOGIN: to let it log in again, run ALTER ROLE app_2 LOGIN",
+    ),
     "ALTER ROLE reader_1 NOINHERIT VALID UNTIL '2027-01-01'": (
         "role reader_1 is NOINHERIT",
-        "role reader_1 is VALID UNTIL a date",
+        "role reader_1 is VALID UNTIL a date: to end that, run ALTER ROLE reader_1 VALID UNTIL "
+        "'infinity'",
+        "the login of the secret of reader is refused: reader_1 has no CONNECT on the database; "
+        "apply grants it to the group",
     ),
     "ALTER ROLE app_1 SET log_min_messages = panic": (
         "role app_1 has a setting of its own: log_min_messages",
@@ -82,8 +87,43 @@ BEYOND = {
         "app.masters belongs to postgres: run ALTER TABLE app.masters OWNER TO migrator",
     ),
     "CREATE ROLE old; COMMENT ON ROLE old IS 'Made by finbase: read-only'": (
-        "role old is not declared any more: to remove it, run REASSIGN OWNED BY old TO "
-        "ledger_admin; DROP OWNED BY old; DROP ROLE old",
+        "role old is not declared any more: to remove it, run GRANT old TO ledger_admin; "
+        "REASSIGN OWNED BY old TO ledger_admin; DROP OWNED BY old; DROP ROLE old",
+    ),
+    # What nobody has declared.
+    "CREATE ROLE evil LOGIN CREATEROLE CREATEDB BYPASSRLS IN ROLE rds_superuser": (
+        "role evil, which is not declared, is CREATEROLE",
+        "role evil, which is not declared, is CREATEDB",
+        "role evil, which is not declared, is BYPASSRLS",
+        "role evil, which is not declared, is a member of rds_superuser",
+    ),
+    "CREATE ROLE bi LOGIN VALID UNTIL 'infinity' IN ROLE pg_read_all_data, ledger_admin": (
+        "role bi, which is not declared, is a member of pg_read_all_data",
+        "role bi, which is not declared, is a member of ledger_admin",
+    ),
+    f"GRANT CONNECT ON DATABASE {DATABASE} TO bi": (
+        f"role bi, which is not declared, may CONNECT on database {DATABASE}",
+    ),
+    "GRANT USAGE ON SCHEMA app TO bi": ("role bi, which is not declared, may USAGE on schema app",),
+    "GRANT SELECT ON app.payments TO bi": (
+        "role bi, which is not declared, may SELECT on table app.payments",
+    ),
+    "GRANT SELECT ON other.cards TO bi": (),  # Nothing that is declared.
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator GRANT SELECT ON TABLES TO bi": (
+        "role bi, which is not declared, may SELECT on future objects of migrator, kind r",
+    ),
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA app GRANT SELECT ON TABLES TO PUBLIC": (
+        "everybody may SELECT on future objects of migrator, kind r",
+    ),
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA app "
+    "GRANT EXECUTE ON FUNCTIONS TO PUBLIC": (
+        "everybody may EXECUTE on future objects of migrator, kind f",
+    ),
+    "ALTER DATABASE template1 OWNER TO postgres; GRANT TEMPORARY ON DATABASE template1 TO PUBLIC": (
+        "everybody may TEMPORARY on database template1",
+    ),
+    "CREATE EXTENSION IF NOT EXISTS citext": (
+        "extension citext is not declared: to remove it, run DROP EXTENSION citext",
     ),
     'CREATE TABLE other."a\n\x1b[31m{b}" (a int); GRANT SELECT ON other."a\n\x1b[31m{b}" TO app': (
         'role app may also SELECT on table other."a\ufffd\ufffd[31m{b}"',
@@ -101,6 +141,7 @@ LACKING = {
     "ALTER ROLE migrator_1 RESET role": "role of migrator_1",
     "ALTER ROLE app_1 CONNECTION LIMIT 99": "connection limit 20 of app_1",
     f"GRANT TEMPORARY ON DATABASE {DATABASE} TO PUBLIC": "all on the database from PUBLIC",
+    "GRANT CONNECT ON DATABASE template1 TO PUBLIC": "all on the other databases from PUBLIC",
     "GRANT CREATE ON SCHEMA public TO PUBLIC": "CREATE on schema public from PUBLIC",
     "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA app "
     "REVOKE SELECT ON TABLES FROM reader": (
@@ -135,7 +176,7 @@ def test_what_lacks_is_reported_and_applied(stage: Stage) -> None:
     stage.apply()
     stage.query("SET ROLE migrator; CREATE TABLE app.payments (id int)")
     stage.query(";\n".join(LACKING))
-    drift = stage.drift()
+    drift = [line for line in stage.drift() if not line.startswith("the login of the secret")]
     assert {line.split(": ", 1)[1] for line in drift} == {*LACKING.values()}
     assert all(line.startswith(("not granted: ", "not revoked: ", "not set: ")) for line in drift)
     answer = stage.apply()
@@ -254,8 +295,12 @@ def test_sql_of_the_page_makes_migrator_the_owner(
         "INSERT INTO entry (amount) VALUES (40), (2);"
         "CREATE VIEW total AS SELECT sum(amount) AS amount FROM entry;"
         "CREATE FUNCTION double(integer) RETURNS integer LANGUAGE sql RETURN $1 * 2;"
+        "CREATE TYPE state AS ENUM ('open');"
+        "CREATE TABLE part (state state) PARTITION BY LIST (state);"
+        "CREATE TABLE part_1 PARTITION OF part DEFAULT;"
     )
-    assert len(stage.apply()["drift"]) == 3  # The table with its sequence, the view, the function.
+    # The table with its sequence, the view, the function, the type, the two of the partitions.
+    assert len(stage.apply()["drift"]) == 6
     for name in stage.roles:
         stage.rotate(name)
     stage.as_master(example(PAGE, "text", "ALTER TABLE"))
@@ -276,6 +321,38 @@ def test_existing_schema_of_master_is_reported(stage: Stage) -> None:
     for line in stage.drift():
         stage.as_master(line.split(": run ")[1])
     assert stage.drift() == []
+
+
+def test_all_kinds_of_objects_of_the_master_user_are_reported(stage: Stage) -> None:
+    stage.as_master(OLD)
+    drift = [line for line in stage.apply()["drift"] if line.startswith("app.")]
+    assert {line.split(" ")[0] for line in drift} == {
+        *("app.state", "app.amount", "app.pair", "app.part", "app.part_1", "app.plain"),
+        *("app.computed", "app.several", "app.mine"),
+    }
+    for line in drift:
+        stage.as_master(line.split(": run ")[1])
+    stage.as_master("ALTER SCHEMA app OWNER TO migrator")
+    assert stage.drift() == []
+    stage.rotate("migrator")
+    stage.as_role(
+        "migrator",
+        "ALTER TYPE app.state ADD VALUE 'b'; ALTER DOMAIN app.amount SET NOT NULL;"
+        "ALTER TABLE app.part DETACH PARTITION app.part_1; DROP TABLE app.part_1;"
+        "ALTER TABLE app.computed ADD COLUMN x int; DROP STATISTICS app.several",
+    )
+
+
+OLD = """
+CREATE SCHEMA app; SET search_path = app;
+CREATE TYPE state AS ENUM ('a'); CREATE DOMAIN amount AS int; CREATE TYPE pair AS (a int, b int);
+CREATE TABLE part (id int, day date) PARTITION BY RANGE (day);
+CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE plain (id serial PRIMARY KEY, number int GENERATED ALWAYS AS IDENTITY);
+CREATE TABLE computed (a int, b int GENERATED ALWAYS AS (a * 2) STORED);
+CREATE STATISTICS several ON id, number FROM plain;
+CREATE COLLATION mine FROM "C";
+"""
 
 
 def test_object_of_a_stranger_is_reported_and_stops_nothing(stage: Stage) -> None:

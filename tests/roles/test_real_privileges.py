@@ -97,11 +97,7 @@ def test_everybody_may_nothing_with_what_is_declared(filled: Stage) -> None:
     }
     assert {entry for entry in found if entry[0] != "function"} == {
         ("schema", "public", "USAGE"),
-        # Of other databases, where nothing is.
-        ("database", "postgres", "CONNECT"),
-        ("database", "postgres", "TEMPORARY"),
-        ("database", "template0", "CONNECT"),
-        ("database", "template1", "CONNECT"),
+        ("database", "template0", "CONNECT"),  # Which accepts no connection.
     }
     assert not [name for kind, name, _ in found if kind == "function" and not of_extension(name)]
 

@@ -6,8 +6,8 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Timer
 from typing import Any
@@ -128,19 +128,21 @@ def test_extension_that_is_not_there(stage: Stage) -> None:
 
 
 @contextmanager
-def holding(stage: Stage, sql: str) -> Iterator[None]:
-    """Hold a lock in a session of the superuser."""
+def holding(stage: Stage, sql: str, credentials: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Hold a lock in a session of the superuser, or of a login."""
+    who = credentials or {"username": "postgres", "password": SUPERUSER_PASSWORD}
     holder = subprocess.Popen(
         [stage.server.binaries / "psql", "-X", "-q"],
         env={
             "PGHOST": "localhost",
             "PGPORT": str(stage.server.port),
-            "PGUSER": "postgres",
-            "PGPASSWORD": SUPERUSER_PASSWORD,
+            "PGUSER": who["username"],
+            "PGPASSWORD": who["password"],
             "PGDATABASE": DATABASE,
         },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     assert holder.stdin is not None
@@ -151,7 +153,8 @@ def holding(stage: Stage, sql: str) -> Iterator[None]:
     try:
         yield
     finally:
-        holder.communicate("ROLLBACK;\n", timeout=30)
+        with suppress(BrokenPipeError):  # Its session was ended.
+            holder.communicate("ROLLBACK;\n", timeout=30)
 
 
 def test_locked_object_is_not_waited_for(stage: Stage) -> None:
@@ -183,8 +186,33 @@ def test_two_runs_do_not_meet(stage: Stage) -> None:
 @pytest.mark.soak
 def test_run_says_that_it_waited_for_another(stage: Stage) -> None:
     with holding(stage, f"SELECT pg_advisory_lock({LOCK})"):
-        fail(stage, "apply", "cannot wait for another run of this function: SQLSTATE 55P03")
+        fail(stage, "apply", "another run of this function, or another session of the master user")
     assert stage.apply()["drift"] == []
+
+
+BLOCKS = {
+    f"SELECT pg_advisory_lock({LOCK})": "held the lock of this function",
+    "ALTER ROLE CURRENT_USER PASSWORD 'abc-def'": "was changing a role",
+}
+
+
+@pytest.mark.parametrize("action", ["apply", "rotate", "check"])
+@pytest.mark.parametrize("sql", [*BLOCKS], ids=["lock", "own password"])
+def test_role_cannot_block_the_function(ready: Stage, action: str, sql: str) -> None:
+    """Its session is ended, and reported."""
+    held = ready.current("app")
+    ready.rotate("app")  # Now it is the turn of the login that holds something.
+    ready.runtime.log = ""
+    with holding(ready, f"SET statement_timeout = 0; {sql}", held):
+        began = time.monotonic()
+        if action == "rotate":
+            ready.rotate("app")
+        else:
+            drift = ready.invoke({"action": action})["drift"]
+            assert drift == [f"ended a session of {held['username']}, which {BLOCKS[sql]}"]
+        assert time.monotonic() - began < 20
+    assert f"ended a session of {held['username']}, which {BLOCKS[sql]}" in ready.runtime.log
+    assert ready.run_as(ready.current("app"), "SELECT 1")[0]
 
 
 # Hostile servers -----------------------------------------------------------------------------

@@ -192,7 +192,7 @@ def test_session_is_bounded(stage: Stage, server: Postgres) -> None:
         deadline=time.monotonic() + 60,
     )
     with made:
-        made.open()
+        made.open(())
         names = (
             *("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"),
             *("idle_session_timeout", "search_path", "standard_conforming_strings"),

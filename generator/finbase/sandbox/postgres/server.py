@@ -279,6 +279,7 @@ def start(
         f"GRANT rds_superuser TO {role}",
         f"GRANT rds_iam TO {role} WITH ADMIN OPTION",
         "GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION",
+        *(f"ALTER DATABASE {name} OWNER TO {role}" for name in ("postgres", "template1")),
     ]
     extensions = installed_extensions(_EXTENSIONS)
     libraries = f"shared_preload_libraries = '{','.join(extensions)}'\n"

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import database
 import postgres
 import rotation
+import secret
 from credentials import Credentials, SecretError
 from declaration import Declaration, Role
 from rotation import RotationError
-from session import Session, told
+from session import Session
 from store import CURRENT, PENDING, PREVIOUS, Store
 
 MasterLogin = Callable[[Credentials], AbstractContextManager[Session]]
@@ -74,48 +75,15 @@ class Turn:
     login: rotation.Login
 
 
-def first_version(session: Session, role: Role, store: Store, target: tuple[str, int, str]) -> bool:
-    """Give a role's secret its first version, and return whether it had none.
-
-    The password is set in the database first: if this ends in between, the next run draws another.
-    """
-    if store._read(VersionStage=CURRENT) is not None:
-        return False
-    host, port, dbname = target
-    login, password = role.logins[0], rotation.new_password()
-    fields = {
-        "engine": "postgres",
-        "host": host,
-        "port": port,
-        "dbname": dbname,
-        "username": login,
-        "password": password,
-    }
-    with told(f"set the password of {login}"):
-        session.rows(postgres.change_password(login, password))
-    failure = ""
-    try:
-        store._client.put_secret_value(SecretId=store._arn, SecretString=json.dumps(fields))
-    except Exception as error:
-        response = getattr(error, "response", {})
-        failure = response.get("Error", {}).get("Code") or type(error).__name__
-    # Raised out here, since the error that was caught may quote the request.
-    if failure:
-        raise SecretError(f"the first version of the secret cannot be written: {failure}")
-    return True
-
-
 def create_secret(turn: Turn) -> str:
     """Write the new version: the other login, with a new password."""
     current = turn.store.current()
-    if turn.store.pending():
+    if turn.store._read(VersionId=turn.store._token, VersionStage=PENDING) is not None:
+        _pending(turn)
         return "the new version was there"
-    host, port, dbname = turn.master.target()
     fields = {
         **current.fields,
-        "host": host,
-        "port": port,
-        "dbname": dbname,
+        **secret.connection(turn.master.target()),
         "username": other(turn.role, current.username),
         "password": rotation.new_password(),
     }
@@ -124,17 +92,19 @@ def create_secret(turn: Turn) -> str:
 
 
 def set_secret(turn: Turn) -> str:
-    """Create what the role lacks, and give the other login the new password."""
+    """Give the other login the new password, and this one that of the current version again.
+
+    So a password that somebody has given the role by hand ends with the next rotation. A role or
+    login that does not exist is created. What else was changed by hand stays: it may be what
+    contains an incident.
+    """
     pending = _pending(turn)
-    if pending.username != other(turn.role, turn.store.current().username):
-        raise RotationError("the new version is not of the role's other login")
-    needed = turn.declared.part(turn.role)
     with turn.master.session() as session:
-        session.open()
-        changed = database.apply(session, needed, database.look(session))
-        with told(f"set the password of {pending.username}"):
-            session.rows(postgres.change_password(pending.username, pending.password))
-    return "; ".join(["password changed", *changed])
+        session.open(turn.declared.names)
+        changed = database.provide(session, turn.declared, turn.role)
+        for credentials in (turn.store.current(), pending):
+            secret.set_password(session, credentials)
+        return "; ".join(["password changed", *changed, *session.ended])
 
 
 def test_secret(turn: Turn) -> str:
@@ -152,7 +122,11 @@ def test_secret(turn: Turn) -> str:
         with turn.login(pending) as connection:
             connection.execute("SELECT 1")
     except postgres.ServerError as error:
-        if error.sqlstate != "53300":
+        with turn.master.session() as session:
+            why = secret.obstacle(session, pending.username)
+        if why:
+            raise RotationError(f"{pending.username} {why}") from None
+        if error.sqlstate != secret.TOO_MANY:
             raise
         raise RotationError(
             f"{pending.username} has too many connections for another login: some are from before "
@@ -188,10 +162,22 @@ def other(role: Role, username: str) -> str:
 
 
 def _pending(turn: Turn) -> Credentials:
-    """Return the new version, which must be of the database that the master user has."""
-    pending = turn.store.pending()
-    if pending is None:
-        raise RotationError("the new version of the secret is empty: createSecret has not run")
-    if pending.target[:3] != turn.master.target():
-        raise RotationError("the new version is of another host, port or database")
-    return pending
+    """Return the new version, which must be of the role's other login and the present database.
+
+    One that is not, such as that of a rotation before the database moved, is given up: nobody can
+    write it anew, and every further attempt would meet it again.
+    """
+    try:
+        pending = turn.store.pending()
+        if pending is None:
+            raise RotationError("the new version of the secret is empty: createSecret has not run")
+        if pending.target[:3] != turn.master.target():
+            wrong = "the new version is of another host, port or database"
+        elif pending.username != other(turn.role, turn.store.current().username):
+            wrong = "the new version is not of the role's other login"
+        else:
+            return pending
+    except SecretError as error:
+        wrong = str(error)
+    secret.give_up(turn.store, turn.store._token)
+    raise RotationError(f"{wrong}: it was given up, so rotate again")

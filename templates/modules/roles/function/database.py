@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
+import narrowing
 import wishes
-from declaration import Declaration
+from declaration import Declaration, Role
 from session import Session, SetupError, literal
-from wishes import Server, Wish
+from wishes import Part, Server, Wish
 
 
 def look(session: Session) -> Server:
@@ -19,12 +21,44 @@ def look(session: Session) -> Server:
 
 
 def apply(session: Session, declared: Declaration, server: Server) -> list[str]:
-    """Create and grant what is missing, a transaction for each part; returns what has changed."""
-    strangers = foreign(session, declared)
+    """Make the declaration true, a transaction for each part; returns what has changed."""
+    _refuse(foreign(session, declared))
+    return _make(
+        session, chain(wishes.parts(declared, server), narrowing.parts(session, declared, server))
+    )
+
+
+def provide(session: Session, declared: Declaration, role: Role) -> list[str]:
+    """Create a role that is missing, or those of its logins that are; returns what has changed."""
+    server, needed = look(session), declared.part(role)
+    _refuse(foreign(session, needed))
+    names = (role.name, *role.logins)
+    lacking = [
+        name
+        for name, there in zip(
+            names, session.answers([f"{wishes.oid(n)} IS NOT NULL" for n in names]), strict=True
+        )
+        if not there
+    ]
+    if role.name in lacking:
+        return apply(session, needed, server)
+    return _make(
+        session,
+        [
+            Part(f"create the login {login}", tuple(wishes.of_login(role, login, server)))
+            for login in lacking
+        ],
+    )
+
+
+def _refuse(strangers: Sequence[str]) -> None:
     if strangers:
         raise SetupError(f"nothing was changed: {'; '.join(strangers)}")
+
+
+def _make(session: Session, parts: Iterable[Part]) -> list[str]:
     changed: list[str] = []
-    for part in wishes.parts(declared, server):
+    for part in parts:
         with session.transaction(part.what):
             for wish in _open(session, part.wishes):
                 if session.answers([wish.holds]) == [True]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import wishes
 from declaration import Declaration
 from session import Session, literal
-from wishes import FUNCTION, SEQUENCE, TABLE, Server
+from wishes import FUNCTION, Server
 
 # Rows of one question; there is one more if there are more.
 LIMIT = 100
@@ -35,11 +35,14 @@ def _questions(declared: Declaration, server: Server) -> Iterator[str]:
     yield _memberships(declared)
     yield _settings(declared, names)
     yield _owned(declared, names)
+    yield from _of_strangers(declared, server)
     yield from (_of_others(schema, declared) for schema in declared.schemas)
     # What an earlier declaration had.
     yield (
-        "SELECT format('role %I is not declared any more: to remove it, run REASSIGN OWNED BY %1$I "
-        "TO %2$I; DROP OWNED BY %1$I; DROP ROLE %1$I', rolname, CURRENT_USER) FROM pg_roles r "
+        # Whoever gives a role's objects away must be its member.
+        "SELECT format('role %I is not declared any more: to remove it, run GRANT %1$I TO %2$I; "
+        "REASSIGN OWNED BY %1$I TO %2$I; DROP OWNED BY %1$I; DROP ROLE %1$I', rolname, "
+        "CURRENT_USER) FROM pg_roles r "
         "WHERE starts_with(coalesce(shobj_description(oid, 'pg_authid'), ''), "
         f"{literal(wishes.MARK)}) AND rolname NOT IN ({names})"
     )
@@ -49,7 +52,8 @@ def _acls(server: Server) -> str:
     """Return SQL for every privilege on every kind of object: who, what, and on which object."""
     relations = "relnamespace::regnamespace::text, relowner"
     own = {
-        "database": "SELECT datname, datname, datdba, 'd', datacl, false, false FROM pg_database",
+        "database": "SELECT datname, datname, datdba, 'd', datacl, false, false FROM pg_database "
+        "WHERE datallowconn",
         "schema": "SELECT nspname, nspname, nspowner, 'n', nspacl, false, "
         f"{_of_extension('pg_namespace', 'o.oid')} FROM pg_namespace o",
         "table": f"SELECT oid::regclass::text, {relations}, 'r', relacl, false, "
@@ -106,28 +110,17 @@ def _expected(declared: Declaration, server: Server) -> Iterator[str]:
 
     yield row("", "", "''", "")
     for role in declared.roles:
-        for privilege in wishes.database_privileges(role):
-            yield row(role.name, "database", literal(server.database), privilege)
-        for schema in role.schemas:
-            # An owner has these where the schema is older than the declaration.
-            for privilege in ("USAGE", "CREATE") if role.owns else ("USAGE",):
-                yield row(role.name, "schema", literal(schema), privilege)
-            if role.owns:
+        for kind, place, privilege in wishes.gives(role, server.database):
+            if kind not in wishes.CATALOGUES:
+                yield row(role.name, kind.lower(), literal(place), privilege)
                 continue
-            owner = declared.owner(schema).name
-            words = {
-                TABLE: ("table", "r"),
-                SEQUENCE: ("sequence", "S"),
-                FUNCTION: ("function", "f"),
-            }
-            for kind, wanted in wishes.privileges(role).items():
-                word, letter = words[kind]
-                future = (
-                    f"format('%s %s %s', {identifier(owner)}, {identifier(schema)}, '{letter}')"
-                )
-                for privilege in wanted:
-                    yield row(role.name, word, identifier(schema), privilege)
-                    yield row(role.name, "future objects of", future, privilege)
+            word = "function" if kind == FUNCTION else kind.lower()
+            yield row(role.name, word, identifier(place), privilege)
+            future = (
+                f"format('%s %s %s', {identifier(declared.owner(place).name)}, "
+                f"{identifier(place)}, '{wishes.DEFAULTS[kind]}')"
+            )
+            yield row(role.name, "future objects of", future, privilege)
 
 
 def _beyond(declared: Declaration, server: Server) -> str:
@@ -157,6 +150,9 @@ def _public(declared: Declaration, server: Server) -> str:
         "AND coalesce(place, '') NOT LIKE 'pg\\_%' AND (kind IN ('table', 'sequence', 'column', "
         "'large object', 'parameter', 'foreign server', 'foreign-data wrapper') "
         "OR kind = 'schema' AND place <> 'public' "
+        # The rest of these is what an apply revokes, or PostgreSQL's own default.
+        "OR kind = 'database' AND place <> current_database() AND NOT pg_has_role(owner, 'USAGE') "
+        "OR kind = 'future objects of' AND place !~ ' - f$| T$' "
         "OR kind = 'function' AND (definer OR acl IS NOT NULL "
         f"AND place IN ({_identifiers(declared)})))"
     )
@@ -169,9 +165,10 @@ def _attributes(declared: Declaration) -> str:
         "(rolsuper, 'SUPERUSER'), (rolcreaterole, 'CREATEROLE'), (rolcreatedb, 'CREATEDB'), "
         "(rolreplication, 'REPLICATION'), (rolbypassrls, 'BYPASSRLS'), "
         f"(rolcanlogin AND rolname IN ({groups}), 'LOGIN'), "
-        f"(NOT rolcanlogin AND rolname NOT IN ({groups}), 'NOLOGIN'), "
-        "(NOT rolinherit, 'NOINHERIT'), (rolvaliduntil IS NOT NULL, "
-        "'VALID UNTIL a date')) a (has, attribute) "
+        f"(NOT rolcanlogin AND rolname NOT IN ({groups}), "
+        "format('NOLOGIN: to let it log in again, run ALTER ROLE %I LOGIN', rolname)), "
+        "(NOT rolinherit, 'NOINHERIT'), (rolvaliduntil < 'infinity', format('VALID UNTIL a date: "
+        "to end that, run ALTER ROLE %I VALID UNTIL %L', rolname, 'infinity'))) a (has, attribute) "
         f"WHERE has AND rolname IN ({_list(declared.names)})"
     )
 
@@ -193,6 +190,47 @@ def _memberships(declared: Declaration) -> str:
         f"WHERE (m.rolname IN ({names}) OR g.rolname IN ({names})) AND m.rolname <> CURRENT_USER "
         f"AND NOT starts_with(m.rolname, 'rds') "
         f"AND (admin_option OR (g.rolname, m.rolname) NOT IN ({', '.join(expected)}))"
+    )
+
+
+def _of_strangers(declared: Declaration, server: Server) -> Iterator[str]:
+    """What roles may that nobody has declared, and extensions; neither RDS nor PostgreSQL has made.
+
+    Of their privileges those count that concern what is declared.
+    """
+    names = _list(declared.names)
+    stranger = (
+        f"r.rolname NOT IN ({names}) AND r.rolname <> CURRENT_USER AND NOT r.rolsuper "
+        "AND r.rolname !~ '^(pg_|rds)' AND NOT starts_with(coalesce(shobj_description(r.oid, "
+        f"'pg_authid'), ''), {literal(wishes.MARK)})"
+    )
+    line = "SELECT format('role %I, which is not declared, "
+    yield (
+        f"{line}is %s', rolname, attribute) FROM pg_roles r, LATERAL (VALUES "
+        "(rolcreaterole, 'CREATEROLE'), (rolcreatedb, 'CREATEDB'), "
+        "(rolreplication, 'REPLICATION'), (rolbypassrls, 'BYPASSRLS')) a (has, attribute) "
+        f"WHERE has AND {stranger}"
+    )
+    yield (
+        f"{line}is a member of %I', r.rolname, g.rolname) FROM pg_auth_members a "
+        "JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles r ON r.oid = a.member "
+        f"WHERE (g.rolname ~ '^(pg_|rds)' AND g.rolname <> 'rds_iam' OR g.rolname = CURRENT_USER) "
+        f"AND {stranger}"
+    )
+    schemas = _list(declared.schemas)
+    yield (
+        f"WITH acls AS ({_acls(server)}) {line}may %s on %s %s', rolname, privilege_type, kind, "
+        "name) FROM acls, aclexplode(acl), pg_roles r WHERE r.oid = grantee AND grantee <> owner "
+        "AND (kind = 'database' AND place = current_database() "
+        f"OR kind = 'schema' AND place IN ({schemas}) "
+        "OR kind IN ('table', 'sequence', 'column', 'function', 'type') "
+        f"AND place IN ({_identifiers(declared)}) OR kind = 'future objects of' "
+        f"AND pg_get_userbyid(owner) IN ({names})) AND {stranger}"
+    )
+    yield (
+        "SELECT format('extension %I is not declared: to remove it, run DROP EXTENSION %1$I', "
+        "extname) FROM pg_extension WHERE extname NOT IN "
+        f"('plpgsql', {_list(declared.extensions)})"
     )
 
 
@@ -244,31 +282,47 @@ def _owned(declared: Declaration, names: str) -> str:
     )
 
 
+# What ALTER … OWNER takes, with the prefix of the catalogue's columns.
+_OWNED = (
+    ("pg_class", "rel", "TABLE", " AND o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"),
+    ("pg_proc", "pro", FUNCTION, ""),
+    ("pg_type", "typ", "TYPE", ""),
+    ("pg_statistic_ext", "stx", "STATISTICS", ""),
+    ("pg_collation", "coll", "COLLATION", ""),
+    ("pg_operator", "opr", "OPERATOR", ""),
+    ("pg_ts_config", "cfg", "TEXT SEARCH CONFIGURATION", ""),
+    ("pg_ts_dict", "dict", "TEXT SEARCH DICTIONARY", ""),
+)
+
+
 def _of_others(schema: str, declared: Declaration) -> str:
-    """Objects in a schema that its owner cannot change, because they are somebody else's."""
+    """Objects in a schema that its owner cannot change, because they are somebody else's.
+
+    Left out is what has no owner of its own: a member of an extension, a sequence of a column, and
+    what PostgreSQL makes for a table or type, such as its array. A partition depends on its table
+    in the same way as such a sequence, as columns do, and has an owner.
+    """
     owner = declared.owner(schema).name
     held = wishes.namespace(schema)
-
-    def lines(catalogue: str, prefix: str, word: str, cast: str, more: str) -> str:
-        holder = f"pg_get_userbyid(o.{prefix}owner)"
-        return (
-            f"SELECT format('%s belongs to %I: run ALTER {word} %1$s OWNER TO %3$I', "
-            f"o.oid::{cast}, {holder}, {literal(owner)}) FROM {catalogue} o "
-            f"WHERE o.{prefix}namespace = {held} AND {holder} <> {literal(owner)} "
-            f"AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{catalogue}'::regclass "
-            f"AND e.objid = o.oid AND e.deptype IN ('e', 'a', 'i')){more}"
-        )
-
-    relations = lines(
-        "pg_class", "rel", "TABLE", "regclass", " AND o.relkind IN ('r','p','v','m','f','S')"
-    )
-    functions = lines("pg_proc", "pro", FUNCTION, "regprocedure", "")
-    whole = (
+    lines = [
         "SELECT format('schema %I belongs to %I: run ALTER SCHEMA %1$I OWNER TO %3$I', nspname, "
         f"pg_get_userbyid(nspowner), {literal(owner)}) FROM pg_namespace WHERE oid = {held} "
         f"AND nspname <> 'public' AND pg_get_userbyid(nspowner) <> {literal(owner)}"
-    )
-    return f"{relations} UNION ALL {functions} UNION ALL {whole}"
+    ]
+    for catalogue, prefix, word, more in _OWNED:
+        holder = f"pg_get_userbyid(o.{prefix}owner)"
+        parts = "e.deptype IN ('e', 'i')"
+        if catalogue == "pg_class":
+            parts += " OR e.deptype = 'a' AND o.relkind = 'S'"
+        lines.append(
+            f"SELECT format('%s belongs to %I: run ALTER {word} %1$s OWNER TO %3$I', "
+            f"(pg_identify_object('{catalogue}'::regclass, o.oid, 0)).identity, {holder}, "
+            f"{literal(owner)}) FROM {catalogue} o WHERE o.{prefix}namespace = {held} "
+            f"AND {holder} <> {literal(owner)} AND NOT EXISTS (SELECT FROM pg_depend e WHERE "
+            f"e.classid = '{catalogue}'::regclass AND e.objid = o.oid AND e.objsubid = 0 "
+            f"AND ({parts})){more}"
+        )
+    return " UNION ALL ".join(lines)
 
 
 def _identifiers(declared: Declaration) -> str:

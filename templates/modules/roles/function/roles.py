@@ -2,7 +2,7 @@
 
 ``handler`` takes three kinds of event:
 
-    {"action": "apply"}     create and grant what is declared and missing
+    {"action": "apply"}     make what is declared true, and the roles' secrets work
     {"action": "check"}     change nothing; both return what differs from the declaration
     {"Step": …}             one step of the rotation of a role's secret, by Secrets Manager
 
@@ -27,6 +27,7 @@ import database
 import declaration
 import drift
 import rotation
+import secret
 from alternation import Master, Turn
 from credentials import Credentials
 from declaration import Declaration
@@ -56,14 +57,15 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object] | None:
     client = rotation._client()
     connection = Store(client, os.environ["CONNECTION_SECRET"], "")
     master = Master(connection, partial(_session, **limits))
+    login = partial(rotation._log_in, **limits)
     if "Step" in event:
-        _rotate(event, declared, master, partial(rotation._log_in, **limits))
+        _rotate(event, declared, master, login)
         return None
     action = event.get("action")
     if action not in ("apply", "check"):
         raise EventError('the event has neither "Step" nor the "action" apply or check')
     stores = {role.name: Store(client, role.secret_arn, "") for role in declared.roles}
-    changed, differing = _run(declared, master, stores if action == "apply" else None)
+    changed, differing = _run(declared, master, stores, login, applies=action == "apply")
     ages = {role.name: _days_since_rotation(client, role.secret_arn) for role in declared.roles}
     _measure(len(differing), ages)
     return {
@@ -74,29 +76,36 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object] | None:
 
 
 def _run(
-    declared: Declaration, master: Master, stores: Mapping[str, Store] | None
+    declared: Declaration,
+    master: Master,
+    stores: Mapping[str, Store],
+    login: rotation.Login,
+    *,
+    applies: bool,
 ) -> tuple[list[str], list[str]]:
-    """Apply, or only check without ``stores``, the roles' secrets by role.
+    """Apply or only check; ``stores`` are the roles' secrets, by role.
 
     Returns what has changed, and what differs from the declaration now.
     """
     changed: list[str] = []
     with master.session() as session:
-        session.open()
-        server = database.look(session)
-        if stores is not None:
+        session.open(declared.names)
+        server, target = database.look(session), master.target()
+        if applies:
             changed = database.apply(session, declared, server)
             for role in declared.roles:
-                if alternation.first_version(session, role, stores[role.name], master.target()):
-                    changed.append(f"set the first password of {role.logins[0]}")
+                changed += secret.mend(session, role, stores[role.name], target, login)
             for line in changed:
                 _logger.info(json.dumps({"changed": line}))
         with session.transaction("compare the database with the declaration", "READ ONLY"):
             differing = [
+                *session.ended,
                 *database.foreign(session, declared),
                 *database.missing(session, declared, server),
                 *drift.excess(session, declared, server),
             ]
+        faults = (secret.fault(session, r, stores[r.name], target, login) for r in declared.roles)
+        differing += filter(None, faults)
         for line in differing[:MAX_LINES]:
             _logger.warning(json.dumps({"drift": line}))
     return changed, differing

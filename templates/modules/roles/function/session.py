@@ -7,6 +7,7 @@ Statements are texts of the simple protocol, so whatever goes into one is quoted
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -22,12 +23,23 @@ STATEMENT_SECONDS, LOCK_SECONDS, QUEUE_SECONDS = 20, 5, 30
 
 # "fbroles" in ASCII: any number will do that nobody else locks.
 _LOCK = int.from_bytes(b"fbroles", "big")
+_HOLDS_LOCK = (
+    f"locktype = 'advisory' AND classid = {_LOCK >> 32} AND objid = {_LOCK & 0xFFFFFFFF} "
+    "AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = "
+    "current_database())"
+)
+# What a transaction holds that has changed a role, such as its own password.
+_CHANGES_ROLES = (
+    "locktype = 'relation' AND database = 0 AND mode = 'RowExclusiveLock' AND relation IN "
+    "('pg_authid'::regclass, 'pg_auth_members'::regclass, 'pg_db_role_setting'::regclass)"
+)
 
 # With pg_temp last and without public, no object that another role has made is ever called.
 _OPENING = f"""
 SET client_encoding = 'UTF8';
 SET standard_conforming_strings = on;
 SET client_min_messages = error;
+SET default_transaction_read_only = off;
 SET search_path = pg_catalog, pg_temp;
 SET application_name = 'roles';
 SET statement_timeout = '{STATEMENT_SECONDS}s';
@@ -46,20 +58,42 @@ class SetupError(Exception):
 class Session(postgres.Connection):
     """A logged-in connection that also returns rows; not to be used again after an error."""
 
+    ended: tuple[str, ...] = ()
+    """Sessions that were in the way and had to end, a sentence for each."""
+
     def __enter__(self) -> Session:
         return self
 
-    def open(self) -> Session:
-        """Set the limits of the session, and wait until no other run holds the lock."""
+    def open(self, names: Sequence[str]) -> Session:
+        """Set the limits of the session, and wait until no other run holds the lock.
+
+        Anybody may take that lock, and every role may change its own password in a transaction
+        that never ends. Sessions of others that hold the lock are ended, and those of the roles
+        ``names`` that are changing a role.
+        """
         self.rows(_OPENING)
+        end = time.monotonic() + QUEUE_SECONDS
         with told("wait for another run of this function"):
-            self.rows(
-                f"SET lock_timeout = '{QUEUE_SECONDS}s'; SET statement_timeout = 0;"
-                f"SELECT pg_advisory_lock({_LOCK});"
-                f"SET lock_timeout = '{LOCK_SECONDS}s';"
-                f"SET statement_timeout = '{STATEMENT_SECONDS}s'"
-            )
+            while self.value(f"SELECT pg_try_advisory_lock({_LOCK})") != "t":
+                if time.monotonic() > end:
+                    raise SetupError(
+                        "another run of this function, or another session of the master user, "
+                        f"has held its lock for {QUEUE_SECONDS} seconds; it is tried again"
+                    )
+                self._end("held the lock of this function", _HOLDS_LOCK)
+                time.sleep(0.2)
+        with told("end what changes a role in an open transaction"):
+            listed = ", ".join(map(literal, ("", *names)))
+            self._end("was changing a role", f"{_CHANGES_ROLES} AND usename IN ({listed})")
         return self
+
+    def _end(self, what: str, where: str) -> None:
+        rows = self.rows(
+            "SELECT DISTINCT usename, pid, pg_terminate_backend(pid) FROM pg_locks "
+            "JOIN pg_stat_activity USING (pid) JOIN pg_roles ON rolname = usename "
+            f"WHERE {where} AND usename <> CURRENT_USER AND NOT rolsuper"
+        )
+        self.ended += tuple(f"ended a session of {row[0]}, which {what}" for row in rows)
 
     def rows(self, sql: str) -> list[Row]:
         """Run the statements in ``sql``, and return all rows as texts.

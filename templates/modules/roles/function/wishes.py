@@ -12,6 +12,7 @@ from declaration import READ_WRITE, Declaration, Role
 from session import literal, quote
 
 MARK = "Made by finbase: "
+LOGIN_MARK = f"{MARK}login of "
 
 TABLE, SEQUENCE, FUNCTION = "TABLE", "SEQUENCE", "ROUTINE"
 
@@ -21,6 +22,9 @@ _READ_WRITE: dict[str, tuple[str, ...]] = {
     FUNCTION: ("EXECUTE",),
 }
 _READ_ONLY: dict[str, tuple[str, ...]] = {TABLE: ("SELECT",), SEQUENCE: ("SELECT",)}
+
+# An open transaction of a role that does nothing keeps its locks for so long at most.
+IDLE_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,31 @@ def database_privileges(role: Role) -> tuple[str, ...]:
     return ("CONNECT", "TEMPORARY") if role.owns else ("CONNECT",)
 
 
+def gives(role: Role, database: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what a role is granted: kind, name of the database or schema, and privilege."""
+    for privilege in database_privileges(role):
+        yield "DATABASE", database, privilege
+    for schema in role.schemas:
+        # An owner has these where the schema is older than the declaration.
+        for privilege in ("USAGE", "CREATE") if role.owns else ("USAGE",):
+            yield "SCHEMA", schema, privilege
+        for kind, wanted in {} if role.owns else privileges(role).items():
+            for privilege in wanted:
+                yield kind, schema, privilege
+
+
+def note(role: Role) -> str:
+    """Return the comment of a group: a later run learns from it what this one has granted."""
+    return f"{MARK}{role.kind} in {', '.join(role.schemas)}"
+
+
 def settings(role: Role) -> dict[str, tuple[str, str]]:
     """Return the defaults of a role's logins: by name, the value in SQL and as it is stored."""
     path = [*role.schemas, *({"public"} - set(role.schemas))]
     stored = " || ', ' || ".join(f"quote_ident({literal(schema)})" for schema in path)
     found = {
         "statement_timeout": (f"'{role.statement_timeout_seconds}s'",) * 2,
+        "idle_in_transaction_session_timeout": (f"'{IDLE_SECONDS}s'",) * 2,
         "search_path": (", ".join(map(quote, path)), stored),
     }
     if role.owns:
@@ -111,7 +134,7 @@ def _extension(name: str) -> Wish:
 
 
 def _role(role: Role, server: Server) -> Iterator[Wish]:
-    yield from _made(role.name, "NOLOGIN", role.kind, server)
+    yield from _made(role.name, "NOLOGIN", note(role), server)
     if role.owns:
         # The master user can give a schema only to a role that it is a member of.
         modes = ("USAGE", "SET") if server.version >= 160000 else ("USAGE",)
@@ -122,11 +145,12 @@ def _role(role: Role, server: Server) -> Iterator[Wish]:
             f"GRANT {quote(role.name)} TO CURRENT_USER",
         )
     for login in role.all_logins:
-        yield from _login(role, login, server)
+        yield from of_login(role, login, server)
 
 
-def _login(role: Role, login: str, server: Server) -> Iterator[Wish]:
-    yield from _made(login, "LOGIN", f"login of {role.name}", server)
+def of_login(role: Role, login: str, server: Server) -> Iterator[Wish]:
+    """Yield what one login of a role needs."""
+    yield from _made(login, "LOGIN", f"{LOGIN_MARK}{role.name}", server)
     groups = [role.name] + ["rds_iam"] * (login not in role.logins)
     for group in groups:
         yield Wish(
@@ -160,8 +184,7 @@ def _made(name: str, options: str, comment: str, server: Server) -> Iterator[Wis
         "created",
         f"role {name}",
         f"{oid(name)} IS NOT NULL",
-        f"CREATE ROLE {quote(name)} {options};"
-        f"COMMENT ON ROLE {quote(name)} IS {literal(MARK + comment)}",
+        f"CREATE ROLE {quote(name)} {options};COMMENT ON ROLE {quote(name)} IS {literal(comment)}",
     )
     # PostgreSQL 16 gives this to whoever makes a role, and keeps it from everybody else. Given
     # before, it lets the master user keep its hold of the role in an upgrade to that version.
@@ -205,12 +228,12 @@ def _schema(schema: str, owner: Role) -> Iterator[Wish]:
         "REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
     )
     # An explicit grant to PUBLIC was somebody's decision: that is drift, and stays.
-    objects = _objects(FUNCTION, schema) + " AND o.proacl IS NULL"
+    rows = objects(FUNCTION, schema) + " AND o.proacl IS NULL"
     yield Wish(
         "revoked",
         f"EXECUTE on functions in schema {schema} from PUBLIC",
-        f"NOT EXISTS ({objects})",
-        _for_each(objects, FUNCTION, f"REVOKE EXECUTE ON {FUNCTION} %s FROM PUBLIC"),
+        f"NOT EXISTS ({rows})",
+        for_each_object(rows, FUNCTION, f"REVOKE EXECUTE ON {FUNCTION} %s FROM PUBLIC"),
     )
 
 
@@ -232,6 +255,19 @@ def _database(declared: Declaration, server: Server) -> Iterator[Wish]:
         "AND a.grantee = 0)",
         f"REVOKE ALL ON DATABASE {quote(server.database)} FROM PUBLIC",
     )
+    # Where everybody may connect, every role may fill the disk. Those that the master user has no
+    # say in are drift.
+    others = (
+        "SELECT x.datname FROM pg_database x WHERE x.datallowconn "
+        "AND x.datname <> current_database() AND pg_has_role(x.datdba, 'USAGE') AND EXISTS (SELECT "
+        "FROM aclexplode(coalesce(x.datacl, acldefault('d', x.datdba))) WHERE grantee = 0)"
+    )
+    yield Wish(
+        "revoked",
+        "all on the other databases from PUBLIC",
+        f"NOT EXISTS ({others})",
+        for_each(others, "REVOKE ALL ON DATABASE %I FROM PUBLIC"),
+    )
     yield Wish(
         "revoked",
         "CREATE on schema public from PUBLIC",
@@ -252,18 +288,18 @@ def _grants(role: Role, schema: str, owner: Role) -> Iterator[Wish]:
     )
     for kind, wanted in privileges(role).items():
         listed, plural = ", ".join(wanted), f"{kind.lower()}s"
-        letter, _, acl = _CATALOGUES[kind][1:]
+        letter, holder, acl = CATALOGUES[kind][1:]
         lacking = (
-            f"{_objects(kind, schema)} AND o.{_CATALOGUES[kind][2]} <> {oid(role.name)} "
+            f"{objects(kind, schema)} AND o.{holder} <> {oid(role.name)} "
             f"AND {len(wanted)} <> (SELECT count(DISTINCT a.privilege_type) FROM "
-            f"aclexplode(coalesce(o.{acl}, acldefault('{letter}', o.{_CATALOGUES[kind][2]}))) a "
-            f"WHERE a.grantee = {oid(role.name)} AND a.privilege_type IN ({_texts(wanted)}))"
+            f"aclexplode(coalesce(o.{acl}, acldefault('{letter}', o.{holder}))) a "
+            f"WHERE a.grantee = {oid(role.name)} AND a.privilege_type IN ({texts(wanted)}))"
         )
         yield Wish(
             "granted",
             f"{listed} on {plural} in schema {schema} to {role.name}",
             f"{oid(role.name)} IS NOT NULL AND NOT EXISTS ({lacking})",
-            _for_each(lacking, kind, f"GRANT {listed} ON {kind} %s TO {quote(role.name)}"),
+            for_each_object(lacking, kind, f"GRANT {listed} ON {kind} %s TO {quote(role.name)}"),
         )
         yield Wish(
             "granted",
@@ -271,25 +307,25 @@ def _grants(role: Role, schema: str, owner: Role) -> Iterator[Wish]:
             f"{len(wanted)} = (SELECT count(DISTINCT a.privilege_type) "
             f"FROM pg_default_acl d, aclexplode(d.defaclacl) a "
             f"WHERE d.defaclrole = {oid(owner.name)} AND d.defaclnamespace = {namespace(schema)} "
-            f"AND d.defaclobjtype = '{_DEFAULTS[kind]}' AND a.grantee = {oid(role.name)} "
-            f"AND a.privilege_type IN ({_texts(wanted)}))",
+            f"AND d.defaclobjtype = '{DEFAULTS[kind]}' AND a.grantee = {oid(role.name)} "
+            f"AND a.privilege_type IN ({texts(wanted)}))",
             f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote(owner.name)} IN SCHEMA {quote(schema)} "
             f"GRANT {listed} ON {kind}S TO {quote(role.name)}",
         )
 
 
 # Catalogue, letter for acldefault, columns of the owner and the ACL.
-_CATALOGUES = {
+CATALOGUES = {
     TABLE: ("pg_class", "r", "relowner", "relacl"),
     SEQUENCE: ("pg_class", "s", "relowner", "relacl"),
     FUNCTION: ("pg_proc", "f", "proowner", "proacl"),
 }
-_DEFAULTS = {TABLE: "r", SEQUENCE: "S", FUNCTION: "f"}
+DEFAULTS = {TABLE: "r", SEQUENCE: "S", FUNCTION: "f"}
 
 
-def _objects(kind: str, schema: str) -> str:
+def objects(kind: str, schema: str) -> str:
     """Return a query for the objects of a kind in a schema, but those of extensions."""
-    catalogue = _CATALOGUES[kind][0]
+    catalogue = CATALOGUES[kind][0]
     column = {"pg_class": "relnamespace", "pg_proc": "pronamespace"}[catalogue]
     kinds = {TABLE: " AND o.relkind IN ('r', 'p', 'v', 'm', 'f')", SEQUENCE: " AND o.relkind = 'S'"}
     return (
@@ -299,15 +335,19 @@ def _objects(kind: str, schema: str) -> str:
     )
 
 
-def _for_each(objects: str, kind: str, statement: str) -> str:
+def for_each_object(rows: str, kind: str, statement: str) -> str:
     """Return SQL that runs a statement for each object that the master user has a say in."""
-    catalogue, _, owner, _ = _CATALOGUES[kind]
+    catalogue, _, owner, _ = CATALOGUES[kind]
     alias = {"pg_class": "regclass", "pg_proc": "regprocedure"}[catalogue]
-    rows = objects.replace("SELECT o.oid", f"SELECT o.oid::{alias}::text", 1)
-    text = statement.replace("%s", "\0").replace("%", "%%").replace("\0", "%s")
+    named = rows.replace("SELECT o.oid", f"SELECT o.oid::{alias}::text", 1)
+    return for_each(f"{named} AND pg_has_role(o.{owner}, 'USAGE')", statement)
+
+
+def for_each(names: str, statement: str) -> str:
+    """Return SQL that runs a statement, in which a name is ``%s`` or ``%I``, for each name."""
     return "DO " + literal(
-        f"DECLARE name text; BEGIN FOR name IN {rows} AND pg_has_role(o.{owner}, 'USAGE') "
-        f"LOOP EXECUTE format({literal(text)}, name); END LOOP; END"
+        f"DECLARE name text; BEGIN FOR name IN {names} "
+        f"LOOP EXECUTE format({literal(statement)}, name); END LOOP; END"
     )
 
 
@@ -315,9 +355,10 @@ def _of_acl(catalogue: str, column: str, where: str, grantee: str, wanted: Seque
     return (
         f"{len(wanted)} = (SELECT count(DISTINCT a.privilege_type) "
         f"FROM {catalogue} x, aclexplode(x.{column}) a "
-        f"WHERE {where} AND a.grantee = {grantee} AND a.privilege_type IN ({_texts(wanted)}))"
+        f"WHERE {where} AND a.grantee = {grantee} AND a.privilege_type IN ({texts(wanted)}))"
     )
 
 
-def _texts(values: Sequence[str]) -> str:
+def texts(values: Sequence[str]) -> str:
+    """Return texts as a list of SQL literals."""
     return ", ".join(map(literal, values))

@@ -1,0 +1,165 @@
+"""A secret that does not open the database is drift, and an apply makes it work again."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from finbase.sandbox.rotation_steps import event
+from tests.roles.stage import DATABASE, FIRST, Stage
+from tests.rotation.stage import FunctionError
+
+SETS = "set the password of {} to that of its secret"
+OTHER = "has another password; apply or rotate sets it"
+
+
+def logs_in(stage: Stage, role: str) -> bool:
+    return stage.run_as(stage.current(role), "SELECT 1")[0]
+
+
+def refused(role: str, why: str) -> str:
+    return f"the login of the secret of {role} is refused: {role}_2 {why}"
+
+
+def test_dropped_login_gets_the_password_of_its_secret(ready: Stage) -> None:
+    before = ready.current("app")
+    ready.query("DROP ROLE app_2")
+    assert refused("app", "does not exist; apply or rotate creates it") in ready.drift()
+    answer = ready.apply()
+    assert SETS.format("app_2") in answer["changed"]
+    assert answer["drift"] == []
+    assert ready.current("app") == before
+    assert logs_in(ready, "app")
+    assert ready.apply()["changed"] == []
+    ready.assert_silent(str(answer))
+
+
+def test_new_instance_gets_the_passwords_of_all_secrets(ready: Stage) -> None:
+    """The secrets live on where an instance is lost or replaced."""
+    names = [name for role in ready.roles for name in (role, f"{role}_1", f"{role}_2")]
+    for name in names:
+        ready.query(f"REASSIGN OWNED BY {name} TO ledger_admin; DROP OWNED BY {name}")
+    ready.query(f"DROP ROLE {', '.join(names)}; ALTER SCHEMA app OWNER TO ledger_admin")
+    ready.apply()
+    assert [role for role in ready.roles if not logs_in(ready, role)] == []
+
+
+@pytest.mark.parametrize("password", ["'Mine-12345'", "NULL"])
+def test_password_that_a_role_has_set_itself(ready: Stage, password: str) -> None:
+    ready.as_role("app", f"ALTER ROLE CURRENT_USER PASSWORD {password}")
+    assert ready.drift() == [refused("app", OTHER)]
+    assert ready.apply() | {"rotated_days_ago": 0} == {
+        "changed": [SETS.format("app_2")],
+        "drift": [],
+        "rotated_days_ago": 0,
+    }
+    assert logs_in(ready, "app")
+
+
+def test_password_of_a_thief_ends_with_the_next_rotation(ready: Stage) -> None:
+    """Not with the one after it, in which its login would have its turn."""
+    now = ready.current("app")
+    ready.as_role("app", "ALTER ROLE CURRENT_USER PASSWORD 'Mine-12345'")
+    assert ready.run_as(now | {"password": "Mine-12345"}, "SELECT 1")[0]
+    ready.rotate("app")
+    assert not ready.run_as(now | {"password": "Mine-12345"}, "SELECT 1")[0]
+    assert ready.run_as(now, "SELECT 1")[0]  # Who has cached the secret.
+    assert logs_in(ready, "app")
+
+
+def test_secret_that_somebody_has_overwritten(ready: Stage) -> None:
+    fields = ready.current("app") | {"host": "elsewhere.example", "password": "Written", "note": 1}
+    ready.client.put_secret_value(SecretId=ready.secrets["app"], SecretString=json.dumps(fields))
+    assert ready.drift() == ["the secret of app names another host, port or database: apply again"]
+    assert ready.apply()["drift"] == []
+    assert ready.current("app")["note"] == 1
+    assert logs_in(ready, "app")
+    fields = ready.current("app") | {"username": "reader_1"}
+    ready.client.put_secret_value(SecretId=ready.secrets["app"], SecretString=json.dumps(fields))
+    says = "the secret of app names neither app_1 nor app_2: correct its username"
+    assert (ready.drift(), ready.apply()["drift"]) == ([says], [says])
+
+
+@pytest.mark.parametrize(
+    ("sql", "advice"),
+    [
+        ("NOLOGIN", "is NOLOGIN; to end that, run ALTER ROLE app_{} LOGIN"),
+        (
+            "VALID UNTIL '2020-01-01'",
+            "has an expired password; to end that, run ALTER ROLE app_{} VALID UNTIL 'infinity'",
+        ),
+        ("CONNECTION LIMIT 0", "has a connection limit of 0; apply sets the declared one"),
+    ],
+    ids=["NOLOGIN", "expired", "limit"],
+)
+def test_what_contains_an_incident_stays(ready: Stage, sql: str, advice: str) -> None:
+    ready.query(f"ALTER ROLE app_1 {sql}; ALTER ROLE app_2 {sql}")
+    if sql != "CONNECTION LIMIT 0":  # An application that uses all its connections does log in.
+        assert refused("app", advice.format(2)) in ready.drift()
+    with pytest.raises(FunctionError, match=f"app_1 {advice.format(1)}"):
+        ready.rotate("app")
+    assert not logs_in(ready, "app")
+    if sql == "NOLOGIN":
+        ready.apply()
+        assert not logs_in(ready, "app")
+
+
+def test_rotation_grants_nothing_that_was_revoked(ready: Stage) -> None:
+    ready.as_role("migrator", "CREATE TABLE payments (id int)")
+    ready.query("REVOKE INSERT, UPDATE, DELETE ON app.payments FROM app")
+    lacks = "not granted: SELECT, INSERT, UPDATE, DELETE on tables in schema app to app"
+    ready.rotate("app")
+    assert ready.drift() == [lacks]
+    assert "permission denied" in ready.refused("app", "INSERT INTO payments VALUES (1)")
+    assert ready.apply()["drift"] == []
+
+
+# Where the database is ------------------------------------------------------------------------
+
+
+@contextmanager
+def moved(stage: Stage) -> Iterator[str]:
+    """Let the connection secret name another database, as an emergency reset does."""
+    stage.server.query("CREATE DATABASE ledger2 OWNER ledger_admin")
+    stage.client.put_secret_value(
+        SecretId=stage.connection, SecretString=stage.text(stage.master, FIRST, dbname="ledger2")
+    )
+    try:
+        yield "ledger2"
+    finally:
+        stage.server.query("DROP DATABASE ledger2 WITH (FORCE)")
+
+
+def test_moved_database_comes_to_the_secrets(ready: Stage) -> None:
+    before = ready.current("app")
+    with moved(ready) as name:
+        answer = ready.apply()
+        assert "set host, port and database of the secret of app" in answer["changed"]
+        # The old database is still there, and has what it had.
+        assert {line.split(" ")[-1] for line in answer["drift"]} == {DATABASE}
+        assert ready.current("app") == before | {"dbname": name}
+        assert all(logs_in(ready, role) for role in ready.roles)
+        assert ready.apply()["changed"] == []
+
+
+@pytest.mark.parametrize("first", ["apply", "rotate"])
+def test_rotation_from_before_the_move_ends(ready: Stage, first: str) -> None:
+    token = str(uuid.uuid4())
+    arn = ready.client.rotate_secret(SecretId=ready.secrets["app"], ClientRequestToken=token)["ARN"]
+    ready.invoke(event("createSecret", arn, token))
+    with moved(ready) as name:
+        if first == "apply":
+            says = "gave up the unfinished rotation of app: it was of another database"
+            assert says in ready.apply()["changed"]
+        else:
+            says = "is of another host, port or database: it was given up, so rotate again"
+            with pytest.raises(FunctionError, match=says):
+                ready.rotate("app", token)
+            ready.apply()
+        ready.rotate("app")
+        assert ready.current("app")["dbname"] == name != DATABASE
+        assert logs_in(ready, "app")
