@@ -164,7 +164,7 @@ module "monitoring" {
 
 # Roles, extensions and privileges inside the database, and a secret for each role.
 module "roles" {
-  source = "../../modules/roles/1.1.0"
+  source = "../../modules/roles/1.2.0"
 
   roles = {
     app = {
