@@ -63,6 +63,8 @@ SAME_PLACE: Final = "FB146"
 # Changes of a file that AWS refuses, compared with an earlier commit.
 SMALLER_STORAGE: Final = "FB160"
 OTHER_VERSION: Final = "FB161"
+NO_IOPS: Final = "FB162"
+REPLICAS_STAY_SMALL: Final = "FB163"
 
 # Problems of a project's other files.
 NOT_KNOWN_DATA: Final = "FB150"
@@ -110,5 +112,7 @@ TITLES: Final[Mapping[str, str]] = {
     SAME_PLACE: "a module beside the one in whose place it stands",
     SMALLER_STORAGE: "storage that shrinks",
     OTHER_VERSION: "a major version that RDS refuses",
+    NO_IOPS: "storage that grows to 400 GiB without IOPS",
+    REPLICAS_STAY_SMALL: "storage that grows to 400 GiB beside replicas",
     NOT_KNOWN_DATA: "invalid known.yaml",
 }

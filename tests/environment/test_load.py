@@ -404,7 +404,7 @@ def test_corpus_covers_every_code() -> None:
         *(codes.FILE_NAME, codes.TOO_MANY, codes.CYCLE, codes.NOT_KNOWN_DATA),
         *(codes.CONTRACT, codes.LOCK),
         # These compare two versions of a file; tests/upgrade/test_since.py tests them.
-        *(codes.SMALLER_STORAGE, codes.OTHER_VERSION),
+        *(codes.SMALLER_STORAGE, codes.OTHER_VERSION, codes.NO_IOPS, codes.REPLICAS_STAY_SMALL),
         # The small modules lack the inputs of these.
         *("FB211", "FB212", "FB213", "FB214", "FB215", "FB216", "FB217", "FB218"),
         "FB220",

@@ -17,6 +17,13 @@ THIRD = (
     "      eu-west-1c: {public_cidr: 10.30.2.0/24, private_cidr: 10.30.48.0/20, "
     "database_cidr: 10.30.10.0/24}"
 )
+REPLICA = """  replica:
+    version: 2.0.0
+    instances:
+      reporting:
+        instance_class: db.r7g.large
+
+"""
 LARGER = (f"db.r7g.large{NAMED}", f"db.r7g.xlarge{NAMED}")
 
 
@@ -124,6 +131,29 @@ def test_since_names_what_aws_refuses(
     assert [each["code"] for each in document["refused"]] == [refused] * bool(refused)
     lines = [line for line in done.output.splitlines() if line.startswith("AWS REFUSES: ")]
     assert [f"{FILE}:" in line and refused in line for line in lines] == [True] * bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("size", "iops", "replica", "refused"),
+    [
+        (399, "", True, []),
+        (450, "", True, ["FB162", "FB163"]),
+        (450, "", False, ["FB162"]),
+        (450, "    iops: 12000\n", True, ["FB163"]),
+        (450, "    iops: 12000\n", False, []),
+    ],
+)
+def test_since_refuses_growth_beyond_one_volume(
+    committed: Path, size: int, iops: str, replica: bool, refused: list[str]
+) -> None:
+    change(committed, "    allocated_storage: 100\n", f"    allocated_storage: {size}\n{iops}")
+    change(committed, "    max_allocated_storage: 500\n", "    max_allocated_storage: 900\n")
+    if not replica:
+        change(committed, REPLICA, "")
+    file = committed / "diff.json"
+    finbase(committed, "diff", "staging", "--since", "HEAD", "--json", str(file))
+    document = fits(file.read_bytes(), "diff")
+    assert [each["code"] for each in document["refused"]] == refused
 
 
 def test_since_refuses_nothing_of_another_stack(committed: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from finbase import codes
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.rule import whole_number
+from finbase.environment.rules.storage import IOPS, STRIPED
 from finbase.errors import Diagnostic
 
 _NAMES = ("environment", "project", "region", "account_id")
@@ -28,6 +29,7 @@ def _refused(before: Environment, after: Environment) -> Iterator[Diagnostic]:
         if instance.key in earlier:
             old = earlier[instance.key]
             yield from _smaller_storage(after, old, (use, instance))
+            yield from _striped_storage(after, old, (use, instance))
             yield from _other_version(after, old, (use, instance))
 
 
@@ -42,6 +44,35 @@ def _smaller_storage(
             codes.SMALLER_STORAGE,
             f"RDS cannot shrink the storage from {sizes[0]} to {sizes[1]} GiB",
             f"write {sizes[0]}; for a smaller database, create another one and copy the data",
+        )
+
+
+def _striped_storage(
+    environment: Environment, old: tuple[ModuleUse, Instance], new: tuple[ModuleUse, Instance]
+) -> Iterator[Diagnostic]:
+    use, instance = new
+    name = "allocated_storage"
+    sizes = whole_number(*old, name), whole_number(*new, name)
+    if sizes[0] is None or sizes[1] is None or not sizes[0] < STRIPED <= sizes[1]:
+        return
+    where, guide = use.where(instance, name), "docs/how-to/grow-the-storage.md"
+    if not use.value(instance, "iops"):
+        yield environment.document.problem(
+            where,
+            codes.NO_IOPS,
+            f"the growth from {sizes[0]} to {sizes[1]} GiB fails: the provider sends the IOPS "
+            "of the smaller volume",
+            f"set `iops: {IOPS[0]}` or more in the same change: {guide}",
+        )
+    replicas = [] if use.is_further(instance) else [*environment.instances("replica")]
+    if replicas:
+        names = ", ".join(f"`{replica.key}`" for _, replica in replicas)
+        yield environment.document.problem(
+            where,
+            codes.REPLICAS_STAY_SMALL,
+            f"the primary grows to {sizes[1]} GiB, but not its replicas ({names}): RDS refuses "
+            "them the IOPS of the primary",
+            f"remove the replicas, grow the primary, then add them again: {guide}",
         )
 
 

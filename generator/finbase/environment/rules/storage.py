@@ -10,9 +10,9 @@ from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.rule import Finding, rule, whole_number
 from finbase.source.document import Where
 
-_STRIPED: Final = 400
+STRIPED: Final = 400
 """From this size in GiB on, RDS for PostgreSQL stripes a gp3 volume across four volumes."""
-_IOPS: Final = (12_000, 64_000)
+IOPS: Final = (12_000, 64_000)
 _THROUGHPUT: Final = (500, 4_000)
 
 _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
@@ -34,14 +34,14 @@ _STORAGE: Final = f"{_GUIDE}CHAP_Storage.html"
 def small_volume(environment: Environment) -> Iterator[Finding]:
     """A volume below 400 GiB must not set IOPS or throughput."""
     for use, instance, size in _volumes(environment):
-        for name in ("iops", "storage_throughput") if size < _STRIPED else ():
+        for name in ("iops", "storage_throughput") if size < STRIPED else ():
             # Also one that is out of range: a larger one would be refused, too.
             value = whole_number(use, instance, name)
             if value or _is_out_of_range(environment, use.where(instance, name)):
-                message = f"`{name}` requires a volume of at least {_STRIPED} GiB, not {size} GiB"
-                hint = f"remove `{name}`, or raise `allocated_storage` to {_STRIPED}"
+                message = f"`{name}` requires a volume of at least {STRIPED} GiB, not {size} GiB"
+                hint = f"remove `{name}`, or raise `allocated_storage` to {STRIPED}"
                 most = whole_number(use, instance, "max_allocated_storage")
-                if most and most < (least := _least_maximum(_STRIPED)):
+                if most and most < (least := _least_maximum(STRIPED)):
                     hint += f" and `max_allocated_storage` to {least}"
                 yield Finding(use.where(instance, name), message, hint)
 
@@ -68,13 +68,13 @@ def small_volume(environment: Environment) -> Iterator[Finding]:
 def large_volume(environment: Environment) -> Iterator[Finding]:
     """IOPS and throughput of a volume of 400 GiB or more must be within the limits of gp3."""
     for use, instance, size in _volumes(environment):
-        if size < _STRIPED:
+        if size < STRIPED:
             continue
         iops = whole_number(use, instance, "iops")
         throughput = whole_number(use, instance, "storage_throughput")
         if iops is None and _is_out_of_range(environment, use.where(instance, "iops")):
             continue  # It is reported, and the volume does not have the default.
-        values = (("iops", iops, _IOPS), ("storage_throughput", throughput, _THROUGHPUT))
+        values = (("iops", iops, IOPS), ("storage_throughput", throughput, _THROUGHPUT))
         wrong = [
             (name, value, *of) for name, value, of in values if value and not _within(value, of)
         ]
@@ -82,7 +82,7 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
             message = f"`{name}` must be from {least} to {most}, not {value}"
             nearest = f"{least} or more" if value < least else f"{most} or less"
             yield Finding(use.where(instance, name), message, f"write {nearest}")
-        has = iops or _IOPS[0]
+        has = iops or IOPS[0]
         if not wrong and throughput and 4 * throughput > has:
             message = f"{throughput} MiB/s require {4 * throughput} IOPS, but the volume has {has}"
             hint = f"raise `iops` to {4 * throughput}, or lower `storage_throughput` to {has // 4}"
