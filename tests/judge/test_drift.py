@@ -65,11 +65,13 @@ def test_judge_names_what_fails_now(quiet: bytes, project: Path, tmp_path: Path)
     changes = {change["address"]: change for change in plan["resource_changes"]}
 
     def set_on_aws(address: str, **values: Any) -> None:
-        state[address]["values"].update(values)
         change = changes[address]["change"]
+        applied = dict(state[address]["values"])
+        state[address]["values"].update(values)
         change["before"] = state[address]["values"]
         change["actions"] = ["update"]
-        plan.setdefault("resource_drift", []).append({"address": address})
+        drift = {"actions": ["update"], "before": applied, "after": change["before"]}
+        plan.setdefault("resource_drift", []).append({"address": address, "change": drift})
 
     primary, group = "module.database.aws_db_instance.primary", "aws_security_group.database"
     set_on_aws(primary, performance_insights_enabled=False, publicly_accessible=True)
@@ -93,3 +95,41 @@ def test_judge_names_what_fails_now(quiet: bytes, project: Path, tmp_path: Path)
     printed = " ".join(result.output.split())
     assert "4 controls fail now: F02, F04a, B02, B03; the next apply changes 1" in printed
     assert "1 part added on AWS" in printed
+
+
+RUNS = {"class": "large", "ports": [1], "last": "12:00"}
+
+
+@pytest.mark.parametrize(
+    ("actions", "drifted", "planned", "outside"),
+    [
+        (["update"], {"last": "12:05"}, {"class": "xlarge"}, False),
+        (["update"], {"class": "small"}, {"class": "large"}, True),
+        (["update"], {"ports": [1, 2]}, {"ports": [1]}, True),
+        (["delete", "create"], {"last": "12:05"}, {"class": "xlarge", "last": None}, False),
+        (["delete", "create"], {"class": "small"}, {"class": "large", "last": None}, True),
+        (["create"], None, RUNS, True),
+        (["delete"], {"last": "12:05"}, None, False),
+    ],
+)
+def test_only_a_change_that_takes_back_a_drift_is_from_outside(
+    actions: list[str],
+    drifted: dict[str, Any] | None,
+    planned: dict[str, Any] | None,
+    *,
+    outside: bool,
+) -> None:
+    now = None if drifted is None else {**RUNS, **drifted}
+    resource = {"address": "a_b.c", "mode": "managed", "type": "a_b", "name": "c"}
+    change = {
+        "actions": actions,
+        "before": now,
+        "after": None if planned is None else {**(now or {}), **planned},
+        "after_unknown": {"last": "create" in actions},
+    }
+    drift_ = {"actions": ["update" if now else "delete"], "before": RUNS, "after": now}
+    plan = {
+        "resource_changes": [{**resource, "change": change}],
+        "resource_drift": [{**resource, "change": drift_}],
+    }
+    assert [each.outside for each in drift.deviations(plan)] == [outside]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 from finbase.judge import compliance
 from finbase.judge.verdict import FailureRow, Verdict
 from finbase.plan.beside import Addition, additions
-from finbase.plan.effects import Argument, differences
-from finbase.plan.model import Action, managed
+from finbase.plan.effects import UNKNOWN, Argument, differences
+from finbase.plan.model import Action, Change, managed
 from finbase.plan.running import as_it_runs, running, unconfigured
 from finbase.plan.summary import ACTIONS
 
@@ -21,7 +22,7 @@ from finbase.plan.summary import ACTIONS
 class Deviation:
     """A difference between what runs and what is configured, which the next apply removes.
 
-    ``outside`` says that something other than Terraform changed the resource since the last apply.
+    ``outside`` says that something other than Terraform made it since the last apply.
     """
 
     address: str
@@ -93,7 +94,9 @@ def judge(plan: Path | bytes, features: Path, *, environment: str, stack: Path |
 
 def deviations(plan: Mapping[str, Any]) -> Iterator[Deviation]:
     """Yield each change of a plan; changes of tags alone and renamed addresses are left out."""
-    outside = {resource["address"] for resource in plan.get("resource_drift", ())}
+    drifted = {
+        resource["address"]: resource["change"] for resource in plan.get("resource_drift", ())
+    }
     for resource in managed(plan):
         change = resource["change"]
         action = ACTIONS.get(tuple(change["actions"]))
@@ -102,4 +105,21 @@ def deviations(plan: Mapping[str, Any]) -> Iterator[Deviation]:
         arguments = differences(change) if action in ("change", "replace") else ()
         if action == "change" and not arguments:
             continue
-        yield Deviation(resource["address"], action, arguments, resource["address"] in outside)
+        drift = drifted.get(resource["address"])
+        outside = drift is not None and _outside(action, arguments, drift)
+        yield Deviation(resource["address"], action, arguments, outside)
+
+
+def _outside(action: Action, arguments: tuple[Argument, ...], drift: Change) -> bool:
+    """Return whether a change takes back a drift of the same resource.
+
+    A drift can also be of what only AWS sets, such as the time of the last backup.
+    """
+    if action == "add":
+        return True
+    return not _names(differences(drift)).isdisjoint(_names(arguments))
+
+
+def _names(arguments: Iterable[Argument]) -> set[str]:
+    """Return the arguments of the resource whose values will be known."""
+    return {re.split(r"[.\[]", each.name)[0] for each in arguments if each.after != UNKNOWN}

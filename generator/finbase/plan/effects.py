@@ -18,7 +18,7 @@ from typing import Any, Literal
 from finbase.aws.replacements import replacements
 from finbase.plan.model import Action, Change, ResourceChange, blocks, loses, managed
 
-_UNKNOWN = "(known after apply)"
+UNKNOWN = "(known after apply)"
 _HIDDEN = "(sensitive)"
 _INDEX = re.compile(r"\[[^\]]*\]$")
 _GUARD = "terraform_data.keep_"
@@ -122,13 +122,13 @@ def _stays(argument: Argument, ignored: frozenset[str]) -> bool:
 
     A name that the provider would make from an ignored prefix stays, too.
 
-    >>> _stays(Argument("name", '"a"', _UNKNOWN), frozenset({"name_prefix"}))
+    >>> _stays(Argument("name", '"a"', UNKNOWN), frozenset({"name_prefix"}))
     True
     >>> _stays(Argument("name", '"a"', '"b"'), frozenset({"name_prefix"}))
     False
     """
     name = re.split(r"[.\[]", argument.name)[0]
-    made = argument.after == _UNKNOWN and f"{name}_prefix" in ignored
+    made = argument.after == UNKNOWN and f"{name}_prefix" in ignored
     return made or name in ignored or "all" in ignored
 
 
@@ -161,7 +161,7 @@ def _arguments(
             yield Argument(name, one, other)
     for name in sorted(old_texts.keys() | new_texts.keys()):
         one, other = old_texts.get(name, "null"), new_texts.get(name, "null")
-        unknown = before.get(name, _UNKNOWN) == after.get(name, _UNKNOWN) == _UNKNOWN
+        unknown = before.get(name, UNKNOWN) == after.get(name, UNKNOWN) == UNKNOWN
         if one != other and unknown:
             yield Argument(name, one, other)
 
@@ -198,7 +198,7 @@ def _flatten(value: Any, unknown: Any, sensitive: Any, path: str) -> Iterator[tu
         value = _document(value)
     match value, unknown:
         case _, True:
-            yield path, _UNKNOWN
+            yield path, UNKNOWN
         case _ if sensitive is True:
             yield path, _HIDDEN
         case [_, *_], _:
