@@ -216,17 +216,19 @@ def _denied(environment: Environment, role: Role, versions: Sequence[str]) -> It
     """
     read = ["secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue"]
     denied: Statement = {"Effect": "Deny", "Action": read, "Resource": "*"}
-    state_only = {"kms:ViaService": f"s3.{environment.region}.amazonaws.com"}
+    # Lambda decrypts the variables of a function that a plan reads, with the rights of the plan.
+    services = [f"{name}.{environment.region}.amazonaws.com" for name in ("s3", "lambda")]
+    no_secrets = {"kms:ViaService": services}
     decrypt: Statement = {"Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*"}
     if versions:
         ids = list(versions)
         yield denied | {"Condition": {"StringNotEquals": {"secretsmanager:VersionId": ids}}}
         other = {"kms:EncryptionContext:SecretVersionId": ids}
         if role == "plan":
-            yield decrypt | {"Condition": {"StringNotEquals": {**state_only, **other}}}
+            yield decrypt | {"Condition": {"StringNotEquals": {**no_secrets, **other}}}
     elif role == "plan":
         yield denied
-        yield decrypt | {"Condition": {"StringNotEquals": state_only}}
+        yield decrypt | {"Condition": {"StringNotEquals": no_secrets}}
     else:
         yield denied | {"Condition": {"Null": {"secretsmanager:VersionId": "true"}}}
         yield denied | {"Condition": {"Null": {"secretsmanager:VersionStage": "false"}}}
