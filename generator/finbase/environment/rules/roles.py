@@ -36,6 +36,7 @@ _APP: Final = {"kind": "read-write", "schemas": ["app"]}
 _OWNER: Final = {"kind": "owner", "schemas": ["app"]}
 _READER: Final = "arn:aws:iam::{}:role/app"
 _ACCOUNT: Final = "111122223333"
+_PLAN: Final = f"arn:aws:iam::{_ACCOUNT}:role/plan"
 _NAMES: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html"
 _SECRETS: Final = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/"
 _ONLY: Final = "the function in the module refuses it when it sets up the database"
@@ -119,7 +120,7 @@ def _owners(roles: list[tuple[Where, str, Mapping[str, Any]]]) -> Iterator[Findi
     why="The keys of the stack let only their own account decrypt a secret, so a reader in another "
     "account gets an error that says nothing about the secret.",
     source=f"{_SECRETS}auth-and-access_examples_cross.html",
-    accepted={"secret.readers": [_READER.format(_ACCOUNT).replace("app", "plan")]},
+    accepted={"secret.readers": [_PLAN]},
     refused={"secret.readers": [_READER.format("999999999999")]},
 )
 def own_readers(environment: Environment) -> Iterator[Finding]:
@@ -148,7 +149,7 @@ def own_readers(environment: Environment) -> Iterator[Finding]:
     "moves to its role it needs both secrets, which `moving_readers` says.",
     source=f"{_SECRETS}auth-and-access_resource-policies.html",
     accepted={
-        "secret.readers": [_READER.format(_ACCOUNT).replace("app", "plan")],
+        "secret.readers": [_PLAN],
         "roles.roles": {"app": {**_APP, "readers": [_READER.format(_ACCOUNT)]}, "migrator": _OWNER},
     },
     refused={
@@ -184,11 +185,11 @@ def apart(environment: Environment) -> Iterator[Finding]:
     "misspelt, or was removed in one place only.",
     source=f"{_SECRETS}auth-and-access_resource-policies.html",
     accepted={
-        "secret.readers": [_READER.format(_ACCOUNT).replace("app", "plan")],
-        "roles.pipeline_readers": [_READER.format(_ACCOUNT).replace("app", "plan")],
+        "secret.readers": [_PLAN],
+        "roles.pipeline_readers": [_PLAN],
     },
     refused={
-        "secret.readers": [_READER.format(_ACCOUNT).replace("app", "plan")],
+        "secret.readers": [_PLAN],
         "roles.pipeline_readers": [_READER.format(_ACCOUNT).replace("app", "apply")],
     },
     yaml_only="the modules accept it: it does no harm",
@@ -350,10 +351,10 @@ def readers(environment: Environment) -> Iterator[Finding]:
     why="It may still log in as the master user. Remove it here and from `secret.readers` once it "
     "uses its role.",
     source=f"{_SECRETS}auth-and-access_resource-policies.html",
-    accepted={"secret.readers": [_READER.format(_ACCOUNT)], "roles.moving_readers": []},
+    accepted={"secret.readers": [_PLAN], "roles.moving_readers": []},
     refused={
-        "secret.readers": [_READER.format(_ACCOUNT)],
-        "roles.moving_readers": [_READER.format(_ACCOUNT)],
+        "secret.readers": [_PLAN],
+        "roles.moving_readers": [_PLAN],
     },
 )
 def unfinished(environment: Environment) -> Iterator[Finding]:
@@ -374,10 +375,10 @@ def unfinished(environment: Environment) -> Iterator[Finding]:
     "raises the alarm, and nobody will listen to it.",
     source=f"{_SECRETS}monitoring-cloudtrail.html",
     accepted={
-        "secret.readers": [_READER.format(_ACCOUNT)],
-        "roles.pipeline_readers": [_READER.format(_ACCOUNT)],
+        "secret.readers": [_PLAN],
+        "roles.pipeline_readers": [_PLAN],
     },
-    refused={"secret.readers": [_READER.format(_ACCOUNT)], "roles.pipeline_readers": []},
+    refused={"secret.readers": [_PLAN], "roles.pipeline_readers": []},
 )
 def noisy(environment: Environment) -> Iterator[Finding]:
     """The roles that plan and apply should be listed, so that their reads raise no alarm."""
