@@ -81,7 +81,7 @@ def into_module(plan: Plan) -> None:
     """Move what was added to the root into a module of the project itself, and wire its values."""
     root = plan["configuration"]["root_module"]
     call: dict[str, Any] = {"source": "../../modules/exports/1.0.0", "expressions": {}}
-    resources = root.pop("resources", [])
+    resources = added(root)
     for resource in resources:
         for name, value in resource["expressions"].items():
             first = value.get("references", [""])[0]
@@ -92,13 +92,20 @@ def into_module(plan: Plan) -> None:
     variables: dict[str, Any] = {name: {} for name in call["expressions"]}
     call["module"] = {"resources": resources, "variables": variables}
     planned = plan["planned_values"]["root_module"]
-    moved = planned.pop("resources", [])
+    moved = added(planned)
     addresses = {resource["address"] for resource in moved}
     for part in (*moved, *plan["resource_changes"]):
         if part["address"] in addresses:
             part["address"] = f"module.exports.{part['address']}"
     planned["child_modules"].append({"address": "module.exports", "resources": moved})
     root["module_calls"]["exports"] = call
+
+
+def added(module: dict[str, Any]) -> list[dict[str, Any]]:
+    """Take from the root what was added to it: not what keeps a protected database."""
+    resources = module.pop("resources", [])
+    module["resources"] = [r for r in resources if r["name"].startswith("keep_")]
+    return [r for r in resources if not r["name"].startswith("keep_")]
 
 
 def refers(value: Any) -> bool:

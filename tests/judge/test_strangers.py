@@ -13,7 +13,7 @@ import pytest
 
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import messages
-from tests.judge.test_beside import ALL, LOCAL, UNKNOWN, Plan, add, into_module
+from tests.judge.test_beside import ALL, LOCAL, UNKNOWN, Plan, add, added, into_module
 from tests.support.commands import ROOT
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
@@ -399,10 +399,10 @@ def test_sources_of_a_module_are_read(
     (tmp_path / "main.tf").write_text('module "own" {\n  source = "./own"\n}\n')
     document(plan, refer(OWN_SECRET))
     root = plan["configuration"]["root_module"]
-    (configured,) = root.pop("resources")
+    (configured,) = added(root)
     root["module_calls"]["own"] = {"source": "./own", "module": {"resources": [configured]}}
     planned = plan["planned_values"]["root_module"]
-    (resource,) = planned.pop("resources")
+    (resource,) = added(planned)
     for part in (resource, plan["resource_changes"][-1]):
         part["address"] = f"module.own.{part['address']}"
     planned["child_modules"].append({"address": "module.own", "resources": [resource]})
