@@ -118,11 +118,10 @@ def role_readers(stack: Stack) -> Iterator[Finding]:
     """Require a policy for each secret that denies everybody but named principals."""
     for secret in _secrets(stack):
         yield from _readers(stack, secret, "deny all but the function and the readers of the role")
-        declared = [r for r in _shown_readers(stack) if r.module == secret.module]
+        declared = _declared_beside(stack, secret)
         named = {name for r in declared for name in _named(r, f"roles.{secret.key}")}
         for policy in possible(stack, _POLICY, secret) if declared else ():
-            others = _people(stack, _admitted(policy.planned("policy"))) - named
-            if others:
+            if others := _people(stack, policy) - named:
                 text = f"{policy.address}: {listed(sorted(others))} may read it, and the role"
                 yield Finding(False, f"{text} {secret.key} does not name them as readers")
 
@@ -138,24 +137,25 @@ def apart(stack: Stack) -> Iterator[Finding]:
         name
         for secret in stack.all(SECRET, CONNECTION)
         for policy in possible(stack, _POLICY, secret)
-        for name in _admitted(policy.planned("policy")) or ()
+        for name in _people(stack, policy)
     }
-    moving = {n for r in _shown_readers(stack) for n in _named(r, "moving")}
+    moving = {n for r in _of_module(stack, *_READERS) for n in _named(r, "moving")}
     for policy in (p for s in _secrets(stack) for p in possible(stack, _POLICY, s)):
-        both = _people(stack, _admitted(policy.planned("policy"))) & master
-        text = f"{policy.address}: {listed(sorted(both - moving))} can also log in as the master"
-        fix = "remove it from `secret.readers`; while it moves, list it in `roles.moving_readers`"
-        if both - moving:
-            yield Finding(False, f"{text} user; {fix}, as {_PAGE} says")
-        elif both:
-            yield Finding(True, f"{policy.address}: {listed(sorted(both))} moves to the role")
+        both = _people(stack, policy) & master
+        if wrong := both - moving:
+            text = f"{listed(sorted(wrong))} can also log in as the master user; remove it from "
+            text += "`secret.readers`; while it moves, list it in `roles.moving_readers`, as "
+            yield Finding(False, f"{policy.address}: {text}{_PAGE} says")
         else:
-            yield Finding(True, f"{policy.address}: none of its readers is the master's")
+            moves = f"{listed(sorted(both))} moves to the role"
+            text = moves if both else "none of its readers is the master's"
+            yield Finding(True, f"{policy.address}: {text}")
     for rule in stack.all(*_ALARM):
-        for readers in (r for r in _shown_readers(stack) if r.module == rule.module):
+        for readers in _declared_beside(stack, rule):
             known = {*_named(readers, "pipeline"), *_named(readers, "moving")}
-            if silent := _people(stack, _silent(rule.planned("event_pattern"))) - known:
-                text = f"{rule.address}: reads by {listed(sorted(silent))} raise no alarm"
+            silent = _without_functions(stack, _silent(rule.planned("event_pattern")))
+            if wrong := silent - known:
+                text = f"{rule.address}: reads by {listed(sorted(wrong))} raise no alarm"
                 yield Finding(False, f"{text}; only `pipeline_readers` and `moving_readers` may")
 
 
@@ -204,14 +204,18 @@ def _of_module(stack: Stack, *identity: str) -> list[Resource]:
     return [r for r in stack.all(*identity) if stack.module_name(r) == _MODULE]
 
 
-def _people(stack: Stack, names: Iterable[str] | None) -> set[str]:
-    """Return principals without the roles of the stack's own functions."""
+def _people(stack: Stack, policy: Resource) -> set[str]:
+    """Return whom a policy lets read a secret, beside the stack's own functions."""
+    return _without_functions(stack, _admitted(policy.planned("policy")) or ())
+
+
+def _without_functions(stack: Stack, principals: Iterable[str]) -> set[str]:
     functions = [
         role.planned("name")
         for role in stack.all("aws_iam_role")
         if stack.module_name(role) in (_MODULE, "secret")
     ]
-    return {name for name in names or () if name.partition(":role/")[2] not in functions}
+    return {name for name in principals if name.partition(":role/")[2] not in functions}
 
 
 def _silent(pattern: Any) -> list[str]:
@@ -223,8 +227,9 @@ def _silent(pattern: Any) -> list[str]:
         return []  # The design requires this form, and fails F09 for another one.
 
 
-def _shown_readers(stack: Stack) -> list[Resource]:
-    return [r for r in stack.all(*_READERS) if stack.module_name(r) == _MODULE]
+def _declared_beside(stack: Stack, resource: Resource) -> list[Resource]:
+    """Return the declared readers in the module of a resource; releases before 1.1.0 have none."""
+    return [r for r in _of_module(stack, *_READERS) if r.module == resource.module]
 
 
 def _named(readers: Resource, path: str) -> list[str]:
