@@ -181,7 +181,8 @@ def _usage(error: click.ClickException) -> str:
     message = message[:1].lower() + message[1:]
     ctx = getattr(error, "ctx", None)
     if isinstance(error, click.FileError):
-        return f"{message}\n    hint: use a file that can be read or written, or - for a stream"
+        hint = "name a file that can be read or written, or `-` for standard input or output"
+        return f"{message}\n    hint: {hint}"
     if not isinstance(ctx, click.Context):
         return message
     usage = ctx.command.get_usage(ctx).removeprefix("Usage: ")

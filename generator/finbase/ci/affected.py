@@ -107,10 +107,13 @@ def _code(folders: Set[PurePosixPath], *states: Files) -> str:
 
 @cache
 def _without_comments(suffix: str, content: bytes) -> str:
-    """Return the code of a file in small letters; an escaped letter could hide a name.
+    """Return a file in lower case, without comments, error messages and escapes.
 
+    What remains is searched for names: a comment only mentions one, and an escape could hide one.
     >>> _without_comments(".tf", b'error_message = "Do as README.md says."')
     'error_message = ""'
+    >>> _without_comments(".tf", b'SOURCE = "..\\u002fkms" # README.md').rstrip()
+    'source = "../kms"'
     """
     text = content.decode(errors="replace")
     code = text

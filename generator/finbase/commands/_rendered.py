@@ -154,7 +154,8 @@ def print_strangers(changes: Changes) -> None:
     for path in changes.strangers:
         error(
             f"{printable_name(path)} was not rendered by finbase\n"
-            "    hint: move it out of the rendered folders; `finbase render --force` deletes it"
+            "    hint: to keep it, move it out of the rendered folders; to delete it, run "
+            "`finbase render --force`"
         )
 
 
@@ -198,5 +199,6 @@ def require_released_controls(root: Path, *, own: bool) -> None:
         newer = "run `finbase update` if finbase is newer, " if (root / RECORD).is_file() else ""
         refuse(
             f"the controls of the project are not those of finbase:{lines}\n"
-            f"    hint: {newer}restore these files, or judge by them with --own-catalogue"
+            f"    hint: {newer}restore finbase's files with git, or judge by the project's with "
+            "--own-catalogue"
         )

@@ -1,4 +1,4 @@
-"""The JSON Schema of each part of an environment file, and how to check the part."""
+"""Builds the JSON Schema of each part of an environment file, and checks the part with it."""
 
 from __future__ import annotations
 

@@ -33,11 +33,11 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Drift:
-    """The verdicts on a stack as it runs and as planned, and the differences between both.
+    """The verdicts on a stack as it runs and as planned, and how the two stacks differ.
 
-    ``unconfigured`` lists resources that run although the configuration lacks them.
+    ``unconfigured`` lists resources that exist on AWS although the configuration lacks them.
     ``additions`` are parts of resources that somebody added on AWS, which no apply removes.
-    ``running_plan`` is a plan that changes nothing, as JSON: the stack as it runs.
+    ``running_plan`` describes the stack as it runs: the JSON of a plan that changes nothing.
     """
 
     environment: str

@@ -49,7 +49,7 @@ def verify(plan: Path, stack: Path, name: Path, files: Tree) -> None:
     except ValueError as error:
         raise FinbaseError(
             f"{name} is not a saved plan, or it is encrypted or damaged: {error}",
-            "save a plan with `finbase plan`; the output of `terraform show -json` is not one",
+            "save the plan with `finbase plan`; JSON from `terraform show` is not a saved plan",
         ) from error
     again = f"plan {stack.name} again: finbase plan {stack.name}"
     if difference := next(_differences(saved, stack, files), None):

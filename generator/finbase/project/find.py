@@ -15,7 +15,7 @@ def is_project(folder: Path) -> bool:
 def find_project(named: Path | None) -> Path:
     """Return the named folder, or the nearest project at or above the current folder.
 
-    Raises ``FinbaseError`` if that is not a project.
+    Raises ``FinbaseError`` if the named folder is not a project, or if there is none above.
     """
     start = (named or Path.cwd()).resolve()
     for folder in [start] if named else [start, *start.parents]:

@@ -201,10 +201,10 @@ def _locked(path: Path, waiting: Callable[[float], object], patience: float) -> 
 
 
 def _try_lock(path: Path) -> int | None:
-    """Open and lock the journal; returns None if another process has it.
+    """Return the handle of the journal, opened and locked, or None if another process has it.
 
     A process that finishes deletes the journal, so the locked file may no longer be the one at
-    ``path``. The lock is then worthless, and the file that is there now is tried.
+    ``path``. That lock protects nothing, so this tries again with the file that is there now.
     """
     while True:
         with contextlib.ExitStack() as stack:

@@ -169,7 +169,7 @@ def _not_judged(addresses: Sequence[str], verbose: bool, width: int) -> Iterator
 
 
 def _cached(reached: datetime, today: date) -> str:
-    """Say when a cached verdict was reached; the day only if it is not today.
+    """Return the time at which a cached verdict was reached, with the date if that is not today.
 
     >>> from datetime import UTC
     >>> reached = datetime(2024, 5, 6, 12, 4, tzinfo=UTC)

@@ -40,9 +40,9 @@ def surrounding_project(root: Path) -> Path | None:
 def new_project(journal: Journal) -> tuple[PurePosixPath, ...]:
     """Write the files of a project, all or none, and return their paths.
 
-    They are the releases, templates and features of finbase, and files for people to edit: one
-    environment, a Makefile and the like. To a ``.gitignore`` that exists, lines are appended.
-    Raises ``TreeError``.
+    The files are what finbase ships (released modules, templates, ``.feature`` files) and what
+    people edit: one environment, a Makefile and the like. An existing ``.gitignore`` keeps its
+    lines and gets more. Raises ``TreeError`` for any other file that exists.
     """
     shipment = Shipment()
     own = _own(shipment, journal.files.root)

@@ -1,4 +1,4 @@
-"""Keep this process's environment and memory from other processes of the same user."""
+"""Hides this process's environment and memory from other processes of the same user."""
 
 from __future__ import annotations
 

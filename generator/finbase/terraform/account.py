@@ -87,9 +87,9 @@ def _environ(data: Path) -> dict[str, str]:
 
 
 def _refuse_verbose_logs() -> None:
-    """Refuse log levels that record whole requests: one of them has the first password.
+    """Refuse log levels that record whole requests, because one request has the master password.
 
-    Measured with provider 5.100.0; hashicorp/terraform-provider-aws, issue 16985.
+    Seen with provider 5.100.0; hashicorp/terraform-provider-aws, issue 16985.
     """
     for name in _LOGS:
         if os.environ.get(name, "").upper() in _VERBOSE_LEVELS:

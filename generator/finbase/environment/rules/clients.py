@@ -99,7 +99,7 @@ def client_of_cache(environment: Environment) -> Iterator[Finding]:
         hint = "remove cache from `to`, or add the module"
         if further:
             message = f"{name} is a client of the database `{where[3]}`, which has no cache"
-            hint = "remove cache from `to`, and write the client in `access.clients` as well"
+            hint = "remove cache from `to`, and add a client with `to: [cache]` to `access.clients`"
         yield Finding(where, message, hint)
 
 

@@ -64,10 +64,10 @@ class VerdictCache:
         return cls(folder)
 
     def load(self, inputs: Mapping[str, str]) -> Judged | None:
-        """Return the verdict with these inputs, or None if there is none.
+        """Return the verdict that is stored for these inputs, or None if there is none.
 
-        Raises ``UnusableEntryError`` for an entry that is damaged, cannot be read, or could have
-        been written by other users.
+        Raises ``UnusableEntryError`` if that is damaged, cannot be read, or could have been
+        written by other users.
         """
         path = self._folder / _name(inputs)
         try:

@@ -1,7 +1,7 @@
-"""A state in older schemas of the provider, which a plan must upgrade without any change.
+"""Makes a state as an older provider wrote it; a plan with it must show no changes.
 
-Only one version of the provider is pinned, so no older one wrote such a state. It is made from the
-current state by undoing the last upgrade that the provider has for a type. What an upgrade does
+Only one version of the provider is pinned, so there is no such state to record. For each type whose
+schema the provider upgrades, this undoes the last upgrade in a current state. What an upgrade does
 is in `*_migrate.go` of the provider's source.
 """
 

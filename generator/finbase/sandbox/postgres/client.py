@@ -60,7 +60,10 @@ def query(
     password: str,
     database: str,
 ) -> str:
-    """Run SQL on a server as for ``accepts``; return what it prints, or raise ``PostgresError``."""
+    """Run SQL on a server, which ``accepts`` describes, and return psql's output.
+
+    Raises ``PostgresError``.
+    """
     connection = {
         "PGHOST": host,
         "PGHOSTADDR": LOOPBACK,

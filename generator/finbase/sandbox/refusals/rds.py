@@ -130,9 +130,10 @@ def invalid_window(request: Request) -> str | None:
 
 
 def overlapping_windows(request: Request) -> str | None:
-    """The two windows of an instance do not overlap, also if the request names only one.
+    """The backup window and the maintenance window of an instance must not overlap.
 
-    A replica inherits the backup window of its source. RDS chooses a window that nothing names.
+    For a window that the request leaves out, the instance's own counts, or that of a replica's
+    source. If there is none, RDS chooses one that does not overlap.
     """
     names = ("PreferredBackupWindow", "PreferredMaintenanceWindow")
     if not any(request.params.get(name) for name in names):

@@ -173,7 +173,7 @@ class Backend(models.EC2Backend):
         super().detach_internet_gateway(internet_gateway_id, vpc_id)
 
     def _managed_interfaces(self) -> list[NetworkInterface]:
-        """Return an interface for each database and cache in each of its subnets."""
+        """Return one network interface for each subnet of each database and each cache."""
         groups = {
             (name, description, subnet): list(groups)
             for name, description, groups, subnets in self._stores()
