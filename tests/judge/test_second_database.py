@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -13,14 +14,22 @@ from typing import Any
 
 import pytest
 
+from finbase.contract.registry import Registry
+from finbase.environment.load import load
 from finbase.errors import ComplianceError
 from finbase.judge.mutations import Mutation, load_mutations, mutate
 from finbase.judge.prove import rendered_files
 from finbase.project.tree import lay_out
+from finbase.render.stack import label
 from finbase.terraform.workspace import Workspace
-from tests.judge.in_process import failed_ids, failed_places, ids_of
+from tests.judge.in_process import failed_ids, failed_places, ids_of, messages
 from tests.support.commands import FOLDERS, ROOT, copy_folders, finbase, git
 from tests.support.second import PARTS, with_second
+
+sys.path.append(str(ROOT / "features" / "steps" / "shared"))
+
+import design_judge
+from stack_graph import Stack
 
 pytestmark = pytest.mark.terraform
 REPEATED = {part: f"{part}_reports" for part in PARTS}
@@ -142,14 +151,94 @@ def test_database_without_a_part_fails(part: str, control: str, plan: dict[str, 
     assert control in failed_ids(without(plan, REPEATED[part]))
 
 
-def test_parts_of_the_other_database_fail(two: Path, workspace: Workspace, tmp_path: Path) -> None:
+WIRE = re.compile(rf"\bmodule\.({'|'.join(PARTS)})(_reports)?\.")
+TAKEN = re.compile(r"module\.(\w+): (\w+) comes from module\.\w+, which is of another")
+
+
+def deviations(plan: Mapping[str, Any], stack: Path | None = None) -> list[str]:
+    """Return what of a plan is not as the design describes."""
+    return [deviation.text for deviation in design_judge.judged(Stack(plan, stack))[0]]
+
+
+def test_every_wire_comes_from_the_same_database(workspace: Workspace, tmp_path: Path) -> None:
+    """Cross all wires of all modules that belong to one database; each must fail by its name."""
+    copy_folders(tmp_path, *FOLDERS)
+    stack = with_second(tmp_path, "production", port=5433)
+    environment = load(stack.with_suffix(".yaml"), Registry(tmp_path), tmp_path)
+    contracts = {use.name: use.contract for use in environment.modules}
+    of_one = {n for n, c in contracts.items() if c.repeats or c.multiplicity == "many"}
+    wires = {
+        (label(use, instance), wire.name)
+        for use in environment.modules
+        for instance in use.instances
+        for wire in use.contract.wiring
+        if wire.module in of_one
+    } - {("monitoring", "replica_identifiers")}  # No other database has replicas.
+    assert len(wires) > 70
+    for file in (stack / "main.tf", stack / "outputs.tf"):
+        crossed = WIRE.sub(
+            lambda m: f"module.{m[1]}{'' if m[2] else '_reports'}.", file.read_text()
+        )
+        # Replicas are of the first database.
+        replicas = "replica_identifiers = { a = module.replica_reporting.identifier }"
+        file.write_text(
+            re.sub(r'(module "monitoring_reports" \{\n)', rf"\1  {replicas}\n", crossed)
+        )
+    plan = json.loads(workspace.plan(stack, project=tmp_path))
+    outputs = plan["configuration"]["root_module"]["outputs"]
+    for folder in (stack, None):
+        found = deviations(plan, folder)
+        assert {match.groups() for text in found if (match := TAKEN.match(text))} == wires
+        own = {match[1] for text in found if (match := re.match(r"output (\w+): comes", text))}
+        assert own == {name for name in outputs if name.startswith(PARTS)}
+    failed = ids_of(failed_places(plan, stack))
+    assert {"F02", "F05", "F06b", "F06c", "F06d", "F09", "B04", "B14", "B15", "D01"} <= failed
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "control"),
+    [
+        ("secret", "initial_secret_id", "F06b"),
+        ("secret", "initial_version_id", "F06b"),
+        ("roles", "connection_secret_arn", "F06d"),
+        ("roles", "connection_version_id", "B15"),
+        ("roles", "connection_readers", "B14"),
+        ("roles", "topic_arn", "F09"),
+    ],
+)
+def test_secret_of_the_other_database_fails(
+    part: str, name: str, control: str, two: Path, plan: dict[str, Any], tmp_path: Path
+) -> None:
+    for call, other in ((part, "_reports"), (REPEATED[part], "")):
+        crossed = copy.deepcopy(plan)
+        inputs = crossed["configuration"]["root_module"]["module_calls"][call]["expressions"]
+        references = inputs[name]["references"]
+        value = re.sub(r"^module\.([a-z]+)(_reports)?\.", rf"module.\1{other}.", references[0])
+        inputs[name]["references"] = [value]
+        assert control in failed_ids(crossed)
+
+        inputs[name]["references"] = ["local.hidden"]
+        assert (
+            f"{name} comes from local.hidden, which this plan does not show"
+            in messages(crossed, "-")[control]
+        )
     copy_folders(tmp_path, "modules")
     stack = tmp_path / "environments" / "development"
     shutil.copytree(two / "environments" / "development", stack)
-    main = stack / "main.tf"
-    main.write_text(main.read_text().replace("= module.database_reports.", "= module.database."))
-    crossed = json.loads(workspace.plan(stack, project=tmp_path))
-    assert {"F02", "F06b", "F06c", "F06d", "F09"} <= ids_of(failed_places(crossed, stack))
+    (stack / "hidden.tf").write_text(f"locals {{\n  hidden = {value}\n}}\n")
+    assert any(f"{name} comes from module." in text for text in deviations(crossed, stack))
+
+
+@pytest.mark.parametrize("part", ["secret", "roles", "access", "monitoring"])
+def test_names_of_the_other_database_fail(part: str, plan: dict[str, Any]) -> None:
+    crossed = copy.deepcopy(plan)
+    modules = crossed["planned_values"]["root_module"]["child_modules"]
+    [module] = (m for m in modules if m["address"] == f"module.{REPEATED[part]}")
+    text = json.dumps(module["resources"])
+    other = text.replace("ledger-development-reports-", "ledger-development-")
+    assert other != text
+    module["resources"] = json.loads(other)
+    assert failed_ids(crossed) & {"F02", "F06d", "F09"}
 
 
 @pytest.mark.usefixtures("shared_workspace")

@@ -18,6 +18,8 @@ _ONCE = (*SHARED, "replica")
 """Modules that no further database has: replicas are of the first one."""
 PARTS = {"secret": "F06b", "access": "F02", "monitoring": "F09"}
 """Modules that each database must have, and the control that fails without them."""
+OF_ONE = ("database", "replica", "roles", *PARTS)
+"""Modules of the design that belong to one database."""
 
 
 def module_of(source: object) -> tuple[str, str]:
@@ -49,6 +51,18 @@ def database_of(stack: Stack, path: tuple[str, ...]) -> str:
     if not module or module in _ONCE:
         return ""
     return next((name for name in names if label == f"{module}_{name}"), "")
+
+
+def owners(stack: Stack) -> dict[str, str]:
+    """Return the database of each module call that belongs to one; empty if there is one only.
+
+    A module of the project itself belongs to the first one if each further one has it as well.
+    """
+    calls = stack.configuration.get("module_calls", {})
+    modules = {label: module_of(call.get("source"))[0] for label, call in calls.items()}
+    of = {label: database_of(stack, (label,)) for label in calls if further(stack)}
+    repeated = {*OF_ONE, *(modules[label] for label, name in of.items() if name)}
+    return {label: name for label, name in of.items() if modules[label] in repeated}
 
 
 def of_same(stack: Stack, one: Resource, others: Iterable[Resource]) -> tuple[Resource, ...]:

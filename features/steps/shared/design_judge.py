@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from databases import PARTS, database_of, further
+from databases import OF_ONE, PARTS, database_of, further, owners
 from design_calls import Call, calls_of, profile_of, sources_of
 from design_code import Code
 from design_places import Places
@@ -26,15 +26,18 @@ from design_rules import Rules
 from design_values import Argument, Deviation, merged, text
 from existing import added_beside
 from sources import Block, normalised
-from stack_graph import UNKNOWN, Resource, Stack, shown
+from stack_graph import UNKNOWN, Resource, Stack, shown, tokens
 
 _OVERWRITES = {
     "aws_cloudwatch_metric_alarm": ("alarm_name",),
     "aws_cloudwatch_dashboard": ("dashboard_name",),
     "aws_cloudwatch_log_metric_filter": ("log_group_name", "name"),
     "aws_iam_role_policy": ("role", "name"),
+    "aws_cloudwatch_event_rule": ("event_bus_name", "name"),
+    "aws_sns_topic": ("name",),
+    "aws_security_group": ("name",),
 }
-"""Types of which AWS replaces a resource of the same name, by the arguments that name it."""
+"""Types of which AWS has one resource of a name, by the arguments that name it."""
 
 _CONSTANT = re.compile(r"optional is [^{]+")
 _PLAIN = re.compile(r'"(?:[^"\\$%]|\\.)*"')
@@ -48,6 +51,9 @@ _ELSEWHERE = re.compile(
 _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
 """Arguments in which the provider shows what other resources write."""
 _LOGS = "enabled_cloudwatch_logs_exports"
+_CALLED = re.compile(r"\bmodule\.([\w-]+)")
+_PLAIN_LOCALS = ("name", "project", "environment", "region", "account_id")
+"""The locals of a rendered stack, which no plan shows."""
 _KEPT = "B04"
 """The control of the resource that keeps Terraform from destroying a database."""
 _IGNORED, _WAITS = "ignored changes", "waits for"
@@ -110,6 +116,7 @@ class _Judge:
             *self._outputs(),
             *self._moves(),
             *self._guarded(),
+            *self._crossed(),
             *self._of_modules(),
         ]
         differences += self._overwritten()
@@ -160,6 +167,42 @@ class _Judge:
             return "must have a lifecycle block with prevent_destroy = true, and nothing else"
         return ""
 
+    def _crossed(self) -> Iterator[Deviation]:
+        """Refuse what the module of one database takes from a module of another one."""
+        of = owners(self.stack)
+        for call in self.calls:
+            label = ".".join(call.path)
+            for name, expression in call.call.get("expressions", {}).items() if label in of else ():
+                if wrong := self._of_others(expression, of, of[label]):
+                    control = self.profile.crossed(call.module, name)
+                    yield Deviation(control, f"module.{label}: {name} {wrong}")
+        for name, output in self.stack.configuration.get("outputs", {}).items():
+            labels = (each for each in (*of, *OF_ONE) if name.startswith(f"{each}_"))
+            label = max(labels, key=len, default="") if of else ""
+            expression = output.get("expression", {})
+            if label and (wrong := self._of_others(expression, of, of.get(label, ""))):
+                yield Deviation(ELSEWHERE, f"output {name}: {wrong}")
+
+    def _of_others(
+        self, expression: Mapping[str, Any], of: Mapping[str, str], database: str
+    ) -> str:
+        """Return what of an expression is not of a database; empty if all of it may be."""
+        for reference in expression.get("references", ()):
+            kind, name = (*map(str, tokens(reference)[:2]), "")[:2]
+            labels = [name] if kind == "module" else []
+            if kind == "local" and self.sources:
+                steps = self.sources.steps((), f"local.{name}")
+                labels = [
+                    each for place, code in steps if not place for each in _CALLED.findall(code)
+                ]
+            elif kind == "local" and name not in _PLAIN_LOCALS:
+                return f"comes from local.{name}, which this plan does not show; write it out"
+            for label in labels:
+                if of.get(label, database) != database:
+                    text_ = f"comes from module.{label}, which is of another database"
+                    return f"{text_}; render the stack again"
+        return ""
+
     def _of_modules(self) -> Iterator[Deviation]:
         counts = Counter((self._database(call), call.module) for call in self.calls)
         for name in further(self.stack):
@@ -183,6 +226,9 @@ class _Judge:
 
     def _database(self, call: Call) -> str:
         return database_of(self.stack, call.path)
+
+    def _is_beside(self, one: Call, other: Call) -> bool:
+        return self._database(one) == self._database(other)
 
     def _module(self, call: Call, where: str) -> Iterator[Deviation]:
         yield from self._code(call, where)
@@ -271,7 +317,8 @@ class _Judge:
         if kind == "from":
             module, _, reference = operand.partition(" ")
             path, end = self.sources.end(call.path, written)
-            return end == reference and module in (c.module for c in self.calls if c.path == path)
+            same = (c.module for c in self.calls if c.path == path and self._is_beside(c, call))
+            return end == reference and module in same
         return written == normalised(rule)
 
     def _unread(self, call: Call, where: str) -> Iterator[Deviation]:
@@ -472,7 +519,7 @@ class _Judge:
                 yield Deviation(self.profile.control(place[1]), f"{text_}; remove the moved block")
 
     def _overwritten(self) -> Iterator[Deviation]:
-        """Refuse one name for two resources of which AWS keeps only the last one, silently."""
+        """Refuse one name for two resources: AWS refuses one, or keeps the last one silently."""
         for type_, arguments in _OVERWRITES.items():
             first: dict[tuple[str, ...], str] = {}
             for resource in self.stack.all(type_):
@@ -482,7 +529,7 @@ class _Judge:
                     if address != resource.address:
                         text_ = f"has the same {arguments[-1]} {names[-1]} as {address}"
                         control = self.profile.control(type_)
-                        fix = "AWS keeps one of them; use another name"
+                        fix = "AWS cannot have both; use another name"
                         yield Deviation(control, f"{resource.address}: {text_}; {fix}")
 
     def _wanted(self, call: Call) -> Iterator[str]:

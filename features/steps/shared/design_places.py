@@ -56,6 +56,12 @@ class Places:
         """Return the name of the module that holds a resource; empty for the root."""
         return self.modules.get(resource.calls, "")
 
+    def module_beside(self, path: tuple[str, ...], user: Resource) -> str:
+        """Return the name of the module at a path; empty if it is of another database."""
+        module = self.modules.get(path, "")
+        same = self._databases.get(path) == self._databases.get(user.calls)
+        return module if same or module in SHARED else ""
+
     def facts_of(self, resource: Resource) -> Mapping[str, str]:
         """Return the values of the placeholders for the database of a resource."""
         return self._facts[self._databases.get(resource.calls, "")]

@@ -96,7 +96,9 @@ class Policies:
             # A plan alone does not show the attribute of several instances: ``x[*].arn`` is ``x``.
             names = [
                 self._arn_name(
-                    self.places.module_of(r), f"{r.type}.{r.name}.{o.attribute or 'arn'}", None
+                    self.places.module_beside(r.calls, document),
+                    f"{r.type}.{r.name}.{o.attribute or 'arn'}",
+                    None,
                 )
                 for o in self.code.stack.trace(document, under)
                 for r in o.resources
@@ -119,9 +121,8 @@ class Policies:
             if reference:
                 place, end = self.code.sources.end(document.calls, reference)
                 # Where the HCL of a module was not read, its outputs lead to nothing.
-                names.append(
-                    self._arn_name(self.places.modules.get(place, ""), end or reference, suffix)
-                )
+                module = self.places.module_beside(place, document)
+                names.append(self._arn_name(module, end or reference, suffix))
         return names or [code]
 
     def _arn_name(self, module: str, reference: str, suffix: str | None) -> str:

@@ -31,6 +31,7 @@ _NOT_MODULES = {
     "actions",
     "attached",
     "types",
+    "crossed",
     "policies",
     "parameters",
     "hours",
@@ -117,6 +118,12 @@ class Profile:
         rules = {name: _rule(text) for name, text in texts.items()}
         instances = rules.pop("instances", Rule(self.control(identity), "one"))
         return None if instances.text == "none" else Entry(instances, rules)
+
+    def crossed(self, module: str, name: str) -> str:
+        """Return the control of an input that must come from the same database."""
+        places = self._sections.get("crossed", {}).items()
+        found = (control for place, control in places if fnmatchcase(f"{module}.{name}", place))
+        return next(found, ELSEWHERE)
 
     def control(self, identity: str) -> str:
         """Return the control that a resource outside of the design falls under."""
