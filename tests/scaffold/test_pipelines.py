@@ -95,6 +95,7 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     text = text.replace("make -f Makefile ", "make ")
     text = text.replace('${previous:+--previous "$previous"}', '--previous "$previous"')
     text = text.replace('${SINCE:+--affected-since "$SINCE"}', '--affected-since "$SINCE"')
+    text = text.replace('${ONLY:+"$ONLY"}', '"$ONLY"')
     commands = re.findall(r"\b((?:finbase|make|terraform) [^\n|>&;)]*)", text)
     assert {command.split()[0] for command in commands} == {"finbase", "make"}
     used = {command.split()[1] for command in commands if command.startswith("finbase")}
@@ -439,14 +440,18 @@ def test_pipeline_apply_needs_approval(pipeline: Path) -> None:
     assert jobs["plan"]["environment"] == "${{ matrix.environments }}_plan"
     assert jobs["apply"]["concurrency"] == jobs["plan"]["concurrency"]
     assert jobs["apply"]["concurrency"]["cancel-in-progress"] is False
-    # Only a push to main starts the jobs with credentials; the others follow from the first.
-    assert "github.event_name == 'push'" in jobs["plan"]["if"]
+    # Only main starts the jobs with credentials; the others follow from the first.
+    main = "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
+    assert main in jobs["plan"]["if"]
     assert (jobs["changes"]["needs"], jobs["apply"]["needs"]) == ("plan", "changes")
     gitlab = load(pipeline, "gitlab")
-    assert [rule["when"] for rule in gitlab["apply"]["rules"]] == ["manual"]
-    for rules in (gitlab[".account"]["rules"], gitlab["apply"]["rules"]):
-        condition = '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH'
-        assert [rule["if"] for rule in rules] == [condition]
+    assert [rule["when"] for rule in gitlab["apply"]["rules"]] == ["manual"] * 2
+    own = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
+    for job in (".account", "apply", "evidence"):
+        assert [rule["if"] for rule in gitlab[job]["rules"]] == [
+            f'$CI_PIPELINE_SOURCE == "push" && {own}',
+            f'$CI_PIPELINE_SOURCE == "web" && {own} && $FINBASE_ENVIRONMENT == $ENVIRONMENT',
+        ]
     assert "rules" not in gitlab["plan"]
     audiences = [gitlab[job]["id_tokens"]["AWS_TOKEN"]["aud"] for job in ("plan", "apply")]
     assert audiences == ["finbase/$ENVIRONMENT/plan", "finbase/$ENVIRONMENT/apply"]
@@ -461,9 +466,9 @@ def test_pipeline_bundles_evidence_without_an_account(changed: Path) -> None:
     """A signature comes from a job without the code, or from a key that only one job has."""
     jobs = load(changed, "github")["jobs"]
     evidence, attest = jobs["evidence"], jobs["attest"]
-    assert evidence["needs"] == ["render", "changes", "apply"]
+    assert evidence["needs"] == ["changes", "apply"]
     assert "needs.changes.result == 'success'" in evidence["if"]
-    assert evidence["strategy"]["matrix"] == jobs["plan"]["strategy"]["matrix"]
+    assert "needs.changes.outputs.planned" in evidence["strategy"]["matrix"]
     assert "environment" not in evidence | attest
     assert "configure-aws-credentials" not in str(evidence)
     run = bundling(evidence["steps"], "run")
@@ -515,11 +520,17 @@ KEPT = [
     artifact(11, "2026-09-01T00:00:00Z", sha="0" * 40),  # Of a tag that is called main.
     artifact(12, "2026-10-01T00:00:00Z"),  # Of a pull request from main.
 ]
+BY_HAND = artifact(20, "2026-05-02T00:00:00Z")
 RUNS = "repos/bank/ledger/actions/workflows/finbase.yml/runs"
-PUSHES = [{"workflow_runs": [{"id": each} for each in range(105, 112)]}]
 
 
-@pytest.mark.parametrize(("kept", "fetched"), [(KEPT, "7"), (KEPT[2:], ""), ([], "")])
+def listed_runs(*ids: int) -> str:
+    return json.dumps([{"workflow_runs": [{"id": each} for each in ids]}])
+
+
+@pytest.mark.parametrize(
+    ("kept", "fetched"), [(KEPT, "7"), ([*KEPT, BY_HAND], "20"), (KEPT[2:], ""), ([], "")]
+)
 def test_github_bundle_names_the_previous_one(
     changed: Path, tmp_path: Path, kept: list[Any], fetched: str
 ) -> None:
@@ -527,8 +538,9 @@ def test_github_bundle_names_the_previous_one(
     steps = load(changed, "github")["jobs"]["evidence"]["steps"]
     (fetch,) = [step for step in steps if "GH_TOKEN" in step.get("env", {})]
     listed, kept_zip = tmp_path / "listed.json", tmp_path / "kept.zip"
-    runs = tmp_path / "runs.json"
-    runs.write_text(json.dumps(PUSHES))
+    pushes, by_hand = tmp_path / "pushes.json", tmp_path / "by-hand.json"
+    pushes.write_text(listed_runs(*range(105, 112)))
+    by_hand.write_text(listed_runs(120))
     head = shell(changed, "git rev-parse HEAD").stdout.strip()
     listed.write_text(json.dumps([{"artifacts": kept}]).replace("MERGED", head))
     with zipfile.ZipFile(kept_zip, "w") as archive:
@@ -541,7 +553,9 @@ case "$*" in
   "api --paginate --slurp repos/bank/ledger/actions/artifacts?name=evidence-staging&per_page=100")
     cat {listed} ;;
   "api --paginate --slurp {RUNS}?branch=main&event=push&per_page=100")
-    cat {runs} ;;
+    cat {pushes} ;;
+  "api --paginate --slurp {RUNS}?branch=main&event=workflow_dispatch&per_page=100")
+    cat {by_hand} ;;
   "api repos/bank/ledger/actions/artifacts/{fetched}/zip") cat {kept_zip} ;;
   *) exit 1 ;;
 esac
@@ -624,6 +638,8 @@ def test_pipeline_is_of_one_base(pipeline: Path) -> None:
         "&& $CI_MERGE_REQUEST_TARGET_BRANCH_NAME == $CI_DEFAULT_BRANCH "
         "&& $CI_MERGE_REQUEST_PROJECT_ID == $CI_PROJECT_ID",
         '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH',
+        '$CI_PIPELINE_SOURCE == "web" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH '
+        "&& $FINBASE_ENVIRONMENT",
         '$CI_PIPELINE_SOURCE == "schedule" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH',
     ]
 
@@ -770,15 +786,154 @@ def test_github_artifacts_are_of_no_checkout(pipeline: Path) -> None:
 
 def test_github_changes(changed: Path) -> None:
     (step,) = [s for s in load(changed, "github")["jobs"]["changes"]["steps"] if "run" in s]
+    folder = changed / "artifacts"
+    folder.mkdir()
+
+    def outputs() -> dict[str, list[str]]:
+        (folder / "output").unlink(missing_ok=True)
+        done = shell(folder, step["run"])
+        assert done.returncode == 0, done.stderr
+        lines = dict(line.split("=", 1) for line in (folder / "output").read_text().splitlines())
+        return {
+            name: [entry["environments"] for entry in json.loads(text)["include"]]
+            for name, text in lines.items()
+        }
+
+    # Every plan was refused, then only that of development.
+    assert outputs() == {"planned": [], "environments": []}
     for name, steps in (("staging", [{"action": "add"}]), ("production", [])):
         document = {"environment": name, "steps": steps}
-        (changed / f"{name}.json").write_text(json.dumps(document))
-    done = shell(changed, step["run"])
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    assert outputs() == {"planned": ["production", "staging"], "environments": ["staging"]}
+
+
+def recording(project: Path, code: int = 0) -> Path:
+    """A finbase that writes each of its arguments into a line of the file, and exits."""
+    programs, log = project / ".fakes", project / "arguments"
+    programs.mkdir(exist_ok=True)
+    fake = programs / "finbase"
+    fake.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" >> {log}\nexit {code}\n")
+    fake.chmod(0o755)
+    return log
+
+
+def test_refused_plan_stops_its_own_environment_only(
+    changed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One loss that nobody accepted kept every environment from its apply."""
+    jobs = load(changed, "github")["jobs"]
+    (plan,) = [step for step in jobs["plan"]["steps"] if step.get("name") == "Plan"]
+    recording(changed, 1)
+    done = shell(
+        changed,
+        f'PATH="$PWD/.fakes:$PATH"\n{plan["run"]}',
+        ENVIRONMENT="staging",
+        RUNNER_TEMP=str(tmp_path_factory.mktemp("temporary")),
+        ACCEPT_LOSS="",
+    )
+    assert done.returncode == 1
+    assert done.stdout.startswith("::error::staging: the plan is refused")
+    # Its summary is not uploaded, so the jobs after it do not know the environment.
+    (upload,) = [step for step in jobs["plan"]["steps"] if "upload-artifact" in str(step)]
+    assert "if" not in upload
+    assert jobs["plan"]["strategy"]["fail-fast"] is False
+    assert "needs.plan.result == 'failure'" in jobs["changes"]["if"]
+    gitlab = load(changed, "gitlab")
+    own = {"matrix": [{"ENVIRONMENT": ["$[[ matrix.ENVIRONMENT ]]"]}]}
+    assert gitlab["apply"]["needs"] == [{"job": "plan", "parallel": own}]
+    assert gitlab["evidence"]["needs"] == [{"job": "apply", "parallel": own, "artifacts": False}]
+
+
+HOSTILE = 'a["b c"] "; touch planted; $(touch planted) `touch planted`\n::error::x --out y'
+
+
+def test_accepted_losses_reach_finbase_as_one_argument(
+    changed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    inputs = {"environment": "${{ inputs.environment }}", "loss": "${{ inputs.accept_loss }}"}
+    jobs, gitlab = load(changed, "github")["jobs"], load(changed, "gitlab")
+    dispatch = load(changed, "github")[True]["workflow_dispatch"]["inputs"]
+    assert {*dispatch} == {"environment", "accept_loss"}
+    assert dispatch["environment"]["required"] is True
+    text = (changed / GITHUB).read_text()
+    assert text.count("inputs.accept_loss") == text.count(f"ACCEPT_LOSS: {inputs['loss']}") == 3
+    assert text.count("inputs.environment") == text.count(f"ONLY: {inputs['environment']}") == 1
+    calls = [
+        (step["run"], "ACCEPT_LOSS")
+        for job in ("plan", "apply")
+        for step in jobs[job]["steps"]
+        if "ACCEPT_LOSS" in step.get("env", {})
+    ]
+    for job in ("plan", "apply"):
+        calls += [(line, "FINBASE_ACCEPT_LOSS") for line in gitlab[job]["script"]]
+    calls = [(run, name) for run, name in calls if re.search("finbase (plan|apply)", run)]
+    assert len(calls) == 6
+    for run, name in calls:
+        temporary = tmp_path_factory.mktemp("temporary")
+        log = recording(changed)
+        script = f'PATH="$PWD/.fakes:$PATH"\nmkdir -p summaries\n{run}'
+        shell(changed, script, ENVIRONMENT="staging", RUNNER_TEMP=str(temporary), **{name: HOSTILE})
+        lines = log.read_text().split("--accept-loss\n")[1]
+        assert lines.startswith(f"{HOSTILE}\n")
+        log.unlink()
+    assert not (changed / "planted").exists()
+    # Only a pipeline that somebody starts by hand accepts a loss.
+    (line,) = [line for line in gitlab[".account"]["before_script"] if "ACCEPT_LOSS" in line]
+    for source, seen in (("push", ""), ("web", "x")):
+        done = shell(
+            changed,
+            f'{line}\nprintf %s "$FINBASE_ACCEPT_LOSS"',
+            CI_PIPELINE_SOURCE=source,
+            FINBASE_ACCEPT_LOSS="x",
+        )
+        assert (done.returncode, done.stdout) == (0, seen)
+
+
+def test_run_by_hand_is_for_one_environment(changed: Path) -> None:
+    jobs = load(changed, "github")["jobs"]
+    (matrix,) = [step for step in jobs["render"]["steps"] if step.get("id") == "matrix"]
+    done = shell(changed, matrix["run"], SINCE="", SHARDS="4", ONLY="staging")
     assert done.returncode == 0, done.stderr
-    (line,) = (changed / "output").read_text().splitlines()
-    assert json.loads(line.removeprefix("environments=")) == {
-        "include": [{"environments": "staging"}]
+    for line in (changed / "output").read_text().splitlines():
+        (entry,) = json.loads(line.split("=", 1)[1])["include"]
+        assert entry["environments"] == "staging"
+    (line,) = [line for line in load(changed, "gitlab")["render"]["script"] if "web" in line]
+    for name in ("missing", "--help", "staging\nproduction", "$(id)", "; id"):
+        for script in (matrix["run"], line):
+            done = shell(
+                changed,
+                script,
+                SINCE="",
+                SHARDS="4",
+                ONLY=name,
+                CI_PIPELINE_SOURCE="web",
+                FINBASE_ENVIRONMENT=name,
+            )
+            assert done.returncode == 2, name
+
+
+def test_no_run_of_main_is_dropped(pipeline: Path) -> None:
+    """GitHub keeps one that waits in a group, and cancels it for the next one, unless it queues."""
+    workflow = load(pipeline, "github")
+    drift = yaml.safe_load((pipeline / DRIFT).read_text())
+    queue = {"cancel-in-progress": False, "queue": "max"}
+    group = "finbase-${{ github.event_name == 'pull_request' && github.run_id || github.ref }}"
+    assert workflow["concurrency"] == {"group": group, **queue}
+    # Two workflows use these groups.
+    states = [workflow["jobs"]["plan"], workflow["jobs"]["apply"], drift["jobs"]["drift"]]
+    group = "state-${{ matrix.environments }}"
+    assert [job["concurrency"] for job in states] == [{"group": group, **queue}] * 3
+    # What a new push of a pull request ends is of that pull request only.
+    own = "-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}"
+    ended = {
+        name: job["concurrency"]["group"]
+        for name, job in workflow["jobs"].items()
+        if job.get("concurrency", {}).get("cancel-in-progress")
     }
+    assert {*ended} == {"render", "base", "check"}
+    assert all(group.startswith(name) and group.endswith(own) for name, group in ended.items())
+    # Each job of a matrix has a group of its own.
+    assert "matrix.shard" in ended["check"]
 
 
 def test_github_apply_needs_the_approved_plan(changed: Path) -> None:

@@ -539,6 +539,30 @@ def test_plan_with_data_loss_exits_1(world: World) -> None:
     assert (world.home / "x.tfplan").exists()
 
 
+def test_plan_accepts_losses_by_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = resource('module.m.aws_db_instance.x["a b"]', "delete")
+    world.shows(KEY, other)
+    both = f"{KEY['address']}  {other['address']}"
+    accepted = world.run("plan", "staging", "--accept-loss", both)
+    assert accepted.exit_code == 0, accepted.output
+    assert accepted.stdout.count("; accepted by its name") == 2
+    apart = [word for step in (KEY, other) for word in ("--accept-loss", step["address"])]
+    assert world.run("plan", "staging", *apart).exit_code == 0
+    one = world.run("plan", "staging", "--accept-loss", KEY["address"])
+    assert one.exit_code == 1
+    assert one.stdout.count("; accepted by its name") == 1
+    # An empty value is that of a pipeline without an input.
+    assert world.run("plan", "staging", "--accept-loss", "").exit_code == 1
+    monkeypatch.setenv("CI", "true")
+    hostile = '##[error]x "module.m.aws_x.gone \u202e'
+    unknown = world.run("plan", "staging", "--accept-loss", f"{both}\n::error::y {hostile}")
+    assert unknown.exit_code == 1
+    assert "--accept-loss names what this plan does not lose:" in unknown.stderr
+    assert KEY["address"] not in unknown.stderr
+    assert '\n  "module.m.aws_x.gone' in unknown.stderr
+    assert not re.search(r"^\s*::|##\[|\u202e", unknown.stderr, re.MULTILINE)
+
+
 @pytest.mark.parametrize("step", ["init", "plan", "show"])
 def test_plan_reports_terraform_errors(world: World, step: str) -> None:
     world.shows(TOPIC)
@@ -597,8 +621,15 @@ def test_apply_judges_the_saved_plan(good_plan: bytes, world: World) -> None:
     done = world.run("apply", "staging")
     assert done.exit_code == 1, done.output
     assert "data would be lost, so nothing was applied" in done.output
+    done = world.run("apply", "staging", "--accept-loss", f"{KEY['address']} module.m.aws_x.y")
+    assert done.exit_code == 1, done.output
+    assert "does not lose:\n  module.m.aws_x.y\n" in done.output
     assert not applied(world)
     assert saved.exists()
+    done = world.run("apply", "staging", "--accept-loss", KEY["address"])
+    assert done.exit_code == 0, done.output
+    assert applied(world)
+    save(saved, world.project / "environments" / "staging")
 
     (world.home / "plan.json").write_bytes(good_plan)
     done = world.run("apply", "staging")

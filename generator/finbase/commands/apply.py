@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from finbase.commands._losses import refuse_unknown
 from finbase.commands._project import refuse
 from finbase.commands._rendered import rendered_stack, require_released_controls
 from finbase.console import completion
-from finbase.console.options import accept_data_loss_option, own_catalogue_option
+from finbase.console.options import (
+    accept_data_loss_option,
+    accept_loss_option,
+    own_catalogue_option,
+)
 from finbase.console.speech import echo, note, progress, say, terminal_width
 
 if TYPE_CHECKING:
@@ -47,6 +52,7 @@ _AFTER_A_RESET: Final = (
     required=False,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
 )
+@accept_loss_option
 @accept_data_loss_option
 @own_catalogue_option
 @click.pass_obj
@@ -54,6 +60,7 @@ def apply(
     project: Path | None,
     environment: str,
     plan_file: Path | None,
+    accepted: frozenset[str],
     accept_data_loss: bool,
     own_catalogue: bool,
 ) -> None:
@@ -62,13 +69,14 @@ def apply(
     PLAN is the file that `finbase plan` saved; default: ENV.tfplan in the project. It must match
     what is rendered and released, file by file, and the state of ENV. Nothing is applied, and the
     exit code is 1, if the plan contains a failure of the catalogue, or if it would replace or
-    destroy a database, a key, a secret or other data, or if the project's controls are not those
-    of finbase.
+    destroy a database, a key, a secret or other data that --accept-loss does not name, or if the
+    project's controls are not those of finbase.
 
     \b
     Examples:
       finbase apply staging
       finbase apply production change-4711.tfplan
+      finbase apply staging --accept-loss module.cache.aws_elasticache_serverless_cache.main
     """
     from finbase.errors import FinbaseError
     from finbase.judge.anchor import has_own_files
@@ -85,7 +93,7 @@ def apply(
         plan = Path(shutil.copy(saved, scratch))
         content = plan.read_bytes()
         verify(plan, stack, saved, vouched_files(root, standing, environment))
-        summary = _judge(plan, environment, root, stack, accept_data_loss=accept_data_loss)
+        summary = _judge(plan, environment, root, stack, None if accept_data_loss else accepted)
         runs_own = has_own_files(root / "features")
         if not runs_own:
             _apply(plan, content, stack, summary)
@@ -116,9 +124,12 @@ def _delete_applied(content: bytes, saved: Path) -> None:
 
 
 def _judge(
-    plan: Path, environment: str, root: Path, stack: Path, *, accept_data_loss: bool
+    plan: Path, environment: str, root: Path, stack: Path, accepted: frozenset[str] | None
 ) -> Summary:
-    """Judge and summarise a plan; exit with 1 if it must not be applied."""
+    """Judge and summarise a plan; exit with 1 if it must not be applied.
+
+    ``accepted`` are the addresses of the losses that are accepted, or None for all.
+    """
     from finbase.judge import compliance
     from finbase.plan.summary import summarise
     from finbase.report import terminal
@@ -147,7 +158,7 @@ def _judge(
             f"    hint: fix {environment}.yaml or the templates, render, and plan again"
         )
     summary = summarise(json.loads(plan_json))
-    say(PlanReport(environment, summary).text())
+    say(PlanReport(environment, summary, accepted or frozenset()).text())
     for addresses, why, hint in (
         (summary.provisioners, *_PROVISIONERS),
         (summary.lost_resets, *_LOST_RESETS),
@@ -155,11 +166,15 @@ def _judge(
     ):
         if addresses:
             refuse(f"{why}, so nothing was applied: {', '.join(addresses)}\n    hint: {hint}")
-    if summary.losses and not accept_data_loss:
-        lost = "\n".join(f"  {step.address}: {step.loses}" for step in summary.losses)
+    if accepted is None:
+        return summary
+    refuse_unknown(summary, accepted)
+    if losses := summary.unaccepted(accepted):
+        lost = "\n".join(f"  {step.address}: {step.loses}" for step in losses)
         refuse(
             f"data would be lost, so nothing was applied:\n{lost}\n"
-            "    hint: if this is intended, apply with --accept-data-loss"
+            "    hint: if this is intended, name each address with --accept-loss, or accept every "
+            "loss with --accept-data-loss"
         )
     return summary
 

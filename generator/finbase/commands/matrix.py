@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finbase.console import completion
 from finbase.console.options import Whole
 from finbase.console.speech import echo
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.argument(
+    "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
+)
 @click.option(
     "--affected-since",
     "since",
@@ -39,8 +43,14 @@ if TYPE_CHECKING:
     help="Print only the names of shard I, on one line.",
 )
 @click.pass_obj
-def matrix(project: Path | None, since: str | None, most: int | None, number: int | None) -> None:
-    """Distribute environments over CI jobs of about the same cost, as one line of JSON.
+def matrix(
+    project: Path | None,
+    environments: tuple[str, ...],
+    since: str | None,
+    most: int | None,
+    number: int | None,
+) -> None:
+    """Distribute each ENV over CI jobs of about the same cost, as one line of JSON; default: all.
 
     The JSON is a `strategy.matrix` for GitHub: `include` has an entry per shard, with its number as
     `shard` and its names as `environments`. It is empty if no environment is affected; GitHub
@@ -63,7 +73,7 @@ def matrix(project: Path | None, since: str | None, most: int | None, number: in
     if number and most and number > most:
         raise click.UsageError(f"--shard {number} is larger than --shards {most}")
     root = find_project(project)
-    loaded: Iterable[Environment] = load_environments(root, Registry(root), ())
+    loaded: Iterable[Environment] = load_environments(root, Registry(root), environments)
     if since:
         names = _affected(root, since)
         loaded = [e for e in loaded if names is None or e.name in names]

@@ -10,10 +10,11 @@ from typing import BinaryIO
 
 import click
 
+from finbase.commands._losses import refuse_unknown
 from finbase.commands._project import answer
 from finbase.commands._rendered import rendered_stack
 from finbase.console import completion
-from finbase.console.options import FOUND, json_option
+from finbase.console.options import FOUND, accept_loss_option, json_option
 from finbase.console.speech import note, progress
 
 
@@ -25,24 +26,30 @@ from finbase.console.speech import note, progress
     type=click.Path(path_type=Path, dir_okay=False),
     help="Save the plan to FILE; default: ENV.tfplan in the project.",
 )
+@accept_loss_option
 @json_option("the summary")
 @click.pass_obj
 def plan(
-    project: Path | None, environment: str, out: Path | None, json_file: BinaryIO | None
+    project: Path | None,
+    environment: str,
+    out: Path | None,
+    accepted: frozenset[str],
+    json_file: BinaryIO | None,
 ) -> None:
     """Plan ENV on its AWS account and backend, save the plan, and summarise it by module.
 
     Terraform runs in environments/ENV with the credentials of this shell. The summary on standard
     output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1
-    if data or evidence would be lost, if a provisioner would run, if a changed port, host, user or
-    database would not reach the connection secret, if a major version or the source of a replica
-    would be refused, or if the stack is not as rendered. FILE of --json can be `-` for standard
-    output; the summary then goes to standard error.
+    if data or evidence would be lost that --accept-loss does not name, if a provisioner would run,
+    if a changed port, host, user or database would not reach the connection secret, if a major
+    version or the source of a replica would be refused, or if the stack is not as rendered. FILE of
+    --json can be `-` for standard output; the summary then goes to standard error.
 
     \b
     Examples:
       finbase plan staging
       finbase plan production --out change-4711.tfplan > summary.md
+      finbase plan staging --accept-loss module.cache.aws_elasticache_serverless_cache.main
     """
     from finbase.plan.summary import summarise
     from finbase.report.plan import PlanReport
@@ -60,8 +67,9 @@ def plan(
         with progress() as watch:
             watch(environment, f"{terraform.command} show")
             summary = summarise(json.loads(account.show(terraform, stack, data, saved)))
-    answer(PlanReport(environment, summary), json_file)
+    answer(PlanReport(environment, summary, accepted), json_file)
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
-    problems = (summary.losses, summary.provisioners, summary.stale, summary.upgrades)
+    refuse_unknown(summary, accepted)
+    problems = (summary.unaccepted(accepted), summary.provisioners, summary.stale, summary.upgrades)
     if any(problems) or summary.lost_resets or summary.moved_replicas:
         sys.exit(FOUND)

@@ -93,6 +93,23 @@ accept_data_loss_option = click.option(
 )
 
 
+def _addresses(_ctx: click.Context, _parameter: click.Parameter, value: Any) -> frozenset[str]:
+    from finbase.plan.summary import addresses
+
+    return frozenset(address for text in value for address in addresses(text))
+
+
+accept_loss_option = click.option(
+    "--accept-loss",
+    "accepted",
+    metavar="ADDRESSES",
+    multiple=True,
+    callback=_addresses,
+    help="Accept the loss of these resources only, by the addresses that the plan shows, with "
+    "spaces between them. Repeatable; an address that the plan does not lose is refused.",
+)
+
+
 class OutputFile(click.File):
     """A file that is opened at the first write, but checked for write access at once."""
 

@@ -10,7 +10,7 @@ made from a state, so the result is exact.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
 }
 
 
+# A key between quotes can contain spaces. A quote without a partner goes to the end of the text.
+_ADDRESS = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*(?:"|\Z))+')
 _PUBLIC = "terraform_data.connection"
 _PRIMARY = "aws_db_instance.primary"
 _VERSION = "aws_secretsmanager_secret_version.connection"
@@ -96,6 +98,10 @@ class Summary:
         """The steps that lose something."""
         return tuple(step for step in self.steps if step.loses)
 
+    def unaccepted(self, accepted: Collection[str]) -> tuple[Step, ...]:
+        """Return the steps that lose something and are not among the accepted addresses."""
+        return tuple(step for step in self.losses if step.address not in accepted)
+
     @property
     def modules(self) -> tuple[str, ...]:
         """The modules with changes, in the order of the plan."""
@@ -104,6 +110,15 @@ class Summary:
     def count(self, action: Action, module: str | None = None) -> int:
         """Return the number of steps with an action, in one module or in all."""
         return sum(s.action == action and module in (None, s.module) for s in self.steps)
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """Return the addresses of resources in a text, which spaces separate.
+
+    >>> addresses('module.a.b["x y"]  module.a.c')
+    ('module.a.b["x y"]', 'module.a.c')
+    """
+    return tuple(_ADDRESS.findall(text))
 
 
 def summarise(plan: Mapping[str, Any]) -> Summary:

@@ -32,11 +32,12 @@ _MOST_TEXT = 2000
 
 @dataclass(frozen=True)
 class PlanReport:
-    """The summary of an environment's plan."""
+    """The summary of an environment's plan; ``accepted`` are the addresses of accepted losses."""
 
     command: ClassVar[str] = "plan"
     environment: str
     summary: Summary
+    accepted: frozenset[str] = frozenset()
 
     def text(self) -> str:
         """Return the summary for a reviewer: a table by module, then all changes.
@@ -65,7 +66,7 @@ class PlanReport:
             yield f"### {self.environment}: no changes"
         else:
             yield from self._changes()
-        for warnings in _warnings(summary):
+        for warnings in _warnings(summary, self.accepted):
             yield from ("", *warnings) if warnings else ()
 
     def _changes(self) -> Iterator[str]:
@@ -94,7 +95,7 @@ class PlanReport:
                 yield from _values(step.access or ())
 
 
-def _warnings(summary: Summary) -> Iterator[list[str]]:
+def _warnings(summary: Summary, accepted: frozenset[str]) -> Iterator[list[str]]:
     """Yield a paragraph for each kind of change that a reviewer must not miss; most are empty."""
     yield [
         f"**PROVISIONER**: {code(address)} runs a program during the apply; "
@@ -129,6 +130,7 @@ def _warnings(summary: Summary) -> Iterator[list[str]]:
     ]
     yield [
         f"**DATA LOSS**: {code(step.address)}, to {step.action}, loses {step.loses}"
+        f"{'; accepted by its name' * (step.address in accepted)}"
         for step in summary.losses
     ]
 
