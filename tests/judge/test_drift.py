@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,18 @@ def test_judge_names_what_fails_now(quiet: bytes, project: Path, tmp_path: Path)
     printed = " ".join(result.output.split())
     assert "4 controls fail now: F02, F04a, B02, B03; the next apply changes 1" in printed
     assert "1 part added on AWS" in printed
+
+    # The design of the checkout says nothing about a plan of other versions.
+    pins = re.search(r"modules/database/([0-9.]+)", file.read_text())
+    assert pins
+    older = file.read_text().replace(pins[0], "modules/database/1.0.0")
+    file.write_text(older)
+    result = finbase(project, "drift", NAME, "--plan", str(file), "--json", str(report))
+    assert result.exit_code == 2, result.output
+    printed = " ".join(result.output.split())
+    assert f"it does not call database {pins[1]}, which environments/{NAME}.yaml pins" in printed
+    assert "check out the commit whose files were planned" in printed
+    assert "FAIL" not in printed
 
 
 RUNS = {"class": "large", "ports": [1], "last": "12:00"}

@@ -38,7 +38,7 @@ def provider(**settings: object) -> dict[str, Any]:
 
 def test_plan_of_the_environment_is_accepted() -> None:
     shown = read_shown(MADE)
-    demand_same(shown, PRODUCTION)
+    demand_same(shown, PRODUCTION, "or")
     assert shown.one(shown.accounts, "111122223333") == "111122223333"
     assert shown.one(shown.regions, "eu-west-1") == "eu-west-1"
     assert ("kms", "2.0.0") in shown.modules
@@ -59,7 +59,7 @@ def test_plan_of_the_environment_is_accepted() -> None:
 )
 def test_plan_of_another_stack_is_refused(plan: dict[str, Any], why: str) -> None:
     with pytest.raises(FinbaseError, match="the plan is not of production: ") as error:
-        demand_same(read_shown(plan), PRODUCTION)
+        demand_same(read_shown(plan), PRODUCTION, "or")
     assert why in str(error.value)
     assert "environments/production.yaml" in str(error.value)
 

@@ -632,6 +632,14 @@ def test_apply_judges_the_saved_plan(good_plan: bytes, world: World) -> None:
     save(saved, world.project / "environments" / "staging")
 
     (world.home / "plan.json").write_bytes(good_plan)
+    world.fails("apply")
+    done = world.run("apply", "staging")
+    assert done.exit_code == 2, done.output
+    hint = " ".join(done.output.split())
+    for text in ("ResourceAlreadyExistsException", "scheduled for deletion", "create-again.md"):
+        assert text in hint
+    assert saved.exists()
+    world.fails("nothing")
     done = world.run("apply", "staging")
     assert done.exit_code == 0, done.output
     *asked, place = world.asked()[-1][1:]

@@ -59,7 +59,11 @@ def judge_plan(
     planned(name, plan.text, plan.digest)
     root = find_project(project)
     if environments and (root / "environments" / f"{name}.yaml").is_file():
-        demand_same(read_shown(plan.content), load_environment(root, name))
+        demand_same(
+            read_shown(plan.content),
+            load_environment(root, name),
+            "name no environment of the project",
+        )
     rendered = is_rendered(plan.content)
     folder = None
     if rendered:

@@ -26,7 +26,10 @@ _LOOKS: Looks = {r"^FAIL\b": FAIL, r"^  [~+-].*": {"fg": "yellow"}}
 
 @click.command()
 @click.argument("environment", metavar="ENV", shell_complete=completion.environments)
-@plan_option("Read this plan (from `terraform show -json`) instead of planning on the account.")
+@plan_option(
+    "Read this plan (from `terraform show -json`) instead of planning on the account. It must call "
+    "the module versions that the environment pins."
+)
 @verdict_file_options
 @html_option("a report on the running stack with evidence, sources and pictures")
 @own_catalogue_option
@@ -54,12 +57,18 @@ def drift(
     from finbase.judge import drift as judging
     from finbase.report.drift import DriftReport
 
-    root, stack, _ = rendered_stack(project, environment)
+    root, stack, standing = rendered_stack(project, environment)
     require_released_controls(root, own=own_catalogue)
     plan = plan_file or _plan(environment, stack)
     with progress() as watch:
         watch(environment, "features")
-        found = judging.judge(plan, root / "features", environment=environment, stack=stack)
+        found = judging.judge(
+            plan,
+            root / "features",
+            environment=environment,
+            stack=stack,
+            pinned=standing.environments[0] if plan_file else None,
+        )
     report = DriftReport(found, terminal_width())
     stream, colour = files.output_stream()
     echo(report.text(), file=stream, color=colour, looks=_LOOKS)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finbase.environment.model import Environment
 from finbase.judge import compliance
+from finbase.judge.shown import demand_same, read_shown
 from finbase.judge.verdict import FailureRow, Verdict
 from finbase.plan.beside import Addition, additions
 from finbase.plan.effects import UNKNOWN, Argument, differences
@@ -67,15 +69,26 @@ class Drift:
                 yield then
 
 
-def judge(plan: Path | bytes, features: Path, *, environment: str, stack: Path | None) -> Drift:
+def judge(
+    plan: Path | bytes,
+    features: Path,
+    *,
+    environment: str,
+    stack: Path | None,
+    pinned: Environment | None = None,
+) -> Drift:
     """Return the drift that a plan of an applied stack shows.
 
     The plan was made with a refresh: JSON of ``terraform show``, or its path. ``features`` and
-    ``stack`` are as for ``compliance.run``. Raises ``ComplianceError`` as it does, or if nothing
-    is applied.
+    ``stack`` are as for ``compliance.run``. ``pinned`` is the environment that a plan of unknown
+    origin must be of: the design that judges it is that of the modules which this one pins.
+    Raises ``ComplianceError`` as ``compliance.run`` does, or if nothing is applied, and
+    ``FinbaseError`` if the plan is of other modules.
     """
     planned = compliance.read_on_one_line(plan)
     document = planned.content
+    if pinned:
+        demand_same(read_shown(document), pinned, "check out the commit whose files were planned")
     as_run = json.dumps(as_it_runs(document, environment)).encode()
 
     def verdict(of: bytes | compliance.OneLinePlan) -> Verdict:

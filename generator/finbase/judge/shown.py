@@ -84,13 +84,16 @@ def read_shown(plan: Mapping[str, Any]) -> Shown:
     )
 
 
-def demand_same(shown: Shown, environment: Environment) -> None:
-    """Raise ``FinbaseError`` if a plan contradicts the file of the environment that was named."""
+def demand_same(shown: Shown, environment: Environment, otherwise: str) -> None:
+    """Raise ``FinbaseError`` if a plan contradicts the file of the environment that was named.
+
+    Its hint is to plan again, or what ``otherwise`` says.
+    """
     file = f"environments/{environment.path.name}"
     for what in _contradictions(shown, environment):
         raise FinbaseError(
             f"the plan is not of {environment.name}: {what.format(file=file)}",
-            f"render and plan {environment.name} again, or name no environment of the project",
+            f"render and plan {environment.name} again, or {otherwise}",
         )
 
 

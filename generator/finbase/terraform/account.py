@@ -34,6 +34,12 @@ _ADVICE_ON_A_PLAN = (
     "deletion_protection to false in the database's section of the YAML file, render and apply, "
     "and then plan the change"
 )
+_ADVICE_ON_AN_APPLY = (
+    f"{_ADVICE}; if it is ResourceAlreadyExistsException, or about a secret that is scheduled for "
+    "deletion, AWS has kept the name from a part or a stack that was removed before: import it or "
+    "free the name, then plan and apply again: docs/how-to/create-again.md"
+)
+_ADVICE_ON = {"plan": _ADVICE_ON_A_PLAN, "apply": _ADVICE_ON_AN_APPLY}
 _VERBOSE_LEVELS = {"TRACE", "DEBUG", "JSON"}
 
 
@@ -132,6 +138,6 @@ def _run(terraform: Terraform, stack: Path, data: Path, progress: Watch, *argume
     if code != 0:
         raise TerraformError(
             f"{step} failed in {stack}: exit code {code}",
-            _ADVICE_ON_A_PLAN if arguments[0] == "plan" else _ADVICE,
+            _ADVICE_ON.get(arguments[0], _ADVICE),
         )
     progress(stack.name, "")
