@@ -21,6 +21,7 @@ import yaml
 
 from finbase.environment.schema import NAME
 from finbase.report import verdict_json
+from finbase.scaffold.pipeline import drift_body
 from tests.support.commands import ROOT, finbase, search_path
 from tests.support.evidence import verdict
 from tests.support.options import faults
@@ -1001,6 +1002,48 @@ def write_drift(folder: Path) -> None:
     for name, clean in (("development", True), ("staging", False)):
         (folder / f"{name}.json").write_text(json.dumps({"clean": clean}))
         (folder / f"{name}.txt").write_text("FAIL  F03  A parameter group\n```\n")
+
+
+@pytest.mark.parametrize(("names", "findings"), [(1, 3), (1, 2000), (3, 2000), (900, 40)])
+@pytest.mark.parametrize("most", [65_000, 1_000_000])
+def test_issue_of_drift_is_bounded(names: int, findings: int, most: int) -> None:
+    """GitHub refuses a text of more than 65,536 characters, and then nobody hears of the drift."""
+    reports: list[tuple[str, str | None]] = []
+    for number in range(names):
+        name = f"e{number}"
+        lines = ["changed outside Terraform since the last apply:"]
+        for finding in range(findings):
+            lines += [f"  ~ module.m.aws_x.f{finding}", '      value: "\\u202e" → "é"' * 5]
+        reports.append((name, "\n".join([*lines, f"{name}: {findings} resources", "differ"])))
+    text = drift_body.body(reports, most, "https://ci.example/1", "the artifact drift-NAME")
+    assert len(text.encode()) <= most
+    whole = {f"    {line}" for _, report in reports for line in str(report).splitlines()}
+    shown = [line for line in text.splitlines() if line.startswith("    ")]
+    assert {*shown} <= whole
+    sections = text.split("## ")[1:]
+    for number, section in enumerate(sections):
+        assert f"    e{number}: {findings} resources\n    differ\n" in section
+        kept = section.count("  ~ ")
+        assert section.count("value: ") == kept * 5
+        (left,) = re.findall(r"\*\*(\d+) more, in .*: the artifact drift-e\d+ ", section) or ["0"]
+        assert kept + int(left) == findings
+        assert kept or findings > 100
+    (rest,) = re.findall(r"\*\*(\d+) more environments\*\*: https://ci", text) or ["0"]
+    assert len(sections) + int(rest) == names
+    assert (len(text) > most * 0.6) == (names * findings * 200 > most)
+
+
+def test_issue_of_drift_keeps_whole_lines_of_one_finding() -> None:
+    lines = [f"      evidence {number}" for number in range(1000)]
+    report = "\n".join(["FAIL  F01  Title", *lines, "FAIL  F02  Title", "e: 2 controls fail"])
+    text = drift_body.body([("e", report), ("f", None)], 8000, "https://ci.example/1", "NAME.txt")
+    assert "    FAIL  F01  Title\n          evidence 0\n" in text
+    assert "**2 more, in whole or in part**: e.txt has the whole report" in text
+    assert {*re.findall(r"^ {4}.*", text, re.MULTILINE)} <= {
+        f"    {x}" for x in report.splitlines()
+    }
+    assert "    e: 2 controls fail\n" in text
+    assert "Not compared, because its job failed: https://ci.example/1" in text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
@@ -35,6 +36,7 @@ OWNER: Final = r"@[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)*"
 
 _TEMPLATES = Path(__file__).parent / "pipeline"
 _ENVIRONMENTS, _OWNERS = "@ENVIRONMENTS@", "@OWNERS@"
+_BODY = re.compile(r"^( *)@BODY@\n", re.MULTILINE)
 
 
 def misplaced(root: Path, names: Iterable[str]) -> str:
@@ -79,8 +81,18 @@ def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple
             )
     with ExitStack() as undo:
         for path, template in paths:
-            text = (_TEMPLATES / template).read_text(encoding="utf-8")
+            text = _BODY.sub(_issue_body, _read(template))
             text = text.replace(_ENVIRONMENTS, json.dumps(names)[1:-1])
             text = text.replace(_OWNERS, " ".join(owners))
             undo.enter_context(placing.new_file(path, text.encode()))
     return tuple(path for path, _ in paths)
+
+
+def _read(template: str) -> str:
+    return (_TEMPLATES / template).read_text(encoding="utf-8")
+
+
+def _issue_body(place: re.Match[str]) -> str:
+    """Return the code that writes an issue, with the indentation of its place."""
+    _, _, code = _read("drift_body.py").partition('"""\n\n')
+    return textwrap.indent(code, place[1]) + "\n"
