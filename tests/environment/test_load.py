@@ -357,7 +357,7 @@ def test_load_refuses_two_stacks_of_one_name(
         load_environments(project, registry, ())
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.path, diagnostic.code) == ("environments/qa.yaml", codes.SAME_STACK)
-    assert "named ledger-eu-qa, as those of eu-qa" in diagnostic.message
+    assert diagnostic.message == "the name ledger-eu-qa is one of eu-qa, too"
 
 
 # The corpus: files that are wrong, each with what is found in it.

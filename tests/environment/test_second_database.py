@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,11 @@ def test_replicas_and_the_cache_are_of_the_first_database(
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("client", "the security groups of `client`"),
-        ("reporting", "a replica and a database would both be ledger-production-reporting"),
+        (
+            "reporting",
+            "the database `reporting` and the replica `reporting` would both have the instance "
+            "ledger-production-reporting",
+        ),
         ("r" * 20, ""),
     ],
 )
@@ -181,7 +185,28 @@ def test_names_of_another_environment(project: Path) -> None:
         load_environments(project, REGISTRY, names)
     (problem,) = caught.value.diagnostics
     assert problem.code == "FB125"
-    assert problem.message.startswith("its resources are named ledger-production-reports, as")
+    assert problem.message == "the name ledger-production-reports is one of production, too"
+
+
+def test_replica_with_the_name_of_another_environment(project: Path) -> None:
+    write(project, SAMPLE)
+    write(project, {**SAMPLE, "environment": "production-reporting"})
+    with pytest.raises(InputError) as caught:
+        load_environments(project, REGISTRY, ["production", "production-reporting"])
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "FB125"
+    assert problem.message == "the instance ledger-production-reporting is one of production, too"
+
+
+def test_roles_of_iam_have_one_name_in_all_regions(project: Path) -> None:
+    write(project, two())
+    other = json.dumps({**SAMPLE, "environment": "production-reports"})
+    write(project, json.loads(other.replace("eu-west-1", "eu-central-1")))
+    with pytest.raises(InputError) as caught:
+        load_environments(project, REGISTRY, ["production", "production-reports"])
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "FB125"
+    assert problem.message.startswith("the role of IAM ledger-production-reports-")
 
 
 def test_reset_the_password_of_a_further_database(project: Path) -> None:

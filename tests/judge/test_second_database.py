@@ -20,7 +20,6 @@ from finbase.errors import ComplianceError
 from finbase.judge.mutations import Mutation, load_mutations, mutate
 from finbase.judge.prove import rendered_files
 from finbase.project.tree import lay_out
-from finbase.render.stack import label
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import failed_ids, failed_places, ids_of, messages
 from tests.support.commands import FOLDERS, ROOT, copy_folders, finbase, git
@@ -168,7 +167,7 @@ def test_every_wire_comes_from_the_same_database(workspace: Workspace, tmp_path:
     contracts = {use.name: use.contract for use in environment.modules}
     of_one = {n for n, c in contracts.items() if c.repeats or c.multiplicity == "many"}
     wires = {
-        (label(use, instance), wire.name)
+        (use.label(instance), wire.name)
         for use in environment.modules
         for instance in use.instances
         for wire in use.contract.wiring

@@ -29,6 +29,7 @@ from finbase.environment.composition import (
     pinned,
 )
 from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.names import GLOBAL, resource_names
 from finbase.environment.rules.index import breaches
 from finbase.environment.rules.storage import INSTEAD
 from finbase.environment.schema import NAME, TOP, newer_versions, part_of
@@ -85,18 +86,24 @@ def load_environments(
     return tuple(environments)
 
 
-def _same_names(environments: Iterable[Environment]) -> Iterator[Diagnostic]:
+def _same_names(environments: Sequence[Environment]) -> Iterator[Diagnostic]:
     """Yield the environments whose resources have the names of another one's, in its account."""
-    first: dict[tuple[str, str, str], Environment] = {}
-    for environment in environments:
-        for where, name in environment.stack_names():
-            key = environment.account_id, environment.region, name
-            if (other := first.setdefault(key, environment)) is not environment:
+    first: dict[tuple[str, ...], Environment] = {}
+    reported: set[tuple[str, str, Where]] = set()
+    whole: Where = ("environment",)
+    for environment in environments if len(environments) > 1 else ():
+        for kind, name, _, where in resource_names(environment):
+            region = "" if kind in GLOBAL else environment.region
+            other = first.setdefault((environment.account_id, region, kind, name), environment)
+            pair = environment.name, other.name
+            if other is not environment and reported.isdisjoint({(*pair, where), (*pair, whole)}):
+                reported.add((*pair, where))
+                hint = f"choose another name{' or region' if region else ''}, or another account"
                 yield environment.document.problem(
                     where,
                     codes.SAME_STACK,
-                    f"its resources are named {name}, as those of {other.name}",
-                    "choose another name, account or region; two stacks would share their names",
+                    f"the {kind} {name} is one of {other.name}, too",
+                    f"{hint}; two stacks would share what has the name",
                     key=len(where) > 1,
                 )
 

@@ -53,6 +53,10 @@ class ModuleUse:
             return instance.inputs[name]
         return next((i.default for i in self.contract.inputs if i.name == name), None)
 
+    def label(self, instance: Instance) -> str:
+        """Return the name of an instance's module block, such as ``replica_reporting``."""
+        return f"{self.name}_{instance.key.replace('-', '_')}" if instance.key else self.name
+
     def is_further(self, instance: Instance) -> bool:
         """Return whether an instance belongs to a further database."""
         return self.contract.repeats and bool(instance.key)
@@ -104,13 +108,6 @@ class Environment:
     def module(self, name: str) -> ModuleUse | None:
         """Return the use of a module, or None if the environment does not have it."""
         return next((use for use in self.modules if use.name == name), None)
-
-    def stack_names(self) -> Iterator[tuple[Where, str]]:
-        """Yield the prefixes of all names, one for each database, with their places in the file."""
-        yield ("environment",), self.stack_name
-        for use, instance in self.instances("database"):
-            if instance.key:
-                yield use.where(instance), f"{self.stack_name}-{instance.key}"
 
     def in_place(self, name: str) -> ModuleUse | None:
         """Return the use of a module, or of the one that stands in its place."""

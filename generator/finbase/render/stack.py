@@ -185,7 +185,7 @@ def blocks(environment: Environment) -> Iterator[Block]:
                 if (source := _wire_source(wire, use, instance, environment)) is not None
             }
             yield Block(
-                label=label(use, instance),
+                label=use.label(instance),
                 summary=contract.summary,
                 source=f"../../modules/{use.name}/{use.version}",
                 inputs={
@@ -206,7 +206,7 @@ def _guard(use: ModuleUse, instance: Instance) -> Guard | None:
     """
     if use.name != "database" or use.value(instance, "deletion_protection") is not True:
         return None
-    name = label(use, instance)
+    name = use.label(instance)
     return Guard(f"keep_{name}", {"triggers_replace": Hcl(f"module.{name}.arn")})
 
 
@@ -220,7 +220,7 @@ def exports(environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         for instance in use.instances:
             for output in exported:
-                yield f"{label(use, instance)}_{output.name}", _export(use, output, instance.key)
+                yield f"{use.label(instance)}_{output.name}", _export(use, output, instance.key)
 
 
 def _export(use: ModuleUse, output: Output, key: str = "") -> dict[str, Any]:
@@ -263,13 +263,8 @@ def _reference(use: ModuleUse, output: str, key: str = "") -> Hcl | dict[str, Hc
     Of another module, it is the instance of a further database, if the module repeats.
     """
     references = {
-        instance.key: Hcl(f"module.{label(use, instance)}.{output}") for instance in use.instances
+        instance.key: Hcl(f"module.{use.label(instance)}.{output}") for instance in use.instances
     }
     if use.contract.multiplicity == "many":
         return references
     return references[key if use.contract.repeats else ""]
-
-
-def label(use: ModuleUse, instance: Instance) -> str:
-    """Return the name of an instance's module block, such as ``replica_reporting``."""
-    return f"{use.name}_{instance.key.replace('-', '_')}" if instance.key else use.name

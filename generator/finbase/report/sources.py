@@ -17,7 +17,6 @@ from typing import TypeAlias
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.judge.cucumber import example_row
 from finbase.release.interface import Interface, Place, Resource, read_interface
-from finbase.render.stack import label
 
 Piece: TypeAlias = tuple[str, Place | None]
 """A part of a text, and the place of the resource that it names, or None."""
@@ -163,7 +162,7 @@ class Sources:
             tree = {path: text for path, text in self._files.items() if path.parent == folder}
             interface = read_interface(tree)
             for instance in use.instances:
-                blocks[label(use, instance)] = _Block(use, instance, interface)
+                blocks[use.label(instance)] = _Block(use, instance, interface)
         return blocks
 
     def _resource(self, match: re.Match[str]) -> Resource | None:

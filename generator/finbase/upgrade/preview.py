@@ -29,7 +29,7 @@ from finbase.release.interface import read_interface
 from finbase.release.notes import UpgradeNote, upgrade_notes
 from finbase.render.module import render_module
 from finbase.render.project import render_project
-from finbase.render.stack import label, render_stacks
+from finbase.render.stack import render_stacks
 from finbase.system.progress import Watch, unwatched
 from finbase.terraform.program import Terraform
 from finbase.terraform.workspace import Workspace
@@ -130,7 +130,7 @@ def effects_between(
     for use in after.modules:
         interface = read_interface(_files(root, registry, use.contract))
         for instance in use.instances:
-            prefix = f"module.{label(use, instance)}."
+            prefix = f"module.{use.label(instance)}."
             if old_versions.get(use.name) != use.version:
                 moved |= {f"{prefix}{a}": f"{prefix}{b}" for a, b in interface.moved.items()}
             for resource in interface.resources.values():

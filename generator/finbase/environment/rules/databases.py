@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from finbase.environment.model import Environment, ModuleUse
+from finbase.environment.names import Named, module_names, resource_names
 from finbase.environment.rules.rule import Finding, rule
+from finbase.source.document import Where
 from finbase.source.scalars import listed
 
 _NEEDED: Final = ("secret", "access", "monitoring")
@@ -22,6 +25,8 @@ _REPORTS: Final[Mapping[str, Any]] = {
     "database_name": "reports",
     "username": "reports_owner",
 }
+_CLIENT: Final = {"to": ["database"], "description": "Office", "reason": "Operators look at it"}
+_GROUP: Final = {"office": _CLIENT}
 
 
 def _two(key: str = "reports", without: str = "") -> dict[str, Any]:
@@ -81,33 +86,36 @@ def _sources(environment: Environment, use: ModuleUse, key: str) -> Iterator[Fin
 
 @rule(
     "FB248",
-    "name that a further database cannot have",
+    "two resources with one name",
     "database.instances",
     "replica.instances",
-    why="All its names start with `<project>-<environment>-<name>`. The modules accept 40 "
-    "characters. A replica of the same name would have the identifier of the database, and with "
-    "`client` two security groups could have one name. AWS rejects both at apply.",
+    "access.clients",
+    "roles.roles",
+    why="The names of a further database start with `<project>-<environment>-<name>`, and those of "
+    "replicas, clients and roles with `<project>-<environment>`. Some can be the same: a replica "
+    "and a database of one name have one identifier. AWS rejects the second resource at apply, or "
+    "keeps only the second alarm. The modules accept names of 40 characters.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html",
-    accepted=_two(),
-    refused=_two("client"),
+    accepted={**_two("client-a"), "access.clients": _GROUP},
+    refused={**_two("client-office"), "access.clients": {**_GROUP, "office-application": _CLIENT}},
     yaml_only="a module does not know the names of the other instances",
 )
 def name(environment: Environment) -> Iterator[Finding]:
-    """The name of a further database must be short, and no other part may have it."""
-    replicas = {instance.key for _, instance in environment.instances("replica")}
+    """Two resources of one kind must differ in their names, which must not be too long."""
     for use, instance in environment.instances("database"):
-        key, full = instance.key, f"{environment.stack_name}-{instance.key}"
-        where, problem = use.where(instance), ""
-        if not use.is_further(instance):
-            continue
-        if key == "client":
-            problem = "the security groups of `client` would have the names of clients"
-        elif key in replicas:
-            problem = f"a replica and a database would both be {full}"
-        elif environment.project and environment.name and len(full) > _LONGEST:
+        full = f"{environment.stack_name}-{instance.key}"
+        known = environment.project and environment.name
+        if use.is_further(instance) and known and len(full) > _LONGEST:
             problem = f"the name {full} has {len(full)} characters; the modules allow {_LONGEST}"
-        if problem:
-            yield Finding(where, problem, "choose another name", key=True)
+            yield Finding(use.where(instance), problem, "choose another name", key=True)
+    first: dict[tuple[str, str], Named] = {}
+    reported: set[Where] = set()
+    for named in chain(module_names(environment), resource_names(environment)):
+        other = first.setdefault((named.kind, named.name), named)
+        if other.where != named.where and named.where not in reported:
+            reported.add(named.where)
+            text = f"{named.owner} and {other.owner} would both have the {named.kind} {named.name}"
+            yield Finding(named.where, text, "choose another name", key=True)
 
 
 def _names(use: ModuleUse) -> str:
