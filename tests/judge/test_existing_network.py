@@ -162,6 +162,13 @@ def share_table(values: Values) -> None:
     values["aws_route_table", "private", B]["id"] = values["aws_route_table", "private", A]["id"]
 
 
+def quarters(name: str, **target: str) -> Callable[[Values], object]:
+    """Add a route to a table for each quarter of the internet."""
+    ranges = ("0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2")
+    changes = [routed(name, A, cidr_block=range_, **target) for range_ in ranges]
+    return lambda values: [change(values) for change in changes]
+
+
 @pytest.mark.parametrize(
     ("change", "fails"),
     [
@@ -188,6 +195,13 @@ def share_table(values: Values) -> None:
         (routed("private", A, cidr_block="8.0.0.0/8", gateway_id="igw-1"), {"F10"}),
         (routed("private", A, cidr_block="0.0.0.0/1", transit_gateway_id="tgw-1"), {"F10"}),
         (routed("private", A, ipv6_cidr_block="::/0", network_interface_id="eni-1"), {"F10"}),
+        (routed("private", A, cidr_block="8.0.0.0/8", carrier_gateway_id="cagw-1"), {"F10"}),
+        (routed("private", A, cidr_block="1.1.1.0/24", nat_gateway_id=f"nat-{B}"), {"F10"}),
+        (quarters("private", transit_gateway_id="tgw-1"), {"F10"}),
+        (quarters("private", vpc_peering_connection_id="pcx-1"), {"F10"}),
+        (quarters("private", network_interface_id="eni-1"), {"F10"}),
+        (quarters("private", gateway_id="vgw-1"), {"F10"}),
+        (quarters("public", vpc_endpoint_id="vpce-1"), {"F10"}),
         (share_table, {"F10"}),
         (has("aws_route_table", "public", A, routes=[]), {"F10"}),
         (
@@ -200,6 +214,13 @@ def share_table(values: Values) -> None:
         (routed("database", A, cidr_block="0.0.0.0/0", gateway_id="igw-1"), {"B02"}),
         (routed("database", A, cidr_block="8.8.8.0/24", nat_gateway_id="nat-1"), {"B02"}),
         (routed("database", B, cidr_block="0.0.0.0/0", transit_gateway_id="tgw-1"), {"B02"}),
+        (routed("database", A, cidr_block="0.0.0.0/0", gateway_id="vgw-1"), {"B02"}),
+        (routed("database", A, cidr_block="0.0.0.0/0", gateway_id="vpce-1"), {"B02"}),
+        (routed("database", A, ipv6_cidr_block="64:ff9b::/96", transit_gateway_id="t"), {"B02"}),
+        (
+            routed("database", A, destination_prefix_list_id="pl-2", nat_gateway_id="nat-1"),
+            {"B02"},
+        ),
         (has("aws_subnet", "private", A, map_public_ip_on_launch=True), {"B02"}),
         (has("aws_subnet", "database", B, assign_ipv6_address_on_creation=True), {"B02"}),
     ],
@@ -228,6 +249,29 @@ def test_network_with_private_routes_passes(
     plan = json.loads(offline)
     account(plan, change)
     assert failed_ids(plan) == set()
+
+
+@pytest.mark.parametrize("name", ["database", "private"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"transit_gateway_id": "tgw-1"},
+        {"vpc_peering_connection_id": "pcx-1"},
+        {"core_network_arn": "arn:x"},
+        {"local_gateway_id": "lgw-1"},
+        {"gateway_id": "vgw-1"},
+        {"vpc_endpoint_id": "vpce-2"},
+    ],
+)
+def test_prefix_list_that_was_not_read_is_no_pass(
+    name: str, target: dict[str, str], offline: bytes
+) -> None:
+    plan = json.loads(offline)
+    account(plan, routed(name, A, destination_prefix_list_id="pl-2", **target))
+    (text,) = Judge().messages(plan).values()
+    assert text.strip().startswith("not shown by this plan: eu-west-1a: ")
+    assert "the entries of pl-2, which this plan does not show" in text
+    assert failed_ids(plan) == {"B02" if name == "database" else "F10"}
 
 
 def test_table_of_another_subnet_fails(offline: bytes) -> None:
@@ -286,6 +330,7 @@ def with_one_table(values: Values) -> None:
         (leave("", gateway_id="igw-1"), {"F10"}),
         (leave(TGW, {"cidr_block": "0.0.0.0/1", "nat_gateway_id": "nat-1"}), {"F10"}),
         (leave(TGW, {"cidr_block": "8.0.0.0/8", "gateway_id": "igw-1"}), {"F10"}),
+        (leave(TGW, {"ipv6_cidr_block": "::/0", "egress_only_gateway_id": "e-1"}), {"F10"}),
         (has("aws_route_table", "private", A, routes=[]), {"F10"}),
         (with_a_default_route, {"B02"}),
     ],

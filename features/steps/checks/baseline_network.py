@@ -7,17 +7,20 @@ from typing import Any
 
 import existing_network as existing
 from findings import Finding, check
-from kinds import is_unclear, listed, origins
-from networks import Source, has_reason, ingress, network, reaches_internet, vpc_ranges, within
-from stack_graph import UNKNOWN, Resource, Stack, shown
+from internet import destination, is_internet, leaving, reaches_internet, target, within
+from kinds import is_unclear, listed
+from networks import Ingress, Source, has_reason, ingress, ranges_of, vpc_ranges
+from stack_graph import UNKNOWN, Resource, Stack
 from stores import (
     GROUPS,
     data_subnets,
     in_groups,
     is_public,
+    propagated,
     referenced,
     routes_of,
     subnet_groups,
+    tables_of,
 )
 
 _OPEN = ("aws_db_instance", "aws_rds_cluster_instance", "aws_redshift_cluster")
@@ -29,16 +32,6 @@ _ADDRESSES = (
 )
 _WIDEST = 8
 """The shortest prefix of a private range outside of the VPC that may reach the data."""
-_DESTINATIONS = ("destination_cidr_block", "destination_ipv6_cidr_block", "cidr_block")
-_EXITS = (
-    "nat_gateway_id",
-    "egress_only_gateway_id",
-    "carrier_gateway_id",
-    "network_interface_id",
-    "instance_id",
-)
-
-
 _PEERED = ("vpc_peering_connection_id", "transit_gateway_id")
 
 
@@ -72,52 +65,24 @@ def no_way_out(stack: Stack) -> Iterator[Finding]:
     for subnet in data_subnets(stack).values():
         wrong, peered = False, []
         for table, route, path in routes_of(stack, subnet):
-            peered += _peered(route, path)
-            if exit_ := _exit(stack, route, path):
+            if exit_ := leaving(stack, route, path):
                 wrong = True
                 text = f"{table.address} → {route.address} to {exit_}; remove the route"
                 if is_unclear(stack, route, "route_table_id", table):
                     text = f"this plan does not show whether {route.address}, to {exit_}, is of it"
                     text = f"{table.address}: {text}; refer to its route table directly"
                 yield Finding(False, f"{subnet.address} → {text}")
+            elif any(route.planned(path + name) is not None for name in _PEERED):
+                through = target(stack, route, path)
+                peered.append(f"{destination(stack, route, path)} through {through}")
+        for table in tables_of(stack, subnet):
+            if who := propagated(stack, table):
+                wrong = True
+                text = f"{table.address} has routes that this plan does not show, from {who}"
+                yield Finding(False, f"{subnet.address} → {text}; write them as aws_route")
         if not wrong:
             others = f", only to {listed(peered)}" if peered else ""
             yield Finding(True, f"{subnet.address}: no route to the internet{others}")
-
-
-def _peered(route: Resource, path: str) -> list[str]:
-    """Return the range and the target of a route to another network, which no plan shows."""
-    names = [*_DESTINATIONS, "ipv6_cidr_block"]
-    ranges = [value for n in names if isinstance(value := route.planned(path + n), str)]
-    targets = [value for n in _PEERED if (value := route.planned(path + n)) is not None]
-    return [f"{range_} through {shown(target)}" for range_ in ranges for target in targets]
-
-
-def _exit(stack: Stack, route: Resource, path: str) -> str:
-    """Return the target of a route that leads to the internet, or an empty text."""
-    for name in _EXITS:
-        value = route.planned(path + name)
-        if value not in (None, "") and (path or route.writes(name)):
-            return origins(stack, route, path + name) or name
-    ranges = [
-        value
-        for name in (*_DESTINATIONS, "ipv6_cidr_block")
-        if (value := route.planned(path + name)) not in (None, "")
-    ]
-    gateway = f"{path}gateway_id"
-    planned = route.planned(gateway)
-    if planned not in (None, "", "local") and (path or route.writes("gateway_id")):
-        private = {"aws_vpn_gateway", "aws_vpc_endpoint"}
-        # Inline routes have one expression for all of them.
-        places = [gateway, *([path.partition(".")[0]] * bool(path))]
-        targets = next(filter(None, (referenced(stack, route, p) for p in places)), [])
-        if not targets or any(target.type not in private for target in targets):
-            ends = next(filter(None, (origins(stack, route, p) for p in places)), "")
-            hidden = "a gateway that this plan does not show" * (planned is UNKNOWN)
-            through = ends or hidden or str(planned)
-            return f"{listed(map(str, ranges))} through {through}" if path else through
-    public = [str(value) for value in ranges if reaches_internet(value)]
-    return listed(public) if planned != "local" else ""
 
 
 @check("only public subnets assign public addresses", "subnet")
@@ -172,62 +137,90 @@ def no_way_in(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
     }
     ports = {int(row["port"]) for row in table}
     ports |= {p for s, _ in in_groups(stack) if isinstance(p := s.planned("port"), int)}
-    for rule in ingress(stack):
+    rules = [*ingress(stack)]
+    found = [[ranges_of(stack, rule, source) for source in rule.sources] for rule in rules]
+    together = {
+        point: [
+            (rule, known)
+            for rule, sources in zip(rules, found, strict=True)
+            if rule.opens(point)
+            and (
+                known := [r for s in sources for r in s if r is not UNKNOWN and reaches_internet(r)]
+            )
+        ]
+        for point in {rule.point for rule in rules}
+    }
+    wide = {
+        point: is_internet(range_ for _, ranges in others for range_ in ranges)
+        for point, others in together.items()
+    }
+    for rule, sources in zip(rules, found, strict=True):
         opened = rule.ports(ports)
         data = bool(opened) or not of_data.isdisjoint(rule.groups)
         name = f"{rule.rule.address}{' ' + rule.under.strip('.') if rule.under else ''}"
         if rule.under == "ingress":
             text = "its inline rules are not shown by this plan; write separate rules"
             yield Finding(False, f"{name}: {text}")
+        others = len(together[rule.point]) - 1 if wide[rule.point] else None
         wrong = [
-            reason for s in rule.sources if (reason := _outside(stack, rule.rule, s, inside, data))
+            reason
+            for source, ranges in zip(rule.sources, sources, strict=True)
+            if (reason := _outside(stack, rule, source, ranges, inside, data, others))
         ]
         for reason in wrong:
             yield Finding(False, f"{name}: {reason}")
         if not wrong:
-            sources = listed(str(source.value) for source in rule.sources) or "the group itself"
-            yield Finding(True, f"{name}: from {sources}")
+            texts = listed(str(source.value) for source in rule.sources) or "the group itself"
+            yield Finding(True, f"{name}: from {texts}")
 
 
-def _outside(stack: Stack, rule: Resource, source: Source, inside: list[Any], data: bool) -> str:
-    """Return why a source is refused, or an empty text."""
+def _outside(
+    stack: Stack,
+    rule: Ingress,
+    source: Source,
+    ranges: list[Any],
+    inside: list[Any],
+    data: bool,
+    others: int | None,
+) -> str:
+    """Return why a source is refused, or an empty text.
+
+    ``others`` says with how many other rules the rule lets the internet in, or None if not.
+    """
     kind, value = source
-    if kind == "range":
-        found = network(value)
-        if value is UNKNOWN or found is None:
-            of_vpc = all(
-                origin.resources and all(r.type == "aws_vpc" for r in origin.resources)
-                for name in ("cidr_ipv4", "cidr_blocks")
-                for origin in stack.trace(rule, name)
-            )
-            known = value is UNKNOWN and of_vpc and rule.writes("cidr_ipv4")
-            return "" if known else "its source is not shown by this plan; write it as a literal"
-        if found.prefixlen == 0 or (reaches_internet(value) and found.prefixlen < 8):
-            return f"{value} is the internet; name a group or a range of the VPC"
-        private = found.prefixlen >= _WIDEST and not reaches_internet(value)
-        if data and not within(value, inside) and not (private and has_reason(rule)):
-            where = listed(map(str, inside)) or "a VPC that is not in this plan"
-            fix = "name a group, or a private range of /8 or less with a tag Reason"
-            return f"{value} is outside {where}, and the port belongs to data; {fix}"
+    if kind == "group":
+        foreign = isinstance(value, str) and "/" in value
+        text = f"the group {value} belongs to another account; name a group of the stack"
+        return text if foreign else ""
+    if UNKNOWN in ranges:
+        return _hidden(stack, rule.rule, source, data)
+    if is_internet(ranges):
+        return f"{value} is the internet; name a group or a range of the VPC"
+    if others is not None and any(map(reaches_internet, ranges)):
+        by = f"the sources of {others} other rule{'s' * (others > 1)}"
+        by = by if others else "the other sources of this rule"
+        return f"{value} and {by} are together the internet; name a group or a range of the VPC"
+    if not data or all(within(range_, inside) for range_ in ranges):
         return ""
     if kind == "prefix list":
-        lists = [
-            r
-            for name in ("prefix_list_id", "prefix_list_ids")
-            for r in referenced(stack, rule, name)
-        ]
-        entries = [e.get("cidr") for r in lists for e in _entries(stack, r)]
-        if lists and entries and all(within(e, inside) for e in entries):
-            return ""
-        return "a prefix list is not a range of the VPC; name a group" if data or not lists else ""
-    if isinstance(value, str) and "/" in value:
-        return f"the group {value} belongs to another account; name a group of the stack"
-    return ""
+        return "a prefix list is not a range of the VPC; name a group"
+    private = all(r.prefixlen >= _WIDEST and not reaches_internet(r) for r in ranges)
+    if private and has_reason(rule.rule):
+        return ""
+    where = listed(map(str, inside)) or "a VPC that is not in this plan"
+    fix = "name a group, or a private range of /8 or less with a tag Reason"
+    return f"{value} is outside {where}, and the port belongs to data; {fix}"
 
 
-def _entries(stack: Stack, prefix_list: Resource) -> Iterator[dict[str, Any]]:
-    inline = prefix_list.planned("entry")
-    yield from inline if isinstance(inline, list) else ()
-    for entry in stack.all("aws_ec2_managed_prefix_list_entry"):
-        if prefix_list in referenced(stack, entry, "prefix_list_id"):
-            yield {"cidr": entry.planned("cidr")}
+def _hidden(stack: Stack, rule: Resource, source: Source, data: bool) -> str:
+    """Return why a source is refused that the plan does not show; the range of a VPC is not."""
+    if source.kind == "prefix list":
+        name = "a prefix list" if source.value is UNKNOWN else source.value
+        what = "is not a range of the VPC" if data else "has entries that this plan does not show"
+        return f"{name} {what}; name a group"
+    names = ("cidr_ipv4", "cidr_blocks")
+    ends = [end for name in names for end in stack.trace(rule, name)]
+    of_vpc = all(end.resources and all(r.type == "aws_vpc" for r in end.resources) for end in ends)
+    if ends and of_vpc and source.value is UNKNOWN:
+        return ""
+    return "its source is not shown by this plan; write it as a literal"

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import existing_network as existing
 from findings import Finding, check, rendered
+from internet import EGRESS_ONLY, destination, past
 from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, unknown_zones, unproved, zone
-from routes import default_route, route_tables, routes_of, subnets, tier, wide_routes
+from routes import Path, default_route, route_tables, routes_of, subnets, tier
 from stack_graph import Resource, Stack, shown
 
 _INSIDE = "private"
@@ -106,21 +107,7 @@ def private_path(stack: Stack) -> Iterator[Finding]:
             continue
         public = stack.one(gateway, "subnet_id", "aws_subnet")
         fine = public is not None and zone(public) == zone(subnet)
-        outward = [
-            f"{route.address} to {_target(route)}"
-            for table in route_tables(stack, subnet)
-            for route in routes_of(stack, table)
-            if stack.trace(route, "gateway_id") or _leaves(stack, route, gateway, table)
-        ]
-        for table in route_tables(stack, subnet):
-            outward += [
-                f"{route.address} (this plan does not show its table)"
-                for route in stack.all("aws_route")
-                if is_unclear(stack, route, "route_table_id", table)
-            ]
-        if outward:
-            text = f"another route to the internet, {listed(outward)}; remove it"
-            yield Finding(False, f"{path.text}: {text}")
+        yield from _past(stack, subnet, path, "nat_gateway_id", gateway)
         if not public:
             why = unproved(stack, gateway, "subnet_id", "one aws_subnet")
             yield Finding(False, f"{path.text} → {gateway.address}: {why}")
@@ -134,16 +121,30 @@ def private_path(stack: Stack) -> Iterator[Finding]:
         yield Finding(fine, f"{text}{fix}")
 
 
-def _leaves(stack: Stack, route: Resource, gateway: Resource, table: Resource) -> bool:
-    """Return whether a route takes half of the internet past the NAT gateway of the zone."""
-    if route not in wide_routes(stack, table) or stack.is_set(route, "egress_only_gateway_id"):
-        return False
-    return stack.one(route, "nat_gateway_id", "aws_nat_gateway") != gateway
+def _past(
+    stack: Stack, subnet: Resource, path: Path, argument: str, gateway: Resource
+) -> Iterator[Finding]:
+    """Refuse the routes of a subnet that lead to the internet, but not through its gateway."""
 
+    def through(route: Resource, _: str) -> bool:
+        own = stack.one(route, argument, gateway.type) == gateway
+        return own or stack.is_set(route, EGRESS_ONLY)
 
-def _target(route: Resource) -> str:
-    ranges = ("destination_cidr_block", "destination_ipv6_cidr_block")
-    return next((value for name in ranges if isinstance(value := route.planned(name), str)), "IPv6")
+    outward = []
+    for table in route_tables(stack, subnet):
+        routes = [(route, "") for route in routes_of(stack, table)]
+        outward += [
+            f"{route.address} to {destination(stack, route, at)}"
+            for route, at in past(stack, routes, through)
+        ]
+        outward += [
+            f"{route.address} (this plan does not show its table)"
+            for route in stack.all("aws_route")
+            if is_unclear(stack, route, "route_table_id", table)
+        ]
+    if outward:
+        text = f"another route to the internet, {listed(outward)}; remove it"
+        yield Finding(False, f"{path.text}: {text}")
 
 
 @check("no route table serves private subnets of two zones", "route table of a private subnet")
@@ -178,6 +179,7 @@ def public_path(stack: Stack) -> Iterator[Finding]:
             fine = _is_attached(stack, gateway)
             fix = "" if fine else " is attached to no VPC; set vpc_id"
             yield Finding(fine, f"{path.text} → {gateway.address}{fix}")
+            yield from _past(stack, subnet, path, "gateway_id", gateway)
         else:
             text = unproved(stack, path.route, "gateway_id", "one aws_internet_gateway")
             yield Finding(False, f"{path.text}: {text}")

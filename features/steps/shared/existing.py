@@ -17,7 +17,7 @@ from stack_graph import Resource, Stack
 Values = Mapping[str, Any]
 Part = tuple[Any, ...]
 
-_PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}
+PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}
 _SIDES = ("ingress", "egress")
 _SOURCES = {
     "range": ("cidr_blocks", "ipv6_cidr_blocks", "cidr_ipv4", "cidr_ipv6"),
@@ -28,10 +28,10 @@ _RANGES = (
     *("cidr_block", "ipv6_cidr_block", "destination_cidr_block"),
     *("destination_ipv6_cidr_block", "destination_prefix_list_id"),
 )
-_TARGETS = (
+TARGETS = (
     *("carrier_gateway_id", "core_network_arn", "egress_only_gateway_id", "gateway_id"),
     *("local_gateway_id", "nat_gateway_id", "network_interface_id", "transit_gateway_id"),
-    *("vpc_endpoint_id", "vpc_peering_connection_id"),
+    *("vpc_endpoint_id", "vpc_peering_connection_id", "odb_network_arn"),
 )
 
 
@@ -52,7 +52,7 @@ def added_beside(stack: Stack, resource: Resource, argument: str) -> list[int]:
 def _flows(rule: Values, group: str) -> Iterator[Part]:
     """Yield a part for each source or target of a rule or block: protocol, ports, other end."""
     kind = str(rule.get("protocol") or rule.get("ip_protocol")).lower()
-    kind = _PROTOCOLS.get(kind, kind)
+    kind = PROTOCOLS.get(kind, kind)
     ports = () if kind == "-1" else (rule.get("from_port"), rule.get("to_port"))
     for end, names in _SOURCES.items():
         for value in (item for name in names for item in _list(rule.get(name))):
@@ -71,7 +71,7 @@ def _written_flows(stack: Stack, group: str, side: str) -> Iterator[Part]:
 
 
 def _routes(route: Values, _table: str) -> Iterator[Part]:
-    targets = [str(route[name]) for name in _TARGETS if route.get(name)]
+    targets = [str(route[name]) for name in TARGETS if route.get(name)]
     yield from ((_network(route[name]), *targets) for name in _RANGES if route.get(name))
 
 

@@ -6,32 +6,20 @@ neither that the network is right nor that it is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from findings import Finding
+from internet import EGRESS_ONLY, Route, destination, hides_destination, leaving, past, target
 from kinds import ISOLATED, PRIVATE, PUBLIC, central_egress, listed, zone
-from networks import network, reaches_internet
 from stack_graph import UNKNOWN, Resource, Stack
 
 _ANYWHERE = "0.0.0.0/0"
-_RANGES = ("cidr_block", "ipv6_cidr_block")
 _ADDRESSES = (
     "map_public_ip_on_launch",
     "map_customer_owned_ip_on_launch",
     "assign_ipv6_address_on_creation",
 )
-_EXITS = (
-    "nat_gateway_id",
-    "egress_only_gateway_id",
-    "carrier_gateway_id",
-    "network_interface_id",
-    "instance_id",
-)
-_INSIDE = ("local", "vgw-", "vpce-")
-"""What the ids of gateways start with that do not lead to the internet."""
-
-Route = Mapping[str, Any]
 
 
 class Place(NamedTuple):
@@ -100,18 +88,14 @@ def private_paths(stack: Stack) -> Iterator[Finding]:
         gateway = central or str(place.gateway.planned("id"))
         if other := _of_another(place):
             yield Finding(False, other)
-        default = [r for r in _routes(place.table) if r.get("cidr_block") == _ANYWHERE]
-        targets = listed(_target(route) for route in default) or "nowhere"
+        default = _default(place.table)
+        targets = listed(target(stack, *route) for route in default) or "nowhere"
         text = f"{_path(place)} → {targets}"
-        fine = [_way_out(route) for route in default] == [gateway]
+        fine = [_gateway(*route) for route in default] == [gateway]
         of_zone = "" if central else f" of {place.zone}"
         fix = "" if fine else f"; its only default route must lead to {gateway}{of_zone}"
         yield Finding(fine, f"{text}{fix}")
-        for route in _routes(place.table):
-            if route not in default and _leaves(route, gateway):
-                yield Finding(
-                    False, f"{_path(place)} → {_target(route)}: another route to the internet"
-                )
+        yield from _past(stack, place, gateway, *([EGRESS_ONLY] * (not central)))
 
 
 def tables_of_zones(stack: Stack) -> Iterator[Finding]:
@@ -136,11 +120,11 @@ def public_paths(stack: Stack) -> Iterator[Finding]:
             continue
         if other := _of_another(place):
             yield Finding(False, other)
-        default = [r for r in _routes(place.table) if r.get("cidr_block") == _ANYWHERE]
-        targets = [_target(route) for route in default]
+        targets = [target(stack, *route) for route in _default(place.table)]
         fine = len(targets) == 1 and targets[0].startswith("igw-")
         fix = "" if fine else "; its only default route must lead to an internet gateway"
         yield Finding(fine, f"{_path(place)} → {listed(targets) or 'nowhere'}{fix}")
+        yield from _past(stack, place, *targets[:1], EGRESS_ONLY)
 
 
 def no_way_out(stack: Stack) -> Iterator[Finding]:
@@ -151,9 +135,12 @@ def no_way_out(stack: Stack) -> Iterator[Finding]:
             continue
         if other := _of_another(place):
             yield Finding(False, other)
-        wrong = [_target(route) for route in _routes(place.table) if _is_exit(route)]
+        ways = [(way, route) for route in _routes(place.table) if (way := leaving(stack, *route))]
+        wrong = [way for way, route in ways if not hides_destination(stack, *route)]
         text = f"a route to {listed(wrong)}; remove it" if wrong else "no route to the internet"
-        yield Finding(not wrong, f"{_path(place)}: {text}")
+        if wrong or not ways:
+            yield Finding(not wrong, f"{_path(place)}: {text}")
+        yield from (_hidden(f"{_path(place)}: {way}") for way, _ in ways if way not in wrong)
 
 
 def no_public_addresses(stack: Stack) -> Iterator[Finding]:
@@ -192,33 +179,31 @@ def _of_another(place: Place) -> str:
 
 
 def _routes(table: Resource) -> list[Route]:
-    return [route for route in table.planned("routes") or () if isinstance(route, Mapping)]
+    """Return the routes of a table, but those that the provider leaves out: local, propagated."""
+    return [(table, f"routes.{number}.") for number in range(len(table.planned("routes") or ()))]
 
 
-def _target(route: Route) -> str:
-    """Return the id of what a route leads to."""
-    ids = (value for name, value in route.items() if name.endswith(("_id", "_arn")) and value)
-    return next((str(v) for v in ids if not str(v).startswith("pl-")), "an unknown target")
+def _default(table: Resource) -> list[Route]:
+    return [(t, path) for t, path in _routes(table) if t.planned(f"{path}cidr_block") == _ANYWHERE]
 
 
-def _way_out(route: Route) -> str:
+def _gateway(route: Resource, path: str) -> str:
     """Return the NAT gateway or the transit gateway that a route leads to, or an empty text."""
-    return str(route.get("nat_gateway_id") or route.get("transit_gateway_id") or "")
+    names = ("nat_gateway_id", "transit_gateway_id")
+    return next((str(id_) for name in names if (id_ := route.planned(path + name))), "")
 
 
-def _leaves(route: Route, gateway: str) -> bool:
-    """Return whether a route takes a part of the internet past the gateway that it must use."""
-    if str(route.get("gateway_id")).startswith("igw-"):
-        return True
-    ranges = [found for name in _RANGES if (found := network(route.get(name)))]
-    wide = any(found.prefixlen <= (1 if found.version == 4 else 3) for found in ranges)
-    past = _way_out(route) != gateway and not route.get("egress_only_gateway_id")
-    return wide and past
+def _past(stack: Stack, place: Place, *through: str) -> Iterator[Finding]:
+    """Refuse the routes of a subnet that lead to the internet, but not ``through`` its gateway."""
 
+    def allowed(route: Resource, path: str) -> bool:
+        only = route.planned(path + EGRESS_ONLY) is not None
+        return target(stack, route, path) in through or (only and EGRESS_ONLY in through)
 
-def _is_exit(route: Route) -> bool:
-    if any(route.get(name) for name in _EXITS):
-        return True
-    if gateway := route.get("gateway_id"):
-        return not str(gateway).startswith(_INSIDE)
-    return any(reaches_internet(route[name]) for name in _RANGES if route.get(name))
+    routes = [route for route in _routes(place.table) if route not in _default(place.table)]
+    for table, path in past(stack, routes, allowed):
+        way = f"{destination(stack, table, path)} → {target(stack, table, path)}"
+        if hides_destination(stack, table, path):
+            yield _hidden(f"{_path(place)}: {way}")
+        else:
+            yield Finding(False, f"{_path(place)}: {way}: another route to the internet")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from existing import added_beside
+from existing import PROTOCOLS, added_beside
+from internet import entries, network
 from stack_graph import UNKNOWN, Resource, Stack
 from stores import GROUPS, referenced
 
@@ -14,10 +14,6 @@ _RULE = "aws_vpc_security_group_ingress_rule"
 _OLD_RULE = "aws_security_group_rule"
 _ALL = ("-1", "all", "")
 _WITH_PORTS = ("tcp", "udp", "6", "17")
-_PRIVATE = [
-    ipaddress.ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-]
 
 
 class Source(NamedTuple):
@@ -49,6 +45,27 @@ class Ingress(NamedTuple):
         if protocol in ("udp", "17"):
             return set()
         return {port for port in wanted if self.first <= port <= self.last}
+
+    @property
+    def point(self) -> tuple[str, int]:
+        """Its protocol, ``-1`` for all, and its first port: the rules that open both overlap.
+
+        Rules that overlap each other all open the first port of one of them.
+        """
+        kind = "-1" if self.protocol in (UNKNOWN, None) else str(self.protocol).lower()
+        kind = PROTOCOLS.get(kind, kind) or "-1"
+        has_ports = kind in _WITH_PORTS and isinstance(self.first, int) and self.first >= 0
+        return kind, self.first if has_ports else 0
+
+    def opens(self, point: tuple[str, int]) -> bool:
+        """Return whether the rule opens a port of a protocol, or the plan does not show it."""
+        own, port = self.point[0], point[1]
+        known = isinstance(self.first, int) and isinstance(self.last, int)
+        if own not in ("-1", point[0]):
+            return False
+        if own not in _WITH_PORTS or not known or -1 in (self.first, self.last):
+            return True
+        return bool(self.first <= port <= self.last)
 
 
 def ingress(stack: Stack) -> Iterator[Ingress]:
@@ -107,47 +124,23 @@ def _old_sources(rule: Resource, under: str) -> list[Source]:
     for kind, name in lists:
         value = rule.planned(f"{under}{name}")
         values = value if isinstance(value, list) else [value]
-        written = not under and not rule.writes(name)
-        sources += [
-            Source(kind, item)
-            for item in values
-            if item is not None and not (item is UNKNOWN and written)
-        ]
-        sources += [Source(kind, UNKNOWN) for item in values if item is None and len(values) > 1]
+        if values in ([None], [UNKNOWN]) and not isinstance(value, list):
+            values = [UNKNOWN] * (value is UNKNOWN and bool(under or rule.writes(name)))
+        # An item that is known only after apply is null.
+        sources += [Source(kind, UNKNOWN if item is None else item) for item in values]
     return sources
 
 
-def network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """Return a range, or None if the value is none.
-
-    >>> network("10.0.0.0/16")
-    IPv4Network('10.0.0.0/16')
-    """
-    try:
-        return ipaddress.ip_network(value, strict=False) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def within(value: Any, ranges: list[Any]) -> bool:
-    """Return whether a range is inside one of the others, of the same version of IP.
-
-    >>> within("10.0.1.0/24", [network("10.0.0.0/16")]), within("0.0.0.0/0", [])
-    (True, False)
-    """
-    inner = network(value)
-    return inner is not None and any(
-        inner.version == outer.version and inner.subnet_of(outer) for outer in ranges
-    )
-
-
-def reaches_internet(value: Any) -> bool:
-    """Return whether a range holds public addresses; so does a value that is not a range.
-
-    >>> reaches_internet("0.0.0.0/1"), reaches_internet("10.9.0.0/16"), reaches_internet(None)
-    (True, False, True)
-    """
-    return not within(value, _PRIVATE)
+def ranges_of(stack: Stack, rule: Ingress, source: Source) -> list[Any]:
+    """Return the ranges of a source; ``UNKNOWN`` for what the plan does not show."""
+    if source.kind == "range":
+        return [network(source.value) or UNKNOWN]
+    if source.kind != "prefix list":
+        return []
+    names = ("prefix_list_id", "prefix_list_ids")
+    paths = [*(f"{rule.under}{name}" for name in names), *(["ingress"] * bool(rule.under))]
+    found = entries(stack, rule.rule, paths, source.value)
+    return [UNKNOWN] if found is None else [*found]
 
 
 def has_reason(rule: Resource) -> bool:

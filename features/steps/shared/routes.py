@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from internet import is_internet, reached, reaches_internet
 from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, source_of, zone
-from networks import network
 from stack_graph import UNKNOWN, Resource, Stack
 
 _ANYWHERE = "0.0.0.0/0"
-_RANGES = ("destination_cidr_block", "destination_ipv6_cidr_block")
 _DIRECTLY = "refer to one resource directly, as with [count.index] or [each.key]"
 _USERS = (
     ("aws_lambda_function", "vpc_config.0.subnet_ids"),
@@ -69,7 +68,11 @@ def default_route(stack: Stack, subnet: Resource) -> Path:
             if is_unclear(stack, route, "route_table_id", table):
                 now = _unclear(stack, route, "route_table_id")
                 return Path(f"{text}: its routes are not shown by this plan: {now}")
-        unknown = [r.address for r in routes_of(stack, table) if r.planned(_RANGES[0]) is UNKNOWN]
+        unknown = [
+            r.address
+            for r in routes_of(stack, table)
+            if r.planned("destination_cidr_block") is UNKNOWN
+        ]
         if not routes and unknown:
             return Path(f"{text}: this plan does not show the destination of {listed(unknown)}")
         return Path(f"{text} has {len(routes)} routes to {_ANYWHERE}; it must have exactly one")
@@ -129,16 +132,11 @@ def routes_of(stack: Stack, table: Resource) -> list[Resource]:
 
 
 def wide_routes(stack: Stack, table: Resource) -> list[Resource]:
-    """Return the routes of a table to half of the internet or more, or to all public IPv6.
-
-    Two halves are a default route, and one half goes before it, because it is more specific.
-    """
-    return [
-        route
-        for route in routes_of(stack, table)
-        for target in [network(route.planned(name)) for name in _RANGES]
-        if target and target.prefixlen <= (1 if target.version == 4 else 3)
-    ]
+    """Return the routes of a table to public addresses, if they lead together to the internet."""
+    reach = [(route, reached(stack, route, "")) for route in routes_of(stack, table)]
+    public = [(r, ranges) for r, ranges in reach if any(map(reaches_internet, ranges))]
+    wide = is_internet(range_ for _, ranges in public for range_ in ranges)
+    return [route for route, _ in public if wide]
 
 
 def _routes_to_anywhere(stack: Stack) -> Iterator[Resource]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from existing import added_beside
-from kinds import ISOLATED, PUBLIC, is_hidden
-from stack_graph import UNKNOWN, Resource, Stack
+from internet import is_of
+from kinds import ISOLATED, PUBLIC, listed
+from stack_graph import Resource, Stack
 
 CLASSES = ("public", "internal", "confidential", "restricted")
 """The classes of data, from the least to the most protected."""
@@ -27,6 +28,8 @@ _IN_GROUPS = {
     "aws_elasticache_cluster": "security_group_ids",
     "aws_memorydb_cluster": "security_group_ids",
 }
+_PROPAGATING = "propagating_vgws"
+_PROPAGATIONS = ("aws_vpn_gateway_route_propagation", "aws_vpc_route_server_propagation")
 _SUBNET_GROUPS = (
     "aws_db_subnet_group",
     "aws_elasticache_subnet_group",
@@ -104,7 +107,21 @@ def is_public(stack: Stack, subnet: Resource) -> bool:
 
 
 def routes_of(stack: Stack, subnet: Resource) -> Iterator[tuple[Resource, Resource, str]]:
-    """Yield every route that can apply to a subnet: its table, the resource, a prefix of paths.
+    """Yield every route that can apply to a subnet: its table, the resource, a prefix of paths."""
+    for table in tables_of(stack, subnet):
+        for route in stack.all("aws_route"):
+            if is_of(stack, route, "route_table_id", table):
+                yield table, route, ""
+        numbers = added_beside(stack, table, "route")
+        if table.holds("route"):
+            inline = table.planned("route")
+            numbers = [*range(len(inline) if isinstance(inline, list) else 0)]
+        for n in numbers:
+            yield table, table, f"route.{n}."
+
+
+def tables_of(stack: Stack, subnet: Resource) -> list[Resource]:
+    """Return every route table that a subnet can have.
 
     A subnet without an association uses the main table of its VPC.
     """
@@ -123,23 +140,20 @@ def routes_of(stack: Stack, subnet: Resource) -> Iterator[tuple[Resource, Resour
                 for table in referenced(stack, main, "route_table_id")
             ),
         ]
-    for table in dict.fromkeys(t.address for t in tables):
-        holder = next(t for t in tables if t.address == table)
-        for route in stack.all("aws_route"):
-            if _may_be_of(stack, route, holder):
-                yield holder, route, ""
-        numbers = added_beside(stack, holder, "route")
-        if holder.holds("route"):
-            inline = holder.planned("route")
-            numbers = [*range(len(inline) if isinstance(inline, list) else 0)]
-        for n in numbers:
-            yield holder, holder, f"route.{n}."
+    return [*{table.address: table for table in tables}.values()]
 
 
-def _may_be_of(stack: Stack, route: Resource, table: Resource) -> bool:
-    """Return whether a route is of a table, or the plan does not show that it is not."""
-    planned = route.planned("route_table_id")
-    if planned is not UNKNOWN and table.planned("id") is not UNKNOWN:
-        return bool(planned == table.planned("id"))
-    sources = referenced(stack, route, "route_table_id")
-    return table in sources or (planned is UNKNOWN and is_hidden(stack, route, "route_table_id"))
+def propagated(stack: Stack, table: Resource) -> str:
+    """Return who propagates routes to a table, which no plan shows; or an empty text."""
+    gateways = table.planned(_PROPAGATING)
+    found = [str(gateway) for gateway in gateways] if isinstance(gateways, list) else []
+    if table.writes(_PROPAGATING) and gateways not in (None, []):
+        resources = [r.address for r in referenced(stack, table, _PROPAGATING)]
+        found = resources or found or ["a VPN gateway"]
+    found += [
+        part.address
+        for type_ in _PROPAGATIONS
+        for part in stack.all(type_)
+        if is_of(stack, part, "route_table_id", table)
+    ]
+    return listed(found)
