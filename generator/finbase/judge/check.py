@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from finbase.judge import compliance
 from finbase.judge.features import copy_sources
+from finbase.judge.ready import Ready
 from finbase.judge.verdict import Verdict
 from finbase.system.progress import Watch, ignore
 from finbase.terraform.program import Terraform, find_terraform
@@ -38,6 +39,7 @@ class StackJudge:
     terraform: Terraform
     provider: Installation
     workspace: Workspace
+    ready: Ready
     progress: Watch
 
     def __call__(
@@ -69,7 +71,7 @@ class StackJudge:
                 environment=name,
                 rendered=True,
                 stack=Path(scratch, "sources", "environments", name),
-                processes=self.workspace.processes,
+                processes=self.ready,
                 copied=features_copied,
             )
         return Judged(verdict, plan)
@@ -98,8 +100,9 @@ def check(
         tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
         ThreadPoolExecutor(max_workers=jobs) as pool,
         Workspace(terraform, Path(scratch), provider) as workspace,
+        Ready(workspace.processes) as ready,
     ):
-        direct = StackJudge(root, terraform, provider, workspace, progress)
+        direct = StackJudge(root, terraform, provider, workspace, ready, progress)
         judge = through(direct) if through else direct
 
         def judge_environment(name: str) -> Verdict:

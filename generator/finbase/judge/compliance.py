@@ -34,6 +34,7 @@ from finbase.judge.features import (
     refuse_empty_outlines,
     unreadable,
 )
+from finbase.judge.ready import OPTIONS, Runs
 from finbase.judge.sentences import sentences
 from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
@@ -79,20 +80,20 @@ def run(
     environment: str = "plan",
     rendered: bool = False,
     stack: Path | None = None,
-    processes: Processes | None = None,
+    processes: Runs | None = None,
     copied: Callable[[Path], object] = ignore,
     whole: bool = False,
 ) -> Verdict:
     """Return the verdict of the scenarios on a plan: JSON, its path, or a plan that was read.
 
     ``features`` holds the feature files, ``failures.yaml`` and perhaps ``steps``. ``processes``
-    lets the caller stop the run from another thread. ``rendered`` says that the plan is of an
-    environment of the project; otherwise the sources of its modules show whether finbase rendered
-    its stack. ``stack`` is the folder that was planned, if its HCL is available; then steps judge
-    what a plan lacks, such as ``lifecycle``. ``copied`` is called with the copy of the features
-    before they run. Files that a project adds never decide about the released controls, which the
-    released features judge alone. If those files have no verdict, their controls fail; with
-    ``whole``, this raises the error instead.
+    lets the caller stop the run from another thread; ``Ready`` is faster for many plans.
+    ``rendered`` says that the plan is of an environment of the project; otherwise the sources of
+    its modules show whether finbase rendered its stack. ``stack`` is the folder that was planned,
+    if its HCL is available; then steps judge what a plan lacks, such as ``lifecycle``. ``copied``
+    is called with the copy of the features before they run. Files that a project adds never decide
+    about the released controls, which the released features judge alone. If those files have no
+    verdict, their controls fail; with ``whole``, this raises the error instead.
 
     Raises ``ComplianceError`` if there is no verdict: an incomplete plan, no scenarios, an unknown
     step, a crash, a feature that is not a file, or a plan to which no control applies.
@@ -125,7 +126,7 @@ def _run(
     environment: str,
     rendered: bool,
     stack: Path | None,
-    processes: Processes | None,
+    processes: Runs | None,
     copied: Callable[[Path], object],
 ) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
@@ -149,7 +150,7 @@ def _judge(
     features: Path,
     folder: Path,
     environment: str,
-    processes: Processes | None,
+    processes: Runs | None,
     rendered: bool,
 ) -> Verdict:
     failures = load_failures(features)
@@ -184,16 +185,13 @@ def _judge(
     return Verdict(environment, scenarios, failures, not_judged=not_judged)
 
 
-def _start(
-    plan: bytes, features: Path, folder: Path, report: Path, processes: Processes
-) -> Finished:
+def _start(plan: bytes, features: Path, folder: Path, report: Path, processes: Runs) -> Finished:
     copy = folder / "plan.json"
     copy.write_bytes(plan)
     steps = (features / "steps", features / OWN / "steps")
     command = [
         *(sys.executable, "-I", "-S", supervise.__file__),
-        # Without ``site``, no .pth file in a folder of packages runs code.
-        *(sys.executable, "-P", "-S", "-X", "utf8", compliance_runner.__file__),
+        *(sys.executable, *OPTIONS, compliance_runner.__file__),
         *("-f", str(features), "-p", str(copy), "--no-ansi", f"--cucumber-json={report}"),
         *(option for folder in steps if folder.is_dir() for option in ("-b", str(folder))),
     ]

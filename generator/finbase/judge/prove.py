@@ -19,6 +19,7 @@ from finbase.judge import compliance
 from finbase.judge.cache.inputs import features_hash
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Files, Mutation, Outcome, caught, load_mutations, mutate
+from finbase.judge.ready import Ready
 from finbase.judge.verdict import Verdict
 from finbase.project.shipped import shipped
 from finbase.project.terraform_files import is_read
@@ -142,6 +143,7 @@ def prove(
         tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
         ThreadPoolExecutor(max_workers=jobs) as pool,
         Workspace(terraform, _folder(scratch, "workspace")) as workspace,
+        Ready(workspace.processes) as ready,
     ):
 
         def judge(
@@ -159,7 +161,7 @@ def prove(
                     stack_of[0] / "features",
                     environment=name,
                     stack=stack,
-                    processes=workspace.processes,
+                    processes=ready,
                     whole=True,
                 )
             finally:

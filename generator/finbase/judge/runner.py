@@ -21,23 +21,32 @@ the same verdict and exit code. It differs in eight ways:
 
 Steps attach evidence by ``step.embed(text)``, as ``text/plain``. Messages of failures have the
 type ``FAILURE``.
+
+With the only argument ``--ready`` it judges a plan for each line of standard input, each in a copy
+of a process that has imported what they need: see ``finbase.judge.ready``.
 """
 
 from __future__ import annotations
 
 import builtins
 import gc
+import json
+import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from traceback import extract_tb, walk_tb
 from types import FunctionType, ModuleType
 from typing import Any
 
+from finbase.system import supervise
+from finbase.system.memory import hidden
+
+READY = "--ready"
 SEEN = "text/plain"
 FAILURE = "text/x-failure"
 
@@ -47,6 +56,15 @@ _REPEATED = re.compile(r"(--[a-z-]+=<[a-z]+>)\.\.\.")
 
 def main() -> int:
     """Run terraform-compliance with ``sys.argv`` and return its exit code."""
+    prepare()
+    if sys.argv[1:] == [READY]:
+        with hidden():
+            _become_a_copy()
+    return _judge()
+
+
+def prepare() -> None:
+    """Import terraform-compliance, and replace its slow parts."""
     gc.set_threshold(50_000)
     for name in ("exit", "quit"):  # ``site`` defines them, which does not run.
         setattr(builtins, name, sys.exit)
@@ -69,10 +87,59 @@ def main() -> int:
     terraform.seek_key_in_dict = outputs_of_modules(terraform.seek_key_in_dict)
     terraform.TerraformParser = on_demand(TerraformParser)
     # Its own fails if no plan was read.
-    compliance.cleanup = partial(shutil.rmtree, Defaults.cache_dir, ignore_errors=True)
+    compliance.cleanup = lambda: shutil.rmtree(Defaults.cache_dir, ignore_errors=True)
     _record()
+
+
+def _judge() -> int:
+    import terraform_compliance.main as compliance
+
     code = compliance.cli()
     return 1 if code is None else int(code)  # None after it has printed a syntax error.
+
+
+def _become_a_copy() -> None:
+    """Start a copy for each line of standard input, which judges; return in the copies only.
+
+    A line has the arguments, the folder and the environment of a judgement. The answer is a line
+    with its exit code and output. All that a copy started ends with it.
+    """
+    supervise.adopt_orphans()
+    gc.freeze()  # Else the collector would write to memory that copies share.
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    for line in iter(requests.readline, b""):
+        request = json.loads(line)
+        with (
+            tempfile.TemporaryFile(dir=request["folder"]) as output,
+            tempfile.TemporaryFile(dir=request["folder"]) as errors,
+        ):
+            child = os.fork()
+            if child == 0:
+                _take_over(request, output.fileno(), errors.fileno())
+                return
+            answer: dict[str, Any] = {"code": supervise.wait_for(child)}
+            for name, file in (("stdout", output), ("stderr", errors)):
+                file.seek(0)
+                answer[name] = file.read().decode(errors="replace")
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+    sys.exit()
+
+
+def _take_over(request: Mapping[str, Any], output: int, errors: int) -> None:
+    """Set up a copy as a process of its own is set up at its start."""
+    from terraform_compliance.common.defaults import Defaults
+
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, file in enumerate((nothing, output, errors)):
+        os.dup2(file, number)
+    os.close(nothing)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environ"])
+    sys.argv[1:] = request["arguments"]
+    tempfile.tempdir = None  # It is that of the environment.
+    Defaults.cache_dir = tempfile.mkdtemp(prefix="terraform-compliance")
 
 
 def simple_docopt(real: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

@@ -78,7 +78,7 @@ class Processes:
         seconds: float,
     ) -> Finished:
         """Run a command to its end; raise ``TimeoutError`` after ``seconds``."""
-        with self._owned(command, cwd, environ, subprocess.PIPE if stdin else None) as child:
+        with self.owned(command, cwd, environ, subprocess.PIPE if stdin else None) as child:
             try:
                 stdout, stderr = child.communicate(stdin or None, timeout=seconds)
             except subprocess.TimeoutExpired as error:
@@ -101,7 +101,7 @@ class Processes:
         ``stdout`` is empty. A child that runs longer than ``seconds`` is killed.
         """
         stderr: list[bytes] = []
-        with self._owned(command, cwd, environ) as child:
+        with self.owned(command, cwd, environ) as child:
             assert child.stdout is not None  # noqa: S101
             reader = threading.Thread(target=lambda: stderr.extend(child.stderr or ()), daemon=True)
             limit = threading.Timer(seconds, kill_group, (child,))
@@ -145,7 +145,7 @@ class Processes:
             code = child.wait()
         finally:
             signal.signal(signal.SIGINT, earlier)
-        _report(command, started, code, cwd)
+        report(command, started, code, cwd)
         return code
 
     def serve(
@@ -192,13 +192,14 @@ class Processes:
             kill_group(child)
 
     @contextmanager
-    def _owned(
+    def owned(
         self,
         command: Sequence[str | Path],
         cwd: Path | None,
         environ: Mapping[str, str] | None,
         stdin: int | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a child and yield it; kill its process group at the end of the block."""
         started = time.monotonic()
         with self._lock:
             self._refuse_if_closed()
@@ -219,7 +220,7 @@ class Processes:
                 kill_group(child)
                 with self._lock:
                     self._running.discard(child)
-        _report(command, started, child.returncode, cwd)
+        report(command, started, child.returncode, cwd)
 
     @property
     def closed(self) -> bool:
@@ -261,7 +262,8 @@ def _text(command: Sequence[str | Path]) -> list[str]:
     return [os.fspath(part) for part in command]
 
 
-def _report(command: Sequence[str | Path], started: float, code: int, cwd: Path | None) -> None:
+def report(command: Sequence[str | Path], started: float, code: int, cwd: Path | None) -> None:
+    """Log a command that has ended; ``started`` is of the monotonic clock."""
     seconds = time.monotonic() - started
     text = shlex.join(_text(command))
     _log.debug("%s  [%.2f s, exit code %d, in %s]", text, seconds, code, cwd or ".")

@@ -19,9 +19,18 @@ _ROUNDS = 1000
 
 def main() -> int:
     """Run the program in ``sys.argv`` and return its exit code."""
+    adopt_orphans()
+    return wait_for(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ))
+
+
+def adopt_orphans() -> None:
+    """Let what a child leaves behind become a child of this process, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+
+
+def wait_for(child: int) -> int:
+    """Return the exit code of a child, after its end and that of all its descendants."""
     _, status = os.waitpid(child, 0)
     for _ in range(_ROUNDS):  # A process that is killed may have just started another one.
         left = descendants(os.getpid())
