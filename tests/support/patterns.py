@@ -61,6 +61,17 @@ def in_tables() -> Iterator[Pattern]:
     for form in _constants(path, ast.parse(path.read_text(encoding="utf-8")))["_FORMS"].values():
         place = path.relative_to(ROOT).as_posix()
         yield Pattern(place, form.replace("{}", _VARIABLE), re.IGNORECASE)
+    path = ROOT / "generator" / "finbase" / "sandbox" / "refusals" / "rules.yaml"
+    for rule in load_yaml(path.read_bytes()).values():
+        for condition in rule["if"].values():
+            if condition.startswith("unlike "):
+                place = path.relative_to(ROOT).as_posix()
+                yield Pattern(place, condition.removeprefix("unlike "), re.ASCII)
+    path = path.with_name("policies.py")
+    for form in _constants(path, ast.parse(path.read_text(encoding="utf-8")))[
+        "_PRINCIPALS"
+    ].values():
+        yield Pattern(path.relative_to(ROOT).as_posix(), form, 0)
     path = ROOT / "generator" / "finbase" / "scaffold" / "project" / "renovate.json"
     for manager in json.loads(path.read_text(encoding="utf-8"))["customManagers"]:
         for form in manager["matchStrings"]:

@@ -30,6 +30,8 @@ FROM_DATA = {
     "generator/finbase/judge/edits.py": "words, which are escaped, and white space between them",
     "generator/finbase/scaffold/renovate.py": "in_tables has the expressions of a new project",
     "generator/finbase/sandbox/refusals/patterns.py": "the patterns of AWS's own models",
+    "generator/finbase/sandbox/refusals/policies.py": "in_tables has the forms of principals",
+    "generator/finbase/sandbox/refusals/refused.py": "in_tables has the patterns of the rules",
     "features/steps/checks/baseline_permissions.py": "a name of AWS's policies, which is escaped",
     "features/steps/shared/design_judge.py": "in_design has the patterns of the design",
     "features/steps/shared/design_policies.py": "in_design has the patterns of the design",

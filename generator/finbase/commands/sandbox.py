@@ -41,10 +41,12 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
     from finbase.rehearsal.scratch import scratch_folder
     from finbase.sandbox import server
 
-    account_id, region = _account_and_region(project, environment)
+    account_id, region, root = _account_and_region(project, environment)
     with scratch_folder("sandbox") as folder:
         try:
-            with server.running(folder, account_id=account_id, region=region, port=port) as served:
+            with server.running(
+                folder, account_id=account_id, region=region, port=port, project=root
+            ) as served:
                 for name, value in server.environment(served).items():
                     echo(f"export {name}={value}")
                 echo(f"export AWS_DEFAULT_REGION={region}")
@@ -58,10 +60,12 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
             note("\nthe local AWS was stopped and its files were removed")
 
 
-def _account_and_region(project: Path | None, environment: str) -> tuple[str, str]:
+def _account_and_region(project: Path | None, environment: str) -> tuple[str, str, Path | None]:
+    """Return the account and region of an environment, and the folder of its project."""
     if not environment:
-        return "123456789012", "eu-west-1"
+        return "123456789012", "eu-west-1", None
     from finbase.project.find import find_project
 
-    loaded = load_environment(find_project(project), environment)
-    return loaded.account_id, loaded.region
+    found = find_project(project)
+    loaded = load_environment(found, environment)
+    return loaded.account_id, loaded.region, found

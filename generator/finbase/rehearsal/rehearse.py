@@ -61,7 +61,7 @@ def rehearse(
     report_step("initialise")
     start = time.monotonic()
     with (
-        server.running(aws, account_id=account_id, region=region) as sandbox,
+        server.running(aws, account_id=account_id, region=region, project=project) as sandbox,
         RehearsalWorkspace(terraform, work) as workspace,
         ignore_signals_on_exit(),
     ):

@@ -71,7 +71,7 @@ class NotHereError(ServiceException):
     code = "NotInLocalAWS"
 
 
-def install(state: SandboxState) -> None:
+def install(state: SandboxState, project: Path | None) -> None:
     """Install every corrected service; call this before the first request."""
     awslambda.install(state.folder, state.endpoint, state.databases.reachable)
     ec2.install()
@@ -80,7 +80,7 @@ def install(state: SandboxState) -> None:
     logs.install()
     rds.install(state.databases)
     secretsmanager.install(state.rotations)
-    refuse.install()
+    refuse.install(project)
     BaseResponse.call_action = _call_action  # type: ignore[method-assign]
 
 
@@ -197,7 +197,7 @@ class _Handler(MotoRequestHandler):
         """Log nothing: the application has its own log."""
 
 
-def serve(folder: Path, listener: socket.socket) -> NoReturn:
+def serve(folder: Path, listener: socket.socket, project: Path | None) -> NoReturn:
     """Serve until end of standard input or SIGTERM; then stop all databases and exit.
 
     Print a line of JSON with the ``port`` and the ``key`` once the server accepts calls.
@@ -208,7 +208,7 @@ def serve(folder: Path, listener: socket.socket) -> NoReturn:
     host, port = listener.getsockname()
     endpoint = Endpoint(f"http://{host}:{port}", new_key())
     state = SandboxState(folder, endpoint)
-    install(state)
+    install(state, project)
     application = Application(state)
     server = make_server(
         host, port, application, threaded=True, request_handler=_Handler, fd=listener.fileno()

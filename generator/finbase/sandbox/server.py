@@ -70,18 +70,25 @@ class Sandbox(Endpoint):
 
 @contextmanager
 def running(
-    folder: Path, *, account_id: str, region: str, port: int | None = None
+    folder: Path,
+    *,
+    account_id: str,
+    region: str,
+    port: int | None = None,
+    project: Path | None = None,
 ) -> Iterator[Sandbox]:
     """Run the local AWS of one account; at the end stop it and everything that it started.
 
     ``folder`` must exist and belong to the server alone. ``region`` is the default region; calls
-    can name any other. Without ``port`` the system chooses a free one. Raises ``SandboxError`` if
-    the server does not start.
+    can name any other. Without ``port`` the system chooses a free one. ``known.yaml`` of the
+    ``project`` adds to what AWS offers. Raises ``SandboxError`` if the server does not start.
     """
     folder = folder.resolve()
     # With -P, Python imports no file of the working folder in place of a package.
     command = [sys.executable, "-P", "-m", "finbase.sandbox.server", str(folder)]
     command += ["--account-id", account_id, "--region", region, "--port", str(port or 0)]
+    if project:
+        command += ["--project", str(project.resolve())]
     log = folder / "server.log"
     # The server runs the stack's function, which could read the environment of this process.
     with hidden(), log.open("wb") as errors:
@@ -227,6 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--account-id", required=True)
     parser.add_argument("--region", required=True)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--project", type=Path)
     options = parser.parse_args(arguments)
     try:
         listener = socket.create_server((_HOST, options.port))
@@ -243,7 +251,7 @@ def main(arguments: list[str] | None = None) -> None:
     from finbase.sandbox.application import serve
 
     with listener:
-        serve(options.folder, listener)
+        serve(options.folder, listener, options.project)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from io import BytesIO
 from typing import Any
+from zipfile import is_zipfile
 
 from moto.awslambda.models import lambda_backends
 
@@ -13,6 +16,8 @@ QUOTA = 10
 
 _UNRESERVED = 10
 """Executions that a new account must leave unreserved; an account with a higher quota, 100."""
+
+_MOST_VARIABLES = 4_096
 
 _RESERVED_VARIABLES = frozenset(
     {
@@ -65,3 +70,22 @@ def reserved_variable(request: Request) -> str | None:
             f"for modification. Reserved keys used in this request: {', '.join(reserved)}"
         )
     return None
+
+
+def large_environment(request: Request) -> str | None:
+    """The variables of a function have at most 4 KB as JSON."""
+    variables = (request.params.get("Environment") or {}).get("Variables") or {}
+    if len(json.dumps(variables, separators=(",", ":")).encode()) <= _MOST_VARIABLES:
+        return None
+    return (
+        "Lambda was unable to configure your environment variables because the environment "
+        "variables you have provided exceeded the 4KB limit."
+    )
+
+
+def not_a_zip(request: Request) -> str | None:
+    """The code of a function is a zip file."""
+    code = (request.params.get("Code") or request.params).get("ZipFile")
+    if code is None or is_zipfile(BytesIO(code)):
+        return None
+    return "Could not unzip uploaded file. Please check your file, then try to upload again."

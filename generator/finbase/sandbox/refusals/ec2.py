@@ -1,4 +1,4 @@
-"""Rules about routes, and about the way of a VPC to a transit gateway."""
+"""Rules about routes, endpoints and ports, and about the way of a VPC to a transit gateway."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def unattached_gateway(request: Request) -> str | None:
 
 
 def two_subnets_of_a_zone(request: Request) -> str | None:
-    """A transit gateway is attached to one subnet in each zone."""
+    """A transit gateway or an endpoint has one subnet in each zone."""
     asked = request.params.get("SubnetIds") or ()
     zones = [
         subnet.availability_zone
@@ -43,6 +43,58 @@ def two_subnets_of_a_zone(request: Request) -> str | None:
         if subnet_id in asked
     ]
     return "Duplicate Subnets for same AZ" if len({*zones}) < len(zones) else None
+
+
+def unknown_service(request: Request) -> str | None:
+    """An endpoint is one of a service of AWS in the region, or of another account."""
+    name = request.params["ServiceName"]
+    prefix = f"com.amazonaws.{request.region}."
+    gateways = ("dynamodb", "s3")
+    offered = (*gateways, *request.catalogue.endpoints())
+    if name.startswith("com.amazonaws.vpce.") or name.removeprefix(prefix) in offered:
+        return None
+    return f"The Vpc Endpoint Service '{name}' does not exist"
+
+
+def private_names_off(request: Request) -> str | None:
+    """Private names need both DNS settings of the VPC."""
+    vpc = _backend(request).vpcs.get(request.params["VpcId"])
+    settings = ("enable_dns_support", "enable_dns_hostnames")
+    if vpc is None or not request.params.get("PrivateDnsEnabled"):
+        return None
+    if all(str(getattr(vpc, name)).lower() == "true" for name in settings):
+        return None
+    return (
+        "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes "
+        f"set to true for {vpc.id}"
+    )
+
+
+def private_names_taken(request: Request) -> str | None:
+    """A VPC has one endpoint with the private names of a service."""
+    service, vpc = request.params["ServiceName"], request.params["VpcId"]
+    if not request.params.get("PrivateDnsEnabled"):
+        return None
+    for endpoint in _backend(request).vpc_end_points.values():
+        same = endpoint.vpc_id == vpc and endpoint.service_name == service
+        if same and endpoint.private_dns_enabled and endpoint.state != "deleted":
+            name = service.rpartition(".")[2]
+            return (
+                "private-dns-enabled cannot be set because there is already a conflicting DNS "
+                f"domain for {name}.{request.region}.amazonaws.com in the VPC {vpc}"
+            )
+    return None
+
+
+def invalid_ports(request: Request) -> str | None:
+    """The ports of a rule for TCP or UDP are a range."""
+    for permission in request.params.get("IpPermissions") or ():
+        first, last = permission.get("FromPort"), permission.get("ToPort")
+        if permission.get("IpProtocol") not in ("tcp", "udp", "6", "17"):
+            continue
+        if first is None or last is None or not 0 <= first <= last <= 65_535:
+            return f"Invalid TCP/UDP port range ({first}:{last})"
+    return None
 
 
 def _vpc_of_table(request: Request) -> Any:

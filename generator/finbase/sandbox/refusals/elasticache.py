@@ -66,6 +66,15 @@ def other_user_name(request: Request) -> str | None:
     return None
 
 
+def unknown_version(request: Request) -> str | None:
+    """A cache of Valkey has a major version that ElastiCache offers."""
+    version = request.params.get("MajorEngineVersion")
+    valkey = request.params.get("Engine") == "valkey"
+    if not valkey or version is None or version in request.catalogue.versions("valkey"):
+        return None
+    return f"Cannot find version {version} for valkey"
+
+
 def _changed_limits(request: Request) -> list[str]:
     """Return the limits of usage that the request sets to another value."""
     backend: Any = elasticache_backends[request.account][request.region]

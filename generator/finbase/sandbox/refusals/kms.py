@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 from moto.kms.models import kms_backends
 
+from finbase.sandbox.refusals import policies
 from finbase.sandbox.refusals.rule import Request
-
-
-def deletion_window(request: Request) -> str | None:
-    """A key is deleted after 7 to 30 days; the model of the service allows 1 to 365."""
-    days = request.params.get("PendingWindowInDays")
-    return _range("pendingWindowInDays", days, 7, 30)
 
 
 def unusable(request: Request) -> str | None:
@@ -24,23 +20,35 @@ def unusable(request: Request) -> str | None:
 
 def unusable_state(request: Request, key: str) -> str | None:
     """Return the state of a key that cannot be used; None if it can, or is not known here."""
-    backend: Any = kms_backends[request.account][request.region]
-    try:
-        found = backend.keys.get(backend.any_id_to_key_id(key))
-    except Exception:  # moto raises different errors for an id that it does not know.
-        return None
+    found = _key(request, key)
     if found is None or found.key_state == "Enabled":
         return None
     return str(found.key_state)
 
 
-def _range(name: str, value: int | None, lowest: int, highest: int) -> str | None:
-    if value is None or lowest <= value <= highest:
+def admits(request: Request, key: str, service: str, arn: str) -> bool:
+    """Return whether the policy of a key lets a service encrypt for a resource.
+
+    A key that is not known here admits everybody. A condition counts if it compares the resource.
+    """
+    found = _key(request, key)
+    if found is None:
+        return True
+    for statement in policies.statements(found.policy):
+        admitted = statement["Effect"] == "Allow" and policies.does(
+            statement, "kms:GenerateDataKey"
+        )
+        condition = (statement.get("Condition") or {}).get("ArnLike") or {}
+        pattern = condition.get("kms:EncryptionContext:aws:logs:arn", "*").split(":", 2)[-1]
+        fits = fnmatchcase(arn.split(":", 2)[-1], pattern)
+        if admitted and fits and policies.services(statement) & {service, "*"}:
+            return True
+    return False
+
+
+def _key(request: Request, key: str) -> Any:
+    backend: Any = kms_backends[request.account][request.region]
+    try:
+        return backend.keys.get(backend.any_id_to_key_id(key))
+    except Exception:  # moto raises different errors for an id that it does not know.
         return None
-    bound = f"less than or equal to {highest}"
-    if value < lowest:
-        bound = f"greater than or equal to {lowest}"
-    return (
-        f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
-        f"Member must have value {bound}"
-    )

@@ -13,8 +13,6 @@ from finbase.sandbox.refusals import kms
 from finbase.sandbox.refusals.patterns import compile_pattern
 from finbase.sandbox.refusals.rule import Request
 
-_SHORT_RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
-_RETENTION_DAYS = (*_SHORT_RETENTION, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 _TAG = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
 
@@ -49,27 +47,15 @@ def unusable_secret_key(request: Request) -> str | None:
 
 
 def unusable_log_key(request: Request) -> str | None:
-    """The key of a log group is enabled."""
-    key = request.params.get("kmsKeyId")
-    if not key or kms.unusable_state(request, key) is None:
+    """The key of a log group is enabled, and its policy lets CloudWatch Logs use it."""
+    key, service = request.params.get("kmsKeyId"), f"logs.{request.region}.amazonaws.com"
+    group = f"{request.region}:{request.account}:log-group:{request.params.get('logGroupName')}"
+    arn = f"arn:aws:logs:{group}"
+    if not key or (
+        kms.unusable_state(request, key) is None and kms.admits(request, key, service, arn)
+    ):
         return None
-    return (
-        f"The specified KMS key does not exist or is not allowed to be used with Arn "
-        f"'arn:aws:logs:{request.region}:{request.account}:log-group:"
-        f"{request.params['logGroupName']}'"
-    )
-
-
-def invalid_log_retention(request: Request) -> str | None:
-    """Logs are kept for one of 22 numbers of days."""
-    days = request.params["retentionInDays"]
-    if days in _RETENTION_DAYS:
-        return None
-    valid = ", ".join(map(str, _RETENTION_DAYS))
-    return (
-        f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy "
-        f"constraint: Member must satisfy enum value set: [{valid}]"
-    )
+    return f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'"
 
 
 def invalid_period(request: Request) -> str | None:

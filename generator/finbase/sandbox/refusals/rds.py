@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
+from moto.ec2.models import ec2_backends
 from moto.rds.models import rds_backends
 
 from finbase.aws.windows import DAY, LEAST, daily, overlap, weekly
@@ -23,37 +25,10 @@ _IDENTIFIERS = (
     "NewDBInstanceIdentifier",
     "TargetDBInstanceIdentifier",
 )
-_INTERVALS = (0, 1, 5, 10, 15, 30, 60)
-_RETENTIONS = (7, *(31 * months for months in range(1, 24)), 731)
 _LONGEST_PASSWORDS = {"mariadb": 41, "mysql": 41}
 _RESERVED_USERS = frozenset({"admin", "postgres", "public", "rdsadmin", "rds_superuser"})
 _FAMILIES = frozenset({"mariadb", "mysql", "postgres"})
 _LOGS = frozenset({"iam-db-auth-error", "postgresql", "upgrade"})
-_STATIC = frozenset(
-    {
-        "autovacuum_freeze_max_age",
-        "autovacuum_max_workers",
-        "autovacuum_multixact_freeze_max_age",
-        "cron.database_name",
-        "huge_pages",
-        "max_connections",
-        "max_files_per_process",
-        "max_locks_per_transaction",
-        "max_pred_locks_per_transaction",
-        "max_prepared_transactions",
-        "max_replication_slots",
-        "max_wal_senders",
-        "max_worker_processes",
-        "pg_stat_statements.max",
-        "rds.logical_replication",
-        "shared_buffers",
-        "shared_preload_libraries",
-        "superuser_reserved_connections",
-        "track_activity_query_size",
-        "wal_buffers",
-    }
-)
-"""Parameters of PostgreSQL that can only be set at server start."""
 
 
 def invalid_identifier(request: Request) -> str | None:
@@ -167,6 +142,79 @@ def downgrade(request: Request) -> str | None:
     return None
 
 
+def unknown_version(request: Request) -> str | None:
+    """An instance has a version of PostgreSQL that RDS offers."""
+    after, new = settings(request), request.params.get("EngineVersion")
+    if after.get("Engine") != "postgres" or not new:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", new) and str(_numbers(new)[0]) in request.catalogue.versions(
+        "postgres"
+    ):
+        return None
+    return f"Cannot find version {new} for postgres"
+
+
+def unknown_class(request: Request) -> str | None:
+    """An instance has a class that RDS offers for its engine."""
+    name = request.params.get("DBInstanceClass")
+    family, _, size = (name or "").rpartition(".")
+    offered = request.catalogue.instance_classes()
+    if settings(request).get("Engine") == "postgres":
+        valid = size in offered.get(family, ())
+    else:  # The list is that of PostgreSQL.
+        valid = re.fullmatch(r"db\.[a-z0-9-]+\.[a-z0-9.]+", name or "") is not None
+    return f"Invalid DB Instance class: {name}" if name and not valid else None
+
+
+def unknown_group(request: Request) -> str | None:
+    """The security groups of an instance exist."""
+    for group in request.params.get("VpcSecurityGroupIds") or ():
+        if _security_group(request, group) is None:
+            return f"Invalid security group , groupId= {group}, groupName=."
+    return None
+
+
+def other_network(request: Request) -> str | None:
+    """The security groups of an instance are in the VPC of its subnets."""
+    instance = _instance(request)
+    name = request.params.get("DBSubnetGroupName")
+    subnets = _backend(request).subnet_groups.get(name or "") or getattr(
+        instance, "db_subnet_group", None
+    )
+    for group in map(
+        partial(_security_group, request), request.params.get("VpcSecurityGroupIds") or ()
+    ):
+        if subnets is not None and group is not None and group.vpc_id != subnets.vpc_id:
+            return (
+                "The DB instance and EC2 security group are in different VPCs. The DB instance is "
+                f"in {subnets.vpc_id} and the EC2 security group is in {group.vpc_id}"
+            )
+    return None
+
+
+def interval_without_role(request: Request) -> str | None:
+    """Enhanced Monitoring has a role."""
+    instance = _instance(request)
+    role = request.params.get("MonitoringRoleArn") or getattr(instance, "monitoring_role_arn", None)
+    if not request.params.get("MonitoringInterval") or role:
+        return None
+    return (
+        "A MonitoringRoleARN value is required if you specify a MonitoringInterval value other "
+        "than 0."
+    )
+
+
+def restore_without_backups(request: Request) -> str | None:
+    """An instance is restored to a point in time from its automated backups."""
+    source = _find(request, request.params.get("SourceDBInstanceIdentifier"))
+    if source is None or source.backup_retention_period:
+        return None
+    return (
+        "Point-in-time restore is not enabled for this DB instance: its backup retention period "
+        "is 0."
+    )
+
+
 def upgrade_keeps_group(request: Request) -> str | None:
     """A major upgrade of an instance with its own parameter group names another group."""
     if not _is_major_upgrade(request) or request.params.get("DBParameterGroupName"):
@@ -221,21 +269,6 @@ def subnets_in_use(request: Request) -> str | None:
     return None
 
 
-def static_applied_at_once(request: Request) -> str | None:
-    """A static parameter changes at a reboot only."""
-    for parameter in request.params.get("Parameters", ()):
-        static = parameter.get("ParameterName") in _STATIC
-        if static and parameter.get("ApplyMethod") == "immediate":
-            return "cannot use immediate apply method for static parameter"
-    return None
-
-
-def too_many_parameters(request: Request) -> str | None:
-    """One request changes at most 20 parameters."""
-    count = len(request.params.get("Parameters", ()))
-    return f"A maximum of 20 parameters can be modified, not {count}." if count > 20 else None
-
-
 def invalid_retention(request: Request) -> str | None:
     """Backups are kept for 0 to 35 days; not for 0 if the instance has replicas."""
     days = request.params.get("BackupRetentionPeriod")
@@ -258,24 +291,6 @@ def source_without_backups(request: Request) -> str | None:
         "Automated backups are not enabled for this database instance. To enable automated "
         "backups, use ModifyDBInstance to set the backup retention period to a non-zero value."
     )
-
-
-def invalid_insights_retention(request: Request) -> str | None:
-    """Performance Insights keeps data for 7 days, some months of 31 days, or 731 days."""
-    days = request.params.get("PerformanceInsightsRetentionPeriod")
-    if days is None or days in _RETENTIONS:
-        return None
-    valid = ", ".join(map(str, _RETENTIONS))
-    return f"Invalid Performance Insights retention period. Valid values are: [{valid}]"
-
-
-def invalid_interval(request: Request) -> str | None:
-    """Enhanced Monitoring has seven intervals."""
-    seconds = request.params.get("MonitoringInterval")
-    if seconds is None or seconds in _INTERVALS:
-        return None
-    valid = ", ".join(map(str, _INTERVALS))
-    return f"Invalid MonitoringInterval {seconds}. Valid values are: {valid}"
 
 
 def unknown_log(request: Request) -> str | None:
@@ -442,6 +457,11 @@ def _find(request: Request, identifier: str | None) -> Any:
 
 def _instances(request: Request) -> Iterable[Any]:
     return tuple(_backend(request).databases.values())
+
+
+def _security_group(request: Request, group: str) -> Any:
+    backend: Any = ec2_backends[request.account][request.region]
+    return backend.get_security_group_from_id(group)
 
 
 def _backend(request: Request) -> Any:

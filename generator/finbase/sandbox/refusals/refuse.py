@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from moto.core.parse import PROTOCOL_PARSERS
@@ -9,15 +10,22 @@ from moto.core.request import determine_request_protocol
 from moto.core.responses import BaseResponse
 from moto.core.utils import get_service_model
 
+from finbase.aws.catalogue import AwsCatalogue
 from finbase.sandbox.refusals import model
 from finbase.sandbox.refusals.rule import Refusal, Request
 from finbase.sandbox.refusals.table import RULES
 
 _plain_parse = BaseResponse.parse_parameters
+_catalogue = AwsCatalogue()
 
 
-def install() -> None:
-    """Let ``reason`` report a request that cannot be parsed; call this before the first one."""
+def install(project: Path | None = None) -> None:
+    """Let ``reason`` report a request that cannot be parsed; call this before the first one.
+
+    ``project`` is the folder of a project, whose own file adds to what AWS offers.
+    """
+    global _catalogue
+    _catalogue = AwsCatalogue(project)
     BaseResponse.parse_parameters = _parse_if_possible  # type: ignore[method-assign]
 
 
@@ -38,7 +46,8 @@ def reason(response: BaseResponse, operation: str) -> Refusal | None:
         return Refusal(code, str(error))
     if found := model.violations(params, operation_model.input_shape):
         return model.refusal(service, found)
-    request = Request(service, operation, params, response.current_account, response.region)
+    account, region = response.current_account, response.region
+    request = Request(service, operation, params, account, region, _catalogue)
     for rule in RULES:
         if rule.applies_to(request) and (message := rule.check(request)):
             return Refusal(rule.code, message)

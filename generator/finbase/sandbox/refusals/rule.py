@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.core.exceptions import ServiceException
+
+from finbase.aws.catalogue import AwsCatalogue
 
 
 class Refusal(ServiceException):
@@ -15,13 +17,17 @@ class Refusal(ServiceException):
 
 @dataclass(frozen=True)
 class Request:
-    """One call: ``params`` are its input by the names of the service model."""
+    """One call: ``params`` are its input by the names of the service model.
+
+    ``catalogue`` is what AWS offers, as the project knows it.
+    """
 
     service: str
     operation: str
     params: Mapping[str, Any]
     account: str
     region: str
+    catalogue: AwsCatalogue = field(default_factory=AwsCatalogue)
 
 
 Check = Callable[[Request], str | None]
@@ -30,7 +36,10 @@ Check = Callable[[Request], str | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """What AWS refuses beyond its service model; ``source`` is the page that says so."""
+    """What AWS refuses beyond its service model.
+
+    ``says`` is what AWS requires, and ``source`` the page that says so.
+    """
 
     name: str
     service: str
@@ -38,6 +47,7 @@ class Rule:
     code: str
     check: Check
     source: str
+    says: str
 
     def applies_to(self, request: Request) -> bool:
         """Return whether the rule is about the request's operation."""

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from finbase.sandbox.refusals import awslambda, ec2, elasticache, kms, other, rds, rds_storage
+from finbase.sandbox.refusals import (
+    awslambda,
+    ec2,
+    elasticache,
+    kms,
+    other,
+    policies,
+    rds,
+    rds_events,
+    rds_parameters,
+    rds_storage,
+    refused,
+)
 from finbase.sandbox.refusals.rule import Check, Rule
 
 _DOCS = "https://docs.aws.amazon.com/"
@@ -20,6 +32,7 @@ _COPIES = (
 )
 _CHANGE = ("ModifyDBInstance",)
 _DELETE = ("DeleteDBInstance",)
+_SUBSCRIPTIONS = ("CreateEventSubscription", "ModifyEventSubscription")
 _INSTANCES = (*_NEW, *_COPIES, *_CHANGE)
 _VALUE, _COMBINATION = "InvalidParameterValue", "InvalidParameterCombination"
 
@@ -31,10 +44,11 @@ def _rds(check: Check, operations: tuple[str, ...], source: str, code: str = _CO
 def _rule(service: str, check: Check, operations: tuple[str, ...], code: str, source: str) -> Rule:
     """Return a rule that has the name of its function."""
     name = getattr(check, "__name__", "").replace("_", "-")
-    return Rule(f"{service}-{name}", service, operations, code, check, source)
+    says = (check.__doc__ or "").partition("\n")[0].rstrip(".")
+    return Rule(f"{service}-{name}", service, operations, code, check, source, says)
 
 
-RULES: tuple[Rule, ...] = (
+_FUNCTIONS: tuple[Rule, ...] = (
     _rds(
         rds.invalid_identifier,
         (
@@ -55,6 +69,53 @@ RULES: tuple[Rule, ...] = (
         (*_NEW, *_CHANGE),
         _ISSUE.format("hashicorp/terraform-provider-aws/issues/49828"),
         _VALUE,
+    ),
+    _rds(
+        rds.unknown_version,
+        _INSTANCES,
+        _ISSUE.format("tryretool/terraform-retool-modules/issues/70"),
+    ),
+    _rds(
+        rds.unknown_class,
+        _INSTANCES,
+        _ISSUE.format("ryanmurakami/trash-panda-buffet/issues/5"),
+        _VALUE,
+    ),
+    _rds(
+        rds.unknown_group,
+        _INSTANCES,
+        _RDS.format("CreateDBInstance"),
+        _VALUE,
+    ),
+    _rds(
+        rds.other_network,
+        _INSTANCES,
+        _ISSUE.format("terraform-aws-modules/terraform-aws-rds/issues/451"),
+    ),
+    _rds(rds.interval_without_role, _CHANGE, _RDS.format("ModifyDBInstance")),
+    _rds(
+        rds.restore_without_backups,
+        ("RestoreDBInstanceToPointInTime",),
+        _RDS.format("RestoreDBInstanceToPointInTime"),
+        "PointInTimeRestoreNotEnabled",
+    ),
+    _rds(
+        rds_events.unknown_category,
+        _SUBSCRIPTIONS,
+        _ISSUE.format("hashicorp/terraform-provider-aws/issues/9463"),
+        "SubscriptionCategoryNotFound",
+    ),
+    _rds(
+        rds_events.unknown_topic,
+        _SUBSCRIPTIONS,
+        _RDS.format("CreateEventSubscription"),
+        "SNSTopicArnNotFound",
+    ),
+    _rds(
+        rds_events.unknown_source,
+        (*_SUBSCRIPTIONS, "AddSourceIdentifierToSubscription"),
+        _ISSUE.format("app-sre/qontract-reconcile/pull/4207"),
+        "SourceNotFound",
     ),
     _rds(
         rds.downgrade,
@@ -87,12 +148,30 @@ RULES: tuple[Rule, ...] = (
         "DBSubnetGroupDoesNotCoverEnoughAZs",
     ),
     _rds(
-        rds.static_applied_at_once,
+        rds_parameters.unknown_family,
+        ("CreateDBParameterGroup",),
+        _ISSUE.format("terraform-aws-modules/terraform-aws-rds/issues/173"),
+        _VALUE,
+    ),
+    _rds(
+        rds_parameters.unknown_parameter,
+        ("ModifyDBParameterGroup",),
+        _ISSUE.format("hashicorp/terraform-provider-aws/issues/522"),
+        _VALUE,
+    ),
+    _rds(
+        rds_parameters.invalid_value,
+        ("ModifyDBParameterGroup",),
+        _RDS.format("Parameter"),
+        _VALUE,
+    ),
+    _rds(
+        rds_parameters.static_applied_at_once,
         ("ModifyDBParameterGroup",),
         _ISSUE.format("hashicorp/terraform/issues/8018"),
     ),
     _rds(
-        rds.too_many_parameters,
+        rds_parameters.too_many_parameters,
         ("ModifyDBParameterGroup",),
         _RDS.format("ModifyDBParameterGroup"),
         _VALUE,
@@ -124,18 +203,6 @@ RULES: tuple[Rule, ...] = (
         ("CreateDBInstanceReadReplica",),
         _RDS.format("CreateDBInstanceReadReplica"),
         "InvalidDBInstanceState",
-    ),
-    _rds(
-        rds.invalid_insights_retention,
-        (*_NEW, *_CHANGE, "CreateDBInstanceReadReplica"),
-        _RDS.format("CreateDBInstance"),
-        _VALUE,
-    ),
-    _rds(
-        rds.invalid_interval,
-        (*_NEW, *_CHANGE, "CreateDBInstanceReadReplica"),
-        _RDS.format("CreateDBInstance"),
-        _VALUE,
     ),
     _rds(rds.unknown_log, _INSTANCES, _RDS.format("CreateDBInstance")),
     _rds(
@@ -178,6 +245,20 @@ RULES: tuple[Rule, ...] = (
         _DOCS + "lambda/latest/dg/configuration-envvars.html",
     ),
     _rule(
+        "lambda",
+        awslambda.large_environment,
+        ("CreateFunction", "UpdateFunctionConfiguration"),
+        "InvalidParameterValueException",
+        _DOCS + "lambda/latest/dg/gettingstarted-limits.html",
+    ),
+    _rule(
+        "lambda",
+        awslambda.not_a_zip,
+        ("CreateFunction", "UpdateFunctionCode"),
+        "InvalidParameterValueException",
+        _DOCS + "lambda/latest/dg/troubleshooting-deployment.html",
+    ),
+    _rule(
         "elasticache",
         elasticache.no_change,
         ("ModifyServerlessCache",),
@@ -213,6 +294,40 @@ RULES: tuple[Rule, ...] = (
         _ISSUE.format("terraform-aws-modules/terraform-aws-elasticache/issues/65"),
     ),
     _rule(
+        "elasticache",
+        elasticache.unknown_version,
+        ("CreateServerlessCache", "ModifyServerlessCache"),
+        _COMBINATION,
+        _CACHE.format("CreateServerlessCache"),
+    ),
+    _rule(
+        "secretsmanager",
+        policies.public,
+        ("PutResourcePolicy",),
+        "PublicPolicyException",
+        _DOCS + "secretsmanager/latest/apireference/API_PutResourcePolicy.html",
+    ),
+    _rule(
+        "kms",
+        policies.locks_out,
+        ("CreateKey", "PutKeyPolicy"),
+        "MalformedPolicyDocumentException",
+        _ISSUE.format("trussworks/terraform-aws-cloudtrail/issues/178"),
+    ),
+    _rule(
+        "iam",
+        policies.too_large,
+        (
+            "CreatePolicy",
+            "CreatePolicyVersion",
+            "CreateRole",
+            "PutRolePolicy",
+            "UpdateAssumeRolePolicy",
+        ),
+        "LimitExceeded",
+        _DOCS + "IAM/latest/UserGuide/reference_iam-quotas.html",
+    ),
+    _rule(
         "secretsmanager",
         other.name_being_deleted,
         ("CreateSecret",),
@@ -235,24 +350,10 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "kms",
-        kms.deletion_window,
-        ("ScheduleKeyDeletion",),
-        "ValidationException",
-        _DOCS + "kms/latest/APIReference/API_ScheduleKeyDeletion.html",
-    ),
-    _rule(
-        "kms",
         kms.unusable,
         ("Encrypt", "GenerateDataKey"),
         "KMSInvalidStateException",
         _DOCS + "kms/latest/developerguide/key-state.html",
-    ),
-    _rule(
-        "logs",
-        other.invalid_log_retention,
-        ("PutRetentionPolicy",),
-        "InvalidParameterException",
-        _DOCS + "AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html",
     ),
     _rule(
         "logs",
@@ -303,8 +404,39 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "ec2",
         ec2.two_subnets_of_a_zone,
-        ("CreateTransitGatewayVpcAttachment",),
+        ("CreateTransitGatewayVpcAttachment", "CreateVpcEndpoint"),
         "DuplicateSubnetsInSameZone",
-        _DOCS + "AWSEC2/latest/APIReference/API_CreateTransitGatewayVpcAttachment.html",
+        _DOCS + "AWSEC2/latest/APIReference/errors-overview.html",
+    ),
+    _rule(
+        "ec2",
+        ec2.unknown_service,
+        ("CreateVpcEndpoint",),
+        "InvalidServiceName",
+        _DOCS + "AWSEC2/latest/APIReference/errors-overview.html",
+    ),
+    _rule(
+        "ec2",
+        ec2.private_names_off,
+        ("CreateVpcEndpoint",),
+        "InvalidParameter",
+        _DOCS + "vpc/latest/privatelink/manage-dns-names.html",
+    ),
+    _rule(
+        "ec2",
+        ec2.private_names_taken,
+        ("CreateVpcEndpoint",),
+        "InvalidParameter",
+        _ISSUE.format("hashicorp/terraform-provider-aws/issues/17535"),
+    ),
+    _rule(
+        "ec2",
+        ec2.invalid_ports,
+        ("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
+        _VALUE,
+        _DOCS + "AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html",
     ),
 )
+
+# A policy that is not valid is refused before its content is looked at.
+RULES: tuple[Rule, ...] = (*policies.rules(), *refused.rules(), *_FUNCTIONS)

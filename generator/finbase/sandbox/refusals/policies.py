@@ -1,0 +1,278 @@
+"""Rules about the policies of roles, keys, secrets, topics and endpoints.
+
+moto has AWS's checks of the policies of identities. Here are those of the policies of resources,
+and what both allow to be a principal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moto.iam.exceptions import MalformedPolicyDocument
+from moto.iam.models import iam_backends
+from moto.iam.policy_validation import BaseIAMPolicyValidator
+
+from finbase.sandbox.refusals.rule import Request, Rule
+
+_PARTITION = r"arn:aws(-cn|-us-gov)?"
+_PRINCIPALS: Mapping[str, str] = {
+    "AWS": rf"\*|\d{{12}}|{_PARTITION}:iam::\d{{12}}:(root|(role|user)/[\w+=,.@/-]+)"
+    rf"|{_PARTITION}:sts::\d{{12}}:(assumed-role|federated-user)/[\w+=,.@/-]+",
+    "Service": r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|amazon\.com|aws\.internal)",
+    "Federated": rf"{_PARTITION}:iam::\d{{12}}:(saml|oidc)-provider/\S+|[a-z0-9.-]+\.[a-z]+",
+    "CanonicalUser": r"[0-9a-f]{64}",
+}
+"""The forms of principals, by AWS's names for their kinds."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of policy: its members in requests, what AWS requires of it, and AWS's errors.
+
+    ``resource`` says whether a statement names resources, or None if it may.
+    """
+
+    name: str
+    says: str
+    service: str
+    members: Mapping[str, str]
+    code: str
+    source: str
+    resource: bool | None = True
+    principal: bool = True
+    problem: str = "{}"
+    stranger: str = "Invalid principal in policy: {}"
+
+
+KINDS = (
+    Kind(
+        "iam-invalid-trust",
+        "The trust policy of a role is valid, and its principals exist",
+        "iam",
+        {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"},
+        "MalformedPolicyDocument",
+        "https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html",
+        resource=False,
+    ),
+    Kind(
+        "iam-policy-with-principal",
+        "The policy of a role, user or group names no principal",
+        "iam",
+        dict.fromkeys(("CreatePolicy", "CreatePolicyVersion", "PutRolePolicy"), "PolicyDocument"),
+        "MalformedPolicyDocument",
+        "https://github.com/hashicorp/terraform-provider-aws/issues/10419",
+        principal=False,
+    ),
+    Kind(
+        "kms-invalid-policy",
+        "The policy of a key is valid, and its principals exist",
+        "kms",
+        {"CreateKey": "Policy", "PutKeyPolicy": "Policy"},
+        "MalformedPolicyDocumentException",
+        "https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html",
+        stranger="Policy contains a statement with one or more invalid principals.",
+    ),
+    Kind(
+        "secretsmanager-invalid-policy",
+        "The policy of a secret is valid, and its principals exist",
+        "secretsmanager",
+        {"PutResourcePolicy": "ResourcePolicy"},
+        "MalformedPolicyDocumentException",
+        "https://github.com/awsdocs/aws-cloudformation-user-guide/pull/623",
+        problem="This policy has invalid syntax. {}",
+        stranger="This resource policy contains an unsupported principal.",
+    ),
+    Kind(
+        "sns-invalid-policy",
+        "The policy of a topic is valid, and its principals exist",
+        "sns",
+        {"SetTopicAttributes": "AttributeValue"},
+        "InvalidParameter",
+        "https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html",
+        resource=None,
+        problem="Invalid parameter: Policy Error: {}",
+        stranger="Invalid parameter: Policy Error: PrincipalNotFound",
+    ),
+    Kind(
+        "ec2-invalid-policy",
+        "The policy of an endpoint is valid, and its principals exist",
+        "ec2",
+        {"CreateVpcEndpoint": "PolicyDocument", "ModifyVpcEndpoint": "PolicyDocument"},
+        "InvalidPolicyDocument",
+        "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html",
+        problem="Invalid policy document: {}",
+    ),
+)
+
+
+def rules() -> tuple[Rule, ...]:
+    """Return a rule for each kind of policy."""
+    return tuple(
+        Rule(
+            kind.name, kind.service, tuple(kind.members), kind.code, _check(kind), kind.source,
+            kind.says,
+        )
+        for kind in KINDS
+    )  # fmt: skip
+
+
+def locks_out(request: Request) -> str | None:
+    """The policy of a key lets its own account change the policy."""
+    text = request.params.get("Policy")
+    if not text or request.params.get("BypassPolicyLockoutSafetyCheck"):
+        return None
+    for statement in statements(text):
+        own = any(
+            name == "*" or request.account in name.split(":") or name == request.account
+            for kind, name in _principals(statement.get("Principal"))
+            if kind == "AWS"
+        )
+        if own and statement.get("Effect") == "Allow" and does(statement, "kms:PutKeyPolicy"):
+            return None
+    return "The new key policy will not allow you to update the key policy in the future."
+
+
+def public(request: Request) -> str | None:
+    """A secret that blocks public policies gives nobody access without a condition."""
+    if not request.params.get("BlockPublicPolicy"):
+        return None
+    for statement in statements(request.params["ResourcePolicy"]):
+        everybody = ("AWS", "*") in _principals(statement.get("Principal"))
+        if everybody and statement.get("Effect") == "Allow" and not statement.get("Condition"):
+            return "The resource policy grants public access to the secret, which is blocked."
+    return None
+
+
+def too_large(request: Request) -> str | None:
+    """The policies of a role keep IAM's limits of their sizes, which do not count white space."""
+    text = str(
+        request.params.get("PolicyDocument") or request.params.get("AssumeRolePolicyDocument")
+    )
+    size = len(re.sub(r"\s", "", text))
+    match request.operation:
+        case "CreatePolicy" | "CreatePolicyVersion":
+            return "Cannot exceed quota for PolicySize: 6144" if size > 6_144 else None
+        case "PutRolePolicy":
+            name = request.params["RoleName"]
+            role = _iam(request).roles.get(name) or _role_named(request, name)
+            others: Mapping[str, str] = role.policies if role else {}
+            size += sum(
+                len(re.sub(r"\s", "", other))
+                for policy, other in others.items()
+                if policy != request.params["PolicyName"]
+            )
+            message = f"Maximum policy size of 10240 bytes exceeded for role {name}"
+            return message if size > 10_240 else None
+        case _:
+            return "Cannot exceed quota for ACLSizePerRole: 2048" if size > 2_048 else None
+
+
+def statements(text: str) -> list[Mapping[str, Any]]:
+    """Return the statements of a valid policy."""
+    listed = json.loads(text)["Statement"]
+    return listed if isinstance(listed, list) else [listed]
+
+
+def does(statement: Mapping[str, Any], action: str) -> bool:
+    """Return whether a statement is about an action.
+
+    >>> does({"Action": ["kms:Generate*"]}, "kms:GenerateDataKey"), does({"Action": "s3:*"}, "x")
+    (True, False)
+    """
+    patterns = (re.escape(name).replace(r"\*", ".*") for name in _list(statement.get("Action")))
+    return any(re.fullmatch(pattern, action, re.IGNORECASE) for pattern in patterns)
+
+
+def services(statement: Mapping[str, Any]) -> set[str]:
+    """Return the services that a statement is about, and ``*`` for everybody."""
+    return {name for _, name in _principals(statement.get("Principal"))}
+
+
+class _Syntax(BaseIAMPolicyValidator):
+    """moto's checks, for policies that may also have the older version or none."""
+
+    def _validate_version(self) -> None:
+        pass
+
+
+def _check(kind: Kind) -> Any:
+    def check(request: Request) -> str | None:
+        """Return AWS's message if the policy of a request is not valid."""
+        text = request.params.get(kind.members[request.operation])
+        if not text or request.params.get("AttributeName", "Policy") != "Policy":
+            return None
+        problem = _problem(kind, text)
+        if problem:
+            return kind.problem.format(problem)
+        for statement in statements(text):
+            for key in ("Principal", "NotPrincipal"):
+                for principal, name in _principals(statement.get(key)):
+                    if not _exists(request, principal, name):
+                        return kind.stranger.format(f'"{principal}":"{name}"')
+        return None
+
+    return check
+
+
+def _problem(kind: Kind, text: str) -> str:
+    """Return what is wrong with the syntax of a policy, or an empty string."""
+    try:
+        policy = json.loads(text, parse_int=str, parse_float=str)  # AWS takes numbers as texts.
+        _Syntax(json.dumps(policy)).validate()
+    except ValueError:
+        return "This policy contains invalid Json"
+    except MalformedPolicyDocument as error:
+        return str(error.message)
+    for statement in statements(text):
+        principal = statement.keys() & {"Principal", "NotPrincipal"}
+        if principal and not kind.principal:
+            return "Policy document should not specify a principal."
+        if not principal and kind.principal:
+            return "Missing required field Principal"
+        if not all(name in _PRINCIPALS for name, _ in _principals(statement.get("Principal"))):
+            return "Syntax errors in policy."
+        resource = statement.keys() & {"Resource", "NotResource"}
+        if resource and kind.resource is False:
+            return "Has prohibited field Resource"
+        if not resource and kind.resource:
+            return "Policy statement must contain resources."
+    return ""
+
+
+def _principals(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the kind and name of each principal of a statement.
+
+    >>> list(_principals({"AWS": ["111122223333"], "Service": "a.b"})), list(_principals("*"))
+    ([('AWS', '111122223333'), ('Service', 'a.b')], [('AWS', '*')])
+    """
+    listed = {"AWS": value} if isinstance(value, str) else value or {}
+    for kind, names in listed.items():
+        for name in _list(names):
+            yield kind, str(name)
+
+
+def _exists(request: Request, kind: str, name: str) -> bool:
+    """Return whether a principal has a valid form and, in the account of the request, exists."""
+    if not re.fullmatch(_PRINCIPALS[kind], name):
+        return False
+    arn = name.split(":")
+    if kind != "AWS" or arn[2:3] != ["iam"] or arn[4] != request.account or arn[5] == "root":
+        return True
+    backend = _iam(request)
+    return any(each.arn == name for each in (*backend.roles.values(), *backend.users.values()))
+
+
+def _iam(request: Request) -> Any:
+    return iam_backends[request.account]["aws"]
+
+
+def _role_named(request: Request, name: str) -> Any:
+    return next((role for role in _iam(request).roles.values() if role.name == name), None)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
