@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from finbase.contract.registry import Registry
+from finbase.environment.load import load
+from finbase.environment.rules.roles import pattern_of_reads
 from tests.support.commands import ROOT
 from tests.support.reported import SECRET, read, read_by, reports
 
@@ -64,3 +68,11 @@ def test_denied_read_is_reported_and_another_secret_is_not(pattern: str) -> None
     assert reports(pattern, read_by(f"{ROLE}ledger-app", error="AccessDeniedException"))
     other = "ledger-development/roles/app"
     assert not reports(pattern, read_by(f"{ROLE}ledger-app", secret=other))
+
+
+def test_rule_measures_the_pattern_that_was_applied(pattern: str) -> None:
+    """FB279 makes the pattern itself, to count its characters."""
+    environment = load(ROOT / "environments" / "development.yaml", Registry(ROOT), ROOT)
+    stack = replace(environment, account_id="777788889999", region="eu-west-1")
+    pipeline = [f"{ROLE}finbase-ledger-development-{name}" for name in ("apply", "plan")]
+    assert pattern_of_reads(stack, "ledger-development", pipeline) == pattern

@@ -28,7 +28,7 @@ EXCEPTIONS = {
 
 def described() -> dict[str, list[str]]:
     """Return the rows of ``postgres --describe-config``: name, context, group, type, …, limits."""
-    command = [find_postgres() / "postgres", "--describe-config"]
+    command = [str(find_postgres() / "postgres"), "--describe-config"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return {row.split("\t")[0].lower(): row.split("\t") for row in text.splitlines()}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from finbase.aws.schedules import longest_gap, weekly_windows
@@ -37,6 +38,8 @@ _OWNER: Final = {"kind": "owner", "schemas": ["app"]}
 _READER: Final = "arn:aws:iam::{}:role/app"
 _ACCOUNT: Final = "111122223333"
 _PLAN: Final = f"arn:aws:iam::{_ACCOUNT}:role/plan"
+_LONG: Final = [f"arn:aws:iam::{_ACCOUNT}:role/{'team/' * 99}app{n}" for n in range(3)]
+_MOST_PATTERN: Final = 2_048
 _NAMES: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html"
 _SECRETS: Final = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/"
 _ONLY: Final = "the function in the module refuses it when it sets up the database"
@@ -204,6 +207,54 @@ def without_alarm(environment: Environment) -> Iterator[Finding]:
                     message = f"{arn} is not in `secret.readers`"
                     hint = "correct the ARN, add it there, or remove it here"
                     yield Finding((*use.where(instance, name), at), message, hint)
+
+
+@rule(
+    "FB279",
+    "too many readers without an alarm",
+    "roles.pipeline_readers",
+    "roles.moving_readers",
+    why="They are in the pattern of a rule of EventBridge, which refuses a longer one when it is "
+    "applied. AWS doubles this quota on request, but Terraform's provider may not know of it.",
+    source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html",
+    accepted={"secret.readers": _LONG, "roles.moving_readers": _LONG[1:]},
+    refused={"secret.readers": _LONG, "roles.moving_readers": [*_LONG]},
+    yaml_only="the modules limit their number, not the length of their names",
+)
+def short_pattern(environment: Environment) -> Iterator[Finding]:
+    """The pattern with the readers that raise no alarm must have at most 2,048 characters."""
+    names_ = ("pipeline_readers", "moving_readers")
+    for use, instance in environment.instances("roles"):
+        arns = {arn for name in names_ for arn in _list(use.value(instance, name))}
+        stack = "-".join(filter(None, (environment.stack_name, instance.key)))
+        if len(pattern_of_reads(environment, stack, arns)) > _MOST_PATTERN:
+            set_here = [name for name in names_ if name in instance.inputs][-1:]
+            message = f"{len(arns)} ARNs make the pattern longer than {_MOST_PATTERN:,} characters"
+            hint = "remove applications that have moved, or use roles with shorter paths"
+            yield Finding(use.where(instance, *set_here), message, hint)
+
+
+def pattern_of_reads(environment: Environment, stack: str, arns: Collection[str]) -> str:
+    """Return the pattern that reports reads of the connection secret by others than ``arns``."""
+    account = f"{environment.account_id}:"
+    prefix, secret = f"arn:{environment.partition}", f"{stack}/database/connection"
+    functions = [f"{prefix}:iam::{account}role/{stack}-{name}" for name in ("roles", "rotation")]
+    issuer = {"arn": [{"anything-but": [*functions, *sorted(arns)]}]}
+    others = [
+        {"userIdentity": {"type": [{"anything-but": "AssumedRole"}]}},
+        {"userIdentity": {"sessionContext": {"sessionIssuer": issuer}}},
+    ]
+    secret_arn = f"{prefix}:secretsmanager:{environment.region}:{account}secret:{secret}"
+    pattern = {
+        "detail": {
+            "$or": others,
+            "eventName": ["GetSecretValue"],
+            "requestParameters": {"secretId": [secret, {"prefix": secret_arn}]},
+        },
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "source": ["aws.secretsmanager"],
+    }
+    return json.dumps(pattern, separators=(",", ":"))
 
 
 @rule(

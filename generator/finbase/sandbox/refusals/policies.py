@@ -137,7 +137,7 @@ def locks_out(request: Request) -> str | None:
 
 
 def public(request: Request) -> str | None:
-    """A secret that blocks public policies gives nobody access without a condition."""
+    """A secret that blocks public policies admits everybody only with a condition."""
     if not request.params.get("BlockPublicPolicy"):
         return None
     for statement in statements(request.params["ResourcePolicy"]):

@@ -19,7 +19,7 @@ class Refusal(ServiceException):
 class Request:
     """One call: ``params`` are its input by the names of the service model.
 
-    ``catalogue`` is what AWS offers, as the project knows it.
+    ``catalogue`` is what AWS offers, by the lists of finbase and of the project.
     """
 
     service: str
