@@ -137,6 +137,7 @@ def test_rotation_during_business_hours(
         ("cron(0 2 ? * SUN *)", 7, {"FB276"}),
         ("cron(0 2 1 1,4,7,10 ? *)", 95, {"FB275"}),  # 92 days from July to October
         ("cron(0 2 31 2 ? *)", 95, {"FB275"}),
+        ("cron(0 2 * * * *)", 95, {"FB275"}),  # AWS requires one question mark.
     ],
 )
 def test_rotation_often_enough(

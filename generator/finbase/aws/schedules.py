@@ -30,7 +30,8 @@ _MONTHS: Final = (
 )
 _WEEKDAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _RATE = re.compile(r"rate\(([0-9]{1,3}) days?\)")
-_CRON = re.compile(r"cron\(0 ([0-9]{1,2}) (\S+) (\S+) (\S+) \*\)")
+# One of the fields for days is a question mark.
+_CRON = re.compile(r"cron\(0 ([0-9]{1,2}) (?!\? \S+ \?)(?=\? |\S+ \S+ \?)(\S+) (\S+) (\S+) \*\)")
 _PART = re.compile(r"([0-9]{1,2}|\*)(?:-([0-9]{1,2}))?(?:/([0-9]{1,2}))?")
 _FIRST: Final = date(2025, 1, 1).toordinal()
 _YEARS: Final = 3
@@ -44,6 +45,8 @@ def longest_gap(expression: str) -> int | None:
     (30, 7)
     >>> longest_gap("cron(0 2 1 * ? *)"), longest_gap("cron(0 2 31 2 ? *)")
     (31, None)
+    >>> longest_gap("cron(0 2 * * * *)"), longest_gap("cron(0 2 ? * ? *)")
+    (None, None)
     """
     if rate := _RATE.fullmatch(expression):
         return int(rate[1]) or None
