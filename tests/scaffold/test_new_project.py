@@ -246,16 +246,14 @@ def test_files_that_only_the_root_of_a_repository_can_have(tmp_path: Path) -> No
     root = tmp_path / "infra" / "ledger"
     done = finbase(root, "init", "--pipeline", "gitlab")
     assert done.exit_code == 0
-    for written, names in (
-        (done, "CODEOWNERS, renovate.json, .gitlab-ci.yml"),
-        (
-            finbase(root, "new", "pipeline", "github"),
-            ".github/workflows/finbase.yml, .github/workflows/finbase-drift.yml",
-        ),
-    ):
-        assert written.exit_code == 0, written.output
-        assert "this project is in infra/ledger of its repository" in written.output
-        assert f"root of the repository: {names}" in written.output
+    assert "this project is in infra/ledger of its repository" in done.output
+    assert "root of the repository: CODEOWNERS, renovate.json;" in done.output
+    assert "written: ../../.gitlab-ci.yml" in done.output
+    assert "cd infra/ledger" in (tmp_path / ".gitlab-ci.yml").read_text()
+    assert not (root / ".gitlab-ci.yml").exists()
+    again = finbase(root, "new", "pipeline", "gitlab")
+    assert again.exit_code == 2
+    assert ".gitlab-ci.yml already exists" in again.output
     assert "^infra/ledger/environments/" in (root / "renovate.json").read_text()
     (tmp_path / "of-its-own" / ".git").mkdir(parents=True)
     assert "note" not in finbase(tmp_path / "of-its-own", "init").output

@@ -90,7 +90,7 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
         loaded.append(yaml.safe_load((pipeline / DRIFT).read_text()))
     text = "\n".join(scripts(loaded))
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
-    text = text.replace('../base/.venv/bin/finbase --project "$PWD"', "finbase")
+    text = text.replace('"$RUNNER_TEMP/base/.venv/bin/finbase" --project "$PWD"', "finbase")
     text = text.replace('"$base/.venv/bin/finbase" --project "$PWD"', "finbase")
     text = text.replace('"${SINCE:-$BASE}"', '"$SINCE"')
     text = text.replace("make -f Makefile ", "make ")
@@ -251,6 +251,7 @@ def test_base_judges_without_code_of_the_change(pipeline: Path) -> None:
     assert "base" in load(pipeline, "github")["jobs"]["plan"]["needs"]
     for script in ("\n".join(scripts(github)), "\n".join(map("\n".join, gitlab_scripts(gitlab)))):
         assert script.index('git checkout "$BASE" -- features') < script.index("check --no-cache")
+        script = script.replace("$RUNNER_TEMP/base", "$base")
         script = script.replace('"$base/.venv/bin/finbase"', "../base/.venv/bin/finbase")
         script = script.replace('"$base"', "../base")
         makes = re.findall(r"make .*", script)
@@ -665,7 +666,9 @@ def test_new_pipeline_refuses_existing_file(pipeline: Path) -> None:
 # The shell of the jobs that need no account, with the real commands.
 
 
-def shell(project: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def shell(
+    project: Path, script: str, folder: str = ".", **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a script as a runner does, with finbase on the path; `finbase check` is not run."""
     programs = project / ".programs"
     programs.mkdir(exist_ok=True)
@@ -685,7 +688,7 @@ def shell(project: Path, script: str, **variables: str) -> subprocess.CompletedP
     }
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
-        cwd=project,
+        cwd=project / folder,
         env=environ,
         capture_output=True,
         text=True,
@@ -1130,3 +1133,194 @@ def test_gitlab_issue_of_drift(
         assert writes[0][2]["description"].split() == BODY.split()
     elif call:
         assert writes[0][2] == {"state_event": "close"}
+
+
+# A project in a folder of a larger repository.
+
+FOLDER = "infra/ledger"
+STUB = ".venv/ready:\n\t@mkdir -p .venv/bin\n\t@cp judge .venv/bin/finbase\n\t@echo made in $$PWD\n"
+
+
+@pytest.fixture
+def repository(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a project in a folder, and a Makefile that installs a stub of finbase."""
+    top = tmp_path_factory.mktemp("repository")
+    shutil.copytree(project, top / FOLDER, symlinks=True)
+    git(top, "init", "-q", "-b", "main")
+    for system, place in SYSTEMS.items():
+        result = finbase(top / FOLDER, "new", "pipeline", system, "--owner", "@bank/security")
+        assert result.exit_code == 0, result.output
+        assert result.output.startswith(f"written: ../../{place}, ")
+    (top / FOLDER / "Makefile").write_text(STUB)
+    judge = top / FOLDER / "judge"
+    judge.write_text('#!/bin/sh\necho judged "$@" from $0 in $PWD\n')
+    judge.chmod(0o755)
+    (top / "app.js").write_text("1\n")
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "All.")
+    return top
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True)
+
+
+def in_folder(job: Any) -> str:
+    """The folder in which the steps of a job on GitHub run."""
+    return str(job.get("defaults", {}).get("run", {}).get("working-directory", "."))
+
+
+def test_pipelines_of_a_folder_are_where_the_forge_reads_them(repository: Path) -> None:
+    assert {*repository.iterdir()} == {
+        repository / name
+        for name in (".git", ".github", ".gitlab", ".gitlab-ci.yml", "app.js", "infra")
+    }
+    for path in (*WORKFLOWS, GITLAB, *OWNERS.values()):
+        assert not (repository / FOLDER / path).exists()
+        assert not re.search("@[A-Z]+@", (repository / path).read_text())
+    github = load(repository, "github")
+    jobs = github["jobs"] | yaml.safe_load((repository / DRIFT).read_text())["jobs"]
+    for name, job in jobs.items():
+        # Without a checkout, the folder does not exist.
+        assert in_folder(job) == (FOLDER if "actions/checkout" in str(job["steps"]) else "."), name
+    # A required job must also run for a change of other folders.
+    assert "paths" not in github[True]["pull_request"]
+    assert github[True]["push"]["paths"] == [f"{FOLDER}/**", GITHUB]
+    gitlab = load(repository, "gitlab")
+    changes = [rule.get("changes") for rule in gitlab["workflow"]["rules"]]
+    assert changes == [None, [f"{FOLDER}/**/*", GITLAB], None, None]
+    for name, job in gitlab.items():
+        if not isinstance(job, dict):
+            continue
+        artifacts = job.get("artifacts", {})
+        for path in (*artifacts.get("paths", ()), *artifacts.get("reports", {}).values()):
+            assert path.startswith(f"{FOLDER}/"), (name, path)
+        if steps := job.get("before_script"):
+            assert f"cd {FOLDER}" in steps, name
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_pipeline_of_a_folder_matches_published_schema(repository: Path, system: str) -> None:
+    program = Path(sys.executable).with_name("check-jsonschema")
+    places = [SYSTEMS[system]] + [DRIFT] * (system == "github")
+    command = [str(program), *SCHEMAS[system], *(str(repository / place) for place in places)]
+    subprocess.run(command, check=True)
+    linters = (
+        ["jactionlint", "--shellcheck=", "--pyflakes=", "--strict-exit"],
+        ["zizmor", "--offline", "--no-progress", "--persona=auditor"],
+    )
+    for program_, *options in linters if system == "github" else ():
+        for place in places:
+            command = [str(PROGRAMS / program_), *options, str(repository / place)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_steps_of_a_folder_run_there(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    jobs, gitlab = load(repository, "github")["jobs"], load(repository, "gitlab")
+    path = repository / FOLDER / "environments" / "staging" / "main.tf"
+    path.write_text(path.read_text() + "\n")
+    (matrix,) = [step for step in jobs["render"]["steps"] if step.get("id") == "matrix"]
+    done = shell(repository, matrix["run"], in_folder(jobs["render"]), SINCE="HEAD", SHARDS="4")
+    assert done.returncode == 0, done.stderr
+    shards = (repository / "output").read_text().splitlines()[0]
+    assert json.loads(shards.removeprefix("shards="))["include"][0]["environments"] == "staging"
+    # GitLab: the artifacts of a job are where its paths say, and the next job finds them.
+    variables = {"CI_COMMIT_SHA": "abc", "MATRIX": "matrix-abc.json", "SINCE": "HEAD"}
+    start = "\n".join(line for line in gitlab["default"]["before_script"] if "make" not in line)
+    done = shell(repository, f"{start}\n{gitlab['render']['script'][1]}", **variables)
+    assert done.returncode == 0, done.stderr
+    (artifact_path,) = gitlab["render"]["artifacts"]["paths"]
+    assert (
+        "staging" in (repository / artifact_path.replace("$MATRIX", "matrix-abc.json")).read_text()
+    )
+    (repository / FOLDER / "verdict-abc-1.json").write_bytes(
+        verdict_json.render([verdict("staging", ("F01",))])
+    )
+    script = "\n".join([start, *gitlab["verdict"]["script"]])
+    assert shell(repository, script, **variables).returncode == 1
+    for name in (*gitlab["verdict"]["artifacts"]["paths"], "infra/ledger/verdict.xml"):
+        assert (repository / name).is_file()
+    places = [
+        location["physicalLocation"]["artifactLocation"]["uri"]
+        for run in json.loads((repository / FOLDER / "verdict.sarif").read_text())["runs"]
+        for result in run["results"]
+        for location in result["locations"]
+    ]
+    assert places
+    for place in places:
+        assert (repository / place).is_file(), place
+    # The base judges, from a work tree outside of the checkout.
+    path.write_text(path.read_text().rstrip() + "\n")
+    base = jobs["base"]
+    first, verify, check = [step["run"] for step in base["steps"] if "run" in step]
+    temporary = tmp_path_factory.mktemp("temporary")
+    environ = {"RUNNER_TEMP": str(temporary), "BASE": "HEAD", "SINCE": "HEAD"}
+    done = shell(repository, f"{first}\n{verify}\n{check}", in_folder(base), **environ)
+    assert done.returncode == 0, done.stderr
+    assert f"made in {temporary}/base/{FOLDER}" in done.stdout
+    called = f"from {temporary}/base/{FOLDER}/.venv/bin/finbase in {repository}/{FOLDER}\n"
+    project = f"--project {repository}/{FOLDER}"
+    assert f"judged {project} release verify --since HEAD {called}" in done.stdout
+    # The change is of another folder, so the project is as on main. Then it is not.
+    assert "render --check" not in done.stdout
+    git(repository, "commit", "-qam", "Change.", "--allow-empty")
+    (repository / FOLDER / "features" / "own.feature").write_text("Feature: X\n")
+    git(repository, "add", "-A", FOLDER)
+    git(repository, "commit", "-qm", "Change of the project.")
+    done = shell(repository, check, in_folder(base), **{**environ, "BASE": "HEAD~1"})
+    assert f"judged {project} render --check {called}" in done.stdout
+    assert not (repository / FOLDER / "features" / "own.feature").exists()
+    git(repository, "reset", "-q", "--hard")
+    script = "\n".join([*gitlab["base"]["before_script"], *gitlab["base"]["script"]])
+    environ = {"BASE": "HEAD~1", "SINCE": "HEAD~1", "CI_PIPELINE_SOURCE": "merge_request_event"}
+    done = shell(repository, script, **environ)
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"judged {project} check .* from \S+/{FOLDER}/.venv/bin/finbase", done.stdout)
+
+
+def test_issue_of_drift_finds_the_reports_of_a_folder(repository: Path) -> None:
+    write_drift(repository / FOLDER / "drift-abc")
+    script = "\n".join(load(repository, "gitlab")["drift-issue"]["script"])
+    script = script.replace("def call(", "print(description); raise SystemExit\ndef call(")
+    done = shell(
+        repository,
+        script,
+        NAMES='["staging"]',
+        CI_COMMIT_SHA="abc",
+        CI_PIPELINE_URL="https://ci.example/1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "FAIL  F03" in done.stdout
+
+
+def test_owners_of_a_folder_are_those_of_its_pipelines_too(repository: Path) -> None:
+    for system, place in OWNERS.items():
+        lines = (repository / place).read_text().splitlines()
+        rules = [line.split() for line in lines if line and not line.startswith("#")]
+        assert {owner for _, *owners in rules for owner in owners} == {"@bank/security"}
+        patterns = repository / "patterns"
+        patterns.write_text("".join(f"{pattern}\n" for pattern, _ in rules))
+        command = ["git", "-c", f"core.excludesFile={patterns}", "check-ignore", "--no-index"]
+        own = [f"{FOLDER}/{name}" for name in RUN if not name.startswith(".git")]
+        own += [SYSTEMS[system], place]
+        others = ["app.js", "infra/other/Makefile", f"other/{FOLDER}/Makefile"]
+        (repository / FOLDER / ".gitignore").unlink(missing_ok=True)
+        done = subprocess.run(
+            [*command, *own, *others], cwd=repository, capture_output=True, text=True, check=False
+        )
+        assert [name.strip('"') for name in done.stdout.splitlines()] == own
+
+
+@pytest.mark.parametrize("name", ["a b", "a$(id)", "-x", 'a"b', "é"])
+def test_folder_that_a_pipeline_cannot_name_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".git").mkdir()
+    root = tmp_path / name
+    assert finbase(root, "init").exit_code == 0
+    result = finbase(root, "new", "pipeline", "github")
+    assert result.exit_code == 2
+    assert "has a name that is not plain" in result.output
+    assert not (tmp_path / ".github").exists()

@@ -33,7 +33,7 @@ class VerdictFiles:
         """Return the stream for people, and whether it takes colour."""
         return output_stream(self.json, self.junit, self.sarif, self.html)
 
-    def watch(self, verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    def watch(self, project: Path | None, verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
         """Yield the verdicts; write the SARIF file if the input is refused before there is one."""
         from finbase.errors import InputError
 
@@ -41,9 +41,12 @@ class VerdictFiles:
             yield from verdicts
         except InputError as error:
             if self.sarif:
+                from finbase.project.find import find_project
+                from finbase.project.git import folder_in_repository
                 from finbase.report import sarif
 
-                self.sarif.write(sarif.render_refused(error.diagnostics))
+                folder = folder_in_repository(find_project(project))
+                self.sarif.write(sarif.render_refused(error.diagnostics, folder))
             raise
 
     def write(self, project: Path | None, verdicts: Sequence[Verdict]) -> None:
@@ -57,10 +60,13 @@ class VerdictFiles:
             self.junit.write(junit.render(verdicts))
         if self.sarif:
             from finbase.commands._evidence import read_sources
+            from finbase.project.git import folder_in_repository
             from finbase.report.forge import hosted_files
 
-            sources = read_sources(find_project(project), [v.environment for v in verdicts])
-            self.sarif.write(sarif.render(verdicts, sources, hosted_files(os.environ)))
+            root = find_project(project)
+            sources = read_sources(root, [v.environment for v in verdicts])
+            url, folder = hosted_files(os.environ), folder_in_repository(root)
+            self.sarif.write(sarif.render(verdicts, sources, url, folder))
 
 
 def verdict_file_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -118,7 +118,7 @@ def check(
     stream, colour = files.output_stream()
     done: list[Verdict] = []
     separator = ""
-    for verdict in files.watch(verdicts):
+    for verdict in files.watch(project, verdicts):
         done.append(verdict)
         if not (verdict.passed and is_quiet()):
             text = terminal.text(

@@ -97,6 +97,7 @@ def _plan(environment: str, stack: Path) -> bytes:
 def _write_verdict(root: Path, files: VerdictFiles, found: Drift) -> None:
     """Write the verdict on the running stack; its name differs from that of ``finbase check``."""
     from finbase.commands._evidence import Evidence, read_sources
+    from finbase.project.git import folder_in_repository
     from finbase.report import junit, sarif
     from finbase.report.forge import hosted_files
 
@@ -105,7 +106,8 @@ def _write_verdict(root: Path, files: VerdictFiles, found: Drift) -> None:
         files.junit.write(junit.render([running]))
     if files.sarif:
         sources = {running.environment: read_sources(root, [found.environment])[found.environment]}
-        files.sarif.write(sarif.render([running], sources, hosted_files(os.environ)))
+        url, folder = hosted_files(os.environ), folder_in_repository(root)
+        files.sarif.write(sarif.render([running], sources, url, folder))
     if files.html:
         page = Evidence.start(root, files.html, supplied=True)
         page.keep(found.environment, found.running_plan)

@@ -45,9 +45,7 @@ def init(project: Path | None, pipeline: str | None) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with hold_journal(root) as journal:
         written = new_project(journal)
-    others = new_pipeline(root, pipeline) if pipeline else ()
-    names = [path.relative_to(root).as_posix() for path in others]
-    for name in names:
+    for name in new_pipeline(root, pipeline) if pipeline else ():
         say(f"written: {name}")
     say(
         f"written: {len(written)} files, with the environment {ENVIRONMENT}. Next:\n"
@@ -55,7 +53,7 @@ def init(project: Path | None, pipeline: str | None) -> None:
         "  `finbase render` writes its Terraform, and `finbase check` checks it;\n"
         "  commit all files."
     )
-    if where := misplaced(root, ["CODEOWNERS", "renovate.json", *names]):
+    if where := misplaced(root, ["CODEOWNERS", "renovate.json"]):
         note(where)
     if outer := surrounding_project(root):
         note(f"{root} is inside of {outer}, which is a finbase project, too")

@@ -9,7 +9,7 @@ import click
 from finbase.commands._project import load_environment, pass_root
 from finbase.console import completion
 from finbase.console.options import Choice
-from finbase.console.speech import note, say
+from finbase.console.speech import say
 from finbase.errors import FinbaseError
 
 
@@ -139,23 +139,20 @@ def control(root: Path, identity: str, environment: str | None, step: bool) -> N
 def pipeline(root: Path, system: str, owners: tuple[str, ...]) -> None:
     """Create a pipeline for GitHub Actions or GitLab: render, check, plan, apply on approval.
 
-    It is written to the path that the CI reads in the root of a repository, and says what to move
-    if the project is in a folder of one. Its comments explain what to set up there.
+    It is written to the path that the CI reads in the root of the repository. If the project is in
+    a folder, its jobs work there. Its comments explain what to set up.
 
     \b
     Examples:
       finbase new pipeline github
       finbase new pipeline gitlab --owner @bank/security
     """
-    from finbase.scaffold.new_pipeline import OWNERS, misplaced, new_pipeline
+    from finbase.scaffold.new_pipeline import OWNERS, new_pipeline
 
     written = new_pipeline(root, system, owners)
-    names = [path.relative_to(root).as_posix() for path in written]
-    say(f"written: {', '.join(names)}. Its first comment explains what to set up.")
+    say(f"written: {', '.join(written)}. Its first comment explains what to set up.")
     if not owners:
         say(f"Without --owner, nobody has to review what the pipeline runs: {OWNERS[system]}.")
-    if where := misplaced(root, names):
-        note(where)
 
 
 @new.command()

@@ -27,27 +27,33 @@ SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 
+_TOP: Final = PurePosixPath()
 _LEVELS: Final[Mapping[Severity, str]] = {"high": "error", "medium": "warning", "low": "note"}
 # Scores of CVSS that code scanning shows as high, medium and low.
 _SCORES: Final[Mapping[Severity, str]] = {"high": "8.0", "medium": "5.5", "low": "3.0"}
 
 
 def render(
-    verdicts: Iterable[Verdict], sources: Mapping[str, Sources], files_url: str = ""
+    verdicts: Iterable[Verdict],
+    sources: Mapping[str, Sources],
+    files_url: str = "",
+    folder: PurePosixPath = _TOP,
 ) -> bytes:
     """Return the document for verdicts.
 
     ``sources`` has the files of each environment. Results of a plan that has no environment file
-    are located in the features. ``files_url`` is the address of the project's files, as from
-    ``forge.hosted_files``, or empty if it is unknown.
+    are located in the features. ``files_url`` is the address of the repository's files, as from
+    ``forge.hosted_files``, or empty if it is unknown. ``folder`` is that of the project in its
+    repository: code scanning reads paths from the root of the repository.
     """
+    url = f"{files_url}/{quote(str(folder))}" if files_url and folder.parts else files_url
     return _document(
-        [_run(verdict, sources.get(verdict.environment), files_url) for verdict in verdicts]
+        [_run(verdict, sources.get(verdict.environment), url) for verdict in verdicts], folder
     )
 
 
-def render_refused(diagnostics: Iterable[Diagnostic]) -> bytes:
-    """Return the document for invalid environment files."""
+def render_refused(diagnostics: Iterable[Diagnostic], folder: PurePosixPath = _TOP) -> bytes:
+    """Return the document for invalid environment files; ``folder`` is as for ``render``."""
     ordered = sorted(diagnostics)
     ids = sorted({diagnostic.code for diagnostic in ordered})
     rules = [
@@ -70,12 +76,25 @@ def render_refused(diagnostics: Iterable[Diagnostic]) -> bytes:
         }
         for error in ordered
     ]
-    return _document([_tool_run("finbase/input/", rules, results)])
+    return _document([_tool_run("finbase/input/", rules, results)], folder)
 
 
-def _document(runs: Sequence[Mapping[str, Any]]) -> bytes:
+def _document(runs: Sequence[Mapping[str, Any]], folder: PurePosixPath) -> bytes:
+    for artifact in _artifacts(runs) if folder.parts else ():
+        artifact["uri"] = f"{quote(str(folder))}/{artifact['uri']}"
     text = json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}, indent=2)
     return f"{text}\n".encode()
+
+
+def _artifacts(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield the place of each location in a document."""
+    if isinstance(node, dict):
+        if "uriBaseId" in node:
+            yield node
+        node = [*node.values()]
+    if isinstance(node, list):
+        for each in node:
+            yield from _artifacts(each)
 
 
 def _tool_run(id_: str, rules: Sequence[Any], results: Sequence[Any]) -> dict[str, Any]:

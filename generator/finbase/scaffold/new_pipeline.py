@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import textwrap
 from collections.abc import Iterable
 from contextlib import ExitStack
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 
 from finbase.environment.load import discover
 from finbase.environment.schema import NAME
 from finbase.errors import FinbaseError
-from finbase.project.git import folder_in_repository
+from finbase.project.git import folder_in_repository, top_of_repository
 from finbase.scaffold import placing
 
 PATHS: Final = {
@@ -36,6 +37,7 @@ OWNER: Final = r"@[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)*"
 
 _TEMPLATES = Path(__file__).parent / "pipeline"
 _ENVIRONMENTS, _OWNERS = "@ENVIRONMENTS@", "@OWNERS@"
+_PLAIN_FOLDER = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
 _BODY = re.compile(r"^( *)@BODY@\n", re.MULTILINE)
 
 
@@ -51,22 +53,29 @@ def misplaced(root: Path, names: Iterable[str]) -> str:
     )
 
 
-def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple[Path, ...]:
+def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Write the pipeline of a CI, ``github`` or ``gitlab``, and return its files.
 
-    With ``owners``, the last file names them for every file. Raises ``FinbaseError`` for an
-    invalid name, or if a file exists or cannot be written.
+    They are in the root of the repository, where the CI reads them, and are named by their paths
+    from the project. With ``owners``, the last file names them for every file of the project.
+    Raises ``FinbaseError`` for an invalid name, or if a file exists or cannot be written.
     """
-    paths = [(root / PATHS[system], f"{system}.yml")]
+    top, folder = top_of_repository(root), folder_in_repository(root)
+    if folder.parts and re.fullmatch(_PLAIN_FOLDER, str(folder)) is None:
+        raise FinbaseError(
+            f"the folder {str(folder)!r} of the repository has a name that is not plain",
+            "rename it: letters, digits, and . _ - inside of a name",
+        )
+    paths = [(top / PATHS[system], f"{system}.yml")]
     if system == "github":
-        paths.append((root / DRIFT, "github-drift.yml"))
+        paths.append((top / DRIFT, "github-drift.yml"))
     existing = [path for path, _ in paths]
     if owners:
-        paths.append((root / OWNERS[system], "CODEOWNERS"))
+        paths.append((top / OWNERS[system], "CODEOWNERS"))
         # The CI reads one of these files, and ignores the others.
-        existing += [root / "CODEOWNERS", root / "docs" / "CODEOWNERS", root / OWNERS[system]]
+        existing += [top / "CODEOWNERS", top / "docs" / "CODEOWNERS", top / OWNERS[system]]
     for path in existing:
-        placing.refuse_existing(path, root, "move it away, run this again, and merge the two files")
+        placing.refuse_existing(path, top, "move it away, run this again, and merge the two files")
     for owner in owners:
         if re.fullmatch(OWNER, owner) is None:
             raise FinbaseError(
@@ -82,10 +91,39 @@ def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple
     with ExitStack() as undo:
         for path, template in paths:
             text = _BODY.sub(_issue_body, _read(template))
+            text = _placed(text, folder, system)
             text = text.replace(_ENVIRONMENTS, json.dumps(names)[1:-1])
             text = text.replace(_OWNERS, " ".join(owners))
             undo.enter_context(placing.new_file(path, text.encode()))
-    return tuple(path for path, _ in paths)
+    return tuple(PurePath(os.path.relpath(path, root.resolve())).as_posix() for path, _ in paths)
+
+
+def _placed(text: str, folder: PurePosixPath, system: str) -> str:
+    """Return a template for a project in a folder of the repository, or in its root.
+
+    A line with a setting that the root does not need is left out there.
+    """
+    if not folder.parts:
+        text = re.sub(
+            r"^ *(@DEFAULTS@|@PATHS@|@CHANGES@|- cd @FOLDER@)\n", "", text, flags=re.MULTILINE
+        )
+        owned = [f"* {_OWNERS}"]
+    else:
+        # What else can ask for the credentials, or says who must review.
+        forge = {"github": [".github/"], "gitlab": [".gitlab/", str(PATHS["gitlab"])]}[system]
+        owned = [f"/{path} {_OWNERS}" for path in (f"{folder}/", *forge)]
+    prefix = f"{folder}/" if folder.parts else ""
+    for place, value in {
+        "@CHANGES@": f'changes: ["{folder}/**/*", {PATHS["gitlab"]}]',
+        "@DEFAULTS@": f"defaults: {{run: {{working-directory: {folder}}}}}",
+        "@FOLDER@": str(folder),
+        "@INSIDE@": f"/{folder}" if prefix else "",
+        "@OWNED@": "\n".join(owned),
+        "@PATHS@": f'paths: ["{folder}/**", {PATHS["github"]}]',
+        "@PREFIX@": prefix,
+    }.items():
+        text = text.replace(place, value)
+    return text
 
 
 def _read(template: str) -> str:
