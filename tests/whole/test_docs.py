@@ -7,16 +7,18 @@ of commands that are only looked at: their program, subcommand and options have 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 
 from docs.generate.samples import FOLDER
 from finbase.contract.registry import Registry
@@ -153,6 +155,61 @@ def test_changes_of_an_example_say_that_they_are(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     changes = re.findall(r"```diff\n--- a/(environments/|features/own/)", text, re.MULTILINE)
     assert not changes or "(index.md#the-examples)" in text
+
+
+def test_json_and_yaml_of_pages_are_whole() -> None:
+    """A reader copies them."""
+    read: Mapping[str, Callable[[str], object]] = {
+        "json": json.loads,
+        "yaml": lambda text: [*yaml.safe_load_all(text)],
+    }
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language in read:
+                try:
+                    read[block.language]("\n".join(block.lines))
+                except (ValueError, yaml.YAMLError) as error:
+                    pytest.fail(f"{block.page}:{block.line}: {error}")
+
+
+PARTS_OF_A_CLIENT = {
+    "PGSSLMODE": "PGSSLROOTCERT",
+    "secretStoreRef": "kind: SecretStore",
+    "serviceAccountRef": "kind: ServiceAccount",
+    "sslmode=verify-full": "sslrootcert=",
+}
+
+
+def test_examples_for_clients_have_all_that_they_name() -> None:
+    text = [(b, "\n".join(b.lines)) for page in PAGES for b in blocks(page)]
+    for word, needed in PARTS_OF_A_CLIENT.items():
+        found = [(block, lines) for block, lines in text if word in lines]
+        assert found, word
+        assert [f"{b.page}:{b.line}" for b, lines in found if needed not in lines] == [], needed
+
+
+SAFE_PATH = "SET search_path = pg_catalog, pg_temp;"
+SQL = re.compile(r"^(ALTER|ANALYZE|CREATE|DELETE|DO|DROP|GRANT|REVOKE|SELECT|UPDATE)\b.*", re.M)
+
+
+def test_sql_for_the_master_user_runs_no_function_of_others() -> None:
+    """Who may create functions in a schema of its path could let a name mean one of these."""
+    found = {
+        f"{block.page}:{block.line}": block.lines[0]
+        for page in PAGES
+        for block in blocks(page)
+        if block.language in ("sql", "text") and SQL.search("\n".join(block.lines))
+    }
+    assert len(found) >= 5
+    assert [where for where, first in found.items() if not first.startswith(SAFE_PATH)] == []
+
+
+def test_filters_of_events_go_on_where_one_has_no_parameters() -> None:
+    """CloudTrail writes null for them if a call was refused early, and jq stops at that."""
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    filters = [use for text in texts for use in re.findall(r"\.requestParameters\S*.*", text)]
+    assert filters
+    assert all(re.match(r'\.requestParameters\.\w+ // ""', use) for use in filters)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
