@@ -21,6 +21,7 @@ from finbase.report import documents
 from finbase.report.matrix import MatrixReport
 from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import failed_ids
+from tests.judge.test_parts import leave_out
 from tests.support.commands import ROOT
 
 
@@ -71,6 +72,26 @@ def test_matrix_as_json_shows_each_outcome() -> None:
         ["F01", "F10"],
     )
     assert (second["outcome"], second["refused"]) == ("refused", "plan failed:\n  no key")
+
+
+def test_matrix_counts_what_does_not_apply_neither_as_caught_nor_as_missed() -> None:
+    outside = Outcome(mutation("gp2", "F04b"), (), frozenset(), inapplicable="the stack has no x")
+    report = MatrixReport([CAUGHT, outside])
+    assert report.proved
+    assert report.text().splitlines()[1:] == [
+        "F04b  gp2             not applicable  none",
+        "",
+        "gp2: not applicable, failed: none",
+        "    it turns it off",
+        "    not applicable, because the stack has no x",
+        "",
+        "1 of 1 mutation of 1 failure was caught by the right scenarios only; 1 is not applicable",
+    ]
+    document = json.loads(documents.render(report))
+    assert [each["outcome"] for each in document["mutations"]] == ["caught", "not applicable"]
+    assert document["mutations"][1]["inapplicable"] == "the stack has no x"
+    assert not MatrixReport([outside]).proved  # It proves nothing.
+    assert not MatrixReport([CAUGHT, MISSED, outside]).proved
 
 
 def test_matrix_lists_unchanged_stacks_as_not_caught() -> None:
@@ -215,6 +236,21 @@ def test_prove_exits_1_for_a_missed_mutation(project: Path) -> None:
     bad = prove(project, "storage-type-old", "--jobs", "1")
     assert bad.exit_code == 1, bad.output
     assert "storage-type-old: MISSED, failed: F04b" in bad.output
+
+
+@pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
+def test_prove_for_a_stack_without_parts(project: Path) -> None:
+    leave_out(project)
+    ids = ("cache-limits-absent", "dashboard-absent", "events-of-the-primary-only")
+    result = prove(project, *ids, "storage-type-old", "--environment", "development")
+    assert result.exit_code == 0, result.output
+    for id_, what in zip(ids, ("cache", "aws_cloudwatch_dashboard.main", "replica"), strict=True):
+        assert f"{id_}: not applicable, failed: none" in result.output
+        assert f"not applicable, because the stack has no {what}" in result.output
+    assert "1 of 1 mutation of 1 failure was caught" in result.output
+    assert "; 3 are not applicable" in result.output
+    assert prove(project, ids[0], "--environment", "development").exit_code == 1
 
 
 @pytest.mark.terraform

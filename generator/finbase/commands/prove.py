@@ -49,7 +49,8 @@ def prove(
     mutations of its own; those of finbase then change the stacks that finbase was released with.
     Exits with 1 if a mutation is not detected, if it fails scenarios of an unrelated failure, or if
     a control has no mutation. With --applied, a mutation that plans no change is listed as
-    UNCHANGED: an argument that is no longer set keeps its value on AWS.
+    UNCHANGED: an argument that is no longer set keeps its value on AWS. A mutation of what the
+    stack lacks is not applicable, and counts neither as caught nor as missed.
 
     \b
     Examples:

@@ -28,10 +28,10 @@ Files: TypeAlias = Mapping[PurePosixPath, bytes]
 """Path, relative to the project → content."""
 
 _FORM = (
-    "an entry has id, failure, what, why, perhaps environment and count, and file with find and "
-    "replace, with block and argument, value, insert or delete, with append or with create"
+    "an entry has id, failure, what, why, perhaps environment, part and count, and file with find "
+    "and replace, with block and argument, value, insert or delete, with append or with create"
 )
-_OWN = ("id", "failure", "what", "why", "environment", "edits")
+_OWN = ("id", "failure", "what", "why", "environment", "part", "edits")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -40,7 +40,8 @@ class Mutation:
     """One way to put ``failure`` back: ``what`` it does, and ``why`` it matters.
 
     ``environment`` names the stack that is changed and planned, in ``project`` if it is not that
-    of the command. ``listed_in`` is the file of the mutation, for messages.
+    of the command. ``listed_in`` is the file of the mutation, for messages. ``part`` is a module
+    that the stack must have.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Mutation:
     environment: str
     project: Path | None = None
     listed_in: str = "features/mutations"
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Outcome:
     ``may_fall`` holds the ids that inherently overlap with the mutation's own. ``refused`` is the
     message of Terraform or of the features if there is no verdict. ``unchanged`` says that the
     plan has no change of the applied stack: an argument that is no longer set keeps its value on
-    AWS.
+    AWS. ``inapplicable`` says what the stack lacks that the mutation is about.
     """
 
     mutation: Mutation
@@ -68,6 +70,7 @@ class Outcome:
     may_fall: frozenset[str]
     refused: str = ""
     unchanged: bool = False
+    inapplicable: str = ""
 
     @property
     def missed(self) -> bool:
@@ -218,4 +221,5 @@ def _mutation(entry: dict[str, Any], project: Path | None, listed_in: str) -> Mu
         environment=entry.get("environment", "production"),
         project=project,
         listed_in=listed_in,
+        part=entry.get("part", ""),
     )

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from finbase.errors import ComplianceError, FinbaseError, TerraformError, TreeError
 from finbase.judge import compliance
+from finbase.judge.applicable import Place, instances, lacking, without_instances
 from finbase.judge.cache.inputs import features_hash
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Files, Mutation, Outcome, caught, load_mutations, mutate
@@ -122,7 +123,8 @@ def prove(
     ``applied`` plans each one as a change of the applied stack. ``progress`` receives the id of a
     mutation and the step that starts. Mutations with the same result are planned once. Raises
     ``ComplianceError`` before the first plan if a mutation does not fit, or if the state of an
-    applied stack is missing. A mutation without a plan or verdict has an outcome with ``refused``.
+    applied stack is missing. A mutation without a plan or verdict has an outcome with ``refused``,
+    and one of what its stack lacks an outcome with ``inapplicable``.
     """
     stacks = {m: (m.project or root, m.environment) for m in mutations}
     states = {stack: applied_state(*stack) for stack in {*stacks.values()}} if applied else {}
@@ -131,14 +133,16 @@ def prove(
     own = [failure.id for failure in failures if failure.section == "project"]
     # A control of the project may demand more than one of finbase, never the other way round.
     overlaps = {f.id: (*f.overlaps, *(own if f.id not in own else ())) for f in failures}
-    trees = {mutation: mutate(files[stacks[mutation][0]], mutation) for mutation in mutations}
+    absent = {m: reason for m in mutations if (reason := lacking(files[stacks[m][0]], m))}
+    trees = {m: mutate(files[stacks[m][0]], m) for m in mutations if m not in absent}
     groups: dict[tuple[Path, str], list[Mutation]] = {}
     for mutation, tree in trees.items():
         key = (stacks[mutation][0], _fingerprint(tree, mutation.environment))
         groups.setdefault(key, []).append(mutation)
 
     terraform = find_terraform()
-    outcomes: dict[Mutation, Outcome] = {}
+    outcomes = {m: _outside(m, reason) for m, reason in absent.items()}
+    missed: dict[Mutation, frozenset[Place]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
         ThreadPoolExecutor(max_workers=jobs) as pool,
@@ -166,10 +170,15 @@ def prove(
                 )
             finally:
                 shutil.rmtree(project, ignore_errors=True)
-            return _Judged(verdict, has_changes(plan), falls_by_change(plan))
+            planned = instances(plan, stack_of[1])
+            return _Judged(verdict, has_changes(plan), falls_by_change(plan), planned)
+
+        def judge_unchanged(number: int, stack: tuple[Path, str]) -> Future[_Judged]:
+            name = f"unchanged-{number}"
+            return pool.submit(judge, name, stack, files[stack[0]], stack[1], unwatched)
 
         unchanged = {
-            stack: pool.submit(judge, f"unchanged-{n}", stack, files[stack[0]], stack[1], unwatched)
+            stack: judge_unchanged(n, stack)
             for n, stack in enumerate({stacks[m]: 0 for m in mutations if m.failure in own})
         }
         futures: dict[Future[_Judged], list[Mutation]] = {}
@@ -182,7 +191,17 @@ def prove(
                 for mutation in futures[future]:
                     before = unchanged.get(stacks[mutation]) if mutation.failure in own else None
                     outcomes[mutation] = _outcome(future, mutation, overlaps, before)
+                    if not outcomes[mutation].fell and not outcomes[mutation].refused:
+                        missed[mutation] = future.result().planned
                     progress(mutation.id, "")
+            for number, stack in enumerate({stacks[m]: 0 for m in missed}, len(unchanged)):
+                if stack not in unchanged:
+                    unchanged[stack] = judge_unchanged(number, stack)
+            for mutation, planned in missed.items():
+                own_files, at_first = files[stacks[mutation][0]], unchanged[stacks[mutation]]
+                present = planned | at_first.result().planned
+                if reason := without_instances(own_files, trees[mutation], present):
+                    outcomes[mutation] = _outside(mutation, reason)
         finally:
             for future in (*unchanged.values(), *futures):
                 future.cancel()
@@ -214,11 +233,19 @@ def falls_by_change(plan: bytes) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class _Judged:
-    """The verdict on a mutated plan, whether it has changes, and which ids may fall by them."""
+    """The verdict on a mutated plan, whether it has changes, and which ids may fall by them.
+
+    ``planned`` has the resources of which the plan has an instance.
+    """
 
     verdict: Verdict
     changes: bool
     may_fall: frozenset[str]
+    planned: frozenset[Place]
+
+
+def _outside(mutation: Mutation, reason: str) -> Outcome:
+    return Outcome(mutation, (), frozenset(), inapplicable=reason)
 
 
 def _outcome(

@@ -47,9 +47,16 @@ class MatrixReport:
 
     @property
     def proved(self) -> bool:
-        """Whether each control has mutations, all caught or without a change of the stack."""
-        caught = all(outcome.proved or outcome.unchanged for outcome in self.outcomes)
-        return caught and not self.unproved
+        """Whether each control has mutations, all caught or without a change of the stack.
+
+        Those that do not apply to the stack prove nothing: there must be others.
+        """
+        caught = all(outcome.proved or outcome.unchanged for outcome in self._of_stack)
+        return caught and not self.unproved and bool(self._of_stack or not self.outcomes)
+
+    @property
+    def _of_stack(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if not outcome.inapplicable]
 
     def text(self) -> str:
         """Return a row per mutation, then the details of each that was not caught."""
@@ -66,15 +73,17 @@ class MatrixReport:
                 rows += [f"    {reason}" for reason in _reason(outcome).splitlines()]
         if self.unproved:
             rows += ["", *(f"{i}: not proved, because it has no mutation" for i in self.unproved)]
-        proved = sum(outcome.proved for outcome in self.outcomes)
-        failures = {outcome.mutation.failure for outcome in self.outcomes}
+        proved = sum(outcome.proved for outcome in self._of_stack)
+        failures = {outcome.mutation.failure for outcome in self._of_stack}
         summary = (
-            f"{proved} of {counted(len(self.outcomes), 'mutation')} of "
+            f"{proved} of {counted(len(self._of_stack), 'mutation')} of "
             f"{counted(len(failures), 'failure')} {'was' if proved == 1 else 'were'} caught "
             "by the right scenarios only"
         )
         if unchanged := sum(outcome.unchanged for outcome in self.outcomes):
             summary += f"; {unchanged} plan no change of the applied stack"
+        if outside := len(self.outcomes) - len(self._of_stack):
+            summary += f"; {outside} {'is' if outside == 1 else 'are'} not applicable"
         if self.unproved:
             has = "has" if len(self.unproved) == 1 else "have"
             summary += f"; {counted(len(self.unproved), 'control')} {has} no mutation"
@@ -102,6 +111,7 @@ class MatrixReport:
                     "may_fall": sorted(outcome.may_fall),
                     "outcome": label(outcome).lower(),
                     "refused": outcome.refused,
+                    "inapplicable": outcome.inapplicable,
                 }
                 for outcome in self.outcomes
             ],
@@ -113,8 +123,11 @@ def label(outcome: Outcome) -> str:
 
     ``MISSED``: the scenarios of the mutated failure passed. ``STRAY``: scenarios of another failure
     failed. ``REFUSED``: Terraform or the features stopped with an error, so there is no verdict.
-    ``UNCHANGED``: the plan has no change of the applied stack.
+    ``UNCHANGED``: the plan has no change of the applied stack. ``not applicable``: the stack lacks
+    what the mutation is about.
     """
+    if outcome.inapplicable:
+        return "not applicable"
     if outcome.refused:
         return "REFUSED"
     if outcome.unchanged:
@@ -126,6 +139,8 @@ def label(outcome: Outcome) -> str:
 
 def _reason(outcome: Outcome) -> str:
     unchanged = "the plan has no change: an argument that is no longer set keeps its value on AWS"
+    if outcome.inapplicable:
+        return f"not applicable, because {outcome.inapplicable}"
     return unchanged if outcome.unchanged else outcome.refused
 
 

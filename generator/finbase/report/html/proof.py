@@ -54,7 +54,7 @@ def read_proof(
 
     ``known`` maps the ids of mutations to those of their failures, and ``features`` is the SHA-256
     of features and mutations. Raises ``FinbaseError`` if the matrix is invalid, empty, or of
-    others.
+    others. Mutations that did not apply to their stacks are left out: they prove nothing.
     """
     document = read("prove", data, name, _HINT)
     mutations = tuple(
@@ -63,6 +63,7 @@ def read_proof(
             fell=tuple(each["fell"]),
         )
         for each in document["mutations"]
+        if each["outcome"] != "not applicable"
     )
     proof = Proof(
         mutations,
