@@ -836,7 +836,7 @@ def test_refused_plan_stops_its_own_environment_only(
         ACCEPT_LOSS="",
     )
     assert done.returncode == 1
-    assert done.stdout.startswith("::error::staging: the plan is refused")
+    assert done.stdout.startswith("::error::staging: the plan failed or is refused (exit code 1)")
     # Its summary is not uploaded, so the jobs after it do not know the environment.
     (upload,) = [step for step in jobs["plan"]["steps"] if "upload-artifact" in str(step)]
     assert "if" not in upload
@@ -938,6 +938,11 @@ def test_no_run_of_main_is_dropped(pipeline: Path) -> None:
     assert all(group.startswith(name) and group.endswith(own) for name, group in ended.items())
     # Each job of a matrix has a group of its own.
     assert "matrix.shard" in ended["check"]
+    # GitLab ends an older pipeline that has not planned yet, because a newer push plans all, too.
+    rules = load(pipeline, "gitlab")["workflow"]["rules"]
+    kept = [rule["if"] for rule in rules if rule.get("auto_cancel") == {"on_new_commit": "none"}]
+    assert len(kept) == 1
+    assert '"web"' in kept[0]
 
 
 def test_github_apply_needs_the_approved_plan(changed: Path) -> None:
