@@ -935,7 +935,10 @@ def test_no_run_of_main_is_dropped(pipeline: Path) -> None:
         if job.get("concurrency", {}).get("cancel-in-progress")
     }
     assert {*ended} == {"render", "base", "check"}
-    assert all(group.startswith(name) and group.endswith(own) for name, group in ended.items())
+    assert all(
+        group.startswith(f"finbase-{name}-") and group.endswith(own)
+        for name, group in ended.items()
+    )
     # Each job of a matrix has a group of its own.
     assert "matrix.shard" in ended["check"]
     # GitLab ends an older pipeline that has not planned yet, because a newer push plans all, too.
