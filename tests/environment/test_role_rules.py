@@ -31,7 +31,8 @@ def said(tmp_path: Path, **change: Any) -> list[tuple[str, str]]:
 
 
 def codes(tmp_path: Path, **change: Any) -> set[str]:
-    return {code for code, _ in said(tmp_path, **change) if code.startswith(("FB27", "FB314"))}
+    about = ("FB27", "FB280", "FB314")
+    return {code for code, _ in said(tmp_path, **change) if code.startswith(about)}
 
 
 def role(kind: str = "owner", *schemas: str, **more: Any) -> dict[str, Any]:
@@ -145,6 +146,63 @@ def test_rotation_often_enough(
 ) -> None:
     change = {"roles__rotation_schedule": schedule, "roles__rotation_overdue_days": overdue}
     assert codes(tmp_path, **change) == expected
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hours", "refused"),
+    [
+        ("cron(0 22 ? * SUN *)", 2, False),
+        ("cron(0 23 ? * SUN *)", 2, True),
+        ("cron(0 23 ? * SUN *)", 1, False),
+        ("cron(0 0 ? * SUN *)", 24, False),
+        ("cron(0 2 ? * SUN *)", 22, False),
+        ("cron(0 2 ? * SUN *)", 23, True),
+        ("rate(7 days)", 5, False),
+        # Quartz, whose expressions these are, refuses a step or a number beyond its field.
+        ("cron(0 2 1/31 * ? *)", 2, False),
+        ("cron(0 2 1/40 * ? *)", 2, True),
+        ("cron(0 2 1,32 * ? *)", 2, True),
+        ("cron(0 2 1,5-3 * ? *)", 2, True),
+        ("cron(0 2 1 JAN-DEC/2 ? *)", 2, False),
+        ("cron(0 2 ? * SUN,8 *)", 2, True),
+        ("cron(0 2 ? 1,13 SUN *)", 2, True),
+    ],
+)
+def test_rotation_that_aws_refuses(
+    schedule: str, hours: int, refused: bool, tmp_path: Path
+) -> None:
+    change = {"roles__rotation_schedule": schedule, "roles__rotation_window_hours": hours}
+    found = codes(tmp_path, roles__rotation_overdue_days=90, **change) - {"FB274"}
+    assert found - {"FB275"} == ({"FB280"} if refused else set())
+
+
+def test_window_that_ends_on_the_next_day_is_said(tmp_path: Path) -> None:
+    found = said(tmp_path, roles__rotation_schedule="cron(0 23 ? * SUN *)")
+    assert ("FB280", "a window of 2 hours from 23:00 UTC ends on the next day") in found
+
+
+def test_reader_that_moves_in_another_database_is_refused(tmp_path: Path) -> None:
+    """`moving_readers` excuses readers of the connection secret of its own database only."""
+    arn, plan = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("app", "plan"))
+    for moving, refused in (([], True), ([arn], False)):
+        sample = changed(
+            {
+                "secret.readers": [arn, plan],
+                "roles.moving_readers": moving,
+                "roles.roles": {"app": role(readers=[arn])},
+            }
+        )
+        modules = sample["modules"]
+        for part in ("database", "secret", "access", "monitoring", "roles"):
+            modules[part]["instances"] = {"reports": {}}
+        modules["roles"]["instances"]["reports"] = {"moving_readers": [] if moving else [arn]}
+        modules["secret"]["instances"]["reports"] = {"readers": [plan] if moving else [arn]}
+        try:
+            load(write(tmp_path, sample), REGISTRY, tmp_path)
+            found = []
+        except InputError as error:
+            found = [d for d in error.diagnostics if d.code == "FB277"]
+        assert bool(found) == refused, [str(d) for d in found]
 
 
 def test_never_runs_is_said(tmp_path: Path) -> None:

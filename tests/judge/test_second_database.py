@@ -33,6 +33,7 @@ from stack_graph import Stack
 pytestmark = pytest.mark.terraform
 REPEATED = {part: f"{part}_reports" for part in PARTS}
 PRIMARY = "aws_db_instance.primary"
+ACCOUNT = "777788889999"
 NAMES = ("name", "name_prefix", "identifier", "function_name", "alarm_name", "dashboard_name")
 RULE = "aws_vpc_security_group_ingress_rule.rotation_to_database"
 
@@ -69,6 +70,19 @@ def changed(
             else:
                 resource["expressions"][argument] = {"constant_value": value}
     assert other != plan
+    return other
+
+
+def values_changed(
+    plan: Mapping[str, Any], call: str, identity: str, argument: str, value: object
+) -> dict[str, Any]:
+    """Return a plan in which resources of a call have another planned value."""
+    other = copy.deepcopy(dict(plan))
+    modules = other["planned_values"]["root_module"]["child_modules"]
+    (module,) = (m for m in modules if m["address"] == f"module.{call}")
+    for resource in module["resources"]:
+        if f"{resource['type']}.{resource['name']}" == identity:
+            resource["values"][argument] = value
     return other
 
 
@@ -219,6 +233,42 @@ def test_secret_of_the_other_database_fails(
     shutil.copytree(two / "environments" / "development", stack)
     (stack / "hidden.tf").write_text(f"locals {{\n  hidden = {value}\n}}\n")
     assert any(f"{name} comes from module." in text for text in deviations(crossed, stack))
+
+
+def test_reader_that_moves_in_another_database_fails(plan: dict[str, Any]) -> None:
+    """The list of a database excuses readers of its own connection secret only."""
+    other, reader = copy.deepcopy(plan), f"arn:aws:iam::{ACCOUNT}:role/ledger-both"
+    modules = other["planned_values"]["root_module"]["child_modules"]
+    all_ = (r for m in modules for r in m["resources"])
+    resources = {r["address"]: r["values"] for r in all_ if "values" in r}
+    for name in ("module.secret_reports", "module.roles_reports"):
+        address, key = {
+            "module.secret_reports": ("aws_secretsmanager_secret_policy.connection", ""),
+            "module.roles_reports": ("aws_secretsmanager_secret_policy.role", '["app"]'),
+        }[name]
+        values = resources[f"{name}.{address}{key}"]
+        policy = json.loads(values["policy"])
+        policy["Statement"][1]["Condition"]["StringNotEquals"]["aws:PrincipalArn"].append(reader)
+        values["policy"] = json.dumps(policy)
+    readers = {
+        call: resources[f"module.{call}.terraform_data.readers"]["input"]
+        for call in ("roles", "roles_reports")
+    }
+    for lists in readers.values():
+        lists["roles"]["app"] = [reader]
+    readers["roles_reports"]["moving"] = [reader]
+    assert "B13" not in failed_ids(other)
+    readers["roles_reports"]["moving"], readers["roles"]["moving"] = [], [reader]
+    assert "B13" in failed_ids(other)
+
+
+def test_rotation_that_ends_on_the_next_day_fails(plan: dict[str, Any]) -> None:
+    rules = {"automatically_after_days": None, "duration": "2h"}
+    for hour, fails in ((22, False), (23, True)):
+        later = [{**rules, "schedule_expression": f"cron(0 {hour} ? * SUN *)"}]
+        rotation = "aws_secretsmanager_secret_rotation.role"
+        failed = failed_ids(values_changed(plan, "roles", rotation, "rotation_rules", later))
+        assert ("B14" in failed) == fails
 
 
 @pytest.mark.parametrize("part", ["secret", "roles", "access", "monitoring"])

@@ -22,7 +22,7 @@ from rotation_parts import (
     rotations,
 )
 from stack_graph import UNKNOWN, Resource, Stack, shown
-from windows import longest_gap
+from windows import ends_in_its_day, longest_gap
 
 _MODULE = "roles"
 _DECLARATION = ("terraform_data", "declaration")
@@ -107,6 +107,11 @@ def rotated(stack: Stack, days: int) -> Iterator[Finding]:
             at_once = rotation.planned("rotate_immediately")
             fine = gap is not None and 1 <= gap <= days and at_once is True
             text = f"{rotation.address}: {shown(schedule)}, by {function.address}"
+            duration = rotation.planned("rotation_rules.0.duration")
+            if isinstance(schedule, str) and not ends_in_its_day(schedule, duration):
+                late = f"its window of {shown(duration)} ends on the next UTC day"
+                yield Finding(False, f"{text}; {late}, which AWS refuses; choose an earlier hour")
+                continue
             fix = f"; set a schedule of at most {days} days, and rotate_immediately to true"
             yield Finding(fine, text if fine else text + fix)
 
@@ -133,16 +138,16 @@ def role_readers(stack: Stack) -> Iterator[Finding]:
 )
 def apart(stack: Stack) -> Iterator[Finding]:
     """Require other principals for the master user than for the applications."""
-    master = {
-        name
-        for secret in stack.all(SECRET, CONNECTION)
-        for policy in possible(stack, _POLICY, secret)
-        for name in _people(stack, policy)
-    }
-    moving = {n for r in _of_module(stack, *_READERS) for n in _named(r, "moving")}
+    master, unexcused = set[str](), set[str]()
+    for secret in stack.all(SECRET, CONNECTION):
+        beside = of_same(stack, secret, _of_module(stack, *_READERS))
+        moving = {name for readers in beside for name in _named(readers, "moving")}
+        people = {n for p in possible(stack, _POLICY, secret) for n in _people(stack, p)}
+        master |= people
+        unexcused |= people - moving
     for policy in (p for s in _secrets(stack) for p in possible(stack, _POLICY, s)):
         both = _people(stack, policy) & master
-        if wrong := both - moving:
+        if wrong := both & unexcused:
             text = f"{listed(sorted(wrong))} can also log in as the master user; remove it from "
             text += "`secret.readers`; while it moves, list it in `roles.moving_readers`, as "
             yield Finding(False, f"{policy.address}: {text}{_PAGE} says")

@@ -105,6 +105,19 @@ def longest_gap(schedule: str) -> int | None:
     return max((later - earlier for earlier, later in pairwise(runs)), default=None)
 
 
+def ends_in_its_day(schedule: str, duration: object) -> bool:
+    """Return whether a window of a schedule ends on its UTC day, as Secrets Manager requires.
+
+    >>> ends_in_its_day("cron(0 22 ? * SUN *)", "2h"), ends_in_its_day("cron(0 23 ? * SUN *)", "2h")
+    (True, False)
+    >>> ends_in_its_day("rate(7 days)", "24h"), ends_in_its_day("cron(0 23 ? * SUN *)", None)
+    (True, True)
+    """
+    hours = re.fullmatch(r"([0-9]{1,2})h", duration) if isinstance(duration, str) else None
+    start = re.match(r"cron\(0 ([0-9]{1,2}) ", schedule.strip())
+    return hours is None or (int(start[1]) if start else 0) + int(hours[1]) <= 24
+
+
 def _numbers(field: str, most: int, names: tuple[str, ...]) -> set[int]:
     """Return the numbers from 1 on that a field of a cron expression allows; empty if unclear."""
     for number, name in enumerate(names, 1):

@@ -55,6 +55,49 @@ def longest_gap(expression: str) -> int | None:
     return max((later - earlier for earlier, later in pairwise(runs)), default=None)
 
 
+def hours_left(expression: str) -> int | None:
+    """Return the hours from the start of a window to the end of its UTC day; None if it is invalid.
+
+    Secrets Manager refuses a longer window. A rate in days starts at midnight.
+
+    >>> hours_left("rate(30 days)"), hours_left("cron(0 23 ? * SUN *)"), hours_left("cron(0 2 *)")
+    (24, 1, None)
+    """
+    if _RATE.fullmatch(expression):
+        return 24
+    cron = _CRON.fullmatch(expression)
+    return 24 - int(cron[1]) if cron else None
+
+
+def fault(expression: str) -> str:
+    """Return what Secrets Manager refuses in the fields of a cron expression, or an empty text.
+
+    >>> fault("cron(0 2 1/40 * ? *)"), fault("cron(0 2 ? * SUN,9 *)"), fault("cron(0 2 L * ? *)")
+    ('1/40 is not a day of the month', '9 is not a day of the week', 'L is not a day of the month')
+    >>> fault("cron(0 2 1/15 JAN-DEC/3 ? *)"), fault("rate(30 days)")
+    ('', '')
+    """
+    cron = _CRON.fullmatch(expression)
+    fields = (
+        (31, (), "day of the month"),
+        (12, _MONTHS, "month"),
+        (7, _WEEKDAYS, "day of the week"),
+    )
+    for field, (most, names, what) in zip(cron.groups()[1:] if cron else (), fields, strict=False):
+        for part in field.split(","):
+            if part != "?" and not _is_part(_numbered(part, names), most):
+                return f"{part or 'nothing'} is not a {what}"
+    return ""
+
+
+def _is_part(part: str, most: int) -> bool:
+    match = _PART.fullmatch(part)
+    numbers = [int(n) for n in match.groups() if n and n != "*"] if match else []
+    first, last = match.groups()[:2] if match else ("", None)
+    ordered = last is None or (first != "*" and int(first) <= int(last))
+    return match is not None and ordered and all(1 <= number <= most for number in numbers)
+
+
 def weekly_windows(expression: str, hours: int) -> tuple[Window, ...]:
     """Return the windows of ``hours`` in a week in which a run can start; empty if it is invalid.
 
@@ -88,10 +131,8 @@ def _days(days: str, months: str, weekdays: str) -> Iterator[int]:
 
 def _numbers(field: str, most: int, names: tuple[str, ...]) -> set[int]:
     """Return the numbers from 1 on that a field of a cron expression allows; empty if unclear."""
-    for number, name in enumerate(names, 1):
-        field = field.replace(name, str(number))
     numbers: set[int] = set()
-    for part in field.replace("?", "*").split(","):
+    for part in _numbered(field, names).replace("?", "*").split(","):
         match = _PART.fullmatch(part)
         if match is None:
             return set()
@@ -99,3 +140,9 @@ def _numbers(field: str, most: int, names: tuple[str, ...]) -> set[int]:
         last = int(match[2]) if match[2] else most if match[3] or match[1] == "*" else first
         numbers |= {*range(first, min(last, most) + 1, int(match[3] or 1) or 1)}
     return numbers
+
+
+def _numbered(field: str, names: tuple[str, ...]) -> str:
+    for number, name in enumerate(names, 1):
+        field = field.replace(name, str(number))
+    return field

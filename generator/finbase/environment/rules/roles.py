@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from finbase.aws.schedules import longest_gap, weekly_windows
+from finbase.aws.schedules import fault, hours_left, longest_gap, weekly_windows
 from finbase.aws.windows import business, overlap
 from finbase.contract.version import Version
 from finbase.environment.model import Environment, Instance, ModuleUse
@@ -163,8 +163,7 @@ def own_readers(environment: Environment) -> Iterator[Finding]:
 )
 def apart(environment: Environment) -> Iterator[Finding]:
     """A reader of a role's secret must not read the connection secret, except while it moves."""
-    instances = [(u, i) for u, i in environment.instances("roles")]
-    moving = {arn for u, i in instances for arn in _list(u.value(i, "moving_readers"))}
+    moving = {i.key: _list(u.value(i, "moving_readers")) for u, i in environment.instances("roles")}
     of_roles = {
         arn: role
         for _, role, declared in _roles(environment)
@@ -172,7 +171,7 @@ def apart(environment: Environment) -> Iterator[Finding]:
     }
     for use, instance in environment.instances("secret"):
         for at, arn in enumerate(_list(use.value(instance, "readers"))):
-            if arn in of_roles and arn not in moving:
+            if arn in of_roles and arn not in moving.get(instance.key, ()):
                 message = f"{arn} also reads the secret of the role `{of_roles[arn]}`"
                 hint = "remove it here; while it moves, list it in `roles.moving_readers`"
                 yield Finding((*use.where(instance, "readers"), at), message, hint)
@@ -287,6 +286,37 @@ def rotation_window(environment: Environment) -> Iterator[Finding]:
 
 
 _TIMES: Final = ("rotation_schedule", "rotation_window_hours")
+
+
+@rule(
+    "FB280",
+    "rotation that Secrets Manager refuses",
+    "roles.rotation_schedule",
+    "roles.rotation_window_hours",
+    why="A window must end on the UTC day on which it starts: hour and duration are at most 24 "
+    "together. Numbers and steps must be those of their field. A plan accepts other schedules, "
+    "and the apply fails.",
+    source=f"{_SECRETS}rotate-secrets_schedule.html",
+    accepted={"roles.rotation_schedule": "cron(0 22 ? * SUN *)"},
+    refused={"roles.rotation_schedule": "cron(0 23 ? * SUN *)"},
+    yaml_only="a pattern cannot add the hour of a schedule to another input",
+)
+def rotation_refused(environment: Environment) -> Iterator[Finding]:
+    """A schedule must be valid, and its windows must not extend into the next UTC day."""
+    for use, instance, schedule in _schedules(environment):
+        if longest_gap(schedule) is None:
+            continue  # FB275 reports it.
+        if wrong := fault(schedule):
+            hint = "write a schedule such as cron(0 2 ? * SUN *) or rate(30 days)"
+            at = use.where(instance, "rotation_schedule")
+            yield Finding(at, f"{schedule} is not valid: {wrong}", hint)
+            continue
+        length, left = whole_number(use, instance, "rotation_window_hours"), hours_left(schedule)
+        if length is not None and left is not None and length > left:
+            set_here = [n for n in reversed(_TIMES) if n in instance.inputs][:1]
+            message = f"a window of {length} hours from {24 - left}:00 UTC ends on the next day"
+            hint = f"set `rotation_window_hours` to {left} or less, or choose an earlier hour"
+            yield Finding(use.where(instance, *set_here), message, hint)
 
 
 @rule(
