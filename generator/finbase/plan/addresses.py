@@ -9,6 +9,8 @@ _ADDRESS = re.compile(
     r"(?:data\.)?(?P<type>\w+)\.(?P<name>[\w-]+)(?P<key>\[.*\])?$"
 )
 
+_FURTHER = re.compile(r"module\.(?:database|secret|access|roles)_([\w-]+)\.")
+"""The module of a further database, with its name."""
 _KEY = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
 
 
@@ -42,14 +44,17 @@ def type_of(address: str) -> str:
 
 
 def title_of(address: str) -> str:
-    """Return the name of a resource and its key; return any other text unchanged.
+    """Return the name of a resource, its key and its further database, or any other text.
 
     >>> title_of('module.access.aws_security_group.client["reports"]'), title_of("10.0.0.0/8")
     ('client reports', '10.0.0.0/8')
+    >>> title_of("module.database_reports.aws_security_group.database")
+    'database reports'
     """
     match = _ADDRESS.match(address)
     key = (match["key"] or "").strip('[]"') if match else ""
-    return f"{name_of(address)} {key}".rstrip()
+    further = _FURTHER.match(address)
+    return " ".join(filter(None, (name_of(address), key, further[1] if further else "")))
 
 
 def place_of(address: str) -> str:

@@ -6,8 +6,8 @@ AWS adds regions, versions and services without notice, so an unknown one is nev
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from finbase.aws.parameters import is_static
 from finbase.environment.model import Environment
@@ -19,7 +19,7 @@ _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _ADDRESSES: Final = 5
 _GROUP_RULES: Final = 60
 _ENDPOINTS: Final = 50
-_STACK_RULES: Final = 3  # To the database, the cache and the endpoints.
+_STACK_RULES: Final = 2  # To the database and the endpoints.
 _KEY_ARN = re.compile(r"arn:[^:]*:kms:([^:]*):([^:]*):.+")
 _PRODUCTION = re.compile(r"prod(uction)?(-.*)?")
 _BURSTABLE = re.compile(r"db\.t[0-9]")
@@ -193,22 +193,39 @@ def burstable(environment: Environment) -> Iterator[Finding]:
     "FB309",
     "more rules than the default quota of a security group",
     "access.internet_cidrs",
+    "access.clients",
+    "database.instances",
     why="The application group has one outbound rule for each range and one each for the database, "
-    "the cache, the endpoints and S3. The default quota is 60; AWS rejects the 61st rule at apply.",
+    "the cache, the endpoints and S3. The group of the endpoints has an inbound rule for each "
+    "function, application group and client of all databases. The default quota is 60; AWS rejects "
+    "the 61st rule at apply.",
     source="https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html",
     accepted={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(56)]},
     refused={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(57)]},
 )
 def group_rules(environment: Environment) -> Iterator[Finding]:
-    """The application group should have at most 60 outbound rules, four of them to the stack."""
+    """A security group should have at most 60 rules in each direction."""
+    inbound = 0
     for use, instance in environment.instances("access"):
+        first = not use.is_further(instance)
+        cache = first and environment.module("cache") is not None
         ranges = use.value(instance, "internet_cidrs")
         to_s3 = any(wire.name == "s3_prefix_list_id" for wire in use.contract.wiring)
-        count = len(ranges) + _STACK_RULES + to_s3 if isinstance(ranges, list) else 0
+        count = len(ranges) + _STACK_RULES + cache + to_s3 if isinstance(ranges, list) else 0
         if count > _GROUP_RULES:
             message = f"{count} outbound rules in one security group; the quota is {_GROUP_RULES}"
             hint = "join ranges, or ask AWS to raise the quota before you apply"
             yield Finding(use.where(instance, "internet_cidrs"), message, hint, key=True)
+        clients = _clients(use.value(instance, "clients"))
+        roles = environment.module("roles")
+        functions = 1 + (roles is not None and any(i.key == instance.key for i in roles.instances))
+        own = [c for c in clients if not (c.get("cidr") or c.get("security_group_id"))]
+        inbound += 1 + functions + len(own)
+        if inbound > _GROUP_RULES and environment.module("network"):
+            message = f"{inbound} inbound rules in the group of the endpoints"
+            hint = "let clients share a group, or ask AWS to raise the quota before you apply"
+            where = use.where(instance, *(["clients"] if clients else []))
+            yield Finding(where, f"{message}; the quota is {_GROUP_RULES}", hint, key=True)
 
 
 @note(
@@ -288,6 +305,12 @@ def state_key(environment: Environment) -> Iterator[Finding]:
         message = f"the key of the state is in {arn[1]} of the account {arn[2]}"
         hint = f"name a key in {own[0]} of the account {own[1]}, unless this is intended"
         yield Finding(("state", "kms_key_id"), message, hint)
+
+
+def _clients(value: Any) -> list[Mapping[str, Any]]:
+    """Return the clients of an input, without those that are not valid."""
+    clients = value.values() if isinstance(value, Mapping) else ()
+    return [client for client in clients if isinstance(client, Mapping)]
 
 
 def _near(name: str, known: Iterable[str]) -> str:
