@@ -84,6 +84,8 @@ def found(type_: str, name: str, zone: str | None) -> dict[str, Any]:
             "allocation_id": f"eipalloc-{zone}",
             "connectivity_type": "public",
         },
+        "aws_route_tables": {"id": "eu-west-1", "ids": ["rtb-private-eu-west-1a"]},
+        "aws_ec2_managed_prefix_list": {"id": zone},
         "aws_security_group": {},
         "aws_vpc_endpoint": {"id": f"vpce-{name}", "prefix_list_id": "pl-1"},
     }
@@ -270,8 +272,29 @@ def test_prefix_list_that_was_not_read_is_no_pass(
     account(plan, routed(name, A, destination_prefix_list_id="pl-2", **target))
     (text,) = Judge().messages(plan).values()
     assert text.strip().startswith("not shown by this plan: eu-west-1a: ")
-    assert "the entries of pl-2, which this plan does not show" in text
+    assert "the entries of pl-2; `prefix_list_ids` of `existing_network` must have pl-2" in text
     assert failed_ids(plan) == {"B02" if name == "database" else "F10"}
+
+
+def test_propagated_routes_fail(offline: bytes) -> None:
+    plan = json.loads(offline)
+    tables = ("aws_route_tables", "propagated", None)
+    account(plan, lambda values: values[tables].update(ids=[f"rtb-database-{A}"]))
+    (text,) = Judge().messages(plan).values()
+    assert f"rtb-database-{A}: a VPN gateway propagates routes to it" in text
+    assert failed_ids(plan) == {"B02"}
+
+
+def test_propagated_routes_that_were_not_read_are_no_pass(offline: bytes) -> None:
+    """So it is before `existing_network` 2.1.0."""
+    plan = json.loads(offline)
+    account(plan)
+    for module in plan["prior_state"]["values"]["root_module"]["child_modules"]:
+        module["resources"] = [r for r in module["resources"] if r["type"] != "aws_route_tables"]
+    (text,) = Judge().messages(plan).values()
+    assert "not shown by this plan" in text
+    assert "propagated routes; `existing_network` 2.1.0 reads them" in text
+    assert failed_ids(plan) == {"B02"}
 
 
 def test_table_of_another_subnet_fails(offline: bytes) -> None:
@@ -280,6 +303,7 @@ def test_table_of_another_subnet_fails(offline: bytes) -> None:
     assert failed_ids(plan) == {"B02"}
 
 
+LIST = "pl-0123456789abcdef0"
 TGW, REASON = "tgw-0123456789abcdef0", "The platform team inspects all traffic"
 
 
@@ -293,7 +317,7 @@ def spoke(tmp_path_factory: pytest.TempPathFactory, workspace: Workspace) -> byt
         for zone, subnets in INPUTS["zones"].items()
     }
     egress = {"transit_gateway_id": TGW, "reason": REASON}
-    stack = landing(project, zones=zones, central_egress=egress)
+    stack = landing(project, zones=zones, central_egress=egress, prefix_list_ids=[LIST])
     return workspace.plan(stack, project=project)
 
 
@@ -344,6 +368,31 @@ def test_traffic_leaves_through_the_declared_transit_gateway(
     assert ids_of(judge.failed(plan)) == fails
     why = f"not applicable, because traffic to the internet leaves through {TGW}: {REASON}"
     assert judge.evidence.count(why) == 4
+
+
+@pytest.mark.parametrize("name", ["database", "private"])
+@pytest.mark.parametrize(
+    ("ranges", "fails"),
+    [
+        (["10.80.0.0/16", "fd00::/8"], False),
+        (["0.0.0.0/0"], True),
+        (["0.0.0.0/2", "64.0.0.0/2"], True),
+        (["2400::/12", "2600::/12", "2800::/12", "2a00::/12"], True),
+    ],
+)
+def test_prefix_list_that_was_read_is_judged_by_its_entries(
+    name: str, ranges: list[str], fails: bool, spoke: bytes
+) -> None:
+    plan = json.loads(spoke)
+    entries = [{"cidr": range_} for range_ in ranges]
+
+    def change(values: Values) -> None:
+        leave(TGW)(values)
+        values["aws_ec2_managed_prefix_list", "routes", LIST].update(entries=entries)
+        routed(name, A, destination_prefix_list_id=LIST, vpc_peering_connection_id="p")(values)
+
+    account(plan, change)
+    assert failed_ids(plan) == ({"B02" if name == "database" else "F10"} if fails else set())
 
 
 def test_central_egress_must_be_declared(spoke: bytes) -> None:

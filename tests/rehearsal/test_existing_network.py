@@ -19,6 +19,7 @@ from finbase.sandbox import server
 from finbase.sandbox.client import Endpoint, client
 from finbase.terraform.program import find_terraform
 from tests.support.commands import finbase
+from tests.support.sample import EXISTING_NETWORK
 
 pytestmark = pytest.mark.terraform
 
@@ -53,6 +54,15 @@ def landing_zone(endpoint: Endpoint) -> dict[str, Any]:
         }
     table(*(subnets["public"] for subnets in zones.values()), GatewayId=internet)
     tables = [table(*(subnets["database"] for subnets in zones.values()))]
+    entries = [{"Cidr": "10.80.0.0/16"}]
+    listed = ec2.create_managed_prefix_list(
+        PrefixListName="offices", AddressFamily="IPv4", MaxEntries=1, Entries=entries
+    )["PrefixList"]["PrefixListId"]
+    ec2.create_route(
+        RouteTableId=tables[0],
+        DestinationPrefixListId=listed,
+        VpcPeeringConnectionId="pcx-0123456789abcdef0",
+    )
     for subnets in zones.values():
         address = ec2.allocate_address(Domain="vpc")["AllocationId"]
         gateway = ec2.create_nat_gateway(SubnetId=subnets["public"], AllocationId=address)
@@ -72,7 +82,8 @@ def landing_zone(endpoint: Endpoint) -> dict[str, Any]:
         PrivateDnsEnabled=True,
     )
     return {
-        "version": "1.0.0",
+        "version": EXISTING_NETWORK["version"],
+        "prefix_list_ids": [listed],
         "vpc_id": vpc,
         "cidr": "10.40.0.0/20",
         "zones": {

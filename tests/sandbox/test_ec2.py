@@ -285,3 +285,11 @@ def test_ways_with_other_ids_do_not_exist(ec2: Any, vpc: str, subnets: list[str]
         ec2.create_route(
             RouteTableId=table, DestinationCidrBlock="10.90.0.0/16", VpcPeeringConnectionId="pcx-1"
         )
+
+
+def test_route_tables_are_found_by_the_origin_of_a_route(ec2: Any, vpc: str) -> None:
+    """API, DescribeRouteTables: Filters, route.origin."""
+    for origin, exists in (("CreateRouteTable", True), ("EnableVgwRoutePropagation", False)):
+        filters = {"vpc-id": vpc, "route.origin": origin}
+        named = [{"Name": name, "Values": [value]} for name, value in filters.items()]
+        assert bool(ec2.describe_route_tables(Filters=named)["RouteTables"]) == exists

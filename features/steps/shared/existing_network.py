@@ -140,7 +140,18 @@ def no_way_out(stack: Stack) -> Iterator[Finding]:
         text = f"a route to {listed(wrong)}; remove it" if wrong else "no route to the internet"
         if wrong or not ways:
             yield Finding(not wrong, f"{_path(place)}: {text}")
-        yield from (_hidden(f"{_path(place)}: {way}") for way, _ in ways if way not in wrong)
+        yield from (_unread_list(place, *route) for way, route in ways if way not in wrong)
+        yield from _propagated(stack, place)
+
+
+def _propagated(stack: Stack, place: Place) -> Iterator[Finding]:
+    """Refuse routes that a VPN gateway propagates; before 2.1.0 of the module, none are read."""
+    read = [tables for tables in stack.existing("aws_route_tables") if not _unread(tables)]
+    if not read:
+        yield _hidden(f"{_path(place)}: propagated routes; `existing_network` 2.1.0 reads them")
+    elif any(_id(place.table) in (tables.planned("ids") or ()) for tables in read):
+        text = "a VPN gateway propagates routes to it, which no plan shows"
+        yield Finding(False, f"{_path(place)}: {text}; end that, and write the routes by hand")
 
 
 def no_public_addresses(stack: Stack) -> Iterator[Finding]:
@@ -179,7 +190,7 @@ def _of_another(place: Place) -> str:
 
 
 def _routes(table: Resource) -> list[Route]:
-    """Return the routes of a table, but those that the provider leaves out: local, propagated."""
+    """Return the routes of a table that the provider reads; it reads no propagated ones."""
     return [(table, f"routes.{number}.") for number in range(len(table.planned("routes") or ()))]
 
 
@@ -202,8 +213,15 @@ def _past(stack: Stack, place: Place, *through: str) -> Iterator[Finding]:
 
     routes = [route for route in _routes(place.table) if route not in _default(place.table)]
     for table, path in past(stack, routes, allowed):
-        way = f"{destination(stack, table, path)} → {target(stack, table, path)}"
         if hides_destination(stack, table, path):
-            yield _hidden(f"{_path(place)}: {way}")
+            yield _unread_list(place, table, path)
         else:
+            way = f"{destination(stack, table, path)} → {target(stack, table, path)}"
             yield Finding(False, f"{_path(place)}: {way}: another route to the internet")
+
+
+def _unread_list(place: Place, table: Resource, path: str) -> Finding:
+    """Say which prefix list hides where a route leads; a known id is all else that it can have."""
+    id_ = table.planned(f"{path}destination_prefix_list_id")
+    fix = f"`prefix_list_ids` of `existing_network` must have {id_}"
+    return _hidden(f"{_path(place)}: the entries of {id_}; {fix}")

@@ -14,7 +14,7 @@ from moto.awslambda.models import lambda_backends
 from moto.core.responses import ActionResult
 from moto.ec2 import models
 from moto.ec2.exceptions import DependencyViolationError
-from moto.ec2.models import security_groups, vpcs
+from moto.ec2.models import route_tables, security_groups, vpcs
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.transit_gateway import TransitGateway
 from moto.ec2.models.vpc_peering_connections import VPCPeeringConnection
@@ -40,6 +40,7 @@ def install() -> None:
     for services in (vpcs.IMPLEMENTED_ENDPOINT_SERVICES, vpcs.COVERED_ENDPOINT_SERVICES):
         services[:] = [name for name in services if name != "cloudformation"]
     security_groups.SecurityGroupRule = SecurityGroupRule  # type: ignore[misc]
+    route_tables.RouteTable = RouteTable  # type: ignore[misc]
     replace_backend(models.ec2_backends, Backend)
     ElasticBlockStore.describe_snapshots = _describe_snapshots  # type: ignore[method-assign]
     responses = TransitGatewayAttachment
@@ -60,6 +61,16 @@ class SecurityGroupRule(security_groups.SecurityGroupRule):
         description = self.source_group.pop("Description", prefix_list.get("Description"))
         if description is not None:
             self.ip_range = {"Description": description}
+
+
+class RouteTable(route_tables.RouteTable):
+    """DescribeRouteTables, Filters: ``route.origin``, how a route was created."""
+
+    def get_filter_value(self, filter_name: str, method_name: str | None = None) -> Any:
+        """Return what a filter compares."""
+        if filter_name == "route.origin":
+            return [route.origin for route in self.routes]
+        return super().get_filter_value(filter_name, method_name)
 
 
 class GatewayOfOthers(TransitGateway):
