@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from finbase.sandbox.postgres.client import accepts, query
 from finbase.sandbox.postgres.find import PostgresError
-from finbase.sandbox.server import Sandbox, databases
+from finbase.sandbox.server import Sandbox, databases, maintain
 
 FIRST, SECOND = "the-first-of-two", "the-second-of-two"
 
@@ -182,6 +182,27 @@ def test_create_makes_backup_if_retained(
         rds.delete_db_instance(
             DBInstanceIdentifier=name, SkipFinalSnapshot=True, DeleteAutomatedBackups=False
         )
+
+
+def test_storage_waits_for_window(
+    make: Callable[..., Any], rds: Any, name: str, sandbox: Sandbox
+) -> None:
+    """Guide, "Settings for DB instances": a change of the storage "occurs during the next
+    maintenance window", unless at once; that of its maximum "occurs immediately"."""
+    make(AllocatedStorage=100)
+
+    def state() -> tuple[int, int, int, dict[str, int]]:
+        read = described(rds, name)
+        sizes = read["AllocatedStorage"], read["MaxAllocatedStorage"], read["Iops"]
+        return *sizes, read["PendingModifiedValues"]
+
+    rds.modify_db_instance(
+        DBInstanceIdentifier=name, AllocatedStorage=450, MaxAllocatedStorage=900, Iops=12000
+    )
+    assert state() == (100, 900, 3000, {"AllocatedStorage": 450, "Iops": 12000})
+    assert name in maintain(sandbox)
+    assert state() == (450, 900, 12000, {})
+    assert name not in maintain(sandbox)
 
 
 def test_modify_exported_logs(make: Callable[..., Any], rds: Any, name: str) -> None:

@@ -57,12 +57,18 @@ class SandboxState:
         self.rotations = Rotations(endpoint, _order)
 
     def describe(self, path: str) -> object:
-        """Return the content of one of our own routes, or None if the path is unknown."""
+        """Do what one of our own routes does; return its content, or None if it is unknown."""
         routes: dict[str, Callable[[], object]] = {
             "/sandbox/databases": self.databases.describe,
             "/sandbox/rotations": self.rotations.describe,
+            "/sandbox/maintenance": self._maintain,
         }
         return routes[path]() if path in routes else None
+
+    @staticmethod
+    def _maintain() -> object:
+        with _order:
+            return rds.maintain()
 
 
 class NotHereError(ServiceException):

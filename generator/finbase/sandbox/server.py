@@ -166,6 +166,11 @@ def rotations(endpoint: Endpoint) -> list[dict[str, Any]]:
     return list(_read(endpoint, "/sandbox/rotations"))
 
 
+def maintain(endpoint: Endpoint) -> list[str]:
+    """Let the maintenance windows pass; return the instances that this has changed."""
+    return list(_read(endpoint, "/sandbox/maintenance"))
+
+
 def _environ(folder: Path) -> dict[str, str]:
     """Return the server's environment: no settings or secrets of the caller, only loopback."""
     environ = python_environ(folder)

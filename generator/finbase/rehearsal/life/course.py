@@ -23,6 +23,7 @@ from finbase.rehearsal.record import StepLog
 from finbase.rehearsal.run import Run, kept_logs
 from finbase.rehearsal.usual import remove
 from finbase.render.stack import render_stacks
+from finbase.sandbox import server
 
 
 @dataclass
@@ -84,6 +85,8 @@ class Life:
                     log.problems.append("AWS must refuse this apply, and did not")
             else:
                 log.add(applied)
+            if waited := server.maintain(run.sandbox):
+                log.notes.append(f"in the maintenance window: {', '.join(waited)}")
         for act in edit.after:
             act(owner)
         if edit.expect in (Expect.APPLIED, Expect.NOTHING):

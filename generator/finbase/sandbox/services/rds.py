@@ -87,6 +87,18 @@ def install(databases: Databases) -> None:
     RDSResponse.remove_source_identifier_from_subscription = _remove_source  # type: ignore[attr-defined]
 
 
+def maintain() -> list[str]:
+    """Let the maintenance window of each instance pass; return those that are changed."""
+    changed = []
+    for account in models.rds_backends.values():
+        for backend in account.values():
+            for name, instance in tuple(backend.databases.items()):
+                if cast(DBInstance, instance).pending_modified_values:
+                    backend.modify_db_instance(name, {"apply_immediately": True})
+                    changed.append(name)
+    return changed
+
+
 class Backend(models.RDSBackend):
     """The operations on instances, their groups and event subscriptions."""
 
@@ -137,8 +149,8 @@ class Backend(models.RDSBackend):
     def modify_db_instance(self, db_instance_identifier: str, db_kwargs: Any) -> models.DBInstance:
         """Change an ``available`` instance; pass a new name or password on to its database.
 
-        AWS waits for the maintenance window if ApplyImmediately is false. Here only a major upgrade
-        and its parameter group wait, until a request that has ApplyImmediately.
+        AWS waits for the maintenance window if ApplyImmediately is false. Here only the storage,
+        and a major upgrade with its parameter group wait, until ``maintain`` or such a request.
         """
         db_kwargs = dict(db_kwargs.items())
         instance = cast(DBInstance, self.describe_db_instances(db_instance_identifier)[0])
@@ -152,7 +164,7 @@ class Backend(models.RDSBackend):
             db_kwargs["new_db_instance_identifier"] = new = new.lower()
             if new in self.databases and new != old:
                 raise DBInstanceAlreadyExists
-        db_kwargs = instance.postpone_upgrade(db_kwargs)
+        db_kwargs = instance.postpone(db_kwargs)
         upgraded = is_major_upgrade(instance, db_kwargs.get("engine_version"))
         # moto does not find default groups here.
         group = db_kwargs.get("db_parameter_group_name") or ""

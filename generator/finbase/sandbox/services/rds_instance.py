@@ -19,6 +19,14 @@ from finbase.sandbox.refusals.rds import family, is_major_upgrade
 
 _MINOR_VERSIONS = {"14": "14.19", "15": "15.14", "16": "16.10", "17": "17.6", "18": "18.1"}
 _DEFAULT_CA = "rds-ca-rsa2048-g1"
+_STORAGE = ("allocated_storage", "iops", "storage_throughput")
+_VERSION = "engine_version"
+_PENDING = {
+    "allocated_storage": "AllocatedStorage",
+    "iops": "Iops",
+    "storage_throughput": "StorageThroughput",
+    _VERSION: "EngineVersion",
+}
 _THROUGHPUT_GROWS_AT = 400  # GiB, for Db2, MariaDB, MySQL and PostgreSQL
 
 
@@ -31,7 +39,6 @@ class DBInstance(models.DBInstance):
         super().__init__(backend, **{"ca_certificate_identifier": _DEFAULT_CA} | settings)
         self.dbi_resource_id = _resource_id()
         self._waiting: dict[str, Any] = {}
-        self.pending_modified_values: dict[str, Any] = {}
         self.performance_insights_enabled = bool(settings.get("enable_performance_insights"))
         self.performance_insights_kms_key_id = settings.get("performance_insights_kms_key_id")
         self.performance_insights_retention_period = settings.get(
@@ -55,21 +62,31 @@ class DBInstance(models.DBInstance):
         name = family(str(self.engine), self.engine_version)
         return name, f"default.{name}"
 
-    def postpone_upgrade(self, settings: dict[str, Any]) -> dict[str, Any]:
+    def postpone(self, settings: dict[str, Any]) -> dict[str, Any]:
         """ModifyDBInstance, ApplyImmediately: return the settings that are changed at once.
 
-        With ApplyImmediately these include the upgrade that waits.
+        With ApplyImmediately these include what waits for the maintenance window.
         """
         if settings.get("apply_immediately"):
-            waiting, self._waiting, self.pending_modified_values = self._waiting, {}, {}
+            waiting, self._waiting = self._waiting, {}
             return waiting | settings
-        if is_major_upgrade(self, settings.get("engine_version")):
-            names = ("engine_version", "db_parameter_group_name")
-            self._waiting = {name: settings[name] for name in names if settings.get(name)}
-            version = _full_version(settings["engine_version"])
-            self.pending_modified_values = {"EngineVersion": version}
-            return {name: value for name, value in settings.items() if name not in names}
-        return settings
+        names = [*_STORAGE]
+        if is_major_upgrade(self, settings.get(_VERSION)):
+            names += [_VERSION, "db_parameter_group_name"]
+        now = {name: value for name, value in settings.items() if name not in names}
+        for name in names:
+            if settings.get(name) not in (None, getattr(self, name)):
+                self._waiting[name] = settings[name]
+        return now
+
+    @property
+    def pending_modified_values(self) -> dict[str, Any]:
+        """DBInstance, PendingModifiedValues: what waits, but for the parameter group."""
+        return {
+            shown: _full_version(self._waiting[name]) if name == _VERSION else self._waiting[name]
+            for name, shown in _PENDING.items()
+            if name in self._waiting
+        }
 
     @property
     def has_postgres(self) -> bool:
