@@ -350,6 +350,45 @@ def test_summarise_names_replicas_with_another_source(
     assert report.document()["moved_replicas"] == [address] * named
 
 
+def usage(**limits: int) -> dict[str, Any]:
+    """Return the limits of a cache as a plan has them."""
+    return {"cache_usage_limits": [{name: [{"maximum": most}] for name, most in limits.items()}]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "settings"),
+    [
+        (
+            usage(data_storage=10, ecpu_per_second=5000),
+            usage(data_storage=20, ecpu_per_second=9000),
+            ("data_storage", "ecpu_per_second"),
+        ),
+        (
+            usage(data_storage=10, ecpu_per_second=5000),
+            usage(data_storage=20, ecpu_per_second=5000),
+            (),
+        ),
+        (
+            {"description": "a", "daily_snapshot_time": "02:00"},
+            {"description": "b", "daily_snapshot_time": "03:00"},
+            ("daily_snapshot_time", "description"),
+        ),
+        ({"engine": "redis", "major_engine_version": "7"}, {"engine": "valkey"}, ()),
+        ({"description": "a", "tags": {"a": "b"}}, {"description": "b", "tags": {}}, ()),
+    ],
+)
+def test_summarise_names_several_settings_of_a_cache(
+    before: dict[str, Any], after: dict[str, Any], settings: tuple[str, ...]
+) -> None:
+    address = "module.cache.aws_elasticache_serverless_cache.main"
+    for actions in (["update"], ["delete", "create"]):
+        change = resource(address, *actions, change={"before": before, "after": after})
+        summary = summarise({"resource_changes": [change]})
+        named = bool(settings) and actions == ["update"]
+        assert [cache.settings for cache in summary.cache_settings] == [settings] * named
+        assert ("**CACHE**" in PlanReport("x", summary).text()) is named
+
+
 def test_summarise_counts_lost_evidence() -> None:
     steps = [
         resource(f"module.m.{kind}.x", "update", change={"before": before, "after": after})
@@ -693,21 +732,33 @@ def test_apply_names_lost_resets(
 
 
 @pytest.mark.terraform
-def test_apply_refuses_another_source_of_a_replica(good_plan: bytes, world: World) -> None:
+@pytest.mark.parametrize(
+    ("ending", "before", "message"),
+    [
+        (
+            "aws_db_instance.replica",
+            {"replicate_source_db": "ledger-old"},
+            "cannot change the source of a replica, so nothing was applied",
+        ),
+        (
+            "aws_elasticache_serverless_cache.main",
+            {"description": "another", **usage(data_storage=9, ecpu_per_second=9000)},
+            "AWS refuses more than one change of a cache at once, so nothing was applied",
+        ),
+    ],
+)
+def test_apply_refuses_what_is_not_updated(
+    good_plan: bytes, world: World, ending: str, before: dict[str, Any], message: str
+) -> None:
     save(world.project / "staging.tfplan", world.project / "environments" / "staging")
     plan = json.loads(good_plan)
-    (replica,) = [
-        r
-        for r in plan["resource_changes"]
-        if r["address"].endswith(".replica") and r["type"] == "aws_db_instance"
-    ]
-    after = replica["change"]["after"]
-    before = {**after, "replicate_source_db": f"{after['replicate_source_db']}-old"}
-    replica["change"].update(actions=["update"], before=before)
+    (updated,) = [r for r in plan["resource_changes"] if r["address"].endswith(f".{ending}")]
+    after = updated["change"]["after"]
+    updated["change"].update(actions=["update"], before={**after, **before})
     (world.home / "plan.json").write_text(json.dumps(plan))
     done = world.run("apply", "staging")
     assert done.exit_code == 1, done.output
-    assert "cannot change the source of a replica, so nothing was applied" in done.output
+    assert message in done.output
 
 
 @pytest.mark.terraform

@@ -38,6 +38,10 @@ _MOVED_REPLICAS: Final = (
     "mark each for replacement with `terraform taint` and plan again: "
     "docs/how-to/restore-a-snapshot.md",
 )
+_CACHE_SETTINGS: Final = (
+    "AWS refuses more than one change of a cache at once",
+    "change one setting, apply, then change the next: docs/how-to/change-the-cache.md",
+)
 _AFTER_A_RESET: Final = (
     "if the update of the database failed, its new password was not set, although the state says "
     "so: increase database.password_generation once more, render and plan again"
@@ -163,6 +167,7 @@ def _judge(
         (summary.provisioners, *_PROVISIONERS),
         (summary.lost_resets, *_LOST_RESETS),
         (summary.moved_replicas, *_MOVED_REPLICAS),
+        ([cache.address for cache in summary.cache_settings], *_CACHE_SETTINGS),
     ):
         if addresses:
             refuse(f"{why}, so nothing was applied: {', '.join(addresses)}\n    hint: {hint}")

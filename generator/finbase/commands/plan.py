@@ -71,5 +71,6 @@ def plan(
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
     refuse_unknown(summary, accepted)
     problems = (summary.unaccepted(accepted), summary.provisioners, summary.stale, summary.upgrades)
-    if any(problems) or summary.lost_resets or summary.moved_replicas:
+    refused = (summary.lost_resets, summary.moved_replicas, summary.cache_settings)
+    if any(problems) or any(refused):
         sys.exit(FOUND)

@@ -2,7 +2,8 @@
 
 That is the data and evidence that would be lost, every change of access (permissions, keys,
 policies, security groups, routes), every provisioner, each change of the connection that the
-secret does not receive, and each major version or source of a replica that would be refused.
+secret does not receive, and each major version, source of a replica or setting of a cache that
+would be refused.
 Unlike ``effects``, which compares two plans of an empty state, this reads one plan that Terraform
 made from a state, so the result is exact.
 """
@@ -35,6 +36,19 @@ _ADDRESS = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*(?:"|\Z))+')
 _PUBLIC = "terraform_data.connection"
 _PRIMARY = "aws_db_instance.primary"
 _VERSION = "aws_secretsmanager_secret_version.connection"
+_CACHE = frozenset(
+    {
+        "daily_snapshot_time",
+        "data_storage",
+        "description",
+        "ecpu_per_second",
+        "major_engine_version",
+        "security_group_ids",
+        "snapshot_retention_limit",
+        "user_group_id",
+    }
+)
+"""The settings that a serverless cache changes in place, as ModifyServerlessCache has them."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,14 @@ class Upgrade:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """A cache with several settings to change, of which AWS changes one in a request."""
+
+    address: str
+    settings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Summary:
     """All steps of a plan, in its order, and the addresses of resources with provisioners."""
 
@@ -84,6 +106,7 @@ class Summary:
     upgrades: tuple[Upgrade, ...] = ()
     lost_resets: tuple[str, ...] = ()
     moved_replicas: tuple[str, ...] = ()
+    cache_settings: tuple[Settings, ...] = ()
 
     @property
     def sets_password(self) -> bool:
@@ -158,6 +181,7 @@ def summarise(plan: Mapping[str, Any]) -> Summary:
         tuple(_upgrades(plan)),
         tuple(_lost_resets(plan)),
         tuple(_moved_replicas(plan)),
+        tuple(_cache_settings(plan)),
     )
 
 
@@ -208,6 +232,36 @@ def _moved_replicas(plan: Mapping[str, Any]) -> Iterator[str]:
         updated = resource["change"]["actions"] == ["update"]
         if updated and before and after and before != after:
             yield resource["address"]
+
+
+def _cache_settings(plan: Mapping[str, Any]) -> Iterator[Settings]:
+    """Yield the serverless caches of which more than one setting changes.
+
+    The provider sends all in one request, which AWS refuses. The limits count one by one.
+    """
+    for resource in managed(plan):
+        change = resource["change"]
+        if resource["type"] != "aws_elasticache_serverless_cache" or change["actions"] != [
+            "update"
+        ]:
+            continue
+        changed = {_setting(argument.name) for argument in differences(change)} - {""}
+        if len(changed) > 1:
+            yield Settings(resource["address"], tuple(sorted(changed)))
+
+
+def _setting(name: str) -> str:
+    """Return the setting of a cache in the name of an argument; empty for others.
+
+    >>> _setting("cache_usage_limits[0].data_storage[0].maximum"), _setting("security_group_ids[1]")
+    ('data_storage', 'security_group_ids')
+    >>> _setting("tags.Name"), _setting("engine")
+    ('', 'major_engine_version')
+    """
+    first, *inner = re.findall(r"[a-z_]+", name)
+    if first == "cache_usage_limits" and inner:
+        first = inner[0]
+    return first if first in _CACHE else "major_engine_version" if first == "engine" else ""
 
 
 def _values(change: Change, name: str) -> tuple[Any, Any]:

@@ -58,6 +58,7 @@ class PlanReport:
             "lost_resets": list(self.summary.lost_resets),
             "refused_upgrades": [asdict(upgrade) for upgrade in self.summary.upgrades],
             "moved_replicas": list(self.summary.moved_replicas),
+            "cache_settings": [asdict(cache) for cache in self.summary.cache_settings],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -127,6 +128,12 @@ def _warnings(summary: Summary, accepted: frozenset[str]) -> Iterator[list[str]]
         "apply would stop half-way. Mark it for replacement with `terraform taint "
         f"{address}`, and plan again: docs/how-to/restore-a-snapshot.md"
         for address in summary.moved_replicas
+    ]
+    yield [
+        f"**CACHE**: AWS refuses to change {', '.join(map(code, cache.settings))} of "
+        f"{code(cache.address)} at once, and the apply would stop half-way. Change one, apply, "
+        "then change the next: docs/how-to/change-the-cache.md"
+        for cache in summary.cache_settings
     ]
     yield [
         f"**DATA LOSS**: {code(step.address)}, to {step.action}, loses {step.loses}"
