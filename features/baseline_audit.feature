@@ -55,5 +55,6 @@ Feature: Baseline: the audit trail is complete, and is kept
       | auto_explain.log_min_duration        | -1, 1000 or more                                                         | no       |
       | session_preload_libraries            | pgaudit, pg_stat_statements                                              | no       |
       | local_preload_libraries              | pgaudit, pg_stat_statements                                              | no       |
+      | pg_stat_statements.track_utility     | 0, off, false, no                                                        | no       |
       | password_encryption                  | scram-sha-256                                                            | yes      |
       | rds.accepted_password_auth_method    | scram                                                                    | yes      |

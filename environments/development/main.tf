@@ -59,7 +59,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/3.1.0"
+  source = "../../modules/database/3.2.0"
 
   engine_version        = "17"
   instance_class        = "db.t4g.medium"

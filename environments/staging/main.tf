@@ -53,7 +53,7 @@ module "cache" {
 
 # PostgreSQL primary with forced TLS, an audit log and a password nobody has seen.
 module "database" {
-  source = "../../modules/database/3.1.0"
+  source = "../../modules/database/3.2.0"
 
   engine_version          = "17"
   instance_class          = "db.r7g.large"
@@ -83,7 +83,7 @@ resource "terraform_data" "keep_database" {
 
 # Read replica of the primary, in the same region.
 module "replica_reporting" {
-  source = "../../modules/replica/2.0.0"
+  source = "../../modules/replica/2.1.0"
 
   instance_class = "db.r7g.large"
 
@@ -93,6 +93,7 @@ module "replica_reporting" {
   backup_window                         = module.database.backup_window
   primary_maintenance_window            = module.database.maintenance_window
   port                                  = module.database.port
+  allocated_storage                     = module.database.configured_storage
   max_allocated_storage                 = module.database.max_allocated_storage
   iops                                  = module.database.iops
   storage_throughput                    = module.database.storage_throughput

@@ -65,6 +65,7 @@ SMALLER_STORAGE: Final = "FB160"
 OTHER_VERSION: Final = "FB161"
 NO_IOPS: Final = "FB162"
 REPLICAS_STAY_SMALL: Final = "FB163"
+SEVERAL_SETTINGS: Final = "FB164"
 
 # Problems of a project's other files.
 NOT_KNOWN_DATA: Final = "FB150"
@@ -114,5 +115,6 @@ TITLES: Final[Mapping[str, str]] = {
     OTHER_VERSION: "a major version that RDS refuses",
     NO_IOPS: "storage that grows to 400 GiB without IOPS",
     REPLICAS_STAY_SMALL: "storage that grows to 400 GiB beside replicas",
+    SEVERAL_SETTINGS: "several settings of the cache in one change",
     NOT_KNOWN_DATA: "invalid known.yaml",
 }

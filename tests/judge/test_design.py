@@ -501,7 +501,7 @@ def kept(
         "expressions": {"triggers_replace": {"references": [*follows]}},
         **block,
     }
-    call = {"source": "../../modules/database/3.1.0", "module": {}}
+    call = {"source": "../../modules/database/3.2.0", "module": {}}
     root = {"resources": [guard] if follows else [], "module_calls": {"database_reports": call}}
     child = {"address": "module.database_reports", "resources": [primary]}
     plan = {

@@ -32,6 +32,7 @@ AUDITED = {
     "rds.accepted_password_auth_method": "scram",
     "pgaudit.log_level": "log",
 }
+TRACKED = "pg_stat_statements.track_utility"
 SWITCH = "auto_explain.log_parameter_max_length"
 
 
@@ -123,6 +124,16 @@ def test_trees_of_statements_stay_out_of_the_log(name: str, value: str, fine: bo
     parameter = f"debug_print_{name}"
     said = messages(plan("postgres17", "pgaudit", **{parameter: value}), without="nothing")
     assert (f"{parameter} =" in said.get("B10", "")) is not fine, said
+
+
+@pytest.mark.parametrize(
+    ("more", "fine"),
+    [({}, True), ({TRACKED: "off"}, True), ({TRACKED: "1"}, False), ({TRACKED: "on"}, False)],
+)
+def test_passwords_stay_out_of_pg_stat_statements(more: dict[str, str], fine: bool) -> None:
+    """Also without the parameter, which older releases of the module do not set."""
+    said = messages(plan("postgres17", "pg_stat_statements,pgaudit", **more), without="nothing")
+    assert (f"{TRACKED} =" in said.get("B10", "")) is not fine, said
 
 
 @pytest.mark.parametrize(("value", "fine"), [("0", False), ("1", True)])

@@ -208,7 +208,7 @@ def test_prove_refuses_an_unknown_name(project: Path) -> None:
 
 
 def test_prove_refuses_a_mutation_without_effect(project: Path) -> None:
-    path = project / "modules" / "database" / "3.1.0" / "main.tf"
+    path = project / "modules" / "database" / "3.2.0" / "main.tf"
     path.write_text(path.read_text().replace('"gp3"', '"io2"'))
     result = prove(project, "storage-type-old")
     assert result.exit_code == 2

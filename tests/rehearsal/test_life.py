@@ -66,6 +66,26 @@ def database(environment: Environment) -> Any:
     return environment.document.value["modules"]["database"]
 
 
+@pytest.mark.parametrize(
+    ("name", "pins", "size", "iops"),
+    [
+        ("staging", {}, 400, 12000),
+        ("staging", {"replica": "2.0.0"}, 110, None),
+        ("production", {}, 550, 12000),
+    ],
+)
+def test_storage_crosses_the_border_if_replicas_can(
+    name: str, pins: dict[str, str], size: int, iops: int | None
+) -> None:
+    before = environment(name)
+    values = json.loads(json.dumps(before.document.value))
+    for module, version in pins.items():
+        values["modules"][module]["version"] = version
+    pinned = read(before.document.path, json.dumps(values).encode(), REGISTRY, ROOT)
+    after = edits.larger(pinned)["modules"]["database"]
+    assert (after["allocated_storage"], after.get("iops")) == (size, iops)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_another_zone_overlaps_nothing(name: str) -> None:
     before = environment(name)

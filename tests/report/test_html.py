@@ -241,7 +241,7 @@ def test_report_finding_content(whole: str) -> None:
     assert "performance_insights_retention_period: 731" in shown.text
     for place in (
         "features/database.feature:",
-        "modules/database/3.1.0/main.tf:",
+        "modules/database/3.2.0/main.tf:",
         "environments/production.yaml:",
     ):
         assert place in shown.text

@@ -192,6 +192,22 @@ def test_log_holds_no_bound_value(cards: Stage, tmp_path: Path, protocol: str) -
     assert cards.query("SELECT count(*) FROM app.cards") == "2"
 
 
+@pytest.mark.parametrize("tracked", [False, True])
+def test_statistics_keep_no_password(ready: Stage, tracked: bool) -> None:
+    """With the module's parameters; PostgreSQL tracks utility statements by default."""
+    tracking = "SET pg_stat_statements.track_utility = on;" * tracked
+    ready.query("SELECT pg_stat_statements_reset()")
+    ready.query(
+        f"{tracking} CREATE ROLE kept LOGIN PASSWORD '{PASSWORD}';"
+        f"ALTER ROLE kept PASSWORD '{PASSWORD}'; DROP ROLE kept;"
+        f"SELECT count(*) FROM app.cards WHERE number = '{CARD}'"
+    )
+    kept = ready.query("SELECT query FROM pg_stat_statements")
+    assert (PASSWORD in kept) is tracked
+    assert CARD not in kept
+    assert "app.cards" in kept
+
+
 def test_function_logs_no_verifier(ready: Stage) -> None:
     start = len(ready.server.log())
     ready.rotate("app")

@@ -225,7 +225,8 @@ def test_upgrade_of_all_releases(project: Path) -> None:
         "module.network.aws_vpc_endpoint.s3": {"policy"},
         **{
             f"module.replica_{name}.aws_db_instance.replica": {
-                *("backup_window", "iops", "parameter_group_name", "storage_throughput")
+                *("allocated_storage", "backup_window", "iops", "parameter_group_name"),
+                "storage_throughput",
             }
             for name in ("reconciliation", "reporting")
         },

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.report.test_json import fits
-from tests.support.commands import finbase
+from tests.support.commands import finbase, git
 
 FILE = "environments/staging.yaml"
 NAMED = "\n    database_name: ledger"
@@ -18,7 +19,7 @@ THIRD = (
     "database_cidr: 10.30.10.0/24}"
 )
 REPLICA = """  replica:
-    version: 2.0.0
+    version: 2.1.0
     instances:
       reporting:
         instance_class: db.r7g.large
@@ -134,26 +135,58 @@ def test_since_names_what_aws_refuses(
 
 
 @pytest.mark.parametrize(
-    ("size", "iops", "replica", "refused"),
+    ("size", "iops", "replicas", "refused"),
     [
-        (399, "", True, []),
-        (450, "", True, ["FB162", "FB163"]),
-        (450, "", False, ["FB162"]),
-        (450, "    iops: 12000\n", True, ["FB163"]),
-        (450, "    iops: 12000\n", False, []),
+        (399, "", REPLICA, []),
+        (450, "", REPLICA, ["FB162"]),
+        (450, "", "", ["FB162"]),
+        (450, "    iops: 12000\n", REPLICA, []),
+        (450, "    iops: 12000\n", REPLICA.replace("reporting", "another"), ["FB163"]),
+        (450, "    iops: 12000\n", REPLICA.replace("2.1.0", "2.0.0"), ["FB163"]),
+        (450, "    iops: 12000\n", "", []),
     ],
 )
 def test_since_refuses_growth_beyond_one_volume(
-    committed: Path, size: int, iops: str, replica: bool, refused: list[str]
+    committed: Path, size: int, iops: str, replicas: str, refused: list[str]
 ) -> None:
     change(committed, "    allocated_storage: 100\n", f"    allocated_storage: {size}\n{iops}")
     change(committed, "    max_allocated_storage: 500\n", "    max_allocated_storage: 900\n")
-    if not replica:
-        change(committed, REPLICA, "")
+    if replicas != REPLICA:
+        change(committed, REPLICA, replicas)
     file = committed / "diff.json"
-    finbase(committed, "diff", "staging", "--since", "HEAD", "--json", str(file))
+    done = finbase(committed, "diff", "staging", "--since", "HEAD", "--json", str(file))
     document = fits(file.read_bytes(), "diff")
     assert [each["code"] for each in document["refused"]] == refused
+    if "2.0.0" in replicas:
+        assert "pin replica 2.1.0 and database 3.2.0 or later" in done.output
+
+
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        ("    data_storage_maximum_gb: 20\n", []),
+        ("    data_storage_maximum_gb: 20\n    ecpu_per_second_maximum: 9000\n", ["FB164"]),
+        ("    snapshot_retention_limit: 9\n    description: Sessions\n", ["FB164"]),
+    ],
+)
+def test_since_refuses_several_settings_of_the_cache(
+    committed: Path, lines: str, refused: list[str]
+) -> None:
+    text = (committed / FILE).read_text()
+    [version] = re.findall(r"  cache:\n    version: \S+\n", text)
+    change(committed, version, version + lines)
+    file = committed / "diff.json"
+    done = finbase(committed, "diff", "staging", "--since", "HEAD", "--json", str(file))
+    document = fits(file.read_bytes(), "diff")
+    assert [each["code"] for each in document["refused"]] == refused
+    assert ("apply, then change the next: docs/how-to/change-the-cache.md" in done.output) is bool(
+        refused
+    )
+    # Back to the defaults, where the file has no line to point at.
+    git(committed, "commit", "-qam", "another cache")
+    change(committed, lines, "")
+    finbase(committed, "diff", "staging", "--since", "HEAD", "--json", str(file))
+    assert [each["code"] for each in json.loads(file.read_bytes())["refused"]] == refused
 
 
 def test_since_refuses_nothing_of_another_stack(committed: Path) -> None:

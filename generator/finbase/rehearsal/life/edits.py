@@ -7,7 +7,9 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
+from finbase.environment.changes import grows
 from finbase.environment.model import Environment
+from finbase.environment.rules.storage import IOPS, STRIPED
 from finbase.errors import FinbaseError
 
 Values: TypeAlias = dict[str, Any]
@@ -30,14 +32,21 @@ def older_version(environment: Environment) -> Values:
 
 
 def larger(environment: Environment) -> Values:
-    """Take the next larger instance class, a tenth more storage and another parameter."""
+    """Take the next larger class, a tenth more storage of four volumes, and another parameter.
+
+    Storage of one volume stays one beside replicas that cannot grow with it.
+    """
     storage = -(-11 * _input(environment, "allocated_storage") // 10)
+    iops = _input(environment, "iops")
+    if all(grows(use) for use, _ in environment.instances("replica")):
+        storage, iops = max(STRIPED, storage), iops or IOPS[0]
     parameters = _input(environment, "parameters") or {}
     return _set(
         environment,
         instance_class=_larger_class(environment),
         allocated_storage=storage,
         max_allocated_storage=max(_input(environment, "max_allocated_storage"), 2 * storage),
+        iops=iops,
         parameters=parameters | {"work_mem": "32768"},
     )
 
