@@ -139,6 +139,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     blocks.sort(key=lambda block: CASES[block[0]].accepted)
     for start in range(0, len(blocks), _BATCH):
         batch = blocks[start : start + _BATCH]
+        terraform(root, batch, "init", "-input=false")  # Later plans only lack some of its calls.
         while refused := dict(planned(root, batch)):
             for name, message in refused.items():
                 found[name].append(message)
@@ -149,23 +150,27 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 def planned(root: Path, blocks: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """The cases that Terraform refuses, with its words."""
     owners = [name for name, text in blocks for _ in text.splitlines()]
-    (root / "main.tf").write_text("".join(text for _, text in blocks), encoding="utf-8")
-    terraform = find_terraform()
-    for arguments in (["init", "-input=false"], ["plan", "-input=false", "-json"]):
-        done = subprocess.run(
-            [terraform.path, *arguments],
-            cwd=root,
-            env=isolated_environ(),
-            capture_output=True,
-            text=True,
-        )
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    printed = terraform(root, blocks, "plan", "-input=false", "-json")
+    lines = [json.loads(line) for line in printed.splitlines()]
     for line in lines:
         if line["type"] == "diagnostic":
             diagnostic = line["diagnostic"]
             assert diagnostic["summary"] == "Invalid value for variable", diagnostic
             assert diagnostic["range"]["filename"] == "main.tf", diagnostic
             yield owners[diagnostic["range"]["start"]["line"] - 1], diagnostic["detail"]
+
+
+def terraform(root: Path, blocks: list[tuple[str, str]], *arguments: str) -> str:
+    """Run Terraform on the calls of modules; return what it prints."""
+    (root / "main.tf").write_text("".join(text for _, text in blocks), encoding="utf-8")
+    done = subprocess.run(
+        [find_terraform().path, *arguments],
+        cwd=root,
+        env=isolated_environ(),
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
 
 
 def calls(environment: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

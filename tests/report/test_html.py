@@ -605,20 +605,23 @@ def test_html_does_not_change_the_verdict(
     for expected in (0, 1):
         file.write_text(json.dumps(made), encoding="utf-8")
         arguments = ("check", "development", "--plan", str(file))
-        plain, reported = run(ROOT, *arguments), run(ROOT, *arguments, "--html", str(report))
-        assert plain.returncode == reported.returncode == expected
+        plain, reported = (
+            finbase(ROOT, *arguments),
+            finbase(ROOT, *arguments, "--html", str(report)),
+        )
+        assert plain.exit_code == reported.exit_code == expected
         assert (plain.stdout, plain.stderr) == (reported.stdout, reported.stderr)
         assert hashlib.sha256(file.read_bytes()).hexdigest() in report.read_text(encoding="utf-8")
         before = tmp_path / "verdict.json"
         if not expected:
-            run(ROOT, *arguments, "--json", str(before))
+            finbase(ROOT, *arguments, "--json", str(before))
         since = tmp_path / "since.html"
-        run(ROOT, *arguments, "--html", str(since), "--previous", str(before))
+        finbase(ROOT, *arguments, "--html", str(since), "--previous", str(before))
         text = Page(since.read_text(encoding="utf-8")).text
         assert hashlib.sha256(before.read_bytes()).hexdigest() in text
         assert ("No control has another result or other evidence." in text) != bool(expected)
         assert ("passedfailed" in text) == bool(expected)
-        piped = run(ROOT, *arguments, "--html", "-")
+        piped = finbase(ROOT, *arguments, "--html", "-")
         assert piped.stderr == plain.stdout
         for text in (report.read_text(encoding="utf-8"), piped.stdout):
             assert "2023-11-14" in text

@@ -25,7 +25,12 @@ _FENCE: Final = re.compile(r"^(`{3,})(.*)$")
 _PROJECT: Final = ("templates", "environments", "modules", "features", "requirements", "tests/node")
 _PAGE_WIDTH: Final = "100"
 _SHIM: Final = """#!/bin/sh
-exec "{python}" -c 'from finbase.cli import main; main(prog_name="finbase")' "$@"
+exec "{python}" -c '
+import sys
+sys.path.insert(0, "{root}")
+from tests.support.page_command import main
+main("{root}", "{plans}")
+' "$@"
 """
 
 
@@ -118,9 +123,13 @@ def _line(text: str) -> str:
 
 @dataclass
 class Scratch:
-    """A copy of the project, as a clone is: committed, set up, and with ``finbase`` on PATH."""
+    """A copy of the project, as a clone is: committed, set up, and with ``finbase`` on PATH.
+
+    ``plans`` is the folder of the plans of this test run.
+    """
 
     root: Path
+    plans: Path
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,7 +138,9 @@ class Scratch:
             shutil.copy(ROOT / file, self.root / file)
         programs = self.root / ".venv" / "bin"
         programs.mkdir(parents=True)
-        (programs / "finbase").write_text(_SHIM.format(python=sys.executable))
+        (programs / "finbase").write_text(
+            _SHIM.format(python=sys.executable, root=ROOT, plans=self.plans)
+        )
         (programs / "finbase").chmod(0o755)
         for marker in ("ready", "tools"):
             (programs.parent / marker).touch()

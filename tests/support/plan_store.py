@@ -11,6 +11,7 @@ from pathlib import Path
 from finbase.system.progress import ignore
 from finbase.terraform.offline import used_folders
 from finbase.terraform.program import Terraform
+from finbase.terraform.provider import Installation
 from finbase.terraform.workspace import Workspace
 
 
@@ -20,8 +21,14 @@ class PlanStore(Workspace):
     The workers of a test run share the folder, and wait for a plan that another one is making.
     """
 
-    def __init__(self, terraform: Terraform, scratch: Path, folder: Path) -> None:
-        super().__init__(terraform, scratch)
+    def __init__(
+        self,
+        terraform: Terraform,
+        scratch: Path,
+        folder: Path,
+        provider: Installation | None = None,
+    ) -> None:
+        super().__init__(terraform, scratch, provider)
         self._folder = folder
         self._off = False
 

@@ -104,8 +104,8 @@ def walks() -> Iterator[object]:
 
 
 @pytest.mark.parametrize("page", list(walks()))
-def test_page_shows_real_output(page: Path, tmp_path: Path) -> None:
-    scratch = Scratch(tmp_path)
+def test_page_shows_real_output(page: Path, tmp_path: Path, plan_store: Path) -> None:
+    scratch = Scratch(tmp_path, plan_store)
     for step in filter(is_run, ALL[page]):
         code, printed = scratch.run(step)
         told = f"{step.page}:{step.line}: {step.command or 'the change'} exited with {code}"
