@@ -25,7 +25,7 @@ from tests.support.commands import ROOT
 from tests.support.sample import SAMPLE, changed, write
 
 REGISTRY = Registry(ROOT)
-_BATCH = 80
+_BATCH = 40
 _STUBS: Mapping[str, Any] = {
     "string": "stub",
     "integer": 1,
