@@ -112,6 +112,8 @@ def run(order: dict[str, Any], log: int, answer: int) -> None:
 
 
 def main() -> None:
+    # As Lambda does before the first event. An event would compile the module again.
+    importlib.import_module(sys.argv[1])
     rotation._client()
     for line in sys.stdin:
         with tempfile.TemporaryFile() as log:
