@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from databases import of_same
+from databases import module_of, of_same
 from findings import Finding, check
 from kinds import listed, unproved
 from rotation_parts import (
@@ -80,8 +80,20 @@ def own_secrets(stack: Stack) -> Iterator[Finding]:
 )
 def locked(stack: Stack) -> Iterator[Finding]:
     """Require a policy that denies everybody else, also those that IAM allows."""
+    fix = f"list the readers in `secret.readers`, as {_PAGE} says"
     for secret in stack.all(SECRET, CONNECTION):
-        yield from _readers(stack, secret, f"list the readers in `secret.readers`, as {_PAGE} says")
+        yield from _readers(stack, secret, fix)
+        if _locks_initial(stack, secret):
+            for initial in of_same(stack, secret, stack.all(SECRET, "initial")):
+                yield from _readers(stack, initial, fix)
+
+
+def _locks_initial(stack: Stack, connection: Resource) -> bool:
+    """Return whether the release of a connection secret has a policy for the initial one."""
+    calls = stack.configuration.get("module_calls", {})
+    source = calls.get(connection.calls[0], {}).get("source") if connection.calls else None
+    name, version = module_of(source)
+    return name == "secret" and [*map(int, version.split("."))] >= [2, 2, 0]
 
 
 @check(
@@ -125,7 +137,7 @@ def role_readers(stack: Stack) -> Iterator[Finding]:
         yield from _readers(stack, secret, "deny all but the function and the readers of the role")
         declared = _declared_beside(stack, secret)
         named = {name for r in declared for name in _named(r, f"roles.{secret.key}")}
-        for policy in possible(stack, _POLICY, secret) if declared else ():
+        for policy in _policies(stack, secret) if declared else ():
             if others := _people(stack, policy) - named:
                 text = f"{policy.address}: {listed(sorted(others))} may read it, and the role"
                 yield Finding(False, f"{text} {secret.key} does not name them as readers")
@@ -142,10 +154,10 @@ def apart(stack: Stack) -> Iterator[Finding]:
     for secret in stack.all(SECRET, CONNECTION):
         beside = of_same(stack, secret, _of_module(stack, *_READERS))
         moving = {name for readers in beside for name in _named(readers, "moving")}
-        people = {n for p in possible(stack, _POLICY, secret) for n in _people(stack, p)}
+        people = {n for p in _policies(stack, secret) for n in _people(stack, p)}
         master |= people
         unexcused |= people - moving
-    for policy in (p for s in _secrets(stack) for p in possible(stack, _POLICY, s)):
+    for policy in (p for s in _secrets(stack) for p in _policies(stack, s)):
         both = _people(stack, policy) & master
         if wrong := both & unexcused:
             text = f"{listed(sorted(wrong))} can also log in as the master user; remove it from "
@@ -249,8 +261,22 @@ def _declared(roles: Any) -> str:
     return "declares no role; add one in `roles.roles`"
 
 
+def _policies(stack: Stack, secret: Resource) -> list[Resource]:
+    """Return the policies of a secret, and those in doubt.
+
+    That of the initial secret refers to its version, which is a version of one secret.
+    """
+    found = []
+    for policy in possible(stack, _POLICY, secret):
+        versions = stack.some(policy, _POLICY[1], _VERSION[0])
+        secrets = [stack.one(version, _VERSION[1], SECRET) for version in versions]
+        if not secrets or secret in secrets or None in secrets:
+            found.append(policy)
+    return found
+
+
 def _readers(stack: Stack, secret: Resource, fix: str) -> Iterator[Finding]:
-    policies = possible(stack, _POLICY, secret)
+    policies = _policies(stack, secret)
     if not policies:
         yield Finding(False, f"{secret.address}: no policy limits who may read it; {fix}")
     for policy in policies:
