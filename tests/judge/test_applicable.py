@@ -13,9 +13,10 @@ from finbase.judge.mutations import Mutation, load_mutations, mutate
 from finbase.judge.prove import rendered_files
 from tests.judge.test_parts import leave_out
 from tests.support.commands import ROOT
+from tests.support.sample import NEWEST
 
 ALL = load_mutations(ROOT / "features")
-MONITORING = PurePosixPath("modules/monitoring/4.0.0")
+MONITORING = PurePosixPath("modules/monitoring", NEWEST["monitoring"])
 
 
 @pytest.fixture(scope="module")
