@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from finbase.sandbox.postgres.server import grants_of_iam
 from tests.roles import rds
 from tests.rotation.real_postgres import HOST, Postgres
 from tests.rotation.stage import Runtime
@@ -61,8 +62,12 @@ class Stage:
         )
         name = quoted(self.master)
         self.server.query(
-            f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB IN ROLE rds_superuser;"
-            f"GRANT rds_iam TO {name} WITH ADMIN OPTION"
+            ";".join(
+                [
+                    f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB IN ROLE rds_superuser",
+                    *grants_of_iam(name),
+                ]
+            )
         )
         self.server.set_password(self.master, FIRST)
         self.server.query(f"CREATE DATABASE {DATABASE} OWNER {name}")

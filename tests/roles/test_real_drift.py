@@ -104,6 +104,19 @@ BEYOND = {
     f"GRANT CONNECT ON DATABASE {DATABASE} TO bi": (
         f"role bi, which is not declared, may CONNECT on database {DATABASE}",
     ),
+    # A name like those of the roles that RDS makes.
+    "CREATE ROLE rdsreader LOGIN CREATEDB IN ROLE pg_read_all_data, rds_superuser": (
+        "role rdsreader, which is not declared, is CREATEDB",
+        "role rdsreader, which is not declared, is a member of pg_read_all_data",
+        "role rdsreader, which is not declared, is a member of rds_superuser",
+    ),
+    "GRANT reader TO rdsreader": ("role rdsreader is a member of reader",),
+    "GRANT SELECT ON app.payments TO rdsreader": (
+        "role rdsreader, which is not declared, may SELECT on table app.payments",
+    ),
+    "ALTER ROLE rdsreader SET log_duration = off": (
+        "role rdsreader has a setting of its own: log_duration",
+    ),
     "GRANT USAGE ON SCHEMA app TO bi": ("role bi, which is not declared, may USAGE on schema app",),
     "GRANT SELECT ON app.payments TO bi": (
         "role bi, which is not declared, may SELECT on table app.payments",
@@ -202,6 +215,16 @@ def test_what_an_extension_lets_everybody_do_is_no_drift(stage: Stage) -> None:
     granted = "SELECT has_table_privilege('app', 'other.pg_stat_statements', 'SELECT')"
     assert stage.query(granted) == "t"
     assert stage.drift() == []
+
+
+def test_what_postgresql_makes_for_a_type_of_ranges_is_no_drift(ready: Stage) -> None:
+    """Its constructors and its multirange's belong to PostgreSQL, and nobody can grant them."""
+    ready.as_role("migrator", "CREATE TYPE period AS RANGE (subtype = date)")
+    assert ready.drift() == []
+    answer = ready.apply()
+    assert (answer["changed"], answer["drift"]) == ([], [])
+    made = "SELECT app.period('2026-01-01', '2026-12-31') @> '2026-11-30'::date"
+    assert ready.as_role("app", made) == "t"
 
 
 def test_nothing_declared(make_stage: Callable[..., Stage]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from finbase.contract.registry import Registry
+from finbase.contract.version import Version
 from finbase.environment.load import load
 from finbase.environment.rules.roles import pattern_of_reads
 from tests.support.commands import ROOT
@@ -75,4 +76,24 @@ def test_rule_measures_the_pattern_that_was_applied(pattern: str) -> None:
     environment = load(ROOT / "environments" / "development.yaml", Registry(ROOT), ROOT)
     stack = replace(environment, account_id="777788889999", region="eu-west-1")
     pipeline = [f"{ROLE}finbase-ledger-development-{name}" for name in ("apply", "plan")]
-    assert pattern_of_reads(stack, "ledger-development", pipeline) == pattern
+    use = environment.module("roles")
+    assert use is not None
+    assert pattern_of_reads(stack, "ledger-development", pipeline, use.version) == pattern
+
+
+@pytest.mark.parametrize("arns", [[f"{ROLE}plan"], [f"{ROLE}plan", f"{ACCOUNT}:user/plan"]])
+def test_pattern_has_both_secrets_and_users_of_iam(arns: list[str]) -> None:
+    """From roles 1.3.0 on; the module's tests compare it with what Terraform makes."""
+    environment = load(ROOT / "environments" / "development.yaml", Registry(ROOT), ROOT)
+    stack = replace(environment, account_id="777788889999", region="eu-west-1")
+    pattern = pattern_of_reads(stack, "ledger-development", arns, Version.parse("1.3.0"))
+    assert not reports(pattern, read_by(f"{ROLE}plan"))
+    for name in ("plan", "admin"):
+        user = {"type": "IAMUser", "arn": f"{ACCOUNT}:user/{name}"}
+        assert reports(pattern, read(user)) is (user["arn"] not in arns)
+    for secret in ("initial-20261130", "connection"):
+        for before in ("", "arn:aws:secretsmanager:eu-west-1:777788889999:secret:"):
+            named = f"{before}ledger-development/database/{secret}"
+            assert reports(pattern, read_by(f"{ROLE}ledger-app", secret=named))
+    assert not reports(pattern, read_by(f"{ROLE}a", secret="ledger-development/roles/app"))
+    assert reports(pattern, read({"type": "AWSService"}))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from finbase.sandbox.postgres.certificates import Certificates
 from finbase.sandbox.postgres.client import PATIENCE
-from finbase.sandbox.postgres.server import ACCESS, Server
+from finbase.sandbox.postgres.server import Server, access
 
 HOST = "localhost"
 SUPERUSER, SUPERUSER_PASSWORD = "postgres", "OfTheSuperuser"
@@ -41,9 +41,9 @@ class Postgres(Server):
         return done.stdout.strip()
 
     @contextmanager
-    def reconfigured(self, *, settings: str = "", access: str = "") -> Iterator[None]:
-        """Run with other settings, and with lines of ``pg_hba.conf`` before the usual one."""
-        self._reload(settings, access)
+    def reconfigured(self, *, settings: str = "", before: str = "") -> Iterator[None]:
+        """Run with other settings, and with lines of ``pg_hba.conf`` before the usual ones."""
+        self._reload(settings, before)
         try:
             yield
         finally:
@@ -54,9 +54,9 @@ class Postgres(Server):
             connection.sendall(struct.pack("!II", 8, 80877103))
             return connection.recv(1) == b"S"
 
-    def _reload(self, settings: str, access: str) -> None:
+    def _reload(self, settings: str, before: str) -> None:
         self.write_file("data/override.conf", settings)
-        self.write_file("data/pg_hba.conf", access + ACCESS)
+        self.write_file("data/pg_hba.conf", before + access())
         seen = self.log().count("received SIGHUP")
         os.kill(self.pid, signal.SIGHUP)
         end = time.monotonic() + PATIENCE

@@ -66,7 +66,7 @@ def test_refuses_server_without_tls(stage: Stage) -> None:
 )
 def test_refuses_other_method_than_scram(stage: Stage, method: str, asked: str) -> None:
     access = f"hostssl {stage.database} all 127.0.0.1/32 {method}\n"
-    trouble = stage.server.reconfigured(access=access)
+    trouble = stage.server.reconfigured(before=access)
     stage.fail(f"asks for {asked} where SCRAM-SHA-256 is due; refused", trouble)
     stage.heal()
 
@@ -76,7 +76,7 @@ def test_refuses_md5(stage: Stage) -> None:
         f"SET password_encryption = 'md5'; ALTER ROLE {quoted(stage.role)} PASSWORD '{FIRST}'"
     )
     access = f"hostssl {stage.database} all 127.0.0.1/32 md5\n"
-    with stage.server.reconfigured(access=access):
+    with stage.server.reconfigured(before=access):
         assert stage.accepts(FIRST)  # of a client that is less strict
         stage.fail("asks for MD5 where SCRAM-SHA-256 is due; refused")
 

@@ -226,29 +226,43 @@ def short_pattern(environment: Environment) -> Iterator[Finding]:
     for use, instance in environment.instances("roles"):
         arns = {arn for name in names_ for arn in _list(use.value(instance, name))}
         stack = "-".join(filter(None, (environment.stack_name, instance.key)))
-        if len(pattern_of_reads(environment, stack, arns)) > _MOST_PATTERN:
+        if len(pattern_of_reads(environment, stack, arns, use.version)) > _MOST_PATTERN:
             set_here = [name for name in names_ if name in instance.inputs][-1:]
             message = f"{len(arns)} ARNs make the pattern longer than {_MOST_PATTERN:,} characters"
             hint = "remove applications that have moved, or use roles with shorter paths"
             yield Finding(use.where(instance, *set_here), message, hint)
 
 
-def pattern_of_reads(environment: Environment, stack: str, arns: Collection[str]) -> str:
-    """Return the pattern that reports reads of the connection secret by others than ``arns``."""
+def pattern_of_reads(
+    environment: Environment, stack: str, arns: Collection[str], version: Version
+) -> str:
+    """Return the pattern that reports reads of the master user's secrets by others than ``arns``.
+
+    Releases before 1.3.0 watch the connection secret only, and report each user.
+    """
     account = f"{environment.account_id}:"
-    prefix, secret = f"arn:{environment.partition}", f"{stack}/database/connection"
+    prefix, watched = f"arn:{environment.partition}", f"{stack}/database/"
     functions = [f"{prefix}:iam::{account}role/{stack}-{name}" for name in ("roles", "rotation")]
-    issuer = {"arn": [{"anything-but": [*functions, *sorted(arns)]}]}
-    others = [
-        {"userIdentity": {"type": [{"anything-but": "AssumedRole"}]}},
+    users = sorted(arn for arn in arns if ":user/" in arn)
+    no_type: object = ["AssumedRole", "IAMUser"] if users else ["AssumedRole"]
+    whole: list[object] = []
+    if version < Version.parse("1.3.0"):
+        users, no_type, watched = [], "AssumedRole", f"{watched}connection"
+        whole = [watched]
+    issuer = {"arn": [{"anything-but": [*functions, *sorted({*arns} - {*users})]}]}
+    others: list[object] = [
+        {"userIdentity": {"type": [{"anything-but": no_type}]}},
         {"userIdentity": {"sessionContext": {"sessionIssuer": issuer}}},
     ]
-    secret_arn = f"{prefix}:secretsmanager:{environment.region}:{account}secret:{secret}"
+    if users:
+        others.append({"userIdentity": {"arn": [{"anything-but": users}], "type": ["IAMUser"]}})
+    secret_arn = f"{prefix}:secretsmanager:{environment.region}:{account}secret:{watched}"
+    ids = [*(whole or [{"prefix": watched}]), {"prefix": secret_arn}]
     pattern = {
         "detail": {
             "$or": others,
             "eventName": ["GetSecretValue"],
-            "requestParameters": {"secretId": [secret, {"prefix": secret_arn}]},
+            "requestParameters": {"secretId": ids},
         },
         "detail-type": ["AWS API Call via CloudTrail"],
         "source": ["aws.secretsmanager"],

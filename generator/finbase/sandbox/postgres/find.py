@@ -48,3 +48,10 @@ def installed_extensions(names: Sequence[str]) -> list[str]:
     done = subprocess.run([program, "--sharedir"], capture_output=True, text=True, check=True)
     folder = Path(done.stdout.strip()) / "extension"
     return [name for name in names if (folder / f"{name}.control").is_file()]
+
+
+def major_version() -> int:
+    """Return the major version of the PostgreSQL of ``find_postgres``."""
+    command: list[str | Path] = [find_postgres() / "postgres", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(re.findall(r"\d+", done.stdout)[0])

@@ -27,7 +27,12 @@ from finbase.sandbox.postgres.client import (
     quote_identifier,
     verifier,
 )
-from finbase.sandbox.postgres.find import PostgresError, find_postgres, installed_extensions
+from finbase.sandbox.postgres.find import (
+    PostgresError,
+    find_postgres,
+    installed_extensions,
+    major_version,
+)
 from finbase.sandbox.postgres.owner import Owner
 from finbase.sandbox.postgres.watcher import Watcher, environ
 
@@ -38,6 +43,7 @@ _EXTENSIONS = ("pgaudit", "pg_stat_statements")
 """Extensions of libraries that the parameters of a stack load."""
 ROLES = ("rds_superuser", "rds_iam")
 """Roles that each database of RDS has."""
+_MEMBERS_GRANT = 16
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -54,8 +60,7 @@ include_if_exists = 'override.conf'
 {more}
 """
 
-ACCESS = "hostssl all all 127.0.0.1/32 scram-sha-256\n"
-"""The content of ``pg_hba.conf``."""
+_PASSWORDS = "hostssl all all 127.0.0.1/32 scram-sha-256\n"
 
 # Waits until the watcher has the process id, so that no moment is unwatched. If this process ends
 # first, ``read`` fails and no server starts.
@@ -176,7 +181,7 @@ class Server:
         )
         password.unlink()
         self.write_file("data/server.pem", certificate.read_text())
-        self.write_file("data/pg_hba.conf", ACCESS)
+        self.write_file("data/pg_hba.conf", access())
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(_SETTINGS.format(more=settings))
 
@@ -277,7 +282,7 @@ def start(
         *(f"CREATE ROLE {name} NOLOGIN" for name in ROLES),
         f"CREATE ROLE {role} LOGIN CREATEDB CREATEROLE PASSWORD '{verifier(password)}'",
         f"GRANT rds_superuser TO {role}",
-        f"GRANT rds_iam TO {role} WITH ADMIN OPTION",
+        *grants_of_iam(role),
         "GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION",
         *(f"ALTER DATABASE {name} OWNER TO {role}" for name in ("postgres", "template1")),
     ]
@@ -294,6 +299,23 @@ def start(
         template=[f"CREATE EXTENSION {name}" for name in extensions],
         settings=libraries + settings,
     )
+
+
+def access() -> str:
+    """Return the content of ``pg_hba.conf``: as on RDS, no password opens a login of IAM.
+
+    RDS decides by who is a member of ``rds_iam``. From PostgreSQL 16 on, only a member can grant
+    it, which RDS does not ask of its master user; there, the names of the logins decide.
+    """
+    of_iam = "+rds_iam" if major_version() < _MEMBERS_GRANT else '"/_iam$"'
+    return f"hostssl all {of_iam} all reject\n{_PASSWORDS}"
+
+
+def grants_of_iam(role: str) -> list[str]:
+    """Return the SQL by which a role, already quoted, may grant ``rds_iam``."""
+    if major_version() < _MEMBERS_GRANT:
+        return []  # Any user that may make roles may grant it.
+    return [f"GRANT rds_iam TO {role} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"]
 
 
 def _free_port() -> int:

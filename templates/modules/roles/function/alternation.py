@@ -101,9 +101,9 @@ def set_secret(turn: Turn) -> str:
     pending = _pending(turn)
     with turn.master.session() as session:
         session.open(turn.declared.names)
-        changed = database.provide(session, turn.declared, turn.role)
+        changed = database.provide(session, turn.declared, turn.role, turn.master.session)
         for credentials in (turn.store.current(), pending):
-            secret.set_password(session, credentials)
+            changed += secret.set_password(session, credentials)
         return "; ".join(["password changed", *changed, *session.ended])
 
 
@@ -121,12 +121,12 @@ def test_secret(turn: Turn) -> str:
     try:
         with turn.login(pending) as connection:
             connection.execute("SELECT 1")
-    except postgres.ServerError as error:
+    except postgres.PostgresError as error:
         with turn.master.session() as session:
             why = secret.obstacle(session, pending.username)
         if why:
             raise RotationError(f"{pending.username} {why}") from None
-        if error.sqlstate != secret.TOO_MANY:
+        if secret.code(error) != secret.TOO_MANY:
             raise
         raise RotationError(
             f"{pending.username} has too many connections for another login: some are from before "

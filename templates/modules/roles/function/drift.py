@@ -16,6 +16,8 @@ from wishes import FUNCTION, Server
 # Rows of one question; there is one more if there are more.
 LIMIT = 100
 
+_OF_RDS = wishes.texts(wishes.OF_RDS)
+
 
 def excess(session: Session, declared: Declaration, server: Server) -> list[str]:
     """Return what roles may, are or own beyond the declaration, in the words of a sentence."""
@@ -33,6 +35,11 @@ def _questions(declared: Declaration, server: Server) -> Iterator[str]:
     yield _public(declared, server)
     yield _attributes(declared)
     yield _memberships(declared)
+    yield (
+        "SELECT format('the master user is a member of rds_iam, so RDS wants a token of IAM from "
+        f"it and no password: to end that, run %s', line) FROM ({wishes.master_of_iam(server)}) "
+        "found (line)"
+    )
     yield _settings(declared, names)
     yield _owned(declared, names)
     yield from _of_strangers(declared, server)
@@ -40,9 +47,11 @@ def _questions(declared: Declaration, server: Server) -> Iterator[str]:
     # What an earlier declaration had.
     yield (
         # Whoever gives a role's objects away must be its member.
-        "SELECT format('role %I is not declared any more: to remove it, run GRANT %1$I TO %2$I; "
-        "REASSIGN OWNED BY %1$I TO %2$I; DROP OWNED BY %1$I; DROP ROLE %1$I', rolname, "
-        "CURRENT_USER) FROM pg_roles r "
+        "SELECT format('role %I is not declared any more: to remove it, run %3$sGRANT %1$I TO "
+        "%2$I; REASSIGN OWNED BY %1$I TO %2$I; DROP OWNED BY %1$I; DROP ROLE %1$I', rolname, "
+        "CURRENT_USER, (SELECT format('REVOKE %I FROM %I; ', pg_get_userbyid(roleid), rolname) "
+        f"FROM pg_auth_members WHERE member = r.oid AND roleid = {wishes.oid(wishes.IAM)})) "
+        "FROM pg_roles r "
         "WHERE starts_with(coalesce(shobj_description(oid, 'pg_authid'), ''), "
         f"{literal(wishes.MARK)}) AND rolname NOT IN ({names})"
     )
@@ -188,7 +197,7 @@ def _memberships(declared: Declaration) -> str:
         "THEN ' with ADMIN OPTION' ELSE '' END) FROM pg_auth_members a "
         "JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member "
         f"WHERE (m.rolname IN ({names}) OR g.rolname IN ({names})) AND m.rolname <> CURRENT_USER "
-        f"AND NOT starts_with(m.rolname, 'rds') "
+        f"AND m.rolname NOT IN ({_OF_RDS}) "
         f"AND (admin_option OR (g.rolname, m.rolname) NOT IN ({', '.join(expected)}))"
     )
 
@@ -201,8 +210,8 @@ def _of_strangers(declared: Declaration, server: Server) -> Iterator[str]:
     names = _list(declared.names)
     stranger = (
         f"r.rolname NOT IN ({names}) AND r.rolname <> CURRENT_USER AND NOT r.rolsuper "
-        "AND r.rolname !~ '^(pg_|rds)' AND NOT starts_with(coalesce(shobj_description(r.oid, "
-        f"'pg_authid'), ''), {literal(wishes.MARK)})"
+        f"AND r.rolname !~ '^pg_' AND r.rolname NOT IN ({_OF_RDS}) AND NOT starts_with("
+        f"coalesce(shobj_description(r.oid, 'pg_authid'), ''), {literal(wishes.MARK)})"
     )
     line = "SELECT format('role %I, which is not declared, "
     yield (
@@ -214,7 +223,8 @@ def _of_strangers(declared: Declaration, server: Server) -> Iterator[str]:
     yield (
         f"{line}is a member of %I', r.rolname, g.rolname) FROM pg_auth_members a "
         "JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles r ON r.oid = a.member "
-        f"WHERE (g.rolname ~ '^(pg_|rds)' AND g.rolname <> 'rds_iam' OR g.rolname = CURRENT_USER) "
+        f"WHERE (g.rolname ~ '^pg_' OR g.rolname IN ({_OF_RDS}) AND g.rolname <> '{wishes.IAM}' "
+        "OR g.rolname = CURRENT_USER) "
         f"AND {stranger}"
     )
     schemas = _list(declared.schemas)
@@ -253,7 +263,7 @@ def _settings(declared: Declaration, names: str) -> str:
         "WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND "
         f"(r.rolname IN ({names}) AND (s.setdatabase <> 0 OR "
         f"(r.rolname, split_part(c.line, '=', 1)) NOT IN ({expected})) "
-        f"OR NOT coalesce(starts_with(r.rolname, 'rds'), false) "
+        f"OR NOT coalesce(r.rolname IN ({_OF_RDS}), false) "
         f"AND coalesce(r.rolname NOT IN ({names}), true) "
         "AND (starts_with(c.line, 'pgaudit.') OR starts_with(c.line, 'log_')))"
     )

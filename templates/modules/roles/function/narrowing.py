@@ -149,7 +149,8 @@ def _logins(session: Session, declared: Declaration) -> Iterator[Wish]:
         "JOIN pg_roles m ON m.oid = a.member, shobj_description(m.oid, 'pg_authid') noted "
         f"WHERE starts_with(noted, {mark}) AND m.rolname NOT IN "
         f"({wishes.texts(('', *declared.names))}) "
-        f"AND g.rolname IN ('rds_iam', substr(noted, {len(wishes.LOGIN_MARK) + 1})) ORDER BY 1, 2"
+        f"AND g.rolname IN ('{wishes.IAM}', substr(noted, {len(wishes.LOGIN_MARK) + 1})) "
+        "ORDER BY 1, 2"
     )
     for group, login in rows:
         yield Wish(

@@ -92,7 +92,7 @@ def _run(
         session.open(declared.names)
         server, target = database.look(session), master.target()
         if applies:
-            changed = database.apply(session, declared, server)
+            changed = database.apply(session, declared, server, master.session)
             for role in declared.roles:
                 changed += secret.mend(session, role, stores[role.name], target, login)
             for line in changed:

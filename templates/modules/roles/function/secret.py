@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 import postgres
 import rotation
+import scram
 from credentials import Credentials, SecretError
 from declaration import Role
-from session import Session, literal, told
+from session import Session, literal, quote
 from store import CURRENT, PENDING, Store
 
 Target = tuple[str, int, str]
-TOO_MANY = "53300"
+TOO_MANY, _WRONG_PASSWORD = "53300", "28P01"
+
+# Settings that every login may give itself, and that can refuse or end its next session.
+_ENDING = (
+    *("local_preload_libraries", "session_preload_libraries", "exit_on_error"),
+    *("statement_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout"),
+    *("transaction_timeout", "tcp_user_timeout", "tcp_keepalives_idle"),
+    *("tcp_keepalives_interval", "tcp_keepalives_count"),
+)
 
 
 def fault(session: Session, role: Role, store: Store, target: Target, login: rotation.Login) -> str:
@@ -31,16 +41,24 @@ def fault(session: Session, role: Role, store: Store, target: Target, login: rot
         return f"the secret of {role.name} names another host, port or database: apply again"
     try:
         _try(current, login)
-    except postgres.ServerError as error:
+    except postgres.PostgresError as error:
         # Its application uses all its connections, so it does log in.
-        if error.sqlstate == TOO_MANY:
+        if code(error) == TOO_MANY:
             return ""
         why = obstacle(session, current.username)
-        return (
-            f"the login of the secret of {role.name} is refused: {current.username} "
-            f"{why or 'has another password; apply or rotate sets it'}"
-        )
+        if not why and not code(error):
+            raise
+        if not why:
+            why = f"is refused with SQLSTATE {code(error)}; the log of the database has the reason"
+            if code(error) == _WRONG_PASSWORD:
+                why = "has another password; apply or rotate sets it"
+        return f"the login of the secret of {role.name} is refused: {current.username} {why}"
     return ""
+
+
+def code(error: postgres.PostgresError) -> str:
+    """Return the SQLSTATE of an error; empty if it is not the server's."""
+    return error.sqlstate if isinstance(error, postgres.ServerError) else ""
 
 
 def mend(
@@ -67,12 +85,16 @@ def mend(
         changed.append(f"set host, port and database of the secret of {role.name}")
     try:
         _try(current, login)
-    except postgres.LoginError:
-        if not obstacle(session, current.username):
-            set_password(session, current)
+    except postgres.PostgresError as error:
+        if _stopped(session, current.username):
+            pass  # It may contain an incident.
+        elif isinstance(error, postgres.LoginError):
+            changed += set_password(session, current)
             changed.append(f"set the password of {current.username} to that of its secret")
-    except postgres.ServerError:
-        pass  # Not for its password.
+        else:
+            changed += session.insist(
+                f"reset settings of {current.username}", partial(_reset, session, current.username)
+            )
     return changed
 
 
@@ -92,6 +114,38 @@ def first_version(session: Session, role: Role, store: Store, target: Target) ->
 
 def obstacle(session: Session, login: str) -> str:
     """Return what keeps a login out beside its password, and what ends that; empty if nothing."""
+    if why := _stopped(session, login):
+        return why
+    if resets := _resets(session, login):
+        return (
+            "has settings of its own that can refuse or end a session; apply or rotate runs "
+            f"{'; '.join(resets)}"
+        )
+    return ""
+
+
+def _resets(session: Session, login: str) -> list[str]:
+    """Return what resets those settings of a login; its declared defaults are none of them."""
+    declared = literal("{statement_timeout,idle_in_transaction_session_timeout}")
+    rows = session.rows(
+        "SELECT format('ALTER ROLE %I%s RESET %I', r.rolname, CASE WHEN s.setdatabase <> 0 THEN "
+        "format(' IN DATABASE %I', current_database()) END, name) FROM pg_db_role_setting s "
+        "JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) line, split_part(line, '=', 1) "
+        f"name WHERE r.rolname = {literal(login)} AND name IN ({', '.join(map(literal, _ENDING))}) "
+        "AND (s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        f"OR s.setdatabase = 0 AND name <> ALL ({declared}::text[])) ORDER BY 1"
+    )
+    return [line or "" for (line,) in rows]
+
+
+def _reset(session: Session, login: str) -> list[str]:
+    resets = _resets(session, login)
+    for sql in resets:
+        session.rows(sql)
+    return [f"ran {sql}" for sql in resets]
+
+
+def _stopped(session: Session, login: str) -> str:
     rows = session.rows(
         "SELECT NOT rolcanlogin, coalesce(rolvaliduntil <= now(), false), rolconnlimit = 0, "
         "NOT has_database_privilege(oid, current_database(), 'CONNECT') "
@@ -136,10 +190,18 @@ def _try(credentials: Credentials, login: rotation.Login) -> None:
         connection.execute("SELECT 1")
 
 
-def set_password(session: Session, credentials: Credentials) -> None:
-    """Give a login its password, of which the server sees the verifier."""
-    with told(f"set the password of {credentials.username}"):
-        session.rows(postgres.change_password(credentials.username, credentials.password))
+def set_password(session: Session, credentials: Credentials) -> list[str]:
+    """Give a login its password, of which the server sees the verifier, and let it log in.
+
+    Returns what else was changed: settings of its own that could refuse or end its sessions.
+    """
+    login, verifier = credentials.username, scram.verifier(credentials.password)
+
+    def run() -> list[str]:
+        session.rows(f"ALTER ROLE {quote(login)} PASSWORD '{verifier}'")
+        return _reset(session, login)
+
+    return session.insist(f"set the password of {login}", run)
 
 
 def connection(target: Target) -> dict[str, object]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import postgres
 import wire
@@ -18,8 +19,13 @@ from postgres import quote
 __all__ = ["Session", "SetupError", "literal", "quote"]
 
 Row = tuple[str | None, ...]
+T = TypeVar("T")
 
-STATEMENT_SECONDS, LOCK_SECONDS, QUEUE_SECONDS = 20, 5, 30
+STATEMENT_SECONDS, LOCK_SECONDS, QUEUE_SECONDS = 20, 2, 30
+
+# What is tried again, and how often: a lock is not free, a deadlock, and what another session has
+# changed in the meantime ("tuple concurrently updated").
+ATTEMPTS, _IN_THE_WAY = 5, ("55P03", "40P01", "XX000")
 
 # "fbroles" in ASCII: any number will do that nobody else locks.
 _LOCK = int.from_bytes(b"fbroles", "big")
@@ -59,7 +65,8 @@ class Session(postgres.Connection):
     """A logged-in connection that also returns rows; not to be used again after an error."""
 
     ended: tuple[str, ...] = ()
-    """Sessions that were in the way and had to end, a sentence for each."""
+    """Sessions that were in the way and had to end, a sentence for each, once."""
+    _names: tuple[str, ...] = ()
 
     def __enter__(self) -> Session:
         return self
@@ -71,6 +78,7 @@ class Session(postgres.Connection):
         that never ends. Sessions of others that hold the lock are ended, and those of the roles
         ``names`` that are changing a role.
         """
+        self._names = tuple(names)
         self.rows(_OPENING)
         end = time.monotonic() + QUEUE_SECONDS
         with told("wait for another run of this function"):
@@ -83,9 +91,12 @@ class Session(postgres.Connection):
                 self._end("held the lock of this function", _HOLDS_LOCK)
                 time.sleep(0.2)
         with told("end what changes a role in an open transaction"):
-            listed = ", ".join(map(literal, ("", *names)))
-            self._end("was changing a role", f"{_CHANGES_ROLES} AND usename IN ({listed})")
+            self._end_changes()
         return self
+
+    def _end_changes(self) -> None:
+        listed = ", ".join(map(literal, ("", *self._names)))
+        self._end("was changing a role", f"{_CHANGES_ROLES} AND usename IN ({listed})")
 
     def _end(self, what: str, where: str) -> None:
         rows = self.rows(
@@ -93,7 +104,8 @@ class Session(postgres.Connection):
             "JOIN pg_stat_activity USING (pid) JOIN pg_roles ON rolname = usename "
             f"WHERE {where} AND usename <> CURRENT_USER AND NOT rolsuper"
         )
-        self.ended += tuple(f"ended a session of {row[0]}, which {what}" for row in rows)
+        said = (f"ended a session of {row[0]}, which {what}" for row in rows)
+        self.ended = tuple(dict.fromkeys((*self.ended, *said)))
 
     def rows(self, sql: str) -> list[Row]:
         """Run the statements in ``sql``, and return all rows as texts.
@@ -131,6 +143,28 @@ class Session(postgres.Connection):
             held += [value == "t" for value in rows[0]]
         return held
 
+    def insist(self, what: str, run: Callable[[], T]) -> T:
+        """Return what ``run`` does in a transaction, which is tried again if a lock is not free.
+
+        Before the next attempt, sessions that change a role are ended again: a role can open one
+        after the other.
+        """
+        with told(what):
+            for attempt in range(ATTEMPTS):
+                try:
+                    self.rows("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+                    found = run()
+                    self.rows("COMMIT")
+                    return found
+                except wire.ServerError as error:
+                    if error.sqlstate not in _IN_THE_WAY or attempt == ATTEMPTS - 1:
+                        raise
+                while self._channel.receive()[0] != b"Z":
+                    pass
+                self.rows("ROLLBACK")
+                self._end_changes()
+        raise AssertionError
+
     @contextmanager
     def transaction(self, what: str, mode: str = "READ WRITE") -> Iterator[None]:
         """Run the block in a transaction; an error in it becomes one that says ``what`` failed.
@@ -156,7 +190,8 @@ def told(what: str) -> Iterator[None]:
 _HINTS = {
     "42501": "the master user lacks a privilege for it, for example because it has not made the "
     "role or object itself",
-    "55P03": "somebody else holds a lock for too long; it is tried again",
+    "55P03": "somebody else holds a lock for too long, as an open transaction does that has "
+    "changed the same role or object; it is tried again",
     "57014": "it took too long; it is tried again",
     "55000": "an extension may need its library in shared_preload_libraries, and a restart of the "
     "instance since then",

@@ -14,6 +14,16 @@ from session import literal, quote
 MARK = "Made by finbase: "
 LOGIN_MARK = f"{MARK}login of "
 
+IAM = "rds_iam"
+"""Whose members RDS asks for a token of IAM, and never for a password."""
+
+OF_RDS = (
+    "rdsadmin rdsproxyadmin rdsrepladmin rdstopmgr rdswriteforwarduser rds_ad "
+    "rds_directory_service_role rds_extension rds_iam rds_password rds_replication rds_reserved "
+    "rds_superuser"
+).split()
+"""The roles that RDS makes; others may have names that begin like these."""
+
 TABLE, SEQUENCE, FUNCTION = "TABLE", "SEQUENCE", "ROUTINE"
 
 _READ_WRITE: dict[str, tuple[str, ...]] = {
@@ -44,6 +54,8 @@ class Wish:
     what: str
     holds: str
     sql: str
+    iam: str = ""
+    """The login that logs in with tokens of IAM from now on."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +163,7 @@ def _role(role: Role, server: Server) -> Iterator[Wish]:
 def of_login(role: Role, login: str, server: Server) -> Iterator[Wish]:
     """Yield what one login of a role needs."""
     yield from _made(login, "LOGIN", f"{LOGIN_MARK}{role.name}", server)
-    groups = [role.name] + ["rds_iam"] * (login not in role.logins)
+    groups = [role.name] + [IAM] * (login not in role.logins)
     for group in groups:
         yield Wish(
             "granted",
@@ -159,6 +171,7 @@ def of_login(role: Role, login: str, server: Server) -> Iterator[Wish]:
             f"EXISTS (SELECT FROM pg_auth_members WHERE roleid = {oid(group)} "
             f"AND member = {oid(login)}{_inherited(server)})",
             f"GRANT {quote(group)} TO {quote(login)}",
+            login if group == IAM else "",
         )
     limit = role.connection_limit
     yield Wish(
@@ -186,6 +199,9 @@ def _made(name: str, options: str, comment: str, server: Server) -> Iterator[Wis
         f"{oid(name)} IS NOT NULL",
         f"CREATE ROLE {quote(name)} {options};COMMENT ON ROLE {quote(name)} IS {literal(comment)}",
     )
+    if comment.startswith(LOGIN_MARK) and name.endswith("_iam"):
+        yield _not_of_master(name, server)
+        return
     # PostgreSQL 16 gives this to whoever makes a role, and keeps it from everybody else. Given
     # before, it lets the master user keep its hold of the role in an upgrade to that version.
     yield Wish(
@@ -196,6 +212,39 @@ def _made(name: str, options: str, comment: str, server: Server) -> Iterator[Wis
         "AND admin_option)",
         f"GRANT {quote(name)} TO CURRENT_USER WITH ADMIN OPTION",
     )
+
+
+def _not_of_master(login: str, server: Server) -> Wish:
+    """A login of IAM has no members: RDS wants a token from each member of ``rds_iam``."""
+    ends = f"REVOKE {quote(login)} FROM CURRENT_USER"
+    if server.version >= 160000:
+        # Who has made a role keeps the right to administer it, which lets nobody use it.
+        ends = ";".join(
+            f"REVOKE {option} OPTION FOR {quote(login)} FROM CURRENT_USER"
+            for option in ("INHERIT", "SET")
+        )
+    return Wish(
+        "revoked",
+        f"role {login} from the master user",
+        f"NOT EXISTS (SELECT FROM pg_auth_members a WHERE roleid = {oid(login)} "
+        f"AND member = {oid(server.master)}{_usable(server)})",
+        ends,
+    )
+
+
+def master_of_iam(server: Server) -> str:
+    """Return a query for what ends memberships by which the master user has ``rds_iam``."""
+    modes = ("USAGE", "SET") if server.version >= 160000 else ("MEMBER",)
+    has = " OR ".join(f"pg_has_role(g.oid, {oid(IAM)}, '{mode}')" for mode in modes)
+    return (
+        "SELECT DISTINCT format('REVOKE %I FROM %I', g.rolname, CURRENT_USER) "
+        "FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid "
+        f"WHERE a.member = {oid(server.master)}{_usable(server)} AND ({has})"
+    )
+
+
+def _usable(server: Server) -> str:
+    return " AND (a.inherit_option OR a.set_option)" if server.version >= 160000 else ""
 
 
 def _inherited(server: Server) -> str:
@@ -324,14 +373,16 @@ DEFAULTS = {TABLE: "r", SEQUENCE: "S", FUNCTION: "f"}
 
 
 def objects(kind: str, schema: str) -> str:
-    """Return a query for the objects of a kind in a schema, but those of extensions."""
+    """Return a query for the objects of a kind in a schema, but parts of something else."""
     catalogue = CATALOGUES[kind][0]
     column = {"pg_class": "relnamespace", "pg_proc": "pronamespace"}[catalogue]
     kinds = {TABLE: " AND o.relkind IN ('r', 'p', 'v', 'm', 'f')", SEQUENCE: " AND o.relkind = 'S'"}
+    # PostgreSQL makes functions for a type of ranges, and keeps them for itself.
+    parts = "('e', 'i')" if kind == FUNCTION else "('e')"
     return (
         f"SELECT o.oid FROM {catalogue} o WHERE o.{column} = {namespace(schema)}"
         f"{kinds.get(kind, '')} AND NOT EXISTS (SELECT FROM pg_depend e WHERE "
-        f"e.classid = '{catalogue}'::regclass AND e.objid = o.oid AND e.deptype = 'e')"
+        f"e.classid = '{catalogue}'::regclass AND e.objid = o.oid AND e.deptype IN {parts})"
     )
 
 
