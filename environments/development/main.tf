@@ -91,7 +91,7 @@ resource "terraform_data" "keep_database" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/2.1.0"
+  source = "../../modules/secret/2.2.0"
 
   recovery_window_in_days = 0
   log_retention_in_days   = 365
@@ -164,7 +164,7 @@ module "monitoring" {
 
 # Roles, extensions and privileges inside the database, and a secret for each role.
 module "roles" {
-  source = "../../modules/roles/1.2.0"
+  source = "../../modules/roles/1.3.0"
 
   roles = {
     app = {

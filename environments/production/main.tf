@@ -157,7 +157,7 @@ module "replica_reconciliation" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/2.1.0"
+  source = "../../modules/secret/2.2.0"
 
   rotate_after_days     = 30
   log_retention_in_days = 731
@@ -232,7 +232,7 @@ module "monitoring" {
 
 # Roles, extensions and privileges inside the database, and a secret for each role.
 module "roles" {
-  source = "../../modules/roles/1.2.0"
+  source = "../../modules/roles/1.3.0"
 
   roles = {
     app = {

@@ -112,7 +112,7 @@ module "replica_reporting" {
 
 # Connection secret of the database, and the function that rotates it.
 module "secret" {
-  source = "../../modules/secret/2.1.0"
+  source = "../../modules/secret/2.2.0"
 
   readers = [
     "arn:aws:iam::444455556666:role/finbase-ledger-staging-apply",
@@ -184,7 +184,7 @@ module "monitoring" {
 
 # Roles, extensions and privileges inside the database, and a secret for each role.
 module "roles" {
-  source = "../../modules/roles/1.2.0"
+  source = "../../modules/roles/1.3.0"
 
   roles = {
     app = {

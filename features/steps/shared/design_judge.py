@@ -52,6 +52,11 @@ _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arn
 """Arguments in which the provider shows what other resources write."""
 _LOGS = "enabled_cloudwatch_logs_exports"
 _CALLED = re.compile(r"\bmodule\.([\w-]+)")
+_INSTEAD = {"network": ("network", "existing_network")}
+"""The modules that can have the outputs of another one."""
+_OUTPUT = r"module\.[\w-]+\.[\w-]+"
+_OUTPUTS = re.compile(rf"{_OUTPUT}|\{{(?:[ ,]*[\w-]+ = {_OUTPUT})*[ ,]*\}}")
+"""An output, or a map of outputs."""
 _PLAIN_LOCALS = ("name", "project", "environment", "region", "account_id")
 """The locals of a rendered stack, which no plan shows."""
 _KEPT = "B04"
@@ -117,6 +122,7 @@ class _Judge:
             *self._moves(),
             *self._guarded(),
             *self._crossed(),
+            *self._unwired(),
             *self._of_modules(),
         ]
         differences += self._overwritten()
@@ -202,6 +208,29 @@ class _Judge:
                     text_ = f"comes from module.{label}, which is of another database"
                     return f"{text_}; render the stack again"
         return ""
+
+    def _unwired(self) -> Iterator[Deviation]:
+        """Refuse anything else in an input that takes an output of another module."""
+        for call in self.calls:
+            label = ".".join(call.path)
+            for name, source in self.profile.wires.get(call.module, {}).items():
+                expression = call.call.get("expressions", {}).get(name)
+                if expression is not None and not self._is_wired(label, name, expression, source):
+                    text_ = f"must be the output {source} and nothing else; render the stack again"
+                    yield Deviation(ELSEWHERE, f"module.{label}: {name} {text_}")
+
+    def _is_wired(self, label: str, name: str, expression: Mapping[str, Any], source: str) -> bool:
+        """Return whether an input is an output, or a map of one output of several modules."""
+        module, _, output = source.partition(".")
+        of = [c.path[0] for c in self.calls if c.module in _INSTEAD.get(module, (module,))]
+        if not of:  # A part that the stack lacks.
+            return "references" not in expression
+        wanted = {each for one in of for each in (f"module.{one}.{output}", f"module.{one}")}
+        references = {*expression.get("references", ())}
+        if not references or not references <= wanted:
+            return False
+        block = next(self.sources.module(()).of("module", label), None) if self.sources else None
+        return not block or _OUTPUTS.fullmatch(block.arguments.get(name, "")) is not None
 
     def _of_modules(self) -> Iterator[Deviation]:
         counts = Counter((self._database(call), call.module) for call in self.calls)

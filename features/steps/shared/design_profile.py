@@ -32,6 +32,7 @@ _NOT_MODULES = {
     "attached",
     "types",
     "crossed",
+    "wires",
     "policies",
     "parameters",
     "hours",
@@ -79,6 +80,7 @@ class Profile:
         self.backend: Mapping[str, str] = sections.get("backend", {})
         self.allowed: Mapping[str, str] = sections.get("allowed", {})
         self.reads: Mapping[str, str] = sections.get("reads", {})
+        self.wires: Mapping[str, Mapping[str, str]] = sections.get("wires", {})
         self.lent: Mapping[str, str] = sections.get("lent", {})
         self.extends: Mapping[str, str] = sections.get("extends", {})
         self.actions: Mapping[str, str] = sections.get("actions", {})

@@ -1,0 +1,122 @@
+"""Each wire of the contracts is demanded of a stack: nothing else may stand in its place."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from finbase.contract.registry import Registry
+from finbase.judge.prove import rendered_files
+from finbase.project.tree import lay_out
+from finbase.terraform.workspace import Workspace
+from tests.judge.in_process import failed_ids
+from tests.support.commands import ROOT
+
+sys.path.append(str(ROOT / "features" / "steps" / "shared"))
+
+import design_judge
+from stack_graph import Stack
+
+DESIGN = yaml.safe_load((ROOT / "features" / "design.yaml").read_text())
+
+
+def test_design_has_the_wires_of_all_releases() -> None:
+    registry = Registry(ROOT)
+    wires = [
+        (name, wire.name, wire.source)
+        for name in registry.names
+        for version in registry.versions(name)
+        for wire in registry.get(name, version).wiring
+        if wire.module not in ("environment", "instance")
+    ]
+    assert {(m, n, s) for m, ws in DESIGN["wires"].items() for n, s in ws.items()} == set(wires)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("wires")
+    lay_out(rendered_files(ROOT), root)
+    return root / "environments" / "production"
+
+
+@pytest.fixture(scope="module")
+def plan(stack: Path, workspace: Workspace) -> dict[str, Any]:
+    planned: dict[str, Any] = json.loads(workspace.plan(stack, project=stack.parents[1]))
+    return planned
+
+
+def unwired(plan: dict[str, Any], stack: Path | None = None) -> set[tuple[str, str]]:
+    """Return the module block and the name of each input that is not an output."""
+    texts = (deviation.text for deviation in design_judge.judged(Stack(plan, stack))[0])
+    found = (text.partition(" must be the output ")[0] for text in texts if " must be the" in text)
+    return {(label, name) for label, _, name in (each.partition(": ") for each in found)}
+
+
+def wires_of(plan: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the block, the name and the expression of each wire of a stack."""
+    for label, call in plan["configuration"]["root_module"]["module_calls"].items():
+        module = call["source"].split("/")[-2]
+        for name in DESIGN["wires"].get(module, {}):
+            if name in call["expressions"]:
+                yield label, name, call["expressions"][name]
+
+
+pytestmark = pytest.mark.terraform
+
+
+def test_rendered_stack_has_all_wires(plan: dict[str, Any], stack: Path) -> None:
+    assert len([*wires_of(plan)]) > 70
+    assert unwired(plan) == unwired(plan, stack) == set()
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        {"constant_value": "fixed"},
+        {"constant_value": []},
+        {"references": ["local.name"]},
+        {"references": ["module.kms.logs_key_id", "module.kms"]},
+        {},
+    ],
+    ids=["text", "empty", "local", "other-output", "expression"],
+)
+def test_anything_else_is_refused(instead: dict[str, Any], plan: dict[str, Any]) -> None:
+    changed = copy.deepcopy(plan)
+    for _, _, expression in wires_of(changed):
+        expression.clear()
+        expression.update(instead)
+    every = {(f"module.{label}", name) for label, name, _ in wires_of(plan)}
+    assert unwired(changed) == every
+    assert "D01" in failed_ids(changed)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'concat({}, ["arn:aws:iam::111122223333:role/other"])',
+        '[{}, "other"]',
+        '"${{{}}}x"',
+        "sort({})",
+        '{{ a = {}, b = "other" }}',
+        "{{ a = {}, b = 5 }}",
+    ],
+)
+def test_more_than_the_output_is_refused(
+    code: str, plan: dict[str, Any], stack: Path, tmp_path: Path
+) -> None:
+    """A plan shows the references of an expression only; the HCL shows the rest."""
+    shutil.copytree(stack.parents[1], tmp_path, dirs_exist_ok=True)
+    main = tmp_path / "environments" / "production" / "main.tf"
+    text = main.read_text()
+    readers = "module.secret.readers\n"
+    assert text.count(readers) == 1
+    main.write_text(text.replace(readers, code.format(readers.strip()) + "\n"))
+    assert unwired(plan, main.parent) == {("module.roles", "connection_readers")}
