@@ -195,7 +195,7 @@ def test_every_wire_comes_from_the_same_database(workspace: Workspace, tmp_path:
     for folder in (stack, None):
         found = deviations(plan, folder)
         assert {match.groups() for text in found if (match := TAKEN.match(text))} == wires
-        own = {match[1] for text in found if (match := re.match(r"output (\w+): comes", text))}
+        own = {match[1] for text in found if (match := re.match(r"output (\w+): must be", text))}
         assert own == {name for name in outputs if name.startswith(PARTS)}
     failed = ids_of(failed_places(plan, stack))
     assert {"F02", "F05", "F06b", "F06c", "F06d", "F09", "B04", "B14", "B15", "D01"} <= failed
@@ -269,6 +269,11 @@ def test_rotation_that_ends_on_the_next_day_fails(plan: dict[str, Any]) -> None:
         rotation = "aws_secretsmanager_secret_rotation.role"
         failed = failed_ids(values_changed(plan, "roles", rotation, "rotation_rules", later))
         assert ("B14" in failed) == fails
+
+
+@pytest.mark.parametrize("name", ["application", "engine", "secret", "topic"])
+def test_database_can_be_named_like_the_start_of_an_output(name: str, plan: dict[str, Any]) -> None:
+    assert deviations(json.loads(json.dumps(plan).replace("reports", name))) == []
 
 
 @pytest.mark.parametrize("part", ["secret", "roles", "access", "monitoring"])

@@ -53,9 +53,13 @@ def plan(stack: Path, workspace: Workspace) -> dict[str, Any]:
     return planned
 
 
+def deviations(plan: dict[str, Any], stack: Path | None = None) -> list[str]:
+    return [deviation.text for deviation in design_judge.judged(Stack(plan, stack))[0]]
+
+
 def unwired(plan: dict[str, Any], stack: Path | None = None) -> set[tuple[str, str]]:
     """Return the module block and the name of each input that is not an output."""
-    texts = (deviation.text for deviation in design_judge.judged(Stack(plan, stack))[0])
+    texts = deviations(plan, stack)
     found = (text.partition(" must be the output ")[0] for text in texts if " must be the" in text)
     return {(label, name) for label, _, name in (each.partition(": ") for each in found)}
 
@@ -96,6 +100,22 @@ def test_anything_else_is_refused(instead: dict[str, Any], plan: dict[str, Any])
     every = {(f"module.{label}", name) for label, name, _ in wires_of(plan)}
     assert unwired(changed) == every
     assert "D01" in failed_ids(changed)
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [{"constant_value": "fixed"}, {"references": ["module.kms.logs_key_id", "module.kms"]}, {}],
+    ids=["text", "other-output", "expression"],
+)
+def test_outputs_are_those_of_their_modules(instead: dict[str, Any], plan: dict[str, Any]) -> None:
+    changed = copy.deepcopy(plan)
+    outputs = changed["configuration"]["root_module"]["outputs"]
+    for output in outputs.values():
+        output["expression"] = instead
+    outputs["own"] = {"expression": {"constant_value": "of a project"}}
+    found = {text.partition(":")[0] for text in deviations(changed)}
+    assert {f"output {name}" for name in outputs if name != "own"} == found
+    assert len(found) > 15
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from databases import OF_ONE, PARTS, database_of, further, owners
+from databases import PARTS, database_of, further, owners
 from design_calls import Call, calls_of, profile_of, sources_of
 from design_code import Code
 from design_places import Places
@@ -182,12 +182,6 @@ class _Judge:
                 if wrong := self._of_others(expression, of, of[label]):
                     control = self.profile.crossed(call.module, name)
                     yield Deviation(control, f"module.{label}: {name} {wrong}")
-        for name, output in self.stack.configuration.get("outputs", {}).items():
-            labels = (each for each in (*of, *OF_ONE) if name.startswith(f"{each}_"))
-            label = max(labels, key=len, default="") if of else ""
-            expression = output.get("expression", {})
-            if label and (wrong := self._of_others(expression, of, of.get(label, ""))):
-                yield Deviation(ELSEWHERE, f"output {name}: {wrong}")
 
     def _of_others(
         self, expression: Mapping[str, Any], of: Mapping[str, str], database: str
@@ -210,27 +204,53 @@ class _Judge:
         return ""
 
     def _unwired(self) -> Iterator[Deviation]:
-        """Refuse anything else in an input that takes an output of another module."""
+        """Refuse anything else in an input or an output that has the output of a module."""
         for call in self.calls:
             label = ".".join(call.path)
             for name, source in self.profile.wires.get(call.module, {}).items():
                 expression = call.call.get("expressions", {}).get(name)
-                if expression is not None and not self._is_wired(label, name, expression, source):
+                block = next(self._written("module", label), None)
+                text_ = block.arguments.get(name) if block else None
+                if expression is not None and not self._is_wired(expression, source, text_):
                     text_ = f"must be the output {source} and nothing else; render the stack again"
                     yield Deviation(ELSEWHERE, f"module.{label}: {name} {text_}")
+        for name, output in self.stack.configuration.get("outputs", {}).items():
+            block = next(self._written("output", name), None)
+            text_ = block.arguments.get("value") if block else None
+            shown_ = output.get("expression", {})
+            exported = [*self._exported(name)]
+            if exported and not any(_is_only(shown_, wanted, text_) for wanted in exported):
+                wrong = f"must be {max(exported[0])} and nothing else; render the stack again"
+                yield Deviation(ELSEWHERE, f"output {name}: {wrong}")
 
-    def _is_wired(self, label: str, name: str, expression: Mapping[str, Any], source: str) -> bool:
+    def _written(self, *labels: str) -> Iterator[Block]:
+        return self.sources.module(()).of(*labels) if self.sources else iter(())
+
+    def _is_wired(self, expression: Mapping[str, Any], source: str, text_: str | None) -> bool:
         """Return whether an input is an output, or a map of one output of several modules."""
         module, _, output = source.partition(".")
         of = [c.path[0] for c in self.calls if c.module in _INSTEAD.get(module, (module,))]
         if not of:  # A part that the stack lacks.
             return "references" not in expression
-        wanted = {each for one in of for each in (f"module.{one}.{output}", f"module.{one}")}
-        references = {*expression.get("references", ())}
-        if not references or not references <= wanted:
-            return False
-        block = next(self.sources.module(()).of("module", label), None) if self.sources else None
-        return not block or _OUTPUTS.fullmatch(block.arguments.get(name, "")) is not None
+        wanted = {reference for one in of for reference in _references(one, output)}
+        return _is_only(expression, wanted, text_)
+
+    def _exported(self, name: str) -> Iterator[set[str]]:
+        """Yield the references that an output of the stack can have, by its name.
+
+        It is named after the module block, or after the module of which there are many blocks.
+        """
+        calls = [call for call in self.calls if len(call.path) == 1]
+        labels = {call.path[0] for call in calls}
+        many: dict[str, set[str]] = {}
+        for call in calls:
+            for output in call.configuration.get("outputs", ()):
+                references = _references(call.path[0], output)
+                if name == f"{call.path[0]}_{output}":
+                    yield references
+                elif name == f"{call.module}_{output}" and call.module not in labels:
+                    many.setdefault(call.module, set()).update(references)
+        yield from many.values()
 
     def _of_modules(self) -> Iterator[Deviation]:
         counts = Counter((self._database(call), call.module) for call in self.calls)
@@ -618,6 +638,22 @@ def _leaves(value: Any, path: str) -> Iterator[str]:
                 yield from _leaves(part, f"{path}.{name}")
     else:
         yield path
+
+
+def _references(label: str, output: str) -> set[str]:
+    """Return the references that a plan shows for an output of a module block."""
+    return {f"module.{label}.{output}", f"module.{label}"}
+
+
+def _is_only(expression: Mapping[str, Any], wanted: set[str], written: str | None) -> bool:
+    """Return whether an expression has some of these references, and nothing beside them.
+
+    A plan shows the references alone; ``written`` is the HCL, where it is available.
+    """
+    references = {*expression.get("references", ())}
+    if not references or not references <= wanted:
+        return False
+    return written is None or _OUTPUTS.fullmatch(written) is not None
 
 
 def _identity_of(block: Mapping[str, Any]) -> str:
