@@ -9,15 +9,24 @@ import existing_network as existing
 from findings import Finding, check
 from internet import destination, is_internet, leaving, reaches_internet, target, within
 from kinds import is_unclear, listed
-from networks import Ingress, Source, has_reason, ingress, ranges_of, vpc_ranges
-from stack_graph import UNKNOWN, Resource, Stack
+from networks import (
+    Ingress,
+    Source,
+    groups_of,
+    has_reason,
+    ingress,
+    is_absent,
+    is_shown,
+    ranges_of,
+    vpc_ranges,
+)
+from stack_graph import UNKNOWN, Stack
 from stores import (
     GROUPS,
     data_subnets,
     in_groups,
     is_public,
     propagated,
-    referenced,
     routes_of,
     subnet_groups,
     tables_of,
@@ -108,8 +117,15 @@ def grouped(stack: Stack) -> Iterator[Finding]:
     for store, argument in in_groups(stack):
         ends = stack.trace(store, argument)
         groups = [g for end in ends for g in end.resources if g.type == GROUPS[0]]
-        foreign = [end.text for end in ends if not end.resources or end.resources[0] not in groups]
+        foreign = [
+            end.text
+            for end in ends
+            if not (end.resources[0] in groups if end.resources else is_absent(end, "group"))
+        ]
         planned = store.planned(argument)
+        proved = isinstance(planned, list) and stack.some(store, argument, GROUPS[0])
+        if proved and all(isinstance(id_, str) for id_ in planned):
+            groups, foreign = [*proved], []
         if isinstance(planned, list):  # Only a plan of an applied stack shows every id.
             ids = {group.planned("id") for group in groups}
             foreign += [v for v in planned if isinstance(v, str) and v not in ids]
@@ -130,30 +146,13 @@ def grouped(stack: Stack) -> Iterator[Finding]:
 def no_way_in(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding]:
     """Judge separate, legacy and inline rules by their source, their group and their ports."""
     inside = vpc_ranges(stack)
-    of_data = {
-        group.address
-        for store, argument in in_groups(stack)
-        for group in referenced(stack, store, argument)
-    }
+    stores = [*in_groups(stack)]
+    of_data = {group for store in stores for group in groups_of(stack, *store)} - {""}
     ports = {int(row["port"]) for row in table}
-    ports |= {p for s, _ in in_groups(stack) if isinstance(p := s.planned("port"), int)}
+    ports |= {p for s, _ in stores if isinstance(p := s.planned("port"), int)}
     rules = [*ingress(stack)]
     found = [[ranges_of(stack, rule, source) for source in rule.sources] for rule in rules]
-    together = {
-        point: [
-            (rule, known)
-            for rule, sources in zip(rules, found, strict=True)
-            if rule.opens(point)
-            and (
-                known := [r for s in sources for r in s if r is not UNKNOWN and reaches_internet(r)]
-            )
-        ]
-        for point in {rule.point for rule in rules}
-    }
-    wide = {
-        point: is_internet(range_ for _, ranges in others for range_ in ranges)
-        for point, others in together.items()
-    }
+    together = _together(rules, found)
     for rule, sources in zip(rules, found, strict=True):
         opened = rule.ports(ports)
         data = bool(opened) or not of_data.isdisjoint(rule.groups)
@@ -161,7 +160,7 @@ def no_way_in(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
         if rule.under == "ingress":
             text = "its inline rules are not shown by this plan; write separate rules"
             yield Finding(False, f"{name}: {text}")
-        others = len(together[rule.point]) - 1 if wide[rule.point] else None
+        others = together.get((rule.rule.address, rule.under))
         wrong = [
             reason
             for source, ranges in zip(rule.sources, sources, strict=True)
@@ -172,6 +171,30 @@ def no_way_in(stack: Stack, table: Sequence[dict[str, str]]) -> Iterator[Finding
         if not wrong:
             texts = listed(str(source.value) for source in rule.sources) or "the group itself"
             yield Finding(True, f"{name}: from {texts}")
+
+
+def _together(rules: list[Ingress], found: list[list[list[Any]]]) -> dict[tuple[str, str], int]:
+    """Return the rules of which a group has others that let the internet in with them: how many.
+
+    A rule whose group the plan does not show counts for every group.
+    """
+    public = [
+        (rule, known)
+        for rule, sources in zip(rules, found, strict=True)
+        if (known := [r for s in sources for r in s if r is not UNKNOWN and reaches_internet(r)])
+    ]
+    groups = {group for rule, _ in public for group in rule.groups}
+    counts: dict[tuple[str, str], int] = {}
+    for group in groups if groups == {""} else groups - {""}:
+        of_group = [(r, known) for r, known in public if not {"", group}.isdisjoint(r.groups)]
+        for point in {rule.point for rule, _ in of_group}:
+            opened = [(rule, known) for rule, known in of_group if rule.opens(point)]
+            if is_internet(range_ for _, ranges in opened for range_ in ranges):
+                for rule, _ in opened:
+                    place = rule.rule.address, rule.under
+                    if rule.point == point:
+                        counts[place] = max(counts.get(place, 0), len(opened) - 1)
+    return counts
 
 
 def _outside(
@@ -187,13 +210,17 @@ def _outside(
 
     ``others`` says with how many other rules the rule lets the internet in, or None if not.
     """
-    kind, value = source
+    kind, value, _ = source
+    if kind == "group" and value is UNKNOWN:
+        fix = f"refer to a group of the stack directly{', in a separate rule' * bool(rule.under)}"
+        text = f"its group is not shown by this plan; {fix}{stack.if_applied}"
+        return "" if is_shown(stack, rule, source) else text
     if kind == "group":
         foreign = isinstance(value, str) and "/" in value
         text = f"the group {value} belongs to another account; name a group of the stack"
         return text if foreign else ""
     if UNKNOWN in ranges:
-        return _hidden(stack, rule.rule, source, data)
+        return _hidden(stack, rule, source, data)
     if is_internet(ranges):
         return f"{value} is the internet; name a group or a range of the VPC"
     if others is not None and any(map(reaches_internet, ranges)):
@@ -212,15 +239,13 @@ def _outside(
     return f"{value} is outside {where}, and the port belongs to data; {fix}"
 
 
-def _hidden(stack: Stack, rule: Resource, source: Source, data: bool) -> str:
+def _hidden(stack: Stack, rule: Ingress, source: Source, data: bool) -> str:
     """Return why a source is refused that the plan does not show; the range of a VPC is not."""
     if source.kind == "prefix list":
         name = "a prefix list" if source.value is UNKNOWN else source.value
         what = "is not a range of the VPC" if data else "has entries that this plan does not show"
         return f"{name} {what}; name a group"
-    names = ("cidr_ipv4", "cidr_blocks")
-    ends = [end for name in names for end in stack.trace(rule, name)]
-    of_vpc = all(end.resources and all(r.type == "aws_vpc" for r in end.resources) for end in ends)
-    if ends and of_vpc and source.value is UNKNOWN:
+    if source.value is UNKNOWN and is_shown(stack, rule, source):
         return ""
-    return "its source is not shown by this plan; write it as a literal"
+    fix = f"write it as a literal{', in a separate rule' * bool(rule.under)}"
+    return f"its source is not shown by this plan; {fix}"
