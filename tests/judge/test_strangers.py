@@ -534,7 +534,7 @@ def test_hidden_statement_is_said_to_be_hidden(plan: Plan, part: str) -> None:
     assert "lacks the statement" not in text
 
 
-GIT = "git::https://git.example.com/shared.git//modules/secret/2.1.0?ref=v1"
+GIT = "git::https://git.example.com/shared.git//modules/secret/2.2.0?ref=v1"
 
 
 def test_code_from_elsewhere_is_named(plan: Plan) -> None:
@@ -548,7 +548,7 @@ def test_code_from_elsewhere_fails_beside_the_hcl(plan: Plan, tmp_path: Path) ->
     shutil.copytree(ROOT / "environments" / "development", project)
     shutil.copytree(ROOT / "modules", tmp_path / "modules")
     main = project / "main.tf"
-    main.write_text(main.read_text().replace("../../modules/secret/2.1.0", GIT))
+    main.write_text(main.read_text().replace("../../modules/secret/2.2.0", GIT))
     plan["configuration"]["root_module"]["module_calls"]["secret"]["source"] = GIT
     said = [d.text for d in design_judge._Judge(Stack(plan, project)).deviations()]
     assert said == [
