@@ -19,7 +19,7 @@ from tests.support.living import alive
 FAMILY = "sleep 600 & echo $! > $PIDS.part; mv $PIDS.part $PIDS; wait"
 
 
-def wait_until(condition: object, seconds: float = 20) -> None:
+def wait_until(condition: object, seconds: float = 60) -> None:
     assert callable(condition)
     for _ in range(int(seconds / 0.02)):
         if condition():
