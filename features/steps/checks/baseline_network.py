@@ -8,7 +8,7 @@ from typing import Any
 import existing_network as existing
 from findings import Finding, check
 from internet import destination, is_internet, leaving, reaches_internet, target, within
-from kinds import is_unclear, listed
+from kinds import is_unclear, listed, source_of
 from networks import (
     Ingress,
     Source,
@@ -26,11 +26,13 @@ from stores import (
     data_subnets,
     in_groups,
     is_public,
+    members,
     propagated,
     routes_of,
     subnet_groups,
-    tables_of,
+    ungrouped,
 )
+from tables import tables_of
 
 _OPEN = ("aws_db_instance", "aws_rds_cluster_instance", "aws_redshift_cluster")
 _SNAPSHOTS = ("aws_db_snapshot", "aws_db_snapshot_copy", "aws_db_cluster_snapshot")
@@ -66,25 +68,39 @@ def no_way_out(stack: Stack) -> Iterator[Finding]:
     """Look at every route that can apply to a subnet of a database or of a subnet group."""
     yield from existing.no_way_out(stack)
     for group in subnet_groups(stack):
-        hidden = [o.text for o in stack.trace(group, "subnet_ids") if not o.resources]
-        if hidden or not stack.trace(group, "subnet_ids"):
-            text = f"the subnets {listed(hidden)} are not shown by this plan"
+        if hidden := members(stack, group)[1]:
+            text = f"the routes of the subnets {listed(hidden)} are not shown by this plan"
             fix = "plan them in the same stack, so that their routes can be judged"
             yield Finding(False, f"{group.address}: {text}; {fix}")
+    for store, argument in ungrouped(stack):
+        text = "its subnets are not shown by this plan; name a subnet group of the stack"
+        yield Finding(False, f"{store.address}: {source_of(stack, store, argument)}: {text}")
     for subnet in data_subnets(stack).values():
         wrong, peered = False, []
+        tables = tables_of(stack, subnet)
+        if tables.hidden:
+            wrong = True
+            text = f"its route table is not shown by this plan: {tables.hidden}"
+            yield Finding(False, f"{subnet.address}: {text}")
         for table, route, path in routes_of(stack, subnet):
             if exit_ := leaving(stack, route, path):
                 wrong = True
                 text = f"{table.address} → {route.address} to {exit_}; remove the route"
-                if is_unclear(stack, route, "route_table_id", table):
+                if table.address in tables.unclear:
+                    text = f"{table.address}, to {exit_}, may be its route table, as this plan does"
+                    text += f" not show whose it is: {tables.unclear[table.address]}"
+                elif is_unclear(stack, route, "route_table_id", table):
                     text = f"this plan does not show whether {route.address}, to {exit_}, is of it"
                     text = f"{table.address}: {text}; refer to its route table directly"
                 yield Finding(False, f"{subnet.address} → {text}")
             elif any(route.planned(path + name) is not None for name in _PEERED):
                 through = target(stack, route, path)
                 peered.append(f"{destination(stack, route, path)} through {through}")
-        for table in tables_of(stack, subnet):
+        for table in tables.all:
+            if table.writes("route") and table.planned("route") is UNKNOWN:
+                wrong = True
+                text = f"{table.address} has routes that this plan does not show, in its route"
+                yield Finding(False, f"{subnet.address} → {text}; write them as aws_route")
             if who := propagated(stack, table):
                 wrong = True
                 text = f"{table.address} has routes that this plan does not show, from {who}"

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from internet import is_internet, reached, reaches_internet
-from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, source_of, zone
+from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, zone
 from stack_graph import UNKNOWN, Resource, Stack
+from tables import unclear_associations, unclear_table
 
 _ANYWHERE = "0.0.0.0/0"
-_DIRECTLY = "refer to one resource directly, as with [count.index] or [each.key]"
 _USERS = (
     ("aws_lambda_function", "vpc_config.0.subnet_ids"),
     ("aws_db_subnet_group", "subnet_ids"),
@@ -35,7 +35,7 @@ def tier(stack: Stack, subnet: Resource) -> str:
         return subnet.name
     users = {type_ for type_, path in _USERS if _uses(stack, type_, path, subnet)}
     found = route_tables(stack, subnet)
-    if len(found) != 1 or _unclear_associations(stack, subnet):
+    if len(found) != 1 or unclear_associations(stack, subnet):
         return PRIVATE
     routes = _default_routes(stack, found[0]) or wide_routes(stack, found[0])
     if not routes and _USERS[0][0] not in users:
@@ -54,7 +54,7 @@ def default_route(stack: Stack, subnet: Resource) -> Path:
     text = f"{zone(subnet)}: {subnet.address}"
     tables = route_tables(stack, subnet)
     if len(tables) != 1:
-        if unclear := _unclear_associations(stack, subnet):
+        if unclear := unclear_associations(stack, subnet):
             return Path(f"{text}: its route table is not shown by this plan: {unclear}")
         return Path(f"{text} is associated with {len(tables)} route tables; associate it with one")
     table = tables[0]
@@ -66,7 +66,7 @@ def default_route(stack: Stack, subnet: Resource) -> Path:
     if len(routes) != 1:
         for route in () if routes else _routes_to_anywhere(stack):
             if is_unclear(stack, route, "route_table_id", table):
-                now = _unclear(stack, route, "route_table_id")
+                now = unclear_table(stack, route)
                 return Path(f"{text}: its routes are not shown by this plan: {now}")
         unknown = [
             r.address
@@ -90,7 +90,7 @@ def route_tables(stack: Stack, subnet: Resource) -> list[Resource]:
         if stack.one(association, "subnet_id", "aws_subnet") == subnet
         and (table := stack.one(association, "route_table_id", "aws_route_table"))
     ]
-    if tables or _unclear_associations(stack, subnet):
+    if tables or unclear_associations(stack, subnet):
         return tables
     vpc = stack.one(subnet, "vpc_id", "aws_vpc")
     return [
@@ -100,22 +100,6 @@ def route_tables(stack: Stack, subnet: Resource) -> list[Resource]:
         and stack.one(main, "vpc_id", "aws_vpc") == vpc
         and (table := stack.one(main, "route_table_id", "aws_route_table"))
     ]
-
-
-def _unclear_associations(stack: Stack, subnet: Resource) -> str:
-    """Say which associations may be of a subnet, without showing it or its route table."""
-    for association in stack.all("aws_route_table_association"):
-        if is_unclear(stack, association, "subnet_id", subnet):
-            return _unclear(stack, association, "subnet_id")
-        of_subnet = stack.one(association, "subnet_id", "aws_subnet") == subnet
-        if of_subnet and not stack.one(association, "route_table_id", "aws_route_table"):
-            return _unclear(stack, association, "route_table_id")
-    return ""
-
-
-def _unclear(stack: Stack, resource: Resource, path: str) -> str:
-    now = source_of(stack, resource, path)
-    return f"{resource.address}: {now}; {_DIRECTLY}{stack.if_applied}"
 
 
 def _default_routes(stack: Stack, table: Resource) -> list[Resource]:

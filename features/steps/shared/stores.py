@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from existing import added_beside
-from internet import is_of
 from kinds import ISOLATED, PUBLIC, listed
 from stack_graph import Resource, Stack
+from tables import SUBNETS, is_of_table, tables_of
 
 CLASSES = ("public", "internal", "confidential", "restricted")
 """The classes of data, from the least to the most protected."""
@@ -30,14 +30,27 @@ _IN_GROUPS = {
 }
 _PROPAGATING = "propagating_vgws"
 _PROPAGATIONS = ("aws_vpn_gateway_route_propagation", "aws_vpc_route_server_propagation")
-_SUBNET_GROUPS = (
-    "aws_db_subnet_group",
-    "aws_elasticache_subnet_group",
-    "aws_memorydb_subnet_group",
-    "aws_redshift_subnet_group",
-    "aws_docdb_subnet_group",
-    "aws_neptune_subnet_group",
-)
+_RDS = ("aws_db_subnet_group", "aws_docdb_subnet_group", "aws_neptune_subnet_group")
+_IN_SUBNETS: Mapping[tuple[str, ...], Mapping[str, str]] = {
+    _RDS: {
+        "aws_db_instance": "db_subnet_group_name",
+        "aws_rds_cluster": "db_subnet_group_name",
+        "aws_docdb_cluster": "db_subnet_group_name",
+        "aws_neptune_cluster": "neptune_subnet_group_name",
+    },
+    ("aws_elasticache_subnet_group",): {
+        "aws_elasticache_replication_group": "subnet_group_name",
+        "aws_elasticache_cluster": "subnet_group_name",
+    },
+    ("aws_memorydb_subnet_group",): {"aws_memorydb_cluster": "subnet_group_name"},
+    ("aws_redshift_subnet_group",): {"aws_redshift_cluster": "cluster_subnet_group_name"},
+}
+"""The arguments that name a subnet group, by the types of groups."""
+_SUBNET_GROUPS = [type_ for types in _IN_SUBNETS for type_ in types]
+_INHERITS = {
+    "aws_db_instance": ("replicate_source_db", "aws_db_instance"),
+    "aws_elasticache_cluster": ("replication_group_id", "aws_elasticache_replication_group"),
+}
 
 
 def data_class(stack: Stack) -> str:
@@ -86,9 +99,7 @@ def data_subnets(stack: Stack) -> dict[str, Resource]:
     """Return the subnets of the data by address: by their name, or by a subnet group."""
     subnets = {subnet.address: subnet for subnet in stack.all("aws_subnet", ISOLATED)}
     for group in subnet_groups(stack):
-        for subnet in referenced(stack, group, "subnet_ids"):
-            if subnet.type == "aws_subnet" and subnet.mode == "managed":
-                subnets[subnet.address] = subnet
+        subnets |= {s.address: s for s in members(stack, group)[0] if s.mode == "managed"}
     return subnets
 
 
@@ -97,9 +108,59 @@ def subnet_groups(stack: Stack) -> list[Resource]:
     return [group for type_ in _SUBNET_GROUPS for group in stack.all(type_)]
 
 
+def members(stack: Stack, group: Resource) -> tuple[list[Resource], list[str]]:
+    """Return the subnets of a group, and those that the plan does not show, as texts.
+
+    Known ids decide, also those that an expression hides. A subnet of another stack has routes that
+    no plan of this stack shows, unless ``existing_network`` reads them.
+    """
+    path = "subnet_ids"
+    ids, ends = group.items(path), stack.trace(group, path)
+    if all(isinstance(id_, str) for id_ in ids):
+        subnets = [s for type_ in SUBNETS for s in stack.resources if s.type == type_]
+        by_id = {s.planned("id"): s for s in sorted(subnets, key=lambda s: s.mode)}
+        found = [by_id[id_] for id_ in ids if id_ in by_id]
+        hidden = [id_ for id_ in ids if id_ not in by_id]
+    else:
+        found = [r for end in ends for r in end.resources if r.type in SUBNETS]
+        hidden = [e.text for e in ends if not any(r.type in SUBNETS for r in e.resources)]
+    read = stack.existing("aws_subnet", ISOLATED)
+    hidden += [s.address for s in found if s.mode != "managed" and s not in read]
+    return found, hidden if found or hidden else [f"of {group.address}.{path}"]
+
+
+def ungrouped(stack: Stack) -> Iterator[tuple[Resource, str]]:
+    """Yield each store of data without a subnet group of the plan, and the argument for it."""
+    for types, arguments in _IN_SUBNETS.items():
+        groups = [group for type_ in types for group in stack.all(type_)]
+        for type_, argument in arguments.items():
+            for store in stack.all(type_):
+                name = store.planned(argument)
+                by_name = isinstance(name, str) and any(
+                    name in (group.planned("name"), group.planned("id")) for group in groups
+                )
+                named = by_name or any(stack.some(store, argument, each) for each in types)
+                if not named and not _inherits(stack, store):
+                    yield store, argument
+
+
+def _inherits(stack: Stack, store: Resource) -> bool:
+    """Return whether a store is where another of the plan and of its region is, as a replica is."""
+    path, type_ = _INHERITS.get(store.type, ("", ""))
+    sources = stack.some(store, path, type_) if path else ()
+    provider = "provider_config_key"
+    return bool(sources) and all(
+        source.configuration.get(provider) == store.configuration.get(provider)
+        for source in sources
+    )
+
+
 def is_public(stack: Stack, subnet: Resource) -> bool:
     """Return whether a subnet is public, by its name or by a route to an internet gateway."""
-    return subnet.name == PUBLIC or any(
+    if subnet.name == PUBLIC:
+        return True
+    tables = tables_of(stack, subnet)
+    return not (tables.hidden or tables.unclear) and any(
         r.type == "aws_internet_gateway"
         for _, route, path in routes_of(stack, subnet)
         for r in referenced(stack, route, f"{path}gateway_id")
@@ -108,9 +169,9 @@ def is_public(stack: Stack, subnet: Resource) -> bool:
 
 def routes_of(stack: Stack, subnet: Resource) -> Iterator[tuple[Resource, Resource, str]]:
     """Yield every route that can apply to a subnet: its table, the resource, a prefix of paths."""
-    for table in tables_of(stack, subnet):
+    for table in tables_of(stack, subnet).all:
         for route in stack.all("aws_route"):
-            if is_of(stack, route, "route_table_id", table):
+            if is_of_table(stack, route, table):
                 yield table, route, ""
         numbers = added_beside(stack, table, "route")
         if table.holds("route"):
@@ -118,29 +179,6 @@ def routes_of(stack: Stack, subnet: Resource) -> Iterator[tuple[Resource, Resour
             numbers = [*range(len(inline) if isinstance(inline, list) else 0)]
         for n in numbers:
             yield table, table, f"route.{n}."
-
-
-def tables_of(stack: Stack, subnet: Resource) -> list[Resource]:
-    """Return every route table that a subnet can have.
-
-    A subnet without an association uses the main table of its VPC.
-    """
-    tables = [
-        table
-        for association in stack.all("aws_route_table_association")
-        if subnet in referenced(stack, association, "subnet_id")
-        for table in referenced(stack, association, "route_table_id")
-    ]
-    if not tables:
-        tables = [
-            *stack.all("aws_default_route_table"),
-            *(
-                table
-                for main in stack.all("aws_main_route_table_association")
-                for table in referenced(stack, main, "route_table_id")
-            ),
-        ]
-    return [*{table.address: table for table in tables}.values()]
 
 
 def propagated(stack: Stack, table: Resource) -> str:
@@ -154,6 +192,6 @@ def propagated(stack: Stack, table: Resource) -> str:
         part.address
         for type_ in _PROPAGATIONS
         for part in stack.all(type_)
-        if is_of(stack, part, "route_table_id", table)
+        if is_of_table(stack, part, table)
     ]
     return listed(found)
