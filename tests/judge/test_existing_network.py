@@ -77,14 +77,22 @@ def found(type_: str, name: str, zone: str | None) -> dict[str, Any]:
     }
     answers: dict[str, dict[str, Any]] = {
         "aws_vpc": {"id": INPUTS["vpc_id"], "cidr_block": INPUTS["cidr"]},
-        "aws_subnet": {"state": "available", "map_public_ip_on_launch": False},
+        "aws_subnet": {
+            "vpc_id": INPUTS["vpc_id"],
+            "state": "available",
+            "map_public_ip_on_launch": False,
+        },
         "aws_route_table": {"id": f"rtb-{name}-{zone}", "routes": routes.get(name)},
         "aws_nat_gateway": {
             "id": f"nat-{zone}",
             "allocation_id": f"eipalloc-{zone}",
             "connectivity_type": "public",
         },
-        "aws_route_tables": {"id": "eu-west-1", "ids": ["rtb-private-eu-west-1a"]},
+        "aws_route_tables": {
+            "id": "eu-west-1",
+            "vpc_id": INPUTS["vpc_id"],
+            "ids": ["rtb-private-eu-west-1a"],
+        },
         "aws_ec2_managed_prefix_list": {"id": zone},
         "aws_security_group": {},
         "aws_vpc_endpoint": {"id": f"vpce-{name}", "prefix_list_id": "pl-1"},
@@ -283,6 +291,60 @@ def test_propagated_routes_fail(offline: bytes) -> None:
     (text,) = Judge().messages(plan).values()
     assert f"rtb-database-{A}: a VPN gateway propagates routes to it" in text
     assert failed_ids(plan) == {"B02"}
+
+
+@pytest.mark.parametrize(
+    ("change", "id_", "text"),
+    [
+        (
+            {"vpc_id": "vpc-2"},
+            "B02",
+            "propagated routes were read of another VPC; read those of vpc",
+        ),
+        (
+            {"filter": [{"name": "tag:x", "values": ["no"]}]},
+            "F10",
+            "filter.0.name is tag:x, not route",
+        ),
+        (
+            {"filter": [{"name": "route.origin", "values": ["CreateRoute"]}]},
+            "F10",
+            "filter.0.values",
+        ),
+        (
+            {
+                "filter": [
+                    {"name": "route.origin", "values": ["EnableVgwRoutePropagation"]},
+                    {"name": "tag:x", "values": ["no"]},
+                ]
+            },
+            "F10",
+            "filter.1.name is tag:x",
+        ),
+        ({"filter": []}, "F10", "filter"),
+    ],
+)
+def test_other_tables_than_the_propagated_ones_of_the_vpc_fail(
+    change: dict[str, Any], id_: str, text: str, offline: bytes
+) -> None:
+    plan = json.loads(offline)
+    tables = ("aws_route_tables", "propagated", None)
+    account(plan, lambda values: values[tables].update(change))
+    configured(plan, "aws_route_tables", change)
+    (said,) = Judge().messages(plan).values()
+    assert text in said
+    assert failed_ids(plan) == {id_}
+
+
+def configured(plan: dict[str, Any], type_: str, change: dict[str, Any]) -> None:
+    """Write the filters of a changed data source into the configuration, too."""
+    calls = plan["configuration"]["root_module"]["module_calls"]
+    for block in calls["existing_network"]["module"]["resources"]:
+        if block["type"] == type_ and "filter" in change:
+            block["expressions"]["filter"] = [
+                {name: {"constant_value": value} for name, value in item.items()}
+                for item in change["filter"]
+            ]
 
 
 def test_propagated_routes_that_were_not_read_are_no_pass(offline: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from findings import Finding
 from internet import EGRESS_ONLY, Route, destination, hides_destination, leaving, past, target
 from kinds import ISOLATED, PRIVATE, PUBLIC, central_egress, listed, zone
-from stack_graph import UNKNOWN, Resource, Stack
+from stack_graph import UNKNOWN, Resource, Stack, shown
 
 _ANYWHERE = "0.0.0.0/0"
 _ADDRESSES = (
@@ -147,9 +147,14 @@ def no_way_out(stack: Stack) -> Iterator[Finding]:
 def _propagated(stack: Stack, place: Place) -> Iterator[Finding]:
     """Refuse routes that a VPN gateway propagates; before 2.1.0 of the module, none are read."""
     read = [tables for tables in stack.existing("aws_route_tables") if not _unread(tables)]
+    vpc = place.subnet.planned("vpc_id")
+    of_vpc = [tables for tables in read if isinstance(vpc, str) and tables.planned("vpc_id") == vpc]
     if not read:
         yield _hidden(f"{_path(place)}: propagated routes; `existing_network` 2.1.0 reads them")
-    elif any(_id(place.table) in (tables.planned("ids") or ()) for tables in read):
+    elif not of_vpc:
+        text = "propagated routes were read of another VPC"
+        yield Finding(False, f"{_path(place)}: {text}; read those of {shown(vpc)}")
+    elif any(_id(place.table) in (tables.planned("ids") or ()) for tables in of_vpc):
         text = "a VPN gateway propagates routes to it, which no plan shows"
         yield Finding(False, f"{_path(place)}: {text}; end that, and write the routes by hand")
 
