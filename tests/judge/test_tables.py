@@ -183,3 +183,54 @@ def test_replica_of_another_region_is_elsewhere() -> None:
         if block["address"] == "aws_db_instance.d":
             block["provider_config_key"] = "aws.elsewhere"
     assert "aws_db_instance.d: db_subnet_group_name is not set" in failure(judged)
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "aws_rds_cluster",
+        "aws_rds_shard_group",
+        "aws_redshiftserverless_workgroup",
+        "aws_neptune_cluster_instance",
+        "aws_dms_replication_instance",
+        "aws_lightsail_database",
+        "aws_timestreaminfluxdb_db_instance",
+        "aws_timestreaminfluxdb_db_cluster",
+    ],
+)
+def test_every_kind_of_database_may_not_be_public(type_: str) -> None:
+    group = {"db_subnet_group_name": refer("aws_db_subnet_group.g", "name")}
+    more = group if type_ == "aws_rds_cluster" else {}
+
+    def said(**arguments: Any) -> str:
+        return failure(plan(**NETWORK, **{f"{type_}__d": {**more, **arguments}}))
+
+    assert f"{type_}.d: publicly_accessible = true; set it" in said(publicly_accessible=True)
+    assert f"{type_}.d: publicly_accessible = not shown" in said(publicly_accessible=LOCAL)
+    assert not said(publicly_accessible=False)
+
+
+@pytest.mark.parametrize("type_", ["aws_db_snapshot", "aws_rds_cluster_snapshot_copy"])
+def test_snapshot_for_all_fails(type_: str) -> None:
+    text = failure(plan(**{f"{type_}__s": {"shared_accounts": ["all"]}}))
+    assert f"{type_}.s: shared with ['all']; list single accounts, or none" in text
+    assert not failure(plan(**{f"{type_}__s": {"shared_accounts": ["111122223333"]}}))
+
+
+@pytest.mark.parametrize(("entries", "fails"), [([], False), (None, True), (["0.0.0.0/0"], True)])
+def test_empty_prefix_list_that_was_read_leads_nowhere(entries: Any, fails: bool) -> None:
+    through = {"destination_prefix_list_id": "pl-1", "transit_gateway_id": "tgw-1"}
+    judged = plan(
+        **NETWORK | association() | {"aws_route__r": {"route_table_id": TABLE, **through}}
+    )
+    one = {
+        "address": "data.aws_ec2_managed_prefix_list.l",
+        "mode": "data",
+        "type": "aws_ec2_managed_prefix_list",
+        "name": "l",
+    }
+    values = {"id": "pl-1", "entries": entries and [{"cidr": range_} for range_ in entries]}
+    judged["configuration"]["root_module"]["resources"].append(one | {"expressions": {}})
+    read = {"root_module": {"resources": [one | {"values": values}]}}
+    judged["prior_state"] = {"values": read}
+    assert bool(failure(judged)) == fails

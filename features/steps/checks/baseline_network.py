@@ -34,8 +34,20 @@ from stores import (
 )
 from tables import tables_of
 
-_OPEN = ("aws_db_instance", "aws_rds_cluster_instance", "aws_redshift_cluster")
-_SNAPSHOTS = ("aws_db_snapshot", "aws_db_snapshot_copy", "aws_db_cluster_snapshot")
+_OPEN = (
+    *("aws_db_instance", "aws_rds_cluster_instance", "aws_rds_shard_group"),
+    *("aws_redshift_cluster", "aws_redshiftserverless_workgroup"),
+)
+_CLOSED = (
+    *("aws_rds_cluster", "aws_neptune_cluster_instance", "aws_lightsail_database"),
+    *("aws_dms_replication_instance", "aws_timestreaminfluxdb_db_instance"),
+    "aws_timestreaminfluxdb_db_cluster",
+)
+"""The databases, and copiers of databases, that are not public unless an argument says so."""
+_SNAPSHOTS = (
+    *("aws_db_snapshot", "aws_db_snapshot_copy"),
+    *("aws_db_cluster_snapshot", "aws_rds_cluster_snapshot_copy"),
+)
 _ADDRESSES = (
     "map_public_ip_on_launch",
     "map_customer_owned_ip_on_launch",
@@ -49,12 +61,13 @@ _PEERED = ("vpc_peering_connection_id", "transit_gateway_id")
 @check("no database instance or snapshot is public", "database")
 def no_public_instance(stack: Stack) -> Iterator[Finding]:
     """Require ``publicly_accessible = false``, and snapshots that are not shared with all."""
-    for type_ in _OPEN:
-        for instance in stack.all(type_):
-            value = instance.planned("publicly_accessible")
-            now = value if isinstance(value, bool) else "not shown by this plan"
-            text = f"{instance.address}: publicly_accessible = {str(now).lower()}"
-            yield Finding(value is False, text if value is False else f"{text}; set it to false")
+    for instance in (each for type_ in (*_OPEN, *_CLOSED) for each in stack.all(type_)):
+        value = instance.planned("publicly_accessible")
+        if instance.type in _CLOSED and value is not True:
+            value = UNKNOWN if value and instance.writes("publicly_accessible") else False
+        now = value if isinstance(value, bool) else "not shown by this plan"
+        text = f"{instance.address}: publicly_accessible = {str(now).lower()}"
+        yield Finding(value is False, text if value is False else f"{text}; set it to false")
     for type_ in _SNAPSHOTS:
         for snapshot in stack.all(type_):
             accounts = snapshot.planned("shared_accounts")

@@ -125,6 +125,8 @@ def entries(
 ) -> list[Range] | None:
     """Return the ranges of the prefix lists that an argument means; None if the plan hides some.
 
+    No ranges are those of data sources that have read empty lists.
+
     ``value`` is the planned id. If it is unknown, the first of the paths that is set leads to the
     lists: a block can have one expression for all of it.
     """
@@ -137,7 +139,8 @@ def entries(
         lists = [r for r in stack.resources if r.type in _LISTS and value in map(r.planned, ids)]
     found = [network(value) for each in lists for value in _held(stack, each)]
     ranges = [range_ for range_ in found if range_]
-    return ranges if ranges and len(ranges) == len(found) else None
+    read = bool(lists) and all(each.mode == "data" for each in lists)
+    return ranges if (ranges or read) and len(ranges) == len(found) else None
 
 
 def _held(stack: Stack, prefix_list: Resource) -> Iterator[Any]:
