@@ -346,3 +346,19 @@ def test_mutation_of_the_second_database_alone_is_caught(
     stack = tmp_path / "environments" / mutation.environment
     planned = json.loads(workspace.plan(stack, project=tmp_path))
     assert mutation.failure in ids_of(failed_places(planned, stack))
+
+
+def test_own_module_cannot_carry_a_value_across(plan: dict[str, Any]) -> None:
+    """A module of the project takes the secret of one database, and gives it to the other one."""
+    changed = copy.deepcopy(plan)
+    calls = changed["configuration"]["root_module"]["module_calls"]
+    calls["pass"] = {
+        "source": "../../modules/pass/1.0.0",
+        "expressions": {"value": {"references": ["module.secret.arn", "module.secret"]}},
+        "module": {"outputs": {"value": {"expression": {"references": ["var.value"]}}}},
+    }
+    inputs = calls["roles_reports"]["expressions"]
+    inputs["connection_secret_arn"] = {"references": ["module.pass.value", "module.pass"]}
+    wanted = "module.roles_reports: connection_secret_arn comes from module.pass, which can be of"
+    assert any(text.startswith(wanted) for text in deviations(changed))
+    assert "F06d" in failed_ids(changed)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from databases import PARTS, database_of, further, owners
+from databases import OF_ONE, PARTS, SHARED, database_of, further, owners
 from design_calls import Call, calls_of, profile_of, sources_of
 from design_code import Code
 from design_places import Places
@@ -26,7 +26,7 @@ from design_rules import Rules
 from design_values import Argument, Deviation, merged, text
 from existing import added_beside
 from sources import Block, normalised
-from stack_graph import UNKNOWN, Resource, Stack, shown, tokens
+from stack_graph import EXISTING_NETWORK, UNKNOWN, Resource, Stack, shown, tokens
 
 _OVERWRITES = {
     "aws_cloudwatch_metric_alarm": ("alarm_name",),
@@ -55,7 +55,7 @@ _CALLED = re.compile(r"\bmodule\.([\w-]+)")
 _INSTEAD = {"network": ("network", "existing_network")}
 """The modules that can have the outputs of another one."""
 _OUTPUT = r"module\.[\w-]+\.[\w-]+"
-_OUTPUTS = re.compile(rf"{_OUTPUT}|\{{(?:[ ,]*[\w-]+ = {_OUTPUT})*[ ,]*\}}")
+_OUTPUTS = re.compile(rf"{_OUTPUT}|\{{(?:[ ,]*(?:[\w-]+|\"[\w-]+\") = {_OUTPUT})*[ ,]*\}}")
 """An output, or a map of outputs."""
 _PLAIN_LOCALS = ("name", "project", "environment", "region", "account_id")
 """The locals of a rendered stack, which no plan shows."""
@@ -174,12 +174,21 @@ class _Judge:
         return ""
 
     def _crossed(self) -> Iterator[Deviation]:
-        """Refuse what the module of one database takes from a module of another one."""
+        """Refuse what the module of one database takes from a module of another one.
+
+        A module of the project itself could pass it on, and no rendered input comes from one.
+        """
         of = owners(self.stack)
+        known = {".".join(c.path) for c in self.calls if c.module in (*SHARED, EXISTING_NETWORK)}
         for call in self.calls:
             label = ".".join(call.path)
             for name, expression in call.call.get("expressions", {}).items() if label in of else ():
-                if wrong := self._of_others(expression, of, of[label]):
+                wrong = self._of_others(expression, of, of[label])
+                named = {each[1] for each in map(tokens, expression.get("references", ()))}
+                others = (n for n in named if call.module in OF_ONE and n not in {*of, *known})
+                if other := next((n for n in others if (n,) in self.places.modules), None):
+                    wrong = f"comes from module.{other}, which can be of another database"
+                if wrong:
                     control = self.profile.crossed(call.module, name)
                     yield Deviation(control, f"module.{label}: {name} {wrong}")
 
