@@ -282,8 +282,13 @@ def test_find_postgres_prefers_newest(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_server_requires_scram_tls_loopback(server: Postgres) -> None:
     assert server.query("SHOW listen_addresses") == "127.0.0.1"
-    rules = server.query("SELECT type, database, address, auth_method FROM pg_hba_file_rules")
-    assert rules == "hostssl|{all}|127.0.0.1|scram-sha-256"
+    columns = "type, database, user_name, address, auth_method"
+    rules = server.query(f"SELECT {columns} FROM pg_hba_file_rules ORDER BY line_number")
+    # As on RDS, a password does not let in who logs in by IAM.
+    assert rules.splitlines() == [
+        "hostssl|{all}|{+rds_iam}|all|reject",
+        "hostssl|{all}|{all}|127.0.0.1|scram-sha-256",
+    ]
     plain = subprocess.run(
         [server.binaries / "psql", f"host=localhost port={server.port} sslmode=disable"],
         env={"PGUSER": "postgres", "PGPASSWORD": real_postgres.SUPERUSER_PASSWORD},

@@ -63,7 +63,7 @@ def test_module_sets_no_parameter_that_is_refused() -> None:
     text = (newest / "parameters.tf").read_text(encoding="utf-8")
     names = set(re.findall(r'name +(?:= "|in {")([a-z_.]+)"', text))
     assert {"rds.force_ssl", "log_statement", "pgaudit.log", "shared_preload_libraries"} <= names
-    assert names <= rds_parameters.other_types().keys()
+    assert names <= rds_parameters.other_types().keys() | AwsCatalogue().parameters().keys()
 
 
 @pytest.mark.parametrize(
