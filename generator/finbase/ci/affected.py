@@ -112,7 +112,7 @@ def _without_comments(suffix: str, content: bytes) -> str:
     What remains is searched for names: a comment only mentions one, and an escape could hide one.
     >>> _without_comments(".tf", b'error_message = "Do as README.md says."')
     'error_message = ""'
-    >>> _without_comments(".tf", b'SOURCE = "..\\u002fkms" # README.md').rstrip()
+    >>> _without_comments(".tf", b'SOURCE = "..\\\\u002fkms" # README.md').rstrip()
     'source = "../kms"'
     """
     text = content.decode(errors="replace")
