@@ -348,7 +348,9 @@ def test_mutation_of_the_second_database_alone_is_caught(
     assert mutation.failure in ids_of(failed_places(planned, stack))
 
 
-def test_own_module_cannot_carry_a_value_across(plan: dict[str, Any]) -> None:
+def test_own_module_cannot_carry_a_value_across(
+    two: Path, plan: dict[str, Any], tmp_path: Path
+) -> None:
     """A module of the project takes the secret of one database, and gives it to the other one."""
     changed = copy.deepcopy(plan)
     calls = changed["configuration"]["root_module"]["module_calls"]
@@ -362,3 +364,9 @@ def test_own_module_cannot_carry_a_value_across(plan: dict[str, Any]) -> None:
     wanted = "module.roles_reports: connection_secret_arn comes from module.pass, which can be of"
     assert any(text.startswith(wanted) for text in deviations(changed))
     assert "F06d" in failed_ids(changed)
+
+    inputs["connection_secret_arn"] = {"references": ["local.hidden"]}
+    stack = tmp_path / "development"
+    shutil.copytree(two / "environments" / "development", stack)
+    (stack / "hidden.tf").write_text("locals {\n  hidden = module.pass.value\n}\n")
+    assert any(text.startswith(wanted) for text in deviations(changed, stack))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from databases import OF_ONE, PARTS, SHARED, database_of, further, owners
@@ -179,23 +179,27 @@ class _Judge:
         A module of the project itself could pass it on, and no rendered input comes from one.
         """
         of = owners(self.stack)
-        known = {".".join(c.path) for c in self.calls if c.module in (*SHARED, EXISTING_NETWORK)}
+        others = {call.path[0]: call.module for call in self.calls if len(call.path) == 1}
+        own = {n for n, m in others.items() if n not in of and m not in (*SHARED, EXISTING_NETWORK)}
         for call in self.calls:
             label = ".".join(call.path)
             for name, expression in call.call.get("expressions", {}).items() if label in of else ():
-                wrong = self._of_others(expression, of, of[label])
-                named = {each[1] for each in map(tokens, expression.get("references", ()))}
-                others = (n for n in named if call.module in OF_ONE and n not in {*of, *known})
-                if other := next((n for n in others if (n,) in self.places.modules), None):
-                    wrong = f"comes from module.{other}, which can be of another database"
-                if wrong:
+                carriers = own if call.module in OF_ONE else frozenset()
+                if wrong := self._of_others(expression, of, of[label], carriers):
                     control = self.profile.crossed(call.module, name)
                     yield Deviation(control, f"module.{label}: {name} {wrong}")
 
     def _of_others(
-        self, expression: Mapping[str, Any], of: Mapping[str, str], database: str
+        self,
+        expression: Mapping[str, Any],
+        of: Mapping[str, str],
+        database: str,
+        carriers: Collection[str],
     ) -> str:
-        """Return what of an expression is not of a database; empty if all of it may be."""
+        """Return what of an expression is not of a database; empty if all of it may be.
+
+        ``carriers`` are modules that can pass on a value of any database.
+        """
         for reference in expression.get("references", ()):
             kind, name = (*map(str, tokens(reference)[:2]), "")[:2]
             labels = [name] if kind == "module" else []
@@ -207,6 +211,8 @@ class _Judge:
             elif kind == "local" and name not in _PLAIN_LOCALS:
                 return f"comes from local.{name}, which this plan does not show; write it out"
             for label in labels:
+                if label in carriers:
+                    return f"comes from module.{label}, which can be of another database"
                 if of.get(label, database) != database:
                     text_ = f"comes from module.{label}, which is of another database"
                     return f"{text_}; render the stack again"
