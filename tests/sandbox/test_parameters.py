@@ -13,7 +13,7 @@ from finbase.aws.catalogue import FILE, AwsCatalogue
 from finbase.aws.parameters import is_static, is_type
 from finbase.sandbox.postgres.find import find_postgres
 from finbase.sandbox.refusals import ec2, elasticache, rds, rds_parameters
-from finbase.sandbox.refusals.rule import Check, Request
+from finbase.sandbox.refusals.rule import Request, Rule
 from tests.support.commands import ROOT
 
 KINDS = {"BOOLEAN": "bool", "INTEGER": "integer", "REAL": "real", "ENUM": "enum"}
@@ -67,7 +67,7 @@ def test_module_sets_no_parameter_that_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "params"),
+    ("rule", "params"),
     [
         (rds.unknown_class, {"Engine": "postgres", "DBInstanceClass": "db.r9g.large"}),
         (rds.unknown_version, {"Engine": "postgres", "EngineVersion": "19"}),
@@ -77,7 +77,7 @@ def test_module_sets_no_parameter_that_is_refused() -> None:
     ],
 )
 def test_project_adds_to_what_aws_offers(
-    tmp_path: Path, check: Check, params: dict[str, Any]
+    tmp_path: Path, rule: Rule, params: dict[str, Any]
 ) -> None:
     (tmp_path / FILE).write_text(
         "instance_classes: {db.r9g: large}\n"
@@ -85,5 +85,5 @@ def test_project_adds_to_what_aws_offers(
         "endpoints: [new]\n"
     )
     operation = ("rds", "CreateDBInstance", params, "777788889999", "eu-west-1")
-    assert check(Request(*operation))
-    assert check(Request(*operation, AwsCatalogue(tmp_path))) is None
+    assert rule.check(Request(*operation))
+    assert rule.check(Request(*operation, AwsCatalogue(tmp_path))) is None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
-from typing import Any
 from zipfile import is_zipfile
 
 from moto.awslambda.models import lambda_backends
 
-from finbase.sandbox.refusals.rule import Request
+from finbase.sandbox.refusals.rule import Request, rule
 
 QUOTA = 10
 """Concurrent executions of a new account; AWS raises the quota with use, or on request."""
@@ -42,10 +41,15 @@ _RESERVED_VARIABLES = frozenset(
 )
 
 
+@rule(
+    "lambda PutFunctionConcurrency",
+    "InvalidParameterValueException",
+    "awslabs/fhir-works-on-aws-deployment/issues/691",
+)
 def unreserved_concurrency(request: Request) -> str | None:
     """Functions together reserve no more than the account can spare: in a new one, nothing."""
     name = request.params["FunctionName"].rpartition(":")[2]
-    backend: Any = lambda_backends[request.account][request.region]
+    backend = request.of(lambda_backends)
     others = sum(
         int(function.reserved_concurrency or 0)
         for function in backend.list_functions()
@@ -60,6 +64,11 @@ def unreserved_concurrency(request: Request) -> str | None:
     )
 
 
+@rule(
+    "lambda CreateFunction UpdateFunctionConfiguration",
+    "InvalidParameterValueException",
+    "lambda/latest/dg/configuration-envvars.html",
+)
 def reserved_variable(request: Request) -> str | None:
     """Lambda sets some environment variables itself."""
     variables = (request.params.get("Environment") or {}).get("Variables") or {}
@@ -72,6 +81,11 @@ def reserved_variable(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "lambda CreateFunction UpdateFunctionConfiguration",
+    "InvalidParameterValueException",
+    "lambda/latest/dg/gettingstarted-limits.html",
+)
 def large_environment(request: Request) -> str | None:
     """The variables of a function have at most 4 KB as JSON."""
     variables = (request.params.get("Environment") or {}).get("Variables") or {}
@@ -83,6 +97,11 @@ def large_environment(request: Request) -> str | None:
     )
 
 
+@rule(
+    "lambda CreateFunction UpdateFunctionCode",
+    "InvalidParameterValueException",
+    "lambda/latest/dg/troubleshooting-deployment.html",
+)
 def not_a_zip(request: Request) -> str | None:
     """The code of a function is a zip file."""
     code = (request.params.get("Code") or request.params).get("ZipFile")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import IPv4Network
 from typing import Any
 
 from moto.ec2.models import ec2_backends
 
-from finbase.sandbox.refusals.rule import Request
+from finbase.sandbox.refusals.rule import VALUE, Request, rule
 
 
+@rule("ec2 CreateRoute", VALUE, "hashicorp/terraform-provider-aws/issues/13896")
 def route_into_vpc(request: Request) -> str | None:
     """A route to a part of the VPC's own range leads to an interface or an instance."""
     destination = request.params.get("DestinationCidrBlock")
@@ -21,30 +23,33 @@ def route_into_vpc(request: Request) -> str | None:
     return "Route target is not supported. This route only supports interface and instance targets."
 
 
+@rule("ec2 CreateRoute ReplaceRoute", "InvalidTransitGatewayID.NotFound", "aws/aws-cdk/issues/8584")
 def unattached_gateway(request: Request) -> str | None:
     """A route to a transit gateway needs an attachment of the VPC to it."""
     gateway, vpc = request.params.get("TransitGatewayId"), _vpc_of_table(request)
     if gateway is None or vpc is None:
         return None
     attached = (gateway, vpc.id, "available")
-    for each in _backend(request).transit_gateway_attachments.values():
+    for each in request.of(ec2_backends).transit_gateway_attachments.values():
         if (each.transit_gateway_id, each.resource_id, each.state) == attached:
             return None
     return f"The transitGateway ID '{gateway}' does not exist."
 
 
+@rule(
+    "ec2 CreateTransitGatewayVpcAttachment CreateVpcEndpoint",
+    "DuplicateSubnetsInSameZone",
+    "AWSEC2/latest/APIReference/errors-overview.html",
+)
 def two_subnets_of_a_zone(request: Request) -> str | None:
     """A transit gateway or an endpoint has one subnet in each zone."""
-    asked = request.params.get("SubnetIds") or ()
-    zones = [
-        subnet.availability_zone
-        for by_zone in _backend(request).subnets.values()
-        for subnet_id, subnet in by_zone.items()
-        if subnet_id in asked
-    ]
-    return "Duplicate Subnets for same AZ" if len({*zones}) < len(zones) else None
+    found = zones(request, request.params.get("SubnetIds") or ())
+    return "Duplicate Subnets for same AZ" if len({*found}) < len(found) else None
 
 
+@rule(
+    "ec2 CreateVpcEndpoint", "InvalidServiceName", "AWSEC2/latest/APIReference/errors-overview.html"
+)
 def unknown_service(request: Request) -> str | None:
     """An endpoint is one of a service of AWS in the region, or of another account."""
     name = request.params["ServiceName"]
@@ -56,9 +61,10 @@ def unknown_service(request: Request) -> str | None:
     return f"The Vpc Endpoint Service '{name}' does not exist"
 
 
+@rule("ec2 CreateVpcEndpoint", "InvalidParameter", "vpc/latest/privatelink/manage-dns-names.html")
 def private_names_off(request: Request) -> str | None:
     """Private names need both DNS settings of the VPC."""
-    vpc = _backend(request).vpcs.get(request.params["VpcId"])
+    vpc = request.of(ec2_backends).vpcs.get(request.params["VpcId"])
     settings = ("enable_dns_support", "enable_dns_hostnames")
     if vpc is None or not request.params.get("PrivateDnsEnabled"):
         return None
@@ -70,12 +76,13 @@ def private_names_off(request: Request) -> str | None:
     )
 
 
+@rule("ec2 CreateVpcEndpoint", "InvalidParameter", "hashicorp/terraform-provider-aws/issues/17535")
 def private_names_taken(request: Request) -> str | None:
     """A VPC has one endpoint with the private names of a service."""
     service, vpc = request.params["ServiceName"], request.params["VpcId"]
     if not request.params.get("PrivateDnsEnabled"):
         return None
-    for endpoint in _backend(request).vpc_end_points.values():
+    for endpoint in request.of(ec2_backends).vpc_end_points.values():
         same = endpoint.vpc_id == vpc and endpoint.service_name == service
         if same and endpoint.private_dns_enabled and endpoint.state != "deleted":
             name = service.rpartition(".")[2]
@@ -86,6 +93,11 @@ def private_names_taken(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "ec2 AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress",
+    VALUE,
+    "AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html",
+)
 def invalid_ports(request: Request) -> str | None:
     """The ports of a rule for TCP or UDP are a range."""
     for permission in request.params.get("IpPermissions") or ():
@@ -97,11 +109,17 @@ def invalid_ports(request: Request) -> str | None:
     return None
 
 
+def zones(request: Request, subnets: Collection[str]) -> list[str]:
+    """Return the zone of each of the subnets that exists."""
+    return [
+        subnet.availability_zone
+        for by_zone in request.of(ec2_backends).subnets.values()
+        for subnet_id, subnet in by_zone.items()
+        if subnet_id in subnets
+    ]
+
+
 def _vpc_of_table(request: Request) -> Any:
-    backend = _backend(request)
+    backend = request.of(ec2_backends)
     table = backend.route_tables.get(request.params.get("RouteTableId"))
     return backend.vpcs.get(table.vpc_id) if table else None
-
-
-def _backend(request: Request) -> Any:
-    return ec2_backends[request.account][request.region]

@@ -8,13 +8,29 @@ from typing import Any
 
 from moto.elasticache.models import elasticache_backends
 
-from finbase.sandbox.refusals.rule import Request
+from finbase.sandbox.refusals.rule import COMBINATION, VALUE, Request, rule
 
 _LIMITS = {"DataStorage": (1, 5_000), "ECPUPerSecond": (1_000, 15_000_000)}
 _ENGINE = frozenset({"Engine", "MajorEngineVersion"})
 _GROUP = frozenset({"RemoveUserGroup", "UserGroupId"})
 
 
+@rule(
+    "elasticache ModifyServerlessCache",
+    COMBINATION,
+    "hashicorp/terraform-provider-aws/issues/44746",
+)
+def no_change(request: Request) -> str | None:
+    """A request changes something."""
+    fields = {name for name, value in request.params.items() if value not in (None, {})}
+    return None if fields - {"ServerlessCacheName"} else "No modifications were requested"
+
+
+@rule(
+    "elasticache ModifyServerlessCache",
+    COMBINATION,
+    "hashicorp/terraform-provider-aws/issues/35897",
+)
 def several_changes(request: Request) -> str | None:
     """One request changes one setting, and one of the two limits of usage."""
     fields = {name for name, value in request.params.items() if value is not None}
@@ -27,12 +43,11 @@ def several_changes(request: Request) -> str | None:
     return None
 
 
-def no_change(request: Request) -> str | None:
-    """A request changes something."""
-    fields = {name for name, value in request.params.items() if value not in (None, {})}
-    return None if fields - {"ServerlessCacheName"} else "No modifications were requested"
-
-
+@rule(
+    "elasticache CreateServerlessCache ModifyServerlessCache",
+    VALUE,
+    "hashicorp/terraform-provider-aws/pull/36382",
+)
 def invalid_limit(request: Request) -> str | None:
     """A limit of usage is in its range, and its minimum is not above its maximum."""
     limits = request.params.get("CacheUsageLimits") or {}
@@ -46,6 +61,11 @@ def invalid_limit(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "elasticache CreateServerlessCache ModifyServerlessCache",
+    VALUE,
+    "AmazonElastiCache/latest/APIReference/API_CreateServerlessCache.html",
+)
 def invalid_snapshots(request: Request) -> str | None:
     """Snapshots are kept for 0 to 35 days, and are taken at a time of day."""
     days, time = (
@@ -58,6 +78,11 @@ def invalid_snapshots(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "elasticache CreateUser",
+    COMBINATION,
+    "terraform-aws-modules/terraform-aws-elasticache/issues/65",
+)
 def other_user_name(request: Request) -> str | None:
     """A user that authenticates by IAM has its id as its name."""
     kind = (request.params.get("AuthenticationMode") or {}).get("Type")
@@ -66,6 +91,11 @@ def other_user_name(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "elasticache CreateServerlessCache ModifyServerlessCache",
+    COMBINATION,
+    "AmazonElastiCache/latest/APIReference/API_CreateServerlessCache.html",
+)
 def unknown_version(request: Request) -> str | None:
     """A cache of Valkey has a major version that ElastiCache offers."""
     version = request.params.get("MajorEngineVersion")
@@ -77,7 +107,7 @@ def unknown_version(request: Request) -> str | None:
 
 def _changed_limits(request: Request) -> list[str]:
     """Return the limits of usage that the request sets to another value."""
-    backend: Any = elasticache_backends[request.account][request.region]
+    backend = request.of(elasticache_backends)
     cache = backend.serverless_caches.get(request.params["ServerlessCacheName"])
     now: Mapping[str, Any] = (cache.cache_usage_limits if cache else None) or {}
     new: Mapping[str, Any] = request.params.get("CacheUsageLimits") or {}

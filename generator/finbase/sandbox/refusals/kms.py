@@ -11,13 +11,6 @@ from finbase.sandbox.refusals import policies
 from finbase.sandbox.refusals.rule import Request
 
 
-def unusable(request: Request) -> str | None:
-    """A key that is disabled or will be deleted encrypts nothing."""
-    if state := unusable_state(request, request.params["KeyId"]):
-        return f"{request.params['KeyId']} is {state}."
-    return None
-
-
 def unusable_state(request: Request, key: str) -> str | None:
     """Return the state of a key that cannot be used; None if it can, or is not known here."""
     found = _key(request, key)
@@ -47,7 +40,7 @@ def admits(request: Request, key: str, service: str, arn: str) -> bool:
 
 
 def _key(request: Request, key: str) -> Any:
-    backend: Any = kms_backends[request.account][request.region]
+    backend = request.of(kms_backends)
     try:
         return backend.keys.get(backend.any_id_to_key_id(key))
     except Exception:  # moto raises different errors for an id that it does not know.

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
-from moto.ec2.models import ec2_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
 from finbase.sandbox.refusals import kms
-from finbase.sandbox.refusals.patterns import compile_pattern
-from finbase.sandbox.refusals.rule import Request
+from finbase.sandbox.refusals.rule import VALUE, Request, rule
 
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
-_TAG = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
 
 
+@rule(
+    "secretsmanager CreateSecret",
+    "InvalidRequestException",
+    "hashicorp/terraform-provider-aws/issues/10259",
+)
 def name_being_deleted(request: Request) -> str | None:
     """The name of a secret is in use until the end of its recovery window."""
-    backend: Any = secretsmanager_backends[request.account][request.region]
+    backend = request.of(secretsmanager_backends)
     secret = backend.secrets.get(request.params["Name"])
     if secret is None or not secret.is_deleted():
         return None
@@ -29,6 +30,11 @@ def name_being_deleted(request: Request) -> str | None:
     )
 
 
+@rule(
+    "secretsmanager DeleteSecret",
+    "InvalidParameterException",
+    "secretsmanager/latest/apireference/API_DeleteSecret.html",
+)
 def recovery_window(request: Request) -> str | None:
     """A secret can be recovered for 7 to 30 days, or not at all."""
     days = request.params.get("RecoveryWindowInDays")
@@ -39,6 +45,11 @@ def recovery_window(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "secretsmanager CreateSecret",
+    "EncryptionFailure",
+    "secretsmanager/latest/apireference/API_CreateSecret.html",
+)
 def unusable_secret_key(request: Request) -> str | None:
     """The key of a secret is enabled."""
     key = request.params.get("KmsKeyId")
@@ -46,6 +57,23 @@ def unusable_secret_key(request: Request) -> str | None:
     return f"The KMS key {key} cannot be used: its state is {state}." if state else None
 
 
+@rule(
+    "kms Encrypt GenerateDataKey",
+    "KMSInvalidStateException",
+    "kms/latest/developerguide/key-state.html",
+)
+def unusable(request: Request) -> str | None:
+    """A key that is disabled or will be deleted encrypts nothing."""
+    if state := kms.unusable_state(request, request.params["KeyId"]):
+        return f"{request.params['KeyId']} is {state}."
+    return None
+
+
+@rule(
+    "logs CreateLogGroup AssociateKmsKey",
+    "InvalidParameterException",
+    "AmazonCloudWatchLogs/latest/logs/encrypt-log-data-kms.html",
+)
 def unusable_log_key(request: Request) -> str | None:
     """The key of a log group is enabled, and its policy lets CloudWatch Logs use it."""
     key, service = request.params.get("kmsKeyId"), f"logs.{request.region}.amazonaws.com"
@@ -58,6 +86,11 @@ def unusable_log_key(request: Request) -> str | None:
     return f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'"
 
 
+@rule(
+    "cloudwatch PutMetricAlarm",
+    "ValidationError",
+    "AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html",
+)
 def invalid_period(request: Request) -> str | None:
     """An alarm's period is 10, 20 or 30 seconds, or a number of minutes; all within a week."""
     period = request.params.get("Period")
@@ -75,6 +108,11 @@ def invalid_period(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "cloudwatch PutMetricAlarm",
+    "ValidationError",
+    "AmazonCloudWatch/latest/monitoring/alarm-evaluation.html",
+)
 def invalid_datapoints(request: Request) -> str | None:
     """An alarm needs no more data points than it looks at."""
     points = request.params.get("DatapointsToAlarm")
@@ -83,6 +121,11 @@ def invalid_datapoints(request: Request) -> str | None:
     return "DatapointsToAlarm must be less than or equal to EvaluationPeriods."
 
 
+@rule(
+    "ec2 AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateSecurityGroup",
+    VALUE,
+    "cds-snc/notification-terraform/pull/561",
+)
 def invalid_description(request: Request) -> str | None:
     """Descriptions of security groups and rules have a small set of characters."""
     valid = (
@@ -94,38 +137,6 @@ def invalid_description(request: Request) -> str | None:
         return f"Invalid security group description. {valid}"
     if any(not _DESCRIPTION.fullmatch(text) for text in _rule_descriptions(request)):
         return f"Invalid rule description. {valid}"
-    return None
-
-
-def one_zone(request: Request) -> str | None:
-    """A database's subnets are in two zones at least."""
-    subnets = request.params["SubnetIds"]
-    known = {
-        subnet_id: subnet.availability_zone
-        for by_zone in ec2_backends[request.account][request.region].subnets.values()
-        for subnet_id, subnet in by_zone.items()
-    }
-    zones = sorted({known[subnet] for subnet in subnets if subnet in known})
-    if len(zones) > 1 or not set(subnets) <= known.keys():
-        return None
-    return (
-        "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ "
-        f"coverage: {', '.join(zones)}. Add subnets to cover at least 2 AZs."
-    )
-
-
-def invalid_tag(request: Request) -> str | None:
-    """Tags have 1 to 128 characters in the key, 0 to 256 in the value, and not the prefix aws."""
-    for tag in request.params.get("Tags") or ():
-        key, value = str(tag.get("Key") or ""), str(tag.get("Value") or "")
-        if key.lower().startswith("aws:"):
-            return f"Tag keys starting with 'aws:' are reserved for system use: {key}"
-        for text, lengths in ((key, range(1, 129)), (value, range(257))):
-            if len(text) not in lengths or not compile_pattern(_TAG).fullmatch(text):
-                return (
-                    f"Invalid tag {key}: keys have 1 to 128 characters and values at most 256; "
-                    "both take Unicode letters, digits, white space and _ . : / = + - @"
-                )
     return None
 
 

@@ -16,7 +16,7 @@ from moto.iam.exceptions import MalformedPolicyDocument
 from moto.iam.models import iam_backends
 from moto.iam.policy_validation import BaseIAMPolicyValidator
 
-from finbase.sandbox.refusals.rule import Request, Rule
+from finbase.sandbox.refusals.rule import Request, Rule, rule
 
 _PARTITION = r"arn:aws(-cn|-us-gov)?"
 _PRINCIPALS: Mapping[str, str] = {
@@ -120,6 +120,27 @@ def rules() -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
+@rule(
+    "secretsmanager PutResourcePolicy",
+    "PublicPolicyException",
+    "secretsmanager/latest/apireference/API_PutResourcePolicy.html",
+)
+def public(request: Request) -> str | None:
+    """A secret that blocks public policies admits everybody only with a condition."""
+    if not request.params.get("BlockPublicPolicy"):
+        return None
+    for statement in statements(request.params["ResourcePolicy"]):
+        everybody = ("AWS", "*") in _principals(statement.get("Principal"))
+        if everybody and statement.get("Effect") == "Allow" and not statement.get("Condition"):
+            return "The resource policy grants public access to the secret, which is blocked."
+    return None
+
+
+@rule(
+    "kms CreateKey PutKeyPolicy",
+    "MalformedPolicyDocumentException",
+    "trussworks/terraform-aws-cloudtrail/issues/178",
+)
 def locks_out(request: Request) -> str | None:
     """The policy of a key lets its own account change the policy."""
     text = request.params.get("Policy")
@@ -136,17 +157,11 @@ def locks_out(request: Request) -> str | None:
     return "The new key policy will not allow you to update the key policy in the future."
 
 
-def public(request: Request) -> str | None:
-    """A secret that blocks public policies admits everybody only with a condition."""
-    if not request.params.get("BlockPublicPolicy"):
-        return None
-    for statement in statements(request.params["ResourcePolicy"]):
-        everybody = ("AWS", "*") in _principals(statement.get("Principal"))
-        if everybody and statement.get("Effect") == "Allow" and not statement.get("Condition"):
-            return "The resource policy grants public access to the secret, which is blocked."
-    return None
-
-
+@rule(
+    "iam CreatePolicy CreatePolicyVersion CreateRole PutRolePolicy UpdateAssumeRolePolicy",
+    "LimitExceeded",
+    "IAM/latest/UserGuide/reference_iam-quotas.html",
+)
 def too_large(request: Request) -> str | None:
     """The policies of a role keep IAM's limits of their sizes, which do not count white space."""
     text = str(

@@ -1,21 +1,15 @@
-"""Rules about RDS: identifiers, windows, storage, versions, groups, monitoring and deletion.
-
-Each function returns AWS's message if a request breaks its rule. ``table`` names the source.
-"""
+"""Rules about RDS instances: identifiers, passwords, windows, versions, classes and networks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import Any
 
 from moto.ec2.models import ec2_backends
 from moto.rds.models import rds_backends
 
 from finbase.aws.windows import DAY, LEAST, daily, overlap, weekly
-from finbase.sandbox.refusals import kms
-from finbase.sandbox.refusals.rule import Request
+from finbase.sandbox.refusals.rds_state import named, numbers, settings, source
+from finbase.sandbox.refusals.rule import API, COMBINATION, INSTANCES, VALUE, Request, rule
 
 _IDENTIFIERS = (
     "DBInstanceIdentifier",
@@ -26,11 +20,14 @@ _IDENTIFIERS = (
     "TargetDBInstanceIdentifier",
 )
 _LONGEST_PASSWORDS = {"mariadb": 41, "mysql": 41}
+_NAMED = (
+    f"{INSTANCES} DeleteDBInstance CreateDBParameterGroup CreateDBSnapshot ModifyDBParameterGroup"
+)
+_NEW = "rds CreateDBInstance ModifyDBInstance"
 _RESERVED_USERS = frozenset({"admin", "postgres", "public", "rdsadmin", "rds_superuser"})
-_FAMILIES = frozenset({"mariadb", "mysql", "postgres"})
-_LOGS = frozenset({"iam-db-auth-error", "postgresql", "upgrade"})
 
 
+@rule(_NAMED, VALUE, f"{API}CreateDBInstance.html")
 def invalid_identifier(request: Request) -> str | None:
     """Identifiers have letters, digits and single hyphens, and start with a letter."""
     for name in _IDENTIFIERS:
@@ -52,6 +49,7 @@ def invalid_identifier(request: Request) -> str | None:
     return None
 
 
+@rule(_NEW, VALUE, f"{API}CreateDBInstance.html")
 def invalid_password(request: Request) -> str | None:
     """A password has printable ASCII characters except four; the engine limits its length.
 
@@ -67,6 +65,7 @@ def invalid_password(request: Request) -> str | None:
     )
 
 
+@rule("rds CreateDBInstance", VALUE, f"{API}CreateDBInstance.html")
 def reserved_user(request: Request) -> str | None:
     """The master user has no name that the engine reserves."""
     user = request.params.get("MasterUsername")
@@ -77,6 +76,7 @@ def reserved_user(request: Request) -> str | None:
     return None
 
 
+@rule(_NEW, VALUE, f"{API}CreateDBInstance.html")
 def invalid_window(request: Request) -> str | None:
     """A window has AWS's format, and lasts at least 30 minutes; maintenance at most a day."""
     backup = request.params.get("PreferredBackupWindow")
@@ -104,6 +104,7 @@ def invalid_window(request: Request) -> str | None:
     return None
 
 
+@rule(_NEW, VALUE, "hashicorp/terraform-provider-aws/issues/49828")
 def overlapping_windows(request: Request) -> str | None:
     """The backup window and the maintenance window of an instance must not overlap.
 
@@ -120,40 +121,19 @@ def overlapping_windows(request: Request) -> str | None:
     return None
 
 
-def missing_upgrade_flag(request: Request) -> str | None:
-    """A new major version needs the flag."""
-    if _is_major_upgrade(request) and not request.params.get("AllowMajorVersionUpgrade"):
-        return (
-            "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major "
-            "version."
-        )
-    return None
-
-
-def downgrade(request: Request) -> str | None:
-    """A version never goes down."""
-    instance, new = _instance(request), request.params.get("EngineVersion")
-    if instance is None or not new:
-        return None
-    old = str(instance.engine_version)
-    # A major version alone, such as 17, is satisfied by each of its minor versions.
-    if _numbers(new) < _numbers(old)[: len(_numbers(new))]:
-        return f"Cannot upgrade {instance.engine} from {old} to {new}"
-    return None
-
-
+@rule(INSTANCES, COMBINATION, "tryretool/terraform-retool-modules/issues/70")
 def unknown_version(request: Request) -> str | None:
     """An instance has a version of PostgreSQL that RDS offers."""
     after, new = settings(request), request.params.get("EngineVersion")
     if after.get("Engine") != "postgres" or not new:
         return None
-    if re.fullmatch(r"\d+(\.\d+)?", new) and str(_numbers(new)[0]) in request.catalogue.versions(
-        "postgres"
-    ):
+    offered = request.catalogue.versions("postgres")
+    if re.fullmatch(r"\d+(\.\d+)?", new) and str(numbers(new)[0]) in offered:
         return None
     return f"Cannot find version {new} for postgres"
 
 
+@rule(INSTANCES, VALUE, "ryanmurakami/trash-panda-buffet/issues/5")
 def unknown_class(request: Request) -> str | None:
     """An instance has a class that RDS offers for its engine."""
     name = request.params.get("DBInstanceClass")
@@ -166,24 +146,23 @@ def unknown_class(request: Request) -> str | None:
     return f"Invalid DB Instance class: {name}" if name and not valid else None
 
 
+@rule(INSTANCES, VALUE, f"{API}CreateDBInstance.html")
 def unknown_group(request: Request) -> str | None:
     """The security groups of an instance exist."""
     for group in request.params.get("VpcSecurityGroupIds") or ():
-        if _security_group(request, group) is None:
+        if request.of(ec2_backends).get_security_group_from_id(group) is None:
             return f"Invalid security group , groupId= {group}, groupName=."
     return None
 
 
+@rule(INSTANCES, COMBINATION, "terraform-aws-modules/terraform-aws-rds/issues/451")
 def other_network(request: Request) -> str | None:
     """The security groups of an instance are in the VPC of its subnets."""
-    instance = _instance(request)
-    name = request.params.get("DBSubnetGroupName")
-    subnets = _backend(request).subnet_groups.get(name or "") or getattr(
-        instance, "db_subnet_group", None
-    )
-    for group in map(
-        partial(_security_group, request), request.params.get("VpcSecurityGroupIds") or ()
-    ):
+    name = request.params.get("DBSubnetGroupName") or ""
+    own = getattr(named(request), "db_subnet_group", None)
+    subnets = request.of(rds_backends).subnet_groups.get(name) or own
+    for name in request.params.get("VpcSecurityGroupIds") or ():
+        group = request.of(ec2_backends).get_security_group_from_id(name)
         if subnets is not None and group is not None and group.vpc_id != subnets.vpc_id:
             return (
                 "The DB instance and EC2 security group are in different VPCs. The DB instance is "
@@ -192,9 +171,10 @@ def other_network(request: Request) -> str | None:
     return None
 
 
+@rule("rds ModifyDBInstance", COMBINATION, f"{API}ModifyDBInstance.html")
 def interval_without_role(request: Request) -> str | None:
     """Enhanced Monitoring has a role."""
-    instance = _instance(request)
+    instance = named(request)
     role = request.params.get("MonitoringRoleArn") or getattr(instance, "monitoring_role_arn", None)
     if not request.params.get("MonitoringInterval") or role:
         return None
@@ -204,265 +184,17 @@ def interval_without_role(request: Request) -> str | None:
     )
 
 
+@rule(
+    "rds RestoreDBInstanceToPointInTime",
+    "PointInTimeRestoreNotEnabled",
+    f"{API}RestoreDBInstanceToPointInTime.html",
+)
 def restore_without_backups(request: Request) -> str | None:
     """An instance is restored to a point in time from its automated backups."""
-    source = _find(request, request.params.get("SourceDBInstanceIdentifier"))
-    if source is None or source.backup_retention_period:
+    copied = source(request)
+    if copied is None or copied.backup_retention_period:
         return None
     return (
         "Point-in-time restore is not enabled for this DB instance: its backup retention period "
         "is 0."
     )
-
-
-def upgrade_keeps_group(request: Request) -> str | None:
-    """A major upgrade of an instance with its own parameter group names another group."""
-    if not _is_major_upgrade(request) or request.params.get("DBParameterGroupName"):
-        return None
-    group = settings(request).get("DBParameterGroupName")
-    if group is None or group.startswith("default."):
-        return None
-    return (
-        f"The current DB parameter group {group} is custom. You must explicitly specify a new DB "
-        "parameter group, either default or custom, for the engine version upgrade."
-    )
-
-
-def other_family(request: Request) -> str | None:
-    """A parameter group is of the family of the instance's engine version."""
-    name = request.params.get("DBParameterGroupName")
-    after = settings(request)
-    if not name or after.get("Engine") not in _FAMILIES or not after.get("EngineVersion"):
-        return None
-    group = _backend(request).db_parameter_groups.get(name)
-    default = name.removeprefix("default.") if name.startswith("default.") else None
-    actual = group.family if group is not None else default
-    needed = family(after["Engine"], after["EngineVersion"])
-    if actual in (None, needed):
-        return None
-    return (
-        f"The parameter group {name} with DBParameterGroupFamily {actual} can't be used for this "
-        f"instance. Use a parameter group with DBParameterGroupFamily {needed}."
-    )
-
-
-def group_in_use(request: Request) -> str | None:
-    """A parameter group that an instance uses is not deleted."""
-    name = request.params.get("DBParameterGroupName")
-    if any(_group(instance) == name for instance in _instances(request)):
-        return (
-            f"One or more database instances are still members of this parameter group {name}, so "
-            "the group cannot be deleted"
-        )
-    return None
-
-
-def subnets_in_use(request: Request) -> str | None:
-    """A subnet group that an instance uses is not deleted."""
-    name = request.params.get("DBSubnetGroupName")
-    for instance in _instances(request):
-        if getattr(getattr(instance, "db_subnet_group", None), "name", None) == name:
-            return (
-                f"Cannot delete the subnet group '{name}' because at least one database instance: "
-                f"{instance.db_instance_identifier} is still using it."
-            )
-    return None
-
-
-def invalid_retention(request: Request) -> str | None:
-    """Backups are kept for 0 to 35 days; not for 0 if the instance has replicas."""
-    days = request.params.get("BackupRetentionPeriod")
-    if days is None:
-        return None
-    if not 0 <= days <= 35:
-        return f"Invalid backup retention period: {days}. Must be between 0 and 35."
-    instance = _instance(request)
-    if days == 0 and instance is not None and instance.replicas:
-        return "Automated backups cannot be disabled: the DB instance is a source to read replicas."
-    return None
-
-
-def source_without_backups(request: Request) -> str | None:
-    """A replica's source has automated backups."""
-    source = _find(request, request.params.get("SourceDBInstanceIdentifier"))
-    if source is None or source.backup_retention_period:
-        return None
-    return (
-        "Automated backups are not enabled for this database instance. To enable automated "
-        "backups, use ModifyDBInstance to set the backup retention period to a non-zero value."
-    )
-
-
-def unknown_log(request: Request) -> str | None:
-    """PostgreSQL exports three kinds of logs."""
-    after = settings(request)
-    if after.get("Engine") != "postgres":
-        return None
-    change = request.params.get("CloudwatchLogsExportConfiguration") or {}
-    logs = request.params.get("EnableCloudwatchLogsExports") or change.get("EnableLogTypes") or ()
-    if unknown := sorted(set(logs) - _LOGS):
-        return (
-            f"You cannot use the log types '{', '.join(unknown)}' with engine version "
-            f"{after['Engine']} {after.get('EngineVersion')}. For supported log types, see the "
-            "documentation."
-        )
-    return None
-
-
-def key_without_encryption(request: Request) -> str | None:
-    """A key is named only for storage that is encrypted."""
-    if request.params.get("KmsKeyId") and not request.params.get("StorageEncrypted"):
-        return "You must enable StorageEncrypted when you specify KmsKeyId"
-    return None
-
-
-def unusable_key(request: Request) -> str | None:
-    """The key of storage, Performance Insights or a restored snapshot is enabled."""
-    keys = [request.params.get(name) for name in ("KmsKeyId", "PerformanceInsightsKMSKeyId")]
-    for key in filter(None, [*keys, settings(request).get("KmsKeyId")]):
-        if state := kms.unusable_state(request, key):
-            return (
-                f"The specified KMS key [{key}] does not exist, is not enabled or you do not have "
-                f"permissions to access it. Its state is {state}."
-            )
-    return None
-
-
-def protected(request: Request) -> str | None:
-    """A protected instance is not deleted."""
-    instance = _instance(request)
-    if instance is not None and instance.deletion_protection:
-        return (
-            "Cannot delete protected DB Instance, please disable deletion protection and try again."
-        )
-    return None
-
-
-def final_snapshot(request: Request) -> str | None:
-    """A final snapshot is either named or skipped; a replica has none."""
-    instance = _instance(request)
-    if instance is None:
-        return None
-    name, skip = (
-        request.params.get(key) for key in ("FinalDBSnapshotIdentifier", "SkipFinalSnapshot")
-    )
-    if instance.is_replica and name:
-        return "FinalDBSnapshotIdentifier cannot be specified when deleting a read replica"
-    if skip and name:
-        return "FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is true"
-    if not skip and not name:
-        return "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
-    return None
-
-
-def snapshot_exists(request: Request) -> str | None:
-    """A snapshot has a name of its own."""
-    names = ("FinalDBSnapshotIdentifier", "DBSnapshotIdentifier")
-    for name in filter(None, (request.params.get(key) for key in names)):
-        if name in _backend(request).database_snapshots:
-            return (
-                f"Cannot create the snapshot because a snapshot with the identifier {name} "
-                "already exists."
-            )
-    return None
-
-
-def settings(request: Request) -> Mapping[str, Any]:
-    """Return the settings that an instance has after the request, by AWS's names."""
-    base: Any = None
-    match request.operation:
-        case "ModifyDBInstance":
-            base = _instance(request)
-        case "CreateDBInstanceReadReplica":
-            base = _find(request, request.params.get("SourceDBInstanceIdentifier"))
-        case "RestoreDBInstanceToPointInTime":
-            base = _find(request, request.params.get("SourceDBInstanceIdentifier"))
-        case "RestoreDBInstanceFromDBSnapshot":
-            name = request.params.get("DBSnapshotIdentifier")
-            snapshot = _backend(request).database_snapshots.get(name)
-            base = snapshot.database if snapshot is not None else None
-    return _describe(base) | {k: v for k, v in request.params.items() if v is not None}
-
-
-def is_major_upgrade(instance: Any, version: str | None) -> bool:
-    """Return whether a version has a higher major number than the one that an instance runs."""
-    if not version:
-        return False
-    return _major(instance.engine, version) > _major(instance.engine, str(instance.engine_version))
-
-
-def family(engine: str, version: str) -> str:
-    """Return the family of parameter groups of an engine's version.
-
-    >>> family("postgres", "17.6"), family("mysql", "8.4.3")
-    ('postgres17', 'mysql8.4')
-    """
-    return engine + ".".join(map(str, _major(engine, version)))
-
-
-def current(request: Request) -> Mapping[str, Any]:
-    """Return the settings of the instance that the request names; empty if there is none."""
-    return _describe(_instance(request))
-
-
-def _describe(instance: Any) -> dict[str, Any]:
-    if instance is None:
-        return {}
-    return {
-        "AllocatedStorage": int(instance.allocated_storage),
-        "DBParameterGroupName": _group(instance),
-        "Engine": instance.engine,
-        "EngineVersion": instance.engine_version,
-        "KmsKeyId": instance.kms_key_id,
-        "PreferredBackupWindow": instance.preferred_backup_window,
-        "PreferredMaintenanceWindow": instance.preferred_maintenance_window,
-        "StorageType": instance.storage_type,
-    }
-
-
-def _is_major_upgrade(request: Request) -> bool:
-    instance, new = _instance(request), request.params.get("EngineVersion")
-    return instance is not None and is_major_upgrade(instance, new)
-
-
-def _major(engine: str, version: str) -> list[int]:
-    """Return the numbers of a major version: one for PostgreSQL, two for MySQL and MariaDB."""
-    return _numbers(version)[: 1 if engine == "postgres" else 2]
-
-
-def _numbers(version: str) -> list[int]:
-    """Return the numbers of a version.
-
-    >>> _numbers("17.6") > _numbers("17"), _numbers("8.0.mysql_aurora.3")
-    (True, [8, 0, 3])
-    """
-    return [int(part) for part in version.split(".") if part.isdigit()] or [0]
-
-
-def _group(instance: Any) -> str | None:
-    name: str | None = instance.db_parameter_group_name
-    return name
-
-
-def _instance(request: Request) -> Any:
-    """Return the instance that the request names, or None."""
-    return _find(request, request.params.get("DBInstanceIdentifier"))
-
-
-def _find(request: Request, identifier: str | None) -> Any:
-    name = (identifier or "").rpartition(":")[2]
-    databases = _backend(request).databases
-    return databases.get(name) or databases.get(name.lower())
-
-
-def _instances(request: Request) -> Iterable[Any]:
-    return tuple(_backend(request).databases.values())
-
-
-def _security_group(request: Request, group: str) -> Any:
-    backend: Any = ec2_backends[request.account][request.region]
-    return backend.get_security_group_from_id(group)
-
-
-def _backend(request: Request) -> Any:
-    return rds_backends[request.account][request.region]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from moto.rds.models import rds_backends
 from moto.sns.models import sns_backends
 
-from finbase.sandbox.refusals.rule import Request
+from finbase.sandbox.refusals.rule import API, Request, rule
 
 _CATEGORIES: Mapping[str, Collection[str]] = {
     "db-instance": (
@@ -35,6 +34,11 @@ _CATEGORIES: Mapping[str, Collection[str]] = {
 """The categories of the sources that a stack has."""
 
 
+@rule(
+    "rds CreateEventSubscription ModifyEventSubscription",
+    "SubscriptionCategoryNotFound",
+    "hashicorp/terraform-provider-aws/issues/9463",
+)
 def unknown_category(request: Request) -> str | None:
     """A category is one of its type of source."""
     kind = request.params.get("SourceType")
@@ -45,18 +49,28 @@ def unknown_category(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "rds CreateEventSubscription ModifyEventSubscription",
+    "SNSTopicArnNotFound",
+    f"{API}CreateEventSubscription.html",
+)
 def unknown_topic(request: Request) -> str | None:
     """The topic of a subscription exists."""
     topic = request.params.get("SnsTopicArn")
-    backend: Any = sns_backends[request.account][request.region]
+    backend = request.of(sns_backends)
     if not topic or topic in backend.topics:
         return None
     return f"SNS topic ARN does not exist: {topic}"
 
 
+@rule(
+    "rds CreateEventSubscription ModifyEventSubscription AddSourceIdentifierToSubscription",
+    "SourceNotFound",
+    "app-sre/qontract-reconcile/pull/4207",
+)
 def unknown_source(request: Request) -> str | None:
     """The sources of a subscription exist."""
-    backend: Any = rds_backends[request.account][request.region]
+    backend = request.of(rds_backends)
     existing = {
         "db-instance": backend.databases,
         "db-parameter-group": backend.db_parameter_groups,

@@ -11,7 +11,7 @@ from typing import Any
 from moto.rds.models import rds_backends
 
 from finbase.aws.parameters import is_static, wrong
-from finbase.sandbox.refusals.rule import Request
+from finbase.sandbox.refusals.rule import API, COMBINATION, VALUE, Request, rule
 from finbase.source.cache import load_yaml
 
 _ENGINE = "postgres"
@@ -19,6 +19,7 @@ _LISTED = frozenset({"auto_explain", "cron", "pg_prewarm", "pg_stat_statements",
 """Extensions whose parameters are all known here; RDS has more extensions than these."""
 
 
+@rule("rds CreateDBParameterGroup", VALUE, "terraform-aws-modules/terraform-aws-rds/issues/173")
 def unknown_family(request: Request) -> str | None:
     """A parameter group is of a family that RDS offers."""
     family = request.params["DBParameterGroupFamily"]
@@ -28,6 +29,7 @@ def unknown_family(request: Request) -> str | None:
     return f"ParameterGroupFamily {family} is not a valid parameter group family"
 
 
+@rule("rds ModifyDBParameterGroup", VALUE, "hashicorp/terraform-provider-aws/issues/522")
 def unknown_parameter(request: Request) -> str | None:
     """A group has the parameters of its version."""
     for name, _, kind in _parameters(request):
@@ -38,6 +40,7 @@ def unknown_parameter(request: Request) -> str | None:
     return None
 
 
+@rule("rds ModifyDBParameterGroup", VALUE, f"{API}Parameter.html")
 def invalid_value(request: Request) -> str | None:
     """A parameter has a value within its limits."""
     for name, parameter, kind in _parameters(request):
@@ -47,6 +50,7 @@ def invalid_value(request: Request) -> str | None:
     return None
 
 
+@rule("rds ModifyDBParameterGroup", COMBINATION, "hashicorp/terraform/issues/8018")
 def static_applied_at_once(request: Request) -> str | None:
     """A static parameter changes at a reboot only."""
     for _, parameter, kind in _parameters(request):
@@ -55,6 +59,7 @@ def static_applied_at_once(request: Request) -> str | None:
     return None
 
 
+@rule("rds ModifyDBParameterGroup", VALUE, f"{API}ModifyDBParameterGroup.html")
 def too_many_parameters(request: Request) -> str | None:
     """One request changes at most 20 parameters."""
     count = len(request.params.get("Parameters", ()))
@@ -72,7 +77,7 @@ def _parameters(request: Request) -> Iterator[tuple[str, Mapping[str, Any], Sequ
 
 
 def _major(request: Request) -> int | None:
-    backend: Any = rds_backends[request.account][request.region]
+    backend = request.of(rds_backends)
     group = backend.db_parameter_groups.get(request.params.get("DBParameterGroupName"))
     family = str(group.family) if group else ""
     version = family.removeprefix(_ENGINE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from finbase.sandbox.refusals.rds import current, settings
-from finbase.sandbox.refusals.rule import Request
+from finbase.sandbox.refusals.rds_state import current, settings
+from finbase.sandbox.refusals.rule import API, COMBINATION, INSTANCES, Request, rule
 
 _STRIPED_AT = {"db2-ae": 400, "db2-se": 400, "mariadb": 400, "mysql": 400, "postgres": 400}
 """GiB from which gp3 has more than its baseline, by engine; the table has no other engine."""
@@ -14,6 +14,7 @@ _THROUGHPUT = (500, 4_000)
 _THROUGHPUT_PER_IOPS = 0.25
 
 
+@rule(INSTANCES, COMBINATION, f"{API}CreateDBInstance.html")
 def invalid_size(request: Request) -> str | None:
     """The type of storage limits its size."""
     after = settings(request)
@@ -30,6 +31,7 @@ def invalid_size(request: Request) -> str | None:
     return f"Invalid storage size for engine name {engine} and storage type {kind}: {size}"
 
 
+@rule("rds ModifyDBInstance", COMBINATION, "AmazonRDS/latest/UserGuide/CHAP_Storage.html")
 def shrinking(request: Request) -> str | None:
     """Storage never gets smaller."""
     new, old = request.params.get("AllocatedStorage"), current(request).get("AllocatedStorage")
@@ -42,6 +44,7 @@ def shrinking(request: Request) -> str | None:
     )
 
 
+@rule(INSTANCES, COMBINATION, "ministryofjustice/cloud-platform-environments/pull/24422")
 def low_maximum(request: Request) -> str | None:
     """The maximum of autoscaling is more than the storage; in a change, the same turns it off."""
     maximum, size = (
@@ -59,6 +62,7 @@ def low_maximum(request: Request) -> str | None:
     return None
 
 
+@rule(INSTANCES, COMBINATION, "hashicorp/terraform-provider-aws/pull/28243")
 def iops_below_threshold(request: Request) -> str | None:
     """Small gp3 storage has its baseline only."""
     after = settings(request)
@@ -75,6 +79,7 @@ def iops_below_threshold(request: Request) -> str | None:
     )
 
 
+@rule(INSTANCES, COMBINATION, "AmazonRDS/latest/UserGuide/CHAP_Storage.html")
 def iops_out_of_range(request: Request) -> str | None:
     """gp3 has a range of IOPS; gp2 and magnetic storage have none to choose."""
     after = settings(request)
@@ -86,6 +91,7 @@ def iops_out_of_range(request: Request) -> str | None:
     return f"Invalid iops value for engine name {engine} and storage type {kind}: {iops}"
 
 
+@rule(INSTANCES, COMBINATION, "AmazonRDS/latest/UserGuide/CHAP_Storage.html")
 def throughput_out_of_range(request: Request) -> str | None:
     """gp3 has a range of throughput; no other type has throughput to choose."""
     after = settings(request)
@@ -100,6 +106,7 @@ def throughput_out_of_range(request: Request) -> str | None:
     )
 
 
+@rule(INSTANCES, COMBINATION, "AmazonRDS/latest/UserGuide/CHAP_Storage.html")
 def throughput_ratio(request: Request) -> str | None:
     """gp3 has at most a quarter of a MiB/s for each of its IOPS."""
     throughput = request.params.get("StorageThroughput")
@@ -113,6 +120,7 @@ def throughput_ratio(request: Request) -> str | None:
     )
 
 
+@rule(INSTANCES, COMBINATION, f"{API}CreateDBInstance.html")
 def iops_ratio(request: Request) -> str | None:
     """io1 and io2 have between half and 50 times as many IOPS as GiB."""
     after, iops = settings(request), request.params.get("Iops")
@@ -127,6 +135,7 @@ def iops_ratio(request: Request) -> str | None:
     )
 
 
+@rule("rds ModifyDBInstance", COMBINATION, "hashicorp/terraform-provider-aws/issues/33512")
 def size_without_iops(request: Request) -> str | None:
     """Size and IOPS of storage with IOPS are changed together."""
     before = current(request)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finbase.sandbox.refusals.rule import Request, Rule
+from finbase.sandbox.refusals.rule import Request, Rule, page
 from finbase.source.cache import load_yaml
 
 _FILE = Path(__file__).with_name("rules.yaml")
@@ -36,9 +36,8 @@ def _rule(name: str, data: Mapping[str, Any]) -> Rule:
             data["text"],
         )
 
-    host = "github.com" if "latest" not in data["source"] else "docs.aws.amazon.com"
-    source = f"https://{host}/{data['source']}"
-    return Rule(name, service, tuple(operations), data["code"], check, source, data["says"])
+    source, says = page(data["source"]), data["says"]
+    return Rule(name, service, tuple(operations), data["code"], check, source, says)
 
 
 def _condition(text: str) -> tuple[str, str]:

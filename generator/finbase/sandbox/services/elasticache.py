@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.elasticache import models
@@ -38,61 +39,20 @@ _ARNS = (
 )
 
 
-class ServerlessCacheNotFoundFault(ElastiCacheException):
-    """There is no cache of this name."""
-
-    code = "ServerlessCacheNotFoundFault"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"ServerlessCache {name} not found.")
-
-
-class ServerlessCacheAlreadyExistsFault(ElastiCacheException):
-    """There is a cache of this name."""
-
-    code = "ServerlessCacheAlreadyExistsFault"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"ServerlessCache {name} already exists.")
-
-
-class UserGroupNotFoundFault(ElastiCacheException):
-    """UserGroupNotFound: the account has no such user group."""
-
-    code = "UserGroupNotFound"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"User group {name} not found.")
-
-
-class UserGroupAlreadyExistsFault(ElastiCacheException):
-    """UserGroupAlreadyExists: another user group has the name."""
-
-    code = "UserGroupAlreadyExists"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"User group {name} already exists.")
-
-
-class InvalidUserGroupStateFault(ElastiCacheException):
-    """InvalidUserGroupState: a cache uses the user group."""
-
-    code = "InvalidUserGroupState"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"User group {name} is in use.")
-
-
 def install() -> None:
     """Replace moto's backend and add the operations; call this before the first request."""
     replace_backend(models.elasticache_backends, Backend)
-    for operation in (_create, _describe, _modify, _delete):
-        name = f"{operation.__name__[1:]}_serverless_cache"
-        setattr(ElastiCacheResponse, name + "s" * (operation is _describe), operation)
-    for operation in (_create_group, _describe_groups, _modify_group, _delete_group):
-        setattr(
-            ElastiCacheResponse, operation.__name__[1:].replace("_group", "_user_group"), operation
-        )
+    for resource in ("serverless_cache", "user_group"):
+        for operation in ("create_{}", "describe_{}s", "modify_{}", "delete_{}"):
+            name = operation.format(resource)
+            setattr(ElastiCacheResponse, name, _answer(name))
+
+
+def _answer(operation: str) -> Callable[[ElastiCacheResponse], ActionResult]:
+    def answer(self: ElastiCacheResponse) -> ActionResult:
+        return ActionResult(getattr(self.elasticache_backend, operation)(self))
+
+    return answer
 
 
 @dataclass(frozen=True)
@@ -144,7 +104,7 @@ class UserGroup:
 
 
 class Backend(models.ElastiCacheBackend):
-    """The operations on serverless caches and user groups."""
+    """The operations on serverless caches and user groups; each returns its answer."""
 
     __module__ = models.__name__  # moto finds the URLs of a service by its backend's module
 
@@ -154,98 +114,115 @@ class Backend(models.ElastiCacheBackend):
         self.serverless_caches: dict[str, ServerlessCache] = {}
         self.user_groups: dict[str, UserGroup] = {}
 
-    def create_serverless_cache(
-        self, name: str, tags: list[dict[str, str]], settings: dict[str, Any]
-    ) -> ServerlessCache:
+    def create_serverless_cache(self, request: ElastiCacheResponse) -> dict[str, ServerlessCache]:
         """CreateServerlessCache: require a unique name, and two or three subnets."""
+        name = request._get_param("ServerlessCacheName").lower()
+        settings = _settings(request, (*_MODIFIABLE, "kms_key_id", "subnet_ids"))
         if name in self.serverless_caches:
-            raise ServerlessCacheAlreadyExistsFault(name)
+            raise ElastiCacheException(
+                "ServerlessCacheAlreadyExistsFault", f"ServerlessCache {name} already exists."
+            )
         if not re.fullmatch(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{0,38}[A-Za-z0-9]|[A-Za-z]", name):
             raise InvalidParameterValueException(f"{name!r} is not a valid serverless cache name.")
         if not 2 <= len(settings.get("subnet_ids") or ["", ""]) <= 3:
             raise InvalidParameterValueException("A serverless cache takes two or three subnets.")
-        if group := settings.get("user_group_id"):
-            self.describe_user_groups(group)
-        engine = settings["engine"]
+        self._groups(settings.get("user_group_id"))
+        version = "8" if settings["engine"] == "valkey" else "7"
         suffix = hashlib.sha256(f"{self.account_id}{name}".encode()).hexdigest()[:6]
         cache = ServerlessCache(
             serverless_cache_name=name,
-            arn=f"arn:{self.partition}:elasticache:{self.region_name}:{self.account_id}"
-            f":serverlesscache:{name}",
+            arn=self._arn("serverlesscache", name),
             address=f"{name}-{suffix}.serverless.{_short_region(self.region_name)}"
             ".cache.amazonaws.com",
-            **{"major_engine_version": "8" if engine == "valkey" else "7"} | settings,
+            **{"major_engine_version": version} | settings,
         )
         self.serverless_caches[name] = cache
-        self.tagging_service.tag_resource(cache.arn, tags)
-        return cache
+        self.tagging_service.tag_resource(cache.arn, request._get_param("Tags", []))
+        return {"ServerlessCache": cache}
 
-    def describe_serverless_caches(self, name: str | None) -> list[ServerlessCache]:
+    def describe_serverless_caches(
+        self, request: ElastiCacheResponse
+    ) -> dict[str, list[ServerlessCache]]:
         """DescribeServerlessCaches: return all caches, or the one with that name."""
-        return [self._cache(name)] if name else list(self.serverless_caches.values())
+        name = request._get_param("ServerlessCacheName")
+        caches = [self._cache(request)] if name else list(self.serverless_caches.values())
+        return {"ServerlessCaches": caches}
 
-    def modify_serverless_cache(
-        self, name: str, remove_user_group: bool, settings: dict[str, Any]
-    ) -> ServerlessCache:
+    def modify_serverless_cache(self, request: ElastiCacheResponse) -> dict[str, ServerlessCache]:
         """ModifyServerlessCache: change these settings; usage limits are merged."""
-        cache = self._cache(name)
-        if settings.get("cache_usage_limits"):
-            limits = (cache.cache_usage_limits or {}) | settings["cache_usage_limits"]
-            settings = settings | {"cache_usage_limits": limits}
-        if group := settings.get("user_group_id"):
-            self.describe_user_groups(group)
-        if remove_user_group:
-            settings = settings | {"user_group_id": None}
-        changed = self.serverless_caches[name] = replace(cache, **settings)
-        return changed
+        cache, settings = self._cache(request), _settings(request, _MODIFIABLE)
+        if limits := settings.get("cache_usage_limits"):
+            settings["cache_usage_limits"] = (cache.cache_usage_limits or {}) | limits
+        self._groups(settings.get("user_group_id"))
+        if request._get_bool_param("RemoveUserGroup", False):
+            settings["user_group_id"] = None
+        changed = replace(cache, **settings)
+        self.serverless_caches[cache.serverless_cache_name] = changed
+        return {"ServerlessCache": changed}
 
-    def delete_serverless_cache(self, name: str) -> ServerlessCache:
+    def delete_serverless_cache(self, request: ElastiCacheResponse) -> dict[str, ServerlessCache]:
         """DeleteServerlessCache: report ``deleting``, and remove the cache at once."""
-        cache = self._cache(name)
-        del self.serverless_caches[name]
+        cache = self._cache(request)
+        del self.serverless_caches[cache.serverless_cache_name]
         self.tagging_service.delete_all_tags_for_resource(cache.arn)
-        return replace(cache, status="deleting")
+        return {"ServerlessCache": replace(cache, status="deleting")}
 
-    def create_user_group(
-        self, name: str, engine: str, users: list[str], tags: list[dict[str, str]]
-    ) -> UserGroup:
+    def create_user_group(self, request: ElastiCacheResponse) -> UserGroup:
         """CreateUserGroup: require a unique name and existing users."""
+        name = request._get_param("UserGroupId").lower()
+        users = request._get_param("UserIds", [])
         if name in self.user_groups:
-            raise UserGroupAlreadyExistsFault(name)
+            raise ElastiCacheException(
+                "UserGroupAlreadyExists", f"User group {name} already exists."
+            )
         for user in users:
             self.describe_users(user)
-        arn = f"arn:{self.partition}:elasticache:{self.region_name}:{self.account_id}"
-        group = UserGroup(name, engine, f"{arn}:usergroup:{name}", users)
+        arn = self._arn("usergroup", name)
+        group = UserGroup(name, request._get_param("Engine"), arn, users)
         self.user_groups[name] = group
-        self.tagging_service.tag_resource(group.arn, tags)
+        self.tagging_service.tag_resource(arn, request._get_param("Tags", []))
         return group
 
-    def describe_user_groups(self, name: str | None) -> list[UserGroup]:
+    def describe_user_groups(self, request: ElastiCacheResponse) -> dict[str, list[UserGroup]]:
         """DescribeUserGroups: return all groups, or the one with that name."""
-        if name and name not in self.user_groups:
-            raise UserGroupNotFoundFault(name)
-        return [self.user_groups[name]] if name else list(self.user_groups.values())
+        return {"UserGroups": self._groups(request._get_param("UserGroupId"))}
 
-    def modify_user_group(self, name: str, add: list[str], remove: list[str]) -> UserGroup:
+    def modify_user_group(self, request: ElastiCacheResponse) -> UserGroup:
         """ModifyUserGroup: add and remove users."""
-        group = self.describe_user_groups(name)[0]
+        group = self._groups(request._get_param("UserGroupId"))[0]
+        add, remove = (request._get_param(f"UserIdsTo{verb}", []) for verb in ("Add", "Remove"))
         users = [user for user in (*group.user_ids, *add) if user not in remove]
-        changed = self.user_groups[name] = replace(group, user_ids=users)
+        changed = self.user_groups[group.user_group_id] = replace(group, user_ids=users)
         return changed
 
-    def delete_user_group(self, name: str) -> UserGroup:
+    def delete_user_group(self, request: ElastiCacheResponse) -> UserGroup:
         """DeleteUserGroup: refuse a group that a cache uses; remove any other at once."""
-        group = self.describe_user_groups(name)[0]
+        group = self._groups(request._get_param("UserGroupId"))[0]
+        name = group.user_group_id
         if any(cache.user_group_id == name for cache in self.serverless_caches.values()):
-            raise InvalidUserGroupStateFault(name)
+            raise ElastiCacheException("InvalidUserGroupState", f"User group {name} is in use.")
         del self.user_groups[name]
         self.tagging_service.delete_all_tags_for_resource(group.arn)
         return replace(group, status="deleting")
 
-    def _cache(self, name: str) -> ServerlessCache:
+    def _arn(self, kind: str, name: str) -> str:
+        start = f"arn:{self.partition}:elasticache:{self.region_name}:{self.account_id}"
+        return f"{start}:{kind}:{name}"
+
+    def _cache(self, request: ElastiCacheResponse) -> ServerlessCache:
+        """Return the cache that a request names; raises if there is none."""
+        name = request._get_param("ServerlessCacheName")
         if name not in self.serverless_caches:
-            raise ServerlessCacheNotFoundFault(name)
+            raise ElastiCacheException(
+                "ServerlessCacheNotFoundFault", f"ServerlessCache {name} not found."
+            )
         return self.serverless_caches[name]
+
+    def _groups(self, name: str | None) -> list[UserGroup]:
+        """Return all user groups, or the one with that name; raises if there is none."""
+        if name and name not in self.user_groups:
+            raise ElastiCacheException("UserGroupNotFound", f"User group {name} not found.")
+        return [self.user_groups[name]] if name else list(self.user_groups.values())
 
 
 def _short_region(region: str) -> str:
@@ -259,70 +236,10 @@ def _short_region(region: str) -> str:
     return area.replace("-", "") + "".join(word[0] for word in compass) + number
 
 
-def _backend(response: ElastiCacheResponse) -> Backend:
-    return cast(Backend, response.elasticache_backend)
-
-
-def _parameters(response: ElastiCacheResponse, names: tuple[str, ...]) -> dict[str, Any]:
-    values = {name: response._get_param(_pascal(name)) for name in names}
+def _settings(request: ElastiCacheResponse, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the parameters of a request that are set, by the names of their attributes."""
+    values = {
+        name: request._get_param("".join(word.capitalize() for word in name.split("_")))
+        for name in names
+    }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _pascal(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("_"))
-
-
-def _create(self: ElastiCacheResponse) -> ActionResult:
-    cache = _backend(self).create_serverless_cache(
-        self._get_param("ServerlessCacheName").lower(),
-        self._get_param("Tags", []),
-        _parameters(self, (*_MODIFIABLE, "kms_key_id", "subnet_ids")),
-    )
-    return ActionResult({"ServerlessCache": cache})
-
-
-def _describe(self: ElastiCacheResponse) -> ActionResult:
-    name = self._get_param("ServerlessCacheName")
-    return ActionResult({"ServerlessCaches": _backend(self).describe_serverless_caches(name)})
-
-
-def _modify(self: ElastiCacheResponse) -> ActionResult:
-    cache = _backend(self).modify_serverless_cache(
-        self._get_param("ServerlessCacheName"),
-        bool(self._get_bool_param("RemoveUserGroup", False)),
-        _parameters(self, _MODIFIABLE),
-    )
-    return ActionResult({"ServerlessCache": cache})
-
-
-def _delete(self: ElastiCacheResponse) -> ActionResult:
-    name = self._get_param("ServerlessCacheName")
-    return ActionResult({"ServerlessCache": _backend(self).delete_serverless_cache(name)})
-
-
-def _create_group(self: ElastiCacheResponse) -> ActionResult:
-    group = _backend(self).create_user_group(
-        self._get_param("UserGroupId").lower(),
-        self._get_param("Engine"),
-        self._get_param("UserIds", []),
-        self._get_param("Tags", []),
-    )
-    return ActionResult(group)
-
-
-def _describe_groups(self: ElastiCacheResponse) -> ActionResult:
-    name = self._get_param("UserGroupId")
-    return ActionResult({"UserGroups": _backend(self).describe_user_groups(name)})
-
-
-def _modify_group(self: ElastiCacheResponse) -> ActionResult:
-    group = _backend(self).modify_user_group(
-        self._get_param("UserGroupId"),
-        self._get_param("UserIdsToAdd", []),
-        self._get_param("UserIdsToRemove", []),
-    )
-    return ActionResult(group)
-
-
-def _delete_group(self: ElastiCacheResponse) -> ActionResult:
-    return ActionResult(_backend(self).delete_user_group(self._get_param("UserGroupId")))

@@ -6,7 +6,7 @@ type that it names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from moto.rds.exceptions import (
 from moto.rds.responses import RDSResponse
 
 from finbase.sandbox.postgres.databases import Databases
-from finbase.sandbox.refusals.rds import family, is_major_upgrade
+from finbase.sandbox.refusals.rds_state import family, is_major_upgrade
 from finbase.sandbox.services.backends import replace_backend
 from finbase.sandbox.services.rds_instance import (
     DBInstance,
@@ -58,20 +58,6 @@ _AUTHORITIES = {
 _FOUNDED = datetime(2021, 5, 20, tzinfo=UTC)
 
 
-class SourceNotFoundError(RDSClientError):
-    """SourceNotFound: no instance, or no source of the subscription, has this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("SourceNotFound", f"Source not found: {name}")
-
-
-class CertificateNotFoundError(RDSClientError):
-    """CertificateNotFound: there is no certificate authority of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("CertificateNotFound", f"Certificate not found: {name}")
-
-
 def install(databases: Databases) -> None:
     """Replace moto's backend; call this before the first request."""
     Backend.postgres = databases
@@ -82,9 +68,12 @@ def install(databases: Databases) -> None:
     RDSResponse.describe_certificates = _describe_certificates  # type: ignore[attr-defined]
     RDSResponse.describe_db_engine_versions = _describe_versions  # type: ignore[attr-defined]
     RDSResponse.describe_db_parameters = _describe_parameters  # type: ignore[method-assign]
-    RDSResponse.modify_event_subscription = _modify_subscription  # type: ignore[attr-defined]
-    RDSResponse.add_source_identifier_to_subscription = _add_source  # type: ignore[attr-defined]
-    RDSResponse.remove_source_identifier_from_subscription = _remove_source  # type: ignore[attr-defined]
+    for name in (
+        "modify_event_subscription",
+        "add_source_identifier_to_subscription",
+        "remove_source_identifier_from_subscription",
+    ):
+        setattr(RDSResponse, name, _on_subscription(name))
 
 
 def maintain() -> list[str]:
@@ -107,8 +96,9 @@ class Backend(models.RDSBackend):
 
     def create_db_instance(self, db_kwargs: Any) -> models.DBInstance:
         """Create an instance that is ``creating`` until its database accepts connections."""
-        if group := db_kwargs.get("db_subnet_group_name"):
-            self._subnet_group(group)
+        group = db_kwargs.get("db_subnet_group_name")
+        if group and group not in self.subnet_groups:
+            raise DBSubnetGroupNotFoundError(group)
         instance = cast(DBInstance, super().create_db_instance(db_kwargs))
         password = db_kwargs.get("master_user_password")
         if not instance.has_postgres or not password:
@@ -139,7 +129,8 @@ class Backend(models.RDSBackend):
         inherited = {name: getattr(source, name) for name in _INHERITED}
         if source.option_group_supplied:
             inherited["option_group_name"] = source.option_group_name
-        inherited["db_subnet_group_name"] = _group_name(source, "db_subnet_group")
+        group = getattr(source, "db_subnet_group", None)  # moto sets it only if the request does.
+        inherited["db_subnet_group_name"] = group.name if group else None
         settings = inherited | {"backup_retention_period": 0} | dict(db_kwargs.items())
         replica = cast(DBInstance, super().create_db_instance(settings))
         replica.set_as_replica()
@@ -247,7 +238,7 @@ class Backend(models.RDSBackend):
         """Add a source, which must exist if it is an instance."""
         subscription, source = self._subscription(settings), settings["source_identifier"]
         if subscription.source_type == "db-instance" and source not in self.databases:
-            raise SourceNotFoundError(source)
+            raise RDSClientError("SourceNotFound", f"Source not found: {source}")
         subscription.source_ids = sorted({*subscription.source_ids, source})
         return subscription
 
@@ -257,7 +248,7 @@ class Backend(models.RDSBackend):
         """Remove a source, which need not exist any more."""
         subscription, source = self._subscription(settings), settings["source_identifier"]
         if source not in subscription.source_ids:
-            raise SourceNotFoundError(source)
+            raise RDSClientError("SourceNotFound", f"Source not found: {source}")
         subscription.source_ids = [each for each in subscription.source_ids if each != source]
         return subscription
 
@@ -278,27 +269,15 @@ class Backend(models.RDSBackend):
             replica = self.databases[name]
             replica.engine_version, replica.db_parameter_group_name = source.engine_version, group
 
-    def _subnet_group(self, name: str) -> models.DBSubnetGroup:
-        if name not in self.subnet_groups:
-            raise DBSubnetGroupNotFoundError(name)
-        return self.subnet_groups[name]
-
     def _contents(self, instance: DBInstance) -> str | None:
         return self.postgres.contents(instance.address) if instance.has_postgres else None
-
-
-def _group_name(instance: models.DBInstance, attribute: str) -> str | None:
-    """Return the name of the group that an instance is in."""
-    group: Any = getattr(instance, attribute, None)  # moto sets some only if the request does.
-    name: str | None = getattr(group, "name", group)
-    return name
 
 
 def _describe_certificates(self: RDSResponse) -> ActionResult:
     """DescribeCertificates: return the certificate authorities, or the one that is asked for."""
     name = self.params.get("CertificateIdentifier")
     if name and name not in _AUTHORITIES:
-        raise CertificateNotFoundError(name)
+        raise RDSClientError("CertificateNotFound", f"Certificate not found: {name}")
     certificates = [
         {
             "CertificateIdentifier": each,
@@ -345,18 +324,8 @@ def _describe_parameters(self: RDSResponse) -> ActionResult:
     return ActionResult({"Parameters": parameters})
 
 
-def _modify_subscription(self: RDSResponse) -> ActionResult:
-    backend = cast(Backend, self.backend)
-    return ActionResult({"EventSubscription": backend.modify_event_subscription(self.params)})
+def _on_subscription(operation: str) -> Callable[[RDSResponse], ActionResult]:
+    def answer(self: RDSResponse) -> ActionResult:
+        return ActionResult({"EventSubscription": getattr(self.backend, operation)(self.params)})
 
-
-def _add_source(self: RDSResponse) -> ActionResult:
-    backend = cast(Backend, self.backend)
-    subscription = backend.add_source_identifier_to_subscription(self.params)
-    return ActionResult({"EventSubscription": subscription})
-
-
-def _remove_source(self: RDSResponse) -> ActionResult:
-    backend = cast(Backend, self.backend)
-    subscription = backend.remove_source_identifier_from_subscription(self.params)
-    return ActionResult({"EventSubscription": subscription})
+    return answer

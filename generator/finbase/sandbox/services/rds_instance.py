@@ -15,7 +15,7 @@ from typing import Any
 from moto.rds import models
 from moto.rds.exceptions import DBSnapshotAlreadyExistsError
 
-from finbase.sandbox.refusals.rds import family, is_major_upgrade
+from finbase.sandbox.refusals.rds_state import family, is_major_upgrade
 
 _MINOR_VERSIONS = {"14": "14.19", "15": "15.14", "16": "16.10", "17": "17.6", "18": "18.1"}
 _DEFAULT_CA = "rds-ca-rsa2048-g1"
