@@ -15,6 +15,7 @@ SHARED, SOURCE = TEMPLATES / "secret" / "rotation", TEMPLATES / "roles" / "funct
 sys.path[:0] = [str(SHARED), str(SOURCE)]
 
 from finbase.sandbox.services import secretsmanager  # noqa: E402
+from finbase.sandbox.services.backends import answer_faster  # noqa: E402
 from tests.roles import rds  # noqa: E402
 from tests.roles import stage as stages  # noqa: E402
 from tests.rotation import stage as runtimes  # noqa: E402
@@ -41,6 +42,7 @@ def endpoint() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
     secretsmanager.install()
+    answer_faster()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
     local = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     local.start()

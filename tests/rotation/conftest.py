@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[2] / "templates" / "modules" / "secret" / "rotat
 sys.path.insert(0, str(SOURCE))
 
 from finbase.sandbox.services import secretsmanager  # noqa: E402
+from finbase.sandbox.services.backends import answer_faster  # noqa: E402
 from tests.rotation import real_postgres  # noqa: E402
 from tests.rotation import stage as stages  # noqa: E402
 from tests.rotation.fake_aws import FakeSecretsManager, Fuse  # noqa: E402
@@ -59,6 +60,7 @@ def endpoint() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
     secretsmanager.install()
+    answer_faster()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
     local = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     local.start()

@@ -39,6 +39,7 @@ from finbase.sandbox.postgres.databases import Databases
 from finbase.sandbox.refusals import refuse
 from finbase.sandbox.rotation import Rotations
 from finbase.sandbox.services import awslambda, ec2, elasticache, kms, logs, rds, secretsmanager
+from finbase.sandbox.services.backends import answer_faster
 
 _UNORDERED = frozenset({"Invoke"})
 """Operations that wait for other calls, so they must not hold the lock."""
@@ -79,6 +80,7 @@ class NotHereError(ServiceException):
 
 def install(state: SandboxState, project: Path | None) -> None:
     """Install every corrected service; call this before the first request."""
+    answer_faster()
     awslambda.install(state.folder, state.endpoint, state.databases.reachable)
     ec2.install()
     elasticache.install()
