@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from finbase.sandbox.postgres.client import verifier
 from finbase.sandbox.postgres.server import grants_of_iam
 from tests.roles import rds
 from tests.rotation.real_postgres import HOST, Postgres
@@ -61,26 +62,20 @@ class Stage:
             ["pgaudit", "pg_stat_statements"] if rds.has_pgaudit() else ["pg_stat_statements"]
         )
         name = quoted(self.master)
-        self.server.query(
-            ";".join(
-                [
-                    f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB IN ROLE rds_superuser",
-                    *grants_of_iam(name),
-                ]
-            )
+        self._run(
+            f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB IN ROLE rds_superuser "
+            f"PASSWORD '{verifier(FIRST)}'",
+            *grants_of_iam(name),
+            f"CREATE DATABASE {DATABASE} OWNER {name}",
+            *give_databases_to(name),
         )
-        self.server.set_password(self.master, FIRST)
-        self.server.query(f"CREATE DATABASE {DATABASE} OWNER {name}")
-        self._give_databases_to(name)
         self.connection = self._secret("connection", self.text(self.master, FIRST))
         for declared in self.roles:
             self.add_secret(declared)
 
-    def _give_databases_to(self, owner: str) -> None:
-        """Let a user own what the master user of RDS owns, where everybody may connect."""
-        for name in ("postgres", "template1"):
-            self.server.query(f"ALTER DATABASE {name} OWNER TO {owner}")
-            self.server.query(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC")
+    def _run(self, *statements: str) -> None:
+        """Run all statements in one session of the superuser: each session costs a process."""
+        self.server.query(";\n".join(statements))
 
     def add_secret(self, declared: str) -> None:
         """Write the first version of a role's secret, as Terraform does."""
@@ -228,14 +223,25 @@ class Stage:
 
     def close(self) -> None:
         """Remove the database and every role."""
-        self.server.query(f"DROP DATABASE {DATABASE} WITH (FORCE)")
-        self._give_databases_to("postgres")
-        rows = self.server.query(
-            "SELECT quote_ident(rolname) FROM pg_roles WHERE NOT starts_with(rolname, 'pg_') "
-            "AND NOT rolsuper AND NOT starts_with(rolname, 'rds_')"
+        self._run(
+            f"DROP DATABASE {DATABASE} WITH (FORCE)",
+            *give_databases_to("postgres"),
+            "SELECT format('DROP OWNED BY %1$s; DROP ROLE %1$s', "
+            "string_agg(quote_ident(rolname), ', ')) FROM pg_roles WHERE NOT rolsuper "
+            "AND NOT starts_with(rolname, 'pg_') AND NOT starts_with(rolname, 'rds_') \\gexec",
         )
-        names = ", ".join(rows.split("\n"))
-        self.server.query(f"DROP OWNED BY {names}; DROP ROLE {names}")
+
+
+def give_databases_to(owner: str) -> list[str]:
+    """Return SQL for what the master user of RDS owns, where everybody may connect."""
+    return [
+        statement
+        for name in ("postgres", "template1")
+        for statement in (
+            f"ALTER DATABASE {name} OWNER TO {owner}",
+            f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC",
+        )
+    ]
 
 
 def quoted(name: str) -> str:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ def unpack(folder: Path, roots: Mapping[str, Path], *sources: Path) -> Path:
     return folder
 
 
+@cache
 def client_of(service: str, endpoint: str) -> Any:
     return boto3.client(
         service,

@@ -8,6 +8,7 @@ here.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import logging
@@ -115,6 +116,9 @@ def main() -> None:
     # As Lambda does before the first event. An event would compile the module again.
     importlib.import_module(sys.argv[1])
     rotation._client()
+    # A collector in the child would touch, and so copy, all that is in memory.
+    gc.disable()
+    gc.freeze()
     for line in sys.stdin:
         with tempfile.TemporaryFile() as log:
             answer, theirs = os.pipe()
