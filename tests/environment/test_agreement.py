@@ -25,7 +25,6 @@ from tests.support.commands import ROOT
 from tests.support.sample import SAMPLE, changed, write
 
 REGISTRY = Registry(ROOT)
-_BATCH = 40
 _STUBS: Mapping[str, Any] = {
     "string": "stub",
     "integer": 1,
@@ -84,13 +83,12 @@ def test_file_refuses_reader_that_is_not_an_arn(tmp_path: Path) -> None:
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize("name", CASES)
-def test_modules_agree_with_examples(name: str, refusals: Mapping[str, list[str]]) -> None:
-    case = CASES[name]
-    if case.accepted:
-        assert refusals[name] == []
-    elif case.in_modules:
-        assert refusals[name] != []
+def test_modules_agree_with_examples(tmp_path: Path) -> None:
+    refused = refused_by_modules(tmp_path)
+    wrong = {name: refused.get(name, []) for name, case in CASES.items() if case.accepted}
+    assert not any(wrong.values()), wrong
+    expected = {name for name, case in CASES.items() if case.in_modules and not case.accepted}
+    assert expected - refused.keys() == set()
 
 
 def test_bounds_cover_every_constrained_input() -> None:
@@ -113,64 +111,51 @@ def test_rules_cover_every_contract_check() -> None:
             assert f"{module}.{check.input}" in about
 
 
-@pytest.fixture(scope="module")
-def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What Terraform says to each case, of which it is told all at once.
+def refused_by_modules(root: Path) -> dict[str, list[str]]:
+    """What Terraform says to each case that a module refuses.
 
-    Every module of which a case changes a variable is called once, without its resources.
+    Every module of which a case changes a variable is planned once with the values, without its
+    resources: each is a test of ``terraform test``, of which one process runs all of a module.
     """
-    root = tmp_path_factory.mktemp("agreement")
-    for module in REGISTRY.names:
-        version = REGISTRY.current(module).version
-        source = ROOT / "modules" / module / str(version) / "variables.tf"
-        (root / module).mkdir()
-        (root / module / "variables.tf").write_bytes(source.read_bytes())
     usual = {label: values for label, _, values in calls(SAMPLE)}
-    blocks: list[tuple[str, str]] = []
+    owners: dict[tuple[str, str], list[str]] = {}
     for name, case in CASES.items():
         for label, module, values in calls(changed(case.change)):
             if usual.get(label) != values:
-                body = attributes({"source": f"./{module}", **values}, 2)
-                blocks.append((name, f'module "case_{len(blocks)}" {{\n{body}\n}}\n'))
-    found: dict[str, list[str]] = {name: [] for name in CASES}
-    # In small batches, since a plan takes more than twice as long for twice as many. Rules across
-    # variables are only asked where no variable is refused by itself, so a batch is planned until
-    # nothing in it is refused: cases to be accepted need one plan, beside others they need more.
-    blocks.sort(key=lambda block: CASES[block[0]].accepted)
-    for start in range(0, len(blocks), _BATCH):
-        batch = blocks[start : start + _BATCH]
-        terraform(root, batch, "init", "-input=false")  # Later plans only lack some of its calls.
-        while refused := dict(planned(root, batch)):
-            for name, message in refused.items():
-                found[name].append(message)
-            batch = [(name, text) for name, text in batch if name not in refused]
-    return found
+                owners.setdefault((module, attributes(values, 4)), []).append(name)
+    for module in REGISTRY.names:
+        version = REGISTRY.current(module).version
+        source = ROOT / "modules" / module / str(version) / "variables.tf"
+        (root / module / "tests").mkdir(parents=True)
+        (root / module / "variables.tf").write_bytes(source.read_bytes())
+    for number, (module, body) in enumerate(owners):
+        text = f'run "case" {{\n  command = plan\n  variables {{\n{body}\n  }}\n}}\n'
+        (root / module / "tests" / f"{number}.tftest.hcl").write_text(text, encoding="utf-8")
+    names = [*owners.values()]
+    refused: dict[str, list[str]] = {}
+    planned = 0
+    for module in REGISTRY.names:
+        for line in terraform_test(root / module):
+            planned += line.get("test_run", {}).get("progress") == "complete"
+            if line["type"] == "diagnostic":
+                diagnostic = line["diagnostic"]
+                assert diagnostic["summary"] == "Invalid value for variable", diagnostic
+                for name in names[int(Path(diagnostic["range"]["filename"]).name.split(".")[0])]:
+                    refused.setdefault(name, []).append(diagnostic["detail"])
+    assert planned == len(names)
+    return refused
 
 
-def planned(root: Path, blocks: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The cases that Terraform refuses, with its words."""
-    owners = [name for name, text in blocks for _ in text.splitlines()]
-    printed = terraform(root, blocks, "plan", "-input=false", "-json")
-    lines = [json.loads(line) for line in printed.splitlines()]
-    for line in lines:
-        if line["type"] == "diagnostic":
-            diagnostic = line["diagnostic"]
-            assert diagnostic["summary"] == "Invalid value for variable", diagnostic
-            assert diagnostic["range"]["filename"] == "main.tf", diagnostic
-            yield owners[diagnostic["range"]["start"]["line"] - 1], diagnostic["detail"]
-
-
-def terraform(root: Path, blocks: list[tuple[str, str]], *arguments: str) -> str:
-    """Run Terraform on the calls of modules; return what it prints."""
-    (root / "main.tf").write_text("".join(text for _, text in blocks), encoding="utf-8")
+def terraform_test(folder: Path) -> list[dict[str, Any]]:
+    """Run the tests of a module, and return the messages of Terraform."""
     done = subprocess.run(
-        [find_terraform().path, *arguments],
-        cwd=root,
+        [find_terraform().path, "test", "-json"],
+        cwd=folder,
         env=isolated_environ(),
         capture_output=True,
         text=True,
     )
-    return done.stdout
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def calls(environment: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

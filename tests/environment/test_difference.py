@@ -211,7 +211,7 @@ def loaded(scratch: Path, value: dict[str, Any]) -> Environment:
     return load(write(scratch, value), REGISTRY, scratch)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(left=environments("left"), right=environments("right"))
 def test_compare_is_symmetric(scratch: Path, left: dict[str, Any], right: dict[str, Any]) -> None:
     one, other = loaded(scratch, left), loaded(scratch, right)
@@ -223,7 +223,7 @@ def test_compare_is_symmetric(scratch: Path, left: dict[str, Any], right: dict[s
     assert difference.compare(one, twin) == ()
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(environments("left"), st.data())
 def test_compare_finds_drawn_change(
     scratch: Path, left: dict[str, Any], data: st.DataObject

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from finbase import codes
 from finbase.cli import main
 from finbase.commands.explain import load_catalogue
+from finbase.console.speech import terminal_width
 from finbase.contract.registry import Registry
 from finbase.environment.load import load
 from finbase.environment.rules.handbook import Bound, Reading, bounds, readings
@@ -28,6 +29,7 @@ from tests.support.sample import changed, write
 
 REGISTRY = Registry(ROOT)
 FAILURES = load_failures(ROOT / "features")
+CATALOGUE = load_catalogue(ROOT)
 READINGS = {reading.code: reading for reading in readings()}
 # These are about the file itself, its size or its neighbours: their examples are in words.
 IN_WORDS = {
@@ -65,11 +67,17 @@ def test_listing_width(width: int) -> None:
 
 @pytest.mark.parametrize("code", TITLES)
 def test_explain_code(code: str) -> None:
-    result = finbase("explain", code.lower())
-    assert result.exit_code == 0
-    assert result.output.startswith(f"{code}: {TITLES[code]}\n")
+    text = explain(code.lower(), REGISTRY, CATALOGUE, 100)
+    assert text.startswith(f"{code}: {TITLES[code]}\n")
     for part in ("why", "accepted", "noted" if code.startswith("FB3") else "refused", "source"):
-        assert f"\n  {part}" in result.output
+        assert f"\n  {part}" in text
+
+
+def test_explain_prints_text() -> None:
+    for name in ("fb201", "f01"):
+        result = finbase("explain", name)
+        assert result.exit_code == 0
+        assert result.output == f"{explain(name, REGISTRY, CATALOGUE, terminal_width())}\n"
 
 
 @pytest.mark.parametrize("bound", bounds(REGISTRY), ids=lambda bound: bound.name)
@@ -88,9 +96,7 @@ def test_explain_bound(bound: Bound) -> None:
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.id)
 def test_explain_failure(failure: Failure) -> None:
-    result = finbase("explain", failure.id.swapcase())
-    assert result.exit_code == 0
-    head, empty, *lines = result.output.splitlines()
+    head, empty, *lines = explain(failure.id.swapcase(), REGISTRY, CATALOGUE, 100).splitlines()
     assert (head, empty) == (f"{failure.id}: {failure.title}", "")
     told = " ".join(" ".join(lines).split())
     supported = [", ".join(each.of(failure.id)) for each in load_frameworks(ROOT / "features")]

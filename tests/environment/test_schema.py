@@ -92,7 +92,7 @@ def mistaken(draw: Any) -> Any:
     return value
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(environments())
 def test_schema_accepts_valid_environments(value: Any) -> None:
     assert list(VALIDATOR.iter_errors(value)) == []
