@@ -12,7 +12,7 @@ import pytest
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.environment.load import load
-from finbase.environment.rules.roles import pattern_of_reads
+from finbase.environment.rules.readers import pattern_of_reads
 from tests.support.commands import ROOT
 from tests.support.reported import SECRET, read, read_by, reports
 

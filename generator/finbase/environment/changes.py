@@ -7,7 +7,7 @@ from typing import Final
 
 from finbase import codes
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import whole_number
+from finbase.environment.rules.inputs import whole_number
 from finbase.environment.rules.storage import IOPS, STRIPED
 from finbase.errors import Diagnostic
 from finbase.source.document import Where

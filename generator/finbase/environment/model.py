@@ -47,6 +47,10 @@ class ModuleUse:
         """The pinned version."""
         return self.contract.version
 
+    def declares(self, name: str) -> bool:
+        """Return whether the module has an input of that name."""
+        return any(declared.name == name for declared in self.contract.inputs)
+
     def value(self, instance: Instance, name: str) -> Any:
         """Return an input's value or its default, or None if the contract has no such input."""
         if name in instance.inputs:

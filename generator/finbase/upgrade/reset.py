@@ -10,7 +10,7 @@ from typing import Final
 from finbase.contract.registry import Registry
 from finbase.environment.load import read
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import whole_number
+from finbase.environment.rules.inputs import whole_number
 from finbase.errors import FinbaseError
 from finbase.project.journal import Step
 from finbase.source.edit import checked, with_key, with_value

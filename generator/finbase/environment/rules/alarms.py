@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from math import inf
 from typing import Any, Final
 
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, note, rule, whole_number
+from finbase.environment.rules.inputs import text_of, whole_number
+from finbase.environment.rules.rule import RDS, Finding, note, rule
 
 _GIB: Final = {"r": 8, "m": 4, "x": 16}
 """GiB of memory for each vCPU, by the first letter of a family of instance classes."""
@@ -30,7 +32,7 @@ _LEAST_FREE: Final = 64
     *("database.instance_class", "database.parameters", "replica.instance_class"),
     why="An alarm with a threshold that its metric never crosses, or has always crossed, does not "
     "report that the database is in trouble. F09 has the limits that need no class.",
-    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html",
+    source=f"{RDS}rds-metrics.html",
     accepted={"monitoring.cpu_threshold_percent": 99},
     refused={"monitoring.cpu_threshold_percent": 100},
     yaml_only="the released modules accept the number",
@@ -39,9 +41,9 @@ def thresholds(environment: Environment) -> Iterator[Finding]:
     """The thresholds of alarms must be values that the metrics of each instance can cross."""
     for use, instance in environment.instances("monitoring"):
         connections, memory = _least(environment, instance.key)
-        limits: list[tuple[str, int, int | None, str]]
+        limits: list[tuple[str, int, float, str]]
         limits = [(name, 0, most, "") for name, most in _MOST.items()]
-        limits += [(_OF_MEMORY[0], _LEAST_FREE, None, "")]
+        limits += [(_OF_MEMORY[0], _LEAST_FREE, inf, "")]
         if connections:
             what = f"; the instance allows about {connections} connections"
             limits += [(name, 0, connections - 1, what) for name in _OF_CONNECTIONS]
@@ -50,7 +52,7 @@ def thresholds(environment: Environment) -> Iterator[Finding]:
             limits += [(name, 0, memory * 1024 - 1, what) for name in _OF_MEMORY]
         for name, least, most, what in limits:
             value = whole_number(use, instance, name)
-            if value is None or (value >= least and (most is None or value <= most)):
+            if value is None or least <= value <= most:
                 continue
             fine = f"{least} or more" if value < least else f"{most} or less"
             message = f"`{name}: {value}` is a value that the metric does not cross{what}"
@@ -64,17 +66,14 @@ def thresholds(environment: Environment) -> Iterator[Finding]:
     *("database.instance_class", "replica.instance_class"),
     why="Each vCPU can work for one session at a time. With fewer sessions than vCPUs, an instance "
     "has room, so such an alarm reports normal work, for example after a change to a larger class.",
-    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
-    "USER_PerfInsights.Overview.ActiveSessions.html",
+    source=f"{RDS}USER_PerfInsights.Overview.ActiveSessions.html",
     accepted={"database.instance_class": "db.r7g.4xlarge", "monitoring.load_threshold": 16},
     refused={"database.instance_class": "db.r7g.4xlarge", "monitoring.load_threshold": 15},
 )
 def load_alarm(environment: Environment) -> Iterator[Finding]:
     """`load_threshold` should be at least the number of vCPUs of each instance."""
     for use, instance in environment.instances("monitoring"):
-        classes = [
-            of.value(one, "instance_class") for of, one in _watched(environment, instance.key)
-        ]
+        classes = [text_of(*one, "instance_class") for one in _watched(environment, instance.key)]
         sizes = [(count, name) for name in classes if (count := _vcpus_of(name))]
         value = whole_number(use, instance, "load_threshold")
         if sizes and value and value < (most := max(sizes))[0]:
@@ -85,12 +84,16 @@ def load_alarm(environment: Environment) -> Iterator[Finding]:
 
 def connections_of(use: ModuleUse, instance: Instance) -> int | None:
     """Return about how many connections RDS allows by default; None if a parameter says it."""
-    parameters: Any = use.value(instance, "parameters")
     memory = _memory_of(use, instance)
-    own = isinstance(parameters, Mapping) and "max_connections" in parameters
-    if memory is None or own:
+    if memory is None or _max_connections(use, instance) is not None:
         return None
     return _default_connections(memory)
+
+
+def _max_connections(use: ModuleUse, instance: Instance) -> Any:
+    """Return the parameter ``max_connections``; None if the file does not set it."""
+    parameters: Any = use.value(instance, "parameters")
+    return parameters.get("max_connections") if isinstance(parameters, dict) else None
 
 
 def _default_connections(memory: int) -> int:
@@ -100,24 +103,22 @@ def _default_connections(memory: int) -> int:
 
 def _memory_of(use: ModuleUse, instance: Instance) -> int | None:
     """Return the memory of an instance in GiB; None if its class is not known."""
-    class_: Any = use.value(instance, "instance_class")
-    if not isinstance(class_, str):
-        return None
-    match = _CLASS.fullmatch(class_)
+    class_ = text_of(use, instance, "instance_class")
     if class_.startswith("db.t"):
         return _BURSTABLE.get(class_.rpartition(".")[2])
+    match = _CLASS.fullmatch(class_)
     if match is None or match[1] not in _GIB:
         return None
     return (2 if match[2] is None else 4 * int(match[2] or 1)) * _GIB[match[1]]
 
 
-def _vcpus_of(class_: Any) -> int | None:
+def _vcpus_of(class_: str) -> int | None:
     """Return the number of vCPUs of a class of instances; None if it is not known.
 
     >>> _vcpus_of("db.r7g.large"), _vcpus_of("db.m7g.4xlarge"), _vcpus_of("db.t4g.medium")
     (2, 16, 2)
     """
-    _, _, size = class_.rpartition(".") if isinstance(class_, str) else ("", "", "")
+    size = class_.rpartition(".")[2]
     if size in ("micro", "small", "medium", "large"):
         return 2
     match = _XLARGE.fullmatch(size)
@@ -133,18 +134,11 @@ def _watched(environment: Environment, key: str) -> Iterator[tuple[ModuleUse, In
 def _least(environment: Environment, key: str) -> tuple[int | None, int | None]:
     """Return the fewest connections and the least memory in GiB of the instances; None if unknown.
 
-    These are the database of that key and, for the first one, its replicas. They have the
-    parameters of the primary.
+    Replicas have the parameters of the primary, which comes first.
     """
-    connections, memory = list[int](), list[int]()
-    primaries = [pair for pair in environment.instances("database") if pair[1].key == key]
-    for use, instance in _watched(environment, key):
-        if (gib := _memory_of(use, instance)) is not None:
-            memory.append(gib)
-            connections.append(_default_connections(gib))
-    for use, instance in primaries:
-        parameters: Any = use.value(instance, "parameters")
-        most = parameters.get("max_connections") if isinstance(parameters, Mapping) else None
-        if most is not None:
-            connections = [int(most)] if str(most).isdecimal() else []
+    watched = [*_watched(environment, key)]
+    memory = [gib for one in watched if (gib := _memory_of(*one)) is not None]
+    connections = [_default_connections(gib) for gib in memory]
+    if watched and (most := _max_connections(*watched[0])) is not None:
+        connections = [int(most)] if str(most).isdecimal() else []
     return min(connections, default=None), min(memory, default=None)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
-from finbase.environment.rules.ranges import client_values, interface_of, is_private, vpcs_of
-from finbase.environment.rules.rule import Finding, note, rule
+from finbase.environment.rules.inputs import fields, values
+from finbase.environment.rules.ranges import client_ranges, interface_of, private_range, vpcs_of
+from finbase.environment.rules.rule import AWS, Finding, note, rule
 from finbase.source.document import Where
 
-_RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"
+_CLIENTS: Final = "access.clients"
+_RANGES: Final = f"{AWS}vpc/latest/userguide/vpc-cidr-blocks.html"
 
 
 @rule(
@@ -26,9 +29,8 @@ _RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 )
 def private_client(environment: Environment) -> Iterator[Finding]:
     """The range of a client must be private: in 10/8, 172.16/12, 192.168/16 or 100.64/10."""
-    for where, name, text in client_values(environment, "cidr", str):
-        found = interface_of(text)
-        if not (found and is_private(found.network)):
+    for where, name, text in client_ranges(environment):
+        if private_range(text) is None:
             message = f"{text} is not a private IPv4 range, and {name} would open the data to it"
             yield Finding(where, message, "write the range of the VPN or of the peered network")
 
@@ -39,17 +41,17 @@ def private_client(environment: Environment) -> Iterator[Finding]:
     "access.clients",
     why="No route leads from the VPC to its own range in another network. Clients in the VPC are "
     "in a security group, which names them more exactly than addresses that others get later.",
-    source="https://docs.aws.amazon.com/vpc/latest/peering/invalid-peering-configurations.html",
+    source=f"{AWS}vpc/latest/peering/invalid-peering-configurations.html",
     accepted={"access.clients": examples.client(cidr="10.21.0.0/16")},
     refused={"access.clients": examples.client(cidr="10.20.16.0/20")},
     yaml_only="access does not know the range of the VPC",
 )
 def client_outside(environment: Environment) -> Iterator[Finding]:
     """The range of a client must not overlap the VPC."""
-    for where, name, text in client_values(environment, "cidr", str):
-        found = interface_of(text)
+    for where, name, text in client_ranges(environment):
+        found = private_range(text)
         for _, vpc in vpcs_of(environment):
-            if found and is_private(found.network) and found.network.overlaps(vpc):
+            if found and found.overlaps(vpc):
                 message = f"{text} of {name} overlaps {vpc}, the range of the VPC"
                 hint = "remove cidr, so that the client gets a group, or name its group"
                 yield Finding(where, message, hint)
@@ -60,7 +62,7 @@ def client_outside(environment: Environment) -> Iterator[Finding]:
     "client that is a group and a range",
     "access.clients",
     why="Each rule of a security group has one source. Two clients say which of the two is meant.",
-    source="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    source=f"{AWS}vpc/latest/userguide/security-group-rules.html",
     accepted={"access.clients": examples.client(security_group_id="sg-0123456789abcdef0")},
     refused={
         "access.clients": examples.client(
@@ -70,8 +72,8 @@ def client_outside(environment: Environment) -> Iterator[Finding]:
 )
 def one_source(environment: Environment) -> Iterator[Finding]:
     """A client must have a security group of others or a range, not both."""
-    ranges = {where[:-1] for where, _, _ in client_values(environment, "cidr", str)}
-    for where, name, _ in client_values(environment, "security_group_id", str):
+    ranges = {where[:-1] for where, _, _ in client_ranges(environment)}
+    for where, name, _ in fields(environment, _CLIENTS, "security_group_id", str):
         if where[:-1] in ranges:
             message = f"{name} has a security_group_id and a cidr"
             yield Finding(where, message, "remove one of them, or write two clients", key=True)
@@ -83,15 +85,15 @@ def one_source(environment: Environment) -> Iterator[Finding]:
     "access.clients",
     why="The environment has no cache, so there is nothing that the client could reach. The cache "
     "is not a part of a further database; clients of the first one may reach it.",
-    source="https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/elasticache-vpc-accessing.html",
+    source=f"{AWS}AmazonElastiCache/latest/dg/elasticache-vpc-accessing.html",
     accepted={"access.clients": examples.client(to=["database"]), "cache": None},
     refused={"access.clients": examples.client(to=["cache"]), "cache": None},
 )
 def client_of_cache(environment: Environment) -> Iterator[Finding]:
     """A client must not reach a cache that its database, or the environment, does not have."""
-    has_cache = any(True for _ in environment.instances("cache"))
+    has_cache = any(environment.instances("cache"))
     access = environment.module("access")
-    for where, name, to in client_values(environment, "to", list):
+    for where, name, to in fields(environment, _CLIENTS, "to", list):
         further = where[2] == "instances" and access is not None and access.contract.repeats
         if "cache" not in to or (has_cache and not further):
             continue
@@ -110,7 +112,7 @@ def client_of_cache(environment: Environment) -> Iterator[Finding]:
     "existing_network.endpoints_security_group_id",
     why="The members of that group are interface endpoints, which connect to nothing. Others that "
     "join it later could reach the data.",
-    source="https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html",
+    source=f"{AWS}vpc/latest/privatelink/create-interface-endpoint.html",
     accepted={
         "access.clients": examples.client(security_group_id="sg-0123456789abcdef0"),
         "existing_network.endpoints_security_group_id": "sg-0123456789abcdef1",
@@ -122,11 +124,9 @@ def client_of_cache(environment: Environment) -> Iterator[Finding]:
 )
 def client_of_endpoints(environment: Environment) -> Iterator[Finding]:
     """The group of a client should not be that of the interface endpoints."""
-    groups = [
-        use.value(instance, "endpoints_security_group_id")
-        for use, instance in environment.instances("existing_network")
-    ]
-    for where, name, group in client_values(environment, "security_group_id", str):
+    of_endpoints = values(environment, str, "existing_network.endpoints_security_group_id")
+    groups = {group for _, group in of_endpoints}
+    for where, name, group in fields(environment, _CLIENTS, "security_group_id", str):
         if group in groups:
             message = f"{name} is {group}, the group of the interface endpoints"
             yield Finding(where, message, "write the group that the client has")
@@ -138,8 +138,7 @@ def client_of_endpoints(environment: Environment) -> Iterator[Finding]:
     "access.clients",
     why="A security group has one rule for a source and its ports. AWS rejects the second one in "
     "the middle of the apply (InvalidPermission.Duplicate), also with another description.",
-    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/"
-    "API_AuthorizeSecurityGroupIngress.html",
+    source=f"{AWS}AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html",
     accepted={
         "access.clients": examples.client(cidr="10.80.0.0/16")
         | examples.client("branch", cidr="10.80.0.0/17")
@@ -152,10 +151,10 @@ def client_of_endpoints(environment: Environment) -> Iterator[Finding]:
 )
 def one_client(environment: Environment) -> Iterator[Finding]:
     """Clients with one range, or with one group of others, must reach different targets."""
-    targets = {where[:-1]: to for where, _, to in client_values(environment, "to", list)}
+    targets = {where[:-1]: to for where, _, to in fields(environment, _CLIENTS, "to", list)}
     first: dict[tuple[Where, str, str], str] = {}
     for key in ("cidr", "security_group_id"):
-        for where, name, text in client_values(environment, key, str):
+        for where, name, text in fields(environment, _CLIENTS, key, str):
             range_ = interface_of(text)
             source = str(range_.network) if range_ else text
             for target in targets.get(where[:-1], ()):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from finbase.environment.model import Environment, ModuleUse
 from finbase.environment.names import Named, module_names, resource_names
-from finbase.environment.rules.rule import Finding, rule
+from finbase.environment.rules.rule import AWS, RDS, Finding, rule
 from finbase.source.document import Where
 from finbase.source.scalars import listed
 
@@ -29,12 +29,9 @@ _CLIENT: Final = {"to": ["database"], "description": "Office", "reason": "Operat
 _GROUP: Final = {"office": _CLIENT}
 
 
-def _two(key: str = "reports", without: str = "") -> dict[str, Any]:
-    """Return a further database for an example, without one of its modules."""
-    needed: dict[str, Any] = {f"{part}.instances": {key: {}} for part in _NEEDED}
-    if without:
-        needed[f"{without}.instances"] = {}
-    return {_PATH[0]: {key: _REPORTS}, **needed}
+def _two(key: str = "reports") -> dict[str, Any]:
+    """Return a further database for an example."""
+    return {_PATH[0]: {key: _REPORTS}, **{path: {key: {}} for path in _PATH[1:]}}
 
 
 @rule(
@@ -43,10 +40,9 @@ def _two(key: str = "reports", without: str = "") -> dict[str, Any]:
     *_PATH,
     why="Without a connection secret nobody rotates its password, without `access` nothing may "
     "reach it, and without `monitoring` nobody learns that it fails.",
-    source="https://docs.aws.amazon.com/wellarchitected/latest/operational-excellence-pillar/"
-    "operational-readiness.html",
+    source=f"{AWS}wellarchitected/latest/operational-excellence-pillar/operational-readiness.html",
     accepted=_two(),
-    refused=_two(without="secret"),
+    refused={**_two(), "secret.instances": {}},
     yaml_only="a module does not know which others the stack has",
 )
 def parts(environment: Environment) -> Iterator[Finding]:
@@ -95,7 +91,7 @@ def _sources(environment: Environment, use: ModuleUse, key: str) -> Iterator[Fin
     "replicas, clients and roles with `<project>-<environment>`. Some can be the same: a replica "
     "and a database of one name have one identifier. AWS rejects the second resource at apply, or "
     "keeps only the second alarm. The modules accept names of 40 characters.",
-    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html",
+    source=f"{RDS}CHAP_Limits.html",
     accepted={**_two("client-a"), "access.clients": _GROUP},
     refused={**_two("client-office"), "access.clients": {**_GROUP, "office-application": _CLIENT}},
     yaml_only="a module does not know the names of the other instances",

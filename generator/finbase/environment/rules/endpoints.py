@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from finbase.environment.model import Environment
-from finbase.environment.rules.ranges import texts_of
-from finbase.environment.rules.rule import Finding, rule
+from finbase.environment.rules.inputs import texts, texts_of
+from finbase.environment.rules.rule import AWS, Finding, rule
 
 _GATEWAYS: Final = ("s3", "dynamodb")
 _RESERVED_BUCKET = re.compile(
@@ -30,7 +30,7 @@ _FULL_NAME = re.compile(r"(^|\.)((com|cn|aws|amazonaws|vpce)\.|[a-z]+(-[a-z]+)+-
     why="The network has a gateway endpoint for S3. AWS rejects the private name of an interface "
     "endpoint for S3 before that one exists, and DynamoDB is reached by a gateway endpoint, too. "
     "The module adds `com.amazonaws.` and the region to a name, so a full name would be doubled.",
-    source="https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html",
+    source=f"{AWS}vpc/latest/privatelink/gateway-endpoints.html",
     accepted={"network.interface_endpoints": ["secretsmanager", "sqs"]},
     refused={"network.interface_endpoints": ["secretsmanager", "s3"]},
     yaml_only="the list of services is data of finbase",
@@ -38,7 +38,7 @@ _FULL_NAME = re.compile(r"(^|\.)((com|cn|aws|amazonaws|vpce)\.|[a-z]+(-[a-z]+)+-
 def no_gateway_service(environment: Environment) -> Iterator[Finding]:
     """Interface endpoints must be the short names of services without a gateway endpoint."""
     known = (*_GATEWAYS, *environment.catalogue.endpoints())
-    for where, name in texts_of(environment, "network", "interface_endpoints"):
+    for where, name in texts(environment, "network.interface_endpoints"):
         service = _short(name, known)
         if service in _GATEWAYS:
             message = f"{service} has a gateway endpoint, so it needs no interface endpoint"
@@ -56,7 +56,7 @@ def no_gateway_service(environment: Environment) -> Iterator[Finding]:
     "network.readable_buckets",
     why="S3 reserves these names for access points, tables and its own use, and refuses two dots "
     "together and IP addresses. A plan checks none of this.",
-    source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+    source=f"{AWS}AmazonS3/latest/userguide/bucketnamingrules.html",
     accepted={"network.readable_buckets": ["al2023-repos-eu-west-1-de612dc2"]},
     refused={"network.readable_buckets": ["amzn-s3-demo-bucket"]},
     yaml_only="the list of reserved names is data of finbase",
@@ -64,7 +64,7 @@ def no_gateway_service(environment: Environment) -> Iterator[Finding]:
 def bucket_names(environment: Environment) -> Iterator[Finding]:
     """Names of buckets must not be reserved by S3."""
     state = (("state", "bucket"), environment.state.get("bucket"))
-    for where, name in (state, *texts_of(environment, "network", "readable_buckets")):
+    for where, name in (state, *texts(environment, "network.readable_buckets")):
         if isinstance(name, str) and (reserved := _RESERVED_BUCKET.search(name)):
             message = f"S3 has no bucket named {name}, because of `{reserved[0]}`"
             yield Finding(where, message, "write the name of the bucket as S3 lists it")
@@ -76,20 +76,19 @@ def bucket_names(environment: Environment) -> Iterator[Finding]:
     "network.readable_buckets",
     why="AWS rejects the policy of an endpoint above 20,480 characters at apply, when the VPC "
     "already exists. The policy names each bucket.",
-    source="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html",
+    source=f"{AWS}vpc/latest/privatelink/vpc-limits-endpoints.html",
     accepted={"network.readable_buckets": [f"{_LONG_BUCKET}-{n:03}" for n in range(250)]},
     refused={"network.readable_buckets": [f"{_LONG_BUCKET}-{n:03}" for n in range(300)]},
     yaml_only="Terraform builds the policy from values that AWS returns",
 )
 def endpoint_policy(environment: Environment) -> Iterator[Finding]:
     """The policy of the S3 endpoint must have at most 20,480 characters."""
+    start = f"arn:{environment.partition}:s3:::"
     for use, instance in environment.instances("network"):
-        buckets = instance.inputs.get("readable_buckets")
-        names = [b for b in buckets if isinstance(b, str)] if isinstance(buckets, list) else []
-        start = f"arn:{environment.partition}:s3:::"
-        accounts = use.value(instance, "reachable_account_ids")
-        length = _POLICY_OF_NONE + sum(len(f'"{start}{name}/*",') for name in names)
-        length += len('"000000000000",') * len(accounts if isinstance(accounts, list) else ())
+        buckets = texts_of(use, instance, "readable_buckets")
+        accounts = texts_of(use, instance, "reachable_account_ids")
+        length = _POLICY_OF_NONE + sum(len(f'"{start}{name}/*",') for name in buckets)
+        length += len('"000000000000",') * len(accounts)
         if length > _MOST_OF_POLICY:
             message = f"the policy of the S3 endpoint needs {length} characters, more than 20,480"
             hint = "list fewer buckets, or mirror the packages in one bucket"

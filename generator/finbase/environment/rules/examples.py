@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from finbase.environment.rules.rule import Change
+
+APP: Final = {"kind": "read-write", "schemas": ["app"]}
+OWNER: Final = {"kind": "owner", "schemas": ["app"]}
 
 
 def zones(*names: str, start: str = "10.20") -> dict[str, Any]:

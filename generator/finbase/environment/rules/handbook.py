@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from finbase.contract.contract import Input, Schema
 from finbase.contract.registry import Registry
@@ -19,9 +19,6 @@ from finbase.environment.refusals import code_of
 from finbase.environment.rules.rule import Change
 from finbase.environment.schema import TOP
 from finbase.source.cache import load_yaml
-
-_HERE: Final = Path(__file__).parent
-_NESTED: Final = ("items", "additionalProperties")
 
 
 @dataclass(frozen=True)
@@ -64,10 +61,9 @@ def bounds(registry: Registry) -> tuple[Bound, ...]:
     results: list[Bound] = []
     for name, entry in _data("bounds").items():
         if declared := find_input(registry, name):
-            at = f"{place(registry, name)}.{entry['at']}" if "at" in entry else None
-            path, others = at or place(registry, name), entry.get("with", {})
+            path = place(registry, name) + (f".{entry['at']}" if "at" in entry else "")
             accepted, refused = (
-                tuple({**others, path: value} for value in entry[key])
+                tuple({**entry.get("with", {}), path: value} for value in entry[key])
                 for key in ("accepted", "refused")
             )
             results.append(Bound(name, declared, entry["why"], entry["source"], accepted, refused))
@@ -91,8 +87,7 @@ def place(registry: Registry, name: str, instance: str = "reporting") -> str:
 
 @cache
 def _data(name: str) -> Mapping[str, Any]:
-    text = (_HERE / f"{name}.yaml").read_bytes()
-    data: Mapping[str, Any] = load_yaml(text)
+    data: Mapping[str, Any] = load_yaml(Path(__file__).with_name(f"{name}.yaml").read_bytes())
     return data
 
 
@@ -114,13 +109,11 @@ def find_input(registry: Registry, name: str) -> Input | None:
 def _codes(schema: Schema) -> Iterator[str]:
     """Yield the code of a breach of each keyword."""
     for keyword, value in schema.items():
-        if keyword in _NESTED and isinstance(value, Mapping):
-            yield from _codes(value)
-        elif keyword == "properties":
-            for part in value.values():
+        parts = [value] if keyword in ("items", "additionalProperties") else []
+        parts = [*value.values()] if keyword == "properties" else parts
+        parts = value if keyword == "allOf" else parts
+        for part in parts:
+            if isinstance(part, Mapping):
                 yield from _codes(part)
-        elif keyword == "allOf":
-            for part in value:
-                yield from _codes(part)
-        elif keyword != "type" and (code := code_of(keyword)):
+        if keyword != "type" and (code := code_of(keyword)):
             yield code

@@ -1,62 +1,28 @@
 """Every rule about environments, by code.
 
 To add a rule, write a function in the module of its subject, and decorate it with ``@rule`` or
-``@note``.
+``@note``. A new module needs its name in ``_SUBJECTS``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Final
 
 from finbase import codes
 from finbase.environment.model import Environment
-from finbase.environment.rules import (
-    alarms,
-    cache,
-    classification,
-    clients,
-    databases,
-    endpoints,
-    existing_network,
-    naming,
-    network,
-    notes,
-    parameters,
-    provider,
-    restore,
-    roles,
-    routes,
-    schedule,
-    storage,
-    upgrade,
-)
 from finbase.environment.rules.rule import Rule
 from finbase.errors import Diagnostic
 
-_SUBJECTS: Final = (
-    alarms,
-    cache,
-    classification,
-    clients,
-    databases,
-    endpoints,
-    existing_network,
-    naming,
-    network,
-    notes,
-    parameters,
-    provider,
-    restore,
-    roles,
-    routes,
-    schedule,
-    storage,
-    upgrade,
-)
+_SUBJECTS: Final = """
+    alarms cache classification clients databases endpoints existing_network naming network notes
+    parameters provider readers restore roles rotation routes schedule storage upgrade
+"""
+_MODULES: Final = [import_module(f"finbase.environment.rules.{name}") for name in _SUBJECTS.split()]
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(
-        (rule for subject in _SUBJECTS for rule in vars(subject).values() if type(rule) is Rule),
+        (rule for module in _MODULES for rule in vars(module).values() if type(rule) is Rule),
         key=lambda rule: rule.code,
     )
 )

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from finbase.environment.model import Environment, tag_key
-from finbase.environment.rules.rule import Finding, rule, whole_number
+from finbase.environment.rules.inputs import values
+from finbase.environment.rules.rule import AWS, RDS, Finding, rule
 
 _ROOM: Final[Mapping[str, int]] = {
     "the name of a serverless cache": 40,
@@ -17,6 +18,7 @@ _ROOM: Final[Mapping[str, int]] = {
 
 _MOST_REPLICAS: Final = 15
 _EXACT: Final = 2**53
+_REPLICA: Final = {"instance_class": "db.r7g.large"}
 _TAGS: Final = {"owner": "payments", "data_classification": "internal", "cost_centre": "CC-4711"}
 _OWN_TAGS: Final = ("project", "environment", "name", "managed_by")
 
@@ -26,12 +28,9 @@ _OWN_TAGS: Final = ("project", "environment", "name", "managed_by")
     "too many read replicas",
     "replica.instances",
     why="RDS rejects the 16th read replica of a primary at apply; a plan accepts any number.",
-    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
-    "USER_PostgreSQL.Replication.ReadReplicas.Configuration.html",
-    accepted={
-        "replica.instances": {f"r{n}": {"instance_class": "db.r7g.large"} for n in range(15)}
-    },
-    refused={"replica.instances": {f"r{n}": {"instance_class": "db.r7g.large"} for n in range(16)}},
+    source=f"{RDS}USER_PostgreSQL.Replication.ReadReplicas.Configuration.html",
+    accepted={"replica.instances": {f"r{n}": {**_REPLICA} for n in range(15)}},
+    refused={"replica.instances": {f"r{n}": {**_REPLICA} for n in range(16)}},
 )
 def replicas(environment: Environment) -> Iterator[Finding]:
     """A primary must have at most 15 read replicas."""
@@ -48,8 +47,7 @@ def replicas(environment: Environment) -> Iterator[Finding]:
     "project",
     why="AWS limits the name of a serverless cache to 40 characters, the identifier of an RDS "
     "instance to 63 and the name of an IAM role to 64. A plan does not check the first two.",
-    source="https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/"
-    "API_CreateServerlessCache.html",
+    source=f"{AWS}AmazonElastiCache/latest/APIReference/API_CreateServerlessCache.html",
     accepted={"project": "p" * 29},
     refused={"project": "p" * 30},
 )
@@ -59,9 +57,8 @@ def stack_name(environment: Environment) -> Iterator[Finding]:
     resource, most = min(_ROOM.items(), key=lambda room: room[1])
     if environment.project and environment.name and len(name) > most:
         message = f"stack name {name} has {len(name)} characters; {resource} allows {most}"
-        yield Finding(
-            ("project",), message, "shorten the name of the project or of the environment"
-        )
+        hint = "shorten the name of the project or of the environment"
+        yield Finding(("project",), message, hint)
 
 
 @rule(
@@ -69,16 +66,15 @@ def stack_name(environment: Environment) -> Iterator[Finding]:
     "the stack's name looks like an ID of AWS",
     "project",
     why="AWS rejects a security group whose name starts with sg-, the prefix of its IDs.",
-    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html",
+    source=f"{AWS}AWSEC2/latest/APIReference/API_CreateSecurityGroup.html",
     accepted={"project": "sga"},
     refused={"project": "sg"},
 )
 def group_name(environment: Environment) -> Iterator[Finding]:
     """The stack's name must not start with `sg-`."""
     if environment.project and environment.stack_name.startswith("sg-"):
-        message = (
-            f"security group names would start with {environment.stack_name}, like an ID of AWS"
-        )
+        name = environment.stack_name
+        message = f"security group names would start with {name}, like an ID of AWS"
         yield Finding(("project",), message, "rename the project")
 
 
@@ -95,12 +91,10 @@ def group_name(environment: Environment) -> Iterator[Finding]:
 )
 def generation(environment: Environment) -> Iterator[Finding]:
     """The generation of the password must be at most 2^53."""
-    for use, instance in environment.instances("database"):
-        number = whole_number(use, instance, "password_generation")
-        if number and number > _EXACT:
+    for where, number in values(environment, int, "database.password_generation"):
+        if number > _EXACT:
             message = f"password_generation must be at most {_EXACT}, not {number}"
-            hint = "raise it by one for each new password"
-            yield Finding(use.where(instance, "password_generation"), message, hint)
+            yield Finding(where, message, "raise it by one for each new password")
 
 
 @rule(
@@ -109,14 +103,16 @@ def generation(environment: Environment) -> Iterator[Finding]:
     "tags",
     why="The name of a tag becomes a key in CamelCase, so `owner_` replaces `owner`. IAM ignores "
     "the case of tag keys, and rejects a role with two keys that differ only in case at apply.",
-    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html",
+    source=f"{AWS}IAM/latest/UserGuide/id_tags.html",
     accepted={"tags": {**_TAGS, "team": "x"}},
     refused={"tags": {**_TAGS, "costcentre": "x"}},
     yaml_only="the modules do not see the tags, which the provider adds",
 )
 def tag_keys(environment: Environment) -> Iterator[Finding]:
     """The keys of two tags in AWS must not be equal without regard to case."""
-    first = {tag_key(name).casefold(): name for name in reversed(_required_first(environment))}
+    # The tags that finbase or its rules require come first, and the first of a key stays.
+    names = dict.fromkeys((*_OWN_TAGS, *_TAGS, *environment.tags))
+    first = {tag_key(name).casefold(): name for name in reversed(names)}
     for name in environment.tags:
         key = tag_key(name)
         other = first[key.casefold()]
@@ -133,9 +129,9 @@ def tag_keys(environment: Environment) -> Iterator[Finding]:
     why="The `monitoring` module names the alarms of each instance by its replica, and those of "
     "the primary by `primary`. A replica of this name takes the place of the primary, which then "
     "has no alarm. `finbase check` fails F09 for such an environment.",
-    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/creating_alarms.html",
-    accepted={"replica.instances": {"primary-copy": {"instance_class": "db.r7g.large"}}},
-    refused={"replica.instances": {"primary": {"instance_class": "db.r7g.large"}}},
+    source=f"{RDS}creating_alarms.html",
+    accepted={"replica.instances": {"primary-copy": _REPLICA}},
+    refused={"replica.instances": {"primary": _REPLICA}},
     yaml_only="the released modules accept the name",
 )
 def replica_name(environment: Environment) -> Iterator[Finding]:
@@ -152,21 +148,14 @@ def replica_name(environment: Environment) -> Iterator[Finding]:
     "database.database_name",
     why="RDS rejects such a name at apply: it must start with a letter. Terraform plans it, and "
     "`finbase check` fails F04e for such an environment.",
-    source="https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html",
+    source=f"{AWS}AmazonRDS/latest/APIReference/API_CreateDBInstance.html",
     accepted={"database.database_name": "l_"},
     refused={"database.database_name": "_l"},
     yaml_only="the released modules accept the name",
 )
 def database_name(environment: Environment) -> Iterator[Finding]:
     """The name of the database must start with a letter."""
-    for use, instance in environment.instances("database"):
-        name = use.value(instance, "database_name")
-        if isinstance(name, str) and name.startswith("_"):
+    for where, name in values(environment, str, "database.database_name"):
+        if name.startswith("_"):
             message = f"the database name {name} starts with an underscore"
-            where = use.where(instance, "database_name")
             yield Finding(where, message, "write a letter first, such as ledger")
-
-
-def _required_first(environment: Environment) -> list[str]:
-    """Return the names of all tags, those that finbase or its rules require first."""
-    return list(dict.fromkeys((*_OWN_TAGS, *_TAGS, *environment.tags)))

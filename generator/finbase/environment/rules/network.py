@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
+from finbase.environment.rules.inputs import texts, values
 from finbase.environment.rules.ranges import (
     Subnet,
-    client_values,
+    client_ranges,
     interface_of,
-    networks_of,
-    route_values,
+    route_ranges,
     subnet_ranges,
     subnets_of,
-    texts_of,
     vpc_ranges,
     vpcs_of,
     zones_of,
 )
-from finbase.environment.rules.rule import Finding, note, rule
+from finbase.environment.rules.rule import AWS, RDS, Finding, note, rule
 
 _ZONE_ELSEWHERE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+-.+")
 _DOCKER: Final = IPv4Network("172.17.0.0/16")
@@ -31,9 +31,9 @@ _RESERVED: Final = 5
 """The addresses of each subnet that AWS keeps for itself."""
 _MOST_TRIED: Final = 256
 """Subnets, when a free range is looked for."""
-_RANGES = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"
-_SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
-_ZONES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
+_RANGES = f"{AWS}vpc/latest/userguide/vpc-cidr-blocks.html"
+_SUBNETS = f"{AWS}vpc/latest/userguide/subnet-sizing.html"
+_ZONES = f"{AWS}AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
 
 
 @rule(
@@ -54,13 +54,11 @@ def zone_in_region(environment: Environment) -> Iterator[Finding]:
     for where, zone, _ in zones_of(environment) if region else ():
         if _is_in(zone, region):
             continue
-        intended = _intended_region(environment)
+        message = f"{zone} is not an availability zone of {region}"
         if _ZONE_ELSEWHERE.fullmatch(zone):
             message = f"{zone} is a Local or Wavelength Zone, which does not support the stack"
-        else:
-            message = f"{zone} is not an availability zone of {region}"
         hint = f"use zones such as {region}a and {region}b"
-        if intended:
+        if intended := _intended_region(environment):
             hint = f"did you mean the region {intended}?"
         yield Finding(where, message, hint, key=True)
 
@@ -72,17 +70,14 @@ def zone_in_region(environment: Environment) -> Iterator[Finding]:
     "existing_network.zones",
     why="RDS rejects a subnet group in a single zone, and an outage of that zone would take the "
     "whole stack down.",
-    source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
-    "USER_VPC.WorkingWithRDSInstanceinaVPC.html",
+    source=f"{RDS}USER_VPC.WorkingWithRDSInstanceinaVPC.html",
     accepted={"network.zones": examples.zones("eu-west-1a", "eu-west-1b")},
     refused={"network.zones": examples.zones("eu-west-1a")},
 )
 def two_zones(environment: Environment) -> Iterator[Finding]:
     """A stack must use at least two availability zones."""
-    for use, instance in networks_of(environment):
-        zones = use.value(instance, "zones")
-        if isinstance(zones, dict) and len(zones) < 2:
-            where = use.where(instance, "zones")
+    for where, zones in values(environment, dict, "network.zones", "existing_network.zones"):
+        if len(zones) < 2:
             message = f"a stack requires at least 2 zones, not {len(zones)}"
             yield Finding(where, message, "add a zone of the same region", key=True)
 
@@ -104,13 +99,14 @@ def two_zones(environment: Environment) -> Iterator[Finding]:
 )
 def no_host_bits(environment: Environment) -> Iterator[Finding]:
     """A CIDR range must start at the first address of its network, such as 10.20.0.0/16."""
-    subnets = ((where, text) for where, _, text in subnet_ranges(environment))
-    internet = texts_of(environment, "access", "internet_cidrs")
-    clients = ((where, text) for where, _, text in client_values(environment, "cidr", str))
-    routes = (
-        (where, text) for where, _, text in route_values(environment, "destination_cidr", str)
+    sources = (
+        vpc_ranges(environment),
+        subnet_ranges(environment),
+        route_ranges(environment),
+        texts(environment, "access.internet_cidrs"),
+        client_ranges(environment),
     )
-    for where, text in (*vpc_ranges(environment), *subnets, *routes, *internet, *clients):
+    for where, *_, text in chain[tuple[Any, ...]](*sources):
         interface = interface_of(text)
         if interface is None:
             hint = "write an IPv4 range such as 10.20.0.0/16"
@@ -223,8 +219,8 @@ def room_in_subnet(environment: Environment) -> Iterator[Finding]:
 def docker_elsewhere(environment: Environment) -> Iterator[Finding]:
     """A VPC that exists, and the range of a route, should not be in 172.17.0.0/16."""
     existing = ((where, str(vpc)) for where, vpc in vpcs_of(environment) if where[1] != "network")
-    routes = ((where, t) for where, _, t in route_values(environment, "destination_cidr", str))
-    for where, text in (*existing, *routes):
+    routes = ((where, text) for where, _, text in route_ranges(environment))
+    for where, text in chain(existing, routes):
         if (found := interface_of(text)) and found.network.subnet_of(_DOCKER):
             message = f"{text} is in {_DOCKER}, the address range of Docker"
             hint = "set another range for Docker (`bip`) on hosts that must reach them"
@@ -237,13 +233,13 @@ def docker_elsewhere(environment: Environment) -> Iterator[Finding]:
     "access.internet_cidrs",
     why="The ranges are for the internet: the application group may send HTTPS to them. In the VPC "
     "they open every address on port 443, beside the flows that the design lists.",
-    source="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    source=f"{AWS}vpc/latest/userguide/security-group-rules.html",
     accepted={"access.internet_cidrs": ["198.51.100.0/24"]},
     refused={"access.internet_cidrs": ["10.20.16.0/20"]},
 )
 def internet_outside(environment: Environment) -> Iterator[Finding]:
     """The ranges of the internet should not be in the VPC."""
-    for where, text in texts_of(environment, "access", "internet_cidrs"):
+    for where, text in texts(environment, "access.internet_cidrs"):
         found = interface_of(text)
         for _, vpc in vpcs_of(environment):
             if found and found.network.subnet_of(vpc):

@@ -6,21 +6,22 @@ AWS adds regions, versions and services without notice, so an unknown one is nev
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from finbase.aws.parameters import is_static
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
-from finbase.environment.rules.rule import Finding, note
-from finbase.source.scalars import closest
+from finbase.environment.rules.inputs import entries, texts, values
+from finbase.environment.rules.rule import AWS, RDS, Finding, note
+from finbase.source.scalars import with_closest
 
-_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _ADDRESSES: Final = 5
 _GROUP_RULES: Final = 60
 _ENDPOINTS: Final = 50
 _STACK_RULES: Final = 2  # To the database and the endpoints.
 _KEY_ARN = re.compile(r"arn:[^:]*:kms:([^:]*):([^:]*):.+")
+_CLASSES: Final = ("database.instance_class", "replica.instance_class")
 _PRODUCTION = re.compile(r"prod(uction)?(-.*)?")
 _BURSTABLE = re.compile(r"db\.t[0-9]")
 _ADD: Final = "if AWS offers it, add it to known.yaml"
@@ -32,7 +33,7 @@ _ADD: Final = "if AWS offers it, add it to known.yaml"
     "region",
     why="finbase does not know the region's business hours, so it cannot keep backups and "
     "maintenance out of them. Only `finbase check` can.",
-    source="https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html",
+    source=f"{AWS}global-infrastructure/latest/regions/aws-regions.html",
     accepted={"region": "eu-west-1"},
     refused={"region": "eu-west-9"},
 )
@@ -41,8 +42,8 @@ def region(environment: Environment) -> Iterator[Finding]:
     name = environment.region
     if name and environment.catalogue.business_hours(name) is None:
         message = f"unknown region {name}: finbase does not know its business hours"
-        near = _near(name, environment.catalogue.regions())
-        hint = f"{near}add `{name}` with its business hours under `regions` in known.yaml"
+        hint = f"add `{name}` with its business hours under `regions` in known.yaml"
+        hint = with_closest(name, sorted(environment.catalogue.regions()), hint)
         yield Finding(("region",), message, hint)
 
 
@@ -52,7 +53,7 @@ def region(environment: Environment) -> Iterator[Finding]:
     "region",
     why="The functions verify the database's certificate with the CA roots in the `secret` and "
     "`roles` modules. The plan fails until these have those of the region.",
-    source=f"{_GUIDE}UsingWithRDS.SSL.html",
+    source=f"{RDS}UsingWithRDS.SSL.html",
     accepted={"region": "eu-west-1"},
     refused={"region": "sa-east-1"},
 )
@@ -75,50 +76,44 @@ def roots(environment: Environment) -> Iterator[Finding]:
     "database.engine_version",
     "cache.major_engine_version",
     why="AWS rejects a version that it does not offer at apply; a plan accepts any version.",
-    source=f"{_GUIDE}PostgreSQL.Concepts.General.DBVersions.html",
+    source=f"{RDS}PostgreSQL.Concepts.General.DBVersions.html",
     accepted={"database.engine_version": "18"},
     refused={"database.engine_version": "19"},
 )
 def engine_version(environment: Environment) -> Iterator[Finding]:
     """The major version of PostgreSQL or Valkey should be in the catalogue of finbase."""
-    for module, name, engine in (
-        ("database", "engine_version", "postgres"),
-        ("cache", "major_engine_version", "valkey"),
+    for name, engine in (
+        ("database.engine_version", "postgres"),
+        ("cache.major_engine_version", "valkey"),
     ):
-        for use, instance in environment.instances(module):
-            version = use.value(instance, name)
-            known = environment.catalogue.versions(engine)
-            if isinstance(version, str) and version not in known:
+        known = environment.catalogue.versions(engine)
+        for where, version in values(environment, str, name):
+            if version not in known:
                 message = f"unknown major version {version} of {engine}"
                 hint = f"the newest known version is {known[-1]}; {_ADD} under `engine_versions`"
-                yield Finding(use.where(instance, name), message, hint)
+                yield Finding(where, message, hint)
 
 
 @note(
     "FB304",
     "unknown instance class",
-    "database.instance_class",
-    "replica.instance_class",
+    *_CLASSES,
     why="RDS rejects a class that it does not offer for the engine and region at apply; a plan "
     "accepts any class.",
-    source=f"{_GUIDE}Concepts.DBInstanceClass.Support.html",
+    source=f"{RDS}Concepts.DBInstanceClass.Support.html",
     accepted={"database.instance_class": "db.r8g.48xlarge"},
     refused={"database.instance_class": "db.r8g.64xlarge"},
 )
 def instance_class(environment: Environment) -> Iterator[Finding]:
     """The instance class should be in the catalogue of finbase."""
     families = environment.catalogue.instance_classes()
-    for module in ("database", "replica"):
-        for use, instance in environment.instances(module):
-            name = use.value(instance, "instance_class")
-            if not isinstance(name, str):
-                continue
-            family, _, size = name.rpartition(".")
-            if size not in families.get(family, ()):
-                candidates = [f"{family}.{s}" for s in families.get(family, ())] or list(families)
-                hint = f"{_near(name, candidates)}{_ADD} under `instance_classes`"
-                where = use.where(instance, "instance_class")
-                yield Finding(where, f"unknown instance class {name}", hint)
+    for where, name in values(environment, str, *_CLASSES):
+        family, _, size = name.rpartition(".")
+        sizes = families.get(family, ())
+        if size not in sizes:
+            candidates = [f"{family}.{s}" for s in sizes] or list(families)
+            hint = with_closest(name, sorted(candidates), f"{_ADD} under `instance_classes`")
+            yield Finding(where, f"unknown instance class {name}", hint)
 
 
 @note(
@@ -127,22 +122,18 @@ def instance_class(environment: Environment) -> Iterator[Finding]:
     "network.interface_endpoints",
     why="AWS rejects an endpoint for a service that the region does not have at apply; a plan "
     "accepts any service.",
-    source="https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html",
+    source=f"{AWS}vpc/latest/privatelink/aws-services-privatelink-support.html",
     accepted={"network.interface_endpoints": ["secretsmanager", "sqs"]},
     refused={"network.interface_endpoints": ["secretsmanager", "sqss"]},
 )
 def endpoint(environment: Environment) -> Iterator[Finding]:
     """Services with an interface endpoint should be in the catalogue of finbase."""
-    for use, instance in environment.instances("network"):
-        services = instance.inputs.get("interface_endpoints")
-        if not (isinstance(services, list) and services):
-            continue
-        known = frozenset(environment.catalogue.endpoints())
-        for index, name in enumerate(services):
-            if isinstance(name, str) and name not in known:
-                where = (*use.where(instance, "interface_endpoints"), index)
-                hint = f"{_near(name, known)}{_ADD} under `endpoints`"
-                yield Finding(where, f"unknown endpoint service {name}", hint)
+    for where, name in texts(environment, "network.interface_endpoints"):
+        # The defaults are known, and reading the catalogue takes time.
+        in_file = where in environment.document.positions
+        if in_file and name not in (known := environment.catalogue.endpoints()):
+            hint = with_closest(name, sorted(known), f"{_ADD} under `endpoints`")
+            yield Finding(where, f"unknown endpoint service {name}", hint)
 
 
 @note(
@@ -151,28 +142,26 @@ def endpoint(environment: Environment) -> Iterator[Finding]:
     "network.zones",
     why="Every zone has a NAT gateway with its own elastic IP. The default quota is five elastic "
     "IPs for each region; AWS raises it on request.",
-    source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html",
+    source=f"{AWS}AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html",
     accepted={"network.zones": examples.zones(*(f"eu-west-1{letter}" for letter in "abcde"))},
     refused={"network.zones": examples.zones(*(f"eu-west-1{letter}" for letter in "abcdef"))},
 )
 def addresses(environment: Environment) -> Iterator[Finding]:
     """The stack should use at most five zones, one for each elastic IP of the default quota."""
-    for use, instance in environment.instances("network"):
-        zones = use.value(instance, "zones")
-        if isinstance(zones, dict) and (count := len(zones)) > _ADDRESSES:
+    for where, zones in values(environment, dict, "network.zones"):
+        if (count := len(zones)) > _ADDRESSES:
             message = f"{count} zones need {count} elastic IPs; the default quota is {_ADDRESSES}"
             hint = "before you apply, ask AWS to raise the quota for elastic IPs"
-            yield Finding(use.where(instance, "zones"), message, hint, key=True)
+            yield Finding(where, message, hint, key=True)
 
 
 @note(
     "FB308",
     "burstable instance class in production",
-    "database.instance_class",
-    "replica.instance_class",
+    *_CLASSES,
     why="When an instance of the t family has used its CPU credits, AWS throttles it or charges "
     "for more credits.",
-    source=f"{_GUIDE}Concepts.DBInstanceClass.Types.html",
+    source=f"{RDS}Concepts.DBInstanceClass.Types.html",
     accepted={"environment": "production", "database.instance_class": "db.m7g.large"},
     refused={"environment": "production", "database.instance_class": "db.t4g.large"},
 )
@@ -180,13 +169,10 @@ def burstable(environment: Environment) -> Iterator[Finding]:
     """Databases and replicas should not be burstable in `production` or `prod`, also `prod-eu`."""
     if _PRODUCTION.fullmatch(environment.name) is None:
         return
-    for module in ("database", "replica"):
-        for use, instance in environment.instances(module):
-            name = use.value(instance, "instance_class")
-            if isinstance(name, str) and _BURSTABLE.match(name):
-                message = f"{name} is a burstable instance class in a production environment"
-                where = use.where(instance, "instance_class")
-                yield Finding(where, message, "use a class of the m or r family")
+    for where, name in values(environment, str, *_CLASSES):
+        if _BURSTABLE.match(name):
+            message = f"{name} is a burstable instance class in a production environment"
+            yield Finding(where, message, "use a class of the m or r family")
 
 
 @note(
@@ -199,7 +185,7 @@ def burstable(environment: Environment) -> Iterator[Finding]:
     "the cache, the endpoints and S3. The group of the endpoints has an inbound rule for each "
     "function, application group and client of all databases. The default quota is 60; AWS rejects "
     "the 61st rule at apply.",
-    source="https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html",
+    source=f"{AWS}vpc/latest/userguide/amazon-vpc-limits.html",
     accepted={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(56)]},
     refused={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(57)]},
 )
@@ -216,9 +202,10 @@ def group_rules(environment: Environment) -> Iterator[Finding]:
             message = f"{count} outbound rules in one security group; the quota is {_GROUP_RULES}"
             hint = "join ranges, or ask AWS to raise the quota before you apply"
             yield Finding(use.where(instance, "internet_cidrs"), message, hint, key=True)
-        clients = _clients(use.value(instance, "clients"))
-        roles = environment.module("roles")
-        functions = 1 + (roles is not None and any(i.key == instance.key for i in roles.instances))
+        declared: Any = use.value(instance, "clients")
+        declared = declared if isinstance(declared, dict) else {}
+        clients = [client for client in declared.values() if isinstance(client, dict)]
+        functions = 1 + any(i.key == instance.key for _, i in environment.instances("roles"))
         own = [c for c in clients if not (c.get("cidr") or c.get("security_group_id"))]
         inbound += 1 + functions + len(own)
         if inbound > _GROUP_RULES and environment.module("network"):
@@ -233,18 +220,17 @@ def group_rules(environment: Environment) -> Iterator[Finding]:
     "more interface endpoints than the default quota of a VPC",
     "network.interface_endpoints",
     why="The default quota is 50 interface endpoints in a VPC; AWS rejects the 51st at apply.",
-    source="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html",
+    source=f"{AWS}vpc/latest/privatelink/vpc-limits-endpoints.html",
     accepted={"network.interface_endpoints": ["secretsmanager"]},
     refused={"network.interface_endpoints": ["secretsmanager", *(f"new-{n}" for n in range(50))]},
 )
 def endpoint_quota(environment: Environment) -> Iterator[Finding]:
     """A VPC should have at most 50 interface endpoints."""
-    for use, instance in environment.instances("network"):
-        names = use.value(instance, "interface_endpoints")
-        if isinstance(names, list) and len(names) > _ENDPOINTS:
+    for where, names in values(environment, list, "network.interface_endpoints"):
+        if len(names) > _ENDPOINTS:
             message = f"{len(names)} interface endpoints in one VPC; the quota is {_ENDPOINTS}"
             hint = "remove endpoints, or ask AWS to raise the quota before you apply"
-            yield Finding(use.where(instance, "interface_endpoints"), message, hint, key=True)
+            yield Finding(where, message, hint, key=True)
 
 
 @note(
@@ -252,17 +238,17 @@ def endpoint_quota(environment: Environment) -> Iterator[Finding]:
     "alarms without a subscriber",
     "monitoring.email_addresses",
     why="Alarms and database events go to a topic. Without a subscription, nobody receives them.",
-    source="https://docs.aws.amazon.com/sns/latest/dg/sns-create-subscribe-endpoint-to-topic.html",
+    source=f"{AWS}sns/latest/dg/sns-create-subscribe-endpoint-to-topic.html",
     accepted={"monitoring.email_addresses": ["oncall@ledger.example"]},
     refused={"monitoring.email_addresses": []},
 )
 def subscribers(environment: Environment) -> Iterator[Finding]:
     """At least one address should receive the alarms."""
-    for use, instance in environment.instances("monitoring"):
-        if use.value(instance, "email_addresses") == []:
+    for where, addresses in values(environment, list, "monitoring.email_addresses"):
+        if not addresses:
             message = "no address receives the alarms of this environment"
             hint = "add the address of a team, or subscribe to the output `topic_arn` elsewhere"
-            yield Finding(use.where(instance, "email_addresses"), message, hint)
+            yield Finding(where, message, hint)
 
 
 @note(
@@ -271,20 +257,18 @@ def subscribers(environment: Environment) -> Iterator[Finding]:
     "database.parameters",
     why="PostgreSQL reads static parameters only when it starts, and RDS does not restart an "
     "instance for them, not even in the maintenance window.",
-    source=f"{_GUIDE}USER_WorkingWithParamGroups.html",
+    source=f"{RDS}USER_WorkingWithParamGroups.html",
     accepted={"database.parameters": {"work_mem": "65536"}},
     refused={"database.parameters": {"max_connections": "500"}},
 )
 def reboot(environment: Environment) -> Iterator[Finding]:
     """A static parameter should be known to wait for a reboot of each instance."""
     known = environment.catalogue.parameters()
-    for use, instance in environment.instances("database"):
-        parameters = use.value(instance, "parameters")
-        for name in parameters if isinstance(parameters, dict) else ():
-            if name in known and is_static(known[name]):
-                message = f"a change of {name} has no effect until each instance is rebooted"
-                hint = "reboot the primary and each replica outside business hours"
-                yield Finding(use.where(instance, "parameters", name), message, hint, key=True)
+    for where, name, _ in entries(environment, "database.parameters"):
+        if name in known and is_static(known[name]):
+            message = f"a change of {name} has no effect until each instance is rebooted"
+            hint = "reboot the primary and each replica outside business hours"
+            yield Finding(where, message, hint, key=True)
 
 
 @note(
@@ -293,7 +277,7 @@ def reboot(environment: Environment) -> Iterator[Finding]:
     "state",
     why="The owner of the key can read the state, and can make it unreadable. That is right if a "
     "central account keeps all states, and wrong if somebody mistyped the ARN.",
-    source="https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html",
+    source=f"{AWS}kms/latest/developerguide/key-policy-modifying-external-accounts.html",
     accepted={"state.kms_key_id": "arn:aws:kms:eu-west-1:111122223333:alias/terraform-state"},
     refused={"state.kms_key_id": "arn:aws:kms:eu-west-1:444455556666:alias/terraform-state"},
 )
@@ -305,15 +289,3 @@ def state_key(environment: Environment) -> Iterator[Finding]:
         message = f"the key of the state is in {arn[1]} of the account {arn[2]}"
         hint = f"name a key in {own[0]} of the account {own[1]}, unless this is intended"
         yield Finding(("state", "kms_key_id"), message, hint)
-
-
-def _clients(value: Any) -> list[Mapping[str, Any]]:
-    """Return the clients of an input, without those that are not valid."""
-    clients = value.values() if isinstance(value, Mapping) else ()
-    return [client for client in clients if isinstance(client, Mapping)]
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    """Return the start of a hint at the most similar name; empty if no name is similar."""
-    near = closest(name, sorted(known))
-    return f"{near} " if near else ""

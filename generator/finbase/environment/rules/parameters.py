@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from finbase.aws.parameters import is_guarded, wrong
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import Finding, rule
+from finbase.environment.rules.inputs import text_of
+from finbase.environment.rules.rule import RDS, Finding, rule
+from finbase.source.document import Where
 from finbase.source.scalars import with_closest
 
 _LIBRARIES: Final = ("auto_explain", "cron")
-_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+_SOURCE: Final = f"{RDS}Appendix.PostgreSQL.CommonDBATasks.Parameters.html"
 _YAML_ONLY: Final = "the list grows with each version of PostgreSQL; a released module does not"
 
 
@@ -21,7 +23,7 @@ _YAML_ONLY: Final = "the list grows with each version of PostgreSQL; a released 
     "database.parameters",
     why="Parameters of logs, audit, TLS, passwords and libraries can hide what happened in the "
     "database or weaken its logins, and RDS rejects an unknown parameter at apply.",
-    source=f"{_GUIDE}Appendix.PostgreSQL.CommonDBATasks.Parameters.html",
+    source=_SOURCE,
     accepted={"database.parameters": {"work_mem": "65536"}},
     refused={"database.parameters": {"log_lock_waits": "0"}},
     yaml_only=_YAML_ONLY,
@@ -49,7 +51,7 @@ def tuning(environment: Environment) -> Iterator[Finding]:
     "database.parameters",
     "database.engine_version",
     why="RDS rejects a value of another type or outside the limits at apply; a plan accepts it.",
-    source=f"{_GUIDE}Appendix.PostgreSQL.CommonDBATasks.Parameters.html",
+    source=_SOURCE,
     accepted={"database.parameters": {"work_mem": "64"}},
     refused={"database.parameters": {"work_mem": "63"}},
     yaml_only=_YAML_ONLY,
@@ -63,12 +65,12 @@ def value(environment: Environment) -> Iterator[Finding]:
             yield Finding(where, message, f"write {needed}, without a unit, or remove it")
 
 
-def _parameters(environment: Environment) -> Iterator[tuple[Any, str, str, int | None]]:
+def _parameters(environment: Environment) -> Iterator[tuple[Where, str, str, int | None]]:
     """Yield the path, name and value of each parameter, with the major version if it is known."""
     for use, instance in environment.instances("database"):
         parameters = use.value(instance, "parameters")
-        version = str(use.value(instance, "engine_version") or "").partition(".")[0]
+        version = text_of(use, instance, "engine_version").partition(".")[0]
+        major = int(version) if version.isdecimal() else None
         for name, text in parameters.items() if isinstance(parameters, dict) else ():
             if isinstance(text, str):
-                major = int(version) if version.isdecimal() else None
                 yield use.where(instance, "parameters", name), name, text, major

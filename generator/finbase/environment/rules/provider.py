@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from finbase.contract.version import Version, version_range
 from finbase.environment.model import Environment
@@ -28,17 +27,14 @@ def within_range(environment: Environment) -> Iterator[Finding]:
     except ValueError:
         return
     for use in environment.modules:
-        contract = use.contract
-        for provider in contract.providers.values():
+        for provider in use.contract.providers.values():
             allowed = provider.get("version", "")
-            if provider["source"] == _AWS and not version_range(allowed).includes(version):
+            is_aws = provider["source"] == "hashicorp/aws"
+            if is_aws and not version_range(allowed).includes(version):
                 message = (
-                    f"{contract.name} {contract.version} allows versions {allowed} "
-                    f"of the provider, not {version}"
+                    f"{use.name} {use.version} allows versions {allowed} of the provider, "
+                    f"not {version}"
                 )
                 hint = "pin a version in that range, or another release of the module"
                 yield Finding(("provider",), message, hint)
                 return
-
-
-_AWS: Final = "hashicorp/aws"

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.model import Environment
+from finbase.environment.rules.inputs import entries, fields, values
 from finbase.source.document import Where
 
-_Value = TypeVar("_Value")
 _TIERS: Final = ("public_cidr", "private_cidr", "database_cidr")
 _CIDR = re.compile(r"[0-9.]+/[0-9]+")
 _PRIVATE: Final = tuple(
@@ -33,25 +33,14 @@ class Subnet:
         return self.where[-1] == "public_cidr"
 
 
-def networks_of(environment: Environment) -> Iterator[tuple[ModuleUse, Instance]]:
-    """Yield the network that the stack creates, or the one that exists already."""
-    yield from environment.instances("network")
-    yield from environment.instances("existing_network")
-
-
 def zones_of(environment: Environment) -> Iterator[tuple[Where, str, Any]]:
     """Yield the path of each zone, its name, and its value."""
-    for use, instance in networks_of(environment):
-        zones = use.value(instance, "zones")
-        for zone, ranges in zones.items() if isinstance(zones, dict) else ():
-            yield use.where(instance, "zones", zone), zone, ranges
+    return entries(environment, "network.zones", "existing_network.zones")
 
 
 def vpc_ranges(environment: Environment) -> Iterator[tuple[Where, str]]:
-    """Yield the path and the text of the range of the VPC."""
-    for use, instance in networks_of(environment):
-        if isinstance(text := use.value(instance, "cidr"), str):
-            yield use.where(instance, "cidr"), text
+    """Yield the path and the text of the range of the VPC, also of one that exists already."""
+    return values(environment, str, "network.cidr", "existing_network.cidr")
 
 
 def subnet_ranges(environment: Environment) -> Iterator[tuple[Where, str, str]]:
@@ -60,6 +49,16 @@ def subnet_ranges(environment: Environment) -> Iterator[tuple[Where, str, str]]:
         for tier in _TIERS if isinstance(ranges, dict) else ():
             if isinstance(text := ranges.get(tier), str):
                 yield (*where, tier), f"{zone}.{tier}", text
+
+
+def client_ranges(environment: Environment) -> Iterator[tuple[Where, str, str]]:
+    """Yield the path of the range of each client that has one, the client, and the range."""
+    return fields(environment, "access.clients", "cidr", str)
+
+
+def route_ranges(environment: Environment) -> Iterator[tuple[Where, str, str]]:
+    """Yield the path of the range of each route, the name of the route, and the range."""
+    return fields(environment, "network.routes", "destination_cidr", str)
 
 
 def vpcs_of(environment: Environment) -> Iterator[tuple[Where, IPv4Network]]:
@@ -76,33 +75,12 @@ def subnets_of(environment: Environment) -> Iterator[Subnet]:
             yield Subnet(where, name, interface.network)
 
 
-def client_values(
-    environment: Environment, name: str, type_: type[_Value]
-) -> Iterator[tuple[Where, str, _Value]]:
-    """Yield each value of this name and type in the clients of access: path, client, value."""
-    return _entries(environment, "access", "clients", name, type_)
-
-
-def route_values(
-    environment: Environment, name: str, type_: type[_Value]
-) -> Iterator[tuple[Where, str, _Value]]:
-    """Yield each value of this name and type in the routes of network: path, route, value."""
-    return _entries(environment, "network", "routes", name, type_)
-
-
-def _entries(
-    environment: Environment, module: str, input_: str, name: str, type_: type[_Value]
-) -> Iterator[tuple[Where, str, _Value]]:
-    for use, instance in environment.instances(module):
-        entries = use.value(instance, input_)
-        for entry, values in entries.items() if isinstance(entries, dict) else ():
-            if isinstance(values, dict) and name in values and isinstance(values[name], type_):
-                yield (*use.where(instance, input_), entry, name), entry, values[name]
-
-
-def is_private(network: IPv4Network) -> bool:
-    """Return whether a range is in 10/8, 172.16/12, 192.168/16 or 100.64/10."""
-    return any(network.subnet_of(private) for private in _PRIVATE)
+def private_range(text: str) -> IPv4Network | None:
+    """Return the range of a text if it is in 10/8, 172.16/12, 192.168/16 or 100.64/10, or None."""
+    interface = interface_of(text)
+    if interface and any(interface.network.subnet_of(private) for private in _PRIVATE):
+        return interface.network
+    return None
 
 
 def interface_of(text: str) -> IPv4Interface | None:
@@ -119,12 +97,3 @@ def interface_of(text: str) -> IPv4Interface | None:
         return IPv4Interface(text)
     except ValueError:
         return None
-
-
-def texts_of(environment: Environment, module: str, name: str) -> Iterator[tuple[Where, str]]:
-    """Yield each text in the list of an input, with its path."""
-    for use, instance in environment.instances(module):
-        values = use.value(instance, name)
-        for index, text in enumerate(values if isinstance(values, list) else ()):
-            if isinstance(text, str):
-                yield (*use.where(instance, name), index), text

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, rule
+from finbase.environment.model import Environment
+from finbase.environment.rules.rule import RDS, Finding, rule
 
-_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
 _NAME: Final = "restore_from"
 
 
@@ -19,13 +18,15 @@ _NAME: Final = "restore_from"
     "database.restore_from",
     why="RDS restores a new instance either from a snapshot or from another instance at a point "
     "in time. It rejects anything else at apply.",
-    source=f"{_GUIDE}USER_PIT.html",
+    source=f"{RDS}USER_PIT.html",
     accepted={"database.restore_from": {"instance": "ledger-old", "time": "2026-11-25T03:00:00Z"}},
     refused={"database.restore_from": {"instance": "ledger-old", "snapshot": "ledger-1"}},
 )
 def origin(environment: Environment) -> Iterator[Finding]:
     """`restore_from` must name a snapshot, or another instance and perhaps a valid time."""
-    for use, instance, names in _restored(environment):
+    for use, instance in environment.instances("database"):
+        if not isinstance(names := use.value(instance, _NAME), dict):
+            continue
         snapshot, source, time = (names.get(n) for n in ("snapshot", "instance", "time"))
         where = use.where(instance, _NAME)
         if snapshot and source:
@@ -44,16 +45,6 @@ def origin(environment: Environment) -> Iterator[Finding]:
         if isinstance(time, str) and not _is_time(time):
             message = f"{time} does not exist"
             yield Finding((*where, "time"), message, "write a time such as 2026-11-25T03:00:00Z")
-
-
-def _restored(
-    environment: Environment,
-) -> Iterator[tuple[ModuleUse, Instance, Mapping[str, Any]]]:
-    """Yield each database that is restored, with what ``restore_from`` names."""
-    for use, instance in environment.instances("database"):
-        names = use.value(instance, _NAME)
-        if isinstance(names, Mapping):
-            yield use, instance, names
 
 
 def _is_time(text: str) -> bool:

@@ -9,15 +9,17 @@ from typing import Final
 from finbase.contract.version import Version
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
+from finbase.environment.rules.inputs import fields
 from finbase.environment.rules.ranges import (
-    client_values,
+    client_ranges,
     interface_of,
-    is_private,
-    route_values,
+    private_range,
+    route_ranges,
     vpcs_of,
 )
-from finbase.environment.rules.rule import Finding, note, rule
+from finbase.environment.rules.rule import AWS, Finding, note, rule
 
+_ROUTES: Final = "network.routes"
 _WIDER_ROUTES: Final = Version(2, 2, 0)
 """The first version of `network` with routes to a range that contains the VPC."""
 
@@ -29,17 +31,17 @@ _WIDER_ROUTES: Final = Version(2, 2, 0)
     why="A peered network has private addresses. A route to public ones, or to all addresses, "
     "would let a peering or a transit gateway decide where traffic to the internet goes, and "
     "would let the data leave.",
-    source="https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-routing.html",
+    source=f"{AWS}vpc/latest/peering/vpc-peering-routing.html",
     accepted={"network.routes": examples.peered()},
     refused={"network.routes": examples.peered(destination_cidr="0.0.0.0/0")},
 )
 def private_route(environment: Environment) -> Iterator[Finding]:
     """A route must lead to a private range: in 10/8, 172.16/12, 192.168/16 or 100.64/10."""
-    for where, name, text in route_values(environment, "destination_cidr", str):
-        found = interface_of(text)
-        if not (found and is_private(found.network)):
+    for where, name, text in route_ranges(environment):
+        if private_range(text) is None:
             message = f"{text} of {name} is not a private IPv4 range, as a peered network has"
             hint = "write the range of the VPN or of the peered network"
+            found = interface_of(text)
             if found is None or found.network.prefixlen == 0:
                 hint += "; only a VPC with `existing_network` can have central egress"
             yield Finding(where, message, hint)
@@ -52,7 +54,7 @@ def private_route(environment: Environment) -> Iterator[Finding]:
     why="The VPC keeps the traffic to its own range, also beside a wider route. AWS rejects a "
     "route to that range, or to a part of it, at apply. Before 2.2.0, `network` also refused a "
     "range that contains the VPC.",
-    source="https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html",
+    source=f"{AWS}vpc/latest/userguide/route-tables-priority.html",
     accepted={"network.routes": examples.peered(destination_cidr="10.0.0.0/8")},
     refused={"network.routes": examples.peered(destination_cidr="10.20.0.0/16")},
     yaml_only="AWS rejects it at apply, and the check of network 2.1.0 refused more than that",
@@ -61,12 +63,12 @@ def route_outside(environment: Environment) -> Iterator[Finding]:
     """The range of a route must not be in the VPC."""
     network = environment.module("network")
     wider = network is not None and network.version >= _WIDER_ROUTES
-    for where, name, text in route_values(environment, "destination_cidr", str):
-        found = interface_of(text)
+    for where, name, text in route_ranges(environment):
+        found = private_range(text)
         for _, vpc in vpcs_of(environment):
-            if not (found and is_private(found.network) and found.network.overlaps(vpc)):
+            if not (found and found.overlaps(vpc)):
                 continue
-            if found.network.subnet_of(vpc):
+            if found.subnet_of(vpc):
                 message = f"{text} of {name} is in {vpc}, the range of the VPC"
                 yield Finding(where, message, "write the ranges of the peered networks")
             elif not wider:
@@ -81,21 +83,18 @@ def route_outside(environment: Environment) -> Iterator[Finding]:
     "network.routes",
     why="A route table has one route to a range. AWS rejects the second one at apply "
     "(RouteAlreadyExists); a plan accepts it.",
-    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateRoute.html",
+    source=f"{AWS}AWSEC2/latest/APIReference/API_CreateRoute.html",
     accepted={"network.routes": examples.peered() | examples.peered("batch", tiers=["private"])},
     refused={"network.routes": examples.peered() | examples.peered("branch")},
 )
 def one_route(environment: Environment) -> Iterator[Finding]:
     """Routes of one tier must lead to different ranges."""
-    cidrs = {
-        where[:-1]: text for where, _, text in route_values(environment, "destination_cidr", str)
-    }
+    cidrs = {where[:-1]: text for where, _, text in route_ranges(environment)}
     first: dict[tuple[str, str], str] = {}
-    for where, name, tiers in route_values(environment, "tiers", list):
+    for where, name, tiers in fields(environment, _ROUTES, "tiers", list):
         cidr = cidrs.get(where[:-1], name)
-        twice = [
-            t for t in tiers if isinstance(t, str) and first.setdefault((t, cidr), name) != name
-        ]
+        known = [t for t in tiers if isinstance(t, str)]
+        twice = [t for t in known if first.setdefault((t, cidr), name) != name]
         if twice:
             other = first[twice[0], cidr]
             message = f"{other} and {name} both lead the {twice[0]} subnets to {cidr}"
@@ -107,7 +106,7 @@ def one_route(environment: Environment) -> Iterator[Finding]:
     "route without one target",
     "network.routes",
     why="A route leads through one peering connection or one transit gateway.",
-    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateRoute.html",
+    source=f"{AWS}AWSEC2/latest/APIReference/API_CreateRoute.html",
     accepted={"network.routes": examples.peered()},
     refused={"network.routes": examples.peered(vpc_peering_connection_id="pcx-0123456789abcdef0")},
 )
@@ -115,8 +114,8 @@ def one_target(environment: Environment) -> Iterator[Finding]:
     """A route must have a peering connection or a transit gateway, and not both."""
     names = ("vpc_peering_connection_id", "transit_gateway_id")
     # One that is already reported as wrong is still a target.
-    targets = [where[:-1] for n in names for where, _, _ in route_values(environment, n, object)]
-    for where, name, _ in route_values(environment, "reason", str):
+    targets = [where[:-1] for n in names for where, _, _ in fields(environment, _ROUTES, n, object)]
+    for where, name, _ in fields(environment, _ROUTES, "reason", str):
         if (count := targets.count(where[:-1])) != 1:
             ids = f"{names[0]} {'and' if count else 'nor'} {names[1]}"
             message = f"{name} has {'both' if count else 'neither'} {ids}"
@@ -131,7 +130,7 @@ def one_target(environment: Environment) -> Iterator[Finding]:
     "network.routes",
     why="The security groups let the client in, but the answers follow the route table of the "
     "database subnets. Without a route to the client, they do not leave, and it cannot connect.",
-    source="https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-routing.html",
+    source=f"{AWS}vpc/latest/peering/vpc-peering-routing.html",
     accepted={
         "access.clients": examples.client(cidr="10.80.4.0/24"),
         "network.routes": examples.peered(),
@@ -144,23 +143,20 @@ def one_target(environment: Environment) -> Iterator[Finding]:
 def route_to_client(environment: Environment) -> Iterator[Finding]:
     """A route of the database subnets should lead to the range of each client."""
     network = environment.module("network")
-    if network is None or all(i.name != "routes" for i in network.contract.inputs):
+    if network is None or not network.declares("routes"):
         return
-    cidrs = {
-        where[:-1]: text for where, _, text in route_values(environment, "destination_cidr", str)
-    }
+    cidrs = {where[:-1]: text for where, _, text in route_ranges(environment)}
     routed = [
         interface.network
-        for where, _, tiers in route_values(environment, "tiers", list)
+        for where, _, tiers in fields(environment, _ROUTES, "tiers", list)
         if "database" in tiers and (interface := interface_of(cidrs.get(where[:-1], "")))
     ]
     reached = list(collapse_addresses(routed))
-    for where, name, text in client_values(environment, "cidr", str):
-        found = interface_of(text)
-        if not (found and is_private(found.network)):
+    for where, name, text in client_ranges(environment):
+        found = private_range(text)
+        if found is None or any(found.overlaps(vpc) for _, vpc in vpcs_of(environment)):
             continue
-        here = any(found.network.overlaps(vpc) for _, vpc in vpcs_of(environment))
-        if not here and not any(found.network.subnet_of(range_) for range_ in reached):
+        if not any(found.subnet_of(range_) for range_ in reached):
             message = f"no route leads from the database subnets to {text} of {name}"
             hint = "add the range to `network.routes`, with the tier database"
             yield Finding(where, message, hint)

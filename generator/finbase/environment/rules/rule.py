@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from finbase.environment.model import Environment, Instance, ModuleUse
+from finbase.environment.model import Environment
 from finbase.errors import Diagnostic
 from finbase.source.document import MOST_PROBLEMS, Where
+
+AWS: Final = "https://docs.aws.amazon.com/"
+RDS: Final = f"{AWS}AmazonRDS/latest/UserGuide/"
+SECRETS: Final = f"{AWS}secretsmanager/latest/userguide/"
+"""Guides that sources of several rules are in."""
 
 _MOST_NOTES: Final = 10
 
@@ -80,22 +86,13 @@ def rule(
     accepted: Change,
     refused: Change,
     yaml_only: str = "",
+    note: bool = False,
 ) -> Callable[[Find], Rule]:
     """Turn a function that yields breaches into a rule."""
     return lambda find: Rule(
-        code, title, inputs, why, source, accepted, refused, yaml_only, False, find
+        code, title, inputs, why, source, accepted, refused, yaml_only, note, find
     )
 
 
-def note(
-    code: str, title: str, *inputs: str, why: str, source: str, accepted: Change, refused: Change
-) -> Callable[[Find], Rule]:
-    """Turn a function that yields remarks into a rule that only notes them."""
-    only = "a note rejects nothing"
-    return lambda find: Rule(code, title, inputs, why, source, accepted, refused, only, True, find)
-
-
-def whole_number(use: ModuleUse, instance: Instance, name: str) -> int | None:
-    """Return the value of an input, or None if it is unset or not a whole number."""
-    value: Any = use.value(instance, name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+note: Final = partial(rule, yaml_only="a note rejects nothing", note=True)
+"""Turn a function that yields remarks into a rule that only notes them."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from finbase.aws.windows import DAY, LEAST, Window, business, daily, overlap, weekly
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, rule
+from finbase.environment.rules.inputs import first_set, text_of, values
+from finbase.environment.rules.rule import RDS, Finding, rule
 
-_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
-_BACKUP: Final = f"{_GUIDE}USER_WorkingWithAutomatedBackups.html"
-_MAINTENANCE: Final = f"{_GUIDE}USER_UpgradeDBInstance.Maintenance.html"
+_BACKUP: Final = f"{RDS}USER_WorkingWithAutomatedBackups.html"
+_MAINTENANCE: Final = f"{RDS}USER_UpgradeDBInstance.Maintenance.html"
+_MAINTAINED: Final = ("database.maintenance_window", "replica.maintenance_window")
 _DAILY: Final = "write HH:MM-HH:MM in UTC, at least 30 minutes, such as 03:00-04:00"
 _WEEKLY: Final = (
     "write ddd:HH:MM-ddd:HH:MM in UTC, at least 30 minutes, such as mon:04:00-mon:05:00"
@@ -29,17 +30,15 @@ _WEEKLY: Final = (
 )
 def backup_window(environment: Environment) -> Iterator[Finding]:
     """A backup window must be a daily window of at least 30 minutes."""
-    for use, instance in environment.instances("database"):
-        text = _text(use, instance, "backup_window")
+    for where, text in values(environment, str, "database.backup_window"):
         if text and (problem := _problem(text, daily(text))):
-            yield Finding(use.where(instance, "backup_window"), problem, _DAILY)
+            yield Finding(where, problem, _DAILY)
 
 
 @rule(
     "FB222",
     "invalid maintenance window",
-    "database.maintenance_window",
-    "replica.maintenance_window",
+    *_MAINTAINED,
     why="RDS rejects a window shorter than 30 minutes, or of a day or more, at apply; a plan "
     "accepts both.",
     source=_MAINTENANCE,
@@ -48,9 +47,9 @@ def backup_window(environment: Environment) -> Iterator[Finding]:
 )
 def maintenance_window(environment: Environment) -> Iterator[Finding]:
     """A maintenance window must be a weekly window of at least 30 minutes and less than a day."""
-    for use, instance, name, text in _windows(environment):
-        if name == "maintenance_window" and (problem := _problem(text, weekly(text))):
-            yield Finding(use.where(instance, name), problem, _WEEKLY)
+    for where, text in values(environment, str, *_MAINTAINED):
+        if text and (problem := _problem(text, weekly(text))):
+            yield Finding(where, problem, _WEEKLY)
 
 
 @rule(
@@ -72,13 +71,12 @@ def maintenance_window(environment: Environment) -> Iterator[Finding]:
 def windows_apart(environment: Environment) -> Iterator[Finding]:
     """The backup window must not overlap the maintenance window."""
     for use, instance in environment.instances("database"):
-        backup = _text(use, instance, "backup_window")
-        maintenance = _text(use, instance, "maintenance_window")
+        backup = text_of(use, instance, "backup_window")
+        maintenance = text_of(use, instance, "maintenance_window")
         backed_up, maintained = _valid(daily(backup)), _valid(weekly(maintenance))
         if backed_up and maintained and overlap(backed_up, maintained):
             # A window that the file does not set has no line of its own to point at.
-            in_file = [n for n in ("backup_window", "maintenance_window") if n in instance.inputs]
-            where = use.where(instance, *in_file[-1:])
+            where = first_set(use, instance, "maintenance_window", "backup_window")
             message = f"maintenance window {maintenance} overlaps the daily backup window {backup}"
             hint = "move one of them; one window may start when the other ends"
             yield Finding(where, message, hint)
@@ -87,8 +85,7 @@ def windows_apart(environment: Environment) -> Iterator[Finding]:
 @rule(
     "FB224",
     "replica and primary have maintenance at the same time",
-    "database.maintenance_window",
-    "replica.maintenance_window",
+    *_MAINTAINED,
     why="Both could be down at the same time, and no instance would answer reads.",
     source=_MAINTENANCE,
     accepted={"replica.instances.reporting.maintenance_window": "mon:05:00-mon:06:00"},
@@ -97,13 +94,11 @@ def windows_apart(environment: Environment) -> Iterator[Finding]:
 def replica_apart(environment: Environment) -> Iterator[Finding]:
     """The maintenance window of a replica must not overlap that of its primary."""
     for database, primary in _replicated(environment):
-        primary_text = _text(database, primary, "maintenance_window")
+        primary_text = text_of(database, primary, "maintenance_window")
         primary_window = _valid(weekly(primary_text))
-        for use, instance in environment.instances("replica"):
-            text = _text(use, instance, "maintenance_window")
+        for where, text in values(environment, str, "replica.maintenance_window"):
             window = _valid(weekly(text))
             if primary_window and window and overlap(primary_window, window):
-                where = use.where(instance, "maintenance_window")
                 message = f"maintenance window {text} overlaps {primary_text}, that of the primary"
                 yield Finding(where, message, "move it to another time or another day")
 
@@ -122,10 +117,10 @@ def replica_apart(environment: Environment) -> Iterator[Finding]:
 def replica_and_backup(environment: Environment) -> Iterator[Finding]:
     """The maintenance window of a replica must not overlap the backup window of its primary."""
     for database, primary in _replicated(environment):
-        backup = _text(database, primary, "backup_window")
+        backup = text_of(database, primary, "backup_window")
         backed_up = _valid(daily(backup))
         for use, instance in environment.instances("replica"):
-            maintenance = _text(use, instance, "maintenance_window")
+            maintenance = text_of(use, instance, "maintenance_window")
             window = _valid(weekly(maintenance))
             if backed_up and window and overlap(backed_up, window):
                 # Point at a window that the file sets: the replica's, or else the primary's.
@@ -144,8 +139,7 @@ def replica_and_backup(environment: Environment) -> Iterator[Finding]:
     "FB229",
     "window during business hours",
     "database.backup_window",
-    "database.maintenance_window",
-    "replica.maintenance_window",
+    *_MAINTAINED,
     "cache.daily_snapshot_time",
     why="A backup slows down an instance without a standby, maintenance can restart an instance, "
     "and a snapshot uses the cache's capacity. `finbase check` fails F04c or F07b for such an "
@@ -159,18 +153,18 @@ def outside_business_hours(environment: Environment) -> Iterator[Finding]:
     """Windows and snapshots must be outside the region's business hours, Monday to Friday."""
     hours = environment.catalogue.business_hours(environment.region)
     busy = business(hours) if hours else ()
-    when = f"{environment.region} ({hours} UTC, Monday to Friday)"
-    times = (
-        (*at, _valid(daily(at[3]) if at[2] == "backup_window" else weekly(at[3])))
-        for at in _windows(environment)
-    )
-    for use, instance, name, text, window in (*times, *_snapshots(environment)):
-        if window and any(overlap(window, span) for span in busy):
-            in_file = name in instance.inputs
-            origin = "" if in_file else f"the default `{name}` "
-            message = f"{origin}{text} overlaps the business hours of {when}"
-            hint = f"{'move' if in_file else 'set'} `{name}` to a time outside these hours"
-            yield Finding(use.where(instance, name), message, hint)
+    for name, read in _WINDOWS.items():
+        for where, text in values(environment, str, name):
+            window = _valid(read(text))
+            if window and any(overlap(window, span) for span in busy):
+                in_file = where in environment.document.positions
+                origin = "" if in_file else f"the default `{where[-1]}` "
+                message = (
+                    f"{origin}{text} overlaps the business hours of {environment.region} "
+                    f"({hours} UTC, Monday to Friday)"
+                )
+                hint = f"{'move' if in_file else 'set'} `{where[-1]}` to a time outside these hours"
+                yield Finding(where, message, hint)
 
 
 def _replicated(environment: Environment) -> Iterator[tuple[ModuleUse, Instance]]:
@@ -180,29 +174,18 @@ def _replicated(environment: Environment) -> Iterator[tuple[ModuleUse, Instance]
             yield use, instance
 
 
-def _windows(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, str, str]]:
-    """Yield every window of every instance: the name of its input, and its text."""
-    for module in ("database", "replica"):
-        for use, instance in environment.instances(module):
-            for name in ("backup_window", "maintenance_window"):
-                if text := _text(use, instance, name):
-                    yield use, instance, name, text
+def _snapshot(text: str) -> Window | None:
+    """Return the hour from a cache's snapshot time on, as ``features/`` reads it."""
+    start = daily(f"{text}-00:00")
+    return Window(start.start, 60, DAY) if start else None
 
 
-def _snapshots(
-    environment: Environment,
-) -> Iterator[tuple[ModuleUse, Instance, str, str, Window | None]]:
-    """Yield the hour from each cache's snapshot time on, as ``features/`` reads it."""
-    for use, instance in environment.instances("cache"):
-        text = _text(use, instance, "daily_snapshot_time")
-        start = daily(f"{text}-00:00")
-        window = Window(start.start, 60, DAY) if start else None
-        yield use, instance, "daily_snapshot_time", text, window
-
-
-def _text(use: ModuleUse, instance: Instance, name: str) -> str:
-    value: Any = use.value(instance, name)
-    return value if isinstance(value, str) else ""
+_WINDOWS: Final[Mapping[str, Callable[[str], Window | None]]] = {
+    "database.backup_window": daily,
+    **dict.fromkeys(_MAINTAINED, weekly),
+    "cache.daily_snapshot_time": _snapshot,
+}
+"""The inputs that are windows, and the functions that read them."""
 
 
 def _problem(text: str, window: Window | None) -> str | None:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from finbase import codes
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.rule import Finding, rule, whole_number
+from finbase.environment.rules.inputs import whole_number
+from finbase.environment.rules.rule import RDS, Finding, rule
 from finbase.source.document import Where
 
 STRIPED: Final = 400
@@ -15,8 +16,7 @@ STRIPED: Final = 400
 IOPS: Final = (12_000, 64_000)
 _THROUGHPUT: Final = (500, 4_000)
 
-_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
-_STORAGE: Final = f"{_GUIDE}CHAP_Storage.html"
+_STORAGE: Final = f"{RDS}CHAP_Storage.html"
 
 
 @rule(
@@ -74,14 +74,16 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
         throughput = whole_number(use, instance, "storage_throughput")
         if iops is None and _is_out_of_range(environment, use.where(instance, "iops")):
             continue  # It is reported, and the volume does not have the default.
-        values = (("iops", iops, IOPS), ("storage_throughput", throughput, _THROUGHPUT))
-        wrong = [
-            (name, value, *of) for name, value, of in values if value and not _within(value, of)
-        ]
-        for name, value, least, most in wrong:
-            message = f"`{name}` must be from {least} to {most}, not {value}"
-            nearest = f"{least} or more" if value < least else f"{most} or less"
-            yield Finding(use.where(instance, name), message, f"write {nearest}")
+        wrong = False
+        for name, value, (least, most) in (
+            ("iops", iops, IOPS),
+            ("storage_throughput", throughput, _THROUGHPUT),
+        ):
+            if value and not least <= value <= most:
+                wrong = True
+                message = f"`{name}` must be from {least} to {most}, not {value}"
+                nearest = f"{least} or more" if value < least else f"{most} or less"
+                yield Finding(use.where(instance, name), message, f"write {nearest}")
         has = iops or IOPS[0]
         if not wrong and throughput and 4 * throughput > has:
             message = f"{throughput} MiB/s require {4 * throughput} IOPS, but the volume has {has}"
@@ -95,7 +97,7 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
     "database.allocated_storage",
     "database.max_allocated_storage",
     why="RDS rejects a maximum less than 10 % above the initial size at apply; a plan accepts it.",
-    source=f"{_GUIDE}USER_PIOPS.Autoscaling.html",
+    source=f"{RDS}USER_PIOPS.Autoscaling.html",
     accepted={"database.allocated_storage": 101, "database.max_allocated_storage": 112},
     refused={"database.allocated_storage": 101, "database.max_allocated_storage": 111},
 )
@@ -129,11 +131,6 @@ def _is_out_of_range(environment: Environment, where: Where) -> bool:
     for step in where:
         value = value.get(step) if isinstance(value, dict) else None
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _within(value: int, of: tuple[int, int]) -> bool:
-    least, most = of
-    return least <= value <= most
 
 
 INSTEAD: Final[Mapping[str, str]] = {"FB225": codes.RANGE}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import Finding, rule
-
-_GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+from finbase.environment.rules.inputs import text_of
+from finbase.environment.rules.rule import RDS, Finding, rule
 
 
 @rule(
@@ -20,7 +18,7 @@ _GUIDE: Final = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
     "database.engine_version",
     why="Replicas run the old version until the primary is upgraded. RDS rejects a parameter "
     "group of another version for them, and does not delete the group that they use.",
-    source=f"{_GUIDE}USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html",
+    source=f"{RDS}USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html",
     accepted={
         "database.engine_version": "18",
         "database.previous_engine_version": "17",
@@ -38,8 +36,8 @@ def complete(environment: Environment) -> Iterator[Finding]:
     """A major upgrade must name an older version; only such an upgrade may start at once."""
     for use, instance in environment.instances("database"):
         allowed = use.value(instance, "allow_major_version_upgrade") is True
-        before = str(use.value(instance, "previous_engine_version") or "")
-        after = str(use.value(instance, "engine_version") or "")
+        before = text_of(use, instance, "previous_engine_version")
+        after = text_of(use, instance, "engine_version")
         older = before.isdecimal() and after.isdecimal() and int(before) < int(after)
         if allowed and not before:
             message = f"a major upgrade to {after} must name the `previous_engine_version`"
