@@ -36,10 +36,7 @@ _NO_NUMBER = re.compile("nan|inf", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 # Arguments of a module block that Terraform defines or reserves.
 _RESERVED = frozenset(
-    {
-        *("source", "version", "provider", "providers", "count", "for_each", "depends_on"),
-        *("lifecycle", "locals"),
-    }
+    "source version provider providers count for_each depends_on lifecycle locals".split()
 )
 # terraform-compliance takes an argument of this name for the outputs of the module, and stops.
 _MISREAD = frozenset({"outputs"})
@@ -60,8 +57,8 @@ class Input:
     description: str
     rule: str | None
     required: bool
-    sensitive: bool
-    ephemeral: bool
+    sensitive: bool = False
+    ephemeral: bool = False
 
     @property
     def default(self) -> Any:
@@ -79,7 +76,7 @@ class Wire(Input):
     its only key, of the output of a module that an environment may leave out.
     """
 
-    source: str
+    source: str = ""
     keyed: bool = False
 
     @property
@@ -112,9 +109,9 @@ class Output:
     name: str
     value: str
     description: str
-    sensitive: bool
-    ephemeral: bool
-    export: bool
+    sensitive: bool = False
+    ephemeral: bool = False
+    export: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +135,7 @@ class Archive:
     shared: Shared | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contract:
     """One version of one module's interface.
 
@@ -150,8 +147,8 @@ class Contract:
     name: str
     version: Version
     summary: str
-    description: str
-    multiplicity: Multiplicity
+    description: str = ""
+    multiplicity: Multiplicity = "one"
     terraform: str
     providers: Mapping[str, Mapping[str, str]]
     inputs: tuple[Input, ...]
@@ -245,8 +242,8 @@ class Contract:
         except RecursionError as error:
             raise _broken(path, "nested too deeply") from error
         except InvalidContractError as error:
-            where = _position(source, error.where)
             name = ".".join(map(str, error.where)) or "the contract"
+            where = _position(source, error.where)
             raise _broken(path, f"{name}: {error.message}", where) from error
         except (TypeError, ValueError) as error:  # YAML that is not JSON, such as a date
             for fault, where in _not_json(yaml.compose(source, Loader=yaml.SafeLoader)):
@@ -340,50 +337,14 @@ def _broken(path: Path, message: str, where: tuple[int, int] = (1, 1)) -> InputE
     return InputError([Diagnostic(str(path), *where, codes.CONTRACT, message)])
 
 
-def _contract(data: dict[str, Any], path: Path, source: bytes) -> Contract:
-    return Contract(
-        name=data["name"],
-        version=Version.parse(data["version"]),
-        summary=data["summary"],
-        description=data.get("description", ""),
-        multiplicity=data.get("multiplicity", "one"),
-        terraform=data["terraform"],
-        providers=data["providers"],
-        inputs=tuple(_input(name, spec) for name, spec in (data.get("inputs") or {}).items()),
-        wiring=tuple(_wire(name, spec) for name, spec in (data.get("wiring") or {}).items()),
-        checks=tuple(
-            Check(input=check["input"], condition=check["condition"], message=check["message"])
-            for check in data.get("checks") or ()
-        ),
-        outputs=tuple(
-            Output(
-                name=name,
-                value=spec["value"],
-                description=spec["description"],
-                sensitive=spec.get("sensitive", False),
-                ephemeral=spec.get("ephemeral", False),
-                export=spec.get("export", False),
-            )
-            for name, spec in (data.get("outputs") or {}).items()
-        ),
-        archives=tuple(
-            Archive(
-                name=name,
-                folder=spec["folder"],
-                include=tuple(spec["include"]),
-                shared=Shared(
-                    folder=spec["shared"]["folder"], include=tuple(spec["shared"]["include"])
-                )
-                if "shared" in spec
-                else None,
-            )
-            for name, spec in (data.get("archives") or {}).items()
-        ),
-        path=path,
-        source=source,
-        in_place_of=data.get("in_place_of", ""),
-        reads_by=data.get("reads_by", ""),
-    )
+def _contract(data: Mapping[str, Any], path: Path, source: bytes) -> Contract:
+    parts = {
+        key: tuple(make(name, spec) for name, spec in (data.get(key) or {}).items())
+        for key, make in _PARTS.items()
+    }
+    parts["checks"] = tuple(Check(**check) for check in data.get("checks") or ())
+    version = Version.parse(data["version"])
+    return Contract(**{**data, **parts, "version": version}, path=path, source=source)
 
 
 def _input(name: str, spec: Mapping[str, Any]) -> Input:
@@ -399,15 +360,18 @@ def _input(name: str, spec: Mapping[str, Any]) -> Input:
 
 
 def _wire(name: str, spec: Mapping[str, Any]) -> Wire:
-    value = _input(name, spec)
-    return Wire(
-        name=name,
-        schema=value.schema,
-        description=value.description,
-        rule=value.rule,
-        required=value.required,
-        sensitive=value.sensitive,
-        ephemeral=value.ephemeral,
-        source=spec["from"],
-        keyed=spec.get("keyed", False),
-    )
+    return Wire(**vars(_input(name, spec)), source=spec["from"], keyed=spec.get("keyed", False))
+
+
+def _archive(name: str, spec: Mapping[str, Any]) -> Archive:
+    shared = spec.get("shared")
+    files = Shared(shared["folder"], tuple(shared["include"])) if shared else None
+    return Archive(name, spec["folder"], tuple(spec["include"]), files)
+
+
+_PARTS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], object]]] = {
+    "inputs": _input,
+    "wiring": _wire,
+    "outputs": lambda name, spec: Output(name, **spec),
+    "archives": _archive,
+}

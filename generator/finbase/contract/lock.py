@@ -25,6 +25,7 @@ _HEADER = """\
 # Written by finbase release. Do not edit; on a merge conflict keep the lines of both sides.
 """
 _LINE = re.compile(r"([a-z][a-z0-9_]*) (\d+\.\d+\.\d+) (h1:[A-Za-z0-9+/]{43}=)", re.ASCII)
+_MERGE = "a merge conflict"
 _CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 
 
@@ -70,40 +71,33 @@ class Lock:
         Raises ``InputError`` with all invalid lines, and all releases with two hashes.
         """
         text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
-        lines = text.split("\n")
         hashes: dict[tuple[str, Version], str] = {}
         wrong = []
-        for number, line in enumerate(lines, 1):
-            if hidden := INVISIBLE.search(line):
-                what = f"invisible character U+{ord(hidden[0]):04X}"
-                wrong.append(_wrong(number, what))
-                continue
-            if not line or line.startswith("#"):
-                continue
-            match = _LINE.fullmatch(line)
-            if match is None:
-                if line.startswith(_CONFLICT):
-                    hint = "keep the lines of both sides and delete the conflict markers"
-                    wrong.append(_wrong(number, "a merge conflict", hint))
-                else:
-                    what = f"{line[:60]!r} is not <module> <version> <hash>"
-                    wrong.append(_wrong(number, what))
-                continue
+        for number, line in enumerate(text.split("\n"), 1):
             try:
-                release = (match[1], Version.parse(match[2]))
+                if (found := _release(line)) is None:
+                    continue
+                release, tree_hash = found
+                if hashes.setdefault(release, tree_hash) != tree_hash:
+                    raise ValueError(f"{release[0]} {release[1]} has another hash above")
             except ValueError as error:
-                wrong.append(_wrong(number, str(error)))
-                continue
-            if hashes.setdefault(release, match[3]) != match[3]:
-                wrong.append(_wrong(number, f"{match[1]} {match[2]} has another hash above"))
+                what, hint = str(error), f"restore the committed file: git checkout HEAD -- {PATH}"
+                if what == _MERGE:
+                    hint = "keep the lines of both sides and delete the conflict markers"
+                wrong.append(Diagnostic(str(PATH), number, 1, codes.LOCK, what, hint))
         if wrong:
             raise InputError(wrong)
         return cls(hashes)
 
 
-def _wrong(
-    line: int,
-    what: str,
-    hint: str = f"restore the committed file: git checkout HEAD -- {PATH}",
-) -> Diagnostic:
-    return Diagnostic(str(PATH), line, 1, codes.LOCK, what, hint)
+def _release(line: str) -> tuple[tuple[str, Version], str] | None:
+    """Read a line; None if it is empty or a comment. Raises ``ValueError`` if it is invalid."""
+    if hidden := INVISIBLE.search(line):
+        raise ValueError(f"invisible character U+{ord(hidden[0]):04X}")
+    if not line or line.startswith("#"):
+        return None
+    if match := _LINE.fullmatch(line):
+        return (match[1], Version.parse(match[2])), match[3]
+    if line.startswith(_CONFLICT):
+        raise ValueError(_MERGE)
+    raise ValueError(f"{line[:60]!r} is not <module> <version> <hash>")
