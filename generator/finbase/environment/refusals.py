@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from finbase import codes
 from finbase.contract.contract import Input
@@ -18,28 +18,6 @@ from finbase.errors import Diagnostic
 from finbase.source.document import Document, Where
 from finbase.source.scalars import as_yaml, closest, listed, printable
 
-_CODES: Final[Mapping[str, str]] = {
-    "type": codes.WRONG_TYPE,
-    "enum": codes.NOT_ONE_OF,
-    "const": codes.NOT_ONE_OF,
-    "pattern": codes.FORM,
-    "minimum": codes.RANGE,
-    "maximum": codes.RANGE,
-    "exclusiveMinimum": codes.RANGE,
-    "exclusiveMaximum": codes.RANGE,
-    "multipleOf": codes.RANGE,
-    "minLength": codes.LENGTH,
-    "maxLength": codes.LENGTH,
-    "minItems": codes.LENGTH,
-    "maxItems": codes.LENGTH,
-    "minProperties": codes.LENGTH,
-    "maxProperties": codes.LENGTH,
-    "propertyNames": codes.KEY_FORM,
-    "anyOf": codes.CONSTRAINT,
-    "contains": codes.CONSTRAINT,
-    "not": codes.CONSTRAINT,
-    "uniqueItems": codes.CONSTRAINT,
-}
 _REPLICAS = "remove it; replicas are of the first database, and a further one cannot have any"
 _OF_THE_FIRST: Final[Mapping[tuple[str | int, ...], str]] = {
     ("replica", "primary"): _REPLICAS,
@@ -103,9 +81,9 @@ class Refusal:
     newer: Callable[[str], str | None]
 
     @property
-    def whole(self) -> bool:
-        """Whether the value is an entire input."""
-        return not self.below
+    def secret(self) -> bool:
+        """Whether messages must not show the value."""
+        return bool(self.declared and (self.declared.sensitive or self.declared.ephemeral))
 
     def diagnostic(
         self, code: str, message: str, hint: str | None = None, *, under: str | None = None
@@ -139,7 +117,7 @@ def explain(refusal: Refusal, kind: Any) -> Iterator[Diagnostic]:
 
 def code_of(keyword: str) -> str:
     """Return the code for a breach of a keyword; empty for a keyword that checks nothing."""
-    return _CODES.get(keyword, "")
+    return _KEYWORDS[keyword][0] if keyword in _KEYWORDS else ""
 
 
 def named(where: Where) -> str:
@@ -224,7 +202,7 @@ def _type_hint(expected: Sequence[str], refusal: Refusal) -> str | None:
     value = refusal.value
     if value is None:
         return "add a value, or remove the line"
-    if _secret(refusal):
+    if refusal.secret:
         return None
     if "string" in expected and isinstance(value, bool | int | float):
         return f'quote it: "{as_yaml(value)}"'
@@ -236,51 +214,54 @@ def _type_hint(expected: Sequence[str], refusal: Refusal) -> str | None:
         return "write a decimal number such as 1.5, without quotes"
     if "array" in expected and not isinstance(value, dict | list):
         return f"write a list: [{printable(as_yaml(value))}]"
-    return (
-        "write its `key: value` pairs on separate, indented lines below it"
-        if "object" in expected
-        else None
-    )
+    if "object" in expected:
+        return "write its `key: value` pairs on separate, indented lines below it"
+    return None
 
 
 def _refused(refusal: Refusal, kind: str) -> Diagnostic:
     node, declared = refusal.node, refusal.declared
-    rule = declared.rule if declared and refusal.whole else node.get("rule")
+    code, demanded = _KEYWORDS.get(kind, (codes.CONSTRAINT, None))
+    rule = declared.rule if declared and not refusal.below else node.get("rule")
     if kind == "uniqueItems":
         rule = None
-    demand = rule or (
-        _DEMANDS[kind](node) if kind in _DEMANDS else f"must satisfy the schema's {kind}"
-    )
+    demand = rule or (demanded(node) if demanded else f"must satisfy the schema's {kind}")
     contrast = "; it is" if kind in _NEGATIVE and not rule else ", not"
     message = f"{named(refusal.where)} {demand}{contrast} {_actual(refusal)}"
     if kind == "pattern" and not rule and declared and declared.rule:
         # The hint states the rule in words, which say more than the pattern.
         message = f"{named(refusal.where)} cannot be {_actual(refusal)}"
-    hint = _instead(refusal) if kind == "pattern" else None
-    if hint is None and kind == "enum":
-        if isinstance(refusal.value, str):
-            hint = closest(refusal.value, node["enum"])
-        if hint is None and rule:
-            hint = f"write one of {listed(node['enum'])}"
-    if hint is None and declared:
-        hint = _example(declared.schema, refusal.below, node) or _nearest(kind, node)
-        if kind == "pattern" and (lowest := _lowest(refusal.value, node["pattern"])):
+    return refusal.diagnostic(code, message, _hint(refusal, kind, rule))
+
+
+def _hint(refusal: Refusal, kind: str, rule: str | None) -> str | None:
+    """Return how to fix a value; ``rule`` is what the message quotes, if it does."""
+    node, declared, value = refusal.node, refusal.declared, refusal.value
+    if kind == "pattern" and (hint := _instead(refusal)):
+        return hint
+    if kind == "enum" and isinstance(value, str) and (hint := closest(value, node["enum"])):
+        return hint
+    if kind == "enum" and rule:
+        return f"write one of {listed(node['enum'])}"
+    if declared and (
+        hint := _example(declared.schema, refusal.below, node) or _nearest(kind, node)
+    ):
+        if kind == "pattern" and (lowest := _lowest(value, node["pattern"])):
             hint = f'{hint}; the lowest that is accepted is "{lowest}"'
-    if hint is None:
-        hint = _FIXES.get(kind)
-    if hint is None and declared and (rule is None or rule != declared.rule):
-        hint = (
-            f"`{declared.name}` {declared.rule}"
-            if declared.rule
-            else declared.description.rstrip(".")
-        )
-    return refusal.diagnostic(_CODES.get(kind, codes.CONSTRAINT), message, hint)
+        return hint
+    if kind in _FIXES:
+        return _FIXES[kind]
+    if declared is None or (rule is not None and rule == declared.rule):
+        return None
+    return (
+        f"`{declared.name}` {declared.rule}" if declared.rule else declared.description.rstrip(".")
+    )
 
 
 def _instead(refusal: Refusal) -> str | None:
     """Return what to write for a text in a wrong form: another key, or a range for an address."""
     value, pattern = refusal.value, refusal.node["pattern"]
-    if not isinstance(value, str) or _secret(refusal):
+    if not isinstance(value, str) or refusal.secret:
         return None
     for name, other in refusal.beside.get("properties", {}).items():
         form = other.get("pattern", "")
@@ -325,11 +306,9 @@ def _example(schema: Mapping[str, Any], below: Where, node: Mapping[str, Any]) -
     """Return an example of an input, or of the part of it that is ``below``."""
     part: Any = next(iter(schema.get("examples", ())), None)
     for step in below:
-        if isinstance(part, dict):
-            # The keys of a map are names that the example need not share.
-            part = part.get(step, next(iter(part.values()), None))
-            continue
-        part = None
+        # The keys of a map are names that the example need not share.
+        first = next(iter(part.values()), None) if isinstance(part, dict) else None
+        part = part.get(step, first) if isinstance(part, dict) else None
     if part is not None and not isinstance(part, dict | list):
         return f"for example {as_yaml(part)}"
     schema = node if below else schema
@@ -356,27 +335,30 @@ def _lowest(value: Any, pattern: str) -> int | None:
 def _actual(refusal: Refusal) -> str:
     """Return the rejected value as a message can show it."""
     value = refusal.value
-    if _secret(refusal):
+    if refusal.secret:
         return "the value in the file (secret, not shown)"
     if isinstance(value, dict):
         return f"a mapping with {len(value)} keys" if value else "an empty mapping"
     return f'"{printable(value)}"' if isinstance(value, str) else printable(as_yaml(value))
 
 
-def _secret(refusal: Refusal) -> bool:
-    return refusal.declared is not None and (
-        refusal.declared.sensitive or refusal.declared.ephemeral
-    )
+_Demand: TypeAlias = Callable[[Mapping[str, Any]], str]
+"""Returns what a subschema demands with a keyword."""
 
 
-def _span(least: str, most: str, unit: str) -> Callable[[Mapping[str, Any]], str]:
+def _span(
+    code: str, least: str, most: str, unit: str
+) -> Iterator[tuple[str, tuple[str, _Demand | None]]]:
+    """Yield two keywords that are the limits of one number."""
+
     def demand(node: Mapping[str, Any]) -> str:
         low, high = node.get(least), node.get(most)
         if low is not None and high is not None:
             return f"must {unit.format(f'from {low} to {high}')}"
         return f"must {unit.format(f'at least {low}' if high is None else f'at most {high}')}"
 
-    return demand
+    yield least, (code, demand)
+    yield most, (code, demand)
 
 
 def _forbidden(node: Mapping[str, Any]) -> str:
@@ -389,24 +371,25 @@ _FIXES: Final[Mapping[str, str]] = {
     "maxItems": "remove some",
     "maxProperties": "remove some",
 }
-_NUMBERS = _span("minimum", "maximum", "be {}")
-_CHARACTERS = _span("minLength", "maxLength", "have {} characters")
-_ITEMS = _span("minItems", "maxItems", "have {} items")
-_ENTRIES = _span("minProperties", "maxProperties", "have {} entries")
-_DEMANDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
-    "enum": lambda node: f"must be one of {listed(node['enum'])}",
-    "const": lambda node: f"must be {as_yaml(node['const'])}",
-    "pattern": lambda node: f"must match the pattern {node['pattern']}",
-    "minimum": _NUMBERS,
-    "maximum": _NUMBERS,
-    "multipleOf": lambda node: f"must be a multiple of {node['multipleOf']}",
-    "minLength": _CHARACTERS,
-    "maxLength": _CHARACTERS,
-    "minItems": _ITEMS,
-    "maxItems": _ITEMS,
-    "minProperties": _ENTRIES,
-    "maxProperties": _ENTRIES,
-    "not": _forbidden,
-    "uniqueItems": lambda _: "must not contain an item twice",
-    "contains": lambda node: f"must include {as_yaml(node['contains'].get('const'))}",
+_KEYWORDS: Final[Mapping[str, tuple[str, _Demand | None]]] = {
+    "type": (codes.WRONG_TYPE, None),
+    "propertyNames": (codes.KEY_FORM, None),
+    "enum": (codes.NOT_ONE_OF, lambda node: f"must be one of {listed(node['enum'])}"),
+    "const": (codes.NOT_ONE_OF, lambda node: f"must be {as_yaml(node['const'])}"),
+    "pattern": (codes.FORM, lambda node: f"must match the pattern {node['pattern']}"),
+    "multipleOf": (codes.RANGE, lambda node: f"must be a multiple of {node['multipleOf']}"),
+    "exclusiveMinimum": (codes.RANGE, None),
+    "exclusiveMaximum": (codes.RANGE, None),
+    **dict(_span(codes.RANGE, "minimum", "maximum", "be {}")),
+    **dict(_span(codes.LENGTH, "minLength", "maxLength", "have {} characters")),
+    **dict(_span(codes.LENGTH, "minItems", "maxItems", "have {} items")),
+    **dict(_span(codes.LENGTH, "minProperties", "maxProperties", "have {} entries")),
+    "not": (codes.CONSTRAINT, _forbidden),
+    "anyOf": (codes.CONSTRAINT, None),
+    "uniqueItems": (codes.CONSTRAINT, lambda _: "must not contain an item twice"),
+    "contains": (
+        codes.CONSTRAINT,
+        lambda node: f"must include {as_yaml(node['contains'].get('const'))}",
+    ),
 }
+"""The code of a breach of each keyword, and what the keyword demands if no rule says it."""
