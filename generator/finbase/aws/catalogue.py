@@ -30,8 +30,6 @@ SUBJECTS: Final = ("regions", "engine_versions", "instance_classes", "parameters
 _Entries: TypeAlias = Mapping[str, tuple[str, ...]]
 """The values of each name: the sizes of a class, for example, or nothing for a parameter."""
 
-_HERE: Final = Path(__file__).parent
-
 
 @dataclass(frozen=True)
 class AwsCatalogue:
@@ -70,11 +68,7 @@ class AwsCatalogue:
 
     def _subject(self, subject: str) -> _Entries:
         shipped, added = _shipped(subject), self._added.get(subject, {})
-        if not added:
-            return shipped
-        return {
-            name: (*shipped.get(name, ()), *added.get(name, ())) for name in {**shipped, **added}
-        }
+        return {**shipped, **{name: (*shipped.get(name, ()), *added[name]) for name in added}}
 
     @cached_property
     def _added(self) -> Mapping[str, _Entries]:
@@ -93,7 +87,7 @@ class AwsCatalogue:
 
 @cache
 def _shipped(subject: str) -> _Entries:
-    return _entries(load_yaml((_HERE / f"{subject}.yaml").read_bytes()))
+    return _entries(load_yaml(Path(__file__).with_name(f"{subject}.yaml").read_bytes()))
 
 
 def _entries(value: Any) -> _Entries:

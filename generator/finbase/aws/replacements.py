@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from finbase.source.cache import load_yaml
+
 
 @dataclass(frozen=True)
 class Replacement:
@@ -24,9 +26,7 @@ class Replacement:
 @cache
 def replacements() -> Mapping[str, Replacement]:
     """Return the known losses, by resource type."""
-    import yaml
-
-    data = yaml.safe_load((Path(__file__).parent / "replacements.yaml").read_bytes())
+    data = load_yaml(Path(__file__).with_name("replacements.yaml").read_bytes())
     return {
         kind: Replacement(
             entry["loses"],

@@ -14,21 +14,8 @@ from typing import Final
 
 from finbase.aws.windows import DAY, WEEK, Window
 
-_MONTHS: Final = (
-    "JAN",
-    "FEB",
-    "MAR",
-    "APR",
-    "MAY",
-    "JUN",
-    "JUL",
-    "AUG",
-    "SEP",
-    "OCT",
-    "NOV",
-    "DEC",
-)
-_WEEKDAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_MONTHS: Final = tuple("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split())
+_WEEKDAYS: Final = tuple("SUN MON TUE WED THU FRI SAT".split())
 _RATE = re.compile(r"rate\(([0-9]{1,3}) days?\)")
 # One of the fields for days is a question mark.
 _CRON = re.compile(r"cron\(0 ([0-9]{1,2}) (?!\? \S+ \?)(?=\? |\S+ \S+ \?)(\S+) (\S+) (\S+) \*\)")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from finbase.source.cache import load_yaml
+
 
 @dataclass(frozen=True)
 class Combination:
@@ -24,9 +26,7 @@ class Combination:
 @cache
 def combinations() -> tuple[Combination, ...]:
     """Return all combinations."""
-    import yaml
-
-    entries = yaml.safe_load((Path(__file__).parent / "supported.yaml").read_bytes())
+    entries = load_yaml(Path(__file__).with_name("supported.yaml").read_bytes())
     return tuple(Combination(**entry) for entry in entries)
 
 
@@ -41,10 +41,8 @@ def unproven(version: str, provider: str = "", product: str = "Terraform") -> st
     'finbase was not run with Terraform 1.99.0'
     """
     for known in combinations():
-        if (known.product, known.version) == (product, version) and provider in (
-            "",
-            known.provider,
-        ):
+        fits = provider in ("", known.provider)
+        if fits and (known.product, known.version) == (product, version):
             return ""
     of = f" and provider {provider}" if provider else ""
     proven = ", ".join(map(str, combinations()))

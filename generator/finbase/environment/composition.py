@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Collection, Iterator, Mapping
 
@@ -10,7 +11,7 @@ from finbase.contract.contract import Contract, Wire
 from finbase.contract.registry import Registry
 from finbase.contract.version import Version
 from finbase.errors import Diagnostic, InputError
-from finbase.source.document import Document
+from finbase.source.document import Document, Where
 from finbase.source.scalars import closest, listed, nearest, printable
 
 _PSEUDO = ("environment", "instance")
@@ -21,33 +22,31 @@ def pinned(document: Document, registry: Registry, name: str, section: object) -
 
     Raises ``InputError`` for an unknown module, and for a missing, invalid or unknown version.
     """
-    where = ("modules", name)
-    at_version = (*where, "version")
+    where: Where = ("modules", name)
+    at_key = True
     if name not in registry.names:
+        code, message = codes.UNKNOWN_MODULE, f"unknown module `{printable(name)}`"
         hint = closest(name, registry.names) or f"available modules: {listed(registry.names)}"
-        message = f"unknown module `{printable(name)}`"
-        raise InputError([document.problem(where, codes.UNKNOWN_MODULE, message, hint, key=True)])
+        raise InputError([document.problem(where, code, message, hint, key=True)])
     newest = registry.current(name).version
     hint = f"add `version: {newest}` below it"
     if not isinstance(section, dict):
-        message = f"`{name}` must be a mapping" + (", but is empty" if section is None else "")
-        raise InputError([document.problem(where, codes.WRONG_TYPE, message, hint, key=True)])
-    if "version" not in section:
-        message = f"`{name}` has no `version`"
+        code, message = codes.WRONG_TYPE, f"`{name}` must be a mapping"
+        message += ", but is empty" if section is None else ""
+    elif "version" not in section:
+        code, message = codes.MISSING_KEY, f"`{name}` has no `version`"
         if other := next((key for key in section if nearest(key, ["version"])), None):
             hint = f"write `version` instead of `{printable(other)}`"
-        raise InputError([document.problem(where, codes.MISSING_KEY, message, hint, key=True)])
-    if not isinstance(section["version"], str):
-        message = f"`{name}.version` must be a version such as {newest}"
+    else:
+        where, at_key, version = (*where, "version"), False, section["version"]
+        code, message = codes.WRONG_TYPE, f"`{name}.version` must be a version such as {newest}"
         hint = f"write {newest}"
-        raise InputError([document.problem(at_version, codes.WRONG_TYPE, message, hint)])
-    try:
-        return registry.get(name, Version.parse(section["version"]))
-    except (KeyError, ValueError):
-        message = f"`{name}` has no version {printable(section['version'])}"
-        hint = f"available versions: {listed(map(str, registry.versions(name)))}"
-        problem = document.problem(at_version, codes.UNKNOWN_VERSION, message, hint)
-        raise InputError([problem]) from None
+        if isinstance(version, str):
+            with contextlib.suppress(KeyError, ValueError):
+                return registry.get(name, Version.parse(version))
+            code, message = codes.UNKNOWN_VERSION, f"`{name}` has no version {printable(version)}"
+            hint = f"available versions: {listed(map(str, registry.versions(name)))}"
+    raise InputError([document.problem(where, code, message, hint, key=at_key)])
 
 
 def missing(
