@@ -48,14 +48,8 @@ def discover(root: Path) -> tuple[Path, ...]:
 
 def misnamed(root: Path) -> tuple[Path, ...]:
     """Return the files that would be environments if their names ended with ``.yaml``, sorted."""
-    files = sorted((root / "environments").glob("*"))
-    return tuple(
-        path
-        for path in files
-        if path.suffix.lower() in (".yml", ".yaml")
-        and path.suffix != ".yaml"
-        and not path.name.startswith(".")
-    )
+    files = sorted((root / "environments").glob("[!.]*"))
+    return tuple(f for f in files if f.suffix != ".yaml" and f.suffix.lower() in (".yml", ".yaml"))
 
 
 def load_environments(
@@ -124,7 +118,10 @@ def read(name: str, data: bytes, registry: Registry, root: Path) -> Environment:
     """Validate ``data`` like ``load``, as the content of the file ``name``."""
     document = parse(name, data)
     findings = _Findings(document)
-    sections = _check_top(document, findings)
+    findings.taint(TOP.check(document, (), document.value))
+    sections: Mapping[str, Any] = {}
+    if not findings.unusable & {(), ("modules",)}:
+        sections = _mapping(_mapping(document.value).get("modules"))
     contracts = _check_sections(document, registry, sections, findings)
     order = _check_composition(document, registry, sections, contracts, findings)
     environment = _assemble(
@@ -168,14 +165,6 @@ class _Findings:
         if isinstance(value, list):
             return [self.usable(v, (*where, index)) for index, v in enumerate(value)]
         return value
-
-
-def _check_top(document: Document, findings: _Findings) -> Mapping[str, Any]:
-    """Check the top of the file; return the sections of the modules that can be checked."""
-    findings.taint(TOP.check(document, (), document.value))
-    if findings.unusable & {(), ("modules",)}:
-        return {}
-    return _mapping(_mapping(document.value).get("modules"))
 
 
 def _check_sections(
@@ -222,7 +211,12 @@ def _check_composition(
 
 def _check_environment(environment: Environment, findings: _Findings) -> list[Diagnostic]:
     """Check the name and the rules; return the notes."""
-    findings.add(_different_name(environment))
+    stem = environment.path.stem
+    if environment.name not in ("", stem):
+        message = f"`environment` must be {stem}, the name of the file, not {environment.name}"
+        hint = f"write {stem}, or rename the file to {environment.name}.yaml"
+        where = ("environment",)
+        findings.add([environment.document.problem(where, codes.OTHER_NAME, message, hint)])
     # A rule must not report a value that is already reported. The position of a missing key is
     # that of its mapping, whose other values the rules can still judge.
     found = list(breaches(environment))
@@ -232,15 +226,6 @@ def _check_environment(environment: Environment, findings: _Findings) -> list[Di
     judged = [d for d in found if (d.line, d.column) not in reported]
     findings.add(d for d in judged if not d.note)
     return [d for d in judged if d.note]
-
-
-def _different_name(environment: Environment) -> list[Diagnostic]:
-    stem = environment.path.stem
-    if environment.name in ("", stem):
-        return []
-    message = f"`environment` must be {stem}, the name of the file, not {environment.name}"
-    hint = f"write {stem}, or rename the file to {environment.name}.yaml"
-    return [environment.document.problem(("environment",), codes.OTHER_NAME, message, hint)]
 
 
 def _assemble(
@@ -265,15 +250,13 @@ def _assemble(
 
 
 def _instances(contract: Contract, section: Mapping[str, Any]) -> tuple[Instance, ...]:
-    if contract.multiplicity == "many":
-        instances = _mapping(section.get("instances")).items()
-        return tuple(Instance(key, inputs) for key, inputs in instances if isinstance(inputs, dict))
-    further = _mapping(section.get("instances")) if contract.repeats else {}
-    own = {"version", *(["instances"] if contract.repeats else [])}
-    return (
-        Instance("", {name: value for name, value in section.items() if name not in own}),
-        *(Instance(key, inputs) for key, inputs in further.items() if isinstance(inputs, dict)),
-    )
+    many = contract.multiplicity == "many"
+    own = {"version", "instances"} if many or contract.repeats else {"version"}
+    named = _mapping(section.get("instances")).items() if "instances" in own else ()
+    further = tuple(Instance(key, inputs) for key, inputs in named if isinstance(inputs, dict))
+    if many:
+        return further
+    return (Instance("", {name: v for name, v in section.items() if name not in own}), *further)
 
 
 def _limited(problems: list[Diagnostic]) -> list[Diagnostic]:

@@ -24,6 +24,12 @@ NAME: Final = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 _NAME_RULE: Final = (
     "must be 2 to 31 lowercase letters, digits and single hyphens, starting with a letter"
 )
+_NAMED: Final[Mapping[str, Any]] = {
+    "type": "string",
+    "pattern": NAME,
+    "minLength": 2,
+    "maxLength": 31,
+}
 _TAG: Final = {
     "type": "string",
     "pattern": r"^[A-Za-z0-9 _.:/=+@-]{1,256}$",
@@ -37,9 +43,7 @@ _KEY_ID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
 def _field(
     name: str, description: str, rule: str | None = None, *, optional: bool = False, **schema: Any
 ) -> Input:
-    return Input(
-        name, schema, description, rule, required=not optional, sensitive=False, ephemeral=False
-    )
+    return Input(name, schema, description, rule, required=not optional)
 
 
 _FIELDS: Final = (
@@ -47,20 +51,14 @@ _FIELDS: Final = (
         "environment",
         "Name of the environment, which is also the name of the file.",
         _NAME_RULE,
-        type="string",
-        pattern=NAME,
-        minLength=2,
-        maxLength=31,
+        **_NAMED,
         examples=["production"],
     ),
     _field(
         "project",
         "Name of the project. Resource names start with <project>-<environment>.",
         _NAME_RULE,
-        type="string",
-        pattern=NAME,
-        minLength=2,
-        maxLength=31,
+        **_NAMED,
         examples=["ledger"],
     ),
     _field(

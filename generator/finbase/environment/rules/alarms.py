@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.inputs import text_of, whole_number
-from finbase.environment.rules.rule import RDS, Finding, note, rule
+from finbase.environment.rules.rule import RDS, Finding, Findings, note, rule
 
 _GIB: Final = {"r": 8, "m": 4, "x": 16}
 """GiB of memory for each vCPU, by the first letter of a family of instance classes."""
@@ -37,7 +37,7 @@ _LEAST_FREE: Final = 64
     refused={"monitoring.cpu_threshold_percent": 100},
     yaml_only="the released modules accept the number",
 )
-def thresholds(environment: Environment) -> Iterator[Finding]:
+def thresholds(environment: Environment) -> Findings:
     """The thresholds of alarms must be values that the metrics of each instance can cross."""
     for use, instance in environment.instances("monitoring"):
         connections, memory = _least(environment, instance.key)
@@ -70,7 +70,7 @@ def thresholds(environment: Environment) -> Iterator[Finding]:
     accepted={"database.instance_class": "db.r7g.4xlarge", "monitoring.load_threshold": 16},
     refused={"database.instance_class": "db.r7g.4xlarge", "monitoring.load_threshold": 15},
 )
-def load_alarm(environment: Environment) -> Iterator[Finding]:
+def load_alarm(environment: Environment) -> Findings:
     """`load_threshold` should be at least the number of vCPUs of each instance."""
     for use, instance in environment.instances("monitoring"):
         classes = [text_of(*one, "instance_class") for one in _watched(environment, instance.key)]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from finbase.environment.model import Environment
 from finbase.environment.rules.inputs import values
-from finbase.environment.rules.rule import AWS, Finding, rule
+from finbase.environment.rules.rule import AWS, Finding, Findings, rule
 
 _LIMITS: Final = {"data_storage_maximum_gb": 5_000, "ecpu_per_second_maximum": 15_000_000}
 """The limits that AWS sets for every serverless cache, in GB and in units per second."""
@@ -25,7 +24,7 @@ _LIMITS: Final = {"data_storage_maximum_gb": 5_000, "ecpu_per_second_maximum": 1
     refused={"cache.data_storage_maximum_gb": 5_000},
     yaml_only="the released modules accept the number",
 )
-def own_limits(environment: Environment) -> Iterator[Finding]:
+def own_limits(environment: Environment) -> Findings:
     """The limits of a cache must be lower than those that AWS sets for every cache."""
     for name, most in _LIMITS.items():
         for where, value in values(environment, int, f"cache.{name}"):
@@ -44,7 +43,7 @@ def own_limits(environment: Environment) -> Iterator[Finding]:
     refused={"cache.description": "$"},
     yaml_only="a new major version of the module would be needed for it",
 )
-def cache_description(environment: Environment) -> Iterator[Finding]:
+def cache_description(environment: Environment) -> Findings:
     """The description of the cache must contain a letter."""
     for where, text in values(environment, str, "cache.description"):
         if text and not re.search("[A-Za-z]", text):

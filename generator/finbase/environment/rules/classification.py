@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from finbase.environment.model import Environment
 from finbase.environment.rules.inputs import values
-from finbase.environment.rules.rule import AWS, RDS, Finding, rule
+from finbase.environment.rules.rule import AWS, RDS, Finding, Findings, rule
 from finbase.source.document import Where
 
 _STRICT: Final = ("confidential", "restricted")
@@ -31,7 +31,7 @@ _Value = TypeVar("_Value")
     refused={"tags.data_classification": "confidential", "database.deletion_protection": False},
     yaml_only=_ONLY,
 )
-def protection(environment: Environment) -> Iterator[Finding]:
+def protection(environment: Environment) -> Findings:
     """A database of restricted or confidential data must be protected from deletion."""
     names = ("database.deletion_protection", "replica.deletion_protection")
     yield from _refused(environment, False, *names)
@@ -49,7 +49,7 @@ def protection(environment: Environment) -> Iterator[Finding]:
     refused={"tags.data_classification": "restricted", "database.multi_az": False},
     yaml_only=_ONLY,
 )
-def standby(environment: Environment) -> Iterator[Finding]:
+def standby(environment: Environment) -> Findings:
     """A database of restricted or confidential data must have a standby in another zone."""
     yield from _refused(environment, False, "database.multi_az")
 
@@ -65,7 +65,7 @@ def standby(environment: Environment) -> Iterator[Finding]:
     refused={"tags.data_classification": "restricted", "kms.deletion_window_in_days": 29},
     yaml_only=_ONLY,
 )
-def key_window(environment: Environment) -> Iterator[Finding]:
+def key_window(environment: Environment) -> Findings:
     """Keys of restricted or confidential data must wait 30 days before AWS deletes them."""
     for class_, where, days in _important(environment, int, "kms.deletion_window_in_days"):
         if days < _DAYS:
@@ -85,7 +85,7 @@ def key_window(environment: Environment) -> Iterator[Finding]:
     refused={"tags.data_classification": "restricted", "secret.recovery_window_in_days": 0},
     yaml_only=_ONLY,
 )
-def secret_window(environment: Environment) -> Iterator[Finding]:
+def secret_window(environment: Environment) -> Findings:
     """Secrets of restricted or confidential data must be kept for days after they are deleted."""
     names = ("secret.recovery_window_in_days", "roles.recovery_window_in_days")
     for class_, where, days in _important(environment, int, *names):
@@ -105,7 +105,7 @@ def secret_window(environment: Environment) -> Iterator[Finding]:
     refused={"kms.rotation_period_in_days": _YEAR + 1},
     yaml_only="the module allows what AWS allows",
 )
-def key_rotation(environment: Environment) -> Iterator[Finding]:
+def key_rotation(environment: Environment) -> Findings:
     """Keys must rotate at least once a year."""
     for where, days in values(environment, int, "kms.rotation_period_in_days"):
         if days > _YEAR:
@@ -127,7 +127,7 @@ def key_rotation(environment: Environment) -> Iterator[Finding]:
     refused={"tags.data_classification": "confidential", "database.keep_logs": False},
     yaml_only=_ONLY,
 )
-def logs(environment: Environment) -> Iterator[Finding]:
+def logs(environment: Environment) -> Findings:
     """The logs of restricted and confidential data must outlive the stack."""
     names = (f"{module}.keep_logs" for module in ("database", "secret", "roles"))
     yield from _refused(environment, False, *names)
@@ -142,7 +142,7 @@ def _important(
         yield class_, where, value
 
 
-def _refused(environment: Environment, wrong: bool, *names: str) -> Iterator[Finding]:
+def _refused(environment: Environment, wrong: bool, *names: str) -> Findings:
     """Yield the inputs of important data that have the wrong one of two values."""
     right = str(not wrong).lower()
     for class_, where, value in _important(environment, bool, *names):

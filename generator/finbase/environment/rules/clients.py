@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
 from finbase.environment.rules.inputs import fields, values
 from finbase.environment.rules.ranges import client_ranges, interface_of, private_range, vpcs_of
-from finbase.environment.rules.rule import AWS, Finding, note, rule
+from finbase.environment.rules.rule import AWS, Finding, Findings, note, rule
 from finbase.source.document import Where
 
 _CLIENTS: Final = "access.clients"
@@ -27,7 +26,7 @@ _RANGES: Final = f"{AWS}vpc/latest/userguide/vpc-cidr-blocks.html"
     accepted={"access.clients": examples.client(cidr="10.80.0.0/16")},
     refused={"access.clients": examples.client(cidr="0.0.0.0/0")},
 )
-def private_client(environment: Environment) -> Iterator[Finding]:
+def private_client(environment: Environment) -> Findings:
     """The range of a client must be private: in 10/8, 172.16/12, 192.168/16 or 100.64/10."""
     for where, name, text in client_ranges(environment):
         if private_range(text) is None:
@@ -46,7 +45,7 @@ def private_client(environment: Environment) -> Iterator[Finding]:
     refused={"access.clients": examples.client(cidr="10.20.16.0/20")},
     yaml_only="access does not know the range of the VPC",
 )
-def client_outside(environment: Environment) -> Iterator[Finding]:
+def client_outside(environment: Environment) -> Findings:
     """The range of a client must not overlap the VPC."""
     for where, name, text in client_ranges(environment):
         found = private_range(text)
@@ -70,7 +69,7 @@ def client_outside(environment: Environment) -> Iterator[Finding]:
         )
     },
 )
-def one_source(environment: Environment) -> Iterator[Finding]:
+def one_source(environment: Environment) -> Findings:
     """A client must have a security group of others or a range, not both."""
     ranges = {where[:-1] for where, _, _ in client_ranges(environment)}
     for where, name, _ in fields(environment, _CLIENTS, "security_group_id", str):
@@ -89,7 +88,7 @@ def one_source(environment: Environment) -> Iterator[Finding]:
     accepted={"access.clients": examples.client(to=["database"]), "cache": None},
     refused={"access.clients": examples.client(to=["cache"]), "cache": None},
 )
-def client_of_cache(environment: Environment) -> Iterator[Finding]:
+def client_of_cache(environment: Environment) -> Findings:
     """A client must not reach a cache that its database, or the environment, does not have."""
     has_cache = any(environment.instances("cache"))
     access = environment.module("access")
@@ -122,7 +121,7 @@ def client_of_cache(environment: Environment) -> Iterator[Finding]:
         "existing_network.endpoints_security_group_id": "sg-0123456789abcdef0",
     },
 )
-def client_of_endpoints(environment: Environment) -> Iterator[Finding]:
+def client_of_endpoints(environment: Environment) -> Findings:
     """The group of a client should not be that of the interface endpoints."""
     of_endpoints = values(environment, str, "existing_network.endpoints_security_group_id")
     groups = {group for _, group in of_endpoints}
@@ -149,7 +148,7 @@ def client_of_endpoints(environment: Environment) -> Iterator[Finding]:
     },
     yaml_only="a plan accepts it, and the released versions of access do not check it",
 )
-def one_client(environment: Environment) -> Iterator[Finding]:
+def one_client(environment: Environment) -> Findings:
     """Clients with one range, or with one group of others, must reach different targets."""
     targets = {where[:-1]: to for where, _, to in fields(environment, _CLIENTS, "to", list)}
     first: dict[tuple[Where, str, str], str] = {}

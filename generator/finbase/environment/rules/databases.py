@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any, Final
 
 from finbase.environment.model import Environment, ModuleUse
 from finbase.environment.names import Named, module_names, resource_names
-from finbase.environment.rules.rule import AWS, RDS, Finding, rule
+from finbase.environment.rules.rule import AWS, RDS, Finding, Findings, rule
 from finbase.source.document import Where
 from finbase.source.scalars import listed
 
@@ -45,7 +45,7 @@ def _two(key: str = "reports") -> dict[str, Any]:
     refused={**_two(), "secret.instances": {}},
     yaml_only="a module does not know which others the stack has",
 )
-def parts(environment: Environment) -> Iterator[Finding]:
+def parts(environment: Environment) -> Findings:
     """Each further database must have an instance of `secret`, `access` and `monitoring`."""
     database = environment.module("database")
     if database is None or not database.contract.repeats:
@@ -60,14 +60,15 @@ def parts(environment: Environment) -> Iterator[Finding]:
     for use in environment.modules:
         for instance in filter(use.is_further, use.instances):
             if not database.has(instance.key):
+                existing = listed(f"`{i.key}`" for i in database.instances if i.key) or "none"
                 message = f"`{use.name}` has an instance for a database `{instance.key}`"
-                hint = f"add the database to `database.instances`, which has {_names(database)}"
+                hint = f"add the database to `database.instances`, which has {existing}"
                 yield Finding(use.where(instance), message, hint, key=True)
             else:
                 yield from _sources(environment, use, instance.key)
 
 
-def _sources(environment: Environment, use: ModuleUse, key: str) -> Iterator[Finding]:
+def _sources(environment: Environment, use: ModuleUse, key: str) -> Findings:
     """Yield the modules of the same database that a module needs and that it lacks."""
     for name in use.contract.requires:
         source = environment.module(name)
@@ -96,7 +97,7 @@ def _sources(environment: Environment, use: ModuleUse, key: str) -> Iterator[Fin
     refused={**_two("client-office"), "access.clients": {**_GROUP, "office-application": _CLIENT}},
     yaml_only="a module does not know the names of the other instances",
 )
-def name(environment: Environment) -> Iterator[Finding]:
+def name(environment: Environment) -> Findings:
     """Two resources of one kind must differ in their names, which must not be too long."""
     for use, instance in environment.instances("database"):
         full = f"{environment.stack_name}-{instance.key}"
@@ -112,7 +113,3 @@ def name(environment: Environment) -> Iterator[Finding]:
             reported.add(named.where)
             text = f"{named.owner} and {other.owner} would both have the {named.kind} {named.name}"
             yield Finding(named.where, text, "choose another name", key=True)
-
-
-def _names(use: ModuleUse) -> str:
-    return listed(f"`{i.key}`" for i in use.instances if i.key) or "none"

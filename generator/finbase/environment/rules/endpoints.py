@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from finbase.environment.model import Environment
 from finbase.environment.rules.inputs import texts, texts_of
-from finbase.environment.rules.rule import AWS, Finding, rule
+from finbase.environment.rules.rule import AWS, Finding, Findings, rule
 
 _GATEWAYS: Final = ("s3", "dynamodb")
 _RESERVED_BUCKET = re.compile(
@@ -35,7 +35,7 @@ _FULL_NAME = re.compile(r"(^|\.)((com|cn|aws|amazonaws|vpce)\.|[a-z]+(-[a-z]+)+-
     refused={"network.interface_endpoints": ["secretsmanager", "s3"]},
     yaml_only="the list of services is data of finbase",
 )
-def no_gateway_service(environment: Environment) -> Iterator[Finding]:
+def no_gateway_service(environment: Environment) -> Findings:
     """Interface endpoints must be the short names of services without a gateway endpoint."""
     known = (*_GATEWAYS, *environment.catalogue.endpoints())
     for where, name in texts(environment, "network.interface_endpoints"):
@@ -61,7 +61,7 @@ def no_gateway_service(environment: Environment) -> Iterator[Finding]:
     refused={"network.readable_buckets": ["amzn-s3-demo-bucket"]},
     yaml_only="the list of reserved names is data of finbase",
 )
-def bucket_names(environment: Environment) -> Iterator[Finding]:
+def bucket_names(environment: Environment) -> Findings:
     """Names of buckets must not be reserved by S3."""
     state = (("state", "bucket"), environment.state.get("bucket"))
     for where, name in (state, *texts(environment, "network.readable_buckets")):
@@ -81,7 +81,7 @@ def bucket_names(environment: Environment) -> Iterator[Finding]:
     refused={"network.readable_buckets": [f"{_LONG_BUCKET}-{n:03}" for n in range(300)]},
     yaml_only="Terraform builds the policy from values that AWS returns",
 )
-def endpoint_policy(environment: Environment) -> Iterator[Finding]:
+def endpoint_policy(environment: Environment) -> Findings:
     """The policy of the S3 endpoint must have at most 20,480 characters."""
     start = f"arn:{environment.partition}:s3:::"
     for use, instance in environment.instances("network"):

@@ -51,9 +51,9 @@ class Reading:
 
     code: str
     why: str
-    source: str
     accepted: str | Change
     refused: str | Change
+    source: str = ""
 
 
 def bounds(registry: Registry) -> tuple[Bound, ...]:
@@ -72,10 +72,7 @@ def bounds(registry: Registry) -> tuple[Bound, ...]:
 
 def readings() -> tuple[Reading, ...]:
     """Return every reason to reject a file before the rules are checked, by code."""
-    return tuple(
-        Reading(code, entry["why"], entry.get("source", ""), entry["accepted"], entry["refused"])
-        for code, entry in _data("reading").items()
-    )
+    return tuple(Reading(code, **entry) for code, entry in _data("reading").items())
 
 
 def place(registry: Registry, name: str, instance: str = "reporting") -> str:
@@ -99,7 +96,7 @@ def find_input(registry: Registry, name: str) -> Input | None:
         if not rest:
             return field
         part = field.schema["properties"][rest]
-        return Input(rest, part, part["description"], part.get("rule"), True, False, False)
+        return Input(rest, part, part["description"], part.get("rule"), required=True)
     if first not in registry.names:
         return None
     contract = registry.current(first)

@@ -16,7 +16,7 @@ from finbase.environment.rules.rule import Rule
 from finbase.errors import Diagnostic
 
 _SUBJECTS: Final = """
-    alarms cache classification clients databases endpoints existing_network naming network notes
+    alarms cache classification clients databases endpoints naming network notes
     parameters provider readers restore roles rotation routes schedule storage upgrade
 """
 _MODULES: Final = [import_module(f"finbase.environment.rules.{name}") for name in _SUBJECTS.split()]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from finbase.environment.model import Environment, tag_key
 from finbase.environment.rules.inputs import values
-from finbase.environment.rules.rule import AWS, RDS, Finding, rule
+from finbase.environment.rules.rule import AWS, RDS, Finding, Findings, rule
 
 _ROOM: Final[Mapping[str, int]] = {
     "the name of a serverless cache": 40,
@@ -32,7 +32,7 @@ _OWN_TAGS: Final = ("project", "environment", "name", "managed_by")
     accepted={"replica.instances": {f"r{n}": {**_REPLICA} for n in range(15)}},
     refused={"replica.instances": {f"r{n}": {**_REPLICA} for n in range(16)}},
 )
-def replicas(environment: Environment) -> Iterator[Finding]:
+def replicas(environment: Environment) -> Findings:
     """A primary must have at most 15 read replicas."""
     if (use := environment.module("replica")) and len(use.instances) > _MOST_REPLICAS:
         where = use.where(use.instances[_MOST_REPLICAS])
@@ -51,7 +51,7 @@ def replicas(environment: Environment) -> Iterator[Finding]:
     accepted={"project": "p" * 29},
     refused={"project": "p" * 30},
 )
-def stack_name(environment: Environment) -> Iterator[Finding]:
+def stack_name(environment: Environment) -> Findings:
     """`<project>-<environment>` must be short enough for the resource names that contain it."""
     name = environment.stack_name
     resource, most = min(_ROOM.items(), key=lambda room: room[1])
@@ -70,7 +70,7 @@ def stack_name(environment: Environment) -> Iterator[Finding]:
     accepted={"project": "sga"},
     refused={"project": "sg"},
 )
-def group_name(environment: Environment) -> Iterator[Finding]:
+def group_name(environment: Environment) -> Findings:
     """The stack's name must not start with `sg-`."""
     if environment.project and environment.stack_name.startswith("sg-"):
         name = environment.stack_name
@@ -89,7 +89,7 @@ def group_name(environment: Environment) -> Iterator[Finding]:
     refused={"database.password_generation": _EXACT + 1},
     yaml_only="the modules take any number; Terraform rounds it before they see it",
 )
-def generation(environment: Environment) -> Iterator[Finding]:
+def generation(environment: Environment) -> Findings:
     """The generation of the password must be at most 2^53."""
     for where, number in values(environment, int, "database.password_generation"):
         if number > _EXACT:
@@ -108,7 +108,7 @@ def generation(environment: Environment) -> Iterator[Finding]:
     refused={"tags": {**_TAGS, "costcentre": "x"}},
     yaml_only="the modules do not see the tags, which the provider adds",
 )
-def tag_keys(environment: Environment) -> Iterator[Finding]:
+def tag_keys(environment: Environment) -> Findings:
     """The keys of two tags in AWS must not be equal without regard to case."""
     # The tags that finbase or its rules require come first, and the first of a key stays.
     names = dict.fromkeys((*_OWN_TAGS, *_TAGS, *environment.tags))
@@ -134,7 +134,7 @@ def tag_keys(environment: Environment) -> Iterator[Finding]:
     refused={"replica.instances": {"primary": _REPLICA}},
     yaml_only="the released modules accept the name",
 )
-def replica_name(environment: Environment) -> Iterator[Finding]:
+def replica_name(environment: Environment) -> Findings:
     """No replica may have the name `primary`."""
     for use, instance in environment.instances("replica"):
         if instance.key == "primary":
@@ -153,7 +153,7 @@ def replica_name(environment: Environment) -> Iterator[Finding]:
     refused={"database.database_name": "_l"},
     yaml_only="the released modules accept the name",
 )
-def database_name(environment: Environment) -> Iterator[Finding]:
+def database_name(environment: Environment) -> Findings:
     """The name of the database must start with a letter."""
     for where, name in values(environment, str, "database.database_name"):
         if name.startswith("_"):

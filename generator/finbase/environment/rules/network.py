@@ -1,16 +1,15 @@
-"""Rules about availability zones and subnets."""
+"""Rules about availability zones and subnets, of a new network or of one that exists already."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from ipaddress import IPv4Network
 from itertools import chain
 from typing import Any, Final
 
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
-from finbase.environment.rules.inputs import texts, values
+from finbase.environment.rules.inputs import entries, texts, values
 from finbase.environment.rules.ranges import (
     Subnet,
     client_ranges,
@@ -22,7 +21,8 @@ from finbase.environment.rules.ranges import (
     vpcs_of,
     zones_of,
 )
-from finbase.environment.rules.rule import AWS, RDS, Finding, note, rule
+from finbase.environment.rules.rule import AWS, RDS, Finding, Findings, note, rule
+from finbase.source.document import Where
 
 _ZONE_ELSEWHERE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+-.+")
 _DOCKER: Final = IPv4Network("172.17.0.0/16")
@@ -48,7 +48,7 @@ _ZONES = f"{AWS}AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
     accepted={"network.zones": examples.zones("eu-west-1a", "eu-west-1f")},
     refused={"network.zones": examples.zones("eu-west-1a", "eu-west-2a")},
 )
-def zone_in_region(environment: Environment) -> Iterator[Finding]:
+def zone_in_region(environment: Environment) -> Findings:
     """The name of a zone must be the region and one letter, such as `eu-west-1a`."""
     region = environment.region
     for where, zone, _ in zones_of(environment) if region else ():
@@ -74,7 +74,7 @@ def zone_in_region(environment: Environment) -> Iterator[Finding]:
     accepted={"network.zones": examples.zones("eu-west-1a", "eu-west-1b")},
     refused={"network.zones": examples.zones("eu-west-1a")},
 )
-def two_zones(environment: Environment) -> Iterator[Finding]:
+def two_zones(environment: Environment) -> Findings:
     """A stack must use at least two availability zones."""
     for where, zones in values(environment, dict, "network.zones", "existing_network.zones"):
         if len(zones) < 2:
@@ -97,7 +97,7 @@ def two_zones(environment: Environment) -> Iterator[Finding]:
     accepted={"network.zones.eu-west-1a.private_cidr": "10.20.16.0/20"},
     refused={"network.zones.eu-west-1a.private_cidr": "10.20.16.1/20"},
 )
-def no_host_bits(environment: Environment) -> Iterator[Finding]:
+def no_host_bits(environment: Environment) -> Findings:
     """A CIDR range must start at the first address of its network, such as 10.20.0.0/16."""
     sources = (
         vpc_ranges(environment),
@@ -129,7 +129,7 @@ def no_host_bits(environment: Environment) -> Iterator[Finding]:
     accepted={"network.zones.eu-west-1a.public_cidr": "10.20.255.0/24"},
     refused={"network.zones.eu-west-1a.public_cidr": "10.21.0.0/24"},
 )
-def subnet_in_vpc(environment: Environment) -> Iterator[Finding]:
+def subnet_in_vpc(environment: Environment) -> Findings:
     """Every subnet must be inside the range of the VPC."""
     suggested: list[IPv4Network] = []
     for _, vpc in vpcs_of(environment):
@@ -149,7 +149,7 @@ def subnet_in_vpc(environment: Environment) -> Iterator[Finding]:
     accepted={"network.zones.eu-west-1a.public_cidr": "10.20.0.0/24"},
     refused={"network.zones.eu-west-1a.public_cidr": "10.20.0.0/23"},
 )
-def subnets_apart(environment: Environment) -> Iterator[Finding]:
+def subnets_apart(environment: Environment) -> Findings:
     """Subnets must not overlap."""
     # Two CIDR ranges are either disjoint or one contains the other. Sorted by first address, the
     # larger range first, a range can overlap only the ranges on this stack, which contain it.
@@ -178,7 +178,7 @@ def subnets_apart(environment: Environment) -> Iterator[Finding]:
     accepted=examples.network("172.18"),
     refused=examples.network("172.17"),
 )
-def not_docker(environment: Environment) -> Iterator[Finding]:
+def not_docker(environment: Environment) -> Findings:
     """The VPC must not overlap 172.17.0.0/16."""
     for where, vpc in vpcs_of(environment):
         if where[1] == "network" and vpc.overlaps(_DOCKER):
@@ -196,13 +196,64 @@ def not_docker(environment: Environment) -> Iterator[Finding]:
     accepted={"network.zones.eu-west-1a.database_cidr": "10.20.8.0/26"},
     refused={"network.zones.eu-west-1a.database_cidr": "10.20.8.0/27"},
 )
-def room_in_subnet(environment: Environment) -> Iterator[Finding]:
+def room_in_subnet(environment: Environment) -> Findings:
     """Private and database subnets must be /26 or larger."""
     for subnet in subnets_of(environment):
         if not subnet.public and subnet.network.prefixlen > _SMALLEST:
             usable = subnet.network.num_addresses - _RESERVED
             message = f"{subnet.network} is too small: it has {usable} usable addresses"
             yield Finding(subnet.where, message, f"use a range of /{_SMALLEST} or larger")
+
+
+@rule(
+    "FB219",
+    "subnet listed twice",
+    "existing_network.zones",
+    why="A subnet is in one zone and has one route table. One that is private and for the database "
+    "at once would open the database to the internet.",
+    source=f"{AWS}vpc/latest/userguide/configure-subnets.html",
+    accepted={"existing_network.zones": examples.existing_zones("eu-west-1a", "eu-west-1b")},
+    refused={"existing_network.zones": examples.existing_zones("eu-west-1a", "eu-west-1b", same=1)},
+)
+def each_subnet_once(environment: Environment) -> Findings:
+    """The zones of an existing network must name each subnet once."""
+    first: dict[str, Where] = {}
+    for zone, _, subnets in entries(environment, "existing_network.zones"):
+        for tier, subnet in subnets.items() if isinstance(subnets, dict) else ():
+            where = (*zone, tier)
+            if isinstance(subnet, str) and (other := first.setdefault(subnet, where)) != where:
+                message = f"{subnet} is already {other[-2]}.{other[-1]}"
+                yield Finding(where, message, "write the id of another subnet")
+
+
+@rule(
+    "FB236",
+    "zone with two ways to the internet, or none",
+    "existing_network.zones",
+    "existing_network.central_egress",
+    why="Private subnets reach the internet through the NAT gateway of the zone, which is in the "
+    "public subnet, or through a transit gateway. With two ways, nobody sees where traffic leaves.",
+    source=f"{AWS}vpc/latest/tgw/transit-gateway-nat-igw.html",
+    accepted=examples.central_egress(),
+    refused=examples.central_egress(public=True),
+)
+def one_way_out(environment: Environment) -> Findings:
+    """Each zone must have a public subnet, or none with `central_egress`."""
+    use = environment.module("existing_network")
+    if use is None or not use.declares("central_egress"):
+        return
+    leaving = {where[:-1] for where, _ in values(environment, dict, f"{use.name}.central_egress")}
+    for where, zone, subnets in entries(environment, "existing_network.zones"):
+        central = where[:-2] in leaving
+        public = isinstance(subnets, dict) and "public_subnet_id" in subnets
+        if public and central:
+            message = f"{zone} has a public subnet, but traffic leaves by `central_egress`"
+            hint = "remove public_subnet_id from each zone, or remove `central_egress`"
+            yield Finding((*where, "public_subnet_id"), message, hint, key=True)
+        elif not (public or central):
+            message = f"{zone} has no public subnet, and so no NAT gateway"
+            hint = "add public_subnet_id, or `central_egress` if traffic leaves elsewhere"
+            yield Finding(where, message, hint, key=True)
 
 
 @note(
@@ -216,7 +267,7 @@ def room_in_subnet(environment: Environment) -> Iterator[Finding]:
     accepted={"existing_network.cidr": "172.18.0.0/16"},
     refused={"existing_network.cidr": "172.17.0.0/16"},
 )
-def docker_elsewhere(environment: Environment) -> Iterator[Finding]:
+def docker_elsewhere(environment: Environment) -> Findings:
     """A VPC that exists, and the range of a route, should not be in 172.17.0.0/16."""
     existing = ((where, str(vpc)) for where, vpc in vpcs_of(environment) if where[1] != "network")
     routes = ((where, text) for where, _, text in route_ranges(environment))
@@ -237,7 +288,7 @@ def docker_elsewhere(environment: Environment) -> Iterator[Finding]:
     accepted={"access.internet_cidrs": ["198.51.100.0/24"]},
     refused={"access.internet_cidrs": ["10.20.16.0/20"]},
 )
-def internet_outside(environment: Environment) -> Iterator[Finding]:
+def internet_outside(environment: Environment) -> Findings:
     """The ranges of the internet should not be in the VPC."""
     for where, text in texts(environment, "access.internet_cidrs"):
         found = interface_of(text)

@@ -6,14 +6,13 @@ AWS adds regions, versions and services without notice, so an unknown one is nev
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from finbase.aws.parameters import is_static
 from finbase.environment.model import Environment
 from finbase.environment.rules import examples
 from finbase.environment.rules.inputs import entries, texts, values
-from finbase.environment.rules.rule import AWS, RDS, Finding, note
+from finbase.environment.rules.rule import AWS, RDS, Finding, Findings, note
 from finbase.source.scalars import with_closest
 
 _ADDRESSES: Final = 5
@@ -37,7 +36,7 @@ _ADD: Final = "if AWS offers it, add it to known.yaml"
     accepted={"region": "eu-west-1"},
     refused={"region": "eu-west-9"},
 )
-def region(environment: Environment) -> Iterator[Finding]:
+def region(environment: Environment) -> Findings:
     """The region should be in the catalogue of finbase."""
     name = environment.region
     if name and environment.catalogue.business_hours(name) is None:
@@ -57,7 +56,7 @@ def region(environment: Environment) -> Iterator[Finding]:
     accepted={"region": "eu-west-1"},
     refused={"region": "sa-east-1"},
 )
-def roots(environment: Environment) -> Iterator[Finding]:
+def roots(environment: Environment) -> Findings:
     """The modules with functions should contain the CA roots of the region."""
     name = environment.region
     for module, code in (("secret", "rotation"), ("roles", "function")) if name else ():
@@ -80,7 +79,7 @@ def roots(environment: Environment) -> Iterator[Finding]:
     accepted={"database.engine_version": "18"},
     refused={"database.engine_version": "19"},
 )
-def engine_version(environment: Environment) -> Iterator[Finding]:
+def engine_version(environment: Environment) -> Findings:
     """The major version of PostgreSQL or Valkey should be in the catalogue of finbase."""
     for name, engine in (
         ("database.engine_version", "postgres"),
@@ -104,7 +103,7 @@ def engine_version(environment: Environment) -> Iterator[Finding]:
     accepted={"database.instance_class": "db.r8g.48xlarge"},
     refused={"database.instance_class": "db.r8g.64xlarge"},
 )
-def instance_class(environment: Environment) -> Iterator[Finding]:
+def instance_class(environment: Environment) -> Findings:
     """The instance class should be in the catalogue of finbase."""
     families = environment.catalogue.instance_classes()
     for where, name in values(environment, str, *_CLASSES):
@@ -126,7 +125,7 @@ def instance_class(environment: Environment) -> Iterator[Finding]:
     accepted={"network.interface_endpoints": ["secretsmanager", "sqs"]},
     refused={"network.interface_endpoints": ["secretsmanager", "sqss"]},
 )
-def endpoint(environment: Environment) -> Iterator[Finding]:
+def endpoint(environment: Environment) -> Findings:
     """Services with an interface endpoint should be in the catalogue of finbase."""
     for where, name in texts(environment, "network.interface_endpoints"):
         # The defaults are known, and reading the catalogue takes time.
@@ -146,7 +145,7 @@ def endpoint(environment: Environment) -> Iterator[Finding]:
     accepted={"network.zones": examples.zones(*(f"eu-west-1{letter}" for letter in "abcde"))},
     refused={"network.zones": examples.zones(*(f"eu-west-1{letter}" for letter in "abcdef"))},
 )
-def addresses(environment: Environment) -> Iterator[Finding]:
+def addresses(environment: Environment) -> Findings:
     """The stack should use at most five zones, one for each elastic IP of the default quota."""
     for where, zones in values(environment, dict, "network.zones"):
         if (count := len(zones)) > _ADDRESSES:
@@ -165,7 +164,7 @@ def addresses(environment: Environment) -> Iterator[Finding]:
     accepted={"environment": "production", "database.instance_class": "db.m7g.large"},
     refused={"environment": "production", "database.instance_class": "db.t4g.large"},
 )
-def burstable(environment: Environment) -> Iterator[Finding]:
+def burstable(environment: Environment) -> Findings:
     """Databases and replicas should not be burstable in `production` or `prod`, also `prod-eu`."""
     if _PRODUCTION.fullmatch(environment.name) is None:
         return
@@ -189,7 +188,7 @@ def burstable(environment: Environment) -> Iterator[Finding]:
     accepted={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(56)]},
     refused={"access.internet_cidrs": [f"198.51.100.{number}/32" for number in range(57)]},
 )
-def group_rules(environment: Environment) -> Iterator[Finding]:
+def group_rules(environment: Environment) -> Findings:
     """A security group should have at most 60 rules in each direction."""
     inbound = 0
     for use, instance in environment.instances("access"):
@@ -224,7 +223,7 @@ def group_rules(environment: Environment) -> Iterator[Finding]:
     accepted={"network.interface_endpoints": ["secretsmanager"]},
     refused={"network.interface_endpoints": ["secretsmanager", *(f"new-{n}" for n in range(50))]},
 )
-def endpoint_quota(environment: Environment) -> Iterator[Finding]:
+def endpoint_quota(environment: Environment) -> Findings:
     """A VPC should have at most 50 interface endpoints."""
     for where, names in values(environment, list, "network.interface_endpoints"):
         if len(names) > _ENDPOINTS:
@@ -242,7 +241,7 @@ def endpoint_quota(environment: Environment) -> Iterator[Finding]:
     accepted={"monitoring.email_addresses": ["oncall@ledger.example"]},
     refused={"monitoring.email_addresses": []},
 )
-def subscribers(environment: Environment) -> Iterator[Finding]:
+def subscribers(environment: Environment) -> Findings:
     """At least one address should receive the alarms."""
     for where, addresses in values(environment, list, "monitoring.email_addresses"):
         if not addresses:
@@ -261,7 +260,7 @@ def subscribers(environment: Environment) -> Iterator[Finding]:
     accepted={"database.parameters": {"work_mem": "65536"}},
     refused={"database.parameters": {"max_connections": "500"}},
 )
-def reboot(environment: Environment) -> Iterator[Finding]:
+def reboot(environment: Environment) -> Findings:
     """A static parameter should be known to wait for a reboot of each instance."""
     known = environment.catalogue.parameters()
     for where, name, _ in entries(environment, "database.parameters"):
@@ -281,7 +280,7 @@ def reboot(environment: Environment) -> Iterator[Finding]:
     accepted={"state.kms_key_id": "arn:aws:kms:eu-west-1:111122223333:alias/terraform-state"},
     refused={"state.kms_key_id": "arn:aws:kms:eu-west-1:444455556666:alias/terraform-state"},
 )
-def state_key(environment: Environment) -> Iterator[Finding]:
+def state_key(environment: Environment) -> Findings:
     """The key of the state should be in the account and region of the environment."""
     key, own = environment.state.get("kms_key_id"), (environment.region, environment.account_id)
     arn = _KEY_ARN.fullmatch(key) if isinstance(key, str) else None

@@ -8,7 +8,7 @@ from typing import Final
 from finbase.aws.parameters import is_guarded, wrong
 from finbase.environment.model import Environment
 from finbase.environment.rules.inputs import text_of
-from finbase.environment.rules.rule import RDS, Finding, rule
+from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 from finbase.source.document import Where
 from finbase.source.scalars import with_closest
 
@@ -28,7 +28,7 @@ _YAML_ONLY: Final = "the list grows with each version of PostgreSQL; a released 
     refused={"database.parameters": {"log_lock_waits": "0"}},
     yaml_only=_YAML_ONLY,
 )
-def tuning(environment: Environment) -> Iterator[Finding]:
+def tuning(environment: Environment) -> Findings:
     """Database parameters must be in the list of tuning parameters."""
     known = environment.catalogue.parameters()
     for where, name, _, _ in _parameters(environment):
@@ -56,7 +56,7 @@ def tuning(environment: Environment) -> Iterator[Finding]:
     refused={"database.parameters": {"work_mem": "63"}},
     yaml_only=_YAML_ONLY,
 )
-def value(environment: Environment) -> Iterator[Finding]:
+def value(environment: Environment) -> Findings:
     """The value of a database parameter must have its type, and be within its limits."""
     known = environment.catalogue.parameters()
     for where, name, text, major in _parameters(environment):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from finbase.contract.version import Version, version_range
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import Finding, rule
+from finbase.environment.rules.rule import Finding, Findings, rule
 
 
 @rule(
@@ -20,7 +18,7 @@ from finbase.environment.rules.rule import Finding, rule
     refused={"provider": "5.99.0"},
     yaml_only="the range of a module is its own check, which Terraform makes in `terraform init`",
 )
-def within_range(environment: Environment) -> Iterator[Finding]:
+def within_range(environment: Environment) -> Findings:
     """Each module must allow the version of the AWS provider that the environment pins."""
     try:
         version = Version.parse(environment.provider)

@@ -12,7 +12,7 @@ from finbase.environment.model import Environment
 from finbase.environment.rules.examples import APP, OWNER
 from finbase.environment.rules.inputs import first_set, texts, texts_in, texts_of
 from finbase.environment.rules.roles import declared_roles
-from finbase.environment.rules.rule import AWS, SECRETS, Finding, note, rule
+from finbase.environment.rules.rule import AWS, SECRETS, Finding, Findings, note, rule
 from finbase.source.document import Where
 
 _ROLE: Final = "arn:aws:iam::111122223333:role/"
@@ -35,7 +35,7 @@ _LETTING_RULES: Final = {"kms": "2.0.0", "monitoring": "3.0.0"}
     accepted={"secret.readers": [_PLAN]},
     refused={"secret.readers": ["arn:aws:iam::999999999999:role/app"]},
 )
-def own_readers(environment: Environment) -> Iterator[Finding]:
+def own_readers(environment: Environment) -> Findings:
     """Readers of secrets must be of the account of the stack."""
     account = environment.account_id
     of_roles = ((where, arn) for where, _, arn in _of_roles(environment))
@@ -59,7 +59,7 @@ def own_readers(environment: Environment) -> Iterator[Finding]:
     refused={"secret.readers": [_APP], "roles.roles": _TWO_ROLES},
     yaml_only="the modules see the readers of the connection secret, not whose they are",
 )
-def apart(environment: Environment) -> Iterator[Finding]:
+def apart(environment: Environment) -> Findings:
     """A reader of a role's secret must not read the connection secret, except while it moves."""
     moving = {i.key: texts_of(u, i, "moving_readers") for u, i in environment.instances("roles")}
     of_roles = {arn: role for _, role, arn in _of_roles(environment)}
@@ -84,7 +84,7 @@ def apart(environment: Environment) -> Iterator[Finding]:
     refused={"secret.readers": [_PLAN], "roles.pipeline_readers": [f"{_ROLE}apply"]},
     yaml_only="the modules accept it: it does no harm",
 )
-def without_alarm(environment: Environment) -> Iterator[Finding]:
+def without_alarm(environment: Environment) -> Findings:
     """Readers whose reads raise no alarm must be readers of the connection secret."""
     admitted = {i.key: texts_of(u, i, "readers") for u, i in environment.instances("secret")}
     for use, instance in environment.instances("roles"):
@@ -108,7 +108,7 @@ def without_alarm(environment: Environment) -> Iterator[Finding]:
     refused={"secret.readers": _LONG, "roles.moving_readers": [*_LONG]},
     yaml_only="the modules limit their number, not the length of their names",
 )
-def short_pattern(environment: Environment) -> Iterator[Finding]:
+def short_pattern(environment: Environment) -> Findings:
     """The pattern with the readers that raise no alarm must have at most 2,048 characters."""
     names = ("moving_readers", "pipeline_readers")
     for use, instance in environment.instances("roles"):
@@ -167,7 +167,7 @@ def pattern_of_reads(
     accepted={"roles.roles": {"migrator": {**OWNER, "readers": [_APP]}}},
     refused={"roles.roles": {"migrator": OWNER}},
 )
-def readers(environment: Environment) -> Iterator[Finding]:
+def readers(environment: Environment) -> Findings:
     """Each role should have readers, or a login for tokens of IAM."""
     for where, role, declared in declared_roles(environment):
         if not declared.get("readers") and not declared.get("iam_login"):
@@ -186,7 +186,7 @@ def readers(environment: Environment) -> Iterator[Finding]:
     accepted={"secret.readers": [_PLAN], "roles.moving_readers": []},
     refused={"secret.readers": [_PLAN], "roles.moving_readers": [_PLAN]},
 )
-def unfinished(environment: Environment) -> Iterator[Finding]:
+def unfinished(environment: Environment) -> Findings:
     """A move to roles should end, so that no application can log in as the master user."""
     for where, arn in texts(environment, "roles.moving_readers"):
         message = f"{arn} may still log in as the master user"
@@ -205,7 +205,7 @@ def unfinished(environment: Environment) -> Iterator[Finding]:
     accepted={"secret.readers": [_PLAN], "roles.pipeline_readers": [_PLAN]},
     refused={"secret.readers": [_PLAN], "roles.pipeline_readers": []},
 )
-def noisy(environment: Environment) -> Iterator[Finding]:
+def noisy(environment: Environment) -> Findings:
     """The roles that plan and apply should be listed, so that their reads raise no alarm."""
     listed_ = {i.key for u, i in environment.instances("secret") if u.value(i, "readers")}
     for use, instance in environment.instances("roles"):
@@ -226,7 +226,7 @@ def noisy(environment: Environment) -> Iterator[Finding]:
     accepted={"monitoring.version": "3.0.0"},
     refused={"monitoring.version": "2.0.1"},
 )
-def reported(environment: Environment) -> Iterator[Finding]:
+def reported(environment: Environment) -> Findings:
     """With roles, the topic and its key should let EventBridge send."""
     for roles, instance in environment.instances("roles"):
         for name, least in _LETTING_RULES.items():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
 from finbase.environment.model import Environment
-from finbase.environment.rules.rule import RDS, Finding, rule
+from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 
 _NAME: Final = "restore_from"
 
@@ -22,7 +21,7 @@ _NAME: Final = "restore_from"
     accepted={"database.restore_from": {"instance": "ledger-old", "time": "2026-11-25T03:00:00Z"}},
     refused={"database.restore_from": {"instance": "ledger-old", "snapshot": "ledger-1"}},
 )
-def origin(environment: Environment) -> Iterator[Finding]:
+def origin(environment: Environment) -> Findings:
     """`restore_from` must name a snapshot, or another instance and perhaps a valid time."""
     for use, instance in environment.instances("database"):
         if not isinstance(names := use.value(instance, _NAME), dict):

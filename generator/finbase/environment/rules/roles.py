@@ -10,7 +10,7 @@ from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.alarms import connections_of
 from finbase.environment.rules.examples import APP, OWNER
 from finbase.environment.rules.inputs import texts_in
-from finbase.environment.rules.rule import RDS, Finding, note, rule
+from finbase.environment.rules.rule import RDS, Finding, Findings, note, rule
 from finbase.source.document import Where
 
 _KEYWORDS: Final = frozenset(
@@ -46,7 +46,7 @@ _ONLY: Final = "the function in the module refuses it when it sets up the databa
     refused={"roles.roles": {"app_1": APP, "migrator": OWNER}},
     yaml_only=_ONLY,
 )
-def names(environment: Environment) -> Iterator[Finding]:
+def names(environment: Environment) -> Findings:
     """The name of a role or schema must not be reserved, or that of another login."""
     masters = {i.key: u.value(i, "username") for u, i in environment.instances("database")}
     roles = [(i.key, *role) for u, i in environment.instances("roles") for role in _of(u, i)]
@@ -74,7 +74,7 @@ def names(environment: Environment) -> Iterator[Finding]:
     refused={"roles.roles": {"app": APP}},
     yaml_only=_ONLY,
 )
-def owners(environment: Environment) -> Iterator[Finding]:
+def owners(environment: Environment) -> Findings:
     """Each schema must have exactly one role of the kind owner."""
     for use, instance in environment.instances("roles"):
         uses = [
@@ -115,7 +115,7 @@ def owners(environment: Environment) -> Iterator[Finding]:
         "roles.roles": {"app": {**APP, "connection_limit": 420}, "migrator": OWNER},
     },
 )
-def connections(environment: Environment) -> Iterator[Finding]:
+def connections(environment: Environment) -> Findings:
     """The connection limits of the logins of all roles should fit on the instance together."""
     for database, primary in environment.instances("database"):
         most = connections_of(database, primary)

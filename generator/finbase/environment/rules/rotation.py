@@ -9,7 +9,7 @@ from finbase.aws.schedules import fault, hours_left, longest_gap, weekly_windows
 from finbase.aws.windows import business, overlap
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.inputs import first_set, text_of, whole_number
-from finbase.environment.rules.rule import AWS, SECRETS, Finding, rule
+from finbase.environment.rules.rule import AWS, SECRETS, Finding, Findings, rule
 
 _MOST_DAYS: Final = 90
 _SOURCE: Final = f"{SECRETS}rotate-secrets_schedule.html"
@@ -29,7 +29,7 @@ _BY_DAYS: Final = "a pattern cannot count the days between two runs of a cron ex
     refused={"roles.rotation_schedule": "cron(0 5 ? * MON *)"},
     yaml_only="the modules do not contain the business hours of regions",
 )
-def rotation_window(environment: Environment) -> Iterator[Finding]:
+def rotation_window(environment: Environment) -> Findings:
     """Secrets of roles must rotate outside the region's business hours, Monday to Friday."""
     hours = environment.catalogue.business_hours(environment.region)
     busy = business(hours) if hours else ()
@@ -58,7 +58,7 @@ def rotation_window(environment: Environment) -> Iterator[Finding]:
     refused={"roles.rotation_schedule": "cron(0 23 ? * SUN *)"},
     yaml_only="a pattern cannot add the hour of a schedule to another input",
 )
-def rotation_refused(environment: Environment) -> Iterator[Finding]:
+def rotation_refused(environment: Environment) -> Findings:
     """A schedule must be valid, and its windows must not extend into the next UTC day."""
     for use, instance, schedule in _schedules(environment):
         if longest_gap(schedule) is None:
@@ -86,7 +86,7 @@ def rotation_refused(environment: Environment) -> Iterator[Finding]:
     refused={"roles.rotation_schedule": "rate(91 days)", "roles.rotation_overdue_days": 91},
     yaml_only=_BY_DAYS,
 )
-def rotation_often(environment: Environment) -> Iterator[Finding]:
+def rotation_often(environment: Environment) -> Findings:
     """Secrets of roles must rotate at least every 90 days."""
     for use, instance, schedule in _schedules(environment):
         gap = longest_gap(schedule)
@@ -108,7 +108,7 @@ def rotation_often(environment: Environment) -> Iterator[Finding]:
     refused={"roles.rotation_overdue_days": 7},
     yaml_only=_BY_DAYS,
 )
-def overdue(environment: Environment) -> Iterator[Finding]:
+def overdue(environment: Environment) -> Findings:
     """An alarm for a late rotation must be later than the next rotation of the schedule."""
     for use, instance, schedule in _schedules(environment):
         days, gap = whole_number(use, instance, "rotation_overdue_days"), longest_gap(schedule)

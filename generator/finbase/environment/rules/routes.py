@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import collapse_addresses
 from typing import Final
 
@@ -17,7 +16,7 @@ from finbase.environment.rules.ranges import (
     route_ranges,
     vpcs_of,
 )
-from finbase.environment.rules.rule import AWS, Finding, note, rule
+from finbase.environment.rules.rule import AWS, Finding, Findings, note, rule
 
 _ROUTES: Final = "network.routes"
 _WIDER_ROUTES: Final = Version(2, 2, 0)
@@ -35,7 +34,7 @@ _WIDER_ROUTES: Final = Version(2, 2, 0)
     accepted={"network.routes": examples.peered()},
     refused={"network.routes": examples.peered(destination_cidr="0.0.0.0/0")},
 )
-def private_route(environment: Environment) -> Iterator[Finding]:
+def private_route(environment: Environment) -> Findings:
     """A route must lead to a private range: in 10/8, 172.16/12, 192.168/16 or 100.64/10."""
     for where, name, text in route_ranges(environment):
         if private_range(text) is None:
@@ -59,7 +58,7 @@ def private_route(environment: Environment) -> Iterator[Finding]:
     refused={"network.routes": examples.peered(destination_cidr="10.20.0.0/16")},
     yaml_only="AWS rejects it at apply, and the check of network 2.1.0 refused more than that",
 )
-def route_outside(environment: Environment) -> Iterator[Finding]:
+def route_outside(environment: Environment) -> Findings:
     """The range of a route must not be in the VPC."""
     network = environment.module("network")
     wider = network is not None and network.version >= _WIDER_ROUTES
@@ -87,7 +86,7 @@ def route_outside(environment: Environment) -> Iterator[Finding]:
     accepted={"network.routes": examples.peered() | examples.peered("batch", tiers=["private"])},
     refused={"network.routes": examples.peered() | examples.peered("branch")},
 )
-def one_route(environment: Environment) -> Iterator[Finding]:
+def one_route(environment: Environment) -> Findings:
     """Routes of one tier must lead to different ranges."""
     cidrs = {where[:-1]: text for where, _, text in route_ranges(environment)}
     first: dict[tuple[str, str], str] = {}
@@ -110,7 +109,7 @@ def one_route(environment: Environment) -> Iterator[Finding]:
     accepted={"network.routes": examples.peered()},
     refused={"network.routes": examples.peered(vpc_peering_connection_id="pcx-0123456789abcdef0")},
 )
-def one_target(environment: Environment) -> Iterator[Finding]:
+def one_target(environment: Environment) -> Findings:
     """A route must have a peering connection or a transit gateway, and not both."""
     names = ("vpc_peering_connection_id", "transit_gateway_id")
     # One that is already reported as wrong is still a target.
@@ -140,7 +139,7 @@ def one_target(environment: Environment) -> Iterator[Finding]:
         "network.routes": examples.peered(),
     },
 )
-def route_to_client(environment: Environment) -> Iterator[Finding]:
+def route_to_client(environment: Environment) -> Findings:
     """A route of the database subnets should lead to the range of each client."""
     network = environment.module("network")
     if network is None or not network.declares("routes"):

@@ -36,7 +36,8 @@ class Finding:
     key: bool = False
 
 
-Find = Callable[[Environment], Iterator[Finding]]
+Findings: TypeAlias = Iterator[Finding]
+Find: TypeAlias = Callable[[Environment], Findings]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Final
 from finbase.aws.windows import DAY, LEAST, Window, business, daily, overlap, weekly
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.inputs import first_set, text_of, values
-from finbase.environment.rules.rule import RDS, Finding, rule
+from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 
 _BACKUP: Final = f"{RDS}USER_WorkingWithAutomatedBackups.html"
 _MAINTENANCE: Final = f"{RDS}USER_UpgradeDBInstance.Maintenance.html"
@@ -28,7 +28,7 @@ _WEEKLY: Final = (
     accepted={"database.backup_window": "03:00-03:30"},
     refused={"database.backup_window": "03:00-03:29"},
 )
-def backup_window(environment: Environment) -> Iterator[Finding]:
+def backup_window(environment: Environment) -> Findings:
     """A backup window must be a daily window of at least 30 minutes."""
     for where, text in values(environment, str, "database.backup_window"):
         if text and (problem := _problem(text, daily(text))):
@@ -45,7 +45,7 @@ def backup_window(environment: Environment) -> Iterator[Finding]:
     accepted={"database.maintenance_window": "sun:00:00-sun:00:30"},
     refused={"database.maintenance_window": "sun:00:00-sun:00:29"},
 )
-def maintenance_window(environment: Environment) -> Iterator[Finding]:
+def maintenance_window(environment: Environment) -> Findings:
     """A maintenance window must be a weekly window of at least 30 minutes and less than a day."""
     for where, text in values(environment, str, *_MAINTAINED):
         if text and (problem := _problem(text, weekly(text))):
@@ -68,7 +68,7 @@ def maintenance_window(environment: Environment) -> Iterator[Finding]:
         "database.maintenance_window": "mon:03:59-mon:05:00",
     },
 )
-def windows_apart(environment: Environment) -> Iterator[Finding]:
+def windows_apart(environment: Environment) -> Findings:
     """The backup window must not overlap the maintenance window."""
     for use, instance in environment.instances("database"):
         backup = text_of(use, instance, "backup_window")
@@ -91,7 +91,7 @@ def windows_apart(environment: Environment) -> Iterator[Finding]:
     accepted={"replica.instances.reporting.maintenance_window": "mon:05:00-mon:06:00"},
     refused={"replica.instances.reporting.maintenance_window": "mon:04:59-mon:05:59"},
 )
-def replica_apart(environment: Environment) -> Iterator[Finding]:
+def replica_apart(environment: Environment) -> Findings:
     """The maintenance window of a replica must not overlap that of its primary."""
     for database, primary in _replicated(environment):
         primary_text = text_of(database, primary, "maintenance_window")
@@ -114,7 +114,7 @@ def replica_apart(environment: Environment) -> Iterator[Finding]:
     accepted={"replica.instances.reporting.maintenance_window": "tue:04:00-tue:05:00"},
     refused={"replica.instances.reporting.maintenance_window": "tue:03:59-tue:05:00"},
 )
-def replica_and_backup(environment: Environment) -> Iterator[Finding]:
+def replica_and_backup(environment: Environment) -> Findings:
     """The maintenance window of a replica must not overlap the backup window of its primary."""
     for database, primary in _replicated(environment):
         backup = text_of(database, primary, "backup_window")
@@ -149,7 +149,7 @@ def replica_and_backup(environment: Environment) -> Iterator[Finding]:
     refused={"database.maintenance_window": "wed:05:01-wed:06:01"},
     yaml_only="the modules do not contain the business hours of regions",
 )
-def outside_business_hours(environment: Environment) -> Iterator[Finding]:
+def outside_business_hours(environment: Environment) -> Findings:
     """Windows and snapshots must be outside the region's business hours, Monday to Friday."""
     hours = environment.catalogue.business_hours(environment.region)
     busy = business(hours) if hours else ()

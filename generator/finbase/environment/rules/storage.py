@@ -8,7 +8,7 @@ from typing import Any, Final
 from finbase import codes
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.inputs import whole_number
-from finbase.environment.rules.rule import RDS, Finding, rule
+from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 from finbase.source.document import Where
 
 STRIPED: Final = 400
@@ -31,7 +31,7 @@ _STORAGE: Final = f"{RDS}CHAP_Storage.html"
     accepted={"database.allocated_storage": 400, "database.iops": 12000},
     refused={"database.allocated_storage": 399, "database.iops": 12000},
 )
-def small_volume(environment: Environment) -> Iterator[Finding]:
+def small_volume(environment: Environment) -> Findings:
     """A volume below 400 GiB must not set IOPS or throughput."""
     for use, instance, size in _volumes(environment):
         for name in ("iops", "storage_throughput") if size < STRIPED else ():
@@ -65,7 +65,7 @@ def small_volume(environment: Environment) -> Iterator[Finding]:
         "database.storage_throughput": 4000,
     },
 )
-def large_volume(environment: Environment) -> Iterator[Finding]:
+def large_volume(environment: Environment) -> Findings:
     """IOPS and throughput of a volume of 400 GiB or more must be within the limits of gp3."""
     for use, instance, size in _volumes(environment):
         if size < STRIPED:
@@ -101,7 +101,7 @@ def large_volume(environment: Environment) -> Iterator[Finding]:
     accepted={"database.allocated_storage": 101, "database.max_allocated_storage": 112},
     refused={"database.allocated_storage": 101, "database.max_allocated_storage": 111},
 )
-def room_to_grow(environment: Environment) -> Iterator[Finding]:
+def room_to_grow(environment: Environment) -> Findings:
     """`max_allocated_storage` must be at least 10 % above `allocated_storage`."""
     for use, instance, size in _volumes(environment):
         most = whole_number(use, instance, "max_allocated_storage")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from finbase.environment.model import Environment
 from finbase.environment.rules.inputs import text_of
-from finbase.environment.rules.rule import RDS, Finding, rule
+from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 
 
 @rule(
@@ -32,7 +30,7 @@ from finbase.environment.rules.rule import RDS, Finding, rule
         "database.apply_immediately": True,
     },
 )
-def complete(environment: Environment) -> Iterator[Finding]:
+def complete(environment: Environment) -> Findings:
     """A major upgrade must name an older version; only such an upgrade may start at once."""
     for use, instance in environment.instances("database"):
         allowed = use.value(instance, "allow_major_version_upgrade") is True
