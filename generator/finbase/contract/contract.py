@@ -250,12 +250,12 @@ class Contract:
                 raise _broken(path, fault, where) from error
             raise _broken(path, f"not a contract: {error}") from error
         names = set[str]()
-        for section, variables in (("inputs", contract.inputs), ("wiring", contract.wiring)):
-            for variable in variables:
-                if fault := _name_fault(variable.name, names):
-                    where = _position(source, [section, variable.name])
-                    raise _broken(path, f"{section}.{variable.name}: {fault}", where)
-                names.add(variable.name)
+        for variable in contract.variables:
+            if fault := _name_fault(variable.name, names):
+                section = "wiring" if isinstance(variable, Wire) else "inputs"
+                where = _position(source, [section, variable.name])
+                raise _broken(path, f"{section}.{variable.name}: {fault}", where)
+            names.add(variable.name)
         for number, check in enumerate(contract.checks):
             if check.input not in names:
                 where = _position(source, ["checks", number, "input"])
@@ -306,7 +306,7 @@ def _position(source: bytes, where: list[str | int]) -> tuple[int, int]:
             node = node.value[key]
         elif isinstance(node, yaml.MappingNode):
             node = next((value for name, value in node.value if name.value == key), node)
-    return (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
+    return _start(node)
 
 
 def _not_json(top: yaml.Node | None) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -317,7 +317,6 @@ def _not_json(top: yaml.Node | None) -> Iterator[tuple[str, tuple[int, int]]]:
         if id(node) in seen:  # An alias.
             continue
         seen.add(id(node))
-        where = node.start_mark.line + 1, node.start_mark.column + 1
         if isinstance(node, yaml.SequenceNode):
             left += node.value
         elif isinstance(node, yaml.MappingNode):
@@ -325,12 +324,15 @@ def _not_json(top: yaml.Node | None) -> Iterator[tuple[str, tuple[int, int]]]:
             for key, _ in node.value:
                 if not key.tag.endswith(":str"):
                     name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-                    at_key = key.start_mark.line + 1, key.start_mark.column + 1
-                    yield f"YAML does not read the key `{name}` as text; quote it", at_key
+                    yield f"YAML does not read the key `{name}` as text; quote it", _start(key)
         elif node.tag.rpartition(":")[2] not in ("str", "int", "float", "bool", "null"):
-            yield f"YAML does not read `{node.value}` as text; quote it", where
+            yield f"YAML does not read `{node.value}` as text; quote it", _start(node)
         elif node.tag.endswith(":float") and _NO_NUMBER.search(node.value):
-            yield f"`{node.value}` is not a number in JSON; write a finite one", where
+            yield f"`{node.value}` is not a number in JSON; write a finite one", _start(node)
+
+
+def _start(node: yaml.Node | None) -> tuple[int, int]:
+    return (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
 
 
 def _broken(path: Path, message: str, where: tuple[int, int] = (1, 1)) -> InputError:

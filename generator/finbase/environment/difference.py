@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 from finbase.contract.contract import Input
@@ -63,20 +64,10 @@ _ABSENT = _Value(Side("absent"))
 
 def compare(left: Environment, right: Environment) -> tuple[Difference, ...]:
     """Return all differences but the names: the top of the files, then the modules by name."""
-    return tuple(_differences(left, right))
-
-
-def _differences(left: Environment, right: Environment) -> Iterator[Difference]:
-    for key in TOP_VALUES:
-        yield from _within(key, *(_top(environment, key) for environment in (left, right)))
-    for name in sorted({use.name for side in (left, right) for use in side.modules}):
-        yield from _of_module(name, left, right)
-
-
-def _top(environment: Environment, key: str) -> _Value:
-    if key not in environment.document.value:
-        return _ABSENT
-    return _from_file(environment, (key,), environment.document.value[key])
+    tops = [_from_file(side, (), side.document.value) for side in (left, right)]
+    top = (_within(key, *(_entry(value, key) for value in tops)) for key in TOP_VALUES)
+    names = sorted({use.name for side in (left, right) for use in side.modules})
+    return tuple(chain(*top, *(_of_module(name, left, right) for name in names)))
 
 
 def _of_module(name: str, left: Environment, right: Environment) -> Iterator[Difference]:

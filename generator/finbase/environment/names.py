@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, Final, NamedTuple
 
-from finbase.environment.model import Environment, Instance
+from finbase.environment.model import Environment
 from finbase.source.document import Where
 
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -141,6 +141,8 @@ def _fields(environment: Environment, key: str) -> dict[str, list[_Value]]:
         for use, instance in environment.instances("replica")
         if not key
     ]
+    network = environment.in_place("network")
+    zones: Any = network and network.instances and network.value(network.instances[0], "zones")
     engines = [
         str(use.value(instance, "engine_version")).partition(".")[0]
         for use, instance in environment.instances("database")
@@ -151,15 +153,16 @@ def _fields(environment: Environment, key: str) -> dict[str, list[_Value]]:
         "replica": replicas,
         "instance": [_Value(name), *replicas],
         "engine": [*map(_Value, engines)],
-        "client": _items(environment, "access", "clients", key, "client"),
-        "role": _items(environment, "roles", "roles", key, "role"),
-        "zone": [*map(_Value, _zones(environment))],
+        "client": _items(environment, "access", "client", key),
+        "role": _items(environment, "roles", "role", key),
+        "zone": [*map(_Value, _mapping(zones))],
         "log": [*map(_Value, _LOGS)],
     }
 
 
-def _items(environment: Environment, module: str, name: str, key: str, what: str) -> list[_Value]:
-    """Return the items of an input that have resources of their own, for one database."""
+def _items(environment: Environment, module: str, what: str, key: str) -> list[_Value]:
+    """Return the clients or roles that have resources of their own, for one database."""
+    name = f"{what}s"
     return [
         _Value(item, f"the {what} `{item}`", use.where(instance, name, item))
         for use, instance in environment.instances(module)
@@ -168,12 +171,6 @@ def _items(environment: Environment, module: str, name: str, key: str, what: str
         # A client with a group or a range has no group of its own.
         if not any(_mapping(value).get(field) for field in ("security_group_id", "cidr"))
     ]
-
-
-def _zones(environment: Environment) -> list[str]:
-    use = environment.in_place("network")
-    first = use.instances[0] if use and use.instances else Instance("", {})
-    return [*_mapping(use.value(first, "zones") if use else {})]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

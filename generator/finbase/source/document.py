@@ -127,13 +127,8 @@ class _Reader:
             value = self.node(first, (), _start(first), 1)
             next(self.events)  # the end of the document
             if not isinstance(after := next(self.events), yaml.StreamEndEvent):
-                raise failure(
-                    self.path,
-                    _start(after),
-                    codes.SEVERAL_DOCUMENTS,
-                    "a second YAML document starts here",
-                    "move it to a file of its own",
-                )
+                message, hint = "a second YAML document starts here", "move it to a file of its own"
+                raise failure(self.path, _start(after), codes.SEVERAL_DOCUMENTS, message, hint)
         if value is None and not self.problems:
             hint = "start with `environment: <name>`"
             raise failure(self.path, (1, 1), codes.EMPTY, "the file is empty", hint)
@@ -195,8 +190,10 @@ class _Reader:
             self.refuse(event, codes.MERGE_KEY, message, "write out the keys that it would add")
             return None
         if event.implicit[0] and not isinstance(plain(text), str):
-            message = f"the key {printable(text)} is not text" if text else "missing key before `:`"
-            hint = f'quote it: "{printable(text)}"' if text else "write a name before the colon"
+            message, hint = "missing key before `:`", "write a name before the colon"
+            if text:
+                message = f"the key {printable(text)} is not text"
+                hint = f'quote it: "{printable(text)}"'
             self.refuse(event, codes.KEY_NOT_TEXT, message, hint)
             return None
         return text if self.visible(event) else None
@@ -242,10 +239,8 @@ class _Reader:
 
     def refuse(self, event: Any, code: str, message: str, hint: str | None = None) -> None:
         if len(self.problems) <= MOST_PROBLEMS:
-            position = _start(event)
-            self.problems.append(
-                Diagnostic(self.path, *position, code, printable(message, 200), hint)
-            )
+            message = printable(message, 200)
+            self.problems.append(Diagnostic(self.path, *_start(event), code, message, hint))
 
     def bounded(self, values: Sized, event: Any) -> None:
         """Stop at a collection that is too long: validating it takes the square of its size."""
@@ -256,10 +251,8 @@ class _Reader:
         """Skip a node without building it."""
         level = 0
         while True:
-            if isinstance(event, yaml.CollectionStartEvent):
-                level += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                level -= 1
+            level += isinstance(event, yaml.CollectionStartEvent)
+            level -= isinstance(event, yaml.CollectionEndEvent)
             if level == 0:
                 return
             if level > MOST_DEPTH:

@@ -166,18 +166,11 @@ def _tab(stop: _Stop) -> Position | None:
     return None
 
 
-def _open_bracket(stop: _Stop) -> Position | None:
-    in_brackets = "parsing a flow" in stop.context and "expected ','" in stop.problem
-    return stop.opening if in_brackets else None
-
-
-def _open_quote(stop: _Stop) -> Position | None:
-    in_quotes = "quoted scalar" in stop.context and "end of stream" in stop.problem
-    return stop.opening if in_quotes else None
-
-
-def _key_without_colon(stop: _Stop) -> Position | None:
-    return stop.opening if "could not find expected ':'" in stop.problem else None
+def _opening(context: str, problem: str) -> Callable[[_Stop], Position | None]:
+    """Return a locator that finds the start of a context in which PyYAML has a problem."""
+    return lambda stop: (
+        stop.opening if context in stop.context and problem in stop.problem else None
+    )
 
 
 def _wrong_indentation(stop: _Stop) -> Position | None:
@@ -201,13 +194,13 @@ _CAUSES: Final = (
         "replace the tab with spaces",
     ),
     _Cause(
-        _open_bracket,
+        _opening("parsing a flow", "expected ','"),
         codes.SYNTAX,
         "this {character} is not closed before line {line}",
         "close it, or add a comma before the next item",
     ),
     _Cause(
-        _open_quote,
+        _opening("quoted scalar", "end of stream"),
         codes.SYNTAX,
         "this {character} is not closed before line {line}",
         "add the closing quote",
@@ -237,7 +230,7 @@ _CAUSES: Final = (
         "put the text in double quotes",
     ),
     _Cause(
-        _key_without_colon,
+        _opening("", "could not find expected ':'"),
         codes.SYNTAX,
         "missing `: ` after this key",
         "write `key: value`, with a space after the colon",
