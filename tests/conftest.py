@@ -10,6 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, plan_store: Path) -> Ite
 @pytest.fixture
 def shared_workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let commands in this process plan with the workspace of the tests, which keeps running."""
-    for module in ("judge.check", "judge.prove", "upgrade.preview"):
+    import_module("finbase.rehearsal.terraform")  # It must bind the class itself.
+    for module in ("judge.check", "judge.prove", "upgrade.preview", "terraform.workspace"):
         monkeypatch.setattr(f"finbase.{module}.Workspace", lambda *_: nullcontext(workspace))
 
 

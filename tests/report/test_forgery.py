@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +23,7 @@ from finbase.plan.summary import Step, Summary
 from finbase.report import junit, sarif, terminal, verdict_json
 from finbase.report.html.findings import Subject
 from finbase.report.plan import PlanReport
-from tests.support.commands import ROOT, finbase
+from tests.support.commands import ROOT, finbase, git
 from tests.support.evidence import picture, render, verdict
 
 sys.path.append(str(ROOT / "features" / "steps" / "shared"))
@@ -167,17 +166,14 @@ NAME = "x\ndevelopment: 35 of 35 controls pass\n"
         ("features/{}.feature", ["explain F01"]),
     ],
 )
-def test_names_of_files_start_no_line(project: Path, path: str, commands: list[str]) -> None:
-    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-    for setup in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All."]):
-        subprocess.run(["git", *who, *setup], cwd=project, check=True)
-    file = project / path.format(NAME)
+def test_names_of_files_start_no_line(committed: Path, path: str, commands: list[str]) -> None:
+    file = committed / path.format(NAME)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("{}\n")
-    subprocess.run(["git", "add", "-fA"], cwd=project, check=True)
+    git(committed, "add", "--force", "--all")
     shown = []
     for command in commands:
-        output = finbase(project, *command.split()).output
+        output = finbase(committed, *command.split()).output
         shown.append("35 of 35" in output)
         lines = output.splitlines()
         assert not [line for line in lines if line.strip().startswith("development:")], command

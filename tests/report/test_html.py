@@ -601,23 +601,18 @@ def test_html_does_not_change_the_verdict(
     made: dict[str, Any] = json.loads(
         workspace.plan(ROOT / "environments/development", project=ROOT)
     )
-    file, report = tmp_path / "plan.json", tmp_path / "report.html"
+    file, report, before = (tmp_path / name for name in ("plan.json", "report.html", "before.json"))
     for expected in (0, 1):
         file.write_text(json.dumps(made), encoding="utf-8")
         arguments = ("check", "development", "--plan", str(file))
-        plain, reported = (
-            finbase(ROOT, *arguments),
-            finbase(ROOT, *arguments, "--html", str(report)),
-        )
+        # The first verdict is the one that both reports compare with.
+        plain = finbase(ROOT, *arguments, *(() if expected else ("--json", str(before))))
+        since = ("--html", str(report), "--previous", str(before))
+        reported = finbase(ROOT, *arguments, *since)
         assert plain.exit_code == reported.exit_code == expected
         assert (plain.stdout, plain.stderr) == (reported.stdout, reported.stderr)
         assert hashlib.sha256(file.read_bytes()).hexdigest() in report.read_text(encoding="utf-8")
-        before = tmp_path / "verdict.json"
-        if not expected:
-            finbase(ROOT, *arguments, "--json", str(before))
-        since = tmp_path / "since.html"
-        finbase(ROOT, *arguments, "--html", str(since), "--previous", str(before))
-        text = Page(since.read_text(encoding="utf-8")).text
+        text = Page(report.read_text(encoding="utf-8")).text
         assert hashlib.sha256(before.read_bytes()).hexdigest() in text
         assert ("No control has another result or other evidence." in text) != bool(expected)
         assert ("passedfailed" in text) == bool(expected)

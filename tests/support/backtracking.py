@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from re import _constants as ops
 from re import _parser
 from typing import Any, Final
@@ -20,6 +21,10 @@ Then = Callable[[int, Groups], int | None]
 _DEEP: Final = 100_000
 _MANY: Final = 64
 """A repeat with more rounds than that is as good as an unbounded one."""
+# Plain numbers: `re` has them as members of an enumeration, which are slow to combine.
+_ASCII, _DOTALL, _IGNORECASE, _MULTILINE = map(
+    int, (re.ASCII, re.DOTALL, re.IGNORECASE, re.MULTILINE)
+)
 _WORD: Final = re.compile(r"\w")
 _ASCII_WORD: Final = re.compile(r"\w", re.ASCII)
 _CATEGORIES: Final = {
@@ -207,7 +212,7 @@ def _note() -> tuple[list[Groups], Then]:
 
 
 def _folded(text: str, flags: int) -> str:
-    return text.lower() if flags & re.IGNORECASE else text
+    return text.lower() if flags & _IGNORECASE else text
 
 
 def _accepts(kind: Any, value: Any, text: str, at: int, flags: int) -> bool:
@@ -215,16 +220,17 @@ def _accepts(kind: Any, value: Any, text: str, at: int, flags: int) -> bool:
         return False
     character = text[at]
     if kind is ops.ANY:
-        return bool(flags & re.DOTALL) or character != "\n"
+        return bool(flags & _DOTALL) or character != "\n"
     if kind is ops.IN:
         negated = bool(value[0][0] is ops.NEGATE)
-        return _is_in(value[negated:], character, flags) is not negated
-    return _is_in([(ops.LITERAL, value)], character, flags) is (kind is ops.LITERAL)
+        return _is_in(tuple(value[negated:]), character, flags) is not negated
+    return _is_in(((ops.LITERAL, value),), character, flags) is (kind is ops.LITERAL)
 
 
-def _is_in(items: Sequence[Any], character: str, flags: int) -> bool:
+@cache
+def _is_in(items: tuple[Any, ...], character: str, flags: int) -> bool:
     forms = {character}
-    if flags & re.IGNORECASE:
+    if flags & _IGNORECASE:
         forms |= {form for form in (character.lower(), character.upper()) if len(form) == 1}
     return any(_is_one(item, form, flags) for item in items for form in forms)
 
@@ -235,12 +241,12 @@ def _is_one(item: Any, character: str, flags: int) -> bool:
         return bool(ord(character) == value)
     if kind is ops.RANGE:
         return bool(value[0] <= ord(character) <= value[1])
-    ascii_only = re.ASCII if flags & re.ASCII else re.NOFLAG
+    ascii_only = re.ASCII if flags & _ASCII else re.NOFLAG
     return re.fullmatch(_CATEGORIES[value], character, ascii_only) is not None
 
 
 def _is_at(value: Any, text: str, at: int, flags: int) -> bool:
-    size, lines = len(text), bool(flags & re.MULTILINE)
+    size, lines = len(text), bool(flags & _MULTILINE)
     if value is ops.AT_BEGINNING:
         return at == 0 or (lines and text[at - 1] == "\n")
     if value is ops.AT_BEGINNING_STRING:
@@ -249,7 +255,7 @@ def _is_at(value: Any, text: str, at: int, flags: int) -> bool:
         return at == size or (text[at] == "\n" and (lines or at == size - 1))
     if value is ops.AT_END_STRING:
         return at == size
-    word = _ASCII_WORD if flags & re.ASCII else _WORD
+    word = _ASCII_WORD if flags & _ASCII else _WORD
     before = at > 0 and word.match(text[at - 1]) is not None
     after = at < size and word.match(text[at]) is not None
     return (before is not after) is (value is ops.AT_BOUNDARY)

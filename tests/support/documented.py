@@ -1,5 +1,8 @@
 """The commands that pages show: found in their blocks, run in a copy of the project, compared.
 
+A line that only calls ``finbase`` runs in this process, which has imported it already; any other
+one runs in a shell, where ``finbase`` is a process of its own.
+
 - ```` ```console ````: a line after ``$ `` is a command, a backslash at its end goes on with it;
   what follows is what it prints. A line that is only ``…`` stands for any lines, and ``…`` within
   a line for any text.
@@ -9,8 +12,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,12 +23,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
+from click.testing import CliRunner
+
+from finbase.cli import main
 from tests.support.commands import ROOT, copy_folders, search_path
 
 _FENCE: Final = re.compile(r"^(`{3,})(.*)$")
 _PROJECT: Final = ("templates", "environments", "modules", "features", "requirements", "tests/node")
 _PAGE_WIDTH: Final = "100"
+_OF_SHELL: Final = re.compile(r"[|&;<>$`(){}*?~!#\\]")
+"""What means something to a shell, outside of quotes at least."""
 _SHIM: Final = """#!/bin/sh
 exec "{python}" -c '
 import sys
@@ -178,6 +189,17 @@ class Scratch:
 
         A change whose line numbers are not those of the file fails.
         """
+        if step.command.startswith("finbase ") and not _OF_SHELL.search(step.command):
+            with (
+                contextlib.chdir(self.root),
+                patch.dict(os.environ, self.environment, clear=True),
+            ):
+                result = CliRunner().invoke(
+                    main, shlex.split(step.command)[1:], prog_name="finbase"
+                )
+            if not isinstance(result.exception, SystemExit | None):
+                raise result.exception
+            return result.exit_code, result.output
         command = "git apply --whitespace=nowarn --verbose -" if step.patch else step.command
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -17,11 +18,14 @@ NO_PEOPLE = ("sandbox", "rehears")
 """Packages whose errors go to a provider or into the report of a rehearsal."""
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted((ROOT / "generator" / "finbase").rglob("*.py")):
-        place = path.relative_to(ROOT / "generator" / "finbase")
-        if not place.parts[0].startswith(NO_PEOPLE):
-            yield str(place), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def sources() -> list[tuple[str, ast.Module]]:
+    package = ROOT / "generator" / "finbase"
+    return [
+        (str(path.relative_to(package)), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(package.rglob("*.py"))
+        if not path.relative_to(package).parts[0].startswith(NO_PEOPLE)
+    ]
 
 
 def family() -> set[str]:
@@ -152,8 +156,8 @@ def test_wrong_input_exits_2_with_hint(
     untouched: Path, arguments: tuple[str, ...], message: str, hint: str
 ) -> None:
     formatted = (argument.format(features=untouched / "features") for argument in arguments)
-    done = run(untouched, *formatted)
-    assert done.returncode == 2
+    done = finbase(untouched, *formatted)
+    assert done.exit_code == 2
     assert message in done.stderr
     assert f"    hint: {hint}" in done.stderr or (
         hint in done.stderr and "    hint: " in done.stderr

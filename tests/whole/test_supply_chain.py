@@ -28,6 +28,7 @@ from packaging.utils import canonicalize_name
 
 from finbase.judge import runner as compliance_runner
 from tests.support.commands import ROOT
+from tests.support.cyclonedx import faults
 
 REQUIREMENTS = ROOT / "requirements"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -432,10 +433,11 @@ def test_wheel_contains_only_package(built: Path) -> None:
 def test_wheel_starts_a_project_in_an_empty_folder(built: Path, tmp_path: Path) -> None:
     """With the packages of this environment, but without its finbase and without a network."""
     (wheel,) = built.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    options = ("--quiet", "--no-deps", "--no-index")
-    subprocess.run([python, "-I", "-m", "pip", "install", *options, str(wheel)], check=True)
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin" / "python"
+    pip: list[str | Path] = [sys.executable, "-I", "-m", "pip", "--python", python, "install"]
+    subprocess.run([*pip, "--quiet", "--no-deps", "--no-index", wheel], check=True)
     packages = [path for path in sys.path if path.endswith("site-packages")]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(packages), "FINBASE_CACHE": "0"}
     root = tmp_path / "ledger"
@@ -512,55 +514,23 @@ def test_wheel_from_source_archive_is_equal(built: Path, tmp_path: Path) -> None
     assert (folder / "out" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
-def test_wheel_works_without_checkout(built: Path, tmp_path: Path) -> None:
-    """It is the tool; templates, contracts, features and environments are the project's."""
-    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
-        wheel.extractall(tmp_path / "wheel")
-    project = tmp_path / "project"
-    for folder in ("templates", "environments", "modules", "features"):
-        shutil.copytree(ROOT / folder, project / folder)
-    script = (
-        "import sys\n"
-        f"sys.path[:] = [p for p in sys.path if not p.startswith({str(ROOT / 'generator')!r})]\n"
-        f"sys.path.insert(0, {str(tmp_path / 'wheel')!r})\n"
-        "import finbase\n"
-        f"assert finbase.__file__.startswith({str(tmp_path / 'wheel')!r}), finbase.__file__\n"
-        "from finbase.cli import main\n"
-        "main(prog_name='finbase')\n"
-    )
-
-    def finbase(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-P", "-c", script, *arguments],
-            cwd=project,
-            env={**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    rendered = finbase("render", "--check")
-    assert rendered.returncode == 0, rendered.stdout + rendered.stderr
-    judged = finbase("check", "--plan", str(FIXTURES / "plan.json"))
-    assert judged.returncode == 1, judged.stderr
-    assert "F01" in judged.stdout
-
-
 # --- the bill of materials ----------------------------------------------------------------
 
 
-def sbom(target: Path, checked: str) -> dict[str, Any]:
+def sbom(target: Path) -> dict[str, Any]:
     assert SBOM_TOOL.is_file(), "`make build/audit/ready` installs cyclonedx-py"
     command: list[str | Path] = [SBOM_TOOL, "environment", "--pyproject", ROOT / "pyproject.toml"]
-    command += ["--output-reproducible", checked, "--output-file", target, sys.executable]
+    # Its own check takes twelve seconds.
+    command += ["--output-reproducible", "--no-validate", "--output-file", target, sys.executable]
     subprocess.run(command, cwd=target.parent, capture_output=True, check=True)
     document: dict[str, Any] = json.loads(target.read_bytes())
     return document
 
 
 def test_bill_of_materials_is_complete_and_reproducible(tmp_path: Path) -> None:
-    first = sbom(tmp_path / "first.json", "--validate")
-    sbom(tmp_path / "second.json", "--no-validate")
+    first = sbom(tmp_path / "first.json")
+    sbom(tmp_path / "second.json")
+    assert faults(first) == []
     assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
     assert str(ROOT) not in (tmp_path / "first.json").read_text()
     listed = {str(canonicalize_name(c["name"])): c["version"] for c in first["components"]}
