@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -33,11 +33,7 @@ class AffectedReport:
             "since": self.since,
             "until": self.until,
             "affected": [
-                {
-                    "environment": affected.environment,
-                    "change": affected.change,
-                    "files": [str(path) for path in affected.files],
-                }
+                asdict(affected) | {"files": [str(path) for path in affected.files]}
                 for affected in self.environments
             ],
         }

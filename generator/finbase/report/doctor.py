@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from finbase.doctor import Finding, State
@@ -32,13 +32,7 @@ class DoctorReport:
         return {
             "fine": all(finding.state != "wrong" for finding in self.findings),
             "findings": [
-                {
-                    "subject": finding.subject,
-                    "state": finding.state,
-                    "found": finding.found,
-                    "fix": finding.fix or None,
-                    "hint": finding.hint or None,
-                }
+                asdict(finding) | {"fix": finding.fix or None, "hint": finding.hint or None}
                 for finding in self.findings
             ],
         }

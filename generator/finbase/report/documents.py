@@ -5,32 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Protocol
 
 from finbase.errors import FinbaseError
 from finbase.source.bounds import load_json
-
-SCHEMA_VERSIONS: Final[Mapping[str, int]] = {
-    "affected": 1,
-    "check": 1,
-    "diff": 2,
-    "doctor": 2,
-    "drift": 1,
-    "evidence": 2,
-    "outdated": 1,
-    "plan": 1,
-    "prove": 1,
-    "rehearse": 3,
-    "release": 1,
-    "render": 2,
-    "rules": 1,
-    "show": 2,
-    "upgrade": 3,
-}
-"""The version of each command's document; ``shapes/COMMAND.json`` is its JSON Schema.
-
-Raise it when a key is renamed, removed or changes its meaning. A new key does not raise it.
-"""
 
 
 class Report(Protocol):
@@ -52,7 +30,7 @@ def render(report: Report) -> bytes:
 
 def dump(command: str, document: Mapping[str, Any]) -> bytes:
     """Return a document as JSON, with the version of its shape as the first key."""
-    versioned = {"schema_version": SCHEMA_VERSIONS[command], **document}
+    versioned = {"schema_version": _version(_shape(command)), **document}
     return json.dumps(versioned, indent=2).encode() + b"\n"
 
 
@@ -68,13 +46,25 @@ def read(command: str, data: bytes, name: str, hint: str) -> dict[str, Any]:
     """
     import jsonschema_rs  # Most commands only write documents.
 
-    expected = SCHEMA_VERSIONS[command]
+    shape = _shape(command)
+    expected = _version(shape)
     try:
         document: dict[str, Any] = load_json(data)
         if (version := document["schema_version"]) == expected:
-            shape = Path(__file__).parent / "shapes" / f"{command}.json"
-            jsonschema_rs.validate(json.loads(shape.read_bytes()), document)
+            jsonschema_rs.validate(shape, document)
             return document
     except (ValueError, KeyError, TypeError) as error:
         raise FinbaseError(f"{name} is not from `finbase {command} --json`", hint) from error
     raise OtherFormatError(f"{name} has schema_version {version!r}, not {expected}", hint)
+
+
+def _shape(command: str) -> dict[str, Any]:
+    """Return the JSON Schema of a command's document."""
+    path = Path(__file__).parent / "shapes" / f"{command}.json"
+    shape: dict[str, Any] = json.loads(path.read_bytes())
+    return shape
+
+
+def _version(shape: Mapping[str, Any]) -> int:
+    """Return the version, which grows when a key is renamed, removed or changes its meaning."""
+    return int(shape["properties"]["schema_version"]["const"])

@@ -48,7 +48,7 @@ def render(
     """
     url = f"{files_url}/{quote(str(folder))}" if files_url and folder.parts else files_url
     return _document(
-        [_run(verdict, sources.get(verdict.environment), url) for verdict in verdicts], folder
+        [_run(verdict, sources.get(verdict.environment), url, folder) for verdict in verdicts]
     )
 
 
@@ -71,30 +71,17 @@ def render_refused(diagnostics: Iterable[Diagnostic], folder: PurePosixPath = _T
             "ruleIndex": ids.index(error.code),
             "level": "note" if error.note else "error",
             "message": {"text": "\n".join(filter(None, (error.message, error.hint)))},
-            "locations": [_location(error.path, error.line, error.column)],
+            "locations": [_location(folder / error.path, error.line, error.column)],
             "partialFingerprints": _fingerprint(error.code, error.path, error.message),
         }
         for error in ordered
     ]
-    return _document([_tool_run("finbase/input/", rules, results)], folder)
+    return _document([_tool_run("finbase/input/", rules, results)])
 
 
-def _document(runs: Sequence[Mapping[str, Any]], folder: PurePosixPath) -> bytes:
-    for artifact in _artifacts(runs) if folder.parts else ():
-        artifact["uri"] = f"{quote(str(folder))}/{artifact['uri']}"
+def _document(runs: Sequence[Mapping[str, Any]]) -> bytes:
     text = json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}, indent=2)
     return f"{text}\n".encode()
-
-
-def _artifacts(node: Any) -> Iterator[dict[str, Any]]:
-    """Yield the place of each location in a document."""
-    if isinstance(node, dict):
-        if "uriBaseId" in node:
-            yield node
-        node = [*node.values()]
-    if isinstance(node, list):
-        for each in node:
-            yield from _artifacts(each)
 
 
 def _tool_run(id_: str, rules: Sequence[Any], results: Sequence[Any]) -> dict[str, Any]:
@@ -107,15 +94,17 @@ def _tool_run(id_: str, rules: Sequence[Any], results: Sequence[Any]) -> dict[st
     }
 
 
-def _run(verdict: Verdict, sources: Sources | None, files_url: str) -> dict[str, Any]:
+def _run(
+    verdict: Verdict, sources: Sources | None, files_url: str, folder: PurePosixPath
+) -> dict[str, Any]:
     rows = verdict.by_failure()
     rules = [
         _rule(failure, row, files_url) for failure, row in zip(verdict.failures, rows, strict=True)
     ]
     results = [
-        _result(verdict.environment, index, row, sources)
+        _result(verdict.environment, index, row, sources, folder)
         if row.open
-        else _inapplicable(index, row, sources)
+        else _inapplicable(index, row, sources, folder)
         for index, row in enumerate(rows)
         if row.status != "passed"
     ]
@@ -125,7 +114,9 @@ def _run(verdict: Verdict, sources: Sources | None, files_url: str) -> dict[str,
     return run
 
 
-def _inapplicable(index: int, row: FailureRow, sources: Sources | None) -> dict[str, Any]:
+def _inapplicable(
+    index: int, row: FailureRow, sources: Sources | None, folder: PurePosixPath
+) -> dict[str, Any]:
     place = _fallback(row, sources)
     return {
         "ruleId": row.id,
@@ -133,7 +124,7 @@ def _inapplicable(index: int, row: FailureRow, sources: Sources | None) -> dict[
         "kind": "notApplicable",
         "level": "none",
         "message": {"text": _clean(row.evidence)},
-        "locations": [_location(str(place.path), place.line)],
+        "locations": [_location(folder / place.path, place.line)],
     }
 
 
@@ -163,7 +154,7 @@ def _help(failure: Failure, row: FailureRow) -> Iterator[str]:
 
 
 def _result(
-    environment: str, index: int, row: FailureRow, sources: Sources | None
+    environment: str, index: int, row: FailureRow, sources: Sources | None, folder: PurePosixPath
 ) -> dict[str, Any]:
     evidence = [s.evidence for s in row.scenarios if s.status == "failed"] or [row.evidence]
     hcl, yaml = sources.behind(evidence) if sources else ([], [])
@@ -176,14 +167,14 @@ def _result(
         "ruleIndex": index,
         "level": _LEVELS[row.severity],
         "message": {"text": _clean(f"{title}\n{row.evidence}")},
-        "locations": [_location(str(first.path), first.line)],
+        "locations": [_location(folder / first.path, first.line)],
         "partialFingerprints": _fingerprint(
             environment, row.id, *sorted(excerpt.title for excerpt in hcl)
         ),
     }
     if others:
         result["relatedLocations"] = [
-            {"id": number, **_location(str(place.path), place.line)}
+            {"id": number, **_location(folder / place.path, place.line)}
             for number, place in enumerate(others, 1)
         ]
     return result
@@ -199,9 +190,9 @@ def _fallback(row: FailureRow, sources: Sources | None) -> Place:
     return Place(PurePosixPath("features/failures.yaml"), 1)
 
 
-def _location(path: str, line: int, column: int = 0) -> dict[str, Any]:
+def _location(path: PurePosixPath, line: int, column: int = 0) -> dict[str, Any]:
     region = {"startLine": line, **({"startColumn": column} if column else {})}
-    artifact = {"uri": quote(path), "uriBaseId": "%SRCROOT%"}
+    artifact = {"uri": quote(str(path)), "uriBaseId": "%SRCROOT%"}
     return {"physicalLocation": {"artifactLocation": artifact, "region": region}}
 
 

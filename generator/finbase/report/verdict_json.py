@@ -14,6 +14,14 @@ from finbase.judge.catalogue import Failure
 from finbase.judge.verdict import FailureRow, Scenario, Verdict
 from finbase.report.documents import dump, read
 
+_CATALOGUED = ("id", "section", "severity", "title", "requirement")
+"""What the document has of a failure of the catalogue."""
+_SCENARIO = (
+    *("feature", "name", "location", "tags", "failure_ids", "severity", "requirements", "status"),
+    *("step", "evidence"),
+)
+"""What the document has of a scenario."""
+
 
 def document(verdicts: Iterable[Verdict]) -> dict[str, Any]:
     """Return the content: ``environments`` in the order of the verdicts."""
@@ -54,28 +62,14 @@ def _environment(verdict: Verdict) -> dict[str, Any]:
 
 def _failure(row: FailureRow) -> dict[str, Any]:
     return {
-        "id": row.id,
-        "section": row.section,
-        "severity": row.severity,
-        "title": row.title,
-        "requirement": row.requirement,
-        "requirements": list(row.requirements),
-        "status": row.status,
+        **{key: getattr(row, key) for key in (*_CATALOGUED, "requirements", "status")},
         "evidence": row.evidence.splitlines(),
         "scenarios": [scenario.location for scenario in row.scenarios],
     }
 
 
 def _scenario(scenario: Scenario) -> dict[str, Any]:
-    return {
-        "feature": scenario.feature,
-        "name": scenario.name,
-        "location": scenario.location,
-        "tags": list(scenario.tags),
-        "failure_ids": list(scenario.failure_ids),
-        "severity": scenario.severity,
-        "requirements": list(scenario.requirements),
-        "status": scenario.status,
+    return {key: getattr(scenario, key) for key in _SCENARIO} | {
         "step": scenario.step or None,
         "evidence": scenario.evidence.splitlines(),
     }
@@ -121,26 +115,10 @@ def _read_verdict(data: Mapping[str, Any]) -> Verdict:
 
 
 def _read_failure(data: Mapping[str, Any]) -> Failure:
-    return Failure(
-        id=data["id"],
-        severity=data["severity"],
-        title=data["title"],
-        requirement=data["requirement"],
-        overlaps=(),
-        section=data["section"],
-    )
+    return Failure(**{key: data[key] for key in _CATALOGUED}, overlaps=())
 
 
 def _read_scenario(data: Mapping[str, Any]) -> Scenario:
-    return Scenario(
-        feature=data["feature"],
-        name=data["name"],
-        tags=tuple(data["tags"]),
-        failure_ids=tuple(data["failure_ids"]),
-        severity=data["severity"],
-        requirements=tuple(data["requirements"]),
-        status=data["status"],
-        evidence="\n".join(data["evidence"]),
-        location=data["location"],
-        step=data["step"] or "",
-    )
+    fields = {k: tuple(v) if isinstance(v := data[k], list) else v for k in _SCENARIO}
+    lines = {"step": data["step"] or "", "evidence": "\n".join(data["evidence"])}
+    return Scenario(**(fields | lines))

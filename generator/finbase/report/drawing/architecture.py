@@ -13,14 +13,16 @@ from finbase.plan.addresses import name_of, title_of
 from finbase.plan.flows import is_allowed, is_endpoint
 from finbase.plan.network import peered
 from finbase.report.drawing.canvas import Canvas
+from finbase.report.drawing.network import CHIP, COLLECTOR, GATEWAY, draw_internet
 
 if TYPE_CHECKING:
     from finbase.plan.flows import Flow
     from finbase.plan.network import Group, Network, Subnet
 
 _PAD, _GUTTER, _ZONE, _NARROWEST = 16.0, 84.0, 172.0, 464.0
-_INTERNET, _GATEWAY, _COLLECTOR, _ZONES, _TOP = 22.0, 48.0, 96.0, 122.0, 132.0
-_CELL, _CHIP, _MEMBER, _HEAD, _SPACE = 28.0, 28.0, 42.0, 26.0, 10.0
+_INTERNET, _ZONES, _TOP = 22.0, 122.0, 132.0
+_GATEWAY, _COLLECTOR = _INTERNET + GATEWAY, _INTERNET + COLLECTOR
+_CELL, _MEMBER, _HEAD, _SPACE = 28.0, 42.0, 26.0, 10.0
 _LANE, _LINE, _PER_ROW = 13.0, 18.0, 2
 _CLIENTS = ("your applications", "not part of this plan")
 _LEGEND = "Lines to gateways are routes. Numbered lines are traffic that security groups allow:"
@@ -100,15 +102,15 @@ class _Layout:
         """Draw a subnet with its NAT gateways, and the lines of its routes."""
         canvas = self.canvas
         gateways = [g for g in self.network.gateways if g.subnet == subnet.address]
-        height = _CELL + len(gateways) * (_CHIP + 8)
+        height = _CELL + len(gateways) * (CHIP + 8)
         canvas.box(x, y, self.width, height, "cell")
         canvas.text(x + 10, y + 18, subnet.cidr, "mono", self.width - 20)
         middle = x + self.width / 2
         for number, gateway in enumerate(gateways):
-            chip = y + _CELL + number * (_CHIP + 8)
-            canvas.box(x + 10, chip, self.width - 20, _CHIP, "chip")
+            chip = y + _CELL + number * (CHIP + 8)
+            canvas.box(x + 10, chip, self.width - 20, CHIP, "chip")
             canvas.text(middle, chip + 18, "NAT gateway", "small", anchor="middle")
-            self.chips[gateway.address] = (middle, chip + _CHIP)
+            self.chips[gateway.address] = (middle, chip + CHIP)
         for route in subnet.routes:
             if route.kind == "internet":
                 canvas.line("path", (middle, y), (middle, _COLLECTOR))
@@ -169,24 +171,14 @@ class _Layout:
 
     def internet(self) -> None:
         """Draw the internet, its gateway, and the line that public subnets share."""
-        canvas, network = self.canvas, self.network
-        canvas.line("faint", (self.left, _INTERNET), (self.lanes, _INTERNET))
-        canvas.text(self.left, _INTERNET - 8, "Internet", "small muted")
-        if not any(gateway.kind == "internet" for gateway in network.gateways):
-            return
         x = (self.left + self.right - _SPACE) / 2
-        canvas.line("path", (x, _GATEWAY), (x, _INTERNET + 6))
-        canvas.arrow(x, _INTERNET + 1, "up")
-        canvas.box(x - 70, _GATEWAY, 140, _CHIP, "chip")
-        canvas.text(x, _GATEWAY + 18, "Internet gateway", "small", anchor="middle")
-        ends = [
+        climbs = [
             self.columns[subnet.zone] + self.width / 2
-            for subnet in network.subnets
+            for subnet in self.network.subnets
             if any(route.kind == "internet" for route in subnet.routes)
         ]
-        if ends:
-            canvas.line("path", (min(x, *ends), _COLLECTOR), (max(x, *ends), _COLLECTOR))
-            canvas.line("path", (x, _COLLECTOR), (x, _GATEWAY + _CHIP))
+        across = self.left, self.lanes
+        draw_internet(self.canvas, self.network, across, _INTERNET, x, climbs)
 
     def outside(self, y: float) -> float:
         """Draw the ends of flows that are not groups, below the VPC; return their lower end."""

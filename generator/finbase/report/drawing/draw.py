@@ -7,13 +7,14 @@ markup. A diagram describes itself with ``title`` and ``desc``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, get_args
 
 from finbase.report.drawing import architecture, canvas, flows, modules, network
 
 if TYPE_CHECKING:
+    from finbase.plan.network import Network
     from finbase.plan.picture import Picture
 
 Subject = Literal["modules", "network", "flows", "architecture"]
@@ -23,6 +24,11 @@ HEADINGS: Mapping[Subject, str] = {
     "network": "network",
     "flows": "allowed flows",
     "architecture": "architecture",
+}
+_OF_NETWORK: Mapping[Subject, Callable[[Network, str], canvas.Canvas]] = {
+    "network": network.draw,
+    "flows": flows.draw,
+    "architecture": architecture.draw,
 }
 
 
@@ -45,8 +51,4 @@ def standalone(
 def _drawn(picture: Picture, subject: Subject, name: str) -> canvas.Canvas:
     if subject == "modules":
         return modules.draw(picture, name)
-    if subject == "flows":
-        return flows.draw(picture.network, name)
-    if subject == "architecture":
-        return architecture.draw(picture.network, name)
-    return network.draw(picture.network, name)
+    return _OF_NETWORK[subject](picture.network, name)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from finbase.plan.addresses import name_of, place_of, title_of, type_of
 from finbase.plan.flows import is_allowed
@@ -15,6 +15,7 @@ from finbase.report.columns import counted
 from finbase.report.drawing.canvas import clean
 
 if TYPE_CHECKING:
+    from finbase.plan.flows import Flow
     from finbase.plan.network import Network
     from finbase.plan.picture import Picture
     from finbase.report.drawing.draw import Subject
@@ -39,36 +40,25 @@ class _Edge:
     broken: bool = False
 
 
-@dataclass(frozen=True)
-class _Graph:
-    nodes: tuple[_Node, ...]
-    edges: tuple[_Edge, ...]
-
-    def frames(self) -> dict[str, list[tuple[str, _Node]]]:
-        """Return the nodes by frame, each with its id."""
-        frames: dict[str, list[tuple[str, _Node]]] = {}
-        for number, node in enumerate(self.nodes):
-            frames.setdefault(node.within, []).append((f"n{number}", node))
-        return frames
-
-    def ids(self) -> dict[str, str]:
-        """Return the id of each node by its key."""
-        return {node.key: f"n{number}" for number, node in enumerate(self.nodes)}
+_Graph: TypeAlias = tuple[Iterable[_Node], Iterable[_Edge]]
 
 
 def mermaid(picture: Picture, subject: Subject) -> str:
     """Return a diagram as a Mermaid flowchart; ``architecture`` has none."""
-    graph = _GRAPHS[subject](picture)
+    nodes, edges = _GRAPHS[subject](picture)
+    ids: dict[str, str] = {}
+    frames: dict[str, list[str]] = {}
+    for number, node in enumerate(nodes):
+        ids[node.key] = f"n{number}"
+        frames.setdefault(node.within, []).append(f"n{number}[{_mermaid(node.lines)}]")
     lines = ["flowchart TB" if subject == "network" else "flowchart LR"]
-    for number, (frame, nodes) in enumerate(graph.frames().items()):
-        indent = "    " if frame else "  "
+    for number, (frame, boxes) in enumerate(frames.items()):
         if frame:
             lines.append(f"  subgraph f{number}[{_mermaid([frame])}]")
-        lines += [f"{indent}{id_}[{_mermaid(node.lines)}]" for id_, node in nodes]
+        lines += [f"{'    ' if frame else '  '}{box}" for box in boxes]
         if frame:
             lines.append("  end")
-    ids = graph.ids()
-    for edge in graph.edges:
+    for edge in edges:
         arrow = "-.->" if edge.broken else "-->"
         label = f"|{_mermaid([edge.label])}|" if edge.label else ""
         lines.append(f"  {ids[edge.source]} {arrow}{label} {ids[edge.target]}")
@@ -78,42 +68,34 @@ def mermaid(picture: Picture, subject: Subject) -> str:
 def _modules(picture: Picture) -> _Graph:
     labels = {module.label for module in picture.modules}
     shared = Counter((wire.source, wire.target) for wire in picture.wires)
-    return _Graph(
-        tuple(
-            _Node(m.label, (m.label, f"{pinned(m)}, {m.count} resources")) for m in picture.modules
-        ),
-        tuple(
+    return (
+        [_Node(m.label, (m.label, f"{pinned(m)}, {m.count} resources")) for m in picture.modules],
+        [
             _Edge(source, target, counted(count, "value"))
             for (source, target), count in shared.items()
             if {source, target} <= labels
-        ),
+        ],
     )
 
 
 def _flows(picture: Picture) -> _Graph:
     flows = picture.network.flows
     ends = dict.fromkeys(end for flow in flows for end in (flow.source, flow.target))
-    return _Graph(
-        tuple(
-            _Node(end, (title_of(end), place_of(end)) if type_of(end) else (end,)) for end in ends
-        ),
-        tuple(
-            _Edge(
-                flow.source,
-                flow.target,
-                ": ".join(
-                    filter(None, (f"{flow.protocol} {flow.ports}".strip(), flow.description))
-                ),
-                broken=not is_allowed(flow),
-            )
+    return (
+        [_Node(end, (title_of(end), place_of(end)) if type_of(end) else (end,)) for end in ends],
+        [
+            _Edge(flow.source, flow.target, _traffic(flow), broken=not is_allowed(flow))
             for flow in flows
-        ),
+        ],
     )
 
 
+def _traffic(flow: Flow) -> str:
+    return ": ".join(filter(None, (f"{flow.protocol} {flow.ports}".strip(), flow.description)))
+
+
 def _network(picture: Picture) -> _Graph:
-    network = picture.network
-    return _Graph(tuple(_network_nodes(network)), tuple(_network_edges(network)))
+    return _network_nodes(picture.network), _network_edges(picture.network)
 
 
 def _network_nodes(network: Network) -> Iterator[_Node]:
@@ -155,7 +137,7 @@ _GRAPHS: dict[str, Callable[[Picture], _Graph]] = {
 }
 
 
-def _mermaid(lines: tuple[str, ...] | list[str]) -> str:
+def _mermaid(lines: Sequence[str]) -> str:
     """Return a quoted label; Mermaid writes entities with ``#`` instead of ``&``."""
     codes = str.maketrans({character: f"#{ord(character)};" for character in '#"<>&`\\|'})
     text = "<br>".join(clean(line).translate(codes) for line in lines if line)

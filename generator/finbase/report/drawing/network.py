@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from finbase.plan.network import Gateway, Member, Network, Subnet
 
 _GUTTER, _NARROWEST, _PAD = 76.0, 204.0, 16.0
-_INTERNET, _GATEWAY, _COLLECTOR, _ZONES = 26.0, 52.0, 100.0, 126.0
+GATEWAY, COLLECTOR = 26.0, 74.0
+"""How far the internet gateway, and the line that public subnets share, are below the internet."""
+_INTERNET, _ZONES = 26.0, 126.0
+_GATEWAY, _COLLECTOR = _INTERNET + GATEWAY, _INTERNET + COLLECTOR
 _FIRST, _CELL, _LINE, _BAND = 138.0, 62.0, 18.0, 30.0
-_CHIP = 28.0
+CHIP = 28.0
 """The height of a gateway."""
 _KINDS = {
     "aws_db_instance": "Databases",
@@ -50,12 +53,20 @@ def draw(network: Network, name: str) -> Canvas:
     for text in _below(network):
         canvas.text(_PAD, bottom + 6, text, "small muted", right - 2 * _PAD)
         bottom += _LINE
-    canvas.box(0.5, _GATEWAY + 14.5, right + _PAD / 2 - 1, bottom - _GATEWAY - 14, "frame")
-    layout.internet()
+    canvas.box(
+        0.5,
+        _GATEWAY + 14.5,
+        right + _PAD / 2 - 1,
+        bottom - _INTERNET - GATEWAY - 14,
+        "frame",
+    )
+    left = min(lefts.values(), default=_PAD)
+    middle = (left + right - _PAD) / 2
+    draw_internet(canvas, network, (left, right - _PAD), _INTERNET, middle, layout.climbs)
     for end, ways in peered(network).items():
-        canvas.box(_PAD, bottom + 12, right - 2 * _PAD, _CHIP, "cell")
+        canvas.box(_PAD, bottom + 12, right - 2 * _PAD, CHIP, "cell")
         canvas.text(_PAD + 10, bottom + 30, f"Peered network {end}, {ways}", "small", right - 60)
-        bottom += _CHIP + 8
+        bottom += CHIP + 8
     canvas.text(_PAD, _COLLECTOR - 8, f"VPC {', '.join(network.cidrs)}", "mono", 220)
     for zone, left in lefts.items():
         canvas.text(left, _ZONES, zone, "small muted")
@@ -76,7 +87,6 @@ class _Layout:
     ) -> None:
         self.canvas, self.network, self.lefts = canvas, network, lefts
         self.width, self.right = width, right
-        self.middle = (min(lefts.values(), default=_PAD) + right - _PAD) / 2
         self.chips: dict[str, tuple[float, float]] = {}
         self.climbs: list[float] = []
         self.head = _CELL
@@ -118,7 +128,7 @@ class _Layout:
         for number, way in enumerate(outlets(self.network, subnet)):
             self.canvas.text(x + 10, y + 51 + number * _LINE, way, look, room)
         for number, gateway in enumerate(gateways):
-            self.chip(gateway, x + 10, y + self.head + number * (_CHIP + 8))
+            self.chip(gateway, x + 10, y + self.head + number * (CHIP + 8))
         for route in subnet.routes:
             if route.kind == "internet":
                 middle = x + self.width / 2
@@ -136,17 +146,17 @@ class _Layout:
         """Return the height that the gateways add to the cells of a tier."""
         gateway_subnets = [gateway.subnet for gateway in self.network.gateways]
         counts = [gateway_subnets.count(subnet.address) for cell in cells for subnet in cell]
-        return max(counts, default=0) * (_CHIP + 8)
+        return max(counts, default=0) * (CHIP + 8)
 
     def chip(self, gateway: Gateway, x: float, y: float) -> None:
         """Draw a NAT gateway."""
         width = self.width - 20
-        self.canvas.box(x, y, width, _CHIP, "chip")
+        self.canvas.box(x, y, width, CHIP, "chip")
         self.canvas.text(x + 8, y + 18, "NAT gateway", "small", width)
         ip = "elastic IP" if gateway.ip else "elastic IP unknown"
         look = "small muted" if gateway.ip else "small bad"
         self.canvas.text(x + width - 8, y + 18, ip, look, width - 84, anchor="end")
-        self.chips[gateway.address] = (x + width / 2, y + _CHIP)
+        self.chips[gateway.address] = (x + width / 2, y + CHIP)
 
     def climb(self, gateway: str, x: float, y: float, look: str) -> None:
         """Draw the line from a subnet up to its NAT gateway, straight or across zones."""
@@ -157,23 +167,33 @@ class _Layout:
         self.canvas.line(look, (start, y), (start, bend), (to_x, bend), (to_x, to_y + 6))
         self.canvas.arrow(to_x, to_y + 1, "up")
 
-    def internet(self) -> None:
-        """Draw the internet and its gateway, above the lines of all routes to it."""
-        left = min(self.lefts.values(), default=_PAD)
-        gateways = [g for g in self.network.gateways if g.kind == "internet"]
-        self.canvas.line("faint", (left, _INTERNET), (self.right - _PAD, _INTERNET))
-        self.canvas.text(left, _INTERNET - 8, "Internet", "small muted")
-        if not gateways:
-            return
-        x = self.middle
-        self.canvas.line("path", (x, _GATEWAY), (x, _INTERNET + 6))
-        self.canvas.arrow(x, _INTERNET + 1, "up")
-        self.canvas.box(x - 70, _GATEWAY, 140, 28, "chip")
-        self.canvas.text(x, _GATEWAY + 18, "Internet gateway", "small", anchor="middle")
-        if self.climbs:
-            ends = [x, *self.climbs]
-            self.canvas.line("path", (min(ends), _COLLECTOR), (max(ends), _COLLECTOR))
-            self.canvas.line("path", (x, _COLLECTOR), (x, _GATEWAY + 28))
+
+def draw_internet(
+    canvas: Canvas,
+    network: Network,
+    across: tuple[float, float],
+    y: float,
+    x: float,
+    climbs: Sequence[float],
+) -> None:
+    """Draw the internet as a line at ``y``, and its gateway at ``x`` below it.
+
+    ``climbs`` are where routes to it reach the line that public subnets share.
+    """
+    left, right = across
+    gateway, collector = y + GATEWAY, y + COLLECTOR
+    canvas.line("faint", (left, y), (right, y))
+    canvas.text(left, y - 8, "Internet", "small muted")
+    if not any(each.kind == "internet" for each in network.gateways):
+        return
+    canvas.line("path", (x, gateway), (x, y + 6))
+    canvas.arrow(x, y + 1, "up")
+    canvas.box(x - 70, gateway, 140, CHIP, "chip")
+    canvas.text(x, gateway + 18, "Internet gateway", "small", anchor="middle")
+    if climbs:
+        ends = [x, *climbs]
+        canvas.line("path", (min(ends), collector), (max(ends), collector))
+        canvas.line("path", (x, collector), (x, gateway + CHIP))
 
 
 def _below(network: Network) -> list[str]:

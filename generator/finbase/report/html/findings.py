@@ -49,24 +49,15 @@ class ScenarioView:
 
 
 @dataclass(frozen=True)
-class ExcerptView:
-    """An excerpt with links to its lines, which are empty if no forge has them."""
-
-    excerpt: Excerpt
-    href: str
-    hrefs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Finding:
     """A failure of the catalogue in one environment; ``more`` is HCL that is only linked."""
 
     row: FailureRow
     anchor: str
     scenarios: tuple[ScenarioView, ...]
-    hcl: tuple[ExcerptView, ...]
-    more: tuple[Linked, ...]
-    yaml: tuple[ExcerptView, ...]
+    hcl: Sequence[Excerpt]
+    more: Sequence[Linked]
+    yaml: Sequence[Excerpt]
 
     @property
     def absent(self) -> bool:
@@ -172,16 +163,10 @@ def _finding(
         row=row,
         anchor=f"{anchor}-{row.id}",
         scenarios=scenarios,
-        hcl=tuple(_view(excerpt, links) for excerpt in hcl[:_MOST]),
-        more=tuple(Linked(str(e.place), links.place(e.place)) for e in hcl[_MOST:]),
-        yaml=tuple(_view(excerpt, links) for excerpt in yaml),
+        hcl=hcl[:_MOST],
+        more=[Linked(str(e.place), links.to(e.place)) for e in hcl[_MOST:]],
+        yaml=yaml,
     )
-
-
-def _view(excerpt: Excerpt, links: Links) -> ExcerptView:
-    path = str(excerpt.place.path)
-    hrefs = tuple(links.outward(path, line.number) for line in excerpt.lines)
-    return ExcerptView(excerpt, links.outward(path, excerpt.place.line), hrefs)
 
 
 def _subnets(network: Network) -> Iterator[tuple[str, ...]]:

@@ -45,32 +45,29 @@ class Links:
 
     forge: Forge | None
     texts: Mapping[str, str]
-    _used: dict[tuple[str, int], None] = field(default_factory=dict)
+    _used: set[tuple[str, int]] = field(default_factory=set)
 
     def outward(self, path: str, line: int) -> str:
         """Return the permanent address of a line, or an empty string."""
         return self.forge.permalink(path, line) if self.forge else ""
 
-    def to(self, path: str, line: int) -> str:
-        """Return the permanent address of a line, or that of an excerpt in the page.
+    def to(self, place: Place) -> str:
+        """Return the permanent address of a place, or that of an excerpt in the page.
 
         Empty if the page has no such file.
         """
+        path, line = str(place.path), place.line
         if address := self.outward(path, line):
             return address
         if path not in self.texts:
             return ""
-        self._used[path, line] = None
+        self._used.add((path, line))
         return f"#{_anchor(path, line)}"
-
-    def place(self, place: Place) -> str:
-        """Return the address of a place."""
-        return self.to(str(place.path), place.line)
 
     def text(self, text: str, sources: Sources | None) -> Sequence[Linked]:
         """Link each resource in a text to its block of HCL."""
         pieces: list[Piece] = sources.pieces(text) if sources else [(text, None)]
-        return [Linked(piece, self.place(place) if place else "") for piece, place in pieces]
+        return [Linked(piece, self.to(place) if place else "") for piece, place in pieces]
 
     def extracts(self) -> list[Extract]:
         """Return the excerpts that links lead to, sorted by path and line."""

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +29,7 @@ from finbase.report.html.proof import Proof
 from finbase.report.provenance import Provenance, shared_modules
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from markupsafe import Markup
 
 _FOLDER = Path(__file__).parent
@@ -56,19 +58,8 @@ def render(
 
     ``features`` maps the paths of feature files to their texts.
     """
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        # Strings of a plan may contain characters that HTML does not allow.
-        finalize=lambda value: clean(value) if type(value) is str else value,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"breakable": _breakable, "coded": _coded, "tables": _tables}
     anchors = _anchors([subject.verdict.environment for subject in subjects])
     chapters = [
         chapter(subject, anchor, features, links)
@@ -79,10 +70,11 @@ def render(
     style = css + stylesheet() + _footer(chapters, provenance)
     introduced = proof.mutations if proof else ()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("page.html.j2").render(
+    return _template().render(
         style=Markup(style),  # noqa: S704 - package data only
         picture=Markup,
         digest=digest,
+        links=links,
         provenance=provenance,
         version=version("finbase"),
         chapters=chapters,
@@ -98,6 +90,23 @@ def render(
         mutations=Counter(mutation.failure for mutation in introduced),
         caught=Counter(mutation.failure for mutation in introduced if mutation.caught),
     )
+
+
+@cache
+def _template() -> Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        # Strings of a plan may contain characters that HTML does not allow.
+        finalize=lambda value: clean(value) if type(value) is str else value,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"breakable": _breakable, "coded": _coded, "tables": _tables}
+    return environment.get_template("page.html.j2")
 
 
 def _footer(chapters: Sequence[Chapter], provenance: Provenance) -> str:
