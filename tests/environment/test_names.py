@@ -170,3 +170,13 @@ def test_no_name_is_twice_in_a_stack_with_all_parts(project: Path) -> None:
     assert {kind for kind, _ in names} == {"name", *NAMES}
     assert OWN["engine_version"] == "17"
     assert ("parameter group", "ledger-production-reports-postgres17") in names
+
+
+def test_names_of_a_kind_start_alike_or_differently() -> None:
+    """So stacks share a name only if the name of one starts with that of the other."""
+    for kind, modules in NAMES.items():
+        patterns = [pattern for named in modules.values() for pattern in named.split()]
+        found = [re.fullmatch(r"([^{]*)\{(name|replica|instance)\}.*", p) for p in patterns]
+        starts = {match[1] for match in found if match}
+        assert all(found), kind
+        assert not any(a != b and b.startswith(a) for a in starts for b in starts), kind

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finbase.source.hcl_scan import Block, scan, string_value
+from finbase.source.hcl_scan import Block, scan, scan_parts, string_value
 
 Shape: TypeAlias = tuple[str, tuple[str, ...], dict[str, str], list["Shape"]]
 
@@ -91,6 +91,24 @@ def test_scan_reads_generated_hcl(body: tuple[str, dict[str, str], list[Shape]])
 @given(st.text(alphabet='{}[]"\\$%=\n<-#/* ab', max_size=60))
 def test_scan_ends_on_any_text(text: str) -> None:
     assert isinstance(scan(text), Block)
+
+
+PIECES = st.sampled_from(
+    ["\n}\n", "}", "a {\n", 'b "c" {', "d = 1\n", '"', "<<E\n", "E\n", "${", "/*", "*/", "#", "["]
+)
+
+
+@given(st.lists(PIECES, max_size=20).map("".join))
+def test_parts_have_the_blocks_of_the_file(text: str) -> None:
+    parts = list(scan_parts(text))
+    assert "".join(part.text for part in parts) == text
+    found = [shape(block) for part in parts for block in part.blocks]
+    assert found == [shape(block) for block in scan(text).blocks]
+
+
+def test_parts_end_behind_blocks() -> None:
+    parts = ["# of one\n", "\na {\n  b {\n  }\n}\n", "\nc {\n}\n", "d = <<E\n}\n}\nE\n"]
+    assert [part.text for part in scan_parts("".join(parts))] == parts
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def _same_names(environments: Sequence[Environment]) -> Iterator[Diagnostic]:
     first: dict[tuple[str, ...], Environment] = {}
     reported: set[tuple[str, str, Where]] = set()
     whole: Where = ("environment",)
-    for environment in environments if len(environments) > 1 else ():
+    for environment in _nested(environments):
         for kind, name, _, where in resource_names(environment):
             region = "" if kind in GLOBAL else environment.region
             other = first.setdefault((environment.account_id, region, kind, name), environment)
@@ -100,6 +100,21 @@ def _same_names(environments: Sequence[Environment]) -> Iterator[Diagnostic]:
                     f"{hint}; two stacks would share what has the name",
                     key=len(where) > 1,
                 )
+
+
+def _nested(environments: Sequence[Environment]) -> Iterator[Environment]:
+    """Yield those whose stack's name starts another one's, or starts with it: no others can clash.
+
+    Every name of a resource has the stack's behind a beginning that only the kind decides.
+    """
+    nested: set[str] = set()
+    shorter: Environment | None = None
+    for environment in sorted(environments, key=lambda each: each.stack_name):
+        if shorter and environment.stack_name.startswith(shorter.stack_name):
+            nested |= {shorter.stack_name, environment.stack_name}
+        else:
+            shorter = environment
+    yield from (environment for environment in environments if environment.stack_name in nested)
 
 
 def load(path: Path, registry: Registry, root: Path) -> Environment:
@@ -283,6 +298,7 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
     # abspath, unlike resolve, keeps the name of a symlink, which is the name that the user passed.
     file = Path(os.path.abspath(path))  # noqa: PTH100
     top = Path(os.path.abspath(root))  # noqa: PTH100
+    real_top = top.resolve()
     name = file.relative_to(top).as_posix() if file.is_relative_to(top) else str(path)
     name = printable(name, most=4096)
 
@@ -299,9 +315,9 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
         if file.suffix != ".yaml":
             hint = f"rename it to {file.stem}.yaml"
             raise failed(codes.FILE_NAME, "the file name must end with .yaml", hint)
-        if not real.is_relative_to(top.resolve()):
+        if not real.is_relative_to(real_top):
             raise failed(codes.OUTSIDE, "the file is outside the project", _LINK_HINT)
-        if real != top.resolve() / file.relative_to(top):
+        if real != real_top / file.relative_to(top):
             message = "the file is a symbolic link, so a review of it shows no change"
             raise failed(codes.UNREADABLE, message, _LINK_HINT)
         if not stat.S_ISREG(mode):

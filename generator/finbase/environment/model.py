@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -109,13 +110,21 @@ class Environment:
             return "aws-cn"
         return "aws-us-gov" if "-gov-" in self.region else "aws"
 
+    @cached_property
+    def _by_name(self) -> Mapping[str, ModuleUse]:
+        return {use.name: use for use in self.modules}
+
+    @cached_property
+    def _by_place(self) -> Mapping[str, ModuleUse]:
+        return {use.contract.place: use for use in reversed(self.modules)}
+
     def module(self, name: str) -> ModuleUse | None:
         """Return the use of a module, or None if the environment does not have it."""
-        return next((use for use in self.modules if use.name == name), None)
+        return self._by_name.get(name)
 
     def in_place(self, name: str) -> ModuleUse | None:
         """Return the use of a module, or of the one that stands in its place."""
-        return next((use for use in self.modules if use.contract.place == name), None)
+        return self._by_place.get(name)
 
     def instances(self, name: str) -> Iterator[tuple[ModuleUse, Instance]]:
         """Yield every instance of a module, with its use."""

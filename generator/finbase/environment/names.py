@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Any, Final, NamedTuple
 
@@ -78,6 +79,12 @@ GLOBAL: Final = ("role of IAM", "policy of IAM")
 """What has one name in all regions of an account."""
 _LOGS: Final = ("postgresql", "upgrade", "iam-db-auth-error")
 _FIELD: Final = re.compile(r"\{(\w+)\}")
+_PATTERNS: Final = tuple(
+    (kind, module, _FIELD.sub("{}", pattern), _FIELD.findall(pattern))
+    for kind, modules in NAMES.items()
+    for module, patterns in modules.items()
+    for pattern in patterns.split()
+)
 
 
 class Named(NamedTuple):
@@ -95,6 +102,10 @@ class _Value(NamedTuple):
     text: str
     owner: str = ""
     where: Where = ()
+
+
+_NAME: Final = _Value("\0")
+"""Stands for the name of the stack, or of a further database. No YAML has this character."""
 
 
 def resource_names(environment: Environment) -> Iterator[Named]:
@@ -116,61 +127,70 @@ def module_names(environment: Environment) -> Iterator[Named]:
 
 def _of_part(environment: Environment, key: str, owner: str, where: Where) -> Iterator[Named]:
     """Yield the names of the resources of one database; its key is empty for the first one."""
-    fields = _fields(environment, key)
-    # Also what a project's own modules name.
-    yield from (Named("name", value.text, owner, where) for value in fields["name"])
-    for kind, modules in NAMES.items():
-        for module, patterns in modules.items():
-            use = environment.module(module)
-            # Replicas have keys of their own.
-            if use is None or not (module == "replica" or key in (i.key for i in use.instances)):
-                continue
-            for pattern in patterns.split():
-                used = _FIELD.findall(pattern)
-                for values in product(*(fields[field] for field in used)):
-                    name = pattern.format(**{f: v.text for f, v in zip(used, values, strict=True)})
-                    own = next((v for v in values if v.owner), _Value("", owner, where))
-                    yield Named(kind, name, own.owner, own.where)
-
-
-def _fields(environment: Environment, key: str) -> dict[str, list[_Value]]:
-    """Return what the fields of the patterns stand for, for one database."""
     name = f"{environment.stack_name}-{key}" if key else environment.stack_name
-    replicas = [
-        _Value(f"{name}-{instance.key}", f"the replica `{instance.key}`", use.where(instance))
-        for use, instance in environment.instances("replica")
-        if not key
+    yield Named("name", name, owner, where)  # Also what a project's own modules name.
+    # Replicas have keys of their own.
+    modules = frozenset(
+        use.name
+        for use in environment.modules
+        if use.name == "replica" or any(instance.key == key for instance in use.instances)
+    )
+    for kind, text, value in _expanded(modules, tuple(_fields(environment, key))):
+        own = value if value.owner else _Value("", owner, where)
+        yield Named(kind, text.replace(_NAME.text, name), own.owner, own.where)
+
+
+@lru_cache(maxsize=256)  # The environments of a project often differ in nothing but their names.
+def _expanded(
+    modules: frozenset[str], fields: tuple[tuple[str, tuple[_Value, ...]], ...]
+) -> list[tuple[str, str, _Value]]:
+    """Return the kind of each resource of some modules, its name, and what it is of."""
+    of = dict(fields)
+    return [
+        (kind, pattern.format(*(value.text for value in values)), max(values, key=_has_owner))
+        for kind, module, pattern, used in _PATTERNS
+        if module in modules
+        for values in product(*(of[field] for field in used))
     ]
-    network = environment.in_place("network")
-    zones: Any = network and network.instances and network.value(network.instances[0], "zones")
-    engines = [
+
+
+def _has_owner(value: _Value) -> bool:
+    return bool(value.owner)
+
+
+def _fields(environment: Environment, key: str) -> Iterator[tuple[str, tuple[_Value, ...]]]:
+    """Yield what the fields of the patterns stand for, for one database."""
+    replicas = tuple(
+        _Value(f"{_NAME.text}-{i.key}", f"the replica `{i.key}`", use.where(i))
+        for use, i in environment.instances("replica")
+        if not key
+    )
+    engines = (
         str(use.value(instance, "engine_version")).partition(".")[0]
         for use, instance in environment.instances("database")
         if instance.key == key
-    ]
-    return {
-        "name": [_Value(name)],
-        "replica": replicas,
-        "instance": [_Value(name), *replicas],
-        "engine": [*map(_Value, engines)],
-        "client": _items(environment, "access", "client", key),
-        "role": _items(environment, "roles", "role", key),
-        "zone": [*map(_Value, _mapping(zones))],
-        "log": [*map(_Value, _LOGS)],
-    }
+    )
+    yield "name", (_NAME,)
+    yield "replica", replicas
+    yield "instance", (_NAME, *replicas)
+    yield "engine", tuple(map(_Value, engines))
+    network = environment.in_place("network")
+    zones: Any = network and network.instances and network.value(network.instances[0], "zones")
+    yield "client", tuple(_items(environment, "access", "client", key))
+    yield "role", tuple(_items(environment, "roles", "role", key))
+    yield "zone", tuple(map(_Value, _mapping(zones)))
+    yield "log", tuple(map(_Value, _LOGS))
 
 
-def _items(environment: Environment, module: str, what: str, key: str) -> list[_Value]:
-    """Return the clients or roles that have resources of their own, for one database."""
+def _items(environment: Environment, module: str, what: str, key: str) -> Iterator[_Value]:
+    """Yield the clients or roles that have resources of their own, for one database."""
     name = f"{what}s"
-    return [
-        _Value(item, f"the {what} `{item}`", use.where(instance, name, item))
-        for use, instance in environment.instances(module)
-        if instance.key == key
-        for item, value in _mapping(use.value(instance, name)).items()
-        # A client with a group or a range has no group of its own.
-        if not any(_mapping(value).get(field) for field in ("security_group_id", "cidr"))
-    ]
+    for use, instance in environment.instances(module):
+        entries = _mapping(use.value(instance, name)) if instance.key == key else {}
+        for item, value in entries.items():
+            # A client with a group or a range has no group of its own.
+            if not any(_mapping(value).get(field) for field in ("security_group_id", "cidr")):
+                yield _Value(item, f"the {what} `{item}`", use.where(instance, name, item))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -82,7 +82,8 @@ def compare(tree: Tree, root: Path, *, whole: bool = False) -> Changes:
     unchanged = []
     files = ProjectFiles(root)
     with wrap_os_errors("read"):
-        for path, after in sorted(tree.items()):
+        for path in sorted(tree):
+            after = tree[path]
             try:
                 before = files.resolve(path).read_bytes()
             except FileNotFoundError:

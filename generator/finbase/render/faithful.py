@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from finbase.environment.model import Environment
 from finbase.project.terraform_files import is_code
-from finbase.render.hcl import attributes
+from finbase.render.hcl import Hcl, expressions, shift
 from finbase.render.stack import blocks, default_tags, exports, local_values
-from finbase.source.hcl_scan import Block, code_of, scan
+from finbase.source.hcl_scan import Block, code_of, scan_parts
 
 _REPEATED: Final = ("terraform", "import", "moved", "removed")
 _ADDABLE: Final = (*_REPEATED, "output")
@@ -32,16 +32,17 @@ def unfaithful(
             texts.setdefault(path.parent, []).append(content.decode())
     for environment in environments:
         folder = PurePosixPath("environments", environment.name)
-        yield from _deviations(environment, folder, map(scan, texts.get(folder, ())))
+        parts = (part for text in texts.get(folder, ()) for part in scan_parts(text))
+        yield from _deviations(environment, folder, [b for part in parts for b in part.blocks])
 
 
 def _deviations(
-    environment: Environment, folder: PurePosixPath, files: Iterable[Block]
+    environment: Environment, folder: PurePosixPath, found: list[Block]
 ) -> Iterator[str]:
-    found = [block for file in files for block in file.blocks]
     settings = [inner for block in found if block.type == "terraform" for inner in block.blocks]
-    backends = [_whole(inner) for inner in settings if inner.type == "backend"]
-    if backends != [_whole(_block('backend "s3"', _backend(environment)))]:
+    backends = [inner for inner in settings if inner.type == "backend"]
+    required = _block("backend", "s3", values=_backend(environment))
+    if [_address(b) for b in backends] != ["backend.s3"] or any(_different(backends[0], required)):
         yield f"{folder}: the backend is not the one of `state` in {folder}.yaml"
     composed = {_address(block): block for block in _composed(environment)}
     own: dict[str, Block] = {}
@@ -60,19 +61,19 @@ def _deviations(
 
 def _composed(environment: Environment) -> Iterator[Block]:
     """Yield the blocks of the stack that finbase composes, beside its settings."""
-    yield _block("locals", local_values(environment))
-    tags = f"default_tags {{\ntags = {{\n{attributes(default_tags(environment), 0)}\n}}\n}}"
-    provider = f"region = local.region\nallowed_account_ids = [local.account_id]\n{tags}"
-    yield _parsed('provider "aws"', provider)
+    yield _block("locals", values=local_values(environment))
+    tags = _block("default_tags", values={"tags": default_tags(environment)})
+    provider = {"region": Hcl("local.region"), "allowed_account_ids": [Hcl("local.account_id")]}
+    yield _block("provider", "aws", values=provider, inner=[tags])
     for block in blocks(environment):
         arguments = {"source": block.source, **block.inputs, **block.wiring}
-        yield _block(f'module "{block.label}"', arguments)
+        yield _block("module", block.label, values=arguments)
         if guard := block.guard:
-            body = attributes(guard.arguments, 0)
-            header = f'resource "terraform_data" "{guard.name}"'
-            yield _parsed(header, f"{body}\nlifecycle {{\nprevent_destroy = true\n}}")
+            lifecycle = _block("lifecycle", values={"prevent_destroy": True})
+            labels = ("resource", "terraform_data", guard.name)
+            yield _block(*labels, values=guard.arguments, inner=[lifecycle])
     for name, export in exports(environment):
-        yield _block(f'output "{name}"', export)
+        yield _block("output", name, values=export)
 
 
 def _backend(environment: Environment) -> dict[str, Any]:
@@ -93,7 +94,8 @@ def _address(block: Block) -> str:
 
 def _different(own: Block, composed: Block) -> Iterator[str]:
     """Yield the name of each argument and type of nested block that differs."""
-    for name in {**composed.attributes, **own.attributes}:
+    alike = own.attributes == composed.attributes
+    for name in () if alike else {**composed.attributes, **own.attributes}:
         ours, theirs = own.attributes.get(name), composed.attributes.get(name)
         if ours != theirs and (ours is None or theirs is None or _code(ours) != _code(theirs)):
             yield name
@@ -118,11 +120,10 @@ def _code(text: str) -> str:
     return code_of(text, texts=True)
 
 
-def _block(header: str, values: Mapping[str, Any]) -> Block:
+def _block(
+    type_: str, *labels: str, values: Mapping[str, Any], inner: Iterable[Block] = ()
+) -> Block:
     """Return a block with arguments as the templates write them."""
-    return _parsed(header, attributes(values, 2))
-
-
-def _parsed(header: str, body: str) -> Block:
-    (block,) = scan(f"{header} {{\n{body}\n}}\n").blocks
-    return block
+    attributes = dict(expressions(values, 2))
+    attributes |= {name: shift(text, 2) for name, text in attributes.items() if "\n" in text}
+    return Block(type_, labels, attributes, list(inner))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -84,13 +85,21 @@ def attributes(pairs: Mapping[str, Any] | Iterable[tuple[str, Any]], indent: int
 
     Raises ``ValueError`` for a name that is not an identifier, and the errors of ``literal``.
     """
+    lines = expressions(pairs, indent)
+    return Hcl(" " * indent + shift("\n".join(_align(lines)), indent)) if lines else Hcl("")
+
+
+def expressions(
+    pairs: Mapping[str, Any] | Iterable[tuple[str, Any]], indent: int = 0
+) -> list[tuple[str, str]]:
+    """Return the names and values of ``attributes``, which raises the same errors."""
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
     lines = []
     for name, value in items:
-        if IDENTIFIER.fullmatch(name) is None:
+        if not _is_identifier(name):
             raise ValueError(f"{name!r} is not an identifier")
         lines.append((name, _literal(value, _WIDTH - indent - len(name) - 3)))
-    return Hcl(" " * indent + shift("\n".join(_align(lines)), indent)) if lines else Hcl("")
+    return lines
 
 
 def type_constraint(schema: Mapping[str, Any], *, on_one_line: bool = False) -> Hcl:
@@ -127,6 +136,8 @@ def type_constraint(schema: Mapping[str, Any], *, on_one_line: bool = False) -> 
 
 def shift(text: str, indent: int) -> Hcl:
     """Indent every line except the first by ``indent`` more columns."""
+    if "\n" not in text:
+        return Hcl(text)
     first, *rest = text.split("\n")
     return Hcl("\n".join([first, *(" " * indent + line if line else line for line in rest)]))
 
@@ -139,7 +150,14 @@ def _member(schema: Mapping[str, Any], required: bool, on_one_line: bool) -> Hcl
     return Hcl(f"optional({constraint}{'' if default is None else f', {inline(default)}'})")
 
 
+@lru_cache(maxsize=1024)
+def _is_identifier(name: str) -> bool:
+    return IDENTIFIER.fullmatch(name) is not None
+
+
 def _literal(value: Any, room: int) -> str:
+    if isinstance(value, (str, int)):
+        return _scalar(value)
     if isinstance(value, Mapping) and value:
         keys = _keys(value)
         entries = [
@@ -228,6 +246,7 @@ def _scalar(value: Any) -> str:
             raise TypeError(f"a {type(value).__name__} cannot be written as HCL: {value!r}")
 
 
+@lru_cache(maxsize=1024)
 def _quote(text: str, escaped: re.Pattern[str]) -> str:
     try:
         text.encode()

@@ -22,13 +22,16 @@ _TOKEN = re.compile(
     r'|(?P<string>")'
     r"|(?P<mark>[^\s]))"
 )
-# An attribute with nothing in its line that needs a second look, as most lines are.
+# The next attribute, with nothing in its value that needs a second look, as most are.
 _PLAIN_LINE = re.compile(
-    r'[^\S\n]*([\w-]+)[^\S\n]*=[^\S\n]*("[^"\\$%\n]*"|[\w.-]+)[^\S\n]*(?=\n)', re.ASCII
+    r"\s*+([\w-]+)[^\S\n]*=[^\S\n]*"
+    r'("[^"\\$%\n]*"|[\w.-]+|\[\s*(?:"[^"\\$%\n]*",?\s*)*+\])[^\S\n]*(?=\n)',
+    re.ASCII,
 )
 _ESCAPED = re.compile(r"(?<!\\)\\(?:u([0-9a-fA-F]{4})|U(00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}))")
 _PLAIN_IN_STRING = re.compile(r'[^"\\$%\n]+')
 _PLAIN_IN_HEREDOC = re.compile(r"[^$%\n]+")
+_PART_END = "\n}\n"
 _PLAIN_STRING = re.compile(r'"((?:[^"\\$%\n]|[$%](?!\{))*)"')
 
 
@@ -65,7 +68,7 @@ class _Token(NamedTuple):
     end: int
 
 
-@lru_cache(maxsize=4096)  # Each command reads the stacks twice; of a thousand, three files differ.
+@lru_cache(maxsize=8192)  # Each command reads the stacks twice; of a thousand, few parts differ.
 def scan(text: str) -> Block:
     """Return the blocks and attributes of a file, which all callers share: do not change them.
 
@@ -109,6 +112,28 @@ def scan(text: str) -> Block:
     while len(open_blocks) > 1:
         _close(open_blocks, text, len(text), len(text))
     return file
+
+
+def scan_parts(text: str) -> Iterator[Block]:
+    """Yield the scans of the parts of a file, which end behind a block: stacks share most parts.
+
+    Their blocks are those of the file, with offsets in the part. What follows a line with a brace
+    that ends no block of the file, as in a heredoc, is one part.
+
+    >>> [file.text for file in scan_parts("a {\\n}\\nb {\\n}\\n/*\\n}\\nc {\\n}\\n*/")]
+    ['a {\\n}\\n', 'b {\\n}\\n', '/*\\n}\\nc {\\n}\\n*/']
+    """
+    start = text.find("\n") + 1 if text.startswith("#") else 0  # It names the environment.
+    if start:
+        yield scan(text[:start])
+    while (brace := text.find(_PART_END, start)) >= 0:
+        part = scan(text[start : brace + len(_PART_END)])
+        if not part.blocks or part.blocks[-1].end != len(part.text) - 1:
+            break
+        yield part
+        start = brace + len(_PART_END)
+    if start < len(text):
+        yield scan(text[start:])
 
 
 @lru_cache(maxsize=1024)

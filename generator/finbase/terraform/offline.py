@@ -19,7 +19,7 @@ from finbase.errors import TerraformError
 from finbase.project.files import first_reason
 from finbase.project.terraform_files import LOCK_FILE, is_code, is_left_behind, is_read
 from finbase.source.bounds import load_json
-from finbase.source.hcl_scan import Block, scan, string_value
+from finbase.source.hcl_scan import Block, scan, scan_parts, string_value
 
 _READS_BY = re.compile(r"^reads_by: (\w+)$", re.MULTILINE)
 _NOT_PLANNED = {".terraform", ".git"}
@@ -66,23 +66,24 @@ def copy_stack(folder: Path, project: Path, root: Path) -> Path:
     return root / folder.relative_to(project)
 
 
-def used_folders(
-    folder: Path, project: Path, known: dict[Path, list[Path]] | None = None
-) -> tuple[Path, ...]:
+def used_folders(folder: Path, project: Path, known: Code | None = None) -> tuple[Path, ...]:
     """Return a stack's or module's folder and those of all local modules it uses, at any depth.
 
-    ``folder`` and ``project`` are resolved paths. ``known`` has what folders use, and gets what is
-    read: pass it again for another stack of the same project. Raises ``TerraformError`` if a
+    ``folder`` and ``project`` are resolved paths. ``known`` has the code of folders, and gets what
+    is read: pass it again for another stack of the same project. Raises ``TerraformError`` if a
     folder is outside of ``project`` or does not exist, and ``OSError`` if it cannot be read.
     """
     found: dict[Path, None] = {}
-    known = {} if known is None else known
+    known = known or Code()
     queue = [folder]
     while queue:
         source = queue.pop()
         if source in found:
             continue
         found[source] = None
+        if source in known.uses:
+            queue += known.uses[source]
+            continue
         if not source.is_relative_to(project):
             raise TerraformError(
                 f"{folder} uses {source}, which is outside of {project}",
@@ -94,11 +95,34 @@ def used_folders(
                 f"{what} does not exist",
                 "`finbase render` writes the stacks, and the module versions that they pin",
             )
-        if source not in known:
-            calls = [c for path in _code(source) for c in local_sources(path.name, _read(path))]
-            known[source] = [(source / call).resolve() for call in calls]
-        queue += known[source]
+        known.read(source)
+        queue += known.uses[source]
     return tuple(found)
+
+
+class Code:
+    """The code of resolved folders: the texts of their files, and the folders that they use."""
+
+    def __init__(self) -> None:
+        self.texts: dict[Path, dict[str, str]] = {}
+        self.uses: dict[Path, list[Path]] = {}
+        self._places: dict[tuple[str, str], Path] = {}
+
+    def read(self, folder: Path) -> dict[str, str]:
+        """Read a folder; return its texts. Raises ``OSError`` if it cannot be read."""
+        texts = {path.name: _read(path) for path in _code(folder)}
+        calls = {call for file in texts.items() for call in local_sources(*file)}
+        self.uses[folder] = [self._place(str(folder), call) for call in calls]
+        self.texts[folder] = texts
+        return texts
+
+    def _place(self, folder: str, call: str) -> Path:
+        """Return where a path leads; stacks differ only in the folder that they leave first."""
+        while call.startswith("../"):
+            folder, call = os.path.dirname(folder), call[3:].lstrip("/")  # noqa: PTH120
+        if (folder, call) not in self._places:
+            self._places[folder, call] = Path(folder, call).resolve()
+        return self._places[folder, call]
 
 
 def local_sources(name: str, text: str) -> tuple[str, ...]:
@@ -112,7 +136,8 @@ def local_sources(name: str, text: str) -> tuple[str, ...]:
     if name.endswith(".json"):
         sources = _json_sources(text)
     else:
-        modules = (block for block in scan(text).blocks if block.type == "module")
+        blocks = (block for part in scan_parts(text) for block in part.blocks)
+        modules = (block for block in blocks if block.type == "module")
         sources = [string_value(block.attributes.get("source", "")) for block in modules]
     return tuple(s for s in sources if isinstance(s, str) and s.startswith(("./", "../")))
 
@@ -237,7 +262,8 @@ def _make_writable(folder: Path) -> None:
 
 
 def _code(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if is_code(path.name) and path.is_file())
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    return [folder / entry.name for entry in entries if is_code(entry.name) and entry.is_file()]
 
 
 def files_below(root: Path) -> list[Path]:
@@ -255,7 +281,8 @@ def _is_json(path: Path) -> bool:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    # Terraform ends a line at a line feed only, which reading as text would not.
+    return path.read_bytes().decode("utf-8", errors="replace")
 
 
 def _aws_providers(path: Path) -> Iterator[Block]:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from finbase.contract.version import Version
 from finbase.errors import TerraformError
-from finbase.project.terraform_files import is_code
-from finbase.source.hcl_scan import Block, code_of, scan, string_value
+from finbase.source.hcl_scan import Block, code_of, scan, scan_parts, string_value
 from finbase.source.syntax import INVISIBLE
 from finbase.system.printable import printable_name
-from finbase.terraform.offline import used_folders
+from finbase.terraform.offline import Code, used_folders
 
 _AWS = re.compile(r"((registry\.terraform\.io|registry\.opentofu\.org)/)?hashicorp/aws", re.I)
 _REQUIRED = re.compile(r'\{( (?:source|version) = "[^"\\$%]*"(?: ,)?)* \}')
@@ -74,23 +74,24 @@ def refuse_code(folders: tuple[Path, ...], stack: Path, project: Path) -> None:
 
 def refused_in_project(project: Path) -> Iterator[str]:
     """Yield each problem in the stacks of a project and in the modules they use, with its file."""
-    seen: set[Path] = set()
-    known: dict[Path, list[Path]] = {}
+    known = Code()
+    is_version: dict[Path, bool] = {}
     for stack in sorted(project.glob("environments/*/")):
         try:
             folders = used_folders(stack, project, known)
         except (TerraformError, OSError):
             continue  # The code that reads the stack reports it.
         for folder in folders:
-            if folder != stack and not _is_version(folder.relative_to(project)):
+            is_new = folder not in is_version
+            if is_new:
+                is_version[folder] = _is_version(folder.relative_to(project))
+            if folder != stack and not is_version[folder]:
                 yield (
                     f"{printable_name(folder.relative_to(project))}: {stack.name} uses it as a "
                     "module, but it is not in a folder modules/NAME/VERSION; move it there"
                 )
-            if folder not in seen:
-                seen.add(folder)
-                for name, problem in refused_in(folder, of_stack=folder == stack):
-                    yield f"{printable_name((folder / name).relative_to(project))}: {problem}"
+            for name, problem in _in(known.texts[folder], folder == stack) if is_new else ():
+                yield f"{printable_name((folder / name).relative_to(project))}: {problem}"
 
 
 def _is_version(folder: Path) -> bool:
@@ -108,12 +109,13 @@ def _is_version(folder: Path) -> bool:
 
 def refused_in(folder: Path, *, of_stack: bool) -> Iterator[tuple[str, str]]:
     """Yield the name of a file in a folder, and what must not be in it."""
-    for path in sorted(folder.iterdir()):
-        if is_code(path.name) and path.is_file():
-            # Terraform ends a line at a line feed only, which reading as text would not.
-            text = path.read_bytes().decode("utf-8", errors="replace")
-            for problem in refused_in_file(path.name, text, of_stack=of_stack):
-                yield path.name, problem
+    return _in(Code().read(folder), of_stack)
+
+
+def _in(texts: dict[str, str], of_stack: bool) -> Iterator[tuple[str, str]]:
+    for name, text in texts.items():
+        for problem in refused_in_file(name, text, of_stack=of_stack):
+            yield name, problem
 
 
 def refused_in_file(name: str, text: str, *, of_stack: bool) -> Iterator[str]:
@@ -127,12 +129,22 @@ def refused_in_file(name: str, text: str, *, of_stack: bool) -> Iterator[str]:
     if name.endswith(".json"):
         yield "is JSON, which two readers can read differently; write it as .tf"
         return
-    if hidden := INVISIBLE.search(text.removeprefix("\ufeff")):
-        yield f"has the invisible character U+{ord(hidden[0]):04X}, which hides code; remove it"
+    text = text.removeprefix("\ufeff")
+    if any(_refused(part.text, of_stack) for part in scan_parts(text)):
+        yield from _refused(text, of_stack)
+
+
+@lru_cache(maxsize=8192)
+def _refused(text: str, of_stack: bool) -> tuple[str, ...]:
+    problems: list[str] = []
+    if hidden := INVISIBLE.search(text):
+        character = f"U+{ord(hidden[0]):04X}"
+        problems.append(f"has the invisible character {character}, which hides code; remove it")
     for block in scan(text).blocks:
-        yield from _in_block(block, of_stack=of_stack)
+        problems += _in_block(block, of_stack=of_stack)
     if _CALL.search(text):  # Perhaps in a comment or a text; few files have one.
-        yield from functions(code_of(text))
+        problems += functions(code_of(text))
+    return tuple(problems)
 
 
 def functions(code: str) -> Iterator[str]:

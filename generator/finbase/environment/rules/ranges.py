@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any, Final
 
@@ -83,6 +84,7 @@ def private_range(text: str) -> IPv4Network | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def interface_of(text: str) -> IPv4Interface | None:
     """Read an address with its prefix length; return None if the text is not one.
 
