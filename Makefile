@@ -66,7 +66,7 @@ soak: .venv/tools build/judge/ready build/prowler/ready ## Run the long campaign
 		tests/release/test_module_tests.py tests/rotation tests/roles tests/rehearsal/test_rehearse.py tests/rehearsal/test_life.py \
 		tests/rehearsal/test_existing_network.py tests/rehearsal/test_move_to_roles.py tests/rehearsal/test_second_database.py \
 		tests/judge/test_second_database.py tests/judge/test_variants.py tests/judge/test_generated.py \
-		tests/judge/test_judges.py tests/judge/test_plain.py tests/judge/test_proof.py tests/judge/test_prowler.py \
+		tests/judge/test_evidence.py tests/judge/test_judges.py tests/judge/test_plain.py tests/judge/test_proof.py tests/judge/test_prowler.py \
 		tests/scaffold/test_renovate.py tests/ci/test_matrix.py
 
 fuzz: .venv/tools build/fuzz/ready ## Look for what breaks finbase (FUZZ_SECONDS=900 each, FUZZ_SEED=1)

@@ -9,9 +9,8 @@ from pathlib import Path
 from docs.generate.markdown import block, escaped, slug
 from docs.generate.markdown import page as joined
 from finbase.judge.catalogue import load_failures
-from finbase.judge.features import Feature, read_feature
+from finbase.judge.features import Feature, read_feature, sentences
 from finbase.judge.mutations import load_mutations
-from finbase.judge.sentences import sentences
 from finbase.render.markdown import code, table
 
 _INTRODUCTION = """# Features and the failure catalogue

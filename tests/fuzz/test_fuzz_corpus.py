@@ -92,7 +92,7 @@ def test_random_literals_are_read_back() -> None:
 @pytest.mark.terraform
 def test_damaged_plan_never_passes(workspace: Workspace) -> None:
     """One failure of a value and one of a reference, each spoilt in a hundred places."""
-    good = workspace.plan(ROOT / "environments" / "production", project=ROOT)
+    good = workspace.plan(ROOT / "environments" / "development", project=ROOT)
     old_storage = good.replace(b'"storage_type":"gp3"', b'"storage_type":"gp2"')
     other_key = good.replace(b'"aws_kms_key.cache"', b'"aws_kms_key.secret"')
     plans = {"F04b": old_storage, "F07b": other_key}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,20 @@ def messages(plan: Mapping[str, Any], without: str) -> dict[str, str]:
     return {id_: "\n".join(lines) for id_, lines in texts.items()}
 
 
+def message(plan: Mapping[str, Any], id_: str) -> str:
+    """Return what the scenarios of one id say that the plan fails, but for that of the design."""
+    judge = Judge()
+    others = (place for place in judge.places if not place.startswith("features/design.feature:"))
+    places = tuple(place for place in others if id_ in _ids(place))
+    return "\n".join(judge.messages(plan, places).values())
+
+
 def ids_of(places: Iterable[str]) -> set[str]:
     """Return the ids in the tags of scenarios."""
     return {id_ for place in places for id_ in _ids(place)}
 
 
+@cache
 def _ids(place: str) -> list[str]:
     """Return the ids in the tags above a scenario or above the outline of a row."""
     name, _, line = place.rpartition(":")

@@ -14,6 +14,7 @@ import pytest
 from finbase.judge import anchor, compliance
 from finbase.judge.compliance import run
 from finbase.judge.verdict import Verdict
+from finbase.system.processes import Processes
 from tests.support.commands import ROOT, finbase
 
 FIXTURES = ROOT / "tests" / "fixtures" / "compliance"
@@ -133,7 +134,8 @@ def test_step_leaves_no_process(features: Path, tmp_path: Path) -> None:
         "    os._exit(0)\n"
         f"while not os.path.exists({str(left)!r}): time.sleep(0.01)\n"
     )
-    run(PLAN, features)
+    with Processes() as processes:
+        run(PLAN, features, processes=processes)
     assert not Path("/proc", left.read_text()).exists()
 
 

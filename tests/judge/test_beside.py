@@ -11,9 +11,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import messages
-from tests.support.commands import ROOT
 
 Plan: TypeAlias = dict[str, Any]
 
@@ -38,17 +36,6 @@ def failed_ids(plan: Plan) -> set[str]:
     """
     found = messages(plan, without="features/design.feature")
     return {id_ for id_ in found if id_.startswith("F")}
-
-
-@pytest.fixture(scope="module")
-def planned(workspace: Workspace) -> bytes:
-    return workspace.plan(ROOT / "environments" / "development", project=ROOT)
-
-
-@pytest.fixture
-def plan(planned: bytes) -> Plan:
-    document: Plan = json.loads(planned)
-    return document
 
 
 def add(plan: Plan, type_: str, **arguments: Any) -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,7 @@ from finbase.terraform.provider import Installation, Mirror
 from tests.support.commands import FOLDERS, copy_folders, finbase
 from tests.support.evidence import ROOT, picture, render
 from tests.support.evidence import verdict as judged
+from tests.support.plan_store import PlanStore
 
 WHEN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 HOST = "registry.terraform.io"
@@ -684,10 +686,15 @@ def test_check_command_always_judges_a_supplied_plan(
 
 
 @pytest.mark.terraform
+@pytest.mark.usefixtures("shared_workspace")
 def test_check_and_graph_start_no_terraform_for_a_cached_verdict(
-    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    workspace: PlanStore,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tmp = tmp_path_factory.mktemp("terraform")
+    monkeypatch.setattr("finbase.terraform.workspace.Workspace", lambda *_: nullcontext(workspace))
     program, started = find_terraform().path, list[str]()
     real = Processes.run
 
@@ -703,12 +710,13 @@ def test_check_and_graph_start_no_terraform_for_a_cached_verdict(
 
     def run() -> tuple[list[str], Any]:
         started.clear()
-        done = finbase(project, "check", "development", "--cache", "--json", str(report))
+        with workspace.off():
+            done = finbase(project, "check", "development", "--cache", "--json", str(report))
         assert done.exit_code == 0, done.output
         return list(started), json.loads(report.read_text())["environments"][0]
 
     commands, first = run()
-    assert commands == ["version", "init", "plan", "show"]
+    assert commands[-2:] == ["plan", "show"]
     commands, second = run()
     assert commands == ["version"]
     assert second.pop("from_cache") is not None
@@ -717,12 +725,13 @@ def test_check_and_graph_start_no_terraform_for_a_cached_verdict(
 
     def draw(*options: str) -> tuple[list[str], str]:
         started.clear()
-        done = finbase(project, "graph", "development", "--of", "network", *options)
+        with workspace.off():
+            done = finbase(project, "graph", "development", "--of", "network", *options)
         assert done.exit_code == 0, done.output
         return list(started), done.output
 
     commands, picture_of_check = draw("--cache")
     assert commands == ["version"]
     commands, picture_of_plan = draw("--no-cache")
-    assert commands == ["version", "init", "plan", "show"]
+    assert commands == ["version", "plan", "show"]
     assert picture_of_check == picture_of_plan

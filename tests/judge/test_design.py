@@ -285,7 +285,7 @@ def test_move_between_resources_of_the_design(line: str) -> None:
         "planned_values": {"root_module": {}},
         "resource_changes": [change],
     }
-    deviations, _ = design_judge.judged(Stack(plan))
+    deviations = design_judge.judged(Stack(plan)).deviations
     assert [d.control for d in deviations if "moved" in d.text] == controls
 
 
@@ -322,7 +322,7 @@ OWN = [{"secretsmanager": {"constant_value": "http://127.0.0.1:4711"}}]
 
 
 def refused_arguments(stack: Stack) -> list[str]:
-    deviations, _ = design_judge.judged(stack)
+    deviations = design_judge.judged(stack).deviations
     return [
         d.text.removeprefix("provider aws: ").removesuffix(" is not of the design")
         for d in deviations
@@ -399,7 +399,7 @@ def test_provider_is_judged_in_the_hcl(tmp_path: Path, line: str) -> None:
 def test_provider_is_bound_to_the_account(tmp_path: Path, line: str) -> None:
     text = f'provider "aws" {{\n  region = local.region\n  {line}\n}}\n'
     (tmp_path / "providers.tf").write_text(text)
-    deviations, _ = design_judge.judged(provider(tmp_path, **OFFLINE))
+    deviations = design_judge.judged(provider(tmp_path, **OFFLINE)).deviations
     (text,) = (d.text for d in deviations if "allowed_account_ids" in d.text)
     assert text.endswith("the design says: [local.account_id]")
 
@@ -412,7 +412,7 @@ BACKEND = (
 
 def refused_backend(folder: Path, kind: str, text: str) -> list[str]:
     (folder / "backend.tf").write_text(f"terraform {{\n  backend {kind} {{\n    {text}\n  }}\n}}\n")
-    deviations, _ = design_judge.judged(provider(folder, region="x"))
+    deviations = design_judge.judged(provider(folder, region="x")).deviations
     return [d.text for d in deviations if d.text.startswith("backend")]
 
 
@@ -472,8 +472,8 @@ def test_backend_and_provider_are_in_the_hcl(tmp_path: Path) -> None:
 )
 def test_functions_of_the_machine(tmp_path: Path, expression: str, count: int) -> None:
     (tmp_path / "main.tf").write_text(f"locals {{\n  a = {expression}\n}}\n")
-    deviations, _ = design_judge.judged(provider(tmp_path, region="x"))
-    assert sum("depends on the machine" in d.text for d in deviations) == count
+    found = design_judge.judged(provider(tmp_path, region="x")).deviations
+    assert sum("depends on the machine" in d.text for d in found) == count
 
 
 KEPT = "terraform_data.keep_database_reports"
@@ -481,15 +481,15 @@ ARN = ["module.database_reports.arn", "module.database_reports"]
 LIFECYCLE = "lifecycle {\n    prevent_destroy = true\n  }"
 
 
-def kept(
+def keeping(
     folder: Path | None,
     *,
     protected: object = True,
     follows: tuple[str, ...] = (*ARN,),
     body: str = LIFECYCLE,
     **block: Any,
-) -> list[str]:
-    """Return what the design says of the resource that keeps a database; HCL is in a folder."""
+) -> design_judge.Judged:
+    """Judge a stack with a resource that keeps a database; HCL is in a folder."""
     address = "module.database_reports.aws_db_instance.primary"
     of_type = {"mode": "managed", "type": "aws_db_instance", "name": "primary"}
     primary = {**of_type, "address": address, "values": {"deletion_protection": protected}}
@@ -514,15 +514,19 @@ def kept(
             'resource "terraform_data" "keep_database_reports" {\n'
             f"  triggers_replace = {follows[0]}\n\n  {body}\n}}\n"
         )
-    deviations, _ = design_judge.judged(Stack(plan, folder) if folder else Stack(plan))
-    found = [d for d in deviations if d.text.startswith(KEPT)]
+    return design_judge.judged(Stack(plan, folder))
+
+
+def kept(folder: Path | None, **given: Any) -> list[str]:
+    """Return what the design says of the resource that keeps a database."""
+    found = [d for d in keeping(folder, **given).deviations if d.text.startswith(KEPT)]
     assert {d.control for d in found} <= {"B04"}
     return [d.text.removeprefix(f"{KEPT}: ") for d in found]
 
 
 def test_protected_database_is_kept(tmp_path: Path) -> None:
     assert kept(None) == kept(tmp_path) == []
-    [(_, _, _, [text])] = design_judge._JUDGED.values()
+    (text,) = keeping(tmp_path).guards
     assert text.endswith("; prevent_destroy is true")
     assert kept(None, protected=False) == kept(None, protected=False, follows=()) == []
     assert kept(tmp_path, protected=False, body=LIFECYCLE.replace("true", "false")) == []

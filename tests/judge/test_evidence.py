@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Iterator
@@ -10,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from finbase.terraform.workspace import Workspace
 from tests.fuzz.fast_judge import Judge, StepCrashError
-from tests.support.commands import ROOT
 
 # A document, such as the pattern of an event, is shown as the JSON that the design has.
 JSON_DOCUMENT = r'\b(?:is|not|like|with) \\?\{".*\}'
@@ -85,11 +82,11 @@ def texts(judge: Judge, plan: Any) -> Iterator[str]:
         yield from text.splitlines()
 
 
-def python_in(judge: Judge, plan: Any, way: str, turns: range) -> dict[str, str]:
+def python_in(judge: Judge, plan: bytes, way: str, turns: range) -> dict[str, str]:
     """Return the lines that have a value of Python, without their keys, and one in full."""
     wrong: dict[str, str] = {}
     for turn in turns:
-        damaged = copy.deepcopy(plan)
+        damaged = json.loads(plan)
         if not spoilt(damaged, turn, way):
             break
         for line in texts(judge, damaged):
@@ -99,7 +96,14 @@ def python_in(judge: Judge, plan: Any, way: str, turns: range) -> dict[str, str]
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize("way", WAYS)
-def test_evidence_has_no_value_of_python(way: str, workspace: Workspace) -> None:
-    plan = json.loads(workspace.plan(ROOT / "environments" / "development", project=ROOT))
-    assert python_in(Judge(), plan, way, range(60)) == {}
+@pytest.mark.parametrize(
+    ("way", "turns"),
+    [
+        ("null", range(0, 60, 4)),
+        ("unknown", range(2, 60, 4)),
+        *(pytest.param(way, range(60), marks=pytest.mark.soak) for way in WAYS),
+    ],
+)
+def test_evidence_has_no_value_of_python(way: str, turns: range, planned: bytes) -> None:
+    """Each turn spoils one value of every resource."""
+    assert python_in(Judge(), planned, way, turns) == {}

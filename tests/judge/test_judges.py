@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -78,10 +79,33 @@ def test_unknown_reference_by_key_is_a_value_and_null_is_none() -> None:
     assert filled_in(["c.d.arn", "c.d"], True) == {}
 
 
+class KnownJudges(Judges):
+    """Judges that judge each tree of sources once, whichever tests ask for it."""
+
+    def __init__(self, scratch: Path) -> None:
+        super().__init__(HOME, scratch)
+        self._known: dict[tuple[object, ...], Judgement] = {}
+
+    def checkov_sources(self, folder: Path) -> Judgement:
+        return self._once("checkov", folder, super().checkov_sources)
+
+    def trivy_sources(self, folder: Path, whole: Path | None = None) -> Judgement:
+        if whole:
+            return super().trivy_sources(folder, whole)
+        return self._once("Trivy", folder, super().trivy_sources)
+
+    def _once(self, judge: str, folder: Path, run: Callable[[Path], Judgement]) -> Judgement:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        key = (judge, *((str(path.relative_to(folder)), path.read_bytes()) for path in files))
+        if key not in self._known:
+            self._known[key] = run(folder)
+        return self._known[key]
+
+
 @pytest.fixture(scope="module")
 def judges(tmp_path_factory: pytest.TempPathFactory) -> Judges:
     """The judges for all tests, because checkov takes five seconds to start."""
-    return Judges(HOME, tmp_path_factory.mktemp("judges"))
+    return KnownJudges(tmp_path_factory.mktemp("judges"))
 
 
 class FixedJudges(Judges):
@@ -175,6 +199,8 @@ def test_failed_check_is_reported(project: Path, judges: Judges, tmp_path: Path)
     edit(homes["database"] / "main.tf", f"{upgrade}true", f"{upgrade}{trailing}")
     (skip,) = (each for each in skips_of_templates(project) if each.check == "CKV_AWS_157")
     edit(project / skip.file, f": {skip.reason}", ":")
+    for name in homes.keys() - {"kms", "database"}:
+        shutil.rmtree(homes[name])
 
     verdict, _ = judge_sources(project, [], judges, tmp_path / "ground")
     assert not verdict.clean
@@ -228,7 +254,7 @@ def look_at(
 @pytest.mark.terraform
 def test_features_find_what_judges_miss(look_at: LookAt) -> None:
     """One tree with all mutations: what the judges find in it are the findings of one of them."""
-    mutations = {each.id: each for each in select(ROOT, [*UNSEEN, BOTH])}
+    mutations = {each.id: each for each in select(ROOT, [*UNSEEN, BOTH], "staging")}
     edits = tuple(edit for each in mutations.values() for edit in each.edits)
     (seen,) = look_at([replace(mutations[BOTH], edits=edits)])
     assert seen.by("checkov")

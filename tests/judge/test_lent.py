@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from finbase.terraform.workspace import Workspace
-from tests.judge.in_process import messages
+from tests.judge.in_process import message
 from tests.judge.test_beside import UNKNOWN, Plan, add, into_module
 from tests.judge.test_strangers import convert, policy, refer
 from tests.support.commands import ROOT
@@ -26,22 +23,10 @@ NETWORK = refer("module.network.vpc_id")
 SUBNETS = refer("module.network.private_subnet_ids")
 
 
-@pytest.fixture(scope="module")
-def planned(workspace: Workspace) -> Plan:
-    stack = ROOT / "environments" / "development"
-    document: Plan = json.loads(workspace.plan(stack, project=ROOT))
-    return document
-
-
-@pytest.fixture
-def plan(planned: Plan) -> Plan:
-    return copy.deepcopy(planned)
-
-
 def said(plan: Plan) -> str:
     """Return what B11 says of the added resources, in a module of the project itself."""
     into_module(plan)
-    return messages(plan, without="features/design.feature").get("B11", "")
+    return message(plan, "B11")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +187,7 @@ def test_every_block_that_may_name_others_is_judged(plan: Plan, number: int) -> 
     into_module(plan)
     exports = plan["configuration"]["root_module"]["module_calls"]["exports"]["module"]
     exports["resources"][-1]["expressions"]["load_balancer"] = blocks
-    found = messages(plan, without="features/design.feature")["B11"]
+    found = message(plan, "B11")
     assert "load_balancer.target_group_arn must be of an aws_lb_target_group" in found
 
 

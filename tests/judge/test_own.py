@@ -13,9 +13,9 @@ from finbase.errors import ComplianceError, FinbaseError
 from finbase.judge import anchor
 from finbase.judge.catalogue import load_failures
 from finbase.judge.compliance import run
+from finbase.judge.features import sentences
 from finbase.judge.mutations import load_mutations, mutate
 from finbase.judge.prove import select, unproved
-from finbase.judge.sentences import sentences
 from finbase.judge.verdict import FailureRow, Verdict
 from finbase.project.shipped import shipped
 from finbase.report import terminal

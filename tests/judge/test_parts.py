@@ -15,7 +15,7 @@ from finbase.plan import kinds
 from finbase.terraform.workspace import Workspace
 from tests.fuzz.fast_judge import Judge
 from tests.judge.in_process import failed_ids, messages
-from tests.support.commands import ROOT, finbase
+from tests.support.commands import finbase
 
 pytestmark = pytest.mark.terraform
 
@@ -78,8 +78,7 @@ def test_every_output_names_what_is_left_out(project: Path, tmp_path: Path) -> N
     assert same["counts"] == environment["counts"]
 
 
-def test_missing_cache_of_a_stack_with_the_module_fails(workspace: Workspace) -> None:
-    plan = json.loads(workspace.plan(ROOT / "environments" / "development", project=ROOT))
+def test_missing_cache_of_a_stack_with_the_module_fails(plan: dict[str, Any]) -> None:
     for module in plan["planned_values"]["root_module"]["child_modules"]:
         if module["address"] == "module.cache":
             module["resources"] = []
@@ -97,8 +96,7 @@ def test_cache_of_another_kind_is_not_left_out(
     assert {"F07a", "F07b", "F07c"} <= failed_ids(plan)
 
 
-def test_missing_dashboard_that_is_listed_fails(workspace: Workspace) -> None:
-    plan = json.loads(workspace.plan(ROOT / "environments" / "development", project=ROOT))
+def test_missing_dashboard_that_is_listed_fails(plan: dict[str, Any]) -> None:
     for module in plan["planned_values"]["root_module"]["child_modules"]:
         kept = [r for r in module["resources"] if r["type"] != "aws_cloudwatch_dashboard"]
         module["resources"] = kept
@@ -106,9 +104,8 @@ def test_missing_dashboard_that_is_listed_fails(workspace: Workspace) -> None:
     assert failed_ids(plan) == {"F09"}
 
 
-def test_missing_roles_fail_by_name(workspace: Workspace) -> None:
+def test_missing_roles_fail_by_name(plan: dict[str, Any]) -> None:
     """An environment can leave out the section ``roles``, but then a control says so."""
-    plan = json.loads(workspace.plan(ROOT / "environments" / "development", project=ROOT))
     root, gone = plan["planned_values"]["root_module"], "module.roles"
     root["child_modules"] = [each for each in root["child_modules"] if each["address"] != gone]
     plan["resource_changes"] = [
@@ -122,8 +119,7 @@ def test_missing_roles_fail_by_name(workspace: Workspace) -> None:
     assert "docs/how-to/move-to-roles.md" in told["B13"]
 
 
-def test_stack_without_modules_leaves_nothing_out(workspace: Workspace) -> None:
-    plan = json.loads(workspace.plan(ROOT / "environments" / "development", project=ROOT))
+def test_stack_without_modules_leaves_nothing_out(plan: dict[str, Any]) -> None:
     assert kinds.leaves_out(plan, "replica")
     plan["configuration"]["root_module"]["module_calls"] = {}
     assert not kinds.leaves_out(plan, "replica")

@@ -66,8 +66,8 @@ OLD_STORAGE = ('"storage_type":"gp3"', '"storage_type":"gp2"')
 def test_plain_command_agrees(
     applied: bool, change: tuple[str, str] | None, workspace: Workspace, tmp_path: Path
 ) -> None:
-    stack = ROOT / "environments" / "production"
-    state = applied_state(ROOT, "production") if applied else None
+    stack = ROOT / "environments" / "staging"
+    state = applied_state(ROOT, "staging") if applied else None
     text = workspace.plan(stack, project=ROOT, state=state).decode()
     if change:
         assert change[0] in text

@@ -17,7 +17,7 @@ import pytest
 
 from finbase.errors import ComplianceError
 from finbase.judge import compliance
-from finbase.judge.ready import Ready
+from finbase.judge.ready import Ready, Runs
 from finbase.judge.verdict import Verdict
 from finbase.system.processes import Processes
 from tests.support.commands import search_path
@@ -64,10 +64,10 @@ def ready(processes: Processes) -> Iterator[Ready]:
         yield ready
 
 
-def judge(ready: Ready | None, features: Path = FIXTURES / "features") -> Verdict | str:
+def judge(runs: Runs, features: Path = FIXTURES / "features") -> Verdict | str:
     """Return the verdict, or the error."""
     try:
-        return compliance.run(PLAN, features, processes=ready)
+        return compliance.run(PLAN, features, processes=runs)
     except ComplianceError as error:
         return re.sub(r"finbase-\w+", "finbase-scratch", f"{error.message}; {error.hint}")
 
@@ -88,9 +88,11 @@ def wait_for_end(pid: int) -> None:
     "code",
     ["", "import no_such_module", "raise SystemExit(3)", "exit(0)", "print('x' * 200_000); 1 / 0"],
 )
-def test_copy_judges_as_a_process_of_its_own(ready: Ready, features: Path, code: str) -> None:
+def test_copy_judges_as_a_process_of_its_own(
+    ready: Ready, processes: Processes, features: Path, code: str
+) -> None:
     add_step(features, code)
-    alone, copied = judge(None, features), judge(ready, features)
+    alone, copied = judge(processes, features), judge(ready, features)
     assert copied == alone
     assert isinstance(copied, Verdict) is (code == "")
     good = judge(ready)

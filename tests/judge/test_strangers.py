@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 import sys
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from finbase.terraform.workspace import Workspace
 from tests.judge.in_process import messages
 from tests.judge.test_beside import ALL, LOCAL, UNKNOWN, Plan, add, added, into_module
 from tests.support.commands import ROOT
@@ -39,18 +37,6 @@ def refer(reference: str) -> dict[str, list[str]]:
 
 
 GROUP = refer("module.secret.rotation_security_group_id")
-
-
-@pytest.fixture(scope="module")
-def planned(workspace: Workspace) -> Plan:
-    stack = ROOT / "environments" / "development"
-    document: Plan = json.loads(workspace.plan(stack, project=ROOT))
-    return document
-
-
-@pytest.fixture
-def plan(planned: Plan) -> Plan:
-    return copy.deepcopy(planned)
 
 
 def policy(**statement: Any) -> str:

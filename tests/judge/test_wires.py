@@ -99,14 +99,27 @@ def test_rendered_stack_has_all_wires(plan: dict[str, Any], stack: Path) -> None
     ids=["text", "empty", "local", "other-output", "expression"],
 )
 def test_anything_else_is_refused(instead: dict[str, Any], plan: dict[str, Any]) -> None:
-    """Change one wire at a time: the rules of a resource must see it, or those of the wires."""
-    for label, name, _ in wires_of(plan):
-        if label != "replica_reconciliation":
-            changed = copy.deepcopy(plan)
-            [wire] = (each for each in wires_of(changed) if each[:2] == (label, name))
-            wire[2].clear()
-            wire[2].update(instead)
+    """The rule of the wires judges each by itself; the rules of a resource must see the others."""
+    changed = copy.deepcopy(plan)
+    wires = [*wires_of(changed)]
+    as_rendered = [{**expression} for _, _, expression in wires]
+    for _, _, expression in wires:
+        replace(expression, instead)
+    seen = unwired(changed)
+    assert len(seen) > 20
+    for (_, _, expression), before in zip(wires, as_rendered, strict=True):
+        replace(expression, before)
+    assert changed == plan
+    for (label, name, expression), before in zip(wires, as_rendered, strict=True):
+        if (f"module.{label}", name) not in seen and label != "replica_reconciliation":
+            replace(expression, instead)
             assert deviations(changed) or failed_ids(changed), (label, name)
+            replace(expression, before)
+
+
+def replace(expression: dict[str, Any], other: dict[str, Any]) -> None:
+    expression.clear()
+    expression.update(other)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def of_the_design(stack: Stack, control: str) -> Iterator[Finding]:
 
     The last control also covers the resources of controls that have no scenario of the design.
     """
-    deviations, passed = judged(stack)
+    deviations, passed, _ = judged(stack)
     ids = [control]
     if control == ELSEWHERE:
         known = _controls()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from stack_graph import Resource, Stack
+from stack_graph import Resource, Stack, once
 
 _SOURCE = re.compile(r"(?:.*[/:])?modules/([\w-]+)/(\d+\.\d+\.\d+)/?(?:\?.*)?")
 SHARED = ("kms", "network", "cache")
@@ -32,6 +32,7 @@ def module_of(source: object) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", "")
 
 
+@once
 def further(stack: Stack) -> tuple[str, ...]:
     """Return the names of all databases but the first, as the calls have them."""
     calls = stack.configuration.get("module_calls", {})

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from databases import module_of
 from design_profile import Profile, design, project_profile, with_additions
 from sources import Sources
-from stack_graph import Resource, Stack
+from stack_graph import Resource, Stack, once
 
 
 class Call(NamedTuple):
@@ -44,10 +44,15 @@ def is_of_design(stack: Stack, resource: Resource) -> bool:
 
 def is_module_of_design(stack: Stack, path: tuple[str, ...]) -> bool:
     """Return whether the module at a path of calls is one of the design."""
-    module = next((call.module for call in calls_of(stack) if call.path == path), "")
-    return module in design().modules
+    return _modules(stack).get(path) in design().modules
 
 
+@once
+def _modules(stack: Stack) -> dict[tuple[str, ...], str]:
+    return {call.path: call.module for call in calls_of(stack)}
+
+
+@once
 def sources_of(stack: Stack) -> Sources | None:
     """Return the HCL beside the plan; None if it is not available."""
     sources = Sources(stack.folder) if stack.folder else None
@@ -63,15 +68,10 @@ def from_elsewhere(stack: Stack) -> list[str]:
     ]
 
 
+@once
 def calls_of(stack: Stack) -> list[Call]:
-    """Return every call of a module; each resource needs them, so those of one stack are kept."""
-    if id(stack) not in _CALLS:
-        _CALLS.clear()
-        _CALLS[id(stack)] = (stack, list(_walk(stack.configuration, (), {})))
-    return _CALLS[id(stack)][1]
-
-
-_CALLS: dict[int, tuple[Stack, list[Call]]] = {}
+    """Return every call of a module."""
+    return list(_walk(stack.configuration, (), {}))
 
 
 def _walk(

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from databases import OF_ONE, PARTS, SHARED, database_of, further, owners
+from databases import PARTS, database_of, further
 from design_calls import Call, calls_of, profile_of, sources_of
 from design_code import Code
 from design_places import Places
-from design_profile import (
-    ELSEWHERE,
-    Entry,
-    Profile,
-    Rule,
-)
+from design_profile import ELSEWHERE, Entry, Profile, Rule
 from design_provider import Settings
 from design_rules import Rules
 from design_values import Argument, Deviation, merged, text
+from design_wires import Wires
 from existing import added_beside
 from sources import Block, normalised
-from stack_graph import EXISTING_NETWORK, UNKNOWN, Resource, Stack, shown, tokens
+from stack_graph import UNKNOWN, Resource, Stack, once, shown
 
 _OVERWRITES = {
     "aws_cloudwatch_metric_alarm": ("alarm_name",),
@@ -51,36 +47,33 @@ _ELSEWHERE = re.compile(
 _READ_BACK = ("ingress", "egress", "route", "inline_policy", "managed_policy_arns")
 """Arguments in which the provider shows what other resources write."""
 _LOGS = "enabled_cloudwatch_logs_exports"
-_CALLED = re.compile(r"\bmodule\.([\w-]+)")
-_INSTEAD = {"network": ("network", "existing_network")}
-"""The modules that can have the outputs of another one."""
-_OUTPUT = r"module\.[\w-]+\.[\w-]+"
-_OUTPUTS = re.compile(rf"{_OUTPUT}|\{{(?:[ ,]*(?:[\w-]+|\"[\w-]+\") = {_OUTPUT})*[ ,]*\}}")
-"""An output, or a map of outputs."""
-_PLAIN_LOCALS = ("name", "project", "environment", "region", "account_id")
-"""The locals of a rendered stack, which no plan shows."""
 _KEPT = "B04"
 """The control of the resource that keeps Terraform from destroying a database."""
 _IGNORED, _WAITS = "ignored changes", "waits for"
 """Names of rules that are not about an argument."""
 
 
-def judged(stack: Stack) -> tuple[list[Deviation], Counter[str]]:
-    """Return all deviations of a stack, and how many rules each control passed."""
-    if id(stack) not in _JUDGED:
-        _JUDGED.clear()
-        judge = _Judge(stack)
-        _JUDGED[id(stack)] = (stack, judge.deviations(), judge.passed, judge.kept)
-    return _JUDGED[id(stack)][1:3]
+class Judged(NamedTuple):
+    """All deviations of a stack, and how many rules each control passed.
+
+    ``guards`` says what the stack itself holds for its databases, and what of it was judged.
+    """
+
+    deviations: list[Deviation]
+    passed: Counter[str]
+    guards: list[str]
+
+
+@once
+def judged(stack: Stack) -> Judged:
+    """Compare a stack with the design."""
+    judge = _Judge(stack)
+    return Judged(judge.deviations(), judge.passed, judge.kept)
 
 
 def kept(stack: Stack, control: str) -> list[str]:
     """Return what the stack itself holds for a control, and what of it was judged."""
-    judged(stack)
-    return _JUDGED[id(stack)][3] if control == _KEPT else []
-
-
-_JUDGED: dict[int, tuple[Stack, list[Deviation], Counter[str], list[str]]] = {}
+    return judged(stack).guards if control == _KEPT else []
 
 
 class _Judge:
@@ -121,8 +114,7 @@ class _Judge:
             *self._outputs(),
             *self._moves(),
             *self._guarded(),
-            *self._crossed(),
-            *self._unwired(),
+            *Wires(self.stack, self.profile, self.calls, self.sources).deviations(),
             *self._of_modules(),
         ]
         differences += self._overwritten()
@@ -172,100 +164,6 @@ class _Judge:
         if on and lifecycle != [{"prevent_destroy": "true"}]:
             return "must have a lifecycle block with prevent_destroy = true, and nothing else"
         return ""
-
-    def _crossed(self) -> Iterator[Deviation]:
-        """Refuse what the module of one database takes from a module of another one.
-
-        A module of the project itself could pass it on, and no rendered input comes from one.
-        """
-        of = owners(self.stack)
-        others = {call.path[0]: call.module for call in self.calls if len(call.path) == 1}
-        own = {n for n, m in others.items() if n not in of and m not in (*SHARED, EXISTING_NETWORK)}
-        for call in self.calls:
-            label = ".".join(call.path)
-            for name, expression in call.call.get("expressions", {}).items() if label in of else ():
-                carriers = own if call.module in OF_ONE else frozenset()
-                if wrong := self._of_others(expression, of, of[label], carriers):
-                    control = self.profile.crossed(call.module, name)
-                    yield Deviation(control, f"module.{label}: {name} {wrong}")
-
-    def _of_others(
-        self,
-        expression: Mapping[str, Any],
-        of: Mapping[str, str],
-        database: str,
-        carriers: Collection[str],
-    ) -> str:
-        """Return what of an expression is not of a database; empty if all of it may be.
-
-        ``carriers`` are modules that can pass on a value of any database.
-        """
-        for reference in expression.get("references", ()):
-            kind, name = (*map(str, tokens(reference)[:2]), "")[:2]
-            labels = [name] if kind == "module" else []
-            if kind == "local" and self.sources:
-                steps = self.sources.steps((), f"local.{name}")
-                labels = [
-                    each for place, code in steps if not place for each in _CALLED.findall(code)
-                ]
-            elif kind == "local" and name not in _PLAIN_LOCALS:
-                return f"comes from local.{name}, which this plan does not show; write it out"
-            for label in labels:
-                if label in carriers:
-                    return f"comes from module.{label}, which can be of another database"
-                if of.get(label, database) != database:
-                    text_ = f"comes from module.{label}, which is of another database"
-                    return f"{text_}; render the stack again"
-        return ""
-
-    def _unwired(self) -> Iterator[Deviation]:
-        """Refuse anything else in an input or an output that has the output of a module."""
-        for call in self.calls:
-            label = ".".join(call.path)
-            for name, source in self.profile.wires.get(call.module, {}).items():
-                expression = call.call.get("expressions", {}).get(name)
-                block = next(self._written("module", label), None)
-                text_ = block.arguments.get(name) if block else None
-                if expression is not None and not self._is_wired(expression, source, text_):
-                    text_ = f"must be the output {source} and nothing else; render the stack again"
-                    yield Deviation(ELSEWHERE, f"module.{label}: {name} {text_}")
-        for name, output in self.stack.configuration.get("outputs", {}).items():
-            block = next(self._written("output", name), None)
-            text_ = block.arguments.get("value") if block else None
-            shown_ = output.get("expression", {})
-            exported = [*self._exported(name)]
-            if exported and not any(_is_only(shown_, wanted, text_) for wanted in exported):
-                wrong = f"must be {max(exported[0])} and nothing else; render the stack again"
-                yield Deviation(ELSEWHERE, f"output {name}: {wrong}")
-
-    def _written(self, *labels: str) -> Iterator[Block]:
-        return self.sources.module(()).of(*labels) if self.sources else iter(())
-
-    def _is_wired(self, expression: Mapping[str, Any], source: str, text_: str | None) -> bool:
-        """Return whether an input is an output, or a map of one output of several modules."""
-        module, _, output = source.partition(".")
-        of = [c.path[0] for c in self.calls if c.module in _INSTEAD.get(module, (module,))]
-        if not of:  # A part that the stack lacks.
-            return "references" not in expression
-        wanted = {reference for one in of for reference in _references(one, output)}
-        return _is_only(expression, wanted, text_)
-
-    def _exported(self, name: str) -> Iterator[set[str]]:
-        """Yield the references that an output of the stack can have, by its name.
-
-        It is named after the module block, or after the module of which there are many blocks.
-        """
-        calls = [call for call in self.calls if len(call.path) == 1]
-        labels = {call.path[0] for call in calls}
-        many: dict[str, set[str]] = {}
-        for call in calls:
-            for output in call.configuration.get("outputs", ()):
-                references = _references(call.path[0], output)
-                if name == f"{call.path[0]}_{output}":
-                    yield references
-                elif name == f"{call.module}_{output}" and call.module not in labels:
-                    many.setdefault(call.module, set()).update(references)
-        yield from many.values()
 
     def _of_modules(self) -> Iterator[Deviation]:
         counts = Counter((self._database(call), call.module) for call in self.calls)
@@ -476,9 +374,10 @@ class _Judge:
     def _arguments(self, call: Call, entry: Entry, resource: Resource) -> Iterator[Deviation]:
         seen: set[str] = set()
         hidden: list[str] = []
+        values = merged(resource.values, resource.unknown)
         for path, rule_name in self._paths(entry, resource):
             rule = entry.arguments.get(rule_name)
-            argument = self._argument(call, resource, path)
+            argument = Argument(resource, path, _value(values, path), call.module, call.version)
             if rule is None:
                 if not self.rules.is_unset(argument):
                     control = self._control_of(entry, resource)
@@ -521,19 +420,6 @@ class _Judge:
                 text_ = f"{name}: AWS has {values}, which no resource of the plan writes"
                 control = self._control_of(entry, resource)
                 yield Deviation(control, f"{resource.address}: {text_}; remove it from AWS")
-
-    def _argument(self, call: Call, resource: Resource, path: str) -> Argument:
-        value: Any = merged(resource.values, resource.unknown)
-        for part in path.split("."):
-            if isinstance(value, Mapping):
-                value = value.get(part)
-            elif isinstance(value, list) and part.isdecimal():
-                value = value[int(part)] if int(part) < len(value) else None
-            elif not isinstance(value, type(None)) and not isinstance(value, str | int):
-                break  # The whole block is unknown.
-            else:
-                value = None
-        return Argument(resource, path, value, call.module, call.version)
 
     def _paths(self, entry: Entry, resource: Resource) -> Iterator[tuple[str, str]]:
         """Yield each argument that has a value by the configuration, with its rule.
@@ -643,6 +529,20 @@ def _place(address: str) -> tuple[tuple[str, ...], str]:
     return tuple(names), bare.removeprefix("".join(f"module.{name}." for name in names))
 
 
+def _value(value: Any, path: str) -> Any:
+    """Return the value at a path such as ``a.0.b``; that of a whole block that is unknown."""
+    for part in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal():
+            value = value[int(part)] if int(part) < len(value) else None
+        elif value is None or isinstance(value, str | int):
+            value = None
+        else:
+            break
+    return value
+
+
 def _leaves(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         for number, item in enumerate(value):
@@ -653,22 +553,6 @@ def _leaves(value: Any, path: str) -> Iterator[str]:
                 yield from _leaves(part, f"{path}.{name}")
     else:
         yield path
-
-
-def _references(label: str, output: str) -> set[str]:
-    """Return the references that a plan shows for an output of a module block."""
-    return {f"module.{label}.{output}", f"module.{label}"}
-
-
-def _is_only(expression: Mapping[str, Any], wanted: set[str], written: str | None) -> bool:
-    """Return whether an expression has some of these references, and nothing beside them.
-
-    A plan shows the references alone; ``written`` is the HCL, where it is available.
-    """
-    references = {*expression.get("references", ())}
-    if not references or not references <= wanted:
-        return False
-    return written is None or _OUTPUTS.fullmatch(written) is not None
 
 
 def _identity_of(block: Mapping[str, Any]) -> str:

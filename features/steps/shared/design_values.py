@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from stack_graph import UNKNOWN, Resource
@@ -51,8 +50,8 @@ def merged(value: Any, unknown: Any) -> Any:
         return UNKNOWN
     if not unknown:  # Most values: all of them is known.
         return value
-    if isinstance(unknown, Mapping):
-        parts = value if isinstance(value, Mapping) else {}
+    if isinstance(unknown, dict):
+        parts = value if isinstance(value, dict) else {}
         return {k: merged(parts.get(k), unknown.get(k)) for k in {**parts, **unknown}}
     if isinstance(unknown, list):
         items = value if isinstance(value, list) else []

@@ -250,9 +250,7 @@ def _origins(stack: Stack, resource: Resource, path: str) -> list[Origin]:
         if re.search(r"(^|\.)(each\.key|count\.index)$", end.text):
             continue
         if not end.resources and re.match(r"each\.value\b", end.text.removeprefix(above)):
-            items = {"for_each": resource.configuration.get("for_each_expression")}
-            whole = resource._replace(key=None, configuration={"expressions": items})
-            ends += stack.trace(whole, "for_each") or [end]
+            ends += stack.trace_items(resource) or [end]
         else:
             ends.append(end)
     return ends

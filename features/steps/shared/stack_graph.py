@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 Key = str | int | None
 ModulePath = tuple[tuple[str, Key], ...]
@@ -187,6 +188,9 @@ class Stack:
         self._by_value = by_value
         self.if_applied = ", or check a plan of the applied stack, which has its id" * by_value
         self.folder = folder
+        self.results: dict[Callable[[Stack], Any], Any] = {}
+        """What functions with ``once`` have returned."""
+        self._traced: dict[tuple[str, str], tuple[Origin, ...]] = {}
         self._root: Mapping[str, Any] = plan["configuration"]["root_module"]
         # A deposed object has the address of its replacement, but says nothing about it.
         changes = {
@@ -229,8 +233,16 @@ class Stack:
 
     def trace(self, resource: Resource, path: str) -> tuple[Origin, ...]:
         """Return the origins of an argument's value; empty if the argument is not set."""
-        each = _Each(resource.key, resource.configuration.get("for_each_expression"))
-        return self._ends(resource.module, resource.expression(path), each)
+        place = resource.address, path
+        if place not in self._traced:
+            each = _Each(resource.key, resource.configuration.get("for_each_expression"))
+            self._traced[place] = self._ends(resource.module, resource.expression(path), each)
+        return self._traced[place]
+
+    def trace_items(self, resource: Resource) -> tuple[Origin, ...]:
+        """Return the origins of all items of ``for_each``; empty if a resource has none."""
+        items = resource.configuration.get("for_each_expression")
+        return self._ends(resource.module, items, _Each())
 
     def one(self, resource: Resource, path: str, type: str) -> Resource | None:  # noqa: A002
         """Return the one instance that an argument provably refers to; None if in doubt."""
@@ -508,6 +520,22 @@ class Stack:
         return tuple(origins) or (Origin(f"{prefix(module)}module.{name}.{output}"),)
 
 
+_Result = TypeVar("_Result")
+
+
+def once(function: Callable[[Stack], _Result]) -> Callable[[Stack], _Result]:
+    """Return a function of a stack that runs once for each stack, which keeps the result."""
+
+    @wraps(function)
+    def kept(stack: Stack) -> _Result:
+        if function not in stack.results:
+            stack.results[function] = function(stack)
+        result: _Result = stack.results[function]
+        return result
+
+    return kept
+
+
 def _marks(module: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the address of each resource with the marks of its sensitive values."""
     for resource in module.get("resources", ()):
@@ -629,9 +657,9 @@ def _leaves(expression: Any, path: str) -> Iterator[str]:
 
 
 def _item(value: Any, part: str) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return value.get(part)
-    if isinstance(value, Sequence) and not isinstance(value, str) and part.isdecimal():
+    if isinstance(value, list) and part.isdecimal():
         return value[int(part)] if int(part) < len(value) else None
     return None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from existing import added_beside
 from kinds import ISOLATED, PUBLIC, listed
-from stack_graph import Resource, Stack
+from stack_graph import Resource, Stack, once
 from tables import SUBNETS, is_of_table, tables_of
 
 CLASSES = ("public", "internal", "confidential", "restricted")
@@ -53,6 +53,7 @@ _INHERITS = {
 }
 
 
+@once
 def data_class(stack: Stack) -> str:
     """Return the strictest class of data that a tag of the plan names, or ``confidential``."""
     named = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from finbase.judge.edits import Edit
 from finbase.judge.mutations import Files, Mutation
@@ -70,11 +69,10 @@ def without_instances(files: Files, mutated: Files, planned: Collection[Place]) 
     return f"the stack has no {', '.join(sorted(name for _, name in changed))}"
 
 
-def instances(plan: bytes, environment: str) -> frozenset[Place]:
+def instances(plan: Mapping[str, Any], environment: str) -> frozenset[Place]:
     """Return the place of each resource that a plan has an instance of."""
-    document = json.loads(plan)
-    calls = document["configuration"]["root_module"].get("module_calls", {})
-    root = document["planned_values"]["root_module"]
+    calls = plan["configuration"]["root_module"].get("module_calls", {})
+    root = plan["planned_values"]["root_module"]
     stack = PurePosixPath("environments", environment)
     places = [(stack, resource) for resource in root.get("resources", ())]
     for module in root.get("child_modules", ()):

@@ -6,7 +6,7 @@ Controls of a project itself are in a catalogue of their own, ``features/own/fai
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -69,9 +69,9 @@ def load_failures(features: Path) -> tuple[Failure, ...]:
     """
     refuse_links(features)
     _refuse_conflicts(features)
-    failures = _load(features / FILE, _failure)
+    failures = _load(features / FILE)
     if (own := features / OWN / FILE).exists():
-        failures += _load(own, _own_failure, failures)
+        failures += _load(own, failures)
     return failures
 
 
@@ -92,12 +92,11 @@ def refuse_id(features: Path, identity: str) -> None:
         )
 
 
-def _load(
-    path: Path,
-    read: Callable[[dict[str, Any]], Failure],
-    released: Collection[Failure] = (),
-) -> tuple[Failure, ...]:
-    """Read a catalogue; an entry may also overlap with one of ``released``, on its side only."""
+def _load(path: Path, released: Collection[Failure] = ()) -> tuple[Failure, ...]:
+    """Read a catalogue: that of a project itself if there are ``released`` failures beside it.
+
+    An entry may also overlap with one of these, on its side only.
+    """
     try:
         entries = load_yaml(path.read_bytes())
         if not isinstance(entries, list) or not entries:
@@ -105,7 +104,7 @@ def _load(
         for number, entry in enumerate(entries, 1):
             if not isinstance(entry, dict):
                 raise ValueError(f"entry {number} has no fields")
-        failures = tuple(read(entry) for entry in entries)
+        failures = tuple(_failure(entry, own=bool(released)) for entry in entries)
     except FileNotFoundError as error:
         raise ComplianceError(
             f"{path} is missing", "restore it: git checkout HEAD -- features"
@@ -152,21 +151,14 @@ def _refuse_conflicts(features: Path) -> None:
             )
 
 
-def _failure(entry: dict[str, Any]) -> Failure:
-    if entry.get("section", "review") not in _RELEASED:
-        raise ValueError(f"section {entry['section']!r} is not review, design or baseline")
-    return _read(entry, entry.get("section", "review"))
-
-
-def _own_failure(entry: dict[str, Any]) -> Failure:
-    if not _OWN_ID.fullmatch(str(entry["id"])):
+def _failure(entry: dict[str, Any], *, own: bool) -> Failure:
+    if own and not _OWN_ID.fullmatch(str(entry["id"])):
         raise ValueError(f"{entry['id']!r} is not an id of a project, such as LEDGER-1")
-    if "section" in entry:
+    if own and "section" in entry:
         raise ValueError(f"{entry['id']} has a section, which only released controls have")
-    return _read(entry, "project")
-
-
-def _read(entry: dict[str, Any], section: Section) -> Failure:
+    section: Section = "project" if own else entry.get("section", "review")
+    if not own and section not in _RELEASED:
+        raise ValueError(f"section {section!r} is not review, design or baseline")
     if entry["severity"] not in get_args(Severity):
         raise ValueError(f"severity {entry['severity']!r} is not high, medium or low")
     return Failure(

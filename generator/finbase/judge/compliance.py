@@ -32,10 +32,10 @@ from finbase.judge.features import (
     copy_profiles,
     copy_sources,
     refuse_empty_outlines,
+    sentences,
     unreadable,
 )
 from finbase.judge.ready import OPTIONS, Runs
-from finbase.judge.sentences import sentences
 from finbase.judge.verdict import Verdict
 from finbase.plan.document import read_plan
 from finbase.plan.kinds import is_rendered, leaves_out, managed_addresses

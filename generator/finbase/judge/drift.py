@@ -19,6 +19,8 @@ from finbase.plan.model import Action, Change, managed
 from finbase.plan.running import as_it_runs, running, unconfigured
 from finbase.plan.summary import ACTIONS
 
+_INAPPLICABLE = "not applicable"
+
 
 @dataclass(frozen=True)
 class Deviation:
@@ -58,15 +60,14 @@ class Drift:
 
     def failing(self) -> Iterator[tuple[FailureRow, FailureRow]]:
         """Yield each control that does not pass in both verdicts: as it runs, and as planned."""
-        for now, then in zip(self.running.by_failure(), self.planned.by_failure(), strict=True):
-            if now.open or then.open:
-                yield now, then
+        return ((now, then) for now, then in self._rows() if now.open or then.open)
 
     def inapplicable(self) -> Iterator[FailureRow]:
         """Yield each control that applies neither to the stack as it runs nor as planned."""
-        for now, then in zip(self.running.by_failure(), self.planned.by_failure(), strict=True):
-            if now.status == then.status == "not applicable":
-                yield then
+        return (then for now, then in self._rows() if now.status == then.status == _INAPPLICABLE)
+
+    def _rows(self) -> Iterator[tuple[FailureRow, FailureRow]]:
+        return zip(self.running.by_failure(), self.planned.by_failure(), strict=True)
 
 
 def judge(

@@ -1,13 +1,14 @@
-"""Copy feature files, and read their scenarios with tags and lines."""
+"""Copy feature files, and read their scenarios with tags and lines, and the sentences of steps."""
 
 from __future__ import annotations
 
+import ast
 import marshal
 import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import MAGIC_NUMBER, source_hash
@@ -37,13 +38,15 @@ _HEAD = re.compile(r"\s*(Feature|Scenario|Scenario Outline):\s*(.+)")
 class Scenario:
     """One scenario: ``text`` is everything below its title, dedented.
 
-    ``tags`` have no ``@``. ``line`` is the line of the title, counted from 1.
+    ``tags`` have no ``@``. ``line`` is the line of the title, counted from 1. An ``outline`` has
+    examples.
     """
 
     title: str
     tags: tuple[str, ...]
     line: int
     text: str
+    outline: bool
 
 
 @dataclass(frozen=True)
@@ -176,21 +179,14 @@ def folder_of_stack(
 def refuse_empty_outlines(features: Path) -> None:
     """Raise ``ComplianceError`` for a scenario outline without a row, which would judge nothing."""
     for path in sorted(features.rglob("*.feature")):
-        outline, rows = 0, 0
-        lines = [*path.read_text(encoding="utf-8", errors="replace").splitlines(), "Scenario: end"]
-        for number, line in enumerate(lines, 1):
-            head = _HEAD.fullmatch(line)
-            if head and outline and rows < 2:
+        for scenario in read_feature(path).scenarios:
+            examples = scenario.text.rpartition("Examples:")[2].splitlines()
+            rows = [line for line in examples if line.lstrip().startswith("|")]
+            if scenario.outline and len(rows) < 2:
                 raise ComplianceError(
-                    f"{path}:{outline}: the scenario outline has no examples",
+                    f"{path}:{scenario.line}: the scenario outline has no examples",
                     "add a row below the header of its Examples, or remove the outline",
                 )
-            if head:
-                outline, rows = number * (head[1] == "Scenario Outline"), 0
-            elif line.strip() == "Examples:":
-                rows = 0
-            elif line.lstrip().startswith("|"):
-                rows += 1
 
 
 def unreadable(features: Path) -> str:
@@ -213,14 +209,16 @@ def read_feature(path: Path) -> Feature:
     """Return the feature of a file, with its scenarios."""
     title, preamble, tags = "", list[str](), list[str]()
     scenarios, bodies = list[Scenario](), list[list[str]]()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, 1):
         head = _HEAD.fullmatch(line)
         if line.strip().startswith("@"):
             tags += [tag.removeprefix("@") for tag in line.split()]
         elif head and head[1] == "Feature":
             title, tags = head[2], []
         elif head:
-            scenarios.append(Scenario(head[2], tuple(tags), number, ""))
+            outline = head[1] == "Scenario Outline"
+            scenarios.append(Scenario(head[2], tuple(tags), number, "", outline))
             bodies.append([])
             tags = []
         else:
@@ -231,3 +229,25 @@ def read_feature(path: Path) -> Feature:
     ]
     preamble = [line.strip() for line in preamble]
     return Feature(path.name, title, "\n".join(preamble).strip(), tuple(scenarios))
+
+
+def sentences(features: Path) -> tuple[str, ...]:
+    """Return the sentences of the steps in a folder of features, each once, by file and line.
+
+    The steps are not run. A file with a syntax error contains none.
+    """
+    folders = (features / "steps", features / "own" / "steps")
+    paths = (path for folder in folders for path in sorted(folder.rglob("*.py")))
+    return tuple(dict.fromkeys(sentence for path in paths for sentence in _sentences(path)))
+
+
+def _sentences(path: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        for each in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+            match each:
+                case ast.Call(ast.Name(name), [ast.Constant(str(text)), *_]):
+                    yield f"{'Then' if name == 'check' else name.capitalize()} {text}"

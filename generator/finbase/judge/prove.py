@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import json
 import shutil
 import tempfile
 import zlib
@@ -13,11 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from finbase.errors import ComplianceError, FinbaseError, TerraformError, TreeError
 from finbase.judge import compliance
 from finbase.judge.applicable import Place, instances, lacking, without_instances
-from finbase.judge.cache.inputs import features_hash
+from finbase.judge.cache.inputs import tree_hash
 from finbase.judge.catalogue import load_failures
 from finbase.judge.mutations import Files, Mutation, Outcome, caught, load_mutations, mutate
 from finbase.judge.ready import Ready
@@ -61,9 +61,9 @@ def select(
 
 def catalogue_hash(root: Path) -> str:
     """Return the SHA-256 of a project's features with the mutations that prove them."""
-    digest = hashlib.sha256(features_hash(root / "features").encode())
+    digest = hashlib.sha256(tree_hash(root / "features").encode())
     if not (root / "features" / "mutations").is_dir():
-        digest.update(features_hash(shipped("features") / "mutations").encode())
+        digest.update(tree_hash(shipped("features") / "mutations").encode())
     return digest.hexdigest()
 
 
@@ -158,7 +158,8 @@ def prove(
             watch(name, "plan")
             try:
                 lay_out(tree, project)
-                plan = workspace.plan(stack, project=project, state=states.get(stack_of))
+                planned = workspace.plan(stack, project=project, state=states.get(stack_of))
+                plan = compliance.read_on_one_line(planned)
                 watch(name, "features")
                 verdict = compliance.run(
                     plan,
@@ -170,8 +171,9 @@ def prove(
                 )
             finally:
                 shutil.rmtree(project, ignore_errors=True)
-            planned = instances(plan, stack_of[1])
-            return _Judged(verdict, has_changes(plan), falls_by_change(plan), planned)
+            found = plan.content
+            places = instances(found, stack_of[1])
+            return _Judged(verdict, has_changes(found), falls_by_change(found), places)
 
         def judge_unchanged(number: int, stack: tuple[Path, str]) -> Future[_Judged]:
             name = f"unchanged-{number}"
@@ -208,15 +210,14 @@ def prove(
     return tuple(outcomes[mutation] for mutation in mutations)
 
 
-def has_changes(plan: bytes) -> bool:
+def has_changes(plan: Mapping[str, Any]) -> bool:
     """Return whether a plan changes a resource or an output."""
-    document = json.loads(plan)
-    entries = [entry["change"] for entry in document.get("resource_changes", ())]
-    entries += document.get("output_changes", {}).values()
+    entries = [entry["change"] for entry in plan.get("resource_changes", ())]
+    entries += plan.get("output_changes", {}).values()
     return any({"no-op", "read"}.isdisjoint(entry["actions"]) for entry in entries)
 
 
-def falls_by_change(plan: bytes) -> frozenset[str]:
+def falls_by_change(plan: Mapping[str, Any]) -> frozenset[str]:
     """Return the ids that fall because a plan changes what the connection secret holds.
 
     It replaces the primary, or changes the host or another public field. The secret keeps the old
@@ -224,7 +225,7 @@ def falls_by_change(plan: bytes) -> frozenset[str]:
     """
     changes = {
         (entry["type"], entry["name"]): {*entry["change"]["actions"]}
-        for entry in json.loads(plan).get("resource_changes", ())
+        for entry in plan.get("resource_changes", ())
     }
     replaced = {"create", "delete"} <= changes.get(("aws_db_instance", "primary"), set())
     changed = "update" in changes.get(("terraform_data", "connection"), set())

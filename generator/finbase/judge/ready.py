@@ -14,10 +14,9 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from finbase.judge import runner
 from finbase.system.processes import Finished, Processes, ProcessesClosedError, kill_group, report
@@ -27,21 +26,7 @@ OPTIONS = ("-P", "-S", "-X", "utf8")
 """The options of Python for ``runner.py``."""
 
 
-class Runs(Protocol):
-    """What runs a command: ``Processes``, or ``Ready``."""
-
-    def run(
-        self,
-        command: Sequence[str | Path],
-        *,
-        cwd: Path | None = None,
-        environ: Mapping[str, str] | None = None,
-        seconds: float,
-    ) -> Finished:
-        """Run a command to its end; raise ``TimeoutError`` after ``seconds``."""
-
-
-class Ready:
+class Ready(AbstractContextManager["Ready"]):
     """Runs terraform-compliance, from any thread, in copies of processes that are ready for it.
 
     One process serves one judgement at a time. They end with the block.
@@ -98,18 +83,14 @@ class Ready:
             owned = self._processes.owned(command, None, environ, subprocess.PIPE)
             return self._started.enter_context(owned)
 
-    def __enter__(self) -> Ready:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._closed = True
         self._started.close()
+
+
+Runs: TypeAlias = Processes | Ready
+"""What runs a command."""
 
 
 def _ask(child: subprocess.Popen[bytes], request: bytes, seconds: float) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from finbase.judge.catalogue import Failure, Section, Severity
+from finbase.judge.catalogue import Failure, Severity
 
 _FOREIGN = "finbase did not render this stack"
 PART = "part-"
@@ -57,23 +57,18 @@ class Scenario:
         return self.status == "skipped" and any(tag.startswith(PART) for tag in self.tags)
 
 
-@dataclass(frozen=True)
-class FailureRow:
+@dataclass(frozen=True, kw_only=True)
+class FailureRow(Failure):
     """One failure of the catalogue: ``passed`` if every scenario shows that it is absent.
 
     It is not applicable if every scenario was skipped. It is not shown if no scenario found it, but
     the plan does not show everything that a scenario judges: this is not a pass.
     """
 
-    id: str
-    severity: Severity
     requirements: tuple[str, ...]
-    title: str
-    requirement: str
     status: RowStatus
     evidence: str
     scenarios: tuple[Scenario, ...]
-    section: Section = "review"
 
     @property
     def open(self) -> bool:
@@ -140,15 +135,11 @@ class Verdict:
         else:
             evidence = f"nothing was checked: no scenario is tagged @{failure.id}"
         return FailureRow(
-            id=failure.id,
-            severity=failure.severity,
+            **vars(failure),
             requirements=tuple(dict.fromkeys(r for s in mine for r in s.requirements)),
-            title=failure.title,
-            requirement=failure.requirement,
             status=_status({scenario.status for scenario in mine}, failed),
             evidence=evidence,
             scenarios=mine,
-            section=failure.section,
         )
 
 

@@ -64,18 +64,18 @@ class VerdictInputs:
 
     @cached_property
     def _features(self) -> str:
-        return features_hash(self._root / "features")
+        return tree_hash(self._root / "features")
 
     @cached_property
     def _common(self) -> dict[str, str]:
         return {
-            "finbase": _tree(Path(__file__).parents[2]),
+            "finbase": tree_hash(Path(__file__).parents[2]),
             "python": _hash([sys.version, sys.platform, os.path.realpath(sys.executable)]),
             "packages": _hash(_packages()),
             "settings": _hash(self._settings()),
             "terraform": _hash([repr(self._terraform), *_stamps(self._terraform.path)]),
             "provider": _hash(self._sources()),
-            "templates": _tree(self._root / "templates"),
+            "templates": tree_hash(self._root / "templates"),
         }
 
     def _settings(self) -> Iterator[str]:
@@ -104,14 +104,9 @@ def stack_hash(project: Path, stack: Path, known: dict[Path, str] | None = None)
     parts: list[str] = []
     for folder in sorted(used_folders(stack, project)):
         if folder not in known:
-            known[folder] = _tree(folder, is_unplanned)
+            known[folder] = tree_hash(folder, is_unplanned)
         parts += [folder.relative_to(project).as_posix(), known[folder]]
     return _hash([stack.relative_to(project).as_posix(), *parts])
-
-
-def features_hash(features: Path) -> str:
-    """Hash the features; their copy has the same hash. Raises ``OSError``."""
-    return _tree(features)
 
 
 def _files(folder: Path, ignore: Ignore = GENERATED) -> Iterator[Path]:
@@ -147,7 +142,7 @@ def _packages() -> Iterator[str]:
     for name in _JUDGES:
         spec = find_spec(name)
         for folder in (spec.submodule_search_locations or ()) if spec else ():
-            yield _tree(Path(folder))
+            yield tree_hash(Path(folder))
 
 
 def _stamps(path: Path) -> Iterator[str]:
@@ -163,8 +158,11 @@ def _stamps(path: Path) -> Iterator[str]:
         yield f"{file} {status.st_size} {times} {status.st_dev} {status.st_ino}"
 
 
-def _tree(folder: Path, ignore: Ignore = GENERATED) -> str:
-    """Hash names and contents of all files below a folder."""
+def tree_hash(folder: Path, ignore: Ignore = GENERATED) -> str:
+    """Hash names and contents of all files below a folder; its copy has the same hash.
+
+    Raises ``OSError``.
+    """
     digest = hashlib.sha256()
     for path in _files(folder, ignore):
         if not path.is_file():  # Reading a pipe would block.

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from finbase.errors import TerraformError
-from finbase.judge.cache.inputs import VerdictInputs, features_hash, stack_hash
+from finbase.judge.cache.inputs import VerdictInputs, stack_hash, tree_hash
 from finbase.judge.cache.store import UnusableEntryError, VerdictCache
 from finbase.judge.check import Judged, StackJudge
 from finbase.terraform.program import Terraform
@@ -46,7 +46,7 @@ class CachedJudge:
         def hash_features(copy: Path) -> None:
             nonlocal features
             with suppress(OSError):
-                features = features_hash(copy)
+                features = tree_hash(copy)
 
         judged = self.judge(name, stack_copied=hash_stack, features_copied=hash_features)
         if inputs and self._inputs_of_copies(name, stack, features) == inputs:
