@@ -72,7 +72,9 @@ def compare(left: Environment, right: Environment) -> tuple[Difference, ...]:
 
 def _of_module(name: str, left: Environment, right: Environment) -> Iterator[Difference]:
     sides = [(environment, environment.module(name)) for environment in (left, right)]
-    yield from _within(f"{name}.version", *(_pin(*side) for side in sides))
+    at_version = ("modules", name, "version")
+    pins = (_from_file(e, at_version, str(use.version)) if use else _ABSENT for e, use in sides)
+    yield from _within(f"{name}.version", *pins)
     instances = [{i.key: i for i in use.instances} if use else {} for _, use in sides]
     declared = dict.fromkeys(i.name for _, use in sides if use for i in use.contract.inputs)
     for key in sorted({*instances[0], *instances[1]}):
@@ -118,12 +120,6 @@ def _from_file(
     secret = declared is not None and declared.sensitive
     unordered = declared is not None and bool(declared.schema.get("uniqueItems"))
     return _Value(Side("set", value, secret, document.path, line), document, where, unordered)
-
-
-def _pin(environment: Environment, use: ModuleUse | None) -> _Value:
-    if use is None:
-        return _ABSENT
-    return _from_file(environment, ("modules", use.name, "version"), str(use.version))
 
 
 def _instance(environment: Environment, use: ModuleUse | None, instance: Instance | None) -> _Value:

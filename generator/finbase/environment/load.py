@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -307,7 +306,6 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
 
     try:
         real = file.resolve(strict=True)
-        mode = real.stat().st_mode
         if re.fullmatch(NAME, file.stem) is None or not 2 <= len(file.stem) <= 31:
             message = f"{printable(file.stem)} is not a valid environment name"
             hint = "rename the file: use 2 to 31 lowercase letters, digits and single hyphens"
@@ -320,7 +318,7 @@ def _read_file(path: Path, root: Path) -> tuple[str, bytes]:
         if real != real_top / file.relative_to(top):
             message = "the file is a symbolic link, so a review of it shows no change"
             raise failed(codes.UNREADABLE, message, _LINK_HINT)
-        if not stat.S_ISREG(mode):
+        if not real.is_file():
             raise failed(codes.UNREADABLE, "not a regular file")
         with real.open("rb") as stream:
             return name, stream.read(MOST_BYTES + 1)

@@ -150,10 +150,6 @@ Newer: TypeAlias = Callable[[Sequence[str | int], str], str | None]
 """Returns the first newer version whose schema has a key, by the steps to the mapping's schema."""
 
 
-def _in_no_version(_steps: Sequence[str | int], _key: str) -> None:
-    """Return None: the schema has no versions."""
-
-
 @dataclass(frozen=True)
 class Part:
     """The schema of one part of the file, and the inputs that messages describe.
@@ -175,19 +171,26 @@ class Part:
         return Draft202012Validator(dict(self.schema))
 
     def check(
-        self, document: Document, where: Where, value: Any, newer: Newer = _in_no_version
+        self,
+        document: Document,
+        where: Where,
+        value: Any,
+        newer: Newer = lambda _steps, _key: None,
     ) -> Iterator[tuple[Where | None, Diagnostic]]:
         """Yield the errors of the part at ``where``.
 
         Each comes with the path of the value that later checks must not use, or None. ``newer``
         names the newer version that has an unknown key.
         """
-        errors = list(islice(self.validator.iter_errors(value), MOST_PROBLEMS + 1))
+        errors: list[Any] = list(islice(self.validator.iter_errors(value), MOST_PROBLEMS + 1))
         misspelt = {
-            (*error.instance_path, meant)
+            (
+                *error.instance_path,
+                nearest(key, self._node(error.schema_path[:-1]).get("properties", ())),
+            )
             for error in errors
             if error.kind.name == "additionalProperties"
-            for meant in _meant(error, self._node(error.schema_path[:-1]))
+            for key in error.kind.unexpected
         }
         for error in errors:
             path = tuple(error.instance_path)
@@ -196,7 +199,7 @@ class Part:
             if any(at[:length] in document.spoiled for length in range(len(at) + 1)):
                 continue
             # It is there, but misspelt, and reported as such.
-            kind: Any = error.kind
+            kind = error.kind
             if kind.name == "required" and (*path, kind.property) in misspelt:
                 continue
             steps = error.schema_path[:-1]
@@ -224,13 +227,6 @@ class Part:
         for step in steps:
             node = node[step]
         return cast("Mapping[str, Any]", node)
-
-
-def _meant(error: Any, node: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the key that each unknown key of a mapping is a misspelling of."""
-    for key in error.kind.unexpected:
-        if near := nearest(key, node.get("properties", ())):
-            yield near
 
 
 TOP: Final = Part(

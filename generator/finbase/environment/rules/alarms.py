@@ -15,7 +15,7 @@ _GIB: Final = {"r": 8, "m": 4, "x": 16}
 """GiB of memory for each vCPU, by the first letter of a family of instance classes."""
 _BURSTABLE: Final = {"micro": 1, "small": 2, "medium": 4, "large": 8, "xlarge": 16, "2xlarge": 32}
 """GiB of memory of a burstable class, by its size."""
-_CLASS = re.compile(r"db\.([a-z])[0-9a-z]+\.(?:(\d*)xlarge|large)")
+_FAMILY = re.compile(r"db\.([a-z])[0-9a-z]+")
 _XLARGE = re.compile(r"(\d*)xlarge")
 _GIB_PER_CONNECTION: Final = 9531392 / 2**30
 _MOST_CONNECTIONS: Final = 5000
@@ -104,12 +104,12 @@ def _default_connections(memory: int) -> int:
 def _memory_of(use: ModuleUse, instance: Instance) -> int | None:
     """Return the memory of an instance in GiB; None if its class is not known."""
     class_ = text_of(use, instance, "instance_class")
-    if class_.startswith("db.t"):
-        return _BURSTABLE.get(class_.rpartition(".")[2])
-    match = _CLASS.fullmatch(class_)
-    if match is None or match[1] not in _GIB:
-        return None
-    return (2 if match[2] is None else 4 * int(match[2] or 1)) * _GIB[match[1]]
+    family, _, size = class_.rpartition(".")
+    if family.startswith("db.t"):
+        return _BURSTABLE.get(size)
+    match = _FAMILY.fullmatch(family)
+    gib = _GIB.get(match[1], 0) if match and size.endswith("large") else 0
+    return gib * (_vcpus_of(class_) or 0) or None
 
 
 def _vcpus_of(class_: str) -> int | None:

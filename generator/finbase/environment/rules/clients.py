@@ -12,6 +12,9 @@ from finbase.environment.rules.rule import AWS, Finding, Findings, note, rule
 from finbase.source.document import Where
 
 _CLIENTS: Final = "access.clients"
+_ENDPOINTS: Final = "existing_network.endpoints_security_group_id"
+_GROUP: Final = "sg-0123456789abcdef0"
+_OFFICE: Final = examples.client(cidr="10.80.0.0/16")
 _RANGES: Final = f"{AWS}vpc/latest/userguide/vpc-cidr-blocks.html"
 
 
@@ -62,12 +65,8 @@ def client_outside(environment: Environment) -> Findings:
     "access.clients",
     why="Each rule of a security group has one source. Two clients say which of the two is meant.",
     source=f"{AWS}vpc/latest/userguide/security-group-rules.html",
-    accepted={"access.clients": examples.client(security_group_id="sg-0123456789abcdef0")},
-    refused={
-        "access.clients": examples.client(
-            security_group_id="sg-0123456789abcdef0", cidr="10.80.0.0/16"
-        )
-    },
+    accepted={_CLIENTS: examples.client(security_group_id=_GROUP)},
+    refused={_CLIENTS: examples.client(security_group_id=_GROUP, cidr="10.80.0.0/16")},
 )
 def one_source(environment: Environment) -> Findings:
     """A client must have a security group of others or a range, not both."""
@@ -108,22 +107,16 @@ def client_of_cache(environment: Environment) -> Findings:
     "FB323",
     "client that is the group of the endpoints",
     "access.clients",
-    "existing_network.endpoints_security_group_id",
+    _ENDPOINTS,
     why="The members of that group are interface endpoints, which connect to nothing. Others that "
     "join it later could reach the data.",
     source=f"{AWS}vpc/latest/privatelink/create-interface-endpoint.html",
-    accepted={
-        "access.clients": examples.client(security_group_id="sg-0123456789abcdef0"),
-        "existing_network.endpoints_security_group_id": "sg-0123456789abcdef1",
-    },
-    refused={
-        "access.clients": examples.client(security_group_id="sg-0123456789abcdef0"),
-        "existing_network.endpoints_security_group_id": "sg-0123456789abcdef0",
-    },
+    accepted={_CLIENTS: examples.client(security_group_id=_GROUP), _ENDPOINTS: f"{_GROUP[:-1]}1"},
+    refused={_CLIENTS: examples.client(security_group_id=_GROUP), _ENDPOINTS: _GROUP},
 )
 def client_of_endpoints(environment: Environment) -> Findings:
     """The group of a client should not be that of the interface endpoints."""
-    of_endpoints = values(environment, str, "existing_network.endpoints_security_group_id")
+    of_endpoints = values(environment, str, _ENDPOINTS)
     groups = {group for _, group in of_endpoints}
     for where, name, group in fields(environment, _CLIENTS, "security_group_id", str):
         if group in groups:
@@ -138,14 +131,8 @@ def client_of_endpoints(environment: Environment) -> Findings:
     why="A security group has one rule for a source and its ports. AWS rejects the second one in "
     "the middle of the apply (InvalidPermission.Duplicate), also with another description.",
     source=f"{AWS}AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html",
-    accepted={
-        "access.clients": examples.client(cidr="10.80.0.0/16")
-        | examples.client("branch", cidr="10.80.0.0/17")
-    },
-    refused={
-        "access.clients": examples.client(cidr="10.80.0.0/16")
-        | examples.client("branch", cidr="10.80.0.0/16")
-    },
+    accepted={_CLIENTS: {**_OFFICE, **examples.client("branch", cidr="10.80.0.0/17")}},
+    refused={_CLIENTS: {**_OFFICE, **examples.client("branch", cidr="10.80.0.0/16")}},
     yaml_only="a plan accepts it, and the released versions of access do not check it",
 )
 def one_client(environment: Environment) -> Findings:

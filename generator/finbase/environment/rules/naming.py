@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from finbase.environment.model import Environment, tag_key
 from finbase.environment.rules.inputs import values
 from finbase.environment.rules.rule import AWS, RDS, Finding, Findings, rule
 
-_ROOM: Final[Mapping[str, int]] = {
-    "the name of a serverless cache": 40,
-    "the identifier of a replica": 63 - len("-") - 20,
-    "the name of an IAM role": 64 - 20,
-}
-"""The longest stack name that each name can contain: AWS's limit minus the longest suffix."""
-
+_LONGEST: Final = 40
+"""The longest name of a serverless cache. Other names have more room: the identifier of a replica
+63 characters without a hyphen and a name of 20, and that of an IAM role 64 without a suffix of 20.
+"""
 _MOST_REPLICAS: Final = 15
 _EXACT: Final = 2**53
 _REPLICA: Final = {"instance_class": "db.r7g.large"}
@@ -54,9 +50,9 @@ def replicas(environment: Environment) -> Findings:
 def stack_name(environment: Environment) -> Findings:
     """`<project>-<environment>` must be short enough for the resource names that contain it."""
     name = environment.stack_name
-    resource, most = min(_ROOM.items(), key=lambda room: room[1])
-    if environment.project and environment.name and len(name) > most:
-        message = f"stack name {name} has {len(name)} characters; {resource} allows {most}"
+    if environment.project and environment.name and len(name) > _LONGEST:
+        message = f"stack name {name} has {len(name)} characters; the name of a serverless cache "
+        message += f"allows {_LONGEST}"
         hint = "shorten the name of the project or of the environment"
         yield Finding(("project",), message, hint)
 

@@ -30,6 +30,7 @@ _KEYWORDS: Final = frozenset(
 
 _RESERVED_ROLE = re.compile(r"pg_.*|rds.*|.*_(1|2|iam)|none|public")
 _RESERVED_SCHEMA = re.compile(r"pg_.*|information_schema")
+_LARGE: Final = {"database.instance_class": "db.m7g.large"}
 _ONLY: Final = "the function in the module refuses it when it sets up the database"
 
 
@@ -107,13 +108,10 @@ def owners(environment: Environment) -> Findings:
     "`max_connections`, which RDS computes from the memory, it still can.",
     source=f"{RDS}CHAP_Limits.html",
     accepted={
-        "database.instance_class": "db.m7g.large",
+        **_LARGE,
         "roles.roles": {"app": {**APP, "connection_limit": 380}, "migrator": OWNER},
     },
-    refused={
-        "database.instance_class": "db.m7g.large",
-        "roles.roles": {"app": {**APP, "connection_limit": 420}, "migrator": OWNER},
-    },
+    refused={**_LARGE, "roles.roles": {"app": {**APP, "connection_limit": 420}, "migrator": OWNER}},
 )
 def connections(environment: Environment) -> Findings:
     """The connection limits of the logins of all roles should fit on the instance together."""

@@ -130,14 +130,8 @@ def one_target(environment: Environment) -> Findings:
     why="The security groups let the client in, but the answers follow the route table of the "
     "database subnets. Without a route to the client, they do not leave, and it cannot connect.",
     source=f"{AWS}vpc/latest/peering/vpc-peering-routing.html",
-    accepted={
-        "access.clients": examples.client(cidr="10.80.4.0/24"),
-        "network.routes": examples.peered(),
-    },
-    refused={
-        "access.clients": examples.client(cidr="10.81.0.0/16"),
-        "network.routes": examples.peered(),
-    },
+    accepted={"access.clients": examples.client(cidr="10.80.4.0/24"), _ROUTES: examples.peered()},
+    refused={"access.clients": examples.client(cidr="10.81.0.0/16"), _ROUTES: examples.peered()},
 )
 def route_to_client(environment: Environment) -> Findings:
     """A route of the database subnets should lead to the range of each client."""

@@ -13,6 +13,7 @@ from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 _BACKUP: Final = f"{RDS}USER_WorkingWithAutomatedBackups.html"
 _MAINTENANCE: Final = f"{RDS}USER_UpgradeDBInstance.Maintenance.html"
 _MAINTAINED: Final = ("database.maintenance_window", "replica.maintenance_window")
+_AT_THREE: Final = {"database.backup_window": "03:00-04:00"}
 _DAILY: Final = "write HH:MM-HH:MM in UTC, at least 30 minutes, such as 03:00-04:00"
 _WEEKLY: Final = (
     "write ddd:HH:MM-ddd:HH:MM in UTC, at least 30 minutes, such as mon:04:00-mon:05:00"
@@ -59,14 +60,8 @@ def maintenance_window(environment: Environment) -> Findings:
     "database.maintenance_window",
     why="RDS rejects such an instance at apply; a plan accepts it.",
     source=_BACKUP,
-    accepted={
-        "database.backup_window": "03:00-04:00",
-        "database.maintenance_window": "mon:04:00-mon:05:00",
-    },
-    refused={
-        "database.backup_window": "03:00-04:00",
-        "database.maintenance_window": "mon:03:59-mon:05:00",
-    },
+    accepted={**_AT_THREE, "database.maintenance_window": "mon:04:00-mon:05:00"},
+    refused={**_AT_THREE, "database.maintenance_window": "mon:03:59-mon:05:00"},
 )
 def windows_apart(environment: Environment) -> Findings:
     """The backup window must not overlap the maintenance window."""

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from finbase.environment.model import Environment
 from finbase.environment.rules.inputs import text_of
 from finbase.environment.rules.rule import RDS, Finding, Findings, rule
+
+_UPGRADE: Final = {
+    "database.engine_version": "18",
+    "database.previous_engine_version": "17",
+    "database.allow_major_version_upgrade": True,
+    "database.apply_immediately": True,
+}
 
 
 @rule(
@@ -17,18 +26,8 @@ from finbase.environment.rules.rule import RDS, Finding, Findings, rule
     why="Replicas run the old version until the primary is upgraded. RDS rejects a parameter "
     "group of another version for them, and does not delete the group that they use.",
     source=f"{RDS}USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html",
-    accepted={
-        "database.engine_version": "18",
-        "database.previous_engine_version": "17",
-        "database.allow_major_version_upgrade": True,
-        "database.apply_immediately": True,
-    },
-    refused={
-        "database.engine_version": "18",
-        "database.previous_engine_version": "18",
-        "database.allow_major_version_upgrade": True,
-        "database.apply_immediately": True,
-    },
+    accepted=_UPGRADE,
+    refused={**_UPGRADE, "database.previous_engine_version": "18"},
 )
 def complete(environment: Environment) -> Findings:
     """A major upgrade must name an older version; only such an upgrade may start at once."""
