@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 from finbase import codes
 from finbase.contract.contract import Contract, Wire
@@ -49,115 +51,131 @@ def pinned(document: Document, registry: Registry, name: str, section: object) -
     raise InputError([document.problem(where, code, message, hint, key=at_key)])
 
 
-def missing(
-    document: Document, registry: Registry, sections: Collection[str]
-) -> Iterator[Diagnostic]:
-    """Yield an error for each required module that neither it nor another one stands for."""
-    others = stand_ins(registry)
-    misspelt = _misspelt(registry, sections)
-    for name in registry.names:
-        current = registry.current(name)
-        instead = others.get(name, [])
-        if name in misspelt:
-            continue
-        if current.multiplicity == "one" and not any(n in sections for n in (name, *instead)):
-            message = f"the required module `{name}` is missing"
-            hint = f"add `{name}:` with `version: {current.version}` below `modules:`"
-            if instead:
-                hint += f"; {listed(f'`{other}`' for other in instead)} can stand in its place"
-            yield document.problem(("modules",), codes.MISSING_MODULE, message, hint, key=True)
+@dataclass(frozen=True)
+class Composition:
+    """The sections of an environment, and the contracts of those that have a valid version."""
 
+    document: Document
+    registry: Registry
+    sections: Mapping[str, object]
+    contracts: Mapping[str, Contract]
 
-def _misspelt(registry: Registry, sections: Collection[str]) -> set[str | None]:
-    """Return the modules that unknown names of sections are misspellings of; others report them."""
-    unknown = [name for name in sections if name not in registry.names]
-    return {nearest(name, registry.names) for name in unknown}
+    def problems(self) -> Iterator[Diagnostic]:
+        """Yield an error for each module that does not fit the others."""
+        yield from self._fitting()
+        yield from self._distinct()
+        yield from self._one_in_each_place()
+        if cycle := in_order(self.contracts)[1]:
+            message = f"modules require each other in a cycle: {listed(cycle)}"
+            hint = "pin versions of these modules that do not require each other"
+            yield self.document.problem(("modules",), codes.CYCLE, message, hint, key=True)
 
-
-def stand_ins(registry: Registry) -> dict[str, list[str]]:
-    """Return the modules that can stand in the place of another one, by the name of that one."""
-    found: dict[str, list[str]] = {}
-    for name in registry.names:
-        if place := registry.current(name).in_place_of:
-            found.setdefault(place, []).append(name)
-    return found
-
-
-def one_in_each_place(
-    document: Document, contracts: Mapping[str, Contract]
-) -> Iterator[Diagnostic]:
-    """Yield an error for each module whose place another one of the environment has already."""
-    taken: dict[str, str] = {}
-    for name in sorted(contracts, key=lambda name: bool(contracts[name].in_place_of)):
-        first = taken.setdefault(contracts[name].place, name)
-        if first != name:
-            place = contracts[name].place
-            too = "which is there, too" if first == place else f"as `{first}` does"
-            message = f"`{name}` stands in the place of `{place}`, {too}"
-            hint = f"remove `{first}:` or `{name}:`"
-            yield document.problem(("modules", name), codes.SAME_PLACE, message, hint, key=True)
-
-
-def fitting(
-    document: Document,
-    registry: Registry,
-    sections: Collection[str],
-    contracts: Mapping[str, Contract],
-) -> Iterator[Diagnostic]:
-    """Yield an error for each wire whose module is missing or has no such output."""
-    places = {contract.place: contract for contract in contracts.values()}
-    instead = stand_ins(registry)
-    present = {*sections, *_misspelt(registry, sections)}
-    for contract in contracts.values():
-        for wire in contract.wiring:
-            if wire.module in _PSEUDO:
+    def missing(self) -> Iterator[Diagnostic]:
+        """Yield an error for each required module that neither it nor another one stands for."""
+        for name in self.registry.names:
+            current = self.registry.current(name)
+            if name in self._misspelt or self._stands(name, self.sections):
                 continue
+            if current.multiplicity == "one":
+                message = f"the required module `{name}` is missing"
+                hint = f"add `{name}:` with `version: {current.version}` below `modules:`"
+                if instead := self._stand_ins.get(name):
+                    hint += f"; {listed(f'`{other}`' for other in instead)} can stand in its place"
+                where = ("modules",)
+                yield self.document.problem(where, codes.MISSING_MODULE, message, hint, key=True)
+
+    @cached_property
+    def _stand_ins(self) -> dict[str, list[str]]:
+        """The modules that can stand in the place of another one, by the name of that one."""
+        found: dict[str, list[str]] = {}
+        for name in self.registry.names:
+            if place := self.registry.current(name).in_place_of:
+                found.setdefault(place, []).append(name)
+        return found
+
+    @cached_property
+    def _misspelt(self) -> set[str]:
+        """The modules that unknown names of sections are misspellings of; others report them."""
+        names = self.registry.names
+        return {nearest(name, names) or "" for name in self.sections if name not in names}
+
+    def _stands(self, name: str, present: Container[str]) -> bool:
+        """Return whether the module, or another one in its place, is one of those ``present``."""
+        return any(n in present for n in (name, *self._stand_ins.get(name, ())))
+
+    def _one_in_each_place(self) -> Iterator[Diagnostic]:
+        """Yield each module whose place another one of the environment has already."""
+        taken: dict[str, str] = {}
+        for name in sorted(self.contracts, key=lambda name: self.contracts[name].place != name):
+            place = self.contracts[name].place
+            first = taken.setdefault(place, name)
+            if first != name:
+                too = "which is there, too" if first == place else f"as `{first}` does"
+                message = f"`{name}` stands in the place of `{place}`, {too}"
+                hint, where = f"remove `{first}:` or `{name}:`", ("modules", name)
+                yield self.document.problem(where, codes.SAME_PLACE, message, hint, key=True)
+
+    def _fitting(self) -> Iterator[Diagnostic]:
+        """Yield each wire whose module is missing or has no such output."""
+        places = {contract.place: contract for contract in self.contracts.values()}
+        present = {*self.sections, *self._misspelt}
+        for contract in self.contracts.values():
             where = ("modules", contract.name, "version")
-            if source := places.get(wire.module):
-                if wire.output not in {output.name for output in source.outputs}:
-                    message = (
-                        f"{contract.name} {contract.version} requires the output `{wire.output}`, "
-                        f"which {source.name} {source.version} does not have"
-                    )
-                    hint = f"pin another version of {contract.name} or of {source.name}"
-                    yield document.problem(where, codes.MISSING_OUTPUT, message, hint)
-            elif not any(
-                name in present for name in (wire.module, *instead.get(wire.module, ()))
-            ) and _needed(wire, registry):
-                message = f"`{contract.name}` requires the module `{wire.module}`, which is missing"
-                hint = f"add `{wire.module}:` below `modules:`"
-                yield document.problem(where, codes.MISSING_SOURCE, message, hint, key=True)
+            for wire in contract.wiring:
+                if wire.module in _PSEUDO:
+                    continue
+                if source := places.get(wire.module):
+                    if wire.output not in {output.name for output in source.outputs}:
+                        message = (
+                            f"{contract.name} {contract.version} requires the output "
+                            f"`{wire.output}`, which {source.name} {source.version} does not have"
+                        )
+                        hint = f"pin another version of {contract.name} or of {source.name}"
+                        yield self.document.problem(where, codes.MISSING_OUTPUT, message, hint)
+                elif not self._stands(wire.module, present) and self._is_needed(wire):
+                    message = f"`{contract.name}` requires the module `{wire.module}`, "
+                    message += "which is missing"
+                    hint, code = f"add `{wire.module}:` below `modules:`", codes.MISSING_SOURCE
+                    yield self.document.problem(where, code, message, hint, key=True)
 
+    def _is_needed(self, wire: Wire) -> bool:
+        """Return whether a wire requires a module whose absence no other check reports.
 
-def distinct(
-    document: Document, sections: Mapping[str, object], contracts: Mapping[str, Contract]
-) -> Iterator[Diagnostic]:
-    """Yield an error for each name in Terraform that two modules would share.
+        ``missing`` reports ``one`` modules, and a ``many`` module without instances is an empty
+        map.
+        """
+        if wire.module not in self.registry.names:
+            return True
+        return self.registry.current(wire.module).multiplicity == "optional" and wire.required
 
-    The block of an instance has the name ``<module>_<instance>``, and an output of the stack has
-    the name ``<module>_<output>``, or ``<module>_<instance>_<output>`` for a further database.
-    Another module, or another instance, can have the same name.
-    """
-    first: dict[tuple[str, str], tuple[str, str]] = {}
-    for name, contract in contracts.items():
-        section = sections[name]
-        instances = section.get("instances") if isinstance(section, dict) else None
-        many = contract.multiplicity == "many"
-        keyed = instances if isinstance(instances, dict) and (many or contract.repeats) else ()
-        exported = [output.name for output in contract.outputs if output.export]
-        taken = [("module", name, "")] if not many else []
-        taken += [("output", f"{name}_{output}", "") for output in exported]
-        for key in map(str, keyed):
-            block = f"{name}_{key.replace('-', '_')}"
-            taken.append(("module", block, key))
-            taken += [("output", f"{block}_{output}", key) for output in (() if many else exported)]
-        for kind, shared, key in taken:
-            owner = (name, key)
-            if (other := first.setdefault((kind, shared), owner)) != owner:
-                message = f"`{other[0]}` and `{name}` would both have the {kind} {shared}"
-                hint = "rename one of the modules, or the instance or the output"
-                where = ("modules", name)
-                yield document.problem(where, codes.KEY_FORM, message, hint, key=True)
+    def _distinct(self) -> Iterator[Diagnostic]:
+        """Yield each name in Terraform that two modules would share.
+
+        The block of an instance has the name ``<module>_<instance>``, and an output of the stack
+        has the name ``<module>_<output>``, or ``<module>_<instance>_<output>`` for a further
+        database. Another module, or another instance, can have the same name.
+        """
+        first: dict[tuple[str, str], tuple[str, str]] = {}
+        for name, contract in self.contracts.items():
+            section = self.sections[name]
+            instances = section.get("instances") if isinstance(section, dict) else None
+            many = contract.multiplicity == "many"
+            keyed = instances if isinstance(instances, dict) and (many or contract.repeats) else ()
+            exported = [output.name for output in contract.outputs if output.export]
+            taken = [("module", name, "")] if not many else []
+            taken += [("output", f"{name}_{output}", "") for output in exported]
+            for key in map(str, keyed):
+                block = f"{name}_{key.replace('-', '_')}"
+                taken.append(("module", block, key))
+                outputs = () if many else exported
+                taken += [("output", f"{block}_{output}", key) for output in outputs]
+            for kind, shared, key in taken:
+                owner = (name, key)
+                if (other := first.setdefault((kind, shared), owner)) != owner:
+                    message = f"`{other[0]}` and `{name}` would both have the {kind} {shared}"
+                    hint = "rename one of the modules, or the instance or the output"
+                    where = ("modules", name)
+                    yield self.document.problem(where, codes.KEY_FORM, message, hint, key=True)
 
 
 def in_order(contracts: Mapping[str, Contract]) -> tuple[list[str], list[str]]:
@@ -182,13 +200,3 @@ def in_order(contracts: Mapping[str, Contract]) -> tuple[list[str], list[str]]:
                 if not required:
                     heapq.heappush(ready, name)
     return order, sorted(contracts.keys() - set(order))
-
-
-def _needed(wire: Wire, registry: Registry) -> bool:
-    """Return whether a wire requires a module whose absence no other check reports.
-
-    ``missing`` reports ``one`` modules, and a ``many`` module without instances is an empty map.
-    """
-    if wire.module not in registry.names:
-        return True
-    return registry.current(wire.module).multiplicity == "optional" and wire.required

@@ -19,14 +19,7 @@ from finbase import codes
 from finbase.aws.catalogue import AwsCatalogue
 from finbase.contract.contract import Contract
 from finbase.contract.registry import Registry
-from finbase.environment.composition import (
-    distinct,
-    fitting,
-    in_order,
-    missing,
-    one_in_each_place,
-    pinned,
-)
+from finbase.environment.composition import Composition, in_order, pinned
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.names import GLOBAL, resource_names
 from finbase.environment.rules.index import breaches
@@ -133,15 +126,17 @@ def read(name: str, data: bytes, registry: Registry, root: Path) -> Environment:
     document = parse(name, data)
     findings = _Findings(document)
     findings.taint(TOP.check(document, (), document.value))
-    sections: Mapping[str, Any] = {}
-    if not findings.unusable & {(), ("modules",)}:
-        sections = _mapping(_mapping(document.value).get("modules"))
+    readable = not findings.unusable & {(), ("modules",)}
+    sections = _mapping(_mapping(document.value).get("modules")) if readable else {}
     contracts = _check_sections(document, registry, sections, findings)
-    order = _check_composition(document, registry, sections, contracts, findings)
+    composition = Composition(document, registry, sections, contracts)
+    if readable and ("modules",) in document.positions:
+        findings.add(composition.missing())
+    findings.add(composition.problems())
     environment = _assemble(
         document,
         findings.usable(document.value),
-        [contracts[module] for module in order],
+        [contracts[module] for module in in_order(contracts)[0]],
         AwsCatalogue(root),
     )
     notes = _check_environment(environment, findings)
@@ -199,28 +194,6 @@ def _check_sections(
             newer = newer_versions(contract, registry)
             findings.taint(part_of(contract).check(document, where, section, newer))
     return contracts
-
-
-def _check_composition(
-    document: Document,
-    registry: Registry,
-    sections: Mapping[str, Any],
-    contracts: Mapping[str, Contract],
-    findings: _Findings,
-) -> list[str]:
-    """Check the modules against each other; return their names in dependency order."""
-    unusable = findings.unusable & {(), ("modules",)}
-    if ("modules",) in document.positions and not unusable:
-        findings.add(missing(document, registry, sections))
-    findings.add(fitting(document, registry, sections, contracts))
-    findings.add(distinct(document, sections, contracts))
-    findings.add(one_in_each_place(document, contracts))
-    order, cycle = in_order(contracts)
-    if cycle:
-        message = f"modules require each other in a cycle: {listed(cycle)}"
-        hint = "pin versions of these modules that do not require each other"
-        findings.add([document.problem(("modules",), codes.CYCLE, message, hint, key=True)])
-    return order
 
 
 def _check_environment(environment: Environment, findings: _Findings) -> list[Diagnostic]:
