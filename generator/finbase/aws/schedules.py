@@ -37,8 +37,8 @@ def longest_gap(expression: str) -> int | None:
     """
     if rate := _RATE.fullmatch(expression):
         return int(rate[1]) or None
-    cron = _CRON.fullmatch(expression)
-    runs = list(_days(*cron.groups()[1:])) if cron else []
+    parsed = _parsed(expression)
+    runs = list(_days(*parsed[1])) if parsed else []
     return max((later - earlier for earlier, later in pairwise(runs)), default=None)
 
 
@@ -50,10 +50,8 @@ def hours_left(expression: str) -> int | None:
     >>> hours_left("rate(30 days)"), hours_left("cron(0 23 ? * SUN *)"), hours_left("cron(0 2 *)")
     (24, 1, None)
     """
-    if _RATE.fullmatch(expression):
-        return 24
-    cron = _CRON.fullmatch(expression)
-    return 24 - int(cron[1]) if cron else None
+    parsed = _parsed(expression)
+    return 24 - parsed[0] if parsed else None
 
 
 def fault(expression: str) -> str:
@@ -64,17 +62,21 @@ def fault(expression: str) -> str:
     >>> fault("cron(0 2 1/15 JAN-DEC/3 ? *)"), fault("rate(30 days)")
     ('', '')
     """
-    cron = _CRON.fullmatch(expression)
-    fields = (
-        (31, (), "day of the month"),
-        (12, _MONTHS, "month"),
-        (7, _WEEKDAYS, "day of the week"),
-    )
-    for field, (most, names, what) in zip(cron.groups()[1:] if cron else (), fields, strict=False):
+    parsed = _parsed(expression)
+    kinds = (31, (), "day of the month"), (12, _MONTHS, "month"), (7, _WEEKDAYS, "day of the week")
+    for field, (most, names, what) in zip(parsed[1], kinds, strict=True) if parsed else ():
         for part in field.split(","):
             if part != "?" and not _is_part(_numbered(part, names), most):
                 return f"{part or 'nothing'} is not a {what}"
     return ""
+
+
+def _parsed(expression: str) -> tuple[int, tuple[str, str, str]] | None:
+    """Return the hour and the fields for days, months and weekdays; a rate runs at any midnight."""
+    if _RATE.fullmatch(expression):
+        return 0, ("*", "*", "*")
+    cron = _CRON.fullmatch(expression)
+    return (int(cron[1]), (cron[2], cron[3], cron[4])) if cron else None
 
 
 def _is_part(part: str, most: int) -> bool:
@@ -95,14 +97,12 @@ def weekly_windows(expression: str, hours: int) -> tuple[Window, ...]:
     >>> len(weekly_windows("rate(30 days)", 2)), len(weekly_windows("cron(0 2 1 * ? *)", 2))
     (7, 7)
     """
-    if _RATE.fullmatch(expression):
-        hour, weekdays = 0, {*range(1, 8)}
-    elif cron := _CRON.fullmatch(expression):
-        hour, weekdays = int(cron[1]), _numbers(cron[4], 7, _WEEKDAYS)
-    else:
+    if (parsed := _parsed(expression)) is None:
         return ()
+    hour, (_, _, weekdays) = parsed
     # A cron week starts on Sunday, a week of windows on Monday.
-    starts = sorted((weekday + 5) % 7 * DAY + hour * 60 for weekday in weekdays)
+    days = ((weekday + 5) % 7 for weekday in _numbers(weekdays, 7, _WEEKDAYS))
+    starts = sorted(day * DAY + hour * 60 for day in days)
     return tuple(Window(start, hours * 60, WEEK) for start in starts)
 
 
