@@ -9,7 +9,6 @@ import re
 import sys
 import unicodedata
 from functools import cache
-from itertools import groupby
 
 _CATEGORY = re.compile(r"\\p\{(\w+)\}")
 _CLASS_BEFORE_HYPHEN = re.compile(r"(\\[wds])-(?=[^\]])")
@@ -32,14 +31,12 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 @cache
 def _ranges(category: str) -> str:
     """Return the characters of a Unicode category as the content of a character class."""
-    points = [
-        point
-        for point in range(sys.maxunicode + 1)
-        if unicodedata.category(chr(point)).startswith(category)
-    ]
-    # Consecutive characters have the same difference to their position in the list.
-    runs = [
-        [point for _, point in run]
-        for _, run in groupby(enumerate(points), lambda item: item[1] - item[0])
-    ]
-    return "".join(f"\\U{run[0]:08x}-\\U{run[-1]:08x}" for run in runs)
+    # Of the two letters of a category, only the first is a capital: no run starts within one.
+    runs = re.finditer(f"(?:{category:.<2})+", _categories())
+    return "".join(f"\\U{run.start() // 2:08x}-\\U{run.end() // 2 - 1:08x}" for run in runs)
+
+
+@cache
+def _categories() -> str:
+    """Return the categories of all characters, two letters for each."""
+    return "".join(map(unicodedata.category, map(chr, range(sys.maxunicode + 1))))
