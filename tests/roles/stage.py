@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+import pytest
 
 from finbase.sandbox.postgres.client import verifier
 from finbase.sandbox.postgres.server import grants_of_iam
 from tests.roles import rds
 from tests.rotation.real_postgres import HOST, Postgres
-from tests.rotation.stage import Runtime
+from tests.rotation.stage import FunctionError, Runtime
 from tests.support.rotations import rotate
 
 MASTER, DATABASE, FIRST = "ledger_admin", "ledger", "OfTheMasterUser"
@@ -69,13 +72,17 @@ class Stage:
             f"CREATE DATABASE {DATABASE} OWNER {name}",
             *give_databases_to(name),
         )
-        self.connection = self._secret("connection", self.text(self.master, FIRST))
-        for declared in self.roles:
-            self.add_secret(declared)
+        self.add_secrets()
 
     def _run(self, *statements: str) -> None:
         """Run all statements in one session of the superuser: each session costs a process."""
         self.server.query(";\n".join(statements))
+
+    def add_secrets(self) -> None:
+        """Make the connection secret, and those of all roles."""
+        self.connection = self._secret("connection", self.text(self.master, FIRST))
+        for declared in self.roles:
+            self.add_secret(declared)
 
     def add_secret(self, declared: str) -> None:
         """Write the first version of a role's secret, as Terraform does."""
@@ -145,6 +152,22 @@ class Stage:
             self.invoke(event, **(options if at in (None, event["Step"]) else {}))
 
         return rotate(self.client, self.secrets[declared], invoke, token=token)
+
+    def fail(self, action: str, match: str, **options: Any) -> FunctionError:
+        """See an action, or a rotation of ``app``, fail as told, with nothing let out."""
+        run: Callable[[], object] = partial(self.invoke, {"action": action}, **options)
+        if action == "rotate":
+            run = partial(self.rotate, "app", **options)
+        with pytest.raises(FunctionError, match=match) as caught:
+            run()
+        self.assert_silent(str(caught.value))
+        assert FIRST not in str(caught.value)
+        return caught.value
+
+    def lead(self, **changes: object) -> None:
+        """Let the connection secret name another server."""
+        text = self.text(self.master, FIRST, **changes)
+        self.client.put_secret_value(SecretId=self.connection, SecretString=text)
 
     # What can be seen ------------------------------------------------------------------------
 

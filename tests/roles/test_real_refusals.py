@@ -2,76 +2,24 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from threading import Timer
 from typing import Any
 
 import pytest
-import wire
 
-from tests.roles.stage import DATABASE, FIRST, Stage
-from tests.rotation.fake_postgres import Peer, Pki, Script, serving
+from tests.roles.stage import DATABASE, Stage
 from tests.rotation.proxy import cutting
 from tests.rotation.real_postgres import SUPERUSER_PASSWORD
 from tests.rotation.stage import FunctionError
 
-ACTIONS = pytest.mark.parametrize("action", ["apply", "check", "rotate"])
-
-
-def fail(stage: Stage, action: str, match: str, **options: Any) -> FunctionError:
-    """See an action fail as told, with nothing let out."""
-    run: Callable[[], object] = partial(stage.invoke, {"action": action}, **options)
-    if action == "rotate":
-        run = partial(stage.rotate, "app", **options)
-    with pytest.raises(FunctionError, match=match) as caught:
-        run()
-    stage.assert_silent(str(caught.value))
-    assert FIRST not in str(caught.value)
-    return caught.value
-
-
-def lead(stage: Stage, **changes: object) -> None:
-    """Let the connection secret name another server."""
-    stage.client.put_secret_value(
-        SecretId=stage.connection, SecretString=stage.text(stage.master, FIRST, **changes)
-    )
-
-
-@ACTIONS
-def test_unreachable_database(stage: Stage, action: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    lead(stage, port=port)
-    error = fail(stage, action, "cannot connect: .*refused")
-    assert error.kind == "PostgresError"
-
-
-def test_silent_server_times_out_early(stage: Stage) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        lead(stage, port=silent.getsockname()[1])
-        began = time.monotonic()
-        fail(stage, "apply", "no answer from the server in time", seconds=7)
-    assert time.monotonic() - began < 6
-
-
-@ACTIONS
-def test_wrong_authority(stage: Stage, action: str) -> None:
-    fail(stage, action, "certificate verify failed", region="xx-other-1")
-
-
-def test_region_without_roots(stage: Stage) -> None:
-    fail(stage, "apply", "no CA roots for the region 'xx-nowhere-1'", region="xx-nowhere-1")
-
 
 def test_wrong_password_of_master(stage: Stage) -> None:
     stage.server.set_password(stage.master, "Other")
-    fail(stage, "apply", "the master user accepts the password of no version of the connection")
+    stage.fail("apply", "the master user accepts the password of no version of the connection")
 
 
 # Refused by the server -----------------------------------------------------------------------
@@ -107,7 +55,7 @@ def test_what_the_server_refuses(stage: Stage, sql: str, back: str, says: str | 
     stage.server.query(sql)
     try:
         if says:
-            fail(stage, "apply", says)
+            stage.fail("apply", says)
         else:
             stage.apply()  # which asks for a transaction that writes
     finally:
@@ -117,8 +65,7 @@ def test_what_the_server_refuses(stage: Stage, sql: str, back: str, says: str | 
 
 def test_extension_that_is_not_there(stage: Stage) -> None:
     stage.extensions.append("rdkit")
-    fail(
-        stage,
+    stage.fail(
         "apply",
         "cannot create the extension rdkit: SQLSTATE (0A000|58P01); the version of PostgreSQL",
     )
@@ -161,7 +108,7 @@ def test_locked_object_is_not_waited_for(stage: Stage) -> None:
     stage.apply()
     stage.query("ALTER ROLE app_1 CONNECTION LIMIT 3")
     with holding(stage, "ALTER ROLE app_1 VALID UNTIL '2030-01-01'"):
-        fail(stage, "apply", "cannot set up the role app: SQLSTATE 55P03; somebody else holds")
+        stage.fail("apply", "cannot set up the role app: SQLSTATE 55P03; somebody else holds")
     assert stage.apply()["changed"] == ["set connection limit 20 of app_1"]
 
 
@@ -186,7 +133,7 @@ def test_two_runs_do_not_meet(stage: Stage) -> None:
 @pytest.mark.soak
 def test_run_says_that_it_waited_for_another(stage: Stage) -> None:
     with holding(stage, f"SELECT pg_advisory_lock({LOCK})"):
-        fail(stage, "apply", "another run of this function, or another session of the master user")
+        stage.fail("apply", "another run of this function, or another session of the master user")
     assert stage.apply()["drift"] == []
 
 
@@ -196,107 +143,23 @@ BLOCKS = {
 }
 
 
-@pytest.mark.parametrize("action", ["apply", "rotate", "check"])
 @pytest.mark.parametrize("sql", [*BLOCKS], ids=["lock", "own password"])
-def test_role_cannot_block_the_function(ready: Stage, action: str, sql: str) -> None:
+def test_role_cannot_block_the_function(ready: Stage, sql: str) -> None:
     """Its session is ended, and reported."""
-    held = ready.current("app")
-    ready.rotate("app")  # Now it is the turn of the login that holds something.
-    ready.runtime.log = ""
-    with holding(ready, f"SET statement_timeout = 0; {sql}", held):
-        began = time.monotonic()
-        if action == "rotate":
-            ready.rotate("app")
-        else:
-            drift = ready.invoke({"action": action})["drift"]
-            assert drift == [f"ended a session of {held['username']}, which {BLOCKS[sql]}"]
-        assert time.monotonic() - began < 20
-    assert f"ended a session of {held['username']}, which {BLOCKS[sql]}" in ready.runtime.log
-    assert ready.run_as(ready.current("app"), "SELECT 1")[0]
-
-
-# Hostile servers -----------------------------------------------------------------------------
-
-
-def says(*messages: tuple[bytes, bytes]) -> Script:
-    """Log the client in with the right password, and answer its first statement so."""
-
-    def script(peer: Peer) -> None:
-        peer.logged_in(FIRST)
-        peer.message()
-        for kind, body in messages:
-            peer.send(kind, body)
-        peer.socket.recv(1)
-
-    return script
-
-
-def floods(peer: Peer) -> None:
-    peer.logged_in(FIRST)
-    peer.message()
-    while True:
-        peer.send(b"D", struct.pack("!HI", 1, 4) + b"row!")
-
-
-def quotes(peer: Peer) -> None:
-    """Answer each statement with an error that quotes it, as PostgreSQL's own do."""
-    peer.logged_in(FIRST)
-    _, sql = peer.message()
-    peer.error("42601", f"syntax error in {sql!r} of the password {FIRST}")
-    peer.socket.recv(1)
-
-
-@pytest.mark.parametrize(
-    ("script", "match"),
-    [
-        (says((b"D", b"")), "a row that cannot be read"),
-        (says((b"D", struct.pack("!Hi", 1, 1000) + b"x")), "a row that cannot be read"),
-        (says((b"D", struct.pack("!Hi", 1, -7))), "a row that cannot be read"),
-        (says((b"D", struct.pack("!Hi", 1, 1) + b"xy")), "a row that cannot be read"),
-        (says((b"D", struct.pack("!Hi", 1, 1) + b"\xff")), "a row that cannot be read"),
-        (says((b"D", bytes(wire.MAX_MESSAGE))), "a message of an unacceptable size"),
-        (says((b"G", b"\0\0\0")), "a message that does not belong here"),
-        (says((b"R", b"\0\0\0\3")), "a message that does not belong here"),
-        (
-            says((b"C", b"SET\0"), (b"Z", b"I"), (b"Z", b"I")),
-            "cannot receive|closed|another number",
-        ),
-        (floods, "too many messages"),
-        (quotes, "SQLSTATE 42601"),
-    ],
-    ids=[
-        *("empty row", "short row", "negative length", "long row", "not UTF-8", "oversized"),
-        *("copy", "asks for the password", "answers unasked", "floods", "quotes"),
-    ],
-)
-def test_hostile_server_learns_nothing(stage: Stage, pki: Pki, script: Script, match: str) -> None:
-    heard: list[bytes] = []
-
-    def recorded(peer: Peer) -> None:
-        try:
-            script(peer)
-        finally:
-            heard.append(peer.heard)
-
-    with serving(pki, recorded) as port:
-        lead(stage, port=port)
-        fail(stage, "apply", match, seconds=12)
-    assert heard
-    assert not [password for password in stage.passwords() if password.encode() in heard[0]]
-
-
-def test_server_that_does_not_know_the_password_is_refused(stage: Stage, pki: Pki) -> None:
-    def lies(peer: Peer) -> None:
-        peer.challenge()
-        peer.message()
-        peer.authentication(12, b"v=" + b"A" * 43 + b"=")
-        peer.authentication(0)
-        peer.send(b"Z", b"I")
-        peer.socket.recv(1)
-
-    with serving(pki, lies) as port:
-        lead(stage, port=port)
-        fail(stage, "apply", "did not prove that it knows the password")
+    for action in ("apply", "rotate", "check"):
+        held = ready.current("app")
+        ready.rotate("app")  # Now it is the turn of the login that holds something.
+        ended = f"ended a session of {held['username']}, which {BLOCKS[sql]}"
+        ready.runtime.log = ""
+        with holding(ready, f"SET statement_timeout = 0; {sql}", held):
+            began = time.monotonic()
+            if action == "rotate":
+                ready.rotate("app")
+            else:
+                assert ready.invoke({"action": action})["drift"] == [ended]
+            assert time.monotonic() - began < 20
+        assert ended in ready.runtime.log
+        assert ready.run_as(ready.current("app"), "SELECT 1")[0]
 
 
 # Connections that break ----------------------------------------------------------------------
@@ -307,13 +170,13 @@ def cut_anywhere(stage: Stage, places: range) -> int:
     failed = 0
     with cutting(stage.server.port) as cut:
         for cut.after in places:
-            lead(stage, port=cut.port)
+            stage.lead(port=cut.port)
             try:
                 stage.apply()
             except FunctionError as error:
                 assert error.kind == "PostgresError"  # noqa: PT017
                 failed += 1
-    lead(stage)
+    stage.lead()
     assert stage.apply()["drift"] == []
     stage.assert_silent()
     return failed
