@@ -32,20 +32,8 @@ from finbase.sandbox.client import Endpoint
 from finbase.system.child_environ import python_environ
 from finbase.system.memory import hidden
 
-SERVICES = (
-    "cloudwatch",
-    "ec2",
-    "elasticache",
-    "events",
-    "iam",
-    "kms",
-    "lambda",
-    "logs",
-    "rds",
-    "s3",
-    "secretsmanager",
-    "sns",
-    "sts",
+SERVICES = tuple(
+    "cloudwatch ec2 elasticache events iam kms lambda logs rds s3 secretsmanager sns sts".split()
 )
 """The services that the modules use, by their names in the provider's ``endpoints`` block."""
 

@@ -82,25 +82,14 @@ def query(
 def psql(
     sql: str, connection: Mapping[str, str], binaries: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Run SQL with the ``psql`` in ``binaries``; ``connection`` has libpq's variables."""
-    return _run(
-        ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"], connection, binaries, sql
-    )
+    """Run SQL with the ``psql`` in ``binaries``; ``connection`` is for ``run``."""
+    return run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"], connection, binaries, sql)
 
 
-def dump(connection: Mapping[str, str], binaries: Path) -> subprocess.CompletedProcess[str]:
-    """Print a database as SQL with the ``pg_dump`` in ``binaries``."""
-    return _run(["pg_dump"], connection, binaries, "")
-
-
-def dump_roles(connection: Mapping[str, str], binaries: Path) -> subprocess.CompletedProcess[str]:
-    """Print the roles of a server as SQL, with their verifiers and memberships."""
-    return _run(["pg_dumpall", "--roles-only"], connection, binaries, "")
-
-
-def _run(
-    command: Sequence[str], connection: Mapping[str, str], binaries: Path, sql: str
+def run(
+    command: Sequence[str], connection: Mapping[str, str], binaries: Path, sql: str = ""
 ) -> subprocess.CompletedProcess[str]:
+    """Run a client in ``binaries``; ``connection`` has libpq's variables."""
     settings = {"PGSSLMODE": "verify-full", "PGCONNECT_TIMEOUT": "20", "LC_ALL": "C.UTF-8"}
     return subprocess.run(
         [binaries / command[0], *command[1:]],

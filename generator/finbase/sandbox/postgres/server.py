@@ -21,10 +21,9 @@ from finbase.sandbox.postgres.certificates import Certificates, make_certificate
 from finbase.sandbox.postgres.client import (
     LOOPBACK,
     PATIENCE,
-    dump,
-    dump_roles,
     psql,
     quote_identifier,
+    run,
     verifier,
 )
 from finbase.sandbox.postgres.find import (
@@ -133,11 +132,12 @@ class Server:
 
     def dump(self, database: str) -> subprocess.CompletedProcess[str]:
         """Print the tables and the rows of a database as SQL."""
-        return dump(self._connection(None, None, database), self.binaries)
+        return run(["pg_dump"], self._connection(None, None, database), self.binaries)
 
     def dump_roles(self) -> subprocess.CompletedProcess[str]:
-        """Print the roles of the server as SQL."""
-        return dump_roles(self._connection(None, None, "postgres"), self.binaries)
+        """Print the roles of the server as SQL, with their verifiers and memberships."""
+        command = ["pg_dumpall", "--roles-only"]
+        return run(command, self._connection(None, None, "postgres"), self.binaries)
 
     def _connection(self, user: str | None, password: str | None, database: str) -> dict[str, str]:
         return {

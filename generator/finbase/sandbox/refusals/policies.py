@@ -10,14 +10,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from moto.iam.exceptions import MalformedPolicyDocument
 from moto.iam.models import iam_backends
 from moto.iam.policy_validation import BaseIAMPolicyValidator
 
-from finbase.sandbox.refusals.rule import Request, Rule, rule
+from finbase.sandbox.refusals.rule import Request, Rule, page, rule
+from finbase.source.cache import load_yaml
 
+_FILE = Path(__file__).with_name("policies.yaml")
 _PARTITION = r"arn:aws(-cn|-us-gov)?"
 _PRINCIPALS: Mapping[str, str] = {
     "AWS": rf"\*|\d{{12}}|{_PARTITION}:iam::\d{{12}}:(root|(role|user)/[\w+=,.@/-]+)"
@@ -31,93 +34,32 @@ _PRINCIPALS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of policy: its members in requests, what AWS requires of it, and AWS's errors.
+    """What AWS requires of a kind of policy, and its errors; ``policies.yaml`` explains them.
 
-    ``resource`` says whether a statement names resources, or None if it may.
+    ``members`` has the member with the policy for each operation. ``resource`` says whether a
+    statement names resources, or None if it may.
     """
 
-    name: str
-    says: str
-    service: str
     members: Mapping[str, str]
-    code: str
-    source: str
     resource: bool | None = True
     principal: bool = True
     problem: str = "{}"
     stranger: str = "Invalid principal in policy: {}"
 
 
-KINDS = (
-    Kind(
-        "iam-invalid-trust",
-        "The trust policy of a role is valid, and its principals exist",
-        "iam",
-        {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"},
-        "MalformedPolicyDocument",
-        "https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html",
-        resource=False,
-    ),
-    Kind(
-        "iam-policy-with-principal",
-        "The policy of a role, user or group names no principal",
-        "iam",
-        dict.fromkeys(("CreatePolicy", "CreatePolicyVersion", "PutRolePolicy"), "PolicyDocument"),
-        "MalformedPolicyDocument",
-        "https://github.com/hashicorp/terraform-provider-aws/issues/10419",
-        principal=False,
-    ),
-    Kind(
-        "kms-invalid-policy",
-        "The policy of a key is valid, and its principals exist",
-        "kms",
-        {"CreateKey": "Policy", "PutKeyPolicy": "Policy"},
-        "MalformedPolicyDocumentException",
-        "https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html",
-        stranger="Policy contains a statement with one or more invalid principals.",
-    ),
-    Kind(
-        "secretsmanager-invalid-policy",
-        "The policy of a secret is valid, and its principals exist",
-        "secretsmanager",
-        {"PutResourcePolicy": "ResourcePolicy"},
-        "MalformedPolicyDocumentException",
-        "https://github.com/awsdocs/aws-cloudformation-user-guide/pull/623",
-        problem="This policy has invalid syntax. {}",
-        stranger="This resource policy contains an unsupported principal.",
-    ),
-    Kind(
-        "sns-invalid-policy",
-        "The policy of a topic is valid, and its principals exist",
-        "sns",
-        {"SetTopicAttributes": "AttributeValue"},
-        "InvalidParameter",
-        "https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html",
-        resource=None,
-        problem="Invalid parameter: Policy Error: {}",
-        stranger="Invalid parameter: Policy Error: PrincipalNotFound",
-    ),
-    Kind(
-        "ec2-invalid-policy",
-        "The policy of an endpoint is valid, and its principals exist",
-        "ec2",
-        {"CreateVpcEndpoint": "PolicyDocument", "ModifyVpcEndpoint": "PolicyDocument"},
-        "InvalidPolicyDocument",
-        "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html",
-        problem="Invalid policy document: {}",
-    ),
-)
-
-
 def rules() -> tuple[Rule, ...]:
     """Return a rule for each kind of policy."""
-    return tuple(
-        Rule(
-            kind.name, kind.service, tuple(kind.members), kind.code, _check(kind), kind.source,
-            kind.says,
-        )
-        for kind in KINDS
-    )  # fmt: skip
+    return tuple(_rule(name, data) for name, data in load_yaml(_FILE.read_bytes()).items())
+
+
+def _rule(name: str, data: Mapping[str, Any]) -> Rule:
+    service, *members = data["of"].split()
+    fields = data.keys() & {"resource", "principal", "problem", "stranger"}
+    kind = Kind(dict(member.split(".") for member in members), **{key: data[key] for key in fields})
+    source = page(data["source"])
+    return Rule(
+        name, service, tuple(kind.members), data["code"], _check(kind), source, data["says"]
+    )
 
 
 @rule(

@@ -11,14 +11,10 @@ from finbase.aws.windows import DAY, LEAST, daily, overlap, weekly
 from finbase.sandbox.refusals.rds_state import named, numbers, settings, source
 from finbase.sandbox.refusals.rule import API, COMBINATION, INSTANCES, VALUE, Request, rule
 
-_IDENTIFIERS = (
-    "DBInstanceIdentifier",
-    "DBParameterGroupName",
-    "DBSnapshotIdentifier",
-    "FinalDBSnapshotIdentifier",
-    "NewDBInstanceIdentifier",
-    "TargetDBInstanceIdentifier",
-)
+_IDENTIFIERS = """
+    DBInstanceIdentifier DBParameterGroupName DBSnapshotIdentifier
+    FinalDBSnapshotIdentifier NewDBInstanceIdentifier TargetDBInstanceIdentifier
+""".split()
 _LONGEST_PASSWORDS = {"mariadb": 41, "mysql": 41}
 _NAMED = (
     f"{INSTANCES} DeleteDBInstance CreateDBParameterGroup CreateDBSnapshot ModifyDBParameterGroup"

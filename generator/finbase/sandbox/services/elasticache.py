@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,16 +23,10 @@ from moto.elasticache.responses import ElastiCacheResponse
 from finbase.sandbox.services.backends import replace_backend
 
 _FULL_VERSIONS = {"7": "7.2", "8": "8.1"}
-_MODIFIABLE = (
-    "description",
-    "cache_usage_limits",
-    "user_group_id",
-    "security_group_ids",
-    "snapshot_retention_limit",
-    "daily_snapshot_time",
-    "engine",
-    "major_engine_version",
-)
+_MODIFIABLE = """
+    description cache_usage_limits user_group_id security_group_ids snapshot_retention_limit
+    daily_snapshot_time engine major_engine_version
+""".split()
 _ARNS = (
     r"^arn:aws[^:]*:elasticache:.*:[0-9]*:"
     r"(cluster|snapshot|subnetgroup|replicationgroup|user|usergroup|serverlesscache):.*$"
@@ -236,7 +230,7 @@ def _short_region(region: str) -> str:
     return area.replace("-", "") + "".join(word[0] for word in compass) + number
 
 
-def _settings(request: ElastiCacheResponse, names: tuple[str, ...]) -> dict[str, Any]:
+def _settings(request: ElastiCacheResponse, names: Iterable[str]) -> dict[str, Any]:
     """Return the parameters of a request that are set, by the names of their attributes."""
     values = {
         name: request._get_param("".join(word.capitalize() for word in name.split("_")))

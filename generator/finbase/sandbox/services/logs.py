@@ -21,7 +21,7 @@ _append = MetricFilters.add_filter
 def install() -> None:
     """Add the operations; call this before the first request."""
     LogsResponse.put_data_protection_policy = _put  # type: ignore[attr-defined]
-    LogsResponse.get_data_protection_policy = _get  # type: ignore[attr-defined]
+    LogsResponse.get_data_protection_policy = _shown  # type: ignore[attr-defined]
     LogsResponse.delete_data_protection_policy = _delete  # type: ignore[attr-defined]
     LogsResponse.associate_kms_key = _associate  # type: ignore[attr-defined]
     MetricFilters.add_filter = _replace  # type: ignore[assignment,method-assign]
@@ -52,11 +52,6 @@ def _put(self: LogsResponse) -> str:
     return _shown(self)
 
 
-def _get(self: LogsResponse) -> str:
-    """GetDataProtectionPolicy: answer without a document if the log group has no policy."""
-    return _shown(self)
-
-
 def _delete(self: LogsResponse) -> str:
     """DeleteDataProtectionPolicy: remove the policy of a log group."""
     _group(self).data_protection_policy = None
@@ -73,6 +68,7 @@ def _associate(self: LogsResponse) -> str:
 
 
 def _shown(self: LogsResponse) -> str:
+    """GetDataProtectionPolicy: answer without a document if the log group has no policy."""
     answer = {"logGroupIdentifier": self._get_param("logGroupIdentifier")}
     if policy := getattr(_group(self), "data_protection_policy", None):
         answer |= {"policyDocument": policy[0], "lastUpdatedTime": policy[1]}

@@ -31,24 +31,12 @@ from finbase.sandbox.services.rds_instance import (
     rename_in_replicas,
 )
 
-_INHERITED = (
-    "allocated_storage",
-    "auto_minor_version_upgrade",
-    "ca_certificate_identifier",
-    "db_instance_class",
-    "db_name",
-    "db_parameter_group_name",
-    "engine",
-    "engine_version",
-    "kms_key_id",
-    "license_model",
-    "master_username",
-    "port",
-    "preferred_backup_window",
-    "preferred_maintenance_window",
-    "storage_encrypted",
-    "storage_type",
-)
+_INHERITED = """
+    allocated_storage auto_minor_version_upgrade ca_certificate_identifier db_instance_class
+    db_name db_parameter_group_name engine engine_version kms_key_id license_model
+    master_username port preferred_backup_window preferred_maintenance_window storage_encrypted
+    storage_type
+""".split()
 _AUTHORITIES = {
     "rds-ca-ecc384-g1": datetime(2121, 5, 20, tzinfo=UTC),
     "rds-ca-rsa2048-g1": datetime(2061, 5, 20, tzinfo=UTC),

@@ -192,13 +192,12 @@ class Backend(models.SecretsManagerBackend):
             self.driver.start(self, secret, token, rotate_immediately)
         return json.dumps({"ARN": secret.arn, "Name": secret.name, "VersionId": token})
 
-    def list_versions(
-        self, secret_id: str, deprecated: bool, page_size: int | None, next_token: str | None
-    ) -> dict[str, Any]:
-        """ListSecretVersionIds: return versions with a value; unlabelled ones if ``deprecated``."""
-        secret = self._own(secret_id)
-        start = int(next_token or 0)
-        end = start + (page_size or _PAGE)
+    def list_versions(self, request: SecretsManagerResponse) -> dict[str, Any]:
+        """ListSecretVersionIds: return versions with a value, and unlabelled ones on request."""
+        secret = self._own(request._get_param("SecretId", if_none=""))
+        deprecated = bool(request._get_bool_param("IncludeDeprecated", False))
+        start = int(request._get_param("NextToken") or 0)
+        end = start + (request._get_int_param("MaxResults") or _PAGE)
         versions = [
             {"VersionId": token, "CreatedDate": version["createdate"]}
             | ({"VersionStages": version["version_stages"]} if version["version_stages"] else {})
@@ -239,12 +238,4 @@ class Backend(models.SecretsManagerBackend):
 
 
 def _list(self: SecretsManagerResponse) -> str:
-    backend = cast(Backend, self.backend)
-    return json.dumps(
-        backend.list_versions(
-            self._get_param("SecretId", if_none=""),
-            bool(self._get_bool_param("IncludeDeprecated", False)),
-            self._get_int_param("MaxResults"),
-            self._get_param("NextToken"),
-        )
-    )
+    return json.dumps(cast(Backend, self.backend).list_versions(self))
