@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -31,52 +31,37 @@ _READER_GONE = 141
 _BETWEEN_COLLECTIONS = 50_000
 
 
-class _Command(NamedTuple):
-    """A line of the list of commands; the module is imported only to run the command."""
-
-    module: str
-    function: str
-    summary: str
-
-
 _COMMANDS: Final = {
-    name: _Command(f"finbase.commands.{module}", function, summary)
-    for name, module, function, summary in (
-        ("apply", "apply", "apply", "Apply a saved plan after checking it."),
-        ("affected", "affected", "affected", "List environments that a commit can change."),
-        ("check", "check", "check", "Plan environments offline and check the plans."),
-        ("completion", "completion", "completion", "Print the completion script of a shell."),
-        ("diff", "diff", "diff", "Show how two environments differ."),
-        ("doctor", "doctor", "doctor", "Check the installation and the project."),
-        ("drift", "drift", "drift", "Compare what runs with what is rendered."),
-        ("evidence", "evidence", "evidence", "Bundle and sign the evidence on an environment."),
-        ("explain", "explain", "explain", "Explain a code, a failure or an input."),
-        ("graph", "graph", "graph", "Draw the modules, network or flows of a stack."),
-        ("init", "init", "init", "Create a project in this folder."),
-        ("matrix", "matrix", "matrix", "Distribute environments over CI jobs."),
-        ("new", "new", "new", "Create a module, an environment or a pipeline."),
-        ("outdated", "outdated", "outdated", "List pins that have newer releases."),
-        ("plan", "plan", "plan", "Plan an environment on its AWS account."),
-        ("provider", "provider", "provider", "Pin the AWS provider and its checksums."),
-        ("prove", "prove", "prove", "Prove that the checks detect each failure."),
-        ("rehearse", "rehearse", "rehearse", "Apply, rotate and destroy on a local AWS."),
-        ("release", "release", "release", "Release the next version of a module."),
-        ("render", "render", "render", "Write modules and stacks from the YAML files."),
-        ("report", "report", "report", "Merge the verdicts of several jobs."),
-        (
-            "reset-password",
-            "reset_password",
-            "reset_password",
-            "Let the next apply set a new master password.",
-        ),
-        ("rules", "rules", "rules", "List the rules for environment files."),
-        ("sandbox", "sandbox", "sandbox", "Serve a local AWS until Ctrl-C."),
-        ("schema", "schema", "schema", "Print the JSON Schema of environment files."),
-        ("show", "show", "show", "Show every value of an environment."),
-        ("update", "update", "update", "Bring a project to the installed finbase."),
-        ("upgrade", "upgrade", "upgrade", "Preview newer module versions, and pin them."),
-    )
+    "apply": "Apply a saved plan after checking it.",
+    "affected": "List environments that a commit can change.",
+    "check": "Plan environments offline and check the plans.",
+    "completion": "Print the completion script of a shell.",
+    "diff": "Show how two environments differ.",
+    "doctor": "Check the installation and the project.",
+    "drift": "Compare what runs with what is rendered.",
+    "evidence": "Bundle and sign the evidence on an environment.",
+    "explain": "Explain a code, a failure or an input.",
+    "graph": "Draw the modules, network or flows of a stack.",
+    "init": "Create a project in this folder.",
+    "matrix": "Distribute environments over CI jobs.",
+    "new": "Create a module, an environment or a pipeline.",
+    "outdated": "List pins that have newer releases.",
+    "plan": "Plan an environment on its AWS account.",
+    "provider": "Pin the AWS provider and its checksums.",
+    "prove": "Prove that the checks detect each failure.",
+    "rehearse": "Apply, rotate and destroy on a local AWS.",
+    "release": "Release the next version of a module.",
+    "render": "Write modules and stacks from the YAML files.",
+    "report": "Merge the verdicts of several jobs.",
+    "reset-password": "Let the next apply set a new master password.",
+    "rules": "List the rules for environment files.",
+    "sandbox": "Serve a local AWS until Ctrl-C.",
+    "schema": "Print the JSON Schema of environment files.",
+    "show": "Show every value of an environment.",
+    "update": "Bring a project to the installed finbase.",
+    "upgrade": "Preview newer module versions, and pin them.",
 }
+"""Summary of each command; the module with its name is imported only to run it."""
 
 
 class Finbase(click.Group):
@@ -90,8 +75,8 @@ class Finbase(click.Group):
         """Load a command, or return None for an unknown name."""
         if cmd_name not in _COMMANDS:
             return None
-        module, function, _ = _COMMANDS[cmd_name]
-        command = getattr(import_module(module), function)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"finbase.commands.{name}"), name)
         assert isinstance(command, click.Command)  # noqa: S101
         return add_verbosity_options(command)
 
@@ -122,12 +107,12 @@ class Finbase(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             names = self.list_commands(ctx)
-            formatter.write_dl([(name, _COMMANDS[name].summary) for name in names])
+            formatter.write_dl([(name, _COMMANDS[name]) for name in names])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete options and commands without importing the commands."""
         commands = [
-            CompletionItem(name, help=_COMMANDS[name].summary)
+            CompletionItem(name, help=_COMMANDS[name])
             for name in self.list_commands(ctx)
             if name.startswith(incomplete)
         ]
