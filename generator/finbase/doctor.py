@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from finbase.errors import FinbaseError
+from finbase.project.terraform_files import PROVIDER
 from finbase.system import packages
 from finbase.system.printable import printable_name
 
@@ -113,7 +114,7 @@ def _provider(terraform: Terraform, root: Path | None) -> Finding:
     installation = find_provider(terraform)
     pinned = _pinned(root) if root else {}
     required = ", ".join(sorted(set(pinned.values())))
-    what = f"hashicorp/aws {required} from {installation.origin}".replace("  ", " ")
+    what = f"{PROVIDER} {required} from {installation.origin}".replace("  ", " ")
     if not installation.mirrors:
         return Finding("AWS provider", "fine", what)
     mirrored = {v for mirror in installation.mirrors for v in mirror.versions(terraform.platform)}
@@ -142,7 +143,7 @@ def _pinned(root: Path) -> dict[Path, str]:
             for expression in block.attributes.values():
                 provider = scan(expression.strip("{}")).attributes
                 version = string_value(provider.get("version", ""))
-                if version and provider.get("source") == '"hashicorp/aws"':
+                if version and provider.get("source") == f'"{PROVIDER}"':
                     versions[path.parent] = version.removeprefix("=").strip()
     return versions
 

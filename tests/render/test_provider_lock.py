@@ -226,7 +226,7 @@ def test_environments_without_checksums_are_all_named(project: Path) -> None:
 def test_fetch_checksums_of_this_machine() -> None:
     """The pinned checksums contain the one that Terraform computes here."""
     pin = load(ROOT)
-    hashes, _ = terraform_pin.fetch_checksums(find_terraform(), pin.source, pin.version)
+    hashes, _ = terraform_pin.fetch_checksums(find_terraform(), pin.version)
     assert hashes
     assert set(hashes) <= set(pin.hashes)
 

@@ -14,6 +14,7 @@ import yaml
 
 from finbase import doctor
 from finbase.contract.lock import Lock
+from finbase.project.terraform_files import PROVIDER as AWS
 from finbase.scaffold import renovate
 from finbase.system.processes import Processes
 from tests.support.commands import FOLDERS, ROOT, copy_folders, finbase, git
@@ -86,7 +87,7 @@ def test_pin_of_the_provider_is_found() -> None:
 @pytest.mark.parametrize("line", ["provider: 6.13.0", '"provider" : "6.13.0"  # First.\r'])
 def test_pin_of_the_provider_of_one_environment_is_found(line: str) -> None:
     text = f"environment: development\n{line}\nmodules:\n  kms:\n    provider: 1.0.0\n"
-    assert found(ONE_PROVIDER, text) == [(renovate.PROVIDER, "6.13.0")]
+    assert found(ONE_PROVIDER, text) == [(AWS, "6.13.0")]
     assert found(MODULES, text) == []
     rules = [
         r for r in CONFIG["packageRules"] if "environments/*.yaml" in r.get("matchFileNames", ())

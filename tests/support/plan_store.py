@@ -53,8 +53,7 @@ class PlanStore(Workspace):
         if self._off:
             return super().plan(stack, project=project, state=state, copied=copied)
         if copied is not ignore:  # The caller looks at a copy, and that is what is planned.
-            tree = self._copy(stack, project)
-            copied(tree.root, tree.folder)
+            tree = self._copy(stack, project, copied)
             stack, project = tree.folder, tree.root
         name = f"{_hash(stack.resolve(), project.resolve(), state)}.json"
         return self._once(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finbase.source.hcl_scan import quoted
 from finbase.terraform.program import Terraform
-from finbase.terraform.provider import Installation, Mirror, find_provider, quoted
+from finbase.terraform.provider import Installation, Mirror, find_provider
 
 TERRAFORM = Terraform(Path("/usr/bin/terraform"), "Terraform", (1, 11, 4), "linux_amd64")
 TOFU = Terraform(Path("/usr/bin/tofu"), "OpenTofu", (1, 11, 0), "linux_amd64")

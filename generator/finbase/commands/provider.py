@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
+from finbase.commands._project import pass_root
 from finbase.console.speech import note, progress, say
 
 
@@ -22,8 +23,8 @@ def provider() -> None:
 
 @provider.command()
 @click.argument("version", metavar="VERSION")
-@click.pass_obj
-def add(project: Path | None, version: str) -> None:
+@pass_root
+def add(root: Path, version: str) -> None:
     """Add the checksums of VERSION of the AWS provider, for single environments.
 
     An environment whose file has `provider: VERSION` then gets this version; all others keep the
@@ -35,7 +36,7 @@ def add(project: Path | None, version: str) -> None:
     """
     from finbase.render.provider_lock import added
 
-    wanted, count = _write(project, version, added)
+    wanted, count = _write(root, version, added)
     say(
         f"added {wanted} with {count} checksums; next: write `provider: {wanted}` into the file of "
         "an environment, then `finbase render`"
@@ -44,8 +45,8 @@ def add(project: Path | None, version: str) -> None:
 
 @provider.command()
 @click.argument("version", metavar="VERSION")
-@click.pass_obj
-def pin(project: Path | None, version: str) -> None:
+@pass_root
+def pin(root: Path, version: str) -> None:
     """Pin VERSION of the AWS provider for all environments, with its checksums.
 
     Terraform reads the checksums for Linux and macOS, on amd64 and arm64, from the registry. If
@@ -58,19 +59,18 @@ def pin(project: Path | None, version: str) -> None:
     """
     from finbase.render.provider_lock import repin
 
-    wanted, count = _write(project, version, repin)
+    wanted, count = _write(root, version, repin)
     say(f"pinned {wanted} with {count} checksums; next: `finbase render`")
 
 
 def _write(
-    project: Path | None,
+    root: Path,
     version: str,
     change: Callable[[Path, str, str, Iterable[str]], Mapping[PurePosixPath, bytes]],
 ) -> tuple[str, int]:
     """Write the files of ``change``; return the version and the number of its checksums."""
     from finbase.contract.version import Version
     from finbase.project.files import ProjectFiles, wrap_os_errors
-    from finbase.project.find import find_project
     from finbase.terraform.pin import fetch_checksums
     from finbase.terraform.program import find_terraform
 
@@ -78,11 +78,10 @@ def _write(
         wanted = str(Version.parse(version))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    root = find_project(project)
     terraform = find_terraform()
     with progress() as watch:
         watch(wanted, f"{terraform.command} providers lock")
-        hashes, origin = fetch_checksums(terraform, "hashicorp/aws", wanted)
+        hashes, origin = fetch_checksums(terraform, wanted)
     changes = change(root / "templates", terraform.host, wanted, hashes)
     files = ProjectFiles(root)
     with wrap_os_errors("write", "nothing was changed"):

@@ -8,6 +8,9 @@ from __future__ import annotations
 REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
 """Of Terraform, and of OpenTofu. Both serve the same builds of the provider."""
 
+PROVIDER = "hashicorp/aws"
+"""Source of the AWS provider, in either registry."""
+
 LOCK_FILE = ".terraform.lock.hcl"
 """Name of the file with the checksums of a stack's providers."""
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from finbase.environment.model import Environment
 from finbase.project.git import folder_in_repository, top_of_repository
+from finbase.project.terraform_files import PROVIDER
 from finbase.source.document import Where
 
 NAME: Final = "renovate.json"
-PROVIDER: Final = "hashicorp/aws"
 _TEMPLATE: Final = Path(__file__).parent / "project" / NAME
 
 

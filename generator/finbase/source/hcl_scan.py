@@ -161,6 +161,16 @@ def string_value(expression: str) -> str | None:
     return match[1] if match else None
 
 
+def quoted(value: object) -> str:
+    """Return the literal of a string, without templates.
+
+    >>> print(quoted('a"${b}'))
+    "a\\"$${b}"
+    """
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped.replace("${", "$${").replace("%{", "%%{")}"'
+
+
 def _label(text: str) -> str:
     r"""Return the text of a label, which may have characters by their numbers.
 

@@ -18,7 +18,7 @@ from finbase.errors import TerraformError
 from finbase.plan.saved_file import DEFAULT_WORKSPACE
 from finbase.system.printable import is_ci, printable, without_commands
 from finbase.system.processes import Processes
-from finbase.system.progress import Watch, unwatched
+from finbase.system.progress import Watch, ignore
 from finbase.terraform.program import Terraform
 
 _SECONDS = 900.0
@@ -43,9 +43,7 @@ _ADVICE_ON = {"plan": _ADVICE_ON_A_PLAN, "apply": _ADVICE_ON_AN_APPLY}
 _VERBOSE_LEVELS = {"TRACE", "DEBUG", "JSON"}
 
 
-def initialise(
-    terraform: Terraform, stack: Path, data: Path, *, progress: Watch = unwatched
-) -> None:
+def initialise(terraform: Terraform, stack: Path, data: Path, *, progress: Watch = ignore) -> None:
     """Initialise the stack, with ``data`` as the data folder of this and the later commands.
 
     Raises ``TerraformError`` if Terraform fails, if its logs would contain passwords, or if a
@@ -55,7 +53,7 @@ def initialise(
 
 
 def make_plan(
-    terraform: Terraform, stack: Path, data: Path, out: Path, *, progress: Watch = unwatched
+    terraform: Terraform, stack: Path, data: Path, out: Path, *, progress: Watch = ignore
 ) -> None:
     """Plan the stack and save the plan at ``out``; raises ``TerraformError`` as ``initialise``."""
     _run(terraform, stack, data, progress, "plan", "-input=false", f"-out={out.resolve()}")
@@ -64,11 +62,10 @@ def make_plan(
 
 def show(terraform: Terraform, stack: Path, data: Path, plan: Path) -> bytes:
     """Return a saved plan as JSON; raises ``TerraformError`` as ``initialise`` does."""
-    _refuse_verbose_logs()
-    _refuse_other_workspace(stack)
     command: list[str | Path] = [terraform.path, "show", "-json", "-no-color", plan.resolve()]
+    environ = _environ(stack, data)
     with Processes() as processes:
-        finished = processes.run(command, cwd=stack, environ=_environ(data), seconds=_SECONDS)
+        finished = processes.run(command, cwd=stack, environ=environ, seconds=_SECONDS)
     if finished.code != 0:
         raise TerraformError(
             f"{terraform.command} show failed for {plan}:\n{finished.stderr}",
@@ -78,7 +75,7 @@ def show(terraform: Terraform, stack: Path, data: Path, plan: Path) -> bytes:
 
 
 def apply(
-    terraform: Terraform, stack: Path, data: Path, plan: Path, *, progress: Watch = unwatched
+    terraform: Terraform, stack: Path, data: Path, plan: Path, *, progress: Watch = ignore
 ) -> None:
     """Apply a saved plan; raises ``TerraformError`` as ``initialise`` does."""
     _run(terraform, stack, data, progress, "apply", "-input=false", str(plan.resolve()))
@@ -88,7 +85,10 @@ def _escape(line: str) -> str:
     return without_commands(printable(line), os.environ)
 
 
-def _environ(data: Path) -> dict[str, str]:
+def _environ(stack: Path, data: Path) -> dict[str, str]:
+    """Return Terraform's variables; refuse logs with passwords, and another workspace."""
+    _refuse_verbose_logs()
+    _refuse_other_workspace(stack)
     return {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_DATA_DIR": str(data)}
 
 
@@ -121,8 +121,7 @@ def _refuse_other_workspace(stack: Path) -> None:
 
 
 def _run(terraform: Terraform, stack: Path, data: Path, progress: Watch, *arguments: str) -> None:
-    _refuse_verbose_logs()
-    _refuse_other_workspace(stack)
+    environ = _environ(stack, data)
     step = f"{terraform.command} {arguments[0]}"
     progress(stack.name, step)
     escaped = is_ci(os.environ) or not os.isatty(_STANDARD_ERROR)
@@ -132,7 +131,7 @@ def _run(terraform: Terraform, stack: Path, data: Path, progress: Watch, *argume
         code = processes.attach(
             [terraform.path, arguments[0], *plain, *arguments[1:]],
             cwd=stack,
-            environ=_environ(data),
+            environ=environ,
             escape=_escape if escaped else None,
         )
     if code != 0:

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from finbase.errors import TerraformError
 from finbase.project.files import first_reason
 from finbase.project.terraform_files import LOCK_FILE, is_code, is_left_behind, is_read
 from finbase.source.bounds import load_json
-from finbase.source.hcl_scan import Block, scan, scan_parts, string_value
+from finbase.source.hcl_scan import Block, quoted, scan, scan_parts, string_value
 
 _READS_BY = re.compile(r"^reads_by: (\w+)$", re.MULTILINE)
 _NOT_PLANNED = {".terraform", ".git"}
@@ -153,11 +153,8 @@ def isolate_provider(folder: Path, secrets: str = "") -> None:
     ``allowed_account_ids`` is removed, since only AWS could say which account it is. ``secrets`` is
     the URL of a server to read ephemeral secrets from.
     """
-    # `render --check` looks at folders, and starts no process, which this module would prepare.
-    from finbase.terraform.provider import quoted
-
     endpoints = f"  endpoints {{\n    secretsmanager = {quoted(secrets)}\n  }}\n" if secrets else ""
-    blocks = [block for path in _code(folder) for block in _aws_providers(path)]
+    blocks = _aws_providers(_code(folder))
     aliases = [string_value(block.attributes.get("alias", "")) for block in blocks]
     name = "zz_finbase_provider_override.tf" if blocks else "zz_finbase_provider.tf"
     (folder / name).write_text(
@@ -176,13 +173,10 @@ def leave_unread(folder: Path) -> None:
     Each gets an unknown value for the input by which its data sources find what they read, so
     Terraform leaves them for an apply, and the plan shows none of their values.
     """
-    from finbase.terraform.provider import quoted
-
     calls = []
-    files = (path for path in _code(folder) if not _is_json(path))
-    for block in (block for path in files for block in scan(_read(path)).blocks):
+    for block in _blocks(_code(folder), "module"):
         source = string_value(block.attributes.get("source", ""))
-        if block.type == "module" and isinstance(source, str) and source.startswith("."):
+        if source and source.startswith("."):
             contract = folder / source / "contract.yaml"
             if contract.is_file() and (match := _READS_BY.search(_read(contract))):
                 calls.append(
@@ -197,24 +191,19 @@ def lift_guards(folder: Path) -> tuple[str, ...]:
 
     An override file does it, as the owner of a stack does by ``deletion_protection: false``.
     """
-    from finbase.terraform.provider import quoted
-
-    guarded = [
+    guarded = dict.fromkeys(
         block.labels
-        for path in _code(folder)
-        if not _is_json(path)
-        for block in scan(_read(path)).blocks
-        if block.type == "resource"
-        and any("prevent_destroy" in inner.attributes for inner in block.blocks)
-    ]
+        for block in _blocks(_code(folder), "resource")
+        if any("prevent_destroy" in inner.attributes for inner in block.blocks)
+    )
     blocks = (
         f"resource {quoted(type_)} {quoted(name)} {{\n"
         "  lifecycle {\n    prevent_destroy = false\n  }\n}\n"
-        for type_, name in dict.fromkeys(guarded)
+        for type_, name in guarded
     )
     if guarded:
         (folder / UNGUARDED).write_text("\n".join(blocks))
-    return tuple(".".join(labels) for labels in dict.fromkeys(guarded))
+    return tuple(".".join(labels) for labels in guarded)
 
 
 def count_aws_configurations(root: Path) -> int:
@@ -223,7 +212,7 @@ def count_aws_configurations(root: Path) -> int:
     A block with an alias counts as two, because the default configuration may exist beside it and
     OpenTofu's ``for_each`` makes several of one.
     """
-    blocks = [block for path in code_below(root) for block in _aws_providers(path)]
+    blocks = _aws_providers(code_below(root))
     return len(blocks) + sum(1 for block in blocks if "alias" in block.attributes)
 
 
@@ -249,8 +238,7 @@ def module_calls(root: Path, folder: Path) -> frozenset[tuple[str, ...]]:
     return frozenset(
         (os.path.relpath(path.parent, folder), *block.labels, block.attributes.get("source", ""))
         for path in code_below(root)
-        for block in scan(_read(path)).blocks
-        if block.type == "module"
+        for block in _blocks([path], "module")
     )
 
 
@@ -276,20 +264,20 @@ def code_below(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("*") if is_code(path.name) and path.is_file())
 
 
-def _is_json(path: Path) -> bool:
-    return path.suffix == ".json"
-
-
 def _read(path: Path) -> str:
     # Terraform ends a line at a line feed only, which reading as text would not.
     return path.read_bytes().decode("utf-8", errors="replace")
 
 
-def _aws_providers(path: Path) -> Iterator[Block]:
-    if not _is_json(path):
-        for block in scan(_read(path)).blocks:
-            if block.type == "provider" and block.labels == ("aws",):
-                yield block
+def _blocks(paths: Iterable[Path], type_: str) -> Iterator[Block]:
+    """Yield the blocks of a type at the top of files, except files in JSON."""
+    for path in paths:
+        if path.suffix != ".json":
+            yield from (block for block in scan(_read(path)).blocks if block.type == type_)
+
+
+def _aws_providers(paths: Iterable[Path]) -> list[Block]:
+    return [block for block in _blocks(paths, "provider") if block.labels == ("aws",)]
 
 
 def _json_sources(text: str) -> list[Any]:

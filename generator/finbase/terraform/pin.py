@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from finbase.errors import TerraformError
-from finbase.project.terraform_files import LOCK_FILE
+from finbase.project.terraform_files import LOCK_FILE, PROVIDER
 from finbase.system.processes import Processes
 from finbase.terraform.program import Terraform, isolated_environ
 from finbase.terraform.provider import find_provider
@@ -23,18 +23,18 @@ PLATFORMS = ("darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm64")
 _HASH = re.compile(r'"((?:h1|zh):[^"]+)"')
 
 
-def fetch_checksums(terraform: Terraform, source: str, version: str) -> tuple[tuple[str, ...], str]:
+def fetch_checksums(terraform: Terraform, version: str) -> tuple[tuple[str, ...], str]:
     """Return the checksums of a version of the AWS provider, and where they are from.
 
     Raises ``TerraformError`` if neither the registry nor a mirror has the version.
     """
     try:
-        return _lock(terraform, source, version, PLATFORMS), f"the registry, {terraform.host}"
+        return _lock(terraform, version, PLATFORMS), f"the registry, {terraform.host}"
     except TerraformError as error:
         for mirror in find_provider(terraform).mirrors:
             if mirror.host == terraform.host and version in mirror.versions(terraform.platform):
                 options = [f"-fs-mirror={mirror.root}"]
-                hashes = _lock(terraform, source, version, [terraform.platform], *options)
+                hashes = _lock(terraform, version, [terraform.platform], *options)
                 return hashes, f"{mirror.root}, for {terraform.platform} only"
         raise TerraformError(
             error.message,
@@ -44,13 +44,13 @@ def fetch_checksums(terraform: Terraform, source: str, version: str) -> tuple[tu
 
 
 def _lock(
-    terraform: Terraform, source: str, version: str, platforms: Iterable[str], *options: str
+    terraform: Terraform, version: str, platforms: Iterable[str], *options: str
 ) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch, Processes() as processes:
         folder = Path(scratch)
         (folder / "versions.tf").write_text(
             "terraform {\n  required_providers {\n"
-            f'    aws = {{\n      source  = "{source}"\n      version = "= {version}"\n    }}\n'
+            f'    aws = {{\n      source  = "{PROVIDER}"\n      version = "= {version}"\n    }}\n'
             "  }\n}\n"
         )
         terraform.run(
@@ -59,6 +59,6 @@ def _lock(
             cwd=folder,
             environ=isolated_environ(os.environ),
             processes=processes,
-            subject=f"{source} {version}",
+            subject=f"{PROVIDER} {version}",
         )
         return tuple(_HASH.findall((folder / LOCK_FILE).read_text()))

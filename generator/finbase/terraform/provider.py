@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from finbase.project.terraform_files import REGISTRIES
+from finbase.project.terraform_files import PROVIDER, REGISTRIES
+from finbase.source.hcl_scan import quoted
 from finbase.terraform.program import Terraform, cli_config_file
 from finbase.terraform.trusted import is_trusted
 
 _log = logging.getLogger(__name__)
-_PROVIDER = Path("hashicorp", "aws")
 _CONFIGURED = re.compile(
     r'(?:^|[{,])\s*"?(provider_installation|plugin_cache_dir)"?\s*[{=:]', re.MULTILINE
 )
@@ -65,7 +65,7 @@ class Mirror:
     @property
     def package(self) -> Path:
         """The folder of the provider's versions."""
-        return self.root / self.host / _PROVIDER
+        return self.root / self.host / PROVIDER
 
     def versions(self, platform: str) -> frozenset[str]:
         """The versions that it has for a platform, unpacked or zipped."""
@@ -91,7 +91,7 @@ class Installation:
 
         A mirror made under the other registry's name is linked below ``scratch``.
         """
-        address = f"{host}/{_PROVIDER.as_posix()}"
+        address = f"{host}/{PROVIDER}"
         folders = (scratch / f"mirror-{number}" for number in count())
         blocks = [
             f"  filesystem_mirror {{\n    path    = {quoted(_served(mirror, host, folder))}\n"
@@ -247,7 +247,7 @@ def _served(mirror: Mirror, host: str, folder: Path) -> Path:
     """Return the mirror's root, or ``folder`` filled with links that bear the name of ``host``."""
     if mirror.host == host:
         return mirror.root
-    target = folder / host / _PROVIDER
+    target = folder / host / PROVIDER
     for path in [*mirror.package.glob("*/*_*"), *mirror.package.glob("*.zip")]:
         link = target / path.relative_to(mirror.package)
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -269,9 +269,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def quoted(value: str | Path) -> str:
-    """Write a string of the CLI configuration language."""
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped.replace("${", "$${").replace("%{", "%%{")}"'

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from finbase.contract.version import Version
 from finbase.errors import TerraformError
+from finbase.project.terraform_files import PROVIDER, REGISTRIES
 from finbase.source.hcl_scan import Block, code_of, scan, scan_parts, string_value
 from finbase.source.syntax import INVISIBLE
 from finbase.system.printable import printable_name
 from finbase.terraform.offline import Code, used_folders
 
-_AWS = re.compile(r"((registry\.terraform\.io|registry\.opentofu\.org)/)?hashicorp/aws", re.I)
+_AWS = re.compile(rf"(({'|'.join(map(re.escape, REGISTRIES))})/)?{PROVIDER}", re.IGNORECASE)
 _REQUIRED = re.compile(r'\{( (?:source|version) = "[^"\\$%]*"(?: ,)?)* \}')
 _SOURCE = re.compile(r' source = "([^"]*)"')
 _TYPES = re.compile(r"aws_\w*")
@@ -219,7 +220,7 @@ def _required(attributes: dict[str, str]) -> Iterator[str]:
         if not (_REQUIRED.fullmatch(code) or code.startswith('"')) or len(source) != 1:
             yield f"requires the provider {name} by more than a source and a version"
         elif not _AWS.fullmatch(source[0]):
-            yield f"requires the provider {name} from {source[0]}; only hashicorp/aws may be used"
+            yield f"requires the provider {name} from {source[0]}; only {PROVIDER} may be used"
 
 
 def _of_type(kind: str, labels: tuple[str, ...], provider: str) -> Iterator[str]:

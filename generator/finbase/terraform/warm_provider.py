@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from finbase.project.terraform_files import PROVIDER
 from finbase.system.processes import Processes, ProcessesClosedError
 
 _ADDRESS = re.compile(rb"TF_REATTACH_PROVIDERS='(.*)'")
@@ -75,7 +76,7 @@ class WarmProvider:
                 return ""
         # The provider names the registry of Terraform; OpenTofu looks for its own.
         (connection,) = json.loads(match[1]).values()
-        return json.dumps({f"{self._host}/hashicorp/aws": connection})
+        return json.dumps({f"{self._host}/{PROVIDER}": connection})
 
     def is_running(self) -> bool:
         """Return whether the provider still runs: its standard output is open until it stops."""

@@ -15,11 +15,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from finbase.errors import TerraformError
-from finbase.project.terraform_files import LOCK_FILE, REGISTRIES, STATE_FILE
+from finbase.project.terraform_files import LOCK_FILE, PROVIDER, REGISTRIES, STATE_FILE
+from finbase.source.hcl_scan import quoted
 from finbase.system.processes import Processes
 from finbase.system.progress import ignore
 from finbase.terraform.offline import (
@@ -35,7 +36,7 @@ from finbase.terraform.offline import (
     used_folders,
 )
 from finbase.terraform.program import Terraform, isolated_environ
-from finbase.terraform.provider import ADVICE, Installation, find_provider, quoted
+from finbase.terraform.provider import ADVICE, Installation, find_provider
 from finbase.terraform.refused_code import refuse_code
 from finbase.terraform.schema_proxy import mentioned_types, shortened
 from finbase.terraform.secret_endpoint import secret_endpoint
@@ -66,10 +67,6 @@ class _Tree:
     root: Path
     folder: Path
     name: str
-
-    def refuse_code(self) -> None:
-        """Raise ``TerraformError`` for code that would run or change with the machine."""
-        refuse_code(used_folders(self.folder, self.root), self.folder, self.root)
 
 
 @dataclass(frozen=True)
@@ -134,12 +131,7 @@ class Workspace:
     def __enter__(self) -> Workspace:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for installed in self._installed.values():
             installed.providers.close()
         self.processes.close()
@@ -158,9 +150,7 @@ class Workspace:
         state file of version 4. ``copied`` is called with the copies of both before anything is
         added to them. Raises ``TerraformError`` with the failed step and Terraform's message.
         """
-        tree = self._copy(stack, project)
-        copied(tree.root, tree.folder)
-        tree.refuse_code()
+        tree = self._copy(stack, project, copied)
         configurations = count_aws_configurations(tree.root)
         isolate_backend(tree.folder)
         with secret_endpoint() if state is not None else nullcontext("") as secrets:
@@ -229,7 +219,6 @@ class Workspace:
         Return what it prints. Raises ``TerraformError`` if it fails.
         """
         tree = self._copy(folder, project)
-        tree.refuse_code()
         isolate_backend(tree.folder)
         installed = self._initialise(tree, warm=True)
 
@@ -246,7 +235,6 @@ class Workspace:
         ``overrides`` are files to add to the copy. Raises ``TerraformError``.
         """
         tree = self._copy(stack, project)
-        tree.refuse_code()
         warm = count_aws_configurations(tree.root) <= 1
         for name, text in overrides.items():
             (tree.folder / name).write_text(text)
@@ -260,11 +248,17 @@ class Workspace:
 
         return Prepared(tree.folder, self._configured(installed.config), attach)
 
-    def _copy(self, folder: Path, project: Path) -> _Tree:
+    def _copy(
+        self, folder: Path, project: Path, copied: Callable[[Path, Path], object] = ignore
+    ) -> _Tree:
+        """Return a copy that has no code that would run, or change with the machine."""
         folder, project = folder.resolve(), project.resolve()
         name = str(folder.relative_to(project)) if folder.is_relative_to(project) else str(folder)
         root = self._scratch / f"tree-{next(self._numbers)}"
-        return _Tree(root, copy_stack(folder, project, root), name)
+        tree = _Tree(root, copy_stack(folder, project, root), name)
+        copied(tree.root, tree.folder)
+        refuse_code(used_folders(tree.folder, tree.root), tree.folder, tree.root)
+        return tree
 
     def _initialise(self, tree: _Tree, *, warm: bool = False) -> _Installed:
         """Initialise the tree; ``warm`` starts a provider meanwhile if none was started."""
@@ -383,7 +377,7 @@ def _offline(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _aws_provider(packages: Path) -> Path | None:
     """Return the program of the only installed AWS provider, or None."""
-    programs = [*packages.glob("*/hashicorp/aws/*/*/terraform-provider-aws*")]
+    programs = [*packages.glob(f"*/{PROVIDER}/*/*/terraform-provider-aws*")]
     return programs[0].resolve() if len(programs) == 1 else None
 
 

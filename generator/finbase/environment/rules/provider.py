@@ -5,6 +5,7 @@ from __future__ import annotations
 from finbase.contract.version import Version, version_range
 from finbase.environment.model import Environment
 from finbase.environment.rules.rule import Finding, Findings, rule
+from finbase.project.terraform_files import PROVIDER
 
 
 @rule(
@@ -27,8 +28,7 @@ def within_range(environment: Environment) -> Findings:
     for use in environment.modules:
         for provider in use.contract.providers.values():
             allowed = provider.get("version", "")
-            is_aws = provider["source"] == "hashicorp/aws"
-            if is_aws and not version_range(allowed).includes(version):
+            if provider["source"] == PROVIDER and not version_range(allowed).includes(version):
                 message = (
                     f"{use.name} {use.version} allows versions {allowed} of the provider, "
                     f"not {version}"
