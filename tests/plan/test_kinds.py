@@ -45,7 +45,6 @@ def test_read_plan_names_the_kind(name: str, message: str, hint: str) -> None:
         read_plan((PLANS / f"{name}.json").read_bytes(), "x.json")
     assert caught.value.message.startswith(f"x.json {message}")
     assert hint in str(caught.value.hint)
-    # The sentence of terraform-compliance is the message and the hint.
     assert why_not_judged(load(name)) == (
         f"the plan {caught.value.message.removeprefix('x.json ')}; {caught.value.hint}"
     )

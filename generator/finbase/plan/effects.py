@@ -155,26 +155,25 @@ def _arguments(
 ) -> Iterator[Argument]:
     """Yield arguments whose values differ, or whose references differ if both are unknown."""
     before, after = _flat(old["change"]), _flat(new["change"])
-    for name in sorted(before.keys() | after.keys()):
-        one, other = before.get(name, "null"), after.get(name, "null")
-        if name.partition(".")[0] not in _DERIVED and one != other:
-            yield Argument(name, one, other)
-    for name in sorted(old_texts.keys() | new_texts.keys()):
-        one, other = old_texts.get(name, "null"), new_texts.get(name, "null")
-        unknown = before.get(name, UNKNOWN) == after.get(name, UNKNOWN) == UNKNOWN
-        if one != other and unknown:
-            yield Argument(name, one, other)
+    for argument in _differing(before, after):
+        if argument.name.partition(".")[0] not in _DERIVED:
+            yield argument
+    for argument in _differing(old_texts, new_texts):
+        if before.get(argument.name, UNKNOWN) == after.get(argument.name, UNKNOWN) == UNKNOWN:
+            yield argument
 
 
 def differences(change: Change) -> tuple[Argument, ...]:
     """Return every value that differs before and after an apply, sorted by name, without tags."""
-    before, after = _values(change, "before"), _values(change, "after")
-    return tuple(
-        Argument(name, one, other)
-        for name in sorted(before.keys() | after.keys())
-        if (one := before.get(name, "null")) != (other := after.get(name, "null"))
-        and not name.startswith("tags")
-    )
+    values = _differing(_values(change, "before"), _values(change, "after"))
+    return tuple(argument for argument in values if not argument.name.startswith("tags"))
+
+
+def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Argument]:
+    for name in sorted(before.keys() | after.keys()):
+        one, other = before.get(name, "null"), after.get(name, "null")
+        if one != other:
+            yield Argument(name, one, other)
 
 
 def _values(change: Change, side: Literal["before", "after"]) -> dict[str, str]:

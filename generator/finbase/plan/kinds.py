@@ -1,16 +1,19 @@
 """Recognise plans that hold no stack to judge, and plans of stacks that finbase rendered.
 
-``features/steps/shared/plan_kinds.py`` does the same for terraform-compliance, which runs
-without this package.
+The features do the same for terraform-compliance, without this package. So what they say is read
+from the features that finbase was released with, not from those of a project.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
+from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from finbase.plan.model import blocks
+from finbase.plan.graph import load_reader
+from finbase.project.shipped import shipped
 
 _RELEASED: Final = re.compile(r"(?:.*/)?modules/([\w-]+)/(\d+\.\d+\.\d+)")
 
@@ -50,51 +53,20 @@ def leaves_out(plan: Mapping[str, Any], part: str) -> bool:
     >>> [leaves_out(plan, part) for part in ("cache", "alarms", "alarms.dashboards")]
     [True, False, True]
     """
-    calls = [*released_calls(plan)]
-    name, _, item = part.partition(".")
-    lists = [call.arguments.get(item, {}) for call in calls if call.module == name]
-    if not item:
-        return bool(calls) and not lists
-    return bool(lists) and all(value.get("constant_value") == [] for value in lists)
+    return bool(_released().leaves_out(plan, part))
 
 
 def absence_of_stack(plan: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return why a plan holds no stack to judge, and what to plan instead; None if it holds one."""
-    if managed_addresses(plan):
-        return None
-    changes = [c for c in plan.get("resource_changes", ()) if "deposed" not in c]
-    gone = [c for c in changes if c["mode"] == "managed"]
-    actions = {action for change in gone for action in change["change"]["actions"]}
-    if actions == {"forget"}:
-        return (
-            f"forgets all {len(gone)} resources, so it leaves no stack to judge",
-            "judge the stack that manages them from now on",
-        )
-    if gone and actions <= {"delete", "forget"}:
-        return (
-            f"removes all {len(gone)} resources, so it leaves no stack to judge",
-            "review what it deletes with `terraform show`, or plan without -destroy",
-        )
-    if gone:
-        return None
-    prior = plan.get("prior_state", {}).get("values", {}).get("root_module", {})
-    if any(True for _ in _managed(prior)):
-        return (
-            "is refresh-only, so it contains no planned values to judge",
-            "plan without -refresh-only",
-        )
-    configured = [block for _, block in blocks(plan["configuration"]["root_module"])]
-    if not plan.get("resource_changes") and any(r["mode"] == "managed" for r in configured):
-        return (
-            "has no resource, as with -destroy, -refresh-only or count = 0",
-            "plan without these options, and a block that creates something",
-        )
-    if not is_rendered(plan) and not configured:
-        return (
-            "is empty: the configuration has no resources",
-            "plan in the folder of the stack, such as environments/production",
-        )
-    return None
+    why, _, hint = _released().why_not_judged(plan).removeprefix("the plan ").partition("; ")
+    return (why, hint) if why else None
+
+
+@cache
+def _released() -> ModuleType:
+    module = load_reader(shipped("features"), "plan_kinds")
+    assert module is not None  # noqa: S101
+    return module
 
 
 def managed_addresses(plan: Mapping[str, Any]) -> tuple[str, ...]:

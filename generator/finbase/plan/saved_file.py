@@ -28,18 +28,8 @@ _END_SIZE, _END_64_SIZE = 22, 20
 _MOST_BYTES, _MOST_MEMBERS, _SMALL, _RATIO = 256 << 20, 10_000, 8 << 20, 100
 _DEPTH = 16  # Of nested settings; a backend has two levels.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
-_NUMBERS = {
-    0xCA: ">f",
-    0xCB: ">d",
-    0xCC: ">B",
-    0xCD: ">H",
-    0xCE: ">I",
-    0xCF: ">Q",
-    0xD0: ">b",
-    0xD1: ">h",
-    0xD2: ">i",
-    0xD3: ">q",
-}
+_NUMBERS = {head: f">{form}" for head, form in enumerate("fdBHIQbhiq", 0xCA)}
+"""Head of a number in MessagePack → its form for ``struct``."""
 
 
 @dataclass(frozen=True)

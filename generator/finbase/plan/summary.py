@@ -117,6 +117,12 @@ class Summary:
         )
 
     @property
+    def refused(self) -> bool:
+        """Whether a part of the plan would fail, or would not do what its author expects."""
+        refused = (self.upgrades, self.lost_resets, self.moved_replicas, self.cache_settings)
+        return any((self.provisioners, self.stale, *refused))
+
+    @property
     def losses(self) -> tuple[Step, ...]:
         """The steps that lose something."""
         return tuple(step for step in self.steps if step.loses)
@@ -227,11 +233,10 @@ def _moved_replicas(plan: Mapping[str, Any]) -> Iterator[str]:
 
     A replica without a source becomes an instance of its own, which is possible.
     """
-    for resource in managed(plan):
-        before, after = _values(resource["change"], "replicate_source_db")
-        updated = resource["change"]["actions"] == ["update"]
-        if updated and before and after and before != after:
-            yield resource["address"]
+    for address, change in _updated(plan, "aws_db_instance"):
+        before, after = _values(change, "replicate_source_db")
+        if before and after and before != after:
+            yield address
 
 
 def _cache_settings(plan: Mapping[str, Any]) -> Iterator[Settings]:
@@ -239,15 +244,10 @@ def _cache_settings(plan: Mapping[str, Any]) -> Iterator[Settings]:
 
     The provider sends all in one request, which AWS refuses. The limits count one by one.
     """
-    for resource in managed(plan):
-        change = resource["change"]
-        if resource["type"] != "aws_elasticache_serverless_cache" or change["actions"] != [
-            "update"
-        ]:
-            continue
+    for address, change in _updated(plan, "aws_elasticache_serverless_cache"):
         changed = {_setting(argument.name) for argument in differences(change)} - {""}
         if len(changed) > 1:
-            yield Settings(resource["address"], tuple(sorted(changed)))
+            yield Settings(address, tuple(sorted(changed)))
 
 
 def _setting(name: str) -> str:
@@ -271,17 +271,18 @@ def _values(change: Change, name: str) -> tuple[Any, Any]:
 
 def _upgrades(plan: Mapping[str, Any]) -> Iterator[Upgrade]:
     """Yield the instances whose major version changes without ``allow_major_version_upgrade``."""
+    for address, change in _updated(plan, "aws_db_instance"):
+        versions = [str(v or "").partition(".")[0] for v in _values(change, "engine_version")]
+        _, allowed = _values(change, "allow_major_version_upgrade")
+        if all(versions) and versions[0] != versions[1] and allowed is not True:
+            yield Upgrade(address, *versions)
+
+
+def _updated(plan: Mapping[str, Any], type_: str) -> Iterator[tuple[str, Change]]:
+    """Yield the resources of a type that change in place."""
     for resource in managed(plan):
-        change = resource["change"]
-        if resource["type"] != "aws_db_instance" or change["actions"] != ["update"]:
-            continue
-        before, after = change.get("before") or {}, change.get("after") or {}
-        versions = [
-            str(values.get("engine_version") or "").partition(".")[0] for values in (before, after)
-        ]
-        allowed = after.get("allow_major_version_upgrade") is True
-        if all(versions) and versions[0] != versions[1] and not allowed:
-            yield Upgrade(resource["address"], *versions)
+        if resource["type"] == type_ and resource["change"]["actions"] == ["update"]:
+            yield resource["address"], resource["change"]
 
 
 def _stale(plan: Mapping[str, Any]) -> Iterator[Stale]:
