@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
+from finbase.console.speech import echo
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from finbase.judge.verdict import Verdict
 
 _MODULE: Final = "existing_network"
@@ -23,38 +26,41 @@ allow_not_shown_option: Callable[[Callable[..., None]], Callable[..., None]] = c
 )
 
 
-def left_to_account(project: Path | None, verdicts: Iterable[Verdict]) -> dict[str, str]:
-    """Return a line for each verdict that only the account can complete, by its environment.
+def left_to_account(
+    root: Path, verdicts: Iterable[Verdict], stream: TextIO, *, allowed: bool
+) -> tuple[str, ...]:
+    """Return the environments whose verdicts only the account can complete; print a line for each.
 
-    Nothing else may be open, and the environment must use the module as finbase released it.
+    There are none unless it is ``allowed``. Nothing else may be open, and the environment must use
+    the module as finbase released it.
     """
     from finbase.contract.lock import PATH, Lock
     from finbase.contract.registry import Registry
     from finbase.environment.load import discover, load_environments
-    from finbase.project.find import find_project
     from finbase.project.shipped import shipped
     from finbase.project.tree import read_folder
     from finbase.release.integrity import folder_hash, folder_of
     from finbase.source.scalars import listed
 
-    root = find_project(project)
     known = {path.stem for path in discover(root)}
-    open_ = {v.environment: ids for v in verdicts if (ids := _not_shown(v))}
+    open_ = {v.environment: ids for v in verdicts if allowed and (ids := _not_shown(v))}
     if not (names := [*(open_.keys() & known)]):
-        return {}
+        return ()
     released = Lock.parse((shipped("modules") / PATH.name).read_bytes())
-    left = {}
+    left = []
     for environment in load_environments(root, Registry(root), sorted(names)):
         use = environment.module(_MODULE)
         if use is None or (_MODULE, use.version) not in released:
             continue
         folder = folder_of(_MODULE, use.version)
         if folder_hash(read_folder(root, folder), folder) == released.hashes[_MODULE, use.version]:
-            left[environment.name] = (
+            left.append(environment.name)
+            echo(
                 f"{environment.name}: {listed(open_[environment.name])} left to the account: "
-                "`finbase apply` and `finbase drift` judge what no plan without an account shows"
+                "`finbase apply` and `finbase drift` judge what no plan without an account shows",
+                file=stream,
             )
-    return left
+    return tuple(left)
 
 
 def _not_shown(verdict: Verdict) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from finbase.commands._evidence import Evidence
 from finbase.errors import FinbaseError
-from finbase.judge.frameworks import DEFAULT
 from finbase.report import documents, provenance, verdict_json
 from finbase.report.bundle import oscal, sbom, statement
 from finbase.report.bundle.archive import AlteredError, pack, unpack
@@ -20,6 +19,7 @@ from finbase.source.bounds import load_json
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from finbase.commands._shown import Members
     from finbase.judge.verdict import Verdict
 
 _COMMANDS = {"drift": "drift", "rehearsal": "rehearse"}
@@ -41,36 +41,28 @@ class Bundler:
         root: Path,
         environment: str,
         output: BinaryIO,
-        key: BinaryIO | None,
+        given: Members,
         *,
-        proof: BinaryIO | None,
-        previous: BinaryIO | None,
-        attached: Mapping[str, BinaryIO | None],
         supplied: bool,
-        frameworks: Sequence[str],
     ) -> Bundler:
         """Read all inputs; raises ``FinbaseError`` for an invalid one, before a plan is made."""
         read = {
             f"{name}.json": _read_attached(name, file, environment)
-            for name, file in attached.items()
+            for name, file in (("drift", given.drift_file), ("rehearsal", given.rehearsal_file))
             if file
         }
-        if proof:
-            read["proof.json"] = proof.read()
-            proof = _named(read["proof.json"], proof.name)
-        verdict, digest, made = None, "", ""
-        if previous:
-            verdict, digest, made = _previous_verdict(previous, environment)
+        shown, digest, made = given, "", ""
+        if given.proof_file:
+            read["proof.json"] = given.proof_file.read()
+            proof = _named(read["proof.json"], given.proof_file.name)
+            shown = replace(shown, proof_file=proof)
+        if given.previous_file:
+            verdict, digest, made = _previous_verdict(given.previous_file, environment)
+            shown = replace(shown, previous_file=verdict)
+        bundle = (made, digest)
+        key = given.key_file
         return cls(
-            Evidence.start(
-                root,
-                output,
-                proof,
-                supplied=supplied,
-                frameworks=frameworks or (DEFAULT,),
-                previous=verdict,
-                previous_bundle=(made, digest),
-            ),
+            Evidence.start(root, output, shown, supplied=supplied, previous_bundle=bundle),
             read,
             statement.read_private_key(key.read(), key.name) if key else None,
             digest,

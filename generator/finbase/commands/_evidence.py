@@ -17,6 +17,7 @@ from finbase.judge.catalogue import load_failures
 from finbase.judge.coverage import coverage
 from finbase.judge.frameworks import DEFAULT, FOLDER, Framework, load_frameworks
 from finbase.judge.mutations import load_mutations
+from finbase.judge.prove import catalogue_hash
 from finbase.judge.shown import read_shown
 from finbase.judge.since import changes
 from finbase.plan.document import read_shape
@@ -24,7 +25,7 @@ from finbase.plan.graph import read_stack
 from finbase.plan.picture import read_picture
 from finbase.project.checkout import Checkout, read_checkout
 from finbase.project.files import ProjectFiles
-from finbase.project.find import find_project
+from finbase.report.documents import OtherFormatError
 from finbase.report.forge import find_forge
 from finbase.report.html import page
 from finbase.report.html.findings import Subject
@@ -32,11 +33,13 @@ from finbase.report.html.links import Links
 from finbase.report.html.proof import Proof, read_proof
 from finbase.report.provenance import Facts, Provenance, pins, plan_facts
 from finbase.report.sources import Sources
+from finbase.report.verdict_json import read_part
 from finbase.system.clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from finbase.commands._shown import Shown
     from finbase.environment.model import Environment
     from finbase.judge.verdict import Verdict
 
@@ -57,32 +60,28 @@ class Evidence:
     @classmethod
     def start(
         cls,
-        project: Path | None,
+        root: Path,
         file: BinaryIO,
-        proof: BinaryIO | None = None,
+        shown: Shown,
         *,
         supplied: bool,
-        frameworks: Sequence[str] = (DEFAULT,),
-        previous: BinaryIO | None = None,
         previous_bundle: tuple[str, str] = ("", ""),
     ) -> Evidence:
         """Start a report; ``supplied`` says that the user supplied the plan.
 
-        ``frameworks`` are names of files in ``features/frameworks``; a project without this folder
-        gets none. ``previous`` is the JSON of an earlier verdict, and ``previous_bundle`` when the
-        bundle that holds it was made, and its SHA-256. Raises ``FinbaseError`` if the
+        A project without a folder of frameworks gets none. ``previous_bundle`` says when the bundle
+        that holds the earlier verdict was made, and has its SHA-256. Raises ``FinbaseError`` if the
         proof matrix, a framework or the earlier verdict is invalid, before anything is planned.
         """
-        root = find_project(project)
         features = root / "features"
         known = (features / FOLDER).is_dir()
-        earlier, digest = read_previous(previous)
+        earlier, digest = read_previous(shown.previous_file)
         return cls(
             root,
             file,
-            _matrix(root, proof) if proof else None,
+            _matrix(root, shown.proof_file) if shown.proof_file else None,
             supplied,
-            load_frameworks(features, frameworks) if known else (),
+            load_frameworks(features, shown.framework or (DEFAULT,)) if known else (),
             Provenance(
                 now(), checkout_of(root), pipeline_run(os.environ), digest, *previous_bundle
             ),
@@ -156,9 +155,6 @@ def read_previous(file: BinaryIO | None) -> tuple[dict[str, Verdict], str]:
     """Read an earlier verdict; return its environments by name, and the SHA-256 of the file."""
     if file is None:
         return {}, ""
-    from finbase.report.documents import OtherFormatError
-    from finbase.report.verdict_json import read_part
-
     data = file.read()
     digest = hashlib.sha256(data).hexdigest()
     try:
@@ -195,8 +191,6 @@ def _files(root: Path, environment: Environment) -> dict[PurePosixPath, bytes]:
 
 
 def _matrix(root: Path, proof: BinaryIO) -> Proof:
-    from finbase.judge.prove import catalogue_hash
-
     catalogue = {failure.id for failure in load_failures(root / "features")}
     known = {mutation.id: mutation.failure for mutation in load_mutations(root / "features")}
     return read_proof(proof.read(), proof.name, catalogue, known, catalogue_hash(root))

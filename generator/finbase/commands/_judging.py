@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +22,8 @@ from finbase.console.options import FOUND
 from finbase.console.speech import note, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from finbase.judge.check import Judge, StackJudge
     from finbase.judge.verdict import Verdict
@@ -34,67 +34,74 @@ _UNREAD = (
 )
 
 
-def judge_plan(
-    project: Path | None,
+def judge(
+    root: Path,
+    plan_file: Path | None,
+    environments: Sequence[str],
+    planned: Callable[[str, bytes, str], None],
+    remarks: list[str],
+    *,
+    jobs: int = 1,
+    cache: bool = False,
+) -> Iterable[Verdict]:
+    """Yield the verdict on a plan that the user supplies, or on environments, all by default.
+
+    ``planned`` receives the name, the plan and the SHA-256 of its file; ``remarks`` gets lines for
+    people. Exits with 1 if files of the project differ from what finbase renders or released.
+    Raises ``FinbaseError`` if the plan contradicts the file of the environment.
+    """
+    if plan_file:
+        yield _judge_plan(root, plan_file, environments, planned, remarks)
+    else:
+        yield from _judge_environments(root, environments, planned, jobs=jobs, cache=cache)
+
+
+def _judge_plan(
+    root: Path,
     plan_file: Path,
     environments: Sequence[str],
     planned: Callable[[str, bytes, str], None],
     remarks: list[str],
-) -> Iterable[Verdict]:
-    """Yield the verdict on a plan that the user supplies.
-
-    ``planned`` receives the name, the plan and the SHA-256 of its file; ``remarks`` gets lines for
-    people. Raises ``FinbaseError`` if the plan contradicts the file of the environment.
-    """
+) -> Verdict:
     from finbase.judge import compliance
     from finbase.judge.features import folder_of_stack
     from finbase.judge.shown import demand_same, read_shown
     from finbase.plan.kinds import is_rendered
-    from finbase.project.find import find_project
 
     if len(environments) > 1:
         raise click.UsageError("--plan checks one plan, so name at most one environment")
     name = environments[0] if environments else plan_file.name
     plan = compliance.read_on_one_line(plan_file)  # Read it once only: it may be a pipe.
     planned(name, plan.text, plan.digest)
-    root = find_project(project)
     if environments and (root / "environments" / f"{name}.yaml").is_file():
         demand_same(
             read_shown(plan.content),
             load_environment(root, name),
             "name no environment of the project",
         )
-    rendered = is_rendered(plan.content)
     folder = None
-    if rendered:
+    if is_rendered(plan.content):
         folder, differs = folder_of_stack(plan.content, plan_file, root, name)
         if differs:
             remarks.append(f"the HCL beside the plan is of another version: {differs}")
         remarks.append(f"judged with the HCL in {folder}" if folder else _UNREAD)
         remarks += filter(None, [_unproven(plan.text)])
-    yield compliance.run(plan, root / "features", environment=name, stack=folder)
+    return compliance.run(plan, root / "features", environment=name, stack=folder)
 
 
-def judge_environments(
-    project: Path | None,
+def _judge_environments(
+    root: Path,
     environments: Sequence[str],
-    jobs: int,
     planned: Callable[[str, bytes, str], None],
     *,
+    jobs: int,
     cache: bool,
-) -> Iterable[Verdict]:
-    """Plan environments, all if none is named, and yield the verdicts.
-
-    ``planned`` is called as by ``judge_plan``. Exits with 1 if files of the project differ from
-    what finbase renders or released.
-    """
+) -> Iterator[Verdict]:
     import hashlib
 
-    from finbase.judge.check import check as judge
-    from finbase.project.find import find_project
+    from finbase.judge.check import check
     from finbase.project.journal import is_pending
 
-    root = find_project(project)
     refuse_planted(root)
     standing = load_rendered(root, environments)
     refuse_unfaithful(standing)
@@ -116,7 +123,7 @@ def judge_environments(
     through = _open_cache() if cache else None
     names = [environment.name for environment in standing.environments]
     with progress(len(names)) as watch:
-        yield from judge(
+        yield from check(
             root, names, jobs=jobs, progress=watch, planned=watch_plan, through=through
         )
     for text in filter(None, notes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
 
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
 
 
 def pass_root(function: Callable[..., None]) -> Callable[..., None]:
-    """Pass the folder of the project as the first argument; it raises ``FinbaseError`` elsewhere.
-
-    A command that must refuse its options first takes ``click.pass_obj`` and ``find_project``.
-    """
+    """Pass the project's folder as the first argument; raises ``FinbaseError`` outside of one."""
 
     @wraps(function)
     def command(project: Path | None, *args: Any, **options: Any) -> None:
@@ -31,6 +29,22 @@ def pass_root(function: Callable[..., None]) -> Callable[..., None]:
         function(find_project(project), *args, **options)
 
     return click.pass_obj(command)
+
+
+def gather(
+    name: str, group: Callable[..., object]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Pass those options that are fields of the dataclass ``group`` as one argument, ``name``."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def command(*args: Any, **options: Any) -> None:
+            own = {key: options.pop(key) for key in signature(group).parameters if key in options}
+            function(*args, **{name: group(**own)}, **options)
+
+        return command
+
+    return decorate
 
 
 def load_environment(root: Path, name: str) -> Environment:
@@ -49,11 +63,17 @@ def answer(
     show: Callable[..., None] = echo,
     looks: Looks | None = None,
     color: bool | None = None,
+    found: object = False,
 ) -> TextIO:
-    """Print a report and write its JSON document; return the stream for further lines."""
+    """Print a report and write its JSON document; return the stream for further lines.
+
+    Exits with the code of a finding if ``found`` is true.
+    """
     stream, _ = output_stream(json_file)
     show(report.text(), file=stream, looks=looks, color=color)
     write_json(report, json_file)
+    if found:
+        sys.exit(FOUND)
     return stream
 
 

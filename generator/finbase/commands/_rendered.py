@@ -61,11 +61,8 @@ def note_difference(standing: Standing, verb: str) -> None:
     )
 
 
-def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path, Standing]:
-    """Return the folders of project and stack, and the standing; exit with 1 if it is not clean."""
-    from finbase.project.find import find_project
-
-    root = find_project(project)
+def rendered_stack(root: Path, environment: str) -> tuple[Path, Standing]:
+    """Return the folder of a stack, and the standing; exit with 1 if it is not clean."""
     refuse_planted(root)
     standing = load_rendered(root, [environment])
     refuse_unfaithful(standing)
@@ -76,7 +73,7 @@ def rendered_stack(project: Path | None, environment: str) -> tuple[Path, Path, 
             f"{environment} differs from what is rendered and released, so nothing was done\n"
             "    hint: `finbase render --check` shows the difference"
         )
-    return root, root / "environments" / environment, standing
+    return root / "environments" / environment, standing
 
 
 @contextmanager
@@ -105,10 +102,10 @@ def print_unfaithful(standing: Standing) -> bool:
     """Print each argument that differs from the environment file; return whether one does."""
     from finbase.render.faithful import unfaithful
 
-    found = list(unfaithful(standing.environments, standing.rendered))
-    for text in found:
-        error(f"{text}\n    hint: correct templates/stack/; it must render what the file says")
-    return bool(found)
+    return _print(
+        f"{text}\n    hint: correct templates/stack/; it must render what the file says"
+        for text in unfaithful(standing.environments, standing.rendered)
+    )
 
 
 def refuse_planted(root: Path) -> None:
@@ -119,34 +116,42 @@ def refuse_planted(root: Path) -> None:
 
 def print_planted(root: Path) -> bool:
     """Print each file that nobody may commit, and code that must not run; return whether any."""
+    return _print(_faults(root))
+
+
+def _print(errors: Iterable[str]) -> bool:
+    """Print every error; return whether there is one."""
+    found = False
+    for text in errors:
+        error(text)
+        found = True
+    return found
+
+
+def _faults(root: Path) -> Iterator[str]:
     from finbase.project.planted import illegible, planted, unreviewed
     from finbase.terraform.refused_code import refused_in_project
 
-    paths = planted(root)
-    for path in paths:
-        name = shlex.quote(printable_name(path))
-        error(
-            f"{printable_name(path)} must not be in the project: "
+    for path in planted(root):
+        name = printable_name(path)
+        yield (
+            f"{name} must not be in the project: "
             "Terraform or a pipeline would trust it, and no review shows it\n"
-            f"    hint: git rm --cached {name}; without git, delete it"
+            f"    hint: git rm --cached {shlex.quote(name)}; without git, delete it"
         )
-    hidden = list(unreviewed(root))
-    for path, attribute in hidden:
-        error(
+    for path, attribute in unreviewed(root):
+        yield (
             f"a review does not show the bytes that {printable_name(path)} has on disk: "
             f"its git attribute is {printable_name(attribute)}\n"
             "    hint: remove the attribute from .gitattributes, and check the file out again"
         )
-    unclear = list(illegible(root))
-    for path, reason in unclear:
-        error(
+    for path, reason in illegible(root):
+        yield (
             f"a review does not show what {printable_name(path)} says: {reason}\n"
             "    hint: write it as a file of plain text, or remove it and add it to .gitignore"
         )
-    problems = list(refused_in_project(root.resolve()))
-    for problem in problems:
-        error(f"{problem}\n    hint: correct the template; Terraform would run it before any check")
-    return bool(paths or hidden or unclear or problems)
+    for problem in refused_in_project(root.resolve()):
+        yield f"{problem}\n    hint: correct the template; Terraform would run it before any check"
 
 
 def print_strangers(changes: Changes) -> None:

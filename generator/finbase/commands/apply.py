@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from finbase.commands._losses import refuse_unknown
-from finbase.commands._project import refuse
+from finbase.commands._on_account import refuse_unknown
+from finbase.commands._project import pass_root, refuse
 from finbase.commands._rendered import rendered_stack, require_released_controls
-from finbase.console import completion
 from finbase.console.options import (
     accept_data_loss_option,
     accept_loss_option,
+    environment_argument,
     own_catalogue_option,
 )
 from finbase.console.speech import echo, note, progress, say, terminal_width
@@ -49,7 +49,7 @@ _AFTER_A_RESET: Final = (
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @click.argument(
     "plan_file",
     metavar="[PLAN]",
@@ -59,9 +59,9 @@ _AFTER_A_RESET: Final = (
 @accept_loss_option
 @accept_data_loss_option
 @own_catalogue_option
-@click.pass_obj
+@pass_root
 def apply(
-    project: Path | None,
+    root: Path,
     environment: str,
     plan_file: Path | None,
     accepted: frozenset[str],
@@ -87,7 +87,7 @@ def apply(
     from finbase.plan.saved import verify
     from finbase.release.standing import vouched_files
 
-    root, stack, standing = rendered_stack(project, environment)
+    stack, standing = rendered_stack(root, environment)
     require_released_controls(root, own=own_catalogue)
     saved = plan_file or root / f"{environment}.tfplan"
     if not saved.is_file():
@@ -104,7 +104,7 @@ def apply(
     if runs_own:
         # Steps of the project ran, and could write to every file of this user: compare all of them
         # again, initialise again, and apply what is in memory.
-        _, _, standing = rendered_stack(project, environment)
+        _, standing = rendered_stack(root, environment)
         with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
             plan = Path(scratch, saved.name)
             plan.touch(0o600)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from finbase.commands._account import allow_not_shown_option, left_to_account
-from finbase.commands._judging import judge_environments, judge_plan
+from finbase.commands._judging import judge
+from finbase.commands._project import gather, pass_root
 from finbase.commands._rendered import require_released_controls
+from finbase.commands._shown import Shown, framework_option
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
-from finbase.console import completion
 from finbase.console.options import (
     FOUND,
     cache_option,
-    html_option,
+    environments_argument,
     input_option,
     jobs_option,
+    output_option,
     own_catalogue_option,
     plan_option,
 )
@@ -29,12 +31,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument(
-    "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
-)
+@environments_argument
 @plan_option("Check this plan (from `terraform show -json`) instead of making one.")
 @verdict_file_options
-@html_option("a report with evidence, sources, pictures, and the requirements that it supports")
+@output_option(
+    "html",
+    "Write a report with evidence, sources, pictures, and the requirements that it supports.",
+)
 @input_option(
     "proof", "Include this proof matrix (from `finbase prove --json`) in the HTML report."
 )
@@ -42,28 +45,22 @@ if TYPE_CHECKING:
     "previous",
     "Show in the HTML report what changed since this verdict (from `finbase check --json`).",
 )
-@click.option(
-    "--framework",
-    "frameworks",
-    metavar="NAME",
-    multiple=True,
-    shell_complete=completion.frameworks,
-    help="Show the requirements of this standard or law in the HTML report: the name of a file in "
-    "features/frameworks, such as pci-dss (the default). Can be repeated.",
+@framework_option(
+    "Show the requirements of this standard or law in the HTML report: the name of a file in "
+    "features/frameworks, such as pci-dss (the default). Can be repeated."
 )
 @jobs_option
 @cache_option
 @allow_not_shown_option
 @own_catalogue_option
-@click.pass_obj
+@gather("shown", Shown)
+@pass_root
 def check(
-    project: Path | None,
+    root: Path,
     environments: tuple[str, ...],
     plan_file: Path | None,
     files: VerdictFiles,
-    proof_file: BinaryIO | None,
-    previous_file: BinaryIO | None,
-    frameworks: tuple[str, ...],
+    shown: Shown,
     jobs: int,
     cache: bool,
     allow_not_shown: bool,
@@ -86,39 +83,27 @@ def check(
       finbase check --html report.html --framework pci-dss --framework dora
       finbase check --html report.html --json verdict.json --previous verdict-1.json
     """
-    from finbase.project.find import find_project
     from finbase.report import terminal
     from finbase.system.progress import ignore
 
-    needs_html = {"proof": proof_file, "previous": previous_file, "framework": frameworks}
-    for name in (name for name, value in needs_html.items() if value and not files.html):
-        raise click.UsageError(f"--{name} requires --html")
+    for option in shown.named():
+        if not files.html_file:
+            raise click.UsageError(f"{option} requires --html")
     if allow_not_shown and plan_file:
         raise click.UsageError("--plan and --allow-not-shown are mutually exclusive")
-    require_released_controls(find_project(project), own=own_catalogue)
+    require_released_controls(root, own=own_catalogue)
     report = None
-    if files.html:
+    if files.html_file:
         from finbase.commands._evidence import Evidence
-        from finbase.judge.frameworks import DEFAULT
 
-        report = Evidence.start(
-            project,
-            files.html,
-            proof_file,
-            supplied=plan_file is not None,
-            frameworks=frameworks or (DEFAULT,),
-            previous=previous_file,
-        )
-    planned = report.keep if report else ignore
+        report = Evidence.start(root, files.html_file, shown, supplied=plan_file is not None)
     remarks: list[str] = []
-    if plan_file:
-        verdicts = judge_plan(project, plan_file, environments, planned, remarks)
-    else:
-        verdicts = judge_environments(project, environments, jobs, planned, cache=cache)
+    planned = report.keep if report else ignore
+    verdicts = judge(root, plan_file, environments, planned, remarks, jobs=jobs, cache=cache)
     stream, colour = files.output_stream()
     done: list[Verdict] = []
     separator = ""
-    for verdict in files.watch(project, verdicts):
+    for verdict in files.watch(root, verdicts):
         done.append(verdict)
         if not (verdict.passed and is_quiet()):
             text = terminal.text(
@@ -126,30 +111,27 @@ def check(
                 colour=colour,
                 width=terminal_width(),
                 verbose=is_verbose(),
-                places={} if plan_file else _places(project, verdict),
+                places={} if plan_file else _places(root, verdict),
                 remarks=remarks,
             )
             echo(f"{separator}{text}", file=stream, color=colour)
             separator = "\n"
-    files.write(project, done)
+    files.write(root, done)
     if report:
         report.write(done)
-    left = left_to_account(project, done) if allow_not_shown else {}
-    for line in left.values():
-        echo(line, file=stream)
+    left = left_to_account(root, done, stream, allowed=allow_not_shown)
     if not all(verdict.passed or verdict.environment in left for verdict in done):
         sys.exit(FOUND)
 
 
-def _places(project: Path | None, verdict: Verdict) -> dict[str, list[str]]:
+def _places(root: Path, verdict: Verdict) -> dict[str, list[str]]:
     """Map the id of each failing control to the lines of HCL and YAML behind its evidence."""
     if verdict.passed:
         return {}
     from finbase.commands._evidence import read_sources
-    from finbase.project.find import find_project
 
     name = verdict.environment
-    sources = read_sources(find_project(project), [name])[name]
+    sources = read_sources(root, [name])[name]
     return {
         row.id: [
             f"{excerpt.place.path}:{excerpt.line}"

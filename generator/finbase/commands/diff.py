@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from finbase.commands._project import answer, load_environment
+from finbase.commands._project import answer, load_environment, pass_root
 from finbase.commands._rendered import refuse_planted
 from finbase.console import completion
-from finbase.console.options import FOUND, json_option
+from finbase.console.options import environment_argument, json_option
 from finbase.console.speech import FAIL, WARN, Looks, progress
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _LOOKS: Looks = {r"^(DATA LOSS|AWS REFUSES):": FAIL, r"^RESTART:": WARN}
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @click.argument("other", metavar="[OTHER]", default="", shell_complete=completion.environments)
 @click.option("--since", metavar="REV", help="Compare with ENV in this branch, tag or commit.")
 @click.option(
@@ -33,9 +32,9 @@ _LOOKS: Looks = {r"^(DATA LOSS|AWS REFUSES):": FAIL, r"^RESTART:": WARN}
     help="Also plan both versions offline, and compare the plans.",
 )
 @json_option("the differences")
-@click.pass_obj
+@pass_root
 def diff(
-    project: Path | None,
+    root: Path,
     environment: str,
     other: str,
     since: str | None,
@@ -60,14 +59,12 @@ def diff(
     from finbase.contract.registry import Registry
     from finbase.environment.changes import refused
     from finbase.environment.difference import compare
-    from finbase.project.find import find_project
     from finbase.report.difference import DifferenceReport
 
     if bool(other) == (since is not None):
         raise click.UsageError("name either OTHER or --since REV")
     if planned and since is None:
         raise click.UsageError("--plan requires --since")
-    root = find_project(project)
     registry = Registry(root)
     now = load_environment(root, environment)
     if since is None:
@@ -82,9 +79,7 @@ def diff(
             _effects(root, registry, before, now) if planned else None,
             refused(before, now),
         )
-    answer(report, json_file, looks=_LOOKS)
-    if report.differences or report.effects:
-        sys.exit(FOUND)
+    answer(report, json_file, looks=_LOOKS, found=report.differences or report.effects)
 
 
 def _at(root: Path, registry: Registry, now: Environment, revision: str) -> Environment:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,11 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finbase.commands._project import write_json
+from finbase.commands._on_account import plan_on_account
+from finbase.commands._project import pass_root, write_json
 from finbase.commands._rendered import rendered_stack, require_released_controls
+from finbase.commands._shown import Shown
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
-from finbase.console import completion
-from finbase.console.options import FOUND, html_option, own_catalogue_option, plan_option
+from finbase.console.options import (
+    FOUND,
+    environment_argument,
+    output_option,
+    own_catalogue_option,
+    plan_option,
+)
 from finbase.console.speech import FAIL, Looks, echo, progress, terminal_width
 
 if TYPE_CHECKING:
@@ -25,17 +31,17 @@ _LOOKS: Looks = {r"^FAIL\b": FAIL, r"^  [~+-].*": {"fg": "yellow"}}
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @plan_option(
     "Read this plan (from `terraform show -json`) instead of planning on the account. It must call "
     "the module versions that the environment pins."
 )
 @verdict_file_options
-@html_option("a report on the running stack with evidence, sources and pictures")
+@output_option("html", "Write a report on the running stack with evidence, sources and pictures.")
 @own_catalogue_option
-@click.pass_obj
+@pass_root
 def drift(
-    project: Path | None,
+    root: Path,
     environment: str,
     plan_file: Path | None,
     files: VerdictFiles,
@@ -57,9 +63,12 @@ def drift(
     from finbase.judge import drift as judging
     from finbase.report.drift import DriftReport
 
-    root, stack, standing = rendered_stack(project, environment)
+    stack, standing = rendered_stack(root, environment)
     require_released_controls(root, own=own_catalogue)
-    plan = plan_file or _plan(environment, stack)
+    plan: Path | bytes = plan_file or b""
+    if not plan_file:
+        with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+            plan = plan_on_account(stack, Path(scratch), Path(scratch, "drift.tfplan"))
     with progress() as watch:
         watch(environment, "features")
         found = judging.judge(
@@ -72,43 +81,19 @@ def drift(
     report = DriftReport(found, terminal_width())
     stream, colour = files.output_stream()
     echo(report.text(), file=stream, color=colour, looks=_LOOKS)
-    write_json(report, files.json)
+    write_json(report, files.json_file)
     _write_verdict(root, files, found)
     if not found.clean:
         sys.exit(FOUND)
 
 
-def _plan(environment: str, stack: Path) -> bytes:
-    """Return a plan of the stack on its account as JSON; nothing of it is kept."""
-    from finbase.terraform import account
-    from finbase.terraform.program import find_terraform
-
-    terraform = find_terraform()
-    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
-        data, saved = Path(scratch, "data"), Path(scratch, "drift.tfplan")
-        with progress(lines=True) as watch:
-            account.initialise(terraform, stack, data, progress=watch)
-            account.make_plan(terraform, stack, data, saved, progress=watch)
-        with progress() as watch:
-            watch(environment, f"{terraform.command} show")
-            return account.show(terraform, stack, data, saved)
-
-
 def _write_verdict(root: Path, files: VerdictFiles, found: Drift) -> None:
     """Write the verdict on the running stack; its name differs from that of ``finbase check``."""
-    from finbase.commands._evidence import Evidence, read_sources
-    from finbase.project.git import folder_in_repository
-    from finbase.report import junit, sarif
-    from finbase.report.forge import hosted_files
-
     running = dataclasses.replace(found.running, environment=f"{found.environment} (running)")
-    if files.junit:
-        files.junit.write(junit.render([running]))
-    if files.sarif:
-        sources = {running.environment: read_sources(root, [found.environment])[found.environment]}
-        url, folder = hosted_files(os.environ), folder_in_repository(root)
-        files.sarif.write(sarif.render([running], sources, url, folder))
-    if files.html:
-        page = Evidence.start(root, files.html, supplied=True)
+    files.write_findings(root, {found.environment: running})
+    if files.html_file:
+        from finbase.commands._evidence import Evidence
+
+        page = Evidence.start(root, files.html_file, Shown(), supplied=True)
         page.keep(found.environment, found.running_plan)
         page.write([found.running])

@@ -10,12 +10,15 @@ import click
 from click.shell_completion import CompletionItem
 
 from finbase.commands._account import allow_not_shown_option, left_to_account
-from finbase.commands._judging import judge_environments, judge_plan
+from finbase.commands._judging import judge
+from finbase.commands._project import gather, pass_root
 from finbase.commands._rendered import require_released_controls
+from finbase.commands._shown import Members, framework_option
 from finbase.console import completion
 from finbase.console.options import (
     FOUND,
     OutputFile,
+    environment_argument,
     input_option,
     own_catalogue_option,
     plan_option,
@@ -56,10 +59,9 @@ def evidence() -> None:
 
 
 @evidence.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @click.option(
     "--output",
-    "output",
     metavar="FILE",
     type=OutputFile(),
     required=True,
@@ -76,29 +78,20 @@ def evidence() -> None:
     "drift", "Include this comparison with the running stack (from `finbase drift --json`)."
 )
 @input_option("rehearsal", "Include this rehearsal (from `finbase rehearse --json`).")
-@click.option(
-    "--framework",
-    "frameworks",
-    metavar="NAME",
-    multiple=True,
-    shell_complete=completion.frameworks,
-    help="Show the requirements of this standard or law in the report, as `finbase check` does.",
+@framework_option(
+    "Show the requirements of this standard or law in the report, as `finbase check` does."
 )
 @allow_not_shown_option
 @own_catalogue_option
-@click.pass_obj
+@gather("given", Members)
+@pass_root
 def create(
-    project: Path | None,
+    root: Path,
     environment: str,
     output: BinaryIO,
-    key_file: BinaryIO | None,
+    given: Members,
     unsigned: bool,
-    previous_file: BinaryIO | None,
     plan_file: Path | None,
-    proof_file: BinaryIO | None,
-    drift_file: BinaryIO | None,
-    rehearsal_file: BinaryIO | None,
-    frameworks: tuple[str, ...],
     allow_not_shown: bool,
     own_catalogue: bool,
 ) -> None:
@@ -115,58 +108,34 @@ def create(
       finbase evidence create production --output bundle.zip --unsigned --previous last.zip
     """
     from finbase.commands._bundle import Bundler
-    from finbase.project.find import find_project
     from finbase.report import terminal
 
-    if (key_file is None) != unsigned:
+    if (given.key_file is None) != unsigned:
         raise click.UsageError("choose either --key FILE or --unsigned")
     if allow_not_shown and plan_file:
         raise click.UsageError("--plan and --allow-not-shown are mutually exclusive")
-    root = find_project(project)
     require_released_controls(root, own=own_catalogue)
-    bundler = Bundler.start(
-        root,
-        environment,
-        output,
-        key_file,
-        proof=proof_file,
-        previous=previous_file,
-        attached={"drift": drift_file, "rehearsal": rehearsal_file},
-        supplied=plan_file is not None,
-        frameworks=frameworks,
-    )
+    supplied = plan_file is not None
+    bundler = Bundler.start(root, environment, output, given, supplied=supplied)
     remarks: list[str] = []
-    keep = bundler.evidence.keep
-    if plan_file:
-        verdicts = judge_plan(project, plan_file, (environment,), keep, remarks)
-    else:
-        verdicts = judge_environments(project, (environment,), 1, keep, cache=False)
-    (verdict,) = verdicts
+    (verdict,) = judge(root, plan_file, (environment,), bundler.evidence.keep, remarks)
     digest = bundler.write(verdict)
+    to = sys.stderr if output.name == "<stdout>" else sys.stdout
     if not (verdict.passed and is_quiet()):
-        to = sys.stderr if output.name == "<stdout>" else sys.stdout
         echo(terminal.text(verdict, colour=False, width=100, remarks=remarks), file=to)
         echo(f"{output.name}: sha256 {digest}", file=to)
-    left = left_to_account(project, [verdict]) if allow_not_shown else {}
-    for line in left.values():
-        echo(line, file=sys.stderr if output.name == "<stdout>" else sys.stdout)
+    left = left_to_account(root, [verdict], to, allowed=allow_not_shown)
     if not (verdict.passed or left):
         sys.exit(FOUND)
 
 
 @evidence.command()
 @click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.File("rb"))
-@click.option(
-    "--public-key",
-    "key_file",
-    metavar="FILE",
-    type=click.File("rb"),
-    help="Require the signature of this Ed25519 key, in PEM.",
-)
+@input_option("public-key", "Require the signature of this Ed25519 key, in PEM.")
 @click.option(
     "--unsigned", is_flag=True, help="Compare an unsigned bundle with its own statement only."
 )
-def verify(bundles: tuple[BinaryIO, ...], key_file: BinaryIO | None, unsigned: bool) -> None:
+def verify(bundles: tuple[BinaryIO, ...], public_key_file: BinaryIO | None, unsigned: bool) -> None:
     """Verify every byte of bundles, without a network and without a project.
 
     Several bundles must be a chain, the oldest first: each names the one before it. Exits with 1 if
@@ -177,13 +146,16 @@ def verify(bundles: tuple[BinaryIO, ...], key_file: BinaryIO | None, unsigned: b
       finbase evidence verify bundle.zip --public-key key.pub.pem
       finbase evidence verify may.zip june.zip july.zip --public-key key.pub.pem
     """
+    import hashlib
+
     from finbase.report.bundle.archive import AlteredError
     from finbase.report.bundle.statement import read_public_key
     from finbase.report.bundle.statement import verify as verify_bundle
 
-    if (key_file is None) != unsigned:
+    file = public_key_file
+    if (file is None) != unsigned:
         raise click.UsageError("choose either --public-key FILE or --unsigned")
-    key = read_public_key(key_file.read(), key_file.name) if key_file else None
+    key = read_public_key(file.read(), file.name) if file else None
     lines: list[str] = []
     before = ""
     for number, file in enumerate(bundles):
@@ -197,7 +169,7 @@ def verify(bundles: tuple[BinaryIO, ...], key_file: BinaryIO | None, unsigned: b
         except AlteredError as error:
             echo(f"{file.name}: not valid: {error}\n    hint: {_ASK}", file=sys.stderr)
             sys.exit(FOUND)
-        before = _sha256(data)
+        before = hashlib.sha256(data).hexdigest()
         predicate = bundle.statement["predicate"]
         signed = f"signed by {bundle.key}" if key else "not signed"
         lines += [
@@ -207,9 +179,3 @@ def verify(bundles: tuple[BinaryIO, ...], key_file: BinaryIO | None, unsigned: b
         ]
     if not is_quiet():
         echo("\n".join(lines))
-
-
-def _sha256(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()

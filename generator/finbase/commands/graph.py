@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from finbase.commands._project import load_environment
+from finbase.commands._project import load_environment, pass_root
 from finbase.commands._rendered import refuse_planted
 from finbase.console import completion
 from finbase.console.options import Choice, OutputFile, cache_option, plan_option
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     help="Write to FILE instead of standard output.",
 )
 @cache_option
-@click.pass_obj
+@pass_root
 def graph(
-    project: Path | None,
+    root: Path,
     environment: str,
     form: str,
     subject: Subject,
@@ -70,7 +70,6 @@ def graph(
     from finbase.plan.document import read_shape
     from finbase.plan.graph import read_stack
     from finbase.plan.picture import read_picture
-    from finbase.project.find import find_project
     from finbase.report.drawing.draw import standalone
     from finbase.report.drawing.mermaid import mermaid
     from finbase.system.clock import now
@@ -79,7 +78,6 @@ def graph(
         raise click.UsageError("name either one environment, or a plan with --plan")
     if subject == "architecture" and form != "svg":
         raise click.UsageError("--of architecture requires --format svg")
-    root = find_project(project)
     data = plan_file.read_bytes() if plan_file else _plan(root, environment, cache=cache)
     plan = read_shape(data, str(plan_file or environment))
     picture = read_picture(plan, read_stack(plan, root / "features"))

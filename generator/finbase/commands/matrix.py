@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finbase.console import completion
-from finbase.console.options import Whole
+from finbase.commands._project import pass_root
+from finbase.console.options import Whole, environments_argument
 from finbase.console.speech import echo
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument(
-    "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
-)
+@environments_argument
 @click.option(
     "--affected-since",
     "since",
@@ -42,9 +40,9 @@ if TYPE_CHECKING:
     type=Whole(min=1),
     help="Print only the names of shard I, on one line.",
 )
-@click.pass_obj
+@pass_root
 def matrix(
-    project: Path | None,
+    root: Path,
     environments: tuple[str, ...],
     since: str | None,
     most: int | None,
@@ -66,13 +64,11 @@ def matrix(
     from finbase.ci.shards import cost, shards
     from finbase.contract.registry import Registry
     from finbase.environment.load import load_environments
-    from finbase.project.find import find_project
 
     if number and not most:
         raise click.UsageError("--shard requires --shards")
     if number and most and number > most:
         raise click.UsageError(f"--shard {number} is larger than --shards {most}")
-    root = find_project(project)
     loaded: Iterable[Environment] = load_environments(root, Registry(root), environments)
     if since:
         names = _affected(root, since)

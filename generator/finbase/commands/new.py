@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -42,8 +43,7 @@ def module(root: Path, name: str) -> None:
     """
     from finbase.scaffold.new_module import new_module
 
-    for path in new_module(root, name):
-        say(f"written: {path.relative_to(root).as_posix()}")
+    _say_written(root, new_module(root, name))
     say(
         "Its comments explain each part. Next:\n"
         f"  `finbase render` writes modules/{name}/1.0.0/;\n"
@@ -198,8 +198,7 @@ def roles(
     environment = load_environment(root, name)
     source = repository(github=github) if github else repository(gitlab=gitlab or "")
     written, unknown = new_roles(root, environment, source, versions)
-    for path in written:
-        say(f"written: {path.relative_to(root).as_posix()}")
+    _say_written(root, written)
     for missing in unknown:
         say(f"The module {missing} is your own: add its permissions to the policies.")
     say("Next, as an administrator of the account:")
@@ -236,8 +235,12 @@ def state(root: Path, name: str, existing_key: bool) -> None:
 
     environment = load_environment(root, name)
     written = new_state(root, environment, key_exists=existing_key)
-    for path in written:
-        say(f"written: {path.relative_to(root).as_posix()}")
+    _say_written(root, written)
     folder = written[0].parent.relative_to(root).as_posix()
     say("Next, as an administrator of the account:")
     say(f"  cd {folder} && terraform init && terraform apply")
+
+
+def _say_written(root: Path, paths: Iterable[Path]) -> None:
+    for path in paths:
+        say(f"written: {path.relative_to(root).as_posix()}")

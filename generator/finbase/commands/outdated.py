@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from finbase.commands._project import answer, pass_root, write_json
-from finbase.console import completion
-from finbase.console.options import FOUND, json_option
+from finbase.console.options import environments_argument, json_option
 from finbase.console.speech import PASS, WARN, output_stream, say, table_width
 
 _NEWEST = {r"\d+\.\d+\.\d+$": WARN}
 
 
 @click.command()
-@click.argument(
-    "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
-)
+@environments_argument
 @json_option("the list")
 @pass_root
 def outdated(root: Path, environments: tuple[str, ...], json_file: BinaryIO | None) -> None:
@@ -45,7 +41,6 @@ def outdated(root: Path, environments: tuple[str, ...], json_file: BinaryIO | No
     stream, _ = output_stream(json_file)
     report = OutdatedReport(pins, table_width(stream))
     if pins:
-        answer(report, json_file, looks=_NEWEST)
-        sys.exit(FOUND)
+        answer(report, json_file, looks=_NEWEST, found=True)
     say("every pin is the newest release", file=stream, looks={r".+": PASS})
     write_json(report, json_file)

@@ -10,16 +10,15 @@ from typing import BinaryIO
 
 import click
 
-from finbase.commands._losses import refuse_unknown
-from finbase.commands._project import answer
+from finbase.commands._on_account import plan_on_account, refuse_unknown
+from finbase.commands._project import answer, pass_root
 from finbase.commands._rendered import rendered_stack
-from finbase.console import completion
-from finbase.console.options import FOUND, accept_loss_option, json_option
-from finbase.console.speech import note, progress
+from finbase.console.options import FOUND, accept_loss_option, environment_argument, json_option
+from finbase.console.speech import note
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @click.option(
     "--out",
     metavar="FILE",
@@ -28,9 +27,9 @@ from finbase.console.speech import note, progress
 )
 @accept_loss_option
 @json_option("the summary")
-@click.pass_obj
+@pass_root
 def plan(
-    project: Path | None,
+    root: Path,
     environment: str,
     out: Path | None,
     accepted: frozenset[str],
@@ -53,24 +52,13 @@ def plan(
     """
     from finbase.plan.summary import summarise
     from finbase.report.plan import PlanReport
-    from finbase.terraform import account
-    from finbase.terraform.program import find_terraform
 
-    root, stack, _ = rendered_stack(project, environment)
+    stack, _ = rendered_stack(root, environment)
     saved = out or root / f"{environment}.tfplan"
-    terraform = find_terraform()
     with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
-        data = Path(scratch)
-        with progress(lines=True) as watch:
-            account.initialise(terraform, stack, data, progress=watch)
-            account.make_plan(terraform, stack, data, saved, progress=watch)
-        with progress() as watch:
-            watch(environment, f"{terraform.command} show")
-            summary = summarise(json.loads(account.show(terraform, stack, data, saved)))
+        summary = summarise(json.loads(plan_on_account(stack, Path(scratch), saved)))
     answer(PlanReport(environment, summary, accepted), json_file)
     note(f"saved: {saved}; apply it with `finbase apply {environment} {saved}`")
     refuse_unknown(summary, accepted)
-    problems = (summary.unaccepted(accepted), summary.provisioners, summary.stale, summary.upgrades)
-    refused = (summary.lost_resets, summary.moved_replicas, summary.cache_settings)
-    if any(problems) or any(refused):
+    if summary.unaccepted(accepted) or summary.refused:
         sys.exit(FOUND)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +10,7 @@ import click
 from finbase.commands._project import answer, load_environment, pass_root
 from finbase.commands._rendered import refuse_planted, require_released_controls
 from finbase.console import completion
-from finbase.console.options import FOUND, jobs_option, json_option
+from finbase.console.options import jobs_option, json_option
 from finbase.console.speech import echo, output_stream, progress, say
 
 
@@ -82,6 +81,5 @@ def prove(
     with progress(len(mutations)) as watch:
         outcomes = run(root, mutations, jobs=jobs, progress=watch, applied=applied)
     report = MatrixReport(outcomes, colour, applied, unproved(root, ids, own=own), of)
-    answer(report, json_file, show=say if report.proved else echo, color=colour)
-    if not report.proved:
-        sys.exit(FOUND)
+    show = say if report.proved else echo
+    answer(report, json_file, show=show, color=colour, found=not report.proved)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from finbase.commands._project import answer
+from finbase.commands._project import answer, pass_root
 from finbase.commands._rendered import load_rendered, note_difference, refuse_planted
-from finbase.console import completion
-from finbase.console.options import FOUND, Whole, json_option
+from finbase.console.options import Whole, environment_argument, json_option
 from finbase.console.speech import echo, progress, say, terminal_width
 
 _SHARE = Whole(1, 99)
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @json_option("the steps, drifts and problems")
 @click.option(
     "--life",
@@ -48,9 +46,9 @@ _SHARE = Whole(1, 99)
     type=click.Path(path_type=Path, dir_okay=False),
     help="Save the state of the applied stack, compressed, for `finbase prove --applied`.",
 )
-@click.pass_obj
+@pass_root
 def rehearse(
-    project: Path | None,
+    root: Path,
     environment: str,
     json_file: BinaryIO | None,
     whole_life: bool,
@@ -83,7 +81,6 @@ def rehearse(
     from finbase.contract.registry import Registry
     from finbase.errors import FinbaseError
     from finbase.judge import compliance
-    from finbase.project.find import find_project
     from finbase.rehearsal.life.course import Life
     from finbase.rehearsal.rehearse import rehearse as run
     from finbase.rehearsal.scratch import scratch_folder
@@ -91,7 +88,6 @@ def rehearse(
     from finbase.report.rehearsal import RehearsalReport, step_line
     from finbase.terraform.program import find_terraform
 
-    root = find_project(project)
     refuse_planted(root)
     standing = load_rendered(root, [environment])
     if not standing.clean:
@@ -134,9 +130,8 @@ def rehearse(
             if keep:  # The user asked for it, so print it with --quiet, too.
                 echo(f"kept: {scratch}", err=True)
     report = RehearsalReport(result, terminal_width())
-    answer(report, json_file, show=say if result.passed else echo)
-    if not result.passed:
-        sys.exit(FOUND)
+    show = say if result.passed else echo
+    answer(report, json_file, show=show, found=not result.passed)
 
 
 def _shares(percents: tuple[int, ...]) -> tuple[float, ...]:

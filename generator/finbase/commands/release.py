@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import click
 
-from finbase.commands._project import refuse, write_json
+from finbase.commands._project import pass_root, refuse, write_json
 from finbase.commands._rendered import PENDING, hold_journal, print_breaches
 from finbase.console import completion
 from finbase.console.options import FOUND, Choice, json_option
@@ -41,9 +41,9 @@ _VERIFY = "verify"
     help="Compare all releases with this revision and git's history; only with `verify`.",
 )
 @json_option("the release and its reasons")
-@click.pass_obj
+@pass_root
 def release(
-    project: Path | None,
+    root: Path,
     module: str,
     level: str | None,
     why: str | None,
@@ -70,13 +70,12 @@ def release(
     if module == _VERIFY:
         if since is None or level or why or notes or dry_run or json_file:
             raise click.UsageError("`release verify` takes --since REV, and nothing else")
-        _verify(project, since)
+        _verify(root, since)
         return
     if since is not None:
         raise click.UsageError("--since compares releases: finbase release verify --since REV")
     from finbase.contract.registry import Registry
     from finbase.project import tree
-    from finbase.project.find import find_project
     from finbase.project.journal import is_pending
     from finbase.release.compatibility import Level
     from finbase.release.notes import ReleaseRequest, fault
@@ -85,7 +84,6 @@ def release(
     from finbase.scaffold.shipment import refuse_shipped
     from finbase.system.clock import today
 
-    root = find_project(project)
     require_module(Registry(root), module)
     refuse_shipped(root, module)
     if level is None:
@@ -113,11 +111,10 @@ def release(
     say(report.text(), file=stream)
 
 
-def _verify(project: Path | None, since: str) -> None:
-    from finbase.project.find import find_project
+def _verify(root: Path, since: str) -> None:
     from finbase.release.history import verify_history
 
-    if breaches := verify_history(find_project(project), since):
+    if breaches := verify_history(root, since):
         print_breaches(breaches, diffs=True)
         sys.exit(FOUND)
     say(f"every release is as in the history of {since}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
-from finbase.commands._project import refuse, write_json
+from finbase.commands._project import pass_root, refuse, write_json
 from finbase.commands._rendered import (
     PENDING,
     hold_journal,
@@ -17,8 +17,7 @@ from finbase.commands._rendered import (
     print_strangers,
     print_unfaithful,
 )
-from finbase.console import completion
-from finbase.console.options import json_option
+from finbase.console.options import environments_argument, json_option
 from finbase.console.speech import DIFF, PASS, echo, note, output_stream, say
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ _PASSED = {r".+": PASS}
 
 
 @click.command()
-@click.argument(
-    "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
-)
+@environments_argument
 @click.option(
     "--check",
     is_flag=True,
@@ -40,9 +37,9 @@ _PASSED = {r".+": PASS}
     "--force", is_flag=True, help="Overwrite and delete files that finbase did not render."
 )
 @json_option("the changes")
-@click.pass_obj
+@pass_root
 def render(
-    project: Path | None,
+    root: Path,
     environments: tuple[str, ...],
     check: bool,
     force: bool,
@@ -61,11 +58,8 @@ def render(
       finbase render --check
       finbase render --check --json -
     """
-    from finbase.project.find import find_project
-
     if check and force:
         raise click.UsageError("--check writes nothing and --force overwrites files; choose one")
-    root = find_project(project)
     stream, _ = output_stream(json_file)
     if check:
         _compare(root, environments, stream, json_file)

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import click
 
 from finbase.commands._account import allow_not_shown_option, left_to_account
+from finbase.commands._project import pass_root
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console.options import FOUND, input_option, own_catalogue_option
 from finbase.console.speech import echo, is_quiet, terminal_width
@@ -35,9 +36,9 @@ def report() -> None:
 @allow_not_shown_option
 @own_catalogue_option
 @verdict_file_options
-@click.pass_obj
+@pass_root
 def merge(
-    project: Path | None,
+    root: Path,
     parts: tuple[BinaryIO, ...],
     matrix_file: BinaryIO | None,
     every: bool,
@@ -62,7 +63,6 @@ def merge(
     from finbase.environment.load import discover
     from finbase.judge.anchor import released_features
     from finbase.judge.catalogue import load_failures
-    from finbase.project.find import find_project
     from finbase.report import terminal, verdict_json
     from finbase.report.columns import counted
 
@@ -72,7 +72,7 @@ def merge(
     if matrix_file:
         required = read_shards(matrix_file.read(), matrix_file.name)
     elif every:
-        required = tuple(path.stem for path in discover(find_project(project)))
+        required = tuple(path.stem for path in discover(root))
     verdicts = merge_parts(
         [verdict_json.read_part(part.read(), part.name) for part in parts],
         required,
@@ -80,13 +80,11 @@ def merge(
     )
     stream, colour = files.output_stream()
     unpassed = [verdict for verdict in verdicts if not verdict.passed]
-    left = left_to_account(project, unpassed) if allow_not_shown else {}
-    failed = [verdict.environment for verdict in unpassed if verdict.environment not in left]
     for verdict in unpassed:
         text = terminal.text(verdict, colour=colour, width=terminal_width())
         echo(f"{text}\n", file=stream, color=colour)
-    for line in left.values():
-        echo(line, file=stream)
+    left = left_to_account(root, unpassed, stream, allowed=allow_not_shown)
+    failed = [verdict.environment for verdict in unpassed if verdict.environment not in left]
     if unpassed or not is_quiet():
         passed = len(verdicts) - len(unpassed)
         summary = f"{passed} of {counted(len(verdicts), 'environment')} pass"
@@ -95,6 +93,6 @@ def merge(
         if failed:
             summary += f"; failing: {', '.join(failed)}"
         echo(summary, file=stream)
-    files.write(project, verdicts)
+    files.write(root, verdicts)
     if failed:
         sys.exit(FOUND)

@@ -8,7 +8,7 @@ import click
 
 from finbase.commands._project import load_environment, pass_root
 from finbase.commands._rendered import hold_journal, refuse_planted
-from finbase.console import completion
+from finbase.console.options import environment_argument
 from finbase.console.speech import say
 
 _NEXT = """\
@@ -18,7 +18,7 @@ If the update of the instance fails, run `finbase reset-password {again}` again 
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @click.option("--database", metavar="NAME", default="", help="A further database of ENV.")
 @pass_root
 def reset_password(root: Path, environment: str, database: str) -> None:

@@ -9,12 +9,12 @@ import click
 
 from finbase.commands._project import answer, load_environment, pass_root
 from finbase.console import completion
-from finbase.console.options import json_option
+from finbase.console.options import environment_argument, json_option
 from finbase.console.speech import output_stream, table_width
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @click.argument("module", metavar="[MODULE]", default="", shell_complete=completion.pinned_modules)
 @json_option("the values")
 @pass_root

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from finbase.commands._project import answer, load_environment, refuse
+from finbase.commands._project import answer, load_environment, pass_root, refuse
 from finbase.commands._rendered import hold_journal, refuse_planted
 from finbase.console import completion
-from finbase.console.options import FOUND, accept_data_loss_option, json_option
+from finbase.console.options import accept_data_loss_option, environment_argument, json_option
 from finbase.console.speech import FAIL, WARN, Looks, progress, say
 
 _EFFECTS: Looks = {
@@ -24,16 +23,16 @@ _EFFECTS: Looks = {
 
 
 @click.command()
-@click.argument("environment", metavar="ENV", shell_complete=completion.environments)
+@environment_argument
 @click.argument(
     "module", metavar="[MODULE[@VERSION]]", default="", shell_complete=completion.releases
 )
 @click.option("--write", is_flag=True, help="Write the new pins to the YAML file and render.")
 @accept_data_loss_option
 @json_option("the changes")
-@click.pass_obj
+@pass_root
 def upgrade(
-    project: Path | None,
+    root: Path,
     environment: str,
     module: str,
     write: bool,
@@ -56,13 +55,11 @@ def upgrade(
     from finbase.contract.registry import Registry
     from finbase.contract.version import Version
     from finbase.project import tree
-    from finbase.project.find import find_project
     from finbase.report.upgrade import NoUpgradeReport, UpgradeReport
     from finbase.terraform.program import find_terraform
     from finbase.upgrade.pins import newer
     from finbase.upgrade.preview import preview, steps
 
-    root = find_project(project)
     refuse_planted(root)
     name, _, requested = module.partition("@")
     try:
@@ -77,9 +74,8 @@ def upgrade(
         return
     with progress() as watch:
         changes = preview(root, registry, loaded, pins, find_terraform(), watch)
-    stream = answer(UpgradeReport(changes), json_file, looks=_EFFECTS)
-    if changes.after is None:
-        sys.exit(FOUND)
+    report = UpgradeReport(changes)
+    stream = answer(report, json_file, looks=_EFFECTS, found=changes.after is None)
     if not write:
         say("nothing was written; use --write to write it", file=stream)
         return

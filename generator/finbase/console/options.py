@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
+from finbase.console import completion
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -64,6 +66,14 @@ class Whole(click.IntRange):
             self.fail(f"{number} is too large; use {self.max} or less", param, ctx)
         return number
 
+
+environment_argument = click.argument(
+    "environment", metavar="ENV", shell_complete=completion.environments
+)
+
+environments_argument = click.argument(
+    "environments", metavar="[ENV]...", nargs=-1, shell_complete=completion.environments
+)
 
 jobs_option = click.option(
     "--jobs",
@@ -154,15 +164,13 @@ def plan_option(help_text: str) -> Callable[[Command], Command]:
     return click.option("--plan", "plan_file", metavar="FILE", type=path, help=help_text)
 
 
-def html_option(content: str) -> Callable[[Command], Command]:
-    """Return the option ``--html FILE``; ``content`` is what the help says is written."""
+def output_option(name: str, help_text: str) -> Callable[[Command], Command]:
+    """Return an option for a file to write, which the command receives as ``NAME_file``."""
     return click.option(
-        "--html", "html_file", metavar="FILE", type=OutputFile(), help=f"Write {content}."
+        f"--{name}", f"{name}_file", metavar="FILE", type=OutputFile(), help=help_text
     )
 
 
 def json_option(content: str) -> Callable[[Command], Command]:
     """Return the option ``--json FILE``; ``content`` is what the help says is written."""
-    return click.option(
-        "--json", "json_file", metavar="FILE", type=OutputFile(), help=f"Write {content} as JSON."
-    )
+    return output_option("json", f"Write {content} as JSON.")

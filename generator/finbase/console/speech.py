@@ -59,35 +59,28 @@ def _options() -> list[click.Parameter]:
             ["-q", "--quiet"],
             is_flag=True,
             expose_value=False,
-            callback=_be_quiet,
+            callback=_set,
             help="Print only errors, findings and the requested output.",
         ),
         click.Option(
             ["-v", "--verbose"],
             is_flag=True,
             expose_value=False,
-            callback=_be_verbose,
+            callback=_set,
             help="Print all details, and each program that is run with its duration and folder.",
         ),
     ]
 
 
-def _be_quiet(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001
-    if value:
-        ctx.meta[_QUIET] = True
-        _refuse_both(ctx)
-
-
-def _be_verbose(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001
-    if value and not ctx.meta.get(_VERBOSE) and not ctx.resilient_parsing:
-        ctx.meta[_VERBOSE] = True
-        _refuse_both(ctx)
-        _print_log(ctx)
-
-
-def _refuse_both(ctx: click.Context) -> None:
-    if ctx.meta.get(_QUIET) and ctx.meta.get(_VERBOSE) and not ctx.resilient_parsing:
+def _set(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    key = f"finbase.{parameter.name}"
+    if not value or ctx.resilient_parsing or ctx.meta.get(key):
+        return
+    ctx.meta[key] = True
+    if ctx.meta.get(_QUIET) and ctx.meta.get(_VERBOSE):
         raise click.UsageError("--quiet and --verbose are mutually exclusive", ctx)
+    if key == _VERBOSE:
+        _print_log(ctx)
 
 
 def _print_log(ctx: click.Context) -> None:
@@ -240,12 +233,12 @@ def progress(total: int = 0, *, lines: bool = False) -> Iterator[Watch]:
     own lines, for work that writes to the terminal itself. With ``--verbose`` each finished step is
     logged. Nothing is shown with ``--quiet``, in a pipe or in CI.
     """
-    from finbase.system.progress import Stages, clock, unwatched
+    from finbase.system.progress import Stages, clock, ignore
 
     if _is_set(_VERBOSE):
         yield Stages(total, ended=_log)
     elif is_quiet() or not _is_watched(sys.stderr):
-        yield unwatched
+        yield ignore
     elif lines:
 
         def report_end(name: str, step: str, seconds: float) -> None:

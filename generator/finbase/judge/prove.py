@@ -27,7 +27,7 @@ from finbase.project.terraform_files import is_read
 from finbase.project.tree import lay_out
 from finbase.source.bounds import MOST_BYTES, read_at_most
 from finbase.source.scalars import with_closest
-from finbase.system.progress import Watch, unwatched
+from finbase.system.progress import Watch, ignore
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
 
@@ -177,7 +177,7 @@ def prove(
 
         def judge_unchanged(number: int, stack: tuple[Path, str]) -> Future[_Judged]:
             name = f"unchanged-{number}"
-            return pool.submit(judge, name, stack, files[stack[0]], stack[1], unwatched)
+            return pool.submit(judge, name, stack, files[stack[0]], stack[1], ignore)
 
         unchanged = {
             stack: judge_unchanged(n, stack)

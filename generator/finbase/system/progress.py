@@ -18,10 +18,6 @@ def ignore(*_: object) -> None:
     """Accept any arguments and do nothing: the default of a callback."""
 
 
-def unwatched(name: str, step: str) -> None:
-    """Ignore the progress."""
-
-
 class Stages:
     """A ``Watch`` that describes the progress on one line.
 

@@ -30,7 +30,7 @@ from finbase.release.notes import UpgradeNote, upgrade_notes
 from finbase.render.module import render_module
 from finbase.render.project import render_project
 from finbase.render.stack import render_stacks
-from finbase.system.progress import Watch, unwatched
+from finbase.system.progress import Watch, ignore
 from finbase.terraform.program import Terraform
 from finbase.terraform.workspace import Workspace
 from finbase.upgrade.pins import with_pins
@@ -90,7 +90,7 @@ def preview(
     environment: Environment,
     pins: Mapping[str, Version],
     terraform: Terraform,
-    progress: Watch = unwatched,
+    progress: Watch = ignore,
 ) -> Upgrade:
     """Plan an environment with its old and its new ``pins``.
 
@@ -117,7 +117,7 @@ def effects_between(
     before: Environment,
     after: Environment,
     terraform: Terraform,
-    progress: Watch = unwatched,
+    progress: Watch = ignore,
 ) -> tuple[Effect, ...]:
     """Plan two versions of an environment offline, and return what the second changes.
 
