@@ -17,7 +17,7 @@ from finbase.ci.affected import Affected, Files, affected, is_read
 from finbase.cli import main
 from finbase.errors import FinbaseError
 from finbase.project.git import Repository
-from tests.support.commands import git, run
+from tests.support.commands import git
 
 
 def files(**stacks: str) -> dict[PurePosixPath, bytes]:
@@ -182,9 +182,8 @@ def test_affected_any_input(name: str, content: str) -> None:
 
 @pytest.fixture
 def repository(committed: Path) -> Path:
-    (committed / ".gitignore").write_text(".terraform/\n*.tfstate\n")
-    git(committed, "add", "--all")
-    git(committed, "commit", "--quiet", "--message=first")
+    (committed / ".git" / "info").mkdir(exist_ok=True)
+    (committed / ".git" / "info" / "exclude").write_text(".terraform/\n*.tfstate\n")
     return committed
 
 
@@ -234,8 +233,8 @@ def test_affected_command_two_commits(repository: Path) -> None:
     stack.write_text("broken")
     arguments = ("--since", "HEAD~1", "--until", "HEAD")
     assert finbase(repository, *arguments).stdout.startswith("staging: removed\n")
-    result = run(repository, "affected", *arguments, "--json", "-")
-    assert result.returncode == 0
+    result = finbase(repository, *arguments, "--json", "-")
+    assert result.exit_code == 0
     document = json.loads(result.stdout)
     assert document["since"] == git(repository, "rev-parse", "HEAD~1")
     assert document["until"] == git(repository, "rev-parse", "HEAD")

@@ -14,6 +14,7 @@ import click
 import pytest
 
 from finbase.cli import main
+from finbase.commands.completion import Bash
 from finbase.contract.registry import Registry
 from finbase.environment.rules.index import TITLES
 from finbase.judge.catalogue import load_failures
@@ -77,23 +78,15 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def answered(environ: dict[str, str], line: str, folder: Path = ROOT) -> list[str]:
+def answered(line: str, folder: Path = ROOT) -> list[str]:
     """Return the answers that bash would get for a line."""
-    given = {
-        "COMP_LINE": line,
-        "COMP_POINT": str(len(line)),
-        "COMP_WORDBREAKS": " \t\n\"'@><=;|&(:",
-    }
-    done = subprocess.run(
-        ["finbase"],
-        cwd=folder,
-        env={**environ, **given, "_FINBASE_COMPLETE": "bash_complete"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stderr == ""
-    return [line.removeprefix("plain,") for line in done.stdout.splitlines() if line]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COMP_LINE", line)
+        patch.setenv("COMP_POINT", str(len(line)))
+        patch.setenv("COMP_WORDBREAKS", " \t\n\"'@><=;|&(:")
+        text = Bash(main, {}, "finbase", "_FINBASE_COMPLETE").complete()
+    return [line.removeprefix("plain,") for line in text.splitlines() if line]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -133,17 +126,17 @@ def test_completion_in_real_shell(shell: str, environ: dict[str, str], tmp_path:
         ("finbase check nowhere", []),
     ],
 )
-def test_completion_answers(environ: dict[str, str], line: str, answers: list[str]) -> None:
-    assert answered(environ, line) == answers
+def test_completion_answers(line: str, answers: list[str]) -> None:
+    assert answered(line) == answers
 
 
-def test_completion_of_codes_inputs_and_ids(environ: dict[str, str]) -> None:
-    codes = answered(environ, "finbase explain ")
+def test_completion_of_codes_inputs_and_ids() -> None:
+    codes = answered("finbase explain ")
     assert {*TITLES, *FAILURES} < set(codes)
     assert "cache." in codes
-    inputs = answered(environ, "finbase explain cache.")
+    inputs = answered("finbase explain cache.")
     assert inputs == [f"cache.{each.name}" for each in Registry(ROOT).current("cache").inputs]
-    ids = answered(environ, "finbase prove ")
+    ids = answered("finbase prove ")
     assert ids[: len(FAILURES)] == FAILURES
     assert ids[len(FAILURES) :] == [m.id for m in load_mutations(ROOT / "features")]
 
@@ -170,17 +163,18 @@ def answered_environments() -> list[str]:
 
 @pytest.mark.parametrize("harm", ["no project", "broken"])
 def test_completion_is_silent_without_valid_project(
-    environ: dict[str, str], tmp_path: Path, harm: str
+    tmp_path: Path, harm: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     if harm == "broken":
         for folder in ("templates/modules/x", "environments", "modules/releases.lock"):
             (tmp_path / folder).mkdir(parents=True)
         (tmp_path / "environments" / "x.yaml").write_bytes(b"\xff")
     known = ["x"] if harm == "broken" else []
-    assert answered(environ, "finbase check ", tmp_path) == known
+    assert answered("finbase check ", tmp_path) == known
     for line in ("show x ", "upgrade x ", "upgrade x y@", "explain x.", "prove ", "release "):
-        assert answered(environ, f"finbase {line}", tmp_path) == []
-    assert answered(environ, "finbase chec", tmp_path) == ["check"]
+        assert answered(f"finbase {line}", tmp_path) == []
+    assert answered("finbase chec", tmp_path) == ["check"]
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

@@ -52,12 +52,10 @@ def test_module_can_be_run() -> None:
     assert "nope" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments", [["rules"], ["schema"], ["render", "--check"], ["matrix"], ["outdated"]]
-)
+@pytest.mark.parametrize("arguments", [["rules"], ["schema"], ["outdated"]])
 def test_closed_pipe_keeps_exit_code(arguments: list[str]) -> None:
-    read, left = finbase(*arguments), unread(*arguments)
-    assert left.returncode in (read.returncode, 141)
+    read, left = in_process(ROOT, *arguments), unread(*arguments)
+    assert left.returncode in (read.exit_code, 141)
     assert left.stderr == read.stderr
 
 
@@ -71,8 +69,8 @@ def test_closed_pipe_keeps_output_files(tmp_path: Path) -> None:
     """Nobody reads the table, but the verdict and the files are complete."""
     files = {kind: tmp_path / f"v.{kind}" for kind in ("json", "junit", "sarif")}
     options = [word for kind, path in files.items() for word in (f"--{kind}", str(path))]
-    verdict = finbase("check", "--plan", str(PLAN), *options)
-    assert verdict.returncode == 1
+    verdict = in_process(ROOT, "check", "--plan", str(PLAN), *options)
+    assert verdict.exit_code == 1
     expected = {kind: path.read_bytes() for kind, path in files.items()}
     for path in files.values():
         path.unlink()
@@ -97,6 +95,7 @@ def test_check_reads_plan_from_pipe(tmp_path: Path) -> None:
         os.close(reader)
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads((tmp_path / "v.json").read_text())
+    assert "because the HCL of the stack was not read" in " ".join(done.stdout.split())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -134,14 +133,13 @@ def test_missing_stdout_keeps_exit_code(arguments: list[str]) -> None:
         cwd=ROOT,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (finbase(*arguments).returncode, "")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_unencodable_output_is_escaped(encoding: str, tmp_path: Path) -> None:
+def test_unencodable_output_is_escaped(tmp_path: Path) -> None:
     plan = shutil.copy(PLAN, tmp_path / "plan-Ω.json")
     arguments = ["check", "--plan", str(plan), "--json", str(tmp_path / "v.json")]
-    done = finbase(*arguments, PYTHONIOENCODING=encoding)
+    done = finbase(*arguments, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (1, "")
     assert "plan-\\u03a9.json" in done.stdout
     assert (tmp_path / "v.json").stat().st_size
@@ -149,8 +147,8 @@ def test_unencodable_output_is_escaped(encoding: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["--json", "--junit", "--sarif", "--html"])
 def test_output_folder_is_refused_before_work(kind: str, tmp_path: Path) -> None:
-    done = finbase("check", "--plan", str(PLAN), kind, str(tmp_path))
-    assert done.returncode == 2
+    done = in_process(ROOT, "check", "--plan", str(PLAN), kind, str(tmp_path))
+    assert done.exit_code == 2
     assert f"{str(tmp_path)!r} is a folder" in done.stderr
     assert done.stdout == ""
 
@@ -165,14 +163,8 @@ def test_outputs_refuse_the_same_file(
     verdict = tmp_path / "part.json"
     verdict.write_text("{}")
     for command in (["check"], ["report", "merge", str(verdict)]):
-        done = subprocess.run(
-            [*FINBASE, *command, "--json", name, "--sarif", name],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "generator")},
-            check=False,
-        )
-        assert done.returncode == 2
+        done = in_process(ROOT, *command, "--json", name, "--sarif", name)
+        assert done.exit_code == 2
         assert f"{shown} can take only one document; choose different files" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["part.json"]
 
@@ -185,8 +177,3 @@ def test_outputs_may_be_captured_by_a_program(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["environments"][0]["name"] == "staging"
     assert done.stderr == "1 of 1 environment pass\n"
-
-
-def test_check_of_a_plan_says_what_it_does_not_read() -> None:
-    done = finbase("check", "--plan", str(PLAN))
-    assert "because the HCL of the stack was not read" in " ".join(done.stdout.split())

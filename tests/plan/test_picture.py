@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -24,7 +25,7 @@ from finbase.report.drawing.canvas import MARGIN, Canvas, markup
 from finbase.report.drawing.draw import SUBJECTS, Subject, draw, standalone
 from finbase.report.drawing.mermaid import mermaid
 from finbase.terraform.workspace import Workspace
-from tests.support.commands import ROOT, run
+from tests.support.commands import ROOT, finbase
 from tests.support.plans import plan, reference, resource
 
 HOSTILE = "</style></svg><script>alert('1')</script> \"&<b> \\ | # ]\n\x00\ud800"
@@ -484,19 +485,19 @@ def plan_file(tmp_path: Path) -> Path:
 def test_graph_command_draws_a_plan(
     form: str, begins: str, plan_file: Path, tmp_path: Path
 ) -> None:
-    done = run(ROOT, "graph", "--plan", str(plan_file), "--format", form)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = finbase(ROOT, "graph", "--plan", str(plan_file), "--format", form)
+    assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith(begins)
     file = tmp_path / "picture"
-    more = run(ROOT, "graph", "--plan", str(plan_file), "--format", form, "--output", str(file))
-    assert (more.returncode, more.stdout) == (0, "")
+    more = finbase(ROOT, "graph", "--plan", str(plan_file), "--format", form, "--output", str(file))
+    assert (more.exit_code, more.stdout) == (0, "")
     assert file.read_text(encoding="utf-8") == done.stdout
 
 
 def test_graph_command_requires_plan_or_environment(plan_file: Path) -> None:
     for arguments in ([], ["production", "--plan", str(plan_file)]):
-        done = run(ROOT, "graph", *arguments)
-        assert done.returncode == 2
+        done = finbase(ROOT, "graph", *arguments)
+        assert done.exit_code == 2
         assert "name either one environment, or a plan" in done.stderr
 
 
@@ -506,16 +507,19 @@ def test_graph_command_requires_plan_or_environment(plan_file: Path) -> None:
 def test_graph_command_refuses_other_files(text: str, says: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text, encoding="utf-8")
-    done = run(ROOT, "graph", "--plan", str(path))
-    assert (done.returncode, done.stdout) == (2, "")
+    done = finbase(ROOT, "graph", "--plan", str(path))
+    assert (done.exit_code, done.stdout) == (2, "")
     assert says in done.stderr
     assert "terraform show -json" in done.stderr
 
 
 @pytest.mark.terraform
-def test_graph_command_makes_the_plan() -> None:
-    done = run(ROOT, "graph", "production", "--of", "architecture", "--format", "svg")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_graph_command_makes_the_plan(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finbase.terraform.workspace.Workspace", lambda *_: nullcontext(workspace))
+    done = finbase(ROOT, "graph", "production", "--of", "architecture", "--format", "svg")
+    assert (done.exit_code, done.stderr) == (0, "")
     tree = ET.fromstring(done.stdout)
     assert "Internet gateway" in {each.text for each in tree.iter(f"{SVG}text")}
     committed = ROOT / "docs" / "pictures" / "production.svg"
@@ -525,6 +529,6 @@ def test_graph_command_makes_the_plan() -> None:
 
 
 def test_graph_of_the_architecture_is_svg_only() -> None:
-    done = run(ROOT, "graph", "staging", "--of", "architecture")
-    assert done.returncode == 2
+    done = finbase(ROOT, "graph", "staging", "--of", "architecture")
+    assert done.exit_code == 2
     assert "--of architecture requires --format svg" in done.stderr

@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -85,14 +86,11 @@ UNREADABLE = "p is not a saved plan, or it is encrypted or damaged: "
 def test_verify_of_flipped_bits(good: bytes, stack: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan"
     for place in range(len(good)):
-        for bit in (0x01, 0x08, 0x80):
-            flipped = bytearray(good)
-            flipped[place] ^= bit
-            plan.write_bytes(flipped)
-            try:
-                verify(plan, stack, plan)
-            except FinbaseError:
-                continue
+        flipped = bytearray(good)
+        flipped[place] ^= (0x01, 0x08, 0x80)[place % 3]
+        plan.write_bytes(flipped)
+        with suppress(FinbaseError):
+            verify(plan, stack, plan)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -14,11 +14,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from finbase.cli import main
+from finbase.commands.apply import _delete_applied
 from finbase.errors import FinbaseError, TerraformError
 from finbase.plan.saved import verify
 from finbase.plan.summary import Step, Summary, summarise
 from finbase.project.files import Tree
 from finbase.report.plan import PlanReport
+from finbase.terraform import account
 from finbase.terraform.program import find_terraform, isolated_environ
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
@@ -442,9 +444,8 @@ a
     [
         ("plan", True, {}),
         ("plan", False, {}),
-        ("plan", True, {"GITHUB_ACTIONS": "true"}),
         ("plan", False, {"TF_BUILD": "True"}),
-        ("drift", True, {"CI": "true"}),
+        ("drift", True, {"GITHUB_ACTIONS": "true"}),
         ("apply", True, {"CI": "true"}),
     ],
 )
@@ -495,19 +496,32 @@ def test_plan_saves_and_summarises(world: World) -> None:
     assert saved.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("command", ["plan", "apply"])
-def test_plan_refuses_tf_workspace(
-    command: str, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.shows(TOPIC)
-    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
-    monkeypatch.setenv("TF_WORKSPACE", "blue")
-    done = world.run(command, "staging")
-    assert done.exit_code == 2, done.output
-    assert "TF_WORKSPACE selects the workspace blue" in done.stderr
-    assert "whose state is not that of staging" in done.stderr
-    assert "unset TF_WORKSPACE" in done.stderr
+def refusal_of_each_step(world: World) -> list[str]:
+    """Return the message and the hint of each step of a plan and an apply; none has started."""
+    terraform, stack = find_terraform(), world.project / "environments" / "staging"
+    messages = []
+    for step in (account.initialise, account.make_plan, account.show, account.apply):
+        files = [world.home / "plan"] * (step is not account.initialise)
+        with pytest.raises(TerraformError) as raised:
+            step(terraform, stack, world.home, *files)
+        messages.append(str(raised.value))
     assert world.asked() == []
+    return messages
+
+
+def test_account_refuses_tf_workspace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_WORKSPACE", "blue")
+    for message in refusal_of_each_step(world):
+        assert "TF_WORKSPACE selects the workspace blue" in message
+        assert "whose state is not that of staging" in message
+        assert "unset TF_WORKSPACE" in message
+    done = world.run("plan", "staging")
+    assert (done.exit_code, world.asked()) == (2, [])
+    for workspace in ("", "default"):
+        monkeypatch.setenv("TF_WORKSPACE", workspace)
+        stack = world.project / "environments" / "staging"
+        account.initialise(find_terraform(), stack, world.home / "data folder")
+    assert [step for _, step, *_ in world.asked()] == ["init", "init"]
 
 
 def test_plan_and_apply_use_new_data_folders(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -536,30 +550,16 @@ def test_plan_and_apply_use_new_data_folders(world: World, monkeypatch: pytest.M
     assert "-lockfile=readonly" in init
 
 
-@pytest.mark.parametrize("workspace", ["", "default"])
-def test_plan_accepts_default_workspace(
-    workspace: str, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.shows(TOPIC)
-    monkeypatch.setenv("TF_WORKSPACE", workspace)
-    done = world.run("plan", "staging")
-    assert done.exit_code == 0, done.output
-
-
-@pytest.mark.parametrize("command", ["plan", "apply"])
 @pytest.mark.parametrize("name", ["TF_LOG", "TF_LOG_PROVIDER"])
-def test_plan_refuses_logs_with_passwords(
-    command: str, name: str, world: World, monkeypatch: pytest.MonkeyPatch
+def test_account_refuses_logs_with_passwords(
+    name: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.shows(TOPIC)
-    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
     monkeypatch.setenv(name, "trace")
-    done = world.run(command, "staging")
-    assert done.exit_code == 2, done.output
-    assert f"{name} is trace" in done.stderr
-    assert f"unset {name}" in done.stderr
-    assert world.asked() == []
+    for message in refusal_of_each_step(world):
+        assert f"{name} is trace" in message
+        assert f"unset {name}" in message
     monkeypatch.setenv(name, "info")
+    world.shows(TOPIC)
     assert world.run("plan", "staging").exit_code == 0
 
 
@@ -665,19 +665,16 @@ def test_apply_judges_the_saved_plan(good_plan: bytes, world: World) -> None:
     assert "does not lose:\n  module.m.aws_x.y\n" in done.output
     assert not applied(world)
     assert saved.exists()
-    done = world.run("apply", "staging", "--accept-loss", KEY["address"])
-    assert done.exit_code == 0, done.output
-    assert applied(world)
-    save(saved, world.project / "environments" / "staging")
-
-    (world.home / "plan.json").write_bytes(good_plan)
     world.fails("apply")
-    done = world.run("apply", "staging")
+    done = world.run("apply", "staging", "--accept-loss", KEY["address"])
     assert done.exit_code == 2, done.output
+    assert applied(world)
     hint = " ".join(done.output.split())
     for text in ("ResourceAlreadyExistsException", "scheduled for deletion", "create-again.md"):
         assert text in hint
     assert saved.exists()
+
+    (world.home / "plan.json").write_bytes(good_plan)
     world.fails("nothing")
     done = world.run("apply", "staging")
     assert done.exit_code == 0, done.output
@@ -784,95 +781,88 @@ def test_apply_ignores_a_replaced_plan(
     assert saved.read_bytes() == b"another plan", "it has not been applied, and is kept"
 
 
-@pytest.mark.terraform
-def test_apply_succeeds_if_the_plan_is_gone(
-    good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
+def test_delete_applied_accepts_that_the_plan_is_gone(tmp_path: Path) -> None:
+    _delete_applied(b"applied", tmp_path / "staging.tfplan")
+
+
+def test_delete_applied_notes_a_plan_that_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    saved = world.project / "staging.tfplan"
-    save(saved, world.project / "environments" / "staging")
-    (world.home / "plan.json").write_bytes(good_plan)
-    monkeypatch.setattr("finbase.terraform.account.apply", lambda *_, **__: saved.unlink())
-    done = world.run("apply", "staging")
-    assert done.exit_code == 0, done.output
-    assert f"applied: {saved}" in done.stderr
+    saved = tmp_path / "staging.tfplan"
+    saved.write_bytes(b"applied")
 
-
-@pytest.mark.terraform
-def test_apply_succeeds_if_the_plan_stays(
-    good_plan: bytes, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    saved = world.project / "staging.tfplan"
-    save(saved, world.project / "environments" / "staging")
-    (world.home / "plan.json").write_bytes(good_plan)
-    unlink = Path.unlink
-
-    def refuse(path: Path, **more: bool) -> None:
-        if path == saved:
-            raise PermissionError(13, "Permission denied", str(path))
-        unlink(path, **more)
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    done = world.run("apply", "staging")
-    assert done.exit_code == 0, done.output
-    assert f"{saved} was applied but could not be deleted: Permission denied" in done.stderr
+    _delete_applied(b"applied", saved)
+    said = f"{saved} was applied but could not be deleted: Permission denied"
+    assert said in capsys.readouterr().err
 
 
 # --- a plan of something else --------------------------------------------------------------------
 
 
-def refused(world: World, plan: Path) -> str:
-    done = world.run("apply", "staging", str(plan))
-    assert done.exit_code == 2, done.output
-    assert "plan staging again: finbase plan staging" in done.output
-    assert world.asked() == []
-    assert plan.exists()
-    return done.output
+AGAIN = "plan staging again: finbase plan staging"
 
 
 def test_apply_refuses_plans_of_other_environments(world: World) -> None:
     other = world.home / "other.tfplan"
     save(other, world.project / "environments" / "production")
-    assert f"{other} is a plan of production, not of staging" in refused(world, other)
+    done = world.run("apply", "staging", str(other))
+    assert done.exit_code == 2, done.output
+    assert f"{other} is a plan of production, not of staging" in done.output
+    assert AGAIN in done.output
+    assert world.asked() == []
+    assert other.exists()
+
+
+def refused(world: World) -> str:
+    """Return why the plan in staging.tfplan is none of the files of the stack."""
+    plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
+    with pytest.raises(FinbaseError) as raised:
+        verify(plan, stack, plan, on_disk(world.project))
+    assert AGAIN in (raised.value.hint or "")
+    return raised.value.message
 
 
 @pytest.mark.parametrize(
     "place", ["environments/staging/providers.tf", "modules/network/2.0.0/main.tf"]
 )
-def test_apply_refuses_plans_of_older_files(world: World, place: str) -> None:
-    plan, file = world.project / "staging.tfplan", world.project / place
+def test_verify_refuses_plans_of_older_files(world: World, place: str) -> None:
+    file = world.project / place
     text = file.read_text()
     file.write_text(f"{text}\n")
-    save(plan, world.project / "environments" / "staging")
+    save(world.project / "staging.tfplan", world.project / "environments" / "staging")
     file.write_text(text)
-    assert f"was not made from the rendered files: {place} differs" in refused(world, plan)
+    assert f"was not made from the rendered files: {place} differs" in refused(world)
 
 
-def test_apply_refuses_added_or_removed_files(world: World) -> None:
+def test_verify_refuses_added_or_removed_files(world: World) -> None:
     plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
     extra = stack / "extra.tf"
     extra.touch()
     save(plan, stack)
     extra.unlink()
-    assert "environments/staging/extra.tf differs" in refused(world, plan)
+    assert "environments/staging/extra.tf differs" in refused(world)
     outputs = (stack / "outputs.tf").read_text()
     (stack / "outputs.tf").unlink()
     save(plan, stack)
     (stack / "outputs.tf").write_text(outputs)
-    assert "environments/staging/outputs.tf differs" in refused(world, plan)
+    assert "environments/staging/outputs.tf differs" in refused(world)
 
 
-def test_apply_refuses_plans_of_other_states(world: World) -> None:
+def test_verify_refuses_plans_of_other_states(world: World) -> None:
     plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
     save(plan, stack, key="ledger/staging/other.tfstate")
-    assert "its key is not ledger/staging/terraform.tfstate" in refused(world, plan)
+    assert "its key is not ledger/staging/terraform.tfstate" in refused(world)
     save(plan, stack, workspace="other")
-    assert "made in a workspace other than default" in refused(world, plan)
+    assert "made in a workspace other than default" in refused(world)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04", b"\x7fELF" * 99])
-def test_apply_refuses_other_files(world: World, content: bytes) -> None:
+def test_apply_refuses_other_files(world: World) -> None:
     plan = world.home / "plan"
-    plan.write_bytes(content)
+    plan.write_bytes(b"{}")
     done = world.run("apply", "staging", str(plan))
     assert done.exit_code == 2
     assert "is not a saved plan, or it is encrypted or damaged" in done.output
@@ -885,17 +875,16 @@ def on_disk(root: Path) -> Tree:
 
 def test_verify_looks_at_no_file_on_disk(world: World) -> None:
     """A plan and a stack with the same added file agree; finbase renders neither."""
-    project, plan = world.project, world.project / "staging.tfplan"
-    stack = project / "environments" / "staging"
-    files = on_disk(project)
+    plan, stack = world.project / "staging.tfplan", world.project / "environments" / "staging"
+    files = on_disk(world.project)
     save(plan, stack)
     verify(plan, stack, plan, files)
     for place in ("environments/staging/terraform.tfstate.tf", "modules/network/2.0.0/x.tf"):
-        (project / place).write_text('output "x" {\n  value = 1\n}\n')
+        (world.project / place).write_text('output "x" {\n  value = 1\n}\n')
         save(plan, stack)
         with pytest.raises(FinbaseError, match=f"rendered files: {place} differs"):
             verify(plan, stack, plan, files)
-        (project / place).unlink()
+        (world.project / place).unlink()
     (stack / "backend.tf").write_text('terraform {\n  backend "local" {}\n}\n')
     save(plan, stack)
     with pytest.raises(FinbaseError, match=r"backend\.tf differs"):
@@ -942,12 +931,7 @@ def test_verify_plans_saved_by_terraform(tmp_path: Path) -> None:
         verify(stack / "x", stack, Path("x"), on_disk(tmp_path))
 
 
-PLANNED: list[bytes] = []
-
-
 @pytest.fixture
 def good_plan(workspace: Workspace) -> bytes:
-    """A plan of staging, made once."""
-    if not PLANNED:
-        PLANNED.append(workspace.plan(ROOT / "environments" / "staging", project=ROOT))
-    return PLANNED[0]
+    """A plan of staging."""
+    return workspace.plan(ROOT / "environments" / "staging", project=ROOT)

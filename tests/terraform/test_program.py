@@ -9,7 +9,6 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,10 @@ from finbase.terraform.offline import copy_stack, isolate_provider, leave_unread
 from finbase.terraform.program import Terraform, find_terraform, isolated_environ
 from finbase.terraform.provider import Installation, Mirror
 from finbase.terraform.workspace import Workspace
+from tests.support.plan_store import PlanStore
+from tests.support.small_stacks import comparable, require_as_others
 
-MAIN = """
+VERSIONS = """
 terraform {
   required_version = ">= 1.11.0"
   required_providers {
@@ -32,7 +33,8 @@ terraform {
     }
   }
 }
-
+"""
+PROVIDER = """
 provider "aws" {
   region              = "eu-west-1"
   allowed_account_ids = ["111122223333"]
@@ -40,12 +42,14 @@ provider "aws" {
     tags = { project = "ledger" }
   }
 }
-
+"""
+BACKUP = """
 provider "aws" {
   alias  = "backup"
   region = "eu-central-1"
 }
-
+"""
+CALLS = """
 variable "suffix" {
   type    = string
   default = "unset"
@@ -56,6 +60,7 @@ module "keys" {
   suffix = var.suffix
 }
 """
+MAIN = VERSIONS + PROVIDER + BACKUP + CALLS
 BACKEND = """
 terraform {
   backend "s3" {
@@ -128,14 +133,6 @@ def key_of(planned: bytes) -> dict[str, Any]:
     (change,) = json.loads(planned)["resource_changes"]
     after: dict[str, Any] = change["change"]["after"]
     return after
-
-
-def comparable(planned: bytes) -> dict[str, Any]:
-    """A plan without its time, and with the list that Terraform leaves unordered sorted."""
-    loaded: dict[str, Any] = json.loads(planned)
-    del loaded["timestamp"]
-    loaded["relevant_attributes"] = sorted(loaded.get("relevant_attributes", []), key=str)
-    return loaded
 
 
 # --- finding the program -----------------------------------------------------------------
@@ -445,101 +442,81 @@ def test_requirements_depend_on_versions_only(project: Path) -> None:
 # --- with the real thing -----------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def terraform() -> Terraform:
-    return find_terraform()
+@pytest.fixture
+def warm(project: Path) -> Path:
+    """Return the project with a stack that requires what all stacks do, and has one configuration.
+
+    So it shares the provider that this process has installed, and that keeps running.
+    """
+    write(project, {"environments/small/main.tf": PROVIDER + CALLS})
+    require_as_others(stack(project), project / "modules" / "keys" / "1.0.0")
+    return project
 
 
-@pytest.fixture(scope="module")
-def workspace(
-    terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workspace]:
-    with Workspace(terraform, tmp_path_factory.mktemp("workspace")) as workspace:
-        yield workspace
+@pytest.fixture
+def planning(workspace: PlanStore) -> Iterator[Workspace]:
+    """Return the workspace that all tests share, without its store of plans."""
+    with workspace.off() as planning:
+        yield planning
 
 
 @pytest.mark.terraform
-def test_plan_offline_changes_no_file(
-    project: Path, tmp_path: Path, terraform: Terraform, monkeypatch: pytest.MonkeyPatch
+def test_plan_offline_is_apart_from_the_caller(
+    warm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Neither the shell nor an earlier plan changes a plan, and no plan changes a file."""
     monkeypatch.setenv("TF_VAR_suffix", "from-the-caller")
     monkeypatch.setenv("TF_CLI_ARGS_plan", "-destroy")
     monkeypatch.setenv("TF_WORKSPACE", "other")
     monkeypatch.setenv("AWS_PROFILE", "missing")
     monkeypatch.setenv("AWS_CA_BUNDLE", "/missing")
-    before = contents(project)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    with Workspace(terraform, scratch) as workspace:
-        planned = workspace.plan(stack(project), project=project)
-        selected = workspace.run(stack(project), "workspace", "show", project=project)
+    before = contents(warm)
+    (tmp_path / "scratch").mkdir()
+    with Workspace(find_terraform(), tmp_path / "scratch") as workspace:
+        fresh, shared = (workspace.plan(stack(warm), project=warm) for _ in range(2))
+        selected = workspace.run(stack(warm), "workspace", "show", project=warm)
+        assert contents(warm) == before
+        # The installed version does not serve a stack that requires another one.
+        versions = stack(warm) / "versions.tf"
+        versions.write_text(versions.read_text().replace("= 5.100.0", "0.0.1"))
+        monkeypatch.setitem(workspace._environ, "HTTPS_PROXY", "http://127.0.0.1:9")
+        with pytest.raises(TerraformError) as raised:
+            workspace.plan(stack(warm), project=warm)
+    assert "init failed for environments/small:\n" in raised.value.message
+    assert "providers mirror DIR" in (raised.value.hint or "")
+    assert comparable(shared) == comparable(fresh)
     assert selected == b"default\n"
-    assert contents(project) == before
-    assert b"\n" not in planned
-    after = key_of(planned)
+    assert b"\n" not in fresh
+    after = key_of(fresh)
     assert after["description"] == "ledger-unset"
     assert after["tags_all"] == {"project": "ledger"}
+    with pytest.raises(TerraformError, match="no process can be started"):
+        workspace.plan(stack(warm), project=warm)
 
 
 @pytest.mark.terraform
-def test_plan_with_shared_provider_is_equal(
-    project: Path, workspace: Workspace, tmp_path: Path, terraform: Terraform
+def test_init_uses_the_other_registrys_mirror(
+    warm: Path, planning: Workspace, tmp_path: Path
 ) -> None:
-    workspace.plan(stack(project), project=project)  # Whatever ran before, it is shared now.
-    shared = workspace.plan(stack(project), project=project)
-    (tmp_path / "scratch").mkdir()
-    with Workspace(terraform, tmp_path / "scratch") as own:
-        fresh = own.plan(stack(project), project=project)
-    assert comparable(shared) == comparable(fresh)
-
-
-@pytest.mark.terraform
-def test_plan_two_trees_in_parallel(project: Path, tmp_path: Path, workspace: Workspace) -> None:
-    other = shutil.copytree(project, tmp_path / "other")
-    name = other / "modules/name/1.0.0/main.tf"
-    name.write_text(name.read_text().replace("ledger", "other"))
-    with ThreadPoolExecutor(2) as pool:
-        results = pool.map(lambda p: workspace.plan(stack(p), project=p), [project, other])
-        descriptions = [key_of(planned)["description"] for planned in results]
-    assert descriptions == ["ledger-unset", "other-unset"]
-
-
-@pytest.mark.terraform
-def test_plan_refuses_missing_versions(
-    project: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    workspace.plan(stack(project), project=project)
-    main = stack(project) / "main.tf"
-    main.write_text(main.read_text().replace("~> 5.100", "0.0.1"))
-    monkeypatch.setitem(workspace._environ, "HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(TerraformError) as raised:
-        workspace.plan(stack(project), project=project)
-    assert "init failed for environments/small:\n" in raised.value.message
-    assert raised.value.hint is not None
-    assert "providers mirror DIR" in raised.value.hint
-
-
-@pytest.mark.terraform
-def test_plan_uses_the_other_registrys_mirror(
-    project: Path, workspace: Workspace, terraform: Terraform, tmp_path: Path
-) -> None:
-    workspace.plan(stack(project), project=project)
-    (package,) = workspace._scratch.glob("provider-*/packages/*/hashicorp/aws/*/*")
+    planning.validate(stack(warm), project=warm)
+    package = next(planning._scratch.glob("provider-*/packages/*/hashicorp/aws/5.100.0/*"))
     mirror = Mirror(tmp_path / "mirror", "registry.opentofu.org")
     link = mirror.package / package.parent.name / package.name
     link.parent.mkdir(parents=True)
     link.symlink_to(package.resolve())
     (tmp_path / "scratch").mkdir()
-    with Workspace(terraform, tmp_path / "scratch", Installation((mirror,))) as other:
-        assert key_of(other.plan(stack(project), project=project))["is_enabled"] is True
+    with Workspace(find_terraform(), tmp_path / "scratch", Installation((mirror,))) as other:
+        other.validate(stack(warm), project=warm)
+        linked = "provider-0/mirror-0/registry.terraform.io/hashicorp/aws/5.100.0/*"
+        assert [*other._scratch.glob(linked)]
 
 
 @pytest.mark.terraform
-def test_plan_reports_terraform_message(project: Path, workspace: Workspace) -> None:
-    keys = project / "modules/keys/1.0.0/main.tf"
+def test_plan_reports_terraform_message(warm: Path, planning: Workspace) -> None:
+    keys = warm / "modules/keys/1.0.0/main.tf"
     keys.write_text(keys.read_text().replace("description", "descriptoin"))
     with pytest.raises(TerraformError) as raised:
-        workspace.plan(stack(project), project=project)
+        planning.plan(stack(warm), project=warm)
     lines = raised.value.message.splitlines()
     assert lines[0].endswith(" plan failed for environments/small:")
     assert lines[1] == "    Error: Unsupported argument"
@@ -547,34 +524,21 @@ def test_plan_reports_terraform_message(project: Path, workspace: Workspace) -> 
 
 
 @pytest.mark.terraform
-def test_plan_fails_on_data_sources(project: Path, workspace: Workspace) -> None:
-    write(project, {"environments/small/data.tf": 'data "aws_caller_identity" "this" {}\n'})
+def test_plan_fails_on_data_sources(warm: Path, planning: Workspace) -> None:
+    write(warm, {"environments/small/data.tf": 'data "aws_caller_identity" "this" {}\n'})
     with pytest.raises(TerraformError) as raised:
-        workspace.plan(stack(project), project=project)
+        planning.plan(stack(warm), project=warm)
     assert "reading STS Caller Identity" in raised.value.message
-    assert raised.value.hint is not None
-    assert "without AWS" in raised.value.hint
+    assert "without AWS" in (raised.value.hint or "")
 
 
 @pytest.mark.terraform
-def test_validate_module_and_stack(project: Path, workspace: Workspace) -> None:
-    workspace.validate(project / "modules/keys/1.0.0", project=project)
-    workspace.validate(stack(project), project=project)
-    name = project / "modules/name/1.0.0/main.tf"
+def test_validate_stack(warm: Path, planning: Workspace) -> None:
+    planning.validate(stack(warm), project=warm)
+    name = warm / "modules/name/1.0.0/main.tf"
     name.write_text(name.read_text().replace("var.suffix", "var.suffx"))
-    with pytest.raises(TerraformError, match=r"validate failed for modules/keys/1\.0\.0"):
-        workspace.validate(project / "modules/keys/1.0.0", project=project)
-
-
-@pytest.mark.terraform
-def test_closed_workspace_refuses_to_plan(
-    project: Path, tmp_path: Path, terraform: Terraform
-) -> None:
-    (tmp_path / "scratch").mkdir()
-    with Workspace(terraform, tmp_path / "scratch") as workspace:
-        pass
-    with pytest.raises(TerraformError, match="no process can be started"):
-        workspace.plan(stack(project), project=project)
+    with pytest.raises(TerraformError, match="validate failed for environments/small"):
+        planning.validate(stack(warm), project=warm)
 
 
 OVERRIDES = """

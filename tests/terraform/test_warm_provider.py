@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from finbase.terraform.program import Terraform, find_terraform
 from finbase.terraform.warm_provider import WarmProvider, WarmProviders
 from finbase.terraform.workspace import Workspace
 from tests.support.living import alive
+from tests.support.small_stacks import comparable, require_as_others
 from tests.system.test_processes import wait_until
 
 HOST = "registry.terraform.io"
@@ -37,17 +37,17 @@ echo "	TF_REATTACH_PROVIDERS='{\\"registry.terraform.io/hashicorp/aws\\":{\\"Pid
 exec sleep 600
 """
 STACK = """
-terraform {{
-  required_providers {{
-    aws = {{ source = "hashicorp/aws" }}
-  }}
-}}
 provider "aws" {{
   region = "eu-west-1"
   default_tags {{
     tags = {{ stack = "{name}" }}
   }}
 }}
+module "keys" {{
+  source = "../../modules/keys/1.0.0"
+}}
+"""
+KEYS = """
 resource "aws_kms_key" "this" {{
   count       = 40
   description = "{name}"
@@ -222,24 +222,21 @@ def test_count_aws_configurations(text: str, count: int, tmp_path: Path) -> None
 # --- with Terraform ------------------------------------------------------------------------------
 
 
-def comparable(planned: bytes) -> dict[str, Any]:
-    """Return a plan without its time, and with the list that Terraform leaves unordered sorted."""
-    loaded: dict[str, Any] = json.loads(planned)
-    del loaded["timestamp"]
-    loaded["relevant_attributes"] = sorted(loaded.get("relevant_attributes", []), key=str)
-    return loaded
-
-
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with Workspace(find_terraform(), tmp_path_factory.mktemp("workspace")) as workspace:
         yield workspace
 
 
-def stack(folder: Path, name: str) -> Path:
-    (folder / name).mkdir()
-    (folder / name / "main.tf").write_text(STACK.format(name=name))
-    return folder / name
+def stack(project: Path, name: str) -> Path:
+    """Write a stack with that name in its tags, in a project of its own; return its folder."""
+    folder, module = project / "environments" / "small", project / "modules" / "keys" / "1.0.0"
+    for each in (folder, module):
+        each.mkdir(parents=True)
+    (folder / "main.tf").write_text(STACK.format(name=name))
+    (module / "main.tf").write_text(KEYS.format(name=name))
+    require_as_others(folder, module)
+    return folder
 
 
 def guards(space: Workspace) -> list[WarmProvider]:
@@ -250,28 +247,33 @@ def guards(space: Workspace) -> list[WarmProvider]:
 def test_plan_is_equal_with_and_without_a_warm_provider(
     space: Workspace, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = project / "environments" / "production"
+    """A stack with several configurations of the provider uses none that runs."""
+    folder = project / "environments" / "development"
     warm = [space.plan(folder, project=project) for _ in range(2)]
     (installed,) = space._installed.values()
-    (provider,) = guards(space)
+    provider = installed.providers._idle[-1]  # The one that was used last.
     assert provider.is_running()
     assert provider.answers  # The proxy recognised the request for schemas.
     assert '"sdk.' not in provider.log()  # Thousands of lines cost a quarter of its time.
-    monkeypatch.setattr(installed.providers, "_program", None)
+    with (folder / "providers.tf").open("a") as file:
+        file.write('provider "aws" {\n  alias  = "b"\n  region = "eu-west-2"\n}\n')
+    monkeypatch.setattr(WarmProviders, "lease", None)
     plain = comparable(space.plan(folder, project=project))
+    assert plain["configuration"]["provider_config"].pop("aws.b")
     assert [comparable(plan) == plain for plan in warm] == [True, True]
 
 
 @pytest.mark.terraform
-def test_plan_in_parallel_keeps_configurations_apart(space: Workspace, tmp_path: Path) -> None:
-    stacks = [stack(tmp_path, name) for name in ("first", "second")]
+def test_plan_in_parallel_keeps_trees_and_configurations_apart(
+    space: Workspace, tmp_path: Path
+) -> None:
+    names = ("first", "second")
+    stacks = [stack(tmp_path / name, name) for name in names]
     with ThreadPoolExecutor(2) as pool:
-        plans = [*pool.map(lambda folder: space.plan(folder, project=tmp_path), stacks)]
-    tags = [
-        {change["change"]["after"]["tags_all"]["stack"] for change in loaded["resource_changes"]}
-        for loaded in map(json.loads, plans)
-    ]
-    assert tags == [{"first"}, {"second"}]
+        plans = [*pool.map(lambda folder: space.plan(folder, project=folder.parents[1]), stacks)]
+    for name, plan in zip(names, plans, strict=True):
+        planned = [change["change"]["after"] for change in json.loads(plan)["resource_changes"]]
+        assert {(key["tags_all"]["stack"], key["description"]) for key in planned} == {(name, name)}
 
 
 def killing(space: Workspace, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
@@ -306,21 +308,9 @@ def test_plan_reports_a_provider_that_ends_twice(
 ) -> None:
     folder = stack(tmp_path, "twice")
     log = killing(space, monkeypatch, 2)
-    with pytest.raises(TerraformError, match="the AWS provider ended twice while planning twice"):
+    with pytest.raises(TerraformError, match="the AWS provider ended twice while planning env"):
         space.plan(folder, project=tmp_path)
     assert len(set(log)) == 2
-
-
-@pytest.mark.terraform
-def test_plan_with_several_configurations_starts_no_provider(tmp_path: Path) -> None:
-    folder, scratch = stack(tmp_path, "two"), tmp_path / "scratch"
-    scratch.mkdir()
-    with (folder / "main.tf").open("a") as file:
-        file.write('provider "aws" {\n  alias  = "b"\n  region = "eu-west-2"\n}\n')
-    with Workspace(find_terraform(), scratch) as workspace:
-        workspace.plan(folder, project=tmp_path)
-        assert guards(workspace) == []
-    shutil.rmtree(scratch)
 
 
 @pytest.mark.parametrize("connected", [True, False])
