@@ -42,9 +42,9 @@ def left_to_account(
     from finbase.release.integrity import folder_hash, folder_of
     from finbase.source.scalars import listed
 
-    known = {path.stem for path in discover(root)}
     open_ = {v.environment: ids for v in verdicts if allowed and (ids := _not_shown(v))}
-    if not (names := [*(open_.keys() & known)]):
+    names = open_.keys() & {path.stem for path in discover(root)} if open_ else ()
+    if not names:
         return ()
     released = Lock.parse((shipped("modules") / PATH.name).read_bytes())
     left = []

@@ -22,26 +22,10 @@ from finbase.console.options import (
 from finbase.console.speech import echo, note, progress, say, terminal_width
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from finbase.plan.summary import Summary
 
-_PROVISIONERS: Final = (
-    "the stack has provisioners",
-    "remove them; no plan shows what a provisioner does",
-)
-_LOST_RESETS: Final = (
-    "clients would get a password that the database does not have",
-    "increase database.password_generation once more, render and plan again; an earlier apply "
-    "failed before it set the password",
-)
-_MOVED_REPLICAS: Final = (
-    "the provider cannot change the source of a replica",
-    "mark each for replacement with `terraform taint` and plan again: "
-    "docs/how-to/restore-a-snapshot.md",
-)
-_CACHE_SETTINGS: Final = (
-    "AWS refuses more than one change of a cache at once",
-    "change one setting, apply, then change the next: docs/how-to/change-the-cache.md",
-)
 _AFTER_A_RESET: Final = (
     "if the update of the database failed, its new password was not set, although the state says "
     "so: increase database.password_generation once more, render and plan again"
@@ -163,12 +147,7 @@ def _judge(
         )
     summary = summarise(json.loads(plan_json))
     say(PlanReport(environment, summary, accepted or frozenset()).text())
-    for addresses, why, hint in (
-        (summary.provisioners, *_PROVISIONERS),
-        (summary.lost_resets, *_LOST_RESETS),
-        (summary.moved_replicas, *_MOVED_REPLICAS),
-        ([cache.address for cache in summary.cache_settings], *_CACHE_SETTINGS),
-    ):
+    for addresses, why, hint in _refused(summary):
         if addresses:
             refuse(f"{why}, so nothing was applied: {', '.join(addresses)}\n    hint: {hint}")
     if accepted is None:
@@ -182,6 +161,32 @@ def _judge(
             "loss with --accept-data-loss"
         )
     return summary
+
+
+def _refused(summary: Summary) -> Iterator[tuple[Sequence[str], str, str]]:
+    """Yield addresses, the reason why none of them can be applied, and what to do instead."""
+    yield (
+        summary.provisioners,
+        "the stack has provisioners",
+        "remove them; no plan shows what a provisioner does",
+    )
+    yield (
+        summary.lost_resets,
+        "clients would get a password that the database does not have",
+        "increase database.password_generation once more, render and plan again; an earlier apply "
+        "failed before it set the password",
+    )
+    yield (
+        summary.moved_replicas,
+        "the provider cannot change the source of a replica",
+        "mark each for replacement with `terraform taint` and plan again: "
+        "docs/how-to/restore-a-snapshot.md",
+    )
+    yield (
+        [cache.address for cache in summary.cache_settings],
+        "AWS refuses more than one change of a cache at once",
+        "change one setting, apply, then change the next: docs/how-to/change-the-cache.md",
+    )
 
 
 def _initialise(plan: Path, stack: Path) -> Path:

@@ -16,7 +16,6 @@ from finbase.console.speech import FAIL, WARN, Looks, progress
 if TYPE_CHECKING:
     from finbase.contract.registry import Registry
     from finbase.environment.model import Environment
-    from finbase.plan.effects import Effect
 
 _LOOKS: Looks = {r"^(DATA LOSS|AWS REFUSES):": FAIL, r"^RESTART:": WARN}
 
@@ -60,6 +59,8 @@ def diff(
     from finbase.environment.changes import refused
     from finbase.environment.difference import compare
     from finbase.report.difference import DifferenceReport
+    from finbase.terraform.program import find_terraform
+    from finbase.upgrade.preview import effects_between
 
     if bool(other) == (since is not None):
         raise click.UsageError("name either OTHER or --since REV")
@@ -72,11 +73,16 @@ def diff(
         report = DifferenceReport(compare(now, right), now.name, right.name)
     else:
         before = _at(root, registry, now, since)
+        effects = None
+        if planned:
+            refuse_planted(root)
+            with progress() as watch:
+                effects = effects_between(root, registry, before, now, find_terraform(), watch)
         report = DifferenceReport(
             compare(before, now),
             f"{now.name} in {since}",
             now.name,
-            _effects(root, registry, before, now) if planned else None,
+            effects,
             refused(before, now),
         )
     answer(report, json_file, looks=_LOOKS, found=report.differences or report.effects)
@@ -105,14 +111,3 @@ def _at(root: Path, registry: Registry, now: Environment, revision: str) -> Envi
             f"{path} of {revision} is not valid with the rules of today: {error.diagnostics[0]}",
             "compare with a later commit",
         ) from error
-
-
-def _effects(
-    root: Path, registry: Registry, before: Environment, after: Environment
-) -> tuple[Effect, ...]:
-    from finbase.terraform.program import find_terraform
-    from finbase.upgrade.preview import effects_between
-
-    refuse_planted(root)
-    with progress() as watch:
-        return effects_between(root, registry, before, after, find_terraform(), watch)

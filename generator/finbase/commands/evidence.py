@@ -131,11 +131,17 @@ def create(
 
 @evidence.command()
 @click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.File("rb"))
-@input_option("public-key", "Require the signature of this Ed25519 key, in PEM.")
+@click.option(
+    "--public-key",
+    "key_file",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="Require the signature of this Ed25519 key, in PEM.",
+)
 @click.option(
     "--unsigned", is_flag=True, help="Compare an unsigned bundle with its own statement only."
 )
-def verify(bundles: tuple[BinaryIO, ...], public_key_file: BinaryIO | None, unsigned: bool) -> None:
+def verify(bundles: tuple[BinaryIO, ...], key_file: BinaryIO | None, unsigned: bool) -> None:
     """Verify every byte of bundles, without a network and without a project.
 
     Several bundles must be a chain, the oldest first: each names the one before it. Exits with 1 if
@@ -152,10 +158,9 @@ def verify(bundles: tuple[BinaryIO, ...], public_key_file: BinaryIO | None, unsi
     from finbase.report.bundle.statement import read_public_key
     from finbase.report.bundle.statement import verify as verify_bundle
 
-    file = public_key_file
-    if (file is None) != unsigned:
+    if (key_file is None) != unsigned:
         raise click.UsageError("choose either --public-key FILE or --unsigned")
-    key = read_public_key(file.read(), file.name) if file else None
+    key = read_public_key(key_file.read(), key_file.name) if key_file else None
     lines: list[str] = []
     before = ""
     for number, file in enumerate(bundles):

@@ -9,7 +9,6 @@ from typing import BinaryIO
 import click
 
 from finbase.commands._account import allow_not_shown_option, left_to_account
-from finbase.commands._project import pass_root
 from finbase.commands._verdict_files import VerdictFiles, verdict_file_options
 from finbase.console.options import FOUND, input_option, own_catalogue_option
 from finbase.console.speech import echo, is_quiet, terminal_width
@@ -36,9 +35,9 @@ def report() -> None:
 @allow_not_shown_option
 @own_catalogue_option
 @verdict_file_options
-@pass_root
+@click.pass_obj
 def merge(
-    root: Path,
+    project: Path | None,
     parts: tuple[BinaryIO, ...],
     matrix_file: BinaryIO | None,
     every: bool,
@@ -63,11 +62,15 @@ def merge(
     from finbase.environment.load import discover
     from finbase.judge.anchor import released_features
     from finbase.judge.catalogue import load_failures
+    from finbase.project.find import find_project
     from finbase.report import terminal, verdict_json
     from finbase.report.columns import counted
 
     if matrix_file and every:
         raise click.UsageError("--matrix and --all are mutually exclusive")
+    # The verdicts of jobs can be merged outside of a project.
+    needs_project = every or allow_not_shown or files.sarif_file
+    root = find_project(project) if needs_project else Path()
     required = None
     if matrix_file:
         required = read_shards(matrix_file.read(), matrix_file.name)

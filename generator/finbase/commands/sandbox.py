@@ -38,10 +38,15 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
       finbase sandbox development
       finbase sandbox --port 0 --quiet
     """
+    from finbase.project.find import find_project
     from finbase.rehearsal.scratch import scratch_folder
     from finbase.sandbox import server
 
-    account_id, region, root = _account_and_region(project, environment)
+    account_id, region, root = "123456789012", "eu-west-1", None
+    if environment:
+        root = find_project(project)
+        loaded = load_environment(root, environment)
+        account_id, region = loaded.account_id, loaded.region
     with scratch_folder("sandbox") as folder:
         try:
             with server.running(
@@ -58,14 +63,3 @@ def sandbox(project: Path | None, environment: str, port: int) -> None:
                 raise server.SandboxError("the local AWS ended unexpectedly")
         except KeyboardInterrupt:
             note("\nthe local AWS was stopped and its files were removed")
-
-
-def _account_and_region(project: Path | None, environment: str) -> tuple[str, str, Path | None]:
-    """Return the account and region of an environment, and the folder of its project."""
-    if not environment:
-        return "123456789012", "eu-west-1", None
-    from finbase.project.find import find_project
-
-    found = find_project(project)
-    loaded = load_environment(found, environment)
-    return loaded.account_id, loaded.region, found

@@ -30,6 +30,8 @@ _DEPTH = 16  # Of nested settings; a backend has two levels.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 _NUMBERS = {head: f">{form}" for head, form in enumerate("fdBHIQbhiq", 0xCA)}
 """Head of a number in MessagePack → its form for ``struct``."""
+_FIXED = {1: 8, 5: 4}
+"""Type of a field in a protocol buffer → its number of bytes."""
 
 
 @dataclass(frozen=True)
@@ -162,21 +164,17 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes | None]]:
     """Yield the number and the bytes of each field, or None if its type has no length."""
     reader = _Reader(message)
     while not reader.at_end:
-        tag = reader.varint()
-        match tag & 7:
-            case 0:
-                reader.varint()
-                yield tag >> 3, None
-            case 1:
-                reader.take(8)
-                yield tag >> 3, None
-            case 2:
-                yield tag >> 3, reader.take(reader.varint())
-            case 5:
-                reader.take(4)
-                yield tag >> 3, None
-            case kind:
-                raise ValueError(f"a field of type {kind}")
+        tag, value = reader.varint(), None
+        kind = tag & 7
+        if kind == 0:
+            reader.varint()
+        elif kind == 2:
+            value = reader.take(reader.varint())
+        elif kind in _FIXED:
+            reader.take(_FIXED[kind])
+        else:
+            raise ValueError(f"a field of type {kind}")
+        yield tag >> 3, value
 
 
 class _Reader:
