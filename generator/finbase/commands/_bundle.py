@@ -41,26 +41,26 @@ class Bundler:
         root: Path,
         environment: str,
         output: BinaryIO,
-        given: Members,
+        inputs: Members,
         *,
         supplied: bool,
     ) -> Bundler:
         """Read all inputs; raises ``FinbaseError`` for an invalid one, before a plan is made."""
         read = {
             f"{name}.json": _read_attached(name, file, environment)
-            for name, file in (("drift", given.drift_file), ("rehearsal", given.rehearsal_file))
+            for name, file in (("drift", inputs.drift_file), ("rehearsal", inputs.rehearsal_file))
             if file
         }
-        shown, digest, made = given, "", ""
-        if given.proof_file:
-            read["proof.json"] = given.proof_file.read()
-            proof = _named(read["proof.json"], given.proof_file.name)
+        shown, digest, made = inputs, "", ""
+        if inputs.proof_file:
+            read["proof.json"] = inputs.proof_file.read()
+            proof = _named(read["proof.json"], inputs.proof_file.name)
             shown = replace(shown, proof_file=proof)
-        if given.previous_file:
-            verdict, digest, made = _previous_verdict(given.previous_file, environment)
+        if inputs.previous_file:
+            verdict, digest, made = _previous_verdict(inputs.previous_file, environment)
             shown = replace(shown, previous_file=verdict)
         bundle = (made, digest)
-        key = given.key_file
+        key = inputs.key_file
         return cls(
             Evidence.start(root, output, shown, supplied=supplied, previous_bundle=bundle),
             read,

@@ -65,10 +65,9 @@ def drift(
 
     stack, standing = rendered_stack(root, environment)
     require_released_controls(root, own=own_catalogue)
-    plan: Path | bytes = plan_file or b""
-    if not plan_file:
-        with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
-            plan = plan_on_account(stack, Path(scratch), Path(scratch, "drift.tfplan"))
+    with tempfile.TemporaryDirectory(prefix="finbase-") as scratch:
+        saved = Path(scratch, "drift.tfplan")
+        plan = plan_file or plan_on_account(stack, Path(scratch), saved)
     with progress() as watch:
         watch(environment, "features")
         found = judging.judge(

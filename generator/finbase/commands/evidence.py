@@ -83,13 +83,13 @@ def evidence() -> None:
 )
 @allow_not_shown_option
 @own_catalogue_option
-@gather("given", Members)
+@gather("inputs", Members)
 @pass_root
 def create(
     root: Path,
     environment: str,
     output: BinaryIO,
-    given: Members,
+    inputs: Members,
     unsigned: bool,
     plan_file: Path | None,
     allow_not_shown: bool,
@@ -110,13 +110,13 @@ def create(
     from finbase.commands._bundle import Bundler
     from finbase.report import terminal
 
-    if (given.key_file is None) != unsigned:
+    if (inputs.key_file is None) != unsigned:
         raise click.UsageError("choose either --key FILE or --unsigned")
     if allow_not_shown and plan_file:
         raise click.UsageError("--plan and --allow-not-shown are mutually exclusive")
     require_released_controls(root, own=own_catalogue)
     supplied = plan_file is not None
-    bundler = Bundler.start(root, environment, output, given, supplied=supplied)
+    bundler = Bundler.start(root, environment, output, inputs, supplied=supplied)
     remarks: list[str] = []
     (verdict,) = judge(root, plan_file, (environment,), bundler.evidence.keep, remarks)
     digest = bundler.write(verdict)
