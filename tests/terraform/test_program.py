@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from finbase.terraform.offline import copy_stack, isolate_provider, leave_unread
 from finbase.terraform.program import Terraform, find_terraform, isolated_environ
 from finbase.terraform.provider import Installation, Mirror
 from finbase.terraform.workspace import Workspace
-from tests.support.plan_store import PlanStore
 from tests.support.small_stacks import comparable, require_as_others
 
 VERSIONS = """
@@ -451,13 +449,6 @@ def warm(project: Path) -> Path:
     write(project, {"environments/small/main.tf": PROVIDER + CALLS})
     require_as_others(stack(project), project / "modules" / "keys" / "1.0.0")
     return project
-
-
-@pytest.fixture
-def planning(workspace: PlanStore) -> Iterator[Workspace]:
-    """Return the workspace that all tests share, without its store of plans."""
-    with workspace.off() as planning:
-        yield planning
 
 
 @pytest.mark.terraform

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +21,7 @@ from finbase.errors import TerraformError
 from finbase.system.processes import Processes
 from finbase.terraform import workspace as workspaces
 from finbase.terraform.offline import count_aws_configurations
-from finbase.terraform.program import Terraform, find_terraform
+from finbase.terraform.program import Terraform
 from finbase.terraform.warm_provider import WarmProvider, WarmProviders
 from finbase.terraform.workspace import Workspace
 from tests.support.living import alive
@@ -222,12 +222,6 @@ def test_count_aws_configurations(text: str, count: int, tmp_path: Path) -> None
 # --- with Terraform ------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with Workspace(find_terraform(), tmp_path_factory.mktemp("workspace")) as workspace:
-        yield workspace
-
-
 def stack(project: Path, name: str) -> Path:
     """Write a stack with that name in its tags, in a project of its own; return its folder."""
     folder, module = project / "environments" / "small", project / "modules" / "keys" / "1.0.0"
@@ -239,44 +233,54 @@ def stack(project: Path, name: str) -> Path:
     return folder
 
 
-def guards(space: Workspace) -> list[WarmProvider]:
-    return [p for installed in space._installed.values() for p in installed.providers._all]
+def guards(planning: Workspace) -> list[WarmProvider]:
+    return [p for installed in planning._installed.values() for p in installed.providers._all]
 
 
 @pytest.mark.terraform
 def test_plan_is_equal_with_and_without_a_warm_provider(
-    space: Workspace, project: Path, monkeypatch: pytest.MonkeyPatch
+    planning: Workspace, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stack with several configurations of the provider uses none that runs."""
+    leased: list[WarmProvider] = []
+    lease = WarmProviders.lease
+
+    @contextmanager
+    def noting(providers: WarmProviders) -> Iterator[tuple[WarmProvider, str] | None]:
+        with lease(providers) as lent:
+            assert lent
+            leased.append(lent[0])
+            yield lent
+
+    monkeypatch.setattr(WarmProviders, "lease", noting)
     folder = project / "environments" / "development"
-    warm = [space.plan(folder, project=project) for _ in range(2)]
-    (installed,) = space._installed.values()
-    provider = installed.providers._idle[-1]  # The one that was used last.
+    warm = [planning.plan(folder, project=project) for _ in range(2)]
+    provider = leased[-1]
     assert provider.is_running()
     assert provider.answers  # The proxy recognised the request for schemas.
     assert '"sdk.' not in provider.log()  # Thousands of lines cost a quarter of its time.
     with (folder / "providers.tf").open("a") as file:
         file.write('provider "aws" {\n  alias  = "b"\n  region = "eu-west-2"\n}\n')
     monkeypatch.setattr(WarmProviders, "lease", None)
-    plain = comparable(space.plan(folder, project=project))
+    plain = comparable(planning.plan(folder, project=project))
     assert plain["configuration"]["provider_config"].pop("aws.b")
     assert [comparable(plan) == plain for plan in warm] == [True, True]
 
 
 @pytest.mark.terraform
 def test_plan_in_parallel_keeps_trees_and_configurations_apart(
-    space: Workspace, tmp_path: Path
+    planning: Workspace, tmp_path: Path
 ) -> None:
     names = ("first", "second")
     stacks = [stack(tmp_path / name, name) for name in names]
     with ThreadPoolExecutor(2) as pool:
-        plans = [*pool.map(lambda folder: space.plan(folder, project=folder.parents[1]), stacks)]
+        plans = [*pool.map(lambda folder: planning.plan(folder, project=folder.parents[1]), stacks)]
     for name, plan in zip(names, plans, strict=True):
         planned = [change["change"]["after"] for change in json.loads(plan)["resource_changes"]]
         assert {(key["tags_all"]["stack"], key["description"]) for key in planned} == {(name, name)}
 
 
-def killing(space: Workspace, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+def killing(planning: Workspace, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
     """Kill every provider just before Terraform plans, that many times; return a log of it."""
     log: list[str] = []
     run: Callable[..., bytes] = Workspace._run
@@ -284,7 +288,7 @@ def killing(space: Workspace, monkeypatch: pytest.MonkeyPatch, times: int) -> li
     def kill_first(self: Workspace, tree: Any, config: Any, *arguments: str, **more: Any) -> bytes:
         if arguments[0] == "plan" and len(log) < times:
             log.append(more.get("reattach", ""))
-            for provider in filter(WarmProvider.is_running, guards(space)):
+            for provider in filter(WarmProvider.is_running, guards(planning)):
                 os.killpg(provider._guard.pid, signal.SIGKILL)
         return run(self, tree, config, *arguments, **more)
 
@@ -294,22 +298,22 @@ def killing(space: Workspace, monkeypatch: pytest.MonkeyPatch, times: int) -> li
 
 @pytest.mark.terraform
 def test_plan_starts_a_provider_again_once(
-    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planning: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = stack(tmp_path, "again")
-    log = killing(space, monkeypatch, 1)
-    assert len(json.loads(space.plan(folder, project=tmp_path))["resource_changes"]) == 40
+    log = killing(planning, monkeypatch, 1)
+    assert len(json.loads(planning.plan(folder, project=tmp_path))["resource_changes"]) == 40
     assert log != [""]
 
 
 @pytest.mark.terraform
 def test_plan_reports_a_provider_that_ends_twice(
-    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planning: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = stack(tmp_path, "twice")
-    log = killing(space, monkeypatch, 2)
+    log = killing(planning, monkeypatch, 2)
     with pytest.raises(TerraformError, match="the AWS provider ended twice while planning env"):
-        space.plan(folder, project=tmp_path)
+        planning.plan(folder, project=tmp_path)
     assert len(set(log)) == 2
 
 
