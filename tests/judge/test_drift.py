@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from finbase.judge import drift
 from finbase.judge.prove import applied_state
+from finbase.plan.altered import alterations
+from finbase.plan.running import unconfirmed
 from finbase.report import documents
 from finbase.report.drift import DriftReport
 from finbase.terraform.workspace import Workspace
@@ -72,15 +75,20 @@ def test_judge_names_what_fails_now(quiet: bytes, project: Path, tmp_path: Path)
         change["before"] = state[address]["values"]
         change["actions"] = ["update"]
         drift = {"actions": ["update"], "before": applied, "after": change["before"]}
-        plan.setdefault("resource_drift", []).append({"address": address, "change": drift})
+        plan.setdefault("resource_drift", []).append({**changes[address], "change": drift})
 
     primary, group = "module.database.aws_db_instance.primary", "aws_security_group.database"
     set_on_aws(primary, performance_insights_enabled=False, publicly_accessible=True)
     set_on_aws("module.kms.aws_kms_key.logs", tags={"Somebody": "else"})
     state[f"module.database.{group}"]["values"]["ingress"].append(OPEN)
-    file, report = tmp_path / "plan.json", tmp_path / "drift.json"
+    code, hash_ = "module.secret.aws_lambda_function.rotation", "of-other-code"
+    set_on_aws(code, code_sha256=hash_)
+    changes[code]["change"]["actions"] = ["no-op"]
+    file, report, junit = (tmp_path / name for name in ("plan.json", "drift.json", "drift.xml"))
+    sarif = tmp_path / "drift.sarif"
     file.write_text(json.dumps(plan))
-    result = finbase(project, "drift", NAME, "--plan", str(file), "--json", str(report))
+    options = ("--json", str(report), "--junit", str(junit), "--sarif", str(sarif))
+    result = finbase(project, "drift", NAME, "--plan", str(file), *options)
     assert result.exit_code == 1, result.output
     found = fits(report.read_bytes(), "drift")
     assert {c["id"]: (c["running"], c["planned"]) for c in found["controls"]} == {
@@ -93,6 +101,18 @@ def test_judge_names_what_fails_now(quiet: bytes, project: Path, tmp_path: Path)
     assert found["additions"] == [
         {"address": f"module.database.{group}", "what": "ingress rule: tcp 5432-5432, 0.0.0.0/0"}
     ]
+    (altered,) = found["alterations"]
+    assert altered["address"] == code
+    assert [(a["name"], a["after"]) for a in altered["arguments"]] == [
+        ("code_sha256", f'"{hash_}"')
+    ]
+    cases = ElementTree.parse(junit).iterfind(".//testcase[@classname='drift']")
+    assert sorted(case.get("name") or "" for case in cases) == sorted(
+        (primary, f"module.database.{group}", code)
+    )
+    results = json.loads(sarif.read_text())["runs"][0]["results"]
+    (listed,) = (r for r in results if r["ruleId"] == "drift")
+    assert hash_ in listed["message"]["text"]
     printed = " ".join(result.output.split())
     assert "4 controls fail now: F02, F04a, B02, B03; the next apply changes 1" in printed
     assert "1 part added on AWS" in printed
@@ -146,3 +166,70 @@ def test_only_a_change_that_takes_back_a_drift_is_from_outside(
         "resource_drift": [{**resource, "change": drift_}],
     }
     assert [each.outside for each in drift.deviations(plan)] == [outside]
+
+
+def altered(type_: str, *, before: Any, after: Any, expressions: Any = None) -> list[str]:
+    """Return the attributes that are reported after one of a resource changed."""
+    name = {"address": f"module.a.{type_}.b[0]", "mode": "managed", "type": type_, "name": "b"}
+    change = {"actions": ["update"], "before": before, "after": after}
+    block = {"address": f"{type_}.b", "expressions": expressions or {}}
+    called = {"a": {"module": {"resources": [block]}}}
+    plan = {
+        "configuration": {"root_module": {"module_calls": called}},
+        "resource_drift": [{**name, "change": change}],
+    }
+    return [each.name for found in alterations(plan) for each in found.arguments]
+
+
+def test_alterations_are_what_nothing_else_compares() -> None:
+    type_ = "aws_db_instance"
+    one, other = {"option_group_name": "default"}, {"option_group_name": "evil"}
+    assert altered(type_, before=one, after=other) == ["option_group_name"]
+    # A plan compares what the configuration sets.
+    assert altered(type_, before=one, after=other, expressions=one) == []
+    # The first refresh fills in what nobody set.
+    assert altered(type_, before={"option_group_name": ""}, after=one) == []
+    users = {"master_user_secret": [{"secret_arn": "arn"}]}
+    assert "master_user_secret[0].secret_arn" in altered(
+        type_, before={"master_user_secret": []}, after=users
+    )
+    gateways = [{"propagating_vgws": names} for names in (["one"], ["one", "other"])]
+    assert altered("aws_route_table", before=gateways[0], after=gateways[1]) == [
+        "propagating_vgws[1]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "attribute", "before", "after"),
+    [
+        ("aws_db_instance", "latest_restorable_time", "12:00", "12:05"),
+        ("aws_db_instance", "engine_version_actual", "17.6", "17.7"),
+        ("aws_db_instance", "status", "available", "backing-up"),
+        ("aws_secretsmanager_secret_version", "version_stages", ["AWSCURRENT"], []),
+        ("aws_sns_topic_subscription", "pending_confirmation", True, False),
+        ("aws_security_group", "ingress", [{"from_port": 1}], [{"from_port": 2}]),
+        ("aws_kms_key", "tags_all", {"a": "b"}, {"a": "c"}),
+    ],
+)
+def test_alterations_leave_out_what_changes_by_itself(
+    type_: str, attribute: str, before: Any, after: Any
+) -> None:
+    assert altered(type_, before={attribute: before}, after={attribute: after}) == []
+    assert altered(type_, before={"id": "1"}, after={"id": "2"}) == ["id"]
+
+
+def test_unconfirmed_subscriptions_are_listed() -> None:
+    resource = {
+        "address": "aws_sns_topic_subscription.a",
+        "mode": "managed",
+        "type": "aws_sns_topic_subscription",
+        "name": "a",
+    }
+    waits, agreed = (
+        {**resource, "address": f"{resource['address']}[{number}]", "values": values}
+        for number, values in enumerate(
+            ({"pending_confirmation": True}, {"pending_confirmation": False})
+        )
+    )
+    state = {"values": {"root_module": {"resources": [waits, agreed]}}}
+    assert unconfirmed({"prior_state": state}) == (waits["address"],)

@@ -189,6 +189,10 @@ PARTIAL: dict[str, tuple[bytes, str]] = {
         changed(put("resource_changes", 0, "change", "actions", [])),
         r"resource_changes\[0\]\.change\.actions: \[\] has less than 1 item",
     ),
+    "a drift without values": (
+        changed(put("resource_drift", [{"address": "a.b", "mode": "managed", "type": "a"}])),
+        r'resource_drift\[0\]: "change" is a required property',
+    ),
     "planned and deleted": (
         changed(put("resource_changes", 0, "change", "actions", ["delete"])),
         "is planned, and deleted as well",

@@ -480,7 +480,9 @@ def named(data: bytes) -> io.BytesIO:
 
 def drift(environment: str) -> bytes:
     seen = verdict(environment)
-    return documents.render(DriftReport(Drift(environment, b"", seen, seen, (), (), ()), 80))
+    return documents.render(
+        DriftReport(Drift(environment, b"", seen, seen, (), (), (), (), ()), 80)
+    )
 
 
 @pytest.mark.terraform

@@ -51,9 +51,10 @@ def drift(
 
     Terraform reads the account with the credentials of this shell; nothing is changed. Every
     control judges the running stack, and the stack as the next apply would make it. Tags are left
-    out. Exits with 1 if a control fails, or if the next apply would change anything. JUnit, SARIF
-    and HTML describe the running stack. FILE can be `-` for standard output; the text then goes to
-    standard error.
+    out. Exits with 1 if a control fails, if the next apply would change anything, or if somebody
+    changed or added something that it would leave. JUnit, SARIF and HTML describe the running
+    stack, and list each difference under a control `drift`. FILE can be `-` for standard output;
+    the text then goes to standard error.
 
     \b
     Examples:
@@ -88,11 +89,12 @@ def drift(
 
 def _write_verdict(root: Path, files: VerdictFiles, found: Drift) -> None:
     """Write the verdict on the running stack; its name differs from that of ``finbase check``."""
-    running = dataclasses.replace(found.running, environment=f"{found.environment} (running)")
+    verdict = found.running_with_drift()
+    running = dataclasses.replace(verdict, environment=f"{found.environment} (running)")
     files.write_findings(root, {found.environment: running})
     if files.html_file:
         from finbase.commands._evidence import Evidence
 
         page = Evidence.start(root, files.html_file, Shown(), supplied=True)
         page.keep(found.environment, found.running_plan)
-        page.write([found.running])
+        page.write([verdict])

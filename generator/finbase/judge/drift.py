@@ -5,21 +5,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from finbase.environment.model import Environment
 from finbase.judge import compliance
+from finbase.judge.catalogue import Failure
 from finbase.judge.shown import demand_same, read_shown
-from finbase.judge.verdict import FailureRow, Verdict
+from finbase.judge.verdict import FailureRow, Scenario, Verdict
+from finbase.plan.altered import Alteration, alterations
 from finbase.plan.beside import Addition, additions
 from finbase.plan.effects import UNKNOWN, Argument, differences
 from finbase.plan.model import Action, Change, managed
-from finbase.plan.running import as_it_runs, running, unconfigured
+from finbase.plan.running import as_it_runs, running, unconfigured, unconfirmed
 from finbase.plan.summary import ACTIONS
 
 _INAPPLICABLE = "not applicable"
+_DRIFT = Failure(
+    id="drift",
+    severity="high",
+    title="The stack runs as rendered",
+    requirement="no difference between what runs and what is rendered",
+    overlaps=(),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,9 @@ class Drift:
     """The verdicts on a stack as it runs and as planned, and how the two stacks differ.
 
     ``unconfigured`` lists resources that exist on AWS although the configuration lacks them.
-    ``additions`` are parts of resources that somebody added on AWS, which no apply removes.
+    ``additions`` are parts of resources that somebody added on AWS, which no apply removes, and
+    ``alterations`` are attributes that somebody changed there, which no apply changes back.
+    ``unconfirmed`` lists subscriptions that deliver nothing, because nobody has confirmed them.
     ``running_plan`` describes the stack as it runs: the JSON of a plan that changes nothing.
     """
 
@@ -51,12 +62,57 @@ class Drift:
     deviations: tuple[Deviation, ...]
     unconfigured: tuple[str, ...]
     additions: tuple[Addition, ...]
+    alterations: tuple[Alteration, ...]
+    unconfirmed: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
         """Whether both verdicts pass and nothing differs."""
-        differences = self.deviations or self.unconfigured or self.additions
-        return self.running.passed and self.planned.passed and not differences
+        return self.running.passed and self.planned.passed and not any(True for _ in self.beside())
+
+    def beside(self) -> Iterator[tuple[str, str]]:
+        """Yield each difference that no control names: the address, and what differs."""
+        gone = set(self.unconfigured)
+        for deviation in self.deviations:
+            if deviation.address not in gone:
+                names = ", ".join(dict.fromkeys(each.name for each in deviation.arguments))
+                of = f": {names}" if names else ""
+                yield deviation.address, f"the next apply would {deviation.action} it{of}"
+        for address in self.unconfigured:
+            yield address, "it is not rendered; the next apply would destroy it"
+        for addition in self.additions:
+            yield addition.address, f"added on AWS: {addition.what}"
+        for alteration in self.alterations:
+            for each in alteration.arguments:
+                what = f"{each.name}: {each.before} → {each.after}"
+                yield alteration.address, f"changed on AWS, and no apply changes it back: {what}"
+        for address in self.unconfirmed:
+            yield address, "it waits for a confirmation, and delivers nothing until then"
+
+    def running_with_drift(self) -> Verdict:
+        """Return the verdict on the running stack; a control "drift" fails for each difference."""
+        differing = [
+            Scenario(
+                feature=_DRIFT.title,
+                name=address,
+                tags=(),
+                failure_ids=(_DRIFT.id,),
+                severity=_DRIFT.severity,
+                requirements=(),
+                status="failed",
+                evidence=f"{address}: {what}",
+                location=f"environments/{self.environment}.yaml:1",
+                step=_DRIFT.requirement,
+            )
+            for address, what in self.beside()
+        ]
+        if not differing:
+            return self.running
+        return replace(
+            self.running,
+            scenarios=(*self.running.scenarios, *differing),
+            failures=(*self.running.failures, _DRIFT),
+        )
 
     def failing(self) -> Iterator[tuple[FailureRow, FailureRow]]:
         """Yield each control that does not pass in both verdicts: as it runs, and as planned."""
@@ -103,6 +159,8 @@ def judge(
         tuple(deviations(document)),
         unconfigured(document),
         tuple(additions(running(document))),
+        tuple(alterations(document)),
+        unconfirmed(document),
     )
 
 

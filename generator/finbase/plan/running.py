@@ -49,6 +49,14 @@ def unconfigured(plan: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(r["address"] for r in running(plan) if block_of(r["address"]) not in configured)
 
 
+def unconfirmed(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the addresses of subscriptions that nobody has confirmed: they deliver nothing.
+
+    ``pending_confirmation`` is from ``aws_sns_topic_subscription``.
+    """
+    return tuple(r["address"] for r in running(plan) if r["values"].get("pending_confirmation"))
+
+
 def running(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Return the managed resources of the refreshed state of a plan."""
     return managed_in_state(plan.get("prior_state", {}))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from finbase.judge.drift import Deviation, Drift
+from finbase.judge.drift import Drift
 from finbase.judge.verdict import FailureRow
+from finbase.plan.effects import Argument
 from finbase.report.columns import columns, counted, wrap
 from finbase.report.plan import MARKS
 from finbase.source.scalars import printable
@@ -52,6 +53,8 @@ class DriftReport:
             "deviations": [asdict(deviation) for deviation in drift.deviations],
             "unconfigured": list(drift.unconfigured),
             "additions": [asdict(addition) for addition in drift.additions],
+            "alterations": [asdict(alteration) for alteration in drift.alterations],
+            "unconfirmed": list(drift.unconfirmed),
         }
 
     def _lines(self) -> Iterator[str]:
@@ -75,6 +78,16 @@ class DriftReport:
         for addition in drift.additions:
             yield f"  + {printable(addition.address, 1000)}"
             yield from self._indented(printable(addition.what, 1000))
+        if drift.alterations:
+            yield "changed on AWS; no apply changes it back, because the stack does not set it:"
+        for alteration in drift.alterations:
+            yield f"  ~ {printable(alteration.address, 1000)}"
+            yield from (
+                line for text in _values(alteration.arguments) for line in self._indented(text)
+            )
+        if drift.unconfirmed:
+            yield "waits for a confirmation, and delivers nothing until then:"
+            yield from (f"  ~ {printable(address, 1000)}" for address in drift.unconfirmed)
         yield "\n".join(wrap(self._summary(), self.width))
 
     def _deviations(self, title: str, *, outside: bool) -> Iterator[str]:
@@ -86,7 +99,7 @@ class DriftReport:
             yield f"{title}:"
         for deviation in listed:
             yield f"  {MARKS[deviation.action]} {printable(deviation.address, 1000)}"
-            for line in _values(deviation):
+            for line in _values(deviation.arguments):
                 yield from self._indented(line)
 
     def _indented(self, text: str) -> Iterator[str]:
@@ -102,6 +115,10 @@ class DriftReport:
         controls = f"{counted(len(now), 'control')} fail{'s' * (len(now) == 1)}"
         changed = counted(len(drift.deviations), "resource")
         added = f"; {counted(len(drift.additions), 'part')} added on AWS" if drift.additions else ""
+        if drift.alterations:
+            added += f"; {counted(len(drift.alterations), 'resource')} changed for good on AWS"
+        if drift.unconfirmed:
+            added += f"; {counted(len(drift.unconfirmed), 'subscription')} not confirmed"
         return (
             f"{drift.environment}: {controls} now{names}; the next apply changes {changed}{added}"
         )
@@ -117,9 +134,9 @@ def _standing(now: FailureRow, then: FailureRow) -> str:
     )
 
 
-def _values(deviation: Deviation) -> Iterator[str]:
-    for argument in deviation.arguments[:_MOST]:
+def _values(arguments: Sequence[Argument]) -> Iterator[str]:
+    for argument in arguments[:_MOST]:
         before, after = (printable(text, 200) for text in (argument.before, argument.after))
         yield f"{printable(argument.name, 200)}: {before} → {after}"
-    if (rest := len(deviation.arguments) - _MOST) > 0:
+    if (rest := len(arguments) - _MOST) > 0:
         yield f"and {rest} more; `finbase plan` lists them"
