@@ -103,6 +103,7 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
     expected = {
         "apply",
         "check",
+        "diff",
         "drift",
         "evidence",
         "matrix",
@@ -891,6 +892,28 @@ def test_accepted_losses_reach_finbase_as_one_argument(
             FINBASE_ACCEPT_LOSS="x",
         )
         assert (done.returncode, done.stdout) == (0, seen)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_change_that_aws_refuses_is_not_merged(changed: Path, system: str) -> None:
+    render = load(changed, system)["render" if system == "gitlab" else "jobs"]
+    steps = render["script"] if system == "gitlab" else render["render"]["steps"]
+    texts = (step if system == "gitlab" else step.get("run", "") for step in steps)
+    (script,) = (text for text in texts if "--refused" in text)
+    staging = changed / "environments" / "staging.yaml"
+    text = staging.read_text()
+    # A new environment has nothing to compare with.
+    other = staging.with_name("other.yaml")
+    other.write_text(text.replace("environment: staging", "environment: other"))
+    shutil.copytree(staging.with_suffix(""), other.with_suffix(""))
+    for size, code in ((101, 0), (99, 1)):
+        staging.write_text(text.replace("allocated_storage: 100\n", f"allocated_storage: {size}\n"))
+        done = shell(changed, script, SINCE="HEAD")
+        assert done.returncode == code, done.stdout + done.stderr
+        assert ("AWS REFUSES: environments/staging.yaml" in done.stdout) is bool(code)
+        assert "environments/other.yaml does not exist in HEAD" in done.stderr
+    # A revision that git does not know is an error, not an empty list.
+    assert shell(changed, script, SINCE="gone").returncode == 2
 
 
 def test_run_by_hand_is_for_one_environment(changed: Path) -> None:

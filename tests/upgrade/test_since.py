@@ -132,6 +132,10 @@ def test_since_names_what_aws_refuses(
     assert [each["code"] for each in document["refused"]] == [refused] * bool(refused)
     lines = [line for line in done.output.splitlines() if line.startswith("AWS REFUSES: ")]
     assert [f"{FILE}:" in line and refused in line for line in lines] == [True] * bool(refused)
+    alone = finbase(committed, "diff", "staging", "--since", "HEAD", "--refused")
+    assert alone.exit_code == bool(refused)
+    nothing = ["AWS refuses no change between staging in HEAD and staging"]
+    assert alone.output.splitlines() == (lines or nothing)
 
 
 @pytest.mark.parametrize(

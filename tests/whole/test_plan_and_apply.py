@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -101,6 +103,15 @@ def test_plan_and_apply_through_the_life_of_a_stack(
         after = {c["id"] for c in found["controls"] if c["planned"] == "failed"}
         assert {"F02", "B03"} <= after <= {"F02", "F06d", "F08", "F10", "B03", "B11"}
         assert {a["what"] for a in found["additions"]} == ADDED
+        other_code = {
+            altered["address"]
+            for altered in found["alterations"]
+            if "code_sha256" in {argument["name"] for argument in altered["arguments"]}
+        }
+        assert other_code == {
+            "module.roles.aws_lambda_function.roles",
+            "module.secret.aws_lambda_function.rotation",
+        }
 
 
 def switch_off(api: Callable[[str], Any]) -> None:
@@ -158,6 +169,16 @@ def switch_off(api: Callable[[str], Any]) -> None:
             ServerlessCacheName=cache["ServerlessCacheName"], **setting
         )
     _change_alerts_and_logs(api("sns"), api("cloudwatch"), api("logs"))
+    functions = api("lambda")
+    for function in functions.list_functions()["Functions"]:
+        functions.update_function_code(FunctionName=function["FunctionName"], ZipFile=_code())
+
+
+def _code() -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("index.py", "def handler(event, context): pass\n")
+    return archive.getvalue()
 
 
 def _change_alerts_and_logs(sns: Any, cloudwatch: Any, logs: Any) -> None:

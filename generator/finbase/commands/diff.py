@@ -30,6 +30,12 @@ _LOOKS: Looks = {r"^(DATA LOSS|AWS REFUSES):": FAIL, r"^RESTART:": WARN}
     is_flag=True,
     help="Also plan both versions offline, and compare the plans.",
 )
+@click.option(
+    "--refused",
+    "refused_only",
+    is_flag=True,
+    help="Print only what AWS refuses, and exit with 1 only if there is something.",
+)
 @json_option("the differences")
 @pass_root
 def diff(
@@ -38,6 +44,7 @@ def diff(
     other: str,
     since: str | None,
     planned: bool,
+    refused_only: bool,
     json_file: BinaryIO | None,
 ) -> None:
     """Show how two environments differ, or how a change of ENV's file differs from a commit.
@@ -53,6 +60,7 @@ def diff(
     Examples:
       finbase diff staging production
       finbase diff production --since origin/main --plan
+      finbase diff production --since origin/main --refused
       finbase diff staging production --json -
     """
     from finbase.contract.registry import Registry
@@ -64,8 +72,9 @@ def diff(
 
     if bool(other) == (since is not None):
         raise click.UsageError("name either OTHER or --since REV")
-    if planned and since is None:
-        raise click.UsageError("--plan requires --since")
+    for name, is_set in {"plan": planned, "refused": refused_only}.items():
+        if is_set and since is None:
+            raise click.UsageError(f"--{name} requires --since")
     registry = Registry(root)
     now = load_environment(root, environment)
     if since is None:
@@ -84,8 +93,10 @@ def diff(
             now.name,
             effects,
             refused(before, now),
+            refused_only=refused_only,
         )
-    answer(report, json_file, looks=_LOOKS, found=report.differences or report.effects)
+    found = report.refused if refused_only else report.differences or report.effects
+    answer(report, json_file, looks=_LOOKS, found=found)
 
 
 def _at(root: Path, registry: Registry, now: Environment, revision: str) -> Environment:

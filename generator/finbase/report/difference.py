@@ -19,7 +19,8 @@ class DifferenceReport:
     """The differences between two environments, which are named ``left`` and ``right``.
 
     ``effects`` are what the plans of two versions of one environment differ in, if both were made.
-    ``refused`` are the changes that AWS refuses to make to what runs.
+    ``refused`` are the changes that AWS refuses to make to what runs. With ``refused_only``, the
+    text is about them alone.
     """
 
     command: ClassVar[str] = "diff"
@@ -28,6 +29,7 @@ class DifferenceReport:
     right: str
     effects: Sequence[Effect] | None = None
     refused: Sequence[Diagnostic] = ()
+    refused_only: bool = False
 
     def text(self) -> str:
         """Return a paragraph per difference, their number, the effects, and what AWS refuses."""
@@ -48,6 +50,13 @@ class DifferenceReport:
         }
 
     def _lines(self) -> Iterator[str]:
+        if not self.refused_only:
+            yield from self._differing()
+        elif not self.refused:
+            yield f"AWS refuses no change between {self.left} and {self.right}"
+        yield from (f"AWS REFUSES: {diagnostic}" for diagnostic in self.refused)
+
+    def _differing(self) -> Iterator[str]:
         for difference in self.differences:
             yield difference.name
             sides = (self.left, _side(difference.left)), (self.right, _side(difference.right))
@@ -58,7 +67,6 @@ class DifferenceReport:
             yield f"{self.left} and {self.right} differ only in their names"
         if self.effects is not None:
             yield from effect_lines(self.effects)
-        yield from (f"AWS REFUSES: {diagnostic}" for diagnostic in self.refused)
 
 
 def _side(side: Side) -> str:
