@@ -19,7 +19,7 @@ from finbase.plan.model import blocks
 from finbase.source.cache import load_yaml
 
 _FROM_NOTHING = {"aws_db_instance": ("master_user_secret",), "aws_vpc": ("ipv6_cidr_block",)}
-"""What AWS sets only if somebody wants it: a password of RDS's own, an IPv6 range."""
+"""What AWS never sets by itself: a password that RDS manages, an IPv6 range."""
 
 
 @dataclass(frozen=True)
