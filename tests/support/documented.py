@@ -144,17 +144,6 @@ class Scratch:
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        copy_folders(self.root, *_PROJECT)
-        for file in ("Makefile", "pyproject.toml", ".gitignore"):
-            shutil.copy(ROOT / file, self.root / file)
-        programs = self.root / ".venv" / "bin"
-        programs.mkdir(parents=True)
-        (programs / "finbase").write_text(
-            _SHIM.format(python=sys.executable, root=ROOT, plans=self.plans)
-        )
-        (programs / "finbase").chmod(0o755)
-        for marker in ("ready", "tools"):
-            (programs.parent / marker).touch()
         self.environment = {
             # Nobody's repository but this one, and no `make` above that of the page.
             **{
@@ -162,7 +151,7 @@ class Scratch:
                 for key, value in os.environ.items()
                 if not key.startswith(("GIT_", "MAKE", "MFLAGS"))
             },
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.root / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": search_path(),
             "PYTHONDONTWRITEBYTECODE": "1",
             "COLUMNS": _PAGE_WIDTH,
@@ -175,14 +164,31 @@ class Scratch:
             **{f"GIT_{who}_NAME": "you" for who in ("AUTHOR", "COMMITTER")},
             **{f"GIT_{who}_EMAIL": "you@ledger.example" for who in ("AUTHOR", "COMMITTER")},
         }
-        for command in ("init --initial-branch main", "add .", "commit --message clone"):
-            subprocess.run(
-                ["git", *command.split()],
-                cwd=self.root,
-                env=self.environment,
-                check=True,
-                capture_output=True,
-            )
+
+    def fill(self) -> None:
+        """Copy the project, set it up, and commit and render it, which changes nothing."""
+        copy_folders(self.root, *_PROJECT)
+        for file in ("Makefile", "pyproject.toml", ".gitignore"):
+            shutil.copy(ROOT / file, self.root / file)
+        programs = self.root / ".venv" / "bin"
+        programs.mkdir(parents=True)
+        (programs / "finbase").write_text(
+            _SHIM.format(python=sys.executable, root=ROOT, plans=self.plans)
+        )
+        (programs / "finbase").chmod(0o755)
+        for marker in ("ready", "tools"):
+            (programs.parent / marker).touch()
+        for command in (
+            *("git init --quiet --template= --initial-branch main", "git add ."),
+            *("git commit --quiet --message clone", "git repack -a -d --quiet", "finbase render"),
+        ):
+            code, printed = self.run(Step("", 0, command))
+            assert code == 0, printed
+
+    def copy(self, root: Path) -> Scratch:
+        """Return a copy in another folder, with what finbase keeps of a render for its user."""
+        shutil.copytree(self.root, root, dirs_exist_ok=True)
+        return Scratch(root, self.plans)
 
     def run(self, step: Step) -> tuple[int, str]:
         """Run a step; return its exit code and what it printed, standard error included.

@@ -103,10 +103,17 @@ def walks() -> Iterator[object]:
             yield pytest.param(page, marks=marks, id=name(page))
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory, plan_store: Path) -> Scratch:
+    scratch = Scratch(tmp_path_factory.mktemp("clone"), plan_store)
+    scratch.fill()
+    return scratch
+
+
 @pytest.mark.parametrize("page", list(walks()))
 @pytest.mark.usefixtures("shared_workspace")
-def test_page_shows_real_output(page: Path, tmp_path: Path, plan_store: Path) -> None:
-    scratch = Scratch(tmp_path, plan_store)
+def test_page_shows_real_output(page: Path, tmp_path: Path, clone: Scratch) -> None:
+    scratch = clone.copy(tmp_path)
     for step in filter(is_run, ALL[page]):
         code, printed = scratch.run(step)
         told = f"{step.page}:{step.line}: {step.command or 'the change'} exited with {code}"

@@ -9,23 +9,18 @@ from typing import Any, ClassVar
 
 from finbase.ci.affected import Affected
 from finbase.project.files import owner
+from finbase.report.documents import Report
 from finbase.system.printable import printable_name
 
 
 @dataclass(frozen=True)
-class AffectedReport:
+class AffectedReport(Report):
     """The affected environments between two commits; ``until`` is None for the working tree."""
 
     command: ClassVar[str] = "affected"
     environments: Sequence[Affected]
     since: str
     until: str | None
-
-    def text(self) -> str:
-        """Return a line per environment, and below it a line per folder with its files."""
-        if not self.environments:
-            return "no environment is affected"
-        return "\n".join(line for affected in self.environments for line in _lines(affected))
 
     def document(self) -> dict[str, Any]:
         """Return the commits and the environments with their files."""
@@ -38,12 +33,14 @@ class AffectedReport:
             ],
         }
 
-
-def _lines(affected: Affected) -> Iterator[str]:
-    yield f"{printable_name(affected.environment)}: {affected.change}"
-    folders: dict[PurePosixPath, list[str]] = {}
-    for path in affected.files:
-        folder = owner(path) or path.parent
-        folders.setdefault(folder, []).append(printable_name(path.relative_to(folder)))
-    for folder, names in folders.items():
-        yield f"  {printable_name(folder)}: {', '.join(names)}"
+    def _lines(self) -> Iterator[str]:
+        if not self.environments:
+            yield "no environment is affected"
+        for affected in self.environments:
+            yield f"{printable_name(affected.environment)}: {affected.change}"
+            folders: dict[PurePosixPath, list[str]] = {}
+            for path in affected.files:
+                folder = owner(path) or path.parent
+                folders.setdefault(folder, []).append(printable_name(path.relative_to(folder)))
+            for folder, names in folders.items():
+                yield f"  {printable_name(folder)}: {', '.join(names)}"

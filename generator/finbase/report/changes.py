@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
@@ -13,11 +13,12 @@ from finbase.project.journal import Undone
 from finbase.project.tree import Changes
 from finbase.release.integrity import Breach
 from finbase.report.columns import counted
+from finbase.report.documents import Report
 from finbase.system.printable import printable_name
 
 
 @dataclass(frozen=True)
-class ChangesReport:
+class ChangesReport(Report):
     """The result of a render; ``outcome`` ends its summary."""
 
     command: ClassVar[str] = "render"
@@ -27,11 +28,10 @@ class ChangesReport:
     breaches: Sequence[Breach] = ()
     written: bool = False
 
-    def text(self) -> str:
-        """Return the summary, one line."""
+    def _lines(self) -> Iterator[str]:
         modules = {(use.name, use.version) for env in self.environments for use in env.modules}
         changes = self.changes
-        return (
+        yield (
             f"{counted(len(self.environments), 'environment')}, "
             f"{counted(len(modules), 'module version')}: "
             f"{len(changes.created)} files new, {len(changes.changed)} changed, "

@@ -11,11 +11,12 @@ from finbase.environment.difference import Difference, Side
 from finbase.errors import Diagnostic
 from finbase.plan.effects import Effect
 from finbase.report.columns import columns, counted
+from finbase.report.documents import Report
 from finbase.report.upgrade import effect_lines
 
 
 @dataclass(frozen=True)
-class DifferenceReport:
+class DifferenceReport(Report):
     """The differences between two environments, which are named ``left`` and ``right``.
 
     ``effects`` are what the plans of two versions of one environment differ in, if both were made.
@@ -30,10 +31,6 @@ class DifferenceReport:
     effects: Sequence[Effect] | None = None
     refused: Sequence[Diagnostic] = ()
     refused_only: bool = False
-
-    def text(self) -> str:
-        """Return a paragraph per difference, their number, the effects, and what AWS refuses."""
-        return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
         """Return both names, and both sides of each difference."""

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from finbase.doctor import Finding, State
 from finbase.report.columns import columns
+from finbase.report.documents import Report
 
 _LABELS: dict[State, str] = {"fine": "ok", "missing": "missing", "wrong": "WRONG"}
 
 
 @dataclass(frozen=True)
-class DoctorReport:
+class DoctorReport(Report):
     """What ``finbase doctor`` found; the text fits into ``width`` columns."""
 
     command: ClassVar[str] = "doctor"
     findings: Sequence[Finding]
     width: int | None = None
 
-    def text(self) -> str:
-        """Return a row per finding, with the command that fixes it and a hint."""
-        return columns(
+    def _lines(self) -> Iterator[str]:
+        yield columns(
             [(f"{_LABELS[f.state]:7}", f"{f.subject:12}", _details(f)) for f in self.findings],
             width=self.width,
         )

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from finbase.errors import FinbaseError
 from finbase.source.bounds import load_json
 
 
-class Report(Protocol):
+class Report(ABC):
     """The result of one command, ready to be shown or written."""
 
     command: ClassVar[str]
 
     def text(self) -> str:
         """Return the lines for people, without a newline at the end."""
+        return "\n".join(self._lines())
 
+    @abstractmethod
+    def _lines(self) -> Iterable[str]:
+        """Return what people read."""
+
+    @abstractmethod
     def document(self) -> dict[str, Any]:
         """Return the content of the JSON document, without its version."""
 

@@ -10,6 +10,7 @@ from finbase.judge.drift import Drift
 from finbase.judge.verdict import FailureRow
 from finbase.plan.effects import Argument
 from finbase.report.columns import columns, counted, wrap
+from finbase.report.documents import Report
 from finbase.report.plan import MARKS
 from finbase.source.scalars import printable
 
@@ -18,16 +19,12 @@ _MOST = 10
 
 
 @dataclass(frozen=True)
-class DriftReport:
+class DriftReport(Report):
     """The drift of an environment; its text is wrapped at ``width``."""
 
     command: ClassVar[str] = "drift"
     drift: Drift
     width: int
-
-    def text(self) -> str:
-        """Return the failing controls with their evidence, the differences, and a summary."""
-        return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
         """Return the failing controls, the differences, and the resources beside the stack."""

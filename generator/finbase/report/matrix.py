@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from finbase.console.speech import FAIL, PASS, Looks, paint
 from finbase.judge.mutations import Outcome
 from finbase.report.columns import columns, counted
+from finbase.report.documents import Report
 
 _LOOKS: Looks = {
     r"(?<=  )caught(?=  )": PASS,
@@ -31,7 +32,7 @@ class Proved:
 
 
 @dataclass(frozen=True)
-class MatrixReport:
+class MatrixReport(Report):
     """The outcomes of ``finbase prove``; ``colour`` colours them in the text.
 
     ``applied`` says that the mutations were planned as changes of applied stacks. ``unproved`` has
@@ -58,8 +59,7 @@ class MatrixReport:
     def _of_stack(self) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if not outcome.inapplicable]
 
-    def text(self) -> str:
-        """Return a row per mutation, then the details of each that was not caught."""
+    def _lines(self) -> Sequence[str]:
         table = columns(
             [
                 (o.mutation.failure, o.mutation.id, label(o), " ".join(o.fell) or "none")
@@ -87,7 +87,8 @@ class MatrixReport:
         if self.unproved:
             has = "has" if len(self.unproved) == 1 else "have"
             summary += f"; {counted(len(self.unproved), 'control')} {has} no mutation"
-        return "\n".join([*rows, "", summary]).lstrip("\n")
+        lines = [*rows, "", summary]
+        return lines if self.outcomes else lines[1:]
 
     def document(self) -> dict[str, Any]:
         """Return whether all mutations are proved, and the outcome of each."""

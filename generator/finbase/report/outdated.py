@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from finbase.report.columns import columns
+from finbase.report.documents import Report
 from finbase.upgrade.pins import Outdated
 
 _HEADS = ("where", "module", "pinned", "compatible", "newest")
 
 
 @dataclass(frozen=True)
-class OutdatedReport:
+class OutdatedReport(Report):
     """The outdated pins of environments; the text fits into ``width`` columns."""
 
     command: ClassVar[str] = "outdated"
     pins: Sequence[Outdated]
     width: int | None = None
 
-    def text(self) -> str:
-        """Return a table; ``-`` means that there is no newer compatible release."""
-        return columns([_HEADS, *map(_cells, self.pins)], width=self.width)
+    def _lines(self) -> Iterator[str]:
+        yield columns([_HEADS, *map(_cells, self.pins)], width=self.width)
 
     def document(self) -> dict[str, Any]:
         """Return the pins with their newer releases."""

@@ -11,6 +11,7 @@ from finbase.plan.effects import Argument
 from finbase.plan.model import Action
 from finbase.plan.summary import Step, Summary
 from finbase.render.markdown import code, table
+from finbase.report.documents import Report
 
 MARKS: dict[Action, str] = {
     "add": "+",
@@ -31,20 +32,13 @@ _MOST_TEXT = 2000
 
 
 @dataclass(frozen=True)
-class PlanReport:
+class PlanReport(Report):
     """The summary of an environment's plan; ``accepted`` are the addresses of accepted losses."""
 
     command: ClassVar[str] = "plan"
     environment: str
     summary: Summary
     accepted: frozenset[str] = frozenset()
-
-    def text(self) -> str:
-        """Return the summary for a reviewer: a table by module, then all changes.
-
-        Changes of access come with their values; provisioners and losses stand at the end.
-        """
-        return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
         """Return the counts of the actions, and all steps."""

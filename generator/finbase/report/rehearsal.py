@@ -9,19 +9,16 @@ from typing import Any, ClassVar
 
 from finbase.rehearsal.model import Rehearsal, Step
 from finbase.report.columns import columns, counted
+from finbase.report.documents import Report
 
 
 @dataclass(frozen=True)
-class RehearsalReport:
+class RehearsalReport(Report):
     """A rehearsal; its text is wrapped at ``width``."""
 
     command: ClassVar[str] = "rehearse"
     rehearsal: Rehearsal
     width: int
-
-    def text(self) -> str:
-        """Return the steps, the resources that are retained, and all problems."""
-        return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
         """Return the steps, drifts, remaining resources and the search for passwords."""

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from finbase.release.integrity import folder_of
 from finbase.release.prepare import Release
+from finbase.report.documents import Report
 
 
 @dataclass(frozen=True)
-class ReleaseReport:
+class ReleaseReport(Report):
     """A prepared release; a dry run writes nothing."""
 
     command: ClassVar[str] = "release"
     release: Release
     dry_run: bool
 
-    def text(self) -> str:
-        """Return the summary of the release, one line."""
+    def _lines(self) -> Iterator[str]:
         release = self.release
         folder = folder_of(release.module, release.version)
         files = sum(path.is_relative_to(folder) for path in release.steps)
         after = f"after {release.previous}" if release.previous else "the first release"
         outcome = "would be released" if self.dry_run else "released"
         written = f"{files} files in" if files else "the files of the draft in"
-        return (
+        yield (
             f"{release.module} {release.version} ({after}) {outcome}: {written} {folder}/, "
             "its hash, changelog and upgrade notes; environments keep the versions that they pin"
         )

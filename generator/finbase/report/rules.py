@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,18 +11,18 @@ from finbase.environment.rules.handbook import bounds, readings
 from finbase.environment.rules.index import RULES, TITLES
 from finbase.render.validation import describe_constraint
 from finbase.report.columns import columns
+from finbase.report.documents import Report
 
 
 @dataclass(frozen=True)
-class RulesReport:
+class RulesReport(Report):
     """The rules for the modules of a registry; the text is wrapped at ``width``."""
 
     command: ClassVar[str] = "rules"
     registry: Registry
     width: int
 
-    def text(self) -> str:
-        """Return a row per rule, bound, note and reason to refuse a file."""
+    def _lines(self) -> Iterator[str]:
         errors = [(r.code, r.title, ", ".join(r.inputs)) for r in RULES if not r.note]
         notes = [(r.code, r.title, ", ".join(r.inputs)) for r in RULES if r.note]
         limits = [
@@ -34,7 +35,7 @@ class RulesReport:
             ("Notes, which refuse nothing", notes),
             ("Reading the file and its modules", reading),
         )
-        return "\n\n".join(
+        yield "\n\n".join(
             f"{title}\n{columns(rows, width=self.width, indent=2)}" for title, rows in parts
         )
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from finbase.plan.effects import Argument, Effect
 from finbase.plan.model import Action
+from finbase.report.documents import Report
 from finbase.report.plan import MARKS
 from finbase.upgrade.preview import InputChange, Upgrade
 
@@ -17,15 +18,11 @@ _LONGEST = 76
 
 
 @dataclass(frozen=True)
-class UpgradeReport:
+class UpgradeReport(Report):
     """What an upgrade of an environment changes."""
 
     command: ClassVar[str] = "upgrade"
     upgrade: Upgrade
-
-    def text(self) -> str:
-        """Return the new versions, inputs, notes and effects; data loss comes last."""
-        return "\n".join(self._lines())
 
     def document(self) -> dict[str, Any]:
         """Return the modules with their changes, the problems, and the effects of the plan."""
@@ -68,26 +65,20 @@ class UpgradeReport:
 
 
 @dataclass(frozen=True)
-class NoUpgradeReport:
+class NoUpgradeReport(Report):
     """An environment that already has the newest releases."""
 
     command: ClassVar[str] = "upgrade"
     environment: str
     module: str
 
-    def text(self) -> str:
-        """Return that there is nothing to upgrade."""
-        return f"{self.environment} has the newest release of {self.module or 'every module'}"
-
     def document(self) -> dict[str, Any]:
         """Return the document of an upgrade without changes."""
-        return {
-            "environment": self.environment,
-            "modules": [],
-            "problems": [],
-            "effects": [],
-            "data_loss": False,
-        }
+        lists = dict.fromkeys(("modules", "problems", "effects"), ())
+        return {"environment": self.environment, **lists, "data_loss": False}
+
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.environment} has the newest release of {self.module or 'every module'}"
 
 
 def effect_lines(effects: Sequence[Effect]) -> Iterator[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from finbase.render.values import Value
 from finbase.report.columns import columns
+from finbase.report.documents import Report
 
 _WIDEST = 36
 
 
 @dataclass(frozen=True)
-class ValuesReport:
+class ValuesReport(Report):
     """The values of an environment, or of one of its modules; the text fits into ``width``."""
 
     command: ClassVar[str] = "show"
@@ -21,10 +22,9 @@ class ValuesReport:
     values: Sequence[Value]
     width: int | None = None
 
-    def text(self) -> str:
-        """Return a row per value: its name, the value, and its origin."""
+    def _lines(self) -> Iterator[str]:
         rows = [(value.name, _value(value), _origin(value)) for value in self.values]
-        return columns(rows, width=self.width, widest=_WIDEST)
+        yield columns(rows, width=self.width, widest=_WIDEST)
 
     def document(self) -> dict[str, Any]:
         """Return the values with their origins."""

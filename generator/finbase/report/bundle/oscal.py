@@ -7,7 +7,6 @@ https://pages.nist.gov/OSCAL/.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -39,7 +38,14 @@ def assessment_results(verdict: Verdict, provenance: Provenance, facts: Facts) -
             f"judged the plan, whose SHA-256 is {facts.plan.sha256 or 'unknown'}."
         ),
         "start": made,
-        "reviewed-controls": {"control-selections": [_selection(rows)]},
+        "reviewed-controls": {
+            "control-selections": [
+                {
+                    "description": "The controls of finbase's catalogue.",
+                    "include-controls": [{"control-id": row.id.lower()} for row in rows],
+                }
+            ]
+        },
         "observations": [
             _observation(each, identify(each.location), facts, identify("plan"), made)
             for each in judged
@@ -61,13 +67,6 @@ def assessment_results(verdict: Verdict, provenance: Provenance, facts: Facts) -
             }
         }
     )
-
-
-def _selection(rows: Sequence[FailureRow]) -> dict[str, Any]:
-    return {
-        "description": "The controls of finbase's catalogue.",
-        "include-controls": [{"control-id": row.id.lower()} for row in rows],
-    }
 
 
 def _observation(

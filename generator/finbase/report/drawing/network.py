@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from finbase.plan.addresses import name_of
@@ -99,12 +99,15 @@ class _Layout:
                 zone: [s for s in self.network.subnets if (s.tier, s.zone) == (tier, zone)]
                 for zone in self.lefts
             }
-            self.head = _CELL + _LINE * (self.most_outlets(cells.values()) - 1)
-            height = self.head + self.most_gateways(cells.values())
+            subnets = [subnet for cell in cells.values() for subnet in cell]
+            ways = max((len(outlets(self.network, subnet)) for subnet in subnets), default=1)
+            chips = max((len(self.gateways(subnet)) for subnet in subnets), default=0)
+            self.head = _CELL + _LINE * (ways - 1)
+            height = self.head + chips * (CHIP + 8)
             rows = max(map(len, cells.values()))
             self.canvas.text(_PAD, top + 18, tier, "strong", _GUTTER - 8)
-            for zone, subnets in cells.items():
-                for row, subnet in enumerate(subnets):
+            for zone, cell in cells.items():
+                for row, subnet in enumerate(cell):
                     self.subnet(subnet, self.lefts[zone], top + row * (height + 6), height)
             top += rows * (height + 6) + 4
             for kind, names in _members(self.network, tier):
@@ -118,7 +121,6 @@ class _Layout:
     def subnet(self, subnet: Subnet, x: float, y: float, height: float) -> None:
         """Draw a subnet with its gateways and the lines of its routes."""
         self.canvas.box(x, y, self.width, height, "cell")
-        gateways = [g for g in self.network.gateways if g.subnet == subnet.address]
         room = self.width - 20
         wrong = any(other_zone(self.network, subnet, route) for route in subnet.routes)
         look = "small bad" if wrong or not subnet.table else "small muted"
@@ -127,7 +129,7 @@ class _Layout:
         self.canvas.text(x + 10, y + 35, table, look, room)
         for number, way in enumerate(outlets(self.network, subnet)):
             self.canvas.text(x + 10, y + 51 + number * _LINE, way, look, room)
-        for number, gateway in enumerate(gateways):
+        for number, gateway in enumerate(self.gateways(subnet)):
             self.chip(gateway, x + 10, y + self.head + number * (CHIP + 8))
         for route in subnet.routes:
             if route.kind == "internet":
@@ -137,16 +139,9 @@ class _Layout:
             elif route.target in self.chips:
                 self.climb(route.target, x, y, "other-zone" if wrong else "path")
 
-    def most_outlets(self, cells: Iterable[Sequence[Subnet]]) -> int:
-        """Return how many lines the routes of a subnet need in a tier."""
-        counts = [len(outlets(self.network, subnet)) for cell in cells for subnet in cell]
-        return max(counts, default=1)
-
-    def most_gateways(self, cells: Iterable[Sequence[Subnet]]) -> float:
-        """Return the height that the gateways add to the cells of a tier."""
-        gateway_subnets = [gateway.subnet for gateway in self.network.gateways]
-        counts = [gateway_subnets.count(subnet.address) for cell in cells for subnet in cell]
-        return max(counts, default=0) * (CHIP + 8)
+    def gateways(self, subnet: Subnet) -> list[Gateway]:
+        """Return the gateways in a subnet."""
+        return [each for each in self.network.gateways if each.subnet == subnet.address]
 
     def chip(self, gateway: Gateway, x: float, y: float) -> None:
         """Draw a NAT gateway."""

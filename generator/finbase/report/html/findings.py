@@ -13,7 +13,7 @@ from finbase.plan.picture import pinned
 from finbase.report.drawing.draw import SUBJECTS, draw
 from finbase.report.html.links import Linked, Links
 from finbase.report.provenance import Facts
-from finbase.report.sources import Excerpt, Sources, scenario_steps
+from finbase.report.sources import Sources, scenario_steps
 
 if TYPE_CHECKING:
     from finbase.plan.network import Network
@@ -48,125 +48,75 @@ class ScenarioView:
     evidence: tuple[Sequence[Linked], ...]
 
 
-@dataclass(frozen=True)
 class Finding:
     """A failure of the catalogue in one environment; ``more`` is HCL that is only linked."""
 
-    row: FailureRow
-    anchor: str
-    scenarios: tuple[ScenarioView, ...]
-    hcl: Sequence[Excerpt]
-    more: Sequence[Linked]
-    yaml: Sequence[Excerpt]
+    def __init__(
+        self,
+        row: FailureRow,
+        anchor: str,
+        scenarios: Sequence[ScenarioView],
+        sources: Sources | None,
+        links: Links,
+    ) -> None:
+        self.row, self.scenarios = row, scenarios
+        self.anchor = f"{anchor}-{row.id}"
+        evidence = [line for each in scenarios for line in each.scenario.evidence.splitlines()]
+        self.lines = len(evidence)
+        hcl, self.yaml = sources.behind(evidence) if sources else ([], [])
+        self.hcl = hcl[:_MOST]
+        self.more = [Linked(str(each.place), links.to(each.place)) for each in hcl[_MOST:]]
 
-    @property
-    def absent(self) -> bool:
-        """Whether the plan was shown not to have the failure."""
-        return self.row.status == "passed"
 
-    @property
-    def lines(self) -> int:
-        """The number of lines of evidence."""
-        return sum(len(scenario.evidence) for scenario in self.scenarios)
-
-
-@dataclass(frozen=True)
 class Chapter:
     """The content of one environment's chapter.
 
+    ``anchor`` starts every id in it. ``features`` maps paths of feature files to their texts.
     ``resources`` are the planned resources and the controls that judged them. ``pictures`` are SVG;
     ``subnets``, ``flows`` and ``modules`` are rows of tables with the same content. ``others`` are
-    scenarios that belong to no failure. ``broken`` counts the flows that only one of their ends
-    allows.
+    scenarios that belong to no failure. ``absent`` counts the failures of the catalogue that the
+    plan does not have, ``broken`` the flows that only one of their ends allows.
     """
 
-    name: str
-    anchor: str
-    verdict: Verdict
-    facts: Facts
-    resources: tuple[tuple[Sequence[Linked], tuple[str, ...]], ...]
-    supplied: bool
-    path: Linked | None
-    findings: tuple[Finding, ...]
-    others: tuple[ScenarioView, ...]
-    pictures: dict[str, str]
-    subnets: tuple[tuple[str, ...], ...]
-    flows: tuple[tuple[Sequence[Linked], ...], ...]
-    broken: int
-    modules: tuple[tuple[str, str, int, tuple[str, ...]], ...]
+    def __init__(
+        self, subject: Subject, anchor: str, features: Mapping[str, str], links: Links
+    ) -> None:
+        verdict, picture, sources = subject.verdict, subject.picture, subject.sources
+        rows, network = verdict.by_failure(), picture.network
 
-    @property
-    def absent(self) -> int:
-        """The number of failures of the catalogue that the plan does not have."""
-        return sum(finding.absent for finding in self.findings)
+        def view(scenario: Scenario) -> ScenarioView:
+            feature, _, line = scenario.location.rpartition(":")
+            return ScenarioView(
+                scenario,
+                Linked(scenario.location, links.outward(feature, int(line))),
+                scenario_steps(features[feature], int(line)),
+                tuple(links.text(text, sources) for text in scenario.evidence.splitlines()),
+            )
 
-
-def chapter(subject: Subject, anchor: str, features: Mapping[str, str], links: Links) -> Chapter:
-    """Return the content of a chapter.
-
-    ``anchor`` starts every id in it. ``features`` maps paths of feature files to their texts.
-    """
-    verdict, picture, sources = subject.verdict, subject.picture, subject.sources
-    path = str(sources.path) if sources else ""
-    network = picture.network
-    available = {
-        "modules": picture.modules,
-        "network": network.subnets,
-        "flows": network.flows,
-        "architecture": network.subnets and network.flows,
-    }
-
-    def view(scenario: Scenario) -> ScenarioView:
-        feature, _, line = scenario.location.rpartition(":")
-        return ScenarioView(
-            scenario,
-            Linked(scenario.location, links.outward(feature, int(line))),
-            scenario_steps(features[feature], int(line)),
-            tuple(links.text(text, sources) for text in scenario.evidence.splitlines()),
-        )
-
-    return Chapter(
-        name=verdict.environment,
-        anchor=anchor,
-        verdict=verdict,
-        facts=subject.facts,
-        resources=tuple(
+        self.name, self.anchor = verdict.environment, anchor
+        self.verdict, self.facts, self.supplied = verdict, subject.facts, subject.supplied
+        self.path = sources and Linked(str(sources.path), links.outward(str(sources.path), 1))
+        self.resources = [
             (links.text(each.address, sources), each.controls) for each in subject.facts.resources
-        ),
-        supplied=subject.supplied,
-        path=Linked(path, links.outward(path, 1)) if path else None,
-        findings=tuple(
-            _finding(row, anchor, tuple(map(view, row.scenarios)), sources, links)
-            for row in verdict.by_failure()
-        ),
-        others=tuple(view(s) for s in verdict.scenarios if not s.failure_ids),
-        pictures={s: draw(picture, s, f"{anchor}-{s}") for s in SUBJECTS if available[s]},
-        subnets=tuple(_subnets(network)),
-        flows=tuple(
-            tuple(links.text(text, sources) for text in cells) for cells in _flows(network)
-        ),
-        broken=sum(not is_allowed(flow) for flow in network.flows),
-        modules=tuple(_modules(picture)),
-    )
-
-
-def _finding(
-    row: FailureRow,
-    anchor: str,
-    scenarios: tuple[ScenarioView, ...],
-    sources: Sources | None,
-    links: Links,
-) -> Finding:
-    evidence = [line for scenario in scenarios for line in scenario.scenario.evidence.splitlines()]
-    hcl, yaml = sources.behind(evidence) if sources else ([], [])
-    return Finding(
-        row=row,
-        anchor=f"{anchor}-{row.id}",
-        scenarios=scenarios,
-        hcl=hcl[:_MOST],
-        more=[Linked(str(e.place), links.to(e.place)) for e in hcl[_MOST:]],
-        yaml=yaml,
-    )
+        ]
+        self.findings = [
+            Finding(row, anchor, [*map(view, row.scenarios)], sources, links) for row in rows
+        ]
+        self.absent = sum(row.status == "passed" for row in rows)
+        self.others = [view(each) for each in verdict.scenarios if not each.failure_ids]
+        available = {
+            "modules": picture.modules,
+            "network": network.subnets,
+            "flows": network.flows,
+            "architecture": network.subnets and network.flows,
+        }
+        self.pictures = {
+            name: draw(picture, name, f"{anchor}-{name}") for name in SUBJECTS if available[name]
+        }
+        self.subnets = [*_subnets(network)]
+        self.flows = [[links.text(text, sources) for text in cells] for cells in _flows(network)]
+        self.broken = sum(not is_allowed(flow) for flow in network.flows)
+        self.modules = [*_modules(picture)]
 
 
 def _subnets(network: Network) -> Iterator[tuple[str, ...]]:

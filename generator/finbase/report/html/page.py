@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from itertools import groupby
@@ -23,7 +22,7 @@ from finbase.judge.catalogue import SECTIONS, Section, Severity
 from finbase.judge.frameworks import Framework, Row, order
 from finbase.judge.verdict import FailureRow
 from finbase.report.drawing.canvas import clean, stylesheet
-from finbase.report.html.findings import Chapter, Subject, chapter
+from finbase.report.html.findings import Chapter, Subject
 from finbase.report.html.links import Links
 from finbase.report.html.proof import Proof
 from finbase.report.provenance import Provenance, shared_modules
@@ -34,15 +33,6 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _LEVELS: tuple[Severity, ...] = ("high", "medium", "low")
-
-
-@dataclass(frozen=True)
-class _Requirement:
-    """A requirement of a framework, and the environments that do not show it."""
-
-    row: Row
-    failing: tuple[str, ...]
-    inapplicable: tuple[str, ...]
 
 
 def render(
@@ -62,7 +52,7 @@ def render(
 
     anchors = _anchors([subject.verdict.environment for subject in subjects])
     chapters = [
-        chapter(subject, anchor, features, links)
+        Chapter(subject, anchor, features, links)
         for subject, anchor in zip(subjects, anchors, strict=True)
     ]
     rows = [finding.row for finding in chapters[0].findings] if chapters else []
@@ -161,18 +151,20 @@ def _groups(rows: Sequence[FailureRow]) -> list[tuple[Section, Severity, str, st
     ]
 
 
-def _requirements(framework: Framework, chapters: Sequence[Chapter]) -> Iterator[_Requirement]:
-    """Yield the requirements of a framework by number, at the end those without controls."""
+def _requirements(
+    framework: Framework, chapters: Sequence[Chapter]
+) -> Iterator[tuple[Row, list[str], list[str]]]:
+    """Yield the requirements of a framework by number, at the end those without controls.
+
+    With each come the environments that fail it, and those that do not show that it is met.
+    """
     for row in sorted(framework.rows, key=lambda row: (not row.controls, order(row.number))):
         states = {
             section.name: {f.row.status for f in section.findings if f.row.id in row.controls}
             for section in chapters
         }
-        yield _Requirement(
-            row,
-            failing=tuple(name for name, of in states.items() if of & {"failed", "not shown"}),
-            inapplicable=tuple(name for name, of in states.items() if "passed" not in of),
-        )
+        failing = [name for name, of in states.items() if of & {"failed", "not shown"}]
+        yield row, failing, [name for name, of in states.items() if "passed" not in of]
 
 
 def _anchors(names: Sequence[str]) -> list[str]:
