@@ -332,16 +332,6 @@ def test_pages_stay_in_one_folder() -> None:
     assert moved == []
 
 
-def test_pages_start_with_what_the_reader_can_do() -> None:
-    for page in sorted((ROOT / "docs").rglob("*.md")):
-        if page.name == "index.md" and page.parent.name != "modules":
-            continue
-        if page.parent == ROOT / FOLDER:  # A sample of a comment is not a page.
-            continue
-        _title, first = re.findall(r"^(?!<!--).+$", page.read_text(), re.MULTILINE)[:2]
-        assert re.match("After this (page|tutorial), you can ", first), page
-
-
 def test_links_of_root_pages_exist() -> None:
     for page in (ROOT / each for each in ("README.md", "CONTRIBUTING.md", "SECURITY.md")):
         for address in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

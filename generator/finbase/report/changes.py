@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -56,15 +57,14 @@ class ChangesReport(Report):
 
 def by_folder(changes: Changes) -> dict[str, str]:
     """Return the counts of changed files, for each module version, stack and other file."""
-    counted: dict[str, dict[str, int]] = {}
+    counted = defaultdict[str, Counter[str]](Counter)
     for kind, paths in (
         ("new", changes.created),
         ("changed", changes.changed),
         ("removed", changes.removed),
     ):
         for path in paths:
-            counts = counted.setdefault(str(owner(path) or path), {})
-            counts[kind] = counts.get(kind, 0) + 1
+            counted[str(owner(path) or path)][kind] += 1
     return {
         folder: ", ".join(f"{count} {kind}" for kind, count in counts.items())
         for folder, counts in sorted(counted.items())

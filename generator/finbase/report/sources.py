@@ -175,7 +175,7 @@ class Sources:
         """Yield the lines of a block that the evidence names: by an argument, address or value."""
         place = self._blocks[match["label"]].interface.resources[_address(match)].place
         text = self._text(place.path)
-        for number in range(place.line + 1, self._end(place)):
+        for number in range(place.line + 1, block_end(text, place.line)):
             line = text[number - 1]
             key, literal = _KEY.match(line), _LITERAL.fullmatch(line)
             named = key is not None and key[1] in names
@@ -187,7 +187,8 @@ class Sources:
 
     def _excerpt(self, block: _Block, address: str, behind: set[int]) -> Excerpt:
         place = block.interface.resources[address].place
-        text, end = self._text(place.path), self._end(place)
+        text = self._text(place.path)
+        end = block_end(text, place.line)
         numbers = range(place.line, end + 1)
         for_each = {n for n in numbers if text[n - 1].lstrip().startswith("for_each ")}
         visible = {place.line, *for_each, *behind, end} if behind else {place.line}
@@ -221,11 +222,11 @@ class Sources:
             self._lines[path] = self._files[path].decode(errors="replace").splitlines()
         return self._lines[path]
 
-    def _end(self, place: Place) -> int:
-        """Return the line on which a block ends, in HCL that ``terraform fmt`` formatted."""
-        lines = self._text(place.path)
-        after = range(place.line, len(lines))
-        return next((n + 1 for n in after if lines[n].startswith("}")), place.line)
+
+def block_end(lines: Sequence[str], first: int) -> int:
+    """Return the line on which a block ends, in HCL that ``terraform fmt`` formatted."""
+    after = range(first, len(lines))
+    return next((n + 1 for n in after if lines[n].startswith("}")), first)
 
 
 def scenario_steps(feature: str, line: int) -> tuple[str, ...]:

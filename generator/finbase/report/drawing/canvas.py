@@ -79,7 +79,6 @@ class Canvas:
             "right": "l-7 -3.5 v7 z",
             "left": "l7 -3.5 v7 z",
             "up": "l-3.5 7 h7 z",
-            "down": "l-3.5 -7 h7 z",
         }
         self._add("path", look="head", d=f"M{_number(x)} {_number(y)} {turns[towards]}")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from finbase.release.interface import Place
 from finbase.report.forge import Forge
-from finbase.report.sources import Piece, Sources
+from finbase.report.sources import Piece, Sources, block_end
 
 _MOST = 60
 """How many lines of a block an excerpt shows."""
@@ -75,7 +75,7 @@ class Links:
 
     def _extract(self, path: str, line: int) -> Extract:
         lines = self.texts[path].splitlines()
-        end = _end(path, lines, line)
+        end = block_end(lines, line)
         last = min(end, line + _MOST - 1)
         shown = tuple(lines[line - 1 : last])
         return Extract(_anchor(path, line), path, line, shown, end - last)
@@ -83,16 +83,3 @@ class Links:
 
 def _anchor(path: str, line: int) -> str:
     return f"source-{re.sub(r'[^a-zA-Z0-9]+', '-', path)}-L{line}"
-
-
-def _end(path: str, lines: Sequence[str], line: int) -> int:
-    """Return the last line of a block of HCL, a scenario, or a key of YAML."""
-    after = range(line, len(lines))
-    if path.endswith(".tf"):
-        return next((n + 1 for n in after if lines[n].startswith("}")), line)
-    if path.endswith(".yaml"):
-        indent = len(lines[line - 1]) - len(lines[line - 1].lstrip())
-        return next(
-            (n for n in after if len(lines[n]) - len(lines[n].lstrip()) <= indent), len(lines)
-        )
-    return next((n for n in after if not lines[n].strip()), len(lines))
