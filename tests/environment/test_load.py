@@ -469,7 +469,7 @@ def test_load_any_bytes(scratch: Path, data: bytes) -> None:
     survives(scratch, data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.integers(0, len(GOOD)),
     st.integers(0, 60),
@@ -484,7 +484,7 @@ def test_load_any_missing_part(scratch: Path, start: int, length: int, text: str
 LINES = GOOD.splitlines(keepends=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(LINES), max_size=40))
 def test_load_any_line_order(scratch: Path, lines: list[str]) -> None:
     survives(scratch, "".join(lines).encode())

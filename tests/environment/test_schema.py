@@ -99,7 +99,7 @@ def test_schema_accepts_valid_environments(value: Any) -> None:
     assert not refused(value)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(mistaken())
 def test_schema_agrees_with_load(value: Any) -> None:
     said = refused(value)

@@ -257,7 +257,7 @@ def test_parse_positions_within_text(value: object, flow: bool) -> None:
     assert set(ways(parsed.value, ())) == parsed.positions.keys()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=300) | st.text("ab:-[]{}&*!|>'\"%@`#?, \n\t~<01", max_size=60))
 @example("{}")
 @example("%YAML 2.0\n---\na: 1")
@@ -271,7 +271,7 @@ def test_parse_any_text(text: str) -> None:
         assert code in codes.TITLES
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_parse_any_bytes(data: bytes) -> None:
     assert isinstance(problems(data), list)
