@@ -24,12 +24,6 @@ NAME: Final = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 _NAME_RULE: Final = (
     "must be 2 to 31 lowercase letters, digits and single hyphens, starting with a letter"
 )
-_NAMED: Final[Mapping[str, Any]] = {
-    "type": "string",
-    "pattern": NAME,
-    "minLength": 2,
-    "maxLength": 31,
-}
 _TAG: Final = {
     "type": "string",
     "pattern": r"^[A-Za-z0-9 _.:/=+@-]{1,256}$",
@@ -46,45 +40,41 @@ def _field(
     return Input(name, schema, description, rule, required=not optional)
 
 
+def _text(pattern: str, example: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "pattern": pattern, **more, "examples": [example]}
+
+
 _FIELDS: Final = (
     _field(
         "environment",
         "Name of the environment, which is also the name of the file.",
         _NAME_RULE,
-        **_NAMED,
-        examples=["production"],
+        **_text(NAME, "production", minLength=2, maxLength=31),
     ),
     _field(
         "project",
         "Name of the project. Resource names start with <project>-<environment>.",
         _NAME_RULE,
-        **_NAMED,
-        examples=["ledger"],
+        **_text(NAME, "ledger", minLength=2, maxLength=31),
     ),
     _field(
         "region",
         "AWS region of the stack.",
         "must be an AWS region such as eu-west-1",
-        type="string",
-        pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$",
-        examples=["eu-west-1"],
+        **_text("^[a-z]{2}(-[a-z]+)+-[0-9]$", "eu-west-1"),
     ),
     _field(
         "account_id",
         "AWS account of the stack. Terraform refuses to use any other account.",
         'must be the 12 digits of an AWS account ID, in quotes, such as "111122223333"',
-        type="string",
-        pattern="^[0-9]{12}$",
-        examples=["111122223333"],
+        **_text("^[0-9]{12}$", "111122223333"),
     ),
     _field(
         "provider",
         "Version of the AWS provider, if it is another one than that of templates/stack.",
         "must be a version such as 5.100.0",
         optional=True,
-        type="string",
-        pattern=r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}$",
-        examples=["5.100.0"],
+        **_text(r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}$", "5.100.0"),
     ),
     _field(
         "tags",
@@ -123,21 +113,19 @@ _FIELDS: Final = (
         "Where Terraform stores the state of the stack.",
         type="object",
         properties={
-            "bucket": {
-                "type": "string",
-                "pattern": "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
-                "description": "S3 bucket of the state.",
-                "rule": "must be 3 to 63 lowercase letters, digits and hyphens",
-                "examples": ["ledger-production-terraform-state"],
-            },
-            "kms_key_id": {
-                "type": "string",
-                "pattern": rf"^(alias/[a-zA-Z0-9/_-]+|{_KEY_ID}"
+            "bucket": _text(
+                "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
+                "ledger-production-terraform-state",
+                description="S3 bucket of the state.",
+                rule="must be 3 to 63 lowercase letters, digits and hyphens",
+            ),
+            "kms_key_id": _text(
+                rf"^(alias/[a-zA-Z0-9/_-]+|{_KEY_ID}"
                 r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9/_-]+)$",
-                "description": "KMS key that encrypts the state.",
-                "rule": "must be the alias, ID or ARN of a KMS key, such as alias/terraform-state",
-                "examples": ["alias/terraform-state"],
-            },
+                "alias/terraform-state",
+                description="KMS key that encrypts the state.",
+                rule="must be the alias, ID or ARN of a KMS key, such as alias/terraform-state",
+            ),
         },
         required=["bucket", "kms_key_id"],
         additionalProperties=False,

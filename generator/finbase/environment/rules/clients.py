@@ -15,7 +15,6 @@ _CLIENTS: Final = "access.clients"
 _ENDPOINTS: Final = "existing_network.endpoints_security_group_id"
 _GROUP: Final = "sg-0123456789abcdef0"
 _OFFICE: Final = examples.client(cidr="10.80.0.0/16")
-_RANGES: Final = f"{AWS}vpc/latest/userguide/vpc-cidr-blocks.html"
 
 
 @rule(
@@ -25,7 +24,7 @@ _RANGES: Final = f"{AWS}vpc/latest/userguide/vpc-cidr-blocks.html"
     why="A client outside of the VPC comes through a VPN, a peering or a transit gateway, from "
     "private addresses. A public range, or a range wider than 10.0.0.0/8, would open the data to "
     "the internet, or to everything that is ever connected.",
-    source=_RANGES,
+    source=f"{AWS}vpc/latest/userguide/vpc-cidr-blocks.html",
     accepted={"access.clients": examples.client(cidr="10.80.0.0/16")},
     refused={"access.clients": examples.client(cidr="0.0.0.0/0")},
 )

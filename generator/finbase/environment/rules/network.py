@@ -33,7 +33,6 @@ _MOST_TRIED: Final = 256
 """Subnets, when a free range is looked for."""
 _RANGES = f"{AWS}vpc/latest/userguide/vpc-cidr-blocks.html"
 _SUBNETS = f"{AWS}vpc/latest/userguide/subnet-sizing.html"
-_ZONES = f"{AWS}AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
 
 
 @rule(
@@ -44,7 +43,7 @@ _ZONES = f"{AWS}AWSEC2/latest/UserGuide/using-regions-availability-zones.html"
     "existing_network.zones",
     why="AWS rejects the subnet at apply, when the VPC already exists. Local and Wavelength Zones "
     "support neither Multi-AZ databases nor NAT gateways nor caches.",
-    source=_ZONES,
+    source=f"{AWS}AWSEC2/latest/UserGuide/using-regions-availability-zones.html",
     accepted={"network.zones": examples.zones("eu-west-1a", "eu-west-1f")},
     refused={"network.zones": examples.zones("eu-west-1a", "eu-west-2a")},
 )
