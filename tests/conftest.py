@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from finbase.release import standing
 from finbase.render import templating
 from finbase.terraform.program import find_terraform
 from finbase.terraform.workspace import Workspace
@@ -23,6 +24,7 @@ from tests.support.commands import FOLDERS, copy_folders, git
 from tests.support.compiled import CompiledTemplates
 from tests.support.in_memory import use_memory
 from tests.support.plan_store import PlanStore
+from tests.support.rendered_modules import render_modules
 
 use_memory()
 # No verdict comes from an earlier run, unless a test wants just that.
@@ -54,9 +56,13 @@ def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def templates_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let copies of a template share what one of them was compiled to."""
+def templates_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let copies of a template share what one of them was compiled to, and copies of all modules.
+
+    A project of a test has hundreds of files of modules, and few tests change one.
+    """
     monkeypatch.setattr(templating, "_bytecode_cache", CompiledTemplates)
+    monkeypatch.setattr(standing, "render_modules", render_modules)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A render that is cut short leaves the old tree, the new one, or one that the next mends.
 
-Every case is drawn from ``SOAK_SEED`` and its number. Twelve kills and a few full disks and
+Every case is drawn from ``SOAK_SEED`` and its number. Six kills and a few full disks and
 read-only folders always run, and some two hundred of each with ``make soak``.
 """
 
@@ -229,7 +229,7 @@ def late(draw: random.Random, moments: int) -> int:
     return moments - int(moments * draw.random() ** 2)
 
 
-@drawn(always=12, soak=200)
+@drawn(always=6, soak=200)
 def test_killed_render(
     number: int,
     steps: dict[str, Step],
@@ -278,7 +278,7 @@ def settled(case: Step, project: Path, done: Done, *told: str) -> str:
     return "refused" if done.code else "written"
 
 
-@drawn(always=4, soak=50)
+@drawn(always=2, soak=50)
 def test_render_file_size_limit(
     number: int,
     steps: dict[str, Step],
@@ -309,7 +309,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-@drawn(always=4, soak=50)
+@drawn(always=2, soak=50)
 def test_render_full_disk(
     number: int,
     steps: dict[str, Step],
@@ -332,7 +332,7 @@ def test_render_full_disk(
     assert snapshot(project) == case.new
 
 
-@drawn(always=4, soak=50)
+@drawn(always=2, soak=50)
 def test_render_read_only_folder(
     number: int,
     steps: dict[str, Step],

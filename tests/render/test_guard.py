@@ -74,8 +74,8 @@ def test_terraform_refuses_to_destroy_or_replace_a_protected_database(
     with secret_endpoint() as secrets:
         lay_out(rendered(), tmp_path)
         isolate_backend(stack)
-        isolate_provider(stack, secrets)
         copy = workspace.prepare(stack, project=tmp_path, overrides={})
+        isolate_provider(copy.folder, secrets)  # With two provider blocks, no provider stays warm.
         (copy.folder / STATE_FILE).write_bytes(applied_state(ROOT, NAME))
         for change in ("-destroy", "-replace=module.database.aws_db_instance.primary"):
             with pytest.raises(TerraformError) as refused:

@@ -289,43 +289,48 @@ def test_literal_roundtrip(value: Any) -> None:
     assert plain(hcl2.loads(f"x = {inline(value)}\n")["x"]) == value
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.dictionaries(names, values, min_size=1, max_size=8))
+# A process of Terraform takes longer than many blocks.
+@settings(deadline=None, max_examples=10)
+@given(st.lists(st.dictionaries(names, values, min_size=1, max_size=8), min_size=6, max_size=12))
 @pytest.mark.terraform
-def test_attributes_match_terraform_fmt(pairs: dict[str, Any]) -> None:
-    block = f"locals {{\n{attributes(pairs, 2)}\n}}\n"
-    assert terraform("fmt", "-no-color", "-", given=block) == block
+def test_attributes_match_terraform_fmt(blocks: list[dict[str, Any]]) -> None:
+    text = "\n".join(f"locals {{\n{attributes(pairs, 2)}\n}}\n" for pairs in blocks)
+    assert terraform("fmt", "-no-color", "-", given=text) == text
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    st.recursive(
-        st.sampled_from([{"type": kind} for kind in ("string", "integer", "number", "boolean")]),
-        lambda inner: st.one_of(
-            st.builds(
-                lambda items, u: {"type": "array", "items": items, "uniqueItems": u},
-                inner,
-                st.booleans(),
-            ),
-            st.builds(lambda values: {"type": "object", "additionalProperties": values}, inner),
-            st.builds(
-                lambda members, n: {
-                    "type": "object",
-                    "properties": members,
-                    "required": [*members][:n],
-                },
-                st.dictionaries(names, inner, min_size=1, max_size=4),
-                st.integers(0, 4),
-            ),
+SCHEMAS = st.recursive(
+    st.sampled_from([{"type": kind} for kind in ("string", "integer", "number", "boolean")]),
+    lambda inner: st.one_of(
+        st.builds(
+            lambda items, u: {"type": "array", "items": items, "uniqueItems": u},
+            inner,
+            st.booleans(),
         ),
-        max_leaves=8,
-    )
+        st.builds(lambda values: {"type": "object", "additionalProperties": values}, inner),
+        st.builds(
+            lambda members, n: {
+                "type": "object",
+                "properties": members,
+                "required": [*members][:n],
+            },
+            st.dictionaries(names, inner, min_size=1, max_size=4),
+            st.integers(0, 4),
+        ),
+    ),
+    max_leaves=8,
 )
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.lists(SCHEMAS, min_size=6, max_size=12))
 @pytest.mark.terraform
-def test_types_match_terraform_fmt(schema: dict[str, Any]) -> None:
-    pairs = {"description": "x", "type": type_constraint(schema), "nullable": False}
-    block = f'variable "x" {{\n{attributes(pairs, 2)}\n}}\n'
-    assert terraform("fmt", "-no-color", "-", given=block) == block
+def test_types_match_terraform_fmt(schemas: list[dict[str, Any]]) -> None:
+    variables = (
+        {"description": "x", "type": type_constraint(schema), "nullable": False}
+        for schema in schemas
+    )
+    text = "\n".join(f'variable "x" {{\n{attributes(pairs, 2)}\n}}\n' for pairs in variables)
+    assert terraform("fmt", "-no-color", "-", given=text) == text
 
 
 @pytest.mark.terraform

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from finbase.contract.registry import Registry
 from finbase.project.files import Tree
 from finbase.render import kept
 from finbase.render.project import render_project
+from tests.support.commands import ROOT
 
 
 class Renders:
@@ -40,13 +42,18 @@ class Renders:
 
 @pytest.fixture
 def renders(
-    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Renders:
-    """A project whose renders are kept, and one of them is."""
+    """A project of one module whose renders are kept, and one of them is."""
+    for name in ("templates/module", "templates/stack", "templates/modules/kms", "modules/kms"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("modules/releases.lock", "environments/staging.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr(kept, "_CODE", code := tmp_path_factory.mktemp("code"))
     (code / "hcl.py").write_text("a = 1\n")
-    renders = Renders(project, monkeypatch)
+    renders = Renders(tmp_path, monkeypatch)
     assert renders.new()
     assert not renders.new()
     return renders

@@ -19,7 +19,8 @@ from finbase.contract.registry import Registry
 from finbase.environment import load as environment
 from finbase.environment.load import load_environments
 from finbase.judge.runner import once_each
-from finbase.render import project, stack, templating
+from finbase.release import standing
+from finbase.render import kept, project, stack, templating
 from finbase.render.stack import render_stacks
 from finbase.terraform.program import Terraform
 from finbase.terraform.provider import Installation
@@ -32,6 +33,12 @@ def many(tmp_path: Path) -> Path:
     """A project whose environments are still to be added."""
     new_project(tmp_path / "many")
     return tmp_path / "many"
+
+
+@pytest.fixture(autouse=True)
+def modules_rendered_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render modules in each command, to count what that takes."""
+    monkeypatch.setattr(standing, "render_modules", kept.render_modules)
 
 
 @pytest.fixture
