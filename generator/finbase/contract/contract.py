@@ -79,12 +79,12 @@ class Wire(Input):
     source: str = ""
     keyed: bool = False
 
-    @cached_property
+    @property
     def module(self) -> str:
         """The module or pseudo module that provides the value."""
         return self.source.partition(".")[0]
 
-    @cached_property
+    @property
     def output(self) -> str:
         """The output of that module."""
         return self.source.partition(".")[2]

@@ -140,6 +140,11 @@ class ProjectFiles:
         self._check(path, "file", stat.S_ISREG)
         return self.root / path
 
+    def read(self, path: PurePosixPath) -> bytes | None:
+        """Return the content of a file; None if it does not exist. Raises as ``resolve``."""
+        file = self.resolve(path)
+        return file.read_bytes() if file.exists() else None
+
     def stage(self, path: Path, content: bytes) -> Path:
         """Write content to the temporary name of a file; the caller renames the result."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from finbase.errors import FinbaseError
@@ -191,32 +190,13 @@ class Repository:
             ) from error
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The files of a folder in one commit, by path inside the folder."""
+def history(root: Path, path: PurePosixPath) -> Iterator[tuple[str, dict[PurePosixPath, bytes]]]:
+    """Yield the commits that changed a file or folder, newest first, at most 50, and its files.
 
-    commit: str
-    files: dict[PurePosixPath, bytes]
-
-
-def snapshots(root: Path, folder: PurePosixPath) -> Iterator[Snapshot]:
-    """Yield a folder after each commit that changed it, newest first, at most 50.
-
-    Yields nothing if there is no git or no repository: history only helps to restore files.
-    """
-    with contextlib.suppress(FinbaseError):
-        repository = Repository(root)
-        for commit in repository.changes_of(folder):
-            files = repository.at(commit, lambda path: path.is_relative_to(folder))
-            yield Snapshot(commit, {path.relative_to(folder): c for path, c in files.items()})
-
-
-def contents(root: Path, path: PurePosixPath) -> Iterator[tuple[str, bytes]]:
-    """Yield the commits that changed a file, and its content in each, as ``snapshots`` does.
-
-    The content is empty for a commit that deleted the file.
+    There are none in a commit that deleted it. Yields nothing if there is no git or no repository:
+    history only helps to restore files.
     """
     with contextlib.suppress(FinbaseError):
         repository = Repository(root)
         for commit in repository.changes_of(path):
-            yield commit, repository.at(commit, path.__eq__).get(path, b"")
+            yield commit, repository.at(commit, lambda file: file.is_relative_to(path))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -52,51 +52,45 @@ def verify_history(root: Path, since: str) -> tuple[Breach, ...]:
     now = repository.now(_is_module)
     trusted = Lock.parse(then[PATH]) if PATH in then else Lock()
     withdrawn, lines = _lines(then.get(WITHDRAWN, b"")), _lines(now.get(WITHDRAWN, b""))
-    breaches = {
-        **_archived(lock, now),
-        **_rewritten(repository, lock, withdrawn),
-        **_newly_withdrawn(lines - withdrawn, since),
-        **_changed(trusted, then, lock, now, since),
-    }
-    return tuple(breaches[release] for release in sorted(breaches))
+    faults = (
+        *_archived(lock, now),
+        *_rewritten(repository, lock, withdrawn),
+        *_newly_withdrawn(lines - withdrawn, since),
+        *_changed(trusted, then, lock, now, since),
+    )
+    last = {release: Breach(folder_of(*release), what, fix) for release, what, fix in faults}
+    return tuple(last[release] for release in sorted(last))
 
 
-_Breaches = Mapping[tuple[str, Version], Breach]
+_Faults = Iterator[tuple[tuple[str, Version], str, str]]
+"""Releases, what is wrong with each, and its fix."""
 
 
-def _changed(trusted: Lock, then: Tree, lock: Lock, now: Tree, since: str) -> _Breaches:
+def _changed(trusted: Lock, then: Tree, lock: Lock, now: Tree, since: str) -> _Faults:
     """Compare the releases of a trusted revision with those of today."""
-    breaches = {}
     files_then, files_now = _by_folder(then), _by_folder(now)
     for release, hash_then in trusted.hashes.items():
         folder = folder_of(*release)
-        line = trusted.line(*release)
+        restore = f"restore the line: {trusted.line(*release)}"
         if release not in lock:
-            what = f"{PATH} has lost the line of {folder}"
-            breaches[release] = Breach(folder, what, f"restore the line: {line}")
+            yield release, f"{PATH} has lost the line of {folder}", restore
         elif lock.hashes[release] != hash_then:
-            what = f"{PATH} has another hash for {folder} than at {since}"
-            breaches[release] = Breach(folder, what, f"restore the line: {line}")
+            yield release, f"{PATH} has another hash for {folder} than at {since}", restore
         elif folder_hash(files_then.get(folder, {}), folder) != hash_then:
             what = f"the files of {folder} at {since} do not have the hash in {PATH}"
-            breaches[release] = Breach(folder, what, "name a revision with intact releases")
+            yield release, what, "name a revision with intact releases"
         elif files_now.get(folder, {}) != files_then.get(folder, {}):
             what = f"the files of {folder} differ from those at {since}"
-            fix = f"restore the release: git checkout {since} -- {folder}"
-            breaches[release] = Breach(folder, what, fix)
-    return breaches
+            yield release, what, f"restore the release: git checkout {since} -- {folder}"
 
 
-def _newly_withdrawn(lines: frozenset[str], since: str) -> _Breaches:
+def _newly_withdrawn(lines: frozenset[str], since: str) -> _Faults:
     """Report lines of withdrawn releases that the trusted revision does not have."""
-    breaches = {}
+    fix = "confirm that nobody has used it, and merge the line alone, without this check"
     for line in lines:
         release = next(iter(Lock.parse(line.encode()).hashes))
-        folder = folder_of(*release)
-        what = f"{WITHDRAWN} withdraws a release of {folder}, and does not at {since}"
-        fix = "confirm that nobody has used it, and merge the line alone, without this check"
-        breaches[release] = Breach(folder, what, fix)
-    return breaches
+        what = f"{WITHDRAWN} withdraws a release of {folder_of(*release)}, and does not at {since}"
+        yield release, what, fix
 
 
 def _lines(content: bytes) -> frozenset[str]:
@@ -113,9 +107,8 @@ def _lines(content: bytes) -> frozenset[str]:
     return frozenset(lines)
 
 
-def _rewritten(repository: Repository, lock: Lock, withdrawn: frozenset[str]) -> _Breaches:
+def _rewritten(repository: Repository, lock: Lock, withdrawn: frozenset[str]) -> _Faults:
     """Compare the lines of the lock with the same lines in every earlier commit."""
-    breaches = {}
     for commit, content in repository.versions_of(PATH):
         try:
             earlier = Lock.parse(content)
@@ -127,17 +120,14 @@ def _rewritten(repository: Repository, lock: Lock, withdrawn: frozenset[str]) ->
                 continue
             restore = f"restore the line of commit {commit[:12]}: {earlier.line(*release)}"
             if release not in lock:
-                what = f"{PATH} has lost the line of {folder}"
-                breaches[release] = Breach(folder, what, restore)
+                yield release, f"{PATH} has lost the line of {folder}", restore
             elif lock.hashes[release] != was:
                 what = f"{PATH} has another hash for {folder} than in commit {commit[:12]}"
-                breaches[release] = Breach(folder, what, restore)
-    return breaches
+                yield release, what, restore
 
 
-def _archived(lock: Lock, now: Tree) -> _Breaches:
+def _archived(lock: Lock, now: Tree) -> _Faults:
     """Compare each archive of a release with the files beside it, of which it is made."""
-    breaches = {}
     files = _by_folder(now)
     for release in lock.hashes:
         folder = folder_of(*release)
@@ -147,9 +137,7 @@ def _archived(lock: Lock, now: Tree) -> _Breaches:
             sources = _sources(path, folder, files[folder]) if packed else path
             if packed and (wrong := _differs(sources, content, files[folder])):
                 what = f"{path} does not contain the files of {sources}/: {wrong}"
-                fix = "release a version whose archive is made of its files"
-                breaches[release] = Breach(folder, what, fix)
-    return breaches
+                yield release, what, "release a version whose archive is made of its files"
 
 
 def _sources(path: PurePosixPath, folder: PurePosixPath, files: Tree) -> PurePosixPath:

@@ -196,12 +196,11 @@ def _of_the_past(
 
 def _released(root: Path, folder: PurePosixPath, locked: str) -> tuple[str, Tree]:
     """Return the commit and the files of the release from git's history; both empty if none."""
-    from finbase.project.git import snapshots  # Most renders restore nothing.
+    from finbase.project.git import history  # Most renders restore nothing.
 
-    for snapshot in snapshots(root, folder):
-        files = {folder / path: content for path, content in snapshot.files.items()}
+    for commit, files in history(root, folder):
         if folder_hash(files, folder) == locked:
-            return snapshot.commit, files
+            return commit, files
     return "", {}
 
 
@@ -215,12 +214,12 @@ def _restore_lock(
     root: Path, lock: Lock, module: str, version: Version, hashes: set[str] | None = None
 ) -> str:
     """Return how to restore the line of a release; only lines with one of ``hashes``, if any."""
-    from finbase.project.git import contents
+    from finbase.project.git import history
 
     release = (module, version)
-    for commit, content in contents(root, PATH):
+    for commit, files in history(root, PATH):
         try:
-            earlier = Lock.parse(content)
+            earlier = Lock.parse(files.get(PATH, b""))
         except InputError:
             continue
         if release not in earlier or (hashes and earlier.hashes[release] not in hashes):

@@ -129,8 +129,7 @@ def _read(root: Path, path: PurePosixPath) -> str:
     Raises ``InputError`` as ``decode`` does, and for a marker of a merge conflict.
     """
     with wrap_os_errors("read"):
-        file = ProjectFiles(root).resolve(path)
-        content = file.read_bytes() if file.exists() else b""
+        content = ProjectFiles(root).read(path) or b""
     text = decode(str(path), content).replace("\r\n", "\n")
     refuse_conflict(str(path), content, codes.SYNTAX)
     return text

@@ -222,9 +222,7 @@ def _written(
     project = ProjectFiles(root)
     with wrap_os_errors("read"):
         for path, after in texts.items():
-            file = project.resolve(path)
-            before = file.read_bytes() if file.exists() else None
-            if before != after:
+            if (before := project.read(path)) != after:
                 steps[path] = (before, after)
     return steps
 

@@ -126,19 +126,9 @@ def _shape(contract: Contract) -> dict[str, Any]:
     """Return the schema of the section for one version, without the version itself."""
     section = contract.section_schema()
     rules = {declared.name: describe_constraint(declared) for declared in contract.inputs}
-    if contract.multiplicity == "many":
-        instances = section["properties"]["instances"]
-        section["properties"] = {
-            "version": {},
-            "instances": {
-                **instances,
-                "additionalProperties": _properties(instances["additionalProperties"], rules),
-                "propertyNames": {**instances["propertyNames"], "title": "name"},
-            },
-        }
-        return section
     del section["properties"]["version"]
-    instances = section["properties"].pop("instances") if contract.repeats else None
+    many = contract.multiplicity == "many"
+    instances = section["properties"].pop("instances") if many or contract.repeats else None
     shape = _properties(section, rules)
     shape["properties"] = {"version": {}, **shape["properties"]}
     if instances:

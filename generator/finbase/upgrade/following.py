@@ -163,8 +163,7 @@ def _changes(files: Files, module: str, number: Version) -> str:
 def _read(root: Path, path: PurePosixPath) -> bytes | None:
     """Return the content of a file of the project; None if it does not exist."""
     with wrap_os_errors("read"):
-        file = ProjectFiles(root).resolve(path)
-        return file.read_bytes() if file.exists() else None
+        return ProjectFiles(root).read(path)
 
 
 def _number(version: str) -> list[int]:
