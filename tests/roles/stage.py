@@ -6,7 +6,6 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from finbase.sandbox.postgres.client import verifier
 from finbase.sandbox.postgres.server import grants_of_iam
 from tests.roles import rds
 from tests.rotation.real_postgres import HOST, Postgres
-from tests.rotation.stage import FunctionError, Runtime
+from tests.rotation.stage import FunctionError, Runtime, passwords_of
 from tests.support.rotations import rotate
 
 MASTER, DATABASE, FIRST = "ledger_admin", "ledger", "OfTheMasterUser"
@@ -222,21 +221,7 @@ class Stage:
 
     def passwords(self) -> set[str]:
         """Every password of every secret."""
-        found = set()
-        for arn in (self.connection, *self.secrets.values()):
-            following = {"IncludeDeprecated": True}
-            while following:
-                page = self.client.list_secret_version_ids(SecretId=arn, **following)
-                for version in page["Versions"]:
-                    # A rotation that was killed early has left a version without a value.
-                    with suppress(self.client.exceptions.ResourceNotFoundException):
-                        got = self.client.get_secret_value(
-                            SecretId=arn, VersionId=version["VersionId"]
-                        )
-                        found.add(str(json.loads(got["SecretString"])["password"]))
-                token = page.get("NextToken")
-                following = {"IncludeDeprecated": True, "NextToken": token} if token else {}
-        return found
+        return passwords_of(self.connection, *self.secrets.values())
 
     def assert_silent(self, *more: str) -> None:
         """Neither the function's output nor ``more`` has a password or a verifier."""

@@ -240,7 +240,7 @@ def attempt(plan: dict[int, Edit], piece: int) -> str:
 
 
 @given(PLANS, st.integers(1, 400))
-@settings(max_examples=1500)
+@settings(max_examples=500)
 def test_login_with_changed_messages(plan: dict[int, Edit], piece: int) -> None:
     attempt(plan, piece)
 
