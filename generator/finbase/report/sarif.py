@@ -103,8 +103,6 @@ def _run(
     ]
     results = [
         _result(verdict.environment, index, row, sources, folder)
-        if row.open
-        else _inapplicable(index, row, sources, folder)
         for index, row in enumerate(rows)
         if row.status != "passed"
     ]
@@ -112,20 +110,6 @@ def _run(
     if verdict.not_judged:
         run["properties"] = {"notJudged": [_clean(address) for address in verdict.not_judged]}
     return run
-
-
-def _inapplicable(
-    index: int, row: FailureRow, sources: Sources | None, folder: PurePosixPath
-) -> dict[str, Any]:
-    place = _fallback(row, sources)
-    return {
-        "ruleId": row.id,
-        "ruleIndex": index,
-        "kind": "notApplicable",
-        "level": "none",
-        "message": {"text": _clean(row.evidence)},
-        "locations": [_location(folder / place.path, place.line)],
-    }
 
 
 def _rule(failure: Failure, row: FailureRow, files_url: str) -> dict[str, Any]:
@@ -156,15 +140,22 @@ def _help(failure: Failure, row: FailureRow) -> Iterator[str]:
 def _result(
     environment: str, index: int, row: FailureRow, sources: Sources | None, folder: PurePosixPath
 ) -> dict[str, Any]:
+    result: dict[str, Any] = {"ruleId": row.id, "ruleIndex": index}
+    if not row.open:
+        place = _fallback(row, sources)
+        return result | {
+            "kind": "notApplicable",
+            "level": "none",
+            "message": {"text": _clean(row.evidence)},
+            "locations": [_location(folder / place.path, place.line)],
+        }
     evidence = [s.evidence for s in row.scenarios if s.status == "failed"] or [row.evidence]
     hcl, yaml = sources.behind(evidence) if sources else ([], [])
     places = [Place(excerpt.place.path, excerpt.line) for excerpt in (*hcl, *yaml)]
     first, *others = places or [_fallback(row, sources)]
     outcome = "fails" if row.status == "failed" else "is not shown by this plan"
     title = f"{environment}: control {row.id} {outcome}: {row.title}"
-    result = {
-        "ruleId": row.id,
-        "ruleIndex": index,
+    result |= {
         "level": _LEVELS[row.severity],
         "message": {"text": _clean(f"{title}\n{row.evidence}")},
         "locations": [_location(folder / first.path, first.line)],
