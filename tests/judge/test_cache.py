@@ -24,8 +24,12 @@ from finbase.judge import check as checking
 from finbase.judge import compliance
 from finbase.judge.cache import inputs as verdict_inputs
 from finbase.judge.cache import store
-from finbase.judge.cache.judge import CachedJudge
-from finbase.judge.cache.store import CacheUnavailableError, UnusableEntryError, VerdictCache
+from finbase.judge.cache.store import (
+    CachedJudge,
+    CacheUnavailableError,
+    UnusableEntryError,
+    VerdictCache,
+)
 from finbase.judge.catalogue import Failure
 from finbase.judge.check import Judged
 from finbase.judge.verdict import Scenario, Verdict
@@ -662,7 +666,7 @@ def test_cache_is_used_by_check_and_graph_alone() -> None:
             name = node.module or "" if isinstance(node, ast.ImportFrom) else ""
             if name.startswith("finbase.judge.cache") and name != "finbase.judge.cache.inputs":
                 users.add(path.relative_to(ROOT / "generator" / "finbase").as_posix())
-    assert users == {"judge/cache/judge.py", "commands/_judging.py", "commands/graph.py"}
+    assert users == {"commands/_judging.py", "commands/graph.py"}
 
 
 def test_check_command_always_judges_a_supplied_plan(

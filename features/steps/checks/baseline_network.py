@@ -7,7 +7,7 @@ from typing import Any
 
 import existing_network as existing
 from findings import Finding, check
-from internet import destination, is_internet, leaving, reaches_internet, target, within
+from internet import destination, leaving, target
 from kinds import is_unclear, listed, source_of
 from networks import (
     Ingress,
@@ -20,6 +20,7 @@ from networks import (
     ranges_of,
     vpc_ranges,
 )
+from ranges import is_internet, reaches_internet, within
 from stack_graph import UNKNOWN, Stack
 from stores import (
     GROUPS,

@@ -83,7 +83,7 @@ def has_letters(stack: Stack, kind: str, argument: str) -> Iterator[Finding]:
         fix = "" if fine else "; write a text with letters"
         return Finding(fine, f"{resource.address}: {argument} {_now(value)}{fix}")
 
-    return _findings(stack, kind, look)
+    return map(look, of_kind(stack, kind))
 
 
 @check("no {unwanted:PROPERTY} is beside an {kind:PROPERTY}")
@@ -128,7 +128,7 @@ def takes(stack: Stack, kind: str, argument: str, target: str) -> Iterator[Findi
         text = unproved(stack, resource, argument, target if rendered() else f"an {type_}")
         return Finding(False, f"{resource.address}: {text}")
 
-    return _findings(stack, kind, look)
+    return map(look, of_kind(stack, kind))
 
 
 def _is_meant(stack: Stack, source: Resource, name: str) -> bool:
@@ -141,10 +141,6 @@ def _behind_aliases(stack: Stack, resource: Resource, argument: str) -> tuple[Re
     aliases = stack.some(resource, argument, "aws_kms_alias")
     keys = [stack.one(alias, "target_key_id", "aws_kms_key") for alias in aliases]
     return tuple(key for key in keys if key) if all(keys) else ()
-
-
-def _findings(stack: Stack, kind: str, look: Callable[[Resource], Finding]) -> Iterator[Finding]:
-    yield from map(look, of_kind(stack, kind))
 
 
 def _setting(
@@ -165,7 +161,7 @@ def _setting(
             return Finding(False, f"{resource.address}: {text}")
         return Finding(True, f"{resource.address}: {argument} = {shown(value)}")
 
-    return _findings(stack, kind, look)
+    return map(look, of_kind(stack, kind))
 
 
 def _now(value: Any) -> str:

@@ -37,12 +37,12 @@ TARGETS = (
 
 def added_beside(stack: Stack, resource: Resource, argument: str) -> list[int]:
     """Return the numbers of the planned items that no resource of the plan writes."""
-    items = resource.planned(argument)
     finder = _FINDERS.get((resource.type, argument))
-    identity = resource.planned("name" if resource.type == "aws_iam_role" else "id")
-    if not finder or not isinstance(items, list) or not isinstance(identity, str):
+    if not finder or resource.writes(argument):
         return []
-    if resource.writes(argument):
+    items = resource.planned(argument)
+    identity = resource.planned("name" if resource.type == "aws_iam_role" else "id")
+    if not isinstance(items, list) or not isinstance(identity, str):
         return []
     parts, written = finder
     known = set(written(stack, identity, argument))

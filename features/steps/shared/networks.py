@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from existing import PROTOCOLS, added_beside
-from internet import entries, network, within
+from ranges import entries, network, within
 from stack_graph import UNKNOWN, Origin, Resource, Stack, prefix
 from stores import GROUPS
 

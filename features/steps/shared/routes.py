@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from internet import is_internet, reached, reaches_internet
+from internet import reached
 from kinds import ISOLATED, PRIVATE, PUBLIC, is_unclear, listed, zone
+from ranges import is_internet, reaches_internet
 from stack_graph import UNKNOWN, Resource, Stack
 from tables import unclear_associations, unclear_table
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from internet import is_of
 from kinds import is_hidden, is_unclear, source_of
+from ranges import is_of
 from stack_graph import UNKNOWN, Resource, Stack
 
 _ASSOCIATION = "aws_route_table_association"

@@ -143,8 +143,7 @@ def _unproven(plan: bytes) -> str:
 
 def _open_cache() -> Callable[[StackJudge], Judge] | None:
     """Return what puts the verdict cache before a judge, or None without a usable folder."""
-    from finbase.judge.cache.judge import CachedJudge
-    from finbase.judge.cache.store import CacheUnavailableError, VerdictCache
+    from finbase.judge.cache.store import CachedJudge, CacheUnavailableError, VerdictCache
 
     try:
         cache = VerdictCache.open()

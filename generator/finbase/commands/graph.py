@@ -91,8 +91,7 @@ def graph(
 def _plan(root: Path, environment: str, *, cache: bool) -> bytes:
     import tempfile
 
-    from finbase.judge.cache.judge import cached_plan
-    from finbase.judge.cache.store import CacheUnavailableError, VerdictCache
+    from finbase.judge.cache.store import CacheUnavailableError, VerdictCache, cached_plan
     from finbase.terraform.program import find_terraform
     from finbase.terraform.provider import find_provider
     from finbase.terraform.workspace import Workspace

@@ -53,12 +53,7 @@ def named(evidence: str, addresses: Collection[str]) -> set[str]:
     ['aws_x.main["a"]', 'aws_z.it']
     """
     found = set(_ADDRESS.findall(evidence))
-    return {a for a in addresses if a in found or a.removesuffix(_last_key(a)) in found}
-
-
-def _last_key(address: str) -> str:
-    match = _ENDING.search(address)
-    return match[0] if match else ""
+    return {a for a in addresses if a in found or _ENDING.sub("", a) in found}
 
 
 def _is_of_design(scenario: Scenario) -> bool:

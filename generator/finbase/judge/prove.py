@@ -146,14 +146,12 @@ def prove(
     with (
         tempfile.TemporaryDirectory(prefix="finbase-") as scratch,
         ThreadPoolExecutor(max_workers=jobs) as pool,
-        Workspace(terraform, _folder(scratch, "workspace")) as workspace,
+        Workspace(terraform, Path(tempfile.mkdtemp(dir=scratch))) as workspace,
         Ready(workspace.processes) as ready,
     ):
 
-        def judge(
-            folder: str, stack_of: tuple[Path, str], tree: Files, name: str, watch: Watch
-        ) -> _Judged:
-            project = _folder(scratch, folder)
+        def judge(stack_of: tuple[Path, str], tree: Files, name: str, watch: Watch) -> _Judged:
+            project = Path(tempfile.mkdtemp(dir=scratch))
             stack = project / "environments" / stack_of[1]
             watch(name, "plan")
             try:
@@ -175,19 +173,15 @@ def prove(
             places = instances(found, stack_of[1])
             return _Judged(verdict, has_changes(found), falls_by_change(found), places)
 
-        def judge_unchanged(number: int, stack: tuple[Path, str]) -> Future[_Judged]:
-            name = f"unchanged-{number}"
-            return pool.submit(judge, name, stack, files[stack[0]], stack[1], ignore)
+        def judge_unchanged(stack: tuple[Path, str]) -> Future[_Judged]:
+            return pool.submit(judge, stack, files[stack[0]], stack[1], ignore)
 
-        unchanged = {
-            stack: judge_unchanged(n, stack)
-            for n, stack in enumerate({stacks[m]: 0 for m in mutations if m.failure in own})
+        of_own = {stacks[m]: 0 for m in mutations if m.failure in own}
+        unchanged = {stack: judge_unchanged(stack) for stack in of_own}
+        futures = {
+            pool.submit(judge, stacks[first], trees[first], first.id, progress): [first, *others]
+            for first, *others in groups.values()
         }
-        futures: dict[Future[_Judged], list[Mutation]] = {}
-        for number, group in enumerate(groups.values()):
-            first = group[0]
-            arguments = (f"mutated-{number}", stacks[first], trees[first], first.id, progress)
-            futures[pool.submit(judge, *arguments)] = group
         try:
             for future in as_completed(futures):
                 for mutation in futures[future]:
@@ -196,9 +190,9 @@ def prove(
                     if not outcomes[mutation].fell and not outcomes[mutation].refused:
                         missed[mutation] = future.result().planned
                     progress(mutation.id, "")
-            for number, stack in enumerate({stacks[m]: 0 for m in missed}, len(unchanged)):
+            for stack in {stacks[m]: 0 for m in missed}:
                 if stack not in unchanged:
-                    unchanged[stack] = judge_unchanged(number, stack)
+                    unchanged[stack] = judge_unchanged(stack)
             for mutation, planned in missed.items():
                 own_files, at_first = files[stacks[mutation][0]], unchanged[stacks[mutation]]
                 present = planned | at_first.result().planned
@@ -278,9 +272,3 @@ def _fingerprint(tree: Files, environment: str) -> str:
         digest.update(f"\0{path}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
-
-
-def _folder(scratch: str, name: str) -> Path:
-    folder = Path(scratch, name)
-    folder.mkdir()
-    return folder

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from finbase.project.files import is_real_file
 from finbase.source.hcl_scan import Block, code_of, scan, string_value
@@ -22,17 +22,9 @@ _META = {
 """Arguments and blocks that the plan has elsewhere, or not at all."""
 _REFERENCE = re.compile(r"(?<![\w.-])(?:(?:var|local)\.[\w-]+|module\.[\w-]+\.[\w-]+)")
 _PATH = re.compile(r"[\w.-]+")
+_LABELS = {"resource": 2, "data": 2, "module": 1, "output": 1}
+"""How many labels a block of each kind has."""
 _Written = list[tuple[str, Block]]
-
-
-class _Module(NamedTuple):
-    """The blocks of one folder, with their files, by type and labels."""
-
-    folder: Path
-    blocks: dict[tuple[str, ...], _Written]
-
-    def named(self, kind: str, labels: int) -> set[tuple[str, ...]]:
-        return {key for key in self.blocks if key[0] == kind and len(key) == labels + 1}
 
 
 def difference(configuration: Mapping[str, Any], folder: Path) -> str:
@@ -46,7 +38,7 @@ def difference(configuration: Mapping[str, Any], folder: Path) -> str:
 def _differences(configuration: Mapping[str, Any], folder: Path) -> Iterator[str]:
     if any(folder.glob("*.tf.json")):
         return  # D01 refuses it, because nobody reads it.
-    module = _read(folder)
+    blocks = _read(folder)
     kinds = {"managed": "resource", "data": "data"}
     planned: dict[tuple[str, ...], Mapping[str, Any]] = {
         (kinds[r["mode"]], r["type"], r["name"]): r
@@ -59,15 +51,14 @@ def _differences(configuration: Mapping[str, Any], folder: Path) -> Iterator[str
         ("output", name): {"expressions": {"value": output.get("expression", {})}}
         for name, output in configuration.get("outputs", {}).items()
     }
-    written = module.named("resource", 2) | module.named("data", 2)
-    written |= module.named("module", 1) | module.named("output", 1)
+    written = {key for key in blocks if len(key) == _LABELS[key[0]] + 1}
     for key in sorted(planned.keys() - written):
         yield f"{folder}: {'.'.join(key)} is only in the plan"
     for key in sorted(written - planned.keys()):
-        yield f"{module.blocks[key][0][0]}: {'.'.join(key)} is not in the plan"
+        yield f"{blocks[key][0][0]}: {'.'.join(key)} is not in the plan"
     for key, block in planned.items():
-        file, _ = module.blocks[key][0]
-        for name in _of_block(block, module.blocks[key], values_only=key[0] == "output"):
+        file, _ = blocks[key][0]
+        for name in _of_block(block, blocks[key], values_only=key[0] == "output"):
             yield f"{file}: {'.'.join(key)}: {name} differs"
     for call in calls.values():
         source = call.get("source", "")
@@ -75,14 +66,15 @@ def _differences(configuration: Mapping[str, Any], folder: Path) -> Iterator[str
             yield from _differences(call.get("module", {}), (folder / source).resolve())
 
 
-def _read(folder: Path) -> _Module:
+def _read(folder: Path) -> dict[tuple[str, ...], _Written]:
+    """Return the blocks of one folder, with their files, by type and labels."""
     blocks: dict[tuple[str, ...], _Written] = {}
     for file in sorted(filter(is_real_file, folder.glob("*.tf"))):
         content = scan(file.read_text(encoding="utf-8"))
-        for kind in ("resource", "data", "module", "output"):
+        for kind in _LABELS:
             for block in content.walk(kind):
                 blocks.setdefault((kind, *block.labels), []).append((str(file), block))
-    return _Module(folder, blocks)
+    return blocks
 
 
 def _of_block(planned: Mapping[str, Any], written: _Written, *, values_only: bool) -> Iterator[str]:
