@@ -17,6 +17,7 @@ from finbase.environment.load import load_environments, read
 from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
 from finbase.judge import compliance
+from finbase.plan.refusals import Refusal
 from finbase.plan.summary import Step, Summary
 from finbase.rehearsal.inventory import Resource
 from finbase.rehearsal.life import course, edits, promises
@@ -120,6 +121,7 @@ def test_steps_that_an_environment_cannot_take_are_named() -> None:
 
 
 LOSS = Summary((Step(PRIMARY, "module.database", "replace", loses="the database"),))
+REFUSED = Summary((), (Refusal("STALE SECRET", "x", "keeps the port", "reset it"),))
 SECRETS = frozenset({"aws_secretsmanager_secret_version"})
 
 
@@ -133,9 +135,10 @@ SECRETS = frozenset({"aws_secretsmanager_secret_version"})
         (Edit(edits.larger), LOSS, True, [f"the plan would replace {PRIMARY}: the database"]),
         (Edit(edits.larger, loses=SECRETS), LOSS, True, ["the plan would replace"]),
         (Edit(edits.larger, loses=frozenset({"aws_db_instance"})), LOSS, True, []),
-        (Edit(edits.older_version, Expect.LOST_RESET), Summary((), lost_resets=("x",)), True, []),
-        (Edit(edits.older_version, Expect.LOST_RESET), Summary(()), True, ["lost resets: none"]),
-        (Edit(edits.reset), Summary((), lost_resets=("x",)), True, ["lost resets: x"]),
+        (Edit(edits.older_version, Expect.LOST_RESET), REFUSED, True, []),
+        (Edit(edits.reset_and_upgrade, Expect.REFUSED), REFUSED, True, []),
+        (Edit(edits.older_version, Expect.LOST_RESET), Summary(()), True, ["`: nothing"]),
+        (Edit(edits.reset), REFUSED, True, ["refused by `finbase apply`: STALE SECRET"]),
     ],
 )
 def test_surprises(edit: Edit, summary: Summary, changed: bool, found: list[str]) -> None:

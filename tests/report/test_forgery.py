@@ -19,6 +19,7 @@ from finbase.console.speech import echo
 from finbase.judge import runner
 from finbase.judge import verdict as verdicts
 from finbase.plan.effects import Argument
+from finbase.plan.refusals import Refusal
 from finbase.plan.summary import Step, Summary
 from finbase.report import junit, sarif, terminal, verdict_json
 from finbase.report.html.findings import Subject
@@ -125,7 +126,8 @@ def test_plan_summary_has_a_line_per_value(text: str) -> None:
     def lines(value: str) -> list[str]:
         changed = Argument(f"tags.{value}", f'"{value}"', f'"{value}"')
         step = Step(f'aws_x.y["{value}"]', "", "change", (), access=(changed,))
-        return PlanReport("staging", Summary((step,), (step.address,))).text().splitlines()
+        refusal = Refusal("PROVISIONER", step.address, "runs a program", "remove it")
+        return PlanReport("staging", Summary((step,), (refusal,))).text().splitlines()
 
     for plain, hostile in zip(lines("a key"), lines(text), strict=True):
         # Everything from the plan is in code, which Markdown shows unchanged.

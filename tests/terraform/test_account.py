@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from finbase.cli import main
-from finbase.commands.apply import _delete_applied
+from finbase.commands.apply import _apply, _delete_applied
 from finbase.errors import FinbaseError, TerraformError
 from finbase.plan.saved import verify
 from finbase.plan.summary import Step, Summary, summarise
@@ -195,202 +195,6 @@ def test_summarise_refuses_an_action_that_it_does_not_know() -> None:
         summarise({"resource_changes": [resource("module.m.aws_x.d", "explode")]})
 
 
-def connection(input_: Any, unknown: Any = False) -> Any:
-    old = {"host": "a", "port": 5432, "username": "b"}
-    change = {"before": {"input": old}, "after": {"input": input_}}
-    change["after_unknown"] = {"input": unknown}
-    return resource("module.secret.terraform_data.connection", "update", change=change)
-
-
-SECRET_VERSION = "module.secret.aws_secretsmanager_secret_version.connection"
-
-
-@pytest.mark.parametrize(
-    ("public", "version", "fields"),
-    [
-        (connection({"host": "a", "port": 5433, "username": "b"}), ["no-op"], ("port",)),
-        (
-            connection({"port": 5432, "username": "c"}, {"host": True}),
-            ["no-op"],
-            ("host", "username"),
-        ),
-        (connection(None, True), ["no-op"], ("host", "port", "username")),
-        (connection({"host": "a", "port": 5433, "username": "b"}), ["delete", "create"], None),
-        (connection({"host": "a", "port": 5433, "username": "b"}), ["update"], None),
-        (connection({"host": "a", "port": 5432, "username": "b"}), ["no-op"], None),
-    ],
-)
-def test_summarise_names_stale_secrets(
-    public: Any, version: list[str], fields: tuple[str, ...] | None
-) -> None:
-    """A version that the plan does not write keeps the port that nobody listens on."""
-    written = resource(SECRET_VERSION, *version, change={})
-    summary = summarise({"resource_changes": [public, written]})
-    assert [(stale.address, stale.fields) for stale in summary.stale] == (
-        [(SECRET_VERSION, fields)] if fields else []
-    )
-    report = PlanReport("x", summary)
-    assert ("increase database.password_generation" in report.text()) is bool(fields)
-    assert [secret["fields"] for secret in report.document()["stale_secrets"]] == (
-        [fields] if fields else []
-    )
-
-
-def test_summarise_accepts_new_connections() -> None:
-    change = {"before": None, "after": {"input": {"port": 1}}}
-    public = resource("module.secret.terraform_data.connection", "create", change=change)
-    written = resource(SECRET_VERSION, "create", change={})
-    assert summarise({"resource_changes": [public, written]}).stale == ()
-
-
-PRIMARY = "module.database.aws_db_instance.primary"
-
-
-def reset(database: tuple[Any, Any], secret: tuple[Any, Any]) -> dict[str, Any]:
-    """Return a plan that changes the numbers of the password: in the database, in the secret."""
-    changes = [
-        (PRIMARY, "password_wo_version", database),
-        (SECRET_VERSION, "secret_string_wo_version", secret),
-    ]
-    return {
-        "resource_changes": [
-            resource(
-                address,
-                *(["no-op"] if before == after else ["update"]),
-                change={"before": {name: before}, "after": {name: after}},
-            )
-            for address, name, (before, after) in changes
-        ]
-    }
-
-
-@pytest.mark.parametrize(
-    ("database", "secret", "lost"),
-    [
-        ((1, 2), (1, 2), False),
-        ((1, 1), (1, 1), False),
-        ((2, 2), (1, 2), True),  # The update of the database failed, and the state has 2.
-        ((2, 3), (1, 3), False),
-        ((None, 1), (None, 1), False),
-        # As before, after Terraform had removed the version that it wanted to replace.
-        ((2, 2), (None, 2), True),
-        ((1, 1), (None, 1), False),  # A first apply that was interrupted.
-        ((None, 2), (None, 2), False),
-    ],
-)
-def test_summarise_names_lost_resets(
-    database: tuple[Any, Any], secret: tuple[Any, Any], lost: bool
-) -> None:
-    summary = summarise(reset(database, secret))
-    assert summary.lost_resets == ((SECRET_VERSION,) if lost else ())
-    report = PlanReport("x", summary)
-    assert ("**LOST RESET**" in report.text()) is lost
-    assert report.document()["lost_resets"] == ([SECRET_VERSION] if lost else [])
-
-
-@pytest.mark.parametrize(("first", "lost"), [((1, 1), []), ((2, 2), [SECRET_VERSION])])
-def test_summarise_compares_the_passwords_of_one_database(
-    first: tuple[int, int], lost: list[str]
-) -> None:
-    plan = reset(first, (1, 2) if lost else (1, 1))
-    further = reset((1, 2), (1, 2))["resource_changes"]
-    for change in further:
-        for field in ("address", "module_address"):
-            change[field] = re.sub(r"^(module\.\w+)", r"\1_reports", change[field])
-    plan["resource_changes"] += further
-    assert [*summarise(plan).lost_resets] == lost
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "named"),
-    [
-        ({"engine_version": "17"}, {"engine_version": "18"}, True),
-        ({"engine_version": "17.4"}, {"engine_version": "18"}, True),
-        ({"engine_version": "17.4"}, {"engine_version": "17"}, False),
-        (
-            {"engine_version": "17"},
-            {"engine_version": "18", "allow_major_version_upgrade": True},
-            False,
-        ),
-        ({"engine_version": "17"}, {}, False),
-    ],
-)
-def test_summarise_names_refused_upgrades(
-    before: dict[str, Any], after: dict[str, Any], named: bool
-) -> None:
-    address = "module.database.aws_db_instance.primary"
-    update = resource(address, "update", change={"before": before, "after": after})
-    summary = summarise({"resource_changes": [update]})
-    assert [upgrade.address for upgrade in summary.upgrades] == [address] * named
-    report = PlanReport("x", summary)
-    assert ('Set database.previous_engine_version to "17"' in report.text()) is named
-    assert len(report.document()["refused_upgrades"]) == named
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "actions", "named"),
-    [
-        ("ledger-old", "ledger", ["update"], True),
-        ("ledger-old", "ledger", ["delete", "create"], False),
-        ("ledger", "ledger", ["update"], False),
-        ("ledger", None, ["update"], False),
-        (None, "ledger", ["create"], False),
-    ],
-)
-def test_summarise_names_replicas_with_another_source(
-    before: str | None, after: str | None, actions: list[str], named: bool
-) -> None:
-    address = "module.replica_reporting.aws_db_instance.replica"
-    sources = [{"replicate_source_db": source} for source in (before, after)]
-    change = resource(
-        address, *actions, change=dict(zip(("before", "after"), sources, strict=True))
-    )
-    summary = summarise({"resource_changes": [change]})
-    assert summary.moved_replicas == (address,) * named
-    report = PlanReport("x", summary)
-    assert (f"`terraform taint {address}`" in report.text()) is named
-    assert report.document()["moved_replicas"] == [address] * named
-
-
-def usage(**limits: int) -> dict[str, Any]:
-    """Return the limits of a cache as a plan has them."""
-    return {"cache_usage_limits": [{name: [{"maximum": most}] for name, most in limits.items()}]}
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "settings"),
-    [
-        (
-            usage(data_storage=10, ecpu_per_second=5000),
-            usage(data_storage=20, ecpu_per_second=9000),
-            ("data_storage", "ecpu_per_second"),
-        ),
-        (
-            usage(data_storage=10, ecpu_per_second=5000),
-            usage(data_storage=20, ecpu_per_second=5000),
-            (),
-        ),
-        (
-            {"description": "a", "daily_snapshot_time": "02:00"},
-            {"description": "b", "daily_snapshot_time": "03:00"},
-            ("daily_snapshot_time", "description"),
-        ),
-        ({"engine": "redis", "major_engine_version": "7"}, {"engine": "valkey"}, ()),
-        ({"description": "a", "tags": {"a": "b"}}, {"description": "b", "tags": {}}, ()),
-    ],
-)
-def test_summarise_names_several_settings_of_a_cache(
-    before: dict[str, Any], after: dict[str, Any], settings: tuple[str, ...]
-) -> None:
-    address = "module.cache.aws_elasticache_serverless_cache.main"
-    for actions in (["update"], ["delete", "create"]):
-        change = resource(address, *actions, change={"before": before, "after": after})
-        summary = summarise({"resource_changes": [change]})
-        named = bool(settings) and actions == ["update"]
-        assert [cache.settings for cache in summary.cache_settings] == [settings] * named
-        assert ("**CACHE**" in PlanReport("x", summary).text()) is named
-
-
 def test_summarise_counts_lost_evidence() -> None:
     steps = [
         resource(f"module.m.{kind}.x", "update", change={"before": before, "after": after})
@@ -418,14 +222,6 @@ def test_summarise_counts_lost_evidence() -> None:
         True,
         True,
     ]
-
-
-def test_summarise_names_provisioners() -> None:
-    inner = {"resources": [{"address": "terraform_data.x", "provisioners": [{"type": "x"}]}]}
-    calls = {"module_calls": {"kms": {"module": inner}}}
-    summary = summarise({"configuration": {"root_module": calls}})
-    assert summary.provisioners == ("module.kms.terraform_data.x",)
-    assert "**PROVISIONER**: `module.kms.terraform_data.x`" in PlanReport("x", summary).text()
 
 
 # --- what Terraform prints -----------------------------------------------------------------------
@@ -582,6 +378,14 @@ def test_plan_with_data_loss_exits_1(world: World) -> None:
     assert (world.home / "x.tfplan").exists()
 
 
+def test_plan_that_aws_refuses_exits_1(world: World) -> None:
+    change = {"before": {"allocated_storage": 100}, "after": {"allocated_storage": 99}}
+    world.shows(resource("module.database.aws_db_instance.primary", "update", change=change))
+    done = world.run("plan", "staging")
+    assert done.exit_code == 1, done.output
+    assert "**STORAGE**: `module.database.aws_db_instance.primary` would shrink" in done.stdout
+
+
 def test_plan_accepts_losses_by_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = resource('module.m.aws_db_instance.x["a b"]', "delete")
     world.shows(KEY, other)
@@ -708,7 +512,7 @@ def with_passwords(plan: bytes, database: tuple[int, int], secret: tuple[int, in
 @pytest.mark.parametrize(
     ("database", "code", "message"),
     [
-        ((1, 1), 1, "clients would get a password that the database does not have"),
+        ((1, 1), 1, "LOST RESET: module.secret."),
         ((0, 1), 2, "increase database.password_generation once more, render and plan again"),
     ],
 )
@@ -739,13 +543,10 @@ def test_apply_names_lost_resets(
         (
             "aws_db_instance.replica",
             {"replicate_source_db": "ledger-old"},
-            "cannot change the source of a replica, so nothing was applied",
+            "REPLICA",
         ),
-        (
-            "aws_elasticache_serverless_cache.main",
-            {"description": "another", **usage(data_storage=9, ecpu_per_second=9000)},
-            "AWS refuses more than one change of a cache at once, so nothing was applied",
-        ),
+        # Only `finbase plan` refused this.
+        ("aws_db_instance.primary", {"engine_version": "16"}, "MAJOR UPGRADE"),
     ],
 )
 def test_apply_refuses_what_is_not_updated(
@@ -757,9 +558,28 @@ def test_apply_refuses_what_is_not_updated(
     after = updated["change"]["after"]
     updated["change"].update(actions=["update"], before={**after, **before})
     (world.home / "plan.json").write_text(json.dumps(plan))
-    done = world.run("apply", "staging")
+    done = world.run("apply", "staging", "--accept-data-loss")
     assert done.exit_code == 1, done.output
-    assert message in done.output
+    assert "the plan must not be applied, so nothing was applied:" in done.stderr
+    assert f"\n  {message}: {updated['address']} would " in done.stderr
+    assert not applied(world)
+
+
+def test_apply_says_what_a_failure_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS does not return the hash, so the state has that of the code which was not uploaded."""
+    values = {"before": {"source_code_hash": "a"}, "after": {"source_code_hash": "b"}}
+    function = resource("module.secret.aws_lambda_function.rotation", "update", change=values)
+    plan = tmp_path / "plan"
+    plan.write_bytes(b"plan")
+
+    def fail(*_: object, **__: object) -> None:
+        raise TerraformError("terraform apply failed", "see Terraform's message above")
+
+    monkeypatch.setattr("finbase.terraform.account.apply", fail)
+    for changes, hint in (([function], "it runs the old code"), ([TOPIC], "see Terraform's")):
+        with pytest.raises(TerraformError) as raised:
+            _apply(plan, b"plan", tmp_path, summarise({"resource_changes": changes}))
+        assert hint in (raised.value.hint or "")
 
 
 @pytest.mark.terraform

@@ -22,14 +22,16 @@ from finbase.console.options import (
 from finbase.console.speech import echo, note, progress, say, terminal_width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from finbase.plan.summary import Summary
 
-_AFTER_A_RESET: Final = (
-    "if the update of the database failed, its new password was not set, although the state says "
-    "so: increase database.password_generation once more, render and plan again"
-)
+_AFTER_A_FAILURE: Final = {
+    "password_wo_version": "if the update of the database failed, its new password was not set, "
+    "although the state says so: increase database.password_generation once more, render and plan "
+    "again",
+    "source_code_hash": "if the update of a function failed, it runs the old code, although the "
+    "state says otherwise: plan again, and `finbase plan` says how to upload the code",
+}
+"""Arguments that AWS does not return: the state has the planned value after a failed update."""
 
 
 @click.command()
@@ -57,8 +59,9 @@ def apply(
     PLAN is the file that `finbase plan` saved; default: ENV.tfplan in the project. It must match
     what is rendered and released, file by file, and the state of ENV. Nothing is applied, and the
     exit code is 1, if the plan contains a failure of the catalogue, or if it would replace or
-    destroy a database, a key, a secret or other data that --accept-loss does not name, or if the
-    project's controls are not those of finbase.
+    destroy a database, a key, a secret or other data that --accept-loss does not name, or for each
+    other reason for which `finbase plan` exits with 1, or if the project's controls are not those
+    of finbase.
 
     \b
     Examples:
@@ -147,9 +150,11 @@ def _judge(
         )
     summary = summarise(json.loads(plan_json))
     say(PlanReport(environment, summary, accepted or frozenset()).text())
-    for addresses, why, hint in _refused(summary):
-        if addresses:
-            refuse(f"{why}, so nothing was applied: {', '.join(addresses)}\n    hint: {hint}")
+    if summary.refused:
+        reasons = "\n".join(
+            f"  {r.kind}: {r.address} {r.why}\n    hint: {r.fix}" for r in summary.refused
+        )
+        refuse(f"the plan must not be applied, so nothing was applied:\n{reasons}")
     if accepted is None:
         return summary
     refuse_unknown(summary, accepted)
@@ -161,32 +166,6 @@ def _judge(
             "loss with --accept-data-loss"
         )
     return summary
-
-
-def _refused(summary: Summary) -> Iterator[tuple[Sequence[str], str, str]]:
-    """Yield addresses, the reason why none of them can be applied, and what to do instead."""
-    yield (
-        summary.provisioners,
-        "the stack has provisioners",
-        "remove them; no plan shows what a provisioner does",
-    )
-    yield (
-        summary.lost_resets,
-        "clients would get a password that the database does not have",
-        "increase database.password_generation once more, render and plan again; an earlier apply "
-        "failed before it set the password",
-    )
-    yield (
-        summary.moved_replicas,
-        "the provider cannot change the source of a replica",
-        "mark each for replacement with `terraform taint` and plan again: "
-        "docs/how-to/restore-a-snapshot.md",
-    )
-    yield (
-        [cache.address for cache in summary.cache_settings],
-        "AWS refuses more than one change of a cache at once",
-        "change one setting, apply, then change the next: docs/how-to/change-the-cache.md",
-    )
 
 
 def _initialise(plan: Path, stack: Path) -> Path:
@@ -216,6 +195,7 @@ def _apply(plan: Path, content: bytes, stack: Path, summary: Summary) -> None:
             data = plan.parent / "data"
             account.apply(find_terraform(), stack, data, plan, progress=watch)
     except TerraformError as failed:
-        if not summary.sets_password:
+        hints = [hint for name, hint in _AFTER_A_FAILURE.items() if summary.updates(name)]
+        if not hints:
             raise
-        raise TerraformError(failed.message, _AFTER_A_RESET) from failed
+        raise TerraformError(failed.message, "; ".join(hints)) from failed

@@ -39,10 +39,10 @@ def plan(
 
     Terraform runs in environments/ENV with the credentials of this shell. The summary on standard
     output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1
-    if data or evidence would be lost that --accept-loss does not name, if a provisioner would run,
-    if a changed port, host, user or database would not reach the connection secret, if a major
-    version or the source of a replica would be refused, or if the stack is not as rendered. FILE of
-    --json can be `-` for standard output; the summary then goes to standard error.
+    if data or evidence would be lost that --accept-loss does not name, if AWS would refuse a change
+    half-way, if the connection secret would not have what the database has, if a function would
+    keep other code, if a provisioner would run, or if the stack is not as rendered. FILE of --json
+    can be `-` for standard output; the summary then goes to standard error.
 
     \b
     Examples:

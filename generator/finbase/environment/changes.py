@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from finbase import codes
+from finbase.aws.storage import IOPS, STRIPED
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.inputs import text_of, whole_number
-from finbase.environment.rules.storage import IOPS, STRIPED
 from finbase.errors import Diagnostic
 from finbase.source.document import Where
 from finbase.source.scalars import listed

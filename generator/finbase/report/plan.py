@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any, ClassVar
 
 from finbase.plan.effects import Argument
@@ -47,12 +48,7 @@ class PlanReport(Report):
             "counts": {action: self.summary.count(action) for action in MARKS},
             "steps": [asdict(step) for step in self.summary.steps],
             "data_loss": bool(self.summary.losses),
-            "provisioners": list(self.summary.provisioners),
-            "stale_secrets": [asdict(stale) for stale in self.summary.stale],
-            "lost_resets": list(self.summary.lost_resets),
-            "refused_upgrades": [asdict(upgrade) for upgrade in self.summary.upgrades],
-            "moved_replicas": list(self.summary.moved_replicas),
-            "cache_settings": [asdict(cache) for cache in self.summary.cache_settings],
+            "refused": [asdict(refusal) for refusal in self.summary.refused],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -91,44 +87,9 @@ class PlanReport(Report):
 
 
 def _warnings(summary: Summary, accepted: frozenset[str]) -> Iterator[list[str]]:
-    """Yield a paragraph for each kind of change that a reviewer must not miss; most are empty."""
-    yield [
-        f"**PROVISIONER**: {code(address)} runs a program during the apply; "
-        "remove it, since no plan shows what it does"
-        for address in summary.provisioners
-    ]
-    yield [
-        f"**STALE SECRET**: {code(stale.address)} keeps the old "
-        f"{' and '.join(map(code, stale.fields))}, so clients and the rotation will fail; "
-        "increase database.password_generation in the same change"
-        for stale in summary.stale
-    ]
-    yield [
-        f"**LOST RESET**: {code(address)} would get a password that the database does not "
-        "have, because an earlier apply failed before it was set; "
-        "increase database.password_generation once more, render and plan again"
-        for address in summary.lost_resets
-    ]
-    yield [
-        f"**MAJOR UPGRADE**: AWS refuses to change {code(upgrade.address)} from "
-        f"{upgrade.before} to {upgrade.after}. Set database.previous_engine_version to "
-        f'"{upgrade.before}" and database.allow_major_version_upgrade to true in the same '
-        "change, apply it, wait until every instance is upgraded, then remove both and "
-        "apply again: docs/how-to/upgrade-postgresql.md"
-        for upgrade in summary.upgrades
-    ]
-    yield [
-        f"**REPLICA**: the provider cannot change the source of {code(address)}, and the "
-        "apply would stop half-way. Mark it for replacement with `terraform taint "
-        f"{address}`, and plan again: docs/how-to/restore-a-snapshot.md"
-        for address in summary.moved_replicas
-    ]
-    yield [
-        f"**CACHE**: AWS refuses to change {', '.join(map(code, cache.settings))} of "
-        f"{code(cache.address)} at once, and the apply would stop half-way. Change one, apply, "
-        "then change the next: docs/how-to/change-the-cache.md"
-        for cache in summary.cache_settings
-    ]
+    """Yield a paragraph for each kind of refusal, and one for the losses."""
+    for _, refused in groupby(summary.refused, key=lambda refusal: refusal.kind):
+        yield [f"**{r.kind}**: {code(r.address)} {r.why}; {r.fix}" for r in refused]
     yield [
         f"**DATA LOSS**: {code(step.address)}, to {step.action}, loses {step.loses}"
         f"{'; accepted by its name' * (step.address in accepted)}"

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from finbase import codes
+from finbase.aws.storage import IOPS, STRIPED
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.inputs import whole_number
 from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 from finbase.source.document import Where
 
-STRIPED: Final = 400
-"""From this size in GiB on, RDS for PostgreSQL stripes a gp3 volume across four volumes."""
-IOPS: Final = (12_000, 64_000)
 _THROUGHPUT: Final = (500, 4_000)
 _FASTEST: Final = {
     "database.allocated_storage": 400,

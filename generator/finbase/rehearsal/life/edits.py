@@ -7,9 +7,9 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
+from finbase.aws.storage import IOPS, STRIPED
 from finbase.environment.changes import grows
 from finbase.environment.model import Environment
-from finbase.environment.rules.storage import IOPS, STRIPED
 from finbase.errors import FinbaseError
 
 Values: TypeAlias = dict[str, Any]
