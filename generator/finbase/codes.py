@@ -74,6 +74,7 @@ OTHER_VERSION: Final = _code("FB161", "a major version that RDS refuses")
 NO_IOPS: Final = _code("FB162", "storage that grows to 400 GiB without IOPS")
 REPLICAS_STAY_SMALL: Final = _code("FB163", "storage that grows to 400 GiB beside replicas")
 SEVERAL_SETTINGS: Final = _code("FB164", "several settings of the cache in one change")
+NO_RESET: Final = _code("FB165", "a restore or another connection without a password reset")
 
 # Problems of a project's other files.
 NOT_KNOWN_DATA: Final = _code("FB150", "invalid known.yaml")

@@ -394,7 +394,7 @@ def test_corpus_covers_every_code() -> None:
         *(codes.CONTRACT, codes.LOCK),
         # These compare two versions of a file; tests/upgrade/test_since.py tests them.
         *(codes.SMALLER_STORAGE, codes.OTHER_VERSION, codes.NO_IOPS, codes.REPLICAS_STAY_SMALL),
-        codes.SEVERAL_SETTINGS,
+        *(codes.SEVERAL_SETTINGS, codes.NO_RESET),
         # The small modules lack the inputs of these.
         *("FB211", "FB212", "FB213", "FB214", "FB215", "FB216", "FB217", "FB218"),
         "FB220",

@@ -21,7 +21,7 @@ from finbase import codes
 from finbase.aws import windows
 from finbase.contract.registry import Registry
 from finbase.environment import rules
-from finbase.environment.load import load
+from finbase.environment.load import load, read
 from finbase.environment.model import Environment, Instance
 from finbase.environment.rules import network
 from finbase.environment.rules.index import RULES, TITLES, breaches
@@ -663,3 +663,16 @@ def test_restore_names_one_origin(origin: dict[str, str], code: str) -> None:
     found = [d for d in breaches(change("database", restore_from=origin)) if not d.note]
     assert {d.code for d in found} == ({"FB234"} if code else set())
     assert any(code in d.message for d in found) is bool(code)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["snapshot: Not_a_name", "instance: Not_a_name", 'instance: A_b, time: "2026-11-25T03:00:00Z"'],
+)
+def test_restore_reports_a_wrong_format_once(origin: str) -> None:
+    text = (ROOT / "environments" / "staging.yaml").read_text()
+    user = "    username: ledger_owner\n"
+    text = text.replace(user, f"{user}    restore_from: {{{origin}}}\n")
+    with pytest.raises(InputError) as raised:
+        read("environments/staging.yaml", text.encode(), Registry(ROOT), ROOT)
+    assert [d.code for d in raised.value.diagnostics] == [codes.FORM]

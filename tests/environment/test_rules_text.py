@@ -38,7 +38,7 @@ IN_WORDS = {
     *(codes.MISSING_SOURCE, codes.MISSING_OUTPUT, codes.CYCLE, codes.NOT_KNOWN_DATA),
     codes.SAME_PLACE,
     *(codes.CONTRACT, codes.LOCK, codes.SAME_STACK, codes.SMALLER_STORAGE, codes.OTHER_VERSION),
-    *(codes.NO_IOPS, codes.REPLICAS_STAY_SMALL, codes.SEVERAL_SETTINGS),
+    *(codes.NO_IOPS, codes.REPLICAS_STAY_SMALL, codes.SEVERAL_SETTINGS, codes.NO_RESET),
 }
 
 

@@ -224,6 +224,15 @@ def test_summarise_counts_lost_evidence() -> None:
     ]
 
 
+def test_summarise_counts_no_log_that_stays() -> None:
+    """Terraform only forgets a log group with ``skip_destroy``, as that of a removed replica."""
+    for stays in (True, False):
+        values = {"before": {"skip_destroy": stays}, "after": None}
+        group = resource("module.m.aws_cloudwatch_log_group.x", "delete", change=values)
+        [step] = summarise({"resource_changes": [group]}).steps
+        assert bool(step.loses) is not stays
+
+
 # --- what Terraform prints -----------------------------------------------------------------------
 
 HOSTILE = """Changes to Outputs:

@@ -13,6 +13,8 @@ from tests.support.commands import finbase, git
 
 FILE = "environments/staging.yaml"
 NAMED = "\n    database_name: ledger"
+USER = "    username: ledger_owner\n"
+RESTORE = "    restore_from: {snapshot: before-the-mistake}\n"
 ZONE = "database_cidr: 10.30.9.0/24}"
 THIRD = (
     "      eu-west-1c: {public_cidr: 10.30.2.0/24, private_cidr: 10.30.48.0/20, "
@@ -120,6 +122,12 @@ def test_plan_names_restarts_and_losses(committed: Path, tmp_path: Path) -> None
             "",
         ),
         ('engine_version: "17"', 'engine_version: "17"\n    previous_engine_version: "16"', ""),
+        (USER, f"{USER}{RESTORE}", "FB165"),
+        (USER, f"{USER}{RESTORE}    password_generation: 2\n", ""),
+        (USER, f"{USER}    port: 5433\n", "FB165"),
+        (USER, f"{USER}    port: 5433\n    password_generation: 2\n", ""),
+        (USER, f"{USER}    password_generation: 2\n", ""),
+        (USER, USER.replace("owner", "other"), "FB165"),
     ],
 )
 def test_since_names_what_aws_refuses(
@@ -130,7 +138,8 @@ def test_since_names_what_aws_refuses(
     done = finbase(committed, "diff", "staging", "--since", "HEAD", "--json", str(file))
     document = fits(file.read_bytes(), "diff")
     assert [each["code"] for each in document["refused"]] == [refused] * bool(refused)
-    lines = [line for line in done.output.splitlines() if line.startswith("AWS REFUSES: ")]
+    mark = "LOCKED OUT: " if refused == "FB165" else "AWS REFUSES: "
+    lines = [line for line in done.output.splitlines() if line.startswith(mark)]
     assert [f"{FILE}:" in line and refused in line for line in lines] == [True] * bool(refused)
     alone = finbase(committed, "diff", "staging", "--since", "HEAD", "--refused")
     assert alone.exit_code == bool(refused)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from finbase.contract.registry import Registry
     from finbase.environment.model import Environment
 
-_LOOKS: Looks = {r"^(DATA LOSS|AWS REFUSES):": FAIL, r"^RESTART:": WARN}
+_LOOKS: Looks = {r"^(DATA LOSS|AWS REFUSES|LOCKED OUT):": FAIL, r"^RESTART:": WARN}
 
 
 @click.command()
@@ -51,7 +51,8 @@ def diff(
 
     The effective values are compared: a value in one file equals the same default in the other.
     With --since, changes that AWS refuses are named, such as storage that shrinks or a major
-    version without the inputs of an upgrade. With --plan as well, the resources that change are
+    version without the inputs of an upgrade, and a restore or another port, user or name without
+    a password reset, which locks clients out. With --plan as well, the resources that change are
     listed: in place, with a restart, or by a replacement that loses data. The AWS account is not
     read. Exits with 1 if there is a difference, other than the name. FILE can be `-` for standard
     output; the text then goes to standard error.

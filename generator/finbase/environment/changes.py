@@ -1,4 +1,4 @@
-"""What AWS refuses in a change of an environment's file, compared with an earlier version of it."""
+"""What a change of an environment's file cannot do, compared with an earlier version of it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _NAMES = ("environment", "project", "region", "account_id")
 
 def refused(before: Environment, after: Environment) -> tuple[Diagnostic, ...]:
     """Return the changes that AWS refuses to make to the existing database and cache.
+
+    And those after which the connection secret would not fit the database.
 
     Another name, region or account is another stack: its database and its cache are created.
     """
@@ -47,6 +49,7 @@ def _refused(before: Environment, after: Environment) -> _Refusals:
             if sizes[0] is not None and sizes[1] is not None:
                 yield from _storage(before, after, use, instance, sizes[0], sizes[1])
             yield from _other_version(old, (use, instance))
+            yield from _no_reset(old, (use, instance))
     for old_cache, new_cache in zip(
         before.instances("cache"), after.instances("cache"), strict=False
     ):
@@ -138,3 +141,28 @@ def _other_version(old: _Pair, new: _Pair) -> _Refusals:
     else:
         return
     yield use.where(instance, "engine_version"), codes.OTHER_VERSION, message, hint
+
+
+def _no_reset(old: _Pair, new: _Pair) -> _Refusals:
+    """Yield a restore or another connection, if the connection secret stays as it is."""
+    use, instance = new
+    generations = [whole_number(*pair, "password_generation") for pair in (old, new)]
+    changed = [
+        name
+        for name in ("restore_from", "port", "username", "database_name")
+        if old[0].value(old[1], name) != (value := use.value(instance, name)) and value
+    ]
+    if not changed or None in generations or generations[0] != generations[1]:
+        return
+    why = (
+        "gives the database its first password"
+        if "restore_from" in changed
+        else "does not reach the connection secret"
+    )
+    yield (
+        use.where(instance, changed[0]),
+        codes.NO_RESET,
+        f"the change of {listed(f'`{name}`' for name in changed)} {why} without a password reset",
+        f"set `password_generation: {(generations[0] or 0) + 1}` in the same change: "
+        "docs/how-to/reset-the-password.md",
+    )

@@ -41,9 +41,13 @@ def managed(plan: Mapping[str, Any]) -> Iterator[ResourceChange]:
 
 
 def loses(resource: ResourceChange) -> str:
-    """Return what the replacement or destruction of a resource would lose, or an empty string."""
+    """Return what the replacement or destruction of a resource would lose, or an empty string.
+
+    Terraform only forgets what has ``skip_destroy``, such as a log group; AWS keeps it.
+    """
     known = replacements().get(resource["type"])
-    return known.loses if known else ""
+    values = resource["change"].get("before") or resource["change"].get("after") or {}
+    return known.loses if known and values.get("skip_destroy") is not True else ""
 
 
 def managed_in_state(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from finbase import codes
 from finbase.environment.difference import Difference, Side
 from finbase.errors import Diagnostic
 from finbase.plan.effects import Effect
@@ -20,8 +21,8 @@ class DifferenceReport(Report):
     """The differences between two environments, which are named ``left`` and ``right``.
 
     ``effects`` are what the plans of two versions of one environment differ in, if both were made.
-    ``refused`` are the changes that AWS refuses to make to what runs. With ``refused_only``, the
-    text is about them alone.
+    ``refused`` are the changes that AWS refuses to make to what runs, or that lock clients out. With
+    ``refused_only``, the text is about them alone.
     """
 
     command: ClassVar[str] = "diff"
@@ -51,7 +52,9 @@ class DifferenceReport(Report):
             yield from self._differing()
         elif not self.refused:
             yield f"AWS refuses no change between {self.left} and {self.right}"
-        yield from (f"AWS REFUSES: {diagnostic}" for diagnostic in self.refused)
+        for diagnostic in self.refused:
+            mark = "LOCKED OUT" if diagnostic.code == codes.NO_RESET else "AWS REFUSES"
+            yield f"{mark}: {diagnostic}"
 
     def _differing(self) -> Iterator[str]:
         for difference in self.differences:

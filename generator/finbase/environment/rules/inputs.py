@@ -72,3 +72,11 @@ def fields(
 def first_set(use: ModuleUse, instance: Instance, *names: str) -> Where:
     """Return the place of the first of the inputs that the file sets, or else of the instance."""
     return use.where(instance, *[name for name in names if name in instance.inputs][:1])
+
+
+def written(environment: Environment, where: Where) -> Any:
+    """Return what the file has at a place, even if it is not valid; None if it has nothing."""
+    value: Any = environment.document.value
+    for step in where:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value

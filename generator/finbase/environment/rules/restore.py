@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from finbase.environment.model import Environment
+from finbase.environment.rules.inputs import written
 from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 
 _NAME: Final = "restore_from"
@@ -26,8 +27,10 @@ def origin(environment: Environment) -> Findings:
     for use, instance in environment.instances("database"):
         if not isinstance(names := use.value(instance, _NAME), dict):
             continue
-        snapshot, source, time = (names.get(n) for n in ("snapshot", "instance", "time"))
         where = use.where(instance, _NAME)
+        # Also a name in a wrong format, which is reported as such.
+        in_file = written(environment, where) or names
+        snapshot, source, time = (in_file.get(n) for n in ("snapshot", "instance", "time"))
         if snapshot and source:
             message = f"`{_NAME}` names both a snapshot and an instance"
             yield Finding((*where, "snapshot"), message, "remove one of them", key=True)

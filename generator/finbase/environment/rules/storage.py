@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from finbase import codes
 from finbase.aws.storage import IOPS, STRIPED
 from finbase.environment.model import Environment, Instance, ModuleUse
-from finbase.environment.rules.inputs import whole_number
+from finbase.environment.rules.inputs import whole_number, written
 from finbase.environment.rules.rule import RDS, Finding, Findings, rule
 from finbase.source.document import Where
 
@@ -122,10 +122,7 @@ def _volumes(environment: Environment) -> Iterator[tuple[ModuleUse, Instance, in
 
 def _is_out_of_range(environment: Environment, where: Where) -> bool:
     """Return whether the file has a number there, if the environment has none."""
-    value: Any = environment.document.value
-    for step in where:
-        value = value.get(step) if isinstance(value, dict) else None
-    return isinstance(value, int) and not isinstance(value, bool)
+    return type(written(environment, where)) is int
 
 
 INSTEAD: Final[Mapping[str, str]] = {"FB225": codes.RANGE}
