@@ -202,6 +202,15 @@ def test_other_code_covers_every_function() -> None:
     assert functions == {*FUNCTIONS}
 
 
+VOLUME = {
+    "allocated_storage": 100,
+    "engine": "postgres",
+    "iops": 3000,
+    "max_allocated_storage": 200,
+    "storage_type": "gp3",
+}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "refused"),
     [
@@ -226,16 +235,13 @@ def test_other_code_covers_every_function() -> None:
         ),
         ({"allocated_storage": 100}, {"allocated_storage": 99}, "STORAGE"),
         ({"allocated_storage": 100}, {"allocated_storage": 101}, ""),
-        (
-            {"engine": "postgres", "storage_type": "gp3", "allocated_storage": 100, "iops": 3000},
-            {"allocated_storage": 400},
-            "STORAGE",
-        ),
-        (
-            {"engine": "postgres", "storage_type": "gp3", "allocated_storage": 100, "iops": 3000},
-            {"allocated_storage": 400, "iops": 12000},
-            "",
-        ),
+        (VOLUME, {"allocated_storage": 400}, "STORAGE"),
+        (VOLUME, {"allocated_storage": 400, "iops": 12000}, ""),
+        (VOLUME, {"allocated_storage": 399, "iops": 12000}, "STORAGE"),
+        # RDS has grown the volume itself since the maximum was chosen.
+        (VOLUME, {"max_allocated_storage": 109}, "STORAGE"),
+        (VOLUME, {"max_allocated_storage": 110}, ""),
+        (VOLUME, {"max_allocated_storage": 0}, ""),
     ],
 )
 def test_what_rds_refuses(before: dict[str, Any], after: dict[str, Any], refused: str) -> None:

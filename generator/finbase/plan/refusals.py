@@ -287,31 +287,35 @@ def _numbers(version: Any) -> tuple[int, ...]:
 
 
 def _sizes(resource: ResourceChange, _: Mapping[str, Any]) -> Iterator[Refusal]:
-    """Find an instance whose storage shrinks, or grows to several volumes without their IOPS."""
+    """Find an instance whose storage would get a size, IOPS or a maximum that RDS refuses."""
     if not _is_updated(resource, "aws_db_instance"):
         return
-    old, new = _values(resource["change"], "allocated_storage")
-    if not isinstance(old, int) or not isinstance(new, int):
+    change = resource["change"]
+    after = change.get("after") or {}
+    (old, new), (slow, fast) = (_values(change, name) for name in ("allocated_storage", "iops"))
+    was, most = _values(change, "max_allocated_storage")
+    if type(old) is not int or type(new) is not int:
         return
-    after = resource["change"].get("after") or {}
-    striped = after.get("engine") == "postgres" and after.get("storage_type") == "gp3"
+    gp3 = after.get("engine") == "postgres" and after.get("storage_type") == "gp3"
+    guide = "docs/how-to/grow-the-storage.md"
     if new < old:
-        yield Refusal(
-            "STORAGE",
-            resource["address"],
-            f"would shrink from {old} to {new} GiB, which AWS refuses",
+        why = f"would shrink from {old} to {new} GiB"
+        fix = (
             f"set database.allocated_storage to {old}; for a smaller database, create another one "
-            "and copy the data",
+            "and copy the data"
         )
-    elif striped and old < STRIPED <= new and (after.get("iops") or 0) < IOPS[0]:
-        yield Refusal(
-            "STORAGE",
-            resource["address"],
-            f"would grow from {old} to {new} GiB with the IOPS of the smaller volume, which AWS "
-            "refuses",
-            f"set database.iops to {IOPS[0]} or more in the same change: "
-            "docs/how-to/grow-the-storage.md",
-        )
+    elif gp3 and old < STRIPED <= new and (fast or 0) < IOPS[0]:
+        why = f"would grow from {old} to {new} GiB with the IOPS of the smaller volume"
+        fix = f"set database.iops to {IOPS[0]} or more in the same change: {guide}"
+    elif gp3 and new < STRIPED and fast and fast != slow:
+        why = f"would get {fast} IOPS with only {new} GiB"
+        fix = f"grow it to {STRIPED} GiB in the same change: {guide}"
+    elif most and most != was and 10 * most < 11 * new:
+        why = f"would have a maximum of {most} GiB, less than 10 % above its {new} GiB"
+        fix = f"set database.max_allocated_storage to {-(-11 * new // 10)} or more"
+    else:
+        return
+    yield Refusal("STORAGE", resource["address"], f"{why}, which AWS refuses", fix)
 
 
 def _protected(resource: ResourceChange, _: Mapping[str, Any]) -> Iterator[Refusal]:
