@@ -144,25 +144,18 @@ def _other_version(old: _Pair, new: _Pair) -> _Refusals:
 
 
 def _no_reset(old: _Pair, new: _Pair) -> _Refusals:
-    """Yield a restore or another connection, if the connection secret stays as it is."""
+    """Yield a restore or another connection without a new password for the connection secret."""
     use, instance = new
-    generations = [whole_number(*pair, "password_generation") for pair in (old, new)]
+    was, generation = (whole_number(*pair, "password_generation") for pair in (old, new))
     changed = [
         name
         for name in ("restore_from", "port", "username", "database_name")
         if old[0].value(old[1], name) != (value := use.value(instance, name)) and value
     ]
-    if not changed or None in generations or generations[0] != generations[1]:
+    if not changed or generation is None or generation != was:
         return
-    why = (
-        "gives the database its first password"
-        if "restore_from" in changed
-        else "does not reach the connection secret"
-    )
-    yield (
-        use.where(instance, changed[0]),
-        codes.NO_RESET,
-        f"the change of {listed(f'`{name}`' for name in changed)} {why} without a password reset",
-        f"set `password_generation: {(generations[0] or 0) + 1}` in the same change: "
-        "docs/how-to/reset-the-password.md",
-    )
+    names = listed(f"`{name}`" for name in changed)
+    message = f"the change of {names} requires a password reset, or clients are locked out"
+    guide = "docs/how-to/reset-the-password.md"
+    hint = f"set `password_generation: {generation + 1}` in the same change: {guide}"
+    yield use.where(instance, changed[0]), codes.NO_RESET, message, hint

@@ -134,8 +134,8 @@ def _passwords(plan: Mapping[str, Any]) -> Iterator[Refusal]:
             yield Refusal(
                 "LOCKED OUT",
                 address,
-                "would keep a password that the database does not have, because the plan gives the "
-                "database the first one",
+                "would keep a password that the database does not have, because the plan sets the "
+                "first one on the database",
                 "increase database.password_generation, render and plan again: "
                 "docs/how-to/reset-the-password.md",
             )
@@ -252,7 +252,7 @@ def _groups(resource: ResourceChange, plan: Mapping[str, Any]) -> Iterator[Refus
     }
     before, after = (_major(version) for version in _values(change, "engine_version"))
     actual = _major(_values(change, "engine_version_actual")[0])
-    # A request that upgrades an instance also gives it the new group.
+    # A request that upgrades an instance also attaches the new group.
     runs = after if before != after else actual or before
     family = families.get(new)
     if old != new and runs and family and family != runs:
