@@ -121,7 +121,7 @@ def test_steps_that_an_environment_cannot_take_are_named() -> None:
 
 
 LOSS = Summary((Step(PRIMARY, "module.database", "replace", loses="the database"),))
-REFUSED = Summary((), (Refusal("STALE SECRET", "x", "keeps the port", "reset it"),))
+REFUSED = Summary((), (Refusal("LOST RESET", "x", "keeps the port", "reset it"),))
 SECRETS = frozenset({"aws_secretsmanager_secret_version"})
 
 
@@ -136,9 +136,8 @@ SECRETS = frozenset({"aws_secretsmanager_secret_version"})
         (Edit(edits.larger, loses=SECRETS), LOSS, True, ["the plan would replace"]),
         (Edit(edits.larger, loses=frozenset({"aws_db_instance"})), LOSS, True, []),
         (Edit(edits.older_version, Expect.LOST_RESET), REFUSED, True, []),
-        (Edit(edits.reset_and_upgrade, Expect.REFUSED), REFUSED, True, []),
         (Edit(edits.older_version, Expect.LOST_RESET), Summary(()), True, ["`: nothing"]),
-        (Edit(edits.reset), REFUSED, True, ["refused by `finbase apply`: STALE SECRET"]),
+        (Edit(edits.reset), REFUSED, True, ["refused by `finbase apply`: LOST RESET"]),
     ],
 )
 def test_surprises(edit: Edit, summary: Summary, changed: bool, found: list[str]) -> None:
