@@ -21,8 +21,8 @@ class DifferenceReport(Report):
     """The differences between two environments, which are named ``left`` and ``right``.
 
     ``effects`` are what the plans of two versions of one environment differ in, if both were made.
-    ``refused`` are the changes that AWS refuses to make to what runs, or that lock clients out. With
-    ``refused_only``, the text is about them alone.
+    ``refused`` are the changes that AWS refuses to make to what runs, or that lock clients out.
+    With ``refused_only``, the text is about them alone.
     """
 
     command: ClassVar[str] = "diff"
