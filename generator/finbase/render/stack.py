@@ -242,15 +242,16 @@ def _wire_source(wire: Wire, use: ModuleUse, instance: Instance, environment: En
     further = instance.key if use.contract.repeats else ""
     if wire.source == "environment.name" and further:
         return Hcl(f'"${{local.name}}-{further}"')
-    if wire.module == "environment" and wire.output in local_values(environment):
-        return Hcl(f"local.{wire.output}")
+    module, _, output = wire.source.partition(".")
+    if module == "environment" and output in local_values(environment):
+        return Hcl(f"local.{output}")
     if wire.source == "instance.name":
         return instance.key
-    source = environment.in_place(wire.module)
+    source = environment.in_place(module)
     if further and not wire.required and not (source and source.has(further)):
         return None
     if source is not None and (source.instances or wire.required):
-        reference = _reference(source, wire.output, further)
+        reference = _reference(source, output, further)
         return {source.name: reference} if wire.keyed else reference
     if wire.required:
         raise ValueError(f"{wire.name} is wired from {wire.source}, which the stack does not have")
