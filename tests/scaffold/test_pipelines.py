@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -22,7 +23,7 @@ import yaml
 from finbase.environment.schema import NAME
 from finbase.report import verdict_json
 from finbase.scaffold.pipeline import drift_body
-from tests.support.commands import ROOT, finbase, search_path
+from tests.support.commands import ROOT, finbase, git, search_path
 from tests.support.evidence import verdict
 from tests.support.options import faults
 
@@ -52,6 +53,12 @@ def pipeline(project: Path) -> Path:
     return project
 
 
+def schema_check(*arguments: str) -> int:
+    """Compare files with a published schema; return 0 if they match."""
+    program = Path(sys.executable).with_name("check-jsonschema")
+    return subprocess.run([program, *arguments], capture_output=True, check=False).returncode
+
+
 def load(project: Path, system: str) -> Any:
     return yaml.safe_load((project / SYSTEMS[system]).read_text())
 
@@ -71,16 +78,11 @@ def scripts(node: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_pipeline_matches_published_schema(pipeline: Path, system: str) -> None:
-    def check() -> int:
-        program = Path(sys.executable).with_name("check-jsonschema")
-        command = [str(program), *SCHEMAS[system], str(pipeline / SYSTEMS[system])]
-        return subprocess.run(command, capture_output=True, check=False).returncode
-
-    assert check() == 0
     place = pipeline / SYSTEMS[system]
+    assert schema_check(*SCHEMAS[system], str(place)) == 0
     wrong = {"github": ("runs-on:", "run-on:"), "gitlab": ("stage: check", "stage: [check, 3]")}
     place.write_text(place.read_text().replace(*wrong[system]))
-    assert check() == 1
+    assert schema_check(*SCHEMAS[system], str(place)) == 1
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -118,30 +120,35 @@ def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
             assert list(faults(command)) == [], command
 
 
+LINTERS = {
+    "jactionlint": ["--shellcheck=", "--pyflakes=", "--strict-exit"],
+    "zizmor": ["--offline", "--no-progress", "--persona=auditor"],
+}
+
+
+def lint(program: str, workflow: Path) -> str:
+    """Return what a linter finds, or an empty text."""
+    assert PROGRAMS.is_dir(), "run make build/pipelines/ready"
+    command = [str(PROGRAMS / program), *LINTERS[program], str(workflow)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
 @pytest.mark.parametrize(
-    ("program", "options", "wrong"),
-    [
-        ("jactionlint", ["--shellcheck=", "--pyflakes=", "--strict-exit"], "${{ nobody.x }}"),
-        ("zizmor", ["--offline", "--no-progress", "--persona=auditor"], "${{ github.head_ref }}"),
-    ],
-    ids=["actionlint", "zizmor"],
+    ("program", "wrong"),
+    [("jactionlint", "${{ nobody.x }}"), ("zizmor", "${{ github.head_ref }}")],
+    ids=LINTERS,
 )
 @pytest.mark.parametrize("workflow", [*WORKFLOWS, OWN])
 def test_pipeline_is_clean_for_linters(
-    pipeline: Path, workflow: str, program: str, options: list[str], wrong: str
+    pipeline: Path, workflow: str, program: str, wrong: str
 ) -> None:
-    def lint() -> subprocess.CompletedProcess[str]:
-        command = [str(PROGRAMS / program), *options, str(pipeline / workflow)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert PROGRAMS.is_dir(), "run make build/pipelines/ready"
     if workflow == OWN:
         shutil.copy(ROOT / OWN, pipeline / OWN)
-    done = lint()
-    assert done.returncode == 0, done.stdout + done.stderr
     path = pipeline / workflow
+    assert lint(program, path) == ""
     path.write_text(path.read_text().replace("- run: make", f"- run: echo {wrong}; make"))
-    assert lint().returncode != 0
+    assert lint(program, path) != ""
 
 
 # Each of these ran its code in a job with credentials, or decides what such a job does.
@@ -276,24 +283,16 @@ def test_newest_main_judges(pipeline: Path, tmp_path: Path) -> None:
         assert gitlab[job]["variables"]["GIT_STRATEGY"] == "clone"
     # Twice on the same machine, and although a branch is named like the commit.
     origin, clone = tmp_path / "origin", tmp_path / "clone"
-    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-
-    def git(*arguments: str, cwd: Path = origin) -> str:
-        done = subprocess.run(
-            ["git", *who, *arguments], cwd=cwd, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
     origin.mkdir()
-    git("init", "-q", "-b", "main")
+    git(origin, "init", "-q", "-b", "main")
     (origin / "Makefile").write_text(".venv/ready:\n\t@echo of main\n")
-    git("add", "-A")
-    git("commit", "-qm", "Main.")
-    head = git("rev-parse", "HEAD")
-    git("clone", "-q", str(origin), str(clone))
+    git(origin, "add", "-A")
+    git(origin, "commit", "-qm", "Main.")
+    head = git(origin, "rev-parse", "HEAD")
+    git(origin, "clone", "-q", str(origin), str(clone))
     (clone / "Makefile").write_text(".venv/ready:\n\t@echo of the change\n")
-    git("commit", "-qam", "Change.", cwd=clone)
-    git("update-ref", f"refs/heads/{head}", "HEAD", cwd=clone)
+    git(clone, "commit", "-qam", "Change.")
+    git(clone, "update-ref", f"refs/heads/{head}", "HEAD")
     script = "\n".join(gitlab["base"]["before_script"])
     for base in (main, head):
         done = shell(clone, script, BASE=base)
@@ -314,10 +313,10 @@ def test_links_of_a_commit_change_no_summary_and_get_no_token(changed: Path) -> 
     for name in LINKS:
         (changed / name).symlink_to(outside / "caught")
     gitlab, jobs = load(changed, "gitlab"), load(changed, "github")["jobs"]
-    fake = re.compile(r"finbase plan .*--json (\S+)( > \S+)?")
+    plan = re.compile(r"finbase plan .*--json (\S+)( > \S+)?")
 
     def planned(script: str, content: str) -> str:
-        return fake.sub(rf"{{ echo {content} > \1; echo the summary; }}\2", script)
+        return plan.sub(rf"{{ echo {content} > \1; echo the summary; }}\2", script)
 
     # GitLab: the token, the summary and its comparison.
     token = {"AWS_TOKEN": "secret", "CI_COMMIT_SHA": "abc", "ENVIRONMENT": "staging"}
@@ -427,10 +426,9 @@ def test_issue_forms_match_published_schema() -> None:
     folder = ROOT / ".github" / "ISSUE_TEMPLATE"
     forms = sorted(path for path in folder.iterdir() if path.name != "config.yml")
     assert len(forms) == 3
-    program = Path(sys.executable).with_name("check-jsonschema")
     for schema, paths in (("forms", forms), ("config", [folder / "config.yml"])):
-        command = [str(program), "--builtin-schema", f"vendor.github-issue-{schema}"]
-        subprocess.run([*command, *map(str, paths)], check=True)
+        name = f"vendor.github-issue-{schema}"
+        assert schema_check("--builtin-schema", name, *map(str, paths)) == 0
     text = "\n".join(path.read_text() for path in forms)
     text += (ROOT / ".github" / "pull_request_template.md").read_text()
     for command in re.findall(r"`((?:finbase|make) [^`]+)`", text):
@@ -499,6 +497,29 @@ def test_pipeline_bundles_evidence_without_an_account(changed: Path) -> None:
     assert shell(changed, job["script"][0], FINBASE_EVIDENCE_KEY=str(key)).returncode == 0
 
 
+@contextmanager
+def serving(answer: Callable[[BaseHTTPRequestHandler], tuple[int, bytes]]) -> Iterator[str]:
+    """Serve GitLab: ``answer`` returns status and content. A redirection leads to ``/store``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            status, content = answer(self)
+            self.send_response(status)
+            self.send_header("Location", "/store")
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 def bundling(steps: list[Any], key: str) -> str:
     """The last script; it writes how finbase would be called."""
     (found,) = [step[key] for step in steps if "finbase evidence" in step.get(key, "")]
@@ -548,11 +569,9 @@ def test_github_bundle_names_the_previous_one(
     listed.write_text(json.dumps([{"artifacts": kept}]).replace("MERGED", head))
     with zipfile.ZipFile(kept_zip, "w") as archive:
         archive.writestr("staging.zip", fetched)
-    (changed / ".programs").mkdir(exist_ok=True)
-    gh = changed / ".programs" / "gh"
-    gh.write_text(
-        f"""#!/bin/sh
-case "$*" in
+    gh = fake(
+        changed / ".programs" / "gh",
+        f"""case "$*" in
   "api --paginate --slurp repos/bank/ledger/actions/artifacts?name=evidence-staging&per_page=100")
     cat {listed} ;;
   "api --paginate --slurp {RUNS}?branch=main&event=push&per_page=100")
@@ -561,10 +580,8 @@ case "$*" in
     cat {by_hand} ;;
   "api repos/bank/ledger/actions/artifacts/{fetched}/zip") cat {kept_zip} ;;
   *) exit 1 ;;
-esac
-"""
+esac""",
     )
-    gh.chmod(0o755)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     variables = {
@@ -579,7 +596,7 @@ esac
     previous = f"--previous {temporary}/previous/staging.zip " if fetched else ""
     done = shell(changed, script, **variables)
     assert done.stdout.split(" --unsigned ")[1].startswith(f"{previous}--output ")
-    gh.write_text("#!/bin/sh\nexit 1\n")
+    fake(gh, "exit 1")
     assert shell(changed, fetch["run"], **variables).returncode == 1
 
 
@@ -590,35 +607,27 @@ def test_gitlab_bundle_names_the_previous_one(pipeline: Path, status: int, code:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("staging.zip", "kept")
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((self.path, self.headers.get("JOB-TOKEN")))
-            store = self.path == "/store"
-            self.send_response(200 if store else 302 if status == 200 else status)
-            self.send_header("Location", "/store")
-            self.end_headers()
-            self.wfile.write(buffer.getvalue() if store else b"")
-
-        def log_message(self, *_: Any) -> None:
-            pass
+    def answer(request: BaseHTTPRequestHandler) -> tuple[int, bytes]:
+        asked.append((request.path, request.headers.get("JOB-TOKEN")))
+        if request.path == "/store":
+            return 200, buffer.getvalue()
+        return 302 if status == 200 else status, b""
 
     # The first line requires the key.
     script = "\n".join(load(pipeline, "gitlab")["evidence"]["script"][1:])
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with serving(answer) as url:
         done = shell(
             pipeline,
             script.replace("finbase evidence", "echo evidence"),
             ENVIRONMENT="staging",
             FINBASE_EVIDENCE_KEY="key.pem",
-            CI_API_V4_URL=f"http://127.0.0.1:{server.server_port}",
+            CI_API_V4_URL=url,
             CI_COMMIT_SHA="abc",
             CI_DEFAULT_BRANCH="main",
             CI_JOB_NAME="evidence: [staging]",
             CI_JOB_TOKEN="token",
             CI_PROJECT_ID="5",
         )
-        server.shutdown()
     assert done.returncode == code, done.stderr
     place = "/projects/5/jobs/artifacts/main/download?job=evidence%3A%20%5Bstaging%5D"
     assert asked[0] == (f"{place}&search_recent_successful_pipelines=true", "token")
@@ -667,21 +676,26 @@ def test_new_pipeline_refuses_existing_file(pipeline: Path) -> None:
 # The shell of the jobs that need no account, with the real commands.
 
 
+def fake(program: Path, script: str) -> Path:
+    """Write a program of a few lines of shell."""
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return program
+
+
 def shell(
     project: Path, script: str, folder: str = ".", **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a script as a runner does, with finbase on the path; `finbase check` is not run."""
-    programs = project / ".programs"
-    programs.mkdir(exist_ok=True)
-    program = programs / "finbase"
-    program.write_text(
-        f'#!/bin/sh\n[ "$1" = check ] && {{ echo "$@" >> checked; exit 0; }}\n'
-        f'exec {sys.executable} -c "from finbase.cli import main; main()" "$@"\n'
+    program = fake(
+        project / ".programs" / "finbase",
+        '[ "$1" = check ] && { echo "$@" >> checked; exit 0; }\n'
+        f'exec {sys.executable} -c "from finbase.cli import main; main()" "$@"',
     )
-    program.chmod(0o755)
     environ = {
         **os.environ,
-        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
         "PYTHONPATH": search_path(),
         "GITHUB_OUTPUT": str(project / "output"),
         "GITHUB_STEP_SUMMARY": str(project / "summary"),
@@ -698,11 +712,11 @@ def shell(
 
 
 @pytest.fixture
-def changed(pipeline: Path) -> Path:
+def changed(pipeline: Path, history: Path) -> Path:
     """A commit, and after it a change that reaches staging."""
-    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All."]):
-        subprocess.run(["git", *who, *command], cwd=pipeline, check=True)
+    shutil.copytree(history, pipeline / ".git")
+    git(pipeline, "add", "-A")
+    git(pipeline, "commit", "-qm", "All.")
     path = pipeline / "environments" / "staging" / "main.tf"
     path.write_text(path.read_text() + "\n")
     return pipeline
@@ -814,11 +828,8 @@ def test_github_changes(changed: Path) -> None:
 
 def recording(project: Path, code: int = 0) -> Path:
     """A finbase that writes each of its arguments into a line of the file, and exits."""
-    programs, log = project / ".fakes", project / "arguments"
-    programs.mkdir(exist_ok=True)
-    fake = programs / "finbase"
-    fake.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" >> {log}\nexit {code}\n")
-    fake.chmod(0o755)
+    log = project / "arguments"
+    fake(project / ".fakes" / "finbase", f"printf '%s\\n' \"$@\" >> {log}\nexit {code}")
     return log
 
 
@@ -975,8 +986,8 @@ def test_github_apply_needs_the_approved_plan(changed: Path) -> None:
     (step,) = [
         s for s in load(changed, "github")["jobs"]["apply"]["steps"] if "again" in s.get("name", "")
     ]
-    fake = 'echo >> "$RUNNER_TEMP/summary.md"; cat planned.json > "$RUNNER_TEMP/now.json" #'
-    script = step["run"].replace("finbase plan", fake)
+    plan = 'echo >> "$RUNNER_TEMP/summary.md"; cat planned.json > "$RUNNER_TEMP/now.json" #'
+    script = step["run"].replace("finbase plan", plan)
     temporary = changed.parent / "temporary"
     (temporary / "approved").mkdir(parents=True)
     (temporary / "approved" / "staging.json").write_text("{}")
@@ -1095,16 +1106,13 @@ def test_github_issue_of_drift(
     write_drift(pipeline)
     job = yaml.safe_load((pipeline / DRIFT).read_text())["jobs"]["issue"]
     (step,) = [step for step in job["steps"] if "run" in step]
-    programs = pipeline / ".programs"
-    programs.mkdir()
-    fake = programs / "gh"
-    fake.write_text(f'#!/bin/sh\n[ "$2" = list ] && echo "{number}" || echo "$@" >> called\n')
-    fake.chmod(0o755)
+    called = f'[ "$2" = list ] && echo "{number}" || echo "$@" >> called'
+    fake(pipeline / ".programs" / "gh", called)
     matrix = json.dumps({"include": [{"environments": name} for name in names]})
     done = shell(pipeline, step["run"], MATRIX=matrix, RUN="https://ci.example/1")
     assert done.returncode == 0, done.stderr
-    called = pipeline / "called"
-    lines = called.read_text().splitlines() if called.exists() else []
+    log = pipeline / "called"
+    lines = log.read_text().splitlines() if log.exists() else []
     assert [line for line, call in zip(lines, calls, strict=True) if line.startswith(call)] == lines
     body = (pipeline / "body.md").read_text()
     assert body.split() == (BODY.split() if len(names) == 2 else [])
@@ -1126,37 +1134,26 @@ def test_gitlab_issue_of_drift(
 ) -> None:
     requests: list[tuple[str, str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            path = self.path.partition("?")[0]
-            requests.append((self.command, path, body))
-            answer: Any = {"id": 3} if path == "/user" else known
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
-
-        do_GET = do_POST = do_PUT = _answer  # noqa: N815
-
-        def log_message(self, *_: Any) -> None:
-            pass
+    def answer(request: BaseHTTPRequestHandler) -> tuple[int, bytes]:
+        length = int(request.headers.get("Content-Length") or 0)
+        body = json.loads(request.rfile.read(length)) if length else None
+        path = request.path.partition("?")[0]
+        requests.append((request.command, path, body))
+        return 200, json.dumps({"id": 3} if path == "/user" else known).encode()
 
     write_drift(pipeline / "drift-abc")
     script = "\n".join(load(pipeline, "gitlab")["drift-issue"]["script"])
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with serving(answer) as url:
         done = shell(
             pipeline,
             script,
             NAMES=json.dumps(names),
-            CI_API_V4_URL=f"http://127.0.0.1:{server.server_port}",
+            CI_API_V4_URL=url,
             CI_PROJECT_ID="5",
             CI_COMMIT_SHA="abc",
             CI_PIPELINE_URL="https://ci.example/1",
             FINBASE_ISSUES_TOKEN="token",
         )
-        server.shutdown()
     assert done.returncode == 0, done.stderr
     writes = [request for request in requests if request[0] != "GET"]
     assert [request[:2] for request in writes] == ([call] if call else [])
@@ -1190,11 +1187,6 @@ def repository(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(top, "add", "-A")
     git(top, "commit", "-qm", "All.")
     return top
-
-
-def git(folder: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=folder, check=True)
 
 
 def in_folder(job: Any) -> str:
@@ -1233,19 +1225,10 @@ def test_pipelines_of_a_folder_are_where_the_forge_reads_them(repository: Path) 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_pipeline_of_a_folder_matches_published_schema(repository: Path, system: str) -> None:
-    program = Path(sys.executable).with_name("check-jsonschema")
-    places = [SYSTEMS[system]] + [DRIFT] * (system == "github")
-    command = [str(program), *SCHEMAS[system], *(str(repository / place) for place in places)]
-    subprocess.run(command, check=True)
-    linters = (
-        ["jactionlint", "--shellcheck=", "--pyflakes=", "--strict-exit"],
-        ["zizmor", "--offline", "--no-progress", "--persona=auditor"],
-    )
-    for program_, *options in linters if system == "github" else ():
-        for place in places:
-            command = [str(PROGRAMS / program_), *options, str(repository / place)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stdout + done.stderr
+    places = [repository / place for place in (WORKFLOWS if system == "github" else [GITLAB])]
+    assert schema_check(*SCHEMAS[system], *map(str, places)) == 0
+    for program in LINTERS if system == "github" else ():
+        assert [lint(program, place) for place in places] == ["", ""]
 
 
 def test_steps_of_a_folder_run_there(

@@ -51,20 +51,19 @@ def new_control(
     noun, why = _TAGS[tag]
     sentence = f"every database has {noun}, as {identity} demands" if step else _STOCK.format(tag)
 
+    values = {
+        "@ID@": identity,
+        "@SLUG@": slug,
+        "@ENVIRONMENT@": environment,
+        "@SENTENCE@": sentence,
+        "@TAG@": tag,
+        "@A_NOUN@": noun[0].upper() + noun[1:],
+        "@NOUN@": noun.partition(" ")[2],
+        "@WHY@": why,
+    }
+
     def text(template: str) -> str:
-        found = (_TEMPLATES / template).read_text(encoding="utf-8")
-        for name, value in (
-            ("@ID@", identity),
-            ("@SLUG@", slug),
-            ("@ENVIRONMENT@", environment),
-            ("@SENTENCE@", sentence),
-            ("@TAG@", tag),
-            ("@A_NOUN@", noun[0].upper() + noun[1:]),
-            ("@NOUN@", noun.partition(" ")[2]),
-            ("@WHY@", why),
-        ):
-            found = found.replace(name, value)
-        return found
+        return placing.filled((_TEMPLATES / template).read_text(encoding="utf-8"), values)
 
     files = {
         _FOLDER / f"{slug}.feature": text("control.feature"),

@@ -36,7 +36,6 @@ OWNER: Final = r"@[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)*"
 """Form of a user or team, such as ``@bank/security``."""
 
 _TEMPLATES = Path(__file__).parent / "pipeline"
-_ENVIRONMENTS, _OWNERS = "@ENVIRONMENTS@", "@OWNERS@"
 _PLAIN_FOLDER = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
 _BODY = re.compile(r"^( *)@BODY@\n", re.MULTILINE)
 
@@ -90,10 +89,9 @@ def new_pipeline(root: Path, system: str, owners: tuple[str, ...] = ()) -> tuple
             )
     with ExitStack() as undo:
         for path, template in paths:
-            text = _BODY.sub(_issue_body, _read(template))
-            text = _placed(text, folder, system)
-            text = text.replace(_ENVIRONMENTS, json.dumps(names)[1:-1])
-            text = text.replace(_OWNERS, " ".join(owners))
+            text = _placed(_BODY.sub(_issue_body, _read(template)), folder, system)
+            values = {"@ENVIRONMENTS@": json.dumps(names)[1:-1], "@OWNERS@": " ".join(owners)}
+            text = placing.filled(text, values)
             undo.enter_context(placing.new_file(path, text.encode()))
     return tuple(PurePath(os.path.relpath(path, root.resolve())).as_posix() for path, _ in paths)
 
@@ -107,23 +105,22 @@ def _placed(text: str, folder: PurePosixPath, system: str) -> str:
         text = re.sub(
             r"^ *(@DEFAULTS@|@PATHS@|@CHANGES@|- cd @FOLDER@)\n", "", text, flags=re.MULTILINE
         )
-        owned = [f"* {_OWNERS}"]
+        owned = ["*"]
     else:
         # What else can ask for the credentials, or says who must review.
         forge = {"github": [".github/"], "gitlab": [".gitlab/", str(PATHS["gitlab"])]}[system]
-        owned = [f"/{path} {_OWNERS}" for path in (f"{folder}/", *forge)]
+        owned = [f"/{path}" for path in (f"{folder}/", *forge)]
     prefix = f"{folder}/" if folder.parts else ""
-    for place, value in {
+    values = {
         "@CHANGES@": f'changes: ["{folder}/**/*", {PATHS["gitlab"]}]',
         "@DEFAULTS@": f"defaults: {{run: {{working-directory: {folder}}}}}",
         "@FOLDER@": str(folder),
         "@INSIDE@": f"/{folder}" if prefix else "",
-        "@OWNED@": "\n".join(owned),
+        "@OWNED@": "\n".join(f"{path} @OWNERS@" for path in owned),
         "@PATHS@": f'paths: ["{folder}/**", {PATHS["github"]}]',
         "@PREFIX@": prefix,
-    }.items():
-        text = text.replace(place, value)
-    return text
+    }
+    return placing.filled(text, values)
 
 
 def _read(template: str) -> str:

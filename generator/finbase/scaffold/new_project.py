@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from finbase.contract.lock import PATH as LOCK
@@ -63,20 +62,17 @@ def new_project(journal: Journal) -> tuple[PurePosixPath, ...]:
 
 def _own(shipment: Shipment, root: Path) -> dict[PurePosixPath, bytes]:
     """Return the files that belong to the project from the start."""
-    return dict(_written(shipment, folder_in_repository(root)))
-
-
-def _written(shipment: Shipment, folder: PurePosixPath) -> Iterator[tuple[PurePosixPath, bytes]]:
-    environment = _read("environment.yaml")
-    for module, number in shipment.newest.items():
-        environment = environment.replace(f"@{module}@", str(number))
-    yield PurePosixPath("environments", f"{ENVIRONMENT}.yaml"), environment.encode()
-    yield PurePosixPath("Makefile"), _read("Makefile").encode()
-    yield _IGNORE, _read("gitignore").encode()
-    yield PurePosixPath("CODEOWNERS"), _read("CODEOWNERS").encode()
-    yield PurePosixPath(renovate.NAME), renovate.configuration(folder).encode()
-    yield REQUIREMENTS, shipment.pinned(_read(REQUIREMENTS.name)).encode()
-    yield from shipment.wheels.items()
+    pins = {f"@{module}@": str(number) for module, number in shipment.newest.items()}
+    texts = {
+        f"environments/{ENVIRONMENT}.yaml": placing.filled(_read("environment.yaml"), pins),
+        "Makefile": _read("Makefile"),
+        str(_IGNORE): _read("gitignore"),
+        "CODEOWNERS": _read("CODEOWNERS"),
+        renovate.NAME: renovate.configuration(folder_in_repository(root)),
+        str(REQUIREMENTS): shipment.pinned(_read(REQUIREMENTS.name)),
+    }
+    files = {PurePosixPath(path): text.encode() for path, text in texts.items()}
+    return {**files, **shipment.wheels}
 
 
 def _read(name: str) -> str:

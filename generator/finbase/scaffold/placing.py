@@ -11,6 +11,13 @@ from finbase.errors import FinbaseError, TreeError
 from finbase.project.files import staged_path
 
 
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a template in which each name, such as ``@NAME@``, is replaced by its value."""
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
+
+
 def refuse_existing(path: Path, root: Path, hint: str) -> None:
     """Raise ``FinbaseError`` if a file or folder of the project exists."""
     if path.exists() or path.is_symlink():

@@ -11,6 +11,7 @@ from typing import Any, Final
 from finbase.environment.model import Environment
 from finbase.project.git import folder_in_repository, top_of_repository
 from finbase.project.terraform_files import PROVIDER
+from finbase.scaffold.placing import filled
 from finbase.source.document import Where
 
 NAME: Final = "renovate.json"
@@ -20,14 +21,13 @@ _TEMPLATE: Final = Path(__file__).parent / "project" / NAME
 def configuration(folder: PurePosixPath) -> str:
     """Return the configuration of a project in a folder of its repository; ``.`` is the root."""
     prefix = "".join(f"{part}/" for part in folder.parts)
-    text = _TEMPLATE.read_text(encoding="utf-8")
-    for name, value in (
-        ("@FOLDER_RE@", re.escape(prefix)),
-        ("@FOLDER@", prefix),
-        ("@DEPTH@", str(len(folder.parts) + 1)),
-    ):
-        text = text.replace(name, json.dumps(value, ensure_ascii=False)[1:-1])
-    return text
+    values = {
+        "@FOLDER_RE@": re.escape(prefix),
+        "@FOLDER@": prefix,
+        "@DEPTH@": str(len(folder.parts) + 1),
+    }
+    quoted = {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in values.items()}
+    return filled(_TEMPLATE.read_text(encoding="utf-8"), quoted)
 
 
 def missed(root: Path, environments: Iterable[Environment]) -> list[str] | None:
