@@ -29,7 +29,7 @@ from finbase.errors import FinbaseError
 from finbase.judge.prove import rendered_files
 from finbase.rehearsal.scratch import scratch_folder
 from finbase.rehearsal.secrets import Secrets
-from finbase.rehearsal.terraform import RehearsalWorkspace
+from finbase.rehearsal.terraform import copied
 from finbase.sandbox import server
 from finbase.sandbox.postgres.find import find_postgres
 from finbase.terraform.program import find_terraform
@@ -123,20 +123,19 @@ def applied(environment: str = ENVIRONMENT) -> Iterator[server.Sandbox]:
     """Apply a stack to a local AWS and rotate its secrets once; raises ``FinbaseError``."""
     find_postgres()
     with scratch_folder("judge") as scratch:
-        for name in ("aws", "work"):
-            (scratch / name).mkdir()
+        (scratch / "aws").mkdir()
         with (
             server.running(scratch / "aws", account_id=ACCOUNT, region=REGION) as sandbox,
-            RehearsalWorkspace(find_terraform(), scratch / "work") as workspace,
-        ):
-            stack = workspace.copy(
+            copied(
                 ROOT / "environments" / environment,
-                project=ROOT,
-                overrides=server.overrides(sandbox),
-                variables={},
-            )
+                ROOT,
+                terraform=find_terraform(),
+                scratch=scratch / "work",
+                endpoint=sandbox,
+            ) as stack,
+        ):
             stack.plan("first")
-            done = stack.apply("first", lambda _: False)
+            done = stack.apply("first")
             if done.errors:
                 raise FinbaseError("the stack could not be applied: " + "; ".join(done.errors))
             secrets = Secrets(sandbox, REGION)

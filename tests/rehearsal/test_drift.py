@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from finbase.rehearsal.drift import drifts
 from finbase.rehearsal.model import Drift
+from finbase.rehearsal.run import drifts
 
 
 def test_drifts_name_arguments_that_differ() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from finbase.judge import compliance
 from finbase.judge import drift as judging
 from finbase.rehearsal.judged import without_sandbox
 from finbase.rehearsal.scratch import scratch_folder
-from finbase.rehearsal.terraform import RehearsalWorkspace
+from finbase.rehearsal.terraform import copied
 from finbase.sandbox import server
 from finbase.sandbox.client import Endpoint, client
 from finbase.terraform.program import find_terraform
@@ -101,15 +102,21 @@ def test_stack_in_a_network_of_others(project: Path) -> None:
     with (
         scratch_folder("sandbox") as folder,
         running(folder, content["account_id"]) as aws,
-        RehearsalWorkspace(find_terraform(), made(folder / "work")) as workspace,
+        ExitStack() as opened,
     ):
         del content["modules"]["network"]
         content["modules"]["existing_network"] = inputs = landing_zone(aws)
         file.write_text(yaml.safe_dump(content, sort_keys=False))
         assert finbase(project, "render", "development").exit_code == 0
         rendered = project / "environments" / "development"
-        stack = workspace.copy(
-            rendered, project=project, overrides=server.overrides(aws), variables={}
+        stack = opened.enter_context(
+            copied(
+                rendered,
+                project,
+                terraform=find_terraform(),
+                scratch=folder / "work",
+                endpoint=aws,
+            )
         )
 
         def judged(name: str) -> Mapping[str, str]:
@@ -128,7 +135,7 @@ def test_stack_in_a_network_of_others(project: Path) -> None:
         first = json.loads(stack.plan_json("first"))
         created = {c["type"] for c in first["resource_changes"] if c["mode"] == "managed"}
         assert not created & {"aws_vpc", "aws_subnet", "aws_route_table", "aws_vpc_endpoint"}
-        applied = stack.apply("first", lambda _: False)
+        applied = stack.apply("first")
         assert (applied.code, applied.errors) == (0, [])
         assert drift("second").clean
 

@@ -17,6 +17,7 @@ from finbase.environment.load import load_environments, read
 from finbase.environment.model import Environment
 from finbase.errors import FinbaseError
 from finbase.judge import compliance
+from finbase.judge.ready import Ready
 from finbase.plan.refusals import Refusal
 from finbase.plan.summary import Step, Summary
 from finbase.rehearsal.inventory import Resource
@@ -28,6 +29,7 @@ from finbase.rehearsal.life.steps import SHORT, STEPS, Edit, Expect, LifeStep
 from finbase.rehearsal.record import StepLog
 from finbase.rehearsal.rehearse import rehearse
 from finbase.rehearsal.scratch import scratch_folder
+from finbase.system.processes import Processes
 from finbase.terraform.program import find_terraform
 from tests.support.commands import ROOT
 
@@ -366,22 +368,28 @@ def test_instance_set_aside_is_forgotten_with_what_keeps_it(kept: bool) -> None:
 
 @pytest.mark.terraform
 @pytest.mark.parametrize(
-    ("name", "steps"),
+    ("name", "steps", "destroys"),
     [
-        pytest.param("development", SHORT, id="short"),
-        pytest.param("staging", STEPS, id="whole", marks=pytest.mark.soak),
+        # `test_rehearse_killed` destroys the same stack.
+        pytest.param("development", SHORT, 0, id="short"),
+        pytest.param("staging", STEPS, 2, id="whole", marks=pytest.mark.soak),
     ],
 )
-def test_life(name: str, steps: tuple[LifeStep, ...]) -> None:
+def test_life(name: str, steps: tuple[LifeStep, ...], destroys: int) -> None:
     loaded = environment(name)
 
     def judge(plan: bytes, stack: Path) -> list[str]:
         verdict = compliance.run(
-            plan, ROOT / "features", environment=name, rendered=True, stack=stack
+            plan,
+            ROOT / "features",
+            environment=name,
+            rendered=True,
+            stack=stack,
+            processes=ready,
         )
         return [row.id for row in verdict.by_failure() if row.status == "failed"]
 
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, Processes() as processes, Ready(processes) as ready:
         result = rehearse(
             ROOT,
             name,
@@ -391,14 +399,14 @@ def test_life(name: str, steps: tuple[LifeStep, ...]) -> None:
             terraform=find_terraform(),
             progress=lambda *_: None,
             judge=judge,
-            life=Life(loaded, REGISTRY, ROOT, steps, again=steps is STEPS),
+            life=Life(loaded, REGISTRY, ROOT, steps, destroys),
         )
     assert not result.problems
     names = [step.name for step in result.steps]
     assert [name for name in names if name in {step.name for step in steps}] == [
         step.name for step in steps
     ]
-    assert names.count("destroy") == (2 if steps is STEPS else 1)
+    assert names.count("destroy") == destroys
     assert not [note for step in result.steps for note in step.notes if "skipped" in note]
     refused = next(step for step in result.steps if "refused half-way" in step.name)
     assert any(note.startswith("refused: ") for note in refused.notes)

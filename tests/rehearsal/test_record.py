@@ -16,11 +16,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from finbase.errors import FinbaseError
-from finbase.rehearsal import lifecycle as lifecycles
 from finbase.rehearsal import run as module
 from finbase.rehearsal import secrets as secrets_module
 from finbase.rehearsal.inventory import Resource
-from finbase.rehearsal.judged import JudgedPlans
 from finbase.rehearsal.lifecycle import Lifecycle
 from finbase.rehearsal.model import Step
 from finbase.rehearsal.orphans import IMPORTS
@@ -157,19 +155,22 @@ class PlannedStack:
         return {}
 
 
-PLANS: Any = None
-"""The plans of a run that makes none."""
+def running(folder: Path, stack: Any, judge: Any = lambda *_: ()) -> module.Run:
+    """A run whose log of calls is in the folder."""
+    log = folder / "calls.jsonl"
+    sandbox = server.Sandbox(ENDPOINT.url, ENDPOINT.key, 0, log)
+    record = Record(log, lambda _: None)
+    return module.Run(sandbox, "eu-west-1", stack, judge, folder / "rendered", record, None)
 
 
 @pytest.mark.parametrize("failed", [(), ("F01", "F10")])
 def test_plan_notes_what_the_judge_finds(tmp_path: Path, failed: tuple[str, ...]) -> None:
-    stack: Any = PlannedStack(tmp_path)
     step = StepLog()
 
     def judge(plan: bytes, rendered: Path) -> tuple[str, ...]:
         return failed if (plan, rendered) == (b"{}", tmp_path / "rendered") else ("wrong plan",)
 
-    JudgedPlans(stack, judge, tmp_path / "rendered").plan(step, "x")
+    running(tmp_path, PlannedStack(tmp_path), judge).plan(step, "x")
     assert step.problems == [f"the plan fails {control}" for control in failed]
 
 
@@ -177,12 +178,9 @@ def test_import_lost_again_after_second_kill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vpc = Resource("aws_vpc", "vpc-1", frozenset({"ledger"}))
-    monkeypatch.setattr(lifecycles, "inventory", lambda *_: frozenset({vpc}))
+    monkeypatch.setattr(module, "inventory", lambda *_: frozenset({vpc}))
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    stack: Any = PlannedStack(tmp_path)
-    record = Record(tmp_path / "calls.jsonl", lambda _: None)
-    plans = JudgedPlans(stack, lambda *_: (), tmp_path)
-    lifecycle = Lifecycle(stack, plans, record, ENDPOINT, "eu-west-1", lambda _: None)
+    lifecycle = Lifecycle(running(tmp_path, PlannedStack(tmp_path)), lambda _: None)
     for _ in range(2):
         step = StepLog()
         lifecycle.import_lost(step, frozenset())
@@ -192,17 +190,12 @@ def test_import_lost_again_after_second_kill(
 
 def test_search_for_passwords_reports_gaps(tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(b"PK\x03\x04")
-    log = tmp_path / "calls.jsonl"
-    record = Record(log, lambda _: None)
-    stack: Any = PlannedStack(tmp_path)
-    run = module.Run(
-        server.Sandbox(ENDPOINT.url, ENDPOINT.key, 0, log), "eu-west-1", stack, PLANS, record, None
-    )
+    run = running(tmp_path, PlannedStack(tmp_path))
     secrets: Any = SimpleNamespace(collect=lambda: None, passwords={"seven-7", "eight-eight"})
     run.secrets = secrets
     with suppress(EndError):
         run.search_for_passwords(tmp_path)
-    [step] = record.steps
+    [step] = run.record.steps
     assert step.problems == ("not searched: broken: File is not a zip file",)
     assert "did not search for 1 passwords: shorter than 8 characters" in step.notes
 
@@ -220,9 +213,6 @@ def test_rotate_notes_success_only_if_it_succeeds(
         opens=lambda _, password: (password == after.password) is works,
     )
     monkeypatch.setattr(module, "Secrets", lambda *_: fake)
-    record = Record(tmp_path / "calls.jsonl", lambda _: None)
-    stack = SimpleNamespace(state=dict)
-    run = module.Run(ENDPOINT, "eu-west-1", stack, PLANS, record, None)  # type: ignore[arg-type]
     step = StepLog()
-    run.rotate(step)
+    running(tmp_path, SimpleNamespace(state=dict)).rotate(step)
     assert (len(step.notes), len(step.problems)) == ((1, 0) if works else (0, 2))

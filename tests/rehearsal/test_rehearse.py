@@ -22,6 +22,8 @@ from finbase.rehearsal.model import Rehearsal
 from finbase.rehearsal.rehearse import rehearse
 from finbase.rehearsal.scratch import scratch_folder
 from finbase.rehearsal.usual import Cuts
+from finbase.sandbox import server
+from finbase.terraform import workspace
 from finbase.terraform.program import find_terraform
 from tests.support.commands import ROOT, search_path
 from tests.support.rehearsed import (
@@ -227,7 +229,7 @@ def test_failing_terraform_exit_code(fake: Path, command: str, code: int, messag
 # Long campaigns ---------------------------------------------------------------------------------
 
 
-def observed(temporary: Path, cuts: Cuts, **more: Any) -> tuple[Rehearsal, dict[str, Any]]:
+def observed(temporary: Path, cuts: Cuts) -> tuple[Rehearsal, dict[str, Any]]:
     states: dict[str, Any] = {}
 
     def observe(step: str, state: Mapping[str, Any]) -> None:
@@ -244,7 +246,6 @@ def observed(temporary: Path, cuts: Cuts, **more: Any) -> tuple[Rehearsal, dict[
         judge=lambda *_: (),
         cuts=cuts,
         observe=observe,
-        **more,
     )
     return result, states
 
@@ -302,10 +303,15 @@ def test_cut_stack_equals_uncut_stack(
 
 @pytest.mark.soak
 @pytest.mark.terraform
-def test_search_finds_password_in_trace() -> None:
+def test_search_finds_password_in_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that Terraform starts writes to its log; one that keeps running does not."""
+    monkeypatch.setattr(workspace, "_aws_provider", lambda _: None)
     with scratch_folder() as folder:
-        result, _ = observed(folder, Cuts(), trace=True)
-    assert {match.partition(":")[0] for match in result.search.matches} == {"work/trace.log"}
+        log = {"TF_LOG": "trace", "TF_LOG_PATH": str(folder / "trace.log")}
+        environment = server.environment
+        monkeypatch.setattr(server, "environment", lambda endpoint: environment(endpoint) | log)
+        result, _ = observed(folder, Cuts())
+    assert {match.partition(":")[0] for match in result.search.matches} == {"trace.log"}
 
 
 @pytest.mark.soak

@@ -96,7 +96,7 @@ def test_plan_reports_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         copy.plan("first")
 
 
-def test_plans_use_the_running_provider_and_applies_do_not(tmp_path: Path) -> None:
+def test_only_what_is_killed_starts_its_own_provider(tmp_path: Path) -> None:
     program = tmp_path / "terraform"
     program.write_text('#!/bin/sh\necho "$1 $TF_REATTACH_PROVIDERS" >> asked\necho {}\n')
     program.chmod(0o755)
@@ -107,10 +107,12 @@ def test_plans_use_the_running_provider_and_applies_do_not(tmp_path: Path) -> No
     )
     assert copy.plan("first") == (False, {})
     copy.state()
-    copy.apply("first", lambda _: False)
-    copy.destroy(lambda _: False)
+    for kill_after in (None, 1):
+        copy.apply("first", kill_after=kill_after)
+        copy.destroy(kill_after=kill_after)
     asked = (tmp_path / "asked").read_text().splitlines()
-    assert asked == ["plan running", "show running", "show running", "apply ", "destroy "]
+    plans = ["plan running", "show running", "show running"]
+    assert asked == [*plans, "apply running", "destroy running", "apply ", "destroy "]
 
 
 def test_state_is_shown_once_per_state_file(tmp_path: Path) -> None:

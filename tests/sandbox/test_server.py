@@ -25,6 +25,7 @@ from finbase.sandbox.server import (
     Sandbox,
     SandboxError,
     databases,
+    environment,
     overrides,
     running,
 )
@@ -136,6 +137,15 @@ def test_overrides_keep_account_check(sandbox: Sandbox) -> None:
     assert 'backend "local"' in text
     assert "allowed_account_ids" not in text
     assert "skip_requesting_account_id" not in text
+
+
+def test_overrides_can_leave_endpoints_to_variables(sandbox: Sandbox) -> None:
+    with_block, without = overrides(sandbox), overrides(sandbox, endpoints=False)
+    assert sandbox.url not in "".join(without.values())
+    assert environment(sandbox)["AWS_ENDPOINT_URL"] == sandbox.url
+    name = "zz_finbase_sandbox_override.tf"
+    [provider] = scan(without[name]).blocks
+    assert provider.attributes == scan(with_block[name]).blocks[0].attributes
 
 
 def test_port_in_use(sandbox: Sandbox, tmp_path: Path) -> None:

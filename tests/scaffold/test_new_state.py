@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import boto3
 import pytest
 
-from finbase.rehearsal.terraform import RehearsalWorkspace
-from finbase.sandbox.server import environment, overrides, running
+from finbase.rehearsal.scratch import scratch_folder
+from finbase.rehearsal.terraform import copied
+from finbase.sandbox.client import client
+from finbase.sandbox.server import running
 from finbase.terraform.program import find_terraform
 from tests.support.commands import finbase
 from tests.support.formatting import fmt_check
@@ -51,35 +52,23 @@ def test_new_state_uses_an_existing_key(
 
 
 @pytest.mark.terraform
-def test_new_state_applies(project: Path, tmp_path: Path) -> None:
+def test_new_state_applies(project: Path) -> None:
     done = finbase(project, "new", "state", "staging")
     assert done.exit_code == 0
     folder = project / "bootstrap" / "staging"
     terraform = find_terraform()
     assert fmt_check([folder], terraform) == ()
-    (tmp_path / "aws").mkdir()
-    (tmp_path / "work").mkdir()
     with (
-        running(tmp_path / "aws", account_id="444455556666", region="eu-west-1") as served,
-        RehearsalWorkspace(terraform, tmp_path / "work") as workspace,
+        scratch_folder() as scratch,
+        running(scratch, account_id="444455556666", region="eu-west-1") as served,
+        copied(
+            folder, project, terraform=terraform, scratch=scratch / "work", endpoint=served
+        ) as stack,
     ):
-        stack = workspace.copy(
-            folder, project=project, overrides=overrides(served), variables=environment(served)
-        )
         assert stack.plan("first")[0]
-        assert stack.apply("first", lambda _: False).code == 0
+        assert stack.apply("first").code == 0
         assert stack.plan("second")[0] is False
-        clients = {
-            service: boto3.client(
-                service,
-                endpoint_url=served.url,
-                region_name="eu-west-1",
-                aws_access_key_id=served.key,
-                aws_secret_access_key=served.key,
-            )
-            for service in ("s3", "kms")
-        }
-        s3 = clients["s3"]
+        s3 = client("s3", served, "eu-west-1")
         named = {"Bucket": "ledger-staging-terraform-state"}
         assert s3.get_bucket_versioning(**named)["Status"] == "Enabled"
         assert all(s3.get_public_access_block(**named)["PublicAccessBlockConfiguration"].values())
@@ -87,5 +76,7 @@ def test_new_state_applies(project: Path, tmp_path: Path) -> None:
         assert {each["Effect"] for each in statements} == {"Deny"}
         (rule,) = s3.get_bucket_encryption(**named)["ServerSideEncryptionConfiguration"]["Rules"]
         encrypted = rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
-        key = clients["kms"].describe_key(KeyId="alias/terraform-state")["KeyMetadata"]
+        key = client("kms", served, "eu-west-1").describe_key(KeyId="alias/terraform-state")[
+            "KeyMetadata"
+        ]
         assert encrypted == key["Arn"]

@@ -110,6 +110,18 @@ def test_lease_is_exclusive(providers: WarmProviders, fake: Fake) -> None:
     assert len(fake.pids()) == 2
 
 
+def test_provider_of_a_stack_that_is_applied_finds_its_files(
+    providers: WarmProviders, fake: Fake, tmp_path: Path
+) -> None:
+    """A function's archive has a path from the folder in which Terraform runs."""
+    own = providers.in_folder(tmp_path)
+    with own.lease() as lease:
+        assert lease is not None
+        [pid] = fake.pids()
+        assert Path(f"/proc/{pid}/cwd").readlink() == tmp_path
+    own.close()
+
+
 def test_lease_returns_the_provider_after_an_error(providers: WarmProviders, fake: Fake) -> None:
     with pytest.raises(ZeroDivisionError), providers.lease():
         raise ZeroDivisionError

@@ -81,11 +81,13 @@ def rehearse(
     from finbase.contract.registry import Registry
     from finbase.errors import FinbaseError
     from finbase.judge import compliance
+    from finbase.judge.ready import Ready
     from finbase.rehearsal.life.course import Life
     from finbase.rehearsal.rehearse import rehearse as run
     from finbase.rehearsal.scratch import scratch_folder
     from finbase.rehearsal.usual import Cuts
     from finbase.report.rehearsal import RehearsalReport, step_line
+    from finbase.system.processes import Processes
     from finbase.terraform.program import find_terraform
 
     refuse_planted(root)
@@ -107,10 +109,16 @@ def rehearse(
             environment=environment,
             rendered=True,
             stack=stack,
+            processes=ready,
         )
         return [row.id for row in verdict.by_failure() if row.open]
 
-    with progress() as watch, scratch_folder(keep=keep) as scratch:
+    with (
+        progress() as watch,
+        scratch_folder(keep=keep) as scratch,
+        Processes() as processes,
+        Ready(processes) as ready,
+    ):
         try:
             result = run(
                 root,

@@ -31,7 +31,8 @@ class Resource:
 
 
 _NAME = "Tags[?Key=='Name'].Value | [0]"
-# Type, service, operation, and a JMESPath query of the response: a list of [id, fact, retained].
+# Type, and the service, the operation and a JMESPath query of the response: a list of ids, or of
+# [id, fact, retained]. The id is the fact where the query has none.
 _LISTS: tuple[tuple[str, str, str, str], ...] = (
     ("aws_vpc", "ec2", "describe_vpcs", f"Vpcs[?!IsDefault].[VpcId, {_NAME}]"),
     ("aws_subnet", "ec2", "describe_subnets", f"Subnets[?!DefaultForAz].[SubnetId, {_NAME}]"),
@@ -77,46 +78,27 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
         "aws_kms_alias",
         "kms",
         "list_aliases",
-        "Aliases[?!starts_with(AliasName, 'alias/aws/')].[AliasName, AliasName]",
+        "Aliases[?!starts_with(AliasName, 'alias/aws/')].AliasName",
     ),
-    ("aws_iam_role", "iam", "list_roles", "Roles[].[RoleName, RoleName]"),
-    (
-        "aws_cloudwatch_log_group",
-        "logs",
-        "describe_log_groups",
-        "logGroups[].[logGroupName, logGroupName]",
-    ),
-    (
-        "aws_cloudwatch_metric_alarm",
-        "cloudwatch",
-        "describe_alarms",
-        "MetricAlarms[].[AlarmName, AlarmName]",
-    ),
+    ("aws_iam_role", "iam", "list_roles", "Roles[].RoleName"),
+    ("aws_iam_policy", "iam", "list_policies", "Policies[].[Arn, PolicyName]"),
+    ("aws_cloudwatch_log_group", "logs", "describe_log_groups", "logGroups[].logGroupName"),
+    ("aws_cloudwatch_metric_alarm", "cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
     (
         "aws_cloudwatch_dashboard",
         "cloudwatch",
         "list_dashboards",
-        "DashboardEntries[].[DashboardName, DashboardName]",
+        "DashboardEntries[].DashboardName",
     ),
-    ("aws_cloudwatch_event_rule", "events", "list_rules", "Rules[].[Name, Name]"),
-    (
-        "aws_lambda_function",
-        "lambda",
-        "list_functions",
-        "Functions[].[FunctionName, FunctionName]",
-    ),
+    ("aws_cloudwatch_event_rule", "events", "list_rules", "Rules[].Name"),
+    ("aws_lambda_function", "lambda", "list_functions", "Functions[].FunctionName"),
     (
         "aws_secretsmanager_secret",
         "secretsmanager",
         "list_secrets",
         "SecretList[].[ARN, Name, DeletedDate]",
     ),
-    (
-        "aws_db_instance",
-        "rds",
-        "describe_db_instances",
-        "DBInstances[].[DBInstanceIdentifier, DBInstanceIdentifier]",
-    ),
+    ("aws_db_instance", "rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
     (
         "aws_db_snapshot",
         "rds",
@@ -127,40 +109,43 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
         "aws_db_subnet_group",
         "rds",
         "describe_db_subnet_groups",
-        "DBSubnetGroups[?DBSubnetGroupName!='default'].[DBSubnetGroupName, DBSubnetGroupName]",
+        "DBSubnetGroups[?DBSubnetGroupName!='default'].DBSubnetGroupName",
     ),
     (
         "aws_db_parameter_group",
         "rds",
         "describe_db_parameter_groups",
-        "DBParameterGroups[?!starts_with(DBParameterGroupName, 'default.')]"
-        ".[DBParameterGroupName, DBParameterGroupName]",
+        "DBParameterGroups[].DBParameterGroupName | [?!starts_with(@, 'default.')]",
     ),
     (
         "aws_db_event_subscription",
         "rds",
         "describe_event_subscriptions",
-        "EventSubscriptionsList[].[CustSubscriptionId, CustSubscriptionId]",
+        "EventSubscriptionsList[].CustSubscriptionId",
     ),
     (
         "aws_elasticache_serverless_cache",
         "elasticache",
         "describe_serverless_caches",
-        "ServerlessCaches[].[ServerlessCacheName, ServerlessCacheName]",
+        "ServerlessCaches[].ServerlessCacheName",
     ),
     (
         "aws_elasticache_user",
         "elasticache",
         "describe_users",
-        "Users[?UserId!='default'].[UserId, UserId]",
+        "Users[?UserId!='default'].UserId",
     ),
     (
         "aws_elasticache_user_group",
         "elasticache",
         "describe_user_groups",
-        "UserGroups[].[UserGroupId, UserGroupId]",
+        "UserGroups[].UserGroupId",
     ),
 )
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "list_policies": {"Scope": "Local"},
+    "list_secrets": {"IncludePlannedDeletion": True},
+}
 
 
 def inventory(endpoint: Endpoint, region: str) -> frozenset[Resource]:
@@ -170,7 +155,8 @@ def inventory(endpoint: Endpoint, region: str) -> frozenset[Resource]:
     resources: set[Resource] = set()
     for type_, service, operation, query in _LISTS:
         for page in _pages(client(service, endpoint, region), operation):
-            for identifier, fact, *retained in jmespath.search(query, page) or ():
+            for found in jmespath.search(query, page) or ():
+                identifier, fact, *retained = [found, found] if isinstance(found, str) else found
                 facts = frozenset({fact} if fact else ())
                 resources.add(Resource(type_, identifier, facts, retained=any(retained)))
     ec2 = client("ec2", endpoint, region)
@@ -178,20 +164,12 @@ def inventory(endpoint: Endpoint, region: str) -> frozenset[Resource]:
         {
             *resources,
             *_keys(client("kms", endpoint, region)),
-            *_policies(client("iam", endpoint, region)),
             *_topics(client("sns", endpoint, region)),
             *_routes(ec2),
             *_rules(ec2),
             *_permissions(client("lambda", endpoint, region)),
         }
     )
-
-
-def _policies(iam: Any) -> Iterator[Resource]:
-    for page in _pages(iam, "list_policies", Scope="Local"):
-        for policy in page["Policies"]:
-            facts = frozenset({policy["PolicyName"]})
-            yield Resource("aws_iam_policy", policy["Arn"], facts)
 
 
 def _topics(sns: Any) -> Iterator[Resource]:
@@ -262,9 +240,8 @@ def _permissions(functions: Any) -> Iterator[Resource]:
                 yield Resource("aws_lambda_permission", identifier, facts, composed=True)
 
 
-def _pages(service: Any, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
-    if operation == "list_secrets":
-        arguments["IncludePlannedDeletion"] = True
+def _pages(service: Any, operation: str) -> Iterator[dict[str, Any]]:
+    arguments = _ARGUMENTS.get(operation, {})
     if service.can_paginate(operation):
         yield from service.get_paginator(operation).paginate(**arguments)
     else:

@@ -12,14 +12,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from finbase.rehearsal.judged import Judge, JudgedPlans
+from finbase.rehearsal.judged import Judge
 from finbase.rehearsal.life.course import Life
 from finbase.rehearsal.lifecycle import Lifecycle
 from finbase.rehearsal.model import Rehearsal, Step
 from finbase.rehearsal.record import EndError, Record
 from finbase.rehearsal.run import Observe, Run
-from finbase.rehearsal.scratch import ignore_signals_on_exit
-from finbase.rehearsal.terraform import RehearsalWorkspace
+from finbase.rehearsal.terraform import copied
 from finbase.rehearsal.usual import UNCUT, Cuts, live
 from finbase.sandbox import server
 from finbase.sandbox.postgres.find import find_postgres
@@ -40,21 +39,19 @@ def rehearse(
     ended: Callable[[Step], None] = ignore,
     cuts: Cuts = UNCUT,
     life: Life | None = None,
-    trace: bool = False,
     observe: Observe | None = None,
     state_file: Path | None = None,
 ) -> Rehearsal:
     """Rehearse the rendered stack of one environment, or a whole ``life`` of it.
 
     ``scratch`` is an empty folder from ``scratch_folder``. ``judge`` judges each plan; ``ended`` is
-    called with each step that ended. With ``trace`` Terraform and its provider write a full log to
-    ``scratch``. ``state_file`` receives the state of the applied stack, compressed. Problems of the
-    stack are in the result; raises ``FinbaseError`` if the rehearsal cannot start.
+    called with each step that ended. ``state_file`` receives the state of the applied
+    stack, compressed. Problems of the stack are in the result; raises ``FinbaseError`` if the
+    rehearsal cannot start.
     """
     find_postgres()
-    aws, work = scratch / "aws", scratch / "work"
+    aws = scratch / "aws"
     aws.mkdir()
-    work.mkdir()
     project = life.lay_out(scratch / "project") if life else root
     folder = project / "environments" / environment
     report_step = partial(progress, environment)
@@ -62,20 +59,14 @@ def rehearse(
     start = time.monotonic()
     with (
         server.running(aws, account_id=account_id, region=region, project=project) as sandbox,
-        RehearsalWorkspace(terraform, work) as workspace,
-        ignore_signals_on_exit(),
+        copied(
+            folder, project, terraform=terraform, scratch=scratch / "work", endpoint=sandbox
+        ) as stack,
     ):
-        stack = workspace.copy(
-            folder,
-            project=project,
-            overrides=server.overrides(sandbox),
-            variables={"TF_LOG": "trace", "TF_LOG_PATH": str(work / "trace.log")} if trace else {},
-        )
         record = Record(sandbox.log, report_step, ended)
         record.add(Step("initialise", time.monotonic() - start, 0))
-        plans = JudgedPlans(stack, judge, folder)
-        lifecycle = Lifecycle(stack, plans, record, sandbox, region, report_step)
-        run = Run(sandbox, region, stack, plans, record, observe)
+        run = Run(sandbox, region, stack, judge, folder, record, observe)
+        lifecycle = Lifecycle(run, report_step)
         with suppress(EndError):
             if life:
                 life.live(run, lifecycle)

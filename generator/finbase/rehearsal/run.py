@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from finbase.errors import FinbaseError
 from finbase.plan.model import managed_in_state
-from finbase.rehearsal.drift import drifts
+from finbase.plan.summary import ACTIONS, summarise
 from finbase.rehearsal.inventory import Resource, inventory
-from finbase.rehearsal.judged import JudgedPlans
+from finbase.rehearsal.judged import Judge, without_sandbox
 from finbase.rehearsal.model import Drift, Search
 from finbase.rehearsal.record import Record, StepLog
 from finbase.rehearsal.search import SHORTEST, search
@@ -23,19 +24,24 @@ Observe = Callable[[str, Mapping[str, Any]], None]
 
 
 class Run:
-    """The checks of a rehearsal, and their results so far."""
+    """The checks of a rehearsal, and their results so far.
+
+    ``stack`` is a copy of the folder ``rendered``; ``judge`` judges each of its plans.
+    """
 
     def __init__(
         self,
         sandbox: server.Sandbox,
         region: str,
         stack: Stack,
-        plans: JudgedPlans,
+        judge: Judge,
+        rendered: Path,
         record: Record,
         observe: Observe | None,
     ) -> None:
         self.sandbox, self.region, self.stack = sandbox, region, stack
-        self.plans, self.record, self._observe = plans, record, observe
+        self._judge, self._rendered = judge, rendered
+        self.record, self._observe = record, observe
         self.secrets = Secrets(sandbox, region)
         self.drifts: list[Drift] = []
         self.retained: list[str] = []
@@ -47,6 +53,22 @@ class Run:
             before = self.inventory()
             step.notes.append(f"{len(before)} resources exist")
         return before
+
+    def plan(self, step: StepLog, name: str) -> tuple[bool, dict[str, Any]]:
+        """Return whether a new plan has changes, and the plan; raises ``TerraformError``.
+
+        Failed controls, and a plan that cannot be judged, are problems of the step.
+        """
+        changed, plan = self.stack.plan(name)
+        try:
+            step.problems += [f"the plan fails {control}" for control in self.failed(name)]
+        except FinbaseError as error:
+            step.problems.append(f"the plan cannot be judged: {error}")
+        return changed, plan
+
+    def failed(self, name: str) -> Sequence[str]:
+        """Return the controls that a saved plan fails."""
+        return self._judge(without_sandbox(self.stack.plan_json(name)), self._rendered)
 
     def search_for_passwords(self, scratch: Path) -> None:
         """Search the scratch folder for every password that has existed."""
@@ -92,7 +114,7 @@ class Run:
 
     def plan_again(self, step: StepLog, when: str) -> None:
         """Plan again, which must find no changes."""
-        changed, plan = self.plans.plan(step, f"plan-{when.replace(' ', '-')}")
+        changed, plan = self.plan(step, f"plan-{when.replace(' ', '-')}")
         found = drifts(plan, when)
         self.drifts += found
         step.notes.append(f"{len(found)} changes" if changed else "No changes")
@@ -161,6 +183,22 @@ class Run:
     def inventory(self) -> frozenset[Resource]:
         """Return all resources of the account."""
         return inventory(self.sandbox, self.region)
+
+
+def drifts(plan: Mapping[str, Any], name: str) -> tuple[Drift, ...]:
+    """Return all changes of resources and outputs in the plan with that name.
+
+    >>> drifts({"output_changes": {"host": {"actions": ["update"]}}}, "after the apply")
+    (Drift(plan='after the apply', address='output.host', action='change', arguments=()),)
+    """
+    outputs = {
+        output: ACTIONS.get(tuple(change["actions"]))
+        for output, change in plan.get("output_changes", {}).items()
+    }
+    return (
+        *(Drift(name, s.address, s.action, s.arguments) for s in summarise(plan).steps),
+        *(Drift(name, f"output.{output}", action) for output, action in outputs.items() if action),
+    )
 
 
 def kept_logs(state: Mapping[str, Any]) -> frozenset[str]:

@@ -10,20 +10,24 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from finbase.errors import TerraformError
 from finbase.project.terraform_files import STATE_FILE
-from finbase.system.processes import Processes
+from finbase.rehearsal.scratch import ignore_signals_on_exit
+from finbase.sandbox import server
+from finbase.sandbox.client import Endpoint
+from finbase.system.processes import Finished, Processes
+from finbase.system.progress import ignore
 from finbase.terraform.program import Terraform
 from finbase.terraform.workspace import Attach, Workspace
 
-Watch = Callable[["Applied"], bool]
-"""Called after each finished resource; returns True to kill Terraform and its provider."""
+Progress = Callable[[int], None]
+"""Called with the number of finished resources after each one."""
 
 _SECONDS = 1800.0
 _ATTEMPTS = 200
@@ -78,43 +82,24 @@ def _error(message: Mapping[str, Any]) -> str:
     return ": ".join(filter(None, (diagnostic.get("address"), summary, detail)))
 
 
-class RehearsalWorkspace:
-    """A workspace whose copies stay and can be applied."""
+@contextmanager
+def copied(
+    stack: Path, project: Path, *, terraform: Terraform, scratch: Path, endpoint: Endpoint
+) -> Iterator[Stack]:
+    """Copy a stack and its modules, connect the copy to the local AWS, and initialise it.
 
-    def __init__(self, terraform: Terraform, scratch: Path) -> None:
-        # A killed provider leaves its socket in TMPDIR.
-        temporary = scratch / "tmp"
-        temporary.mkdir()
-        self._terraform = terraform
-        self._workspace = Workspace(terraform, scratch, environ={"TMPDIR": str(temporary)})
-
-    def __enter__(self) -> RehearsalWorkspace:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._workspace.__exit__(None, None, None)
-
-    def copy(
-        self,
-        stack: Path,
-        *,
-        project: Path,
-        overrides: Mapping[str, str],
-        variables: Mapping[str, str],
-    ) -> Stack:
-        """Copy the stack and its modules, add override files, and initialise the copy.
-
-        ``variables`` are added to Terraform's environment. Without any, plans are made with a
-        provider that keeps running. Raises ``TerraformError``.
-        """
-        copy = self._workspace.prepare(stack, project=project, overrides=overrides)
-        return Stack(
-            self._terraform,
-            copy.folder,
-            {**copy.environ, **variables},
-            self._workspace.processes,
-            _without if variables else copy.attach,  # A running provider writes no log of its own.
-        )
+    ``scratch`` need not exist. All that is not killed uses a provider that keeps running. At the
+    end of the block every process ends, and signals are ignored from then on. Raises
+    ``TerraformError``.
+    """
+    # A killed provider leaves its socket in TMPDIR.
+    temporary = scratch / "tmp"
+    temporary.mkdir(parents=True)
+    environ = server.environment(endpoint) | {"TMPDIR": str(temporary)}
+    overrides = server.overrides(endpoint, endpoints=False)
+    with Workspace(terraform, scratch, environ=environ) as workspace, ignore_signals_on_exit():
+        copy = workspace.prepare(stack, project=project, overrides=overrides, applies=True)
+        yield Stack(terraform, copy.folder, copy.environ, workspace.processes, copy.attach)
 
 
 def _without(command: Callable[[Mapping[str, str]], _Result]) -> _Result:
@@ -173,13 +158,15 @@ class Stack:
     def _json(self, name: str) -> Path:
         return self.folder / f"{name}.plan.json"
 
-    def apply(self, name: str, watch: Watch) -> Applied:
-        """Apply the plan with that name, until it ends, fails or is killed."""
-        return self._follow("apply", watch, f"{name}.tfplan")
+    def apply(
+        self, name: str, progress: Progress = ignore, *, kill_after: int | None = None
+    ) -> Applied:
+        """Apply the plan with that name; kill Terraform and its provider after some resources."""
+        return self._follow("apply", f"{name}.tfplan", progress, kill_after)
 
-    def destroy(self, watch: Watch) -> Applied:
-        """Destroy the stack, until that ends, fails or is killed."""
-        return self._follow("destroy", watch, "-auto-approve")
+    def destroy(self, progress: Progress = ignore, *, kill_after: int | None = None) -> Applied:
+        """Destroy the stack; kill Terraform and its provider after some resources."""
+        return self._follow("destroy", "-auto-approve", progress, kill_after)
 
     def get(self) -> None:
         """Find the modules of changed files; raises ``TerraformError``."""
@@ -222,7 +209,9 @@ class Stack:
             )
         )
 
-    def _follow(self, command: str, watch: Watch, *arguments: str) -> Applied:
+    def _follow(
+        self, command: str, argument: str, progress: Progress, kill_after: int | None
+    ) -> Applied:
         applied = Applied()
 
         with self.log.open("ab") as log:
@@ -230,17 +219,24 @@ class Stack:
             def read(group: int, line: bytes) -> None:
                 log.write(line)
                 # After the kill only the lines that Terraform wrote before it are left to read.
-                if applied.read(line) and not applied.killed and watch(applied):
+                if not applied.read(line) or applied.killed:
+                    return
+                progress(len(applied.finished))
+                if len(applied.finished) == kill_after:
                     applied.killed = True
                     applied.postponed = kill_between_writes(group, self.folder / STATE_FILE)
 
-            finished = self.processes.follow(
-                [self.terraform.path, command, "-json", "-input=false", *arguments],
-                read,
-                cwd=self.folder,
-                environ=self.environ,
-                seconds=_SECONDS,
-            )
+            def run(variables: Mapping[str, str]) -> Finished:
+                return self.processes.follow(
+                    [self.terraform.path, command, "-json", "-input=false", argument],
+                    read,
+                    cwd=self.folder,
+                    environ={**self.environ, **variables},
+                    seconds=_SECONDS,
+                )
+
+            # A running provider would outlive the kill: it is not in Terraform's process group.
+            finished = (_without if kill_after else self.attach)(run)
             log.write(finished.stderr.encode())
         applied.code = finished.code
         if applied.code != 0 and not applied.killed and not applied.errors:

@@ -103,13 +103,16 @@ OVERRIDDEN = (
 """What ``overrides`` sets in the provider."""
 
 
-def overrides(endpoint: Endpoint) -> dict[str, str]:
+def overrides(endpoint: Endpoint, *, endpoints: bool = True) -> dict[str, str]:
     """Return the override files, by name, that connect a copy of a stack to the local AWS.
 
     The state stays in the copy. The provider still looks up the account, so
-    ``allowed_account_ids`` is checked and the ARNs that the provider builds are right.
+    ``allowed_account_ids`` is checked and the ARNs that the provider builds are right. Without
+    ``endpoints``, it needs ``environment``, and starts in a second less: the block has hundreds of
+    arguments.
     """
-    endpoints = "".join(f'    {name:<14} = "{endpoint.url}"\n' for name in SERVICES)
+    services = "".join(f'    {name:<14} = "{endpoint.url}"\n' for name in SERVICES)
+    block = f"\n  endpoints {{\n{services}  }}\n" if endpoints else ""
     provider = (
         'provider "aws" {\n'
         f'  access_key              = "{endpoint.key}"\n'
@@ -117,7 +120,7 @@ def overrides(endpoint: Endpoint) -> dict[str, str]:
         "  max_retries             = 3\n"
         "  skip_metadata_api_check = true\n"
         "  s3_use_path_style       = true\n"
-        f"\n  endpoints {{\n{endpoints}  }}\n}}\n"
+        f"{block}}}\n"
     )
     return {
         "zz_finbase_backend_override.tf": 'terraform {\n  backend "local" {}\n}\n',

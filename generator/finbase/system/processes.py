@@ -148,7 +148,12 @@ class Processes:
         return code
 
     def serve(
-        self, command: Sequence[str | Path], *, folder: Path, environ: Mapping[str, str]
+        self,
+        command: Sequence[str | Path],
+        *,
+        folder: Path,
+        environ: Mapping[str, str],
+        cwd: Path | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a server and return its guard, a process that leads the server's process group.
 
@@ -160,6 +165,7 @@ class Processes:
             self._refuse_if_closed()
             guard = subprocess.Popen(
                 ["/bin/sh", "-c", _GUARD, "guard", str(folder), *_text(command)],
+                cwd=cwd,
                 env=environ,
                 bufsize=0,
                 stdin=subprocess.PIPE,

@@ -49,6 +49,7 @@ class WarmProvider:
         environ: Mapping[str, str],
         processes: Processes,
         answers: dict[bytes, bytes],
+        cwd: Path | None = None,
     ) -> None:
         self._processes, self._host = processes, host
         self._folder = Path(tempfile.mkdtemp(prefix="finbase-"))
@@ -60,7 +61,10 @@ class WarmProvider:
             if len(os.fsencode(self._folder)) > _LONGEST_FOLDER:
                 raise OSError(f"{self._folder} is too long for the path of a socket")
             self._guard = processes.serve(
-                [program, "-debug"], folder=self._folder, environ={**environ, **_QUIET, **private}
+                [program, "-debug"],
+                folder=self._folder,
+                environ={**environ, **_QUIET, **private},
+                cwd=cwd,
             )
             assert self._guard.stdout is not None  # noqa: S101
             self._stdout = self._guard.stdout
@@ -109,18 +113,28 @@ class WarmProvider:
 class WarmProviders:
     """The running providers of one installed version; safe to use from several threads.
 
-    ``program`` is None if Terraform has to start the provider itself.
+    ``program`` is None if Terraform has to start the provider itself. ``cwd`` is where providers
+    find files with relative paths, which they read only to apply.
     """
 
     def __init__(
-        self, program: Path | None, host: str, environ: Mapping[str, str], processes: Processes
+        self,
+        program: Path | None,
+        host: str,
+        environ: Mapping[str, str],
+        processes: Processes,
+        cwd: Path | None = None,
     ) -> None:
-        self._program, self._host = program, host
+        self._program, self._host, self._cwd = program, host, cwd
         self._environ, self._processes = environ, processes
         self._lock = threading.Lock()
         self._idle: list[WarmProvider] = []
         self._all: list[WarmProvider] = []
         self._answers: dict[bytes, bytes] = {}
+
+    def in_folder(self, cwd: Path) -> WarmProviders:
+        """Return others of the same program and environment, in another folder."""
+        return WarmProviders(self._program, self._host, self._environ, self._processes, cwd)
 
     def start(self) -> None:
         """Start a provider without waiting for it."""
@@ -168,7 +182,12 @@ class WarmProviders:
                 provider.stop()
             try:
                 provider = WarmProvider(
-                    self._program, self._host, self._environ, self._processes, self._answers
+                    self._program,
+                    self._host,
+                    self._environ,
+                    self._processes,
+                    self._answers,
+                    self._cwd,
                 )
             except (OSError, ProcessesClosedError):
                 self._program = None

@@ -12,7 +12,7 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -229,16 +229,24 @@ class Workspace:
         shutil.rmtree(tree.root, ignore_errors=True)
         return output
 
-    def prepare(self, stack: Path, *, project: Path, overrides: Mapping[str, str]) -> Prepared:
+    def prepare(
+        self, stack: Path, *, project: Path, overrides: Mapping[str, str], applies: bool = False
+    ) -> Prepared:
         """Copy and initialise a stack for the caller's own commands.
 
-        ``overrides`` are files to add to the copy. Raises ``TerraformError``.
+        ``overrides`` are files to add to the copy. If it ``applies``, the copy has a running
+        provider of its own, in its folder. Raises ``TerraformError``.
         """
         tree = self._copy(stack, project)
         warm = count_aws_configurations(tree.root) <= 1
         for name, text in overrides.items():
             (tree.folder / name).write_text(text)
-        installed = self._initialise(tree, warm=warm)
+        installed = self._initialise(tree, warm=warm and not applies)
+        if applies:
+            installed = replace(installed, providers=installed.providers.in_folder(tree.folder))
+            self._installed[frozenset({str(tree.folder)})] = installed
+            if warm:
+                installed.providers.start()
 
         def attach(command: Callable[[Mapping[str, str]], _Result]) -> _Result:
             def run(reattach: str) -> _Result:

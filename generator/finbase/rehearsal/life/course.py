@@ -30,14 +30,14 @@ from finbase.sandbox import server
 class Life:
     """The life of an environment, whose file each step edits; ``root`` is its project.
 
-    With ``again``, the stack is created a second time after the destroy.
+    After the steps, the stack is destroyed ``destroys`` times, and created again in between.
     """
 
     environment: Environment
     registry: Registry
     root: Path
     steps: Sequence[LifeStep] = STEPS
-    again: bool = True
+    destroys: int = 2
     project: Path = Path()
 
     def lay_out(self, project: Path) -> Path:
@@ -61,11 +61,12 @@ class Life:
                     self._apply(run, owner, promises, log, edit, name)
         # The logs of a removed replica are in the account, and in no state.
         outlived = promises.logs - kept_logs(run.stack.state())
-        remove(run, lifecycle, (), before, outlived)
-        if self.again:
-            before |= {resource for resource in run.inventory() if str(resource) in outlived}
-            self._create_again(run, lifecycle, owner, before)
-            remove(run, lifecycle, (), before)
+        for number in range(self.destroys):
+            if number:
+                before |= {resource for resource in run.inventory() if str(resource) in outlived}
+                outlived = frozenset()
+                self._create_again(run, lifecycle, owner, before)
+            remove(run, lifecycle, (), before, outlived)
 
     def _apply(
         self, run: Run, owner: Owner, promises: Promises, log: StepLog, edit: Edit, name: str
@@ -73,11 +74,11 @@ class Life:
         self._edit(run, edit)
         for act in edit.by_hand:
             act(owner)
-        changed, plan = run.plans.plan(log, name)
+        changed, plan = run.plan(log, name)
         summary = summarise(plan)
         log.problems += _surprises(edit, summary, changed)
         if edit.expect is not Expect.LOST_RESET:
-            applied = run.stack.apply(name, lambda _: False)
+            applied = run.stack.apply(name)
             if edit.expect is Expect.REFUSED:
                 log.resources += len(applied.finished)
                 log.notes.append(f"refused: {'; '.join(applied.errors)}")
@@ -89,7 +90,8 @@ class Life:
                 log.notes.append(f"in the maintenance window: {', '.join(waited)}")
         for act in edit.after:
             act(owner)
-        if edit.expect in (Expect.APPLIED, Expect.NOTHING):
+        # Where nothing was to change, the plan was empty itself, but for what the owner did since.
+        if edit.expect is Expect.APPLIED or (edit.expect is Expect.NOTHING and edit.after):
             run.plan_again(log, f"after {name}")
         promises.check(log)
 
@@ -100,9 +102,9 @@ class Life:
         with run.record.step("create again") as step:
             owner.delete_secrets()
             lifecycle.import_lost(step, before)
-            run.plans.plan(step, "again")
+            run.plan(step, "again")
             step.resources = 0
-            step.add(run.stack.apply("again", lambda _: False))
+            step.add(run.stack.apply("again"))
             (run.stack.folder / IMPORTS).unlink(missing_ok=True)
             owner.write_data()
             run.plan_again(step, "after the second start")

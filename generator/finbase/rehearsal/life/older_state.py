@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 _Values: TypeAlias = dict[str, Any]
 
@@ -32,32 +30,25 @@ def _bus_was_missing(values: _Values) -> None:
     del values["event_bus_name"]
 
 
-@dataclass(frozen=True)
-class _Older:
-    version: int
-    undo: Callable[[_Values], None]
-
-
-_OLDER: Final[Mapping[str, _Older]] = MappingProxyType(
-    {
-        "aws_db_instance": _Older(1, _id_was_identifier),
-        "aws_cloudwatch_event_rule": _Older(0, _state_was_flag),
-        "aws_cloudwatch_event_target": _Older(0, _bus_was_missing),
-    }
-)
+# Type → the version before the current one of its schema, and what undoes the upgrade.
+_OLDER: dict[str, tuple[int, Callable[[_Values], None]]] = {
+    "aws_db_instance": (1, _id_was_identifier),
+    "aws_cloudwatch_event_rule": (0, _state_was_flag),
+    "aws_cloudwatch_event_target": (0, _bus_was_missing),
+}
 
 
 def older(state: bytes) -> bytes:
     """Return a state file in which these types have the schema before the current one."""
     document = json.loads(state)
     for resource in document["resources"]:
-        known = _OLDER.get(resource["type"])
-        if known is None or resource["mode"] != "managed":
+        if resource["type"] not in _OLDER or resource["mode"] != "managed":
             continue
+        version, undo = _OLDER[resource["type"]]
         for instance in resource["instances"]:
-            instance["schema_version"] = known.version
-            known.undo(instance["attributes"])
-            instance["private"] = _private(instance["private"], known.version)
+            instance["schema_version"] = version
+            undo(instance["attributes"])
+            instance["private"] = _private(instance["private"], version)
     return json.dumps(document).encode()
 
 
