@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,13 +14,15 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import Result
 
 from finbase.judge.catalogue import load_failures
 from finbase.sandbox import server
 from finbase.sandbox.client import client
 from finbase.terraform.program import find_terraform
 from finbase.terraform.provider import find_provider
-from tests.support.commands import run
+from finbase.terraform.workspace import Workspace
+from tests.support.commands import finbase
 
 NAME = "development"
 REGION = "eu-west-1"
@@ -53,7 +54,6 @@ def test_plan_and_apply_through_the_life_of_a_stack(
     aws, programs = tmp_path / "aws", tmp_path / "programs"
     aws.mkdir()
     programs.mkdir()
-    (project / "features" / "own.feature").write_text(OWN)
     terraform = find_terraform()
     config = programs / "mirror.tfrc"
     config.write_text(find_provider(terraform).cli_config(terraform.host, programs))
@@ -70,48 +70,66 @@ def test_plan_and_apply_through_the_life_of_a_stack(
         make_confidential(project)
         first = change(project)
         assert first["add"] > 90
-        assert apply(project).returncode == 0
+        assert apply(project).exit_code == 0
 
-        assert not any(change(project).values())
-        assert apply(project).returncode == 0
+        # The first commands start the provider each time, as users do; the others use one.
+        (tmp_path / "work").mkdir()
+        with Workspace(terraform, tmp_path / "work", environ=server.environment(sandbox)) as space:
+            stack = project / "environments" / NAME
+            overrides = server.overrides(sandbox)
+            copy = space.prepare(stack, project=project, overrides=overrides, applies=True)
 
-        edit(project, "freeable_memory_threshold_mib: 256", "freeable_memory_threshold_mib: 200")
-        assert {name for name, count in change(project).items() if count} == {"change"}
-        assert apply(project).returncode == 0
+            def live(variables: Mapping[str, str]) -> None:
+                assert variables
+                for name, value in variables.items():
+                    monkeypatch.setenv(name, value)
+                change_and_drift(project, partial(client, endpoint=sandbox, region=REGION))
 
-        edit(project, "instance_class: db.t4g.medium", "instance_class: db.t4g.large")
-        assert change(project)["change"]
-        refused = apply(project)
-        assert refused.returncode == 1
-        assert "The size that was agreed on" in refused.stderr
-        assert "nothing was applied" in refused.stderr
-        (instance,) = client("rds", sandbox, REGION).describe_db_instances()["DBInstances"]
-        assert instance["DBInstanceClass"] == "db.t4g.medium"
+            copy.attach(live)
 
-        edit(project, "instance_class: db.t4g.large", "instance_class: db.t4g.medium")
-        (project / "features" / "own.feature").unlink()
-        quiet = run(project, "drift", NAME)
-        assert quiet.returncode == 0, quiet.stdout + quiet.stderr
-        switch_off(partial(client, endpoint=sandbox, region=REGION))
-        report = project / "drift.json"
-        drifted = run(project, "drift", NAME, "--json", str(report))
-        assert drifted.returncode == 1, drifted.stderr
-        found = json.loads(report.read_text())
-        known = {failure.id for failure in load_failures(project / "features")}
-        assert {c["id"] for c in found["controls"]} == known - NOT_BY_API.keys()
-        # No apply removes what was added, so these fail afterwards, too.
-        after = {c["id"] for c in found["controls"] if c["planned"] == "failed"}
-        assert {"F02", "B03"} <= after <= {"F02", "F06d", "F08", "F10", "B03", "B11"}
-        assert {a["what"] for a in found["additions"]} == ADDED
-        other_code = {
-            altered["address"]
-            for altered in found["alterations"]
-            if "code_sha256" in {argument["name"] for argument in altered["arguments"]}
-        }
-        assert other_code == {
-            "module.roles.aws_lambda_function.roles",
-            "module.secret.aws_lambda_function.rotation",
-        }
+
+def change_and_drift(project: Path, api: Callable[[str], Any]) -> None:
+    """Apply a change, be refused another, and find what was switched off meanwhile."""
+    own = project / "features" / "own.feature"
+    own.write_text(OWN)
+    edit(project, "freeable_memory_threshold_mib: 256", "freeable_memory_threshold_mib: 200")
+    # The plan is empty but for the change.
+    assert {name: count for name, count in change(project).items() if count} == {"change": 1}
+    assert apply(project).exit_code == 0
+
+    edit(project, "instance_class: db.t4g.medium", "instance_class: db.t4g.large")
+    assert change(project)["change"]
+    refused = apply(project)
+    assert refused.exit_code == 1
+    assert "The size that was agreed on" in refused.stderr
+    assert "nothing was applied" in refused.stderr
+    (instance,) = api("rds").describe_db_instances()["DBInstances"]
+    assert instance["DBInstanceClass"] == "db.t4g.medium"
+
+    edit(project, "instance_class: db.t4g.large", "instance_class: db.t4g.medium")
+    own.unlink()
+    quiet = finbase(project, "drift", NAME)
+    assert quiet.exit_code == 0, quiet.output
+    switch_off(api)
+    report = project / "drift.json"
+    drifted = finbase(project, "drift", NAME, "--json", str(report))
+    assert drifted.exit_code == 1, drifted.stderr
+    found = json.loads(report.read_text())
+    known = {failure.id for failure in load_failures(project / "features")}
+    assert {c["id"] for c in found["controls"]} == known - NOT_BY_API.keys()
+    # No apply removes what was added, so these fail afterwards, too.
+    after = {c["id"] for c in found["controls"] if c["planned"] == "failed"}
+    assert {"F02", "B03"} <= after <= {"F02", "F06d", "F08", "F10", "B03", "B11"}
+    assert {a["what"] for a in found["additions"]} == ADDED
+    other_code = {
+        altered["address"]
+        for altered in found["alterations"]
+        if "code_sha256" in {argument["name"] for argument in altered["arguments"]}
+    }
+    assert other_code == {
+        "module.roles.aws_lambda_function.roles",
+        "module.secret.aws_lambda_function.rotation",
+    }
 
 
 def switch_off(api: Callable[[str], Any]) -> None:
@@ -224,22 +242,21 @@ def make_confidential(project: Path) -> None:
     text, count = re.subn(weaker, "", text)
     assert count == 7
     path.write_text(text)
-    rendered = run(project, "render", NAME)
-    assert rendered.returncode == 0, rendered.stderr
+    render(project)
 
 
 def change(project: Path) -> dict[str, int]:
     """Plan, and return how many resources the plan adds, changes and so on."""
     file = project / "plan.json"
-    planned = run(project, "plan", NAME, "--json", str(file))
-    assert planned.returncode in (0, 1), planned.stdout + planned.stderr
+    planned = finbase(project, "plan", NAME, "--json", str(file))
+    assert planned.exit_code in (0, 1), planned.output
     counts: dict[str, int] = json.loads(file.read_text())["counts"]
     file.unlink()
     return counts
 
 
-def apply(project: Path) -> subprocess.CompletedProcess[str]:
-    return run(project, "apply", NAME)
+def apply(project: Path) -> Result:
+    return finbase(project, "apply", NAME)
 
 
 def edit(project: Path, find: str, replace: str) -> None:
@@ -248,5 +265,9 @@ def edit(project: Path, find: str, replace: str) -> None:
     text = path.read_text()
     assert text.count(find) == 1
     path.write_text(text.replace(find, replace))
-    rendered = run(project, "render", NAME)
-    assert rendered.returncode == 0, rendered.stderr
+    render(project)
+
+
+def render(project: Path) -> None:
+    rendered = finbase(project, "render", NAME)
+    assert rendered.exit_code == 0, rendered.stderr
