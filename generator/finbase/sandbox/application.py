@@ -20,11 +20,9 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from moto.core import responses
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 from moto.moto_server.werkzeug_app import (
@@ -92,8 +90,6 @@ def install(state: SandboxState, project: Path | None) -> None:
     secretsmanager.install(state.rotations)
     refuse.install(project)
     BaseResponse.call_action = _call_action  # type: ignore[method-assign]
-    # moto inspects the class of a service at each call.
-    responses.method_names_from_class = cache(responses.method_names_from_class)  # type: ignore[attr-defined]
 
 
 def _call_action(self: BaseResponse) -> Any:
