@@ -1,16 +1,14 @@
-"""Rules about backups, logs, keys, deletion and tags of RDS instances."""
+"""Rules about backups, logs, keys and deletion of RDS instances."""
 
 from __future__ import annotations
 
 from moto.rds.models import rds_backends
 
 from finbase.sandbox.refusals import kms
-from finbase.sandbox.refusals.patterns import compile_pattern
 from finbase.sandbox.refusals.rds_state import named, settings, source
 from finbase.sandbox.refusals.rule import API, COMBINATION, COPIES, INSTANCES, VALUE, Request, rule
 
 _LOGS = frozenset({"iam-db-auth-error", "postgresql", "upgrade"})
-_TAG = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
 
 
 @rule("rds CreateDBInstance ModifyDBInstance", VALUE, f"{API}ModifyDBInstance.html")
@@ -124,24 +122,4 @@ def snapshot_exists(request: Request) -> str | None:
                 f"Cannot create the snapshot because a snapshot with the identifier {name} "
                 "already exists."
             )
-    return None
-
-
-@rule(
-    f"rds CreateDBInstance {COPIES} AddTagsToResource CreateDBParameterGroup CreateDBSubnetGroup",
-    VALUE,
-    f"{API}Tag.html",
-)
-def invalid_tag(request: Request) -> str | None:
-    """Tags have 1 to 128 characters in the key, 0 to 256 in the value, and not the prefix aws."""
-    for tag in request.params.get("Tags") or ():
-        key, value = str(tag.get("Key") or ""), str(tag.get("Value") or "")
-        if key.lower().startswith("aws:"):
-            return f"Tag keys starting with 'aws:' are reserved for system use: {key}"
-        for text, lengths in ((key, range(1, 129)), (value, range(257))):
-            if len(text) not in lengths or not compile_pattern(_TAG).fullmatch(text):
-                return (
-                    f"Invalid tag {key}: keys have 1 to 128 characters and values at most 256; "
-                    "both take Unicode letters, digits, white space and _ . : / = + - @"
-                )
     return None

@@ -50,7 +50,8 @@ INSTANCES = f"rds CreateDBInstance {COPIES} ModifyDBInstance"
 class Rule:
     """What AWS refuses beyond its service model.
 
-    ``says`` is what AWS requires, and ``source`` the page that says so.
+    ``says`` is what AWS requires, and ``source`` the page that says so. The operation ``*`` stands
+    for all.
     """
 
     name: str
@@ -63,7 +64,9 @@ class Rule:
 
     def applies_to(self, request: Request) -> bool:
         """Return whether the rule is about the request's operation."""
-        return request.service == self.service and request.operation in self.operations
+        return request.service == self.service and (
+            request.operation in self.operations or self.operations == ("*",)
+        )
 
 
 def rule(of: str, code: str, source: str) -> Callable[[Check], Rule]:

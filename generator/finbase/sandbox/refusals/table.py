@@ -15,11 +15,12 @@ from finbase.sandbox.refusals import (
     rds_parameters,
     rds_storage,
     refused,
+    tags,
 )
 from finbase.sandbox.refusals.rule import Rule
 
 _MODULES = (
-    *(rds, rds_events, rds_groups, rds_parameters, rds_storage, rds_backups),
+    *(rds, rds_events, rds_groups, rds_parameters, rds_storage, rds_backups, tags),
     *(awslambda, elasticache, policies, other, ec2),
 )
 
@@ -27,5 +28,6 @@ _MODULES = (
 RULES: tuple[Rule, ...] = (
     *policies.rules(),
     *refused.rules(),
+    *tags.rules(),
     *(each for module in _MODULES for each in vars(module).values() if isinstance(each, Rule)),
 )
