@@ -106,9 +106,11 @@ def test_judge_names_what_fails_now(quiet: bytes, project: Path, tmp_path: Path)
     assert [(a["name"], a["after"]) for a in altered["arguments"]] == [
         ("code_sha256", f'"{hash_}"')
     ]
+    # The next refresh knows of no drift any more, but which code runs.
+    assert [(r["kind"], r["address"]) for r in found["refused"]] == [("OTHER CODE", code)]
     cases = ElementTree.parse(junit).iterfind(".//testcase[@classname='drift']")
     assert sorted(case.get("name") or "" for case in cases) == sorted(
-        (primary, f"module.database.{group}", code)
+        (primary, f"module.database.{group}", code, code)
     )
     results = json.loads(sarif.read_text())["runs"][0]["results"]
     (listed,) = (r for r in results if r["ruleId"] == "drift")

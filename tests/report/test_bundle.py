@@ -481,7 +481,7 @@ def named(data: bytes) -> io.BytesIO:
 def drift(environment: str) -> bytes:
     seen = verdict(environment)
     return documents.render(
-        DriftReport(Drift(environment, b"", seen, seen, (), (), (), (), ()), 80)
+        DriftReport(Drift(environment, b"", seen, seen, (), (), (), (), (), ()), 80)
     )
 
 

@@ -18,6 +18,7 @@ from finbase.plan.altered import Alteration, alterations
 from finbase.plan.beside import Addition, additions
 from finbase.plan.effects import UNKNOWN, Argument, differences
 from finbase.plan.model import Action, Change, managed
+from finbase.plan.refusals import Refusal, refusals
 from finbase.plan.running import as_it_runs, running, unconfigured, unconfirmed
 from finbase.plan.summary import ACTIONS
 
@@ -52,6 +53,7 @@ class Drift:
     ``additions`` are parts of resources that somebody added on AWS, which no apply removes, and
     ``alterations`` are attributes that somebody changed there, which no apply changes back.
     ``unconfirmed`` lists subscriptions that deliver nothing, because nobody has confirmed them.
+    ``refused`` says why the next apply is refused; a function that runs other code is one reason.
     ``running_plan`` describes the stack as it runs: the JSON of a plan that changes nothing.
     """
 
@@ -64,6 +66,7 @@ class Drift:
     additions: tuple[Addition, ...]
     alterations: tuple[Alteration, ...]
     unconfirmed: tuple[str, ...]
+    refused: tuple[Refusal, ...]
 
     @property
     def clean(self) -> bool:
@@ -88,6 +91,8 @@ class Drift:
                 yield alteration.address, f"changed on AWS, and no apply changes it back: {what}"
         for address in self.unconfirmed:
             yield address, "it waits for a confirmation, and delivers nothing until then"
+        for refusal in self.refused:
+            yield refusal.address, f"{refusal.kind}: it {refusal.why}; {refusal.fix}"
 
     def running_with_drift(self) -> Verdict:
         """Return the verdict on the running stack; a control "drift" fails for each difference."""
@@ -161,6 +166,7 @@ def judge(
         tuple(additions(running(document))),
         tuple(alterations(document)),
         unconfirmed(document),
+        tuple(refusals(document)),
     )
 
 

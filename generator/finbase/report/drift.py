@@ -52,6 +52,7 @@ class DriftReport(Report):
             "additions": [asdict(addition) for addition in drift.additions],
             "alterations": [asdict(alteration) for alteration in drift.alterations],
             "unconfirmed": list(drift.unconfirmed),
+            "refused": [asdict(refusal) for refusal in drift.refused],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -85,6 +86,12 @@ class DriftReport(Report):
         if drift.unconfirmed:
             yield "waits for a confirmation, and delivers nothing until then:"
             yield from (f"  ~ {printable(address, 1000)}" for address in drift.unconfirmed)
+        if drift.refused:
+            yield "`finbase apply` refuses the next apply:"
+        for refusal in drift.refused:
+            yield f"  ! {printable(refusal.address, 1000)}"
+            text = f"{refusal.kind}: {refusal.why}; {refusal.fix}"
+            yield from self._indented(printable(text, 1000))
         yield "\n".join(wrap(self._summary(), self.width))
 
     def _deviations(self, title: str, *, outside: bool) -> Iterator[str]:
@@ -114,6 +121,8 @@ class DriftReport(Report):
         added = f"; {counted(len(drift.additions), 'part')} added on AWS" if drift.additions else ""
         if drift.alterations:
             added += f"; {counted(len(drift.alterations), 'resource')} changed for good on AWS"
+        if drift.refused:
+            added += f"; {counted(len(drift.refused), 'reason')} to refuse it"
         if drift.unconfirmed:
             added += f"; {counted(len(drift.unconfirmed), 'subscription')} not confirmed"
         return (
