@@ -293,3 +293,27 @@ def test_route_tables_are_found_by_the_origin_of_a_route(ec2: Any, vpc: str) -> 
         filters = {"vpc-id": vpc, "route.origin": origin}
         named = [{"Name": name, "Values": [value]} for name, value in filters.items()]
         assert bool(ec2.describe_route_tables(Filters=named)["RouteTables"]) == exists
+
+
+@pytest.mark.parametrize("way", ["peering", "gateway"])
+def test_rule_names_group_of_connected_network(ec2: Any, name: str, way: str) -> None:
+    """API, UserIdGroupPair: a group in a VPC that is peered, or on the same transit gateway."""
+    vpcs = [ec2.create_vpc(CidrBlock=f"10.{n}.0.0/24")["Vpc"]["VpcId"] for n in (3, 4)]
+    own, other = (
+        ec2.create_security_group(GroupName=name, Description="-", VpcId=vpc)["GroupId"]
+        for vpc in vpcs
+    )
+    permissions = [permission("SQL", GroupId=other)]
+    with pytest.raises(ClientError, match=r"InvalidGroup\.NotFound"):
+        ec2.authorize_security_group_ingress(GroupId=own, IpPermissions=permissions)
+    if way == "peering":
+        made = ec2.create_vpc_peering_connection(VpcId=vpcs[0], PeerVpcId=vpcs[1])
+        peering = made["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+        ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    else:
+        for n, vpc in enumerate(vpcs, 3):
+            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{n}.0.0/26")["Subnet"]["SubnetId"]
+            ec2.create_transit_gateway_vpc_attachment(
+                TransitGatewayId="tgw-00000000000000034", VpcId=vpc, SubnetIds=[subnet]
+            )
+    ec2.authorize_security_group_ingress(GroupId=own, IpPermissions=permissions)

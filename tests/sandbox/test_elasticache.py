@@ -23,18 +23,21 @@ def elasticache(client: Callable[..., Any]) -> Any:
     return client("elasticache")
 
 
-def test_create_then_describe(elasticache: Any, name: str, subnets: list[str]) -> None:
+def test_create_then_describe(
+    client: Callable[..., Any], elasticache: Any, name: str, vpc: str, subnets: list[str]
+) -> None:
     """API, ServerlessCache. Observed, in the source of Terraform's provider: the status is in lower
     case, unlike there. The ports of the endpoints are those that AWS's own tutorial opens for
     such a cache."""
+    group = client("ec2").create_security_group(GroupName=name, Description="-", VpcId=vpc)
     given = {
         "ServerlessCacheName": name,
         "Description": "Sessions",
         "Engine": "valkey",
         "MajorEngineVersion": "8",
         "CacheUsageLimits": LIMITS,
-        "KmsKeyId": "arn:aws:kms:eu-west-1:777788889999:key/1",
-        "SecurityGroupIds": ["sg-1"],
+        "KmsKeyId": client("kms").create_key()["KeyMetadata"]["Arn"],
+        "SecurityGroupIds": [group["GroupId"]],
         "SubnetIds": subnets,
         "SnapshotRetentionLimit": 7,
         "DailySnapshotTime": "03:00",

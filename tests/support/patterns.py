@@ -67,11 +67,10 @@ def in_tables() -> Iterator[Pattern]:
             if condition.startswith("unlike "):
                 place = path.relative_to(ROOT).as_posix()
                 yield Pattern(place, condition.removeprefix("unlike "), re.ASCII)
-    path = path.with_name("policies.py")
-    for form in _constants(path, ast.parse(path.read_text(encoding="utf-8")))[
-        "_PRINCIPALS"
-    ].values():
-        yield Pattern(path.relative_to(ROOT).as_posix(), form, 0)
+    for name, table in (("policies.py", "_PRINCIPALS"), ("notices.py", "_ENDPOINTS")):
+        path = path.with_name(name)
+        for form in _constants(path, ast.parse(path.read_text(encoding="utf-8")))[table].values():
+            yield Pattern(path.relative_to(ROOT).as_posix(), form, 0)
     path = ROOT / "generator" / "finbase" / "scaffold" / "project" / "renovate.json"
     for manager in json.loads(path.read_text(encoding="utf-8"))["customManagers"]:
         for form in manager["matchStrings"]:

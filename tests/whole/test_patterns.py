@@ -29,6 +29,7 @@ FROM_DATA = {
     "generator/finbase/environment/refusals.py": "in_schemas has the form of a version",
     "generator/finbase/judge/edits.py": "words, which are escaped, and white space between them",
     "generator/finbase/scaffold/renovate.py": "in_tables has the expressions of a new project",
+    "generator/finbase/sandbox/refusals/notices.py": "in_tables has the forms of endpoints",
     "generator/finbase/sandbox/refusals/patterns.py": "the patterns of AWS's own models",
     "generator/finbase/sandbox/refusals/policies.py": "in_tables has the forms of principals",
     "generator/finbase/sandbox/refusals/refused.py": "in_tables has the patterns of the rules",

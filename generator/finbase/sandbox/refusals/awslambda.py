@@ -8,6 +8,7 @@ from zipfile import is_zipfile
 
 from moto.awslambda.models import lambda_backends
 
+from finbase.sandbox.refusals import kms, policies
 from finbase.sandbox.refusals.rule import Request, rule
 
 QUOTA = 10
@@ -96,3 +97,64 @@ def not_a_zip(request: Request) -> str | None:
     if code is None or is_zipfile(BytesIO(code)):
         return None
     return "Could not unzip uploaded file. Please check your file, then try to upload again."
+
+
+@rule(
+    "lambda CreateFunction UpdateFunctionConfiguration",
+    "InvalidParameterValueException",
+    "lambda/latest/dg/lambda-intro-execution-role.html",
+)
+def untrusting_role(request: Request) -> str | None:
+    """Lambda may take the role of a function."""
+    role = request.params.get("Role")
+    if not role or policies.trusts(request, role, "lambda.amazonaws.com"):
+        return None
+    return "The role defined for the function cannot be assumed by Lambda."
+
+
+@rule(
+    "lambda CreateFunction UpdateFunctionConfiguration",
+    "InvalidParameterValueException",
+    "hashicorp/terraform/issues/20813",
+)
+def unusable_function_key(request: Request) -> str | None:
+    """The key of a function's variables exists and is enabled."""
+    if not (request.params.get("Environment") or {}).get("Variables"):
+        return None
+    if problem := kms.problem(request, request.params.get("KMSKeyArn")):
+        return (
+            "Lambda was unable to configure access to your environment variables because the KMS "
+            f"key is invalid for CreateGrant. Please check your KMS key settings. {problem}"
+        )
+    return None
+
+
+@rule(
+    "lambda AddPermission", "ResourceConflictException", "lambda/latest/api/API_AddPermission.html"
+)
+def statement_exists(request: Request) -> str | None:
+    """Each statement of a function's policy has another id."""
+    qualifier = [request.params["Qualifier"]] if request.params.get("Qualifier") else []
+    for function in request.of(lambda_backends).list_functions():
+        if function.function_name != request.params["FunctionName"].rpartition(":")[2]:
+            continue
+        for statement in function.policy.statements:
+            same = str(statement["Resource"]).split(":")[7:] == qualifier
+            if same and statement.get("Sid") == request.params["StatementId"]:
+                return (
+                    f"The statement id ({statement['Sid']}) provided already exists. Please "
+                    "provide a new statement id, or remove the existing statement."
+                )
+    return None
+
+
+@rule(
+    "lambda AddPermission",
+    "InvalidParameterValueException",
+    "Pocket/terraform-modules/pull/1037",
+)
+def unknown_principal(request: Request) -> str | None:
+    """A permission is for a service, an account, or a role or user that exists."""
+    if policies.is_principal(request, request.params["Principal"]):
+        return None
+    return "The provided principal was invalid. Please check the principal and try again."

@@ -10,6 +10,9 @@ from moto.ec2.models import ec2_backends
 
 from finbase.sandbox.refusals.rule import VALUE, Request, rule
 
+_GATEWAYS = ("dynamodb", "s3", "s3express")
+"""The services that have gateway endpoints."""
+
 
 @rule("ec2 CreateRoute", VALUE, "hashicorp/terraform-provider-aws/issues/13896")
 def route_into_vpc(request: Request) -> str | None:
@@ -52,13 +55,32 @@ def two_subnets_of_a_zone(request: Request) -> str | None:
 )
 def unknown_service(request: Request) -> str | None:
     """An endpoint is one of a service of AWS in the region, or of another account."""
-    name = request.params["ServiceName"]
+    name = request.params.get("ServiceName") or "com.amazonaws.vpce."
     prefix = f"com.amazonaws.{request.region}."
-    gateways = ("dynamodb", "s3")
-    offered = (*gateways, *request.catalogue.endpoints())
+    offered = (*_GATEWAYS, *request.catalogue.endpoints())
     if name.startswith("com.amazonaws.vpce.") or name.removeprefix(prefix) in offered:
         return None
     return f"The Vpc Endpoint Service '{name}' does not exist"
+
+
+@rule("ec2 CreateVpcEndpoint", "InvalidParameter", "hashicorp/terraform/issues/24478")
+def other_endpoint_type(request: Request) -> str | None:
+    """Only DynamoDB and S3 have gateway endpoints, the default type."""
+    service = request.params.get("ServiceName") or ""
+    if not _is_gateway(request) or service.rpartition(".")[2] in _GATEWAYS:
+        return None
+    return "Endpoint type (Gateway) does not match available service types ([Interface])."
+
+
+@rule("ec2 CreateVpcEndpoint", "InvalidParameter", "ansible-collections/amazon.aws/issues/576")
+def member_of_other_type(request: Request) -> str | None:
+    """A gateway endpoint has route tables; any other has subnets and security groups."""
+    if not _is_gateway(request) and request.params.get("RouteTableIds"):
+        return "Route table IDs are only supported for Gateway type VPC Endpoint."
+    for kind, member in (("Subnet", "SubnetIds"), ("Security group", "SecurityGroupIds")):
+        if _is_gateway(request) and request.params.get(member):
+            return f"{kind} IDs are only supported for Interface type VPC Endpoints."
+    return None
 
 
 @rule("ec2 CreateVpcEndpoint", "InvalidParameter", "vpc/latest/privatelink/manage-dns-names.html")
@@ -79,8 +101,8 @@ def private_names_off(request: Request) -> str | None:
 @rule("ec2 CreateVpcEndpoint", "InvalidParameter", "hashicorp/terraform-provider-aws/issues/17535")
 def private_names_taken(request: Request) -> str | None:
     """A VPC has one endpoint with the private names of a service."""
-    service, vpc = request.params["ServiceName"], request.params["VpcId"]
-    if not request.params.get("PrivateDnsEnabled"):
+    service, vpc = request.params.get("ServiceName"), request.params["VpcId"]
+    if not service or not request.params.get("PrivateDnsEnabled"):
         return None
     for endpoint in request.of(ec2_backends).vpc_end_points.values():
         same = endpoint.vpc_id == vpc and endpoint.service_name == service
@@ -109,6 +131,33 @@ def invalid_ports(request: Request) -> str | None:
     return None
 
 
+@rule(
+    "ec2 AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress",
+    "InvalidGroup.NotFound",
+    "ansible/ansible/issues/30053",
+)
+def unpeered_group(request: Request) -> str | None:
+    """A rule names a group of the same VPC, or of one that is connected with it."""
+    backend = request.of(ec2_backends)
+    own = backend.get_security_group_from_id(request.params.get("GroupId"))
+    for permission in request.params.get("IpPermissions") or ():
+        for pair in permission.get("UserIdGroupPairs") or ():
+            other = backend.get_security_group_from_id(pair.get("GroupId"))
+            if own and other and not _connected(backend, own.vpc_id, other.vpc_id):
+                return "You have specified two resources that belong to different networks."
+    return None
+
+
+@rule("ec2 DeleteSecurityGroup", "CannotDelete", "AWSEC2/latest/APIReference/errors-overview.html")
+def default_group(request: Request) -> str | None:
+    """The default security group of a VPC is not deleted."""
+    name = request.params.get("GroupId") or ""
+    group = request.of(ec2_backends).get_security_group_from_id(name)
+    if group is None or group.name != "default":
+        return None
+    return f'the specified group: "{name}" name: "default" cannot be deleted by a user'
+
+
 def zones(request: Request, subnets: Collection[str]) -> list[str]:
     """Return the zone of each of the subnets that exists."""
     return [
@@ -117,6 +166,29 @@ def zones(request: Request, subnets: Collection[str]) -> list[str]:
         for subnet_id, subnet in by_zone.items()
         if subnet_id in subnets
     ]
+
+
+def _is_gateway(request: Request) -> bool:
+    return request.params.get("VpcEndpointType") in (None, "Gateway")
+
+
+def _connected(backend: Any, own: str, other: str) -> bool:
+    """Return whether two VPCs are one, or peered, or attached to one transit gateway.
+
+    A peering connection that the other side asked for has one VPC twice, and may be with any.
+    """
+    attached: dict[str, set[str]] = {own: set(), other: set()}
+    for each in backend.transit_gateway_attachments.values():
+        attached.setdefault(each.resource_id, set()).add(each.transit_gateway_id)
+    tables = [table for table in backend.route_tables.values() if table.vpc_id == own]
+    used = [route.vpc_pcx for table in tables for route in table.routes if route.vpc_pcx]
+    peerings = [each for each in backend.vpc_pcxs.values() if each._status.code == "active"]
+    return (
+        own == other
+        or bool(attached[own] & attached[other])
+        or any({own, other} == {each.vpc.id, each.peer_vpc.id} for each in peerings)
+        or any(each.vpc.id == each.peer_vpc.id for each in used)
+    )
 
 
 def _vpc_of_table(request: Request) -> Any:

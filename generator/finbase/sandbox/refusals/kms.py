@@ -19,6 +19,20 @@ def unusable_state(request: Request, key: str) -> str | None:
     return str(found.key_state)
 
 
+def problem(request: Request, key: str | None) -> str | None:
+    """Return why a service cannot use a key of the account and region; None if it can.
+
+    Only a key of this account and region is known to be missing, and AWS makes its own aliases.
+    """
+    if not key:
+        return None
+    if state := unusable_state(request, key):
+        return f"The KMS key {key} cannot be used: its state is {state}."
+    own = [request.region, request.account]
+    known = _key(request, key) is not None or key.split(":")[-1].startswith("alias/aws/")
+    return None if known or (key.split(":")[3:5] or own) != own else f"Unknown KMS key: {key}"
+
+
 def admits(request: Request, key: str, service: str, arn: str) -> bool:
     """Return whether the policy of a key lets a service encrypt for a resource.
 

@@ -37,12 +37,13 @@ class Kind:
     """What AWS requires of a kind of policy, and its errors; ``policies.yaml`` explains them.
 
     ``members`` has the member with the policy for each operation. ``resource`` says whether a
-    statement names resources, or None if it may.
+    statement names resources, or None if it may, and ``sid`` what its id looks like.
     """
 
     members: Mapping[str, str]
     resource: bool | None = True
     principal: bool = True
+    sid: str = ".*"
     problem: str = "{}"
     stranger: str = "Invalid principal in policy: {}"
 
@@ -54,7 +55,7 @@ def rules() -> tuple[Rule, ...]:
 
 def _rule(name: str, data: Mapping[str, Any]) -> Rule:
     service, *members = data["of"].split()
-    fields = data.keys() & {"resource", "principal", "problem", "stranger"}
+    fields = data.keys() & {"resource", "principal", "sid", "problem", "stranger"}
     kind = Kind(dict(member.split(".") for member in members), **{key: data[key] for key in fields})
     source = page(data["source"])
     return Rule(
@@ -128,6 +129,20 @@ def too_large(request: Request) -> str | None:
             return "Cannot exceed quota for ACLSizePerRole: 2048" if size > 2_048 else None
 
 
+@rule("iam DeletePolicy", "DeleteConflict", "IAM/latest/APIReference/API_DeletePolicy.html")
+def policy_in_use(request: Request) -> str | None:
+    """A policy that is attached, or has other versions, is not deleted."""
+    policy = _iam(request).managed_policies.get(request.params["PolicyArn"])
+    if policy is not None and policy.attachment_count:
+        return "Cannot delete a policy attached to entities."
+    if policy is not None and len(policy.versions) > 1:
+        return (
+            "This policy has more than one version. Before you delete a policy, you must delete "
+            "the policy's versions. The default version is deleted with the policy."
+        )
+    return None
+
+
 def statements(text: str) -> list[Mapping[str, Any]]:
     """Return the statements of a valid policy."""
     listed = json.loads(text)["Statement"]
@@ -147,6 +162,22 @@ def does(statement: Mapping[str, Any], action: str) -> bool:
 def services(statement: Mapping[str, Any]) -> set[str]:
     """Return the services that a statement is about, and ``*`` for everybody."""
     return {name for _, name in _principals(statement.get("Principal"))}
+
+
+def trusts(request: Request, arn: str, service: str) -> bool:
+    """Return whether the trust of a role lets a service take it; an unknown role trusts all."""
+    role = next((role for role in _iam(request).roles.values() if role.arn == arn), None)
+    return role is None or any(
+        statement["Effect"] == "Allow"
+        and does(statement, "sts:AssumeRole")
+        and services(statement) & {service, "*"}
+        for statement in statements(role.assume_role_policy_document)
+    )
+
+
+def is_principal(request: Request, name: str) -> bool:
+    """Return whether a name is that of a service, an account, or a role or user that exists."""
+    return any(_exists(request, kind, name) for kind in ("AWS", "Service"))
 
 
 class _Syntax(BaseIAMPolicyValidator):
@@ -197,6 +228,11 @@ def _problem(kind: Kind, text: str) -> str:
             return "Has prohibited field Resource"
         if not resource and kind.resource:
             return "Policy statement must contain resources."
+        if not re.fullmatch(kind.sid, str(statement.get("Sid") or ""), re.DOTALL):
+            return (
+                "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the "
+                f"regular expression {kind.sid}"
+            )
     return ""
 
 

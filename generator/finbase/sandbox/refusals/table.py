@@ -6,6 +6,9 @@ from finbase.sandbox.refusals import (
     awslambda,
     ec2,
     elasticache,
+    gateways,
+    network,
+    notices,
     other,
     policies,
     rds,
@@ -21,7 +24,7 @@ from finbase.sandbox.refusals.rule import Rule
 
 _MODULES = (
     *(rds, rds_events, rds_groups, rds_parameters, rds_storage, rds_backups, tags),
-    *(awslambda, elasticache, policies, other, ec2),
+    *(awslambda, elasticache, policies, other, ec2, gateways, network, notices),
 )
 
 # A policy that is not valid is refused before its content is looked at.
