@@ -91,7 +91,8 @@ def test_instance_of_no_database(project: Path) -> None:
     values = two()
     values["modules"]["access"]["instances"]["billing"] = {}
     (problem,) = refused(project, values)
-    assert problem[:2] == ("billing", "FB247")
+    message = "`access` names the database `billing`, which does not exist"
+    assert problem == ("billing", "FB247", message)
 
 
 def test_roles_need_nothing_that_is_missing(project: Path) -> None:

@@ -13,7 +13,10 @@ from finbase.console import completion
 
 @dataclass(frozen=True)
 class Shown:
-    """A proof matrix, an earlier verdict or bundle, and names of files in features/frameworks."""
+    """Options that extend the HTML report: a proof matrix, an earlier verdict, frameworks.
+
+    The earlier verdict can be in a bundle. ``framework`` has names of files in features/frameworks.
+    """
 
     proof_file: BinaryIO | None = None
     previous_file: BinaryIO | None = None

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _AFTER_A_FAILURE: Final = {
     "password_wo_version": "if the update of the database failed, its new password was not set, "
-    "although the state says so: increase database.password_generation once more, render and plan "
-    "again",
+    "although the state says that it was: increase database.password_generation once more, render "
+    "and plan again",
     "source_code_hash": "if the update of a function failed, it runs the old code, although the "
     "state says otherwise: plan again, and `finbase plan` says how to upload the code",
 }

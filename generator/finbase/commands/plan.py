@@ -39,10 +39,11 @@ def plan(
 
     Terraform runs in environments/ENV with the credentials of this shell. The summary on standard
     output is Markdown for a review; the output of Terraform goes to standard error. Exits with 1
-    if data or evidence would be lost that --accept-loss does not name, if AWS would refuse a change
-    half-way, if the connection secret would not have what the database has, if a function would
-    keep other code, if a provisioner would run, or if the stack is not as rendered. FILE of --json
-    can be `-` for standard output; the summary then goes to standard error.
+    if data or evidence would be lost that --accept-loss does not name, if AWS or the provider
+    would refuse a change during the apply, if the connection secret would not match the database,
+    if a function would keep code that differs from the configuration, if a provisioner would run,
+    or if the files of the stack are not as rendered. FILE of --json can be `-` for standard output;
+    the summary then goes to standard error.
 
     \b
     Examples:

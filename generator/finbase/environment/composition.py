@@ -100,7 +100,7 @@ class Composition:
         return {nearest(name, names) or "" for name in self.sections if name not in names}
 
     def _stands(self, name: str, present: Container[str]) -> bool:
-        """Return whether the module, or another one in its place, is one of those ``present``."""
+        """Return whether ``present`` has the module, or one that can stand in its place."""
         return any(n in present for n in (name, *self._stand_ins.get(name, ())))
 
     def _one_in_each_place(self) -> Iterator[Diagnostic]:

@@ -161,11 +161,14 @@ class Stack:
     def apply(
         self, name: str, progress: Progress = ignore, *, kill_after: int | None = None
     ) -> Applied:
-        """Apply the plan with that name; kill Terraform and its provider after some resources."""
+        """Apply the plan with that name, and return the progress.
+
+        With ``kill_after``, Terraform and its provider are killed when so many resources are done.
+        """
         return self._follow("apply", f"{name}.tfplan", progress, kill_after)
 
     def destroy(self, progress: Progress = ignore, *, kill_after: int | None = None) -> Applied:
-        """Destroy the stack; kill Terraform and its provider after some resources."""
+        """Destroy the stack, and return the progress; ``kill_after`` works as in ``apply``."""
         return self._follow("destroy", "-auto-approve", progress, kill_after)
 
     def get(self) -> None:

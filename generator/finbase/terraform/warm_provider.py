@@ -113,8 +113,8 @@ class WarmProvider:
 class WarmProviders:
     """The running providers of one installed version; safe to use from several threads.
 
-    ``program`` is None if Terraform has to start the provider itself. ``cwd`` is where providers
-    find files with relative paths, which they read only to apply.
+    ``program`` is None if Terraform has to start the provider itself. Providers look for
+    files with relative paths in ``cwd``; they read such files in an apply, not in a plan.
     """
 
     def __init__(

@@ -61,8 +61,9 @@ def parts(environment: Environment) -> Findings:
         for instance in filter(use.is_further, use.instances):
             if not database.has(instance.key):
                 existing = listed(f"`{i.key}`" for i in database.instances if i.key) or "none"
-                message = f"`{use.name}` has an instance for a database `{instance.key}`"
-                hint = f"add the database to `database.instances`, which has {existing}"
+                message = f"`{use.name}` names the database `{instance.key}`, which does not exist"
+                hint = "add the database to `database.instances`, or correct the name; "
+                hint += f"further databases: {existing}"
                 yield Finding(use.where(instance), message, hint, key=True)
             else:
                 yield from _sources(environment, use, instance.key)

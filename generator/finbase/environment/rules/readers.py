@@ -101,15 +101,15 @@ def without_alarm(environment: Environment) -> Findings:
     "too many readers without an alarm",
     "roles.pipeline_readers",
     "roles.moving_readers",
-    why="They are in the pattern of a rule of EventBridge, which refuses a longer one when it is "
-    "applied. AWS doubles this quota on request, but Terraform's provider may not know of it.",
+    why="EventBridge refuses a longer pattern during the apply. AWS doubles this quota on "
+    "request, but Terraform's provider may not know of it.",
     source=f"{AWS}eventbridge/latest/userguide/eb-quota.html",
     accepted={"secret.readers": _LONG, "roles.moving_readers": _LONG[1:]},
     refused={"secret.readers": _LONG, "roles.moving_readers": [*_LONG]},
-    yaml_only="the modules limit their number, not the length of their names",
+    yaml_only="the modules limit the number of readers, not the length of their ARNs",
 )
 def short_pattern(environment: Environment) -> Findings:
-    """The pattern with the readers that raise no alarm must have at most 2,048 characters."""
+    """The EventBridge pattern of readers that raise no alarm must have at most 2,048 characters."""
     names = ("moving_readers", "pipeline_readers")
     for use, instance in environment.instances("roles"):
         arns = {arn for name in names for arn in texts_of(use, instance, name)}

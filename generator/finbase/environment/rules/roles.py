@@ -139,7 +139,10 @@ def declared_roles(environment: Environment) -> Iterator[tuple[Where, str, dict[
 
 
 def _of(use: ModuleUse, instance: Instance) -> Iterator[tuple[Where, str, dict[str, Any]]]:
-    """Yield the roles of one database; those of the default are at the module."""
+    """Yield the place, the name and the declaration of each role of one database.
+
+    A default role is not in the file: its place is that of the module's instance.
+    """
     value: Any = use.value(instance, "roles")
     in_file = "roles" in instance.inputs
     for role, declared in value.items() if isinstance(value, dict) else ():
