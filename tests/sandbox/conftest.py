@@ -51,12 +51,31 @@ def name() -> str:
 @pytest.fixture(scope="session")
 def role(client: Callable[..., Any]) -> str:
     """The ARN of a role that Lambda may take."""
-    principal = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
+    return _role(client, "functions", "lambda.amazonaws.com")
+
+
+@pytest.fixture(scope="session")
+def monitoring_role(client: Callable[..., Any]) -> str:
+    """The ARN of a role that Enhanced Monitoring may take."""
+    return _role(client, "monitoring", "monitoring.rds.amazonaws.com")
+
+
+def _role(client: Callable[..., Any], name: str, service: str) -> str:
+    principal = {"Effect": "Allow", "Principal": {"Service": service}}
     trust = {"Version": "2012-10-17", "Statement": [principal | {"Action": "sts:AssumeRole"}]}
-    made = client("iam").create_role(
-        RoleName="functions", AssumeRolePolicyDocument=json.dumps(trust)
-    )
+    made = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
     return str(made["Role"]["Arn"])
+
+
+@pytest.fixture(scope="session")
+def key(client: Callable[..., Any]) -> str:
+    """The ARN of a key that CloudWatch Logs may use."""
+    use = {"Effect": "Allow", "Resource": "*", "Action": "kms:*"}
+    account = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    logs = {"Service": f"logs.{REGION}.amazonaws.com"}
+    statements = [use | {"Principal": account}, use | {"Principal": logs}]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    return str(client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"])
 
 
 @pytest.fixture(scope="session")

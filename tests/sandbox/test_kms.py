@@ -61,3 +61,34 @@ def test_multi_region_is_true_or_false(kms: Any, given: dict[str, bool], told: b
     made = kms.create_key(**given)["KeyMetadata"]
     assert made["MultiRegion"] is told
     assert kms.describe_key(KeyId=made["KeyId"])["KeyMetadata"]["MultiRegion"] is told
+
+
+def test_key_state_allows_operations(kms: Any, key: str) -> None:
+    """Guide, "Key states of AWS KMS keys": the columns of disabled keys, and of those that will be
+    deleted. API, ScheduleKeyDeletion, errors: KMSInvalidStateException."""
+    alias, tag = f"alias/{key}", {"TagKey": "a", "TagValue": "b"}
+    kms.create_alias(AliasName=alias, TargetKeyId=key)
+    secret = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=secret)["Plaintext"] == b"x"
+    kms.disable_key(KeyId=key)
+    kms.tag_resource(KeyId=key, Tags=[tag])
+    with pytest.raises(kms.exceptions.DisabledException):
+        kms.decrypt(CiphertextBlob=secret)
+    with pytest.raises(kms.exceptions.DisabledException):
+        kms.disable_key_rotation(KeyId=key)
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    for operation, params in (
+        ("encrypt", {"KeyId": alias, "Plaintext": b"x"}),
+        ("enable_key", {"KeyId": key}),
+        ("schedule_key_deletion", {"KeyId": key}),
+        ("untag_resource", {"KeyId": key, "TagKeys": ["a"]}),
+        ("update_alias", {"AliasName": alias, "TargetKeyId": key}),
+        ("update_key_description", {"KeyId": key, "Description": "d"}),
+    ):
+        with pytest.raises(kms.exceptions.KMSInvalidStateException):
+            getattr(kms, operation)(**params)
+    policy = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+    kms.delete_alias(AliasName=alias)
+    kms.cancel_key_deletion(KeyId=key)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"

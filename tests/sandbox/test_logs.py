@@ -74,9 +74,8 @@ def test_policy_needs_its_log_group(logs: Any) -> None:
     assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-def test_log_group_gets_another_key(logs: Any, group: str) -> None:
+def test_log_group_gets_another_key(logs: Any, group: str, key: str) -> None:
     """API, AssociateKmsKey, logGroupName and kmsKeyId."""
-    key = "arn:aws:kms:eu-west-1:777788889999:key/11111111-1111-1111-1111-111111111111"
     logs.associate_kms_key(logGroupName=group, kmsKeyId=key)
     [found] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     assert found["kmsKeyId"] == key

@@ -80,17 +80,19 @@ def described(rds: Any, name: str) -> dict[str, Any]:
 # What an instance is -------------------------------------------------------------------------
 
 
-def test_describe_instance_has_settings(make: Callable[..., Any], rds: Any, name: str) -> None:
+def test_describe_instance_has_settings(
+    make: Callable[..., Any], rds: Any, name: str, key: str
+) -> None:
     """API, DBInstance: PerformanceInsightsEnabled and its like; DbiResourceId is a "Region-unique,
     immutable identifier", and one of the filters of API, DescribeDBInstances."""
     given = {
         "EnablePerformanceInsights": True,
-        "PerformanceInsightsKMSKeyId": "arn:aws:kms:eu-west-1:777788889999:key/1",
+        "PerformanceInsightsKMSKeyId": key,
         "PerformanceInsightsRetentionPeriod": 93,
     }
     shown = {
         "PerformanceInsightsEnabled": True,
-        "PerformanceInsightsKMSKeyId": "arn:aws:kms:eu-west-1:777788889999:key/1",
+        "PerformanceInsightsKMSKeyId": key,
         "PerformanceInsightsRetentionPeriod": 93,
     }
     made = make(**given)
@@ -222,7 +224,20 @@ def test_modify_exported_logs(make: Callable[..., Any], rds: Any, name: str) -> 
 # Replicas ------------------------------------------------------------------------------------
 
 
-def test_replica_inherits_from_source(make: Callable[..., Any], rds: Any, name: str) -> None:
+@pytest.mark.parametrize(("size", "grown"), [(105, 110), (110, 110), (125, 125), (100, 100)])
+def test_storage_grows_by_a_tenth(
+    make: Callable[..., Any], rds: Any, name: str, size: int, grown: int
+) -> None:
+    """API, ModifyDBInstance, AllocatedStorage: "Values that are not at least 10% greater than the
+    existing value are rounded up so that they are 10% greater than the current value"."""
+    make(AllocatedStorage=100)
+    rds.modify_db_instance(DBInstanceIdentifier=name, AllocatedStorage=size, ApplyImmediately=True)
+    assert described(rds, name)["AllocatedStorage"] == grown
+
+
+def test_replica_inherits_from_source(
+    make: Callable[..., Any], rds: Any, name: str, key: str
+) -> None:
     """API, CreateDBInstanceReadReplica: "RDS creates read replicas with backups disabled. All other
     attributes … are inherited from the source DB instance or cluster, except as specified". That
     log exports, Performance Insights and tags are not, each a parameter of its own, is inferred."""
@@ -231,7 +246,7 @@ def test_replica_inherits_from_source(make: Callable[..., Any], rds: Any, name: 
         EnableCloudwatchLogsExports=["error"],
         EnablePerformanceInsights=True,
         StorageEncrypted=True,
-        KmsKeyId="arn:aws:kms:eu-west-1:777788889999:key/1",
+        KmsKeyId=key,
         Tags=[{"Key": "a", "Value": "b"}],
     )
     replica = f"{name}-r"
@@ -550,10 +565,10 @@ def run(behind: dict[str, Any], host: str, password: str, sql: str) -> str:
 
 @pytest.mark.parametrize("interval", [0, 15])
 def test_monitored_instance_has_a_log_stream(
-    make: Callable[..., dict[str, Any]], role: str, interval: int
+    make: Callable[..., dict[str, Any]], monitoring_role: str, interval: int
 ) -> None:
     """API, DBInstance, EnhancedMonitoringResourceArn: the log stream that receives the metrics."""
-    monitored = {"MonitoringInterval": interval, "MonitoringRoleArn": role}
+    monitored = {"MonitoringInterval": interval, "MonitoringRoleArn": monitoring_role}
     made = make(**monitored if interval else {})
     stream = f":log-group:RDSOSMetrics:log-stream:{made['DbiResourceId']}"
     assert made.get("EnhancedMonitoringResourceArn", "").endswith(stream) == bool(interval)

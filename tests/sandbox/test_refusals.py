@@ -13,6 +13,8 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ from finbase.sandbox.server import Sandbox
 CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_bytes())
 MYSQL, ENDPOINT = (CASES["bases"][name] for name in ("mysql", "endpoint"))
 del CASES["bases"]
-ACCOUNT = {"AWS": "arn:aws:iam::777788889999:root"}
+BLOCKS = count(128, 16)
+"""Where each next small subnet of the VPC starts."""
 
 
 def policy(*statements: dict[str, Any]) -> str:
@@ -53,8 +56,9 @@ class Resources(dict[str, str]):
 
     def _instance(self, **settings: Any) -> str:
         name = self._new()
+        settings = MYSQL | {"DBInstanceIdentifier": name, "AllocatedStorage": 30} | settings
         self._client("rds").create_db_instance(
-            **MYSQL | {"DBInstanceIdentifier": name, "AllocatedStorage": 30} | settings
+            **{key: value for key, value in settings.items() if value is not None}
         )
         return name
 
@@ -110,24 +114,66 @@ class Resources(dict[str, str]):
         return gateway
 
     def _second_a(self) -> str:
-        made = self._client("ec2").create_subnet(
-            VpcId=self["vpc"], CidrBlock="10.9.0.128/26", AvailabilityZone="eu-west-1a"
-        )
+        return self._subnet(self["vpc"], f"10.9.0.{next(BLOCKS)}/28", "eu-west-1a")
+
+    def _other_subnet_a(self) -> str:
+        return self._subnet(self["named_vpc"], "10.8.0.0/26", "eu-west-1a")
+
+    def _other_subnet_b(self) -> str:
+        return self._subnet(self["named_vpc"], "10.8.0.64/26", "eu-west-1b")
+
+    def _subnet(self, vpc: str, block: str, zone: str) -> str:
+        made = self._client("ec2").create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)
         return str(made["Subnet"]["SubnetId"])
 
-    def _subnets(self) -> str:
+    def _subnets(self, *subnets: str) -> str:
         name = self._new()
         self._client("rds").create_db_subnet_group(
             DBSubnetGroupName=name,
             DBSubnetGroupDescription="d",
-            SubnetIds=[self["subnet_a"], self["subnet_b"]],
+            SubnetIds=subnets or [self["subnet_a"], self["subnet_b"]],
         )
         return name
+
+    def _other_subnets(self) -> str:
+        return self._subnets(self["other_subnet_a"], self["other_subnet_b"])
 
     def _used_subnets(self) -> str:
         name = self._subnets()
         self._instance(DBSubnetGroupName=name)
         return name
+
+    def _in_subnets(self) -> str:
+        return self._instance(DBSubnetGroupName=self._subnets())
+
+    def _with_replica(self) -> str:
+        name = self._instance(BackupRetentionPeriod=1, DBSubnetGroupName=self._subnets())
+        self._client("rds").create_db_instance_read_replica(
+            DBInstanceIdentifier=self._new(), SourceDBInstanceIdentifier=name
+        )
+        return name
+
+    def _public_subnets(self) -> str:
+        ec2 = self._client("ec2")
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self["named_vpc"])
+        return self["other_subnets"]
+
+    def _managed(self) -> str:
+        password = {"ManageMasterUserPassword": True, "MasterUserPassword": None}
+        return self._instance(BackupRetentionPeriod=1, **password)
+
+    def _encrypted(self) -> str:
+        return self._instance(BackupRetentionPeriod=1, StorageEncrypted=True)
+
+    def _with_insights(self) -> str:
+        return self._instance(
+            EnablePerformanceInsights=True, PerformanceInsightsKMSKeyId=self["key"]
+        )
+
+    @staticmethod
+    def _now() -> str:
+        return f"{datetime.now(UTC):%FT%TZ}"
 
     def _snapshot(self) -> str:
         name = self._new()
@@ -138,15 +184,6 @@ class Resources(dict[str, str]):
 
     def _key(self) -> str:
         return str(self._client("kms").create_key()["KeyMetadata"]["Arn"])
-
-    def _logs_key(self) -> str:
-        service = {"Service": "logs.eu-west-1.amazonaws.com"}
-        everything = {"Effect": "Allow", "Resource": "*"}
-        text = policy(
-            everything | {"Principal": ACCOUNT, "Action": "kms:*"},
-            everything | {"Principal": service, "Action": "kms:GenerateDataKey*"},
-        )
-        return str(self._client("kms").create_key(Policy=text)["KeyMetadata"]["Arn"])
 
     def _topic(self) -> str:
         return str(self._client("sns").create_topic(Name=self._new())["TopicArn"])
@@ -323,6 +360,18 @@ class Resources(dict[str, str]):
         self._client("kms").schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
         return key
 
+    def _deleted_key_id(self) -> str:
+        return self["deleted_key"].rpartition("/")[2]
+
+    def _disabled_key(self) -> str:
+        key = self._key_id()
+        self._client("kms").disable_key(KeyId=key)
+        return key
+
+    def _rsa_key(self) -> str:
+        made = self._client("kms").create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
+        return str(made["KeyMetadata"]["KeyId"])
+
     def _function(self) -> str:
         name = self._new()
         self._client("lambda").create_function(
@@ -403,11 +452,20 @@ def resources(
     client: Callable[..., Any],
     primary: dict[str, str],
     role: str,
+    monitoring_role: str,
+    key: str,
     vpc: str,
     subnets: list[str],
 ) -> Resources:
     return Resources(
-        client, **primary, role=role, vpc=vpc, subnet_a=subnets[0], subnet_b=subnets[1]
+        client,
+        **primary,
+        role=role,
+        monitoring_role=monitoring_role,
+        logs_key=key,
+        vpc=vpc,
+        subnet_a=subnets[0],
+        subnet_b=subnets[1],
     )
 
 
@@ -646,3 +704,18 @@ def test_subnet_group_takes_underscores(
     client("rds").create_db_subnet_group(
         DBSubnetGroupName=f"{name}_1.b", DBSubnetGroupDescription="d", SubnetIds=subnets
     )
+
+
+def test_key_in_use_is_lost(client: Callable[..., Any], resources: Resources) -> None:
+    """API of RDS, RestoreDBInstanceFromDBSnapshot, errors: KMSKeyNotAccessibleFault, also for the
+    key of the snapshot. Keys of AWS and of other accounts are not looked for."""
+    rds, key = client("rds"), resources["key_id"]
+    for other in ("alias/aws/rds", "arn:aws:kms:eu-west-1:111122223333:key/1"):
+        resources._instance(StorageEncrypted=True, KmsKeyId=other)
+    source = resources._instance(StorageEncrypted=True, KmsKeyId=key)
+    rds.create_db_snapshot(DBSnapshotIdentifier=f"{source}-s", DBInstanceIdentifier=source)
+    client("kms").disable_key(KeyId=key)
+    with pytest.raises(rds.exceptions.KMSKeyNotAccessibleFault):
+        rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier=f"{source}-b", DBSnapshotIdentifier=f"{source}-s"
+        )

@@ -6,27 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from finbase.aws.keywords import KEYWORDS
 from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.environment.rules.alarms import connections_of
 from finbase.environment.rules.examples import APP, OWNER
 from finbase.environment.rules.inputs import texts_in
 from finbase.environment.rules.rule import RDS, Finding, Findings, note, rule
 from finbase.source.document import Where
-
-_KEYWORDS: Final = frozenset(
-    """
-    all analyse analyze and any array as asc asymmetric authorization binary both case cast check
-    collate collation column concurrently constraint create cross current_catalog current_date
-    current_role current_schema current_time current_timestamp current_user default deferrable desc
-    distinct do else end except false fetch for foreign freeze from full grant group having ilike in
-    initially inner intersect into is isnull join lateral leading left like limit localtime
-    localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
-    references returning right select session_user similar some symmetric system_user table
-    tablesample then to trailing true union unique user using variadic verbose when where window
-    with
-    """.split()
-)
-"""Key words that PostgreSQL 14 to 18 reserve; such a name needs quotes in every statement."""
 
 _RESERVED_ROLE = re.compile(r"pg_.*|rds.*|.*_(1|2|iam)|none|public")
 _RESERVED_SCHEMA = re.compile(r"pg_.*|information_schema")
@@ -53,13 +39,13 @@ def names(environment: Environment) -> Findings:
     roles = [(i.key, *role) for u, i in environment.instances("roles") for role in _of(u, i)]
     for key, where, role, declared in roles:
         master = masters.get(key)
-        if role in _KEYWORDS or _RESERVED_ROLE.fullmatch(role):
+        if role in KEYWORDS or _RESERVED_ROLE.fullmatch(role):
             yield Finding(where, f"`{role}` is a reserved name", "rename the role", key=True)
         elif master in (role, f"{role}_1", f"{role}_2", f"{role}_iam"):
             message = f"the role `{role}` and the master user {master} would have one name"
             yield Finding(where, message, "rename the role", key=True)
         for at, schema in enumerate(texts_in(declared.get("schemas"))):
-            if schema in _KEYWORDS or _RESERVED_SCHEMA.fullmatch(schema):
+            if schema in KEYWORDS or _RESERVED_SCHEMA.fullmatch(schema):
                 message = f"`{schema}` is a reserved name"
                 yield Finding((*where, "schemas", at), message, "rename the schema")
 

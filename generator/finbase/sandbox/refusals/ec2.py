@@ -191,6 +191,12 @@ def _connected(backend: Any, own: str, other: str) -> bool:
     )
 
 
+def subnet(request: Request, name: str) -> Any:
+    """Return a subnet, or None."""
+    by_zone = request.of(ec2_backends).subnets.values()
+    return next((subnets[name] for subnets in by_zone if name in subnets), None)
+
+
 def _vpc_of_table(request: Request) -> Any:
     backend = request.of(ec2_backends)
     table = backend.route_tables.get(request.params.get("RouteTableId"))

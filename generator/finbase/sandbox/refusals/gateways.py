@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
+from finbase.sandbox.refusals.ec2 import subnet as subnet_of
 from finbase.sandbox.refusals.rule import VALUE, Request, rule
 
 _ERRORS = "AWSEC2/latest/APIReference/errors-overview.html"
@@ -157,6 +158,4 @@ def _vpc(target: Any) -> str | None:
 
 def _subnet(request: Request, name: str | None = None) -> Any:
     """Return a subnet, of that name or of the one in the request, or None."""
-    name = name or request.params.get("SubnetId")
-    by_zone = request.of(ec2_backends).subnets.values()
-    return next((subnets[name] for subnets in by_zone if name in subnets), None)
+    return subnet_of(request, name or request.params.get("SubnetId") or "")

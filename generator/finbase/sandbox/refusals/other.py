@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from moto.logs.models import logs_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
 from finbase.sandbox.refusals import kms
@@ -46,27 +47,28 @@ def recovery_window(request: Request) -> str | None:
 
 
 @rule(
-    "secretsmanager CreateSecret",
+    "secretsmanager CreateSecret PutSecretValue UpdateSecret",
     "EncryptionFailure",
     "secretsmanager/latest/apireference/API_CreateSecret.html",
 )
 def unusable_secret_key(request: Request) -> str | None:
-    """The key of a secret is enabled."""
-    key = request.params.get("KmsKeyId")
-    state = kms.unusable_state(request, key) if key else None
-    return f"The KMS key {key} cannot be used: its state is {state}." if state else None
+    """The key of a secret exists and is enabled."""
+    secret = request.of(secretsmanager_backends).secrets.get(request.params.get("SecretId") or "")
+    return kms.problem(
+        request, request.params.get("KmsKeyId") or getattr(secret, "kms_key_id", None)
+    )
 
 
 @rule(
-    "kms Encrypt GenerateDataKey",
-    "KMSInvalidStateException",
-    "kms/latest/developerguide/key-state.html",
+    "logs PutMetricFilter PutSubscriptionFilter",
+    "ResourceNotFoundException",
+    "AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html",
 )
-def unusable(request: Request) -> str | None:
-    """A key that is disabled or will be deleted encrypts nothing."""
-    if state := kms.unusable_state(request, request.params["KeyId"]):
-        return f"{request.params['KeyId']} is {state}."
-    return None
+def unknown_log_group(request: Request) -> str | None:
+    """The log group of a filter exists."""
+    if request.params["logGroupName"] in request.of(logs_backends).groups:
+        return None
+    return "The specified log group does not exist."
 
 
 @rule(

@@ -165,9 +165,9 @@ def services(statement: Mapping[str, Any]) -> set[str]:
 
 
 def trusts(request: Request, arn: str, service: str) -> bool:
-    """Return whether the trust of a role lets a service take it; an unknown role trusts all."""
+    """Return whether a role of the account exists, and its trust lets a service take it."""
     role = next((role for role in _iam(request).roles.values() if role.arn == arn), None)
-    return role is None or any(
+    return role is not None and any(
         statement["Effect"] == "Allow"
         and does(statement, "sts:AssumeRole")
         and services(statement) & {service, "*"}

@@ -7,20 +7,32 @@ import re
 from moto.ec2.models import ec2_backends
 from moto.rds.models import rds_backends
 
+from finbase.aws.keywords import KEYWORDS
 from finbase.aws.windows import DAY, LEAST, daily, overlap, weekly
-from finbase.sandbox.refusals.rds_state import named, numbers, settings, source
+from finbase.sandbox.refusals import kms, policies
+from finbase.sandbox.refusals.rds_state import named, numbers, settings
 from finbase.sandbox.refusals.rule import API, COMBINATION, INSTANCES, VALUE, Request, rule
 
 _IDENTIFIERS = """
     DBInstanceIdentifier DBParameterGroupName DBSnapshotIdentifier
     FinalDBSnapshotIdentifier NewDBInstanceIdentifier TargetDBInstanceIdentifier
+    TargetDBSnapshotIdentifier
 """.split()
 _LONGEST_PASSWORDS = {"mariadb": 41, "mysql": 41}
 _NAMED = (
-    f"{INSTANCES} DeleteDBInstance CreateDBParameterGroup CreateDBSnapshot ModifyDBParameterGroup"
+    f"{INSTANCES} CopyDBSnapshot CreateDBParameterGroup CreateDBSnapshot DeleteDBInstance "
+    "ModifyDBParameterGroup"
 )
 _NEW = "rds CreateDBInstance ModifyDBInstance"
-_RESERVED_USERS = frozenset({"admin", "postgres", "public", "rdsadmin", "rds_superuser"})
+_LONGEST_NAMES = {"mariadb": 64, "mysql": 64, "postgres": 63}
+_NAMES = {
+    "DBName": frozenset({"rdsadmin", "template0", "template1"}),
+    "MasterUsername": frozenset({"admin", "public", "rdsadmin", "rds_superuser"}),
+}
+"""What RDS reserves besides, by member."""
+
+_OTHER_VERSIONS = {"mariadb": range(10, 20), "mysql": range(5, 10)}
+"""The major versions of other engines, and some that may follow."""
 
 
 @rule(_NAMED, VALUE, f"{API}CreateDBInstance.html")
@@ -62,17 +74,33 @@ def invalid_password(request: Request) -> str | None:
 
 
 @rule("rds CreateDBInstance", VALUE, f"{API}CreateDBInstance.html")
-def reserved_user(request: Request) -> str | None:
-    """The master user has no name that the engine reserves."""
-    user = request.params.get("MasterUsername")
-    if request.params.get("Engine") != "postgres" or user is None:
-        return None
-    if user.lower() in _RESERVED_USERS:
-        return f"MasterUsername {user} cannot be used as it is a reserved word used by the engine"
+def invalid_name(request: Request) -> str | None:
+    """Databases and master users have letters, digits and underscores, and start with a letter."""
+    engine = request.params.get("Engine")
+    for member in _NAMES:
+        name, longest = request.params.get(member), _LONGEST_NAMES.get(engine or "")
+        valid = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name or "")
+        if name and longest and (not valid or len(name) > longest):
+            return (
+                f"{member} must start with a letter and contain only alphanumeric characters, "
+                f"{longest} of them at most."
+            )
     return None
 
 
-@rule(_NEW, VALUE, f"{API}CreateDBInstance.html")
+@rule("rds CreateDBInstance", VALUE, "DataShades/ckan-aws-templates/issues/6")
+def reserved_name(request: Request) -> str | None:
+    """A database or master user has no name that PostgreSQL or RDS reserves."""
+    for member, own in _NAMES.items():
+        name = request.params.get(member) or ""
+        if request.params.get("Engine") == "postgres" and (
+            name.lower() in KEYWORDS | own or (member, name[:3]) == ("MasterUsername", "pg_")
+        ):
+            return f"{member} {name} cannot be used as it is a reserved word used by the engine"
+    return None
+
+
+@rule(f"{INSTANCES} PromoteReadReplica", VALUE, f"{API}CreateDBInstance.html")
 def invalid_window(request: Request) -> str | None:
     """A window has AWS's format, and lasts at least 30 minutes; maintenance at most a day."""
     backup = request.params.get("PreferredBackupWindow")
@@ -119,14 +147,17 @@ def overlapping_windows(request: Request) -> str | None:
 
 @rule(INSTANCES, COMBINATION, "tryretool/terraform-retool-modules/issues/70")
 def unknown_version(request: Request) -> str | None:
-    """An instance has a version of PostgreSQL that RDS offers."""
-    after, new = settings(request), request.params.get("EngineVersion")
-    if after.get("Engine") != "postgres" or not new:
+    """An instance has a version of its engine that RDS offers; those of PostgreSQL are listed."""
+    engine, new = settings(request).get("Engine"), request.params.get("EngineVersion")
+    if not new or engine not in _LONGEST_NAMES:
         return None
-    offered = request.catalogue.versions("postgres")
-    if re.fullmatch(r"\d+(\.\d+)?", new) and str(numbers(new)[0]) in offered:
-        return None
-    return f"Cannot find version {new} for postgres"
+    major = numbers(new)[0]
+    if engine != "postgres":
+        valid = major in _OTHER_VERSIONS[engine]
+    else:
+        offered = request.catalogue.versions("postgres")
+        valid = bool(re.fullmatch(r"\d+(\.\d+)?", new)) and str(major) in offered
+    return None if valid else f"Cannot find version {new} for {engine}"
 
 
 @rule(INSTANCES, VALUE, "ryanmurakami/trash-panda-buffet/issues/5")
@@ -181,16 +212,49 @@ def interval_without_role(request: Request) -> str | None:
 
 
 @rule(
-    "rds RestoreDBInstanceToPointInTime",
-    "PointInTimeRestoreNotEnabled",
-    f"{API}RestoreDBInstanceToPointInTime.html",
+    "rds CreateDBInstance CreateDBInstanceReadReplica ModifyDBInstance",
+    VALUE,
+    "hashicorp/terraform/issues/5455",
 )
-def restore_without_backups(request: Request) -> str | None:
-    """An instance is restored to a point in time from its automated backups."""
-    copied = source(request)
-    if copied is None or copied.backup_retention_period:
+def unusable_role(request: Request) -> str | None:
+    """The role of Enhanced Monitoring exists, and the service can take it."""
+    role = request.params.get("MonitoringRoleArn")
+    if not role or policies.trusts(request, role, "monitoring.rds.amazonaws.com"):
         return None
     return (
-        "Point-in-time restore is not enabled for this DB instance: its backup retention period "
-        "is 0."
+        "IAM role ARN value is invalid or does not include the required permissions for: "
+        "ENHANCED_MONITORING"
     )
+
+
+@rule(
+    "rds CreateDBInstance CreateDBInstanceReadReplica ModifyDBInstance",
+    COMBINATION,
+    "hashicorp/terraform-provider-aws/issues/3015",
+)
+def insights_off(request: Request) -> str | None:
+    """Performance Insights is on where its retention or its key is set."""
+    if request.params.get("EnablePerformanceInsights"):
+        return None
+    change = request.operation == "ModifyDBInstance"
+    on = change and getattr(named(request), "performance_insights_enabled", False)
+    # A request that ends Performance Insights may still have its settings.
+    if change and request.params.get("EnablePerformanceInsights") is not None:
+        return None
+    for member in ("PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod"):
+        if request.params.get(member) and not (on and member.endswith("Period")):
+            return f"Can not set {member} without EnablePerformanceInsights"
+    return None
+
+
+@rule("rds ModifyDBInstance", COMBINATION, "hashicorp/terraform-provider-aws/issues/44046")
+def other_insights_key(request: Request) -> str | None:
+    """Performance Insights keeps its first key."""
+    new, instance = request.params.get("PerformanceInsightsKMSKeyId"), named(request)
+    if not new or instance is None or not instance.performance_insights_enabled:
+        return None
+    old = instance.performance_insights_kms_key_id or "alias/aws/rds"
+    known = kms.find(request, old)
+    if new == old or (known is not None and kms.find(request, new) is known):
+        return None
+    return "You can't change your Performance Insights KMS key."

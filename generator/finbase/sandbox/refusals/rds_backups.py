@@ -5,13 +5,19 @@ from __future__ import annotations
 from moto.rds.models import rds_backends
 
 from finbase.sandbox.refusals import kms
-from finbase.sandbox.refusals.rds_state import named, settings, source
-from finbase.sandbox.refusals.rule import API, COMBINATION, COPIES, INSTANCES, VALUE, Request, rule
+from finbase.sandbox.refusals.rds_state import named, original, settings, source
+from finbase.sandbox.refusals.rule import API, COMBINATION, INSTANCES, VALUE, Request, rule
 
-_LOGS = frozenset({"iam-db-auth-error", "postgresql", "upgrade"})
+_KEYS = ("KmsKeyId", "MasterUserSecretKmsKeyId", "PerformanceInsightsKMSKeyId")
+_OF_MYSQL = frozenset({"audit", "error", "general", "iam-db-auth-error", "slowquery"})
+_LOGS = {
+    "mariadb": _OF_MYSQL,
+    "mysql": _OF_MYSQL,
+    "postgres": frozenset({"iam-db-auth-error", "postgresql", "upgrade"}),
+}
 
 
-@rule("rds CreateDBInstance ModifyDBInstance", VALUE, f"{API}ModifyDBInstance.html")
+@rule(f"{INSTANCES} PromoteReadReplica", VALUE, f"{API}ModifyDBInstance.html")
 def invalid_retention(request: Request) -> str | None:
     """Backups are kept for 0 to 35 days; not for 0 if the instance has replicas."""
     days = request.params.get("BackupRetentionPeriod")
@@ -43,13 +49,14 @@ def source_without_backups(request: Request) -> str | None:
 
 @rule(INSTANCES, COMBINATION, f"{API}CreateDBInstance.html")
 def unknown_log(request: Request) -> str | None:
-    """PostgreSQL exports three kinds of logs."""
+    """An engine exports the kinds of logs that it has."""
     after = settings(request)
-    if after.get("Engine") != "postgres":
+    known = _LOGS.get(after.get("Engine", ""))
+    if known is None:
         return None
     change = request.params.get("CloudwatchLogsExportConfiguration") or {}
     logs = request.params.get("EnableCloudwatchLogsExports") or change.get("EnableLogTypes") or ()
-    if unknown := sorted(set(logs) - _LOGS):
+    if unknown := sorted(set(logs) - known):
         return (
             f"You cannot use the log types '{', '.join(unknown)}' with engine version "
             f"{after['Engine']} {after.get('EngineVersion')}. For supported log types, see the "
@@ -66,17 +73,23 @@ def key_without_encryption(request: Request) -> str | None:
     return None
 
 
-@rule(f"rds CreateDBInstance {COPIES}", "KMSKeyNotAccessibleFault", f"{API}CreateDBInstance.html")
+@rule(INSTANCES, "KMSKeyNotAccessibleFault", f"{API}CreateDBInstance.html")
 def unusable_key(request: Request) -> str | None:
-    """The key of storage, Performance Insights or a restored snapshot is enabled."""
-    keys = [request.params.get(name) for name in ("KmsKeyId", "PerformanceInsightsKMSKeyId")]
-    for key in filter(None, [*keys, settings(request).get("KmsKeyId")]):
+    """The key of storage, a password or Performance Insights exists and is enabled."""
+    for key in filter(None, map(request.params.get, _KEYS)):
         if state := kms.unusable_state(request, key):
-            return (
-                f"The specified KMS key [{key}] does not exist, is not enabled or you do not have "
-                f"permissions to access it. Its state is {state}."
-            )
-    return None
+            return _unusable(key, state)
+    inherited = getattr(original(request), "kms_key_id", None)
+    key = kms.find(request, inherited or "")  # None also for AWS's own.
+    unusable = key is not None and key.key_state != "Enabled"
+    return _unusable(key.arn, key.key_state) if unusable else None
+
+
+def _unusable(key: str, state: str) -> str:
+    return (
+        f"The specified KMS key [{key}] does not exist, is not enabled or you do not have "
+        f"permissions to access it. Its state is {state}."
+    )
 
 
 @rule("rds DeleteDBInstance", COMBINATION, f"{API}DeleteDBInstance.html")

@@ -1,10 +1,9 @@
-"""Rules about new versions of RDS instances, and about their parameter and subnet groups."""
+"""Rules about new versions of RDS instances, and about their parameter groups."""
 
 from __future__ import annotations
 
 from moto.rds.models import rds_backends
 
-from finbase.sandbox.refusals import ec2
 from finbase.sandbox.refusals.rds_state import family, is_major_upgrade, named, numbers, settings
 from finbase.sandbox.refusals.rule import API, COMBINATION, INSTANCES, Request, rule
 
@@ -84,37 +83,6 @@ def group_in_use(request: Request) -> str | None:
             "the group cannot be deleted"
         )
     return None
-
-
-@rule("rds DeleteDBSubnetGroup", "InvalidDBSubnetGroupStateFault", f"{API}DeleteDBSubnetGroup.html")
-def subnets_in_use(request: Request) -> str | None:
-    """A subnet group that an instance uses is not deleted."""
-    name = request.params.get("DBSubnetGroupName")
-    for instance in request.of(rds_backends).databases.values():
-        if getattr(getattr(instance, "db_subnet_group", None), "name", None) == name:
-            return (
-                f"Cannot delete the subnet group '{name}' because at least one database instance: "
-                f"{instance.db_instance_identifier} is still using it."
-            )
-    return None
-
-
-@rule(
-    "rds CreateDBSubnetGroup ModifyDBSubnetGroup",
-    "DBSubnetGroupDoesNotCoverEnoughAZs",
-    "terraform-aws-modules/terraform-aws-vpc/issues/821",
-)
-def one_zone(request: Request) -> str | None:
-    """A database's subnets are in two zones at least."""
-    subnets = {*request.params["SubnetIds"]}
-    known = ec2.zones(request, subnets)
-    zones = sorted({*known})
-    if len(zones) > 1 or len(known) < len(subnets):
-        return None
-    return (
-        "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ "
-        f"coverage: {', '.join(zones)}. Add subnets to cover at least 2 AZs."
-    )
 
 
 def _is_upgrade(request: Request) -> bool:

@@ -12,16 +12,7 @@ from finbase.sandbox.refusals.rule import Request
 
 def settings(request: Request) -> Mapping[str, Any]:
     """Return the settings that an instance has after the request, by AWS's names."""
-    base: Any = None
-    match request.operation:
-        case "ModifyDBInstance":
-            base = named(request)
-        case "CreateDBInstanceReadReplica" | "RestoreDBInstanceToPointInTime":
-            base = source(request)
-        case "RestoreDBInstanceFromDBSnapshot":
-            name = request.params.get("DBSnapshotIdentifier")
-            snapshot = request.of(rds_backends).database_snapshots.get(name)
-            base = snapshot.database if snapshot is not None else None
+    base = named(request) if request.operation == "ModifyDBInstance" else original(request)
     return _describe(base) | {k: v for k, v in request.params.items() if v is not None}
 
 
@@ -38,6 +29,15 @@ def named(request: Request) -> Any:
 def source(request: Request) -> Any:
     """Return the instance that the request copies, or None."""
     return _find(request, "SourceDBInstanceIdentifier")
+
+
+def original(request: Request) -> Any:
+    """Return the instance that the request copies, also from a snapshot, or None."""
+    if request.operation != "RestoreDBInstanceFromDBSnapshot":
+        return source(request)
+    name = request.params.get("DBSnapshotIdentifier")
+    snapshot = request.of(rds_backends).database_snapshots.get(name)
+    return snapshot.database if snapshot is not None else None
 
 
 def is_major_upgrade(instance: Any, version: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,15 @@ def _rule(name: str, data: Mapping[str, Any]) -> Rule:
 
     def check(request: Request) -> str | None:
         """Return AWS's message if the request meets all conditions."""
-        if not all(
-            _holds(_member(request.params, member), *condition)
-            for member, condition in conditions.items()
-        ):
+        met = [
+            [value for value in _values(request.params, members) if _holds(value, *condition)]
+            for members, condition in conditions.items()
+        ]
+        if not all(met):
             return None
+        special = {"valid": valid, "value": str(met[0][0])}
         return _PLACE.sub(
-            lambda place: valid if place[1] == "valid" else str(_member(request.params, place[1])),
+            lambda place: special.get(place[1]) or str(_values(request.params, place[1])[0]),
             data["text"],
         )
 
@@ -73,12 +75,22 @@ def _holds(value: Any, verb: str, rest: str) -> bool:
         return not re.fullmatch(rest, str(value), re.ASCII)
     if verb == "outside":
         least, most = map(float, rest.split())
-        return not least <= (len(value) if isinstance(value, str) else value) <= most
+        return not least <= (len(value) if isinstance(value, Sized) else value) <= most
     return (str(value) in rest.split()) == (verb == "is")
 
 
-def _member(params: Mapping[str, Any], path: str) -> Any:
-    value: Any = params
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+def _values(params: Mapping[str, Any], members: str) -> list[Any]:
+    """Return the values of members, also those in lists on the way; None stands for no value.
+
+    >>> _values({"A": [{"B": 1}, {"B": 2}, {}], "C": 3}, "A.B C"), _values({}, "A.B")
+    ([1, 2, 3], [None])
+    """
+    values: list[Any] = []
+    for path in members.split():
+        found: list[Any] = [params]
+        for name in path.split("."):
+            nested = (each if isinstance(each, list) else [each] for each in found)
+            inner = [item for items in nested for item in items if isinstance(item, Mapping)]
+            found = [item[name] for item in inner if item.get(name) is not None]
+        values += found
+    return values or [None]

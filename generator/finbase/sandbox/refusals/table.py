@@ -7,24 +7,28 @@ from finbase.sandbox.refusals import (
     ec2,
     elasticache,
     gateways,
+    kms,
     network,
     notices,
     other,
     policies,
     rds,
     rds_backups,
+    rds_copies,
     rds_events,
     rds_groups,
     rds_parameters,
     rds_storage,
+    rds_subnets,
     refused,
     tags,
 )
 from finbase.sandbox.refusals.rule import Rule
 
 _MODULES = (
-    *(rds, rds_events, rds_groups, rds_parameters, rds_storage, rds_backups, tags),
-    *(awslambda, elasticache, policies, other, ec2, gateways, network, notices),
+    *(rds, rds_events, rds_groups, rds_subnets, rds_parameters, rds_storage, rds_backups),
+    *(rds_copies, tags, awslambda, elasticache, policies, kms, other, ec2, gateways, network),
+    notices,
 )
 
 # A policy that is not valid is refused before its content is looked at.

@@ -65,8 +65,12 @@ class DBInstance(models.DBInstance):
     def postpone(self, settings: dict[str, Any]) -> dict[str, Any]:
         """ModifyDBInstance, ApplyImmediately: return the settings that are changed at once.
 
-        With ApplyImmediately these include what waits for the maintenance window.
+        With ApplyImmediately these include what waits for the maintenance window. AllocatedStorage:
+        storage grows by 10 % at least.
         """
+        if size := settings.get("allocated_storage"):
+            old = int(self.allocated_storage)
+            settings["allocated_storage"] = max(size, -(-old * 11 // 10)) if size > old else size
         if settings.get("apply_immediately"):
             waiting, self._waiting = self._waiting, {}
             return waiting | settings
