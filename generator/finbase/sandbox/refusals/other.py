@@ -32,6 +32,19 @@ def name_being_deleted(request: Request) -> str | None:
 
 
 @rule(
+    "secretsmanager PutResourcePolicy TagResource UntagResource",
+    "InvalidRequestException",
+    "secretsmanager/latest/apireference/API_TagResource.html",
+)
+def being_deleted(request: Request) -> str | None:
+    """A secret that will be deleted is not changed."""
+    secret = request.of(secretsmanager_backends).secrets.get(request.params["SecretId"])
+    if secret is None or not secret.is_deleted():
+        return None
+    return "You can't perform this operation on the secret because it was marked for deletion."
+
+
+@rule(
     "secretsmanager DeleteSecret",
     "InvalidParameterException",
     "secretsmanager/latest/apireference/API_DeleteSecret.html",
@@ -60,7 +73,7 @@ def unusable_secret_key(request: Request) -> str | None:
 
 
 @rule(
-    "logs PutMetricFilter PutSubscriptionFilter",
+    "logs DeleteMetricFilter PutMetricFilter PutSubscriptionFilter",
     "ResourceNotFoundException",
     "AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html",
 )

@@ -85,6 +85,15 @@ def group_in_use(request: Request) -> str | None:
     return None
 
 
+@rule(_CHANGE, "OptionGroupNotFoundFault", f"{API}ModifyDBInstance.html")
+def unknown_options(request: Request) -> str | None:
+    """The option group of an instance exists."""
+    name = request.params.get("OptionGroupName") or "default:"
+    if name.startswith("default:") or name in request.of(rds_backends).option_groups:
+        return None
+    return f"Specified OptionGroupName: {name} not found."
+
+
 def _is_upgrade(request: Request) -> bool:
     instance = named(request)
     return instance is not None and is_major_upgrade(instance, request.params.get("EngineVersion"))
