@@ -140,6 +140,8 @@ def test_user_group_changes_its_users(elasticache: Any, name: str) -> None:
     )
     (group,) = elasticache.describe_user_groups(UserGroupId=name)["UserGroups"]
     assert group["UserIds"] == [f"{name}-b"]
+    with pytest.raises(ClientError, match="UserNotFound"):
+        elasticache.modify_user_group(UserGroupId=name, UserIdsToAdd=["nobody"])
 
 
 def test_user_group_refuses_what_does_not_exist(

@@ -205,6 +205,13 @@ class Resources(dict[str, str]):
         self._client("ec2").modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         return str(vpc)
 
+    def _main_table(self) -> str:
+        filters = {"vpc-id": self["vpc"], "association.main": "true"}
+        found = self._client("ec2").describe_route_tables(
+            Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
+        )
+        return str(found["RouteTables"][0]["RouteTableId"])
+
     def _default_group(self) -> str:
         filters = {"vpc-id": self["vpc"], "group-name": "default"}
         found = self._client("ec2").describe_security_groups(

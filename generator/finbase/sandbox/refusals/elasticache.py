@@ -100,8 +100,8 @@ def other_user_name(request: Request) -> str | None:
 def unknown_version(request: Request) -> str | None:
     """A cache of Valkey has a major version that ElastiCache offers."""
     version = request.params.get("MajorEngineVersion")
-    valkey = request.params.get("Engine") == "valkey"
-    if not valkey or version is None or version in request.catalogue.versions("valkey"):
+    engine = request.params.get("Engine") or getattr(_cache(request), "engine", None)
+    if engine != "valkey" or version is None or version in request.catalogue.versions("valkey"):
         return None
     return f"Cannot find version {version} for valkey"
 

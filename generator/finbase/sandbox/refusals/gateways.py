@@ -120,6 +120,16 @@ def table_of_other_network(request: Request) -> str | None:
     return f"Route table {name} and subnet {subnet.id} belong to different networks"
 
 
+@rule("ec2 DeleteRouteTable", "DependencyViolation", "aws/aws-cli/issues/1549")
+def main_route_table(request: Request) -> str | None:
+    """The main route table of a VPC is not deleted."""
+    name = request.params["RouteTableId"]
+    table = request.of(ec2_backends).route_tables.get(name)
+    if table is None or not table.main_association_id:
+        return None
+    return f"The routeTable '{name}' has dependencies and cannot be deleted."
+
+
 @rule("ec2 CreateVpcEndpoint ModifyVpcEndpoint", "RouteAlreadyExists", _ERRORS)
 def second_gateway_endpoint(request: Request) -> str | None:
     """A route table has one gateway endpoint of a service."""

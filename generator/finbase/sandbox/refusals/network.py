@@ -48,6 +48,18 @@ def unusable_cache_network(request: Request) -> str | None:
 
 
 @rule(
+    "ec2 CreateRouteTable CreateSecurityGroup CreateSubnet",
+    "InvalidVpcID.NotFound",
+    "AWSEC2/latest/APIReference/errors-overview.html",
+)
+def missing_vpc(request: Request) -> str | None:
+    """The VPC of a subnet, a route table or a security group exists."""
+    vpc = request.params.get("VpcId")
+    known = not vpc or vpc in request.of(ec2_backends).vpcs
+    return None if known else f"The vpc ID '{vpc}' does not exist"
+
+
+@rule(
     "ec2 CreateVpcEndpoint ModifyVpcEndpoint",
     "InvalidSecurityGroupID.NotFound",
     "AWSEC2/latest/APIReference/errors-overview.html",

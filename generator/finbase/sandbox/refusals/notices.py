@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
+from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 
 from finbase.sandbox.refusals import policies
@@ -20,6 +22,14 @@ _ATTRIBUTE = re.compile(
     r"|(Archive|Delivery)?Policy|ContentBasedDeduplication|DisplayName|Fifo(ThroughputScope|Topic)"
     r"|KmsMasterKeyId|MaximumMessageSize|SignatureVersion|TracingConfig"
 )
+_VALUES = {
+    "DisplayName": ".{0,100}",
+    "SignatureVersion": "[12]",
+    "TracingConfig": "Active|PassThrough",
+}
+"""What the value of an attribute of a topic looks like."""
+
+_MOST_TARGETS = 5
 _ENDPOINTS = {
     "application": r"arn:[\w-]+:sns:\S+",
     "email": r"[^@\s]+@[^@\s]+\.[^@\s]+",
@@ -82,10 +92,18 @@ def invalid_endpoint(request: Request) -> str | None:
 )
 def unknown_attribute(request: Request) -> str | None:
     """An attribute of a topic is one of those of SNS."""
-    names = [request.params.get("AttributeName"), *(request.params.get("Attributes") or ())]
-    if all(name is None or _ATTRIBUTE.fullmatch(name) for name in names):
+    if all(_ATTRIBUTE.fullmatch(name) for name in _attributes(request)):
         return None
     return "Invalid parameter: AttributeName"
+
+
+@rule("sns CreateTopic SetTopicAttributes", "InvalidParameter", "getlift/lift/issues/348")
+def invalid_attribute(request: Request) -> str | None:
+    """An attribute of a topic has a valid value; a display name has at most 100 characters."""
+    for name, value in _attributes(request).items():
+        if value and not re.fullmatch(_VALUES.get(name, ".*"), value, re.DOTALL):
+            return f"Invalid parameter: Attributes Reason: {name}"
+    return None
 
 
 @rule("sns CreateTopic", "InvalidParameter", "localstack/localstack/issues/2405")
@@ -124,3 +142,22 @@ def untrusting_role(request: Request) -> str | None:
         if role and not policies.trusts(request, role, service):
             return f"Provided role '{role}' cannot be assumed by principal '{service}'."
     return None
+
+
+@rule("events PutTargets", "LimitExceededException", "aws-cloudformation/cfn-lint/issues/306")
+def too_many_targets(request: Request) -> str | None:
+    """A rule has at most five targets."""
+    buses, params = request.of(events_backends).event_buses, request.params
+    bus = buses.get(str(params.get("EventBusName") or "default").rpartition("/")[2])
+    kept = getattr(bus.rules.get(params["Rule"]) if bus else None, "targets", ())
+    names = {target["Id"] for target in (*kept, *params["Targets"])}
+    if len(names) <= _MOST_TARGETS:
+        return None
+    return "The requested resource exceeds the maximum number allowed."
+
+
+def _attributes(request: Request) -> Mapping[str, str]:
+    """Return the attributes of a topic that a request sets."""
+    params = request.params
+    name = params.get("AttributeName")
+    return {name: params.get("AttributeValue") or ""} if name else params.get("Attributes") or {}

@@ -182,9 +182,11 @@ class Backend(models.ElastiCacheBackend):
         return {"UserGroups": self._groups(request._get_param("UserGroupId"))}
 
     def modify_user_group(self, request: ElastiCacheResponse) -> UserGroup:
-        """ModifyUserGroup: add and remove users."""
+        """ModifyUserGroup: add and remove users; require that those that are added exist."""
         group = self._groups(request._get_param("UserGroupId"))[0]
         add, remove = (request._get_param(f"UserIdsTo{verb}", []) for verb in ("Add", "Remove"))
+        for user in add:
+            self.describe_users(user)
         users = [user for user in (*group.user_ids, *add) if user not in remove]
         changed = self.user_groups[group.user_group_id] = replace(group, user_ids=users)
         return changed
