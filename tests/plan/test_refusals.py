@@ -250,6 +250,21 @@ def test_what_rds_refuses(before: dict[str, Any], after: dict[str, Any], refused
     assert kinds(replacement) == []
 
 
+@pytest.mark.parametrize("value", [None, "x", "9" * 5000, [1], {"1": 1}])
+def test_other_types_refuse_nothing(value: Any) -> None:
+    """`finbase drift --plan` reads a file that can have any value at any place."""
+    full = {"engine": "postgres", "storage_type": "gp3"} | VOLUME
+    for name in ("allocated_storage", "iops", "max_allocated_storage", "engine_version"):
+        change = update(PRIMARY, full | {name: 17}, {name: value})
+        assert kinds(change) in ([], ["MAJOR UPGRADE"] * (name == "engine_version"))
+    names = {"before": {}, "after": {"name": value, "family": "postgres18"}}
+    parameters = resource("module.database.aws_db_parameter_group.main", "update", **names)
+    moved = update(PRIMARY, {"engine_version": "18"}, {"parameter_group_name": value})
+    assert kinds(parameters, moved) == []
+    cache = "module.cache.aws_elasticache_serverless_cache.main"
+    assert kinds(update(cache, {"1": 1}, {"1": value})) == []
+
+
 def group(version: str, *actions: str) -> dict[str, Any]:
     values = {"name": f"x-postgres{version}", "family": f"postgres{version}"}
     address = f'module.database.aws_db_parameter_group.main["{version}"]'

@@ -27,7 +27,7 @@ from finbase.console.speech import FAIL, Looks, echo, progress, terminal_width
 if TYPE_CHECKING:
     from finbase.judge.drift import Drift
 
-_LOOKS: Looks = {r"^FAIL\b": FAIL, r"^  [~+-].*": {"fg": "yellow"}}
+_LOOKS: Looks = {r"^FAIL\b": FAIL, r"^  [~+!-].*": {"fg": "yellow"}}
 
 
 @click.command()

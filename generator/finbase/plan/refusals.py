@@ -245,7 +245,7 @@ def _groups(resource: ResourceChange, plan: Mapping[str, Any]) -> Iterator[Refus
     change = resource["change"]
     old, new = _values(change, "parameter_group_name")
     families = {
-        values.get("name"): _major(values.get("family"))
+        str(values.get("name")): _major(values.get("family"))
         for group in managed(plan)
         if group["type"] == "aws_db_parameter_group"
         and (values := group["change"].get("after") or {})
@@ -254,7 +254,7 @@ def _groups(resource: ResourceChange, plan: Mapping[str, Any]) -> Iterator[Refus
     actual = _major(_values(change, "engine_version_actual")[0])
     # A request that upgrades an instance also attaches the new group.
     runs = after if before != after else actual or before
-    family = families.get(new)
+    family = families.get(str(new))
     if old != new and runs and family and family != runs:
         yield Refusal(
             "PARAMETER GROUP",
@@ -282,7 +282,7 @@ def _numbers(version: Any) -> tuple[int, ...]:
     >>> _numbers("17.6"), _numbers("17"), _numbers(None)
     ((17, 6), (17,), ())
     """
-    match = re.match(r"\d+(\.\d+)*", str(version))
+    match = re.match(r"\d{1,9}(\.\d{1,9})*", str(version))
     return tuple(map(int, match[0].split("."))) if match else ()
 
 
@@ -292,9 +292,9 @@ def _sizes(resource: ResourceChange, _: Mapping[str, Any]) -> Iterator[Refusal]:
         return
     change = resource["change"]
     after = change.get("after") or {}
-    (old, new), (slow, fast) = (_values(change, name) for name in ("allocated_storage", "iops"))
-    was, most = _values(change, "max_allocated_storage")
-    if type(old) is not int or type(new) is not int:
+    sizes = ("allocated_storage", "iops", "max_allocated_storage")
+    (old, new), (slow, fast), (was, most) = (_whole(change, name) for name in sizes)
+    if old is None or new is None:
         return
     gp3 = after.get("engine") == "postgres" and after.get("storage_type") == "gp3"
     guide = "docs/how-to/grow-the-storage.md"
@@ -374,7 +374,7 @@ def _setting(name: str) -> str:
     >>> _setting("tags.Name"), _setting("engine")
     ('', 'major_engine_version')
     """
-    first, *inner = re.findall(r"[a-z_]+", name)
+    first, *inner = re.findall(r"[a-z_]+", name) or [""]
     if first == "cache_usage_limits" and inner:
         first = inner[0]
     return first if first in _CACHE else "major_engine_version" if first == "engine" else ""
@@ -387,3 +387,9 @@ def _is_updated(resource: ResourceChange, type_: str) -> bool:
 def _values(change: Change, name: str) -> tuple[Any, Any]:
     before, after = change.get("before") or {}, change.get("after") or {}
     return before.get(name), after.get(name)
+
+
+def _whole(change: Change, name: str) -> tuple[int | None, int | None]:
+    """Return a whole number on both sides of a change; None for anything else."""
+    before, after = (value if type(value) is int else None for value in _values(change, name))
+    return before, after
