@@ -122,7 +122,7 @@ class DriftReport(Report):
         if drift.alterations:
             added += f"; {counted(len(drift.alterations), 'resource')} changed for good on AWS"
         if drift.refused:
-            added += f"; {counted(len(drift.refused), 'reason')} to refuse it"
+            added += f"; {counted(len(drift.refused), 'reason')} to refuse the apply"
         if drift.unconfirmed:
             added += f"; {counted(len(drift.unconfirmed), 'subscription')} not confirmed"
         return (
