@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -200,4 +199,4 @@ def _outside(action: Action, arguments: tuple[Argument, ...], drift: Change) -> 
 
 def _names(arguments: Iterable[Argument]) -> set[str]:
     """Return the arguments of the resource whose values will be known."""
-    return {re.split(r"[.\[]", each.name)[0] for each in arguments if each.after != UNKNOWN}
+    return {each.attribute for each in arguments if each.after != UNKNOWN}

@@ -6,17 +6,14 @@ function runs other code: the provider compares the archive's hash with the one 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from finbase.aws.changes_alone import changes_alone
 from finbase.plan.addresses import block_of
 from finbase.plan.effects import Argument, differences
 from finbase.plan.model import blocks
-from finbase.source.cache import load_yaml
 
 _FROM_NOTHING = {"aws_db_instance": ("master_user_secret",), "aws_vpc": ("ipv6_cidr_block",)}
 """What AWS never sets by itself: a password that RDS manages, an IPv6 range."""
@@ -44,22 +41,15 @@ def alterations(plan: Mapping[str, Any]) -> Iterator[Alteration]:
         arguments = tuple(
             argument
             for argument in differences(change)
-            if (name := re.split(r"[.\[]", argument.name)[0]) not in known
-            and _matters(name, resource["type"], change["before"] or {})
+            if argument.attribute not in known
+            and _matters(argument.attribute, resource["type"], change["before"] or {})
         )
         if arguments:
             yield Alteration(address, arguments)
 
 
 def _matters(name: str, type_: str, before: Mapping[str, Any]) -> bool:
-    if name in _changes_alone("*") or name in _changes_alone(type_):
+    if name in changes_alone(type_):
         return False
     # The provider fills in what is empty when it reads a resource for the first time.
     return bool(before.get(name)) or name in _FROM_NOTHING.get(type_, ())
-
-
-@cache
-def _changes_alone(type_: str) -> Collection[str]:
-    """Return the attributes of a type that change although nobody changes the resource."""
-    data = load_yaml((Path(__file__).parents[1] / "aws" / "changes_alone.yaml").read_bytes())
-    return frozenset(data.get(type_, ()))

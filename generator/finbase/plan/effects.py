@@ -34,6 +34,11 @@ class Argument:
     before: str
     after: str
 
+    @property
+    def attribute(self) -> str:
+        """The attribute of the resource that it is a part of, such as ``tags``."""
+        return re.split(r"[.\[]", self.name)[0]
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -99,7 +104,7 @@ def _effect(
 ) -> Iterator[Effect]:
     moved_from = was if was != address else ""
     known = replacements().get(resource["type"])
-    names = {re.split(r"[.\[]", argument.name)[0] for argument in arguments}
+    names = {argument.attribute for argument in arguments}
     if known and names & known.arguments:
         refused = refused and resource["type"] == "aws_db_instance"
         loses_ = f"{known.loses}{_REFUSED if refused else ''}"
@@ -127,7 +132,7 @@ def _stays(argument: Argument, ignored: frozenset[str]) -> bool:
     >>> _stays(Argument("name", '"a"', '"b"'), frozenset({"name_prefix"}))
     False
     """
-    name = re.split(r"[.\[]", argument.name)[0]
+    name = argument.attribute
     made = argument.after == UNKNOWN and f"{name}_prefix" in ignored
     return made or name in ignored or "all" in ignored
 
