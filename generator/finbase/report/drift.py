@@ -120,7 +120,7 @@ class DriftReport(Report):
         changed = counted(len(drift.deviations), "resource")
         added = f"; {counted(len(drift.additions), 'part')} added on AWS" if drift.additions else ""
         if drift.alterations:
-            added += f"; {counted(len(drift.alterations), 'resource')} changed for good on AWS"
+            added += f"; {counted(len(drift.alterations), 'resource')} that no apply changes back"
         if drift.refused:
             added += f"; {counted(len(drift.refused), 'reason')} to refuse the apply"
         if drift.unconfirmed:
