@@ -172,6 +172,18 @@ def test_examine_without_git_and_postgresql(
         assert found.hint
 
 
+def test_examine_postgresql_without_pgaudit(
+    repository: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(programs, "apt-get")
+    monkeypatch.setattr(find, "installed_extensions", lambda _: [])
+    monkeypatch.setattr(find, "major_version", lambda: 16)
+    found = of(tuple(examine(repository)), "PostgreSQL")
+    assert found.state == "missing"
+    assert "no extension pgaudit" in found.found
+    assert shlex.split(found.fix)[-1] == "postgresql-16-pgaudit"
+
+
 def test_examine_project_without_repository(project: Path) -> None:
     found = of(examine(project), "git")
     assert found.state == "missing"

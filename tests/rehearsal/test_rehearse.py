@@ -21,8 +21,9 @@ import pytest
 from finbase.rehearsal.model import Rehearsal
 from finbase.rehearsal.rehearse import rehearse
 from finbase.rehearsal.scratch import scratch_folder
-from finbase.rehearsal.usual import Cuts
+from finbase.rehearsal.usual import UNCUT, Cuts
 from finbase.sandbox import server
+from finbase.sandbox.postgres import find
 from finbase.terraform import workspace
 from finbase.terraform.program import find_terraform
 from tests.support.commands import ROOT, search_path
@@ -248,6 +249,15 @@ def observed(temporary: Path, cuts: Cuts) -> tuple[Rehearsal, dict[str, Any]]:
         observe=observe,
     )
     return result, states
+
+
+def test_rehearse_with_roles_needs_pgaudit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find, "installed_extensions", lambda _: [])
+    with pytest.raises(find.PostgresError, match="no extension pgaudit"):
+        observed(tmp_path, UNCUT)
+    assert not any(tmp_path.iterdir())
 
 
 def test_differences_ignores_generated_ids() -> None:

@@ -21,8 +21,9 @@ from finbase.rehearsal.run import Observe, Run
 from finbase.rehearsal.terraform import copied
 from finbase.rehearsal.usual import UNCUT, Cuts, live
 from finbase.sandbox import server
-from finbase.sandbox.postgres.find import find_postgres
+from finbase.sandbox.postgres.find import find_postgres, require_pgaudit
 from finbase.system.progress import Watch, ignore
+from finbase.terraform.offline import used_folders
 from finbase.terraform.program import Terraform
 
 
@@ -50,6 +51,9 @@ def rehearse(
     rehearsal cannot start.
     """
     find_postgres()
+    rendered = (root / "environments" / environment).resolve()
+    if any(used.parent.name == "roles" for used in used_folders(rendered, root.resolve())):
+        require_pgaudit()
     aws = scratch / "aws"
     aws.mkdir()
     project = life.lay_out(scratch / "project") if life else root

@@ -50,6 +50,17 @@ def installed_extensions(names: Sequence[str]) -> list[str]:
     return [name for name in names if (folder / f"{name}.control").is_file()]
 
 
+def require_pgaudit() -> None:
+    """Raise ``PostgresError`` if the PostgreSQL of ``find_postgres`` has no extension pgaudit."""
+    if not installed_extensions(["pgaudit"]):
+        raise PostgresError(
+            f"the PostgreSQL in {find_postgres()} has no extension pgaudit, which the module roles "
+            "creates",
+            f"install the package postgresql-{major_version()}-pgaudit "
+            f"(apt-get install postgresql-{major_version()}-pgaudit)",
+        )
+
+
 def major_version() -> int:
     """Return the major version of the PostgreSQL of ``find_postgres``."""
     command: list[str | Path] = [find_postgres() / "postgres", "--version"]
