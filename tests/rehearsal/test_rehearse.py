@@ -251,9 +251,7 @@ def observed(temporary: Path, cuts: Cuts) -> tuple[Rehearsal, dict[str, Any]]:
     return result, states
 
 
-def test_rehearse_with_roles_needs_pgaudit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rehearse_with_roles_needs_pgaudit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find, "installed_extensions", lambda _: [])
     with pytest.raises(find.PostgresError, match="no extension pgaudit"):
         observed(tmp_path, UNCUT)
