@@ -60,12 +60,9 @@ def judge_sources(
     """
     files = rendered_files(root)
     modules = newest_modules(root, files)
-    whats = ["modules", *environments]
-    trees = [modules, *(stacks(files, name) for name in environments)]
-    ground = scratch / "sources"
-    said = _hear(dict(zip(whats, trees, strict=True)), judges, ground / "as-they-are")
-    bare = {what: without_skips(tree) for what, tree in zip(whats, trees, strict=True)}
-    said_of_bare = _hear(bare, judges, ground / "without-comments")
+    trees = {"modules": modules, **{name: stacks(files, name) for name in environments}}
+    bare = {what: without_skips(tree) for what, tree in trees.items()}
+    said, said_of_bare = _hear([trees, bare], judges, scratch / "sources")
     hearings = [
         Hearing(judge, f"{what}, sources", each.passed, each.failed, each.skipped)
         for judge, judged in said.items()
@@ -79,7 +76,7 @@ def judge_sources(
     for judge, judged in said_of_bare.items():
         for what, each in judged.items():
             wrong.extend(_hidden(judge, what, each))
-    for what, tree in zip(whats, trees, strict=True):
+    for what, tree in trees.items():
         wrong.extend(_uncounted(what, tree, comments))
     explained = {
         name: frozenset((each.check, each.resource) for each in said["checkov"][name].skipped)
@@ -104,7 +101,7 @@ def judge_plans(
     wrong: list[str] = []
     for judge, said in (
         ("checkov", judges.checkov_plans(plans)),
-        ("Trivy", [judges.trivy_plan(plan) for plan in plans]),
+        ("Trivy", judges.trivy_plans(plans)),
     ):
         for name, each in zip(explained, said, strict=True):
             known = explained[name]
@@ -115,13 +112,22 @@ def judge_plans(
     return Verdict(tuple(hearings), wrong=tuple(wrong))
 
 
-def _hear(trees: Mapping[str, Files], judges: Judges, ground: Path) -> _Said:
-    """Map each judge to a judgement by tree. Trivy runs last, because it changes the trees."""
-    folders = {what: place(tree, ground / what) for what, tree in trees.items()}
-    return {
-        "checkov": {what: judges.checkov_sources(each) for what, each in folders.items()},
-        "Trivy": {what: judges.trivy_sources(each) for what, each in folders.items()},
-    }
+def _hear(groups: Sequence[Mapping[str, Files]], judges: Judges, ground: Path) -> list[_Said]:
+    """For each group, map each judge to a judgement by tree.
+
+    Trivy runs last, because it changes the trees, and once, because it takes a second to start.
+    """
+    folders = [
+        {what: place(tree, ground / str(number) / what) for what, tree in trees.items()}
+        for number, trees in enumerate(groups)
+    ]
+    flat = [folder for group in folders for folder in group.values()]
+    by_judge = {"checkov": judges.checkov_sources(flat), "Trivy": judges.trivy_sources(flat)}
+    said = {judge: iter(judgements) for judge, judgements in by_judge.items()}
+    return [
+        {judge: {what: next(each) for what in group} for judge, each in said.items()}
+        for group in folders
+    ]
 
 
 def _wrong(comments: Sequence[Skip]) -> Iterator[str]:

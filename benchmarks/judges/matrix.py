@@ -79,7 +79,8 @@ class _Court:
     def judge(self, trees: Mapping[str, tuple[str, Files]]) -> dict[str, _Judged]:
         """Return the judgements of each tree and its environment; all judge the same plan."""
         ground = Path(tempfile.mkdtemp(dir=self._scratch))
-        folders = {name: place(tree, ground / name) for name, (_, tree) in trees.items()}
+        sources = ground / "sources"
+        folders = {name: place(tree, sources / name) for name, (_, tree) in trees.items()}
         plans, fell = [], []
         for name, (environment, _) in trees.items():
             plans.append(ground / f"{name}.json")
@@ -88,10 +89,10 @@ class _Court:
             verdict = compliance.run(plans[-1], self._features, rendered=True, stack=stack)
             fell.append(tuple(row.id for row in verdict.by_failure() if row.open))
         ways = zip(
-            [self._judges.checkov_sources(folder) for folder in folders.values()],
+            self._judges.checkov_sources([*folders.values()]),
             self._judges.checkov_plans(plans),
-            [self._judges.trivy_sources(folder) for folder in folders.values()],
-            [self._judges.trivy_plan(plan) for plan in plans],
+            self._judges.trivy_sources([*folders.values()]),
+            self._judges.trivy_plans(plans),
             strict=True,
         )
         judged = map(_Judged, ways, fell)

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.judges.skips import without_skips
 from benchmarks.judges.stacks import Files, place, stacks
 from benchmarks.judges.tables import by_id
-from benchmarks.judges.tools import HOME, Judgement, Judges
+from benchmarks.judges.tools import HOME, Judgement, Judges, blank_ephemeral
 from finbase.errors import FinbaseError
 from finbase.judge.prove import rendered_files
 
@@ -101,12 +101,13 @@ def _judge(folder: Path, scratch: Path) -> None:
         ("finbase, staging, without the rotation function", without_function(ours)),
     ):
         home = place(tree, scratch / what.replace(" ", "-"))
-        _print(what, judges.checkov_sources(home), judges.trivy_sources(home))
+        _print(what, *judges.checkov_sources([home]), *judges.trivy_sources([home]))
     for what in ("public modules, the same without the rotation function", *EXAMPLES):
         ground = scratch / re.sub("[ /]", "-", what)
         shutil.copytree(folder, ground / "modules")
         home = _example(ground, what) if what in EXAMPLES else _stack(ground)
-        _print(what, judges.checkov_sources(home), judges.trivy_sources(home, ground))
+        blank_ephemeral(ground)
+        _print(what, *judges.checkov_sources([home]), *judges.trivy_sources([home]))
 
 
 def _stack(ground: Path) -> Path:

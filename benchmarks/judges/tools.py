@@ -85,15 +85,19 @@ class Judges:
         trivy = self._run([str(self._trivy), "--version"])[0].split()[1]
         return checkov, trivy
 
-    def checkov_sources(self, folder: Path) -> Judgement:
-        """Judge all HCL below a folder.
+    def checkov_sources(self, folders: Sequence[Path]) -> list[Judgement]:
+        """Judge all HCL below each folder.
 
         A module that a stack calls is judged with the values of the call, any other one alone. A
         folder must contain only one stack: with several, checkov 3.3 stops following values and
         reports different findings.
         """
-        report = self._reported(["--directory", str(folder.resolve())], "terraform")
-        return _checkov_judgement(report, "/")
+        return [
+            _checkov_judgement(
+                self._reported(["--directory", str(folder.resolve())], "terraform"), "/"
+            )
+            for folder in folders
+        ]
 
     def checkov_plans(self, plans: Sequence[Path]) -> list[Judgement]:
         """Judge plans (``terraform show -json``) in files with different names."""
@@ -101,26 +105,31 @@ class Judges:
         report = self._reported(targets, "terraform_plan")
         return [_checkov_judgement(report, f"/{plan.name}") for plan in plans]
 
-    def trivy_sources(self, folder: Path, whole: Path | None = None) -> Judgement:
-        """Judge the HCL of every root module below a folder.
+    def trivy_sources(self, folders: Sequence[Path]) -> list[Judgement]:
+        """Judge the HCL of every root module below each folder.
 
-        ``whole`` contains the called modules if ``folder`` does not. Trivy 0.59 skips a file with
-        an ``ephemeral`` block, so these blocks are blanked first.
+        Trivy needs a second to start, so one run judges the folder that contains all of them, which
+        must have nothing else to judge. Trivy 0.59 skips a file with an ``ephemeral`` block,
+        so these blocks are blanked first.
         """
-        _without_ephemeral(whole or folder)
-        return self._trivy_judgement(folder)
+        whole = Path(os.path.commonpath(folders))
+        blank_ephemeral(whole)
+        return self._trivy_judgements(whole, [folder.relative_to(whole) for folder in folders])
 
-    def trivy_plan(self, plan: Path) -> Judgement:
-        """Judge a copy of a plan without nulls, which Trivy 0.59 cannot read.
+    def trivy_plans(self, plans: Sequence[Path]) -> list[Judgement]:
+        """Judge a copy of each plan without nulls, which Trivy 0.59 cannot read.
 
         Nor can it follow a reference with ``each.key`` to a value that is known after the apply, so
         the argument gets the reference as its value.
         """
-        copy = self._scratch / f"without-nulls-{plan.name}"
-        readable = _without_nulls(json.loads(plan.read_bytes()))
-        fill_references(readable)
-        copy.write_text(json.dumps(readable))
-        return self._trivy_judgement(copy)
+        judgements = []
+        for plan in plans:
+            copy = self._scratch / f"without-nulls-{plan.name}"
+            readable = _without_nulls(json.loads(plan.read_bytes()))
+            fill_references(readable)
+            copy.write_text(json.dumps(readable))
+            judgements += self._trivy_judgements(copy, [Path()])
+        return judgements
 
     def _reported(self, targets: Sequence[str], framework: str) -> dict[str, Any]:
         options = ["--skip-download", "--compact", "--soft-fail", "--output", "json"]
@@ -132,7 +141,8 @@ class Judges:
             raise FinbaseError(f"checkov could not read {report['results']['parsing_errors']}")
         return report
 
-    def _trivy_judgement(self, target: Path) -> Judgement:
+    def _trivy_judgements(self, target: Path, folders: Sequence[Path]) -> list[Judgement]:
+        """Return the judgement of each folder of the target; ``Path()`` is all of it."""
         options = ["--skip-check-update", "--format", "json", "--cache-dir", "trivy-cache"]
         command = [str(self._trivy), "config", *options, str(target.resolve())]
         text, log = self._run(command)
@@ -140,24 +150,8 @@ class Judges:
         if unread:
             raise FinbaseError(f"Trivy could not read all of {target}: {unread[1]}")
         results = json.loads(text).get("Results", [])
-        passed = sum(each.get("MisconfSummary", {}).get("Successes", 0) for each in results)
-        if not passed:
-            raise FinbaseError(f"Trivy found nothing to judge in {target}")
-        failed = tuple(
-            Finding(
-                each["AVDID"],
-                _trivy_resource(each["CauseMetadata"].get("Resource", "")),
-                result["Target"],
-            )
-            for result in results
-            for each in result.get("Misconfigurations", ())
-            if each["Status"] == "FAIL"
-        )
-        skipped = tuple(
-            Finding(rule, f"line {line}", file)
-            for rule, file, line in sorted(set(_IGNORED.findall(log)))
-        )
-        return Judgement(passed, failed, skipped)
+        ignored = sorted(set(_IGNORED.findall(log)))
+        return [_trivy_judgement(results, ignored, target, folder) for folder in folders]
 
     def _run_checkov(self, arguments: Sequence[str]) -> str:
         """Return what checkov prints."""
@@ -217,12 +211,38 @@ def _checkov_judgement(report: dict[str, Any], where: str) -> Judgement:
     return Judgement(len(passed), chosen("failed_checks"), chosen("skipped_checks"))
 
 
+def _trivy_judgement(
+    results: Sequence[Any], ignored: Sequence[tuple[str, str, str]], target: Path, folder: Path
+) -> Judgement:
+    """Return the judgement of the files below a folder, whose paths it shortens."""
+    chosen = [result for result in results if Path(result["Target"]).is_relative_to(folder)]
+    passed = sum(each.get("MisconfSummary", {}).get("Successes", 0) for each in chosen)
+    if not passed:
+        raise FinbaseError(f"Trivy found nothing to judge in {target / folder}")
+    failed = tuple(
+        Finding(
+            each["AVDID"],
+            _trivy_resource(each["CauseMetadata"].get("Resource", "")),
+            str(Path(result["Target"]).relative_to(folder)),
+        )
+        for result in chosen
+        for each in result.get("Misconfigurations", ())
+        if each["Status"] == "FAIL"
+    )
+    skipped = tuple(
+        Finding(rule, f"line {line}", str(Path(file).relative_to(folder)))
+        for rule, file, line in ignored
+        if Path(file).is_relative_to(folder)
+    )
+    return Judgement(passed, failed, skipped)
+
+
 def _trivy_resource(name: str) -> str:
     """Return the name without an instance key and without the suffix that Trivy adds in plans."""
     return re.sub(r"_[0-9a-f]{32}$", "", _INSTANCE.sub("", name))
 
 
-def _without_ephemeral(folder: Path) -> None:
+def blank_ephemeral(folder: Path) -> None:
     """Replace ``ephemeral`` blocks by empty lines, so that line numbers stay the same."""
     for path in folder.rglob("*.tf"):
         text = path.read_text(encoding="utf-8")

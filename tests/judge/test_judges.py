@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
@@ -53,8 +53,6 @@ UNSEEN = ("nat-gateways-absent", "secret-host-empty", "cache-limits-absent")
 BOTH = "primary-insights-absent"
 """A mutation that both see."""
 
-UNENCRYPTED = 'resource "aws_db_instance" "x" {\n  storage_encrypted = false\n}\n'
-
 
 def test_unknown_reference_by_key_is_a_value_and_null_is_none() -> None:
     def filled_in(references: list[str], unknown: bool) -> dict[str, str]:
@@ -80,26 +78,39 @@ def test_unknown_reference_by_key_is_a_value_and_null_is_none() -> None:
 
 
 class KnownJudges(Judges):
-    """Judges that judge each tree of sources once, whichever tests ask for it."""
+    """Judges that judge each tree and each plan once, whichever tests ask for it."""
 
     def __init__(self, scratch: Path) -> None:
         super().__init__(HOME, scratch)
         self._known: dict[tuple[object, ...], Judgement] = {}
 
-    def checkov_sources(self, folder: Path) -> Judgement:
-        return self._once("checkov", folder, super().checkov_sources)
+    def checkov_sources(self, folders: Sequence[Path]) -> list[Judgement]:
+        return self._once(folders, super().checkov_sources)
 
-    def trivy_sources(self, folder: Path, whole: Path | None = None) -> Judgement:
-        if whole:
-            return super().trivy_sources(folder, whole)
-        return self._once("Trivy", folder, super().trivy_sources)
+    def checkov_plans(self, plans: Sequence[Path]) -> list[Judgement]:
+        return self._once(plans, super().checkov_plans)
 
-    def _once(self, judge: str, folder: Path, run: Callable[[Path], Judgement]) -> Judgement:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        key = (judge, *((str(path.relative_to(folder)), path.read_bytes()) for path in files))
-        if key not in self._known:
-            self._known[key] = run(folder)
-        return self._known[key]
+    def trivy_sources(self, folders: Sequence[Path]) -> list[Judgement]:
+        return self._once(folders, super().trivy_sources)
+
+    def trivy_plans(self, plans: Sequence[Path]) -> list[Judgement]:
+        return self._once(plans, super().trivy_plans)
+
+    def _once(
+        self, paths: Sequence[Path], judge: Callable[[Sequence[Path]], list[Judgement]]
+    ) -> list[Judgement]:
+        keys = [(judge.__name__, *contents(path)) for path in paths]
+        new = {key: path for key, path in zip(keys, paths, strict=True) if key not in self._known}
+        if new:
+            self._known |= zip(new, judge([*new.values()]), strict=True)
+        return [self._known[key] for key in keys]
+
+
+def contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the relative path and the content of a file, or of each file below a folder."""
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+        if file.is_file():
+            yield str(file.relative_to(path)), file.read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +125,11 @@ class FixedJudges(Judges):
     def __init__(self, said: Judgement) -> None:
         self._said = said
 
-    def checkov_sources(self, folder: Path) -> Judgement:
-        assert folder.is_dir()
-        return self._said
+    def checkov_sources(self, folders: Sequence[Path]) -> list[Judgement]:
+        assert all(folder.is_dir() for folder in folders)
+        return [self._said] * len(folders)
 
-    def trivy_sources(self, folder: Path, whole: Path | None = None) -> Judgement:
-        assert (whole or folder).is_dir()
-        return self._said
+    trivy_sources = checkov_sources
 
 
 @pytest.mark.terraform
@@ -461,10 +470,10 @@ def test_comments_of_every_form_are_disabled(
     }
     judged = judges.checkov_sources if judge == "checkov" else judges.trivy_sources
     names = {str(path) for path in tree}
-    wanted = judged(place(tree, tmp_path / "with"))
+    files = {"with": tree, "without": without_skips(tree)}
+    wanted, bare = judged([place(each, tmp_path / name) for name, each in files.items()])
     assert {each.file.lstrip("/") for each in wanted.skipped} == names
     assert {str(each.file) for each in skips(tree)} == names
-    bare = judged(place(without_skips(tree), tmp_path / "without"))
     assert bare.skipped == ()
     assert {each.file.lstrip("/") for each in bare.failed if each.check == check} == names
 
@@ -573,14 +582,6 @@ def test_missing_judges_are_reported(tmp_path: Path) -> None:
 
 def test_trivy_unreadable_source_is_an_error(judges: Judges, tmp_path: Path) -> None:
     (tmp_path / "sources").mkdir()
-    (tmp_path / "sources" / "main.tf").write_text(f'unknown "x" {{\n}}\n\n{UNENCRYPTED}')
+    (tmp_path / "sources" / "main.tf").write_text('unknown "x" {\n}\n')
     with pytest.raises(FinbaseError, match="could not read"):
-        judges.trivy_sources(tmp_path / "sources")
-
-
-def test_trivy_reads_ephemeral_blocks(judges: Judges, tmp_path: Path) -> None:
-    source = f'ephemeral "x" "y" {{\n  a = 1\n\n  b {{\n  }}\n}}\n\n{UNENCRYPTED}'
-    (tmp_path / "sources").mkdir()
-    (tmp_path / "sources" / "main.tf").write_text(source)
-    failed = judges.trivy_sources(tmp_path / "sources").failed
-    assert "AVD-AWS-0080" in {finding.check for finding in failed}
+        judges.trivy_sources([tmp_path / "sources"])

@@ -55,7 +55,7 @@ class PlanStore(Workspace):
         if copied is not ignore:  # The caller looks at a copy, and that is what is planned.
             tree = self._copy(stack, project, copied)
             stack, project = tree.folder, tree.root
-        name = f"{_hash(stack.resolve(), project.resolve(), state)}.json"
+        name = f"{_hash(stack.resolve(), project.resolve(), state, but='tests')}.json"
         return self._once(
             name, lambda: super(PlanStore, self).plan(stack, project=project, state=state)
         )
@@ -84,13 +84,16 @@ class PlanStore(Workspace):
             return file.read_bytes()
 
 
-def _hash(stack: Path, project: Path, state: bytes | None) -> str:
-    """Return a hash of all that a plan depends on: names and contents of files, and the state."""
+def _hash(stack: Path, project: Path, state: bytes | None, but: str = "") -> str:
+    """Return a hash of names and contents of files, and of the state.
+
+    ``but`` is a folder whose files decide nothing: a plan reads no tests of modules.
+    """
     digest = hashlib.sha256(f"{stack.relative_to(project)}\0".encode())
     digest.update(b"no state" if state is None else hashlib.sha256(state).digest())
     for folder in sorted(used_folders(stack, project)):
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and ".terraform" not in path.parts:
+            if path.is_file() and not {".terraform", but} & {*path.relative_to(folder).parts}:
                 digest.update(f"\0{path.relative_to(project)}\0".encode())
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
