@@ -127,11 +127,11 @@ def test_mutations_cover_newer_releases() -> None:
     assert {pin.split("/")[1] for pin in pins("staging") - pins("production")} <= modules
 
 
-@pytest.mark.parametrize("each", MUTATIONS, ids=lambda each: each.id)
-def test_mutate_fits_the_rendered_tree(each: Mutation) -> None:
-    changed = mutate(FILES, each)
-    assert changed != FILES
-    assert changed.keys() >= FILES.keys()
+def test_mutate_fits_the_rendered_tree() -> None:
+    for each in MUTATIONS:
+        changed = mutate(FILES, each)
+        assert changed != FILES, each.id
+        assert changed.keys() >= FILES.keys(), each.id
 
 
 # --- mutate ----------------------------------------------------------------
@@ -439,10 +439,12 @@ UNCHANGED = {
 
 @pytest.mark.soak
 @pytest.mark.terraform
-@pytest.mark.parametrize("group", groups(GROUPED), ids=name)
-def test_changes_are_caught_in_groups(group: Group, workspace: Workspace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_changes_are_caught_in_groups(
+    environment: str, workspace: Workspace, tmp_path: Path
+) -> None:
     """The same mutations as changes of the applied stack."""
-    state = applied_state(ROOT, group[0].environment)
+    state = applied_state(ROOT, environment)
 
     def judge_together(part: Group) -> set[str]:
         with mutated(part, workspace, tmp_path, state) as (plan, stack):
@@ -453,7 +455,9 @@ def test_changes_are_caught_in_groups(group: Group, workspace: Workspace, tmp_pa
             own = {each.failure for each in part}
             return {*judge(plan, stack)} - (falls_by_change(changes) - own)
 
-    assert find_problems(group, judge_together, OVERLAPS)[0] == []
+    together = groups([each for each in GROUPED if each.environment == environment])
+    problems = [find_problems(group, judge_together, OVERLAPS)[0] for group in together]
+    assert [*filter(None, problems)] == []
 
 
 @pytest.mark.soak

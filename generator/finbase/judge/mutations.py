@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
@@ -136,7 +137,9 @@ def mutate(files: Files, mutation: Mutation) -> dict[PurePosixPath, bytes]:
         if isinstance(edit.change, Create):
             changed |= _created(changed, mutation, edit, edit.change.text)
             continue
-        paths = [path for path in _stack(changed, mutation) if path.match(edit.file)]
+        folders = _folders(changed, mutation)
+        matching = (path for path in changed if _match(path, edit.file))
+        paths = sorted(path for path in matching if path.suffix == ".tf" and path.parent in folders)
         count = 0
         for path in paths:
             text, places = edit.change.apply(changed[path].decode())
@@ -178,13 +181,13 @@ def caught(
     return Outcome(mutation, fell, frozenset(overlaps.get(mutation.failure, ())))
 
 
-def _stack(files: Files, mutation: Mutation) -> list[PurePosixPath]:
-    """Return the HCL files of the environment and of the module versions that it uses."""
-    folders = _folders(files, mutation)
-    return sorted(path for path in files if path.suffix == ".tf" and path.parent in folders)
+@cache
+def _match(path: PurePosixPath, pattern: str) -> bool:
+    return path.match(pattern)
 
 
 def _folders(files: Files, mutation: Mutation) -> set[PurePosixPath]:
+    """Return the folders of the environment and of the module versions that it uses."""
     stack = PurePosixPath("environments", mutation.environment)
     main = files.get(stack / "main.tf")
     if main is None:
