@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from finbase.sandbox.refusals.rule import Rule
 from finbase.sandbox.server import Sandbox, running
 
 ACCOUNT, REGION = "777788889999", "eu-west-1"
@@ -40,6 +41,16 @@ def client(sandbox: Sandbox) -> Callable[..., Any]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def rules() -> Mapping[str, Rule]:
+    """The rules by name. moto's models, which they import, take half a second in each worker."""
+    from finbase.sandbox.refusals.table import RULES
+
+    rules = {rule.name: rule for rule in RULES}
+    assert len(rules) == len(RULES)
+    return rules
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from moto.core.request import Request
 from moto.core.responses import BaseResponse
 from moto.core.utils import get_service_model
 
-from finbase.sandbox.refusals import model, refuse
+from finbase.sandbox.refusals import model
 from finbase.sandbox.refusals.patterns import compile_pattern
 from finbase.sandbox.server import SERVICES
 
@@ -188,6 +188,8 @@ def parsed(service: str, operation: str, params: dict[str, Any]) -> dict[str, An
         },
     }
     environ["CONTENT_TYPE"] = http["headers"].get("Content-Type", "")
+    from finbase.sandbox.refusals import refuse  # It imports moto's models.
+
     response = BaseResponse(service)
     response.setup_class(Request(environ))
     assert response._get_action() == operation
