@@ -63,15 +63,14 @@ def test_project_is_rendered() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=named)
-def test_module_files(module: Path) -> None:
+def test_module_has_files_documents_itself_and_cannot_disable_controls(module: Path) -> None:
     standard = ("main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md")
     assert [name for name in standard if not (module / name).is_file()] == []
-
-
-@pytest.mark.parametrize("module", MODULES, ids=named)
-def test_variables_are_documented(module: Path) -> None:
-    declared = variables(module)
     contract = Contract.load(module / "contract.yaml")
+    assert {each.name for each in contract.inputs} & CONTROLS == set()
+    for output in contract.outputs:
+        assert output.description.endswith("."), output.name
+    declared = variables(module)
     assert list(declared) == [variable.name for variable in contract.variables]
     for variable in contract.variables:
         block = declared[variable.name]
@@ -80,18 +79,6 @@ def test_variables_are_documented(module: Path) -> None:
         told = [validation["error_message"] for validation in block.get("validation", [])]
         if variable.rule:
             assert f"{variable.name} {variable.rule}." in told
-
-
-@pytest.mark.parametrize("module", MODULES, ids=named)
-def test_inputs_cannot_disable_controls(module: Path) -> None:
-    given = {i.name for i in Contract.load(module / "contract.yaml").inputs}
-    assert given & CONTROLS == set()
-
-
-@pytest.mark.parametrize("module", MODULES, ids=named)
-def test_outputs_are_documented(module: Path) -> None:
-    for output in Contract.load(module / "contract.yaml").outputs:
-        assert output.description.endswith("."), output.name
 
 
 def pinned_secret(stack: Path) -> Path:

@@ -28,9 +28,9 @@ CREDENTIAL = re.compile(r"(AWS|GITHUB|ACTIONS|CI)_.*|.*(TOKEN|SECRET|PASSWORD|CR
 
 
 @pytest.mark.parametrize("more", ALLOWED)
-@pytest.mark.parametrize("name", SECRETS)
-def test_secret_is_not_passed_on(name: str, more: str) -> None:
-    assert child_environ(more, {name: "secret", "PATH": "/bin"}) == {"PATH": "/bin"}
+def test_secrets_are_not_passed_on(more: str) -> None:
+    given = dict.fromkeys(SECRETS, "secret") | {"PATH": "/bin"}
+    assert child_environ(more, given) == {"PATH": "/bin"}
 
 
 @given(

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support.commands import ROOT
 
 PLAIN = {
@@ -72,6 +70,8 @@ def _compile(words: dict[str, str]) -> dict[str, re.Pattern[str]]:
 
 _WORDS = _compile(PLAIN)
 _CODE_WORDS = _compile(PLAIN | IN_CODE)
+# One search of a whole text, most of which have none: it takes a third of the time.
+(_ANY,) = _compile({"|".join(PLAIN | IN_CODE): ""}).values()
 
 
 def files() -> Iterator[Path]:
@@ -88,7 +88,7 @@ def misused(text: str, *, code: bool = True, quoted: str = "") -> list[str]:
     >>> misused("a = 1  # What the caller is told.")
     ['1: told; write report, show, say']
     """
-    lines = enumerate(text.splitlines(), start=1)
+    lines = enumerate(text.splitlines() if _ANY.search(text) else (), start=1)
     return [
         f"{number}: {match[0]}; write {plain}"
         for number, line in lines
@@ -98,12 +98,15 @@ def misused(text: str, *, code: bool = True, quoted: str = "") -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", list(files()), ids=lambda path: str(path.relative_to(ROOT)))
-def test_language_is_plain(path: Path) -> None:
-    name = path.relative_to(ROOT).as_posix()
-    quoted = "|".join(text for place, text in QUOTED.items() if name.startswith(place))
-    code = path.suffix != ".md"
-    assert misused(path.read_text(encoding="utf-8"), code=code, quoted=quoted) == []
+def test_language_is_plain() -> None:
+    found: dict[str, list[str]] = {}
+    for path in files():
+        name = path.relative_to(ROOT).as_posix()
+        quoted = "|".join(text for place, text in QUOTED.items() if name.startswith(place))
+        text = path.read_text(encoding="utf-8")
+        found[name] = misused(text, code=path.suffix != ".md", quoted=quoted)
+    assert len(found) > 500
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 def test_language_check_finds_each_word() -> None:
