@@ -72,7 +72,7 @@ class Matcher:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(_DEEP)  # A node calls the ones that follow it.
         try:
-            return self._sequence(text, list(self._tree), 0, (), self._tree.state.flags, then)
+            return self._sequence(text, self._tree.data, 0, (), self._tree.state.flags, then)
         finally:
             sys.setrecursionlimit(limit)
 
@@ -84,19 +84,23 @@ class Matcher:
     def _sequence(
         self, text: str, nodes: Sequence[Any], at: int, groups: Groups, flags: int, then: Then
     ) -> int | None:
-        if not nodes:
+        for index, (kind, value) in enumerate(nodes):
+            self._step()
+            if kind not in _CHARACTERS:
+                rest = nodes[index + 1 :]
+                break
+            if not _accepts(kind, value, text, at, flags):
+                return None
+            at += 1
+        else:
             return then(at, groups)
-        (kind, value), rest = nodes[0], nodes[1:]
 
         def onward(position: int, so_far: Groups) -> int | None:
             return self._sequence(text, rest, position, so_far, flags, then)
 
-        self._step()
-        if kind in _CHARACTERS:
-            return onward(at + 1, groups) if _accepts(kind, value, text, at, flags) else None
         if kind is ops.BRANCH:
             for branch in value[1]:
-                end = self._sequence(text, list(branch), at, groups, flags, onward)
+                end = self._sequence(text, branch.data, at, groups, flags, onward)
                 if end is not None:
                     return end
             return None
@@ -108,11 +112,11 @@ class Matcher:
                     so_far = (*so_far, (number, (at, position)))
                 return onward(position, so_far)
 
-            return self._sequence(text, list(inner), at, groups, (flags | added) & ~removed, closed)
+            return self._sequence(text, inner.data, at, groups, (flags | added) & ~removed, closed)
         if kind in _REPEATS:
             return self._repeat(text, kind, value, at, groups, flags, onward)
         if kind is ops.ATOMIC_GROUP:
-            return self._once(text, list(value), at, groups, flags, onward)
+            return self._once(text, value.data, at, groups, flags, onward)
         if kind is ops.AT:
             return onward(at, groups) if _is_at(value, text, at, flags) else None
         if kind in (ops.ASSERT, ops.ASSERT_NOT):
@@ -120,7 +124,7 @@ class Matcher:
             start = at if direction > 0 else at - inner.getwidth()[0]
             inside, noted = _note()
             holds = start >= 0 and (
-                self._sequence(text, list(inner), start, groups, flags, noted) is not None
+                self._sequence(text, inner.data, start, groups, flags, noted) is not None
             )
             if holds is (kind is ops.ASSERT_NOT):
                 return None
@@ -142,7 +146,7 @@ class Matcher:
         least, most, body = value
         if len(body) == 1 and body[0][0] in _CHARACTERS:
             return self._repeat_character(text, kind, value, at, groups, flags, then)
-        nodes = list(body)
+        nodes = body.data
 
         def rounds(position: int, so_far: Groups, count: int, last: int) -> int | None:
             """Match one more round, and what follows; in the order of the kind."""
@@ -219,6 +223,8 @@ def _accepts(kind: Any, value: Any, text: str, at: int, flags: int) -> bool:
     if at >= len(text):
         return False
     character = text[at]
+    if kind is ops.LITERAL and not flags & _IGNORECASE:
+        return bool(ord(character) == value)
     if kind is ops.ANY:
         return bool(flags & _DOTALL) or character != "\n"
     if kind is ops.IN:
