@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.commands import ROOT, search_path
+from tests.support.commands import FOLDERS, ROOT, copy_folders, search_path
 
 MANIFEST = ".pre-commit-hooks.yaml"
 PRE_COMMIT = Path(sys.executable).with_name("pre-commit")
@@ -63,16 +63,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     scratch = tmp_path_factory.mktemp("pre-commit")
     hooks = Repository(scratch / "finbase", scratch / "home")
     hooks.path.mkdir()
-    for folder in (
-        "generator",
-        "features",
-        "docs",
-        "environments",
-        "modules",
-        "requirements",
-        "templates",
-    ):
-        shutil.copytree(ROOT / folder, hooks.path / folder)
+    copy_folders(hooks.path, *FOLDERS, "docs", "generator", "requirements")
     for name in ("pyproject.toml", "README.md", "LICENSE", MANIFEST):
         shutil.copy(ROOT / name, hooks.path / name)
     hooks.git("init", "--quiet")
@@ -80,9 +71,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     hooks.git("commit", "--quiet", "--message", "All.")
 
     project = Repository(scratch / "project", scratch / "home")
-    for folder in ("templates", "environments", "modules", "features"):
-        ignored = shutil.ignore_patterns("__pycache__")  # As in .gitignore.
-        shutil.copytree(ROOT / folder, project.path / folder, ignore=ignored)
+    copy_folders(project.path, *FOLDERS)
     use = [{"id": "finbase-render-check"}, {"id": "finbase-check", "args": ["development"]}]
     revision = hooks.git("rev-parse", "HEAD")
     config = {"repos": [{"repo": str(hooks.path), "rev": revision, "hooks": use}]}
@@ -144,16 +133,17 @@ def test_commit_requires_rendered_files(repository: Repository) -> None:
     assert "(no files to check)Skipped" in other.stderr
 
 
-@pytest.mark.terraform
-def test_push_requires_passing_stack(repository: Repository) -> None:
-    main = repository.path / "environments" / "development" / "main.tf"
-    text, key = main.read_text(), "database_key_arn    = module.kms."
-    main.write_text(text.replace(f"{key}database_key_arn", f"{key}cache_key_arn"))
+def test_push_requires_a_check(repository: Repository) -> None:
+    """What a check finds is proven elsewhere: this one ends before it starts Terraform."""
+    path = repository.path / "environments" / "development.yaml"
+    text = path.read_text()
+    path.write_text(f"{text}unknown: 1\n")
     repository.git("add", "--all")
     push = ("run", "--all-files", "--hook-stage", "pre-push", "finbase-check")
     done = repository.run(PRE_COMMIT, *push)
-    main.write_text(text)
+    path.write_text(text)
     assert done.returncode == 1
-    assert "FAIL  F04a  " in done.stdout
-    assert "32 of 35 controls pass" in done.stdout  # Without replicas, F05 is not applicable.
-    assert "written in: modules/" in done.stdout
+    assert "finbase check" in done.stdout
+    assert "- exit code: 2" in done.stdout
+    assert "environments/development.yaml" in done.stdout
+    assert "unknown key `unknown`" in done.stdout
