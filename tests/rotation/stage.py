@@ -1,4 +1,4 @@
-"""The function where it works: a real PostgreSQL, a local Secrets Manager, a process per event."""
+"""The function where it works: a real PostgreSQL, a local Secrets Manager, a process for it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class FunctionKilledError(Exception):
 
 
 class Runtime:
-    """Runs events in the worker's processes; ``log`` is all that they have written."""
+    """Runs events in the worker's process; ``log`` is all that they have written."""
 
     def __init__(self, task: Path, endpoint: str, module: str = "rotation") -> None:
         self.log = ""

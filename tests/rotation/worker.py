@@ -1,4 +1,6 @@
-"""Stands in for Lambda: runs the function in a process for each event, which may die anywhere.
+"""Stands in for Lambda: runs one event after another in one process, as a warm function does.
+
+An event that is to die somewhere has a process of its own.
 
 Started with the function's folder first on the path, and the name of its module. A line of JSON on
 standard input is an invocation, and the line of JSON that answers it says how it ended and all that
@@ -21,6 +23,7 @@ import traceback
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import postgres
 import rotation
@@ -89,27 +92,36 @@ class Deaths:
             setattr(client, name, self.around(name, getattr(client, name)))
 
 
-def run(order: dict[str, Any], log: int, answer: int) -> None:
-    """Run one event, in a process of its own; never returns."""
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    os.environ |= {"AWS_REGION": order["region"], **order["environment"]}
+def run(order: dict[str, Any]) -> dict[str, Any]:
+    """Run one event; returns how it ended."""
     ends = time.monotonic() + order["seconds"]
     context = SimpleNamespace(
         get_remaining_time_in_millis=lambda: int(1000 * (ends - time.monotonic()))
     )
-    Deaths(order["die"]).lay(rotation._client())
-    outcome: dict[str, Any] = {}
-    try:
-        handler = importlib.import_module(sys.argv[1]).handler
-        outcome = {"value": handler(order["event"], context)}
-    except BaseException as error:
-        traceback.print_exc()  # as Lambda does
-        outcome = {"error": type(error).__name__, "text": str(error)}
-    sys.stderr.flush()
-    os.write(answer, json.dumps(outcome).encode())
-    os._exit(0)
+    with patch.dict(os.environ, {"AWS_REGION": order["region"], **order["environment"]}):
+        try:
+            handler = importlib.import_module(sys.argv[1]).handler
+            return {"value": handler(order["event"], context)}
+        except BaseException as error:
+            traceback.print_exc()  # as Lambda does
+            return {"error": type(error).__name__, "text": str(error)}
+
+
+def run_to_death(order: dict[str, Any]) -> dict[str, Any]:
+    """Run an event in a process of its own, which dies at the chosen place."""
+    answer, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        Deaths(order["die"]).lay(rotation._client())
+        outcome = json.dumps(run(order))
+        sys.stdout.flush()
+        os.write(theirs, outcome.encode())
+        os._exit(0)
+    os.close(theirs)
+    _, status = os.waitpid(child, 0)
+    with open(answer, "rb") as pipe:  # noqa: PTH123
+        told = pipe.read()
+    return dict(json.loads(told)) if told else {"signal": os.WTERMSIG(status)}
 
 
 def main() -> None:
@@ -117,21 +129,21 @@ def main() -> None:
     importlib.import_module(sys.argv[1])
     rotation._client()
     # A collector in the child would touch, and so copy, all that is in memory.
-    gc.disable()
     gc.freeze()
-    for line in sys.stdin:
-        with tempfile.TemporaryFile() as log:
-            answer, theirs = os.pipe()
-            child = os.fork()
-            if child == 0:
-                run(json.loads(line), log.fileno(), theirs)
-            os.close(theirs)
-            _, status = os.waitpid(child, 0)
-            with open(answer, "rb") as pipe:  # noqa: PTH123
-                outcome = pipe.read()
+    answers = os.fdopen(os.dup(1), "w")
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+        for line in sys.stdin:
+            order = json.loads(line)
+            outcome = run(order) if order["die"] is None else run_to_death(order)
+            sys.stdout.flush()
             log.seek(0)
-            told = json.loads(outcome) if outcome else {"signal": os.WTERMSIG(status)}
-            print(json.dumps(told | {"log": log.read().decode(errors="replace")}), flush=True)
+            told = log.read().decode(errors="replace")
+            log.seek(0)
+            log.truncate()
+            print(json.dumps(outcome | {"log": told}), file=answers, flush=True)
 
 
 if __name__ == "__main__":
