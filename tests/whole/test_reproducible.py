@@ -19,10 +19,9 @@ from typing import Any
 import pytest
 
 from tests.support import every_file
-from tests.support.commands import ROOT, finbase, run, search_path
+from tests.support.commands import FOLDERS, ROOT, copy_folders, finbase, run, search_path
 
 SUPPORT = ROOT / "tests" / "support"
-FOLDERS = ("templates", "environments", "modules", "features")
 ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # else Python makes C mean UTF-8
 STRICT = ("-X", "warn_default_encoding", "-W", "error::EncodingWarning")
 
@@ -60,8 +59,7 @@ def render(
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project that no test here changes, all of it rendered."""
     project = tmp_path_factory.mktemp("shared")
-    for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, project / folder)
+    copy_folders(project, *FOLDERS)
     assert run(project, "render").returncode == 0
     return project
 
@@ -78,48 +76,46 @@ SOMEBODY = {"USER": "someone", "HOSTNAME": "elsewhere", "SOURCE_DATE_EPOCH": "1"
 
 
 @pytest.mark.parametrize(
-    "environ",
+    ("environ", "options", "cwd"),
     [
-        {"LC_ALL": "C", **ASCII, "TZ": "UTC", "PYTHONHASHSEED": "0"},
-        {"LC_ALL": "POSIX", **ASCII, "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"},
-        {"LC_ALL": "C.UTF-8", "TZ": "<-12>12", "PYTHONHASHSEED": "4294967295", **NOWHERE},
-        {"LC_ALL": "none_NONE.ISO-8859-1", **ASCII, **SOMEBODY},
-        {"LC_ALL": None, "LANG": None, "LANGUAGE": "tr:de"},
+        ({"LC_ALL": "C", **ASCII, "TZ": "UTC", "PYTHONHASHSEED": "0"}, ("-O",), "/"),
+        (
+            {"LC_ALL": "POSIX", **ASCII, "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"},
+            ("-OO",),
+            "environments/staging",
+        ),
+        ({"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "4294967295", **NOWHERE}, STRICT, "."),
+        ({"LC_ALL": "none_NONE.ISO-8859-1", **ASCII, **SOMEBODY, "TZ": "<-12>12"}, (), ".."),
+        ({"LC_ALL": None, "LANG": None, "LANGUAGE": "tr:de"}, ("-X", "dev"), "."),
     ],
     ids=["C", "POSIX", "C.UTF-8", "a locale that is not there", "no locale"],
 )
 def test_render_ignores_surroundings(
-    shared: Path, expected: list[list[str]], environ: Mapping[str, str | None]
+    shared: Path,
+    expected: list[list[str]],
+    environ: Mapping[str, str | None],
+    options: Sequence[str],
+    cwd: str,
 ) -> None:
-    assert render(shared, environ=environ)["files"] == expected
+    """Variables, options of Python, and the working directory."""
+    folder = (shared / cwd).resolve()
+    project = Path(os.path.relpath(shared, folder))
+    assert render(project, *options, cwd=folder, environ=environ)["files"] == expected
 
 
-@pytest.mark.parametrize("options", [("-O",), ("-OO",), (*STRICT, "-X", "dev")], ids="".join)
-def test_render_ignores_python_options(
-    shared: Path, expected: list[list[str]], options: Sequence[str]
-) -> None:
-    assert render(shared, *options)["files"] == expected
-
-
-def test_render_ignores_working_directory(shared: Path, expected: list[list[str]]) -> None:
-    for cwd in (Path("/"), shared, shared / "environments" / "staging"):
-        assert render(Path(os.path.relpath(shared, cwd)), cwd=cwd)["files"] == expected
-
-
-@pytest.mark.parametrize("name", ["überall 日本 ${x} {{ y }} %s", "a" * 200])
-def test_render_ignores_project_path(
-    shared: Path, tmp_path: Path, expected: list[list[str]], name: str
-) -> None:
-    project = shutil.copytree(shared, tmp_path / name)
-    assert render(project)["files"] == expected
-
-
-def test_render_ignores_link_to_project(
+def test_render_ignores_project_path_and_write_order(
     shared: Path, tmp_path: Path, expected: list[list[str]]
 ) -> None:
+    project = tmp_path / "überall 日本 ${x} {{ y }} %s" / ("a" * 200)
+    for path in sorted((path for path in shared.rglob("*") if path.is_file()), reverse=True):
+        target = project / path.relative_to(shared)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+        os.utime(target, (1, 1))
     link = tmp_path / "link"
-    link.symlink_to(shared)
-    assert render(link)["files"] == expected
+    link.symlink_to(project)
+    for place in (project, link):
+        assert render(place)["files"] == expected
 
 
 class Shuffled(Iterator[Any]):
@@ -159,18 +155,6 @@ def test_render_ignores_file_order(
     walked = {tuple(next(os.walk(shared / "modules"))[1]) for _ in range(9)}
     assert len(orders) > 1 < len(walked)
     assert [list(each) for each in every_file.digests(shared)] == expected
-
-
-def test_render_ignores_write_order(
-    shared: Path, tmp_path: Path, expected: list[list[str]]
-) -> None:
-    files = sorted((path for path in shared.rglob("*") if path.is_file()), reverse=True)
-    for path in files:
-        target = tmp_path / path.relative_to(shared)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-        os.utime(target, (1, 1))
-    assert render(tmp_path)["files"] == expected
 
 
 def git(project: Path, *arguments: str) -> str:
