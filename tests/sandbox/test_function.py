@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from finbase.sandbox.function import LOG, Database, FunctionError
 
 HOST = "ledger.abc.eu-west-1.rds.amazonaws.com"
 ENDPOINT = Endpoint("http://127.0.0.1:9", "LOCALKEY")
+
+
+@pytest.fixture(autouse=True)
+def none_waits() -> Iterator[None]:
+    """End the processes that wait for another event."""
+    yield
+    function.close()
 
 
 @pytest.fixture
@@ -49,6 +57,28 @@ def run(
 
 def test_run_returns_result(tmp_path: Path) -> None:
     assert run("return {'got': event}", tmp_path, event={"a": [1]}) == {"got": {"a": [1]}}
+
+
+def test_run_uses_a_process_again_until_its_deployment_changes(
+    tmp_path: Path, database: Database
+) -> None:
+    """Lambda keeps an execution environment, and takes a new one for other code or variables."""
+    body = "return [os.getpid(), event, context.aws_request_id]"
+    seen: Any = [run(body, tmp_path, event=number) for number in (1, 2)]
+    first = seen[0][0]
+    assert [event for _, event, _ in seen] == [1, 2]
+    assert {process for process, _, _ in seen} == {first}
+    assert len({request for _, _, request in seen}) == 2
+    changes: list[dict[str, Any]] = [
+        {"environment": {"OWN": "1"}},
+        {"files": {"more.txt": b"more"}},
+        {"databases": {HOST: database}},
+    ]
+    others = [run("return os.getpid()", tmp_path, **change) for change in changes]
+    assert len({first, *others}) == 4
+    assert sum(Path("/proc", str(number)).exists() for number in (first, *others)) == 1
+    function.close()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
 def test_run_limits_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

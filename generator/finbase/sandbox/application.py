@@ -32,6 +32,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from finbase.sandbox import function
 from finbase.sandbox.access import Access, new_key
 from finbase.sandbox.calls import CALLS
 from finbase.sandbox.client import Endpoint
@@ -229,6 +230,7 @@ def serve(folder: Path, listener: socket.socket, project: Path | None) -> NoRetu
         server.serve_forever(poll_interval=0.05)
     finally:
         server.server_close()
+        function.close()
         state.databases.close()
         application.close()
     sys.stderr.flush()
