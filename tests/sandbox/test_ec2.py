@@ -133,13 +133,10 @@ def test_detach_gateway_with_nat_gateways(ec2: Any) -> None:
     ec2.delete_subnet(SubnetId=subnet)
 
 
-def test_snapshots_of_the_account(ec2: Any) -> None:
-    """API, DescribeSnapshots, OwnerIds: ``self`` is the account that asks, and it has none."""
-    assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
-    first = ec2.describe_snapshots()["Snapshots"][0]
-    found = ec2.describe_snapshots(OwnerIds=[first["OwnerId"]])["Snapshots"]
-    assert first["SnapshotId"] in {each["SnapshotId"] for each in found}
-    assert {each["OwnerId"] for each in found} == {first["OwnerId"]}
+def test_account_sees_no_images_and_snapshots_of_others(ec2: Any) -> None:
+    """moto has images of other accounts, and would take long to read them."""
+    assert ec2.describe_snapshots()["Snapshots"] == []
+    assert ec2.describe_images()["Images"] == []
 
 
 def interfaces(ec2: Any, group: str) -> list[dict[str, Any]]:

@@ -241,6 +241,7 @@ def main(arguments: list[str] | None = None) -> None:
         "AWS_EC2_METADATA_DISABLED": "true",
         "MOTO_ACCOUNT_ID": options.account_id,
         "MOTO_DISABLE_GLOBAL_CORS": "true",
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # No module has an image; reading all takes long.
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     }
 

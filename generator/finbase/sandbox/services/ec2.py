@@ -18,7 +18,6 @@ from moto.ec2.models import route_tables, security_groups, vpcs
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.transit_gateway import TransitGateway
 from moto.ec2.models.vpc_peering_connections import VPCPeeringConnection
-from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.responses.transit_gateway_attachments import TransitGatewayAttachment
 from moto.ec2.utils import generic_filter
 from moto.elasticache.models import elasticache_backends
@@ -42,7 +41,6 @@ def install() -> None:
     security_groups.SecurityGroupRule = SecurityGroupRule  # type: ignore[misc]
     route_tables.RouteTable = RouteTable  # type: ignore[misc]
     replace_backend(models.ec2_backends, Backend)
-    ElasticBlockStore.describe_snapshots = _describe_snapshots  # type: ignore[method-assign]
     responses = TransitGatewayAttachment
     responses.create_transit_gateway_vpc_attachment = _attach  # type: ignore[method-assign]
 
@@ -229,16 +227,6 @@ class Backend(models.EC2Backend):
         for cache in caches.serverless_caches.values():
             name = cache.serverless_cache_name
             yield name, f"ElastiCache {name}", cache.security_group_ids, cache.subnet_ids
-
-
-def _describe_snapshots(self: ElasticBlockStore) -> ActionResult:
-    """DescribeSnapshots, OwnerIds: leave out snapshots of other owners; ``self`` is the account."""
-    snapshots = self.ec2_backend.describe_snapshots(
-        snapshot_ids=self._get_param("SnapshotIds", []), filters=self._filters_from_querystring()
-    )
-    account = self.current_account
-    owners = {account if each == "self" else each for each in self._get_param("OwnerIds", [])}
-    return ActionResult({"Snapshots": [s for s in snapshots if not owners or s.owner_id in owners]})
 
 
 def _attach(self: TransitGatewayAttachment) -> ActionResult:

@@ -9,8 +9,10 @@ import json
 import time
 from typing import Any
 
+from moto.kms import models
 from moto.kms.models import Key
 from moto.kms.responses import KmsResponse
+from moto.kms.utils import KeySpec, generate_private_key
 
 _DAY = 86_400
 _DEFAULT_DAYS = 365
@@ -20,6 +22,7 @@ _plain_init = Key.__init__
 
 def install() -> None:
     """Replace moto's operations; call this before the first request."""
+    models.generate_private_key = _private_key  # type: ignore[assignment, attr-defined]
     Key.__init__ = _init  # type: ignore[method-assign]
     KmsResponse.enable_key_rotation = _enable  # type: ignore[method-assign]
     KmsResponse.get_key_rotation_status = _status  # type: ignore[method-assign]
@@ -29,6 +32,11 @@ def _init(self: Key, *args: Any, **kwargs: Any) -> None:
     """KeyMetadata, MultiRegion: false if CreateKey does not say; moto leaves it out then."""
     _plain_init(self, *args, **kwargs)
     self.multi_region = bool(self.multi_region)
+
+
+def _private_key(spec: str) -> object:
+    """Return a private key, or None for a symmetric key; moto takes 0.1 seconds for an RSA key."""
+    return None if spec == KeySpec.SYMMETRIC_DEFAULT else generate_private_key(spec)
 
 
 def _enable(self: KmsResponse) -> str:
