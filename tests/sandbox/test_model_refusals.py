@@ -78,6 +78,7 @@ def protocol(service: str) -> str:
     return "query" if service == "cloudwatch" else str(service_model(service).protocol)
 
 
+@cache
 def values(shape: Any, depth: int = 0) -> st.SearchStrategy[Any]:
     """Draw values that a shape allows."""
     low, high = shape.metadata.get("min", 0), shape.metadata.get("max")
