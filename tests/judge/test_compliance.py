@@ -31,6 +31,7 @@ from finbase.system import supervise
 from finbase.system.child_environ import python_environ
 from finbase.system.processes import Finished, Processes
 from tests.support.commands import ROOT
+from tests.support.plain_command import judge_plainly
 
 FIXTURES = ROOT / "tests" / "fixtures" / "compliance"
 PLAN = FIXTURES / "plan.json"
@@ -481,34 +482,14 @@ def test_run_refuses_an_unsupported_format() -> None:
 # --- terraform-compliance itself ---------------------------------------------------------
 
 
-def stock(plan: bytes, tmp_path: Path) -> tuple[int, list[str]]:
-    """Run the plain command; the result is its exit code and how each scenario went."""
-    (tmp_path / "plan.json").write_bytes(plan)
-    report = tmp_path / "report.json"
-    features = FIXTURES / "features"
-    arguments: list[str | Path] = ["-f", features, "-b", features / "steps"]
-    arguments += ["-p", tmp_path / "plan.json"]
-    code = subprocess.run(
-        [sys.executable, "-m", "terraform_compliance", *arguments, f"--cucumber-json={report}"],
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        check=False,
-    ).returncode
-    found = [
-        {step["result"]["status"] for step in element["steps"]}
-        for feature in json.loads(report.read_bytes())
-        for element in feature["elements"]
-    ]
-    return code, ["failed" if "failed" in states else "passed" for states in found]
-
-
 @pytest.mark.parametrize("description", ["who may connect", ""])
 def test_run_agrees_with_the_plain_command(tmp_path: Path, description: str) -> None:
     plan = changed("aws_secretsmanager_secret", description=description)
-    code, found = stock(plan, tmp_path)
+    code, _, states = judge_plainly(plan, tmp_path, FIXTURES / "features")
     verdict = run(plan, FIXTURES / "features")
     assert code == (0 if verdict.passed else 1)
-    assert sorted(found) == sorted(scenario.status for scenario in verdict.scenarios)
+    failed = [scenario.status == "failed" for scenario in verdict.scenarios]
+    assert [state == "failed" for state in states] == failed
 
 
 def test_simple_docopt_reads_the_same_options(tmp_path: Path) -> None:

@@ -6,10 +6,7 @@ The plans are of Terraform 1.11.4 and the AWS provider 5.100.0.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,44 +15,14 @@ from finbase.errors import ComplianceError
 from finbase.judge import compliance
 from tests.judge.in_process import messages
 from tests.support.commands import ROOT, finbase
+from tests.support.plain_command import comply, judge_plainly
 
 FEATURES = ROOT / "features"
 PLANS = ROOT / "tests" / "fixtures" / "plans" / "kinds"
 
 
-def comply(folder: Path, features: Path = FEATURES) -> tuple[int, str]:
-    """Run terraform-compliance itself on a plan in a folder: its exit code and its output."""
-    program = Path(sys.executable).with_name("terraform-compliance")
-    finished = subprocess.run(
-        [
-            *(program, "-f", features, "-b", features / "steps", "-p", folder / "plan.json"),
-            *("--no-ansi", f"--cucumber-json={folder / 'report.json'}"),
-        ],
-        cwd=folder,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return finished.returncode, finished.stdout + finished.stderr
-
-
 def plain(name: str, folder: Path) -> tuple[int, str, list[str]]:
-    """Return the exit code of terraform-compliance, its output, and each scenario's state."""
-    (folder / "plan.json").write_bytes((PLANS / f"{name}.json").read_bytes())
-    code, output = comply(folder)
-    report = json.loads((folder / "report.json").read_text())
-    states = [
-        {step["result"]["status"] for step in element["steps"]}
-        for feature in sorted(report, key=lambda feature: str(feature["uri"]))
-        for element in sorted(feature["elements"], key=lambda e: int(e["steps"][-1]["line"]))
-    ]
-    names = ("failed", "skipped", "passed")
-    return (
-        code,
-        output,
-        [next(name for name in names if name in state) for state in states],
-    )
+    return judge_plainly((PLANS / f"{name}.json").read_bytes(), folder, FEATURES)
 
 
 def test_run_judges_what_applies(tmp_path: Path) -> None:
@@ -83,7 +50,7 @@ def test_run_refuses_to_judge_nothing(tmp_path: Path) -> None:
 def test_steps_are_silent_about_a_plan_that_no_scenario_judged(tmp_path: Path) -> None:
     plan = json.loads((PLANS / "foreign-secret.json").read_bytes())
     (tmp_path / "plan.json").write_text(json.dumps(plan | {"terraform_version": "1.17.0"}))
-    code, output = comply(tmp_path)
+    code, output = comply(tmp_path, FEATURES)
     assert code == 1
     assert "FATAL ERROR: Unsupported terraform version (1.17.0)" in output
     assert "nothing to judge" not in output

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,7 @@ from finbase.judge.prove import applied_state, rendered_files
 from finbase.project.tree import lay_out
 from finbase.terraform.workspace import Workspace
 from tests.support.commands import ROOT
+from tests.support.plain_command import judge_plainly
 
 FEATURES = ROOT / "features"
 MUTATIONS = load_mutations(FEATURES)
@@ -24,29 +21,10 @@ CHOSEN = MUTATIONS[:: len(MUTATIONS) // 30][:30]
 
 def agree(plan: bytes, folder: Path) -> bool:
     """Compare each scenario's status; return whether all pass."""
-    (folder / "plan.json").write_bytes(plan)
-    program = Path(sys.executable).with_name("terraform-compliance")
-    finished = subprocess.run(
-        [
-            *(program, "-f", FEATURES, "-b", FEATURES / "steps", "-p", folder / "plan.json"),
-            *("--no-ansi", f"--cucumber-json={folder / 'report.json'}"),
-        ],
-        cwd=folder,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-        capture_output=True,
-        check=False,
-    )
+    code, _, states = judge_plainly(plan, folder, FEATURES)
     ours = compliance.run(folder / "plan.json", FEATURES)
-    assert finished.returncode == (0 if ours.passed else 1)
-    report = json.loads((folder / "report.json").read_text())
-    plain = [
-        "failed"
-        if "failed" in {step["result"]["status"] for step in element["steps"]}
-        else "passed"
-        for feature in sorted(report, key=lambda feature: str(feature["uri"]))
-        for element in sorted(feature["elements"], key=lambda e: int(e["steps"][-1]["line"]))
-    ]
-    assert plain == [scenario.status for scenario in ours.scenarios]
+    assert code == (0 if ours.passed else 1)
+    assert states == [scenario.status for scenario in ours.scenarios]
     return ours.passed
 
 
