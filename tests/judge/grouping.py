@@ -1,14 +1,15 @@
 """Group testing: plan several mutations in one tree, and find the odd one by what falls.
 
-A group holds mutations of different failures. The ids that fall must be those of its members:
+The ids that fall must be those of the members of a group:
 
-* a missed mutation shows as an absent id;
+* a missed mutation shows as an absent id. Where another member explains the id as well, the two
+  change different resources, and a finding must be about a resource that the mutation changes;
 * a stray id shows as unexplained, unless another member of the group explains it.
 
 If a group does not decode, the mutations that it misses are planned without the others; if that
 does not explain it, its halves are.
 
-A group holds at most one mutation for five ids of the catalogue. Then two of three stray ids are
+A group explains at most a third of the ids of the catalogue. Then two of three stray ids are
 unexplained; ``finbase prove`` and the soak find the third.
 """
 
@@ -18,22 +19,55 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from finbase.errors import ComplianceError, TerraformError
 from finbase.judge.mutations import Files, Mutation, mutate
+from finbase.source.hcl_scan import scan
+
+LARGEST = 16
+"""Mutations: with more, it would be hard to see what a group that does not decode shows."""
+
+ELSEWHERE = {
+    "alarm-named-like-another",
+    "database-in-the-public-table",
+    "emails-not-shown",
+    "guard-that-ignores-replacements",
+    "output-behind-a-local",
+}
+"""Mutations whose findings are about something else than what they change."""
 
 Group: TypeAlias = tuple[Mutation, ...]
 Overlaps: TypeAlias = Mapping[str, Collection[str]]
 Line: TypeAlias = tuple[PurePosixPath, int]
+Fell: TypeAlias = Mapping[str, Collection[str]]
+"""Each id that fell, and the addresses of what its findings are about, without keys."""
+Names: TypeAlias = Mapping[str, Collection[str]]
+"""The id of each mutation, and what it changes, such as ``aws_vpc.main`` or ``local.name``."""
 
 
-def decode(group: Group, fell: Collection[str], overlaps: Overlaps) -> list[str]:
+def decode(group: Group, fell: Fell, overlaps: Overlaps, names: Names) -> list[str]:
     """Return what is wrong with the ids that fell: missed mutations and stray ids."""
-    missed = [f"missed {m.id} ({m.failure})" for m in group if m.failure not in fell]
+    missed = [f"missed {m.id} ({m.failure})" for m in find_missed(group, fell, overlaps, names)]
     return missed + [f"stray {id_}" for id_ in sorted(set(fell) - explained(group, overlaps))]
+
+
+def find_missed(group: Group, fell: Fell, overlaps: Overlaps, names: Names) -> Group:
+    """Return the mutations of a group that no finding shows."""
+
+    def is_seen(mutation: Mutation) -> bool:
+        others = [other for other in group if other != mutation]
+        if mutation.failure not in explained(others, overlaps):
+            return mutation.failure in fell
+        return any(
+            f".{subject}".endswith(f".{name}")
+            for subject in fell.get(mutation.failure, ())
+            for name in names[mutation.id]
+        )
+
+    return tuple(mutation for mutation in group if not is_seen(mutation))
 
 
 def explained(mutations: Iterable[Mutation], overlaps: Overlaps) -> set[str]:
@@ -42,27 +76,27 @@ def explained(mutations: Iterable[Mutation], overlaps: Overlaps) -> set[str]:
 
 
 def find_problems(
-    group: Group, judge: Callable[[Group], Collection[str]], overlaps: Overlaps
+    group: Group, judge: Callable[[Group], Fell], overlaps: Overlaps, names: Names
 ) -> tuple[list[str], int]:
     """Return what is wrong with single mutations of a group, and the number of plans.
 
-    ``judge`` plans mutations together and returns the ids that fell; it may raise
-    ``TerraformError``, because some mutations cannot be planned together.
+    ``judge`` plans mutations together and returns what fell; it may raise ``TerraformError``,
+    because some mutations cannot be planned together.
     """
     try:
         fell = judge(group)
     except TerraformError as error:
-        fell, problems = (), [f"{', '.join(m.id for m in group)}: {error}"]
+        fell, problems = {}, [f"{', '.join(m.id for m in group)}: {error}"]
     else:
-        problems = decode(group, fell, overlaps)
+        problems = decode(group, fell, overlaps, names)
     if not problems or len(group) == 1:
         return problems, 1
-    missed = tuple(m for m in group if m.failure not in fell)
+    missed = find_missed(group, fell, overlaps, names)
     if len(missed) == len(problems) < len(group):  # The others are found, and no id is stray.
         parts = [missed]
     else:
         parts = [group[: len(group) // 2], group[len(group) // 2 :]]
-    answers = [find_problems(part, judge, overlaps) for part in parts]
+    answers = [find_problems(part, judge, overlaps, names) for part in parts]
     return [each for found, _ in answers for each in found], 1 + sum(n for _, n in answers)
 
 
@@ -85,26 +119,38 @@ def group_mutations(
     """Return groups that hold each of the mutations of one environment once.
 
     The result depends on the arguments alone. Mutations that change the same line of HCL, or that
-    cannot be applied together, are never in one group. A mutation that fits in no group gets a
-    group of its own, for others to join.
+    cannot be applied together, are never in one group; nor are those of one id that change the
+    same resource. A mutation that fits in no group gets a group of its own, for others to join.
     """
     files = {path: text for path, text in files.items() if path.suffix == ".tf"}
     ids = {mutation: explained([mutation], overlaps) for mutation in mutations}
     lines = {mutation: _changed_lines(files, mutation) for mutation in mutations}
+    names = changed_names(mutations, files)
     frequency = Counter(id_ for mutation in mutations for id_ in ids[mutation])
     # The most frequent failures first: they have the least choice.
     ordered = sorted(mutations, key=lambda m: (-frequency[m.failure], min(ids[m]), m.failure, m.id))
-    size = max(1, len(overlaps) // 5)
-    groups: list[Group] = [()] * -(-len(ordered) // size)
-    trees = [files] * len(groups)
+    most = max(2, len(overlaps) // 3)
+    groups: list[Group] = []
+    trees: list[Files] = []
+
+    def by_fit(number: int, mutation: Mutation) -> tuple[int, int]:
+        return len(ids[mutation] - explained(groups[number], overlaps)), len(groups[number])
+
+    def exclude_each_other(one: Mutation, other: Mutation) -> bool:
+        if lines[one] & lines[other]:
+            return True
+        if other.failure not in ids[one] and one.failure not in ids[other]:
+            return False
+        first, second = names[one.id], names[other.id]
+        return not first or not second or not first.isdisjoint(second)
+
     for mutation in ordered:
-        for number in sorted(range(len(groups)), key=lambda n: len(groups[n])):
+        for number in sorted(range(len(groups)), key=lambda n: by_fit(n, mutation)):
             group = groups[number]
-            if len(group) == size or any(
-                other.failure in ids[mutation]
-                or mutation.failure in ids[other]
-                or lines[mutation] & lines[other]
-                for other in group
+            if (
+                len(group) == LARGEST
+                or len(explained((*group, mutation), overlaps)) > most
+                or any(exclude_each_other(mutation, other) for other in group)
             ):
                 continue
             try:
@@ -116,7 +162,44 @@ def group_mutations(
         else:
             groups.append((mutation,))
             trees.append(mutate(files, mutation))
-    return tuple(filter(None, groups))
+    return tuple(groups)
+
+
+def changed_names(mutations: Iterable[Mutation], files: Files) -> dict[str, frozenset[str]]:
+    """Return what each mutation changes, by its id: resources, data sources and locals.
+
+    A block of the same file that refers to a changed data source or local is changed as well.
+    """
+    before = {path: _named(text) for path, text in files.items() if path.suffix == ".tf"}
+    return {
+        mutation.id: frozenset(
+            name
+            for path, text in mutate(files, mutation).items()
+            if path.suffix == ".tf" and text != files.get(path) and mutation.id not in ELSEWHERE
+            for name in _changed(before.get(path, {}), _named(text))
+        )
+        for mutation in mutations
+    }
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    names = {name for name, _ in before.items() ^ after.items()}
+    values = [re.escape(name) for name in names if name.startswith(("data.", "local."))]
+    reference = re.compile(rf"\b({'|'.join(values)})\b")
+    return names | {name for name, code in after.items() if values and reference.search(code)}
+
+
+@cache
+def _named(text: bytes) -> dict[str, str]:
+    """Return the code of each resource, data source and local of a file, by its name."""
+    found: dict[str, str] = {}
+    for block in scan(text.decode()).blocks:
+        if block.type == "locals":
+            found |= {f"local.{name}": code for name, code in block.attributes.items()}
+        elif block.type in ("resource", "data"):
+            kind = ["data"] * (block.type == "data")
+            found[".".join([*kind, *block.labels])] = block.text
+    return found
 
 
 def _changed_lines(files: Files, mutation: Mutation) -> frozenset[Line]:

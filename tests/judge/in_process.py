@@ -44,6 +44,17 @@ def message(plan: Mapping[str, Any], id_: str) -> str:
     return "\n".join(judge.messages(plan, places).values())
 
 
+def subjects(texts: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return each id of messages by place, and the addresses that their findings begin with."""
+    found: dict[str, set[str]] = {}
+    for place, text in texts.items():
+        lines = re.sub(r"\x1b\[\d+m|\[[^\]]*\]", "", text).splitlines()
+        heads = [re.split(r": | is ", line.lstrip("\t :"))[0] for line in lines]
+        for id_ in _ids(place):
+            found.setdefault(id_, set()).update(re.findall(r"\w+(?:\.[\w-]+)+", "\n".join(heads)))
+    return found
+
+
 def ids_of(places: Iterable[str]) -> set[str]:
     """Return the ids in the tags of scenarios."""
     return {id_ for place in places for id_ in _ids(place)}

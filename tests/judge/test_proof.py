@@ -30,8 +30,12 @@ from finbase.judge.verdict import Scenario, Verdict
 from finbase.plan.document import read_plan
 from finbase.project.tree import lay_out
 from finbase.terraform.workspace import Workspace
+from tests.fuzz.fast_judge import Judge
 from tests.judge.grouping import (
+    Fell,
     Group,
+    Names,
+    changed_names,
     decode,
     explained,
     files_of_stack,
@@ -39,7 +43,7 @@ from tests.judge.grouping import (
     group_mutations,
     mutate_all,
 )
-from tests.judge.in_process import failed_places, ids_of
+from tests.judge.in_process import ids_of, subjects
 from tests.support.commands import ROOT
 
 FEATURES = ROOT / "features"
@@ -125,13 +129,6 @@ def test_mutations_cover_each_failure_twice() -> None:
 def test_mutations_cover_newer_releases() -> None:
     modules = {edit.file.split("/")[1] for each in NEWER for edit in each.edits}
     assert {pin.split("/")[1] for pin in pins("staging") - pins("production")} <= modules
-
-
-def test_mutate_fits_the_rendered_tree() -> None:
-    for each in MUTATIONS:
-        changed = mutate(FILES, each)
-        assert changed != FILES, each.id
-        assert changed.keys() >= FILES.keys(), each.id
 
 
 # --- mutate ----------------------------------------------------------------
@@ -292,6 +289,11 @@ def groups(mutations: Collection[Mutation]) -> list[Group]:
     ]
 
 
+def names_of(group: Group) -> Names:
+    """What each mutation of a group changes."""
+    return changed_names(group, files_of_stack(FILES, group[0].environment))
+
+
 GROUPS = groups([*map(in_small_stack, GROUPED)])
 PAIR = (mutation(id="logs-off", failure="F04d"), mutation(id="one-gateway", failure="F01"))
 
@@ -309,12 +311,29 @@ PAIR = (mutation(id="logs-off", failure="F04d"), mutation(id="one-gateway", fail
     ],
 )
 def test_decode_finds_missed_mutations_and_stray_ids(fell: list[str], problems: list[str]) -> None:
-    assert decode(PAIR, fell, OVERLAPS) == problems
+    assert decode(PAIR, dict.fromkeys(fell, ()), OVERLAPS, {}) == problems
+
+
+TWINS = (mutation(id="logs-off", failure="F04d"), mutation(id="logs-lost", failure="F04d"))
+NAMES = {"logs-off": {"aws_db_instance.primary"}, "logs-lost": {"local.logs"}}
+
+
+@pytest.mark.parametrize(
+    ("about", "problems"),
+    [
+        ({"module.database.aws_db_instance.primary", "module.own.local.logs"}, []),
+        ({"aws_db_instance.primary", "module.own.local.own_logs"}, ["missed logs-lost (F04d)"]),
+        ({"local.logs", "aws_db_instance.primary.id"}, ["missed logs-off (F04d)"]),
+        (set(), ["missed logs-off (F04d)", "missed logs-lost (F04d)"]),
+    ],
+)
+def test_decode_separates_mutations_of_one_id(about: set[str], problems: list[str]) -> None:
+    assert decode(TWINS, {"F04d": about}, OVERLAPS, NAMES) == problems
 
 
 def test_groups_hold_each_mutation_and_save_plans() -> None:
     assert sorted(each.id for group in GROUPS for each in group) == sorted(e.id for e in GROUPED)
-    assert len(GROUPS) < len(GROUPED) / 4
+    assert len(GROUPS) < len(GROUPED) / 9
     assert all(len({each.environment for each in group}) == 1 for group in GROUPS)
 
 
@@ -332,20 +351,25 @@ def test_groups_hold_each_mutation_and_save_plans() -> None:
     ],
 )
 def test_find_problems_plans_parts(judged: dict[str, str], problems: list[str], plans: int) -> None:
-    def judge(group: Group) -> set[str]:
+    def judge(group: Group) -> Fell:
         key = "".join("ab"[PAIR.index(each)] for each in group)
         if key not in judged:
             raise TerraformError("no plan")
-        return {*judged[key].split()}
+        return dict.fromkeys(judged[key].split(), ())
 
-    assert find_problems(PAIR, judge, OVERLAPS) == (problems, plans)
+    assert find_problems(PAIR, judge, OVERLAPS, {}) == (problems, plans)
 
 
 def test_groups_find_each_mutation_that_is_missed() -> None:
     for group in GROUPS:
+        names = names_of(group)
         for missed in group:
-            fell = explained([each for each in group if each != missed], OVERLAPS)
-            assert f"missed {missed.id} ({missed.failure})" in decode(group, fell, OVERLAPS)
+            fell: dict[str, set[str]] = {}
+            for each in group:
+                for id_ in explained([each], OVERLAPS) if each != missed else ():
+                    fell.setdefault(id_, set()).update(names[each.id])
+            problems = decode(group, fell, OVERLAPS, names)
+            assert f"missed {missed.id} ({missed.failure})" in problems
 
 
 def test_groups_find_two_of_three_strays() -> None:
@@ -396,14 +420,14 @@ def mutated(
         shutil.rmtree(project)
 
 
-def judge(plan: bytes, stack: Path, *, by_engine: bool = False) -> set[str]:
-    """Return the ids that fell; ``by_engine`` compares terraform-compliance with this process."""
-    places = failed_places(read_plan(plan, "the plan"), stack)
+def judge(plan: bytes, stack: Path, *, by_engine: bool = False) -> dict[str, set[str]]:
+    """Return what fell; ``by_engine`` compares terraform-compliance with this process."""
+    texts = Judge().messages(read_plan(plan, "the plan"), stack=stack)
     if by_engine:
         verdict = compliance.run(plan, FEATURES, rendered=True, stack=stack)
-        assert {scenario.location for scenario in verdict.failed} == places
-        assert {row.id for row in verdict.by_failure() if row.status == "failed"} == ids_of(places)
-    return ids_of(places)
+        assert {scenario.location for scenario in verdict.failed} == texts.keys()
+        assert {row.id for row in verdict.by_failure() if row.status == "failed"} == ids_of(texts)
+    return subjects(texts)
 
 
 @pytest.mark.terraform
@@ -414,11 +438,11 @@ def test_mutations_are_caught_in_groups(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    def judge_together(part: Group) -> set[str]:
+    def judge_together(part: Group) -> Fell:
         with mutated(part, workspace, tmp_path) as (plan, stack):
             return judge(plan, stack, by_engine=part in BY_ENGINE)
 
-    problems, plans = find_problems(group, judge_together, OVERLAPS)
+    problems, plans = find_problems(group, judge_together, OVERLAPS, names_of(group))
     record_property("seen", "decoded" if plans == 1 else f"decoded in {plans} plans")
     assert problems == []
 
@@ -446,17 +470,19 @@ def test_changes_are_caught_in_groups(
     """The same mutations as changes of the applied stack."""
     state = applied_state(ROOT, environment)
 
-    def judge_together(part: Group) -> set[str]:
+    def judge_together(part: Group) -> Fell:
         with mutated(part, workspace, tmp_path, state) as (plan, stack):
             changes = read_plan(plan, "the plan")
             if len(part) == 1 and not has_changes(changes):
                 assert part[0].id in UNCHANGED
-                return {part[0].failure}
-            own = {each.failure for each in part}
-            return {*judge(plan, stack)} - (falls_by_change(changes) - own)
+                return {part[0].failure: ()}
+            others = falls_by_change(changes) - {each.failure for each in part}
+            return {id_: about for id_, about in judge(plan, stack).items() if id_ not in others}
 
     together = groups([each for each in GROUPED if each.environment == environment])
-    problems = [find_problems(group, judge_together, OVERLAPS)[0] for group in together]
+    problems = [
+        find_problems(group, judge_together, OVERLAPS, names_of(group))[0] for group in together
+    ]
     assert [*filter(None, problems)] == []
 
 
