@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,19 +13,14 @@ TEMPLATES = Path(__file__).parents[2] / "templates" / "modules"
 SHARED, SOURCE = TEMPLATES / "secret" / "rotation", TEMPLATES / "roles" / "function"
 sys.path[:0] = [str(SHARED), str(SOURCE)]
 
-from finbase.sandbox.services import secretsmanager  # noqa: E402
-from finbase.sandbox.services.backends import answer_faster  # noqa: E402
 from tests.roles import rds  # noqa: E402
 from tests.roles import stage as stages  # noqa: E402
 from tests.rotation import stage as runtimes  # noqa: E402
-from tests.rotation.fake_postgres import Pki, make_pki  # noqa: E402
+from tests.rotation.fake_postgres import Pki  # noqa: E402
+from tests.rotation.fixtures import endpoint, function, pki  # noqa: E402
 from tests.rotation.real_postgres import Postgres  # noqa: E402
 
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    """A root, a server certificate of it for ``localhost``, and a root that vouches for nobody."""
-    return make_pki(tmp_path_factory.mktemp("pki"))
+__all__ = ["endpoint", "function", "pki"]
 
 
 @pytest.fixture(scope="session")
@@ -34,26 +28,6 @@ def server(pki: Pki) -> Iterator[Postgres]:
     """A server as on RDS for all tests of the process; each makes itself a database and roles."""
     with rds.running(pki.root.with_name("server.pem")) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """The address of a local AWS whose Secrets Manager behaves as the service does."""
-    from moto.server import ThreadedMotoServer
-
-    secretsmanager.install()
-    answer_faster()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
-    local = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    local.start()
-    yield "http://{}:{}".format(*local.get_host_and_port())
-    local.stop()
-
-
-@pytest.fixture(scope="module")
-def function(endpoint: str) -> str:
-    """The ARN that a secret's rotation is set up with."""
-    return runtimes.make_function(endpoint)
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +71,35 @@ def ready(stage: stages.Stage) -> stages.Stage:
     stage.apply()
     stage.rotate("app")
     return stage
+
+
+@pytest.fixture
+def shared(
+    request: pytest.FixtureRequest,
+    server: Postgres,
+    endpoint: str,
+    function: str,
+    runtime: runtimes.Runtime,
+) -> Iterator[stages.Stage]:
+    """One like ``ready`` for tests that leave it so: the next of them goes on with it.
+
+    Either login of ``app`` may be the current one.
+    """
+    if not (kept := stages.Stage.kept):
+        client = runtimes.client_of("secretsmanager", endpoint)
+        stage = stages.Stage(server, client, runtime, function)
+        try:
+            stage.apply()
+            stage.rotate("app")
+        except BaseException:
+            stage.close()
+            raise
+        kept.append(stage)
+    runtime.log = ""
+    failed = request.session.testsfailed
+    yield kept[0]
+    if request.session.testsfailed > failed:
+        kept.pop().close()
 
 
 @pytest.fixture

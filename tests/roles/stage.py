@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -58,8 +59,12 @@ class Stage:
     master: str = MASTER
     connection: str = ""
     secrets: dict[str, str] = field(default_factory=dict)
+    kept: ClassVar[list[Stage]] = []
+    """One that waits for the next test. It makes room for a new one: their names are the same."""
 
     def __post_init__(self) -> None:
+        while self.kept:
+            self.kept.pop().close()
         self.extensions = self.extensions or (
             ["pgaudit", "pg_stat_statements"] if rds.has_pgaudit() else ["pg_stat_statements"]
         )
@@ -250,6 +255,14 @@ def give_databases_to(owner: str) -> list[str]:
             f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC",
         )
     ]
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for a moment, at most a minute away."""
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def quoted(name: str) -> str:

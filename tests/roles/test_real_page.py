@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.roles.stage import DATABASE, Stage, role
+from tests.roles.stage import DATABASE, Stage, role, until
 from tests.support.commands import ROOT
 from tests.support.documented import example
 
@@ -96,14 +95,6 @@ ASLEEP = f"SELECT count(*) FROM pg_stat_activity WHERE {SLEEPS}"
 
 def as_login(username: str, password: str) -> dict[str, str]:
     return {"username": username, "password": password, "dbname": DATABASE}
-
-
-def until(done: Callable[[], bool]) -> None:
-    """Wait for a moment, at most ten seconds away."""
-    end = time.monotonic() + 10
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_large_objects_of_a_role_that_may_only_read_can_be_removed(stage: Stage) -> None:

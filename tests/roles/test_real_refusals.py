@@ -13,7 +13,6 @@ import pytest
 
 from tests.roles.stage import DATABASE, Stage
 from tests.rotation.proxy import cutting
-from tests.rotation.real_postgres import SUPERUSER_PASSWORD
 from tests.rotation.stage import FunctionError
 
 
@@ -77,16 +76,10 @@ def test_extension_that_is_not_there(stage: Stage) -> None:
 @contextmanager
 def holding(stage: Stage, sql: str, credentials: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Hold a lock in a session of the superuser, or of a login."""
-    who = credentials or {"username": "postgres", "password": SUPERUSER_PASSWORD}
+    who = credentials or {"username": None, "password": None}
     holder = subprocess.Popen(
         [stage.server.binaries / "psql", "-X", "-q"],
-        env={
-            "PGHOST": "localhost",
-            "PGPORT": str(stage.server.port),
-            "PGUSER": who["username"],
-            "PGPASSWORD": who["password"],
-            "PGDATABASE": DATABASE,
-        },
+        env=stage.server._connection(who["username"], who["password"], DATABASE),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -144,22 +137,22 @@ BLOCKS = {
 
 
 @pytest.mark.parametrize("sql", [*BLOCKS], ids=["lock", "own password"])
-def test_role_cannot_block_the_function(ready: Stage, sql: str) -> None:
+def test_role_cannot_block_the_function(shared: Stage, sql: str) -> None:
     """Its session is ended, and reported."""
     for action in ("apply", "rotate", "check"):
-        held = ready.current("app")
-        ready.rotate("app")  # Now it is the turn of the login that holds something.
+        held = shared.current("app")
+        shared.rotate("app")  # Now it is the turn of the login that holds something.
         ended = f"ended a session of {held['username']}, which {BLOCKS[sql]}"
-        ready.runtime.log = ""
-        with holding(ready, f"SET statement_timeout = 0; {sql}", held):
+        shared.runtime.log = ""
+        with holding(shared, f"SET statement_timeout = 0; {sql}", held):
             began = time.monotonic()
             if action == "rotate":
-                ready.rotate("app")
+                shared.rotate("app")
             else:
-                assert ready.invoke({"action": action})["drift"] == [ended]
+                assert shared.invoke({"action": action})["drift"] == [ended]
             assert time.monotonic() - began < 20
-        assert ended in ready.runtime.log
-        assert ready.run_as(ready.current("app"), "SELECT 1")[0]
+        assert ended in shared.runtime.log
+        assert shared.run_as(shared.current("app"), "SELECT 1")[0]
 
 
 # Connections that break ----------------------------------------------------------------------

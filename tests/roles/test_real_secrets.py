@@ -21,21 +21,22 @@ def logs_in(stage: Stage, role: str) -> bool:
     return stage.run_as(stage.current(role), "SELECT 1")[0]
 
 
-def refused(role: str, why: str) -> str:
-    return f"the login of the secret of {role} is refused: {role}_2 {why}"
+def refused(login: str, why: str) -> str:
+    return f"the login of the secret of app is refused: {login} {why}"
 
 
-def test_dropped_login_gets_the_password_of_its_secret(ready: Stage) -> None:
-    before = ready.current("app")
-    ready.query("DROP ROLE app_2")
-    assert refused("app", "does not exist; apply or rotate creates it") in ready.drift()
-    answer = ready.apply()
-    assert SETS.format("app_2") in answer["changed"]
+def test_dropped_login_gets_the_password_of_its_secret(shared: Stage) -> None:
+    before = shared.current("app")
+    login = before["username"]
+    shared.query(f"DROP ROLE {login}")
+    assert refused(login, "does not exist; apply or rotate creates it") in shared.drift()
+    answer = shared.apply()
+    assert SETS.format(login) in answer["changed"]
     assert answer["drift"] == []
-    assert ready.current("app") == before
-    assert logs_in(ready, "app")
-    assert ready.apply()["changed"] == []
-    ready.assert_silent(str(answer))
+    assert shared.current("app") == before
+    assert logs_in(shared, "app")
+    assert shared.apply()["changed"] == []
+    shared.assert_silent(str(answer))
 
 
 def test_new_instance_gets_the_passwords_of_all_secrets(rotated: Stage) -> None:
@@ -49,75 +50,88 @@ def test_new_instance_gets_the_passwords_of_all_secrets(rotated: Stage) -> None:
     assert [role for role in rotated.roles if not logs_in(rotated, role)] == []
 
 
-def test_password_that_a_role_has_set_itself(ready: Stage) -> None:
+def test_password_that_a_role_has_set_itself(shared: Stage) -> None:
+    login = shared.current("app")["username"]
     for password in ("'Mine-12345'", "NULL"):
-        ready.as_role("app", f"ALTER ROLE CURRENT_USER PASSWORD {password}")
-        assert ready.drift() == [refused("app", OTHER)]
-        assert ready.apply() | {"rotated_days_ago": 0} == {
-            "changed": [SETS.format("app_2")],
-            "drift": [],
-            "rotated_days_ago": 0,
-        }
-        assert logs_in(ready, "app")
+        shared.as_role("app", f"ALTER ROLE CURRENT_USER PASSWORD {password}")
+        assert shared.drift() == [refused(login, OTHER)]
+        answer = shared.apply()
+        assert (answer["changed"], answer["drift"]) == ([SETS.format(login)], [])
+        assert logs_in(shared, "app")
 
 
-def test_password_of_a_thief_ends_with_the_next_rotation(ready: Stage) -> None:
+def test_password_of_a_thief_ends_with_the_next_rotation(shared: Stage) -> None:
     """Not with the one after it, in which its login would have its turn."""
-    now = ready.current("app")
-    ready.as_role("app", "ALTER ROLE CURRENT_USER PASSWORD 'Mine-12345'")
-    assert ready.run_as(now | {"password": "Mine-12345"}, "SELECT 1")[0]
-    ready.rotate("app")
-    assert not ready.run_as(now | {"password": "Mine-12345"}, "SELECT 1")[0]
-    assert ready.run_as(now, "SELECT 1")[0]  # Who has cached the secret.
-    assert logs_in(ready, "app")
+    now = shared.current("app")
+    shared.as_role("app", "ALTER ROLE CURRENT_USER PASSWORD 'Mine-12345'")
+    assert shared.run_as(now | {"password": "Mine-12345"}, "SELECT 1")[0]
+    shared.rotate("app")
+    assert not shared.run_as(now | {"password": "Mine-12345"}, "SELECT 1")[0]
+    assert shared.run_as(now, "SELECT 1")[0]  # Who has cached the secret.
+    assert logs_in(shared, "app")
 
 
-def test_secret_that_somebody_has_overwritten(ready: Stage) -> None:
-    fields = ready.current("app") | {"host": "elsewhere.example", "password": "Written", "note": 1}
-    ready.client.put_secret_value(SecretId=ready.secrets["app"], SecretString=json.dumps(fields))
-    assert ready.drift() == ["the secret of app names another host, port or database: apply again"]
-    assert ready.apply()["drift"] == []
-    assert ready.current("app")["note"] == 1
-    assert logs_in(ready, "app")
-    fields = ready.current("app") | {"username": "reader_1"}
-    ready.client.put_secret_value(SecretId=ready.secrets["app"], SecretString=json.dumps(fields))
+def test_secret_that_somebody_has_overwritten(shared: Stage) -> None:
+    before = shared.current("app")
+    fields = before | {"host": "elsewhere.example", "password": "Written", "note": 1}
+    shared.client.put_secret_value(SecretId=shared.secrets["app"], SecretString=json.dumps(fields))
+    assert shared.drift() == ["the secret of app names another host, port or database: apply again"]
+    assert shared.apply()["drift"] == []
+    assert shared.current("app")["note"] == 1
+    assert logs_in(shared, "app")
+    fields = shared.current("app") | {"username": "reader_1"}
+    shared.client.put_secret_value(SecretId=shared.secrets["app"], SecretString=json.dumps(fields))
     says = "the secret of app names neither app_1 nor app_2: correct its username"
-    assert (ready.drift(), ready.apply()["drift"]) == ([says], [says])
+    assert (shared.drift(), shared.apply()["drift"]) == ([says], [says])
+    fields["username"] = before["username"]
+    shared.client.put_secret_value(SecretId=shared.secrets["app"], SecretString=json.dumps(fields))
 
 
 @pytest.mark.parametrize(
-    ("sql", "advice"),
+    ("sql", "back", "advice"),
     [
-        ("NOLOGIN", "is NOLOGIN; to end that, run ALTER ROLE app_{} LOGIN"),
+        ("NOLOGIN", "LOGIN", "is NOLOGIN; to end that, run ALTER ROLE {} LOGIN"),
         (
             "VALID UNTIL '2020-01-01'",
-            "has an expired password; to end that, run ALTER ROLE app_{} VALID UNTIL 'infinity'",
+            "VALID UNTIL 'infinity'",
+            "has an expired password; to end that, run ALTER ROLE {} VALID UNTIL 'infinity'",
         ),
-        ("CONNECTION LIMIT 0", "has a connection limit of 0; apply sets the declared one"),
+        (
+            "CONNECTION LIMIT 0",
+            "CONNECTION LIMIT 20",
+            "has a connection limit of 0; apply sets the declared one",
+        ),
     ],
     ids=["NOLOGIN", "expired", "limit"],
 )
-def test_what_contains_an_incident_stays(ready: Stage, sql: str, advice: str) -> None:
-    ready.query(f"ALTER ROLE app_1 {sql}; ALTER ROLE app_2 {sql}")
+def test_what_contains_an_incident_stays(shared: Stage, sql: str, back: str, advice: str) -> None:
+    login = shared.current("app")["username"]
+    (turn,) = {"app_1", "app_2"} - {login}
+    shared.query(f"ALTER ROLE app_1 {sql}; ALTER ROLE app_2 {sql}")
     if sql != "CONNECTION LIMIT 0":  # An application that uses all its connections does log in.
-        assert refused("app", advice.format(2)) in ready.drift()
-    with pytest.raises(FunctionError, match=f"app_1 {advice.format(1)}"):
-        ready.rotate("app")
-    assert not logs_in(ready, "app")
+        assert refused(login, advice.format(login)) in shared.drift()
+    token = str(uuid.uuid4())
+    with pytest.raises(FunctionError, match=f"{turn} {advice.format(turn)}"):
+        shared.rotate("app", token)
+    assert not logs_in(shared, "app")
     if sql == "NOLOGIN":
-        ready.apply()
-        assert not logs_in(ready, "app")
+        shared.apply()
+        assert not logs_in(shared, "app")
+    shared.query(f"ALTER ROLE app_1 {back}; ALTER ROLE app_2 {back}")
+    shared.rotate("app", token)
+    assert logs_in(shared, "app")
 
 
-def test_rotation_grants_nothing_that_was_revoked(ready: Stage) -> None:
-    ready.rotate("migrator")
-    ready.as_role("migrator", "CREATE TABLE payments (id int)")
-    ready.query("REVOKE INSERT, UPDATE, DELETE ON app.payments FROM app")
+def test_rotation_grants_nothing_that_was_revoked(shared: Stage) -> None:
+    shared.rotate("migrator")
+    shared.as_role("migrator", "CREATE TABLE payments (id int)")
+    shared.query("REVOKE INSERT, UPDATE, DELETE ON app.payments FROM app")
     lacks = "not granted: SELECT, INSERT, UPDATE, DELETE on tables in schema app to app"
-    ready.rotate("app")
-    assert ready.drift() == [lacks]
-    assert "permission denied" in ready.refused("app", "INSERT INTO payments VALUES (1)")
-    assert ready.apply()["drift"] == []
+    shared.rotate("app")
+    assert shared.drift() == [lacks]
+    assert "permission denied" in shared.refused("app", "INSERT INTO payments VALUES (1)")
+    assert shared.apply()["drift"] == []
+    shared.as_role("migrator", "DROP TABLE payments")
 
 
 # Where the database is ------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,26 +11,21 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "templates" / "modules" / "secret" / "rotation"
 sys.path.insert(0, str(SOURCE))
 
-from finbase.sandbox.services import secretsmanager  # noqa: E402
-from finbase.sandbox.services.backends import answer_faster  # noqa: E402
 from tests.rotation import real_postgres  # noqa: E402
 from tests.rotation import stage as stages  # noqa: E402
 from tests.rotation.fake_aws import FakeSecretsManager, Fuse  # noqa: E402
 from tests.rotation.fake_database import FakeDatabase  # noqa: E402
-from tests.rotation.fake_postgres import Pki, make_pki  # noqa: E402
+from tests.rotation.fake_postgres import Pki  # noqa: E402
 from tests.rotation.fakes import CREDENTIALS, Fakes  # noqa: E402
+from tests.rotation.fixtures import endpoint, function, pki  # noqa: E402
+
+__all__ = ["endpoint", "function", "pki"]
 
 
 @pytest.fixture(scope="session")
 def source() -> Path:
     """The folder with the function's source."""
     return SOURCE
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    """A root, a server certificate of it for ``localhost``, and a root that vouches for nobody."""
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture
@@ -52,26 +46,6 @@ def server(pki: Pki) -> Iterator[real_postgres.Postgres]:
     """A real PostgreSQL for all tests of the process; each makes itself a role and a database."""
     with real_postgres.running(pki.root.with_name("server.pem")) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """The address of a local AWS whose Secrets Manager behaves as the service does."""
-    from moto.server import ThreadedMotoServer
-
-    secretsmanager.install()
-    answer_faster()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
-    local = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    local.start()
-    yield "http://{}:{}".format(*local.get_host_and_port())
-    local.stop()
-
-
-@pytest.fixture(scope="module")
-def function(endpoint: str) -> str:
-    """The ARN that a secret's rotation is set up with."""
-    return stages.make_function(endpoint)
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,13 @@ class FunctionKilledError(Exception):
 
 
 class Runtime:
-    """Runs events in the worker's process; ``log`` is all that they have written."""
+    """Runs events in the worker's process; ``log`` is all that they have written.
+
+    ``places`` is how many the last event has passed at which it could have died.
+    """
 
     def __init__(self, task: Path, endpoint: str, module: str = "rotation") -> None:
-        self.log = ""
+        self.log, self.places = "", 0
         self._process = subprocess.Popen(
             [sys.executable, "-B", Path(__file__).with_name("worker.py"), module],
             env={
@@ -90,6 +93,7 @@ class Runtime:
             raise AssertionError(f"the function does not come to an end: {event}")
         told = json.loads(self._process.stdout.readline())
         self.log += told["log"]
+        self.places = told.get("places", 0)
         if "signal" in told:
             raise FunctionKilledError(told["signal"])
         if "error" in told:

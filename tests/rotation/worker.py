@@ -34,11 +34,11 @@ class Deaths:
     """Counts and names the places that are passed, and dies at the one that was chosen."""
 
     def __init__(self, chosen: str | int | None) -> None:
-        self._chosen, self._passed = chosen, 0
+        self._chosen, self.passed = chosen, 0
 
     def place(self, name: str) -> None:
-        self._passed += 1
-        if self._chosen in (name, self._passed):
+        self.passed += 1
+        if self._chosen in (name, self.passed):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,8 +112,9 @@ def run_to_death(order: dict[str, Any]) -> dict[str, Any]:
     answer, theirs = os.pipe()
     child = os.fork()
     if child == 0:
-        Deaths(order["die"]).lay(rotation._client())
-        outcome = json.dumps(run(order))
+        deaths = Deaths(order["die"])
+        deaths.lay(rotation._client())
+        outcome = json.dumps(run(order) | {"places": deaths.passed})
         sys.stdout.flush()
         os.write(theirs, outcome.encode())
         os._exit(0)

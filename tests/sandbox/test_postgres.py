@@ -149,20 +149,26 @@ def test_owner_reaches(tmp_path: Path, folder: Path) -> None:
     assert Owner.choose().reaches(folder / "data")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_server_ends_with_killed_caller(folder: Path, number: signal.Signals) -> None:
-    script = (
-        "import pathlib, sys, time; from finbase.sandbox.postgres import server\n"
-        "folder = pathlib.Path(sys.argv[1])\n"
-        "made = server.start(folder, username='u', password='p', database='d')\n"
-        "print(made.pid, flush=True); time.sleep(100)"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, folder],
+def caller(folder: Path, script: str) -> subprocess.Popen[str]:
+    """Start a process that starts a server."""
+    given = "import pathlib, sys; from finbase.sandbox.postgres import server\n"
+    given += "folder = pathlib.Path(sys.argv[1])\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", given + script, folder],
         env={**os.environ, "PYTHONPATH": str(ROOT / "generator")},
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_server_ends_with_killed_caller(folder: Path, number: signal.Signals) -> None:
+    script = (
+        "import time\n"
+        "made = server.start(folder, username='u', password='p', database='d')\n"
+        "print(made.pid, flush=True); time.sleep(100)"
+    )
+    child = caller(folder, script)
     assert child.stdout is not None
     pid = int(child.stdout.readline())
     assert alive(pid)
@@ -178,21 +184,16 @@ def test_server_ends_with_killed_caller(folder: Path, number: signal.Signals) ->
 def test_starting_server_ends_with_killed_caller(folder: Path) -> None:
     """The server never comes up: what it logs is not seen."""
     script = (
-        "import pathlib, sys; from finbase.sandbox.postgres import server\n"
         "server.Server.log = lambda _: ''\n"
-        "folder = pathlib.Path(sys.argv[1])\n"
         "server.start(folder, username='u', password='p', database='d')"
     )
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, folder],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "generator")},
-    )
+    child = caller(folder, script)
     data = folder / "postgres" / "data"
     end = time.monotonic() + 60
     while not (found := server_processes(data)) and time.monotonic() < end:
         assert child.poll() is None
     child.kill()
-    child.wait()
+    child.communicate()
     assert found
     while (server_processes(data) or data.parent.exists()) and time.monotonic() < end:
         time.sleep(0.05)
