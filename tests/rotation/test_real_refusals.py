@@ -15,7 +15,6 @@ import wire
 
 from tests.rotation.fake_postgres import Peer, Pki, Script, serving
 from tests.rotation.proxy import cutting
-from tests.rotation.real_postgres import SUPERUSER_PASSWORD
 from tests.rotation.stage import FIRST, FunctionError, Stage
 
 SEED = int(os.environ.get("SOAK_SEED", "20261125"))
@@ -137,12 +136,7 @@ def test_locked_role_is_an_error(stage: Stage) -> None:
     stage.rotate_upto("createSecret")
     holder = subprocess.Popen(
         [stage.server.binaries / "psql", "-X", "-q"],
-        env={
-            "PGHOST": "localhost",
-            "PGPORT": str(stage.server.port),
-            "PGUSER": "postgres",
-            "PGPASSWORD": SUPERUSER_PASSWORD,
-        },
+        env=stage.server._connection(None, None, "postgres"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -100,8 +100,15 @@ def test_files_contain_no_password(server: Server) -> None:
     assert not [path for path in files if any(s in path.read_bytes() for s in secrets)]
 
 
-def test_server_requires_loopback_and_tls(server: Server) -> None:
+def test_server_requires_scram_loopback_and_tls(server: Server) -> None:
     assert server.psql("SHOW listen_addresses").stdout.strip() == "127.0.0.1"
+    columns = "type, database, user_name, address, auth_method"
+    rules = server.psql(f"SELECT {columns} FROM pg_hba_file_rules ORDER BY line_number").stdout
+    # As on RDS, a password does not let in who logs in by IAM.
+    assert rules.splitlines() == [
+        "hostssl|{all}|{+rds_iam}|all|reject",
+        "hostssl|{all}|{all}|127.0.0.1|scram-sha-256",
+    ]
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
         body = struct.pack("!I", 3 << 16) + b"user\0x\0\0"
         plain.sendall(struct.pack("!I", len(body) + 4) + body)
@@ -244,6 +251,19 @@ def test_find_postgres_names_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PostgresError, match="not installed") as caught:
         find.find_postgres()
     assert "apt-get install postgresql" in str(caught.value)
+
+
+def test_find_postgres_prefers_newest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = []
+    for version in ("9.6", "15", "17"):
+        folder = tmp_path / version / "bin"
+        folder.mkdir(parents=True)
+        found.append(folder)
+        for name in ("initdb", "postgres", "psql"):
+            (folder / name).touch()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(found))
+    assert find.find_postgres() == tmp_path / "17" / "bin"
 
 
 def test_certificate_key_is_private(tmp_path: Path) -> None:
