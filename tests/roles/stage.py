@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import pytest
+from postgres import Connection
 
 from finbase.sandbox.postgres.client import verifier
 from finbase.sandbox.postgres.server import grants_of_iam
@@ -157,6 +158,18 @@ class Stage:
 
         return rotate(self.client, self.secrets[declared], invoke, token=token)
 
+    def begin(self, declared: str) -> tuple[str, str]:
+        """Begin a rotation without a step; returns the ARN and the token of the new version."""
+        token = str(uuid.uuid4())
+        began = self.client.rotate_secret(SecretId=self.secrets[declared], ClientRequestToken=token)
+        return str(began["ARN"]), token
+
+    def rewrite(self, declared: str, fields: Mapping[str, Any]) -> None:
+        """Write another current version of a role's secret, as a person would."""
+        self.client.put_secret_value(
+            SecretId=self.secrets[declared], SecretString=json.dumps(fields)
+        )
+
     def fail(self, action: str, match: str, **options: Any) -> FunctionError:
         """See an action, or a rotation of ``app``, fail as told, with nothing let out."""
         run: Callable[[], object] = partial(self.invoke, {"action": action}, **options)
@@ -195,6 +208,18 @@ class Stage:
             database=credentials["dbname"],
         )
         return done.returncode == 0, (done.stdout + done.stderr).strip()
+
+    def connect(self, credentials: Mapping[str, Any]) -> Connection:
+        """Log in with the fields of a secret; ``LoginError`` if they are refused."""
+        return Connection(
+            HOST,
+            self.server.port,
+            user=credentials["username"],
+            database=credentials["dbname"],
+            password=credentials["password"],
+            cafile=self.server.root_certificate,
+            deadline=time.monotonic() + 60,
+        )
 
     def as_role(self, declared: str, sql: str) -> str:
         """Run SQL with the current version of a role's secret."""

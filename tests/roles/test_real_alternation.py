@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from postgres import Connection, LoginError
+from postgres import LoginError
 
 from finbase.sandbox.rotation_steps import event
 from tests.roles.stage import FIRST, Stage, role, usual
@@ -22,16 +22,7 @@ REFUSED = "password authentication failed"
 
 
 def log_in(stage: Stage, credentials: Mapping[str, Any]) -> None:
-    """Log in with the fields of a secret; ``LoginError`` if they are refused."""
-    with Connection(
-        HOST,
-        stage.server.port,
-        user=credentials["username"],
-        database=credentials["dbname"],
-        password=credentials["password"],
-        cafile=stage.server.root_certificate,
-        deadline=time.monotonic() + 30,
-    ) as connection:
+    with stage.connect(credentials) as connection:
         connection.execute("SELECT 1")
 
 
@@ -136,10 +127,7 @@ def test_abandoned_rotations_cost_nobody_a_login(shared: Stage) -> None:
     """Each is begun anew after setSecret: it is the same login's turn until one has ended."""
     before = shared.current("app")
     for _ in range(3):
-        token = str(uuid.uuid4())
-        arn = shared.client.rotate_secret(SecretId=shared.secrets["app"], ClientRequestToken=token)[
-            "ARN"
-        ]
+        arn, token = shared.begin("app")
         shared.invoke(event("createSecret", arn, token))
         shared.invoke(event("setSecret", arn, token))
         shared.client.update_secret_version_stage(
@@ -167,7 +155,7 @@ def test_rotation_creates_what_is_missing(stage: Stage) -> None:
 def test_rotation_follows_a_moved_database(shared: Stage) -> None:
     """A role's secret takes host, port and name from the connection secret."""
     fields = shared.current("app") | {"host": "elsewhere.example", "note": "kept"}
-    shared.client.put_secret_value(SecretId=shared.secrets["app"], SecretString=json.dumps(fields))
+    shared.rewrite("app", fields)
     shared.rotate("app")
     assert (shared.current("app")["host"], shared.current("app")["note"]) == (HOST, "kept")
 
@@ -185,16 +173,7 @@ def test_connections_that_are_never_renewed_stop_rotation(make_stage: Callable[.
     stage = make_stage(roles=usual() | {"app": role(connection_limit=1)})
     stage.apply()
     stage.rotate("app")
-    pool = Connection(
-        HOST,
-        stage.server.port,
-        user=stage.current("app")["username"],
-        database="ledger",
-        password=stage.current("app")["password"],
-        cafile=stage.server.root_certificate,
-        deadline=time.monotonic() + 60,
-    )
-    with pool:
+    with stage.connect(stage.current("app")):
         stage.rotate("app")
         token = str(uuid.uuid4())
         says = "app_2 has too many connections for another login.* raise the connection_limit"
@@ -251,10 +230,7 @@ def test_new_version_must_be_of_the_other_login(shared: Stage) -> None:
         ({"username": "ledger_admin"}, "is not of the role's other login"),
         ({"username": "reader_1"}, "is not of the role's other login"),
     ):
-        token = str(uuid.uuid4())
-        arn = shared.client.rotate_secret(SecretId=shared.secrets["app"], ClientRequestToken=token)[
-            "ARN"
-        ]
+        arn, token = shared.begin("app")
         fields = shared.current("app") | {"password": "Written"} | changes
         shared.client.put_secret_value(
             SecretId=arn,

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
-import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
-from postgres import Connection, LoginError
+from postgres import LoginError
 
 from finbase.sandbox.rotation_steps import STEPS
 from tests.roles.stage import Stage
-from tests.rotation.real_postgres import HOST
 from tests.rotation.stage import FunctionKilledError
 
 SEED = int(os.environ.get("SOAK_SEED", "20261130"))
@@ -23,17 +22,9 @@ SEED = int(os.environ.get("SOAK_SEED", "20261130"))
 MOST = 3000
 
 
-def accepts(stage: Stage, username: str, password: str) -> bool:
+def accepts(stage: Stage, credentials: Mapping[str, Any]) -> bool:
     try:
-        with Connection(
-            HOST,
-            stage.server.port,
-            user=username,
-            database="ledger",
-            password=password,
-            cafile=stage.server.root_certificate,
-            deadline=time.monotonic() + 30,
-        ) as connection:
+        with stage.connect(credentials) as connection:
             connection.execute("SELECT 1")
     except LoginError:
         return False
@@ -105,8 +96,8 @@ def assert_rotation_heals(stage: Stage, step: str, place: int, *, abandoned: boo
         return False
     # Whoever has read the current version can log in, whatever was half done.
     now = stage.current("app")
-    assert accepts(stage, now["username"], now["password"])
-    assert accepts(stage, before["username"], before["password"])
+    assert accepts(stage, now)
+    assert accepts(stage, before)
     labels = stage.client.describe_secret(SecretId=stage.secrets["app"])["VersionIdsToStages"]
     if abandoned and "AWSPENDING" in labels.get(token, ()):
         stage.client.update_secret_version_stage(
@@ -116,8 +107,8 @@ def assert_rotation_heals(stage: Stage, step: str, place: int, *, abandoned: boo
     stage.rotate("app", token)
     after = stage.current("app")
     assert labels.get(token) is not None or after["password"] != before["password"]
-    assert accepts(stage, after["username"], after["password"])
-    assert accepts(stage, before["username"], before["password"])
+    assert accepts(stage, after)
+    assert accepts(stage, before)
     return True
 
 
@@ -161,6 +152,6 @@ def test_first_rotation_killed_after_the_password_heals(stage: Stage) -> None:
     token, died = rotate_killed(stage, "testSecret", 1)
     assert died
     pending = stage.current("app", "AWSPENDING")
-    assert accepts(stage, pending["username"], pending["password"])
+    assert accepts(stage, pending)
     stage.rotate("app", token)
     assert json.dumps(stage.current("app")) == json.dumps(pending)

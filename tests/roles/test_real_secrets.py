@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,17 +73,17 @@ def test_password_of_a_thief_ends_with_the_next_rotation(shared: Stage) -> None:
 def test_secret_that_somebody_has_overwritten(shared: Stage) -> None:
     before = shared.current("app")
     fields = before | {"host": "elsewhere.example", "password": "Written", "note": 1}
-    shared.client.put_secret_value(SecretId=shared.secrets["app"], SecretString=json.dumps(fields))
+    shared.rewrite("app", fields)
     assert shared.drift() == ["the secret of app names another host, port or database: apply again"]
     assert shared.apply()["drift"] == []
     assert shared.current("app")["note"] == 1
     assert logs_in(shared, "app")
     fields = shared.current("app") | {"username": "reader_1"}
-    shared.client.put_secret_value(SecretId=shared.secrets["app"], SecretString=json.dumps(fields))
+    shared.rewrite("app", fields)
     says = "the secret of app names neither app_1 nor app_2: correct its username"
     assert (shared.drift(), shared.apply()["drift"]) == ([says], [says])
     fields["username"] = before["username"]
-    shared.client.put_secret_value(SecretId=shared.secrets["app"], SecretString=json.dumps(fields))
+    shared.rewrite("app", fields)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +163,7 @@ def test_moved_database_comes_to_the_secrets(rotated: Stage) -> None:
 
 @pytest.mark.parametrize("first", ["apply", "rotate"])
 def test_rotation_from_before_the_move_ends(ready: Stage, first: str) -> None:
-    token = str(uuid.uuid4())
-    arn = ready.client.rotate_secret(SecretId=ready.secrets["app"], ClientRequestToken=token)["ARN"]
+    arn, token = ready.begin("app")
     ready.invoke(event("createSecret", arn, token))
     with moved(ready) as name:
         if first == "apply":
