@@ -23,7 +23,7 @@ import yaml
 from finbase.environment.schema import NAME
 from finbase.report import verdict_json
 from finbase.scaffold.pipeline import drift_body
-from tests.support.commands import ROOT, finbase, git, search_path
+from tests.support.commands import ROOT, copy_folders, finbase, git, search_path
 from tests.support.evidence import verdict
 from tests.support.options import faults
 
@@ -43,13 +43,25 @@ SOURCES = shutil.ignore_patterns("*.py", "__pycache__")
 PROGRAMS = ROOT / "build" / "pipelines" / "bin"
 
 
-@pytest.fixture
-def pipeline(project: Path) -> Path:
+@pytest.fixture(scope="module")
+def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the pipelines of both systems, which no test changes."""
+    project = tmp_path_factory.mktemp("pipelines")
+    copy_folders(project, "environments", "features", "templates")
     for system, place in SYSTEMS.items():
         result = finbase(project, "new", "pipeline", system, "--owner", "@bank/security")
         assert result.exit_code == 0
         drift = f"{DRIFT}, " if system == "github" else ""
         assert result.output.startswith(f"written: {place}, {drift}{OWNERS[system]}. ")
+    return project
+
+
+@pytest.fixture
+def pipeline(project: Path, pipelines: Path) -> Path:
+    """A whole project with these pipelines, to be changed."""
+    for path in (*WORKFLOWS, GITLAB, *OWNERS.values()):
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(pipelines / path, project / path)
     return project
 
 
@@ -86,10 +98,10 @@ def test_pipeline_matches_published_schema(pipeline: Path, system: str) -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_pipeline_commands_exist(pipeline: Path, system: str) -> None:
-    loaded = [load(pipeline, system)]
+def test_pipeline_commands_exist(pipelines: Path, system: str) -> None:
+    loaded = [load(pipelines, system)]
     if system == "github":
-        loaded.append(yaml.safe_load((pipeline / DRIFT).read_text()))
+        loaded.append(yaml.safe_load((pipelines / DRIFT).read_text()))
     text = "\n".join(scripts(loaded))
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
     text = text.replace('"$RUNNER_TEMP/base/.venv/bin/finbase" --project "$PWD"', "finbase")
@@ -252,11 +264,11 @@ def test_environments_named_like_code_are_refused(project: Path, system: str, na
     assert not (project / SYSTEMS[system]).exists()
 
 
-def test_base_judges_without_code_of_the_change(pipeline: Path) -> None:
-    github, gitlab = load(pipeline, "github")["jobs"]["base"], load(pipeline, "gitlab")["base"]
+def test_base_judges_without_code_of_the_change(pipelines: Path) -> None:
+    github, gitlab = load(pipelines, "github")["jobs"]["base"], load(pipelines, "gitlab")["base"]
     assert "needs" not in github
     assert gitlab["needs"] == []
-    assert "base" in load(pipeline, "github")["jobs"]["plan"]["needs"]
+    assert "base" in load(pipelines, "github")["jobs"]["plan"]["needs"]
     for script in ("\n".join(scripts(github)), "\n".join(map("\n".join, gitlab_scripts(gitlab)))):
         assert script.index('git checkout "$BASE" -- features') < script.index("check --no-cache")
         script = script.replace("$RUNNER_TEMP/base", "$base")
@@ -269,9 +281,9 @@ def test_base_judges_without_code_of_the_change(pipeline: Path) -> None:
         assert 'git worktree add --detach ../base "$BASE"' in script
 
 
-def test_newest_main_judges(pipeline: Path, tmp_path: Path) -> None:
+def test_newest_main_judges(pipelines: Path, tmp_path: Path) -> None:
     """An old base has fewer controls: its author would choose it by where the branch begins."""
-    github, gitlab = load(pipeline, "github")["jobs"]["base"], load(pipeline, "gitlab")
+    github, gitlab = load(pipelines, "github")["jobs"]["base"], load(pipelines, "gitlab")
     main = "refs/remotes/origin/main"
     assert github["env"]["BASE"].startswith(
         f"${{{{ github.event_name == 'pull_request' && '{main}'"
@@ -360,8 +372,8 @@ def gitlab_scripts(job: Any) -> list[list[str]]:
     return [job["before_script"], job["script"]]
 
 
-def test_pipeline_pins_actions(pipeline: Path) -> None:
-    paths = [*(pipeline / workflow for workflow in WORKFLOWS), ROOT / OWN]
+def test_pipeline_pins_actions(pipelines: Path) -> None:
+    paths = [*(pipelines / workflow for workflow in WORKFLOWS), ROOT / OWN]
     text = "".join(path.read_text() for path in paths)
     used = re.findall(r"uses: (\S+)(.*)", text)
     assert len(used) > 20
@@ -372,9 +384,9 @@ def test_pipeline_pins_actions(pipeline: Path) -> None:
     assert len(by_name) == len({action for action, _ in used})
 
 
-def test_rights_are_the_least(pipeline: Path) -> None:
-    workflow = load(pipeline, "github")
-    drift = yaml.safe_load((pipeline / DRIFT).read_text())
+def test_rights_are_the_least(pipelines: Path) -> None:
+    workflow = load(pipelines, "github")
+    drift = yaml.safe_load((pipelines / DRIFT).read_text())
     assert workflow["permissions"] == drift["permissions"] == {}
     workflow["jobs"] |= drift["jobs"]
     rights = {name: job["permissions"] for name, job in workflow["jobs"].items()}
@@ -404,7 +416,7 @@ def test_rights_are_the_least(pipeline: Path) -> None:
         assert persisted == ([] if name in without else [False])
         for step in job["steps"]:  # What comes from outside reaches a shell as a variable only.
             assert "${{" not in step.get("run", "")
-    text = (pipeline / GITHUB).read_text() + (pipeline / GITLAB).read_text()
+    text = (pipelines / GITHUB).read_text() + (pipelines / GITLAB).read_text()
     assert not re.search("AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)|secrets\\.", text)
 
 
@@ -435,8 +447,8 @@ def test_issue_forms_match_published_schema() -> None:
         assert list(faults(command)) == [], command
 
 
-def test_pipeline_apply_needs_approval(pipeline: Path) -> None:
-    jobs = load(pipeline, "github")["jobs"]
+def test_pipeline_apply_needs_approval(pipelines: Path) -> None:
+    jobs = load(pipelines, "github")["jobs"]
     assert jobs["apply"]["environment"] == "${{ matrix.environments }}"
     assert jobs["plan"]["environment"] == "${{ matrix.environments }}_plan"
     assert jobs["apply"]["concurrency"] == jobs["plan"]["concurrency"]
@@ -445,7 +457,7 @@ def test_pipeline_apply_needs_approval(pipeline: Path) -> None:
     main = "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
     assert main in jobs["plan"]["if"]
     assert (jobs["changes"]["needs"], jobs["apply"]["needs"]) == ("plan", "changes")
-    gitlab = load(pipeline, "gitlab")
+    gitlab = load(pipelines, "gitlab")
     assert [rule["when"] for rule in gitlab["apply"]["rules"]] == ["manual"] * 2
     own = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
     for job in (".account", "apply", "evidence"):
@@ -639,12 +651,12 @@ def test_gitlab_bundle_names_the_previous_one(pipeline: Path, status: int, code:
         assert ("names none" in done.stdout) is (status == 404)
 
 
-def test_pipeline_is_of_one_base(pipeline: Path) -> None:
+def test_pipeline_is_of_one_base(pipelines: Path) -> None:
     # YAML reads the key "on" as true.
-    events = load(pipeline, "github")[True]
+    events = load(pipelines, "github")[True]
     assert events["pull_request"]["branches"] == events["push"]["branches"] == ["main"]
     assert {"opened", "synchronize", "reopened", "edited"} == set(events["pull_request"]["types"])
-    conditions = [rule["if"] for rule in load(pipeline, "gitlab")["workflow"]["rules"]]
+    conditions = [rule["if"] for rule in load(pipelines, "gitlab")["workflow"]["rules"]]
     assert conditions == [
         '$CI_PIPELINE_SOURCE == "merge_request_event" '
         "&& $CI_MERGE_REQUEST_TARGET_BRANCH_NAME == $CI_DEFAULT_BRANCH "
@@ -656,9 +668,9 @@ def test_pipeline_is_of_one_base(pipeline: Path) -> None:
     ]
 
 
-def test_pipeline_stores_no_plan(pipeline: Path) -> None:
+def test_pipeline_stores_no_plan(pipelines: Path) -> None:
     for system in SYSTEMS:
-        text = (pipeline / SYSTEMS[system]).read_text()
+        text = (pipelines / SYSTEMS[system]).read_text()
         uploads = re.findall(r"path: (.+)|paths: \[(.+)\]", text)
         assert uploads
         assert not [upload for upload in uploads if "plan" in str(upload)]
@@ -787,9 +799,9 @@ def test_github_verdict_believes_no_committed_one(
     assert job["if"] == "${{ always() }}"
 
 
-def test_github_artifacts_are_of_no_checkout(pipeline: Path) -> None:
+def test_github_artifacts_are_of_no_checkout(pipelines: Path) -> None:
     """Files of a checkout neither become the verdict of a check nor are joined with them."""
-    jobs = load(pipeline, "github")["jobs"]
+    jobs = load(pipelines, "github")["jobs"]
     places = {}
     for name in ("check", "verdict", "findings"):
         steps = jobs[name]["steps"]
@@ -950,10 +962,10 @@ def test_run_by_hand_is_for_one_environment(changed: Path) -> None:
             assert done.returncode == 2, name
 
 
-def test_no_run_of_main_is_dropped(pipeline: Path) -> None:
+def test_no_run_of_main_is_dropped(pipelines: Path) -> None:
     """GitHub keeps one that waits in a group, and cancels it for the next one, unless it queues."""
-    workflow = load(pipeline, "github")
-    drift = yaml.safe_load((pipeline / DRIFT).read_text())
+    workflow = load(pipelines, "github")
+    drift = yaml.safe_load((pipelines / DRIFT).read_text())
     queue = {"cancel-in-progress": False, "queue": "max"}
     group = "finbase-${{ github.event_name == 'pull_request' && github.run_id || github.ref }}"
     assert workflow["concurrency"] == {"group": group, **queue}
@@ -976,7 +988,7 @@ def test_no_run_of_main_is_dropped(pipeline: Path) -> None:
     # Each job of a matrix has a group of its own.
     assert "matrix.shard" in ended["check"]
     # GitLab ends an older pipeline that has not planned yet, because a newer push plans all, too.
-    rules = load(pipeline, "gitlab")["workflow"]["rules"]
+    rules = load(pipelines, "gitlab")["workflow"]["rules"]
     kept = [rule["if"] for rule in rules if rule.get("auto_cancel") == {"on_new_commit": "none"}]
     assert len(kept) == 1
     assert '"web"' in kept[0]
