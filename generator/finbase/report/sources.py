@@ -70,11 +70,16 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class _Block:
-    """A module block of the stack, and the interface of the version that it calls."""
+    """A module block of the stack, and the files of the version that it calls."""
 
     use: ModuleUse
     instance: Instance
-    interface: Interface
+    tree: Mapping[PurePosixPath, bytes]
+
+    @cached_property
+    def interface(self) -> Interface:
+        """The interface of that version. To read one is slow, and evidence names few modules."""
+        return read_interface(self.tree)
 
 
 class Sources:
@@ -160,9 +165,8 @@ class Sources:
         for use in self._environment.modules:
             folder = PurePosixPath("modules", use.name, str(use.version))
             tree = {path: text for path, text in self._files.items() if path.parent == folder}
-            interface = read_interface(tree)
             for instance in use.instances:
-                blocks[use.label(instance)] = _Block(use, instance, interface)
+                blocks[use.label(instance)] = _Block(use, instance, tree)
         return blocks
 
     def _resource(self, match: re.Match[str]) -> Resource | None:
