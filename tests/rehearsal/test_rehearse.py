@@ -27,6 +27,7 @@ from finbase.sandbox.postgres import find
 from finbase.terraform import workspace
 from finbase.terraform.program import find_terraform
 from tests.support.commands import ROOT, search_path
+from tests.support.commands import finbase as run
 from tests.support.rehearsed import (
     differences,
     normalised,
@@ -218,13 +219,14 @@ def test_killed_rehearsal_leaves_no_server(tmp_path: Path, fake: Path) -> None:
         ("apply", 1, "rehearsal of development failed: 2 problems"),
     ],
 )
-def test_failing_terraform_exit_code(fake: Path, command: str, code: int, message: str) -> None:
+def test_failing_terraform_exit_code(
+    fake: Path, monkeypatch: pytest.MonkeyPatch, command: str, code: int, message: str
+) -> None:
     fake.write_text(fake.read_text().replace("exec", f'[ "$1" = {command} ] && exit 1\nexec'))
-    with own_temporary_folder() as temporary:
-        with finbase(temporary, FINBASE_TERRAFORM=str(fake)) as child:
-            output, errors = child.communicate()
-        assert child.returncode == code
-        assert message in output + errors
+    monkeypatch.setenv("FINBASE_TERRAFORM", str(fake))
+    done = run(ROOT, "rehearse", ENVIRONMENT)
+    assert done.exit_code == code
+    assert message in done.output
 
 
 # Long campaigns ---------------------------------------------------------------------------------
