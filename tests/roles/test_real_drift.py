@@ -197,37 +197,50 @@ def test_what_lacks_is_reported_and_applied(stage: Stage) -> None:
     assert answer["drift"] == []
 
 
-def test_audit_switched_off_for_anybody_is_drift(stage: Stage) -> None:
-    stage.apply()
+def test_audit_switched_off_for_anybody_is_drift(shared: Stage) -> None:
     settings = {"pgaudit.log": "none", "pgaudit.log_level": "debug5"}
     for name, value in settings.items():
-        stage.query(
+        shared.query(
             f"ALTER ROLE app_1 SET {name} = {value}; ALTER ROLE ledger_admin SET {name} = {value}"
         )
-    assert {*stage.drift()} == {
+    assert {*shared.drift()} == {
         f"role {role} has a setting of its own: {name}"
         for role in ("app_1", "ledger_admin")
         for name in settings
     }
+    for name in settings:
+        shared.query(f"ALTER ROLE app_1 RESET {name}; ALTER ROLE ledger_admin RESET {name}")
 
 
-def test_what_an_extension_lets_everybody_do_is_no_drift(stage: Stage) -> None:
+def test_what_an_extension_lets_everybody_do_is_no_drift(shared: Stage) -> None:
     """Wherever it is: pg_stat_statements lets everybody read its views."""
-    stage.apply()
-    stage.query("CREATE SCHEMA other; ALTER EXTENSION pg_stat_statements SET SCHEMA other")
+    shared.query("CREATE SCHEMA other; ALTER EXTENSION pg_stat_statements SET SCHEMA other")
     granted = "SELECT has_table_privilege('app', 'other.pg_stat_statements', 'SELECT')"
-    assert stage.query(granted) == "t"
-    assert stage.drift() == []
+    assert shared.query(granted) == "t"
+    assert shared.drift() == []
+    shared.query("ALTER EXTENSION pg_stat_statements SET SCHEMA public; DROP SCHEMA other")
 
 
-def test_what_postgresql_makes_for_a_type_of_ranges_is_no_drift(ready: Stage) -> None:
+def test_what_postgresql_makes_for_a_type_of_ranges_is_no_drift(shared: Stage) -> None:
     """Its constructors and its multirange's belong to PostgreSQL, and nobody can grant them."""
-    ready.rotate("migrator")
-    ready.as_role("migrator", "CREATE TYPE period AS RANGE (subtype = date)")
-    answer = ready.apply()
+    shared.query("SET ROLE migrator; CREATE TYPE app.period AS RANGE (subtype = date)")
+    answer = shared.apply()
     assert (answer["changed"], answer["drift"]) == ([], [])
     made = "SELECT app.period('2026-01-01', '2026-12-31') @> '2026-11-30'::date"
-    assert ready.as_role("app", made) == "t"
+    assert shared.as_role("app", made) == "t"
+    shared.query("DROP TYPE app.period")
+
+
+def test_answer_is_bounded(shared: Stage) -> None:
+    shared.query(
+        "CREATE SCHEMA other; DO $$BEGIN FOR i IN 1..400 LOOP "
+        "EXECUTE format('CREATE TABLE other.t%s (a int)', i); "
+        "EXECUTE format('GRANT SELECT ON other.t%s TO app', i); END LOOP; END$$"
+    )
+    drift = shared.drift()
+    assert len(drift) == 101
+    assert drift[-1] == "and more of this kind"
+    shared.query("DROP SCHEMA other CASCADE")
 
 
 def test_nothing_declared(make_stage: Callable[..., Stage]) -> None:
@@ -235,18 +248,6 @@ def test_nothing_declared(make_stage: Callable[..., Stage]) -> None:
     answer = stage.apply()
     assert "revoked all on the database from PUBLIC" in answer["changed"]
     assert answer["drift"] == []
-
-
-def test_answer_is_bounded(stage: Stage) -> None:
-    stage.apply()
-    stage.query(
-        "CREATE SCHEMA other; DO $$BEGIN FOR i IN 1..400 LOOP "
-        "EXECUTE format('CREATE TABLE other.t%s (a int)', i); "
-        "EXECUTE format('GRANT SELECT ON other.t%s TO app', i); END LOOP; END$$"
-    )
-    drift = stage.drift()
-    assert len(drift) == 101
-    assert drift[-1] == "and more of this kind"
 
 
 def test_role_that_is_not_declared_any_more(stage: Stage) -> None:
