@@ -53,6 +53,10 @@ class Judge:
         """Return the scenarios, of all or of ``places``, that the plan fails."""
         return set(self.messages(plan, places, stack))
 
+    def fails(self, plan: Mapping[str, Any]) -> bool:
+        """Return whether the plan fails a scenario; judge none after the first that it fails."""
+        return any(message for _, message in self._judge(plan, self.places, Path("no-stack")))
+
     def messages(
         self,
         plan: Mapping[str, Any],
@@ -64,6 +68,12 @@ class Judge:
         ``stack`` is the folder that was planned, if the steps are to read its HCL. Raises
         ``StepCrashError`` where a step neither passes nor fails.
         """
+        judged = self._judge(plan, places or self.places, stack)
+        return {place: message for place, message in judged if message}
+
+    def _judge(
+        self, plan: Mapping[str, Any], places: tuple[str, ...], stack: Path
+    ) -> Iterator[tuple[str, str]]:
         from radish import world
 
         self.evidence.clear()
@@ -76,8 +86,8 @@ class Judge:
             self._findings.planned_stack()
         except Exception as error:
             raise StepCrashError(f"reading the stack: {error!r}") from error
-        messages = ((place, self._message(place)) for place in places or self.places)
-        return {place: message for place, message in messages if message}
+        for place in places:
+            yield place, self._message(place)
 
     def _message(self, place: str) -> str:
         from terraform_compliance.common.exceptions import Failure
