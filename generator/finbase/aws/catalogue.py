@@ -67,7 +67,9 @@ class AwsCatalogue:
         return tuple(self._subject("endpoints"))
 
     def _subject(self, subject: str) -> _Entries:
-        shipped, added = _shipped(subject), self._added.get(subject, {})
+        shipped, added = _shipped(subject), self._added.get(subject)
+        if not added:
+            return shipped
         return {**shipped, **{name: (*shipped.get(name, ()), *added[name]) for name in added}}
 
     @cached_property

@@ -54,6 +54,7 @@ def hours_left(expression: str) -> int | None:
     return 24 - parsed[0] if parsed else None
 
 
+@lru_cache(maxsize=64)
 def fault(expression: str) -> str:
     """Return what Secrets Manager refuses in the fields of a cron expression, or an empty text.
 
@@ -87,6 +88,7 @@ def _is_part(part: str, most: int) -> bool:
     return match is not None and ordered and all(1 <= number <= most for number in numbers)
 
 
+@lru_cache(maxsize=64)
 def weekly_windows(expression: str, hours: int) -> tuple[Window, ...]:
     """Return the windows of ``hours`` in a week in which a run can start; empty if it is invalid.
 

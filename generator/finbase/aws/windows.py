@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 DAY: Final = 24 * 60
@@ -31,6 +32,7 @@ class Window:
     period: int
 
 
+@lru_cache(maxsize=256)
 def daily(text: str) -> Window | None:
     """Read a daily window, which may pass midnight; return None if the text is not one.
 
@@ -45,6 +47,7 @@ def daily(text: str) -> Window | None:
     return Window(start, (end - start) % DAY, DAY)
 
 
+@lru_cache(maxsize=256)
 def weekly(text: str) -> Window | None:
     """Read a weekly window, which may pass the end of the week; return None if it is not one.
 
@@ -61,6 +64,7 @@ def weekly(text: str) -> Window | None:
     return Window(start, (end - start) % WEEK, WEEK)
 
 
+@lru_cache(maxsize=64)
 def business(text: str) -> tuple[Window, ...]:
     """Read business hours as five windows, Monday to Friday; empty if the text is not hours.
 

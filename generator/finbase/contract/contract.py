@@ -161,10 +161,19 @@ class Contract:
     in_place_of: str = ""
     reads_by: str = ""
 
+    def __hash__(self) -> int:
+        """Return the hash of the text, which the other fields come from."""
+        return hash(self.source)
+
     @property
     def variables(self) -> tuple[Input, ...]:
         """Inputs, then wiring: the order of ``variables.tf``."""
         return (*self.inputs, *self.wiring)
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The default of each input, None for one without."""
+        return {declared.name: declared.default for declared in self.inputs}
 
     @property
     def place(self) -> str:

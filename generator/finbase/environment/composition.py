@@ -118,6 +118,7 @@ class Composition:
     def _fitting(self) -> Iterator[Diagnostic]:
         """Yield each wire whose module is missing or has no such output."""
         places = {contract.place: contract for contract in self.contracts.values()}
+        outputs = {place: {o.name for o in source.outputs} for place, source in places.items()}
         present = {*self.sections, *self._misspelt}
         for contract in self.contracts.values():
             where = ("modules", contract.name, "version")
@@ -125,7 +126,7 @@ class Composition:
                 if wire.module in _PSEUDO:
                     continue
                 if source := places.get(wire.module):
-                    if wire.output not in {output.name for output in source.outputs}:
+                    if wire.output not in outputs[wire.module]:
                         message = (
                             f"{contract.name} {contract.version} requires the output "
                             f"`{wire.output}`, which {source.name} {source.version} does not have"

@@ -50,13 +50,13 @@ class ModuleUse:
 
     def declares(self, name: str) -> bool:
         """Return whether the module has an input of that name."""
-        return any(declared.name == name for declared in self.contract.inputs)
+        return name in self.contract.defaults
 
     def value(self, instance: Instance, name: str) -> Any:
         """Return an input's value or its default, or None if the contract has no such input."""
         if name in instance.inputs:
             return instance.inputs[name]
-        return next((i.default for i in self.contract.inputs if i.name == name), None)
+        return self.contract.defaults.get(name)
 
     def label(self, instance: Instance) -> str:
         """Return the name of an instance's module block, such as ``replica_reporting``."""

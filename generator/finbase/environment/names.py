@@ -135,8 +135,9 @@ def _of_part(environment: Environment, key: str, owner: str, where: Where) -> It
         for use in environment.modules
         if use.name == "replica" or any(instance.key == key for instance in use.instances)
     )
+    whole = _Value("", owner, where)
     for kind, text, value in _expanded(modules, tuple(_fields(environment, key))):
-        own = value if value.owner else _Value("", owner, where)
+        own = value if value.owner else whole
         yield Named(kind, text.replace(_NAME.text, name), own.owner, own.where)
 
 

@@ -8,13 +8,15 @@ locals, the modules and the outputs must be those that finbase composed from the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from finbase.environment.model import Environment
+from finbase.contract.contract import Contract
+from finbase.environment.model import Environment, Instance, ModuleUse
 from finbase.project.terraform_files import is_code
 from finbase.render.hcl import Hcl, expressions, shift
-from finbase.render.stack import blocks, default_tags, exports, local_values
+from finbase.render.stack import blocks, default_tags, exports_of, local_values
 from finbase.source.hcl_scan import Block, code_of, scan_parts
 
 _REPEATED: Final = ("terraform", "import", "moved", "removed")
@@ -72,8 +74,14 @@ def _composed(environment: Environment) -> Iterator[Block]:
             lifecycle = _block("lifecycle", values={"prevent_destroy": True})
             labels = ("resource", "terraform_data", guard.name)
             yield _block(*labels, values=guard.arguments, inner=[lifecycle])
-    for name, export in exports(environment):
-        yield _block("output", name, values=export)
+    for use in environment.modules:
+        yield from _outputs(use.contract, tuple(instance.key for instance in use.instances))
+
+
+@lru_cache(maxsize=1024)
+def _outputs(contract: Contract, keys: tuple[str, ...]) -> tuple[Block, ...]:
+    use = ModuleUse(contract, tuple(Instance(key, {}) for key in keys))
+    return tuple(_block("output", name, values=export) for name, export in exports_of(use))
 
 
 def _backend(environment: Environment) -> dict[str, Any]:

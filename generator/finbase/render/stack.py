@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from finbase.contract.contract import Output, Wire
 from finbase.environment.model import Environment, Instance, ModuleUse, tag_key
@@ -21,6 +21,14 @@ from finbase.render.pins import load_pins
 from finbase.render.provider_lock import FILE_NAME, ProviderPin, other_file
 from finbase.render.templating import SUFFIX, files_below, is_partial, render_file
 
+_LOCALS: Final = {
+    "name": "stack_name",
+    "project": "project",
+    "environment": "name",
+    "region": "region",
+    "account_id": "account_id",
+}
+"""The local values of a stack, and the attributes of the environment that they have."""
 _ORIGIN = "templates/stack/{}. Do not edit: run finbase provider {}."
 
 
@@ -149,13 +157,7 @@ def constraints(required: Iterable[Mapping[str, Any]], source: str) -> list[str]
 
 def local_values(environment: Environment) -> dict[str, str]:
     """Return the ``locals`` of the stack, which wires from ``environment`` refer to."""
-    return {
-        "name": environment.stack_name,
-        "project": environment.project,
-        "environment": environment.name,
-        "region": environment.region,
-        "account_id": environment.account_id,
-    }
+    return {name: getattr(environment, attribute) for name, attribute in _LOCALS.items()}
 
 
 def default_tags(environment: Environment) -> dict[str, Any]:
@@ -213,14 +215,19 @@ def _guard(use: ModuleUse, instance: Instance) -> Guard | None:
 def exports(environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the outputs of the stack: the name and the attributes of each block."""
     for use in environment.modules:
-        exported = [output for output in use.contract.outputs if output.export]
-        if use.contract.multiplicity == "many":
-            for output in exported:
-                yield f"{use.name}_{output.name}", _export(use, output)
-            continue
-        for instance in use.instances:
-            for output in exported:
-                yield f"{use.label(instance)}_{output.name}", _export(use, output, instance.key)
+        yield from exports_of(use)
+
+
+def exports_of(use: ModuleUse) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the outputs of the stack that are those of a module; no input changes them."""
+    exported = [output for output in use.contract.outputs if output.export]
+    if use.contract.multiplicity == "many":
+        for output in exported:
+            yield f"{use.name}_{output.name}", _export(use, output)
+        return
+    for instance in use.instances:
+        for output in exported:
+            yield f"{use.label(instance)}_{output.name}", _export(use, output, instance.key)
 
 
 def _export(use: ModuleUse, output: Output, key: str = "") -> dict[str, Any]:
@@ -243,7 +250,7 @@ def _wire_source(wire: Wire, use: ModuleUse, instance: Instance, environment: En
     if wire.source == "environment.name" and further:
         return Hcl(f'"${{local.name}}-{further}"')
     module, _, output = wire.source.partition(".")
-    if module == "environment" and output in local_values(environment):
+    if module == "environment" and output in _LOCALS:
         return Hcl(f"local.{output}")
     if wire.source == "instance.name":
         return instance.key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any, Final
 
 from finbase.environment.model import Environment, ModuleUse
@@ -106,9 +105,12 @@ def name(environment: Environment) -> Findings:
         if use.is_further(instance) and known and len(full) > _LONGEST:
             problem = f"the name {full} has {len(full)} characters; the modules allow {_LONGEST}"
             yield Finding(use.where(instance), problem, "choose another name", key=True)
+    names = [*module_names(environment), *resource_names(environment)]
+    if len(names) == len({(named.kind, named.name) for named in names}):
+        return
     first: dict[tuple[str, str], Named] = {}
     reported: set[Where] = set()
-    for named in chain(module_names(environment), resource_names(environment)):
+    for named in names:
         other = first.setdefault((named.kind, named.name), named)
         if other.where != named.where and named.where not in reported:
             reported.add(named.where)

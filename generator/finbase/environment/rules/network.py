@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Network
 from itertools import chain
 from typing import Any, Final
@@ -106,16 +107,23 @@ def no_host_bits(environment: Environment) -> Findings:
         client_ranges(environment),
     )
     for where, *_, text in chain[tuple[Any, ...]](*sources):
-        interface = interface_of(text)
-        if interface is None:
-            hint = "write an IPv4 range such as 10.20.0.0/16"
-            yield Finding(where, f"{text} is not an IPv4 range in CIDR notation", hint)
-        elif interface.ip != interface.network.network_address:
-            message = f"{text} is an address inside {interface.network}, not a range"
-            yield Finding(where, message, f"write {interface.network}")
-        elif text != str(interface):
-            message = f"{text} has a prefix length that Terraform does not read"
-            yield Finding(where, message, f"write {interface}")
+        if fault := _fault(text):
+            yield Finding(where, *fault)
+
+
+@lru_cache(maxsize=1024)
+def _fault(text: str) -> tuple[str, str] | None:
+    """Return what is wrong with a range, and how to fix it, or None."""
+    interface = interface_of(text)
+    if interface is None:
+        hint = "write an IPv4 range such as 10.20.0.0/16"
+        return f"{text} is not an IPv4 range in CIDR notation", hint
+    if interface.ip != interface.network.network_address:
+        message = f"{text} is an address inside {interface.network}, not a range"
+        return message, f"write {interface.network}"
+    if text != str(interface):
+        return f"{text} has a prefix length that Terraform does not read", f"write {interface}"
+    return None
 
 
 @rule(

@@ -62,7 +62,7 @@ def roots(environment: Environment) -> Findings:
     for module, code in (("secret", "rotation"), ("roles", "function")) if name else ():
         for use, _ in environment.instances(module):
             folder = use.contract.path.parent / code / "ca"
-            if folder.is_dir() and not (folder / f"{name}.pem").is_file():
+            if not (folder / f"{name}.pem").is_file() and folder.is_dir():
                 message = f"{module} {use.version} has no CA roots for {name}; the plan will fail"
                 whose = "the module" if module == "secret" else "`secret`, and release both modules"
                 hint = f"add them as described in rotation/ca/README.md of {whose}"
