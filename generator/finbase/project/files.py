@@ -137,8 +137,7 @@ class ProjectFiles:
             for folder in reversed(path.parents[:-1]):
                 self._check(folder, "folder", stat.S_ISDIR)
             self._checked.add(path.parent)
-        self._check(path, "file", stat.S_ISREG)
-        return self.root / path
+        return self._check(path, "file", stat.S_ISREG)
 
     def read(self, path: PurePosixPath) -> bytes | None:
         """Return the content of a file; None if it does not exist. Raises as ``resolve``."""
@@ -171,11 +170,12 @@ class ProjectFiles:
             except OSError:  # The folder is not empty.
                 return
 
-    def _check(self, path: PurePosixPath, kind: str, is_kind: Callable[[int], bool]) -> None:
+    def _check(self, path: PurePosixPath, kind: str, is_kind: Callable[[int], bool]) -> Path:
+        file = self.root / path
         try:
-            mode = os.lstat(self.root / path).st_mode
+            mode = os.lstat(file).st_mode
         except FileNotFoundError:
-            return
+            return file
         if stat.S_ISLNK(mode):
             raise TreeError(
                 f"{path} is a symbolic link, which finbase does not follow",
@@ -183,6 +183,7 @@ class ProjectFiles:
             )
         if not is_kind(mode):
             raise TreeError(f"{path} must be a {kind}", hint="move it away")
+        return file
 
 
 Tree: TypeAlias = Mapping[PurePosixPath, bytes]

@@ -239,18 +239,20 @@ def _on_disk(root: Path) -> Iterator[PurePosixPath]:
     # finbase itself saves plans and keeps the journal of a running render in the project's folder.
     beside = _entries(root, PurePosixPath())
     own = (path for path in beside if path.name == JOURNAL or path.suffix == ".tfplan")
-    yield from filter(_is_dangerous, set(beside) - set(own))
+    yield from filter(_is_dangerous, beside.keys() - set(own))
     folders = [PurePosixPath(name) for name in ("environments", "modules")]
     while folders:
-        for path in _entries(root, folders.pop()):
+        for path, is_folder in _entries(root, folders.pop()).items():
             if _is_dangerous(path):
                 yield path
-            elif (root / path).is_dir() and not (root / path).is_symlink():
+            elif is_folder:
                 folders.append(path)
 
 
-def _entries(root: Path, folder: PurePosixPath) -> list[PurePosixPath]:
+def _entries(root: Path, folder: PurePosixPath) -> dict[PurePosixPath, bool]:
+    """Return the paths in a folder, and whether each is a folder and no link to one."""
     try:
-        return [folder / name for name in os.listdir(root / folder)]  # noqa: PTH208
+        entries = list(os.scandir(root / folder))
     except OSError:
-        return []
+        return {}
+    return {folder / entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}

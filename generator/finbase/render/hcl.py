@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -20,6 +21,7 @@ _MANY = 16
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "bool"}
 _KEYWORDS = frozenset({"else", "endfor", "endif", "false", "for", "if", "in", "null", "true"})
+_LINE = re.compile(r"\n(?=[^\n])")
 _TEMPLATE = re.compile(r"[$%](?=\{)")
 _SHORT = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 # Control characters, invisible characters, and those that change the reading direction. The list
@@ -98,7 +100,9 @@ def expressions(
     for name, value in items:
         if not _is_identifier(name):
             raise ValueError(f"{name!r} is not an identifier")
-        lines.append((name, _literal(value, _WIDTH - indent - len(name) - 3)))
+        if type(value) is not Hcl:  # As most are, which need no more work.
+            value = _literal(value, _WIDTH - indent - len(name) - 3)
+        lines.append((name, value))
     return lines
 
 
@@ -136,10 +140,7 @@ def type_constraint(schema: Mapping[str, Any], *, on_one_line: bool = False) -> 
 
 def shift(text: str, indent: int) -> Hcl:
     """Indent every line except the first by ``indent`` more columns."""
-    if "\n" not in text:
-        return Hcl(text)
-    first, *rest = text.split("\n")
-    return Hcl("\n".join([first, *(" " * indent + line if line else line for line in rest)]))
+    return Hcl(_LINE.sub("\n" + " " * indent, text) if "\n" in text else text)
 
 
 def _member(schema: Mapping[str, Any], required: bool, on_one_line: bool) -> Hcl:
@@ -198,20 +199,10 @@ def _align(pairs: Iterable[tuple[str, str]]) -> list[str]:
     As in ``terraform fmt``, a value of several lines separates two groups.
     """
     result: list[str] = []
-    group: list[tuple[str, str]] = []
-
-    def close() -> None:
-        width = max((len(key) for key, _ in group), default=0)
-        result.extend(f"{key:<{width}} = {value}" for key, value in group)
-        group.clear()
-
-    for key, value in pairs:
-        if "\n" in value:
-            close()
-            result.append(f"{key} = {value}")
-        else:
-            group.append((key, value))
-    close()
+    for several, entries in groupby(pairs, lambda pair: "\n" in pair[1]):
+        group = list(entries)
+        width = 0 if several else max(len(key) for key, _ in group)
+        result += [f"{key.ljust(width)} = {value}" for key, value in group]
     return result
 
 
@@ -227,11 +218,9 @@ def _keys(mapping: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        return value if isinstance(value, Hcl) else _quote(value, _ESCAPED)
     match value:
-        case Hcl():
-            return value
-        case str():
-            return _quote(value, _ESCAPED)
         case None:
             return "null"
         case bool():

@@ -114,7 +114,7 @@ class _Reader:
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
-        self.events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self.events: Iterator[Any] = iter(_LOADER(text).get_event, None)
         self.problems: list[Diagnostic] = []
         self.spoiled: set[Where] = set()
         self.positions: dict[Where, tuple[Position, Position]] = {}
@@ -140,7 +140,7 @@ class _Reader:
             raise self.too_large(event, f"more than {MOST_VALUES} values in one file")
         if self.refused(event):
             self.spoiled.add(where)
-        if isinstance(event, yaml.ScalarEvent):
+        if type(event) is yaml.ScalarEvent:
             return self.scalar(event, where)
         if isinstance(event, yaml.AliasEvent):
             return None
@@ -185,18 +185,20 @@ class _Reader:
             self.skip(event)
             return None
         text = str(event.value)
-        if event.implicit[0] and text == "<<":
+        if not event.implicit[0]:
+            return text if self.visible(event) else None
+        if text == "<<":
             message = "merge keys are not allowed"
             self.refuse(event, codes.MERGE_KEY, message, "write out the keys that it would add")
             return None
-        if event.implicit[0] and not isinstance(plain(text), str):
+        if not isinstance(plain(text), str):
             message, hint = "missing key before `:`", "write a name before the colon"
             if text:
                 message = f"the key {printable(text)} is not text"
                 hint = f'quote it: "{printable(text)}"'
             self.refuse(event, codes.KEY_NOT_TEXT, message, hint)
             return None
-        return text if self.visible(event) else None
+        return text
 
     def scalar(self, event: Any, where: Where) -> Any:
         text = str(event.value)

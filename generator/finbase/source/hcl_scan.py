@@ -114,8 +114,8 @@ def scan(text: str) -> Block:
     return file
 
 
-def scan_parts(text: str) -> Iterator[Block]:
-    """Yield the scans of the parts of a file, which end behind a block: stacks share most parts.
+def scan_parts(text: str) -> tuple[Block, ...]:
+    """Return the scans of the parts of a file, which end behind a block: stacks share most parts.
 
     Their blocks are those of the file, with offsets in the part. What follows a line with a brace
     that ends no block of the file, as in a heredoc, is one part.
@@ -124,16 +124,22 @@ def scan_parts(text: str) -> Iterator[Block]:
     ['a {\\n}\\n', 'b {\\n}\\n', '/*\\n}\\nc {\\n}\\n*/']
     """
     start = text.find("\n") + 1 if text.startswith("#") else 0  # It names the environment.
-    if start:
-        yield scan(text[:start])
+    first = (scan(text[:start]),) if start else ()
+    return (*first, *_parts(text[start:]))
+
+
+@lru_cache(maxsize=4096)
+def _parts(text: str) -> tuple[Block, ...]:
+    start, parts = 0, list[Block]()
     while (brace := text.find(_PART_END, start)) >= 0:
         part = scan(text[start : brace + len(_PART_END)])
         if not part.blocks or part.blocks[-1].end != len(part.text) - 1:
             break
-        yield part
+        parts.append(part)
         start = brace + len(_PART_END)
     if start < len(text):
-        yield scan(text[start:])
+        parts.append(scan(text[start:]))
+    return tuple(parts)
 
 
 @lru_cache(maxsize=1024)

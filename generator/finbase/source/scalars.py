@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 _CONSTANTS: Final[Mapping[str, bool | None]] = {
@@ -33,6 +34,7 @@ def printable(text: str, most: int = 60) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str) -> bool | int | float | str | None:
     """Return the value of an unquoted scalar.
 
