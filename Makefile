@@ -46,7 +46,7 @@ apply: .venv/ready ## Check the saved plan of ENV=name, and apply that very plan
 	@$(BIN)/finbase apply $(ENV)
 
 # The tests start finbase some thousand times, and not every machine lets it keep what it compiles;
-# pytest would compile all tests again in each worker. Two of four workers wait for Terraform at first.
+# pytest would compile all tests again in each worker. Three of four workers wait for Terraform at first.
 test: .venv/tools build/judge/ready build/audit/ready build/oscal/ready build/pipelines/ready build/terraform/ready ## Run all tests, those with real Terraform included
 	@$(BIN)/python -m compileall -q generator/finbase
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 4 --dist worksteal

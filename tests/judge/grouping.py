@@ -32,9 +32,14 @@ LARGEST = 16
 
 ELSEWHERE = {
     "alarm-named-like-another",
+    "audit-library-absent",
+    "audit-of-reads-only",
+    "bound-values-in-the-log",
     "database-in-the-public-table",
     "emails-not-shown",
+    "forced-tls-at-the-next-reboot",
     "guard-that-ignores-replacements",
+    "master-read-without-an-alarm",
     "output-behind-a-local",
 }
 """Mutations whose findings are about something else than what they change."""
@@ -45,7 +50,11 @@ Line: TypeAlias = tuple[PurePosixPath, int]
 Fell: TypeAlias = Mapping[str, Collection[str]]
 """Each id that fell, and the addresses of what its findings are about, without keys."""
 Names: TypeAlias = Mapping[str, Collection[str]]
-"""The id of each mutation, and what it changes, such as ``aws_vpc.main`` or ``local.name``."""
+"""The id of each mutation, and what it changes, such as ``aws_vpc.main`` or ``local.name``.
+
+A parameter of a group has a name of its own: ``aws_db_parameter_group.main.log_statement``.
+"""
+_PARAMETER = re.compile(r'\bparameter \{\s*name\s*= "([^"]+)"[^{}]*\}')
 
 
 def decode(group: Group, fell: Fell, overlaps: Overlaps, names: Names) -> list[str]:
@@ -142,7 +151,15 @@ def group_mutations(
         if other.failure not in ids[one] and one.failure not in ids[other]:
             return False
         first, second = names[one.id], names[other.id]
-        return not first or not second or not first.isdisjoint(second)
+        return (
+            not first
+            or not second
+            or any(
+                f"{a}.".startswith(f"{b}.") or f"{b}.".startswith(f"{a}.")
+                for a in first
+                for b in second
+            )
+        )
 
     for mutation in ordered:
         for number in sorted(range(len(groups)), key=lambda n: by_fit(n, mutation)):
@@ -197,8 +214,10 @@ def _named(text: bytes) -> dict[str, str]:
         if block.type == "locals":
             found |= {f"local.{name}": code for name, code in block.attributes.items()}
         elif block.type in ("resource", "data"):
-            kind = ["data"] * (block.type == "data")
-            found[".".join([*kind, *block.labels])] = block.text
+            name = ".".join([*["data"] * (block.type == "data"), *block.labels])
+            parameters = _PARAMETER.finditer(block.text)
+            found |= {f"{name}.{each[1]}": each[0] for each in parameters}
+            found[name] = _PARAMETER.sub("", block.text)
     return found
 
 

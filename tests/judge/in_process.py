@@ -11,6 +11,9 @@ from typing import Any
 from tests.fuzz.fast_judge import Judge
 from tests.support.commands import ROOT
 
+_OF_INSTANCE = re.compile(r"(\S+): ([\w.]+) = .* in (\S*\baws_db_parameter_group\.[\w-]+)")
+_PARAMETER = re.compile(r"(\S*\baws_db_parameter_group\.[\w-]+): ([\w.]+) = ")
+
 
 def failed_places(plan: Mapping[str, Any], stack: Path = Path("no-stack")) -> set[str]:
     """Return the scenarios that the plan fails, such as ``features/x.feature:12``.
@@ -45,11 +48,16 @@ def message(plan: Mapping[str, Any], id_: str) -> str:
 
 
 def subjects(texts: Mapping[str, str]) -> dict[str, set[str]]:
-    """Return each id of messages by place, and the addresses that their findings begin with."""
+    """Return each id of messages by place, and the addresses that their findings begin with.
+
+    A finding about a parameter is about the parameter, too: ``aws_db_parameter_group.main.ssl``. If
+    it begins with an instance, it is about that instance's parameter group instead.
+    """
     found: dict[str, set[str]] = {}
     for place, text in texts.items():
         lines = re.sub(r"\x1b\[\d+m|\[[^\]]*\]", "", text).splitlines()
-        heads = [re.split(r": | is ", line.lstrip("\t :"))[0] for line in lines]
+        lines = [_OF_INSTANCE.sub(r"\3: \2 = ", line.lstrip("\t :")) for line in lines]
+        heads = [re.split(r": | is ", _PARAMETER.sub(r"\1 \1.\2: ", line))[0] for line in lines]
         for id_ in _ids(place):
             found.setdefault(id_, set()).update(re.findall(r"\w+(?:\.[\w-]+)+", "\n".join(heads)))
     return found
