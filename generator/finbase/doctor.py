@@ -169,15 +169,12 @@ def _git(root: Path | None) -> Finding:
 def _postgresql() -> Finding:
     from finbase.sandbox.postgres.find import find_postgres, major_version, require_pgaudit
 
+    fix = packages.install("postgresql")
     try:
         folder = find_postgres()
-    except FinbaseError as error:
-        fix = packages.install("postgresql")
-        return Finding("PostgreSQL", "missing", error.message, fix, error.hint or "")
-    try:
+        fix = packages.install("pgaudit").format(major_version())
         require_pgaudit()
     except FinbaseError as error:
-        fix = packages.install("pgaudit").format(major_version())
         return Finding("PostgreSQL", "missing", error.message, fix, error.hint or "")
     return Finding("PostgreSQL", "fine", str(folder))
 

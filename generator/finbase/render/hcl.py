@@ -100,7 +100,7 @@ def expressions(
     for name, value in items:
         if not _is_identifier(name):
             raise ValueError(f"{name!r} is not an identifier")
-        if type(value) is not Hcl:  # As most are, which need no more work.
+        if type(value) is not Hcl:  # Most values are, and need no more work.
             value = _literal(value, _WIDTH - indent - len(name) - 3)
         lines.append((name, value))
     return lines

@@ -32,7 +32,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
         "zypper": "postgresql-server",
         "brew": "postgresql@17",
     },
-    "pgaudit": {"apt-get": "postgresql-{}-pgaudit"},
+    "pgaudit": {"apt-get": "postgresql-{}-pgaudit"},  # The caller fills in PostgreSQL's version.
     # Debian, Fedora and openSUSE do not package it; the OpenTofu project's own repository does.
     "opentofu": dict.fromkeys(("pacman", "apk", "brew"), "opentofu"),
 }
